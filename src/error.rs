@@ -1,0 +1,165 @@
+//! The one failure type that crosses floors: what went wrong, where, and what to do next, as data. Rendering is `ui`'s.
+//!
+//! Pure floors have their own error enums; the floor that knows the next step turns them into a [`Failure`] with a hint.
+
+use std::fmt;
+use std::ops::Range;
+
+/// What a failure means to the caller of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Something could not be done. Exit code 1.
+    Failed,
+    /// The command line asks for something that makes no sense. Exit code 2.
+    Usage,
+    /// Conflicts are left for the user. Exit code 3.
+    Conflict,
+    /// Consent, or something that an agent needs, is missing. Exit code 4.
+    Consent,
+    /// A `--check` found something to do. Exit code 5.
+    Check,
+    /// The user stopped the command; nothing was written. Exit code 130.
+    Interrupted,
+}
+
+impl Kind {
+    /// The exit code that stands for this kind.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Conflict => 3,
+            Self::Consent => 4,
+            Self::Check => 5,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// A place in a file that a person wrote, with the text to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The path as the user would type it.
+    pub path: String,
+    /// The whole text of the file.
+    pub source: String,
+    /// The byte range to underline.
+    pub span: Range<usize>,
+    /// What is wrong there, a lower-case fragment.
+    pub label: String,
+}
+
+/// Why a command stopped, and what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure(Box<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
+    kind: Kind,
+    message: String,
+    causes: Vec<String>,
+    details: Vec<String>,
+    location: Option<Location>,
+    hints: Vec<String>,
+}
+
+/// The result of everything above the pure floors.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    /// A failure with a message: a lower-case fragment without a full stop, things in backticks.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            details: Vec::new(),
+            location: None,
+            hints: Vec::new(),
+        }))
+    }
+
+    /// A failure of kind [`Kind::Failed`].
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    /// A failure of kind [`Kind::Usage`].
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Adds what lies beneath.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
+        self.0.causes.push(cause.to_string());
+        self
+    }
+
+    /// Adds a line of detail below the message, for example one candidate of several.
+    #[must_use]
+    pub fn detail(mut self, line: impl Into<String>) -> Self {
+        self.0.details.push(line.into());
+        self
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hints.push(hint.into());
+        self
+    }
+
+    /// Points into a file.
+    #[must_use]
+    pub fn at(mut self, location: Location) -> Self {
+        self.0.location = Some(location);
+        self
+    }
+
+    /// What it means to the caller.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The message alone.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What lies beneath, outermost first.
+    #[must_use]
+    pub fn causes(&self) -> &[String] {
+        &self.0.causes
+    }
+
+    /// Lines to show below the message.
+    #[must_use]
+    pub fn details(&self) -> &[String] {
+        &self.0.details
+    }
+
+    /// The place in a file, if there is one.
+    #[must_use]
+    pub fn location(&self) -> Option<&Location> {
+        self.0.location.as_ref()
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.message)?;
+        self.0.causes.iter().try_for_each(|cause| write!(formatter, ": {cause}"))
+    }
+}
+
+impl std::error::Error for Failure {}

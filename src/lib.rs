@@ -1,0 +1,17 @@
+//! agentpkg, the package manager for Claude Code agents.
+//!
+//! The crate is a house of floors; imports point down only, which `tests/it/architecture.rs` enforces.
+//!
+//! ```text
+//!  6  cli        clap root, global flags, dispatch
+//!  5  commands   one file per subcommand: parse -> call op -> render        ui
+//!  4  ops        use-cases; speak upward through `Reporter` and `Decide`
+//!  3  store      manifest, lockfile, cache, base, transaction, built-in registry
+//!  2  git  fs  env        the only doors to the outside (ui is the fourth)
+//!  1  domain     names, specs, definitions, plans: pure
+//! ```
+//!
+//! `error` holds the one failure type that crosses floors.
+
+pub mod domain;
+pub mod error;
