@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of some bytes, shown as 64 lower-case hex digits.
@@ -52,6 +53,15 @@ impl ObjectId {
     #[must_use]
     pub fn from_bytes(bytes: [u8; 20]) -> Self {
         Self(bytes)
+    }
+
+    /// The id that git gives to a file with this content.
+    #[must_use]
+    pub fn of_blob(bytes: &[u8]) -> Self {
+        let mut hasher = Sha1::new();
+        hasher.update(format!("blob {}\0", bytes.len()));
+        hasher.update(bytes);
+        Self(hasher.finalize().into())
     }
 
     /// The raw bytes.
@@ -125,6 +135,7 @@ mod tests {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Digest::of(b"").to_string(), empty);
         assert_eq!(empty.parse(), Ok(Digest::of(b"")));
+        assert_eq!(ObjectId::of_blob(b"hello\n").to_string(), "ce013625030ba8dba906f756967f9e9ca394464a", "as `git hash-object`");
     }
 
     #[test]

@@ -1,4 +1,10 @@
 //! What agentpkg knows about agents, as pure values: no files, no environment, no clock, no network.
 
+pub mod definition;
 pub mod digest;
+pub mod discovery;
 pub mod name;
+pub mod registry_file;
+pub mod spec;
+pub mod url;
+pub mod version;

@@ -1,0 +1,206 @@
+//! Which files of an unprepared repository are agents, and under which name each is offered. Pure: paths and bytes in, findings out.
+//!
+//! By path: every `*.md`, but no READMEs, and nothing below `skills/`, `commands/`, `docs/` and the like unless it is below an
+//! `agents/` folder or a marketplace lists it. By content: frontmatter with a name and a description, however broken its YAML; below
+//! `agents/` one of the two is enough, because the file's name stands in; and a file without frontmatter that introduces itself as an
+//! agent.
+
+use std::collections::BTreeSet;
+
+use super::definition::{Definition, Request, Verdict};
+use super::digest::ObjectId;
+use super::name::AgentName;
+use super::registry_file::AgentRecord;
+
+/// One agent that a source offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// The name that it is found by and installed under.
+    pub name: AgentName,
+    /// The name as its author wrote it, for example `Frontend Developer`.
+    pub title: String,
+    /// What it is for, as the client would show it.
+    pub description: String,
+    /// Its file, relative to the source's root, with `/`.
+    pub file: String,
+    /// The git blob id of its bytes.
+    pub blob: ObjectId,
+    /// Whether the client loads the file as it is.
+    pub loads: bool,
+}
+
+/// A file that looks like an agent but is not offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The file, escaped for display.
+    pub file: String,
+    /// Why, a lower-case fragment.
+    pub reason: String,
+}
+
+/// What one file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// An agent.
+    Agent(IndexEntry),
+    /// An agent that cannot be offered.
+    Refused(Refused),
+    /// No agent.
+    Nothing,
+}
+
+/// Folders whose Markdown files are something else.
+const OTHER_FOLDERS: [&str; 12] = [
+    "skills", "commands", "docs", "doc", "rules", "hooks", "output-styles", "node_modules", "workflows", ".github", "memory-bank", "vendor",
+];
+
+/// Files that describe a repository or steer another tool, by their upper-case stem.
+const OTHER_FILES: [&str; 16] = [
+    "README", "CHANGELOG", "CONTRIBUTING", "LICENSE", "LICENCE", "CODE_OF_CONDUCT", "SECURITY", "SUPPORT", "CLAUDE", "AGENTS", "GEMINI",
+    "SKILL", "INDEX", "TODO", "ROADMAP", "INSTALL",
+];
+
+/// The extension of agent files.
+pub const EXTENSION: &str = ".md";
+
+/// Extensions that count only in a source without a single agent in a `.md` file: collections of plain text.
+pub const OTHER_EXTENSIONS: [&str; 2] = [".txt", ".markdown"];
+
+/// Whether a file may be an agent, judged by its path. `listed` are the files that a marketplace names.
+#[must_use]
+pub fn is_candidate(file: &str, extension: &str, listed: &BTreeSet<String>) -> bool {
+    let (folders, name) = split(file);
+    let Some(stem) = name.strip_suffix(extension) else {
+        return false;
+    };
+    let stem = stem.to_ascii_uppercase();
+    let is_other = OTHER_FILES.contains(&stem.as_str()) || stem.starts_with("README");
+    if listed.contains(file) {
+        return !is_other;
+    }
+    !is_other && (is_below_agents(&folders) || !folders.iter().any(|folder| OTHER_FOLDERS.contains(folder)))
+}
+
+/// Says what a candidate is. `record` gives what a prepared registry says about a name.
+pub fn examine<'r>(file: &str, blob: ObjectId, bytes: &[u8], record: &dyn Fn(&str) -> Option<&'r AgentRecord>) -> Finding {
+    let definition = Definition::parse(bytes);
+    if !is_agent(file, &definition) {
+        return Finding::Nothing;
+    }
+    let refuse = |reason: String| Finding::Refused(Refused { file: file.escape_debug().to_string(), reason });
+    let loads = matches!(definition.verdict(), Verdict::Loads(_));
+    let adapted;
+    let (title, description) = match definition.verdict() {
+        Verdict::Loads(loaded) => (loaded.name.clone(), loaded.description.clone()),
+        Verdict::Skipped(_) => {
+            adapted = super::definition::adapt(bytes, &request(file, &definition, record));
+            match &adapted {
+                Ok(adapted) => match Definition::parse(&adapted.bytes).verdict() {
+                    Verdict::Loads(loaded) => (loaded.name.clone(), loaded.description.clone()),
+                    Verdict::Skipped(reason) => return refuse(reason.to_string()),
+                },
+                Err(error) => return refuse(error.to_string()),
+            }
+        }
+    };
+    match AgentName::from_title(&title) {
+        Ok(name) => Finding::Agent(IndexEntry { name, title, description, file: file.to_owned(), blob, loads }),
+        Err(error) => refuse(format!("the name `{}` cannot be a file name: {error}", title.escape_debug())),
+    }
+}
+
+/// The adaptation that every version of this file gets, but for a new name and bindings, which the user decides.
+#[must_use]
+pub fn request<'r>(file: &str, definition: &Definition<'_>, record: &dyn Fn(&str) -> Option<&'r AgentRecord>) -> Request {
+    let stem = stem(file);
+    // Without frontmatter the title says more than a file name does.
+    let fallback_name = (definition.has_frontmatter() || definition.title().is_none())
+        .then(|| AgentName::from_title(stem).ok())
+        .flatten()
+        .map(|name| name.to_string());
+    let fallback_description = record(stem).and_then(|record| record.description.clone());
+    Request { repair: true, fallback_name, fallback_description, ..Request::default() }
+}
+
+/// Whether the content is an agent's, given where it stands.
+fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
+    if let Verdict::Loads(_) = definition.verdict() {
+        return true;
+    }
+    let (folders, _) = split(file);
+    let (has_name, has_description) = (definition.get("name").is_some(), definition.get("description").is_some());
+    if definition.has_frontmatter() {
+        return has_name && has_description || is_below_agents(&folders) && (has_name || has_description);
+    }
+    definition.introduces_itself()
+}
+
+fn is_below_agents(folders: &[&str]) -> bool {
+    folders.iter().any(|folder| folder.eq_ignore_ascii_case("agents") || folder.eq_ignore_ascii_case("subagents"))
+}
+
+fn split(file: &str) -> (Vec<&str>, &str) {
+    let mut parts: Vec<&str> = file.split('/').collect();
+    let name = parts.pop().unwrap_or(file);
+    (parts, name)
+}
+
+/// The file's name without its folder and extension.
+#[must_use]
+pub fn stem(file: &str) -> &str {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(file: &str, text: &str) -> Finding {
+        let blob = ObjectId::from_bytes([0; 20]);
+        examine(file, blob, text.as_bytes(), &|_| None)
+    }
+
+    fn offered(file: &str, text: &str) -> Option<(String, bool)> {
+        match finding(file, text) {
+            Finding::Agent(entry) => Some((entry.name.to_string(), entry.loads)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn paths_say_what_may_be_an_agent() {
+        let listed = BTreeSet::from(["docs/extra.md".to_owned()]);
+        for file in ["a.md", "agents/a.md", "02-backend/x/a.md", "plugins/p/agents/a.md", ".claude/agents/a.md", "agents/docs/a.md", "docs/extra.md"] {
+            assert!(is_candidate(file, EXTENSION, &listed), "{file}");
+        }
+        for file in [
+            "README.md", "agents/README.md", "agents/readme.zh.md", "skills/x/SKILL.md", "skills/x/guide.md", "commands/a.md", "docs/a.md",
+            "CLAUDE.md", "a.MD", "a.txt", ".github/a.md",
+        ] {
+            assert!(!is_candidate(file, EXTENSION, &listed), "{file}");
+        }
+    }
+
+    #[test]
+    fn content_decides() {
+        let agent = "---\nname: planner\ndescription: plans\n---\nPlan.\n";
+        assert_eq!(offered("x.md", agent), Some(("planner".to_owned(), true)));
+        let broken = "---\nname: planner\ndescription: plans\n\nContext: many\nuser: \"hi\"\n---\nPlan.\n";
+        assert_eq!(offered("x.md", broken), Some(("planner".to_owned(), false)));
+        let nameless = "---\ndescription: plans things\n---\nPlan.\n";
+        assert_eq!(offered("x.md", nameless), None);
+        assert_eq!(offered("plugins/p/agents/plan-maker.md", nameless), Some(("plan-maker".to_owned(), false)));
+        assert_eq!(offered("page.md", "# A page\n\nSome text.\n"), None);
+        let plain = "# Planning Agent\n\n**Identity**: somebody who plans\n\nPlan.\n";
+        assert_eq!(offered("x.md", plain), Some(("planning".to_owned(), false)));
+    }
+
+    #[test]
+    fn names_that_read_as_paths_are_refused_with_a_reason() {
+        let Finding::Refused(refused) = finding("x.md", "---\nname: ../evil\ndescription: d\n---\nb\n") else {
+            panic!("it was offered");
+        };
+        assert!(refused.reason.contains("`../evil`"), "{}", refused.reason);
+    }
+}

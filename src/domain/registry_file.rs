@@ -1,0 +1,190 @@
+//! `registry.toml` and `.claude-plugin/marketplace.json`: what a prepared repository says about its agents.
+//!
+//! Both come from strangers: what does not fit is left out and reported as a note, never trusted, never fatal.
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+use serde::Deserialize;
+
+/// What a registry says about one agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentRecord {
+    /// Its version.
+    pub version: Option<Version>,
+    /// A description for an agent whose file has none.
+    pub description: Option<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// Agents of the same registry that it needs.
+    pub requires: Vec<String>,
+}
+
+/// A parsed `registry.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegistryFile {
+    /// The name that the registry proposes for itself.
+    pub name: Option<String>,
+    /// What it is.
+    pub description: Option<String>,
+    /// By agent name.
+    pub agents: BTreeMap<String, AgentRecord>,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
+}
+
+impl RegistryFile {
+    /// Reads the file. A broken one is empty, with a note.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let raw: RawRegistry = match toml::from_str(text) {
+            Ok(raw) => raw,
+            Err(error) => {
+                let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+                return Self { notes: vec![format!("registry.toml line {line}: {}", error.message())], ..Self::default() };
+            }
+        };
+        let mut file = Self { name: raw.name, description: raw.description, ..Self::default() };
+        for (name, agent) in raw.agents {
+            let version = agent.version.as_deref().and_then(|text| match Version::parse(text) {
+                Ok(version) => Some(version),
+                Err(error) => {
+                    file.notes.push(format!("registry.toml: version of `{name}`: {error}"));
+                    None
+                }
+            });
+            let requires = agent.requires.unwrap_or_default().agents;
+            file.agents.insert(name, AgentRecord { version, description: agent.description, tags: agent.tags, requires });
+        }
+        file
+    }
+}
+
+/// The files that a marketplace or plugin description lists as agents, relative to the repository's root.
+///
+/// `read` gives the text of another file of the repository, for the `plugin.json` of each plugin.
+#[must_use]
+pub fn marketplace_agents(marketplace: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let Ok(marketplace) = serde_json::from_str::<Marketplace>(marketplace) else {
+        return Vec::new();
+    };
+    let mut files = Vec::new();
+    for plugin in marketplace.plugins {
+        let Some(root) = plugin.source.as_str().and_then(|source| join("", source)) else {
+            continue;
+        };
+        let described = join(&root, ".claude-plugin/plugin.json").and_then(|path| read(&path));
+        let described = described.and_then(|text| serde_json::from_str::<Plugin>(&text).ok());
+        for agents in described.into_iter().map(|plugin| plugin.agents).chain([plugin.agents]) {
+            files.extend(agents.paths().iter().filter_map(|path| join(&root, path)));
+        }
+    }
+    files.retain(|file| file.ends_with(".md"));
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// Joins two relative paths with `/`; `None` if the result leaves the root.
+fn join(root: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = root.split('/').filter(|part| !part.is_empty()).collect();
+    if path.starts_with('/') || path.contains('\\') {
+        return None;
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => return None,
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[derive(Deserialize)]
+struct RawRegistry {
+    name: Option<String>,
+    description: Option<String>,
+    #[serde(default)]
+    agents: BTreeMap<String, RawAgent>,
+}
+
+#[derive(Deserialize)]
+struct RawAgent {
+    version: Option<String>,
+    description: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    requires: Option<RawRequires>,
+}
+
+#[derive(Deserialize, Default)]
+struct RawRequires {
+    #[serde(default)]
+    agents: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Marketplace {
+    #[serde(default)]
+    plugins: Vec<MarketplacePlugin>,
+}
+
+#[derive(Deserialize)]
+struct MarketplacePlugin {
+    #[serde(default)]
+    source: serde_json::Value,
+    #[serde(default)]
+    agents: Paths,
+}
+
+#[derive(Deserialize)]
+struct Plugin {
+    #[serde(default)]
+    agents: Paths,
+}
+
+/// `"./x.md"`, a list of such, or anything else, which counts as nothing.
+#[derive(Deserialize, Default)]
+#[serde(transparent)]
+struct Paths(serde_json::Value);
+
+impl Paths {
+    fn paths(&self) -> Vec<String> {
+        match &self.0 {
+            serde_json::Value::String(path) => vec![path.clone()],
+            serde_json::Value::Array(paths) => paths.iter().filter_map(|path| path.as_str().map(str::to_owned)).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_file_is_read_and_its_mistakes_noted() {
+        let file = RegistryFile::parse(
+            "name = \"x\"\n[agents.a]\nversion = \"1.2.0\"\nrequires = { agents = [\"b\"] }\n[agents.b]\nversion = \"new\"\n",
+        );
+        assert_eq!(file.agents["a"].version, Some(Version::new(1, 2, 0)));
+        assert_eq!(file.agents["a"].requires, ["b"]);
+        assert_eq!(file.notes.len(), 1);
+        assert!(RegistryFile::parse("[agents\n").notes[0].contains("line 1"));
+    }
+
+    #[test]
+    fn marketplaces_name_agents_inside_the_repository_only() {
+        let marketplace = r#"{"plugins": [
+            {"source": "./plugins/a", "agents": ["./extra/x.md", "../../etc/y.md", "/abs.md", "./z.txt"]},
+            {"source": {"source": "github"}, "agents": "./n.md"},
+            {"source": "./plugins/b"}
+        ]}"#;
+        let read = |path: &str| {
+            (path == "plugins/b/.claude-plugin/plugin.json").then(|| r#"{"agents": "./docs/b.md"}"#.to_owned())
+        };
+        assert_eq!(marketplace_agents(marketplace, &read), ["plugins/a/extra/x.md", "plugins/b/docs/b.md"]);
+        assert_eq!(marketplace_agents("nonsense", &read), [] as [String; 0]);
+    }
+}

@@ -1,0 +1,356 @@
+//! Specs: what a user types to name an agent, parsed without looking anything up.
+//!
+//! ```text
+//! backend-architect                     any registry
+//! studio/backend-architect              one registry of the manifest
+//! studio#path/to/file.md                one file of it
+//! backend-architect@^1.2                with a version, tag, commit or branch
+//! gh:owner/repo#name                    straight from a repository; also https://…, ssh://…, git@host:…, file://…
+//! ./folder#name   ./agent.md            a folder, or one file
+//! ```
+
+use std::fmt;
+
+use super::name::{NameError, RegistryName};
+use super::url::{GitUrl, UrlError};
+use super::version::{VersionError, VersionRequest};
+
+/// Where agents come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The registry inside the program.
+    Builtin,
+    /// A git repository.
+    Git(GitUrl),
+    /// A folder (or one file) on this machine, as the user wrote it: relative paths count from the project's folder.
+    Path(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin => formatter.write_str(RegistryName::BUILTIN),
+            Self::Git(url) => formatter.write_str(&short_url(url)),
+            Self::Path(path) => formatter.write_str(path),
+        }
+    }
+}
+
+impl Source {
+    /// Reads a repository or folder as a user types it: `gh:owner/repo`, a URL, or a path.
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        if text == RegistryName::BUILTIN {
+            return Ok(Self::Builtin);
+        }
+        if is_path(text) {
+            return Ok(Self::Path(text.to_owned()));
+        }
+        parse_url(text).map(Self::Git)
+    }
+}
+
+/// Which agent of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// By its name or title.
+    Name(String),
+    /// By its file, relative to the source's root, with `/`.
+    File(String),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(text) | Self::File(text) => formatter.write_str(text),
+        }
+    }
+}
+
+/// Which place to look in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Every registry of the manifest, and the built-in one.
+    Anywhere,
+    /// One registry of the manifest.
+    Registry(RegistryName),
+    /// A source that need not be in the manifest.
+    Source(Source),
+}
+
+/// A parsed spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec {
+    /// Where to look.
+    pub place: Place,
+    /// What to take; `None`: the source's only agent, or the user's choice.
+    pub target: Option<Target>,
+    /// Which version; `None`: the newest state.
+    pub version: Option<VersionRequest>,
+}
+
+impl Spec {
+    /// Parses what a user typed.
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        if text.is_empty() {
+            return Err(SpecError::Empty);
+        }
+        if text.starts_with('-') {
+            return Err(SpecError::Option { text: text.to_owned() });
+        }
+        if text.chars().any(char::is_control) {
+            return Err(SpecError::Control { text: text.escape_debug().to_string() });
+        }
+        if is_path(text) {
+            return Self::parse_path(text);
+        }
+        if is_url(text) {
+            return Self::parse_remote(text);
+        }
+        let (text, version) = split_version(text)?;
+        if let Some((registry, target)) = text.split_once('#') {
+            let place = Place::Registry(registry_name(registry)?);
+            return Ok(Self { place, target: Some(parse_target(target)?), version });
+        }
+        if text.ends_with(".md") {
+            return Err(SpecError::BareFile { text: text.to_owned() });
+        }
+        match text.split_once('/') {
+            None => Ok(Self { place: Place::Anywhere, target: Some(parse_target(text)?), version }),
+            Some((registry, name)) if !name.contains('/') => {
+                Ok(Self { place: Place::Registry(registry_name(registry)?), target: Some(parse_target(name)?), version })
+            }
+            Some(_) => Err(SpecError::Slashes { text: text.to_owned() }),
+        }
+    }
+
+    fn parse_path(text: &str) -> Result<Self, SpecError> {
+        let Some((path, target)) = text.rsplit_once('#') else {
+            return Ok(Self { place: Place::Source(Source::Path(text.to_owned())), target: None, version: None });
+        };
+        let (target, version) = split_version(target)?;
+        Ok(Self { place: Place::Source(Source::Path(path.to_owned())), target: Some(parse_target(target)?), version })
+    }
+
+    fn parse_remote(text: &str) -> Result<Self, SpecError> {
+        let (url, target, version) = match text.split_once('#') {
+            Some((url, target)) => {
+                let (target, version) = split_version(target)?;
+                (url, Some(parse_target(target)?), version)
+            }
+            // Other URLs may hold an `@` of their own, so only the shorthand takes a version without a name.
+            None if text.starts_with(GITHUB) => {
+                let (url, version) = split_version(text)?;
+                (url, None, version)
+            }
+            None => (text, None, None),
+        };
+        Ok(Self { place: Place::Source(Source::Git(parse_url(url)?)), target, version })
+    }
+}
+
+/// A URL as short as it can be typed again: `gh:owner/repo` for GitHub.
+#[must_use]
+pub fn short_url(url: &GitUrl) -> String {
+    let path = url.as_str().strip_prefix("https://github.com/");
+    match path.map(|path| path.strip_suffix(".git").unwrap_or(path)) {
+        // `.git` may be dropped only where adding the shorthand's own form gives the same cache entry.
+        Some(path) if path.split('/').count() == 2 && !url.as_str().ends_with(".git") => format!("{GITHUB}{path}"),
+        _ => url.display().to_string(),
+    }
+}
+
+const GITHUB: &str = "gh:";
+
+fn is_path(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
+    text == "."
+        || text == ".."
+        || ["./", "../", "/", "~/", ".\\", "..\\"].iter().any(|prefix| text.starts_with(prefix))
+        || text.starts_with(".#")
+        || text.starts_with("..#")
+        || is_drive
+}
+
+fn is_url(text: &str) -> bool {
+    let before = text.split('#').next().unwrap_or(text);
+    let is_scp = before.split_once('@').is_some_and(|(user, rest)| {
+        !user.contains('/') && rest.split_once(':').is_some_and(|(host, _)| !host.is_empty() && !host.contains('/'))
+    });
+    text.starts_with(GITHUB) || before.contains("::") || before.contains("://") || is_scp
+}
+
+fn parse_url(text: &str) -> Result<GitUrl, SpecError> {
+    if let Some(path) = text.strip_prefix(GITHUB) {
+        let Some((owner, repository)) = path.split_once('/') else {
+            return Err(SpecError::Github { text: text.to_owned() });
+        };
+        return Ok(GitUrl::github(owner, repository)?);
+    }
+    Ok(GitUrl::parse(text)?)
+}
+
+fn split_version(text: &str) -> Result<(&str, Option<VersionRequest>), SpecError> {
+    match text.rsplit_once('@') {
+        None => Ok((text, None)),
+        Some((rest, "latest")) => Ok((rest, None)),
+        Some((rest, version)) => Ok((rest, Some(VersionRequest::parse(version)?))),
+    }
+}
+
+fn parse_target(text: &str) -> Result<Target, SpecError> {
+    if text.is_empty() {
+        return Err(SpecError::NoTarget);
+    }
+    let has_extension = [".md", ".markdown", ".txt"].iter().any(|extension| text.ends_with(extension));
+    if !has_extension {
+        return Ok(Target::Name(text.to_owned()));
+    }
+    if text.starts_with('/') || text.split(['/', '\\']).any(|part| matches!(part, "" | "." | "..")) {
+        return Err(SpecError::File { text: text.to_owned() });
+    }
+    Ok(Target::File(text.to_owned()))
+}
+
+fn registry_name(text: &str) -> Result<RegistryName, SpecError> {
+    RegistryName::new(text).map_err(|error| SpecError::Registry { text: text.to_owned(), error })
+}
+
+/// Why a text is not a spec.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Nothing was given.
+    #[error("the name of an agent is missing")]
+    Empty,
+    /// It would be taken for an option by some program below.
+    #[error("`{text}` begins with `-`")]
+    Option {
+        /// What was typed.
+        text: String,
+    },
+    /// Control characters.
+    #[error("`{text}` holds control characters")]
+    Control {
+        /// What was typed, escaped.
+        text: String,
+    },
+    /// `#` without anything behind it.
+    #[error("the name behind `#` is missing")]
+    NoTarget,
+    /// A file name without a folder could be a name as well.
+    #[error("`{text}` is neither a name nor a path; for a file write `./{text}`")]
+    BareFile {
+        /// What was typed.
+        text: String,
+    },
+    /// `owner/repo/name` and the like.
+    #[error("`{text}` has too many slashes; for a repository write `gh:owner/repo#name`")]
+    Slashes {
+        /// What was typed.
+        text: String,
+    },
+    /// `gh:` without `owner/repo`.
+    #[error("`{text}` is not of the form `gh:owner/repo`")]
+    Github {
+        /// What was typed.
+        text: String,
+    },
+    /// A path that leaves the source.
+    #[error("`{text}` leaves the folder it is in")]
+    File {
+        /// What was typed.
+        text: String,
+    },
+    /// Not a registry's name.
+    #[error("`{}` is not the name of a registry: {error}", .text.escape_debug())]
+    Registry {
+        /// What was typed.
+        text: String,
+        /// Why.
+        error: NameError,
+    },
+    /// Not a URL that is accepted.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// Not a version.
+    #[error(transparent)]
+    Version(#[from] VersionError),
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn show(text: &str) -> String {
+        match Spec::parse(text) {
+            Err(error) => format!("error: {error}"),
+            Ok(spec) => {
+                let place = match spec.place {
+                    Place::Anywhere => "anywhere".to_owned(),
+                    Place::Registry(name) => format!("registry {name}"),
+                    Place::Source(Source::Path(path)) => format!("path {path}"),
+                    Place::Source(source) => format!("source {source}"),
+                };
+                let target = match spec.target {
+                    None => String::new(),
+                    Some(Target::Name(name)) => format!(", name {name}"),
+                    Some(Target::File(file)) => format!(", file {file}"),
+                };
+                let version = spec.version.map(|version| format!(", version {version}")).unwrap_or_default();
+                format!("{place}{target}{version}")
+            }
+        }
+    }
+
+    #[test]
+    fn every_form_of_the_grammar() {
+        for (text, meaning) in [
+            ("backend-architect", "anywhere, name backend-architect"),
+            ("Frontend Developer", "anywhere, name Frontend Developer"),
+            ("backend-architect@^1.2", "anywhere, name backend-architect, version ^1.2"),
+            ("backend-architect@latest", "anywhere, name backend-architect"),
+            ("studio/backend-architect", "registry studio, name backend-architect"),
+            ("studio/backend-architect@v1.4.0", "registry studio, name backend-architect, version v1.4.0"),
+            ("studio#agents/x.md", "registry studio, file agents/x.md"),
+            ("gh:acme/agents", "source gh:acme/agents"),
+            ("gh:acme/agents@v1.0.0", "source gh:acme/agents, version v1.0.0"),
+            ("gh:acme/agents#planner", "source gh:acme/agents, name planner"),
+            ("gh:acme/agents#planner@3f0399d", "source gh:acme/agents, name planner, version 3f0399d"),
+            ("gh:acme/agents#a/b.md@main", "source gh:acme/agents, file a/b.md, version main"),
+            ("https://example.com/r.git#x", "source https://example.com/r.git, name x"),
+            ("git@example.com:acme/r.git#x", "source git@example.com:acme/r.git, name x"),
+            ("./agents", "path ./agents"),
+            ("./agents#x", "path ./agents, name x"),
+            ("../a/my-agent.md", "path ../a/my-agent.md"),
+            (".", "path ."),
+            ("/abs/agents#sub/x.md", "path /abs/agents, file sub/x.md"),
+            ("C:\\agents#x", "path C:\\agents, name x"),
+        ] {
+            assert_eq!(show(text), meaning, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_says_why() {
+        for text in [
+            "", "-x", "--help", "a\nb", "a/b/c", "gh:acme", "gh:", "studio/", "studio#", "gh:a/b#", "./x#../y.md", "./x#/etc/y.md",
+            "my-agent.md", "../evil#../x.md", "ext::sh -c id#x", "x@", "x@^", "x@-y", "gh:a/b#x@..",
+        ] {
+            assert!(show(text).starts_with("error: "), "{text:?}: {}", show(text));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            let _ = Spec::parse(&text);
+        }
+
+        #[test]
+        fn no_text_of_the_grammars_characters_panics(text in "[a-c./#@:~^é\\\\-]{0,12}") {
+            let _ = Spec::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Versions: what a user asks for after `@`, and which tag of a repository answers it.
+
+use std::fmt;
+
+use semver::{Version, VersionReq};
+
+/// What stands after `@` in a spec, or under `version` in the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionRequest {
+    /// A requirement as cargo writes them: `^1.2`, `~1.4`, `1.2`, `>=1, <3`.
+    Requirement(VersionReq),
+    /// One revision by name: a tag (`v1.4.0`), a commit (7 to 40 hex digits) or a branch.
+    Revision(String),
+}
+
+impl VersionRequest {
+    /// Parses what a user typed. A bare number is a requirement; text that begins with `v` and a digit names a tag.
+    pub fn parse(text: &str) -> Result<Self, VersionError> {
+        let is_commit = (7..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_commit {
+            return Ok(Self::Revision(text.to_ascii_lowercase()));
+        }
+        if text.starts_with(|c: char| c.is_ascii_digit() || "^~=<>*".contains(c)) {
+            return VersionReq::parse(text)
+                .map(Self::Requirement)
+                .map_err(|error| VersionError::Requirement { text: text.to_owned(), reason: error.to_string() });
+        }
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-+".contains(c);
+        if text.is_empty() || text.starts_with(['-', '/', '.']) || text.contains("..") || !text.chars().all(is_plain) {
+            return Err(VersionError::Revision { text: text.to_owned() });
+        }
+        Ok(Self::Revision(text.to_owned()))
+    }
+
+    /// Whether a version answers the request; a revision is answered only by itself.
+    #[must_use]
+    pub fn accepts(&self, version: &Version) -> bool {
+        match self {
+            Self::Requirement(requirement) => requirement.matches(version),
+            Self::Revision(revision) => parse_lenient(revision).as_ref() == Some(version),
+        }
+    }
+}
+
+impl fmt::Display for VersionRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requirement(requirement) => requirement.fmt(formatter),
+            Self::Revision(revision) => formatter.write_str(revision),
+        }
+    }
+}
+
+/// Why a text after `@` means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VersionError {
+    /// It looks like a requirement, but is none.
+    #[error("`{text}` is not a version requirement: {reason}")]
+    Requirement {
+        /// What was typed.
+        text: String,
+        /// What semver says.
+        reason: String,
+    },
+    /// It cannot be the name of a tag, commit or branch.
+    #[error("`{}` is neither a version nor the name of a tag, commit or branch", .text.escape_default())]
+    Revision {
+        /// What was typed.
+        text: String,
+    },
+}
+
+/// A tag that carries a version of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionTag {
+    /// The tag's name.
+    pub tag: String,
+    /// The version in it.
+    pub version: Version,
+    /// Whether it belongs to one agent (`backend-architect-v1.2.0`) and not to the whole repository (`v1.2.0`).
+    pub is_own: bool,
+}
+
+/// The versions that `tags` give to `agent`, newest first. Tags of the agent's own win: where it has any, the repository's do not count.
+pub fn versions_of<'a>(agent: &str, tags: impl IntoIterator<Item = &'a str>) -> Vec<VersionTag> {
+    let mut versions: Vec<VersionTag> = tags
+        .into_iter()
+        .filter_map(|tag| {
+            let own = ["-", "@", "/"].iter().find_map(|separator| tag.strip_prefix(agent)?.strip_prefix(separator));
+            let version = parse_lenient(own.unwrap_or(tag))?;
+            Some(VersionTag { tag: tag.to_owned(), version, is_own: own.is_some() })
+        })
+        .collect();
+    if versions.iter().any(|version| version.is_own) {
+        versions.retain(|version| version.is_own);
+    }
+    versions.sort_by(|left, right| right.version.cmp(&left.version).then_with(|| left.tag.cmp(&right.tag)));
+    versions
+}
+
+/// A version with an optional leading `v`.
+fn parse_lenient(text: &str) -> Option<Version> {
+    Version::parse(text.strip_prefix('v').unwrap_or(text)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_as_a_user_means_them() {
+        let kind = |text: &str| match VersionRequest::parse(text) {
+            Ok(VersionRequest::Requirement(requirement)) => format!("requirement {requirement}"),
+            Ok(VersionRequest::Revision(revision)) => format!("revision {revision}"),
+            Err(error) => format!("error {error}"),
+        };
+        assert_eq!(kind("^1.2"), "requirement ^1.2");
+        assert_eq!(kind("1.2"), "requirement ^1.2");
+        assert_eq!(kind("v1.4.0"), "revision v1.4.0");
+        assert_eq!(kind("3f0399d33498"), "revision 3f0399d33498");
+        assert_eq!(kind("1234567"), "revision 1234567");
+        assert_eq!(kind("release/2026"), "revision release/2026");
+        assert!(kind("^x").starts_with("error `^x` is not a version requirement"));
+        for hostile in ["", "-x", "--upload-pack=x", "../x", "a b", "a\nb", "a..b", "a:b", "a^{commit}"] {
+            assert!(kind(hostile).starts_with("error"), "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn an_agents_own_tags_win_over_the_repositorys() {
+        let tags = ["v1.0.0", "v2.0.0", "nightly", "planner-v1.2.0", "planner-v1.10.0"];
+        let names = |agent| versions_of(agent, tags).into_iter().map(|version| version.tag).collect::<Vec<_>>();
+        assert_eq!(names("planner"), ["planner-v1.10.0", "planner-v1.2.0"]);
+        assert_eq!(names("reviewer"), ["v2.0.0", "v1.0.0"]);
+    }
+}

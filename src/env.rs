@@ -1,0 +1,109 @@
+//! The door to the environment: every variable that agentpkg reads, the clock, the user's folders. Read once, passed in.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `AGENTPKG_CACHE_DIR` | where the cache is, instead of the platform's cache folder |
+//! | `AGENTPKG_CONFIG_DIR` | where the manifest and lockfile of `--user` are |
+//! | `AGENTPKG_DATA_DIR` | where the bases and the history of `--user` are |
+//! | `CLAUDE_CONFIG_DIR` | the client's folder, instead of `~/.claude` |
+//! | `CI` | not interactive |
+//! | `PATH` | where `git` is looked for |
+#![expect(clippy::disallowed_methods, reason = "this is the boundary that the lint protects")]
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use directories::{BaseDirs, ProjectDirs};
+
+/// What the environment says, read once at the start.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// The folder that the command runs in.
+    pub current_folder: PathBuf,
+    /// `PATH`.
+    pub path: Option<OsString>,
+    /// Whether a continuous-integration service runs the command.
+    pub is_ci: bool,
+    cache: Option<PathBuf>,
+    config: Option<PathBuf>,
+    data: Option<PathBuf>,
+    client: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads the environment.
+    #[must_use]
+    pub fn read() -> Self {
+        let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self {
+            current_folder: env::current_dir().unwrap_or_default(),
+            path: env::var_os("PATH"),
+            is_ci: env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false"),
+            cache: folder("AGENTPKG_CACHE_DIR"),
+            config: folder("AGENTPKG_CONFIG_DIR"),
+            data: folder("AGENTPKG_DATA_DIR"),
+            client: folder("CLAUDE_CONFIG_DIR"),
+        }
+    }
+
+    /// The cache folder; `None` if there is no home folder to put it in.
+    #[must_use]
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        self.cache.clone().or_else(|| Some(project()?.cache_dir().to_owned()))
+    }
+
+    /// The folder of the user's manifest and lockfile.
+    #[must_use]
+    pub fn config_folder(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| Some(project()?.config_dir().to_owned()))
+    }
+
+    /// The folder of the user's bases and history.
+    #[must_use]
+    pub fn data_folder(&self) -> Option<PathBuf> {
+        self.data.clone().or_else(|| Some(project()?.data_dir().to_owned()))
+    }
+
+    /// The client's own folder, usually `~/.claude`.
+    #[must_use]
+    pub fn client_folder(&self) -> Option<PathBuf> {
+        self.client.clone().or_else(|| Some(self.home()?.join(".claude")))
+    }
+
+    /// The user's home folder.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        BaseDirs::new().map(|folders| folders.home_dir().to_owned())
+    }
+
+    /// Makes a path as the user typed it absolute: `~/` is the home folder, relative ones count from `base`.
+    #[must_use]
+    pub fn absolute(&self, base: &Path, typed: &str) -> PathBuf {
+        match (typed.strip_prefix("~/"), self.home()) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => base.join(typed),
+        }
+    }
+
+    /// A program on `PATH`, without running it.
+    #[must_use]
+    pub fn find_program(&self, name: &str) -> Option<PathBuf> {
+        let suffixes: &[&str] = if cfg!(windows) { &[".exe", ".cmd", ".bat"] } else { &[""] };
+        env::split_paths(self.path.as_ref()?)
+            .filter(|folder| folder.is_absolute())
+            .flat_map(|folder| suffixes.iter().map(move |suffix| folder.join(format!("{name}{suffix}"))))
+            .find(|candidate| crate::fs::size(candidate).is_ok_and(|size| size.is_some()) && !crate::fs::is_folder(candidate))
+    }
+
+    /// Seconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |duration| duration.as_secs())
+    }
+}
+
+fn project() -> Option<ProjectDirs> {
+    ProjectDirs::from("", "", "agentpkg")
+}

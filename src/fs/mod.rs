@@ -1,0 +1,236 @@
+//! The door to the file system: every error names its path, every read is bounded, links are seen.
+//!
+//! Policy (what may be overwritten, where things belong) is not here: `store` knows that.
+#![expect(clippy::disallowed_methods, reason = "this is the boundary that the lint protects")]
+
+mod lock;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+pub use lock::Lock;
+
+use crate::error::{Failure, Result};
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing.
+    Absent,
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link, wherever it leads.
+    Link,
+    /// A device, a socket, a pipe.
+    Other,
+}
+
+/// Says what stands at `path`, without following a link.
+pub fn entry(path: &Path) -> Result<Entry> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => Ok(Entry::Link),
+        Ok(metadata) if metadata.is_file() => Ok(Entry::File),
+        Ok(metadata) if metadata.is_dir() => Ok(Entry::Folder),
+        Ok(_) => Ok(Entry::Other),
+        Err(error) if is_absent(&error) => Ok(Entry::Absent),
+        Err(error) => Err(failure("look at", path, &error)),
+    }
+}
+
+/// The size of the file at `path` in bytes, following links; `None` if nothing is there.
+pub fn size(path: &Path) -> Result<Option<u64>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(failure("look at", path, &error)),
+    }
+}
+
+/// Whether `path` is a folder, following links.
+#[must_use]
+pub fn is_folder(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+/// The path without links and `..`; fails if nothing is there.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).map_err(|error| failure("find", path, &error))
+}
+
+/// Reads a whole file of at most `limit` bytes; `None` if nothing is there.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(failure("read", path, &error)),
+    };
+    let metadata = file.metadata().map_err(|error| failure("read", path, &error))?;
+    if !metadata.is_file() {
+        return Err(Failure::failed(format!("`{}` is not a regular file", path.display())));
+    }
+    let too_large = || Failure::failed(format!("`{}` is larger than {} allows", path.display(), human_size(limit)));
+    if metadata.len() > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // The file may grow while it is read, so the limit holds here too.
+    file.by_ref().take(limit + 1).read_to_end(&mut bytes).map_err(|error| failure("read", path, &error))?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(Some(bytes)) }
+}
+
+/// Writes a file that must not exist yet. `durable`: the bytes are on the disk before this returns.
+pub fn write_new(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        file.write_all(bytes)?;
+        if durable { file.sync_all() } else { Ok(()) }
+    };
+    write().map_err(|error| failure("write", path, &error))
+}
+
+/// Puts `bytes` at `path` in one step: readers see the old file or the new one, never a part.
+pub fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    create_folder(folder)?;
+    let write = || {
+        let mut file = tempfile::Builder::new().prefix(".agentpkg-").suffix(".tmp").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        if durable {
+            file.as_file().sync_all()?;
+        }
+        file.persist(path).map_err(|error| error.error)?;
+        if durable { sync_folder_io(folder) } else { Ok(()) }
+    };
+    write().map_err(|error| failure("write", path, &error))
+}
+
+/// Moves a file over another one in one step.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| failure("write", to, &error))
+}
+
+/// Removes a file; it is no error if nothing is there.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if !is_absent(&error) => Err(failure("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder and all that is in it; links in it are removed, not followed.
+pub fn remove_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if !is_absent(&error) => Err(failure("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder if it is empty, and says nothing if it is not.
+pub fn remove_empty_folder(path: &Path) {
+    // A folder that holds something is the usual case, and stays.
+    let _ = fs::remove_dir(path);
+}
+
+/// Makes a folder and those above it.
+pub fn create_folder(path: &Path) -> Result<()> {
+    match fs::create_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(failure("make the folder", path, &error)),
+    }
+}
+
+/// Waits until the names in `folder` are on the disk.
+pub fn sync_folder(folder: &Path) -> Result<()> {
+    sync_folder_io(folder).map_err(|error| failure("write", folder, &error))
+}
+
+/// One entry of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name; names that are not UTF-8 are left out of a listing.
+    pub name: String,
+    /// What it is, links not followed.
+    pub entry: Entry,
+}
+
+/// What is in a folder, sorted by name; empty if there is no such folder.
+pub fn list(folder: &Path) -> Result<Vec<Listed>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(failure("read the folder", folder, &error)),
+    };
+    let mut listed = Vec::new();
+    for found in entries {
+        let found = found.map_err(|error| failure("read the folder", folder, &error))?;
+        let kind = found.file_type().map_err(|error| failure("look at", &found.path(), &error))?;
+        let entry = match kind {
+            kind if kind.is_symlink() => Entry::Link,
+            kind if kind.is_dir() => Entry::Folder,
+            kind if kind.is_file() => Entry::File,
+            _ => Entry::Other,
+        };
+        if let Ok(name) = found.file_name().into_string() {
+            listed.push(Listed { name, entry });
+        }
+    }
+    listed.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(listed)
+}
+
+/// A size for people: `212 kB`.
+#[must_use]
+pub fn human_size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        1_000_000..1_000_000_000 => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+        _ => format!("{}.{} GB", bytes / 1_000_000_000, bytes % 1_000_000_000 / 100_000_000),
+    }
+}
+
+fn sync_folder_io(folder: &Path) -> io::Result<()> {
+    // Windows has no handle to a folder that could be synced; there the rename itself is the best there is.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn failure(verb: &str, path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::failed(format!("could not {verb} `{}`", path.display())).caused_by(error);
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => failure.hint("check who owns it and what its permissions are"),
+        io::ErrorKind::StorageFull => failure.hint("free some space on the disk, then run the command again"),
+        io::ErrorKind::ReadOnlyFilesystem => failure.hint("the file system is read-only; nothing was changed"),
+        _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_are_bounded_and_absence_is_not_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        assert_eq!(read(&path, 10), Ok(None));
+        write_new(&path, b"12345", true).unwrap();
+        assert_eq!(read(&path, 5), Ok(Some(b"12345".to_vec())));
+        assert!(read(&path, 4).unwrap_err().message().contains("larger than 4 B"));
+        assert!(write_new(&path, b"", false).is_err(), "an existing file is not overwritten");
+        replace(&path, b"new", true).unwrap();
+        assert_eq!(read(&path, 5), Ok(Some(b"new".to_vec())));
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!(human_size(212_400), "212 kB");
+        assert_eq!(human_size(2_650_000), "2.6 MB");
+    }
+}

@@ -1,0 +1,556 @@
+//! The cache: one bare repository per registry URL, the index of each commit that was looked at, and upstream bytes by blob id.
+//!
+//! Safe to delete at any time. Nothing in it is trusted: every object, index and content is verified when it is read; what does not
+//! verify is set aside and fetched again. The key of a repository is its whole normalised URL.
+//!
+//! ```text
+//! registries/<slug>-<sha256 of the URL>/lock          held while the folder changes
+//!                                      /git/          bare, blobless, with history
+//!                                      /index/<commit>.json
+//!                                      /checked       seconds since 1970 of the last look at the remote
+//! blobs/ab/cdef…                                      upstream bytes by git blob id
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use super::project::MAX_AGENT;
+use super::registry::{self, Index};
+use crate::domain::digest::{Digest, ObjectId};
+use crate::domain::discovery::{self, EXTENSION, IndexEntry, OTHER_EXTENSIONS, Refused};
+use crate::domain::name::AgentName;
+use crate::domain::registry_file::RegistryFile;
+use crate::domain::url::{GitUrl, Transport};
+use crate::domain::version::{VersionRequest, VersionTag, versions_of};
+use crate::error::{Failure, Result};
+use crate::fs::{self, Entry, Lock};
+use crate::git::{self, FetchRequest, Git, GitError, Progress, Repository, Walk, WalkLimits};
+
+/// How long a look at a remote counts as recent, in seconds.
+const RECENT: u64 = 600;
+/// How many indexes of one repository are kept.
+const MAX_INDEXES: usize = 8;
+/// The largest index file that is read, in bytes.
+const MAX_INDEX: u64 = 512 << 20;
+/// Up to how many candidate files all are read for names and descriptions.
+const MAX_CANDIDATES: usize = 20_000;
+/// Changes whenever an index would look different for the same commit.
+const INDEX_FORMAT: u32 = 1;
+
+/// How new the state of a remote must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Whatever is here.
+    Any,
+    /// Looked at within the last minutes.
+    Recent,
+    /// Looked at now.
+    Now,
+}
+
+/// What the cache tells while it works.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Another process holds the cache's lock.
+    Waiting,
+    /// A fetch begins.
+    Fetching(&'a GitUrl),
+    /// A fetch goes on.
+    Progress(Progress),
+    /// A fetch has ended; so many bytes came.
+    Fetched(&'a GitUrl, u64),
+    /// The remote could not be asked, and what is here is used instead.
+    Stale(&'a GitUrl, Failure),
+    /// Something damaged was set aside and is fetched again.
+    Mended(&'a GitUrl, String),
+}
+
+/// Who listens to a cache.
+pub type Watch<'a> = &'a mut dyn FnMut(Event<'_>);
+
+/// How the cache may reach out.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The cache's folder; `None`: there is no place for one.
+    pub folder: Option<PathBuf>,
+    /// `PATH`, where `git` is looked for.
+    pub path: Option<OsString>,
+    /// The network must not be used.
+    pub is_offline: bool,
+    /// Plain `http://` and `git://` are allowed.
+    pub allow_insecure: bool,
+    /// git may ask for a password.
+    pub may_prompt: bool,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// The cache of one user.
+#[derive(Debug)]
+pub struct Cache {
+    settings: Settings,
+    git: OnceLock<Git>,
+}
+
+impl Cache {
+    /// A cache; nothing is touched yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, git: OnceLock::new() }
+    }
+
+    /// Where the cache is.
+    pub fn folder(&self) -> Result<&Path> {
+        self.settings.folder.as_deref().ok_or_else(|| {
+            Failure::failed("there is no home folder to keep a cache in").hint("set `HOME` or `AGENTPKG_CACHE_DIR`")
+        })
+    }
+
+    /// The user's git program.
+    pub fn git(&self) -> Result<&Git> {
+        if let Some(git) = self.git.get() {
+            return Ok(git);
+        }
+        let git = Git::find(self.settings.path.as_deref())?;
+        Ok(self.git.get_or_init(|| git))
+    }
+
+    /// The repository behind a URL, fetched if it is not as fresh as asked. Repositories on this machine are opened in place.
+    pub fn repository(&self, url: &GitUrl, freshness: Freshness, watch: Watch<'_>) -> Result<CachedRepository<'_>> {
+        if url.needs_insecure() && !self.settings.allow_insecure {
+            return Err(Failure::failed(format!("`{}` is not encrypted: anybody on the way could change what you install", url.display()))
+                .hint("use `https://` or `ssh://`; or allow it with `--allow-insecure`"));
+        }
+        if url.transport() == Transport::File {
+            let folder = url.file_path().ok_or_else(|| Failure::failed(format!("`{}` has no path", url.display())))?;
+            return self.in_place(&folder, url.clone());
+        }
+        let folder = self.folder()?.join("registries").join(url.cache_key());
+        let repository = CachedRepository { cache: self, url: url.clone(), git: folder.join("git"), folder: Some(folder), is_remote: true };
+        repository.freshen(freshness, watch)?;
+        Ok(repository)
+    }
+
+    /// A bare repository in a folder of this machine; `None` if it is something else.
+    pub fn bare_repository(&self, folder: &Path) -> Result<Option<CachedRepository<'_>>> {
+        let is = |name: &str, entry| Ok::<_, Failure>(fs::entry(&folder.join(name))? == entry);
+        if !(is("HEAD", Entry::File)? && is("objects", Entry::Folder)? && is("refs", Entry::Folder)?) {
+            return Ok(None);
+        }
+        let Some(text) = folder.to_str() else {
+            return Ok(None);
+        };
+        let url = GitUrl::parse(&format!("file://{}{text}", if text.starts_with('/') { "" } else { "/" }))
+            .map_err(|error| Failure::failed(format!("`{text}` cannot be used")).caused_by(error))?;
+        self.in_place(folder, url).map(Some)
+    }
+
+    fn in_place(&self, folder: &Path, url: GitUrl) -> Result<CachedRepository<'_>> {
+        if !fs::is_folder(folder) {
+            return Err(Failure::failed(format!("there is no repository at `{}`", folder.display())));
+        }
+        let kept = self.settings.folder.as_ref().map(|cache| cache.join("registries").join(url.cache_key()));
+        Ok(CachedRepository { cache: self, url, git: folder.to_owned(), folder: kept, is_remote: false })
+    }
+
+    /// Upstream bytes by blob id, if they are here and whole.
+    #[must_use]
+    pub fn content(&self, blob: ObjectId) -> Option<Vec<u8>> {
+        let bytes = fs::read(&self.content_path(blob)?, MAX_AGENT).ok().flatten()?;
+        (ObjectId::of_blob(&bytes) == blob).then_some(bytes)
+    }
+
+    /// Keeps upstream bytes. A cache that cannot be written is no reason to fail.
+    pub fn keep_content(&self, blob: ObjectId, bytes: &[u8]) {
+        if let Some(path) = self.content_path(blob)
+            && fs::size(&path).ok().flatten() != Some(bytes.len() as u64)
+        {
+            let _ = fs::replace(&path, bytes, false);
+        }
+    }
+
+    fn content_path(&self, blob: ObjectId) -> Option<PathBuf> {
+        let id = blob.to_string();
+        Some(self.settings.folder.as_ref()?.join("blobs").join(&id[..2]).join(&id[2..]))
+    }
+}
+
+/// A repository that can be read, and that fetches what it lacks.
+#[derive(Debug)]
+pub struct CachedRepository<'a> {
+    cache: &'a Cache,
+    url: GitUrl,
+    git: PathBuf,
+    folder: Option<PathBuf>,
+    is_remote: bool,
+}
+
+impl CachedRepository<'_> {
+    /// The newest commit of the default branch.
+    pub fn head(&self) -> Result<ObjectId> {
+        let head = self.open()?.head()?;
+        head.ok_or_else(|| {
+            Failure::failed(format!("`{}` has no commits", self.url.display())).hint("push a branch to it first, or check the URL")
+        })
+    }
+
+    /// When a commit was made, in seconds since 1970.
+    pub fn commit_time(&self, commit: ObjectId) -> Result<i64> {
+        Ok(self.open()?.commit_time(commit)?)
+    }
+
+    /// The versions of an agent, newest first.
+    pub fn versions(&self, agent: &str) -> Result<Vec<VersionTag>> {
+        let tags = self.open()?.tags()?;
+        Ok(versions_of(agent, tags.iter().map(|(tag, _)| tag.as_str())))
+    }
+
+    /// The commit that answers a request, and the version if a tag gives one.
+    pub fn resolve(&self, request: &VersionRequest, agent: &str, watch: Watch<'_>) -> Result<(ObjectId, Option<Version>)> {
+        let versions = self.versions(agent)?;
+        let repository = self.open()?;
+        let (revision, version) = match request {
+            VersionRequest::Requirement(requirement) => {
+                let found = versions.iter().find(|version| requirement.matches(&version.version));
+                let found = found.ok_or_else(|| no_version(request, agent, &versions))?;
+                (found.tag.clone(), Some(found.version.clone()))
+            }
+            VersionRequest::Revision(revision) => {
+                let tagged = versions.iter().find(|version| &version.tag == revision || request.accepts(&version.version));
+                (tagged.map_or(revision, |version| &version.tag).clone(), tagged.map(|version| version.version.clone()))
+            }
+        };
+        if let Some(commit) = repository.resolve(&revision)? {
+            return Ok((commit, version));
+        }
+        // A branch, or a commit beside the default branch, is not fetched before somebody asks for it.
+        if self.is_remote && !self.cache.settings.is_offline {
+            let _lock = self.lock(watch)?;
+            let refspecs = vec![format!("+refs/heads/{revision}:refs/heads/{revision}")];
+            match self.fetch(refspecs, watch) {
+                Ok(()) | Err(GitError::UnknownRef { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if let Some(commit) = self.open()?.resolve(&revision)? {
+                return Ok((commit, version));
+            }
+        }
+        Err(no_version(request, agent, &versions))
+    }
+
+    /// What the repository offers at a commit; from the cache where it is there and whole.
+    pub(super) fn index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<Index> {
+        if let Some(index) = self.load_index(commit) {
+            return Ok(index);
+        }
+        let index = match self.build_index(commit, watch) {
+            // A repository that cannot be read through is fetched anew, once.
+            Err(_) if self.is_remote && !self.cache.settings.is_offline && self.is_damaged(commit) => {
+                self.mend("objects were damaged", watch)?;
+                self.build_index(commit, watch)?
+            }
+            outcome => outcome?,
+        };
+        self.save_index(commit, &index);
+        Ok(index)
+    }
+
+    /// The bytes of a blob: from the content store, the repository, or the remote.
+    pub fn read(&self, blob: ObjectId, watch: Watch<'_>) -> Result<Vec<u8>> {
+        if let Some(bytes) = self.cache.content(blob) {
+            return Ok(bytes);
+        }
+        let bytes = match self.open()?.read_blob(blob, MAX_AGENT) {
+            Ok(Some(bytes)) => bytes,
+            Err(error @ GitError::TooLarge { .. }) => return Err(error.into()),
+            Ok(None) | Err(_) if self.is_remote => {
+                self.fetch_blobs(&[blob], watch)?;
+                let bytes = self.open()?.read_blob(blob, MAX_AGENT)?;
+                bytes.ok_or_else(|| Failure::failed(format!("`{}` no longer has the object {blob}", self.url.display())))?
+            }
+            Ok(None) => return Err(Failure::failed(format!("`{}` does not have the object {blob}", self.url.display()))),
+            Err(error) => return Err(error.into()),
+        };
+        self.cache.keep_content(blob, &bytes);
+        Ok(bytes)
+    }
+
+    /// The bytes of a file at a commit.
+    pub fn read_file(&self, commit: ObjectId, file: &str, watch: Watch<'_>) -> Result<Option<Vec<u8>>> {
+        let walk = self.walk(commit, &|path| path == file)?;
+        match walk.files.first() {
+            Some(found) => self.read(found.id, watch).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The blob of a file at a commit, looked up without an index.
+    pub fn blob_of(&self, commit: ObjectId, file: &str) -> Result<Option<ObjectId>> {
+        Ok(self.walk(commit, &|path| path == file)?.files.first().map(|found| found.id))
+    }
+
+    fn open(&self) -> Result<Repository, GitError> {
+        Repository::open(&self.git)
+    }
+
+    fn walk(&self, commit: ObjectId, filter: &dyn Fn(&str) -> bool) -> Result<Walk> {
+        Ok(self.open()?.walk(commit, &WalkLimits::default(), filter)?)
+    }
+
+    fn build_index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<Index> {
+        let walk = self.walk(commit, &registry::is_interesting)?;
+        let mut blobs: BTreeMap<String, ObjectId> = walk.files.into_iter().map(|file| (file.path, file.id)).collect();
+        let nothing = BTreeSet::new();
+        let may_be = |path: &str, extension| discovery::is_candidate(path, extension, &nothing);
+        if blobs.keys().any(|path| may_be(path, EXTENSION)) {
+            blobs.retain(|path, _| !OTHER_EXTENSIONS.iter().any(|extension| path.ends_with(extension)));
+        }
+        if blobs.len() > MAX_CANDIDATES {
+            return Err(Failure::failed(format!("`{}` holds {} files that may be agents", self.url.display(), blobs.len()))
+                .hint("this is more than agentpkg looks through; name the file: `…#path/to/agent.md`"));
+        }
+        // Files that only a marketplace could turn into agents are few; those that never can are not fetched.
+        blobs.retain(|path, _| !path.ends_with(EXTENSION) || may_be(path, EXTENSION) || path.contains("agent"));
+        if self.is_remote {
+            let repository = self.open()?;
+            let missing: Vec<ObjectId> = blobs.values().copied().filter(|id| !matches!(repository.blob_size(*id), Ok(Some(_)))).collect();
+            if !missing.is_empty() {
+                self.fetch_blobs(&missing, watch)?;
+            }
+        }
+        let repository = self.open()?;
+        let files = blobs.keys().cloned().collect();
+        let mut index = Index::build(&files, &mut |path| match repository.read_blob(blobs[path], MAX_AGENT) {
+            Ok(Some(bytes)) => Ok(Some(bytes)),
+            Err(GitError::TooLarge { .. }) => Ok(None),
+            Ok(None) => Err(Failure::failed(format!("the object of `{path}` is missing from the cache"))),
+            Err(error) => Err(error.into()),
+        })?;
+        let refused = walk.refused.into_iter().map(|refused| Refused { file: refused.path, reason: refused.reason });
+        index.refused.extend(refused);
+        Ok(index)
+    }
+
+    fn is_damaged(&self, commit: ObjectId) -> bool {
+        let Ok(repository) = self.open() else {
+            return true;
+        };
+        let Ok(walk) = repository.walk(commit, &WalkLimits::default(), &registry::is_interesting) else {
+            return true;
+        };
+        let is_bad = |id| matches!(repository.read_blob(id, MAX_AGENT), Err(error) if !matches!(error, GitError::TooLarge { .. }));
+        walk.files.into_iter().any(|file| is_bad(file.id))
+    }
+
+    /// Fetches if the state is older than asked.
+    fn freshen(&self, freshness: Freshness, watch: Watch<'_>) -> Result<()> {
+        let has_state = |this: &Self| this.open().is_ok_and(|repository| repository.head().is_ok_and(|head| head.is_some()));
+        if freshness == Freshness::Any && has_state(self) {
+            return Ok(());
+        }
+        let settings = &self.cache.settings;
+        let is_recent = |this: &Self| {
+            let age = this.checked().and_then(|checked| settings.now.checked_sub(checked));
+            age.is_some_and(|age| age <= RECENT) && has_state(this)
+        };
+        if freshness == Freshness::Recent && is_recent(self) {
+            return Ok(());
+        }
+        if settings.is_offline {
+            return if has_state(self) {
+                Ok(())
+            } else {
+                Err(Failure::failed(format!("`{}` is not in the cache, and `--offline` forbids to fetch it", self.url.display()))
+                    .hint("run the command once without `--offline`"))
+            };
+        }
+        let _lock = self.lock(watch)?;
+        // Another process may have fetched while this one waited.
+        if freshness == Freshness::Recent && is_recent(self) {
+            return Ok(());
+        }
+        let had_state = has_state(self);
+        if !had_state {
+            self.start_over()?;
+        }
+        match self.fetch(git::default_refspecs(), watch) {
+            Ok(()) => Ok(()),
+            Err(error) if had_state && error.is_transient() => {
+                watch(Event::Stale(&self.url, error.into()));
+                Ok(())
+            }
+            Err(GitError::Corrupt { .. }) if had_state => {
+                watch(Event::Mended(&self.url, "the repository was damaged".to_owned()));
+                self.start_over()?;
+                Ok(self.fetch(git::default_refspecs(), watch)?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Fetches refs and writes down when. The caller holds the lock.
+    fn fetch(&self, refspecs: Vec<String>, watch: Watch<'_>) -> Result<(), GitError> {
+        let git = self.cache.git().map_err(|_| GitError::Missing)?;
+        watch(Event::Fetching(&self.url));
+        let request = self.request(refspecs);
+        let fetched = git.fetch(&self.git, &self.url, &request, &mut |progress| watch(Event::Progress(progress)))?;
+        watch(Event::Fetched(&self.url, fetched.received_bytes));
+        if let Some(folder) = &self.folder {
+            // Only costs one more look at the remote if it fails.
+            let _ = fs::replace(&folder.join("checked"), self.cache.settings.now.to_string().as_bytes(), false);
+        }
+        Ok(())
+    }
+
+    fn request(&self, refspecs: Vec<String>) -> FetchRequest {
+        let settings = &self.cache.settings;
+        FetchRequest { refspecs, may_prompt: settings.may_prompt, allow_insecure: settings.allow_insecure, ..FetchRequest::default() }
+    }
+
+    fn fetch_blobs(&self, blobs: &[ObjectId], watch: Watch<'_>) -> Result<()> {
+        if self.cache.settings.is_offline {
+            return Err(Failure::failed(format!("{} files of `{}` are not in the cache", blobs.len(), self.url.display()))
+                .hint("run the command once without `--offline`"));
+        }
+        let _lock = self.lock(watch)?;
+        let request = self.request(Vec::new());
+        watch(Event::Fetching(&self.url));
+        let git = self.cache.git()?;
+        let fetched = git.fetch_objects(&self.git, &self.url, blobs, &request, &mut |progress| watch(Event::Progress(progress)))?;
+        watch(Event::Fetched(&self.url, fetched.received_bytes));
+        Ok(())
+    }
+
+    fn mend(&self, reason: &str, watch: Watch<'_>) -> Result<()> {
+        watch(Event::Mended(&self.url, reason.to_owned()));
+        let _lock = self.lock(watch)?;
+        self.start_over()?;
+        Ok(self.fetch(git::default_refspecs(), watch)?)
+    }
+
+    /// An empty repository in place of whatever is there. The caller holds the lock.
+    fn start_over(&self) -> Result<()> {
+        fs::remove_folder(&self.git)?;
+        Ok(git::init_bare(&self.git)?)
+    }
+
+    fn lock(&self, watch: Watch<'_>) -> Result<Lock> {
+        let folder = self.folder.as_deref().unwrap_or(&self.git);
+        Lock::take(&folder.join("lock"), || watch(Event::Waiting))
+    }
+
+    fn checked(&self) -> Option<u64> {
+        let bytes = fs::read(&self.folder.as_ref()?.join("checked"), 32).ok()??;
+        std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
+    }
+
+    fn index_path(&self, commit: ObjectId) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join("index").join(format!("{commit}.json")))
+    }
+
+    /// The index of a commit, unless it is absent, damaged, or of another format.
+    fn load_index(&self, commit: ObjectId) -> Option<Index> {
+        let bytes = fs::read(&self.index_path(commit)?, MAX_INDEX).ok()??;
+        let (text, digest) = bytes.split_at_checked(bytes.len().checked_sub(64)?)?;
+        let digest: Digest = std::str::from_utf8(digest).ok()?.parse().ok()?;
+        if Digest::of(text) != digest {
+            return None;
+        }
+        let saved: SavedIndex = serde_json::from_slice(text).ok()?;
+        (saved.format == INDEX_FORMAT && saved.commit == commit.to_string()).then(|| saved.into_index()).flatten()
+    }
+
+    /// A cache that cannot be written is slow, but no reason to fail.
+    fn save_index(&self, commit: ObjectId, index: &Index) {
+        let Some(path) = self.index_path(commit) else {
+            return;
+        };
+        let Ok(mut text) = serde_json::to_vec(&SavedIndex::new(commit, index)) else {
+            return;
+        };
+        let digest = Digest::of(&text);
+        text.extend_from_slice(digest.to_string().as_bytes());
+        if fs::replace(&path, &text, false).is_ok()
+            && let Some(folder) = path.parent()
+            && let Ok(listed) = fs::list(folder)
+            && listed.len() > MAX_INDEXES
+        {
+            for old in listed.iter().filter(|listed| Some(listed.name.as_str()) != path.file_name().and_then(|name| name.to_str())) {
+                let _ = fs::remove(&folder.join(&old.name));
+            }
+        }
+    }
+}
+
+fn no_version(request: &VersionRequest, agent: &str, versions: &[VersionTag]) -> Failure {
+    let failure = Failure::failed(format!("`{agent}` has no version matching `{request}`"));
+    if versions.is_empty() {
+        return failure.hint(format!("its repository has no version tags; leave out `@{request}`, or name a commit or a branch"));
+    }
+    let newest: Vec<&str> = versions.iter().take(3).map(|version| version.tag.as_str()).collect();
+    let major = versions[0].version.major;
+    failure.detail(format!("newest: {}", newest.join(", "))).hint(format!("for example `{agent}@^{major}`"))
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedIndex {
+    format: u32,
+    commit: String,
+    entries: Vec<SavedEntry>,
+    refused: Vec<(String, String)>,
+    registry: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedEntry {
+    name: String,
+    title: String,
+    description: String,
+    file: String,
+    blob: String,
+    loads: bool,
+}
+
+impl SavedIndex {
+    fn new(commit: ObjectId, index: &Index) -> Self {
+        let entry = |entry: &IndexEntry| SavedEntry {
+            name: entry.name.to_string(),
+            title: entry.title.clone(),
+            description: entry.description.clone(),
+            file: entry.file.clone(),
+            blob: entry.blob.to_string(),
+            loads: entry.loads,
+        };
+        Self {
+            format: INDEX_FORMAT,
+            commit: commit.to_string(),
+            entries: index.entries.iter().map(entry).collect(),
+            refused: index.refused.iter().map(|refused| (refused.file.clone(), refused.reason.clone())).collect(),
+            registry: index.text.clone(),
+        }
+    }
+
+    fn into_index(self) -> Option<Index> {
+        let entry = |saved: SavedEntry| {
+            Some(IndexEntry {
+                name: AgentName::new(&saved.name).ok()?,
+                title: saved.title,
+                description: saved.description,
+                file: saved.file,
+                blob: saved.blob.parse().ok()?,
+                loads: saved.loads,
+            })
+        };
+        Some(Index {
+            entries: self.entries.into_iter().map(entry).collect::<Option<_>>()?,
+            refused: self.refused.into_iter().map(|(file, reason)| Refused { file, reason }).collect(),
+            file: self.registry.as_deref().map(RegistryFile::parse).unwrap_or_default(),
+            text: self.registry,
+        })
+    }
+}

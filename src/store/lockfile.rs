@@ -1,0 +1,274 @@
+//! `agentpkg.lock`: what is installed, exactly. Text in, text out; no files here.
+//!
+//! Version first, agents sorted by name, no time stamps: the same state gives the same bytes on every machine. A file of a newer
+//! format is refused; an older one is read, and rewritten only when something else changes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use crate::domain::digest::{Digest, ObjectId};
+use crate::domain::name::{AgentName, RegistryName};
+use crate::error::{Failure, Location, Result};
+
+/// The file's name in a project.
+pub const FILE_NAME: &str = "agentpkg.lock";
+
+/// The format that this program writes.
+pub const FORMAT: u32 = 1;
+
+/// The largest lockfile that is read, in bytes.
+pub const MAX_SIZE: u64 = 64 << 20;
+
+/// One installed agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedAgent {
+    /// The registry that it was found in; `None`: straight from a source.
+    pub registry: Option<RegistryName>,
+    /// `builtin`, a URL, or a path as in the manifest.
+    pub source: String,
+    /// The name that the agent has upstream.
+    pub agent: String,
+    /// Its file in the source, with `/`.
+    pub file: String,
+    /// The version, where the source has versions.
+    pub version: Option<String>,
+    /// The commit, for git sources.
+    pub commit: Option<ObjectId>,
+    /// The git blob id of the upstream bytes.
+    pub blob: ObjectId,
+    /// The SHA-256 of the upstream bytes.
+    pub sha256: Digest,
+    /// The SHA-256 of the merge base: the upstream bytes after adaptation.
+    pub base: Digest,
+    /// The adaptations, in the order applied: `repair:description`, `rename:backend-architect`.
+    pub adaptations: Vec<String>,
+    /// Other installed agents that this one requires.
+    pub requires: Vec<AgentName>,
+    /// Consents given for this agent: `hooks`, `permissionMode`, `mcpServers`.
+    pub allowed: Vec<String>,
+}
+
+/// The installed agents by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lockfile {
+    /// The entries, sorted by the name that each is installed under.
+    pub agents: BTreeMap<AgentName, LockedAgent>,
+}
+
+impl Lockfile {
+    /// Reads a lockfile; `path` is for messages.
+    pub fn parse(text: &str, path: &str) -> Result<Self> {
+        // A version control system's conflict markers are the usual damage, so they get words of their own.
+        if let Some(start) = text.find("<<<<<<< ").filter(|start| *start == 0 || text.as_bytes()[start - 1] == b'\n') {
+            let span = start..start + 7;
+            let location = Location {
+                path: path.to_owned(),
+                source: text.to_owned(),
+                span,
+                label: "a conflict marker of a version control system".to_owned(),
+            };
+            return Err(Failure::failed(format!("`{path}` holds an unresolved merge conflict"))
+                .at(location)
+                .hint(format!("take either side of `{path}`, then run `agentpkg install`")));
+        }
+        let broken = |span: Option<std::ops::Range<usize>>, label: String| {
+            let failure = Failure::failed(format!("`{path}` is not a lockfile"));
+            let failure = match span {
+                Some(span) => failure.at(Location { path: path.to_owned(), source: text.to_owned(), span, label }),
+                None => failure.caused_by(label),
+            };
+            failure.hint(format!("restore `{path}` from version control; or delete it and run `agentpkg install` to resolve anew"))
+        };
+        let file = toml::from_str::<File>(text);
+        // A newer format may have keys that this one refuses, so the version speaks first.
+        let version = match &file {
+            Ok(file) => file.version,
+            Err(_) => toml::from_str::<Header>(text).map_or(FORMAT, |header| header.version),
+        };
+        if version > FORMAT {
+            return Err(Failure::failed(format!("`{path}` has format {version}, this agentpkg knows up to {FORMAT}"))
+                .hint("install a newer agentpkg"));
+        }
+        let file = file.map_err(|error| broken(error.span(), error.message().to_owned()))?;
+        let mut lockfile = Self::default();
+        for entry in file.agent {
+            let (name, agent) = entry.check().map_err(|reason| broken(None, reason))?;
+            if lockfile.agents.insert(name.clone(), agent).is_some() {
+                return Err(broken(None, format!("`{name}` is in it twice")));
+            }
+        }
+        Ok(lockfile)
+    }
+
+    /// The text of the file.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!("# Written by agentpkg; not meant for editing by hand.\nversion = {FORMAT}\n");
+        for (name, agent) in &self.agents {
+            agent.write(name, &mut text).expect("writing to a string cannot fail");
+        }
+        text
+    }
+}
+
+impl LockedAgent {
+    fn write(&self, name: &AgentName, text: &mut String) -> std::fmt::Result {
+        let list = |items: &mut dyn Iterator<Item = &str>| format!("[{}]", items.map(quote).collect::<Vec<_>>().join(", "));
+        writeln!(text, "\n[[agent]]\nname = {}", quote(name.as_str()))?;
+        if let Some(registry) = &self.registry {
+            writeln!(text, "registry = {}", quote(registry.as_str()))?;
+        }
+        writeln!(text, "source = {}", quote(&self.source))?;
+        if self.agent != name.as_str() {
+            writeln!(text, "agent = {}", quote(&self.agent))?;
+        }
+        writeln!(text, "file = {}", quote(&self.file))?;
+        if let Some(version) = &self.version {
+            writeln!(text, "version = {}", quote(version))?;
+        }
+        if let Some(commit) = &self.commit {
+            writeln!(text, "commit = \"{commit}\"")?;
+        }
+        writeln!(text, "blob = \"{}\"\nsha256 = \"{}\"\nbase = \"{}\"", self.blob, self.sha256, self.base)?;
+        if !self.adaptations.is_empty() {
+            writeln!(text, "adaptations = {}", list(&mut self.adaptations.iter().map(String::as_str)))?;
+        }
+        if !self.requires.is_empty() {
+            writeln!(text, "requires = {}", list(&mut self.requires.iter().map(AgentName::as_str)))?;
+        }
+        if !self.allowed.is_empty() {
+            writeln!(text, "allowed = {}", list(&mut self.allowed.iter().map(String::as_str)))?;
+        }
+        Ok(())
+    }
+}
+
+/// A TOML basic string.
+fn quote(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+#[derive(Deserialize)]
+struct Header {
+    version: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    #[serde(default)]
+    agent: Vec<Entry>,
+}
+
+/// An entry before its values are checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    registry: Option<String>,
+    source: String,
+    agent: Option<String>,
+    file: String,
+    version: Option<String>,
+    commit: Option<String>,
+    blob: String,
+    sha256: String,
+    base: String,
+    #[serde(default)]
+    adaptations: Vec<String>,
+    #[serde(default)]
+    requires: Vec<String>,
+    #[serde(default)]
+    allowed: Vec<String>,
+}
+
+impl Entry {
+    fn check(self) -> Result<(AgentName, LockedAgent), String> {
+        let wrong = |key: &str, value: &str, reason: &dyn std::fmt::Display| {
+            format!("`{key}` of `{}` is `{}`: {reason}", self.name.escape_debug(), value.escape_debug())
+        };
+        let name = AgentName::new(&self.name).map_err(|error| wrong("name", &self.name, &error))?;
+        let id = |key: &str, value: &str| value.parse::<ObjectId>().map_err(|error| wrong(key, value, &error));
+        let digest = |key: &str, value: &str| value.parse::<Digest>().map_err(|error| wrong(key, value, &error));
+        let registry = self.registry.as_deref().map(|text| RegistryName::new(text).map_err(|error| wrong("registry", text, &error)));
+        let requires = self.requires.iter().map(|text| AgentName::new(text).map_err(|error| wrong("requires", text, &error)));
+        let agent = LockedAgent {
+            registry: registry.transpose()?,
+            commit: self.commit.as_deref().map(|commit| id("commit", commit)).transpose()?,
+            blob: id("blob", &self.blob)?,
+            sha256: digest("sha256", &self.sha256)?,
+            base: digest("base", &self.base)?,
+            requires: requires.collect::<Result<_, _>>()?,
+            agent: self.agent.unwrap_or_else(|| self.name.clone()),
+            source: self.source,
+            file: self.file,
+            version: self.version,
+            adaptations: self.adaptations,
+            allowed: self.allowed,
+        };
+        Ok((name, agent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn agent() -> LockedAgent {
+        LockedAgent {
+            registry: Some(RegistryName::builtin()),
+            source: "builtin".to_owned(),
+            agent: "Backend \"Architect\"".to_owned(),
+            file: "agents/backend-architect.md".to_owned(),
+            version: Some("1.0.0".to_owned()),
+            commit: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()),
+            blob: "0123456789abcdef0123456789abcdef01234567".parse().unwrap(),
+            sha256: Digest::of(b"a"),
+            base: Digest::of(b"b"),
+            adaptations: vec!["repair:description".to_owned()],
+            requires: vec![AgentName::new("other").unwrap()],
+            allowed: vec!["hooks".to_owned()],
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let mut lockfile = Lockfile::default();
+        lockfile.agents.insert(AgentName::new("b").unwrap(), agent());
+        lockfile.agents.insert(AgentName::new("a").unwrap(), LockedAgent { registry: None, commit: None, version: None, ..agent() });
+        let text = lockfile.to_text();
+        assert_eq!(Lockfile::parse(&text, FILE_NAME).unwrap(), lockfile);
+        assert!(text.find("name = \"a\"") < text.find("name = \"b\""));
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let mut lockfile = Lockfile::default();
+        lockfile.agents.insert(AgentName::new("a").unwrap(), agent());
+        let text = lockfile.to_text();
+        let message = |text: &str| Lockfile::parse(text, FILE_NAME).unwrap_err().to_string();
+        assert!(message(&text.replace("version = 1\n", "version = 2\n")).contains("has format 2"));
+        assert!(message(&text.replace("name = \"a\"", "name = \"../a\"")).contains("reads as a path"));
+        assert!(message(&text.replace("base = \"", "base = \"x")).contains("64 lower-case hex"));
+        assert!(message(&format!("<<<<<<< HEAD\n{text}")).contains("unresolved merge conflict"));
+        let twice = &text[text.find("\n[[agent]]").unwrap()..];
+        assert!(message(&format!("{text}{twice}")).contains("twice"));
+        for end in 0..text.len() {
+            let _ = Lockfile::parse(&text[..end], FILE_NAME);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_strings_survive(source in any::<String>(), file in any::<String>(), version in any::<Option<String>>()) {
+            let mut lockfile = Lockfile::default();
+            lockfile.agents.insert(AgentName::new("a").unwrap(), LockedAgent { source, file, version, ..agent() });
+            prop_assert_eq!(Lockfile::parse(&lockfile.to_text(), FILE_NAME).unwrap(), lockfile);
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! `agentpkg.toml`: what the user wants. A typed view, and edits that keep every other byte of the file.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::spec::{Source, Target};
+use crate::domain::version::VersionRequest;
+use crate::error::{Failure, Location, Result};
+
+/// The file's name in a project.
+pub const FILE_NAME: &str = "agentpkg.toml";
+
+/// The largest manifest that is read, in bytes.
+pub const MAX_SIZE: u64 = 4 << 20;
+
+/// Where a wanted agent comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Whichever registry has it.
+    Any,
+    /// A registry of this manifest, or the built-in one.
+    Registry(RegistryName),
+    /// A repository or folder of its own.
+    Source(Source),
+}
+
+/// One agent of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Which agent there; `None`: the one with the same name as the entry.
+    pub target: Option<Target>,
+    /// Which version.
+    pub version: Option<VersionRequest>,
+    /// Installed exactly as upstream wrote it, though the client may not load it.
+    pub is_verbatim: bool,
+}
+
+/// A manifest: the document that the user wrote, and what it says.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    document: DocumentMut,
+    original: String,
+    registries: Vec<(RegistryName, Source)>,
+    agents: BTreeMap<AgentName, Wanted>,
+    follow_links: bool,
+    warnings: Vec<String>,
+}
+
+impl Manifest {
+    /// A manifest that says nothing yet.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            document: DocumentMut::new(),
+            original: String::new(),
+            registries: Vec::new(),
+            agents: BTreeMap::new(),
+            follow_links: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Reads a manifest; `path` is for messages.
+    pub fn parse(text: &str, path: &str) -> Result<Self> {
+        let reader = Reader { text, path };
+        let document = Document::parse(text).map_err(|error| {
+            let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
+            reader.failure(format!("`{path}` is not valid TOML"), error.span(), message)
+        })?;
+        let mut manifest = Self::empty();
+        for (key, item) in document.as_table() {
+            match key {
+                "registries" => manifest.registries = reader.registries(item)?,
+                "agents" => manifest.agents = reader.agents(item, &mut manifest.warnings)?,
+                "install" => manifest.follow_links = reader.follow_links(item)?,
+                _ => manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows")),
+            }
+        }
+        manifest.document = document.into_mut();
+        text.clone_into(&mut manifest.original);
+        Ok(manifest)
+    }
+
+    /// The registries, in the order they are asked; without the built-in one.
+    #[must_use]
+    pub fn registries(&self) -> &[(RegistryName, Source)] {
+        &self.registries
+    }
+
+    /// The source of a registry, if there is one of that name.
+    #[must_use]
+    pub fn registry(&self, name: &RegistryName) -> Option<Source> {
+        let found = self.registries.iter().find(|(known, _)| known == name);
+        found.map(|(_, source)| source.clone()).or_else(|| name.is_builtin().then_some(Source::Builtin))
+    }
+
+    /// The wanted agents, sorted by name.
+    #[must_use]
+    pub fn agents(&self) -> &BTreeMap<AgentName, Wanted> {
+        &self.agents
+    }
+
+    /// Whether the agents folder may be a link that leads out of the project.
+    #[must_use]
+    pub fn follows_links(&self) -> bool {
+        self.follow_links
+    }
+
+    /// Things that look like mistakes but stop nothing.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Whether an edit changed something.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.to_text() != self.original
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        self.document.to_string()
+    }
+
+    /// Adds an agent, or changes the entry that it has. Unknown keys of an existing entry stay.
+    pub fn set_agent(&mut self, name: &AgentName, wanted: &Wanted) {
+        if self.agents.get(name) == Some(wanted) {
+            return;
+        }
+        let table = section(&mut self.document, "agents");
+        let keys = wanted_keys(name, wanted);
+        match table.get_mut(name.as_str()).and_then(Item::as_table_like_mut) {
+            Some(entry) => {
+                for key in ["registry", "git", "path", "agent", "file", "version", "verbatim"] {
+                    match keys.iter().find(|(known, _)| *known == key) {
+                        Some((_, value)) if entry.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value)) => {}
+                        Some((_, value)) => drop(entry.insert(key, Item::Value(value.clone()))),
+                        None => drop(entry.remove(key)),
+                    }
+                }
+            }
+            None => {
+                let mut entry = InlineTable::new();
+                for (key, value) in keys {
+                    entry.insert(key, value);
+                }
+                entry.fmt();
+                table.insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
+            }
+        }
+        self.agents.insert(name.clone(), wanted.clone());
+    }
+
+    /// Removes an agent; says whether it was there.
+    pub fn remove_agent(&mut self, name: &AgentName) -> bool {
+        if let Some(table) = self.document.get_mut("agents").and_then(Item::as_table_like_mut) {
+            table.remove(name.as_str());
+        }
+        self.agents.remove(name).is_some()
+    }
+
+    /// Adds a registry, or changes where it points to.
+    pub fn set_registry(&mut self, name: &RegistryName, source: &Source) {
+        let mut entry = InlineTable::new();
+        entry.insert(source_key(source), source_text(source).into());
+        entry.fmt();
+        section(&mut self.document, "registries").insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
+        match self.registries.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = source.clone(),
+            None => self.registries.push((name.clone(), source.clone())),
+        }
+    }
+
+    /// Removes a registry; says whether it was there.
+    pub fn remove_registry(&mut self, name: &RegistryName) -> bool {
+        if let Some(table) = self.document.get_mut("registries").and_then(Item::as_table_like_mut) {
+            table.remove(name.as_str());
+        }
+        let before = self.registries.len();
+        self.registries.retain(|(known, _)| known != name);
+        self.registries.len() != before
+    }
+}
+
+/// The text of a source in the manifest and the lockfile: the whole URL or the path, never a shorthand.
+#[must_use]
+pub fn source_text(source: &Source) -> String {
+    match source {
+        Source::Builtin => RegistryName::BUILTIN.to_owned(),
+        Source::Git(url) => url.as_str().to_owned(),
+        Source::Path(path) => path.clone(),
+    }
+}
+
+fn source_key(source: &Source) -> &'static str {
+    match source {
+        Source::Builtin => "registry",
+        Source::Git(_) => "git",
+        Source::Path(_) => "path",
+    }
+}
+
+fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> {
+    let mut keys: Vec<(&'static str, Value)> = Vec::new();
+    match &wanted.origin {
+        Origin::Any => {}
+        Origin::Registry(registry) => keys.push(("registry", registry.as_str().into())),
+        Origin::Source(source) => keys.push((source_key(source), source_text(source).into())),
+    }
+    match &wanted.target {
+        Some(Target::Name(target)) if target != name.as_str() => keys.push(("agent", target.into())),
+        Some(Target::File(file)) => keys.push(("file", file.into())),
+        _ => {}
+    }
+    // An entry that says nothing else says that any version will do.
+    if let Some(version) = &wanted.version {
+        keys.push(("version", version.to_string().into()));
+    } else if keys.is_empty() {
+        keys.push(("version", "*".into()));
+    }
+    if wanted.is_verbatim {
+        keys.push(("verbatim", true.into()));
+    }
+    keys
+}
+
+fn same(left: &Value, right: &Value) -> bool {
+    left.as_str().is_some() && left.as_str() == right.as_str() || left.as_bool().is_some() && left.as_bool() == right.as_bool()
+}
+
+/// The table `[name]`, made at the end of the document if it is not there.
+fn section<'a>(document: &'a mut DocumentMut, name: &str) -> &'a mut dyn TableLike {
+    let item = document.entry(name).or_insert_with(|| Item::Table(Table::new()));
+    if !item.is_table_like() {
+        *item = Item::Table(Table::new());
+    }
+    item.as_table_like_mut().expect("it was made a table just now")
+}
+
+/// Reads the document into values, with failures that point into it.
+struct Reader<'a> {
+    text: &'a str,
+    path: &'a str,
+}
+
+impl Reader<'_> {
+    fn failure(&self, message: String, span: Option<Range<usize>>, label: String) -> Failure {
+        let failure = Failure::failed(message);
+        match span {
+            Some(span) => {
+                let source = self.text.to_owned();
+                failure.at(Location { path: self.path.to_owned(), source, span, label })
+            }
+            None => failure.caused_by(label),
+        }
+    }
+
+    fn wrong(&self, item: &Item, label: impl Into<String>) -> Failure {
+        self.failure(format!("`{}` has a value that makes no sense", self.path), item.span(), label.into())
+    }
+
+    fn table<'i>(&self, item: &'i Item, what: &str) -> Result<&'i dyn TableLike> {
+        item.as_table_like().ok_or_else(|| self.wrong(item, format!("{what} is a table")))
+    }
+
+    fn string<'i>(&self, item: &'i Item) -> Result<&'i str> {
+        item.as_str().ok_or_else(|| self.wrong(item, "a string is expected"))
+    }
+
+    fn boolean(&self, item: &Item) -> Result<bool> {
+        item.as_bool().ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
+    }
+
+    fn follow_links(&self, item: &Item) -> Result<bool> {
+        let table = self.table(item, "`install`")?;
+        table.get("follow-symlinks").map_or(Ok(false), |item| self.boolean(item))
+    }
+
+    fn registries(&self, item: &Item) -> Result<Vec<(RegistryName, Source)>> {
+        let mut registries = Vec::new();
+        for (key, item) in self.table(item, "`registries`")?.iter() {
+            let name = RegistryName::new(key).map_err(|error| self.wrong(item, format!("`{key}`: {error}")))?;
+            if name.is_builtin() {
+                return Err(self.wrong(item, "`builtin` is the registry inside agentpkg; choose another name"));
+            }
+            let source = match item.as_str() {
+                Some(text) => Source::parse(text).map_err(|error| self.wrong(item, error.to_string()))?,
+                None => self
+                    .source(self.table(item, "a registry")?)?
+                    .ok_or_else(|| self.wrong(item, "`git = \"…\"` or `path = \"…\"` is missing"))?,
+            };
+            registries.push((name, source));
+        }
+        Ok(registries)
+    }
+
+    fn source(&self, table: &dyn TableLike) -> Result<Option<Source>> {
+        match (table.get("git"), table.get("path")) {
+            (Some(item), None) => {
+                let source = Source::parse(self.string(item)?).map_err(|error| self.wrong(item, error.to_string()))?;
+                match source {
+                    Source::Git(_) => Ok(Some(source)),
+                    _ => Err(self.wrong(item, "this is a path; write `path = \"…\"`")),
+                }
+            }
+            (None, Some(item)) => Ok(Some(Source::Path(self.string(item)?.to_owned()))),
+            (None, None) => Ok(None),
+            (Some(_), Some(item)) => Err(self.wrong(item, "`git` and `path` exclude each other")),
+        }
+    }
+
+    fn agents(&self, item: &Item, warnings: &mut Vec<String>) -> Result<BTreeMap<AgentName, Wanted>> {
+        let mut agents: BTreeMap<AgentName, Wanted> = BTreeMap::new();
+        for (key, item) in self.table(item, "`agents`")?.iter() {
+            let name = AgentName::new(key).map_err(|error| self.wrong(item, format!("`{key}`: {error}")))?;
+            if let Some(other) = agents.keys().find(|known| known.folded() == name.folded()) {
+                return Err(self.wrong(item, format!("`{other}` and `{name}` are one file where case does not count")));
+            }
+            let wanted = match item.as_str() {
+                Some(version) => Wanted {
+                    origin: Origin::Any,
+                    target: None,
+                    version: self.version(item, version)?,
+                    is_verbatim: false,
+                },
+                None => self.wanted(key, self.table(item, "an agent")?, item, warnings)?,
+            };
+            agents.insert(name, wanted);
+        }
+        Ok(agents)
+    }
+
+    fn wanted(&self, name: &str, table: &dyn TableLike, item: &Item, warnings: &mut Vec<String>) -> Result<Wanted> {
+        let mut wanted = Wanted { origin: Origin::Any, target: None, version: None, is_verbatim: false };
+        if let Some(source) = self.source(table)? {
+            wanted.origin = Origin::Source(source);
+        }
+        for (key, item) in table.iter() {
+            match key {
+                "git" | "path" | "bind" | "pin" => {}
+                "registry" => {
+                    let text = self.string(item)?;
+                    let registry = RegistryName::new(text).map_err(|error| self.wrong(item, format!("`{text}`: {error}")))?;
+                    if wanted.origin != Origin::Any {
+                        return Err(self.wrong(item, "`registry` excludes `git` and `path`"));
+                    }
+                    wanted.origin = Origin::Registry(registry);
+                }
+                "agent" => wanted.target = Some(Target::Name(self.string(item)?.to_owned())),
+                "file" => wanted.target = Some(Target::File(self.string(item)?.to_owned())),
+                "version" => wanted.version = self.version(item, self.string(item)?)?,
+                "verbatim" => wanted.is_verbatim = self.boolean(item)?,
+                _ => warnings.push(format!("`{key}` of agent `{name}` in {} is not a setting that this version knows", self.path)),
+            }
+        }
+        if table.contains_key("agent") && table.contains_key("file") {
+            return Err(self.wrong(item, "`agent` and `file` exclude each other"));
+        }
+        Ok(wanted)
+    }
+
+    fn version(&self, item: &Item, text: &str) -> Result<Option<VersionRequest>> {
+        if text == "*" || text == "latest" {
+            return Ok(None);
+        }
+        VersionRequest::parse(text).map(Some).map_err(|error| self.wrong(item, error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# our agents\n[registries]\nstudio = { git = \"https://example.com/agents\" }   # the team's\nlocal = \"./agents\"\n\n[agents]\nzed = \"^1.2\"\n\n# for payments\nplanner = { registry = \"studio\", agent = \"backend-architect\" } # keep\n";
+
+    fn name(text: &str) -> AgentName {
+        AgentName::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_manifest_says_what_is_wanted() {
+        let manifest = Manifest::parse(TEXT, FILE_NAME).unwrap();
+        assert_eq!(manifest.registries().len(), 2);
+        let planner = &manifest.agents()[&name("planner")];
+        assert_eq!(planner.origin, Origin::Registry(RegistryName::new("studio").unwrap()));
+        assert_eq!(planner.target, Some(Target::Name("backend-architect".to_owned())));
+        assert_eq!(manifest.agents()[&name("zed")].version.as_ref().unwrap().to_string(), "^1.2");
+        assert!(!manifest.is_changed());
+    }
+
+    #[test]
+    fn edits_keep_every_other_byte() {
+        let mut manifest = Manifest::parse(TEXT, FILE_NAME).unwrap();
+        let wanted =
+            Wanted { origin: Origin::Registry(RegistryName::builtin()), target: None, version: None, is_verbatim: false };
+        manifest.set_agent(&name("reviewer"), &wanted);
+        assert_eq!(manifest.to_text(), format!("{TEXT}reviewer = {{ registry = \"builtin\" }}\n"));
+        assert!(manifest.remove_agent(&name("reviewer")));
+        assert_eq!(manifest.to_text(), TEXT);
+        let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();
+        assert_eq!(again.agents(), manifest.agents());
+    }
+
+    #[test]
+    fn every_edit_reads_back_as_itself() {
+        for (target, version, is_verbatim) in [
+            (None, None, false),
+            (Some(Target::File("a/b.md".to_owned())), VersionRequest::parse("^1").ok(), true),
+            (Some(Target::Name("Other Name".to_owned())), VersionRequest::parse("main").ok(), false),
+        ] {
+            for origin in [Origin::Any, Origin::Source(Source::Path("./x".to_owned()))] {
+                let wanted = Wanted { origin, target: target.clone(), version: version.clone(), is_verbatim };
+                let mut manifest = Manifest::empty();
+                manifest.set_agent(&name("a"), &wanted);
+                let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();
+                assert_eq!(again.agents()[&name("a")], wanted, "{}", manifest.to_text());
+                assert_eq!(again.warnings(), [] as [String; 0]);
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_are_shown_where_they_are() {
+        for (text, part) in [
+            ("[agents]\na = = 1\n", "= 1"),
+            ("[agents]\na = 3\n", "3"),
+            ("[agents]\na = { registry = \"../x\" }\n", "\"../x\""),
+            ("[registries]\nr = { git = \"ext::sh\" }\n", "\"ext::sh\""),
+            ("[agents]\nfoo = \"*\"\nFoo = \"1\"\n", "\"1\""),
+            ("[agents]\na = \"^x\"\n", "\"^x\""),
+        ] {
+            let failure = Manifest::parse(text, FILE_NAME).unwrap_err();
+            let location = failure.location().unwrap_or_else(|| panic!("{text}: no location"));
+            assert_eq!(&text[location.span.clone()][..1], &part[..1], "{text}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The files that agentpkg owns or shares, one module per format, and the one way to change them.
+//!
+//! What to write is decided in `ops`; how a format looks, and that a change happens wholly or not at all, is decided here.
+
+pub mod builtin;
+pub mod cache;
+pub mod lockfile;
+pub mod manifest;
+pub mod project;
+pub mod registry;
+pub mod transaction;

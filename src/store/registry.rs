@@ -1,0 +1,286 @@
+//! A registry at one point in time: what it offers, and the bytes of each agent. Built-in, folder and git look the same from above.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::cache::{CachedRepository, Watch};
+use super::project::MAX_AGENT;
+use super::{builtin, cache};
+use crate::domain::digest::ObjectId;
+use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, OTHER_EXTENSIONS, Refused};
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::registry_file::{AgentRecord, RegistryFile, marketplace_agents};
+use crate::domain::spec::Source;
+use crate::error::{Failure, Result};
+use crate::fs::{self, Entry};
+
+/// How deep a folder is searched.
+const MAX_DEPTH: usize = 16;
+/// How many files of a folder are looked at.
+const MAX_FILES: usize = 200_000;
+/// Where a marketplace describes itself.
+const MARKETPLACE: &str = ".claude-plugin/marketplace.json";
+/// Where a plugin of a marketplace describes itself, below its own folder.
+const PLUGIN: &str = ".claude-plugin/plugin.json";
+/// Where a prepared registry describes itself.
+pub(super) const REGISTRY_FILE: &str = "registry.toml";
+
+/// What a source offers at one point in time.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The name of the registry in the manifest; `None` for a source that is used directly.
+    pub registry: Option<RegistryName>,
+    /// Where it is.
+    pub source: Source,
+    /// The commit, for git.
+    pub commit: Option<ObjectId>,
+    /// When the commit was made, in seconds since 1970, for git.
+    pub commit_time: Option<i64>,
+    /// What is offered, sorted by name, then file.
+    pub entries: Vec<IndexEntry>,
+    /// What looks like an agent but cannot be offered.
+    pub refused: Vec<Refused>,
+    /// What `registry.toml` says.
+    pub file: RegistryFile,
+    backing: Backing,
+}
+
+#[derive(Debug)]
+enum Backing {
+    Builtin,
+    Folder(PathBuf),
+    Git(CachedRepository),
+}
+
+impl Snapshot {
+    /// The registry inside the program.
+    #[must_use]
+    pub fn builtin() -> Self {
+        let files = builtin::files().iter().map(|(path, _)| (*path).to_owned());
+        let index = Index::build(&files.collect(), &mut |path| Ok(builtin::read(path).map(<[u8]>::to_vec)));
+        let index = index.expect("reading from memory cannot fail");
+        Self::new(Some(RegistryName::builtin()), Source::Builtin, index, Backing::Builtin)
+    }
+
+    /// A folder, as its files are now. `folder` is the absolute path of `source`.
+    pub fn folder(registry: Option<RegistryName>, source: Source, folder: &Path) -> Result<Self> {
+        if !fs::is_folder(folder) {
+            return Err(Failure::failed(format!("there is no folder `{}`", folder.display()))
+                .hint("for a git repository write its URL, for one file a path that ends in `.md`"));
+        }
+        let mut files = BTreeSet::new();
+        collect(folder, "", MAX_DEPTH, &mut files)?;
+        let index = Index::build(&files, &mut |path| {
+            let is_small = fs::size(&folder.join(path))?.is_none_or(|size| size <= MAX_AGENT);
+            if is_small { read_from_folder(folder, path).map(Some) } else { Ok(None) }
+        })?;
+        Ok(Self::new(registry, source, index, Backing::Folder(folder.to_owned())))
+    }
+
+    /// A git repository at `commit`.
+    pub fn git(
+        registry: Option<RegistryName>,
+        source: Source,
+        repository: CachedRepository,
+        commit: ObjectId,
+        watch: Watch<'_>,
+    ) -> Result<Self> {
+        let index = repository.index(commit, watch)?;
+        let commit_time = repository.commit_time(commit)?;
+        let snapshot = Self::new(registry, source, index, Backing::Git(repository));
+        Ok(Self { commit: Some(commit), commit_time: Some(commit_time), ..snapshot })
+    }
+
+    fn new(registry: Option<RegistryName>, source: Source, index: Index, backing: Backing) -> Self {
+        let Index { entries, refused, file, text: _ } = index;
+        Self { registry, source, commit: None, commit_time: None, entries, refused, file, backing }
+    }
+
+    /// The agents that answer to `name`: by their name, by their title, or, if there are none, by the name of their file.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Vec<&IndexEntry> {
+        let folded = name.to_lowercase();
+        let by_name = |entry: &&IndexEntry| entry.name.folded() == folded || entry.title.to_lowercase() == folded;
+        let found: Vec<&IndexEntry> = self.entries.iter().filter(by_name).collect();
+        // Two agents may differ in case only; then the exact spelling decides.
+        let exact: Vec<&IndexEntry> =
+            found.iter().copied().filter(|entry| entry.name.as_str() == name || entry.title == name).collect();
+        match (exact.is_empty(), found.is_empty()) {
+            (false, _) => exact,
+            (true, false) => found,
+            (true, true) => self.entries.iter().filter(|entry| discovery::stem(&entry.file).eq_ignore_ascii_case(name)).collect(),
+        }
+    }
+
+    /// The agent in a file.
+    #[must_use]
+    pub fn find_file(&self, file: &str) -> Option<&IndexEntry> {
+        self.entries.iter().find(|entry| entry.file == file)
+    }
+
+    /// What the registry says about an agent.
+    #[must_use]
+    pub fn record(&self, name: &str) -> Option<&AgentRecord> {
+        self.file.agents.get(name)
+    }
+
+    /// The upstream bytes of an agent, verified against its blob id.
+    pub fn read(&self, entry: &IndexEntry, watch: Watch<'_>) -> Result<Vec<u8>> {
+        let bytes = match &self.backing {
+            Backing::Builtin => builtin::read(&entry.file).map(<[u8]>::to_vec).unwrap_or_default(),
+            Backing::Folder(folder) => read_from_folder(folder, &entry.file)?,
+            Backing::Git(repository) => return repository.read(entry.blob, watch),
+        };
+        if ObjectId::of_blob(&bytes) == entry.blob {
+            Ok(bytes)
+        } else {
+            Err(Failure::failed(format!("`{}` changed while the command ran", entry.file)).hint("run the command again"))
+        }
+    }
+
+    /// The bytes of any file by path, for files that discovery does not offer.
+    pub fn read_file(&self, file: &str, watch: Watch<'_>) -> Result<Option<Vec<u8>>> {
+        match (&self.backing, self.commit) {
+            (Backing::Builtin, _) => Ok(builtin::read(file).map(<[u8]>::to_vec)),
+            (Backing::Folder(folder), _) => match fs::entry(&folder.join(file))? {
+                Entry::File => read_from_folder(folder, file).map(Some),
+                _ => Ok(None),
+            },
+            (Backing::Git(repository), Some(commit)) => repository.read_file(commit, file, watch),
+            (Backing::Git(_), None) => Ok(None),
+        }
+    }
+
+    /// The names that are offered, for suggestions.
+    pub fn names(&self) -> impl Iterator<Item = &AgentName> {
+        self.entries.iter().map(|entry| &entry.name)
+    }
+}
+
+/// What discovery found in a source.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Index {
+    pub(super) entries: Vec<IndexEntry>,
+    pub(super) refused: Vec<Refused>,
+    pub(super) file: RegistryFile,
+    /// The text of `registry.toml`, as the cache keeps it.
+    pub(super) text: Option<String>,
+}
+
+impl Index {
+    /// Looks through the files of a source. `read` gives the bytes of one, `None` if it is too large.
+    pub(super) fn build(files: &BTreeSet<String>, read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>>) -> Result<Self> {
+        let mut index = Self::default();
+        let mut text = |path: &str| -> Result<Option<String>> {
+            let bytes = if files.contains(path) { read(path)? } else { None };
+            Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        };
+        index.text = text(REGISTRY_FILE)?;
+        if let Some(text) = &index.text {
+            index.file = RegistryFile::parse(text);
+        }
+        let mut listed = BTreeSet::new();
+        if let Some(marketplace) = text(MARKETPLACE)? {
+            let mut plugins = BTreeMap::new();
+            for path in files.iter().filter(|path| path.ends_with(PLUGIN)) {
+                plugins.insert(path.as_str(), text(path)?);
+            }
+            listed.extend(marketplace_agents(&marketplace, &|path| plugins.get(path).cloned().flatten()));
+        }
+        for extension in [EXTENSION].into_iter().chain(OTHER_EXTENSIONS) {
+            for path in files.iter().filter(|path| discovery::is_candidate(path, extension, &listed)) {
+                index.examine(path, read(path)?.as_deref());
+            }
+            if !index.entries.is_empty() {
+                break;
+            }
+        }
+        index.entries.sort_by(|left, right| left.name.cmp(&right.name).then_with(|| left.file.cmp(&right.file)));
+        Ok(index)
+    }
+
+    fn examine(&mut self, path: &str, bytes: Option<&[u8]>) {
+        let file = &self.file;
+        let Some(bytes) = bytes else {
+            let reason = format!("larger than {}", fs::human_size(MAX_AGENT));
+            return self.refused.push(Refused { file: path.escape_debug().to_string(), reason });
+        };
+        match discovery::examine(path, ObjectId::of_blob(bytes), bytes, &|name| file.agents.get(name)) {
+            Finding::Agent(entry) => self.entries.push(entry),
+            Finding::Refused(refused) => self.refused.push(refused),
+            Finding::Nothing => {}
+        }
+    }
+}
+
+/// Whether a file of a source is worth knowing: those that discovery reads.
+#[must_use]
+pub(super) fn is_interesting(path: &str) -> bool {
+    let nothing = BTreeSet::new();
+    path == REGISTRY_FILE
+        || path == MARKETPLACE
+        || path.ends_with(PLUGIN)
+        || path.ends_with(EXTENSION)
+        || OTHER_EXTENSIONS.iter().any(|extension| discovery::is_candidate(path, extension, &nothing))
+}
+
+/// The relative paths of the files below `folder`, with `/`; links and hidden folders but `.claude` and `.claude-plugin` left out.
+fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<String>) -> Result<()> {
+    for listed in fs::list(folder)? {
+        let path = if prefix.is_empty() { listed.name.clone() } else { format!("{prefix}/{}", listed.name) };
+        match listed.entry {
+            Entry::File if is_interesting(&path) => {
+                paths.insert(path);
+            }
+            Entry::Folder if depth > 0 && is_searched(&listed.name) => {
+                collect(&folder.join(&listed.name), &path, depth - 1, paths)?;
+            }
+            _ => {}
+        }
+        if paths.len() > MAX_FILES {
+            return Err(Failure::failed(format!("`{}` holds more than {MAX_FILES} files", folder.display()))
+                .hint("name the folder that holds the agents"));
+        }
+    }
+    Ok(())
+}
+
+fn is_searched(name: &str) -> bool {
+    match name {
+        ".claude" | ".claude-plugin" => true,
+        "node_modules" | "target" => false,
+        name => !name.starts_with('.'),
+    }
+}
+
+fn read_from_folder(folder: &Path, file: &str) -> Result<Vec<u8>> {
+    let path = folder.join(file);
+    fs::read(&path, MAX_AGENT)?.ok_or_else(|| Failure::failed(format!("`{}` is gone", path.display())))
+}
+
+/// Opens what a source points to. `folder` makes a path as the user wrote it absolute.
+pub fn open(
+    registry: Option<RegistryName>,
+    source: &Source,
+    absolute: &dyn Fn(&str) -> PathBuf,
+    cache: &cache::Cache,
+    freshness: cache::Freshness,
+    watch: Watch<'_>,
+) -> Result<Snapshot> {
+    match source {
+        Source::Builtin => Ok(Snapshot::builtin()),
+        Source::Path(path) => {
+            let folder = absolute(path);
+            if let Some(repository) = cache.bare_repository(&folder)? {
+                let commit = repository.head()?;
+                return Snapshot::git(registry, source.clone(), repository, commit, watch);
+            }
+            Snapshot::folder(registry, source.clone(), &folder)
+        }
+        Source::Git(url) => {
+            let repository = cache.repository(url, freshness, watch)?;
+            let commit = repository.head()?;
+            Snapshot::git(registry, source.clone(), repository, commit, watch)
+        }
+    }
+}
