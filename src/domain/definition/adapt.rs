@@ -1,0 +1,532 @@
+//! Adaptations: the smallest edits that make an upstream file work here. Byte spans are replaced; nothing is re-serialised.
+//!
+//! The same request gives the same bytes for the same file on every machine, and adapting twice changes nothing more.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use super::layout::{Layout, key};
+use super::yaml::Fields;
+use super::{Definition, SkipReason, Verdict};
+use crate::domain::name::AgentName;
+
+/// What to adapt.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Give a file that the client would skip valid frontmatter.
+    pub repair: bool,
+    /// A new value for `name`.
+    pub rename: Option<String>,
+    /// MCP servers: upstream's name to the user's.
+    pub bind: BTreeMap<String, String>,
+    /// The name for a file that has none.
+    pub fallback_name: Option<String>,
+    /// The description for a file that has none.
+    pub fallback_description: Option<String>,
+}
+
+/// One thing that was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adaptation {
+    /// Frontmatter was mended.
+    Repair {
+        /// The field, or `frontmatter` if there was none at all.
+        field: String,
+    },
+    /// `name` was changed.
+    Rename {
+        /// Upstream's name.
+        from: String,
+    },
+    /// An MCP server goes by the user's name.
+    Bind {
+        /// Upstream's name.
+        from: String,
+        /// The user's name.
+        to: String,
+    },
+}
+
+impl fmt::Display for Adaptation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repair { field } => write!(formatter, "repair:{field}"),
+            Self::Rename { from } => write!(formatter, "rename:{from}"),
+            Self::Bind { from, to } => write!(formatter, "bind:{from}={to}"),
+        }
+    }
+}
+
+/// The result of an adaptation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adapted {
+    /// The file as it is installed.
+    pub bytes: Vec<u8>,
+    /// What was changed, in order.
+    pub applied: Vec<Adaptation>,
+}
+
+/// Why a file cannot be made to load.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdaptError {
+    /// There is no name to give it.
+    #[error("it has no name, and nothing to make one from")]
+    NoName,
+    /// There is no description to give it.
+    #[error("it has no description, and nothing to make one from")]
+    NoDescription,
+    /// The frontmatter is too large to read.
+    #[error("{0}")]
+    TooLarge(SkipReason),
+    /// UTF-16 or the like.
+    #[error("it is not UTF-8 text")]
+    NotText,
+    /// Nothing that was tried helped.
+    #[error("its frontmatter is beyond repair: {0}")]
+    BeyondRepair(SkipReason),
+}
+
+/// Adapts a file.
+pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
+    let mut adapted = Adapted { bytes: bytes.to_vec(), applied: Vec::new() };
+    let definition = Definition::parse(bytes);
+    if let Verdict::Skipped(reason) = definition.verdict() {
+        if *reason == SkipReason::TooLarge {
+            return Err(AdaptError::TooLarge(reason.clone()));
+        }
+        if request.repair {
+            repair(&mut adapted, &definition, request)?;
+            if let Verdict::Skipped(reason) = Definition::parse(&adapted.bytes).verdict() {
+                return Err(AdaptError::BeyondRepair(reason.clone()));
+            }
+        }
+    }
+    if let Some(name) = &request.rename {
+        rename(&mut adapted, name);
+    }
+    for (from, to) in &request.bind {
+        bind(&mut adapted, from, to);
+    }
+    Ok(adapted)
+}
+
+fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request) -> Result<(), AdaptError> {
+    let bytes = definition.layout.bytes();
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(AdaptError::NotText);
+    }
+    if definition.has_frontmatter() {
+        mend_values(adapted);
+    } else if let Some(start) = indented_start(bytes) {
+        // White space before the fence is all that is wrong, so it goes; what the block says is judged next.
+        adapted.bytes.drain(..start);
+        adapted.applied.push(Adaptation::Repair { field: "fence".to_owned() });
+        mend_values(adapted);
+    } else {
+        let body = String::from_utf8_lossy(bytes);
+        let name = request.fallback_name.clone().or_else(|| name_from_title(&body)).ok_or(AdaptError::NoName)?;
+        let description = request.fallback_description.clone().or_else(|| describe(&body)).ok_or(AdaptError::NoDescription)?;
+        let end = line_ending(bytes);
+        let start = bytes.len() - definition.body().len();
+        let head = format!("---{end}name: {}{end}description: {}{end}---{end}", scalar(&name), quote(&description));
+        adapted.bytes.splice(start..start, head.into_bytes());
+        adapted.applied.push(Adaptation::Repair { field: "frontmatter".to_owned() });
+        return Ok(());
+    }
+    let (title, description) = {
+        let body = String::from_utf8_lossy(definition.body());
+        (name_from_title(&body), describe(&body))
+    };
+    let current = Definition::parse(&adapted.bytes);
+    if let Verdict::Skipped(SkipReason::NoName | SkipReason::BadName(_)) = current.verdict() {
+        let written = current.get("name").map(|entry| String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).trim().to_owned());
+        let written = written.filter(|name| !name.is_empty() && name != "~" && name != "null");
+        let written = written.and_then(|name| {
+            let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+            AgentName::from_title(name.trim()).ok().map(|name| name.to_string())
+        });
+        let name = written.or_else(|| request.fallback_name.clone()).or(title).ok_or(AdaptError::NoName)?;
+        set(adapted, "name", &quote_if_needed(&name));
+    }
+    if let Verdict::Skipped(SkipReason::NoDescription) = Definition::parse(&adapted.bytes).verdict() {
+        let text = request.fallback_description.clone().or(description).ok_or(AdaptError::NoDescription)?;
+        set(adapted, "description", &quote(&text));
+    }
+    Ok(())
+}
+
+/// Fields whose lines begin an entry for certain. In broken frontmatter any other `word:` may be a line of somebody's prose.
+const KNOWN: [&str; 46] = [
+    "name", "description", "tools", "disallowedTools", "model", "permissionMode", "maxTurns", "skills", "mcpServers", "hooks", "memory",
+    "background", "effort", "isolation", "color", "initialPrompt", "allowed-tools", "allowedTools", "version", "author", "category", "type",
+    "capabilities", "priority", "tags", "emoji", "vibe", "license", "source", "division", "contributors", "mode", "metadata", "triggers",
+    "dependencies", "domain", "domains", "keywords", "created", "updated", "temperature", "scope", "model_tier", "model_rationale",
+    "expertise_level", "maturity",
+];
+
+/// Re-quotes every entry whose YAML does not stand on its own.
+fn mend_values(adapted: &mut Adapted) {
+    let layout = Layout::of(&adapted.bytes);
+    let Some(block) = layout.block() else {
+        return;
+    };
+    if block.len() > super::MAX_FRONTMATTER || is_valid(&adapted.bytes[block.clone()]) {
+        return;
+    }
+    let end = line_ending(&adapted.bytes);
+    let mut mended = Vec::new();
+    let mut fields = Vec::new();
+    for (name, lines) in segments(&adapted.bytes, block.clone()) {
+        let text = &adapted.bytes[lines];
+        match name {
+            Some(name) if !is_valid(text) => {
+                mended.extend_from_slice(requoted(&name, &String::from_utf8_lossy(text), end).as_bytes());
+                fields.push(name);
+            }
+            None if !is_valid(text) => {
+                // Lines before the first key belong to nothing; as comments they keep their words.
+                for line in String::from_utf8_lossy(text).lines() {
+                    mended.extend_from_slice(format!("# {line}{end}").as_bytes());
+                }
+                fields.push("comment".to_owned());
+            }
+            _ => mended.extend_from_slice(text),
+        }
+    }
+    if !is_valid(&mended) {
+        // Entries may be sound alone and clash together; then every one becomes plain text.
+        mended.clear();
+        fields.clear();
+        for (name, lines) in segments(&adapted.bytes, block.clone()) {
+            if let Some(name) = name {
+                mended.extend_from_slice(requoted(&name, &String::from_utf8_lossy(&adapted.bytes[lines]), end).as_bytes());
+                fields.push(name);
+            }
+        }
+    }
+    adapted.bytes.splice(block, mended);
+    adapted.applied.extend(fields.into_iter().map(|field| Adaptation::Repair { field }));
+}
+
+fn is_valid(text: &[u8]) -> bool {
+    Fields::read_strictly(&String::from_utf8_lossy(text)).is_ok()
+}
+
+/// The block cut at known fields; unknown keys that stand on their own are entries too, unless a broken one came before.
+fn segments(bytes: &[u8], block: Range<usize>) -> Vec<(Option<String>, Range<usize>)> {
+    let mut segments: Vec<(Option<String>, Range<usize>)> = vec![(None, block.start..block.start)];
+    let mut at = block.start;
+    for line in bytes[block].split_inclusive(|byte| *byte == b'\n') {
+        let line_end = at + line.len();
+        let (current, span) = segments.last_mut().expect("there is always one");
+        let is_sound = current.as_deref() != Some("description") && is_valid(&bytes[span.clone()]) && is_valid(line);
+        match key(line).filter(|key| is_sound || KNOWN.contains(&key.as_str())) {
+            Some(key) => segments.push((Some(key), at..line_end)),
+            None => span.end = line_end,
+        }
+        at = line_end;
+    }
+    segments.retain(|(_, span)| !span.is_empty());
+    segments
+}
+
+/// An entry whose value is all of its text: a literal block where that keeps it readable, otherwise a quoted string.
+fn requoted(name: &str, text: &str, end: &str) -> String {
+    let value = text.split_once(':').map_or("", |(_, value)| value);
+    let value = value.replace("\r\n", "\n");
+    let value = value.trim_matches([' ', '\n', '\t']);
+    let is_awkward = |c: char| c.is_control() && c != '\n' && c != '\t' || c == '\u{feff}' || c == '\u{fffe}';
+    if value.contains("---") || value.contains(is_awkward) || !value.contains('\n') {
+        return format!("{name}: {}{end}", quote(unquoted(value)));
+    }
+    let value = unquoted(value);
+    let mut block = format!("{name}: |-{end}");
+    for line in value.split('\n') {
+        if !line.trim().is_empty() {
+            block.push_str("  ");
+            block.push_str(line);
+        }
+        block.push_str(end);
+    }
+    block
+}
+
+/// Text without the quotes around it, if there are any.
+fn unquoted(value: &str) -> &str {
+    let inner = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
+    let stripped = inner('"').or_else(|| inner('\'')).filter(|inner| !inner.is_empty()).unwrap_or(value);
+    if stripped.starts_with([' ', '\t']) { value } else { stripped }
+}
+
+/// A double-quoted YAML string in which the client finds no fence.
+fn quote(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.replace("---", "\u{1}--").chars() {
+        match c {
+            '\u{1}' => quoted.push_str("\\x2d"),
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_control() || c == '\u{feff}' => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// A name as a plain scalar where it stays text, otherwise quoted.
+fn quote_if_needed(name: &str) -> String {
+    let is_plain = Fields::read_strictly(&format!("name: {name}")).is_ok_and(|fields| fields.text("name") == Some(name));
+    if is_plain { name.to_owned() } else { quote(name) }
+}
+
+fn scalar(name: &str) -> String {
+    quote_if_needed(name)
+}
+
+/// Replaces the value of an entry, or adds the entry at the top.
+fn set(adapted: &mut Adapted, field: &str, value: &str) {
+    let end = line_ending(&adapted.bytes);
+    let layout = Layout::of(&adapted.bytes);
+    let Some(block) = layout.block() else {
+        return;
+    };
+    let entry = layout.entries().iter().rev().find(|entry| entry.key == field);
+    match entry.map(|entry| entry.value.clone()) {
+        Some(range) => drop(adapted.bytes.splice(range, format!(" {value}").into_bytes())),
+        None => {
+            let line = format!("{field}: {value}{end}");
+            adapted.bytes.splice(block.start..block.start, line.into_bytes());
+        }
+    }
+    adapted.applied.push(Adaptation::Repair { field: field.to_owned() });
+}
+
+fn rename(adapted: &mut Adapted, name: &str) {
+    let definition = Definition::parse(&adapted.bytes);
+    let Verdict::Loads(loaded) = definition.verdict() else {
+        return;
+    };
+    if loaded.name == name {
+        return;
+    }
+    let from = loaded.name.clone();
+    let Some(range) = definition.get("name").map(|entry| entry.value.clone()) else {
+        return;
+    };
+    let old = String::from_utf8_lossy(&adapted.bytes[range.clone()]).into_owned();
+    // A comment behind the value is the author's, so it stays.
+    let comment = if old.trim_start().starts_with(['"', '\'']) { None } else { old.find(" #") };
+    let kept = comment.map_or("", |at| &old[at..]);
+    adapted.bytes.splice(range, format!(" {}{kept}", quote_if_needed(name)).into_bytes());
+    adapted.applied.push(Adaptation::Rename { from });
+}
+
+fn bind(adapted: &mut Adapted, from: &str, to: &str) {
+    let layout = Layout::of(&adapted.bytes);
+    let fields = ["tools", "disallowedTools", "mcpServers"];
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    for entry in layout.entries().iter().filter(|entry| fields.contains(&entry.key.as_str())) {
+        let text = String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).into_owned();
+        let bound = if entry.key == "mcpServers" { replace_word(&text, from, to) } else { replace_server(&text, from, to) };
+        if bound != text {
+            edits.push((entry.value.clone(), bound));
+        }
+    }
+    if edits.is_empty() {
+        return;
+    }
+    for (range, text) in edits.into_iter().rev() {
+        adapted.bytes.splice(range, text.into_bytes());
+    }
+    adapted.applied.push(Adaptation::Bind { from: from.to_owned(), to: to.to_owned() });
+}
+
+fn replace_server(text: &str, from: &str, to: &str) -> String {
+    let prefix = "mcp__";
+    let mut parts = text.split(prefix);
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.strip_prefix(from).filter(|rest| rest.starts_with("__") || !rest.starts_with(is_name_character));
+        result.push_str(prefix);
+        match rest {
+            Some(rest) => {
+                result.push_str(to);
+                result.push_str(rest);
+            }
+            None => result.push_str(part),
+        }
+    }
+    result
+}
+
+fn replace_word(text: &str, from: &str, to: &str) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(from) {
+        let (before, after) = (&rest[..at], &rest[at + from.len()..]);
+        let is_word = !before.ends_with(is_name_character) && !after.starts_with(is_name_character);
+        result.push_str(before);
+        result.push_str(if is_word { to } else { from });
+        rest = after;
+    }
+    result + rest
+}
+
+fn is_name_character(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '-' || c == '.'
+}
+
+/// Where the fence begins if only white space stands before it.
+fn indented_start(bytes: &[u8]) -> Option<usize> {
+    let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).filter(|start| *start > 0)?;
+    let layout = Layout::of(&bytes[start..]);
+    layout.block().map(|_| start)
+}
+
+fn line_ending(bytes: &[u8]) -> &'static str {
+    let first = bytes.iter().position(|byte| *byte == b'\n');
+    if first.is_some_and(|at| at > 0 && bytes[at - 1] == b'\r') { "\r\n" } else { "\n" }
+}
+
+/// The first heading, if only blank lines stand before it.
+pub(super) fn title(body: &str) -> Option<String> {
+    let line = body.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let title = line.strip_prefix('#')?.trim_start_matches('#').trim();
+    (!title.is_empty()).then(|| title.to_owned())
+}
+
+fn name_from_title(body: &str) -> Option<String> {
+    let title = title(body)?;
+    let words: Vec<&str> = title.split_whitespace().collect();
+    let is_filler = |word: &&str| ["agent", "subagent", "sub-agent"].contains(&word.to_ascii_lowercase().as_str());
+    let words = if words.len() > 1 && words.last().is_some_and(is_filler) { &words[..words.len() - 1] } else { &words[..] };
+    let name = AgentName::from_title(&words.join(" ")).ok()?;
+    Some(name.to_string().to_ascii_lowercase())
+}
+
+/// What an identity line says: `**Identity**: …`, `**Role:** …`.
+pub(super) fn identity(body: &str) -> Option<String> {
+    body.lines().take(40).find_map(|line| {
+        let line = line.trim().trim_start_matches(['-', '*', ' ']);
+        let rest = ["Identity", "Role", "Purpose"].iter().find_map(|word| line.strip_prefix(word))?;
+        let rest = rest.trim_start_matches('*').strip_prefix(':').or_else(|| rest.strip_prefix(":**"))?;
+        let text = rest.trim_start_matches('*').trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    })
+}
+
+/// A description out of the body: the identity line, else the first sentence of prose, else the title.
+fn describe(body: &str) -> Option<String> {
+    let prose = || {
+        let mut is_code = false;
+        body.lines().map(str::trim).find(|line| {
+            if line.starts_with("```") {
+                is_code = !is_code;
+            }
+            !is_code && line.chars().next().is_some_and(char::is_alphabetic) && line.contains(' ')
+        })
+    };
+    let sentence = |text: &str| {
+        let end = text.find(". ").map_or(text.len(), |at| at + 1);
+        text[..end].chars().take(300).collect::<String>()
+    };
+    identity(body).or_else(|| prose().map(sentence)).or_else(|| title(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Loaded;
+    use super::*;
+
+    fn repair_request() -> Request {
+        Request { repair: true, ..Request::default() }
+    }
+
+    fn repaired(text: &str) -> (String, Loaded) {
+        let adapted = adapt(text.as_bytes(), &repair_request()).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let definition = Definition::parse(&adapted.bytes);
+        let Verdict::Loads(loaded) = definition.verdict().clone() else {
+            panic!("{:?}: {}", definition.verdict(), String::from_utf8_lossy(&adapted.bytes));
+        };
+        assert_eq!(adapt(&adapted.bytes, &repair_request()).unwrap().bytes, adapted.bytes, "adapting twice changes nothing");
+        (String::from_utf8(adapted.bytes).unwrap(), loaded)
+    }
+
+    #[test]
+    fn broken_descriptions_become_blocks_and_the_rest_stays() {
+        let text = "---\nname: a # mine\ndescription: Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>\ntools: Read, Bash(git *)\n---\n\nBody --- x\n";
+        let (bytes, loaded) = repaired(text);
+        assert_eq!(loaded.description, "Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>");
+        assert_eq!(loaded.tools.unwrap(), ["Read", "Bash(git *)"]);
+        assert!(bytes.starts_with("---\nname: a # mine\ndescription: |-\n  Plans. Examples:\n\n  <example>\n"), "{bytes}");
+        assert!(bytes.ends_with("tools: Read, Bash(git *)\n---\n\nBody --- x\n"), "{bytes}");
+    }
+
+    #[test]
+    fn every_kind_of_damage_is_mended() {
+        for (head, description) in [
+            ("name: a\ndescription: Foo:", "Foo:"), ("name: a\ndescription: \"open", "\"open"), ("name: a\ndescription: x\n\nmore text", "x\n\nmore text"),
+            ("name: a\ndescription:x\n", ""), ("name: a\r\ndescription: x: y\r", "x: y"), ("name: 12\ndescription: d", "d"), ("name: a:b\ndescription: d", "d"),
+            ("description: d", "d"), ("name: a\ndescription: - x\n", "- x"), ("name: a\ndescription: x\n  y: z\n  q\n", ""),
+        ] {
+            let (_, loaded) = repaired(&format!("---\n{head}\n---\n# Some Planner\n\nPrepares things. More.\n"));
+            if !description.is_empty() {
+                assert_eq!(loaded.description, description, "{head}");
+            }
+        }
+        let (_, loaded) = repaired("---\nname: a\n---\n# T\n\nPrepares things. More.\n");
+        assert_eq!(loaded.description, "Prepares things.");
+        let (_, loaded) = repaired("\n  ---\nname: a\ndescription: d\n---\nb\n");
+        assert_eq!(loaded.name, "a");
+    }
+
+    #[test]
+    fn a_file_without_frontmatter_gets_one_in_front() {
+        let text = "# Backend Planning Agent\r\n\r\n**Identity**: Plans \"things\", mostly\r\n";
+        let (bytes, loaded) = repaired(text);
+        assert!(bytes.ends_with(text) && bytes.starts_with("---\r\nname: backend-planning\r\n"), "{bytes}");
+        assert_eq!(loaded.description, "Plans \"things\", mostly");
+    }
+
+    #[test]
+    fn renaming_and_binding_touch_only_their_words() {
+        let text = "---\nname: a # mine\ndescription: mcp__old__x\ntools: mcp__old__x, mcp__older__x, mcp__old, mcp__old__*\nmcpServers: [old, older]\n---\nmcp__old__x\n";
+        let request = Request {
+            rename: Some("true".to_owned()),
+            bind: BTreeMap::from([("old".to_owned(), "new".to_owned())]),
+            ..repair_request()
+        };
+        let adapted = adapt(text.as_bytes(), &request).unwrap();
+        assert_eq!(
+            String::from_utf8(adapted.bytes).unwrap(),
+            "---\nname: \"true\" # mine\ndescription: mcp__old__x\ntools: mcp__new__x, mcp__older__x, mcp__new, mcp__new__*\nmcpServers: [new, older]\n---\nmcp__old__x\n"
+        );
+        let shown: Vec<String> = adapted.applied.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["rename:a", "bind:old=new"]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_repaired_loads_keeps_its_body_and_is_stable(head in "[a-z:\\-\"' \n#|*&\\\\]{0,50}", body in "[a-z#*: \n]{0,40}") {
+            let text = format!("---\nname: x\ndescription: {head}\n---\n{body}");
+            let before = Definition::parse(text.as_bytes()).body().to_vec();
+            if let Ok(adapted) = adapt(text.as_bytes(), &repair_request()) {
+                let after = Definition::parse(&adapted.bytes);
+                prop_assert!(matches!(after.verdict(), Verdict::Loads(_)));
+                prop_assert_eq!(after.body(), before.as_slice());
+                prop_assert_eq!(&adapt(&adapted.bytes, &repair_request()).unwrap().bytes, &adapted.bytes);
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+            let _ = adapt(&bytes, &Request { rename: Some("n".to_owned()), ..repair_request() });
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Where the parts of a definition are: byte spans of the original, found without YAML.
+
+use std::ops::Range;
+
+const FENCE: &[u8] = b"---";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A top-level entry: its key and all the lines that belong to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// All its lines, the last line break included, as bytes of the file.
+    pub span: Range<usize>,
+    /// From behind the colon to the end, the last line break excluded.
+    pub value: Range<usize>,
+}
+
+/// The parts of a file.
+#[derive(Debug)]
+pub(super) struct Layout<'a> {
+    bytes: &'a [u8],
+    block: Option<Range<usize>>,
+    body: usize,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Layout<'a> {
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let Some((block, body)) = find_block(bytes, start) else {
+            return Self { bytes, block: None, body: start, entries: Vec::new() };
+        };
+        let entries = entries(bytes, block.clone());
+        Self { bytes, block: Some(block), body, entries }
+    }
+
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The text between the fences.
+    pub(super) fn frontmatter(&self) -> Option<&'a [u8]> {
+        self.block.clone().map(|block| &self.bytes[block])
+    }
+
+    pub(super) fn block(&self) -> Option<Range<usize>> {
+        self.block.clone()
+    }
+
+    pub(super) fn body(&self) -> &'a [u8] {
+        &self.bytes[self.body..]
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// How many lines stand before the first line of the block.
+    pub(super) fn first_line(&self) -> usize {
+        let start = self.block.as_ref().map_or(0, |block| block.start);
+        self.bytes[..start].iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
+/// The block and where the body begins. The client takes the first `---` after the opening line, wherever it stands.
+fn find_block(bytes: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
+    let rest = bytes[start..].strip_prefix(FENCE)?;
+    let opening = rest.iter().position(|byte| *byte == b'\n')?;
+    if !rest[..opening].iter().all(|byte| byte.is_ascii_whitespace()) {
+        return None;
+    }
+    let from = start + FENCE.len() + opening + 1;
+    let end = from + find(&bytes[from..], FENCE)?;
+    let mut body = end + FENCE.len();
+    let closing = bytes[body..].iter().position(|byte| *byte == b'\n');
+    match closing {
+        Some(length) if bytes[body..body + length].iter().all(u8::is_ascii_whitespace) => body += length + 1,
+        None if bytes[body..].iter().all(u8::is_ascii_whitespace) => body = bytes.len(),
+        _ => {}
+    }
+    Some((from..end, body))
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+/// The entries: a line that begins with a key opens one, all lines up to the next belong to it.
+fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut at = block.start;
+    for line in bytes[block].split_inclusive(|byte| *byte == b'\n') {
+        let end = at + line.len();
+        match key(line) {
+            Some(key) => {
+                let value = at + key.len() + 1;
+                entries.push(Entry { key, span: at..end, value: value..end });
+            }
+            None => {
+                if let Some(entry) = entries.last_mut() {
+                    entry.span.end = end;
+                    entry.value.end = end;
+                }
+            }
+        }
+        at = end;
+    }
+    for entry in &mut entries {
+        while entry.value.end > entry.value.start && matches!(bytes[entry.value.end - 1], b'\n' | b'\r') {
+            entry.value.end -= 1;
+        }
+    }
+    entries
+}
+
+/// The key at the start of a line: letters, digits, `_`, `-` and `.`, then a colon that ends the line or is followed by white space.
+pub(super) fn key(line: &[u8]) -> Option<String> {
+    let length = line.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.".contains(byte)))?;
+    let is_key = length > 0 && line[length] == b':' && line.get(length + 1).is_none_or(u8::is_ascii_whitespace);
+    is_key.then(|| String::from_utf8_lossy(&line[..length]).into_owned())
+}

@@ -1,0 +1,258 @@
+//! Agent definitions: Markdown with YAML frontmatter, read exactly as the client reads it.
+//!
+//! [`Definition::parse`] takes any bytes and never fails; its [`Verdict`] says whether the client loads the file, and as what. What the
+//! client accepts was measured against version 2.1.329. [`adapt`] turns a file that the client would skip into one that it loads.
+
+mod adapt;
+mod layout;
+mod yaml;
+
+use std::fmt;
+
+pub use self::adapt::{AdaptError, Adaptation, Adapted, Request, adapt};
+pub use self::layout::Entry;
+use self::layout::Layout;
+use self::yaml::Fields;
+
+/// The largest frontmatter that is read, in bytes.
+pub const MAX_FRONTMATTER: usize = 64 << 10;
+
+/// The fields that give an agent powers over the session itself; the client honours them in an agents folder, though not in plugins.
+pub const SECURITY_FIELDS: [&str; 3] = ["hooks", "permissionMode", "mcpServers"];
+
+/// A definition and what the client makes of it.
+#[derive(Debug)]
+pub struct Definition<'a> {
+    layout: Layout<'a>,
+    verdict: Verdict,
+}
+
+/// What the client does with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It loads the file.
+    Loads(Loaded),
+    /// It drops the file without a word.
+    Skipped(SkipReason),
+}
+
+/// An agent as the client sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// The tools it may use; `None`: there is no such line, so all of them.
+    pub tools: Option<Vec<String>>,
+    /// The tools that are taken away.
+    pub disallowed_tools: Vec<String>,
+    /// Which of [`SECURITY_FIELDS`] have a value.
+    pub security: Vec<&'static str>,
+}
+
+/// Why the client skips a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SkipReason {
+    /// The first line is not `---`, or nothing closes the block.
+    NoFrontmatter,
+    /// Larger than [`MAX_FRONTMATTER`]: not read.
+    TooLarge,
+    /// Not YAML, even after the client's own repair.
+    Invalid {
+        /// The line of the file, from 1.
+        line: usize,
+        /// What the parser says.
+        message: String,
+    },
+    /// No `name`, or it is not text.
+    NoName,
+    /// The client refuses such names.
+    BadName(String),
+    /// No `description`, or it is not text.
+    NoDescription,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFrontmatter => formatter.write_str("it has no frontmatter"),
+            Self::TooLarge => write!(formatter, "its frontmatter is larger than {} KiB", MAX_FRONTMATTER >> 10),
+            Self::Invalid { line, message } => write!(formatter, "line {line} is not valid YAML: {message}"),
+            Self::NoName => formatter.write_str("it has no name"),
+            Self::BadName(name) => write!(formatter, "the client refuses the name `{}`", name.escape_debug()),
+            Self::NoDescription => formatter.write_str("it has no description"),
+        }
+    }
+}
+
+impl<'a> Definition<'a> {
+    /// Reads a definition from any bytes.
+    #[must_use]
+    pub fn parse(bytes: &'a [u8]) -> Self {
+        let layout = Layout::of(bytes);
+        let verdict = match layout.frontmatter() {
+            None => Verdict::Skipped(SkipReason::NoFrontmatter),
+            Some(block) if block.len() > MAX_FRONTMATTER => Verdict::Skipped(SkipReason::TooLarge),
+            Some(block) => judge(&String::from_utf8_lossy(block), layout.first_line()),
+        };
+        Self { layout, verdict }
+    }
+
+    /// What the client makes of it.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Whether the client finds a frontmatter block, valid or not.
+    #[must_use]
+    pub fn has_frontmatter(&self) -> bool {
+        self.layout.frontmatter().is_some()
+    }
+
+    /// A top-level entry of the frontmatter, found even where the YAML is broken; the last one if there are several.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        self.layout.entries().iter().rev().find(|entry| entry.key == key)
+    }
+
+    /// What follows the frontmatter.
+    #[must_use]
+    pub fn body(&self) -> &'a [u8] {
+        self.layout.body()
+    }
+
+    /// The first heading, if nothing but blank lines stands before it.
+    #[must_use]
+    pub fn title(&self) -> Option<String> {
+        adapt::title(&String::from_utf8_lossy(self.layout.body()))
+    }
+
+    /// Whether a file without frontmatter says that it is an agent: by its title or by an identity line.
+    #[must_use]
+    pub fn introduces_itself(&self) -> bool {
+        let body = String::from_utf8_lossy(self.layout.body());
+        let is_agent = |title: String| {
+            let last = title.split_whitespace().next_back().unwrap_or_default().to_ascii_lowercase();
+            matches!(last.as_str(), "agent" | "subagent" | "sub-agent")
+        };
+        adapt::title(&body).is_some_and(is_agent) || adapt::title(&body).is_some() && adapt::identity(&body).is_some()
+    }
+}
+
+fn judge(block: &str, first_line: usize) -> Verdict {
+    let fields = match Fields::read(block) {
+        Ok(fields) => fields,
+        Err(error) => {
+            return Verdict::Skipped(SkipReason::Invalid { line: first_line + error.line, message: error.message });
+        }
+    };
+    let Some(name) = fields.text("name").filter(|name| !name.is_empty()) else {
+        return Verdict::Skipped(SkipReason::NoName);
+    };
+    if name.contains(':') || name.starts_with('-') {
+        return Verdict::Skipped(SkipReason::BadName(name.to_owned()));
+    }
+    let Some(description) = fields.text("description").filter(|text| !text.is_empty()) else {
+        return Verdict::Skipped(SkipReason::NoDescription);
+    };
+    Verdict::Loads(Loaded {
+        name: name.to_owned(),
+        description: description.replace("\\n", "\n"),
+        tools: fields.list("tools"),
+        disallowed_tools: fields.list("disallowedTools").unwrap_or_default(),
+        security: SECURITY_FIELDS.into_iter().filter(|field| fields.has_value(field)).collect(),
+    })
+}
+
+/// Splits a list of tools at commas outside parentheses.
+#[must_use]
+pub fn split_tools(text: &str) -> Vec<String> {
+    let mut depth = 0_usize;
+    let parts = text.split(|c: char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|tool| !tool.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn loads(text: &str) -> Option<(String, String)> {
+        match Definition::parse(text.as_bytes()).verdict {
+            Verdict::Loads(loaded) => Some((loaded.name, loaded.description)),
+            Verdict::Skipped(_) => None,
+        }
+    }
+
+    fn with(head: &str) -> Option<String> {
+        loads(&format!("---\n{head}\n---\nBody.\n")).map(|(_, description)| description)
+    }
+
+    #[test]
+    fn the_block_is_found_as_the_client_finds_it() {
+        let head = "name: a\ndescription: d\n";
+        for text in [
+            format!("---\n{head}---\nb"), format!("---  \n{head}---"), format!("\u{feff}---\n{head}---\n"), format!("---\r\n{}---\r\nb", head.replace('\n', "\r\n")),
+            format!("---\n{head}  ---\nb"), format!("---\n{head}--- text\nb"),
+        ] {
+            assert!(loads(&text).is_some(), "{text:?}");
+        }
+        for text in [
+            format!("\n---\n{head}---\nb"), format!(" ---\n{head}---\nb"), format!("--- yaml\n{head}---\nb"), format!("----\n{head}---\nb"),
+            format!("---\n{head}...\nb"), String::new(), "---\n".to_owned(), format!("---\r{}---\r", head.replace('\n', "\r")),
+        ] {
+            assert!(loads(&text).is_none(), "{text:?}");
+        }
+        assert_eq!(loads("---\nname: a\ndescription: foo --- bar\n---\nb"), Some(("a".to_owned(), "foo".to_owned())));
+    }
+
+    #[test]
+    fn the_clients_own_repair_is_modelled() {
+        for (value, read) in [
+            ("Use when X. Examples:\\n\\nContext: Y", "Use when X. Examples:\n\nContext: Y"), ("[WIP] x", "[WIP] x"), ("{x} y", "{x} y"),
+            ("*x*", "*x*"), ("@x", "@x"), ("`x` y", "`x` y"), ("%d", "%d"), ("say \"hi\": now", "say \"hi\": now"),
+        ] {
+            assert_eq!(with(&format!("name: a\ndescription: {value}")).as_deref(), Some(read), "{value}");
+        }
+        for head in [
+            "name: a\ndescription: x\n\n<example>\nuser: y", "name: a\ndescription: Foo:", "name: a\ndescription: \"x", "name: a\ndescription: \"\\d\"",
+            "name: a\ndescription:x", "name: a\r\ndescription: x: y\r", "name: 1\ndescription: x", "name: true\ndescription: x", "name: a:b\ndescription: x",
+            "name: -a\ndescription: x", "name: a\ndescription:", "name: a\ndescription: 1", "name: a\ndescription: [x]", "description: x", "name: a",
+        ] {
+            assert_eq!(with(head), None, "{head}");
+        }
+        assert_eq!(with("name: a\nname: b\ndescription: x").as_deref(), Some("x"), "the last of equal keys counts");
+    }
+
+    #[test]
+    fn tools_are_split_with_respect_to_parentheses() {
+        assert_eq!(split_tools("Read, Bash(git add, git commit) , , Agent(a, b)"), ["Read", "Bash(git add, git commit)", "Agent(a, b)"]);
+        let definition = Definition::parse(b"---\nname: a\ndescription: d\ntools: [Read, \"Bash\"]\nhooks:\n  Stop: []\n---\n");
+        let Verdict::Loads(loaded) = definition.verdict() else { panic!("it loads") };
+        assert_eq!(loaded.tools.as_deref(), Some(&["Read".to_owned(), "Bash".to_owned()][..]));
+        assert_eq!(loaded.security, ["hooks"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let definition = Definition::parse(&bytes);
+            let _ = (definition.title(), definition.introduces_itself());
+        }
+
+        #[test]
+        fn no_frontmatter_panics(head in "[a-z:\\-\"'\\[\\]{}&*#|> \n\r\\\\]{0,60}") {
+            let _ = Definition::parse(format!("---\n{head}\n---\n").as_bytes());
+        }
+    }
+}

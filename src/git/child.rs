@@ -1,0 +1,230 @@
+//! One run of the `git` program: watched, bounded in time, memory and disk, and killed with all its helpers when it goes too far.
+//!
+//! Not responsible for which arguments and variables it gets, nor for what its messages mean.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often limits are looked at while git is silent.
+const TICK: Duration = Duration::from_millis(10);
+/// How often the size on disk is measured.
+const MEASURE: Duration = Duration::from_millis(50);
+/// How long git has to clean up after itself when asked to stop.
+const GRACE: Duration = Duration::from_millis(300);
+/// Lines of messages kept; the last ones say why git failed.
+const KEPT_LINES: usize = 200;
+const MAX_LINE: usize = 4096;
+/// More than any list of references that is meant well.
+const MAX_OUTPUT: u64 = 64 << 20;
+
+/// What a run may use.
+pub(super) struct Bounds<'a> {
+    pub(super) deadline: Instant,
+    /// Whether the helpers get a process group of their own. In it they all die at once, but none can ask on the terminal.
+    pub(super) own_group: bool,
+    /// Called now and then; `false` stops the run.
+    pub(super) may_go_on: &'a mut dyn FnMut() -> bool,
+}
+
+/// What a run came to.
+pub(super) struct Outcome {
+    pub(super) end: End,
+    pub(super) output: Vec<u8>,
+    /// The last messages, one line each.
+    pub(super) messages: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Success,
+    Failure,
+    /// The deadline passed.
+    Late,
+    /// `may_go_on` said no.
+    Stopped,
+}
+
+enum Message {
+    Line(String),
+    Output(Vec<u8>),
+}
+
+/// Runs `command` with `input`. Lines for which `is_progress` holds are not kept as messages.
+pub(super) fn run(
+    mut command: Command,
+    input: Option<Vec<u8>>,
+    bounds: &mut Bounds<'_>,
+    is_progress: &mut dyn FnMut(&str) -> bool,
+) -> io::Result<Outcome> {
+    command
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    #[cfg(unix)]
+    if bounds.own_group {
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    }
+    let mut child = command.spawn()?;
+    // The threads are never joined: a helper that outlives git, such as a shared ssh connection, may hold the pipes open.
+    let (sender, receiver) = mpsc::channel();
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        // A git that stops reading has failed, and says so itself.
+        thread::spawn(move || drop(stdin.write_all(&input)));
+    }
+    if let Some(stderr) = child.stderr.take() {
+        let sender = sender.clone();
+        thread::spawn(move || read_lines(stderr, &sender));
+    }
+    if let Some(stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut output = Vec::new();
+            // What was read before an error is still worth having.
+            drop(stdout.take(MAX_OUTPUT).read_to_end(&mut output));
+            // The receiver is gone when the run was stopped.
+            drop(sender.send(Message::Output(output)));
+        });
+    }
+    let mut gathered = Gathered {
+        output: Vec::new(),
+        messages: VecDeque::new(),
+    };
+    let end = watch(&mut child, bounds, &receiver, &mut |message| {
+        gathered.take(message, is_progress);
+    });
+    let end = match end {
+        Ok(end) => end,
+        Err(error) => {
+            stop(&mut child, bounds.own_group);
+            return Err(error);
+        }
+    };
+    if matches!(end, End::Late | End::Stopped) {
+        stop(&mut child, bounds.own_group);
+    }
+    let patience = Instant::now() + GRACE;
+    while let Ok(message) = receiver.recv_timeout(patience.saturating_duration_since(Instant::now())) {
+        gathered.take(message, is_progress);
+    }
+    Ok(Outcome {
+        end,
+        output: gathered.output,
+        messages: gathered.messages.into(),
+    })
+}
+
+struct Gathered {
+    output: Vec<u8>,
+    messages: VecDeque<String>,
+}
+
+impl Gathered {
+    fn take(&mut self, message: Message, is_progress: &mut dyn FnMut(&str) -> bool) {
+        match message {
+            Message::Output(output) => self.output = output,
+            Message::Line(line) if line.is_empty() || is_progress(&line) => {}
+            Message::Line(line) => {
+                if self.messages.len() == KEPT_LINES {
+                    self.messages.pop_front();
+                }
+                self.messages.push_back(line);
+            }
+        }
+    }
+}
+
+fn watch(
+    child: &mut Child,
+    bounds: &mut Bounds<'_>,
+    receiver: &Receiver<Message>,
+    take: &mut dyn FnMut(Message),
+) -> io::Result<End> {
+    let of = |status: ExitStatus| if status.success() { End::Success } else { End::Failure };
+    let mut measured = Instant::now();
+    loop {
+        match receiver.recv_timeout(TICK) {
+            Ok(message) => take(message),
+            Err(RecvTimeoutError::Timeout) => {}
+            // Both pipes are closed: git is about to end.
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(Duration::from_micros(300)),
+        }
+        if let Some(status) = child.try_wait()? {
+            return Ok(of(status));
+        }
+        let now = Instant::now();
+        if now >= bounds.deadline {
+            return Ok(End::Late);
+        }
+        if now.duration_since(measured) >= MEASURE {
+            measured = now;
+            if !(bounds.may_go_on)() {
+                return Ok(End::Stopped);
+            }
+        }
+    }
+}
+
+/// Asks the process, and its group, to end, then ends it.
+fn stop(child: &mut Child, own_group: bool) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+        let pid = Pid::from_child(child);
+        let send = |signal| {
+            if own_group {
+                kill_process_group(pid, signal)
+            } else {
+                kill_process(pid, signal)
+            }
+        };
+        // Git removes its temporary packs, and its helpers, on this one. A process that is gone already is as good.
+        let _ = send(Signal::TERM);
+        let patience = Instant::now() + GRACE;
+        let mut has_ended = false;
+        while !has_ended && Instant::now() < patience {
+            thread::sleep(Duration::from_millis(5));
+            has_ended = !matches!(child.try_wait(), Ok(None));
+        }
+        // The group can outlive its leader, whose id stays taken as long as the group exists. A single process that has ended
+        // must not be signalled, because its id is free for others.
+        if own_group || !has_ended {
+            let _ = send(Signal::KILL);
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = own_group;
+    drop(child.kill());
+    drop(child.wait());
+}
+
+/// Sends each line, which ends with a line feed or, where git draws progress, a carriage return.
+fn read_lines(mut source: impl Read, sender: &Sender<Message>) {
+    let mut buffer = [0; 8192];
+    let mut line = Vec::new();
+    loop {
+        let read = match source.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Ok(0) | Err(_) => break,
+            Ok(read) => read,
+        };
+        for byte in &buffer[..read] {
+            if matches!(byte, b'\n' | b'\r') {
+                if sender
+                    .send(Message::Line(String::from_utf8_lossy(&line).into_owned()))
+                    .is_err()
+                {
+                    return;
+                }
+                line.clear();
+            } else if line.len() < MAX_LINE {
+                line.push(*byte);
+            }
+        }
+    }
+    // Nobody may be left to hear it.
+    drop(sender.send(Message::Line(String::from_utf8_lossy(&line).into_owned())));
+}

@@ -1,0 +1,324 @@
+//! The user's `git` program: where it is, and the environment it gets.
+//!
+//! Responsible for what a run may see and do: no `GIT_*` variable of a calling git, no prompt without leave, no protocol but those
+//! meant, no hooks, no background maintenance. What is fetched is [`super::remote`]'s, how long it may take [`super::child`]'s.
+
+#![allow(clippy::disallowed_methods, reason = "this is the boundary the lint protects")]
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::GitError;
+use crate::domain::digest::ObjectId;
+use crate::domain::url::{GitUrl, Transport};
+
+/// Variables with which people direct git to their proxy, certificates, keys and settings. All other `GIT_*` variables belong to a
+/// git that may have called us (a hook, an alias, a merge driver) and would point our git into its repository.
+const KEPT_VARIABLES: [&str; 9] = [
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "GIT_ASKPASS",
+    "GIT_EXEC_PATH",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_COUNT",
+];
+const KEPT_PREFIXES: [&str; 5] = ["GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_SSL_", "GIT_PROXY_", "GIT_HTTP_"];
+
+/// The remote's name in the settings of each call. Not `origin`, for which users may have settings of their own.
+pub(super) const REMOTE: &str = "agentpkg-registry";
+
+/// How much a run may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From the start to the end, retries included.
+    pub deadline: Duration,
+    /// Bytes on disk that a fetch may add.
+    pub max_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(120),
+            max_bytes: 256 << 20,
+        }
+    }
+}
+
+/// How a remote may be spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Time and size.
+    pub limits: Limits,
+    /// Whether git and ssh may ask for a password on the terminal.
+    pub may_prompt: bool,
+    /// Whether plain `http://` and `git://` are allowed to other machines.
+    pub allow_insecure: bool,
+}
+
+/// Which file contents come with a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BlobFilter {
+    /// None: they are fetched when wanted, by [`Git::fetch_objects`].
+    #[default]
+    None,
+    /// All of them.
+    All,
+}
+
+/// What to fetch, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchRequest {
+    /// References, such as `+HEAD:refs/agentpkg/head`. Local ones that match a pattern and are gone at the remote are removed.
+    pub refspecs: Vec<String>,
+    /// Commits of history; `None` means all.
+    pub depth: Option<u32>,
+    /// File contents.
+    pub blobs: BlobFilter,
+    /// Limits and leave.
+    pub access: Access,
+}
+
+impl FetchRequest {
+    /// The default branch to `refs/agentpkg/head`, as [`super::Repository::head`] reads it.
+    pub const HEAD: &'static str = "+HEAD:refs/agentpkg/head";
+    /// All tags.
+    pub const TAGS: &'static str = "+refs/tags/*:refs/tags/*";
+
+    /// Default branch and tags with all history: what a kept cache wants.
+    #[must_use]
+    pub fn history(access: Access) -> Self {
+        let refspecs = vec![Self::HEAD.to_owned(), Self::TAGS.to_owned()];
+        Self {
+            refspecs,
+            depth: None,
+            blobs: BlobFilter::None,
+            access,
+        }
+    }
+
+    /// One commit without history: what a throw-away machine wants. `from` is a full reference name, a commit id or `HEAD`.
+    #[must_use]
+    pub fn tip(from: &str, access: Access) -> Self {
+        let to = if from == "HEAD" || !from.starts_with("refs/") {
+            "refs/agentpkg/head"
+        } else {
+            from
+        };
+        Self {
+            refspecs: vec![format!("+{from}:{to}")],
+            depth: Some(1),
+            blobs: BlobFilter::None,
+            access,
+        }
+    }
+}
+
+/// What a fetch came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The address that delivered: another one than asked where the same server redirected.
+    pub url: GitUrl,
+    /// Whether file contents were left out. A server that cannot do that sends them all.
+    pub is_filtered: bool,
+    /// Bytes added on disk.
+    pub bytes: u64,
+}
+
+/// The references of a remote.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RemoteRefs {
+    /// The branch that `HEAD` stands for, such as `refs/heads/main`.
+    pub head_branch: Option<String>,
+    /// Names and what they point to, in the remote's order; annotated tags are followed to what they tag.
+    pub refs: Vec<(String, ObjectId)>,
+}
+
+/// The user's `git`.
+#[derive(Debug, Clone)]
+pub struct Git {
+    program: PathBuf,
+    variables: Vec<(OsString, OsString)>,
+}
+
+impl Git {
+    /// Looks for `git` in the folders of the `PATH` variable. Relative folders are passed over: the project is not to be trusted.
+    pub fn find(path_variable: Option<&OsStr>) -> Result<Self, GitError> {
+        let name = format!("git{}", std::env::consts::EXE_SUFFIX);
+        let folders = std::env::split_paths(path_variable.ok_or(GitError::Missing)?);
+        let program = folders
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(&name))
+            .find(|file| is_program(file));
+        program
+            .map(|program| Self {
+                program,
+                variables: Vec::new(),
+            })
+            .ok_or(GitError::Missing)
+    }
+
+    /// Gives git one more variable, which wins over the environment.
+    #[must_use]
+    pub fn with_variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// What `git --version` says, such as `2.47.3`.
+    pub fn version(&self) -> Result<String, GitError> {
+        let output = self
+            .bare_command()
+            .arg("--version")
+            .output()
+            .map_err(|source| GitError::Spawn { source })?;
+        let text = super::stderr::cleaned(&String::from_utf8_lossy(&output.stdout));
+        Ok(text.strip_prefix("git version ").unwrap_or(&text).to_owned())
+    }
+
+    /// `git --git-dir=into` with everything but the subcommand, for an address that was checked by [`check`].
+    pub(super) fn command(&self, into: &Path, url: &GitUrl, access: &Access) -> Command {
+        let mut command = self.bare_command();
+        let mut directory = OsString::from("--git-dir=");
+        directory.push(into);
+        command.arg(directory);
+        if into.is_dir() {
+            command.current_dir(into);
+        }
+        // The address is a setting and not an argument, so that git takes the repository for a partial clone of it without writing
+        // that into the repository's own settings, which libgit2 would refuse to open.
+        for setting in [
+            format!("remote.{REMOTE}.url={}", url.as_str()),
+            format!("remote.{REMOTE}.promisor=true"),
+            format!("remote.{REMOTE}.partialclonefilter=blob:none"),
+            "protocol.version=2".to_owned(),
+            "gc.auto=0".to_owned(),
+            "maintenance.auto=false".to_owned(),
+            "fetch.writeCommitGraph=false".to_owned(),
+            // Always packs: one file instead of hundreds, and one place to measure and to clean.
+            "fetch.unpackLimit=1".to_owned(),
+            "core.hooksPath=/dev/null".to_owned(),
+            "core.fsmonitor=false".to_owned(),
+            // Larger objects are written through without being held in memory.
+            "core.bigFileThreshold=1m".to_owned(),
+            "http.followRedirects=false".to_owned(),
+            format!("http.lowSpeedTime={}", access.limits.deadline.as_secs().max(1)),
+            "http.lowSpeedLimit=1".to_owned(),
+        ] {
+            command.arg("-c").arg(setting);
+        }
+        // Wins over every `protocol.*` setting. Https and ssh are always in, since users rewrite the one to the other.
+        command.env(
+            "GIT_ALLOW_PROTOCOL",
+            match url.transport() {
+                Transport::Https | Transport::Ssh => "https:ssh",
+                Transport::Http => "https:ssh:http",
+                Transport::Git => "https:ssh:git",
+                Transport::File => "https:ssh:file",
+            },
+        );
+        if !access.may_prompt {
+            command
+                .env("GIT_TERMINAL_PROMPT", "0")
+                .env("SSH_ASKPASS_REQUIRE", "never")
+                .env("GCM_INTERACTIVE", "never");
+            command.env_remove("SSH_ASKPASS");
+            if url.transport() == Transport::Ssh && !self.has_ssh_command() {
+                command.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
+            }
+        }
+        self.add_variables(&mut command);
+        command
+    }
+
+    /// Whether the user directs git to an ssh of their own, which the batch mode of ours must not replace.
+    fn has_ssh_command(&self) -> bool {
+        let is_ssh = |name: &OsStr| name == "GIT_SSH_COMMAND" || name == "GIT_SSH";
+        self.variables.iter().any(|(name, _)| is_ssh(name))
+            || std::env::vars_os().any(|(name, _)| is_ssh(&name))
+            || self
+                .bare_command()
+                .args(["config", "--get", "core.sshCommand"])
+                .current_dir(std::env::temp_dir())
+                .output()
+                .is_ok_and(|output| output.status.success())
+    }
+
+    fn bare_command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if !is_kept(&name) {
+                command.env_remove(name);
+            }
+        }
+        // Messages are matched in English.
+        command.env("LC_ALL", "C").env_remove("LANGUAGE");
+        self.add_variables(&mut command);
+        command
+    }
+
+    fn add_variables(&self, command: &mut Command) {
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+    }
+}
+
+/// Whether `url` may be spoken to at all.
+pub(super) fn check(url: &GitUrl, access: &Access) -> Result<(), GitError> {
+    if url.needs_insecure() && !access.allow_insecure {
+        return Err(GitError::Insecure { url: url.clone() });
+    }
+    Ok(())
+}
+
+fn is_kept(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else {
+        return true;
+    };
+    !name.starts_with("GIT_") || KEPT_VARIABLES.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_program(file: &Path) -> bool {
+    let Ok(metadata) = file.metadata() else {
+        return false;
+    };
+    #[cfg(unix)]
+    let is_executable = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+    #[cfg(not(unix))]
+    let is_executable = true;
+    metadata.is_file() && is_executable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_a_calling_git_are_dropped() {
+        for (name, kept) in [
+            ("GIT_DIR", false),
+            ("GIT_INDEX_FILE", false),
+            ("GIT_CONFIG_PARAMETERS", false),
+            ("GIT_TRACE", false),
+            ("GIT_ALLOW_PROTOCOL", false),
+            ("GIT_SSH_COMMAND", true),
+            ("GIT_SSL_NO_VERIFY", true),
+            ("GIT_CONFIG_KEY_0", true),
+            ("GIT_CONFIG_GLOBAL", true),
+            ("HTTPS_PROXY", true),
+        ] {
+            assert_eq!(is_kept(OsStr::new(name)), kept, "{name}");
+        }
+    }
+
+    #[test]
+    fn git_is_not_taken_from_relative_folders() {
+        assert!(matches!(Git::find(None), Err(GitError::Missing)));
+        assert!(matches!(Git::find(Some(OsStr::new("."))), Err(GitError::Missing)));
+        assert!(matches!(Git::find(Some(OsStr::new(""))), Err(GitError::Missing)));
+    }
+}

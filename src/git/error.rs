@@ -1,0 +1,334 @@
+//! What can go wrong at the git door, one variant per thing a person would do differently, and the advice for each.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::digest::ObjectId;
+use crate::domain::url::GitUrl;
+use crate::error::Failure;
+
+/// Why git could not do what was asked. Details are git's own words, cleaned of control characters and secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// No `git` on the path.
+    #[error("`git` is not installed")]
+    Missing,
+    /// `git` does not know an option that is needed.
+    #[error("the installed `git` is too old")]
+    TooOld,
+    /// `git` could not be started.
+    #[error("cannot run `git`")]
+    Spawn {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Plain http or git without leave.
+    #[error("`{url}` is not encrypted, so others could change what it delivers")]
+    Insecure {
+        /// The address.
+        url: GitUrl,
+    },
+    /// A reference or pattern that git could take for something else.
+    #[error("`{name}` is not a valid reference")]
+    BadReference {
+        /// The reference.
+        name: String,
+    },
+    /// The server has no such repository, or hides it.
+    #[error("there is no repository at `{url}`, or it is private")]
+    NotFound {
+        /// The address.
+        url: GitUrl,
+    },
+    /// Credentials are missing or wrong.
+    #[error("`{url}` refuses access")]
+    Authentication {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// No such host, no route, nobody listens.
+    #[error("cannot reach `{}`", .url.host())]
+    Unreachable {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// The certificate is not right.
+    #[error("the secure connection to `{}` failed", .url.host())]
+    Tls {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// The ssh host key is unknown or has changed.
+    #[error("the ssh key of `{}` is not the one that is known", .url.host())]
+    HostKey {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// The server sends us elsewhere.
+    #[error("`{from}` redirects to `{to}`")]
+    Redirect {
+        /// The address that was asked.
+        from: GitUrl,
+        /// Where it points to, cleaned.
+        to: String,
+    },
+    /// The deadline passed.
+    #[error("`{url}` did not deliver within {} seconds", .after.as_secs())]
+    Timeout {
+        /// The address.
+        url: GitUrl,
+        /// The deadline.
+        after: Duration,
+    },
+    /// More bytes than allowed.
+    #[error("`{url}` delivers more than {} MiB", .limit >> 20)]
+    TooLarge {
+        /// The address.
+        url: GitUrl,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The remote has no such branch, tag or commit.
+    #[error("`{url}` has no `{name}`")]
+    UnknownReference {
+        /// The address.
+        url: GitUrl,
+        /// What was asked for.
+        name: String,
+    },
+    /// The remote has no commits, or its default branch is missing.
+    #[error("`{url}` has no default branch")]
+    NoDefaultBranch {
+        /// The address.
+        url: GitUrl,
+    },
+    /// Something answers there, but not git.
+    #[error("what answers at `{url}` is not a git repository")]
+    NotRepository {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// The server failed.
+    #[error("the server of `{url}` failed with status {status}")]
+    Server {
+        /// The address.
+        url: GitUrl,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The connection broke.
+    #[error("the connection to `{}` broke", .url.host())]
+    Connection {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// The delivered data is damaged.
+    #[error("`{url}` delivered damaged data")]
+    CorruptPack {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// No room.
+    #[error("the disk is full")]
+    DiskFull {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The remote names objects by SHA-256.
+    #[error("`{url}` uses SHA-256 object names, which are not supported")]
+    ObjectFormat {
+        /// The address.
+        url: GitUrl,
+    },
+    /// The user's configuration rewrites the address to a forbidden protocol.
+    #[error("git's configuration turns `{url}` into an address that is not allowed")]
+    Protocol {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// Anything else that git reports.
+    #[error("git could not fetch `{url}`")]
+    Failed {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// No repository in a folder.
+    #[error("`{}` is not a git repository", .path.display())]
+    NotOpened {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// The repository belongs to somebody else.
+    #[error("`{}` belongs to another user", .path.display())]
+    Owner {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An abbreviation that fits several commits.
+    #[error("`{revision}` is short for several commits")]
+    Ambiguous {
+        /// The abbreviation.
+        revision: String,
+    },
+    /// An object that has to be there is not.
+    #[error("object {id} is missing in `{}`", .path.display())]
+    MissingObject {
+        /// The object.
+        id: ObjectId,
+        /// The repository.
+        path: PathBuf,
+    },
+    /// An object cannot be read, or is not what its name says.
+    #[error("object {id} in `{}` is damaged", .path.display())]
+    Corrupt {
+        /// The object.
+        id: ObjectId,
+        /// The repository.
+        path: PathBuf,
+        /// Libgit2's words.
+        detail: String,
+    },
+    /// More entries than allowed.
+    #[error("the repository `{}` has more than {limit} files", .path.display())]
+    TreeTooLarge {
+        /// The repository.
+        path: PathBuf,
+        /// The limit.
+        limit: usize,
+    },
+    /// A file could not be read or written.
+    #[error("cannot use `{}`", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Libgit2 could not read something else than an object.
+    #[error("cannot read the repository `{}`", .path.display())]
+    Unreadable {
+        /// The repository.
+        path: PathBuf,
+        /// Libgit2's words.
+        detail: String,
+    },
+}
+
+impl GitError {
+    /// Whether trying again at once could help.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Connection { .. } | Self::Server { .. })
+    }
+
+    /// Git's or the system's own words.
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Authentication { detail, .. }
+            | Self::Unreachable { detail, .. }
+            | Self::Tls { detail, .. }
+            | Self::HostKey { detail, .. }
+            | Self::NotRepository { detail, .. }
+            | Self::Connection { detail, .. }
+            | Self::CorruptPack { detail, .. }
+            | Self::Protocol { detail, .. }
+            | Self::Failed { detail, .. }
+            | Self::NotOpened { detail, .. }
+            | Self::Corrupt { detail, .. }
+            | Self::Unreadable { detail, .. } => Some(detail.clone()).filter(|detail| !detail.is_empty()),
+            Self::Spawn { source } | Self::Io { source, .. } => Some(source.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The next thing to do or to type.
+    fn hint(&self) -> Option<String> {
+        let look = |url: &GitUrl| format!("see what git says: git ls-remote {}", url.as_str());
+        Some(match self {
+            Self::Missing => {
+                "install git from https://git-scm.com/downloads; built-in agents and registries in folders work without it"
+                    .to_owned()
+            }
+            Self::TooOld => "update git to 2.29 or newer, from https://git-scm.com/downloads".to_owned(),
+            Self::Insecure { .. } => "use its https or ssh address, or allow it with --allow-insecure".to_owned(),
+            Self::NotFound { url } => {
+                format!(
+                    "check the address; for a private repository log in first, then try: git ls-remote {}",
+                    url.as_str()
+                )
+            }
+            Self::Authentication { url, .. } => {
+                format!(
+                    "set up git's access to it (a credential helper or an ssh key) until this works: git ls-remote {}",
+                    url.as_str()
+                )
+            }
+            Self::Unreachable { .. } => "check the network and the address, or use what is cached with --offline".to_owned(),
+            Self::Tls { .. } => "for a private certificate authority: git config --global http.sslCAInfo FILE".to_owned(),
+            Self::HostKey { url, .. } => format!("check the key with the host's owner, then: ssh -T git@{}", url.host()),
+            Self::Redirect { to, .. } => format!("if you trust it, use the new address: {to}"),
+            Self::Timeout { .. } | Self::Server { .. } | Self::Connection { .. } => {
+                "try again, or use what is cached with --offline".to_owned()
+            }
+            Self::TooLarge { .. } | Self::TreeTooLarge { .. } => {
+                "it is far larger than a registry of agents; check the address".to_owned()
+            }
+            Self::UnknownReference { url, .. } => format!("see what there is: git ls-remote {}", url.as_str()),
+            Self::NoDefaultBranch { .. } => "push a first commit to it, or name a tag, branch or commit with @".to_owned(),
+            Self::NotRepository { url, .. } | Self::Failed { url, .. } | Self::CorruptPack { url, .. } => look(url),
+            Self::Protocol { .. } => "look for url.*.insteadOf in: git config --show-origin --list".to_owned(),
+            Self::Owner { path } => format!("if you trust it: git config --global --add safe.directory {}", path.display()),
+            Self::Ambiguous { .. } => "write more digits of the commit".to_owned(),
+            Self::DiskFull { path } => format!("make room for {}", path.display()),
+            Self::MissingObject { path, .. } | Self::Corrupt { path, .. } => {
+                format!(
+                    "if this is agentpkg's cache, delete it and it is fetched again: {}",
+                    path.display()
+                )
+            }
+            Self::BadReference { .. } => "write a tag, a branch or a commit, such as @v1.2.0".to_owned(),
+            Self::Spawn { .. } | Self::ObjectFormat { .. } | Self::NotOpened { .. } | Self::Io { .. } | Self::Unreadable { .. } => {
+                return None;
+            }
+        })
+    }
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        let mut failure = if matches!(error, GitError::BadReference { .. }) {
+            Self::usage(error.to_string())
+        } else {
+            Self::failed(error.to_string())
+        };
+        if let Some(detail) = error.detail() {
+            failure = failure.caused_by(detail);
+        }
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}

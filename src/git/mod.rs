@@ -1,0 +1,24 @@
+//! The door to git: the only place that spawns the `git` program and that uses libgit2.
+//!
+//! Responsible for: getting objects from a remote into a bare repository ([`Git`], by the user's own `git`, with its ssh
+//! configuration, credential helpers and proxies), and for reading any repository ([`Repository`], by libgit2, which never touches
+//! the network here). Not responsible for where caches lie, for locking them, or for what an agent is.
+//!
+//! Nothing is ever checked out: names from others become paths only above this floor, and [`Walk`] has refused the hostile ones.
+
+mod bare;
+mod child;
+mod command;
+mod error;
+mod local;
+mod progress;
+mod remote;
+mod stderr;
+mod walk;
+
+pub use self::bare::init_bare;
+pub use self::command::{Access, BlobFilter, FetchRequest, Fetched, Git, Limits, RemoteRefs};
+pub use self::error::GitError;
+pub use self::local::{Repository, hash_blob};
+pub use self::progress::{Phase, Progress};
+pub use self::walk::{RefusedEntry, TreeFile, Walk, WalkLimits};

@@ -1,0 +1,382 @@
+//! Fetching and listing: which git subcommand, how often, and where to when a server redirects.
+//!
+//! Redirects are never followed by git itself, which would first speak to the other server and then tell. When a server redirects,
+//! its answer is asked for once more with git's header trace, and the new address is used only if it is the same scheme, host and
+//! port. So no credential, header or cookie can reach another server.
+//!
+//! `transfer.fsckObjects` is left as the user has it: many honest old repositories fail it, and the tree walk refuses bad names.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::GitError;
+use super::bare::{objects_size, remove_leftovers};
+use super::child::{self, Bounds, End};
+use super::command::{Access, BlobFilter, FetchRequest, Fetched, Git, REMOTE, RemoteRefs, check};
+use super::progress::Progress;
+use super::stderr::{self, Verdict};
+use crate::domain::digest::ObjectId;
+use crate::domain::url::{GitUrl, Transport};
+
+/// Pauses before the second and the third try, after failures that may pass.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+const MAX_REDIRECTS: usize = 3;
+/// No folder, so that git reads no repository's settings.
+const NOWHERE: &str = "/dev/null";
+
+/// One run of git, as often as it takes.
+struct Job<'a> {
+    git: &'a Git,
+    into: &'a Path,
+    access: &'a Access,
+    arguments: Vec<String>,
+    input: Option<Vec<u8>>,
+}
+
+/// What a run that ended well left.
+struct Done {
+    url: GitUrl,
+    output: Vec<u8>,
+    messages: Vec<String>,
+}
+
+impl Git {
+    /// Fetches what `request` asks for from `url` into the bare repository `into`, which the caller holds the lock of.
+    pub fn fetch(
+        &self,
+        into: &Path,
+        url: &GitUrl,
+        request: &FetchRequest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Fetched, GitError> {
+        let mut arguments = fetch_arguments();
+        arguments.push("--prune".to_owned());
+        if let Some(depth) = request.depth {
+            arguments.push(format!("--depth={depth}"));
+        }
+        arguments.push(match request.blobs {
+            BlobFilter::None => "--filter=blob:none".to_owned(),
+            BlobFilter::All => "--no-filter".to_owned(),
+        });
+        arguments.extend(["--end-of-options".to_owned(), REMOTE.to_owned()]);
+        for refspec in &request.refspecs {
+            check_refspec(refspec)?;
+            arguments.push(refspec.clone());
+        }
+        let job = Job {
+            git: self,
+            into,
+            access: &request.access,
+            arguments,
+            input: None,
+        };
+        let mut fetched = fetch_with(&job, url, progress)?;
+        fetched.is_filtered &= request.blobs == BlobFilter::None;
+        Ok(fetched)
+    }
+
+    /// Fetches the objects `ids` in one batch. All of them have to be at the remote.
+    pub fn fetch_objects(
+        &self,
+        into: &Path,
+        url: &GitUrl,
+        ids: &[ObjectId],
+        access: &Access,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Fetched, GitError> {
+        let ids: BTreeSet<_> = ids.iter().collect();
+        if ids.is_empty() {
+            return Ok(Fetched {
+                url: url.clone(),
+                is_filtered: true,
+                bytes: 0,
+            });
+        }
+        let lines: Vec<_> = ids.iter().map(|id| format!("{id}\n")).collect();
+        let mut arguments = fetch_arguments();
+        // The filter keeps the server from sending what hangs on the objects; they themselves come as they are named.
+        arguments.extend(["--filter=blob:none", "--stdin", "--end-of-options", REMOTE].map(str::to_owned));
+        let job = Job {
+            git: self,
+            into,
+            access,
+            arguments,
+            input: Some(lines.concat().into_bytes()),
+        };
+        fetch_with(&job, url, progress)
+    }
+
+    /// Asks for the references at `url` that match `patterns`, all for none, and for what `HEAD` stands for.
+    pub fn list_remote(&self, url: &GitUrl, patterns: &[&str], access: &Access) -> Result<RemoteRefs, GitError> {
+        let mut arguments: Vec<_> = ["ls-remote", "--symref", "--end-of-options", REMOTE]
+            .map(str::to_owned)
+            .into();
+        for pattern in patterns {
+            check_refspec(pattern)?;
+            arguments.push((*pattern).to_owned());
+        }
+        let job = Job {
+            git: self,
+            into: Path::new(NOWHERE),
+            access,
+            arguments,
+            input: None,
+        };
+        let done = job.run(url, &mut |_| {})?;
+        Ok(read_references(&String::from_utf8_lossy(&done.output)))
+    }
+}
+
+fn fetch_arguments() -> Vec<String> {
+    let arguments = [
+        "fetch",
+        "--progress",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--no-auto-maintenance",
+    ];
+    arguments.map(str::to_owned).into()
+}
+
+fn fetch_with(job: &Job<'_>, url: &GitUrl, progress: &mut dyn FnMut(Progress)) -> Result<Fetched, GitError> {
+    remove_leftovers(job.into)?;
+    let before = objects_size(job.into);
+    let done = job.run(url, progress);
+    if done.is_err() {
+        // Not to be found by the next fetch alone: there may be none for long.
+        remove_leftovers(job.into)?;
+    }
+    let done = done?;
+    Ok(Fetched {
+        url: done.url,
+        is_filtered: !stderr::is_filter_ignored(&done.messages),
+        bytes: objects_size(job.into).saturating_sub(before),
+    })
+}
+
+impl Job<'_> {
+    fn run(&self, url: &GitUrl, progress: &mut dyn FnMut(Progress)) -> Result<Done, GitError> {
+        let deadline = Instant::now() + self.access.limits.deadline;
+        let mut url = url.clone();
+        let mut pauses = PAUSES.iter();
+        let mut redirects = 0;
+        loop {
+            check(&url, self.access)?;
+            match self.attempt(&url, deadline, progress)? {
+                Ok(done) => return Ok(done),
+                Err(Verdict::Redirected) => {
+                    redirects += 1;
+                    let to = self.redirected(&url, deadline)?;
+                    if redirects > MAX_REDIRECTS {
+                        return Err(GitError::Redirect {
+                            from: url,
+                            to: to.display(),
+                        });
+                    }
+                    url = to;
+                }
+                Err(Verdict::Error(error)) => match pauses.next() {
+                    Some(pause) if error.is_passing() && Instant::now() + *pause < deadline => thread::sleep(*pause),
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        url: &GitUrl,
+        deadline: Instant,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Result<Done, Verdict>, GitError> {
+        let limits = self.access.limits;
+        let mut command = self.git.command(self.into, url, self.access);
+        command.args(&self.arguments);
+        let before = objects_size(self.into);
+        let received = std::cell::Cell::new(0);
+        let mut may_go_on = || {
+            received.set(objects_size(self.into).saturating_sub(before));
+            received.get() <= limits.max_bytes
+        };
+        let mut bounds = Bounds {
+            deadline,
+            own_group: !self.access.may_prompt,
+            may_go_on: &mut may_go_on,
+        };
+        let mut state = Progress::START;
+        progress(state);
+        let outcome = child::run(command, self.input.clone(), &mut bounds, &mut |line| {
+            let is_progress = state.read(line);
+            if is_progress {
+                state.received_bytes = received.get();
+                progress(state);
+            }
+            is_progress || (line.starts_with("remote: ") && line.contains('%'))
+        })
+        .map_err(|source| GitError::Spawn { source })?;
+        match outcome.end {
+            End::Late => Err(GitError::Timeout {
+                url: url.clone(),
+                after: limits.deadline,
+            }),
+            End::Stopped => Err(GitError::TooLarge {
+                url: url.clone(),
+                limit: limits.max_bytes,
+            }),
+            // A fetch can end between two measurements.
+            End::Success if !may_go_on() => Err(GitError::TooLarge {
+                url: url.clone(),
+                limit: limits.max_bytes,
+            }),
+            End::Success => Ok(Ok(Done {
+                url: url.clone(),
+                output: outcome.output,
+                messages: outcome.messages,
+            })),
+            End::Failure => Ok(Err(match stderr::judge(&outcome.messages, url) {
+                Verdict::Error(GitError::DiskFull { .. }) => Verdict::Error(GitError::DiskFull {
+                    path: self.into.to_owned(),
+                }),
+                verdict => verdict,
+            })),
+        }
+    }
+
+    /// Where the server wants us to ask instead, if that is at the same server.
+    fn redirected(&self, from: &GitUrl, deadline: Instant) -> Result<GitUrl, GitError> {
+        let mut command = self.git.command(Path::new(NOWHERE), from, self.access);
+        command.args(["ls-remote", "--end-of-options", REMOTE, "HEAD"]);
+        command
+            .env("GIT_TRACE_CURL", "1")
+            .env("GIT_TRACE_CURL_NO_DATA", "1")
+            .env("GIT_TRACE_REDACT", "1");
+        let mut bounds = Bounds {
+            deadline,
+            own_group: !self.access.may_prompt,
+            may_go_on: &mut || true,
+        };
+        let outcome = child::run(command, None, &mut bounds, &mut |_| false).map_err(|source| GitError::Spawn { source })?;
+        if outcome.end == End::Late {
+            return Err(GitError::Timeout {
+                url: from.clone(),
+                after: self.access.limits.deadline,
+            });
+        }
+        let target = stderr::redirect_target(&outcome.messages).unwrap_or("an unknown address");
+        let absolute = match target.strip_prefix('/').filter(|rest| !rest.starts_with('/')) {
+            Some(path) => format!("{}{path}", origin(from)),
+            None => target.to_owned(),
+        };
+        let base = absolute.strip_suffix("/info/refs?service=git-upload-pack");
+        let to = base.and_then(|base| GitUrl::parse(base).ok());
+        let refused = |to: &str| GitError::Redirect {
+            from: from.clone(),
+            to: stderr::cleaned(to),
+        };
+        match to {
+            Some(to) if to.same_origin(from) || is_upgrade(from, &to) => Ok(to),
+            _ => Err(refused(base.unwrap_or(&absolute))),
+        }
+    }
+}
+
+/// `https://host:port/`
+fn origin(url: &GitUrl) -> String {
+    let text = url.as_str();
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = text[start..].find('/').map_or(text.len(), |at| start + at + 1);
+    text[..end].to_owned()
+}
+
+/// The same host's encrypted door, both at their own ports.
+fn is_upgrade(from: &GitUrl, to: &GitUrl) -> bool {
+    from.transport() == Transport::Http
+        && to.transport() == Transport::Https
+        && from.host() == to.host()
+        && (from.port(), to.port()) == (Some(80), Some(443))
+}
+
+/// What git takes as a reference, a pattern or a commit, and nothing that it, or a terminal, takes otherwise.
+fn check_refspec(refspec: &str) -> Result<(), GitError> {
+    let plain = |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '\\' | '~' | '^' | '?' | '[');
+    let has_parts = refspec
+        .trim_start_matches('+')
+        .split(':')
+        .all(|part| !part.is_empty() && !part.starts_with('-'));
+    if refspec.contains("..") || !has_parts || !refspec.chars().all(plain) {
+        return Err(GitError::BadReference {
+            name: stderr::cleaned(refspec),
+        });
+    }
+    Ok(())
+}
+
+fn read_references(text: &str) -> RemoteRefs {
+    let mut found = RemoteRefs::default();
+    for (left, name) in text.lines().filter_map(|line| line.split_once('\t')) {
+        if let Some(branch) = left.strip_prefix("ref: ") {
+            if name == "HEAD" {
+                found.head_branch = Some(branch.to_owned());
+            }
+        } else if let Ok(id) = left.parse::<ObjectId>() {
+            match (name.strip_suffix("^{}"), found.refs.last_mut()) {
+                // What an annotated tag points to follows the tag itself.
+                (Some(tag), Some(last)) if last.0 == tag => last.1 = id,
+                (Some(_), _) => {}
+                (None, _) => found.refs.push((name.to_owned(), id)),
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_read_with_tags_followed() {
+        let (a, b) = ("a".repeat(40), "b".repeat(40));
+        let text = format!("ref: refs/heads/main\tHEAD\n{a}\tHEAD\n{b}\trefs/tags/v1\n{a}\trefs/tags/v1^{{}}\nnonsense\n");
+        let found = read_references(&text);
+        assert_eq!(found.head_branch.as_deref(), Some("refs/heads/main"));
+        let names: Vec<_> = found
+            .refs
+            .iter()
+            .map(|(name, id)| (name.as_str(), id.to_string() == a))
+            .collect();
+        assert_eq!(names, [("HEAD", true), ("refs/tags/v1", true)]);
+    }
+
+    #[test]
+    fn references_that_mean_something_else_are_refused() {
+        for bad in [
+            "",
+            "-x",
+            "--upload-pack=x",
+            "+-x:y",
+            "a:-y",
+            "a b",
+            "a\nb",
+            "a..b",
+            "a:",
+            ":a",
+            "a~1",
+            "@{u}^",
+        ] {
+            assert!(check_refspec(bad).is_err(), "{bad:?}");
+        }
+        for good in [
+            FetchRequest::HEAD,
+            FetchRequest::TAGS,
+            "HEAD",
+            "refs/heads/feature/x",
+            "refs/tags/*",
+        ] {
+            assert!(check_refspec(good).is_ok(), "{good:?}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Listing the files of a commit without trusting a single name in it.
+//!
+//! Trees come from others and may hold anything: `..`, `.git`, separators, links, devices, the same name twice. What could mean
+//! another place, another thing or nothing at all on some system is refused and listed, and the walk goes on beside it.
+
+use std::collections::HashSet;
+
+use super::local::{Repository, id_of, oid};
+use super::{GitError, stderr};
+use crate::domain::digest::ObjectId;
+use crate::domain::name::is_invisible;
+
+/// The longest name that common file systems hold.
+const MAX_NAME: usize = 255;
+/// Refused entries that are listed one by one; a hostile tree can hold millions.
+const MAX_REFUSED: usize = 1000;
+
+/// How far a walk goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalkLimits {
+    /// Folders in folders; deeper ones are refused.
+    pub depth: usize,
+    /// Entries of all kinds together; more are an error.
+    pub entries: usize,
+}
+
+impl Default for WalkLimits {
+    fn default() -> Self {
+        Self {
+            depth: 16,
+            entries: 200_000,
+        }
+    }
+}
+
+/// A plain file in a tree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TreeFile {
+    /// The path from the root, with `/`.
+    pub path: String,
+    /// Its content.
+    pub id: ObjectId,
+}
+
+/// An entry that is not used.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RefusedEntry {
+    /// The path, escaped for display.
+    pub path: String,
+    /// Why, a lower-case fragment.
+    pub reason: &'static str,
+}
+
+/// What a walk found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Walk {
+    /// The files that were wanted, sorted by path.
+    pub files: Vec<TreeFile>,
+    /// What is not used, sorted by path; at most the first thousand.
+    pub refused: Vec<RefusedEntry>,
+    /// How many were refused in all.
+    pub refused_total: usize,
+}
+
+impl Repository {
+    /// Lists the files of `commit` for which `is_wanted` holds; it is asked with the whole path.
+    pub fn walk(&self, commit: ObjectId, limits: &WalkLimits, is_wanted: &dyn Fn(&str) -> bool) -> Result<Walk, GitError> {
+        let mut walker = Walker {
+            repository: self,
+            limits,
+            is_wanted,
+            entries: 0,
+            walk: Walk::default(),
+        };
+        walker.folder(self.tree_of(commit)?, "", 1)?;
+        let mut walk = walker.walk;
+        walk.files.sort_unstable();
+        walk.refused.sort_unstable();
+        Ok(walk)
+    }
+}
+
+struct Walker<'a> {
+    repository: &'a Repository,
+    limits: &'a WalkLimits,
+    is_wanted: &'a dyn Fn(&str) -> bool,
+    entries: usize,
+    walk: Walk,
+}
+
+impl Walker<'_> {
+    fn folder(&mut self, id: ObjectId, path: &str, depth: usize) -> Result<(), GitError> {
+        let tree = self
+            .repository
+            .inner
+            .find_tree(oid(&id))
+            .map_err(|error| self.repository.object_error(id, &error))?;
+        self.entries += tree.len();
+        if self.entries > self.limits.entries {
+            return Err(GitError::TreeTooLarge {
+                path: self.repository.path().to_owned(),
+                limit: self.limits.entries,
+            });
+        }
+        // Which of two equal names is the right one nobody can say, so both go.
+        let mut seen = HashSet::new();
+        let twice: HashSet<Vec<u8>> = tree
+            .iter()
+            .filter(|entry| !seen.insert(entry.name_bytes().to_vec()))
+            .map(|entry| entry.name_bytes().to_vec())
+            .collect();
+        for entry in &tree {
+            let name = match checked_name(entry.name_bytes()) {
+                Ok(_) if twice.contains(entry.name_bytes()) => Err("the same name twice in one folder"),
+                checked => checked,
+            };
+            let name = match name {
+                Ok(name) => name,
+                Err(reason) => {
+                    self.refuse(path, entry.name_bytes(), reason);
+                    continue;
+                }
+            };
+            let inner = if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}/{name}")
+            };
+            match entry.filemode_raw() {
+                0o040_000 if depth >= self.limits.depth => self.refuse(path, entry.name_bytes(), "too many folders in folders"),
+                0o040_000 => self.folder(id_of(entry.id()), &inner, depth + 1)?,
+                mode if is_file_mode(mode) => {
+                    if (self.is_wanted)(&inner) {
+                        self.walk.files.push(TreeFile {
+                            path: inner,
+                            id: id_of(entry.id()),
+                        });
+                    }
+                }
+                0o120_000 => self.refuse(path, entry.name_bytes(), "a symbolic link"),
+                0o160_000 => self.refuse(path, entry.name_bytes(), "a submodule"),
+                _ => self.refuse(path, entry.name_bytes(), "an unusual file mode"),
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, folder: &str, name: &[u8], reason: &'static str) {
+        self.walk.refused_total += 1;
+        if self.walk.refused.len() < MAX_REFUSED {
+            let separator = if folder.is_empty() { "" } else { "/" };
+            let path = format!("{folder}{separator}{}", escaped(name));
+            self.walk.refused.push(RefusedEntry { path, reason });
+        }
+    }
+}
+
+/// Whether `mode` is that of a plain file; 100664 is what very old gits wrote.
+pub(super) fn is_file_mode(mode: i32) -> bool {
+    matches!(mode, 0o100_644 | 0o100_755 | 0o100_664)
+}
+
+/// The name as text, if it means one plain entry of its folder on every system.
+fn checked_name(name: &[u8]) -> Result<&str, &'static str> {
+    let Ok(name) = std::str::from_utf8(name) else {
+        return Err("a name that is no UTF-8 text");
+    };
+    let lower = name.to_lowercase();
+    // Windows ignores dots and spaces at the end; macOS ignores invisible characters.
+    let seen_by_windows = lower.trim_end_matches(['.', ' ']);
+    let seen_by_macos: String = lower.chars().filter(|c| !is_invisible(*c)).collect();
+    let stem = lower.split('.').next().unwrap_or_default().trim_end();
+    if name.is_empty() {
+        Err("an empty name")
+    } else if name.len() > MAX_NAME {
+        Err("a name longer than 255 bytes")
+    } else if matches!(name, "." | "..") {
+        Err("a name that means another folder")
+    } else if name.contains(['/', '\\']) {
+        Err("a name with a separator")
+    } else if [seen_by_windows, &seen_by_macos]
+        .iter()
+        .any(|name| matches!(*name, ".git" | "git~1"))
+    {
+        Err("a name that means git's own folder")
+    } else if name.contains(|c: char| c.is_control()) {
+        Err("a name with control characters")
+    } else if name.contains(is_invisible) {
+        Err("a name with invisible characters")
+    } else if name.contains([':', '*', '?', '"', '<', '>', '|']) {
+        Err("a name with a character that Windows does not allow")
+    } else if seen_by_windows.len() != lower.len() {
+        Err("a name that ends with a dot or a space")
+    } else if name.starts_with('-') {
+        Err("a name that reads as an option")
+    } else if is_device(stem) {
+        Err("the name of a device on Windows")
+    } else {
+        Ok(name)
+    }
+}
+
+fn is_device(stem: &str) -> bool {
+    let is_numbered = |prefix: &str| {
+        let digit = stem
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.chars().next().filter(|c| rest.len() == c.len_utf8()));
+        digit.is_some_and(|c| matches!(c, '0'..='9' | '¹' | '²' | '³'))
+    };
+    matches!(stem, "con" | "prn" | "aux" | "nul" | "conin$" | "conout$") || is_numbered("com") || is_numbered("lpt")
+}
+
+/// A name for a message: every byte that is not plain shows as an escape.
+fn escaped(name: &[u8]) -> String {
+    let mut shown = String::new();
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() || is_invisible(c) || c == '\\' {
+                shown.extend(c.escape_default());
+            } else {
+                shown.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            shown.push_str("\\x");
+            shown.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('?')));
+        }
+    }
+    stderr::cleaned(&shown)
+}
