@@ -14,5 +14,8 @@
 //! `error` holds the one failure type that crosses floors.
 
 pub mod domain;
+pub mod env;
 pub mod error;
+pub mod fs;
 pub mod git;
+pub mod store;

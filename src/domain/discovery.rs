@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::definition::{Definition, Request, Verdict};
+use super::definition::{Definition, Loaded, Request, Verdict, adapt};
 use super::digest::ObjectId;
 use super::name::AgentName;
 use super::registry_file::AgentRecord;
@@ -87,26 +87,44 @@ pub fn examine<'r>(file: &str, blob: ObjectId, bytes: &[u8], record: &dyn Fn(&st
     if !is_agent(file, &definition) {
         return Finding::Nothing;
     }
-    let refuse = |reason: String| Finding::Refused(Refused { file: file.escape_debug().to_string(), reason });
-    let loads = matches!(definition.verdict(), Verdict::Loads(_));
+    match describe(file, blob, bytes, &definition, record) {
+        Ok(entry) => Finding::Agent(entry),
+        Err(reason) => Finding::Refused(Refused { file: file.escape_debug().to_string(), reason }),
+    }
+}
+
+/// Takes a file that a user named outright, whatever it looks like; the error says why it cannot be an agent.
+pub fn examine_named<'r>(
+    file: &str,
+    bytes: &[u8],
+    record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
+) -> Result<IndexEntry, String> {
+    describe(file, ObjectId::of_blob(bytes), bytes, &Definition::parse(bytes), record)
+}
+
+fn describe<'r>(
+    file: &str,
+    blob: ObjectId,
+    bytes: &[u8],
+    definition: &Definition<'_>,
+    record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
+) -> Result<IndexEntry, String> {
     let adapted;
-    let (title, description) = match definition.verdict() {
-        Verdict::Loads(loaded) => (loaded.name.clone(), loaded.description.clone()),
+    let (verdict, loads) = match definition.verdict() {
+        Verdict::Loads(_) => (definition.verdict().clone(), true),
         Verdict::Skipped(_) => {
-            adapted = super::definition::adapt(bytes, &request(file, &definition, record));
-            match &adapted {
-                Ok(adapted) => match Definition::parse(&adapted.bytes).verdict() {
-                    Verdict::Loads(loaded) => (loaded.name.clone(), loaded.description.clone()),
-                    Verdict::Skipped(reason) => return refuse(reason.to_string()),
-                },
-                Err(error) => return refuse(error.to_string()),
-            }
+            adapted = adapt(bytes, &request(file, definition, record)).map_err(|error| error.to_string())?;
+            (Definition::parse(&adapted.bytes).verdict().clone(), false)
         }
     };
-    match AgentName::from_title(&title) {
-        Ok(name) => Finding::Agent(IndexEntry { name, title, description, file: file.to_owned(), blob, loads }),
-        Err(error) => refuse(format!("the name `{}` cannot be a file name: {error}", title.escape_debug())),
-    }
+    let loaded = match verdict {
+        Verdict::Loads(loaded) => loaded,
+        Verdict::Skipped(reason) => return Err(reason.to_string()),
+    };
+    let name = AgentName::from_title(&loaded.name)
+        .map_err(|error| format!("the name `{}` cannot be a file name: {error}", loaded.name.escape_debug()))?;
+    let Loaded { name: title, description, .. } = loaded;
+    Ok(IndexEntry { name, title, description, file: file.to_owned(), blob, loads })
 }
 
 /// The adaptation that every version of this file gets, but for a new name and bindings, which the user decides.

@@ -62,7 +62,7 @@ pub fn canonical(path: &Path) -> Result<PathBuf> {
 
 /// Reads a whole file of at most `limit` bytes; `None` if nothing is there.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let mut file = match File::open(path) {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(failure("read", path, &error)),
@@ -77,7 +77,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     // The file may grow while it is read, so the limit holds here too.
-    file.by_ref().take(limit + 1).read_to_end(&mut bytes).map_err(|error| failure("read", path, &error))?;
+    (&file).take(limit + 1).read_to_end(&mut bytes).map_err(|error| failure("read", path, &error))?;
     if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(Some(bytes)) }
 }
 

@@ -29,7 +29,7 @@ use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::{VersionRequest, VersionTag, versions_of};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry, Lock};
-use crate::git::{self, FetchRequest, Git, GitError, Progress, Repository, Walk, WalkLimits};
+use crate::git::{Access, BlobFilter, FetchRequest, Git, GitError, Progress, Repository, Walk, WalkLimits, init_bare};
 
 /// How long a look at a remote counts as recent, in seconds.
 const RECENT: u64 = 600;
@@ -127,7 +127,7 @@ impl Cache {
                 .hint("use `https://` or `ssh://`; or allow it with `--allow-insecure`"));
         }
         if url.transport() == Transport::File {
-            let folder = url.file_path().ok_or_else(|| Failure::failed(format!("`{}` has no path", url.display())))?;
+            let folder = url.local_path().ok_or_else(|| Failure::failed(format!("`{}` has no path", url.display())))?;
             return self.in_place(&folder, url.clone());
         }
         let folder = self.folder()?.join("registries").join(url.cache_key());
@@ -191,6 +191,12 @@ pub struct CachedRepository<'a> {
 }
 
 impl CachedRepository<'_> {
+    /// The repository's folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.git
+    }
+
     /// The newest commit of the default branch.
     pub fn head(&self) -> Result<ObjectId> {
         let head = self.open()?.head()?;
@@ -232,8 +238,9 @@ impl CachedRepository<'_> {
         if self.is_remote && !self.cache.settings.is_offline {
             let _lock = self.lock(watch)?;
             let refspecs = vec![format!("+refs/heads/{revision}:refs/heads/{revision}")];
-            match self.fetch(refspecs, watch) {
-                Ok(()) | Err(GitError::UnknownRef { .. }) => {}
+            let request = FetchRequest { refspecs, depth: None, blobs: BlobFilter::None, access: self.access() };
+            match self.fetch(&request, watch) {
+                Ok(()) | Err(GitError::UnknownReference { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
             if let Some(commit) = self.open()?.resolve(&revision)? {
@@ -265,33 +272,36 @@ impl CachedRepository<'_> {
         if let Some(bytes) = self.cache.content(blob) {
             return Ok(bytes);
         }
-        let bytes = match self.open()?.read_blob(blob, MAX_AGENT) {
-            Ok(Some(bytes)) => bytes,
-            Err(error @ GitError::TooLarge { .. }) => return Err(error.into()),
-            Ok(None) | Err(_) if self.is_remote => {
-                self.fetch_blobs(&[blob], watch)?;
-                let bytes = self.open()?.read_blob(blob, MAX_AGENT)?;
-                bytes.ok_or_else(|| Failure::failed(format!("`{}` no longer has the object {blob}", self.url.display())))?
+        if self.is_remote && !matches!(self.open()?.blob_size(blob), Ok(Some(_))) {
+            self.fetch_blobs(&[blob], watch)?;
+        }
+        let repository = self.open()?;
+        let bytes = match repository.blob_size(blob)? {
+            None => return Err(Failure::failed(format!("`{}` does not have the object {blob}", self.url.display()))),
+            Some(size) if size > MAX_AGENT => {
+                let (size, limit) = (fs::human_size(size), fs::human_size(MAX_AGENT));
+                return Err(Failure::failed(format!("the file has {size}; an agent has at most {limit}")));
             }
-            Ok(None) => return Err(Failure::failed(format!("`{}` does not have the object {blob}", self.url.display()))),
-            Err(error) => return Err(error.into()),
+            Some(_) => match repository.read_blob(blob, MAX_AGENT) {
+                Err(error) if self.is_remote && error.is_local_damage() => {
+                    self.mend("an object was damaged", watch)?;
+                    self.fetch_blobs(&[blob], watch)?;
+                    self.open()?.read_blob(blob, MAX_AGENT)?
+                }
+                outcome => outcome?,
+            },
         };
+        let bytes = bytes.ok_or_else(|| Failure::failed(format!("`{}` no longer has the object {blob}", self.url.display())))?;
         self.cache.keep_content(blob, &bytes);
         Ok(bytes)
     }
 
     /// The bytes of a file at a commit.
     pub fn read_file(&self, commit: ObjectId, file: &str, watch: Watch<'_>) -> Result<Option<Vec<u8>>> {
-        let walk = self.walk(commit, &|path| path == file)?;
-        match walk.files.first() {
-            Some(found) => self.read(found.id, watch).map(Some),
+        match self.open()?.blob_at(commit, file)? {
+            Some(blob) => self.read(blob, watch).map(Some),
             None => Ok(None),
         }
-    }
-
-    /// The blob of a file at a commit, looked up without an index.
-    pub fn blob_of(&self, commit: ObjectId, file: &str) -> Result<Option<ObjectId>> {
-        Ok(self.walk(commit, &|path| path == file)?.files.first().map(|found| found.id))
     }
 
     fn open(&self) -> Result<Repository, GitError> {
@@ -325,13 +335,12 @@ impl CachedRepository<'_> {
         }
         let repository = self.open()?;
         let files = blobs.keys().cloned().collect();
-        let mut index = Index::build(&files, &mut |path| match repository.read_blob(blobs[path], MAX_AGENT) {
-            Ok(Some(bytes)) => Ok(Some(bytes)),
-            Err(GitError::TooLarge { .. }) => Ok(None),
-            Ok(None) => Err(Failure::failed(format!("the object of `{path}` is missing from the cache"))),
-            Err(error) => Err(error.into()),
+        let mut index = Index::build(&files, &mut |path| match repository.blob_size(blobs[path])? {
+            Some(size) if size > MAX_AGENT => Ok(None),
+            Some(_) => Ok(repository.read_blob(blobs[path], MAX_AGENT)?),
+            None => Err(Failure::failed(format!("the object of `{path}` is missing from the cache"))),
         })?;
-        let refused = walk.refused.into_iter().map(|refused| Refused { file: refused.path, reason: refused.reason });
+        let refused = walk.refused.into_iter().map(|refused| Refused { file: refused.path, reason: refused.reason.to_owned() });
         index.refused.extend(refused);
         Ok(index)
     }
@@ -343,8 +352,7 @@ impl CachedRepository<'_> {
         let Ok(walk) = repository.walk(commit, &WalkLimits::default(), &registry::is_interesting) else {
             return true;
         };
-        let is_bad = |id| matches!(repository.read_blob(id, MAX_AGENT), Err(error) if !matches!(error, GitError::TooLarge { .. }));
-        walk.files.into_iter().any(|file| is_bad(file.id))
+        walk.files.into_iter().any(|file| repository.read_blob(file.id, MAX_AGENT).is_err())
     }
 
     /// Fetches if the state is older than asked.
@@ -378,28 +386,28 @@ impl CachedRepository<'_> {
         if !had_state {
             self.start_over()?;
         }
-        match self.fetch(git::default_refspecs(), watch) {
+        let request = FetchRequest::history(self.access());
+        match self.fetch(&request, watch) {
             Ok(()) => Ok(()),
             Err(error) if had_state && error.is_transient() => {
                 watch(Event::Stale(&self.url, error.into()));
                 Ok(())
             }
-            Err(GitError::Corrupt { .. }) if had_state => {
-                watch(Event::Mended(&self.url, "the repository was damaged".to_owned()));
+            Err(error) if had_state && error.is_local_damage() => {
+                watch(Event::Mended(&self.url, error.to_string()));
                 self.start_over()?;
-                Ok(self.fetch(git::default_refspecs(), watch)?)
+                Ok(self.fetch(&request, watch)?)
             }
             Err(error) => Err(error.into()),
         }
     }
 
     /// Fetches refs and writes down when. The caller holds the lock.
-    fn fetch(&self, refspecs: Vec<String>, watch: Watch<'_>) -> Result<(), GitError> {
+    fn fetch(&self, request: &FetchRequest, watch: Watch<'_>) -> Result<(), GitError> {
         let git = self.cache.git().map_err(|_| GitError::Missing)?;
         watch(Event::Fetching(&self.url));
-        let request = self.request(refspecs);
-        let fetched = git.fetch(&self.git, &self.url, &request, &mut |progress| watch(Event::Progress(progress)))?;
-        watch(Event::Fetched(&self.url, fetched.received_bytes));
+        let fetched = git.fetch(&self.git, &self.url, request, &mut |progress| watch(Event::Progress(progress)))?;
+        watch(Event::Fetched(&self.url, fetched.bytes));
         if let Some(folder) = &self.folder {
             // Only costs one more look at the remote if it fails.
             let _ = fs::replace(&folder.join("checked"), self.cache.settings.now.to_string().as_bytes(), false);
@@ -407,9 +415,9 @@ impl CachedRepository<'_> {
         Ok(())
     }
 
-    fn request(&self, refspecs: Vec<String>) -> FetchRequest {
+    fn access(&self) -> Access {
         let settings = &self.cache.settings;
-        FetchRequest { refspecs, may_prompt: settings.may_prompt, allow_insecure: settings.allow_insecure, ..FetchRequest::default() }
+        Access { may_prompt: settings.may_prompt, allow_insecure: settings.allow_insecure, ..Access::default() }
     }
 
     fn fetch_blobs(&self, blobs: &[ObjectId], watch: Watch<'_>) -> Result<()> {
@@ -418,11 +426,10 @@ impl CachedRepository<'_> {
                 .hint("run the command once without `--offline`"));
         }
         let _lock = self.lock(watch)?;
-        let request = self.request(Vec::new());
         watch(Event::Fetching(&self.url));
         let git = self.cache.git()?;
-        let fetched = git.fetch_objects(&self.git, &self.url, blobs, &request, &mut |progress| watch(Event::Progress(progress)))?;
-        watch(Event::Fetched(&self.url, fetched.received_bytes));
+        let fetched = git.fetch_objects(&self.git, &self.url, blobs, &self.access(), &mut |progress| watch(Event::Progress(progress)))?;
+        watch(Event::Fetched(&self.url, fetched.bytes));
         Ok(())
     }
 
@@ -430,13 +437,13 @@ impl CachedRepository<'_> {
         watch(Event::Mended(&self.url, reason.to_owned()));
         let _lock = self.lock(watch)?;
         self.start_over()?;
-        Ok(self.fetch(git::default_refspecs(), watch)?)
+        Ok(self.fetch(&FetchRequest::history(self.access()), watch)?)
     }
 
     /// An empty repository in place of whatever is there. The caller holds the lock.
     fn start_over(&self) -> Result<()> {
         fs::remove_folder(&self.git)?;
-        Ok(git::init_bare(&self.git)?)
+        Ok(init_bare(&self.git)?)
     }
 
     fn lock(&self, watch: Watch<'_>) -> Result<Lock> {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use semver::Version;
+
 use super::cache::{CachedRepository, Watch};
 use super::project::MAX_AGENT;
 use super::{builtin, cache};
@@ -11,6 +13,7 @@ use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, OTHER_EXTEN
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::registry_file::{AgentRecord, RegistryFile, marketplace_agents};
 use crate::domain::spec::Source;
+use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 
@@ -27,7 +30,7 @@ pub(super) const REGISTRY_FILE: &str = "registry.toml";
 
 /// What a source offers at one point in time.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct Snapshot<'a> {
     /// The name of the registry in the manifest; `None` for a source that is used directly.
     pub registry: Option<RegistryName>,
     /// Where it is.
@@ -42,17 +45,17 @@ pub struct Snapshot {
     pub refused: Vec<Refused>,
     /// What `registry.toml` says.
     pub file: RegistryFile,
-    backing: Backing,
+    backing: Backing<'a>,
 }
 
 #[derive(Debug)]
-enum Backing {
+enum Backing<'a> {
     Builtin,
     Folder(PathBuf),
-    Git(CachedRepository),
+    Git(CachedRepository<'a>),
 }
 
-impl Snapshot {
+impl<'a> Snapshot<'a> {
     /// The registry inside the program.
     #[must_use]
     pub fn builtin() -> Self {
@@ -81,7 +84,7 @@ impl Snapshot {
     pub fn git(
         registry: Option<RegistryName>,
         source: Source,
-        repository: CachedRepository,
+        repository: CachedRepository<'a>,
         commit: ObjectId,
         watch: Watch<'_>,
     ) -> Result<Self> {
@@ -91,7 +94,7 @@ impl Snapshot {
         Ok(Self { commit: Some(commit), commit_time: Some(commit_time), ..snapshot })
     }
 
-    fn new(registry: Option<RegistryName>, source: Source, index: Index, backing: Backing) -> Self {
+    fn new(registry: Option<RegistryName>, source: Source, index: Index, backing: Backing<'a>) -> Self {
         let Index { entries, refused, file, text: _ } = index;
         Self { registry, source, commit: None, commit_time: None, entries, refused, file, backing }
     }
@@ -149,6 +152,27 @@ impl Snapshot {
             (Backing::Git(repository), Some(commit)) => repository.read_file(commit, file, watch),
             (Backing::Git(_), None) => Ok(None),
         }
+    }
+
+    /// The same source at the version that a request means, and that version; `None` if the source has no versions of its own.
+    pub fn at_version(
+        &self,
+        cache: &'a cache::Cache,
+        request: &VersionRequest,
+        agent: &str,
+        watch: Watch<'_>,
+    ) -> Result<Option<(Self, Option<Version>)>> {
+        let repository = match (&self.backing, &self.source) {
+            (Backing::Git(_), Source::Git(url)) => cache.repository(url, cache::Freshness::Any, watch)?,
+            (Backing::Git(repository), _) => match cache.bare_repository(repository.path())? {
+                Some(repository) => repository,
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        let (commit, version) = repository.resolve(request, agent, watch)?;
+        let snapshot = Self::git(self.registry.clone(), self.source.clone(), repository, commit, watch)?;
+        Ok(Some((snapshot, version)))
     }
 
     /// The names that are offered, for suggestions.
@@ -259,14 +283,14 @@ fn read_from_folder(folder: &Path, file: &str) -> Result<Vec<u8>> {
 }
 
 /// Opens what a source points to. `folder` makes a path as the user wrote it absolute.
-pub fn open(
+pub fn open<'a>(
     registry: Option<RegistryName>,
     source: &Source,
     absolute: &dyn Fn(&str) -> PathBuf,
-    cache: &cache::Cache,
+    cache: &'a cache::Cache,
     freshness: cache::Freshness,
     watch: Watch<'_>,
-) -> Result<Snapshot> {
+) -> Result<Snapshot<'a>> {
     match source {
         Source::Builtin => Ok(Snapshot::builtin()),
         Source::Path(path) => {

@@ -1,0 +1,87 @@
+//! What every use-case works with: the project, the environment, the cache. Also the start: recovery after a crash.
+
+use std::path::PathBuf;
+
+use super::report::{Event, Frontend};
+use crate::env::Environment;
+use crate::error::Result;
+use crate::store::cache::{Cache, Settings};
+use crate::store::manifest::Manifest;
+use crate::store::project::Project;
+use crate::store::transaction::{self, Guard, Recovered};
+
+/// The choices that hold for a whole command.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// The network must not be used.
+    pub is_offline: bool,
+    /// Plain http and git are allowed.
+    pub allow_insecure: bool,
+    /// git may ask for passwords.
+    pub may_prompt: bool,
+}
+
+/// One command's view of the world.
+#[derive(Debug)]
+pub struct Session {
+    /// The project, or the user's own agents.
+    pub project: Project,
+    /// The environment.
+    pub environment: Environment,
+    /// The cache.
+    pub cache: Cache,
+    /// What holds for the whole command.
+    pub options: Options,
+}
+
+impl Session {
+    /// A session; nothing is touched yet.
+    #[must_use]
+    pub fn new(project: Project, environment: Environment, options: Options) -> Self {
+        let cache = Cache::new(Settings {
+            folder: environment.cache_folder(),
+            path: environment.path.clone(),
+            is_offline: options.is_offline,
+            allow_insecure: options.allow_insecure,
+            may_prompt: options.may_prompt,
+            now: environment.now(),
+        });
+        Self { project, environment, cache, options }
+    }
+
+    /// The manifest; an absent one is empty. Its warnings are reported.
+    pub fn manifest(&self, frontend: &mut dyn Frontend) -> Result<Manifest> {
+        let manifest = self.project.load_manifest()?.unwrap_or_else(Manifest::empty);
+        for warning in manifest.warnings() {
+            frontend.report(Event::Warning(warning.clone()));
+        }
+        Ok(manifest)
+    }
+
+    /// Takes the project's lock; says so if it has to wait, and what an earlier crash left behind.
+    pub fn lock(&self, frontend: &mut dyn Frontend) -> Result<Guard<'_>> {
+        let folder = self.project.root().display().to_string();
+        let guard = transaction::lock(&self.project, || frontend.report(Event::Waiting(folder)))?;
+        match guard.recovered() {
+            None => {}
+            Some(Recovered::Undone) => frontend.report(Event::Recovered("undid what an interrupted command had begun".to_owned())),
+            Some(Recovered::Completed) => frontend.report(Event::Recovered("completed what an interrupted command had begun".to_owned())),
+            Some(Recovered::Except(paths)) => frontend.report(Event::LeftAlone(paths.clone())),
+        }
+        Ok(guard)
+    }
+
+    /// Completes or undoes an interrupted command, for commands that only read.
+    pub fn recover(&self, frontend: &mut dyn Frontend) -> Result<()> {
+        if transaction::is_interrupted(&self.project)? {
+            drop(self.lock(frontend)?);
+        }
+        Ok(())
+    }
+
+    /// A path as the manifest has it, made absolute.
+    #[must_use]
+    pub fn absolute(&self, typed: &str) -> PathBuf {
+        self.environment.absolute(self.project.root(), typed)
+    }
+}
