@@ -226,11 +226,7 @@ impl Job<'_> {
                 url: url.clone(),
                 limit: limits.max_bytes,
             }),
-            // A fetch can end between two measurements.
-            End::Success if !may_go_on() => Err(GitError::TooLarge {
-                url: url.clone(),
-                limit: limits.max_bytes,
-            }),
+            // A fetch can end above the limit, between two measurements. What has arrived is kept: it is there and whole.
             End::Success => Ok(Ok(Done {
                 url: url.clone(),
                 output: outcome.output,
@@ -239,6 +235,10 @@ impl Job<'_> {
             End::Failure => Ok(Err(match stderr::judge(&outcome.messages, url) {
                 Verdict::Error(GitError::DiskFull { .. }) => Verdict::Error(GitError::DiskFull {
                     path: self.into.to_owned(),
+                }),
+                Verdict::Error(GitError::Damaged { detail, .. }) => Verdict::Error(GitError::Damaged {
+                    path: self.into.to_owned(),
+                    detail,
                 }),
                 verdict => verdict,
             })),
