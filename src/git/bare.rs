@@ -50,6 +50,11 @@ pub(super) fn remove_leftovers(path: &Path) -> Result<(), GitError> {
     remove_files(&path.join("refs"), 8, &is_lock).map_err(failed)
 }
 
+/// Whether the history is cut.
+pub(super) fn is_shallow(path: &Path) -> bool {
+    path.join("shallow").exists()
+}
+
 /// The bytes below `objects`, temporary packs included.
 pub(super) fn objects_size(path: &Path) -> u64 {
     folder_size(&path.join("objects"), 3)

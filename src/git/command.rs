@@ -67,7 +67,7 @@ pub enum BlobFilter {
     /// None: they are fetched when wanted, by [`Git::fetch_objects`].
     #[default]
     None,
-    /// All of them.
+    /// All of those that come with new commits. Of commits that came without, they are not fetched again.
     All,
 }
 
@@ -76,7 +76,7 @@ pub enum BlobFilter {
 pub struct FetchRequest {
     /// References, such as `+HEAD:refs/agentpkg/head`. Local ones that match a pattern and are gone at the remote are removed.
     pub refspecs: Vec<String>,
-    /// Commits of history; `None` means all.
+    /// Commits of history; `None` means all, also where an earlier fetch took fewer.
     pub depth: Option<u32>,
     /// File contents.
     pub blobs: BlobFilter,
@@ -102,16 +102,17 @@ impl FetchRequest {
         }
     }
 
-    /// One commit without history: what a throw-away machine wants. `from` is a full reference name, a commit id or `HEAD`.
+    /// One commit without history: what a throw-away machine wants. `from` is `HEAD`, a full reference name or a full commit id,
+    /// which is kept as `refs/agentpkg/commits/…`, so that the default branch stays what it is.
     #[must_use]
     pub fn tip(from: &str, access: Access) -> Self {
-        let to = if from == "HEAD" || !from.starts_with("refs/") {
-            "refs/agentpkg/head"
-        } else {
-            from
+        let refspec = match from {
+            "HEAD" => Self::HEAD.to_owned(),
+            from if from.starts_with("refs/") => format!("+{from}:{from}"),
+            commit => format!("+{commit}:refs/agentpkg/commits/{commit}"),
         };
         Self {
-            refspecs: vec![format!("+{from}:{to}")],
+            refspecs: vec![refspec],
             depth: Some(1),
             blobs: BlobFilter::None,
             access,

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::GitError;
-use super::bare::{objects_size, remove_leftovers};
+use super::bare::{is_shallow, objects_size, remove_leftovers};
 use super::child::{self, Bounds, End};
 use super::command::{Access, BlobFilter, FetchRequest, Fetched, Git, REMOTE, RemoteRefs, check};
 use super::progress::Progress;
@@ -53,8 +53,10 @@ impl Git {
     ) -> Result<Fetched, GitError> {
         let mut arguments = fetch_arguments();
         arguments.push("--prune".to_owned());
-        if let Some(depth) = request.depth {
-            arguments.push(format!("--depth={depth}"));
+        match request.depth {
+            Some(depth) => arguments.push(format!("--depth={depth}")),
+            None if is_shallow(into) => arguments.push("--unshallow".to_owned()),
+            None => {}
         }
         arguments.push(match request.blobs {
             BlobFilter::None => "--filter=blob:none".to_owned(),

@@ -120,6 +120,10 @@ fn one_commit_is_enough_for_a_machine_that_is_thrown_away() {
             "the history is cut"
         );
     }
+    // Later the same cache is wanted whole.
+    scene.fetch(Access::default()).unwrap();
+    let head = scene.open().head().unwrap().unwrap();
+    assert_eq!(scene.open().history("agents/one.md", head, 9).unwrap().len(), 2);
 }
 
 #[test]
