@@ -39,6 +39,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// Bytes on disk that a fetch may add.
     pub max_bytes: u64,
+    /// References in the local repository: each is a file until git packs them.
+    pub max_references: usize,
 }
 
 impl Default for Limits {
@@ -46,6 +48,7 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(120),
             max_bytes: 256 << 20,
+            max_references: 100_000,
         }
     }
 }

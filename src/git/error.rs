@@ -98,6 +98,14 @@ pub enum GitError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// More references than allowed.
+    #[error("`{url}` has more than {limit} branches and tags")]
+    TooManyReferences {
+        /// The address.
+        url: GitUrl,
+        /// The limit.
+        limit: usize,
+    },
     /// The remote has no such branch, tag or commit.
     #[error("`{url}` has no `{name}`")]
     UnknownReference {
@@ -315,8 +323,9 @@ impl GitError {
                 )
             }
             Self::Authentication { url, .. } => {
+                // GitHub asks for a password where there is nothing, so as not to tell which private repositories exist.
                 format!(
-                    "set up git's access to it (a credential helper or an ssh key) until this works: git ls-remote {}",
+                    "check the address, and set up git's access to it (a credential helper or an ssh key) until this works: git ls-remote {}",
                     url.as_str()
                 )
             }
@@ -332,7 +341,7 @@ impl GitError {
             Self::Timeout { .. } | Self::Server { .. } | Self::Connection { .. } => {
                 "try again, or use what is cached with --offline".to_owned()
             }
-            Self::TooLarge { .. } | Self::TreeTooLarge { .. } => {
+            Self::TooLarge { .. } | Self::TooManyReferences { .. } | Self::TreeTooLarge { .. } => {
                 "it is far larger than a registry of agents; check the address".to_owned()
             }
             Self::UnknownReference { url, .. } => format!("see what there is: git ls-remote {}", url.as_str()),

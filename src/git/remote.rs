@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::GitError;
-use super::bare::{is_shallow, objects_size, remove_leftovers};
+use super::bare::{count_references, is_shallow, objects_size, remove_leftovers};
 use super::child::{self, Bounds, End};
 use super::command::{Access, BlobFilter, FetchRequest, Fetched, Git, REMOTE, RemoteRefs, check};
 use super::progress::Progress;
@@ -201,9 +201,10 @@ impl Job<'_> {
         command.args(&self.arguments);
         let before = objects_size(self.into);
         let received = std::cell::Cell::new(0);
+        let has_too_many_references = || count_references(self.into, limits.max_references) > limits.max_references;
         let mut may_go_on = || {
             received.set(objects_size(self.into).saturating_sub(before));
-            received.get() <= limits.max_bytes
+            received.get() <= limits.max_bytes && !has_too_many_references()
         };
         let mut bounds = Bounds {
             deadline,
@@ -225,6 +226,10 @@ impl Job<'_> {
             End::Late => Err(GitError::Timeout {
                 url: url.clone(),
                 after: limits.deadline,
+            }),
+            End::Stopped | End::Success if has_too_many_references() => Err(GitError::TooManyReferences {
+                url: url.clone(),
+                limit: limits.max_references,
             }),
             End::Stopped => Err(GitError::TooLarge {
                 url: url.clone(),

@@ -207,6 +207,17 @@ fn a_fetch_that_is_too_large_or_was_killed_leaves_nothing_behind() {
         .unwrap_err();
     assert_eq!(variant(&error), "TooLarge", "{error:?}");
     assert!(packs(&scene.cache()).is_empty());
+    let request = FetchRequest {
+        access: within(1),
+        ..request
+    };
+    scene.server.fault(Fault::VerySlow);
+    let error = scene
+        .git
+        .fetch(&scene.cache(), &scene.url(), &request, &mut |_| {})
+        .unwrap_err();
+    assert_eq!(variant(&error), "Timeout", "in the middle of a pack");
+    assert!(packs(&scene.cache()).is_empty());
     for leftover in [
         "objects/pack/tmp_pack_123",
         "shallow.lock",
@@ -323,4 +334,24 @@ fn a_damaged_cache_is_told_from_a_damaged_answer() {
     scene.upstream.file("new.md", "new").commit("new");
     let error = scene.fetch(within(5)).unwrap_err();
     assert!(error.is_damage() && !error.is_network(), "{error:?}");
+}
+
+#[test]
+fn a_flood_of_references_is_stopped() {
+    let Some(mut scene) = Scene::new() else { return };
+    for number in 0..50 {
+        scene.upstream.tag(&format!("t{number}"));
+    }
+    let limits = Limits {
+        max_references: 20,
+        ..Limits::default()
+    };
+    let error = scene
+        .fetch(Access {
+            limits,
+            ..Access::default()
+        })
+        .unwrap_err();
+    assert_eq!(variant(&error), "TooManyReferences");
+    scene.fetch(Access::default()).unwrap();
 }

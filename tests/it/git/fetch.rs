@@ -153,3 +153,32 @@ fn a_server_without_partial_clone_works_and_is_noted() {
     assert!(!fetched.is_filtered);
     assert_eq!(scene.open().blob_size(hash_blob(b"two\n")).unwrap(), Some(4));
 }
+
+#[test]
+fn thousands_of_contents_are_still_one_batch() {
+    let Some(mut scene) = Scene::new() else { return };
+    for number in 0..3000 {
+        scene.upstream.file(&format!("many/{number}.md"), format!("agent {number}\n"));
+    }
+    scene.upstream.commit("many");
+    run_git(scene.upstream.path(), ["repack", "-qadb"]);
+    scene.fetch(Access::default()).unwrap();
+    let repository = scene.open();
+    let head = repository.head().unwrap().unwrap();
+    let walk = repository
+        .walk(head, &WalkLimits::default(), &|path| path.starts_with("many/"))
+        .unwrap();
+    let mut ids: Vec<_> = walk.files.iter().map(|file| file.id).collect();
+    ids.push(ids[0]);
+    scene
+        .git
+        .fetch_objects(&scene.cache(), &scene.url(), &ids, &Access::default(), &mut |_| {})
+        .unwrap();
+    let repository = scene.open();
+    assert!(ids.iter().all(|id| repository.blob_size(*id).unwrap().is_some()));
+    // Once more when all are there: nothing breaks.
+    scene
+        .git
+        .fetch_objects(&scene.cache(), &scene.url(), &ids, &Access::default(), &mut |_| {})
+        .unwrap();
+}

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     Corrupt(usize),
     /// Sends packs in small pieces with pauses, at about 10 MB a second.
     Slow,
+    /// The same, at about 1 MB a second.
+    VerySlow,
     /// Fails with 500 so many times, then works.
     Recover(u32),
 }
@@ -112,6 +114,7 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
     let fault = shared.fault.lock().unwrap().clone();
     let mut output = stream;
     let is_pack = request.method == "POST" && String::from_utf8_lossy(&request.body).contains("command=fetch");
+    let fault_is_slow = fault == Fault::Slow;
     match fault {
         Fault::Status(status) => respond(output, status, "", b"no")?,
         Fault::Password if request.headers.get("authorization").map(String::as_str) != Some("Basic dXNlcjpzZWNyZXQ=") => {
@@ -151,10 +154,11 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
             answer[pack[pack.len() * percent / 100]] ^= 0x10;
             output.write_all(&answer)?;
         }
-        Fault::Slow if is_pack => {
+        Fault::Slow | Fault::VerySlow if is_pack => {
+            let pause = if fault_is_slow { 6 } else { 60 };
             for piece in run_backend(shared, &request)?.chunks(1 << 16) {
                 output.write_all(piece)?;
-                thread::sleep(Duration::from_millis(6));
+                thread::sleep(Duration::from_millis(pause));
             }
         }
         _ => output.write_all(&run_backend(shared, &request)?)?,
