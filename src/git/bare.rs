@@ -50,6 +50,30 @@ pub(super) fn remove_leftovers(path: &Path) -> Result<(), GitError> {
     remove_files(&path.join("refs"), 8, &is_lock).map_err(failed)
 }
 
+/// The loose references, lock files for new ones included, counted up to one more than `limit`.
+pub(super) fn count_references(path: &Path, limit: usize) -> usize {
+    let mut folders = vec![path.join("refs")];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(entry.path());
+            } else {
+                count += 1;
+            }
+            if count > limit || folders.len() > limit {
+                return limit + 1;
+            }
+        }
+    }
+    count
+}
+
+/// Whether the history is cut.
+pub(super) fn is_shallow(path: &Path) -> bool {
+    path.join("shallow").exists()
+}
+
 /// The bytes below `objects`, temporary packs included.
 pub(super) fn objects_size(path: &Path) -> u64 {
     folder_size(&path.join("objects"), 3)

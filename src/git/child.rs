@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// How often limits are looked at while git is silent.
 const TICK: Duration = Duration::from_millis(10);
 /// How often the size on disk is measured.
-const MEASURE: Duration = Duration::from_millis(50);
+const MEASURE: Duration = Duration::from_millis(20);
 /// How long git has to clean up after itself when asked to stop.
 const GRACE: Duration = Duration::from_millis(300);
 /// Lines of messages kept; the last ones say why git failed.

@@ -39,6 +39,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// Bytes on disk that a fetch may add.
     pub max_bytes: u64,
+    /// References in the local repository: each is a file until git packs them.
+    pub max_references: usize,
 }
 
 impl Default for Limits {
@@ -46,6 +48,7 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(120),
             max_bytes: 256 << 20,
+            max_references: 100_000,
         }
     }
 }
@@ -67,7 +70,7 @@ pub enum BlobFilter {
     /// None: they are fetched when wanted, by [`Git::fetch_objects`].
     #[default]
     None,
-    /// All of them.
+    /// All of those that come with new commits. Of commits that came without, they are not fetched again.
     All,
 }
 
@@ -76,7 +79,7 @@ pub enum BlobFilter {
 pub struct FetchRequest {
     /// References, such as `+HEAD:refs/agentpkg/head`. Local ones that match a pattern and are gone at the remote are removed.
     pub refspecs: Vec<String>,
-    /// Commits of history; `None` means all.
+    /// Commits of history; `None` means all, also where an earlier fetch took fewer.
     pub depth: Option<u32>,
     /// File contents.
     pub blobs: BlobFilter,
@@ -102,16 +105,17 @@ impl FetchRequest {
         }
     }
 
-    /// One commit without history: what a throw-away machine wants. `from` is a full reference name, a commit id or `HEAD`.
+    /// One commit without history: what a throw-away machine wants. `from` is `HEAD`, a full reference name or a full commit id,
+    /// which is kept as `refs/agentpkg/commits/…`, so that the default branch stays what it is.
     #[must_use]
     pub fn tip(from: &str, access: Access) -> Self {
-        let to = if from == "HEAD" || !from.starts_with("refs/") {
-            "refs/agentpkg/head"
-        } else {
-            from
+        let refspec = match from {
+            "HEAD" => Self::HEAD.to_owned(),
+            from if from.starts_with("refs/") => format!("+{from}:{from}"),
+            commit => format!("+{commit}:refs/agentpkg/commits/{commit}"),
         };
         Self {
-            refspecs: vec![format!("+{from}:{to}")],
+            refspecs: vec![refspec],
             depth: Some(1),
             blobs: BlobFilter::None,
             access,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::digest::ObjectId;
-use crate::domain::url::GitUrl;
+use crate::domain::url::{GitUrl, Transport};
 use crate::error::Failure;
 
 /// Why git could not do what was asked. Details are git's own words, cleaned of control characters and secrets.
@@ -97,6 +97,14 @@ pub enum GitError {
         url: GitUrl,
         /// The limit in bytes.
         limit: u64,
+    },
+    /// More references than allowed.
+    #[error("`{url}` has more than {limit} branches and tags")]
+    TooManyReferences {
+        /// The address.
+        url: GitUrl,
+        /// The limit.
+        limit: usize,
     },
     /// The remote has no such branch, tag or commit.
     #[error("`{url}` has no `{name}`")]
@@ -210,6 +218,14 @@ pub enum GitError {
         /// Libgit2's words.
         detail: String,
     },
+    /// Git finds the repository that it fetches into damaged.
+    #[error("the repository `{}` is damaged", .path.display())]
+    Damaged {
+        /// The repository.
+        path: PathBuf,
+        /// Git's words.
+        detail: String,
+    },
     /// More entries than allowed.
     #[error("the repository `{}` has more than {limit} files", .path.display())]
     TreeTooLarge {
@@ -238,9 +254,35 @@ pub enum GitError {
 }
 
 impl GitError {
-    /// Whether trying again at once could help.
+    /// Whether the network or the server is to blame, so that what is cached may do.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Timeout { .. }
+                | Self::Connection { .. }
+                | Self::Server { .. }
+                | Self::CorruptPack { .. }
+        )
+    }
+
+    /// Whether a repository on this machine is damaged, so that a cache is best made anew.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::Corrupt { .. }
+                | Self::MissingObject { .. }
+                | Self::Unreadable { .. }
+                | Self::NotOpened { .. }
+        )
+    }
+
+    /// Whether trying again at once could help: never for what the server refuses or limits.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Connection { .. } | Self::Server { .. })
+        matches!(self, Self::Connection { .. } | Self::Server { status: 500.., .. })
     }
 
     /// Git's or the system's own words.
@@ -257,6 +299,7 @@ impl GitError {
             | Self::Failed { detail, .. }
             | Self::NotOpened { detail, .. }
             | Self::Corrupt { detail, .. }
+            | Self::Damaged { detail, .. }
             | Self::Unreadable { detail, .. } => Some(detail.clone()).filter(|detail| !detail.is_empty()),
             Self::Spawn { source } | Self::Io { source, .. } => Some(source.to_string()),
             _ => None,
@@ -280,19 +323,25 @@ impl GitError {
                 )
             }
             Self::Authentication { url, .. } => {
+                // GitHub asks for a password where there is nothing, so as not to tell which private repositories exist.
                 format!(
-                    "set up git's access to it (a credential helper or an ssh key) until this works: git ls-remote {}",
+                    "check the address, and set up git's access to it (a credential helper or an ssh key) until this works: git ls-remote {}",
                     url.as_str()
                 )
             }
             Self::Unreachable { .. } => "check the network and the address, or use what is cached with --offline".to_owned(),
             Self::Tls { .. } => "for a private certificate authority: git config --global http.sslCAInfo FILE".to_owned(),
             Self::HostKey { url, .. } => format!("check the key with the host's owner, then: ssh -T git@{}", url.host()),
-            Self::Redirect { to, .. } => format!("if you trust it, use the new address: {to}"),
+            Self::Redirect { to, .. } => match GitUrl::parse(to) {
+                Ok(url) if matches!(url.transport(), Transport::Https | Transport::Ssh) => {
+                    format!("if you trust `{}`, use the new address: {to}", url.host())
+                }
+                _ => "ask the owner of the registry for its new address".to_owned(),
+            },
             Self::Timeout { .. } | Self::Server { .. } | Self::Connection { .. } => {
                 "try again, or use what is cached with --offline".to_owned()
             }
-            Self::TooLarge { .. } | Self::TreeTooLarge { .. } => {
+            Self::TooLarge { .. } | Self::TooManyReferences { .. } | Self::TreeTooLarge { .. } => {
                 "it is far larger than a registry of agents; check the address".to_owned()
             }
             Self::UnknownReference { url, .. } => format!("see what there is: git ls-remote {}", url.as_str()),
@@ -302,7 +351,7 @@ impl GitError {
             Self::Owner { path } => format!("if you trust it: git config --global --add safe.directory {}", path.display()),
             Self::Ambiguous { .. } => "write more digits of the commit".to_owned(),
             Self::DiskFull { path } => format!("make room for {}", path.display()),
-            Self::MissingObject { path, .. } | Self::Corrupt { path, .. } => {
+            Self::MissingObject { path, .. } | Self::Corrupt { path, .. } | Self::Damaged { path, .. } => {
                 format!(
                     "if this is agentpkg's cache, delete it and it is fetched again: {}",
                     path.display()

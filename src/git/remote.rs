@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::GitError;
-use super::bare::{objects_size, remove_leftovers};
+use super::bare::{count_references, is_shallow, objects_size, remove_leftovers};
 use super::child::{self, Bounds, End};
 use super::command::{Access, BlobFilter, FetchRequest, Fetched, Git, REMOTE, RemoteRefs, check};
 use super::progress::Progress;
@@ -53,8 +53,10 @@ impl Git {
     ) -> Result<Fetched, GitError> {
         let mut arguments = fetch_arguments();
         arguments.push("--prune".to_owned());
-        if let Some(depth) = request.depth {
-            arguments.push(format!("--depth={depth}"));
+        match request.depth {
+            Some(depth) => arguments.push(format!("--depth={depth}")),
+            None if is_shallow(into) => arguments.push("--unshallow".to_owned()),
+            None => {}
         }
         arguments.push(match request.blobs {
             BlobFilter::None => "--filter=blob:none".to_owned(),
@@ -95,7 +97,9 @@ impl Git {
             });
         }
         let lines: Vec<_> = ids.iter().map(|id| format!("{id}\n")).collect();
-        let mut arguments = fetch_arguments();
+        // Told of the commits that we have, a server takes their files for ours too and sends nothing.
+        let mut arguments = ["-c", "fetch.negotiationAlgorithm=noop"].map(str::to_owned).to_vec();
+        arguments.extend(fetch_arguments());
         // The filter keeps the server from sending what hangs on the objects; they themselves come as they are named.
         arguments.extend(["--filter=blob:none", "--stdin", "--end-of-options", REMOTE].map(str::to_owned));
         let job = Job {
@@ -197,9 +201,10 @@ impl Job<'_> {
         command.args(&self.arguments);
         let before = objects_size(self.into);
         let received = std::cell::Cell::new(0);
+        let has_too_many_references = || count_references(self.into, limits.max_references) > limits.max_references;
         let mut may_go_on = || {
             received.set(objects_size(self.into).saturating_sub(before));
-            received.get() <= limits.max_bytes
+            received.get() <= limits.max_bytes && !has_too_many_references()
         };
         let mut bounds = Bounds {
             deadline,
@@ -222,15 +227,15 @@ impl Job<'_> {
                 url: url.clone(),
                 after: limits.deadline,
             }),
+            End::Stopped | End::Success if has_too_many_references() => Err(GitError::TooManyReferences {
+                url: url.clone(),
+                limit: limits.max_references,
+            }),
             End::Stopped => Err(GitError::TooLarge {
                 url: url.clone(),
                 limit: limits.max_bytes,
             }),
-            // A fetch can end between two measurements.
-            End::Success if !may_go_on() => Err(GitError::TooLarge {
-                url: url.clone(),
-                limit: limits.max_bytes,
-            }),
+            // A fetch can end above the limit, between two measurements. What has arrived is kept: it is there and whole.
             End::Success => Ok(Ok(Done {
                 url: url.clone(),
                 output: outcome.output,
@@ -239,6 +244,10 @@ impl Job<'_> {
             End::Failure => Ok(Err(match stderr::judge(&outcome.messages, url) {
                 Verdict::Error(GitError::DiskFull { .. }) => Verdict::Error(GitError::DiskFull {
                     path: self.into.to_owned(),
+                }),
+                Verdict::Error(GitError::Damaged { detail, .. }) => Verdict::Error(GitError::Damaged {
+                    path: self.into.to_owned(),
+                    detail,
                 }),
                 verdict => verdict,
             })),

@@ -32,6 +32,7 @@ enum Meaning {
     Tls,
     NotRepository,
     Corrupt,
+    Damaged,
     NotFound,
 }
 
@@ -62,6 +63,18 @@ const RULES: &[(Meaning, &[&str])] = &[
             "permission denied, please",
             "access denied",
             "too many authentication",
+        ],
+    ),
+    // What git says of the repository that it fetches into, not of the one that it fetches from.
+    (
+        Meaning::Damaged,
+        &[
+            "bad object refs/",
+            "loose object",
+            "packfile ",
+            "index file",
+            "fatal: not a git repository",
+            "bad config",
         ],
     ),
     (Meaning::UnknownReference, &["couldn't find remote ref", "no such remote ref"]),
@@ -187,6 +200,10 @@ pub(super) fn judge(messages: &[String], url: &GitUrl) -> Verdict {
         Some(Meaning::Tls) => GitError::Tls { url, detail },
         Some(Meaning::NotRepository) => GitError::NotRepository { url, detail },
         Some(Meaning::Corrupt) => GitError::CorruptPack { url, detail },
+        Some(Meaning::Damaged) => GitError::Damaged {
+            path: PathBuf::new(),
+            detail,
+        },
         Some(Meaning::NotFound) => GitError::NotFound { url },
         None => GitError::Failed { url, detail },
     })

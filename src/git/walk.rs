@@ -103,13 +103,11 @@ impl Walker<'_> {
             });
         }
         // Which of two equal names is the right one nobody can say, so both go.
-        let mut seen = HashSet::new();
-        let twice: HashSet<Vec<u8>> = tree
-            .iter()
-            .filter(|entry| !seen.insert(entry.name_bytes().to_vec()))
-            .map(|entry| entry.name_bytes().to_vec())
-            .collect();
-        for entry in &tree {
+        let entries: Vec<_> = tree.iter().collect();
+        let mut seen = HashSet::with_capacity(entries.len());
+        let names = entries.iter().map(git2::TreeEntry::name_bytes);
+        let twice: HashSet<&[u8]> = names.filter(|name| !seen.insert(*name)).collect();
+        for entry in &entries {
             let name = match checked_name(entry.name_bytes()) {
                 Ok(_) if twice.contains(entry.name_bytes()) => Err("the same name twice in one folder"),
                 checked => checked,

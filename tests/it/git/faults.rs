@@ -25,7 +25,10 @@ fn every_fault_has_its_own_error_and_none_outlasts_the_deadline() {
         (Fault::Hang, "Timeout"),
         (Fault::Drip, "Timeout"),
         (Fault::Garbage, "NotRepository"),
-        (Fault::Corrupt, "CorruptPack"),
+        (Fault::Corrupt(10), "CorruptPack"),
+        (Fault::Corrupt(40), "CorruptPack"),
+        (Fault::Corrupt(70), "CorruptPack"),
+        (Fault::Corrupt(99), "CorruptPack"),
         (Fault::Redirect("/agents.git".to_owned()), "Redirect"),
     ] {
         scene.server.fault(fault.clone());
@@ -37,6 +40,7 @@ fn every_fault_has_its_own_error_and_none_outlasts_the_deadline() {
             "{fault:?} took {:?}",
             start.elapsed()
         );
+        assert_eq!(processes_about(&scene.url()), 0, "{fault:?} left a helper behind");
         let tries = scene.server.requests().len();
         assert!(tries >= 1, "{fault:?}");
         if matches!(fault, Fault::Status(404 | 403)) {
@@ -196,11 +200,24 @@ fn a_fetch_that_is_too_large_or_was_killed_leaves_nothing_behind() {
             ..Access::default()
         })
     };
+    scene.server.fault(Fault::Slow);
     let error = scene
         .git
         .fetch(&scene.cache(), &scene.url(), &request, &mut |_| {})
         .unwrap_err();
     assert_eq!(variant(&error), "TooLarge", "{error:?}");
+    assert!(packs(&scene.cache()).is_empty());
+    let request = FetchRequest {
+        access: within(1),
+        ..request
+    };
+    scene.server.fault(Fault::VerySlow);
+    let error = scene
+        .git
+        .fetch(&scene.cache(), &scene.url(), &request, &mut |_| {})
+        .unwrap_err();
+    assert_eq!(variant(&error), "Timeout", "in the middle of a pack");
+    assert!(packs(&scene.cache()).is_empty());
     for leftover in [
         "objects/pack/tmp_pack_123",
         "shallow.lock",
@@ -219,4 +236,122 @@ fn a_fetch_that_is_too_large_or_was_killed_leaves_nothing_behind() {
         packs(&scene.cache())
     );
     assert!(scene.open().head().unwrap().is_some());
+}
+
+/// Running processes that have the address's port in their arguments; 0 where the system does not tell.
+fn processes_about(url: &GitUrl) -> usize {
+    let port = format!(":{}/", url.port().unwrap());
+    let lines = |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).ok();
+    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
+    let about = |line: &Vec<u8>| String::from_utf8_lossy(line).contains(&port);
+    entries.flatten().filter_map(lines).filter(about).count()
+}
+
+#[test]
+fn a_git_that_may_ask_on_the_terminal_ends_with_its_helpers_too() {
+    let Some(scene) = Scene::new() else { return };
+    scene.server.fault(Fault::Hang);
+    let access = Access {
+        may_prompt: true,
+        ..within(1)
+    };
+    assert_eq!(variant(&scene.fetch(access).unwrap_err()), "Timeout");
+    let patience = Instant::now() + Duration::from_secs(2);
+    while processes_about(&scene.url()) > 0 && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(processes_about(&scene.url()), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn ssh_is_the_users_own_and_never_asks_without_leave() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let Some(scene) = Scene::new() else { return };
+    let bin = scene.folder.path().join("bin");
+    let log = scene.folder.path().join("log");
+    fs::create_dir(&bin).unwrap();
+    let ssh = bin.join("ssh");
+    let path = std::env::join_paths(
+        [bin]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    )
+    .unwrap();
+    let git = scene.git.clone().with_variable("PATH", path);
+    let url = GitUrl::parse(&format!("ssh://git@example.invalid{}", scene.upstream.path().display())).unwrap();
+    let fetch = |git: &Git, script: &str, may_prompt: bool| {
+        fs::write(&ssh, format!("#!/bin/sh\necho \"$@\" >> {}\n{script}\n", log.display())).unwrap();
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        let request = FetchRequest::history(Access { may_prompt, ..within(5) });
+        let result = git.fetch(&scene.cache(), &url, &request, &mut |_| {});
+        let arguments = fs::read_to_string(&log).unwrap_or_default();
+        let _ = fs::remove_file(&log);
+        (result.map_err(|error| variant(&error)), arguments)
+    };
+    let run = "for last; do :; done; eval \"$last\"";
+    let (result, arguments) = fetch(&git, run, false);
+    assert!(result.is_ok_and(|fetched| fetched.is_filtered));
+    assert!(
+        arguments.starts_with("-oBatchMode=yes") && arguments.contains("git@example.invalid"),
+        "{arguments}"
+    );
+    let (result, arguments) = fetch(&git, run, true);
+    assert!(result.is_ok() && !arguments.contains("BatchMode"), "{arguments}");
+    let own = git
+        .clone()
+        .with_variable("GIT_SSH_COMMAND", format!("{} -F mine", ssh.display()));
+    let (result, arguments) = fetch(&own, run, false);
+    assert!(result.is_ok() && arguments.starts_with("-F mine"), "{arguments}");
+    for (message, error) in [
+        ("git@example.invalid: Permission denied (publickey).", "Authentication"),
+        ("Host key verification failed.", "HostKey"),
+        (
+            "ssh: Could not resolve hostname example.invalid: Name or service not known",
+            "Unreachable",
+        ),
+        ("ERROR: Repository not found.", "NotFound"),
+    ] {
+        let (result, _) = fetch(&git, &format!("echo '{message}' >&2; exit 255"), false);
+        assert_eq!(result.unwrap_err(), error, "{message}");
+    }
+    let (result, _) = fetch(&git, "sleep 60", false);
+    assert_eq!(result.unwrap_err(), "Timeout");
+}
+
+#[test]
+fn a_damaged_cache_is_told_from_a_damaged_answer() {
+    let Some(mut scene) = Scene::new() else { return };
+    scene.fetch(Access::default()).unwrap();
+    for name in packs(&scene.cache()) {
+        let file = scene.cache().join("objects/pack").join(&name);
+        fs::remove_file(&file).unwrap();
+        if !name.ends_with("promisor") {
+            fs::write(&file, "damaged").unwrap();
+        }
+    }
+    scene.upstream.file("new.md", "new").commit("new");
+    let error = scene.fetch(within(5)).unwrap_err();
+    assert!(error.is_damage() && !error.is_network(), "{error:?}");
+}
+
+#[test]
+fn a_flood_of_references_is_stopped() {
+    let Some(mut scene) = Scene::new() else { return };
+    for number in 0..50 {
+        scene.upstream.tag(&format!("t{number}"));
+    }
+    let limits = Limits {
+        max_references: 20,
+        ..Limits::default()
+    };
+    let error = scene
+        .fetch(Access {
+            limits,
+            ..Access::default()
+        })
+        .unwrap_err();
+    assert_eq!(variant(&error), "TooManyReferences");
+    scene.fetch(Access::default()).unwrap();
 }

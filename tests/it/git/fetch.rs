@@ -10,6 +10,8 @@ use crate::support::repo::run_git;
 #[test]
 fn names_come_without_contents_and_contents_in_one_batch() {
     let Some(scene) = Scene::new() else { return };
+    // Servers have bitmaps, with which they leave out more than without.
+    run_git(scene.upstream.path(), ["repack", "-qadb"]);
     for url in [scene.url(), scene.upstream.url()] {
         fs::remove_dir_all(scene.cache()).unwrap();
         init_bare(&scene.cache()).unwrap();
@@ -118,6 +120,10 @@ fn one_commit_is_enough_for_a_machine_that_is_thrown_away() {
             "the history is cut"
         );
     }
+    // Later the same cache is wanted whole.
+    scene.fetch(Access::default()).unwrap();
+    let head = scene.open().head().unwrap().unwrap();
+    assert_eq!(scene.open().history("agents/one.md", head, 9).unwrap().len(), 2);
 }
 
 #[test]
@@ -146,4 +152,33 @@ fn a_server_without_partial_clone_works_and_is_noted() {
     let fetched = scene.fetch(Access::default()).unwrap();
     assert!(!fetched.is_filtered);
     assert_eq!(scene.open().blob_size(hash_blob(b"two\n")).unwrap(), Some(4));
+}
+
+#[test]
+fn thousands_of_contents_are_still_one_batch() {
+    let Some(mut scene) = Scene::new() else { return };
+    for number in 0..3000 {
+        scene.upstream.file(&format!("many/{number}.md"), format!("agent {number}\n"));
+    }
+    scene.upstream.commit("many");
+    run_git(scene.upstream.path(), ["repack", "-qadb"]);
+    scene.fetch(Access::default()).unwrap();
+    let repository = scene.open();
+    let head = repository.head().unwrap().unwrap();
+    let walk = repository
+        .walk(head, &WalkLimits::default(), &|path| path.starts_with("many/"))
+        .unwrap();
+    let mut ids: Vec<_> = walk.files.iter().map(|file| file.id).collect();
+    ids.push(ids[0]);
+    scene
+        .git
+        .fetch_objects(&scene.cache(), &scene.url(), &ids, &Access::default(), &mut |_| {})
+        .unwrap();
+    let repository = scene.open();
+    assert!(ids.iter().all(|id| repository.blob_size(*id).unwrap().is_some()));
+    // Once more when all are there: nothing breaks.
+    scene
+        .git
+        .fetch_objects(&scene.cache(), &scene.url(), &ids, &Access::default(), &mut |_| {})
+        .unwrap();
 }

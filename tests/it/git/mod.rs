@@ -2,6 +2,7 @@
 
 mod faults;
 mod fetch;
+mod measure;
 mod read;
 
 use std::fs;

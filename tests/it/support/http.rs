@@ -33,8 +33,12 @@ pub(crate) enum Fault {
     RedirectFrom(String, String),
     /// Answers with what is no git.
     Garbage,
-    /// Flips a bit in the middle of the pack.
-    Corrupt,
+    /// Flips a bit so many percent into the pack.
+    Corrupt(usize),
+    /// Sends packs in small pieces with pauses, at about 10 MB a second.
+    Slow,
+    /// The same, at about 1 MB a second.
+    VerySlow,
     /// Fails with 500 so many times, then works.
     Recover(u32),
 }
@@ -110,6 +114,7 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
     let fault = shared.fault.lock().unwrap().clone();
     let mut output = stream;
     let is_pack = request.method == "POST" && String::from_utf8_lossy(&request.body).contains("command=fetch");
+    let fault_is_slow = fault == Fault::Slow;
     match fault {
         Fault::Status(status) => respond(output, status, "", b"no")?,
         Fault::Password if request.headers.get("authorization").map(String::as_str) != Some("Basic dXNlcjpzZWNyZXQ=") => {
@@ -143,17 +148,39 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
             let answer = run_backend(shared, &request)?;
             output.write_all(&answer[..bytes.min(answer.len())])?;
         }
-        Fault::Corrupt if is_pack => {
+        Fault::Corrupt(percent) if is_pack => {
             let mut answer = run_backend(shared, &request)?;
-            // Near the end: past the headers and the side-band's own lengths, inside the pack's data.
-            let at = answer.len() - 40;
-            answer[at] ^= 0x10;
+            let pack = pack_bytes(&answer);
+            answer[pack[pack.len() * percent / 100]] ^= 0x10;
             output.write_all(&answer)?;
+        }
+        Fault::Slow | Fault::VerySlow if is_pack => {
+            let pause = if fault_is_slow { 6 } else { 60 };
+            for piece in run_backend(shared, &request)?.chunks(1 << 16) {
+                output.write_all(piece)?;
+                thread::sleep(Duration::from_millis(pause));
+            }
         }
         _ => output.write_all(&run_backend(shared, &request)?)?,
     }
     output.flush()?;
     stream.shutdown(Shutdown::Write)
+}
+
+/// Where the pack's bytes are in an answer: side-band 1, without the lengths and the progress between them.
+fn pack_bytes(answer: &[u8]) -> Vec<usize> {
+    let mut at = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let mut found = Vec::new();
+    while at + 4 <= answer.len() {
+        let length = usize::from_str_radix(std::str::from_utf8(&answer[at..at + 4]).unwrap(), 16)
+            .unwrap()
+            .max(4);
+        if answer.get(at + 4) == Some(&1) && length > 4 {
+            found.extend(at + 5..at + length);
+        }
+        at += length;
+    }
+    found
 }
 
 fn respond(mut output: &TcpStream, status: u16, headers: &str, body: &[u8]) -> std::io::Result<()> {
