@@ -13,9 +13,13 @@
 //!
 //! `error` holds the one failure type that crosses floors.
 
+pub mod cli;
+pub mod commands;
 pub mod domain;
 pub mod env;
 pub mod error;
 pub mod fs;
 pub mod git;
+pub mod ops;
 pub mod store;
+pub mod ui;

@@ -6,7 +6,7 @@ use super::report::{Event, Frontend, interrupted, relay};
 use super::resolve::{Resolved, Resolver, is_file};
 use super::session::Session;
 use crate::domain::definition::{AdaptError, Adapted, Definition, Loaded, Request, Verdict, adapt};
-use crate::domain::digest::{Digest, ObjectId};
+use crate::domain::digest::Digest;
 use crate::domain::discovery;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
@@ -135,7 +135,7 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
     let mut outcome = InstallOutcome::default();
     for (name, locked) in &lockfile.agents {
         if let Some(wanted) = manifest.agents().get(name)
-            && !answers(locked, name, wanted, &manifest)
+            && !answers(locked, wanted, &manifest)
         {
             return Ok(None);
         }
@@ -195,7 +195,7 @@ impl<'a> Planner<'a> {
     /// Plans what the user named, and adds it to the manifest. Everything else stays as it is locked.
     fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
         let specs = self.options.specs.iter().map(|text| {
-            Spec::parse(text).map(|spec| (text, spec)).map_err(|error| {
+            Spec::parse(text).map(|spec| from_project(self.session, spec)).map_err(|error| {
                 Failure::usage(error.to_string()).hint("examples: `backend-architect`, `gh:owner/repo#name`, `./agent.md`")
             })
         });
@@ -203,7 +203,7 @@ impl<'a> Planner<'a> {
         if self.options.name.is_some() && (specs.len() > 1 || self.options.all) {
             return Err(Failure::usage("`--as` names one agent, but several are installed").hint("install them one by one"));
         }
-        for (_, spec) in specs {
+        for spec in specs {
             for resolved in self.resolved(&spec, manifest, frontend)? {
                 let outcome = self.named(&spec, resolved, manifest, frontend);
                 match outcome {
@@ -235,15 +235,11 @@ impl<'a> Planner<'a> {
             return Ok(vec![self.resolver.resolve(spec, manifest, frontend)?]);
         };
         let snapshot = self.resolver.snapshot(None, source, frontend)?;
-        let mut names: BTreeMap<String, BTreeSet<ObjectId>> = BTreeMap::new();
-        for entry in &snapshot.entries {
-            names.entry(entry.name.folded()).or_default().insert(entry.blob);
-        }
+        let names: BTreeSet<String> = snapshot.entries.iter().map(|entry| entry.name.folded()).collect();
         let mut all = Vec::new();
-        for (name, blobs) in names {
+        for name in names {
             let target = Some(Target::Name(name));
             let spec = Spec { place: spec.place.clone(), target, version: spec.version.clone() };
-            let _ = blobs;
             match self.resolver.resolve(&spec, manifest, frontend) {
                 Ok(resolved) => all.push(resolved),
                 Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
@@ -262,7 +258,7 @@ impl<'a> Planner<'a> {
         let origin = match (&resolved.snapshot.registry, &spec.place, &known) {
             (_, Place::Anywhere, Some(known)) => known.origin.clone(),
             (Some(registry), ..) => Origin::Registry(registry.clone()),
-            (None, ..) => Origin::Source(stored_source(self.session, &resolved.snapshot.source)),
+            (None, ..) => Origin::Source(resolved.snapshot.source.clone()),
         };
         let is_unique = resolved.snapshot.find(resolved.entry.name.as_str()).len() == 1;
         let target = if is_unique { Target::Name(resolved.entry.name.to_string()) } else { Target::File(resolved.entry.file.clone()) };
@@ -289,7 +285,7 @@ impl<'a> Planner<'a> {
         if self.planned.contains_key(name) {
             return Ok(());
         }
-        if let Some(locked) = self.lockfile.agents.get(name).filter(|locked| answers(locked, name, wanted, manifest)) {
+        if let Some(locked) = self.lockfile.agents.get(name).filter(|locked| answers(locked, wanted, manifest)) {
             return self.keep(name, locked, manifest, frontend);
         }
         if self.options.is_locked {
@@ -381,7 +377,7 @@ impl<'a> Planner<'a> {
         chain: Vec<String>,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
-        let source = source_text(&stored_source(self.session, &resolved.snapshot.source));
+        let source = source_text(&resolved.snapshot.source);
         if let Some(planned) = self.planned.get(name) {
             if planned.source == source && planned.file == resolved.entry.file {
                 return Ok(());
@@ -586,7 +582,7 @@ fn stale_lock(reason: &str) -> Failure {
 }
 
 /// Whether a lock entry is what a manifest entry wants.
-fn answers(locked: &LockedAgent, name: &AgentName, wanted: &Wanted, manifest: &Manifest) -> bool {
+fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
     let origin = match &wanted.origin {
         Origin::Any => true,
         Origin::Registry(registry) => {
@@ -610,8 +606,24 @@ fn answers(locked: &LockedAgent, name: &AgentName, wanted: &Wanted, manifest: &M
         (Some(request), None) => matches!(request, crate::domain::version::VersionRequest::Revision(_)),
     };
     let is_adapted = wanted.is_verbatim == (locked.adaptations.is_empty() && locked.base == locked.sha256) || !wanted.is_verbatim;
-    let _ = name;
     origin && target && version && is_adapted
+}
+
+/// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
+fn from_project(session: &Session, spec: Spec) -> Spec {
+    let Place::Source(Source::Path(path)) = &spec.place else {
+        return spec;
+    };
+    let (root, current) = (session.project.root(), &session.environment.current_folder);
+    if root == current || path.starts_with("~/") || std::path::Path::new(path).is_absolute() {
+        return spec;
+    }
+    let absolute = current.join(path.strip_prefix("./").unwrap_or(path));
+    let stored = match absolute.strip_prefix(root) {
+        Ok(relative) => format!("./{}", relative.display()),
+        Err(_) => absolute.display().to_string(),
+    };
+    Spec { place: Place::Source(Source::Path(stored)), ..spec }
 }
 
 /// The folder of a source that names one file.
@@ -619,25 +631,6 @@ fn file_folder(source: &Source) -> Source {
     match source {
         Source::Path(path) if is_file(path) => Source::Path(super::resolve::split_file(path).0.to_owned()),
         source => source.clone(),
-    }
-}
-
-/// A source as the manifest keeps it: paths that the user typed in another folder are made relative to the project, or absolute.
-fn stored_source(session: &Session, source: &Source) -> Source {
-    match source {
-        Source::Path(path) => Source::Path(path.clone()),
-        source => source.clone(),
-    }
-    .clone_for(session)
-}
-
-trait CloneFor {
-    fn clone_for(self, session: &Session) -> Self;
-}
-
-impl CloneFor for Source {
-    fn clone_for(self, _session: &Session) -> Self {
-        self
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Eve
     let event = match event {
         Told::Waiting => Event::Waiting("the cache".to_owned()),
         Told::Fetching(url) => Event::Fetching(crate::domain::spec::short_url(url)),
-        Told::Progress(progress) => Event::Progress(progress.to_string()),
+        Told::Progress(progress) => Event::Progress(crate::fs::human_size(progress.received_bytes)),
         Told::Fetched(url, bytes) => Event::Fetched(crate::domain::spec::short_url(url), bytes),
         Told::Stale(url, failure) => {
             Event::Warning(format!("could not look at {} ({failure}); using the copy in the cache", crate::domain::spec::short_url(url)))

@@ -283,7 +283,7 @@ impl CachedRepository<'_> {
                 return Err(Failure::failed(format!("the file has {size}; an agent has at most {limit}")));
             }
             Some(_) => match repository.read_blob(blob, MAX_AGENT) {
-                Err(error) if self.is_remote && error.is_local_damage() => {
+                Err(error) if self.is_remote && error.is_damage() => {
                     self.mend("an object was damaged", watch)?;
                     self.fetch_blobs(&[blob], watch)?;
                     self.open()?.read_blob(blob, MAX_AGENT)?
@@ -389,11 +389,11 @@ impl CachedRepository<'_> {
         let request = FetchRequest::history(self.access());
         match self.fetch(&request, watch) {
             Ok(()) => Ok(()),
-            Err(error) if had_state && error.is_transient() => {
+            Err(error) if had_state && error.is_network() => {
                 watch(Event::Stale(&self.url, error.into()));
                 Ok(())
             }
-            Err(error) if had_state && error.is_local_damage() => {
+            Err(error) if had_state && error.is_damage() => {
                 watch(Event::Mended(&self.url, error.to_string()));
                 self.start_over()?;
                 Ok(self.fetch(&request, watch)?)

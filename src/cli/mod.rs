@@ -1,0 +1,140 @@
+//! The command line: what can be typed, and how it becomes a session and a command.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{Context, doctor, info, init, install, list, registry, remove};
+use crate::env::Environment;
+use crate::error::{Failure, Kind};
+use crate::fs;
+use crate::ops::Session;
+use crate::ops::session::Options;
+use crate::store::project::Project;
+use crate::ui::{Ui, UiOptions};
+
+/// The package manager for Claude Code agents
+#[derive(Debug, Parser)]
+#[command(name = "agentpkg", version, max_term_width = 100, infer_subcommands = false, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+struct GlobalArgs {
+    /// Run in this folder
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    directory: Option<PathBuf>,
+    /// The agents of the user instead of the project's
+    #[arg(long, global = true)]
+    user: bool,
+    /// Print JSON on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print nothing but errors and data
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Print more (reserved; the detail is in the errors already)
+    #[arg(short, long, global = true, action = ArgAction::Count, hide = true)]
+    verbose: u8,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: ColorWhen,
+    /// Never use the network
+    #[arg(long, global = true)]
+    offline: bool,
+    /// Fail if the lockfile would change
+    #[arg(long, global = true)]
+    locked: bool,
+    /// Give the default answer to routine questions
+    #[arg(short, long, global = true)]
+    yes: bool,
+    /// Never ask
+    #[arg(long, global = true)]
+    no_input: bool,
+    /// Allow unencrypted http:// and git://
+    #[arg(long, global = true)]
+    allow_insecure: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Install(install::InstallArgs),
+    Remove(remove::RemoveArgs),
+    List(list::ListArgs),
+    Info(info::InfoArgs),
+    Registry(registry::RegistryArgs),
+    Init(init::InitArgs),
+    Doctor(doctor::DoctorArgs),
+}
+
+/// Runs the program with the process's arguments; gives back the exit code.
+#[must_use]
+pub fn run() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Kind::Usage.code() } else { 0 };
+        }
+    };
+    let Cli { global, command } = cli;
+    match global.color {
+        ColorWhen::Auto => {}
+        ColorWhen::Always => anstream::ColorChoice::Always.write_global(),
+        ColorWhen::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let mut context = match context(&global) {
+        Ok(context) => context,
+        Err(failure) => {
+            Ui::new(UiOptions::default()).failure(&failure);
+            return failure.kind().code();
+        }
+    };
+    let outcome = match command {
+        Command::Install(args) => install::run(args, &mut context),
+        Command::Remove(args) => remove::run(args, &mut context),
+        Command::List(args) => list::run(args, &mut context),
+        Command::Info(args) => info::run(&args, &mut context),
+        Command::Registry(args) => registry::run(args, &mut context),
+        Command::Init(args) => init::run(&args, &mut context),
+        Command::Doctor(args) => doctor::run(&args, &mut context),
+    };
+    match outcome {
+        Ok(()) => 0,
+        Err(failure) => {
+            context.ui.failure(&failure);
+            failure.kind().code()
+        }
+    }
+}
+
+fn context(global: &GlobalArgs) -> Result<Context, Failure> {
+    let mut environment = Environment::read();
+    if let Some(directory) = &global.directory {
+        environment.current_folder = fs::canonical(&environment.current_folder.join(directory))?;
+    }
+    let project = if global.user { Project::user(&environment)? } else { Project::find(&environment.current_folder)? };
+    let ui = Ui::new(UiOptions {
+        is_quiet: global.quiet,
+        is_json: global.json,
+        never_asks: global.no_input || global.yes || environment.is_ci,
+    });
+    let options = Options {
+        is_offline: global.offline,
+        allow_insecure: global.allow_insecure,
+        may_prompt: crate::ops::Decide::is_interactive(&ui),
+    };
+    let session = Session::new(project, environment, options);
+    Ok(Context { ui, session, is_yes: global.yes, is_locked: global.locked })
+}

@@ -1,0 +1,74 @@
+//! `agentpkg info`.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::list::state;
+use super::{Context, JSON_VERSION, install};
+use crate::domain::definition::Verdict;
+use crate::error::Result;
+use crate::ops::list::info;
+use crate::ui::{one_line, sanitize};
+
+/// Show one agent: what it is for, what it may use, and whether the client loads it
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// An installed agent, or any spec
+    #[arg(value_name = "SPEC")]
+    pub spec: String,
+}
+
+/// Runs the command.
+pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
+    let info = info(&context.session, &args.spec, &mut context.ui)?;
+    if context.ui.is_json() {
+        let adapted = match &info.adapted {
+            Ok((verdict, applied)) => {
+                let mut value = verdict_json(verdict);
+                value["adaptations"] = json!(applied);
+                value
+            }
+            Err(reason) => json!({ "loads": false, "reason": reason }),
+        };
+        return context.ui.json(&json!({
+            "schema_version": JSON_VERSION, "name": info.name, "spec": info.spec, "file": info.file, "revision": info.revision,
+            "installed": info.installed.map(state), "client": verdict_json(&info.verdict), "adapted": adapted,
+        }));
+    }
+    let ui = &mut context.ui;
+    ui.data(format!("{} {}", sanitize(&info.name), info.revision).trim_end())?;
+    let verdict = match &info.adapted {
+        Ok((verdict @ Verdict::Loads(_), _)) => verdict,
+        _ => &info.verdict,
+    };
+    if let Verdict::Loads(loaded) = verdict {
+        ui.data(format!("  {}", one_line(&loaded.description, 400)))?;
+        ui.data("")?;
+        ui.data(format!("  may use    {}", install::tools(loaded.tools.as_deref())))?;
+        if !loaded.security.is_empty() {
+            ui.data(format!("  sets       {} (installed only with `--allow`)", loaded.security.join(", ")))?;
+        }
+    }
+    ui.data(format!("  from       {}", sanitize(&info.spec)))?;
+    ui.data(format!("  file       {}", sanitize(&info.file)))?;
+    match info.installed {
+        Some(installed) => ui.data(format!("  installed  {}", state(installed)))?,
+        None => ui.data("  installed  no")?,
+    }
+    match (&info.verdict, &info.adapted) {
+        (Verdict::Loads(_), _) => ui.data("  client     loads it"),
+        (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => ui.data(format!("  client     skips it as it is ({reason}); agentpkg repairs it")),
+        (Verdict::Skipped(reason), Ok(_)) => ui.data(format!("  client     skips it: {reason}")),
+        (Verdict::Skipped(reason), Err(error)) => ui.data(format!("  client     skips it: {reason}; it cannot be repaired: {error}")),
+    }
+}
+
+fn verdict_json(verdict: &Verdict) -> Value {
+    match verdict {
+        Verdict::Loads(loaded) => json!({
+            "loads": true, "name": loaded.name, "description": loaded.description, "tools": loaded.tools,
+            "disallowed_tools": loaded.disallowed_tools, "security": loaded.security,
+        }),
+        Verdict::Skipped(reason) => json!({ "loads": false, "reason": reason.to_string() }),
+    }
+}

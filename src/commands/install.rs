@@ -1,0 +1,168 @@
+//! `agentpkg install`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Context, JSON_VERSION};
+use crate::error::{Failure, Result};
+use crate::ops::install::{Action, InstallOptions, InstallOutcome, PlannedAgent, install, registry_of, warn_duplicates};
+use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
+
+/// Install agents; without names, what agentpkg.toml and agentpkg.lock say
+///
+/// Examples:
+///   agentpkg install backend-architect
+///   agentpkg install gh:owner/repo#planner --as my-planner
+///   agentpkg install ./agents --all
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct InstallArgs {
+    /// NAME, REGISTRY/NAME, gh:owner/repo#NAME, a URL, ./folder#NAME or ./file.md, each with an optional @VERSION
+    #[arg(value_name = "SPEC")]
+    pub specs: Vec<String>,
+    /// Install every agent of the named sources
+    #[arg(long)]
+    pub all: bool,
+    /// Install under another name
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: Option<String>,
+    /// Install exactly as upstream wrote it, though the client may ignore it
+    #[arg(long)]
+    pub verbatim: bool,
+    /// Show what would be done, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Replace edited or foreign files; a copy is kept
+    #[arg(long)]
+    pub force: bool,
+    /// Allow fields that give an agent power over the session: hooks, permissionMode, mcpServers, or all
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = ["hooks", "permissionMode", "mcpServers", "all"])]
+    pub allow: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
+    let InstallArgs { specs, all, name, verbatim, dry_run, force, allow } = args;
+    let options = InstallOptions {
+        specs,
+        all,
+        name,
+        is_verbatim: verbatim,
+        is_dry_run: dry_run,
+        is_locked: context.is_locked,
+        is_forced: force,
+        allowed: allow,
+        is_yes: context.is_yes,
+    };
+    let outcome = install(&context.session, &options, &mut context.ui)?;
+    if context.ui.is_json() {
+        context.ui.json(&to_json(&outcome))?;
+    } else {
+        show(&outcome, options.specs.is_empty(), context);
+    }
+    if outcome.changes > 0 && !outcome.is_dry_run {
+        warn_duplicates(&context.session, &mut context.ui)?;
+    }
+    for failure in &outcome.refused {
+        context.ui.failure(failure);
+    }
+    match outcome.refused.first() {
+        Some(first) => {
+            let (done, left) = (outcome.agents.len(), outcome.refused.len());
+            Err(Failure::new(first.kind(), format!("{left} of {} agents were not installed", done + left)))
+        }
+        None => Ok(()),
+    }
+}
+
+fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
+    let changed: Vec<&PlannedAgent> = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace)).collect();
+    let ui = &mut context.ui;
+    for agent in &changed {
+        let locked = &agent.locked;
+        let revision = locked.version.clone().or_else(|| locked.commit.map(|commit| format!("@ {}", commit.short()))).unwrap_or_default();
+        let place = registry_of(locked);
+        ui.status("Resolved", format!("{CYAN}{}{CYAN:#} {revision} {DIM}({}){DIM:#}", agent.name, sanitize(&place)));
+        for adaptation in &locked.adaptations {
+            if let Some(field) = adaptation.strip_prefix("repair:") {
+                ui.status("Repaired", format!("{field}: the client would skip the file as upstream wrote it"));
+            } else if let Some(from) = adaptation.strip_prefix("rename:") {
+                ui.status("Renamed", format!("{} -> {}", sanitize(from), agent.name));
+            }
+        }
+        let verb = match (outcome.is_dry_run, agent.action) {
+            (true, _) => "Would write",
+            (false, Action::Replace) => "Replaced",
+            (false, _) => "Installed",
+        };
+        ui.status(verb, &agent.path);
+        if agent.loaded.is_none() {
+            ui.warn(format!("the client ignores `{}` as it is; leave out `--verbatim` to have it repaired", agent.name));
+        }
+    }
+    let edited = outcome.agents.iter().filter(|agent| agent.action == Action::Edited).count();
+    if changed.is_empty() {
+        let total = outcome.agents.len();
+        let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
+        match total {
+            0 if is_whole => ui.note("Nothing is wanted yet. Try `agentpkg install backend-architect`, or `agentpkg list --available`."),
+            1 => ui.status("Unchanged", format!("{}{note}", outcome.agents[0].name)),
+            _ => ui.status("Unchanged", format!("{total} agents{note}")),
+        }
+        return;
+    }
+    if let [agent] = changed.as_slice()
+        && let Some(loaded) = &agent.loaded
+    {
+        ui.note("");
+        ui.note(format!("  may use   {}", tools(loaded.tools.as_deref())));
+        if !loaded.security.is_empty() {
+            ui.note(format!("  {YELLOW}allowed{YELLOW:#}   {}", loaded.security.join(", ")));
+        }
+        if !outcome.is_dry_run {
+            let name = one_line(&loaded.name, 60);
+            ui.note(format!("\nTry it in Claude Code: \"use the {name} agent to ...\"."));
+        }
+    }
+}
+
+/// The tools in words: built-in ones by name, those of MCP servers counted.
+#[must_use]
+pub fn tools(tools: Option<&[String]>) -> String {
+    let Some(tools) = tools else {
+        return "every tool (it has no `tools` line)".to_owned();
+    };
+    if tools.is_empty() {
+        return "no tool".to_owned();
+    }
+    let (mcp, own): (Vec<&String>, Vec<&String>) = tools.iter().partition(|tool| tool.starts_with("mcp__"));
+    let servers: std::collections::BTreeSet<&str> = mcp.iter().filter_map(|tool| tool.trim_start_matches("mcp__").split("__").next()).collect();
+    let own = if own.len() > 12 { format!("{} tools", own.len()) } else { own.iter().map(|tool| sanitize(tool)).collect::<Vec<_>>().join(", ") };
+    match (own.is_empty(), mcp.len()) {
+        (_, 0) => own,
+        (true, count) => format!("{count} tools of {} MCP servers", servers.len()),
+        (false, count) => format!("{own}, {count} tools of {} MCP servers", servers.len()),
+    }
+}
+
+fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
+    let agent = |agent: &PlannedAgent| {
+        let action = match agent.action {
+            Action::Install => "install",
+            Action::Replace => "replace",
+            Action::Keep => "keep",
+            Action::Edited => "edited",
+        };
+        let locked = &agent.locked;
+        json!({
+            "name": agent.name.as_str(), "action": action, "path": agent.path, "registry": locked.registry.as_ref().map(|name| name.as_str()),
+            "source": locked.source, "file": locked.file, "version": locked.version, "commit": locked.commit.map(|id| id.to_string()),
+            "sha256": locked.sha256.to_string(), "base": locked.base.to_string(), "adaptations": locked.adaptations, "allowed": locked.allowed,
+        })
+    };
+    let refused = |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
+    json!({
+        "schema_version": JSON_VERSION, "dry_run": outcome.is_dry_run, "changes": outcome.changes,
+        "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(), "refused": outcome.refused.iter().map(refused).collect::<Vec<_>>(),
+    })
+}

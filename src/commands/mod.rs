@@ -1,0 +1,28 @@
+//! One file per subcommand: its arguments, a call to its use-case, and how the outcome is shown.
+
+pub mod doctor;
+pub mod info;
+pub mod init;
+pub mod install;
+pub mod list;
+pub mod registry;
+pub mod remove;
+
+use crate::ops::Session;
+use crate::ui::Ui;
+
+/// What every command works with.
+#[derive(Debug)]
+pub struct Context {
+    /// The terminal.
+    pub ui: Ui,
+    /// The project, the environment, the cache.
+    pub session: Session,
+    /// Default answers to routine questions.
+    pub is_yes: bool,
+    /// The lockfile must not change.
+    pub is_locked: bool,
+}
+
+/// The version of every JSON document that is printed.
+pub(crate) const JSON_VERSION: u32 = 1;

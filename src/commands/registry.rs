@@ -1,0 +1,101 @@
+//! `agentpkg registry add|list|remove|refresh`.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{Context, JSON_VERSION};
+use crate::error::{Failure, Result};
+use crate::ops::registry::{self, Listed};
+use crate::store::cache::Freshness;
+use crate::ui::Table;
+
+/// Manage the registries of the project
+#[derive(Debug, Args)]
+pub struct RegistryArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RegistryCommand,
+}
+
+/// What to do with registries.
+#[derive(Debug, Subcommand)]
+pub enum RegistryCommand {
+    /// Add a registry: a git repository or a folder
+    Add {
+        /// gh:owner/repo, a URL, or a path
+        #[arg(value_name = "SOURCE")]
+        source: String,
+        /// Its name in the project; the repository's name if left out
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List the registries in the order they are asked
+    List,
+    /// Remove a registry
+    Remove {
+        /// Its name
+        name: String,
+    },
+    /// Fetch the newest state of all registries
+    Refresh,
+}
+
+/// Runs the command.
+pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
+    match args.command {
+        RegistryCommand::Add { source, name } => {
+            let listed = registry::add(&context.session, &source, name.as_deref(), &mut context.ui)?;
+            if context.ui.is_json() {
+                return context.ui.json(&json!({ "schema_version": JSON_VERSION, "registry": to_json(&listed) }));
+            }
+            context.ui.status("Added", format!("{}  {}", listed.name, counted(&listed)));
+            Ok(())
+        }
+        RegistryCommand::Remove { name } => {
+            let name = registry::remove(&context.session, &name, &mut context.ui)?;
+            if context.ui.is_json() {
+                return context.ui.json(&json!({ "schema_version": JSON_VERSION, "removed": name.as_str() }));
+            }
+            context.ui.status("Removed", name);
+            Ok(())
+        }
+        RegistryCommand::List => show(Freshness::Any, context),
+        RegistryCommand::Refresh => show(Freshness::Now, context),
+    }
+}
+
+fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
+    let listed = registry::list(&context.session, freshness, &mut context.ui)?;
+    if context.ui.is_json() {
+        let registries: Vec<_> = listed.iter().map(to_json).collect();
+        context.ui.json(&json!({ "schema_version": JSON_VERSION, "registries": registries }))?;
+    } else {
+        let mut table = Table::new();
+        for registry in &listed {
+            table.row([registry.name.to_string(), counted(registry), registry.source.to_string()]);
+        }
+        table.lines().iter().try_for_each(|line| context.ui.data(line))?;
+        for failure in listed.iter().filter_map(|registry| registry.agents.as_ref().err()) {
+            context.ui.failure(failure);
+        }
+    }
+    match listed.iter().filter(|registry| registry.agents.is_err()).count() {
+        0 => Ok(()),
+        count => Err(Failure::failed(format!("{count} registries could not be read"))),
+    }
+}
+
+fn counted(registry: &Listed) -> String {
+    match &registry.agents {
+        Ok(1) => "1 agent".to_owned(),
+        Ok(count) => format!("{count} agents"),
+        Err(_) => "unreachable".to_owned(),
+    }
+}
+
+fn to_json(registry: &Listed) -> serde_json::Value {
+    json!({
+        "name": registry.name.as_str(), "source": registry.source.to_string(), "agents": registry.agents.as_ref().ok(),
+        "error": registry.agents.as_ref().err().map(ToString::to_string),
+    })
+}

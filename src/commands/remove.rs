@@ -1,0 +1,39 @@
+//! `agentpkg remove`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Context, JSON_VERSION};
+use crate::error::Result;
+use crate::ops::remove::{RemoveOptions, remove};
+
+/// Remove agents from the project
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// The names, as `agentpkg list` shows them
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Show what would be done, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also remove files that were edited; a copy is kept
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Runs the command.
+pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
+    let RemoveArgs { names, dry_run, force } = args;
+    let options = RemoveOptions { names, is_dry_run: dry_run, is_forced: force };
+    let removed = remove(&context.session, &options, &mut context.ui)?;
+    if context.ui.is_json() {
+        let names: Vec<&str> = removed.iter().map(|name| name.as_str()).collect();
+        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "dry_run": dry_run, "removed": names }));
+    }
+    let verb = if dry_run { "Would remove" } else { "Removed" };
+    for name in removed {
+        let path = context.session.project.display(&context.session.project.agent_path(&name));
+        context.ui.status(verb, path);
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! `list` and `info`: what is installed, what is available, and everything about one agent. They only read.
+
+use std::rc::Rc;
+
+use super::install::read_agent;
+use super::report::{Frontend, relay};
+use super::resolve::{Resolver, is_file, split_file};
+use super::session::Session;
+use crate::domain::definition::{Definition, Verdict, adapt};
+use crate::domain::digest::Digest;
+use crate::domain::discovery::{self, IndexEntry, Refused};
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::error::{Failure, Result};
+use crate::fs;
+use crate::store::cache::Freshness;
+use crate::store::lockfile::LockedAgent;
+use crate::store::project::MAX_AGENT;
+use crate::store::registry::Snapshot;
+
+/// The state of an installed agent's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// As it was installed.
+    Clean,
+    /// Changed since.
+    Edited,
+    /// Gone.
+    Missing,
+}
+
+/// An installed agent.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// Its name.
+    pub name: AgentName,
+    /// Its lock entry.
+    pub locked: LockedAgent,
+    /// The state of its file.
+    pub state: State,
+}
+
+/// The installed agents, sorted by name.
+pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
+    session.recover(frontend)?;
+    let lockfile = session.project.load_lockfile()?;
+    let with_state = |(name, locked): (AgentName, LockedAgent)| {
+        let state = match read_agent(&session.project, &name)? {
+            None => State::Missing,
+            Some(bytes) if Digest::of(&bytes) == locked.base => State::Clean,
+            Some(_) => State::Edited,
+        };
+        Ok(Installed { name, locked, state })
+    };
+    lockfile.agents.into_iter().map(with_state).collect()
+}
+
+/// What one source offers.
+pub struct Offer<'a> {
+    /// The source at its newest state.
+    pub snapshot: Rc<Snapshot<'a>>,
+}
+
+/// What the registries, or one source, offer.
+pub fn available<'a>(session: &'a Session, place: Option<&str>, frontend: &mut dyn Frontend) -> Result<Vec<Offer<'a>>> {
+    let manifest = session.manifest(frontend)?;
+    let mut resolver = Resolver::new(session, Freshness::Recent);
+    let mut offers = Vec::new();
+    let registries = manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)]);
+    if let Some(place) = place {
+        let found = registries.into_iter().find(|(name, _)| name.as_str() == place);
+        let (name, source) = match found {
+            Some((name, source)) => (Some(name), source),
+            None => (None, parse_source(place)?),
+        };
+        offers.push(Offer { snapshot: resolver.snapshot(name.as_ref(), &source, frontend)? });
+        return Ok(offers);
+    }
+    for (name, source) in registries {
+        offers.push(Offer { snapshot: resolver.snapshot(Some(&name), &source, frontend)? });
+    }
+    Ok(offers)
+}
+
+/// A source as a user types it.
+pub fn parse_source(text: &str) -> Result<Source> {
+    let source = Source::parse(text).map_err(|error| Failure::usage(format!("`{}` is neither a registry nor a source", text.escape_debug())).caused_by(error));
+    source.map_err(|failure| failure.hint("write a URL, `gh:owner/repo`, or a path that begins with `./` or `/`"))
+}
+
+/// Everything about one agent.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// The name that it is found by.
+    pub name: String,
+    /// Where it is: a spec.
+    pub spec: String,
+    /// Its file in the source.
+    pub file: String,
+    /// Version or commit, for people.
+    pub revision: String,
+    /// What the client makes of the upstream bytes.
+    pub verdict: Verdict,
+    /// What the client makes of the adapted bytes, and what was adapted; the error if that fails.
+    pub adapted: std::result::Result<(Verdict, Vec<String>), String>,
+    /// Whether it is installed.
+    pub installed: Option<State>,
+}
+
+/// Looks at an agent: an installed one by its name, or whatever a spec means.
+pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
+    session.recover(frontend)?;
+    let usage = |error: crate::domain::spec::SpecError| Failure::usage(error.to_string());
+    let spec = Spec::parse(text).map_err(usage)?;
+    if let (Place::Source(Source::Path(path)), None) = (&spec.place, &spec.target)
+        && is_file(path)
+    {
+        let absolute = session.environment.absolute(&session.environment.current_folder, path);
+        let bytes = fs::read(&absolute, MAX_AGENT)?.ok_or_else(|| Failure::failed(format!("there is no file `{path}`")))?;
+        return Ok(judge(path.clone(), split_file(path).1, &bytes));
+    }
+    let lockfile = session.project.load_lockfile()?;
+    let locked = match (&spec.place, &spec.target) {
+        (Place::Anywhere, Some(Target::Name(name))) => AgentName::new(name).ok().and_then(|name| Some((lockfile.agents.get(&name)?.clone(), name))),
+        _ => None,
+    };
+    if let Some((locked, name)) = locked {
+        let bytes = read_agent(&session.project, &name)?;
+        let state = match &bytes {
+            None => State::Missing,
+            Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,
+            Some(_) => State::Edited,
+        };
+        let mut info = judge(session.project.display(&session.project.agent_path(&name)), &locked.file, &bytes.unwrap_or_default());
+        info.name = name.to_string();
+        info.file = locked.file;
+        info.revision = locked.version.or_else(|| locked.commit.map(|commit| commit.short())).unwrap_or_default();
+        info.installed = Some(state);
+        return Ok(info);
+    }
+    let manifest = session.manifest(frontend)?;
+    let resolved = Resolver::new(session, Freshness::Recent).resolve(&spec, &manifest, frontend)?;
+    let bytes = resolved.snapshot.read(&resolved.entry, &mut |event| relay(frontend, event))?;
+    let mut info = judge(resolved.spec(false), &resolved.entry.file, &bytes);
+    info.name = resolved.entry.name.to_string();
+    info.file.clone_from(&resolved.entry.file);
+    info.revision = resolved.revision();
+    Ok(info)
+}
+
+fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
+    let definition = Definition::parse(bytes);
+    let adapted = adapt(bytes, &discovery::request(file, &definition, &|_| None)).map_err(|error| error.to_string());
+    let adapted = adapted.map(|adapted| {
+        let verdict = Definition::parse(&adapted.bytes).verdict().clone();
+        (verdict, adapted.applied.iter().map(ToString::to_string).collect())
+    });
+    let name = match (&adapted, definition.verdict()) {
+        (_, Verdict::Loads(loaded)) | (Ok((Verdict::Loads(loaded), _)), _) => loaded.name.clone(),
+        _ => discovery::stem(file).to_owned(),
+    };
+    Info { name, spec, file: file.to_owned(), revision: String::new(), verdict: definition.verdict().clone(), adapted, installed: None }
+}
+
+/// The parts of a snapshot that a listing shows.
+#[must_use]
+pub fn offered<'s>(offer: &'s Offer<'_>) -> (&'s [IndexEntry], &'s [Refused]) {
+    (&offer.snapshot.entries, &offer.snapshot.refused)
+}

@@ -1,0 +1,92 @@
+//! `registry add|list|remove|refresh`: the registries of the manifest.
+
+use super::install::file_change;
+use super::list::parse_source;
+use super::report::Frontend;
+use super::resolve::Resolver;
+use super::session::Session;
+use crate::domain::name::RegistryName;
+use crate::domain::spec::Source;
+use crate::error::{Failure, Result};
+use crate::store::cache::Freshness;
+
+/// One registry, for display.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its name.
+    pub name: RegistryName,
+    /// Where it is.
+    pub source: Source,
+    /// How many agents it offers, or why that is unknown.
+    pub agents: std::result::Result<usize, Failure>,
+}
+
+/// Adds a registry after looking into it; gives back its name and the number of its agents.
+pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn Frontend) -> Result<Listed> {
+    let source = parse_source(url)?;
+    if source == Source::Builtin {
+        return Err(Failure::usage("`builtin` is always there"));
+    }
+    let proposed = match (name, &source) {
+        (Some(name), _) => name.to_owned(),
+        (None, Source::Git(url)) => url.short_name().to_ascii_lowercase(),
+        (None, Source::Path(path)) => path.rsplit(['/', '\\']).find(|part| !matches!(*part, "" | "." | "..")).unwrap_or("local").to_owned(),
+        (None, Source::Builtin) => String::new(),
+    };
+    let name = RegistryName::new(&proposed)
+        .map_err(|error| Failure::usage(format!("`{proposed}` cannot be the name of a registry: {error}")).hint("choose one with `--name`"))?;
+    if name.is_builtin() {
+        return Err(Failure::usage("`builtin` is the registry inside agentpkg").hint("choose another name with `--name`"));
+    }
+    let guard = session.lock(frontend)?;
+    let mut manifest = session.manifest(frontend)?;
+    if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
+        return Err(Failure::failed(format!("registry `{name}` is already there: {known}"))
+            .hint(format!("choose another name with `--name`, or first run `agentpkg registry remove {name}`")));
+    }
+    let snapshot = Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
+    manifest.set_registry(&name, &source);
+    let changes: Vec<_> = file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
+    guard.apply(&format!("registry add {name}"), &changes)?;
+    Ok(Listed { name, source, agents: Ok(snapshot.entries.len()) })
+}
+
+/// Removes a registry that no agent comes from.
+pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Result<RegistryName> {
+    let name = RegistryName::new(name).map_err(|error| Failure::usage(format!("`{}`: {error}", name.escape_debug())))?;
+    let guard = session.lock(frontend)?;
+    let mut manifest = session.manifest(frontend)?;
+    let users: Vec<String> = session
+        .project
+        .load_lockfile()?
+        .agents
+        .iter()
+        .filter(|(_, locked)| locked.registry.as_ref() == Some(&name))
+        .map(|(agent, _)| agent.to_string())
+        .collect();
+    if !users.is_empty() {
+        return Err(Failure::failed(format!("registry `{name}` is in use by {}", users.join(", ")))
+            .hint(format!("remove them first: `agentpkg remove {}`", users.join(" "))));
+    }
+    if !manifest.remove_registry(&name) {
+        let failure = Failure::failed(format!("there is no registry `{name}` in the manifest"));
+        return Err(if name.is_builtin() { failure.hint("`builtin` is always there") } else { failure.hint("`agentpkg registry list` shows them") });
+    }
+    let changes: Vec<_> = file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
+    guard.apply(&format!("registry remove {name}"), &changes)?;
+    Ok(name)
+}
+
+/// The registries in the order they are asked, each looked into as `freshness` says.
+pub fn list(session: &Session, freshness: Freshness, frontend: &mut dyn Frontend) -> Result<Vec<Listed>> {
+    session.recover(frontend)?;
+    let manifest = session.manifest(frontend)?;
+    let mut resolver = Resolver::new(session, freshness);
+    let registries = manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)]);
+    let mut listed = Vec::new();
+    for (name, source) in registries {
+        let agents = resolver.snapshot(Some(&name), &source, frontend).map(|snapshot| snapshot.entries.len());
+        listed.push(Listed { name, source, agents });
+    }
+    Ok(listed)
+}

@@ -1,0 +1,106 @@
+//! `remove`: takes agents out of the manifest, the lockfile and the agents folder. Edited files go only when that is said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::install::{file_change, reachable, read_agent};
+use super::report::Frontend;
+use super::session::Session;
+use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
+use crate::error::{Failure, Result};
+use crate::fs;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::project::{MAX_AGENT, Project};
+use crate::store::transaction::Change;
+
+/// What to remove, and how.
+#[derive(Debug, Clone, Default)]
+pub struct RemoveOptions {
+    /// The names.
+    pub names: Vec<String>,
+    /// Plan and stop.
+    pub is_dry_run: bool,
+    /// Also remove edited files; a copy is kept.
+    pub is_forced: bool,
+}
+
+/// Removes agents; gives back the names of all that went, those required by no other agent any more included.
+pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Frontend) -> Result<Vec<AgentName>> {
+    let guard = session.lock(frontend)?;
+    let mut manifest = session.manifest(frontend)?;
+    let before = session.project.load_lockfile()?;
+    for name in &options.names {
+        let known = AgentName::new(name).ok().filter(|name| manifest.agents().contains_key(name));
+        match known {
+            Some(name) => drop(manifest.remove_agent(&name)),
+            None => return Err(unknown(name, &before, manifest.agents().keys())),
+        }
+    }
+    let kept = reachable(&manifest, &before);
+    let mut after = before.clone();
+    after.agents.retain(|name, _| kept.contains(name));
+    let mut changes = Vec::new();
+    let mut removed = Vec::new();
+    for (name, locked) in before.agents.iter().filter(|(name, _)| !kept.contains(*name)) {
+        plan_removal(&session.project, name, locked, options.is_forced, &mut changes)?;
+        removed.push(name.clone());
+    }
+    drop_bases(&session.project, &before, &after.agents, &mut changes)?;
+    changes.extend(file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?);
+    changes.extend(file_change(session.project.lockfile_path(), &after.to_text(), after != before)?);
+    if !options.is_dry_run {
+        guard.apply(&format!("remove {}", options.names.join(" ")), &changes)?;
+    }
+    Ok(removed)
+}
+
+/// Plans that an agent's file goes, unless it was edited.
+pub(super) fn plan_removal(project: &Project, name: &AgentName, locked: &LockedAgent, is_forced: bool, changes: &mut Vec<Change>) -> Result<()> {
+    let Some(bytes) = read_agent(project, name)? else {
+        return Ok(());
+    };
+    let digest = Digest::of(&bytes);
+    let path = project.agent_path(name);
+    if digest != locked.base && !is_forced {
+        return Err(Failure::failed(format!("`{}` was edited, so it is not removed", project.display(&path)))
+            .hint(format!("`--force` removes it; a copy stays in {}", project.display(&project.state_folder().join("history")))));
+    }
+    changes.push(Change { path, before: Some(digest), after: None });
+    Ok(())
+}
+
+/// Plans that the bases go which no entry names any more.
+pub(super) fn drop_bases(
+    project: &Project,
+    before: &Lockfile,
+    after: &BTreeMap<AgentName, LockedAgent>,
+    changes: &mut Vec<Change>,
+) -> Result<()> {
+    let named: BTreeSet<Digest> = after.values().map(|locked| locked.base).collect();
+    let dropped: BTreeSet<Digest> = before.agents.values().map(|locked| locked.base).filter(|base| !named.contains(base)).collect();
+    for base in dropped {
+        let path = project.base_path(&base);
+        if let Some(bytes) = fs::read(&path, MAX_AGENT)? {
+            changes.push(Change { path, before: Some(Digest::of(&bytes)), after: None });
+        }
+    }
+    Ok(())
+}
+
+fn unknown<'n>(name: &str, lockfile: &Lockfile, known: impl Iterator<Item = &'n AgentName>) -> Failure {
+    let failure = Failure::failed(format!("`{}` is not in agentpkg.toml", name.escape_debug()));
+    let requirers: Vec<String> = lockfile
+        .agents
+        .iter()
+        .filter(|(_, locked)| locked.requires.iter().any(|required| required.as_str() == name))
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    if !requirers.is_empty() {
+        return failure.hint(format!("it is required by {}", requirers.join(", ")));
+    }
+    let near = known.map(AgentName::as_str).max_by(|left, right| strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name)));
+    match near.filter(|near| strsim::jaro_winkler(near, name) > 0.8) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("`agentpkg list` shows what is installed"),
+    }
+}

@@ -1,0 +1,197 @@
+//! The terminal: what is printed where, in which colour, and what is asked. stdout is data, stderr is everything else.
+//!
+//! Colours mean one thing each: green done, yellow a warning, red an error, cyan a name or a thing to type, dim the rest.
+#![expect(clippy::disallowed_methods, reason = "this is the door to the terminal")]
+
+mod failure;
+mod sanitize;
+mod table;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use dialoguer::console::Term;
+use indicatif::{ProgressBar, ProgressStyle};
+
+pub use failure::render as render_failure;
+pub use sanitize::{one_line, sanitize};
+pub use table::Table;
+
+use crate::error::{Failure, Result};
+use crate::ops::report::{Choice, Decide, Event, Reporter, interrupted};
+
+/// Done.
+pub const GREEN: Style = AnsiColor::Green.on_default().bold();
+/// A warning.
+pub const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+/// An error.
+pub const RED: Style = AnsiColor::Red.on_default().bold();
+/// A name, or something to type.
+pub const CYAN: Style = AnsiColor::Cyan.on_default();
+/// Everything that may be overlooked.
+pub const DIM: Style = Style::new().dimmed();
+
+/// How wide the column of status verbs is.
+const VERB_WIDTH: usize = 12;
+
+/// How the program talks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UiOptions {
+    /// Nothing but errors and data.
+    pub is_quiet: bool,
+    /// stdout carries JSON.
+    pub is_json: bool,
+    /// Nobody may be asked.
+    pub never_asks: bool,
+}
+
+/// The terminal of one command.
+#[derive(Debug)]
+pub struct Ui {
+    options: UiOptions,
+    spinner: Option<ProgressBar>,
+}
+
+impl Ui {
+    /// A terminal; nothing is printed yet.
+    #[must_use]
+    pub fn new(options: UiOptions) -> Self {
+        Self { options, spinner: None }
+    }
+
+    /// Whether stdout carries JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.options.is_json
+    }
+
+    /// Prints a line of data. A reader that has gone away is no error.
+    pub fn data(&mut self, line: impl Display) -> Result<()> {
+        self.clear();
+        ignore_broken_pipe(writeln!(anstream::stdout(), "{line}"))
+    }
+
+    /// Prints a value as JSON.
+    pub fn json(&mut self, value: &serde_json::Value) -> Result<()> {
+        self.data(format!("{value:#}"))
+    }
+
+    /// Prints a status line: a right-aligned verb and its object.
+    pub fn status(&mut self, verb: &str, object: impl Display) {
+        self.line(GREEN, verb, object);
+    }
+
+    /// Prints a line of talk.
+    pub fn note(&mut self, text: impl Display) {
+        if !self.options.is_quiet && !self.options.is_json {
+            self.clear();
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    /// Prints a warning.
+    pub fn warn(&mut self, text: impl Display) {
+        if !self.options.is_quiet {
+            self.clear();
+            let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {}", sanitize(&text.to_string()));
+        }
+    }
+
+    /// Prints a failure.
+    pub fn failure(&mut self, failure: &Failure) {
+        self.clear();
+        let _ = write!(anstream::stderr(), "{}", render_failure(failure));
+    }
+
+    fn line(&mut self, style: Style, verb: &str, object: impl Display) {
+        if !self.options.is_quiet && !self.options.is_json {
+            self.clear();
+            let _ = writeln!(anstream::stderr(), "{style}{verb:>VERB_WIDTH$}{style:#} {object}");
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(spinner) = self.spinner.take() {
+            spinner.finish_and_clear();
+        }
+    }
+
+    fn spin(&mut self, text: String) {
+        if self.options.is_quiet || self.options.is_json || !io::stderr().is_terminal() {
+            return;
+        }
+        let spinner = self.spinner.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{spinner:>12.cyan} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let spinner = ProgressBar::new_spinner().with_style(style);
+            spinner.enable_steady_tick(Duration::from_millis(120));
+            spinner
+        });
+        spinner.set_message(text);
+    }
+}
+
+impl Reporter for Ui {
+    fn report(&mut self, event: Event) {
+        match event {
+            Event::Waiting(what) => self.line(CYAN, "Waiting", format!("for another agentpkg to finish with {what}")),
+            Event::Fetching(what) => self.spin(format!("fetching {what}")),
+            Event::Progress(text) => {
+                if let Some(spinner) = &self.spinner {
+                    let message = spinner.message();
+                    let head = message.split("  ").next().unwrap_or_default().to_owned();
+                    spinner.set_message(format!("{head}  {text}"));
+                }
+            }
+            Event::Fetched(what, bytes) => self.status("Fetched", format!("{what}  {DIM}{}{DIM:#}", crate::fs::human_size(bytes))),
+            Event::Warning(text) => self.warn(text),
+            Event::Recovered(text) => self.line(GREEN, "Recovered", text),
+            Event::LeftAlone(paths) => {
+                for path in paths {
+                    self.warn(format!("`{}` was changed after an interrupted command, and stays as it is", path.display()));
+                }
+            }
+        }
+    }
+}
+
+impl Decide for Ui {
+    fn is_interactive(&self) -> bool {
+        !self.options.never_asks && !self.options.is_json && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    fn choose(&mut self, question: &str, choices: &[Choice]) -> Result<usize> {
+        self.clear();
+        let width = choices.iter().map(|choice| choice.label.len()).max().unwrap_or(0);
+        let columns = usize::from(Term::stderr().size().1).max(40);
+        let items = choices.iter().map(|choice| {
+            let room = columns.saturating_sub(width + 6);
+            format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room))
+        });
+        let items: Vec<String> = items.collect();
+        let answer = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(0).interact_opt();
+        answered(answer)?.ok_or_else(interrupted)
+    }
+
+    fn confirm(&mut self, question: &str, default: bool) -> Result<bool> {
+        self.clear();
+        let answer = dialoguer::Confirm::new().with_prompt(sanitize(question)).default(default).interact_opt();
+        answered(answer)?.ok_or_else(interrupted)
+    }
+}
+
+/// Ctrl-C in a prompt leaves the cursor hidden, so it is shown again here.
+fn answered<T>(answer: dialoguer::Result<T>) -> Result<T> {
+    answer.map_err(|_| {
+        let _ = Term::stderr().show_cursor();
+        interrupted()
+    })
+}
+
+fn ignore_broken_pipe(outcome: io::Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed("could not write to stdout").caused_by(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,44 @@
+//! Text from strangers on a terminal: control, bidi and invisible characters are shown, not obeyed.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::domain::name::is_invisible;
+
+/// The text with every control and invisible character but line breaks and tabs escaped.
+#[must_use]
+pub fn sanitize(text: &str) -> String {
+    let is_safe = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c) && c != '\u{200d}');
+    text.chars().flat_map(|c| if is_safe(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
+}
+
+/// The first sentence or so of a text in one line of at most `width` columns: examples and markup are cut.
+#[must_use]
+pub fn one_line(text: &str, width: usize) -> String {
+    let end = ["<example>", "Examples:", "Example:", "<commentary>", "\n\n"].iter().filter_map(|mark| text.find(mark)).filter(|at| *at > 0).min();
+    let text = sanitize(&text[..end.unwrap_or(text.len())].split_whitespace().collect::<Vec<_>>().join(" "));
+    if text.width() <= width {
+        return text;
+    }
+    let mut cut = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used + 1 > width {
+            break;
+        }
+        cut.push(c);
+    }
+    format!("{}…", cut.trim_end_matches([' ', ',', '.', ';', ':']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_shown() {
+        assert_eq!(sanitize("a\u{1b}[2Kb\u{202e}"), "a\\u{1b}[2Kb\\u{202e}");
+        assert_eq!(one_line("Plans things.\nExamples:\n- x", 80), "Plans things.");
+        assert_eq!(one_line("abc def", 6), "abc d…");
+    }
+}
