@@ -11,7 +11,11 @@ fn main() {
     files.sort();
     let mut table = String::from("&[\n");
     for file in &files {
-        let name = file.strip_prefix(&root).expect("it was found below the root").to_str().expect("registry paths are ASCII");
+        let name = file
+            .strip_prefix(&root)
+            .expect("it was found below the root")
+            .to_str()
+            .expect("registry paths are ASCII");
         let name = name.replace('\\', "/");
         writeln!(table, "    ({name:?}, include_bytes!({file:?})),").expect("writing to a string cannot fail");
     }

@@ -46,7 +46,10 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         ui.data("")?;
         ui.data(format!("  may use    {}", install::tools(loaded.tools.as_deref())))?;
         if !loaded.security.is_empty() {
-            ui.data(format!("  sets       {} (installed only with `--allow`)", loaded.security.join(", ")))?;
+            ui.data(format!(
+                "  sets       {} (installed only with `--allow`)",
+                loaded.security.join(", ")
+            ))?;
         }
     }
     ui.data(format!("  from       {}", sanitize(&info.spec)))?;
@@ -57,9 +60,13 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     }
     match (&info.verdict, &info.adapted) {
         (Verdict::Loads(_), _) => ui.data("  client     loads it"),
-        (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => ui.data(format!("  client     skips it as it is ({reason}); agentpkg repairs it")),
+        (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => {
+            ui.data(format!("  client     skips it as it is ({reason}); agentpkg repairs it"))
+        }
         (Verdict::Skipped(reason), Ok(_)) => ui.data(format!("  client     skips it: {reason}")),
-        (Verdict::Skipped(reason), Err(error)) => ui.data(format!("  client     skips it: {reason}; it cannot be repaired: {error}")),
+        (Verdict::Skipped(reason), Err(error)) => {
+            ui.data(format!("  client     skips it: {reason}; it cannot be repaired: {error}"))
+        }
     }
 }
 

@@ -51,13 +51,38 @@ pub enum Finding {
 
 /// Folders whose Markdown files are something else.
 const OTHER_FOLDERS: [&str; 12] = [
-    "skills", "commands", "docs", "doc", "rules", "hooks", "output-styles", "node_modules", "workflows", ".github", "memory-bank", "vendor",
+    "skills",
+    "commands",
+    "docs",
+    "doc",
+    "rules",
+    "hooks",
+    "output-styles",
+    "node_modules",
+    "workflows",
+    ".github",
+    "memory-bank",
+    "vendor",
 ];
 
 /// Files that describe a repository or steer another tool, by their upper-case stem.
 const OTHER_FILES: [&str; 16] = [
-    "README", "CHANGELOG", "CONTRIBUTING", "LICENSE", "LICENCE", "CODE_OF_CONDUCT", "SECURITY", "SUPPORT", "CLAUDE", "AGENTS", "GEMINI",
-    "SKILL", "INDEX", "TODO", "ROADMAP", "INSTALL",
+    "README",
+    "CHANGELOG",
+    "CONTRIBUTING",
+    "LICENSE",
+    "LICENCE",
+    "CODE_OF_CONDUCT",
+    "SECURITY",
+    "SUPPORT",
+    "CLAUDE",
+    "AGENTS",
+    "GEMINI",
+    "SKILL",
+    "INDEX",
+    "TODO",
+    "ROADMAP",
+    "INSTALL",
 ];
 
 /// The extension of agent files.
@@ -89,16 +114,15 @@ pub fn examine<'r>(file: &str, blob: ObjectId, bytes: &[u8], record: &dyn Fn(&st
     }
     match describe(file, blob, bytes, &definition, record) {
         Ok(entry) => Finding::Agent(entry),
-        Err(reason) => Finding::Refused(Refused { file: file.escape_debug().to_string(), reason }),
+        Err(reason) => Finding::Refused(Refused {
+            file: file.escape_debug().to_string(),
+            reason,
+        }),
     }
 }
 
 /// Takes a file that a user named outright, whatever it looks like; the error says why it cannot be an agent.
-pub fn examine_named<'r>(
-    file: &str,
-    bytes: &[u8],
-    record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
-) -> Result<IndexEntry, String> {
+pub fn examine_named<'r>(file: &str, bytes: &[u8], record: &dyn Fn(&str) -> Option<&'r AgentRecord>) -> Result<IndexEntry, String> {
     describe(file, ObjectId::of_blob(bytes), bytes, &Definition::parse(bytes), record)
 }
 
@@ -123,8 +147,19 @@ fn describe<'r>(
     };
     let name = AgentName::from_title(&loaded.name)
         .map_err(|error| format!("the name `{}` cannot be a file name: {error}", loaded.name.escape_debug()))?;
-    let Loaded { name: title, description, .. } = loaded;
-    Ok(IndexEntry { name, title, description, file: file.to_owned(), blob, loads })
+    let Loaded {
+        name: title,
+        description,
+        ..
+    } = loaded;
+    Ok(IndexEntry {
+        name,
+        title,
+        description,
+        file: file.to_owned(),
+        blob,
+        loads,
+    })
 }
 
 /// The adaptation that every version of this file gets, but for a new name and bindings, which the user decides.
@@ -137,7 +172,12 @@ pub fn request<'r>(file: &str, definition: &Definition<'_>, record: &dyn Fn(&str
         .flatten()
         .map(|name| name.to_string());
     let fallback_description = record(stem).and_then(|record| record.description.clone());
-    Request { repair: true, fallback_name, fallback_description, ..Request::default() }
+    Request {
+        repair: true,
+        fallback_name,
+        fallback_description,
+        ..Request::default()
+    }
 }
 
 /// Whether the content is an agent's, given where it stands.
@@ -154,7 +194,9 @@ fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
 }
 
 fn is_below_agents(folders: &[&str]) -> bool {
-    folders.iter().any(|folder| folder.eq_ignore_ascii_case("agents") || folder.eq_ignore_ascii_case("subagents"))
+    folders
+        .iter()
+        .any(|folder| folder.eq_ignore_ascii_case("agents") || folder.eq_ignore_ascii_case("subagents"))
 }
 
 fn split(file: &str) -> (Vec<&str>, &str) {
@@ -189,12 +231,29 @@ mod tests {
     #[test]
     fn paths_say_what_may_be_an_agent() {
         let listed = BTreeSet::from(["docs/extra.md".to_owned()]);
-        for file in ["a.md", "agents/a.md", "02-backend/x/a.md", "plugins/p/agents/a.md", ".claude/agents/a.md", "agents/docs/a.md", "docs/extra.md"] {
+        for file in [
+            "a.md",
+            "agents/a.md",
+            "02-backend/x/a.md",
+            "plugins/p/agents/a.md",
+            ".claude/agents/a.md",
+            "agents/docs/a.md",
+            "docs/extra.md",
+        ] {
             assert!(is_candidate(file, EXTENSION, &listed), "{file}");
         }
         for file in [
-            "README.md", "agents/README.md", "agents/readme.zh.md", "skills/x/SKILL.md", "skills/x/guide.md", "commands/a.md", "docs/a.md",
-            "CLAUDE.md", "a.MD", "a.txt", ".github/a.md",
+            "README.md",
+            "agents/README.md",
+            "agents/readme.zh.md",
+            "skills/x/SKILL.md",
+            "skills/x/guide.md",
+            "commands/a.md",
+            "docs/a.md",
+            "CLAUDE.md",
+            "a.MD",
+            "a.txt",
+            ".github/a.md",
         ] {
             assert!(!is_candidate(file, EXTENSION, &listed), "{file}");
         }
@@ -204,11 +263,14 @@ mod tests {
     fn content_decides() {
         let agent = "---\nname: planner\ndescription: plans\n---\nPlan.\n";
         assert_eq!(offered("x.md", agent), Some(("planner".to_owned(), true)));
-        let broken = "---\nname: planner\ndescription: plans\n\nContext: many\nuser: \"hi\"\n---\nPlan.\n";
+        let broken = "---\nname: planner\ndescription: plans. Examples:\n\nContext: many\nuser: \"hi\"\n---\nPlan.\n";
         assert_eq!(offered("x.md", broken), Some(("planner".to_owned(), false)));
         let nameless = "---\ndescription: plans things\n---\nPlan.\n";
         assert_eq!(offered("x.md", nameless), None);
-        assert_eq!(offered("plugins/p/agents/plan-maker.md", nameless), Some(("plan-maker".to_owned(), false)));
+        assert_eq!(
+            offered("plugins/p/agents/plan-maker.md", nameless),
+            Some(("plan-maker".to_owned(), false))
+        );
         assert_eq!(offered("page.md", "# A page\n\nSome text.\n"), None);
         let plain = "# Planning Agent\n\n**Identity**: somebody who plans\n\nPlan.\n";
         assert_eq!(offered("x.md", plain), Some(("planning".to_owned(), false)));

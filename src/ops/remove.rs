@@ -46,8 +46,16 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
         removed.push(name.clone());
     }
     drop_bases(&session.project, &before, &after.agents, &mut changes)?;
-    changes.extend(file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?);
-    changes.extend(file_change(session.project.lockfile_path(), &after.to_text(), after != before)?);
+    changes.extend(file_change(
+        session.project.manifest_path(),
+        &manifest.to_text(),
+        manifest.is_changed(),
+    )?);
+    changes.extend(file_change(
+        session.project.lockfile_path(),
+        &after.to_text(),
+        after != before,
+    )?);
     if !options.is_dry_run {
         guard.apply(&format!("remove {}", options.names.join(" ")), &changes)?;
     }
@@ -55,17 +63,31 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
 }
 
 /// Plans that an agent's file goes, unless it was edited.
-pub(super) fn plan_removal(project: &Project, name: &AgentName, locked: &LockedAgent, is_forced: bool, changes: &mut Vec<Change>) -> Result<()> {
+pub(super) fn plan_removal(
+    project: &Project,
+    name: &AgentName,
+    locked: &LockedAgent,
+    is_forced: bool,
+    changes: &mut Vec<Change>,
+) -> Result<()> {
     let Some(bytes) = read_agent(project, name)? else {
         return Ok(());
     };
     let digest = Digest::of(&bytes);
     let path = project.agent_path(name);
     if digest != locked.base && !is_forced {
-        return Err(Failure::failed(format!("`{}` was edited, so it is not removed", project.display(&path)))
-            .hint(format!("`--force` removes it; a copy stays in {}", project.display(&project.state_folder().join("history")))));
+        return Err(
+            Failure::failed(format!("`{}` was edited, so it is not removed", project.display(&path))).hint(format!(
+                "`--force` removes it; a copy stays in {}",
+                project.display(&project.state_folder().join("history"))
+            )),
+        );
     }
-    changes.push(Change { path, before: Some(digest), after: None });
+    changes.push(Change {
+        path,
+        before: Some(digest),
+        after: None,
+    });
     Ok(())
 }
 
@@ -77,11 +99,20 @@ pub(super) fn drop_bases(
     changes: &mut Vec<Change>,
 ) -> Result<()> {
     let named: BTreeSet<Digest> = after.values().map(|locked| locked.base).collect();
-    let dropped: BTreeSet<Digest> = before.agents.values().map(|locked| locked.base).filter(|base| !named.contains(base)).collect();
+    let dropped: BTreeSet<Digest> = before
+        .agents
+        .values()
+        .map(|locked| locked.base)
+        .filter(|base| !named.contains(base))
+        .collect();
     for base in dropped {
         let path = project.base_path(&base);
         if let Some(bytes) = fs::read(&path, MAX_AGENT)? {
-            changes.push(Change { path, before: Some(Digest::of(&bytes)), after: None });
+            changes.push(Change {
+                path,
+                before: Some(Digest::of(&bytes)),
+                after: None,
+            });
         }
     }
     Ok(())
@@ -98,7 +129,9 @@ fn unknown<'n>(name: &str, lockfile: &Lockfile, known: impl Iterator<Item = &'n 
     if !requirers.is_empty() {
         return failure.hint(format!("it is required by {}", requirers.join(", ")));
     }
-    let near = known.map(AgentName::as_str).max_by(|left, right| strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name)));
+    let near = known
+        .map(AgentName::as_str)
+        .max_by(|left, right| strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name)));
     match near.filter(|near| strsim::jaro_winkler(near, name) > 0.8) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None => failure.hint("`agentpkg list` shows what is installed"),

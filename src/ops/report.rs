@@ -63,12 +63,14 @@ pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Eve
         Told::Fetching(url) => Event::Fetching(crate::domain::spec::short_url(url)),
         Told::Progress(progress) => Event::Progress(crate::fs::human_size(progress.received_bytes)),
         Told::Fetched(url, bytes) => Event::Fetched(crate::domain::spec::short_url(url), bytes),
-        Told::Stale(url, failure) => {
-            Event::Warning(format!("could not look at {} ({failure}); using the copy in the cache", crate::domain::spec::short_url(url)))
-        }
-        Told::Mended(url, reason) => {
-            Event::Warning(format!("the cached copy of {} was damaged ({reason}); fetching it again", crate::domain::spec::short_url(url)))
-        }
+        Told::Stale(url, failure) => Event::Warning(format!(
+            "could not look at {} ({failure}); using the copy in the cache",
+            crate::domain::spec::short_url(url)
+        )),
+        Told::Mended(url, reason) => Event::Warning(format!(
+            "the cached copy of {} was damaged ({reason}); fetching it again",
+            crate::domain::spec::short_url(url)
+        )),
     };
     frontend.report(event);
 }

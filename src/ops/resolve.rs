@@ -40,7 +40,11 @@ impl<'a> Resolver<'a> {
     /// A resolver that asks remotes as `freshness` says.
     #[must_use]
     pub fn new(session: &'a Session, freshness: Freshness) -> Self {
-        Self { session, freshness, opened: BTreeMap::new() }
+        Self {
+            session,
+            freshness,
+            opened: BTreeMap::new(),
+        }
     }
 
     /// What a source offers now.
@@ -50,15 +54,25 @@ impl<'a> Resolver<'a> {
         source: &Source,
         frontend: &mut dyn Frontend,
     ) -> Result<Rc<Snapshot<'a>>> {
-        let key = format!("{}={}", registry.map_or("", RegistryName::as_str), crate::store::manifest::source_text(source));
+        let key = format!(
+            "{}={}",
+            registry.map_or("", RegistryName::as_str),
+            crate::store::manifest::source_text(source)
+        );
         if let Some(snapshot) = self.opened.get(&key) {
             return Ok(Rc::clone(snapshot));
         }
         let session = self.session;
-        let snapshot =
-            registry::open(registry.cloned(), source, &|path| session.absolute(path), &session.cache, self.freshness, &mut |event| {
+        let snapshot = registry::open(
+            registry.cloned(),
+            source,
+            &|path| session.absolute(path),
+            &session.cache,
+            self.freshness,
+            &mut |event| {
                 relay(frontend, event);
-            })?;
+            },
+        )?;
         let snapshot = Rc::new(snapshot);
         self.opened.insert(key, Rc::clone(&snapshot));
         Ok(snapshot)
@@ -97,7 +111,15 @@ impl<'a> Resolver<'a> {
             Place::Source(Source::Path(path)) if is_file(path) => None,
             _ => Some(Target::Name(name.to_string())),
         });
-        self.resolve(&Spec { place, target, version: wanted.version.clone() }, manifest, frontend)
+        self.resolve(
+            &Spec {
+                place,
+                target,
+                version: wanted.version.clone(),
+            },
+            manifest,
+            frontend,
+        )
     }
 
     fn snapshots(&mut self, place: &Place, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Rc<Snapshot<'a>>>> {
@@ -157,7 +179,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// The same agent at another version.
-    fn at_version(&self, found: Resolved<'a>, request: Option<&VersionRequest>, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
+    fn at_version(
+        &self,
+        found: Resolved<'a>,
+        request: Option<&VersionRequest>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
         let Some(request) = request else {
             return Ok(found);
         };
@@ -169,16 +196,28 @@ impl<'a> Resolver<'a> {
                 Some(version) => Err(Failure::failed(format!("`{name}` has no version matching `{request}`"))
                     .detail(format!("newest: {version}"))
                     .hint(format!("leave out `@{request}`, or write `{name}@^{}`", version.major))),
-                None => Err(Failure::failed(format!("`{name}` comes from a folder, which has no versions")).hint(format!("leave out `@{request}`"))),
+                None => Err(
+                    Failure::failed(format!("`{name}` comes from a folder, which has no versions"))
+                        .hint(format!("leave out `@{request}`")),
+                ),
             };
         };
         let candidates = snapshot.find(&name);
-        let entry = snapshot.find_file(&found.entry.file).or_else(|| (candidates.len() == 1).then(|| candidates[0])).cloned();
+        let entry = snapshot
+            .find_file(&found.entry.file)
+            .or_else(|| (candidates.len() == 1).then(|| candidates[0]))
+            .cloned();
         let entry = entry.ok_or_else(|| {
-            Failure::failed(format!("`{name}` is not in its repository at `{request}`")).hint("name another version, or leave it out")
+            Failure::failed(format!("`{name}` is not in its repository at `{request}`"))
+                .hint("name another version, or leave it out")
         })?;
         let commit = snapshot.commit;
-        Ok(Resolved { snapshot: Rc::new(snapshot), entry, version, commit })
+        Ok(Resolved {
+            snapshot: Rc::new(snapshot),
+            entry,
+            version,
+            commit,
+        })
     }
 }
 
@@ -186,7 +225,11 @@ impl Resolved<'_> {
     /// A spec that means exactly this agent and can be pasted.
     #[must_use]
     pub fn spec(&self, by_file: bool) -> String {
-        let target = if by_file { self.entry.file.as_str() } else { self.entry.name.as_str() };
+        let target = if by_file {
+            self.entry.file.as_str()
+        } else {
+            self.entry.name.as_str()
+        };
         match &self.snapshot.registry {
             Some(registry) if !by_file => format!("{registry}/{target}"),
             Some(registry) => format!("{registry}#{target}"),
@@ -236,7 +279,10 @@ fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
 }
 
 fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
-    let places = found.iter().map(|candidate| candidate.spec(false)).collect::<std::collections::BTreeSet<_>>();
+    let places = found
+        .iter()
+        .map(|candidate| candidate.spec(false))
+        .collect::<std::collections::BTreeSet<_>>();
     let by_file = places.len() < found.len();
     let is_whole = spec.target.is_none();
     let specs: Vec<String> = found.iter().map(|candidate| candidate.spec(by_file)).collect();
@@ -258,13 +304,20 @@ fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend
         None => format!("`{}` has {} agents", found[0].snapshot.source, found.len()),
     });
     for (candidate, spec) in found.iter().zip(&specs) {
-        let place = if by_file { candidate.revision() } else { format!("{} {}", candidate.entry.file, candidate.revision()) };
+        let place = if by_file {
+            candidate.revision()
+        } else {
+            format!("{} {}", candidate.entry.file, candidate.revision())
+        };
         failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
     }
     let example = specs.last().cloned().unwrap_or_default();
     let failure = failure.hint(format!("name one, for example `agentpkg install {example}`"));
     Err(match &spec.target {
-        Some(Target::Name(name)) => failure.hint(format!("or keep both: add `--as OTHER-{}`", name.to_lowercase().replace(' ', "-"))),
+        Some(Target::Name(name)) => failure.hint(format!(
+            "or keep both: add `--as OTHER-{}`",
+            name.to_lowercase().replace(' ', "-")
+        )),
         _ if is_whole => failure.hint("or take all of them with `--all`"),
         _ => failure,
     })
@@ -274,7 +327,9 @@ fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
     let failure = Failure::failed(format!("there is no registry `{name}` in the manifest"));
     let known: Vec<String> = manifest.registries().iter().map(|(known, _)| format!("`{known}`")).collect();
     if known.is_empty() {
-        failure.hint(format!("add it with `agentpkg registry add URL --name {name}`; or name a repository: `gh:owner/repo#name`"))
+        failure.hint(format!(
+            "add it with `agentpkg registry add URL --name {name}`; or name a repository: `gh:owner/repo#name`"
+        ))
     } else {
         failure.hint(format!("there are {} and `builtin`", known.join(", ")))
     }
@@ -303,7 +358,10 @@ fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>]) -> Failure {
         for name in snapshot.names() {
             let likeness = strsim::jaro_winkler(&target.to_lowercase(), &name.folded());
             if likeness > 0.86 {
-                let place = snapshot.registry.as_ref().map_or_else(|| snapshot.source.to_string(), ToString::to_string);
+                let place = snapshot
+                    .registry
+                    .as_ref()
+                    .map_or_else(|| snapshot.source.to_string(), ToString::to_string);
                 near.push((likeness, name.to_string(), place));
             }
         }

@@ -46,7 +46,12 @@ impl Session {
             may_prompt: options.may_prompt,
             now: environment.now(),
         });
-        Self { project, environment, cache, options }
+        Self {
+            project,
+            environment,
+            cache,
+            options,
+        }
     }
 
     /// The manifest; an absent one is empty. Its warnings are reported.
@@ -65,7 +70,9 @@ impl Session {
         match guard.recovered() {
             None => {}
             Some(Recovered::Undone) => frontend.report(Event::Recovered("undid what an interrupted command had begun".to_owned())),
-            Some(Recovered::Completed) => frontend.report(Event::Recovered("completed what an interrupted command had begun".to_owned())),
+            Some(Recovered::Completed) => {
+                frontend.report(Event::Recovered("completed what an interrupted command had begun".to_owned()))
+            }
             Some(Recovered::Except(paths)) => frontend.report(Event::LeftAlone(paths.clone())),
         }
         Ok(guard)

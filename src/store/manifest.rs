@@ -78,7 +78,9 @@ impl Manifest {
                 "registries" => manifest.registries = reader.registries(item)?,
                 "agents" => manifest.agents = reader.agents(item, &mut manifest.warnings)?,
                 "install" => manifest.follow_links = reader.follow_links(item)?,
-                _ => manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows")),
+                _ => manifest
+                    .warnings
+                    .push(format!("`{key}` in {path} is not a setting that this version knows")),
             }
         }
         manifest.document = document.into_mut();
@@ -96,7 +98,9 @@ impl Manifest {
     #[must_use]
     pub fn registry(&self, name: &RegistryName) -> Option<Source> {
         let found = self.registries.iter().find(|(known, _)| known == name);
-        found.map(|(_, source)| source.clone()).or_else(|| name.is_builtin().then_some(Source::Builtin))
+        found
+            .map(|(_, source)| source.clone())
+            .or_else(|| name.is_builtin().then_some(Source::Builtin))
     }
 
     /// The wanted agents, sorted by name.
@@ -256,18 +260,28 @@ impl Reader<'_> {
         match span {
             Some(span) => {
                 let source = self.text.to_owned();
-                failure.at(Location { path: self.path.to_owned(), source, span, label })
+                failure.at(Location {
+                    path: self.path.to_owned(),
+                    source,
+                    span,
+                    label,
+                })
             }
             None => failure.caused_by(label),
         }
     }
 
     fn wrong(&self, item: &Item, label: impl Into<String>) -> Failure {
-        self.failure(format!("`{}` has a value that makes no sense", self.path), item.span(), label.into())
+        self.failure(
+            format!("`{}` has a value that makes no sense", self.path),
+            item.span(),
+            label.into(),
+        )
     }
 
     fn table<'i>(&self, item: &'i Item, what: &str) -> Result<&'i dyn TableLike> {
-        item.as_table_like().ok_or_else(|| self.wrong(item, format!("{what} is a table")))
+        item.as_table_like()
+            .ok_or_else(|| self.wrong(item, format!("{what} is a table")))
     }
 
     fn string<'i>(&self, item: &'i Item) -> Result<&'i str> {
@@ -275,7 +289,8 @@ impl Reader<'_> {
     }
 
     fn boolean(&self, item: &Item) -> Result<bool> {
-        item.as_bool().ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
+        item.as_bool()
+            .ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
     }
 
     fn follow_links(&self, item: &Item) -> Result<bool> {
@@ -338,7 +353,12 @@ impl Reader<'_> {
     }
 
     fn wanted(&self, name: &str, table: &dyn TableLike, item: &Item, warnings: &mut Vec<String>) -> Result<Wanted> {
-        let mut wanted = Wanted { origin: Origin::Any, target: None, version: None, is_verbatim: false };
+        let mut wanted = Wanted {
+            origin: Origin::Any,
+            target: None,
+            version: None,
+            is_verbatim: false,
+        };
         if let Some(source) = self.source(table)? {
             wanted.origin = Origin::Source(source);
         }
@@ -357,7 +377,10 @@ impl Reader<'_> {
                 "file" => wanted.target = Some(Target::File(self.string(item)?.to_owned())),
                 "version" => wanted.version = self.version(item, self.string(item)?)?,
                 "verbatim" => wanted.is_verbatim = self.boolean(item)?,
-                _ => warnings.push(format!("`{key}` of agent `{name}` in {} is not a setting that this version knows", self.path)),
+                _ => warnings.push(format!(
+                    "`{key}` of agent `{name}` in {} is not a setting that this version knows",
+                    self.path
+                )),
             }
         }
         if table.contains_key("agent") && table.contains_key("file") {
@@ -370,7 +393,9 @@ impl Reader<'_> {
         if text == "*" || text == "latest" {
             return Ok(None);
         }
-        VersionRequest::parse(text).map(Some).map_err(|error| self.wrong(item, error.to_string()))
+        VersionRequest::parse(text)
+            .map(Some)
+            .map_err(|error| self.wrong(item, error.to_string()))
     }
 }
 
@@ -398,8 +423,12 @@ mod tests {
     #[test]
     fn edits_keep_every_other_byte() {
         let mut manifest = Manifest::parse(TEXT, FILE_NAME).unwrap();
-        let wanted =
-            Wanted { origin: Origin::Registry(RegistryName::builtin()), target: None, version: None, is_verbatim: false };
+        let wanted = Wanted {
+            origin: Origin::Registry(RegistryName::builtin()),
+            target: None,
+            version: None,
+            is_verbatim: false,
+        };
         manifest.set_agent(&name("reviewer"), &wanted);
         assert_eq!(manifest.to_text(), format!("{TEXT}reviewer = {{ registry = \"builtin\" }}\n"));
         assert!(manifest.remove_agent(&name("reviewer")));
@@ -412,11 +441,24 @@ mod tests {
     fn every_edit_reads_back_as_itself() {
         for (target, version, is_verbatim) in [
             (None, None, false),
-            (Some(Target::File("a/b.md".to_owned())), VersionRequest::parse("^1").ok(), true),
-            (Some(Target::Name("Other Name".to_owned())), VersionRequest::parse("main").ok(), false),
+            (
+                Some(Target::File("a/b.md".to_owned())),
+                VersionRequest::parse("^1").ok(),
+                true,
+            ),
+            (
+                Some(Target::Name("Other Name".to_owned())),
+                VersionRequest::parse("main").ok(),
+                false,
+            ),
         ] {
             for origin in [Origin::Any, Origin::Source(Source::Path("./x".to_owned()))] {
-                let wanted = Wanted { origin, target: target.clone(), version: version.clone(), is_verbatim };
+                let wanted = Wanted {
+                    origin,
+                    target: target.clone(),
+                    version: version.clone(),
+                    is_verbatim,
+                };
                 let mut manifest = Manifest::empty();
                 manifest.set_agent(&name("a"), &wanted);
                 let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();

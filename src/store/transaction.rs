@@ -68,7 +68,11 @@ pub fn lock<'a>(project: &'a Project, waiting: impl FnOnce()) -> Result<Guard<'a
     let state = project.state_folder();
     let lock = Lock::take(&state.join("lock"), waiting)?;
     let recovered = recover(project)?;
-    Ok(Guard { project, _lock: lock, recovered })
+    Ok(Guard {
+        project,
+        _lock: lock,
+        recovered,
+    })
 }
 
 impl Guard<'_> {
@@ -101,10 +105,19 @@ impl Guard<'_> {
         self.prepare_folders(&changes)?;
 
         let number = next_number(self.project)?;
-        let mut journal = Journal { number, label: label.to_owned(), is_committed: false, steps: Vec::new() };
+        let mut journal = Journal {
+            number,
+            label: label.to_owned(),
+            is_committed: false,
+            steps: Vec::new(),
+        };
         for change in &changes {
             journal.steps.push(Step {
-                path: change.path.strip_prefix(self.project.root()).unwrap_or(&change.path).to_owned(),
+                path: change
+                    .path
+                    .strip_prefix(self.project.root())
+                    .unwrap_or(&change.path)
+                    .to_owned(),
                 before: change.before.map(|digest| digest.to_string()),
                 after: change.after.as_deref().map(|bytes| Digest::of(bytes).to_string()),
             });
@@ -146,13 +159,21 @@ impl Guard<'_> {
     }
 
     fn write_once(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        if fs::entry(path)? == Entry::Absent { fs::replace(path, bytes, false) } else { Ok(()) }
+        if fs::entry(path)? == Entry::Absent {
+            fs::replace(path, bytes, false)
+        } else {
+            Ok(())
+        }
     }
 
     fn keep_copy(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
         let path = history_folder(self.project).join("objects").join(digest.to_string());
         // A copy that a crash cut short is written anew.
-        if fs::size(&path)? == Some(bytes.len() as u64) { Ok(()) } else { fs::replace(&path, bytes, true) }
+        if fs::size(&path)? == Some(bytes.len() as u64) {
+            Ok(())
+        } else {
+            fs::replace(&path, bytes, true)
+        }
     }
 }
 
@@ -176,11 +197,18 @@ fn recover(project: &Project) -> Result<Option<Recovered>> {
         return Ok(Some(Recovered::Undone));
     };
     if !journal.is_committed {
-        journal.steps.iter().try_for_each(|step| fs::remove(&step.temporary(project)))?;
+        journal
+            .steps
+            .iter()
+            .try_for_each(|step| fs::remove(&step.temporary(project)))?;
         fs::remove(&path)?;
         return Ok(Some(Recovered::Undone));
     }
-    let states = journal.steps.iter().map(|step| step.state(project)).collect::<Result<Vec<_>>>()?;
+    let states = journal
+        .steps
+        .iter()
+        .map(|step| step.state(project))
+        .collect::<Result<Vec<_>>>()?;
     let mut foreign: Vec<PathBuf> = Vec::new();
     let can_complete = !states.contains(&State::Damaged);
     for (step, state) in journal.steps.iter().zip(states) {
@@ -243,11 +271,14 @@ impl Journal {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (text, digest) = bytes.split_at_checked(bytes.len().checked_sub(64)?)?;
         let digest: Digest = std::str::from_utf8(digest).ok()?.parse().ok()?;
-        (Digest::of(text) == digest).then(|| serde_json::from_slice(text).ok()).flatten()
+        (Digest::of(text) == digest)
+            .then(|| serde_json::from_slice(text).ok())
+            .flatten()
     }
 
     fn write(&self, project: &Project, durable: bool) -> Result<()> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|error| Failure::failed("could not write the journal").caused_by(error))?;
+        let mut text =
+            serde_json::to_vec_pretty(self).map_err(|error| Failure::failed("could not write the journal").caused_by(error))?;
         text.push(b'\n');
         let digest = Digest::of(&text);
         text.extend_from_slice(digest.to_string().as_bytes());
@@ -258,7 +289,11 @@ impl Journal {
         let history = history_folder(project);
         fs::create_folder(&history)?;
         fs::rename(&journal_path(project), &history.join(format!("{:06}.json", self.number)))?;
-        if self.number.is_multiple_of(10) { prune(&history) } else { Ok(()) }
+        if self.number.is_multiple_of(10) {
+            prune(&history)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -301,7 +336,10 @@ impl Step {
         let copy = history_folder(project).join("objects").join(before);
         match fs::read(&copy, MAX_CONTENT)? {
             Some(bytes) if Digest::of(&bytes).to_string() == *before => fs::replace(&target, &bytes, true),
-            _ => Err(Failure::failed(format!("the copy of `{}` in the history is damaged", project.display(&target)))),
+            _ => Err(Failure::failed(format!(
+                "the copy of `{}` in the history is damaged",
+                project.display(&target)
+            ))),
         }
     }
 }
@@ -351,7 +389,12 @@ fn prune(history: &Path) -> Result<()> {
     let mut named = BTreeSet::new();
     for (_, path) in kept {
         let journal = fs::read(path, MAX_JOURNAL)?.and_then(|bytes| Journal::parse(&bytes));
-        named.extend(journal.into_iter().flat_map(|journal| journal.steps).filter_map(|step| step.before));
+        named.extend(
+            journal
+                .into_iter()
+                .flat_map(|journal| journal.steps)
+                .filter_map(|step| step.before),
+        );
     }
     for (_, path) in old {
         fs::remove(path)?;
@@ -388,7 +431,11 @@ mod tests {
     pub(super) fn checkpoint(name: &str) -> Result<()> {
         let left = CRASH_AFTER.get();
         CRASH_AFTER.set(left.wrapping_sub(1));
-        if left == 0 { Err(Failure::failed(format!("crash after: {name}"))) } else { Ok(()) }
+        if left == 0 {
+            Err(Failure::failed(format!("crash after: {name}")))
+        } else {
+            Ok(())
+        }
     }
 
     struct Scene {
@@ -406,11 +453,29 @@ mod tests {
             fs::write_new(&path("old.md"), b"old", false).unwrap();
             fs::write_new(&path("gone.md"), b"gone", false).unwrap();
             let changes = vec![
-                Change { path: path("new.md"), before: None, after: Some(b"made".to_vec()) },
-                Change { path: path("old.md"), before: Some(Digest::of(b"old")), after: Some(b"changed".to_vec()) },
-                Change { path: path("gone.md"), before: Some(Digest::of(b"gone")), after: None },
+                Change {
+                    path: path("new.md"),
+                    before: None,
+                    after: Some(b"made".to_vec()),
+                },
+                Change {
+                    path: path("old.md"),
+                    before: Some(Digest::of(b"old")),
+                    after: Some(b"changed".to_vec()),
+                },
+                Change {
+                    path: path("gone.md"),
+                    before: Some(Digest::of(b"gone")),
+                    after: None,
+                },
             ];
-            (Self { _folder: folder, project }, changes)
+            (
+                Self {
+                    _folder: folder,
+                    project,
+                },
+                changes,
+            )
         }
 
         fn apply(&self, changes: &[Change]) -> Result<()> {
@@ -443,8 +508,16 @@ mod tests {
                 return;
             }
             let guard = lock(&scene.project, || ()).unwrap();
-            let expected = if point < 2 { (OLD, Recovered::Undone) } else { (NEW, Recovered::Completed) };
-            assert_eq!((scene.files().as_str(), guard.recovered()), (expected.0, Some(&expected.1)), "crash point {point}");
+            let expected = if point < 2 {
+                (OLD, Recovered::Undone)
+            } else {
+                (NEW, Recovered::Completed)
+            };
+            assert_eq!(
+                (scene.files().as_str(), guard.recovered()),
+                (expected.0, Some(&expected.1)),
+                "crash point {point}"
+            );
             assert!(!is_interrupted(&scene.project).unwrap());
         }
     }
@@ -453,7 +526,13 @@ mod tests {
     fn a_plan_made_on_other_content_is_refused() {
         let (scene, mut changes) = Scene::new();
         changes[1].before = Some(Digest::of(b"something else"));
-        assert!(scene.apply(&changes).unwrap_err().message().contains("changed while the command ran"));
+        assert!(
+            scene
+                .apply(&changes)
+                .unwrap_err()
+                .message()
+                .contains("changed while the command ran")
+        );
         assert_eq!(scene.files(), OLD);
     }
 
@@ -505,7 +584,11 @@ mod tests {
             let link = scene.project.agents_folder().join("link.md");
             #[cfg(unix)]
             std::os::unix::fs::symlink("old.md", &link).unwrap();
-            changes.push(Change { path: link, before: None, after: Some(b"x".to_vec()) });
+            changes.push(Change {
+                path: link,
+                before: None,
+                after: Some(b"x".to_vec()),
+            });
             assert!(scene.apply(&changes).unwrap_err().message().contains("symbolic link"));
         }
     }
@@ -518,7 +601,13 @@ mod tests {
         for round in 0..KEEP + 15 {
             let after = round.to_string().into_bytes();
             let digest = Digest::of(&after);
-            scene.apply(&[Change { path: path.clone(), before, after: Some(after) }]).unwrap();
+            scene
+                .apply(&[Change {
+                    path: path.clone(),
+                    before,
+                    after: Some(after),
+                }])
+                .unwrap();
             before = Some(digest);
         }
         let history = history_folder(&scene.project);

@@ -95,7 +95,11 @@ impl Ui {
     pub fn warn(&mut self, text: impl Display) {
         if !self.options.is_quiet {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {}", sanitize(&text.to_string()));
+            let _ = writeln!(
+                anstream::stderr(),
+                "{YELLOW}warning{YELLOW:#}: {}",
+                sanitize(&text.to_string())
+            );
         }
     }
 
@@ -123,7 +127,8 @@ impl Ui {
             return;
         }
         let spinner = self.spinner.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{spinner:>12.cyan} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style =
+                ProgressStyle::with_template("{spinner:>12.cyan} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             let spinner = ProgressBar::new_spinner().with_style(style);
             spinner.enable_steady_tick(Duration::from_millis(120));
             spinner
@@ -149,7 +154,10 @@ impl Reporter for Ui {
             Event::Recovered(text) => self.line(GREEN, "Recovered", text),
             Event::LeftAlone(paths) => {
                 for path in paths {
-                    self.warn(format!("`{}` was changed after an interrupted command, and stays as it is", path.display()));
+                    self.warn(format!(
+                        "`{}` was changed after an interrupted command, and stays as it is",
+                        path.display()
+                    ));
                 }
             }
         }
@@ -170,13 +178,20 @@ impl Decide for Ui {
             format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room))
         });
         let items: Vec<String> = items.collect();
-        let answer = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(0).interact_opt();
+        let answer = dialoguer::Select::new()
+            .with_prompt(sanitize(question))
+            .items(&items)
+            .default(0)
+            .interact_opt();
         answered(answer)?.ok_or_else(interrupted)
     }
 
     fn confirm(&mut self, question: &str, default: bool) -> Result<bool> {
         self.clear();
-        let answer = dialoguer::Confirm::new().with_prompt(sanitize(question)).default(default).interact_opt();
+        let answer = dialoguer::Confirm::new()
+            .with_prompt(sanitize(question))
+            .default(default)
+            .interact_opt();
         answered(answer)?.ok_or_else(interrupted)
     }
 }
@@ -191,7 +206,9 @@ fn answered<T>(answer: dialoguer::Result<T>) -> Result<T> {
 
 fn ignore_broken_pipe(outcome: io::Result<()>) -> Result<()> {
     match outcome {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed("could not write to stdout").caused_by(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed("could not write to stdout").caused_by(error))
+        }
         _ => Ok(()),
     }
 }

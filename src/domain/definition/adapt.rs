@@ -89,7 +89,10 @@ pub enum AdaptError {
 
 /// Adapts a file.
 pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
-    let mut adapted = Adapted { bytes: bytes.to_vec(), applied: Vec::new() };
+    let mut adapted = Adapted {
+        bytes: bytes.to_vec(),
+        applied: Vec::new(),
+    };
     let definition = Definition::parse(bytes);
     if let Verdict::Skipped(reason) = definition.verdict() {
         if *reason == SkipReason::TooLarge {
@@ -121,17 +124,33 @@ fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request)
     } else if let Some(start) = indented_start(bytes) {
         // White space before the fence is all that is wrong, so it goes; what the block says is judged next.
         adapted.bytes.drain(..start);
-        adapted.applied.push(Adaptation::Repair { field: "fence".to_owned() });
+        adapted.applied.push(Adaptation::Repair {
+            field: "fence".to_owned(),
+        });
         mend_values(adapted);
     } else {
         let body = String::from_utf8_lossy(bytes);
-        let name = request.fallback_name.clone().or_else(|| name_from_title(&body)).ok_or(AdaptError::NoName)?;
-        let description = request.fallback_description.clone().or_else(|| describe(&body)).ok_or(AdaptError::NoDescription)?;
+        let name = request
+            .fallback_name
+            .clone()
+            .or_else(|| name_from_title(&body))
+            .ok_or(AdaptError::NoName)?;
+        let description = request
+            .fallback_description
+            .clone()
+            .or_else(|| describe(&body))
+            .ok_or(AdaptError::NoDescription)?;
         let end = line_ending(bytes);
         let start = bytes.len() - definition.body().len();
-        let head = format!("---{end}name: {}{end}description: {}{end}---{end}", scalar(&name), quote(&description));
+        let head = format!(
+            "---{end}name: {}{end}description: {}{end}---{end}",
+            scalar(&name),
+            quote(&description)
+        );
         adapted.bytes.splice(start..start, head.into_bytes());
-        adapted.applied.push(Adaptation::Repair { field: "frontmatter".to_owned() });
+        adapted.applied.push(Adaptation::Repair {
+            field: "frontmatter".to_owned(),
+        });
         return Ok(());
     }
     let (title, description) = {
@@ -140,17 +159,26 @@ fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request)
     };
     let current = Definition::parse(&adapted.bytes);
     if let Verdict::Skipped(SkipReason::NoName | SkipReason::BadName(_)) = current.verdict() {
-        let written = current.get("name").map(|entry| String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).trim().to_owned());
+        let written = current
+            .get("name")
+            .map(|entry| String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).trim().to_owned());
         let written = written.filter(|name| !name.is_empty() && name != "~" && name != "null");
         let written = written.and_then(|name| {
             let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
             AgentName::from_title(name.trim()).ok().map(|name| name.to_string())
         });
-        let name = written.or_else(|| request.fallback_name.clone()).or(title).ok_or(AdaptError::NoName)?;
+        let name = written
+            .or_else(|| request.fallback_name.clone())
+            .or(title)
+            .ok_or(AdaptError::NoName)?;
         set(adapted, "name", &quote_if_needed(&name));
     }
     if let Verdict::Skipped(SkipReason::NoDescription) = Definition::parse(&adapted.bytes).verdict() {
-        let text = request.fallback_description.clone().or(description).ok_or(AdaptError::NoDescription)?;
+        let text = request
+            .fallback_description
+            .clone()
+            .or(description)
+            .ok_or(AdaptError::NoDescription)?;
         set(adapted, "description", &quote(&text));
     }
     Ok(())
@@ -158,11 +186,52 @@ fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request)
 
 /// Fields whose lines begin an entry for certain. In broken frontmatter any other `word:` may be a line of somebody's prose.
 const KNOWN: [&str; 46] = [
-    "name", "description", "tools", "disallowedTools", "model", "permissionMode", "maxTurns", "skills", "mcpServers", "hooks", "memory",
-    "background", "effort", "isolation", "color", "initialPrompt", "allowed-tools", "allowedTools", "version", "author", "category", "type",
-    "capabilities", "priority", "tags", "emoji", "vibe", "license", "source", "division", "contributors", "mode", "metadata", "triggers",
-    "dependencies", "domain", "domains", "keywords", "created", "updated", "temperature", "scope", "model_tier", "model_rationale",
-    "expertise_level", "maturity",
+    "name",
+    "description",
+    "tools",
+    "disallowedTools",
+    "model",
+    "permissionMode",
+    "maxTurns",
+    "skills",
+    "mcpServers",
+    "hooks",
+    "memory",
+    "background",
+    "effort",
+    "isolation",
+    "color",
+    "initialPrompt",
+    "allowed-tools",
+    "allowedTools",
+    "version",
+    "author",
+    "category",
+    "type",
+    "capabilities",
+    "priority",
+    "tags",
+    "emoji",
+    "vibe",
+    "license",
+    "source",
+    "division",
+    "contributors",
+    "mode",
+    "metadata",
+    "triggers",
+    "dependencies",
+    "domain",
+    "domains",
+    "keywords",
+    "created",
+    "updated",
+    "temperature",
+    "scope",
+    "model_tier",
+    "model_rationale",
+    "expertise_level",
+    "maturity",
 ];
 
 /// Re-quotes every entry whose YAML does not stand on its own.
@@ -206,7 +275,9 @@ fn mend_values(adapted: &mut Adapted) {
         }
     }
     adapted.bytes.splice(block, mended);
-    adapted.applied.extend(fields.into_iter().map(|field| Adaptation::Repair { field }));
+    adapted
+        .applied
+        .extend(fields.into_iter().map(|field| Adaptation::Repair { field }));
 }
 
 fn is_valid(text: &[u8]) -> bool {
@@ -255,7 +326,10 @@ fn requoted(name: &str, text: &str, end: &str) -> String {
 /// Text without the quotes around it, if there are any.
 fn unquoted(value: &str) -> &str {
     let inner = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
-    let stripped = inner('"').or_else(|| inner('\'')).filter(|inner| !inner.is_empty()).unwrap_or(value);
+    let stripped = inner('"')
+        .or_else(|| inner('\''))
+        .filter(|inner| !inner.is_empty())
+        .unwrap_or(value);
     if stripped.starts_with([' ', '\t']) { value } else { stripped }
 }
 
@@ -319,9 +393,15 @@ fn rename(adapted: &mut Adapted, name: &str) {
     };
     let old = String::from_utf8_lossy(&adapted.bytes[range.clone()]).into_owned();
     // A comment behind the value is the author's, so it stays.
-    let comment = if old.trim_start().starts_with(['"', '\'']) { None } else { old.find(" #") };
+    let comment = if old.trim_start().starts_with(['"', '\'']) {
+        None
+    } else {
+        old.find(" #")
+    };
     let kept = comment.map_or("", |at| &old[at..]);
-    adapted.bytes.splice(range, format!(" {}{kept}", quote_if_needed(name)).into_bytes());
+    adapted
+        .bytes
+        .splice(range, format!(" {}{kept}", quote_if_needed(name)).into_bytes());
     adapted.applied.push(Adaptation::Rename { from });
 }
 
@@ -331,7 +411,11 @@ fn bind(adapted: &mut Adapted, from: &str, to: &str) {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     for entry in layout.entries().iter().filter(|entry| fields.contains(&entry.key.as_str())) {
         let text = String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).into_owned();
-        let bound = if entry.key == "mcpServers" { replace_word(&text, from, to) } else { replace_server(&text, from, to) };
+        let bound = if entry.key == "mcpServers" {
+            replace_word(&text, from, to)
+        } else {
+            replace_server(&text, from, to)
+        };
         if bound != text {
             edits.push((entry.value.clone(), bound));
         }
@@ -342,7 +426,10 @@ fn bind(adapted: &mut Adapted, from: &str, to: &str) {
     for (range, text) in edits.into_iter().rev() {
         adapted.bytes.splice(range, text.into_bytes());
     }
-    adapted.applied.push(Adaptation::Bind { from: from.to_owned(), to: to.to_owned() });
+    adapted.applied.push(Adaptation::Bind {
+        from: from.to_owned(),
+        to: to.to_owned(),
+    });
 }
 
 fn replace_server(text: &str, from: &str, to: &str) -> String {
@@ -350,7 +437,9 @@ fn replace_server(text: &str, from: &str, to: &str) -> String {
     let mut parts = text.split(prefix);
     let mut result = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let rest = part.strip_prefix(from).filter(|rest| rest.starts_with("__") || !rest.starts_with(is_name_character));
+        let rest = part
+            .strip_prefix(from)
+            .filter(|rest| rest.starts_with("__") || !rest.starts_with(is_name_character));
         result.push_str(prefix);
         match rest {
             Some(rest) => {
@@ -382,14 +471,21 @@ fn is_name_character(c: char) -> bool {
 
 /// Where the fence begins if only white space stands before it.
 fn indented_start(bytes: &[u8]) -> Option<usize> {
-    let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).filter(|start| *start > 0)?;
+    let start = bytes
+        .iter()
+        .position(|byte| !byte.is_ascii_whitespace())
+        .filter(|start| *start > 0)?;
     let layout = Layout::of(&bytes[start..]);
     layout.block().map(|_| start)
 }
 
 fn line_ending(bytes: &[u8]) -> &'static str {
     let first = bytes.iter().position(|byte| *byte == b'\n');
-    if first.is_some_and(|at| at > 0 && bytes[at - 1] == b'\r') { "\r\n" } else { "\n" }
+    if first.is_some_and(|at| at > 0 && bytes[at - 1] == b'\r') {
+        "\r\n"
+    } else {
+        "\n"
+    }
 }
 
 /// The first heading, if only blank lines stand before it.
@@ -403,7 +499,11 @@ fn name_from_title(body: &str) -> Option<String> {
     let title = title(body)?;
     let words: Vec<&str> = title.split_whitespace().collect();
     let is_filler = |word: &&str| ["agent", "subagent", "sub-agent"].contains(&word.to_ascii_lowercase().as_str());
-    let words = if words.len() > 1 && words.last().is_some_and(is_filler) { &words[..words.len() - 1] } else { &words[..] };
+    let words = if words.len() > 1 && words.last().is_some_and(is_filler) {
+        &words[..words.len() - 1]
+    } else {
+        &words[..]
+    };
     let name = AgentName::from_title(&words.join(" ")).ok()?;
     Some(name.to_string().to_ascii_lowercase())
 }
@@ -412,8 +512,13 @@ fn name_from_title(body: &str) -> Option<String> {
 pub(super) fn identity(body: &str) -> Option<String> {
     body.lines().take(40).find_map(|line| {
         let line = line.trim().trim_start_matches(['-', '*', ' ']);
-        let rest = ["Identity", "Role", "Purpose"].iter().find_map(|word| line.strip_prefix(word))?;
-        let rest = rest.trim_start_matches('*').strip_prefix(':').or_else(|| rest.strip_prefix(":**"))?;
+        let rest = ["Identity", "Role", "Purpose"]
+            .iter()
+            .find_map(|word| line.strip_prefix(word))?;
+        let rest = rest
+            .trim_start_matches('*')
+            .strip_prefix(':')
+            .or_else(|| rest.strip_prefix(":**"))?;
         let text = rest.trim_start_matches('*').trim();
         (!text.is_empty()).then(|| text.to_owned())
     })
@@ -445,7 +550,10 @@ mod tests {
     use super::*;
 
     fn repair_request() -> Request {
-        Request { repair: true, ..Request::default() }
+        Request {
+            repair: true,
+            ..Request::default()
+        }
     }
 
     fn repaired(text: &str) -> (String, Loaded) {
@@ -454,7 +562,11 @@ mod tests {
         let Verdict::Loads(loaded) = definition.verdict().clone() else {
             panic!("{:?}: {}", definition.verdict(), String::from_utf8_lossy(&adapted.bytes));
         };
-        assert_eq!(adapt(&adapted.bytes, &repair_request()).unwrap().bytes, adapted.bytes, "adapting twice changes nothing");
+        assert_eq!(
+            adapt(&adapted.bytes, &repair_request()).unwrap().bytes,
+            adapted.bytes,
+            "adapting twice changes nothing"
+        );
         (String::from_utf8(adapted.bytes).unwrap(), loaded)
     }
 
@@ -462,18 +574,31 @@ mod tests {
     fn broken_descriptions_become_blocks_and_the_rest_stays() {
         let text = "---\nname: a # mine\ndescription: Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>\ntools: Read, Bash(git *)\n---\n\nBody --- x\n";
         let (bytes, loaded) = repaired(text);
-        assert_eq!(loaded.description, "Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>");
+        assert_eq!(
+            loaded.description,
+            "Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>"
+        );
         assert_eq!(loaded.tools.unwrap(), ["Read", "Bash(git *)"]);
-        assert!(bytes.starts_with("---\nname: a # mine\ndescription: |-\n  Plans. Examples:\n\n  <example>\n"), "{bytes}");
+        assert!(
+            bytes.starts_with("---\nname: a # mine\ndescription: |-\n  Plans. Examples:\n\n  <example>\n"),
+            "{bytes}"
+        );
         assert!(bytes.ends_with("tools: Read, Bash(git *)\n---\n\nBody --- x\n"), "{bytes}");
     }
 
     #[test]
     fn every_kind_of_damage_is_mended() {
         for (head, description) in [
-            ("name: a\ndescription: Foo:", "Foo:"), ("name: a\ndescription: \"open", "\"open"), ("name: a\ndescription: x\n\nmore text", "x\n\nmore text"),
-            ("name: a\ndescription:x\n", ""), ("name: a\r\ndescription: x: y\r", "x: y"), ("name: 12\ndescription: d", "d"), ("name: a:b\ndescription: d", "d"),
-            ("description: d", "d"), ("name: a\ndescription: - x\n", "- x"), ("name: a\ndescription: x\n  y: z\n  q\n", ""),
+            ("name: a\ndescription: Foo:", "Foo:"),
+            ("name: a\ndescription: \"open", "\"open"),
+            ("name: a\ndescription: x\n\nmore text", "x\n\nmore text"),
+            ("name: a\ndescription:x\n", ""),
+            ("name: a\r\ndescription: x: y\r", "x: y"),
+            ("name: 12\ndescription: d", "d"),
+            ("name: a:b\ndescription: d", "d"),
+            ("description: d", "d"),
+            ("name: a\ndescription: - x\n", "- x"),
+            ("name: a\ndescription: x\n  y: z\n  q\n", ""),
         ] {
             let (_, loaded) = repaired(&format!("---\n{head}\n---\n# Some Planner\n\nPrepares things. More.\n"));
             if !description.is_empty() {
@@ -490,7 +615,10 @@ mod tests {
     fn a_file_without_frontmatter_gets_one_in_front() {
         let text = "# Backend Planning Agent\r\n\r\n**Identity**: Plans \"things\", mostly\r\n";
         let (bytes, loaded) = repaired(text);
-        assert!(bytes.ends_with(text) && bytes.starts_with("---\r\nname: backend-planning\r\n"), "{bytes}");
+        assert!(
+            bytes.ends_with(text) && bytes.starts_with("---\r\nname: backend-planning\r\n"),
+            "{bytes}"
+        );
         assert_eq!(loaded.description, "Plans \"things\", mostly");
     }
 

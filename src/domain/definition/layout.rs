@@ -27,12 +27,26 @@ pub(super) struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Self {
-        let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let start = if bytes.starts_with(BYTE_ORDER_MARK) {
+            BYTE_ORDER_MARK.len()
+        } else {
+            0
+        };
         let Some((block, body)) = find_block(bytes, start) else {
-            return Self { bytes, block: None, body: start, entries: Vec::new() };
+            return Self {
+                bytes,
+                block: None,
+                body: start,
+                entries: Vec::new(),
+            };
         };
         let entries = entries(bytes, block.clone());
-        Self { bytes, block: Some(block), body, entries }
+        Self {
+            bytes,
+            block: Some(block),
+            body,
+            entries,
+        }
     }
 
     pub(super) fn bytes(&self) -> &'a [u8] {
@@ -95,7 +109,11 @@ fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
         match key(line) {
             Some(key) => {
                 let value = at + key.len() + 1;
-                entries.push(Entry { key, span: at..end, value: value..end });
+                entries.push(Entry {
+                    key,
+                    span: at..end,
+                    value: value..end,
+                });
             }
             None => {
                 if let Some(entry) = entries.last_mut() {
@@ -116,7 +134,9 @@ fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
 
 /// The key at the start of a line: letters, digits, `_`, `-` and `.`, then a colon that ends the line or is followed by white space.
 pub(super) fn key(line: &[u8]) -> Option<String> {
-    let length = line.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.".contains(byte)))?;
+    let length = line
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.".contains(byte)))?;
     let is_key = length > 0 && line[length] == b':' && line.get(length + 1).is_none_or(u8::is_ascii_whitespace);
     is_key.then(|| String::from_utf8_lossy(&line[..length]).into_owned())
 }

@@ -145,7 +145,10 @@ fn judge(block: &str, first_line: usize) -> Verdict {
     let fields = match Fields::read(block) {
         Ok(fields) => fields,
         Err(error) => {
-            return Verdict::Skipped(SkipReason::Invalid { line: first_line + error.line, message: error.message });
+            return Verdict::Skipped(SkipReason::Invalid {
+                line: first_line + error.line,
+                message: error.message,
+            });
         }
     };
     let Some(name) = fields.text("name").filter(|name| !name.is_empty()) else {
@@ -178,7 +181,11 @@ pub fn split_tools(text: &str) -> Vec<String> {
         }
         c == ',' && depth == 0
     });
-    parts.map(str::trim).filter(|tool| !tool.is_empty()).map(str::to_owned).collect()
+    parts
+        .map(str::trim)
+        .filter(|tool| !tool.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -202,43 +209,87 @@ mod tests {
     fn the_block_is_found_as_the_client_finds_it() {
         let head = "name: a\ndescription: d\n";
         for text in [
-            format!("---\n{head}---\nb"), format!("---  \n{head}---"), format!("\u{feff}---\n{head}---\n"), format!("---\r\n{}---\r\nb", head.replace('\n', "\r\n")),
-            format!("---\n{head}  ---\nb"), format!("---\n{head}--- text\nb"),
+            format!("---\n{head}---\nb"),
+            format!("---  \n{head}---"),
+            format!("\u{feff}---\n{head}---\n"),
+            format!("---\r\n{}---\r\nb", head.replace('\n', "\r\n")),
+            format!("---\n{head}  ---\nb"),
+            format!("---\n{head}--- text\nb"),
         ] {
             assert!(loads(&text).is_some(), "{text:?}");
         }
         for text in [
-            format!("\n---\n{head}---\nb"), format!(" ---\n{head}---\nb"), format!("--- yaml\n{head}---\nb"), format!("----\n{head}---\nb"),
-            format!("---\n{head}...\nb"), String::new(), "---\n".to_owned(), format!("---\r{}---\r", head.replace('\n', "\r")),
+            format!("\n---\n{head}---\nb"),
+            format!(" ---\n{head}---\nb"),
+            format!("--- yaml\n{head}---\nb"),
+            format!("----\n{head}---\nb"),
+            format!("---\n{head}...\nb"),
+            String::new(),
+            "---\n".to_owned(),
+            format!("---\r{}---\r", head.replace('\n', "\r")),
         ] {
             assert!(loads(&text).is_none(), "{text:?}");
         }
-        assert_eq!(loads("---\nname: a\ndescription: foo --- bar\n---\nb"), Some(("a".to_owned(), "foo".to_owned())));
+        assert_eq!(
+            loads("---\nname: a\ndescription: foo --- bar\n---\nb"),
+            Some(("a".to_owned(), "foo".to_owned()))
+        );
     }
 
     #[test]
     fn the_clients_own_repair_is_modelled() {
         for (value, read) in [
-            ("Use when X. Examples:\\n\\nContext: Y", "Use when X. Examples:\n\nContext: Y"), ("[WIP] x", "[WIP] x"), ("{x} y", "{x} y"),
-            ("*x*", "*x*"), ("@x", "@x"), ("`x` y", "`x` y"), ("%d", "%d"), ("say \"hi\": now", "say \"hi\": now"),
+            ("Use when X. Examples:\\n\\nContext: Y", "Use when X. Examples:\n\nContext: Y"),
+            ("[WIP] x", "[WIP] x"),
+            ("{x} y", "{x} y"),
+            ("*x*", "*x*"),
+            ("@x", "@x"),
+            ("`x` y", "`x` y"),
+            ("%d", "%d"),
+            ("say \"hi\": now", "say \"hi\": now"),
         ] {
-            assert_eq!(with(&format!("name: a\ndescription: {value}")).as_deref(), Some(read), "{value}");
+            assert_eq!(
+                with(&format!("name: a\ndescription: {value}")).as_deref(),
+                Some(read),
+                "{value}"
+            );
         }
         for head in [
-            "name: a\ndescription: x\n\n<example>\nuser: y", "name: a\ndescription: Foo:", "name: a\ndescription: \"x", "name: a\ndescription: \"\\d\"",
-            "name: a\ndescription:x", "name: a\r\ndescription: x: y\r", "name: 1\ndescription: x", "name: true\ndescription: x", "name: a:b\ndescription: x",
-            "name: -a\ndescription: x", "name: a\ndescription:", "name: a\ndescription: 1", "name: a\ndescription: [x]", "description: x", "name: a",
+            "name: a\ndescription: x\n\n<example>\nuser: y",
+            "name: a\ndescription: Foo:",
+            "name: a\ndescription: \"x",
+            "name: a\ndescription: \"\\d\"",
+            "name: a\ndescription:x",
+            "name: a\r\ndescription: x: y\r",
+            "name: 1\ndescription: x",
+            "name: true\ndescription: x",
+            "name: a:b\ndescription: x",
+            "name: -a\ndescription: x",
+            "name: a\ndescription:",
+            "name: a\ndescription: 1",
+            "name: a\ndescription: [x]",
+            "description: x",
+            "name: a",
         ] {
             assert_eq!(with(head), None, "{head}");
         }
-        assert_eq!(with("name: a\nname: b\ndescription: x").as_deref(), Some("x"), "the last of equal keys counts");
+        assert_eq!(
+            with("name: a\nname: b\ndescription: x").as_deref(),
+            Some("x"),
+            "the last of equal keys counts"
+        );
     }
 
     #[test]
     fn tools_are_split_with_respect_to_parentheses() {
-        assert_eq!(split_tools("Read, Bash(git add, git commit) , , Agent(a, b)"), ["Read", "Bash(git add, git commit)", "Agent(a, b)"]);
+        assert_eq!(
+            split_tools("Read, Bash(git add, git commit) , , Agent(a, b)"),
+            ["Read", "Bash(git add, git commit)", "Agent(a, b)"]
+        );
         let definition = Definition::parse(b"---\nname: a\ndescription: d\ntools: [Read, \"Bash\"]\nhooks:\n  Stop: []\n---\n");
-        let Verdict::Loads(loaded) = definition.verdict() else { panic!("it loads") };
+        let Verdict::Loads(loaded) = definition.verdict() else {
+            panic!("it loads")
+        };
         assert_eq!(loaded.tools.as_deref(), Some(&["Read".to_owned(), "Bash".to_owned()][..]));
         assert_eq!(loaded.security, ["hooks"]);
     }
