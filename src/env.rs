@@ -100,9 +100,7 @@ impl Environment {
     /// Seconds since 1970.
     #[must_use]
     pub fn now(&self) -> u64 {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |duration| duration.as_secs())
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |duration| duration.as_secs())
     }
 }
 

@@ -15,13 +15,7 @@ use crate::ui::{Ui, UiOptions};
 
 /// The package manager for Claude Code agents
 #[derive(Debug, Parser)]
-#[command(
-    name = "agentpkg",
-    version,
-    max_term_width = 100,
-    infer_subcommands = false,
-    arg_required_else_help = true
-)]
+#[command(name = "agentpkg", version, max_term_width = 100, infer_subcommands = false, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
@@ -110,7 +104,7 @@ pub fn run() -> u8 {
     let outcome = match command {
         Command::Install(args) => install::run(args, &mut context),
         Command::Remove(args) => remove::run(args, &mut context),
-        Command::List(args) => list::run(args, &mut context),
+        Command::List(args) => list::run(&args, &mut context),
         Command::Info(args) => info::run(&args, &mut context),
         Command::Registry(args) => registry::run(args, &mut context),
         Command::Init(args) => init::run(&args, &mut context),
@@ -130,11 +124,7 @@ fn context(global: &GlobalArgs) -> Result<Context, Failure> {
     if let Some(directory) = &global.directory {
         environment.current_folder = fs::canonical(&environment.current_folder.join(directory))?;
     }
-    let project = if global.user {
-        Project::user(&environment)?
-    } else {
-        Project::find(&environment.current_folder)?
-    };
+    let project = if global.user { Project::user(&environment)? } else { Project::find(&environment.current_folder)? };
     let ui = Ui::new(UiOptions {
         is_quiet: global.quiet,
         is_json: global.json,
@@ -146,10 +136,5 @@ fn context(global: &GlobalArgs) -> Result<Context, Failure> {
         may_prompt: crate::ops::Decide::is_interactive(&ui),
     };
     let session = Session::new(project, environment, options);
-    Ok(Context {
-        ui,
-        session,
-        is_yes: global.yes,
-        is_locked: global.locked,
-    })
+    Ok(Context { ui, session, is_yes: global.yes, is_locked: global.locked })
 }

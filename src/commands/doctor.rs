@@ -26,17 +26,11 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
             json!({ "subject": finding.subject, "health": word(finding.health), "detail": finding.detail, "hint": finding.hint })
         });
         let findings: Vec<_> = findings.collect();
-        context
-            .ui
-            .json(&json!({ "schema_version": JSON_VERSION, "findings": findings }))?;
+        context.ui.json(&json!({ "schema_version": JSON_VERSION, "findings": findings }))?;
     } else {
         let mut table = Table::new();
         for finding in &findings {
-            table.row([
-                finding.subject.clone(),
-                word(finding.health).to_owned(),
-                finding.detail.clone(),
-            ]);
+            table.row([finding.subject.clone(), word(finding.health).to_owned(), finding.detail.clone()]);
         }
         table.lines().iter().try_for_each(|line| context.ui.data(line))?;
         for finding in findings.iter().filter(|finding| finding.health != Health::Good) {
@@ -45,9 +39,5 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
             }
         }
     }
-    if bad > 0 {
-        Err(Failure::failed(format!("{bad} things do not work")))
-    } else {
-        Ok(())
-    }
+    if bad > 0 { Err(Failure::failed(format!("{bad} things do not work"))) } else { Ok(()) }
 }

@@ -46,10 +46,7 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         ui.data("")?;
         ui.data(format!("  may use    {}", install::tools(loaded.tools.as_deref())))?;
         if !loaded.security.is_empty() {
-            ui.data(format!(
-                "  sets       {} (installed only with `--allow`)",
-                loaded.security.join(", ")
-            ))?;
+            ui.data(format!("  sets       {} (installed only with `--allow`)", loaded.security.join(", ")))?;
         }
     }
     ui.data(format!("  from       {}", sanitize(&info.spec)))?;

@@ -42,15 +42,7 @@ pub struct InstallArgs {
 
 /// Runs the command.
 pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
-    let InstallArgs {
-        specs,
-        all,
-        name,
-        verbatim,
-        dry_run,
-        force,
-        allow,
-    } = args;
+    let InstallArgs { specs, all, name, verbatim, dry_run, force, allow } = args;
     let options = InstallOptions {
         specs,
         all,
@@ -77,40 +69,25 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
     match outcome.refused.first() {
         Some(first) => {
             let (done, left) = (outcome.agents.len(), outcome.refused.len());
-            Err(Failure::new(
-                first.kind(),
-                format!("{left} of {} agents were not installed", done + left),
-            ))
+            Err(Failure::new(first.kind(), format!("{left} of {} agents were not installed", done + left)))
         }
         None => Ok(()),
     }
 }
 
 fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
-    let changed: Vec<&PlannedAgent> = outcome
-        .agents
-        .iter()
-        .filter(|agent| matches!(agent.action, Action::Install | Action::Replace))
-        .collect();
+    let changed: Vec<&PlannedAgent> =
+        outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace)).collect();
     let ui = &mut context.ui;
     for agent in &changed {
         let locked = &agent.locked;
-        let revision = locked
-            .version
-            .clone()
-            .or_else(|| locked.commit.map(|commit| format!("@ {}", commit.short())))
-            .unwrap_or_default();
+        let revision =
+            locked.version.clone().or_else(|| locked.commit.map(|commit| format!("@ {}", commit.short()))).unwrap_or_default();
         let place = registry_of(locked);
-        ui.status(
-            "Resolved",
-            format!("{CYAN}{}{CYAN:#} {revision} {DIM}({}){DIM:#}", agent.name, sanitize(&place)),
-        );
+        ui.status("Resolved", format!("{CYAN}{}{CYAN:#} {revision} {DIM}({}){DIM:#}", agent.name, sanitize(&place)));
         for adaptation in &locked.adaptations {
             if let Some(field) = adaptation.strip_prefix("repair:") {
-                ui.status(
-                    "Repaired",
-                    format!("{field}: the client would skip the file as upstream wrote it"),
-                );
+                ui.status("Repaired", format!("{field}: the client would skip the file as upstream wrote it"));
             } else if let Some(from) = adaptation.strip_prefix("rename:") {
                 ui.status("Renamed", format!("{} -> {}", sanitize(from), agent.name));
             }
@@ -122,23 +99,16 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
         };
         ui.status(verb, &agent.path);
         if agent.loaded.is_none() {
-            ui.warn(format!(
-                "the client ignores `{}` as it is; leave out `--verbatim` to have it repaired",
-                agent.name
-            ));
+            ui.warn(format!("the client ignores `{}` as it is; leave out `--verbatim` to have it repaired", agent.name));
         }
     }
     let edited = outcome.agents.iter().filter(|agent| agent.action == Action::Edited).count();
     if changed.is_empty() {
         let total = outcome.agents.len();
-        let note = if edited > 0 {
-            format!(", {edited} with your edits")
-        } else {
-            String::new()
-        };
+        let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
         match total {
             0 if is_whole => {
-                ui.note("Nothing is wanted yet. Try `agentpkg install backend-architect`, or `agentpkg list --available`.")
+                ui.note("Nothing is wanted yet. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
             }
             1 => ui.status("Unchanged", format!("{}{note}", outcome.agents[0].name)),
             _ => ui.status("Unchanged", format!("{total} agents{note}")),
@@ -170,10 +140,8 @@ pub fn tools(tools: Option<&[String]>) -> String {
         return "no tool".to_owned();
     }
     let (mcp, own): (Vec<&String>, Vec<&String>) = tools.iter().partition(|tool| tool.starts_with("mcp__"));
-    let servers: std::collections::BTreeSet<&str> = mcp
-        .iter()
-        .filter_map(|tool| tool.trim_start_matches("mcp__").split("__").next())
-        .collect();
+    let servers: std::collections::BTreeSet<&str> =
+        mcp.iter().filter_map(|tool| tool.trim_start_matches("mcp__").split("__").next()).collect();
     let own = if own.len() > 12 {
         format!("{} tools", own.len())
     } else {
@@ -196,7 +164,7 @@ fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
         };
         let locked = &agent.locked;
         json!({
-            "name": agent.name.as_str(), "action": action, "path": agent.path, "registry": locked.registry.as_ref().map(|name| name.as_str()),
+            "name": agent.name.as_str(), "action": action, "path": agent.path, "registry": locked.registry.as_ref().map(super::super::domain::name::RegistryName::as_str),
             "source": locked.source, "file": locked.file, "version": locked.version, "commit": locked.commit.map(|id| id.to_string()),
             "sha256": locked.sha256.to_string(), "base": locked.base.to_string(), "adaptations": locked.adaptations, "allowed": locked.allowed,
         })

@@ -21,12 +21,8 @@ pub struct ListArgs {
 }
 
 /// Runs the command.
-pub fn run(args: ListArgs, context: &mut Context) -> Result<()> {
-    if args.available {
-        show_available(args.source.as_deref(), context)
-    } else {
-        show_installed(context)
-    }
+pub fn run(args: &ListArgs, context: &mut Context) -> Result<()> {
+    if args.available { show_available(args.source.as_deref(), context) } else { show_installed(context) }
 }
 
 fn show_installed(context: &mut Context) -> Result<()> {
@@ -36,18 +32,11 @@ fn show_installed(context: &mut Context) -> Result<()> {
         return context.ui.json(&json!({ "schema_version": JSON_VERSION, "agents": agents }));
     }
     if agents.is_empty() {
-        context
-            .ui
-            .note("No agents are installed. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
+        context.ui.note("No agents are installed. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
     }
     let mut table = Table::new();
     for agent in &agents {
-        table.row([
-            agent.name.to_string(),
-            revision(agent),
-            state(agent.state).to_owned(),
-            registry_of(&agent.locked),
-        ]);
+        table.row([agent.name.to_string(), revision(agent), state(agent.state).to_owned(), registry_of(&agent.locked)]);
     }
     table.lines().iter().try_for_each(|line| context.ui.data(line))
 }
@@ -62,7 +51,7 @@ fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
                     "blob": entry.blob.to_string(), "loads": entry.loads })
             });
             json!({
-                "registry": offer.snapshot.registry.as_ref().map(|name| name.as_str()), "source": offer.snapshot.source.to_string(),
+                "registry": offer.snapshot.registry.as_ref().map(super::super::domain::name::RegistryName::as_str), "source": offer.snapshot.source.to_string(),
                 "commit": offer.snapshot.commit.map(|commit| commit.to_string()), "agents": agents.collect::<Vec<_>>(),
                 "refused": refused.iter().map(|refused| json!({ "file": refused.file, "reason": refused.reason })).collect::<Vec<_>>(),
             })
@@ -75,31 +64,20 @@ fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
     for offer in &offers {
         let (entries, refused) = offered(offer);
         for entry in entries {
-            let place = offer
-                .snapshot
-                .registry
-                .as_ref()
-                .map_or_else(|| offer.snapshot.source.to_string(), ToString::to_string);
+            let place = offer.snapshot.registry.as_ref().map_or_else(|| offer.snapshot.source.to_string(), ToString::to_string);
             table.row([entry.name.to_string(), one_line(&entry.description, 48), place]);
         }
-        warnings.extend(
-            refused
-                .iter()
-                .map(|refused| format!("{} is not offered: {}", refused.file, refused.reason)),
-        );
+        warnings.extend(refused.iter().map(|refused| format!("{} is not offered: {}", refused.file, refused.reason)));
     }
     table.lines().iter().try_for_each(|line| context.ui.data(line))?;
-    warnings.iter().for_each(|warning| context.ui.warn(warning));
+    for warning in warnings {
+        context.ui.warn(warning);
+    }
     Ok(())
 }
 
 fn revision(agent: &Installed) -> String {
-    agent
-        .locked
-        .version
-        .clone()
-        .or_else(|| agent.locked.commit.map(|commit| commit.short()))
-        .unwrap_or_else(|| "-".to_owned())
+    agent.locked.version.clone().or_else(|| agent.locked.commit.map(|commit| commit.short())).unwrap_or_else(|| "-".to_owned())
 }
 
 /// The state in a word.
@@ -116,7 +94,7 @@ fn to_json(agent: &Installed, context: &Context) -> serde_json::Value {
     let project = &context.session.project;
     json!({
         "name": agent.name.as_str(), "state": state(agent.state), "path": project.display(&project.agent_path(&agent.name)),
-        "registry": agent.locked.registry.as_ref().map(|name| name.as_str()), "source": agent.locked.source, "file": agent.locked.file,
+        "registry": agent.locked.registry.as_ref().map(super::super::domain::name::RegistryName::as_str), "source": agent.locked.source, "file": agent.locked.file,
         "version": agent.locked.version, "commit": agent.locked.commit.map(|id| id.to_string()), "adaptations": agent.locked.adaptations,
     })
 }

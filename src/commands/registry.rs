@@ -46,9 +46,7 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
         RegistryCommand::Add { source, name } => {
             let listed = registry::add(&context.session, &source, name.as_deref(), &mut context.ui)?;
             if context.ui.is_json() {
-                return context
-                    .ui
-                    .json(&json!({ "schema_version": JSON_VERSION, "registry": to_json(&listed) }));
+                return context.ui.json(&json!({ "schema_version": JSON_VERSION, "registry": to_json(&listed) }));
             }
             context.ui.status("Added", format!("{}  {}", listed.name, counted(&listed)));
             Ok(())
@@ -56,9 +54,7 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
         RegistryCommand::Remove { name } => {
             let name = registry::remove(&context.session, &name, &mut context.ui)?;
             if context.ui.is_json() {
-                return context
-                    .ui
-                    .json(&json!({ "schema_version": JSON_VERSION, "removed": name.as_str() }));
+                return context.ui.json(&json!({ "schema_version": JSON_VERSION, "removed": name.as_str() }));
             }
             context.ui.status("Removed", name);
             Ok(())
@@ -72,9 +68,7 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
     let listed = registry::list(&context.session, freshness, &mut context.ui)?;
     if context.ui.is_json() {
         let registries: Vec<_> = listed.iter().map(to_json).collect();
-        context
-            .ui
-            .json(&json!({ "schema_version": JSON_VERSION, "registries": registries }))?;
+        context.ui.json(&json!({ "schema_version": JSON_VERSION, "registries": registries }))?;
     } else {
         let mut table = Table::new();
         for registry in &listed {

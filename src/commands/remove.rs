@@ -24,17 +24,11 @@ pub struct RemoveArgs {
 /// Runs the command.
 pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
     let RemoveArgs { names, dry_run, force } = args;
-    let options = RemoveOptions {
-        names,
-        is_dry_run: dry_run,
-        is_forced: force,
-    };
+    let options = RemoveOptions { names, is_dry_run: dry_run, is_forced: force };
     let removed = remove(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        let names: Vec<&str> = removed.iter().map(|name| name.as_str()).collect();
-        return context
-            .ui
-            .json(&json!({ "schema_version": JSON_VERSION, "dry_run": dry_run, "removed": names }));
+        let names: Vec<&str> = removed.iter().map(super::super::domain::name::AgentName::as_str).collect();
+        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "dry_run": dry_run, "removed": names }));
     }
     let verb = if dry_run { "Would remove" } else { "Removed" };
     for name in removed {

@@ -135,11 +135,7 @@ mod tests {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Digest::of(b"").to_string(), empty);
         assert_eq!(empty.parse(), Ok(Digest::of(b"")));
-        assert_eq!(
-            ObjectId::of_blob(b"hello\n").to_string(),
-            "ce013625030ba8dba906f756967f9e9ca394464a",
-            "as `git hash-object`"
-        );
+        assert_eq!(ObjectId::of_blob(b"hello\n").to_string(), "ce013625030ba8dba906f756967f9e9ca394464a", "as `git hash-object`");
     }
 
     #[test]

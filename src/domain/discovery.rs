@@ -114,10 +114,7 @@ pub fn examine<'r>(file: &str, blob: ObjectId, bytes: &[u8], record: &dyn Fn(&st
     }
     match describe(file, blob, bytes, &definition, record) {
         Ok(entry) => Finding::Agent(entry),
-        Err(reason) => Finding::Refused(Refused {
-            file: file.escape_debug().to_string(),
-            reason,
-        }),
+        Err(reason) => Finding::Refused(Refused { file: file.escape_debug().to_string(), reason }),
     }
 }
 
@@ -147,19 +144,8 @@ fn describe<'r>(
     };
     let name = AgentName::from_title(&loaded.name)
         .map_err(|error| format!("the name `{}` cannot be a file name: {error}", loaded.name.escape_debug()))?;
-    let Loaded {
-        name: title,
-        description,
-        ..
-    } = loaded;
-    Ok(IndexEntry {
-        name,
-        title,
-        description,
-        file: file.to_owned(),
-        blob,
-        loads,
-    })
+    let Loaded { name: title, description, .. } = loaded;
+    Ok(IndexEntry { name, title, description, file: file.to_owned(), blob, loads })
 }
 
 /// The adaptation that every version of this file gets, but for a new name and bindings, which the user decides.
@@ -172,12 +158,7 @@ pub fn request<'r>(file: &str, definition: &Definition<'_>, record: &dyn Fn(&str
         .flatten()
         .map(|name| name.to_string());
     let fallback_description = record(stem).and_then(|record| record.description.clone());
-    Request {
-        repair: true,
-        fallback_name,
-        fallback_description,
-        ..Request::default()
-    }
+    Request { repair: true, fallback_name, fallback_description, ..Request::default() }
 }
 
 /// Whether the content is an agent's, given where it stands.
@@ -194,9 +175,7 @@ fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
 }
 
 fn is_below_agents(folders: &[&str]) -> bool {
-    folders
-        .iter()
-        .any(|folder| folder.eq_ignore_ascii_case("agents") || folder.eq_ignore_ascii_case("subagents"))
+    folders.iter().any(|folder| folder.eq_ignore_ascii_case("agents") || folder.eq_ignore_ascii_case("subagents"))
 }
 
 fn split(file: &str) -> (Vec<&str>, &str) {
@@ -267,10 +246,7 @@ mod tests {
         assert_eq!(offered("x.md", broken), Some(("planner".to_owned(), false)));
         let nameless = "---\ndescription: plans things\n---\nPlan.\n";
         assert_eq!(offered("x.md", nameless), None);
-        assert_eq!(
-            offered("plugins/p/agents/plan-maker.md", nameless),
-            Some(("plan-maker".to_owned(), false))
-        );
+        assert_eq!(offered("plugins/p/agents/plan-maker.md", nameless), Some(("plan-maker".to_owned(), false)));
         assert_eq!(offered("page.md", "# A page\n\nSome text.\n"), None);
         let plain = "# Planning Agent\n\n**Identity**: somebody who plans\n\nPlan.\n";
         assert_eq!(offered("x.md", plain), Some(("planning".to_owned(), false)));

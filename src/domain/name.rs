@@ -30,9 +30,7 @@ impl AgentName {
         }
         let is_path = |separator: char| {
             !title.contains(char::is_whitespace)
-                || title
-                    .split(separator)
-                    .any(|part| matches!(part.trim(), "" | "." | ".." | ".git"))
+                || title.split(separator).any(|part| matches!(part.trim(), "" | "." | ".." | ".git"))
         };
         if title.contains("..") || title.contains('\\') || title.starts_with(['-', '.', '~']) || title.contains('/') && is_path('/')
         {
@@ -50,11 +48,7 @@ impl AgentName {
             }
         }
         let slug = slug.trim_end_matches(['-', '.', '_']);
-        if slug.is_empty() {
-            Err(NameError::Empty)
-        } else {
-            Self::new(slug)
-        }
+        if slug.is_empty() { Err(NameError::Empty) } else { Self::new(slug) }
     }
 
     /// The name as text.
@@ -192,10 +186,8 @@ fn check(name: &str) -> Result<(), NameError> {
         return Err(NameError::Long);
     }
     let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    let is_numbered = |prefix: &str| {
-        stem.strip_prefix(prefix)
-            .is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
-    };
+    let is_numbered =
+        |prefix: &str| stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit());
     if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || is_numbered("com") || is_numbered("lpt") {
         return Err(NameError::Reserved(name.to_owned()));
     }

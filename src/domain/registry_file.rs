@@ -40,20 +40,11 @@ impl RegistryFile {
         let raw: RawRegistry = match toml::from_str(text) {
             Ok(raw) => raw,
             Err(error) => {
-                let line = error
-                    .span()
-                    .map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
-                return Self {
-                    notes: vec![format!("registry.toml line {line}: {}", error.message())],
-                    ..Self::default()
-                };
+                let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+                return Self { notes: vec![format!("registry.toml line {line}: {}", error.message())], ..Self::default() };
             }
         };
-        let mut file = Self {
-            name: raw.name,
-            description: raw.description,
-            ..Self::default()
-        };
+        let mut file = Self { name: raw.name, description: raw.description, ..Self::default() };
         for (name, agent) in raw.agents {
             let version = agent.version.as_deref().and_then(|text| match Version::parse(text) {
                 Ok(version) => Some(version),
@@ -63,15 +54,7 @@ impl RegistryFile {
                 }
             });
             let requires = agent.requires.unwrap_or_default().agents;
-            file.agents.insert(
-                name,
-                AgentRecord {
-                    version,
-                    description: agent.description,
-                    tags: agent.tags,
-                    requires,
-                },
-            );
+            file.agents.insert(name, AgentRecord { version, description: agent.description, tags: agent.tags, requires });
         }
         file
     }
@@ -199,10 +182,7 @@ mod tests {
             {"source": "./plugins/b"}
         ]}"#;
         let read = |path: &str| (path == "plugins/b/.claude-plugin/plugin.json").then(|| r#"{"agents": "./docs/b.md"}"#.to_owned());
-        assert_eq!(
-            marketplace_agents(marketplace, &read),
-            ["plugins/a/extra/x.md", "plugins/b/docs/b.md"]
-        );
+        assert_eq!(marketplace_agents(marketplace, &read), ["plugins/a/extra/x.md", "plugins/b/docs/b.md"]);
         assert_eq!(marketplace_agents("nonsense", &read), [] as [String; 0]);
     }
 }

@@ -98,9 +98,7 @@ impl Spec {
             return Err(SpecError::Option { text: text.to_owned() });
         }
         if text.chars().any(char::is_control) {
-            return Err(SpecError::Control {
-                text: text.escape_debug().to_string(),
-            });
+            return Err(SpecError::Control { text: text.escape_debug().to_string() });
         }
         if is_path(text) {
             return Self::parse_path(text);
@@ -111,44 +109,26 @@ impl Spec {
         let (text, version) = split_version(text)?;
         if let Some((registry, target)) = text.split_once('#') {
             let place = Place::Registry(registry_name(registry)?);
-            return Ok(Self {
-                place,
-                target: Some(parse_target(target)?),
-                version,
-            });
+            return Ok(Self { place, target: Some(parse_target(target)?), version });
         }
         if text.ends_with(".md") {
             return Err(SpecError::BareFile { text: text.to_owned() });
         }
         match text.split_once('/') {
-            None => Ok(Self {
-                place: Place::Anywhere,
-                target: Some(parse_target(text)?),
-                version,
-            }),
-            Some((registry, name)) if !name.contains('/') => Ok(Self {
-                place: Place::Registry(registry_name(registry)?),
-                target: Some(parse_target(name)?),
-                version,
-            }),
+            None => Ok(Self { place: Place::Anywhere, target: Some(parse_target(text)?), version }),
+            Some((registry, name)) if !name.contains('/') => {
+                Ok(Self { place: Place::Registry(registry_name(registry)?), target: Some(parse_target(name)?), version })
+            }
             Some(_) => Err(SpecError::Slashes { text: text.to_owned() }),
         }
     }
 
     fn parse_path(text: &str) -> Result<Self, SpecError> {
         let Some((path, target)) = text.rsplit_once('#') else {
-            return Ok(Self {
-                place: Place::Source(Source::Path(text.to_owned())),
-                target: None,
-                version: None,
-            });
+            return Ok(Self { place: Place::Source(Source::Path(text.to_owned())), target: None, version: None });
         };
         let (target, version) = split_version(target)?;
-        Ok(Self {
-            place: Place::Source(Source::Path(path.to_owned())),
-            target: Some(parse_target(target)?),
-            version,
-        })
+        Ok(Self { place: Place::Source(Source::Path(path.to_owned())), target: Some(parse_target(target)?), version })
     }
 
     fn parse_remote(text: &str) -> Result<Self, SpecError> {
@@ -164,11 +144,7 @@ impl Spec {
             }
             None => (text, None, None),
         };
-        Ok(Self {
-            place: Place::Source(Source::Git(parse_url(url)?)),
-            target,
-            version,
-        })
+        Ok(Self { place: Place::Source(Source::Git(parse_url(url)?)), target, version })
     }
 }
 
@@ -179,7 +155,7 @@ pub fn short_url(url: &GitUrl) -> String {
     match path.map(|path| path.strip_suffix(".git").unwrap_or(path)) {
         // `.git` may be dropped only where adding the shorthand's own form gives the same cache entry.
         Some(path) if path.split('/').count() == 2 && !url.as_str().ends_with(".git") => format!("{GITHUB}{path}"),
-        _ => url.display().to_string(),
+        _ => url.display().clone(),
     }
 }
 
@@ -190,9 +166,7 @@ fn is_path(text: &str) -> bool {
     let is_drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
     text == "."
         || text == ".."
-        || ["./", "../", "/", "~/", ".\\", "..\\"]
-            .iter()
-            .any(|prefix| text.starts_with(prefix))
+        || ["./", "../", "/", "~/", ".\\", "..\\"].iter().any(|prefix| text.starts_with(prefix))
         || text.starts_with(".#")
         || text.starts_with("..#")
         || is_drive
@@ -201,10 +175,7 @@ fn is_path(text: &str) -> bool {
 fn is_url(text: &str) -> bool {
     let before = text.split('#').next().unwrap_or(text);
     let is_scp = before.split_once('@').is_some_and(|(user, rest)| {
-        !user.contains('/')
-            && rest
-                .split_once(':')
-                .is_some_and(|(host, _)| !host.is_empty() && !host.contains('/'))
+        !user.contains('/') && rest.split_once(':').is_some_and(|(host, _)| !host.is_empty() && !host.contains('/'))
     });
     text.starts_with(GITHUB) || before.contains("::") || before.contains("://") || is_scp
 }
@@ -242,10 +213,7 @@ fn parse_target(text: &str) -> Result<Target, SpecError> {
 }
 
 fn registry_name(text: &str) -> Result<RegistryName, SpecError> {
-    RegistryName::new(text).map_err(|error| SpecError::Registry {
-        text: text.to_owned(),
-        error,
-    })
+    RegistryName::new(text).map_err(|error| SpecError::Registry { text: text.to_owned(), error })
 }
 
 /// Why a text is not a spec.
@@ -344,22 +312,13 @@ mod tests {
             ("backend-architect@^1.2", "anywhere, name backend-architect, version ^1.2"),
             ("backend-architect@latest", "anywhere, name backend-architect"),
             ("studio/backend-architect", "registry studio, name backend-architect"),
-            (
-                "studio/backend-architect@v1.4.0",
-                "registry studio, name backend-architect, version v1.4.0",
-            ),
+            ("studio/backend-architect@v1.4.0", "registry studio, name backend-architect, version v1.4.0"),
             ("studio#agents/x.md", "registry studio, file agents/x.md"),
             ("gh:acme/agents", "source gh:acme/agents"),
             ("gh:acme/agents@v1.0.0", "source gh:acme/agents, version v1.0.0"),
             ("gh:acme/agents#planner", "source gh:acme/agents, name planner"),
-            (
-                "gh:acme/agents#planner@3f0399d",
-                "source gh:acme/agents, name planner, version 3f0399d",
-            ),
-            (
-                "gh:acme/agents#a/b.md@main",
-                "source gh:acme/agents, file a/b.md, version main",
-            ),
+            ("gh:acme/agents#planner@3f0399d", "source gh:acme/agents, name planner, version 3f0399d"),
+            ("gh:acme/agents#a/b.md@main", "source gh:acme/agents, file a/b.md, version main"),
             ("https://example.com/r.git#x", "source https://example.com/r.git, name x"),
             ("git@example.com:acme/r.git#x", "source git@example.com:acme/r.git, name x"),
             ("./agents", "path ./agents"),

@@ -23,10 +23,7 @@ impl VersionRequest {
         if text.starts_with(|c: char| c.is_ascii_digit() || "^~=<>*".contains(c)) {
             return VersionReq::parse(text)
                 .map(Self::Requirement)
-                .map_err(|error| VersionError::Requirement {
-                    text: text.to_owned(),
-                    reason: error.to_string(),
-                });
+                .map_err(|error| VersionError::Requirement { text: text.to_owned(), reason: error.to_string() });
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-+".contains(c);
         if text.is_empty() || text.starts_with(['-', '/', '.']) || text.contains("..") || !text.chars().all(is_plain) {
@@ -89,15 +86,9 @@ pub fn versions_of<'a>(agent: &str, tags: impl IntoIterator<Item = &'a str>) -> 
     let mut versions: Vec<VersionTag> = tags
         .into_iter()
         .filter_map(|tag| {
-            let own = ["-", "@", "/"]
-                .iter()
-                .find_map(|separator| tag.strip_prefix(agent)?.strip_prefix(separator));
+            let own = ["-", "@", "/"].iter().find_map(|separator| tag.strip_prefix(agent)?.strip_prefix(separator));
             let version = parse_lenient(own.unwrap_or(tag))?;
-            Some(VersionTag {
-                tag: tag.to_owned(),
-                version,
-                is_own: own.is_some(),
-            })
+            Some(VersionTag { tag: tag.to_owned(), version, is_own: own.is_some() })
         })
         .collect();
     if versions.iter().any(|version| version.is_own) {
@@ -130,17 +121,7 @@ mod tests {
         assert_eq!(kind("1234567"), "revision 1234567");
         assert_eq!(kind("release/2026"), "revision release/2026");
         assert!(kind("^x").starts_with("error `^x` is not a version requirement"));
-        for hostile in [
-            "",
-            "-x",
-            "--upload-pack=x",
-            "../x",
-            "a b",
-            "a\nb",
-            "a..b",
-            "a:b",
-            "a^{commit}",
-        ] {
+        for hostile in ["", "-x", "--upload-pack=x", "../x", "a b", "a\nb", "a..b", "a:b", "a^{commit}"] {
             assert!(kind(hostile).starts_with("error"), "{hostile:?}");
         }
     }
@@ -148,12 +129,7 @@ mod tests {
     #[test]
     fn an_agents_own_tags_win_over_the_repositorys() {
         let tags = ["v1.0.0", "v2.0.0", "nightly", "planner-v1.2.0", "planner-v1.10.0"];
-        let names = |agent| {
-            versions_of(agent, tags)
-                .into_iter()
-                .map(|version| version.tag)
-                .collect::<Vec<_>>()
-        };
+        let names = |agent| versions_of(agent, tags).into_iter().map(|version| version.tag).collect::<Vec<_>>();
         assert_eq!(names("planner"), ["planner-v1.10.0", "planner-v1.2.0"]);
         assert_eq!(names("reviewer"), ["v2.0.0", "v1.0.0"]);
     }

@@ -77,15 +77,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     // The file may grow while it is read, so the limit holds here too.
-    (&file)
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failure("read", path, &error))?;
-    if bytes.len() as u64 > limit {
-        Err(too_large())
-    } else {
-        Ok(Some(bytes))
-    }
+    (&file).take(limit + 1).read_to_end(&mut bytes).map_err(|error| failure("read", path, &error))?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(Some(bytes)) }
 }
 
 /// Writes a file that must not exist yet. `durable`: the bytes are on the disk before this returns.
@@ -103,10 +96,7 @@ pub fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     create_folder(folder)?;
     let write = || {
-        let mut file = tempfile::Builder::new()
-            .prefix(".agentpkg-")
-            .suffix(".tmp")
-            .tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(".agentpkg-").suffix(".tmp").tempfile_in(folder)?;
         file.write_all(bytes)?;
         if durable {
             file.as_file().sync_all()?;

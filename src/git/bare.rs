@@ -15,10 +15,7 @@ const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tlo
 
 /// Makes an empty bare repository at `path`, open to its owner only, or completes one; changes nothing in one that is complete.
 pub fn init_bare(path: &Path) -> Result<(), GitError> {
-    let failed = |source| GitError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| GitError::Io { path: path.to_owned(), source };
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -38,14 +35,8 @@ pub fn init_bare(path: &Path) -> Result<(), GitError> {
 
 /// Removes temporary packs and lock files of a git that was killed. The caller holds the lock on this repository.
 pub(super) fn remove_leftovers(path: &Path) -> Result<(), GitError> {
-    let failed = |source| GitError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    remove_files(&path.join("objects/pack"), 1, &|name| {
-        name.starts_with("tmp_") || name.starts_with(".tmp-")
-    })
-    .map_err(failed)?;
+    let failed = |source| GitError::Io { path: path.to_owned(), source };
+    remove_files(&path.join("objects/pack"), 1, &|name| name.starts_with("tmp_") || name.starts_with(".tmp-")).map_err(failed)?;
     remove_files(path, 1, &is_lock).map_err(failed)?;
     remove_files(&path.join("refs"), 8, &is_lock).map_err(failed)
 }
@@ -125,12 +116,7 @@ mod tests {
         let path = folder.path().join("a/b.git");
         init_bare(&path)?;
         init_bare(&path)?;
-        for name in [
-            "objects/pack/tmp_pack_x",
-            "objects/pack/.tmp-1-pack-x",
-            "shallow.lock",
-            "refs/tags/v1.lock",
-        ] {
+        for name in ["objects/pack/tmp_pack_x", "objects/pack/.tmp-1-pack-x", "shallow.lock", "refs/tags/v1.lock"] {
             fs::write(path.join(name), "xx")?;
         }
         fs::write(path.join("objects/pack/pack-1.pack"), "12345")?;

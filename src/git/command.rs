@@ -45,11 +45,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(120),
-            max_bytes: 256 << 20,
-            max_references: 100_000,
-        }
+        Self { deadline: Duration::from_secs(120), max_bytes: 256 << 20, max_references: 100_000 }
     }
 }
 
@@ -97,12 +93,7 @@ impl FetchRequest {
     #[must_use]
     pub fn history(access: Access) -> Self {
         let refspecs = vec![Self::HEAD.to_owned(), Self::TAGS.to_owned()];
-        Self {
-            refspecs,
-            depth: None,
-            blobs: BlobFilter::None,
-            access,
-        }
+        Self { refspecs, depth: None, blobs: BlobFilter::None, access }
     }
 
     /// One commit without history: what a throw-away machine wants. `from` is `HEAD`, a full reference name or a full commit id,
@@ -114,12 +105,7 @@ impl FetchRequest {
             from if from.starts_with("refs/") => format!("+{from}:{from}"),
             commit => format!("+{commit}:refs/agentpkg/commits/{commit}"),
         };
-        Self {
-            refspecs: vec![refspec],
-            depth: Some(1),
-            blobs: BlobFilter::None,
-            access,
-        }
+        Self { refspecs: vec![refspec], depth: Some(1), blobs: BlobFilter::None, access }
     }
 }
 
@@ -155,16 +141,8 @@ impl Git {
     pub fn find(path_variable: Option<&OsStr>) -> Result<Self, GitError> {
         let name = format!("git{}", std::env::consts::EXE_SUFFIX);
         let folders = std::env::split_paths(path_variable.ok_or(GitError::Missing)?);
-        let program = folders
-            .filter(|folder| folder.is_absolute())
-            .map(|folder| folder.join(&name))
-            .find(|file| is_program(file));
-        program
-            .map(|program| Self {
-                program,
-                variables: Vec::new(),
-            })
-            .ok_or(GitError::Missing)
+        let program = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(&name)).find(|file| is_program(file));
+        program.map(|program| Self { program, variables: Vec::new() }).ok_or(GitError::Missing)
     }
 
     /// Gives git one more variable, which wins over the environment.
@@ -176,11 +154,7 @@ impl Git {
 
     /// What `git --version` says, such as `2.47.3`.
     pub fn version(&self) -> Result<String, GitError> {
-        let output = self
-            .bare_command()
-            .arg("--version")
-            .output()
-            .map_err(|source| GitError::Spawn { source })?;
+        let output = self.bare_command().arg("--version").output().map_err(|source| GitError::Spawn { source })?;
         let text = super::stderr::cleaned(&String::from_utf8_lossy(&output.stdout));
         Ok(text.strip_prefix("git version ").unwrap_or(&text).to_owned())
     }
@@ -227,10 +201,7 @@ impl Git {
             },
         );
         if !access.may_prompt {
-            command
-                .env("GIT_TERMINAL_PROMPT", "0")
-                .env("SSH_ASKPASS_REQUIRE", "never")
-                .env("GCM_INTERACTIVE", "never");
+            command.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never").env("GCM_INTERACTIVE", "never");
             command.env_remove("SSH_ASKPASS");
             if url.transport() == Transport::Ssh && !self.has_ssh_command() {
                 command.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");

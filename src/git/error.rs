@@ -317,10 +317,7 @@ impl GitError {
             Self::TooOld => "update git to 2.29 or newer, from https://git-scm.com/downloads".to_owned(),
             Self::Insecure { .. } => "use its https or ssh address, or allow it with --allow-insecure".to_owned(),
             Self::NotFound { url } => {
-                format!(
-                    "check the address; for a private repository log in first, then try: git ls-remote {}",
-                    url.as_str()
-                )
+                format!("check the address; for a private repository log in first, then try: git ls-remote {}", url.as_str())
             }
             Self::Authentication { url, .. } => {
                 // GitHub asks for a password where there is nothing, so as not to tell which private repositories exist.
@@ -352,10 +349,7 @@ impl GitError {
             Self::Ambiguous { .. } => "write more digits of the commit".to_owned(),
             Self::DiskFull { path } => format!("make room for {}", path.display()),
             Self::MissingObject { path, .. } | Self::Corrupt { path, .. } | Self::Damaged { path, .. } => {
-                format!(
-                    "if this is agentpkg's cache, delete it and it is fetched again: {}",
-                    path.display()
-                )
+                format!("if this is agentpkg's cache, delete it and it is fetched again: {}", path.display())
             }
             Self::BadReference { .. } => "write a tag, a branch or a commit, such as @v1.2.0".to_owned(),
             Self::Spawn { .. } | Self::ObjectFormat { .. } | Self::NotOpened { .. } | Self::Io { .. } | Self::Unreadable { .. } => {

@@ -30,16 +30,10 @@ impl Repository {
             let path = path.to_owned();
             match error.code() {
                 ErrorCode::Owner => GitError::Owner { path },
-                _ => GitError::NotOpened {
-                    path,
-                    detail: cleaned(error.message()),
-                },
+                _ => GitError::NotOpened { path, detail: cleaned(error.message()) },
             }
         })?;
-        Ok(Self {
-            inner,
-            path: path.to_owned(),
-        })
+        Ok(Self { inner, path: path.to_owned() })
     }
 
     /// The folder it was opened at.
@@ -70,11 +64,7 @@ impl Repository {
         if revision == "HEAD" {
             return self.head();
         }
-        for name in [
-            format!("refs/tags/{revision}"),
-            format!("refs/heads/{revision}"),
-            revision.to_owned(),
-        ] {
+        for name in [format!("refs/tags/{revision}"), format!("refs/heads/{revision}"), revision.to_owned()] {
             if name.starts_with("refs/")
                 && git2::Reference::is_valid_name(&name)
                 && let Some(id) = self.reference(&name)?
@@ -88,9 +78,7 @@ impl Repository {
         }
         match self.inner.find_commit_by_prefix(revision) {
             Ok(commit) => Ok(Some(id_of(commit.id()))),
-            Err(error) if error.code() == ErrorCode::Ambiguous => Err(GitError::Ambiguous {
-                revision: revision.to_owned(),
-            }),
+            Err(error) if error.code() == ErrorCode::Ambiguous => Err(GitError::Ambiguous { revision: revision.to_owned() }),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(self.unreadable(&error)),
         }
@@ -99,10 +87,7 @@ impl Repository {
     /// All tags that lead to a commit, with that commit, sorted by name.
     pub fn tags(&self) -> Result<Vec<(String, ObjectId)>, GitError> {
         let mut tags = Vec::new();
-        let references = self
-            .inner
-            .references_glob("refs/tags/*")
-            .map_err(|error| self.unreadable(&error))?;
+        let references = self.inner.references_glob("refs/tags/*").map_err(|error| self.unreadable(&error))?;
         for reference in references {
             let reference = reference.map_err(|error| self.unreadable(&error))?;
             // Names that are no UTF-8 cannot be asked for, and tags of files are nobody's versions.
@@ -146,10 +131,7 @@ impl Repository {
     /// The blob at `path` in `commit`, or none.
     pub fn blob_at(&self, commit: ObjectId, path: &str) -> Result<Option<ObjectId>, GitError> {
         let id = self.tree_of(commit)?;
-        let tree = self
-            .inner
-            .find_tree(oid(&id))
-            .map_err(|error| self.object_error(id, &error))?;
+        let tree = self.inner.find_tree(oid(&id)).map_err(|error| self.object_error(id, &error))?;
         match tree.get_path(Path::new(path)) {
             Ok(entry) if super::walk::is_file_mode(entry.filemode_raw()) => Ok(Some(id_of(entry.id()))),
             Ok(_) => Ok(None),
@@ -205,11 +187,7 @@ impl Repository {
         // Libgit2 checks too, unless another part of the program has turned that off for the process.
         if object.kind() != ObjectType::Blob || hash_blob(object.data()) != id {
             let detail = "the content has another name".to_owned();
-            return Err(GitError::Corrupt {
-                id,
-                path: self.path.clone(),
-                detail,
-            });
+            return Err(GitError::Corrupt { id, path: self.path.clone(), detail });
         }
         Ok(Some(object.data().to_vec()))
     }
@@ -229,36 +207,20 @@ impl Repository {
     }
 
     fn commit(&self, id: ObjectId) -> Result<git2::Commit<'_>, GitError> {
-        self.inner
-            .find_commit(oid(&id))
-            .map_err(|error| self.object_error(id, &error))
+        self.inner.find_commit(oid(&id)).map_err(|error| self.object_error(id, &error))
     }
 
     /// The error for an object that has to be there.
     pub(super) fn object_error(&self, id: ObjectId, error: &git2::Error) -> GitError {
-        if is_missing(error) {
-            GitError::MissingObject {
-                id,
-                path: self.path.clone(),
-            }
-        } else {
-            self.damaged(id, error)
-        }
+        if is_missing(error) { GitError::MissingObject { id, path: self.path.clone() } } else { self.damaged(id, error) }
     }
 
     fn damaged(&self, id: ObjectId, error: &git2::Error) -> GitError {
-        GitError::Corrupt {
-            id,
-            path: self.path.clone(),
-            detail: cleaned(error.message()),
-        }
+        GitError::Corrupt { id, path: self.path.clone(), detail: cleaned(error.message()) }
     }
 
     fn unreadable(&self, error: &git2::Error) -> GitError {
-        GitError::Unreadable {
-            path: self.path.clone(),
-            detail: cleaned(error.message()),
-        }
+        GitError::Unreadable { path: self.path.clone(), detail: cleaned(error.message()) }
     }
 }
 

@@ -26,10 +26,7 @@ pub struct WalkLimits {
 
 impl Default for WalkLimits {
     fn default() -> Self {
-        Self {
-            depth: 16,
-            entries: 200_000,
-        }
+        Self { depth: 16, entries: 200_000 }
     }
 }
 
@@ -65,13 +62,7 @@ pub struct Walk {
 impl Repository {
     /// Lists the files of `commit` for which `is_wanted` holds; it is asked with the whole path.
     pub fn walk(&self, commit: ObjectId, limits: &WalkLimits, is_wanted: &dyn Fn(&str) -> bool) -> Result<Walk, GitError> {
-        let mut walker = Walker {
-            repository: self,
-            limits,
-            is_wanted,
-            entries: 0,
-            walk: Walk::default(),
-        };
+        let mut walker = Walker { repository: self, limits, is_wanted, entries: 0, walk: Walk::default() };
         walker.folder(self.tree_of(commit)?, "", 1)?;
         let mut walk = walker.walk;
         walk.files.sort_unstable();
@@ -90,17 +81,10 @@ struct Walker<'a> {
 
 impl Walker<'_> {
     fn folder(&mut self, id: ObjectId, path: &str, depth: usize) -> Result<(), GitError> {
-        let tree = self
-            .repository
-            .inner
-            .find_tree(oid(&id))
-            .map_err(|error| self.repository.object_error(id, &error))?;
+        let tree = self.repository.inner.find_tree(oid(&id)).map_err(|error| self.repository.object_error(id, &error))?;
         self.entries += tree.len();
         if self.entries > self.limits.entries {
-            return Err(GitError::TreeTooLarge {
-                path: self.repository.path().to_owned(),
-                limit: self.limits.entries,
-            });
+            return Err(GitError::TreeTooLarge { path: self.repository.path().to_owned(), limit: self.limits.entries });
         }
         // Which of two equal names is the right one nobody can say, so both go.
         let entries: Vec<_> = tree.iter().collect();
@@ -119,20 +103,13 @@ impl Walker<'_> {
                     continue;
                 }
             };
-            let inner = if path.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{path}/{name}")
-            };
+            let inner = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
             match entry.filemode_raw() {
                 0o040_000 if depth >= self.limits.depth => self.refuse(path, entry.name_bytes(), "too many folders in folders"),
                 0o040_000 => self.folder(id_of(entry.id()), &inner, depth + 1)?,
                 mode if is_file_mode(mode) => {
                     if (self.is_wanted)(&inner) {
-                        self.walk.files.push(TreeFile {
-                            path: inner,
-                            id: id_of(entry.id()),
-                        });
+                        self.walk.files.push(TreeFile { path: inner, id: id_of(entry.id()) });
                     }
                 }
                 0o120_000 => self.refuse(path, entry.name_bytes(), "a symbolic link"),
@@ -176,10 +153,7 @@ fn checked_name(name: &[u8]) -> Result<&str, &'static str> {
         Err("a name that means another folder")
     } else if name.contains(['/', '\\']) {
         Err("a name with a separator")
-    } else if [seen_by_windows, &seen_by_macos]
-        .iter()
-        .any(|name| matches!(*name, ".git" | "git~1"))
-    {
+    } else if [seen_by_windows, &seen_by_macos].iter().any(|name| matches!(*name, ".git" | "git~1")) {
         Err("a name that means git's own folder")
     } else if name.contains(|c: char| c.is_control()) {
         Err("a name with control characters")
@@ -200,9 +174,7 @@ fn checked_name(name: &[u8]) -> Result<&str, &'static str> {
 
 fn is_device(stem: &str) -> bool {
     let is_numbered = |prefix: &str| {
-        let digit = stem
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.chars().next().filter(|c| rest.len() == c.len_utf8()));
+        let digit = stem.strip_prefix(prefix).and_then(|rest| rest.chars().next().filter(|c| rest.len() == c.len_utf8()));
         digit.is_some_and(|c| matches!(c, '0'..='9' | '¹' | '²' | '³'))
     };
     matches!(stem, "con" | "prn" | "aux" | "nul" | "conin$" | "conout$") || is_numbered("com") || is_numbered("lpt")

@@ -35,10 +35,7 @@ pub struct Finding {
 pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Finding>> {
     session.recover(frontend)?;
     let mut findings = vec![git(session), client(session)];
-    let folders = [
-        ("cache", session.environment.cache_folder()),
-        ("client folder", session.environment.client_folder()),
-    ];
+    let folders = [("cache", session.environment.cache_folder()), ("client folder", session.environment.client_folder())];
     findings.extend(folders.map(|(subject, folder)| match folder {
         Some(folder) => finding(subject, Health::Good, folder.display().to_string(), None),
         None => finding(subject, Health::Warning, "there is no home folder", Some("set `HOME`")),
@@ -47,24 +44,14 @@ pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Find
     let shown = session.project.display(agents);
     findings.push(match fs::entry(agents)? {
         Entry::Folder => finding("agents folder", Health::Good, shown, None),
-        Entry::Absent => finding(
-            "agents folder",
-            Health::Good,
-            format!("{shown} (made at the first install)"),
-            None,
-        ),
+        Entry::Absent => finding("agents folder", Health::Good, format!("{shown} (made at the first install)"), None),
         Entry::Link => finding(
             "agents folder",
             Health::Warning,
             format!("{shown} is a symbolic link"),
             Some("agentpkg does not write through it by default"),
         ),
-        _ => finding(
-            "agents folder",
-            Health::Bad,
-            format!("{shown} is not a folder"),
-            Some("move it away"),
-        ),
+        _ => finding("agents folder", Health::Bad, format!("{shown} is not a folder"), Some("move it away")),
     });
     for listed in registry::list(session, Freshness::Now, frontend)? {
         let subject = format!("registry {}", listed.name);
@@ -84,12 +71,7 @@ fn git(session: &Session) -> Finding {
         Ok(version) => finding("git", Health::Good, version, None),
         Err(failure) => {
             let hint = failure.hints().first().map(String::as_str);
-            finding(
-                "git",
-                Health::Warning,
-                format!("{failure}; only built-in and folder registries work"),
-                hint,
-            )
+            finding("git", Health::Warning, format!("{failure}; only built-in and folder registries work"), hint)
         }
     }
 }
@@ -107,10 +89,5 @@ fn client(session: &Session) -> Finding {
 }
 
 fn finding(subject: &str, health: Health, detail: impl Into<String>, hint: Option<&str>) -> Finding {
-    Finding {
-        subject: subject.to_owned(),
-        health,
-        detail: detail.into(),
-        hint: hint.map(str::to_owned),
-    }
+    Finding { subject: subject.to_owned(), health, detail: detail.into(), hint: hint.map(str::to_owned) }
 }

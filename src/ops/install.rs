@@ -91,19 +91,11 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     {
         return Ok(outcome);
     }
-    let guard = if options.is_dry_run {
-        None
-    } else {
-        Some(session.lock(frontend)?)
-    };
+    let guard = if options.is_dry_run { None } else { Some(session.lock(frontend)?) };
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     check_folder(session, &manifest)?;
-    let freshness = if options.is_locked {
-        Freshness::Any
-    } else {
-        Freshness::Recent
-    };
+    let freshness = if options.is_locked { Freshness::Any } else { Freshness::Recent };
     let mut planner = Planner {
         session,
         options,
@@ -119,24 +111,13 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     } else {
         planner.specs(&mut manifest, frontend)?;
     }
-    let Planner {
-        planned, bytes, refused, ..
-    } = planner;
+    let Planner { planned, bytes, refused, .. } = planner;
     if planned.is_empty()
         && let [one] = refused.as_slice()
     {
         return Err(one.clone());
     }
-    finish(
-        session,
-        options,
-        &manifest,
-        &lockfile,
-        planned,
-        &bytes,
-        refused,
-        guard.as_ref(),
-    )
+    finish(session, options, &manifest, &lockfile, planned, &bytes, refused, guard.as_ref())
 }
 
 /// The whole outcome, if manifest, lockfile and files agree already.
@@ -164,11 +145,7 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
         if fs::entry(&session.project.base_path(&locked.base))? != Entry::File {
             return Ok(None);
         }
-        let action = if Digest::of(&bytes) == locked.base {
-            Action::Keep
-        } else {
-            Action::Edited
-        };
+        let action = if Digest::of(&bytes) == locked.base { Action::Keep } else { Action::Edited };
         outcome.agents.push(planned(&session.project, name, action, locked, &bytes));
     }
     Ok(Some(outcome))
@@ -180,11 +157,7 @@ fn check_folder(session: &Session, manifest: &Manifest) -> Result<()> {
     if project.scope() == Scope::User || manifest.follows_links() {
         return Ok(());
     }
-    let folders = [
-        project.root().join(".claude"),
-        project.agents_folder().to_owned(),
-        project.data_folder().to_owned(),
-    ];
+    let folders = [project.root().join(".claude"), project.agents_folder().to_owned(), project.data_folder().to_owned()];
     for folder in folders {
         match fs::entry(&folder)? {
             Entry::Absent | Entry::Folder => {}
@@ -225,11 +198,9 @@ impl<'a> Planner<'a> {
     /// Plans what the user named, and adds it to the manifest. Everything else stays as it is locked.
     fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
         let specs = self.options.specs.iter().map(|text| {
-            Spec::parse(text)
-                .map(|spec| from_project(self.session, spec))
-                .map_err(|error| {
-                    Failure::usage(error.to_string()).hint("examples: `backend-architect`, `gh:owner/repo#name`, `./agent.md`")
-                })
+            Spec::parse(text).map(|spec| from_project(self.session, spec)).map_err(|error| {
+                Failure::usage(error.to_string()).hint("examples: `backend-architect`, `gh:owner/repo#name`, `./agent.md`")
+            })
         });
         let specs = specs.collect::<Result<Vec<_>>>()?;
         if self.options.name.is_some() && (specs.len() > 1 || self.options.all) {
@@ -237,19 +208,15 @@ impl<'a> Planner<'a> {
         }
         for spec in specs {
             for resolved in self.resolved(&spec, manifest, frontend)? {
-                let outcome = self.named(&spec, resolved, manifest, frontend);
+                let outcome = self.named(&spec, &resolved, manifest, frontend);
                 match outcome {
                     Err(failure) if self.options.all && failure.kind() != Kind::Interrupted => self.refused.push(failure),
                     outcome => outcome?,
                 }
             }
         }
-        let names: BTreeSet<AgentName> = manifest
-            .agents()
-            .keys()
-            .filter(|name| !self.planned.contains_key(*name))
-            .cloned()
-            .collect();
+        let names: BTreeSet<AgentName> =
+            manifest.agents().keys().filter(|name| !self.planned.contains_key(*name)).cloned().collect();
         for name in names {
             let wanted = manifest.agents()[&name].clone();
             self.wanted(&name, &wanted, manifest, frontend)?;
@@ -279,11 +246,7 @@ impl<'a> Planner<'a> {
         let mut all = Vec::new();
         for name in names {
             let target = Some(Target::Name(name));
-            let spec = Spec {
-                place: spec.place.clone(),
-                target,
-                version: spec.version.clone(),
-            };
+            let spec = Spec { place: spec.place.clone(), target, version: spec.version.clone() };
             match self.resolver.resolve(&spec, manifest, frontend) {
                 Ok(resolved) => all.push(resolved),
                 Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
@@ -293,7 +256,7 @@ impl<'a> Planner<'a> {
         Ok(all)
     }
 
-    fn named(&mut self, spec: &Spec, resolved: Resolved<'a>, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+    fn named(&mut self, spec: &Spec, resolved: &Resolved<'a>, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
         let name = match &self.options.name {
             Some(name) => {
                 AgentName::new(name).map_err(|error| Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug())))?
@@ -307,39 +270,22 @@ impl<'a> Planner<'a> {
             (None, ..) => Origin::Source(resolved.snapshot.source.clone()),
         };
         let is_unique = resolved.snapshot.find(resolved.entry.name.as_str()).len() == 1;
-        let target = if is_unique {
-            Target::Name(resolved.entry.name.to_string())
-        } else {
-            Target::File(resolved.entry.file.clone())
-        };
+        let target =
+            if is_unique { Target::Name(resolved.entry.name.to_string()) } else { Target::File(resolved.entry.file.clone()) };
         let target = match (&spec.target, &spec.place) {
             (Some(Target::File(_)), _) => Target::File(resolved.entry.file.clone()),
             (None, Place::Source(Source::Path(path))) if is_file(path) => Target::File(resolved.entry.file.clone()),
             _ => target,
         };
         let target = (target != Target::Name(name.to_string())).then_some(target);
-        let version = spec
-            .version
-            .clone()
-            .or_else(|| known.as_ref().and_then(|known| known.version.clone()));
+        let version = spec.version.clone().or_else(|| known.as_ref().and_then(|known| known.version.clone()));
         let is_verbatim = self.options.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
-        let wanted = Wanted {
-            origin,
-            target,
-            version,
-            is_verbatim,
-        };
-        if let Some(clash) = manifest
-            .agents()
-            .keys()
-            .find(|other| **other != name && other.folded() == name.folded())
-        {
-            return Err(Failure::failed(format!(
-                "`{name}` and the installed `{clash}` are one file where case does not count"
-            ))
-            .hint("choose another name with `--as`"));
+        let wanted = Wanted { origin, target, version, is_verbatim };
+        if let Some(clash) = manifest.agents().keys().find(|other| **other != name && other.folded() == name.folded()) {
+            return Err(Failure::failed(format!("`{name}` and the installed `{clash}` are one file where case does not count"))
+                .hint("choose another name with `--as`"));
         }
-        self.add(&name, &wanted, resolved, vec!["the command line".to_owned()], frontend)?;
+        self.add(&name, &wanted, resolved, &["the command line".to_owned()], frontend)?;
         manifest.set_agent(&name, &wanted);
         Ok(())
     }
@@ -349,19 +295,14 @@ impl<'a> Planner<'a> {
         if self.planned.contains_key(name) {
             return Ok(());
         }
-        if let Some(locked) = self
-            .lockfile
-            .agents
-            .get(name)
-            .filter(|locked| answers(locked, wanted, manifest))
-        {
+        if let Some(locked) = self.lockfile.agents.get(name).filter(|locked| answers(locked, wanted, manifest)) {
             return self.keep(name, locked, manifest, frontend);
         }
         if self.options.is_locked {
             return Err(stale_lock(&format!("`{name}` is not locked as the manifest wants it")));
         }
         let resolved = self.resolver.resolve_wanted(name, wanted, manifest, frontend)?;
-        self.add(name, wanted, resolved, vec!["agentpkg.toml".to_owned()], frontend)
+        self.add(name, wanted, &resolved, &["agentpkg.toml".to_owned()], frontend)
     }
 
     /// Plans an agent, and those that it requires, exactly as they are locked.
@@ -378,9 +319,7 @@ impl<'a> Planner<'a> {
             match self.lockfile.agents.get(required) {
                 Some(locked) => self.keep(required, locked, manifest, frontend)?,
                 None => {
-                    return Err(stale_lock(&format!(
-                        "`{required}`, which `{name}` requires, is missing in it"
-                    )));
+                    return Err(stale_lock(&format!("`{required}`, which `{name}` requires, is missing in it")));
                 }
             }
         }
@@ -416,16 +355,13 @@ impl<'a> Planner<'a> {
             None => self.fetch_locked(name, locked, &source, frontend)?,
         };
         if Digest::of(&upstream) != locked.sha256 {
-            return Err(Failure::failed(format!(
-                "`{name}` is not what the lockfile says: its source delivers other bytes"
-            ))
-            .detail(format!("locked {}, found {}", locked.sha256, Digest::of(&upstream)))
-            .hint(format!("if the change is wanted, run `agentpkg install {name}`")));
+            return Err(Failure::failed(format!("`{name}` is not what the lockfile says: its source delivers other bytes"))
+                .detail(format!("locked {}, found {}", locked.sha256, Digest::of(&upstream)))
+                .hint(format!("if the change is wanted, run `agentpkg install {name}`")));
         }
         adapted(&upstream).ok_or_else(|| {
-            Failure::failed(format!("`{name}` was adapted differently when it was locked")).hint(format!(
-                "install the agentpkg version that wrote the lockfile, or run `agentpkg install {name}`"
-            ))
+            Failure::failed(format!("`{name}` was adapted differently when it was locked"))
+                .hint(format!("install the agentpkg version that wrote the lockfile, or run `agentpkg install {name}`"))
         })
     }
 
@@ -438,9 +374,8 @@ impl<'a> Planner<'a> {
     ) -> Result<Vec<u8>> {
         let mut watch = |event: crate::store::cache::Event<'_>| relay(frontend, event);
         let gone = || {
-            Failure::failed(format!("`{name}` is no longer in {source}: `{}`", locked.file)).hint(format!(
-                "install it from somewhere else, or remove it with `agentpkg remove {name}`"
-            ))
+            Failure::failed(format!("`{name}` is no longer in {source}: `{}`", locked.file))
+                .hint(format!("install it from somewhere else, or remove it with `agentpkg remove {name}`"))
         };
         match source {
             Source::Builtin => crate::store::builtin::read(&locked.file).map(<[u8]>::to_vec).ok_or_else(gone),
@@ -463,8 +398,8 @@ impl<'a> Planner<'a> {
         &mut self,
         name: &AgentName,
         wanted: &Wanted,
-        resolved: Resolved<'a>,
-        chain: Vec<String>,
+        resolved: &Resolved<'a>,
+        chain: &[String],
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let source = source_text(&resolved.snapshot.source);
@@ -472,29 +407,17 @@ impl<'a> Planner<'a> {
             if planned.source == source && planned.file == resolved.entry.file {
                 return Ok(());
             }
-            return Err(
-                Failure::failed(format!("two different agents would be installed as `{name}`"))
-                    .detail(format!(
-                        "{} ({}), for {}",
-                        planned.file,
-                        planned.source,
-                        self.chains[name].join(" -> ")
-                    ))
-                    .detail(format!("{} ({source}), for {}", resolved.entry.file, chain.join(" -> ")))
-                    .hint("install one of them under another name with `--as`"),
-            );
+            return Err(Failure::failed(format!("two different agents would be installed as `{name}`"))
+                .detail(format!("{} ({}), for {}", planned.file, planned.source, self.chains[name].join(" -> ")))
+                .detail(format!("{} ({source}), for {}", resolved.entry.file, chain.join(" -> ")))
+                .hint("install one of them under another name with `--as`"));
         }
         let snapshot = &resolved.snapshot;
         let upstream = snapshot.read(&resolved.entry, &mut |event| relay(frontend, event))?;
         let rename = (resolved.entry.name != *name).then(|| name.to_string());
-        let request = adaptation(&resolved.entry.file, &upstream, rename, wanted.is_verbatim, &|name| {
-            snapshot.record(name)
-        });
+        let request = adaptation(&resolved.entry.file, &upstream, rename, wanted.is_verbatim, &|name| snapshot.record(name));
         let adapted = adapt(&upstream, &request).map_err(|error| not_adaptable(name, &error))?;
-        let required = snapshot
-            .record(resolved.entry.name.as_str())
-            .map(|record| record.requires.clone())
-            .unwrap_or_default();
+        let required = snapshot.record(resolved.entry.name.as_str()).map(|record| record.requires.clone()).unwrap_or_default();
         let allowed = self.consent(name, &adapted, frontend)?;
         let requires = required.iter().filter_map(|name| AgentName::new(name).ok()).collect();
         self.session.cache.keep_content(resolved.entry.blob, &upstream);
@@ -514,7 +437,7 @@ impl<'a> Planner<'a> {
         };
         self.bytes.insert(locked.base, adapted.bytes);
         self.planned.insert(name.clone(), locked);
-        self.chains.insert(name.clone(), chain.clone());
+        self.chains.insert(name.clone(), chain.to_vec());
         for required in required {
             let found: Vec<_> = snapshot.find(&required).into_iter().cloned().collect();
             let [entry] = found.as_slice() else {
@@ -524,19 +447,10 @@ impl<'a> Planner<'a> {
                 )));
             };
             let version = snapshot.record(&required).and_then(|record| record.version.clone());
-            let resolved = Resolved {
-                entry: entry.clone(),
-                version,
-                ..resolved.clone()
-            };
-            let plain = Wanted {
-                origin: Origin::Any,
-                target: None,
-                version: None,
-                is_verbatim: wanted.is_verbatim,
-            };
-            let chain = chain.iter().cloned().chain([name.to_string()]).collect();
-            self.add(&entry.name.clone(), &plain, resolved, chain, frontend)?;
+            let resolved = Resolved { entry: entry.clone(), version, ..resolved.clone() };
+            let plain = Wanted { origin: Origin::Any, target: None, version: None, is_verbatim: wanted.is_verbatim };
+            let chain: Vec<String> = chain.iter().cloned().chain([name.to_string()]).collect();
+            self.add(&entry.name.clone(), &plain, &resolved, &chain, frontend)?;
         }
         Ok(())
     }
@@ -547,39 +461,24 @@ impl<'a> Planner<'a> {
         let Verdict::Loads(loaded) = definition.verdict() else {
             return Ok(Vec::new());
         };
-        let before = self
-            .lockfile
-            .agents
-            .get(name)
-            .map(|locked| locked.allowed.clone())
-            .unwrap_or_default();
+        let before = self.lockfile.agents.get(name).map(|locked| locked.allowed.clone()).unwrap_or_default();
         let mut allowed = Vec::new();
         for field in &loaded.security {
             let is_known = before.iter().any(|known| known == field)
-                && self
-                    .lockfile
-                    .agents
-                    .get(name)
-                    .is_some_and(|locked| locked.base == Digest::of(&adapted.bytes));
+                && self.lockfile.agents.get(name).is_some_and(|locked| locked.base == Digest::of(&adapted.bytes));
             let is_allowed = is_known || self.options.allowed.iter().any(|given| given == field || given == "all");
             if !is_allowed && (self.options.is_yes || !frontend.is_interactive()) {
-                let shown = definition
-                    .get(field)
-                    .map(|entry| String::from_utf8_lossy(&adapted.bytes[entry.span.clone()]).into_owned());
-                let mut failure = Failure::new(
-                    Kind::Consent,
-                    format!("`{name}` sets `{field}`, which gives it power over your session"),
-                );
+                let shown =
+                    definition.get(field).map(|entry| String::from_utf8_lossy(&adapted.bytes[entry.span.clone()]).into_owned());
+                let mut failure =
+                    Failure::new(Kind::Consent, format!("`{name}` sets `{field}`, which gives it power over your session"));
                 for line in shown.unwrap_or_default().lines().take(12) {
                     failure = failure.detail(line.to_owned());
                 }
                 return Err(failure.hint(format!("if you trust it: `--allow {field}`")));
             }
             if !is_allowed
-                && !frontend.confirm(
-                    &format!("`{name}` sets `{field}`, which gives it power over your session. Allow?"),
-                    false,
-                )?
+                && !frontend.confirm(&format!("`{name}` sets `{field}`, which gives it power over your session. Allow?"), false)?
             {
                 return Err(interrupted());
             }
@@ -602,11 +501,7 @@ fn finish(
     guard: Option<&Guard<'_>>,
 ) -> Result<InstallOutcome> {
     let project = &session.project;
-    let mut outcome = InstallOutcome {
-        refused,
-        is_dry_run: options.is_dry_run,
-        ..InstallOutcome::default()
-    };
+    let mut outcome = InstallOutcome { refused, is_dry_run: options.is_dry_run, ..InstallOutcome::default() };
     let mut changes = Vec::new();
     let mut blocked = Vec::new();
     for (name, locked) in &agents {
@@ -628,26 +523,14 @@ fn finish(
             }
         };
         if matches!(action, Action::Install | Action::Replace) {
-            changes.push(Change {
-                path,
-                before: digest,
-                after: Some(new.clone()),
-            });
+            changes.push(Change { path, before: digest, after: Some(new.clone()) });
         }
         let base = project.base_path(&locked.base);
         if project.read_base(&locked.base)?.is_none() {
             let damaged = fs::read(&base, MAX_AGENT)?.as_deref().map(Digest::of);
-            changes.push(Change {
-                path: base,
-                before: damaged,
-                after: Some(new.clone()),
-            });
+            changes.push(Change { path: base, before: damaged, after: Some(new.clone()) });
         }
-        let shown = if action == Action::Edited {
-            current.as_deref().unwrap_or(new)
-        } else {
-            new
-        };
+        let shown = if action == Action::Edited { current.as_deref().unwrap_or(new) } else { new };
         outcome.agents.push(planned(project, name, action, locked, shown));
     }
     if !blocked.is_empty() {
@@ -661,24 +544,12 @@ fn finish(
     if options.is_locked && lockfile != *before {
         return Err(stale_lock("the result differs from it"));
     }
-    changes.extend(file_change(
-        project.manifest_path(),
-        &manifest.to_text(),
-        manifest.is_changed(),
-    )?);
-    changes.extend(file_change(
-        project.lockfile_path(),
-        &lockfile.to_text(),
-        lockfile != *before,
-    )?);
+    changes.extend(file_change(project.manifest_path(), &manifest.to_text(), manifest.is_changed())?);
+    changes.extend(file_change(project.lockfile_path(), &lockfile.to_text(), lockfile != *before)?);
     outcome.changes = changes.iter().filter(|change| !change.is_void()).count();
     if let (false, Some(guard)) = (options.is_dry_run, guard) {
-        let names: Vec<&str> = outcome
-            .agents
-            .iter()
-            .filter(|agent| agent.action != Action::Keep)
-            .map(|agent| agent.name.as_str())
-            .collect();
+        let names: Vec<&str> =
+            outcome.agents.iter().filter(|agent| agent.action != Action::Keep).map(|agent| agent.name.as_str()).collect();
         guard.apply(&format!("install {}", names.join(" ")), &changes)?;
     }
     Ok(outcome)
@@ -690,11 +561,7 @@ pub(super) fn file_change(path: &std::path::Path, text: &str, is_changed: bool) 
         return Ok(None);
     }
     let before = fs::read(path, crate::store::lockfile::MAX_SIZE)?.as_deref().map(Digest::of);
-    Ok(Some(Change {
-        path: path.to_owned(),
-        before,
-        after: Some(text.as_bytes().to_vec()),
-    }))
+    Ok(Some(Change { path: path.to_owned(), before, after: Some(text.as_bytes().to_vec()) }))
 }
 
 fn refuse_overwrite(project: &Project, blocked: &[(AgentName, bool)]) -> Failure {
@@ -712,10 +579,7 @@ fn refuse_overwrite(project: &Project, blocked: &[(AgentName, bool)]) -> Failure
     }
     failure
         .hint("`--as NAME` installs beside it under another name")
-        .hint(format!(
-            "`--force` replaces it; a copy stays in {}",
-            project.display(&project.state_folder().join("history"))
-        ))
+        .hint(format!("`--force` replaces it; a copy stays in {}", project.display(&project.state_folder().join("history"))))
 }
 
 fn planned(project: &Project, name: &AgentName, action: Action, locked: &LockedAgent, bytes: &[u8]) -> PlannedAgent {
@@ -723,13 +587,7 @@ fn planned(project: &Project, name: &AgentName, action: Action, locked: &LockedA
         Verdict::Loads(loaded) if action != Action::Keep => Some(loaded.clone()),
         _ => None,
     };
-    PlannedAgent {
-        name: name.clone(),
-        action,
-        locked: locked.clone(),
-        path: project.display(&project.agent_path(name)),
-        loaded,
-    }
+    PlannedAgent { name: name.clone(), action, locked: locked.clone(), path: project.display(&project.agent_path(name)), loaded }
 }
 
 /// The installed bytes of an agent; `None` if there is no file.
@@ -747,10 +605,7 @@ fn adaptation<'r>(
     if is_verbatim {
         return Request::default();
     }
-    Request {
-        rename,
-        ..discovery::request(file, &Definition::parse(bytes), record)
-    }
+    Request { rename, ..discovery::request(file, &Definition::parse(bytes), record) }
 }
 
 fn not_adaptable(name: &AgentName, error: &AdaptError) -> Failure {
@@ -770,9 +625,7 @@ fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
         Origin::Any => true,
         Origin::Registry(registry) => {
             locked.registry.as_ref() == Some(registry)
-                && manifest
-                    .registry(registry)
-                    .is_some_and(|source| source_text(&source) == locked.source)
+                && manifest.registry(registry).is_some_and(|source| source_text(&source) == locked.source)
         }
         Origin::Source(source) => locked.registry.is_none() && source_text(&file_folder(source)) == locked.source,
     };
@@ -785,9 +638,7 @@ fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
         (None, _) => true,
         (Some(request), Some(version)) => {
             semver::Version::parse(version).is_ok_and(|version| request.accepts(&version))
-                || locked
-                    .commit
-                    .is_some_and(|commit| commit.to_string().starts_with(&request.to_string()))
+                || locked.commit.is_some_and(|commit| commit.to_string().starts_with(&request.to_string()))
         }
         // A branch or a commit without a version: the commit that was locked stays until an update.
         (Some(request), None) => matches!(request, crate::domain::version::VersionRequest::Revision(_)),
@@ -810,10 +661,7 @@ fn from_project(session: &Session, spec: Spec) -> Spec {
         Ok(relative) => format!("./{}", relative.display()),
         Err(_) => absolute.display().to_string(),
     };
-    Spec {
-        place: Place::Source(Source::Path(stored)),
-        ..spec
-    }
+    Spec { place: Place::Source(Source::Path(stored)), ..spec }
 }
 
 /// The folder of a source that names one file.
@@ -841,10 +689,7 @@ pub(super) fn reachable(manifest: &Manifest, lockfile: &Lockfile) -> BTreeSet<Ag
 /// The registry that a spec would add, for messages.
 #[must_use]
 pub fn registry_of(locked: &LockedAgent) -> String {
-    locked
-        .registry
-        .as_ref()
-        .map_or_else(|| locked.source.clone(), RegistryName::to_string)
+    locked.registry.as_ref().map_or_else(|| locked.source.clone(), RegistryName::to_string)
 }
 
 /// Warns about agents whose client name another file in the folder has.

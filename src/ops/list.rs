@@ -66,26 +66,18 @@ pub fn available<'a>(session: &'a Session, place: Option<&str>, frontend: &mut d
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, Freshness::Recent);
     let mut offers = Vec::new();
-    let registries = manifest
-        .registries()
-        .iter()
-        .cloned()
-        .chain([(RegistryName::builtin(), Source::Builtin)]);
+    let registries = manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)]);
     if let Some(place) = place {
         let found = registries.into_iter().find(|(name, _)| name.as_str() == place);
         let (name, source) = match found {
             Some((name, source)) => (Some(name), source),
             None => (None, parse_source(place)?),
         };
-        offers.push(Offer {
-            snapshot: resolver.snapshot(name.as_ref(), &source, frontend)?,
-        });
+        offers.push(Offer { snapshot: resolver.snapshot(name.as_ref(), &source, frontend)? });
         return Ok(offers);
     }
     for (name, source) in registries {
-        offers.push(Offer {
-            snapshot: resolver.snapshot(Some(&name), &source, frontend)?,
-        });
+        offers.push(Offer { snapshot: resolver.snapshot(Some(&name), &source, frontend)? });
     }
     Ok(offers)
 }
@@ -130,9 +122,9 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     }
     let lockfile = session.project.load_lockfile()?;
     let locked = match (&spec.place, &spec.target) {
-        (Place::Anywhere, Some(Target::Name(name))) => AgentName::new(name)
-            .ok()
-            .and_then(|name| Some((lockfile.agents.get(&name)?.clone(), name))),
+        (Place::Anywhere, Some(Target::Name(name))) => {
+            AgentName::new(name).ok().and_then(|name| Some((lockfile.agents.get(&name)?.clone(), name)))
+        }
         _ => None,
     };
     if let Some((locked, name)) = locked {
@@ -142,17 +134,10 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
             Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,
             Some(_) => State::Edited,
         };
-        let mut info = judge(
-            session.project.display(&session.project.agent_path(&name)),
-            &locked.file,
-            &bytes.unwrap_or_default(),
-        );
+        let mut info = judge(session.project.display(&session.project.agent_path(&name)), &locked.file, &bytes.unwrap_or_default());
         info.name = name.to_string();
         info.file = locked.file;
-        info.revision = locked
-            .version
-            .or_else(|| locked.commit.map(|commit| commit.short()))
-            .unwrap_or_default();
+        info.revision = locked.version.or_else(|| locked.commit.map(|commit| commit.short())).unwrap_or_default();
         info.installed = Some(state);
         return Ok(info);
     }

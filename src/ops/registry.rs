@@ -30,11 +30,9 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     let proposed = match (name, &source) {
         (Some(name), _) => name.to_owned(),
         (None, Source::Git(url)) => url.short_name().to_ascii_lowercase(),
-        (None, Source::Path(path)) => path
-            .rsplit(['/', '\\'])
-            .find(|part| !matches!(*part, "" | "." | ".."))
-            .unwrap_or("local")
-            .to_owned(),
+        (None, Source::Path(path)) => {
+            path.rsplit(['/', '\\']).find(|part| !matches!(*part, "" | "." | "..")).unwrap_or("local").to_owned()
+        }
         (None, Source::Builtin) => String::new(),
     };
     let name = RegistryName::new(&proposed).map_err(|error| {
@@ -46,23 +44,15 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     let guard = session.lock(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
-        return Err(
-            Failure::failed(format!("registry `{name}` is already there: {known}")).hint(format!(
-                "choose another name with `--name`, or first run `agentpkg registry remove {name}`"
-            )),
-        );
+        return Err(Failure::failed(format!("registry `{name}` is already there: {known}"))
+            .hint(format!("choose another name with `--name`, or first run `agentpkg registry remove {name}`")));
     }
     let snapshot = Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
     manifest.set_registry(&name, &source);
-    let changes: Vec<_> = file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?
-        .into_iter()
-        .collect();
+    let changes: Vec<_> =
+        file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
     guard.apply(&format!("registry add {name}"), &changes)?;
-    Ok(Listed {
-        name,
-        source,
-        agents: Ok(snapshot.entries.len()),
-    })
+    Ok(Listed { name, source, agents: Ok(snapshot.entries.len()) })
 }
 
 /// Removes a registry that no agent comes from.
@@ -79,10 +69,8 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
         .map(|(agent, _)| agent.to_string())
         .collect();
     if !users.is_empty() {
-        return Err(
-            Failure::failed(format!("registry `{name}` is in use by {}", users.join(", ")))
-                .hint(format!("remove them first: `agentpkg remove {}`", users.join(" "))),
-        );
+        return Err(Failure::failed(format!("registry `{name}` is in use by {}", users.join(", ")))
+            .hint(format!("remove them first: `agentpkg remove {}`", users.join(" "))));
     }
     if !manifest.remove_registry(&name) {
         let failure = Failure::failed(format!("there is no registry `{name}` in the manifest"));
@@ -92,9 +80,8 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
             failure.hint("`agentpkg registry list` shows them")
         });
     }
-    let changes: Vec<_> = file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?
-        .into_iter()
-        .collect();
+    let changes: Vec<_> =
+        file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
     guard.apply(&format!("registry remove {name}"), &changes)?;
     Ok(name)
 }
@@ -104,16 +91,10 @@ pub fn list(session: &Session, freshness: Freshness, frontend: &mut dyn Frontend
     session.recover(frontend)?;
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, freshness);
-    let registries = manifest
-        .registries()
-        .iter()
-        .cloned()
-        .chain([(RegistryName::builtin(), Source::Builtin)]);
+    let registries = manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)]);
     let mut listed = Vec::new();
     for (name, source) in registries {
-        let agents = resolver
-            .snapshot(Some(&name), &source, frontend)
-            .map(|snapshot| snapshot.entries.len());
+        let agents = resolver.snapshot(Some(&name), &source, frontend).map(|snapshot| snapshot.entries.len());
         listed.push(Listed { name, source, agents });
     }
     Ok(listed)

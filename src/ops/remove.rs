@@ -46,16 +46,8 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
         removed.push(name.clone());
     }
     drop_bases(&session.project, &before, &after.agents, &mut changes)?;
-    changes.extend(file_change(
-        session.project.manifest_path(),
-        &manifest.to_text(),
-        manifest.is_changed(),
-    )?);
-    changes.extend(file_change(
-        session.project.lockfile_path(),
-        &after.to_text(),
-        after != before,
-    )?);
+    changes.extend(file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?);
+    changes.extend(file_change(session.project.lockfile_path(), &after.to_text(), after != before)?);
     if !options.is_dry_run {
         guard.apply(&format!("remove {}", options.names.join(" ")), &changes)?;
     }
@@ -76,18 +68,10 @@ pub(super) fn plan_removal(
     let digest = Digest::of(&bytes);
     let path = project.agent_path(name);
     if digest != locked.base && !is_forced {
-        return Err(
-            Failure::failed(format!("`{}` was edited, so it is not removed", project.display(&path))).hint(format!(
-                "`--force` removes it; a copy stays in {}",
-                project.display(&project.state_folder().join("history"))
-            )),
-        );
+        return Err(Failure::failed(format!("`{}` was edited, so it is not removed", project.display(&path)))
+            .hint(format!("`--force` removes it; a copy stays in {}", project.display(&project.state_folder().join("history")))));
     }
-    changes.push(Change {
-        path,
-        before: Some(digest),
-        after: None,
-    });
+    changes.push(Change { path, before: Some(digest), after: None });
     Ok(())
 }
 
@@ -99,20 +83,11 @@ pub(super) fn drop_bases(
     changes: &mut Vec<Change>,
 ) -> Result<()> {
     let named: BTreeSet<Digest> = after.values().map(|locked| locked.base).collect();
-    let dropped: BTreeSet<Digest> = before
-        .agents
-        .values()
-        .map(|locked| locked.base)
-        .filter(|base| !named.contains(base))
-        .collect();
+    let dropped: BTreeSet<Digest> = before.agents.values().map(|locked| locked.base).filter(|base| !named.contains(base)).collect();
     for base in dropped {
         let path = project.base_path(&base);
         if let Some(bytes) = fs::read(&path, MAX_AGENT)? {
-            changes.push(Change {
-                path,
-                before: Some(Digest::of(&bytes)),
-                after: None,
-            });
+            changes.push(Change { path, before: Some(Digest::of(&bytes)), after: None });
         }
     }
     Ok(())

@@ -40,11 +40,7 @@ impl<'a> Resolver<'a> {
     /// A resolver that asks remotes as `freshness` says.
     #[must_use]
     pub fn new(session: &'a Session, freshness: Freshness) -> Self {
-        Self {
-            session,
-            freshness,
-            opened: BTreeMap::new(),
-        }
+        Self { session, freshness, opened: BTreeMap::new() }
     }
 
     /// What a source offers now.
@@ -54,11 +50,7 @@ impl<'a> Resolver<'a> {
         source: &Source,
         frontend: &mut dyn Frontend,
     ) -> Result<Rc<Snapshot<'a>>> {
-        let key = format!(
-            "{}={}",
-            registry.map_or("", RegistryName::as_str),
-            crate::store::manifest::source_text(source)
-        );
+        let key = format!("{}={}", registry.map_or("", RegistryName::as_str), crate::store::manifest::source_text(source));
         if let Some(snapshot) = self.opened.get(&key) {
             return Ok(Rc::clone(snapshot));
         }
@@ -83,7 +75,7 @@ impl<'a> Resolver<'a> {
         let snapshots = self.snapshots(&spec.place, manifest, frontend)?;
         let mut found: Vec<Resolved<'a>> = Vec::new();
         for snapshot in &snapshots {
-            found.extend(self.matches(snapshot, spec, frontend)?);
+            found.extend(matches(snapshot, spec, frontend)?);
         }
         let found = drop_copies(found);
         let one = match found.len() {
@@ -111,15 +103,7 @@ impl<'a> Resolver<'a> {
             Place::Source(Source::Path(path)) if is_file(path) => None,
             _ => Some(Target::Name(name.to_string())),
         });
-        self.resolve(
-            &Spec {
-                place,
-                target,
-                version: wanted.version.clone(),
-            },
-            manifest,
-            frontend,
-        )
+        self.resolve(&Spec { place, target, version: wanted.version.clone() }, manifest, frontend)
     }
 
     fn snapshots(&mut self, place: &Place, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Rc<Snapshot<'a>>>> {
@@ -152,32 +136,6 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn matches(&self, snapshot: &Rc<Snapshot<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
-        let resolved = |entry: &IndexEntry| Resolved {
-            snapshot: Rc::clone(snapshot),
-            entry: entry.clone(),
-            version: snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone()),
-            commit: snapshot.commit,
-        };
-        let file = match (&spec.place, &spec.target) {
-            (_, Some(Target::File(file))) => file.clone(),
-            (_, Some(Target::Name(name))) => return Ok(snapshot.find(name).into_iter().map(resolved).collect()),
-            (Place::Source(Source::Path(path)), None) if is_file(path) => split_file(path).1.to_owned(),
-            (_, None) => return Ok(snapshot.entries.iter().map(resolved).collect()),
-        };
-        if let Some(entry) = snapshot.find_file(&file) {
-            return Ok(vec![resolved(entry)]);
-        }
-        // A file that discovery does not offer is taken when it is named outright.
-        let Some(bytes) = snapshot.read_file(&file, &mut |event| relay(frontend, event))? else {
-            return Ok(Vec::new());
-        };
-        let entry = discovery::examine_named(&file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
-            Failure::failed(format!("`{file}` cannot be installed: {reason}")).hint("give it a name of your own with `--as NAME`")
-        })?;
-        Ok(vec![resolved(&entry)])
-    }
-
     /// The same agent at another version.
     fn at_version(
         &self,
@@ -196,28 +154,18 @@ impl<'a> Resolver<'a> {
                 Some(version) => Err(Failure::failed(format!("`{name}` has no version matching `{request}`"))
                     .detail(format!("newest: {version}"))
                     .hint(format!("leave out `@{request}`, or write `{name}@^{}`", version.major))),
-                None => Err(
-                    Failure::failed(format!("`{name}` comes from a folder, which has no versions"))
-                        .hint(format!("leave out `@{request}`")),
-                ),
+                None => Err(Failure::failed(format!("`{name}` comes from a folder, which has no versions"))
+                    .hint(format!("leave out `@{request}`"))),
             };
         };
         let candidates = snapshot.find(&name);
-        let entry = snapshot
-            .find_file(&found.entry.file)
-            .or_else(|| (candidates.len() == 1).then(|| candidates[0]))
-            .cloned();
+        let entry = snapshot.find_file(&found.entry.file).or_else(|| (candidates.len() == 1).then(|| candidates[0])).cloned();
         let entry = entry.ok_or_else(|| {
             Failure::failed(format!("`{name}` is not in its repository at `{request}`"))
                 .hint("name another version, or leave it out")
         })?;
         let commit = snapshot.commit;
-        Ok(Resolved {
-            snapshot: Rc::new(snapshot),
-            entry,
-            version,
-            commit,
-        })
+        Ok(Resolved { snapshot: Rc::new(snapshot), entry, version, commit })
     }
 }
 
@@ -225,11 +173,7 @@ impl Resolved<'_> {
     /// A spec that means exactly this agent and can be pasted.
     #[must_use]
     pub fn spec(&self, by_file: bool) -> String {
-        let target = if by_file {
-            self.entry.file.as_str()
-        } else {
-            self.entry.name.as_str()
-        };
+        let target = if by_file { self.entry.file.as_str() } else { self.entry.name.as_str() };
         match &self.snapshot.registry {
             Some(registry) if !by_file => format!("{registry}/{target}"),
             Some(registry) => format!("{registry}#{target}"),
@@ -262,6 +206,32 @@ pub(super) fn split_file(path: &str) -> (&str, &str) {
     }
 }
 
+fn matches<'a>(snapshot: &Rc<Snapshot<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
+    let resolved = |entry: &IndexEntry| Resolved {
+        snapshot: Rc::clone(snapshot),
+        entry: entry.clone(),
+        version: snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone()),
+        commit: snapshot.commit,
+    };
+    let file = match (&spec.place, &spec.target) {
+        (_, Some(Target::File(file))) => file.clone(),
+        (_, Some(Target::Name(name))) => return Ok(snapshot.find(name).into_iter().map(resolved).collect()),
+        (Place::Source(Source::Path(path)), None) if is_file(path) => split_file(path).1.to_owned(),
+        (_, None) => return Ok(snapshot.entries.iter().map(resolved).collect()),
+    };
+    if let Some(entry) = snapshot.find_file(&file) {
+        return Ok(vec![resolved(entry)]);
+    }
+    // A file that discovery does not offer is taken when it is named outright.
+    let Some(bytes) = snapshot.read_file(&file, &mut |event| relay(frontend, event))? else {
+        return Ok(Vec::new());
+    };
+    let entry = discovery::examine_named(&file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
+        Failure::failed(format!("`{file}` cannot be installed: {reason}")).hint("give it a name of your own with `--as NAME`")
+    })?;
+    Ok(vec![resolved(&entry)])
+}
+
 /// Files of one source with the same bytes are one agent: the first by path stands for all.
 fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
     let mut kept: Vec<Resolved<'_>> = Vec::new();
@@ -279,10 +249,7 @@ fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
 }
 
 fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
-    let places = found
-        .iter()
-        .map(|candidate| candidate.spec(false))
-        .collect::<std::collections::BTreeSet<_>>();
+    let places = found.iter().map(|candidate| candidate.spec(false)).collect::<std::collections::BTreeSet<_>>();
     let by_file = places.len() < found.len();
     let is_whole = spec.target.is_none();
     let specs: Vec<String> = found.iter().map(|candidate| candidate.spec(by_file)).collect();
@@ -291,10 +258,10 @@ fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend
         None => format!("{} has {} agents", found[0].snapshot.source, found.len()),
     };
     if frontend.is_interactive() {
-        let choices = found.iter().zip(&specs).map(|(candidate, spec)| Choice {
-            label: spec.clone(),
-            detail: candidate.entry.description.clone(),
-        });
+        let choices = found
+            .iter()
+            .zip(&specs)
+            .map(|(candidate, spec)| Choice { label: spec.clone(), detail: candidate.entry.description.clone() });
         let index = frontend.choose(&question, &choices.collect::<Vec<_>>())?;
         return found.into_iter().nth(index).ok_or_else(super::report::interrupted);
     }
@@ -304,20 +271,15 @@ fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend
         None => format!("`{}` has {} agents", found[0].snapshot.source, found.len()),
     });
     for (candidate, spec) in found.iter().zip(&specs) {
-        let place = if by_file {
-            candidate.revision()
-        } else {
-            format!("{} {}", candidate.entry.file, candidate.revision())
-        };
+        let place = if by_file { candidate.revision() } else { format!("{} {}", candidate.entry.file, candidate.revision()) };
         failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
     }
     let example = specs.last().cloned().unwrap_or_default();
     let failure = failure.hint(format!("name one, for example `agentpkg install {example}`"));
     Err(match &spec.target {
-        Some(Target::Name(name)) => failure.hint(format!(
-            "or keep both: add `--as OTHER-{}`",
-            name.to_lowercase().replace(' ', "-")
-        )),
+        Some(Target::Name(name)) => {
+            failure.hint(format!("or keep both: add `--as OTHER-{}`", name.to_lowercase().replace(' ', "-")))
+        }
         _ if is_whole => failure.hint("or take all of them with `--all`"),
         _ => failure,
     })
@@ -327,9 +289,7 @@ fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
     let failure = Failure::failed(format!("there is no registry `{name}` in the manifest"));
     let known: Vec<String> = manifest.registries().iter().map(|(known, _)| format!("`{known}`")).collect();
     if known.is_empty() {
-        failure.hint(format!(
-            "add it with `agentpkg registry add URL --name {name}`; or name a repository: `gh:owner/repo#name`"
-        ))
+        failure.hint(format!("add it with `agentpkg registry add URL --name {name}`; or name a repository: `gh:owner/repo#name`"))
     } else {
         failure.hint(format!("there are {} and `builtin`", known.join(", ")))
     }
@@ -358,10 +318,7 @@ fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>]) -> Failure {
         for name in snapshot.names() {
             let likeness = strsim::jaro_winkler(&target.to_lowercase(), &name.folded());
             if likeness > 0.86 {
-                let place = snapshot
-                    .registry
-                    .as_ref()
-                    .map_or_else(|| snapshot.source.to_string(), ToString::to_string);
+                let place = snapshot.registry.as_ref().map_or_else(|| snapshot.source.to_string(), ToString::to_string);
                 near.push((likeness, name.to_string(), place));
             }
         }

@@ -46,12 +46,7 @@ impl Session {
             may_prompt: options.may_prompt,
             now: environment.now(),
         });
-        Self {
-            project,
-            environment,
-            cache,
-            options,
-        }
+        Self { project, environment, cache, options }
     }
 
     /// The manifest; an absent one is empty. Its warnings are reported.
@@ -71,7 +66,7 @@ impl Session {
             None => {}
             Some(Recovered::Undone) => frontend.report(Event::Recovered("undid what an interrupted command had begun".to_owned())),
             Some(Recovered::Completed) => {
-                frontend.report(Event::Recovered("completed what an interrupted command had begun".to_owned()))
+                frontend.report(Event::Recovered("completed what an interrupted command had begun".to_owned()));
             }
             Some(Recovered::Except(paths)) => frontend.report(Event::LeftAlone(paths.clone())),
         }

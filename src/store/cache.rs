@@ -101,10 +101,7 @@ impl Cache {
     /// A cache; nothing is touched yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            git: OnceLock::new(),
-        }
+        Self { settings, git: OnceLock::new() }
     }
 
     /// Where the cache is.
@@ -134,19 +131,12 @@ impl Cache {
             .hint("use `https://` or `ssh://`; or allow it with `--allow-insecure`"));
         }
         if url.transport() == Transport::File {
-            let folder = url
-                .local_path()
-                .ok_or_else(|| Failure::failed(format!("`{}` has no path", url.display())))?;
+            let folder = url.local_path().ok_or_else(|| Failure::failed(format!("`{}` has no path", url.display())))?;
             return self.in_place(&folder, url.clone());
         }
         let folder = self.folder()?.join("registries").join(url.cache_key());
-        let repository = CachedRepository {
-            cache: self,
-            url: url.clone(),
-            git: folder.join("git"),
-            folder: Some(folder),
-            is_remote: true,
-        };
+        let repository =
+            CachedRepository { cache: self, url: url.clone(), git: folder.join("git"), folder: Some(folder), is_remote: true };
         repository.freshen(freshness, watch)?;
         Ok(repository)
     }
@@ -169,18 +159,8 @@ impl Cache {
         if !fs::is_folder(folder) {
             return Err(Failure::failed(format!("there is no repository at `{}`", folder.display())));
         }
-        let kept = self
-            .settings
-            .folder
-            .as_ref()
-            .map(|cache| cache.join("registries").join(url.cache_key()));
-        Ok(CachedRepository {
-            cache: self,
-            url,
-            git: folder.to_owned(),
-            folder: kept,
-            is_remote: false,
-        })
+        let kept = self.settings.folder.as_ref().map(|cache| cache.join("registries").join(url.cache_key()));
+        Ok(CachedRepository { cache: self, url, git: folder.to_owned(), folder: kept, is_remote: false })
     }
 
     /// Upstream bytes by blob id, if they are here and whole.
@@ -252,13 +232,8 @@ impl CachedRepository<'_> {
                 (found.tag.clone(), Some(found.version.clone()))
             }
             VersionRequest::Revision(revision) => {
-                let tagged = versions
-                    .iter()
-                    .find(|version| &version.tag == revision || request.accepts(&version.version));
-                (
-                    tagged.map_or(revision, |version| &version.tag).clone(),
-                    tagged.map(|version| version.version.clone()),
-                )
+                let tagged = versions.iter().find(|version| &version.tag == revision || request.accepts(&version.version));
+                (tagged.map_or(revision, |version| &version.tag).clone(), tagged.map(|version| version.version.clone()))
             }
         };
         if let Some(commit) = repository.resolve(&revision)? {
@@ -268,12 +243,7 @@ impl CachedRepository<'_> {
         if self.is_remote && !self.cache.settings.is_offline {
             let _lock = self.lock(watch)?;
             let refspecs = vec![format!("+refs/heads/{revision}:refs/heads/{revision}")];
-            let request = FetchRequest {
-                refspecs,
-                depth: None,
-                blobs: BlobFilter::None,
-                access: self.access(),
-            };
+            let request = FetchRequest { refspecs, depth: None, blobs: BlobFilter::None, access: self.access() };
             match self.fetch(&request, watch) {
                 Ok(()) | Err(GitError::UnknownReference { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -313,10 +283,7 @@ impl CachedRepository<'_> {
         let repository = self.open()?;
         let bytes = match repository.blob_size(blob)? {
             None => {
-                return Err(Failure::failed(format!(
-                    "`{}` does not have the object {blob}",
-                    self.url.display()
-                )));
+                return Err(Failure::failed(format!("`{}` does not have the object {blob}", self.url.display())));
             }
             Some(size) if size > MAX_AGENT => {
                 let (size, limit) = (fs::human_size(size), fs::human_size(MAX_AGENT));
@@ -361,22 +328,15 @@ impl CachedRepository<'_> {
             blobs.retain(|path, _| !OTHER_EXTENSIONS.iter().any(|extension| path.ends_with(extension)));
         }
         if blobs.len() > MAX_CANDIDATES {
-            return Err(Failure::failed(format!(
-                "`{}` holds {} files that may be agents",
-                self.url.display(),
-                blobs.len()
-            ))
-            .hint("this is more than agentpkg looks through; name the file: `…#path/to/agent.md`"));
+            return Err(Failure::failed(format!("`{}` holds {} files that may be agents", self.url.display(), blobs.len()))
+                .hint("this is more than agentpkg looks through; name the file: `…#path/to/agent.md`"));
         }
         // Files that only a marketplace could turn into agents are few; those that never can are not fetched.
         blobs.retain(|path, _| !path.ends_with(EXTENSION) || may_be(path, EXTENSION) || path.contains("agent"));
         if self.is_remote {
             let repository = self.open()?;
-            let missing: Vec<ObjectId> = blobs
-                .values()
-                .copied()
-                .filter(|id| !matches!(repository.blob_size(*id), Ok(Some(_))))
-                .collect();
+            let missing: Vec<ObjectId> =
+                blobs.values().copied().filter(|id| !matches!(repository.blob_size(*id), Ok(Some(_)))).collect();
             if !missing.is_empty() {
                 self.fetch_blobs(&missing, watch)?;
             }
@@ -388,10 +348,7 @@ impl CachedRepository<'_> {
             Some(_) => Ok(repository.read_blob(blobs[path], MAX_AGENT)?),
             None => Err(Failure::failed(format!("the object of `{path}` is missing from the cache"))),
         })?;
-        let refused = walk.refused.into_iter().map(|refused| Refused {
-            file: refused.path,
-            reason: refused.reason.to_owned(),
-        });
+        let refused = walk.refused.into_iter().map(|refused| Refused { file: refused.path, reason: refused.reason.to_owned() });
         index.refused.extend(refused);
         Ok(index)
     }
@@ -403,17 +360,12 @@ impl CachedRepository<'_> {
         let Ok(walk) = repository.walk(commit, &WalkLimits::default(), &registry::is_interesting) else {
             return true;
         };
-        walk.files
-            .into_iter()
-            .any(|file| repository.read_blob(file.id, MAX_AGENT).is_err())
+        walk.files.into_iter().any(|file| repository.read_blob(file.id, MAX_AGENT).is_err())
     }
 
     /// Fetches if the state is older than asked.
     fn freshen(&self, freshness: Freshness, watch: Watch<'_>) -> Result<()> {
-        let has_state = |this: &Self| {
-            this.open()
-                .is_ok_and(|repository| repository.head().is_ok_and(|head| head.is_some()))
-        };
+        let has_state = |this: &Self| this.open().is_ok_and(|repository| repository.head().is_ok_and(|head| head.is_some()));
         if freshness == Freshness::Any && has_state(self) {
             return Ok(());
         }
@@ -429,11 +381,8 @@ impl CachedRepository<'_> {
             return if has_state(self) {
                 Ok(())
             } else {
-                Err(Failure::failed(format!(
-                    "`{}` is not in the cache, and `--offline` forbids to fetch it",
-                    self.url.display()
-                ))
-                .hint("run the command once without `--offline`"))
+                Err(Failure::failed(format!("`{}` is not in the cache, and `--offline` forbids to fetch it", self.url.display()))
+                    .hint("run the command once without `--offline`"))
             };
         }
         let _lock = self.lock(watch)?;
@@ -466,7 +415,7 @@ impl CachedRepository<'_> {
         let git = self.cache.git().map_err(|_| GitError::Missing)?;
         watch(Event::Fetching(&self.url));
         let fetched = git.fetch(&self.git, &self.url, request, &mut |progress| {
-            watch(Event::Progress(progress))
+            watch(Event::Progress(progress));
         })?;
         watch(Event::Fetched(&self.url, fetched.bytes));
         if let Some(folder) = &self.folder {
@@ -478,27 +427,19 @@ impl CachedRepository<'_> {
 
     fn access(&self) -> Access {
         let settings = &self.cache.settings;
-        Access {
-            may_prompt: settings.may_prompt,
-            allow_insecure: settings.allow_insecure,
-            ..Access::default()
-        }
+        Access { may_prompt: settings.may_prompt, allow_insecure: settings.allow_insecure, ..Access::default() }
     }
 
     fn fetch_blobs(&self, blobs: &[ObjectId], watch: Watch<'_>) -> Result<()> {
         if self.cache.settings.is_offline {
-            return Err(Failure::failed(format!(
-                "{} files of `{}` are not in the cache",
-                blobs.len(),
-                self.url.display()
-            ))
-            .hint("run the command once without `--offline`"));
+            return Err(Failure::failed(format!("{} files of `{}` are not in the cache", blobs.len(), self.url.display()))
+                .hint("run the command once without `--offline`"));
         }
         let _lock = self.lock(watch)?;
         watch(Event::Fetching(&self.url));
         let git = self.cache.git()?;
         let fetched = git.fetch_objects(&self.git, &self.url, blobs, &self.access(), &mut |progress| {
-            watch(Event::Progress(progress))
+            watch(Event::Progress(progress));
         })?;
         watch(Event::Fetched(&self.url, fetched.bytes));
         Ok(())
@@ -540,9 +481,7 @@ impl CachedRepository<'_> {
             return None;
         }
         let saved: SavedIndex = serde_json::from_slice(text).ok()?;
-        (saved.format == INDEX_FORMAT && saved.commit == commit.to_string())
-            .then(|| saved.into_index())
-            .flatten()
+        (saved.format == INDEX_FORMAT && saved.commit == commit.to_string()).then(|| saved.into_index()).flatten()
     }
 
     /// A cache that cannot be written is slow, but no reason to fail.
@@ -560,9 +499,7 @@ impl CachedRepository<'_> {
             && let Ok(listed) = fs::list(folder)
             && listed.len() > MAX_INDEXES
         {
-            for old in listed
-                .iter()
-                .filter(|listed| Some(listed.name.as_str()) != path.file_name().and_then(|name| name.to_str()))
+            for old in listed.iter().filter(|listed| Some(listed.name.as_str()) != path.file_name().and_then(|name| name.to_str()))
             {
                 let _ = fs::remove(&folder.join(&old.name));
             }
@@ -573,15 +510,11 @@ impl CachedRepository<'_> {
 fn no_version(request: &VersionRequest, agent: &str, versions: &[VersionTag]) -> Failure {
     let failure = Failure::failed(format!("`{agent}` has no version matching `{request}`"));
     if versions.is_empty() {
-        return failure.hint(format!(
-            "its repository has no version tags; leave out `@{request}`, or name a commit or a branch"
-        ));
+        return failure.hint(format!("its repository has no version tags; leave out `@{request}`, or name a commit or a branch"));
     }
     let newest: Vec<&str> = versions.iter().take(3).map(|version| version.tag.as_str()).collect();
     let major = versions[0].version.major;
-    failure
-        .detail(format!("newest: {}", newest.join(", ")))
-        .hint(format!("for example `{agent}@^{major}`"))
+    failure.detail(format!("newest: {}", newest.join(", "))).hint(format!("for example `{agent}@^{major}`"))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -617,11 +550,7 @@ impl SavedIndex {
             format: INDEX_FORMAT,
             commit: commit.to_string(),
             entries: index.entries.iter().map(entry).collect(),
-            refused: index
-                .refused
-                .iter()
-                .map(|refused| (refused.file.clone(), refused.reason.clone()))
-                .collect(),
+            refused: index.refused.iter().map(|refused| (refused.file.clone(), refused.reason.clone())).collect(),
             registry: index.text.clone(),
         }
     }
@@ -639,11 +568,7 @@ impl SavedIndex {
         };
         Some(Index {
             entries: self.entries.into_iter().map(entry).collect::<Option<_>>()?,
-            refused: self
-                .refused
-                .into_iter()
-                .map(|(file, reason)| Refused { file, reason })
-                .collect(),
+            refused: self.refused.into_iter().map(|(file, reason)| Refused { file, reason }).collect(),
             file: self.registry.as_deref().map(RegistryFile::parse).unwrap_or_default(),
             text: self.registry,
         })

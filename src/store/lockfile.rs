@@ -61,10 +61,7 @@ impl Lockfile {
     /// Reads a lockfile; `path` is for messages.
     pub fn parse(text: &str, path: &str) -> Result<Self> {
         // A version control system's conflict markers are the usual damage, so they get words of their own.
-        if let Some(start) = text
-            .find("<<<<<<< ")
-            .filter(|start| *start == 0 || text.as_bytes()[start - 1] == b'\n')
-        {
+        if let Some(start) = text.find("<<<<<<< ").filter(|start| *start == 0 || text.as_bytes()[start - 1] == b'\n') {
             let span = start..start + 7;
             let location = Location {
                 path: path.to_owned(),
@@ -79,17 +76,10 @@ impl Lockfile {
         let broken = |span: Option<std::ops::Range<usize>>, label: String| {
             let failure = Failure::failed(format!("`{path}` is not a lockfile"));
             let failure = match span {
-                Some(span) => failure.at(Location {
-                    path: path.to_owned(),
-                    source: text.to_owned(),
-                    span,
-                    label,
-                }),
+                Some(span) => failure.at(Location { path: path.to_owned(), source: text.to_owned(), span, label }),
                 None => failure.caused_by(label),
             };
-            failure.hint(format!(
-                "restore `{path}` from version control; or delete it and run `agentpkg install` to resolve anew"
-            ))
+            failure.hint(format!("restore `{path}` from version control; or delete it and run `agentpkg install` to resolve anew"))
         };
         let file = toml::from_str::<File>(text);
         // A newer format may have keys that this one refuses, so the version speaks first.
@@ -98,10 +88,8 @@ impl Lockfile {
             Err(_) => toml::from_str::<Header>(text).map_or(FORMAT, |header| header.version),
         };
         if version > FORMAT {
-            return Err(
-                Failure::failed(format!("`{path}` has format {version}, this agentpkg knows up to {FORMAT}"))
-                    .hint("install a newer agentpkg"),
-            );
+            return Err(Failure::failed(format!("`{path}` has format {version}, this agentpkg knows up to {FORMAT}"))
+                .hint("install a newer agentpkg"));
         }
         let file = file.map_err(|error| broken(error.span(), error.message().to_owned()))?;
         let mut lockfile = Self::default();
@@ -143,17 +131,9 @@ impl LockedAgent {
         if let Some(commit) = &self.commit {
             writeln!(text, "commit = \"{commit}\"")?;
         }
-        writeln!(
-            text,
-            "blob = \"{}\"\nsha256 = \"{}\"\nbase = \"{}\"",
-            self.blob, self.sha256, self.base
-        )?;
+        writeln!(text, "blob = \"{}\"\nsha256 = \"{}\"\nbase = \"{}\"", self.blob, self.sha256, self.base)?;
         if !self.adaptations.is_empty() {
-            writeln!(
-                text,
-                "adaptations = {}",
-                list(&mut self.adaptations.iter().map(String::as_str))
-            )?;
+            writeln!(text, "adaptations = {}", list(&mut self.adaptations.iter().map(String::as_str)))?;
         }
         if !self.requires.is_empty() {
             writeln!(text, "requires = {}", list(&mut self.requires.iter().map(AgentName::as_str)))?;
@@ -208,23 +188,14 @@ struct Entry {
 impl Entry {
     fn check(self) -> Result<(AgentName, LockedAgent), String> {
         let wrong = |key: &str, value: &str, reason: &dyn std::fmt::Display| {
-            format!(
-                "`{key}` of `{}` is `{}`: {reason}",
-                self.name.escape_debug(),
-                value.escape_debug()
-            )
+            format!("`{key}` of `{}` is `{}`: {reason}", self.name.escape_debug(), value.escape_debug())
         };
         let name = AgentName::new(&self.name).map_err(|error| wrong("name", &self.name, &error))?;
         let id = |key: &str, value: &str| value.parse::<ObjectId>().map_err(|error| wrong(key, value, &error));
         let digest = |key: &str, value: &str| value.parse::<Digest>().map_err(|error| wrong(key, value, &error));
-        let registry = self
-            .registry
-            .as_deref()
-            .map(|text| RegistryName::new(text).map_err(|error| wrong("registry", text, &error)));
-        let requires = self
-            .requires
-            .iter()
-            .map(|text| AgentName::new(text).map_err(|error| wrong("requires", text, &error)));
+        let registry =
+            self.registry.as_deref().map(|text| RegistryName::new(text).map_err(|error| wrong("registry", text, &error)));
+        let requires = self.requires.iter().map(|text| AgentName::new(text).map_err(|error| wrong("requires", text, &error)));
         let agent = LockedAgent {
             registry: registry.transpose()?,
             commit: self.commit.as_deref().map(|commit| id("commit", commit)).transpose()?,
@@ -270,15 +241,9 @@ mod tests {
     fn what_is_written_reads_back() {
         let mut lockfile = Lockfile::default();
         lockfile.agents.insert(AgentName::new("b").unwrap(), agent());
-        lockfile.agents.insert(
-            AgentName::new("a").unwrap(),
-            LockedAgent {
-                registry: None,
-                commit: None,
-                version: None,
-                ..agent()
-            },
-        );
+        lockfile
+            .agents
+            .insert(AgentName::new("a").unwrap(), LockedAgent { registry: None, commit: None, version: None, ..agent() });
         let text = lockfile.to_text();
         assert_eq!(Lockfile::parse(&text, FILE_NAME).unwrap(), lockfile);
         assert!(text.find("name = \"a\"") < text.find("name = \"b\""));

@@ -78,9 +78,7 @@ impl Manifest {
                 "registries" => manifest.registries = reader.registries(item)?,
                 "agents" => manifest.agents = reader.agents(item, &mut manifest.warnings)?,
                 "install" => manifest.follow_links = reader.follow_links(item)?,
-                _ => manifest
-                    .warnings
-                    .push(format!("`{key}` in {path} is not a setting that this version knows")),
+                _ => manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows")),
             }
         }
         manifest.document = document.into_mut();
@@ -98,9 +96,7 @@ impl Manifest {
     #[must_use]
     pub fn registry(&self, name: &RegistryName) -> Option<Source> {
         let found = self.registries.iter().find(|(known, _)| known == name);
-        found
-            .map(|(_, source)| source.clone())
-            .or_else(|| name.is_builtin().then_some(Source::Builtin))
+        found.map(|(_, source)| source.clone()).or_else(|| name.is_builtin().then_some(Source::Builtin))
     }
 
     /// The wanted agents, sorted by name.
@@ -140,24 +136,21 @@ impl Manifest {
         }
         let table = section(&mut self.document, "agents");
         let keys = wanted_keys(name, wanted);
-        match table.get_mut(name.as_str()).and_then(Item::as_table_like_mut) {
-            Some(entry) => {
-                for key in ["registry", "git", "path", "agent", "file", "version", "verbatim"] {
-                    match keys.iter().find(|(known, _)| *known == key) {
-                        Some((_, value)) if entry.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value)) => {}
-                        Some((_, value)) => drop(entry.insert(key, Item::Value(value.clone()))),
-                        None => drop(entry.remove(key)),
-                    }
+        if let Some(entry) = table.get_mut(name.as_str()).and_then(Item::as_table_like_mut) {
+            for key in ["registry", "git", "path", "agent", "file", "version", "verbatim"] {
+                match keys.iter().find(|(known, _)| *known == key) {
+                    Some((_, value)) if entry.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value)) => {}
+                    Some((_, value)) => drop(entry.insert(key, Item::Value(value.clone()))),
+                    None => drop(entry.remove(key)),
                 }
             }
-            None => {
-                let mut entry = InlineTable::new();
-                for (key, value) in keys {
-                    entry.insert(key, value);
-                }
-                entry.fmt();
-                table.insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
+        } else {
+            let mut entry = InlineTable::new();
+            for (key, value) in keys {
+                entry.insert(key, value);
             }
+            entry.fmt();
+            table.insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
         }
         self.agents.insert(name.clone(), wanted.clone());
     }
@@ -260,28 +253,18 @@ impl Reader<'_> {
         match span {
             Some(span) => {
                 let source = self.text.to_owned();
-                failure.at(Location {
-                    path: self.path.to_owned(),
-                    source,
-                    span,
-                    label,
-                })
+                failure.at(Location { path: self.path.to_owned(), source, span, label })
             }
             None => failure.caused_by(label),
         }
     }
 
     fn wrong(&self, item: &Item, label: impl Into<String>) -> Failure {
-        self.failure(
-            format!("`{}` has a value that makes no sense", self.path),
-            item.span(),
-            label.into(),
-        )
+        self.failure(format!("`{}` has a value that makes no sense", self.path), item.span(), label.into())
     }
 
     fn table<'i>(&self, item: &'i Item, what: &str) -> Result<&'i dyn TableLike> {
-        item.as_table_like()
-            .ok_or_else(|| self.wrong(item, format!("{what} is a table")))
+        item.as_table_like().ok_or_else(|| self.wrong(item, format!("{what} is a table")))
     }
 
     fn string<'i>(&self, item: &'i Item) -> Result<&'i str> {
@@ -289,8 +272,7 @@ impl Reader<'_> {
     }
 
     fn boolean(&self, item: &Item) -> Result<bool> {
-        item.as_bool()
-            .ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
+        item.as_bool().ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
     }
 
     fn follow_links(&self, item: &Item) -> Result<bool> {
@@ -339,12 +321,9 @@ impl Reader<'_> {
                 return Err(self.wrong(item, format!("`{other}` and `{name}` are one file where case does not count")));
             }
             let wanted = match item.as_str() {
-                Some(version) => Wanted {
-                    origin: Origin::Any,
-                    target: None,
-                    version: self.version(item, version)?,
-                    is_verbatim: false,
-                },
+                Some(version) => {
+                    Wanted { origin: Origin::Any, target: None, version: self.version(item, version)?, is_verbatim: false }
+                }
                 None => self.wanted(key, self.table(item, "an agent")?, item, warnings)?,
             };
             agents.insert(name, wanted);
@@ -353,12 +332,7 @@ impl Reader<'_> {
     }
 
     fn wanted(&self, name: &str, table: &dyn TableLike, item: &Item, warnings: &mut Vec<String>) -> Result<Wanted> {
-        let mut wanted = Wanted {
-            origin: Origin::Any,
-            target: None,
-            version: None,
-            is_verbatim: false,
-        };
+        let mut wanted = Wanted { origin: Origin::Any, target: None, version: None, is_verbatim: false };
         if let Some(source) = self.source(table)? {
             wanted.origin = Origin::Source(source);
         }
@@ -377,10 +351,7 @@ impl Reader<'_> {
                 "file" => wanted.target = Some(Target::File(self.string(item)?.to_owned())),
                 "version" => wanted.version = self.version(item, self.string(item)?)?,
                 "verbatim" => wanted.is_verbatim = self.boolean(item)?,
-                _ => warnings.push(format!(
-                    "`{key}` of agent `{name}` in {} is not a setting that this version knows",
-                    self.path
-                )),
+                _ => warnings.push(format!("`{key}` of agent `{name}` in {} is not a setting that this version knows", self.path)),
             }
         }
         if table.contains_key("agent") && table.contains_key("file") {
@@ -393,9 +364,7 @@ impl Reader<'_> {
         if text == "*" || text == "latest" {
             return Ok(None);
         }
-        VersionRequest::parse(text)
-            .map(Some)
-            .map_err(|error| self.wrong(item, error.to_string()))
+        VersionRequest::parse(text).map(Some).map_err(|error| self.wrong(item, error.to_string()))
     }
 }
 
@@ -423,12 +392,7 @@ mod tests {
     #[test]
     fn edits_keep_every_other_byte() {
         let mut manifest = Manifest::parse(TEXT, FILE_NAME).unwrap();
-        let wanted = Wanted {
-            origin: Origin::Registry(RegistryName::builtin()),
-            target: None,
-            version: None,
-            is_verbatim: false,
-        };
+        let wanted = Wanted { origin: Origin::Registry(RegistryName::builtin()), target: None, version: None, is_verbatim: false };
         manifest.set_agent(&name("reviewer"), &wanted);
         assert_eq!(manifest.to_text(), format!("{TEXT}reviewer = {{ registry = \"builtin\" }}\n"));
         assert!(manifest.remove_agent(&name("reviewer")));
@@ -441,24 +405,11 @@ mod tests {
     fn every_edit_reads_back_as_itself() {
         for (target, version, is_verbatim) in [
             (None, None, false),
-            (
-                Some(Target::File("a/b.md".to_owned())),
-                VersionRequest::parse("^1").ok(),
-                true,
-            ),
-            (
-                Some(Target::Name("Other Name".to_owned())),
-                VersionRequest::parse("main").ok(),
-                false,
-            ),
+            (Some(Target::File("a/b.md".to_owned())), VersionRequest::parse("^1").ok(), true),
+            (Some(Target::Name("Other Name".to_owned())), VersionRequest::parse("main").ok(), false),
         ] {
             for origin in [Origin::Any, Origin::Source(Source::Path("./x".to_owned()))] {
-                let wanted = Wanted {
-                    origin,
-                    target: target.clone(),
-                    version: version.clone(),
-                    is_verbatim,
-                };
+                let wanted = Wanted { origin, target: target.clone(), version: version.clone(), is_verbatim };
                 let mut manifest = Manifest::empty();
                 manifest.set_agent(&name("a"), &wanted);
                 let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();

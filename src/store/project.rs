@@ -63,11 +63,7 @@ impl Project {
 
     /// The agents of the user.
     pub fn user(environment: &Environment) -> Result<Self> {
-        let folders = (
-            environment.config_folder(),
-            environment.data_folder(),
-            environment.client_folder(),
-        );
+        let folders = (environment.config_folder(), environment.data_folder(), environment.client_folder());
         let (Some(config), Some(data), Some(client)) = folders else {
             return Err(Failure::failed("there is no home folder to install into")
                 .hint("set `HOME`; or `AGENTPKG_CONFIG_DIR`, `AGENTPKG_DATA_DIR` and `CLAUDE_CONFIG_DIR`"));
@@ -150,8 +146,7 @@ impl Project {
     /// Reads the manifest; `None` if there is none.
     pub fn load_manifest(&self) -> Result<Option<Manifest>> {
         let text = self.read_text(&self.manifest, manifest::MAX_SIZE)?;
-        text.map(|text| Manifest::parse(&text, &self.display(&self.manifest)))
-            .transpose()
+        text.map(|text| Manifest::parse(&text, &self.display(&self.manifest))).transpose()
     }
 
     /// Reads the lockfile; an absent one is empty.
@@ -175,12 +170,7 @@ impl Project {
         String::from_utf8(bytes).map(Some).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let source = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let location = Location {
-                path: self.display(path),
-                source,
-                span: valid..valid + 1,
-                label: "not UTF-8".to_owned(),
-            };
+            let location = Location { path: self.display(path), source, span: valid..valid + 1, label: "not UTF-8".to_owned() };
             Failure::failed(format!("`{}` is not UTF-8 text", self.display(path))).at(location)
         })
     }

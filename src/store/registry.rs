@@ -75,11 +75,7 @@ impl<'a> Snapshot<'a> {
         collect(folder, "", MAX_DEPTH, &mut files)?;
         let index = Index::build(&files, &mut |path| {
             let is_small = fs::size(&folder.join(path))?.is_none_or(|size| size <= MAX_AGENT);
-            if is_small {
-                read_from_folder(folder, path).map(Some)
-            } else {
-                Ok(None)
-            }
+            if is_small { read_from_folder(folder, path).map(Some) } else { Ok(None) }
         })?;
         Ok(Self::new(registry, source, index, Backing::Folder(folder.to_owned())))
     }
@@ -95,30 +91,12 @@ impl<'a> Snapshot<'a> {
         let index = repository.index(commit, watch)?;
         let commit_time = repository.commit_time(commit)?;
         let snapshot = Self::new(registry, source, index, Backing::Git(repository));
-        Ok(Self {
-            commit: Some(commit),
-            commit_time: Some(commit_time),
-            ..snapshot
-        })
+        Ok(Self { commit: Some(commit), commit_time: Some(commit_time), ..snapshot })
     }
 
     fn new(registry: Option<RegistryName>, source: Source, index: Index, backing: Backing<'a>) -> Self {
-        let Index {
-            entries,
-            refused,
-            file,
-            text: _,
-        } = index;
-        Self {
-            registry,
-            source,
-            commit: None,
-            commit_time: None,
-            entries,
-            refused,
-            file,
-            backing,
-        }
+        let Index { entries, refused, file, text: _ } = index;
+        Self { registry, source, commit: None, commit_time: None, entries, refused, file, backing }
     }
 
     /// The agents that answer to `name`: by their name, by their title, or, if there are none, by the name of their file.
@@ -128,19 +106,12 @@ impl<'a> Snapshot<'a> {
         let by_name = |entry: &&IndexEntry| entry.name.folded() == folded || entry.title.to_lowercase() == folded;
         let found: Vec<&IndexEntry> = self.entries.iter().filter(by_name).collect();
         // Two agents may differ in case only; then the exact spelling decides.
-        let exact: Vec<&IndexEntry> = found
-            .iter()
-            .copied()
-            .filter(|entry| entry.name.as_str() == name || entry.title == name)
-            .collect();
+        let exact: Vec<&IndexEntry> =
+            found.iter().copied().filter(|entry| entry.name.as_str() == name || entry.title == name).collect();
         match (exact.is_empty(), found.is_empty()) {
             (false, _) => exact,
             (true, false) => found,
-            (true, true) => self
-                .entries
-                .iter()
-                .filter(|entry| discovery::stem(&entry.file).eq_ignore_ascii_case(name))
-                .collect(),
+            (true, true) => self.entries.iter().filter(|entry| discovery::stem(&entry.file).eq_ignore_ascii_case(name)).collect(),
         }
     }
 
@@ -248,9 +219,7 @@ impl Index {
                 break;
             }
         }
-        index
-            .entries
-            .sort_by(|left, right| left.name.cmp(&right.name).then_with(|| left.file.cmp(&right.file)));
+        index.entries.sort_by(|left, right| left.name.cmp(&right.name).then_with(|| left.file.cmp(&right.file)));
         Ok(index)
     }
 
@@ -258,10 +227,7 @@ impl Index {
         let file = &self.file;
         let Some(bytes) = bytes else {
             let reason = format!("larger than {}", fs::human_size(MAX_AGENT));
-            return self.refused.push(Refused {
-                file: path.escape_debug().to_string(),
-                reason,
-            });
+            return self.refused.push(Refused { file: path.escape_debug().to_string(), reason });
         };
         match discovery::examine(path, ObjectId::of_blob(bytes), bytes, &|name| file.agents.get(name)) {
             Finding::Agent(entry) => self.entries.push(entry),
@@ -279,19 +245,13 @@ pub(super) fn is_interesting(path: &str) -> bool {
         || path == MARKETPLACE
         || path.ends_with(PLUGIN)
         || path.ends_with(EXTENSION)
-        || OTHER_EXTENSIONS
-            .iter()
-            .any(|extension| discovery::is_candidate(path, extension, &nothing))
+        || OTHER_EXTENSIONS.iter().any(|extension| discovery::is_candidate(path, extension, &nothing))
 }
 
 /// The relative paths of the files below `folder`, with `/`; links and hidden folders but `.claude` and `.claude-plugin` left out.
 fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<String>) -> Result<()> {
     for listed in fs::list(folder)? {
-        let path = if prefix.is_empty() {
-            listed.name.clone()
-        } else {
-            format!("{prefix}/{}", listed.name)
-        };
+        let path = if prefix.is_empty() { listed.name.clone() } else { format!("{prefix}/{}", listed.name) };
         match listed.entry {
             Entry::File if is_interesting(&path) => {
                 paths.insert(path);
@@ -302,10 +262,8 @@ fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<Strin
             _ => {}
         }
         if paths.len() > MAX_FILES {
-            return Err(
-                Failure::failed(format!("`{}` holds more than {MAX_FILES} files", folder.display()))
-                    .hint("name the folder that holds the agents"),
-            );
+            return Err(Failure::failed(format!("`{}` holds more than {MAX_FILES} files", folder.display()))
+                .hint("name the folder that holds the agents"));
         }
     }
     Ok(())

@@ -64,15 +64,11 @@ pub fn is_interrupted(project: &Project) -> Result<bool> {
 }
 
 /// Takes the project's lock and cleans up after an earlier crash. `waiting` is called once if another process has the lock.
-pub fn lock<'a>(project: &'a Project, waiting: impl FnOnce()) -> Result<Guard<'a>> {
+pub fn lock(project: &Project, waiting: impl FnOnce()) -> Result<Guard<'_>> {
     let state = project.state_folder();
     let lock = Lock::take(&state.join("lock"), waiting)?;
     let recovered = recover(project)?;
-    Ok(Guard {
-        project,
-        _lock: lock,
-        recovered,
-    })
+    Ok(Guard { project, _lock: lock, recovered })
 }
 
 impl Guard<'_> {
@@ -105,19 +101,10 @@ impl Guard<'_> {
         self.prepare_folders(&changes)?;
 
         let number = next_number(self.project)?;
-        let mut journal = Journal {
-            number,
-            label: label.to_owned(),
-            is_committed: false,
-            steps: Vec::new(),
-        };
+        let mut journal = Journal { number, label: label.to_owned(), is_committed: false, steps: Vec::new() };
         for change in &changes {
             journal.steps.push(Step {
-                path: change
-                    .path
-                    .strip_prefix(self.project.root())
-                    .unwrap_or(&change.path)
-                    .to_owned(),
+                path: change.path.strip_prefix(self.project.root()).unwrap_or(&change.path).to_owned(),
                 before: change.before.map(|digest| digest.to_string()),
                 after: change.after.as_deref().map(|bytes| Digest::of(bytes).to_string()),
             });
@@ -154,26 +141,14 @@ impl Guard<'_> {
         let objects = history.join("objects");
         folders.insert(&objects);
         folders.into_iter().try_for_each(fs::create_folder)?;
-        self.write_once(&self.project.state_folder().join(".gitignore"), b"*\n")?;
-        self.write_once(&self.project.data_folder().join(".gitattributes"), b"* -text\n")
-    }
-
-    fn write_once(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        if fs::entry(path)? == Entry::Absent {
-            fs::replace(path, bytes, false)
-        } else {
-            Ok(())
-        }
+        write_once(&self.project.state_folder().join(".gitignore"), b"*\n")?;
+        write_once(&self.project.data_folder().join(".gitattributes"), b"* -text\n")
     }
 
     fn keep_copy(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
         let path = history_folder(self.project).join("objects").join(digest.to_string());
         // A copy that a crash cut short is written anew.
-        if fs::size(&path)? == Some(bytes.len() as u64) {
-            Ok(())
-        } else {
-            fs::replace(&path, bytes, true)
-        }
+        if fs::size(&path)? == Some(bytes.len() as u64) { Ok(()) } else { fs::replace(&path, bytes, true) }
     }
 }
 
@@ -197,18 +172,11 @@ fn recover(project: &Project) -> Result<Option<Recovered>> {
         return Ok(Some(Recovered::Undone));
     };
     if !journal.is_committed {
-        journal
-            .steps
-            .iter()
-            .try_for_each(|step| fs::remove(&step.temporary(project)))?;
+        journal.steps.iter().try_for_each(|step| fs::remove(&step.temporary(project)))?;
         fs::remove(&path)?;
         return Ok(Some(Recovered::Undone));
     }
-    let states = journal
-        .steps
-        .iter()
-        .map(|step| step.state(project))
-        .collect::<Result<Vec<_>>>()?;
+    let states = journal.steps.iter().map(|step| step.state(project)).collect::<Result<Vec<_>>>()?;
     let mut foreign: Vec<PathBuf> = Vec::new();
     let can_complete = !states.contains(&State::Damaged);
     for (step, state) in journal.steps.iter().zip(states) {
@@ -271,9 +239,7 @@ impl Journal {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (text, digest) = bytes.split_at_checked(bytes.len().checked_sub(64)?)?;
         let digest: Digest = std::str::from_utf8(digest).ok()?.parse().ok()?;
-        (Digest::of(text) == digest)
-            .then(|| serde_json::from_slice(text).ok())
-            .flatten()
+        (Digest::of(text) == digest).then(|| serde_json::from_slice(text).ok()).flatten()
     }
 
     fn write(&self, project: &Project, durable: bool) -> Result<()> {
@@ -289,11 +255,7 @@ impl Journal {
         let history = history_folder(project);
         fs::create_folder(&history)?;
         fs::rename(&journal_path(project), &history.join(format!("{:06}.json", self.number)))?;
-        if self.number.is_multiple_of(10) {
-            prune(&history)
-        } else {
-            Ok(())
-        }
+        if self.number.is_multiple_of(10) { prune(&history) } else { Ok(()) }
     }
 }
 
@@ -336,12 +298,13 @@ impl Step {
         let copy = history_folder(project).join("objects").join(before);
         match fs::read(&copy, MAX_CONTENT)? {
             Some(bytes) if Digest::of(&bytes).to_string() == *before => fs::replace(&target, &bytes, true),
-            _ => Err(Failure::failed(format!(
-                "the copy of `{}` in the history is damaged",
-                project.display(&target)
-            ))),
+            _ => Err(Failure::failed(format!("the copy of `{}` in the history is damaged", project.display(&target)))),
         }
     }
+}
+
+fn write_once(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::entry(path)? == Entry::Absent { fs::replace(path, bytes, false) } else { Ok(()) }
 }
 
 fn journal_path(project: &Project) -> PathBuf {
@@ -389,12 +352,7 @@ fn prune(history: &Path) -> Result<()> {
     let mut named = BTreeSet::new();
     for (_, path) in kept {
         let journal = fs::read(path, MAX_JOURNAL)?.and_then(|bytes| Journal::parse(&bytes));
-        named.extend(
-            journal
-                .into_iter()
-                .flat_map(|journal| journal.steps)
-                .filter_map(|step| step.before),
-        );
+        named.extend(journal.into_iter().flat_map(|journal| journal.steps).filter_map(|step| step.before));
     }
     for (_, path) in old {
         fs::remove(path)?;
@@ -431,11 +389,7 @@ mod tests {
     pub(super) fn checkpoint(name: &str) -> Result<()> {
         let left = CRASH_AFTER.get();
         CRASH_AFTER.set(left.wrapping_sub(1));
-        if left == 0 {
-            Err(Failure::failed(format!("crash after: {name}")))
-        } else {
-            Ok(())
-        }
+        if left == 0 { Err(Failure::failed(format!("crash after: {name}"))) } else { Ok(()) }
     }
 
     struct Scene {
@@ -453,29 +407,11 @@ mod tests {
             fs::write_new(&path("old.md"), b"old", false).unwrap();
             fs::write_new(&path("gone.md"), b"gone", false).unwrap();
             let changes = vec![
-                Change {
-                    path: path("new.md"),
-                    before: None,
-                    after: Some(b"made".to_vec()),
-                },
-                Change {
-                    path: path("old.md"),
-                    before: Some(Digest::of(b"old")),
-                    after: Some(b"changed".to_vec()),
-                },
-                Change {
-                    path: path("gone.md"),
-                    before: Some(Digest::of(b"gone")),
-                    after: None,
-                },
+                Change { path: path("new.md"), before: None, after: Some(b"made".to_vec()) },
+                Change { path: path("old.md"), before: Some(Digest::of(b"old")), after: Some(b"changed".to_vec()) },
+                Change { path: path("gone.md"), before: Some(Digest::of(b"gone")), after: None },
             ];
-            (
-                Self {
-                    _folder: folder,
-                    project,
-                },
-                changes,
-            )
+            (Self { _folder: folder, project }, changes)
         }
 
         fn apply(&self, changes: &[Change]) -> Result<()> {
@@ -508,16 +444,8 @@ mod tests {
                 return;
             }
             let guard = lock(&scene.project, || ()).unwrap();
-            let expected = if point < 2 {
-                (OLD, Recovered::Undone)
-            } else {
-                (NEW, Recovered::Completed)
-            };
-            assert_eq!(
-                (scene.files().as_str(), guard.recovered()),
-                (expected.0, Some(&expected.1)),
-                "crash point {point}"
-            );
+            let expected = if point < 2 { (OLD, Recovered::Undone) } else { (NEW, Recovered::Completed) };
+            assert_eq!((scene.files().as_str(), guard.recovered()), (expected.0, Some(&expected.1)), "crash point {point}");
             assert!(!is_interrupted(&scene.project).unwrap());
         }
     }
@@ -526,13 +454,7 @@ mod tests {
     fn a_plan_made_on_other_content_is_refused() {
         let (scene, mut changes) = Scene::new();
         changes[1].before = Some(Digest::of(b"something else"));
-        assert!(
-            scene
-                .apply(&changes)
-                .unwrap_err()
-                .message()
-                .contains("changed while the command ran")
-        );
+        assert!(scene.apply(&changes).unwrap_err().message().contains("changed while the command ran"));
         assert_eq!(scene.files(), OLD);
     }
 
@@ -584,11 +506,7 @@ mod tests {
             let link = scene.project.agents_folder().join("link.md");
             #[cfg(unix)]
             std::os::unix::fs::symlink("old.md", &link).unwrap();
-            changes.push(Change {
-                path: link,
-                before: None,
-                after: Some(b"x".to_vec()),
-            });
+            changes.push(Change { path: link, before: None, after: Some(b"x".to_vec()) });
             assert!(scene.apply(&changes).unwrap_err().message().contains("symbolic link"));
         }
     }
@@ -601,13 +519,7 @@ mod tests {
         for round in 0..KEEP + 15 {
             let after = round.to_string().into_bytes();
             let digest = Digest::of(&after);
-            scene
-                .apply(&[Change {
-                    path: path.clone(),
-                    before,
-                    after: Some(after),
-                }])
-                .unwrap();
+            scene.apply(&[Change { path: path.clone(), before, after: Some(after) }]).unwrap();
             before = Some(digest);
         }
         let history = history_folder(&scene.project);

@@ -36,12 +36,8 @@ fn snippet(location: &Location) -> String {
     // Escaping moves what follows, so a text that needed it is shown without underlining.
     let span = if source.len() == end { span } else { 0..0 };
     let annotation = AnnotationKind::Primary.span(span).label(location.label.as_str());
-    let snippet = Snippet::source(source.as_str())
-        .path(location.path.as_str())
-        .annotation(annotation);
-    let rendered = Renderer::plain()
-        .render(&[Level::ERROR.primary_title("").element(snippet)])
-        .to_string();
+    let snippet = Snippet::source(source.as_str()).path(location.path.as_str()).annotation(annotation);
+    let rendered = Renderer::plain().render(&[Level::ERROR.primary_title("").element(snippet)]).clone();
     let lines: Vec<&str> = rendered.lines().skip(1).collect();
     lines.join("\n") + "\n"
 }

@@ -1,7 +1,6 @@
 //! The terminal: what is printed where, in which colour, and what is asked. stdout is data, stderr is everything else.
 //!
 //! Colours mean one thing each: green done, yellow a warning, red an error, cyan a name or a thing to type, dim the rest.
-#![expect(clippy::disallowed_methods, reason = "this is the door to the terminal")]
 
 mod failure;
 mod sanitize;
@@ -95,11 +94,7 @@ impl Ui {
     pub fn warn(&mut self, text: impl Display) {
         if !self.options.is_quiet {
             self.clear();
-            let _ = writeln!(
-                anstream::stderr(),
-                "{YELLOW}warning{YELLOW:#}: {}",
-                sanitize(&text.to_string())
-            );
+            let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {}", sanitize(&text.to_string()));
         }
     }
 
@@ -154,10 +149,7 @@ impl Reporter for Ui {
             Event::Recovered(text) => self.line(GREEN, "Recovered", text),
             Event::LeftAlone(paths) => {
                 for path in paths {
-                    self.warn(format!(
-                        "`{}` was changed after an interrupted command, and stays as it is",
-                        path.display()
-                    ));
+                    self.warn(format!("`{}` was changed after an interrupted command, and stays as it is", path.display()));
                 }
             }
         }
@@ -178,20 +170,13 @@ impl Decide for Ui {
             format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room))
         });
         let items: Vec<String> = items.collect();
-        let answer = dialoguer::Select::new()
-            .with_prompt(sanitize(question))
-            .items(&items)
-            .default(0)
-            .interact_opt();
+        let answer = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(0).interact_opt();
         answered(answer)?.ok_or_else(interrupted)
     }
 
     fn confirm(&mut self, question: &str, default: bool) -> Result<bool> {
         self.clear();
-        let answer = dialoguer::Confirm::new()
-            .with_prompt(sanitize(question))
-            .default(default)
-            .interact_opt();
+        let answer = dialoguer::Confirm::new().with_prompt(sanitize(question)).default(default).interact_opt();
         answered(answer)?.ok_or_else(interrupted)
     }
 }

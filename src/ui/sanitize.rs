@@ -8,9 +8,7 @@ use crate::domain::name::is_invisible;
 #[must_use]
 pub fn sanitize(text: &str) -> String {
     let is_safe = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c) && c != '\u{200d}');
-    text.chars()
-        .flat_map(|c| if is_safe(c) { vec![c] } else { c.escape_unicode().collect() })
-        .collect()
+    text.chars().flat_map(|c| if is_safe(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
 }
 
 /// The first sentence or so of a text in one line of at most `width` columns: examples and markup are cut.
@@ -21,12 +19,7 @@ pub fn one_line(text: &str, width: usize) -> String {
         .filter_map(|mark| text.find(mark))
         .filter(|at| *at > 0)
         .min();
-    let text = sanitize(
-        &text[..end.unwrap_or(text.len())]
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" "),
-    );
+    let text = sanitize(&text[..end.unwrap_or(text.len())].split_whitespace().collect::<Vec<_>>().join(" "));
     if text.width() <= width {
         return text;
     }

@@ -89,10 +89,7 @@ pub enum AdaptError {
 
 /// Adapts a file.
 pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
-    let mut adapted = Adapted {
-        bytes: bytes.to_vec(),
-        applied: Vec::new(),
-    };
+    let mut adapted = Adapted { bytes: bytes.to_vec(), applied: Vec::new() };
     let definition = Definition::parse(bytes);
     if let Verdict::Skipped(reason) = definition.verdict() {
         if *reason == SkipReason::TooLarge {
@@ -124,33 +121,17 @@ fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request)
     } else if let Some(start) = indented_start(bytes) {
         // White space before the fence is all that is wrong, so it goes; what the block says is judged next.
         adapted.bytes.drain(..start);
-        adapted.applied.push(Adaptation::Repair {
-            field: "fence".to_owned(),
-        });
+        adapted.applied.push(Adaptation::Repair { field: "fence".to_owned() });
         mend_values(adapted);
     } else {
         let body = String::from_utf8_lossy(bytes);
-        let name = request
-            .fallback_name
-            .clone()
-            .or_else(|| name_from_title(&body))
-            .ok_or(AdaptError::NoName)?;
-        let description = request
-            .fallback_description
-            .clone()
-            .or_else(|| describe(&body))
-            .ok_or(AdaptError::NoDescription)?;
+        let name = request.fallback_name.clone().or_else(|| name_from_title(&body)).ok_or(AdaptError::NoName)?;
+        let description = request.fallback_description.clone().or_else(|| describe(&body)).ok_or(AdaptError::NoDescription)?;
         let end = line_ending(bytes);
         let start = bytes.len() - definition.body().len();
-        let head = format!(
-            "---{end}name: {}{end}description: {}{end}---{end}",
-            scalar(&name),
-            quote(&description)
-        );
+        let head = format!("---{end}name: {}{end}description: {}{end}---{end}", scalar(&name), quote(&description));
         adapted.bytes.splice(start..start, head.into_bytes());
-        adapted.applied.push(Adaptation::Repair {
-            field: "frontmatter".to_owned(),
-        });
+        adapted.applied.push(Adaptation::Repair { field: "frontmatter".to_owned() });
         return Ok(());
     }
     let (title, description) = {
@@ -159,26 +140,18 @@ fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request)
     };
     let current = Definition::parse(&adapted.bytes);
     if let Verdict::Skipped(SkipReason::NoName | SkipReason::BadName(_)) = current.verdict() {
-        let written = current
-            .get("name")
-            .map(|entry| String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).trim().to_owned());
+        let written =
+            current.get("name").map(|entry| String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).trim().to_owned());
         let written = written.filter(|name| !name.is_empty() && name != "~" && name != "null");
         let written = written.and_then(|name| {
             let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
             AgentName::from_title(name.trim()).ok().map(|name| name.to_string())
         });
-        let name = written
-            .or_else(|| request.fallback_name.clone())
-            .or(title)
-            .ok_or(AdaptError::NoName)?;
+        let name = written.or_else(|| request.fallback_name.clone()).or(title).ok_or(AdaptError::NoName)?;
         set(adapted, "name", &quote_if_needed(&name));
     }
     if let Verdict::Skipped(SkipReason::NoDescription) = Definition::parse(&adapted.bytes).verdict() {
-        let text = request
-            .fallback_description
-            .clone()
-            .or(description)
-            .ok_or(AdaptError::NoDescription)?;
+        let text = request.fallback_description.clone().or(description).ok_or(AdaptError::NoDescription)?;
         set(adapted, "description", &quote(&text));
     }
     Ok(())
@@ -275,9 +248,7 @@ fn mend_values(adapted: &mut Adapted) {
         }
     }
     adapted.bytes.splice(block, mended);
-    adapted
-        .applied
-        .extend(fields.into_iter().map(|field| Adaptation::Repair { field }));
+    adapted.applied.extend(fields.into_iter().map(|field| Adaptation::Repair { field }));
 }
 
 fn is_valid(text: &[u8]) -> bool {
@@ -326,10 +297,7 @@ fn requoted(name: &str, text: &str, end: &str) -> String {
 /// Text without the quotes around it, if there are any.
 fn unquoted(value: &str) -> &str {
     let inner = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
-    let stripped = inner('"')
-        .or_else(|| inner('\''))
-        .filter(|inner| !inner.is_empty())
-        .unwrap_or(value);
+    let stripped = inner('"').or_else(|| inner('\'')).filter(|inner| !inner.is_empty()).unwrap_or(value);
     if stripped.starts_with([' ', '\t']) { value } else { stripped }
 }
 
@@ -343,7 +311,7 @@ fn quote(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if c.is_control() || c == '\u{feff}' => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() || c == '\u{feff}' => quoted.extend(format!("\\u{:04x}", u32::from(c)).chars()),
             c => quoted.push(c),
         }
     }
@@ -369,12 +337,11 @@ fn set(adapted: &mut Adapted, field: &str, value: &str) {
         return;
     };
     let entry = layout.entries().iter().rev().find(|entry| entry.key == field);
-    match entry.map(|entry| entry.value.clone()) {
-        Some(range) => drop(adapted.bytes.splice(range, format!(" {value}").into_bytes())),
-        None => {
-            let line = format!("{field}: {value}{end}");
-            adapted.bytes.splice(block.start..block.start, line.into_bytes());
-        }
+    if let Some(range) = entry.map(|entry| entry.value.clone()) {
+        drop(adapted.bytes.splice(range, format!(" {value}").into_bytes()));
+    } else {
+        let line = format!("{field}: {value}{end}");
+        adapted.bytes.splice(block.start..block.start, line.into_bytes());
     }
     adapted.applied.push(Adaptation::Repair { field: field.to_owned() });
 }
@@ -393,15 +360,9 @@ fn rename(adapted: &mut Adapted, name: &str) {
     };
     let old = String::from_utf8_lossy(&adapted.bytes[range.clone()]).into_owned();
     // A comment behind the value is the author's, so it stays.
-    let comment = if old.trim_start().starts_with(['"', '\'']) {
-        None
-    } else {
-        old.find(" #")
-    };
+    let comment = if old.trim_start().starts_with(['"', '\'']) { None } else { old.find(" #") };
     let kept = comment.map_or("", |at| &old[at..]);
-    adapted
-        .bytes
-        .splice(range, format!(" {}{kept}", quote_if_needed(name)).into_bytes());
+    adapted.bytes.splice(range, format!(" {}{kept}", quote_if_needed(name)).into_bytes());
     adapted.applied.push(Adaptation::Rename { from });
 }
 
@@ -411,11 +372,7 @@ fn bind(adapted: &mut Adapted, from: &str, to: &str) {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     for entry in layout.entries().iter().filter(|entry| fields.contains(&entry.key.as_str())) {
         let text = String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).into_owned();
-        let bound = if entry.key == "mcpServers" {
-            replace_word(&text, from, to)
-        } else {
-            replace_server(&text, from, to)
-        };
+        let bound = if entry.key == "mcpServers" { replace_word(&text, from, to) } else { replace_server(&text, from, to) };
         if bound != text {
             edits.push((entry.value.clone(), bound));
         }
@@ -426,10 +383,7 @@ fn bind(adapted: &mut Adapted, from: &str, to: &str) {
     for (range, text) in edits.into_iter().rev() {
         adapted.bytes.splice(range, text.into_bytes());
     }
-    adapted.applied.push(Adaptation::Bind {
-        from: from.to_owned(),
-        to: to.to_owned(),
-    });
+    adapted.applied.push(Adaptation::Bind { from: from.to_owned(), to: to.to_owned() });
 }
 
 fn replace_server(text: &str, from: &str, to: &str) -> String {
@@ -437,9 +391,7 @@ fn replace_server(text: &str, from: &str, to: &str) -> String {
     let mut parts = text.split(prefix);
     let mut result = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let rest = part
-            .strip_prefix(from)
-            .filter(|rest| rest.starts_with("__") || !rest.starts_with(is_name_character));
+        let rest = part.strip_prefix(from).filter(|rest| rest.starts_with("__") || !rest.starts_with(is_name_character));
         result.push_str(prefix);
         match rest {
             Some(rest) => {
@@ -471,21 +423,14 @@ fn is_name_character(c: char) -> bool {
 
 /// Where the fence begins if only white space stands before it.
 fn indented_start(bytes: &[u8]) -> Option<usize> {
-    let start = bytes
-        .iter()
-        .position(|byte| !byte.is_ascii_whitespace())
-        .filter(|start| *start > 0)?;
+    let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).filter(|start| *start > 0)?;
     let layout = Layout::of(&bytes[start..]);
     layout.block().map(|_| start)
 }
 
 fn line_ending(bytes: &[u8]) -> &'static str {
     let first = bytes.iter().position(|byte| *byte == b'\n');
-    if first.is_some_and(|at| at > 0 && bytes[at - 1] == b'\r') {
-        "\r\n"
-    } else {
-        "\n"
-    }
+    if first.is_some_and(|at| at > 0 && bytes[at - 1] == b'\r') { "\r\n" } else { "\n" }
 }
 
 /// The first heading, if only blank lines stand before it.
@@ -499,11 +444,7 @@ fn name_from_title(body: &str) -> Option<String> {
     let title = title(body)?;
     let words: Vec<&str> = title.split_whitespace().collect();
     let is_filler = |word: &&str| ["agent", "subagent", "sub-agent"].contains(&word.to_ascii_lowercase().as_str());
-    let words = if words.len() > 1 && words.last().is_some_and(is_filler) {
-        &words[..words.len() - 1]
-    } else {
-        &words[..]
-    };
+    let words = if words.len() > 1 && words.last().is_some_and(is_filler) { &words[..words.len() - 1] } else { &words[..] };
     let name = AgentName::from_title(&words.join(" ")).ok()?;
     Some(name.to_string().to_ascii_lowercase())
 }
@@ -512,13 +453,8 @@ fn name_from_title(body: &str) -> Option<String> {
 pub(super) fn identity(body: &str) -> Option<String> {
     body.lines().take(40).find_map(|line| {
         let line = line.trim().trim_start_matches(['-', '*', ' ']);
-        let rest = ["Identity", "Role", "Purpose"]
-            .iter()
-            .find_map(|word| line.strip_prefix(word))?;
-        let rest = rest
-            .trim_start_matches('*')
-            .strip_prefix(':')
-            .or_else(|| rest.strip_prefix(":**"))?;
+        let rest = ["Identity", "Role", "Purpose"].iter().find_map(|word| line.strip_prefix(word))?;
+        let rest = rest.trim_start_matches('*').strip_prefix(':').or_else(|| rest.strip_prefix(":**"))?;
         let text = rest.trim_start_matches('*').trim();
         (!text.is_empty()).then(|| text.to_owned())
     })
@@ -550,10 +486,7 @@ mod tests {
     use super::*;
 
     fn repair_request() -> Request {
-        Request {
-            repair: true,
-            ..Request::default()
-        }
+        Request { repair: true, ..Request::default() }
     }
 
     fn repaired(text: &str) -> (String, Loaded) {
@@ -562,11 +495,7 @@ mod tests {
         let Verdict::Loads(loaded) = definition.verdict().clone() else {
             panic!("{:?}: {}", definition.verdict(), String::from_utf8_lossy(&adapted.bytes));
         };
-        assert_eq!(
-            adapt(&adapted.bytes, &repair_request()).unwrap().bytes,
-            adapted.bytes,
-            "adapting twice changes nothing"
-        );
+        assert_eq!(adapt(&adapted.bytes, &repair_request()).unwrap().bytes, adapted.bytes, "adapting twice changes nothing");
         (String::from_utf8(adapted.bytes).unwrap(), loaded)
     }
 
@@ -574,15 +503,9 @@ mod tests {
     fn broken_descriptions_become_blocks_and_the_rest_stays() {
         let text = "---\nname: a # mine\ndescription: Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>\ntools: Read, Bash(git *)\n---\n\nBody --- x\n";
         let (bytes, loaded) = repaired(text);
-        assert_eq!(
-            loaded.description,
-            "Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>"
-        );
+        assert_eq!(loaded.description, "Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>");
         assert_eq!(loaded.tools.unwrap(), ["Read", "Bash(git *)"]);
-        assert!(
-            bytes.starts_with("---\nname: a # mine\ndescription: |-\n  Plans. Examples:\n\n  <example>\n"),
-            "{bytes}"
-        );
+        assert!(bytes.starts_with("---\nname: a # mine\ndescription: |-\n  Plans. Examples:\n\n  <example>\n"), "{bytes}");
         assert!(bytes.ends_with("tools: Read, Bash(git *)\n---\n\nBody --- x\n"), "{bytes}");
     }
 
@@ -615,10 +538,7 @@ mod tests {
     fn a_file_without_frontmatter_gets_one_in_front() {
         let text = "# Backend Planning Agent\r\n\r\n**Identity**: Plans \"things\", mostly\r\n";
         let (bytes, loaded) = repaired(text);
-        assert!(
-            bytes.ends_with(text) && bytes.starts_with("---\r\nname: backend-planning\r\n"),
-            "{bytes}"
-        );
+        assert!(bytes.ends_with(text) && bytes.starts_with("---\r\nname: backend-planning\r\n"), "{bytes}");
         assert_eq!(loaded.description, "Plans \"things\", mostly");
     }
 

@@ -27,26 +27,12 @@ pub(super) struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Self {
-        let start = if bytes.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK.len()
-        } else {
-            0
-        };
+        let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         let Some((block, body)) = find_block(bytes, start) else {
-            return Self {
-                bytes,
-                block: None,
-                body: start,
-                entries: Vec::new(),
-            };
+            return Self { bytes, block: None, body: start, entries: Vec::new() };
         };
         let entries = entries(bytes, block.clone());
-        Self {
-            bytes,
-            block: Some(block),
-            body,
-            entries,
-        }
+        Self { bytes, block: Some(block), body, entries }
     }
 
     pub(super) fn bytes(&self) -> &'a [u8] {
@@ -81,7 +67,7 @@ impl<'a> Layout<'a> {
 fn find_block(bytes: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     let rest = bytes[start..].strip_prefix(FENCE)?;
     let opening = rest.iter().position(|byte| *byte == b'\n')?;
-    if !rest[..opening].iter().all(|byte| byte.is_ascii_whitespace()) {
+    if !rest[..opening].iter().all(u8::is_ascii_whitespace) {
         return None;
     }
     let from = start + FENCE.len() + opening + 1;
@@ -109,11 +95,7 @@ fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
         match key(line) {
             Some(key) => {
                 let value = at + key.len() + 1;
-                entries.push(Entry {
-                    key,
-                    span: at..end,
-                    value: value..end,
-                });
+                entries.push(Entry { key, span: at..end, value: value..end });
             }
             None => {
                 if let Some(entry) = entries.last_mut() {
@@ -134,9 +116,7 @@ fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
 
 /// The key at the start of a line: letters, digits, `_`, `-` and `.`, then a colon that ends the line or is followed by white space.
 pub(super) fn key(line: &[u8]) -> Option<String> {
-    let length = line
-        .iter()
-        .position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.".contains(byte)))?;
+    let length = line.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.".contains(byte)))?;
     let is_key = length > 0 && line[length] == b':' && line.get(length + 1).is_none_or(u8::is_ascii_whitespace);
     is_key.then(|| String::from_utf8_lossy(&line[..length]).into_owned())
 }

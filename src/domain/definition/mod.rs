@@ -145,10 +145,7 @@ fn judge(block: &str, first_line: usize) -> Verdict {
     let fields = match Fields::read(block) {
         Ok(fields) => fields,
         Err(error) => {
-            return Verdict::Skipped(SkipReason::Invalid {
-                line: first_line + error.line,
-                message: error.message,
-            });
+            return Verdict::Skipped(SkipReason::Invalid { line: first_line + error.line, message: error.message });
         }
     };
     let Some(name) = fields.text("name").filter(|name| !name.is_empty()) else {
@@ -181,11 +178,7 @@ pub fn split_tools(text: &str) -> Vec<String> {
         }
         c == ',' && depth == 0
     });
-    parts
-        .map(str::trim)
-        .filter(|tool| !tool.is_empty())
-        .map(str::to_owned)
-        .collect()
+    parts.map(str::trim).filter(|tool| !tool.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -230,10 +223,7 @@ mod tests {
         ] {
             assert!(loads(&text).is_none(), "{text:?}");
         }
-        assert_eq!(
-            loads("---\nname: a\ndescription: foo --- bar\n---\nb"),
-            Some(("a".to_owned(), "foo".to_owned()))
-        );
+        assert_eq!(loads("---\nname: a\ndescription: foo --- bar\n---\nb"), Some(("a".to_owned(), "foo".to_owned())));
     }
 
     #[test]
@@ -248,11 +238,7 @@ mod tests {
             ("%d", "%d"),
             ("say \"hi\": now", "say \"hi\": now"),
         ] {
-            assert_eq!(
-                with(&format!("name: a\ndescription: {value}")).as_deref(),
-                Some(read),
-                "{value}"
-            );
+            assert_eq!(with(&format!("name: a\ndescription: {value}")).as_deref(), Some(read), "{value}");
         }
         for head in [
             "name: a\ndescription: x\n\n<example>\nuser: y",
@@ -273,11 +259,7 @@ mod tests {
         ] {
             assert_eq!(with(head), None, "{head}");
         }
-        assert_eq!(
-            with("name: a\nname: b\ndescription: x").as_deref(),
-            Some("x"),
-            "the last of equal keys counts"
-        );
+        assert_eq!(with("name: a\nname: b\ndescription: x").as_deref(), Some("x"), "the last of equal keys counts");
     }
 
     #[test]
@@ -287,9 +269,7 @@ mod tests {
             ["Read", "Bash(git add, git commit)", "Agent(a, b)"]
         );
         let definition = Definition::parse(b"---\nname: a\ndescription: d\ntools: [Read, \"Bash\"]\nhooks:\n  Stop: []\n---\n");
-        let Verdict::Loads(loaded) = definition.verdict() else {
-            panic!("it loads")
-        };
+        let Verdict::Loads(loaded) = definition.verdict() else { panic!("it loads") };
         assert_eq!(loaded.tools.as_deref(), Some(&["Read".to_owned(), "Bash".to_owned()][..]));
         assert_eq!(loaded.security, ["hooks"]);
     }

@@ -87,9 +87,7 @@ fn repair(block: &str) -> String {
 }
 
 fn quoted(line: &str) -> Option<String> {
-    let length = line
-        .find(|c: char| !(c.is_ascii_alphabetic() || c == '_' || c == '-'))
-        .filter(|length| *length > 0)?;
+    let length = line.find(|c: char| !(c.is_ascii_alphabetic() || c == '_' || c == '-')).filter(|length| *length > 0)?;
     let rest = line[length..].strip_prefix(':')?;
     let value = rest.trim_start();
     if rest.len() == value.len() || value.is_empty() || line.contains('\r') {
@@ -118,12 +116,8 @@ fn without_duplicates(block: &str) -> String {
     }
     groups.push((current, &block[start..]));
     let mut seen = BTreeSet::new();
-    let mut kept: Vec<&str> = groups
-        .iter()
-        .rev()
-        .filter(|(key, _)| key.is_none() || seen.insert(key.clone()))
-        .map(|(_, text)| *text)
-        .collect();
+    let mut kept: Vec<&str> =
+        groups.iter().rev().filter(|(key, _)| key.is_none() || seen.insert(key.clone())).map(|(_, text)| *text).collect();
     kept.reverse();
     kept.concat()
 }

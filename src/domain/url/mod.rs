@@ -46,9 +46,7 @@ impl Transport {
     }
 
     fn from_scheme(scheme: &str) -> Option<Self> {
-        [Self::Https, Self::Http, Self::Ssh, Self::Git, Self::File]
-            .into_iter()
-            .find(|transport| transport.as_str() == scheme)
+        [Self::Https, Self::Http, Self::Ssh, Self::Git, Self::File].into_iter().find(|transport| transport.as_str() == scheme)
     }
 
     fn default_port(self) -> Option<u16> {
@@ -186,12 +184,7 @@ impl GitUrl {
     #[must_use]
     pub fn cache_key(&self) -> String {
         let mut slug = String::new();
-        for c in self
-            .host
-            .chars()
-            .chain(['/'])
-            .chain(self.path.trim_end_matches(".git").chars())
-        {
+        for c in self.host.chars().chain(['/']).chain(self.path.trim_end_matches(".git").chars()) {
             let c = c.to_ascii_lowercase();
             if c.is_ascii_alphanumeric() || (c == '.' && !slug.is_empty() && !slug.ends_with(['.', '-'])) {
                 slug.push(c);
@@ -223,13 +216,7 @@ impl GitUrl {
                 return Err(UrlError::FileHost);
             }
             let path = checked_path(path, transport)?;
-            return Ok(Self {
-                text: format!("file://{path}"),
-                transport,
-                host: String::new(),
-                port: None,
-                path,
-            });
+            return Ok(Self { text: format!("file://{path}"), transport, host: String::new(), port: None, path });
         }
         let (user, host) = split_user(authority, transport)?;
         let (host, port) = split_port(host, transport)?;
@@ -237,13 +224,7 @@ impl GitUrl {
         let user = user.map(|user| format!("{user}@")).unwrap_or_default();
         let shown_port = port.map(|port| format!(":{port}")).unwrap_or_default();
         let text = format!("{scheme}://{user}{}{shown_port}{path}", bracketed(&host));
-        Ok(Self {
-            text,
-            transport,
-            host,
-            port,
-            path,
-        })
+        Ok(Self { text, transport, host, port, path })
     }
 
     fn scp(text: &str) -> Result<Self, UrlError> {
@@ -252,15 +233,10 @@ impl GitUrl {
             return Err(UrlError::Drive);
         }
         // The colon of `[::1]:path` is the one after the bracket.
-        let after_bracket = text
-            .find(']')
-            .filter(|_| text.split('@').next_back().is_some_and(|host| host.starts_with('[')));
+        let after_bracket = text.find(']').filter(|_| text.split('@').next_back().is_some_and(|host| host.starts_with('[')));
         let from = after_bracket.unwrap_or(0);
         let colon = text[from..].find(':').map(|at| at + from);
-        let Some((authority, path)) = colon
-            .map(|at| (&text[..at], &text[at + 1..]))
-            .filter(|(host, _)| !host.contains('/'))
-        else {
+        let Some((authority, path)) = colon.map(|at| (&text[..at], &text[at + 1..])).filter(|(host, _)| !host.contains('/')) else {
             return Err(UrlError::NotUrl);
         };
         let lower = authority.to_ascii_lowercase();
@@ -276,13 +252,7 @@ impl GitUrl {
         let path = checked_path(path, transport)?;
         let user = user.map(|user| format!("{user}@")).unwrap_or_default();
         let text = format!("{user}{}:{path}", bracketed(&host));
-        Ok(Self {
-            text,
-            transport,
-            host,
-            port: None,
-            path,
-        })
+        Ok(Self { text, transport, host, port: None, path })
     }
 }
 
@@ -392,9 +362,7 @@ pub fn redact(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         shown.push_str(before);
-        let end = after
-            .find(|c: char| matches!(c, '/' | '\'' | '"' | '`') || c.is_whitespace())
-            .unwrap_or(after.len());
+        let end = after.find(|c: char| matches!(c, '/' | '\'' | '"' | '`') || c.is_whitespace()).unwrap_or(after.len());
         rest = match after[..end].rfind('@') {
             Some(sign) if &after[..sign] != "git" => {
                 shown.push_str("***");

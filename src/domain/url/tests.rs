@@ -1,8 +1,4 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::too_many_lines,
-    reason = "a test fails by panicking, and a table is long"
-)]
+#![allow(clippy::unwrap_used, clippy::too_many_lines, reason = "a test fails by panicking, and a table is long")]
 
 use proptest::prelude::*;
 
@@ -11,49 +7,14 @@ use super::*;
 #[test]
 fn good_addresses_are_normalised() {
     for (text, normal, transport, host) in [
-        (
-            "https://github.com/acme/agents",
-            "https://github.com/acme/agents",
-            Transport::Https,
-            "github.com",
-        ),
-        (
-            "HTTPS://GitHub.COM/Acme/Agents",
-            "https://github.com/Acme/Agents",
-            Transport::Https,
-            "github.com",
-        ),
-        (
-            "https://github.com/a/b.git",
-            "https://github.com/a/b.git",
-            Transport::Https,
-            "github.com",
-        ),
-        (
-            "https://github.com/a/b/",
-            "https://github.com/a/b",
-            Transport::Https,
-            "github.com",
-        ),
-        (
-            "https://github.com:443/a/b",
-            "https://github.com/a/b",
-            Transport::Https,
-            "github.com",
-        ),
-        (
-            "https://github.com:8443/a/b",
-            "https://github.com:8443/a/b",
-            Transport::Https,
-            "github.com",
-        ),
+        ("https://github.com/acme/agents", "https://github.com/acme/agents", Transport::Https, "github.com"),
+        ("HTTPS://GitHub.COM/Acme/Agents", "https://github.com/Acme/Agents", Transport::Https, "github.com"),
+        ("https://github.com/a/b.git", "https://github.com/a/b.git", Transport::Https, "github.com"),
+        ("https://github.com/a/b/", "https://github.com/a/b", Transport::Https, "github.com"),
+        ("https://github.com:443/a/b", "https://github.com/a/b", Transport::Https, "github.com"),
+        ("https://github.com:8443/a/b", "https://github.com:8443/a/b", Transport::Https, "github.com"),
         ("https://h:0443/a", "https://h/a", Transport::Https, "h"),
-        (
-            "https://org@dev.azure.com/org/p/_git/r",
-            "https://org@dev.azure.com/org/p/_git/r",
-            Transport::Https,
-            "dev.azure.com",
-        ),
+        ("https://org@dev.azure.com/org/p/_git/r", "https://org@dev.azure.com/org/p/_git/r", Transport::Https, "dev.azure.com"),
         ("https://host", "https://host/", Transport::Https, "host"),
         ("https://host//a//b", "https://host//a//b", Transport::Https, "host"),
         ("https://host/a%20b", "https://host/a%20b", Transport::Https, "host"),
@@ -62,27 +23,12 @@ fn good_addresses_are_normalised() {
         ("https://host/~me/x", "https://host/~me/x", Transport::Https, "host"),
         ("https://[::1]:8080/a", "https://[::1]:8080/a", Transport::Https, "::1"),
         ("https://[0:0:0:0:0:0:0:1]/a", "https://[::1]/a", Transport::Https, "::1"),
-        (
-            "http://127.0.0.1:3000/a.git",
-            "http://127.0.0.1:3000/a.git",
-            Transport::Http,
-            "127.0.0.1",
-        ),
-        (
-            "http://example.com:80/a",
-            "http://example.com/a",
-            Transport::Http,
-            "example.com",
-        ),
+        ("http://127.0.0.1:3000/a.git", "http://127.0.0.1:3000/a.git", Transport::Http, "127.0.0.1"),
+        ("http://example.com:80/a", "http://example.com/a", Transport::Http, "example.com"),
         ("ssh://git@host/a/b", "ssh://git@host/a/b", Transport::Ssh, "host"),
         ("ssh://git@Host:22/a/b", "ssh://git@host/a/b", Transport::Ssh, "host"),
         ("ssh://host:2222/~me/b", "ssh://host:2222/~me/b", Transport::Ssh, "host"),
-        (
-            "git@github.com:acme/agents.git",
-            "git@github.com:acme/agents.git",
-            Transport::Ssh,
-            "github.com",
-        ),
+        ("git@github.com:acme/agents.git", "git@github.com:acme/agents.git", Transport::Ssh, "github.com"),
         ("git@GitHub.com:Acme/A", "git@github.com:Acme/A", Transport::Ssh, "github.com"),
         ("work:team/agents", "work:team/agents", Transport::Ssh, "work"),
         ("me@host:/srv/a.git/", "me@host:/srv/a.git", Transport::Ssh, "host"),
@@ -93,31 +39,12 @@ fn good_addresses_are_normalised() {
         ("file:///srv/a", "file:///srv/a", Transport::File, ""),
         ("FILE:///srv/My%20Agents/", "file:///srv/My%20Agents", Transport::File, ""),
         ("file:///C:/a", "file:///C:/a", Transport::File, ""),
-        (
-            "gh:acme/agents",
-            "https://github.com/acme/agents",
-            Transport::Https,
-            "github.com",
-        ),
-        (
-            "gh:acme/agents.git",
-            "https://github.com/acme/agents",
-            Transport::Https,
-            "github.com",
-        ),
-        (
-            "gh:a_b/.github",
-            "https://github.com/a_b/.github",
-            Transport::Https,
-            "github.com",
-        ),
+        ("gh:acme/agents", "https://github.com/acme/agents", Transport::Https, "github.com"),
+        ("gh:acme/agents.git", "https://github.com/acme/agents", Transport::Https, "github.com"),
+        ("gh:a_b/.github", "https://github.com/a_b/.github", Transport::Https, "github.com"),
     ] {
         let url = GitUrl::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(
-            (url.as_str(), url.transport(), url.host()),
-            (normal, transport, host),
-            "{text}"
-        );
+        assert_eq!((url.as_str(), url.transport(), url.host()), (normal, transport, host), "{text}");
         assert_eq!(GitUrl::parse(url.as_str()), Ok(url), "{text}");
     }
 }
@@ -139,16 +66,12 @@ fn helper_error(name: &str) -> UrlError {
 }
 
 fn scheme(scheme: &str) -> UrlError {
-    UrlError::Scheme {
-        scheme: scheme.to_owned(),
-    }
+    UrlError::Scheme { scheme: scheme.to_owned() }
 }
 
 #[test]
 fn hostile_addresses_are_refused_with_the_reason() {
-    let slashes = |scheme: &str| UrlError::Slashes {
-        scheme: scheme.to_owned(),
-    };
+    let slashes = |scheme: &str| UrlError::Slashes { scheme: scheme.to_owned() };
     for (text, error) in [
         ("", UrlError::NotUrl),
         ("agents", UrlError::NotUrl),
@@ -308,16 +231,9 @@ fn insecure_means_readable_on_the_way() {
 fn cache_keys_are_readable_and_differ_with_every_difference() {
     let key = |text: &str| GitUrl::parse(text).unwrap().cache_key();
     let plain = key("https://github.com/Acme/agents");
-    assert_eq!(
-        plain.rsplit_once('-').map(|(slug, hex)| (slug, hex.len())),
-        Some(("github.com-acme-agents", 32))
-    );
+    assert_eq!(plain.rsplit_once('-').map(|(slug, hex)| (slug, hex.len())), Some(("github.com-acme-agents", 32)));
     assert_eq!(plain, key("HTTPS://github.com:443/Acme/agents/"));
-    for other in [
-        "https://github.com/acme/agents",
-        "https://github.com/Acme/agents.git",
-        "git@github.com:Acme/agents",
-    ] {
+    for other in ["https://github.com/acme/agents", "https://github.com/Acme/agents.git", "git@github.com:Acme/agents"] {
         assert_ne!(plain, key(other), "{other}");
     }
     assert!(key("file:///%20").starts_with("20-"), "{}", key("file:///%20"));
@@ -339,10 +255,7 @@ fn origins_are_scheme_host_and_port() {
 fn secrets_are_not_shown() {
     for (text, shown) in [
         ("https://me@host/a", "https://***@host/a"),
-        (
-            "fatal: 'https://u:p@h/x' and http://t@h",
-            "fatal: 'https://***@h/x' and http://***@h",
-        ),
+        ("fatal: 'https://u:p@h/x' and http://t@h", "fatal: 'https://***@h/x' and http://***@h"),
         ("ssh://git@host/a", "ssh://git@host/a"),
         ("https://host/a@b", "https://host/a@b"),
         ("https://u:p@x@h/a", "https://***@h/a"),
@@ -351,10 +264,7 @@ fn secrets_are_not_shown() {
         assert_eq!(redact(text), shown);
     }
     let url = GitUrl::parse("https://me@host/a").unwrap();
-    assert_eq!(
-        format!("{url} {url:?} {}", url.short_name()),
-        "https://***@host/a GitUrl(https://***@host/a) a"
-    );
+    assert_eq!(format!("{url} {url:?} {}", url.short_name()), "https://***@host/a GitUrl(https://***@host/a) a");
 }
 
 #[test]

@@ -35,21 +35,14 @@ fn every_fault_has_its_own_error_and_none_outlasts_the_deadline() {
         let start = Instant::now();
         let error = scene.fetch(within(2)).unwrap_err();
         assert_eq!(variant(&error), name, "{fault:?}: {error:?}");
-        assert!(
-            start.elapsed() < Duration::from_millis(3500),
-            "{fault:?} took {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < Duration::from_millis(3500), "{fault:?} took {:?}", start.elapsed());
         assert_eq!(processes_about(&scene.url()), 0, "{fault:?} left a helper behind");
         let tries = scene.server.requests().len();
         assert!(tries >= 1, "{fault:?}");
         if matches!(fault, Fault::Status(404 | 403)) {
             assert_eq!(tries, 1, "4xx is not tried again");
         }
-        assert!(
-            packs(&scene.cache()).iter().all(|name| !name.starts_with("tmp_")),
-            "{fault:?}"
-        );
+        assert!(packs(&scene.cache()).iter().all(|name| !name.starts_with("tmp_")), "{fault:?}");
         let failure = agentpkg::error::Failure::from(error);
         assert!(!failure.hints().is_empty() && !failure.message().is_empty(), "{failure:?}");
     }
@@ -59,32 +52,17 @@ fn every_fault_has_its_own_error_and_none_outlasts_the_deadline() {
     let request = FetchRequest::history(within(2));
     let error = scene.git.fetch(&scene.cache(), &nobody, &request, &mut |_| {}).unwrap_err();
     assert_eq!(variant(&error), "Unreachable");
-    for (refspec, name) in [
-        ("refs/tags/v9:refs/tags/v9", "UnknownReference"),
-        ("--upload-pack=x", "BadReference"),
-    ] {
-        let request = FetchRequest {
-            refspecs: vec![refspec.to_owned()],
-            ..FetchRequest::history(within(2))
-        };
-        let error = scene
-            .git
-            .fetch(&scene.cache(), &scene.url(), &request, &mut |_| {})
-            .unwrap_err();
+    for (refspec, name) in [("refs/tags/v9:refs/tags/v9", "UnknownReference"), ("--upload-pack=x", "BadReference")] {
+        let request = FetchRequest { refspecs: vec![refspec.to_owned()], ..FetchRequest::history(within(2)) };
+        let error = scene.git.fetch(&scene.cache(), &scene.url(), &request, &mut |_| {}).unwrap_err();
         assert_eq!(variant(&error), name);
     }
     let unknown = ObjectId::from_bytes([7; 20]);
-    let error = scene
-        .git
-        .fetch_objects(&scene.cache(), &scene.url(), &[unknown], &within(2), &mut |_| {})
-        .unwrap_err();
+    let error = scene.git.fetch_objects(&scene.cache(), &scene.url(), &[unknown], &within(2), &mut |_| {}).unwrap_err();
     assert_eq!(variant(&error), "UnknownReference", "{error:?}");
     RepoBuilder::bare(&scene.folder.path().join("srv/empty.git"));
     let empty = scene.server.url("empty.git");
-    let error = scene
-        .git
-        .fetch(&scene.cache(), &empty, &FetchRequest::history(within(2)), &mut |_| {})
-        .unwrap_err();
+    let error = scene.git.fetch(&scene.cache(), &empty, &FetchRequest::history(within(2)), &mut |_| {}).unwrap_err();
     assert_eq!(variant(&error), "NoDefaultBranch", "{error:?}");
 }
 
@@ -109,14 +87,7 @@ fn redirects_are_followed_at_home_only_and_nothing_secret_goes_elsewhere() {
     // Another port is another server, and so is another name of this machine.
     let port = elsewhere.url("agents.git");
     let name = GitUrl::parse(&port.as_str().replace("127.0.0.1", "localhost")).unwrap();
-    for to in [
-        port.as_str(),
-        name.as_str(),
-        "https://example.com/x",
-        "file:///etc",
-        "ext::sh",
-        "//example.com/x",
-    ] {
+    for to in [port.as_str(), name.as_str(), "https://example.com/x", "file:///etc", "ext::sh", "//example.com/x"] {
         scene.server.fault(Fault::Redirect(to.to_owned()));
         let error = fetch(&scene.url()).unwrap_err();
         assert!(matches!(&error, GitError::Redirect { .. }), "{to}: {error:?}");
@@ -126,14 +97,9 @@ fn redirects_are_followed_at_home_only_and_nothing_secret_goes_elsewhere() {
     // Here the server is asked as another repository, so that only the first is redirected.
     scene.server.fault(Fault::None);
     let sent = scene.server.requests();
-    assert!(
-        sent.iter().all(|request| request.headers.contains_key("x-secret")),
-        "the configured server gets its header"
-    );
+    assert!(sent.iter().all(|request| request.headers.contains_key("x-secret")), "the configured server gets its header");
 
-    scene
-        .server
-        .fault(Fault::RedirectFrom("/old".to_owned(), "/agents.git".to_owned()));
+    scene.server.fault(Fault::RedirectFrom("/old".to_owned(), "/agents.git".to_owned()));
     let fetched = fetch(&scene.server.url("old")).unwrap();
     assert_eq!(fetched.url, scene.url());
     assert!(scene.open().head().unwrap().is_some());
@@ -151,8 +117,7 @@ fn a_password_from_the_users_helper_is_used() {
         .with_variable("GIT_CONFIG_KEY_0", "credential.helper")
         .with_variable("GIT_CONFIG_VALUE_0", helper);
     scene.server.fault(Fault::Password);
-    git.fetch(&scene.cache(), &scene.url(), &FetchRequest::history(within(10)), &mut |_| {})
-        .unwrap();
+    git.fetch(&scene.cache(), &scene.url(), &FetchRequest::history(within(10)), &mut |_| {}).unwrap();
 }
 
 #[test]
@@ -160,10 +125,7 @@ fn what_is_not_allowed_is_not_spoken_to() {
     let Some(scene) = Scene::new() else { return };
     let fetch = |git: &Git, url: &str| {
         let url = GitUrl::parse(url).unwrap();
-        variant(
-            &git.fetch(&scene.cache(), &url, &FetchRequest::history(within(5)), &mut |_| {})
-                .unwrap_err(),
-        )
+        variant(&git.fetch(&scene.cache(), &url, &FetchRequest::history(within(5)), &mut |_| {}).unwrap_err())
     };
     assert_eq!(fetch(&scene.git, "http://example.com/x"), "Insecure");
     assert_eq!(fetch(&scene.git, "git://example.com/x"), "Insecure");
@@ -185,56 +147,27 @@ fn what_is_not_allowed_is_not_spoken_to() {
 fn a_fetch_that_is_too_large_or_was_killed_leaves_nothing_behind() {
     let Some(mut scene) = Scene::new() else { return };
     // Bytes that do not compress.
-    let noise: Vec<u8> = (0..200_000_u32)
-        .flat_map(|n| hash_blob(&n.to_le_bytes()).as_bytes().to_vec())
-        .collect();
+    let noise: Vec<u8> = (0..200_000_u32).flat_map(|n| hash_blob(&n.to_le_bytes()).as_bytes().to_vec()).collect();
     scene.upstream.file("noise.bin", &noise).commit("noise");
-    let limits = Limits {
-        max_bytes: 1 << 20,
-        ..Limits::default()
-    };
-    let request = FetchRequest {
-        blobs: BlobFilter::All,
-        ..FetchRequest::history(Access {
-            limits,
-            ..Access::default()
-        })
-    };
+    let limits = Limits { max_bytes: 1 << 20, ..Limits::default() };
+    let request = FetchRequest { blobs: BlobFilter::All, ..FetchRequest::history(Access { limits, ..Access::default() }) };
     scene.server.fault(Fault::Slow);
-    let error = scene
-        .git
-        .fetch(&scene.cache(), &scene.url(), &request, &mut |_| {})
-        .unwrap_err();
+    let error = scene.git.fetch(&scene.cache(), &scene.url(), &request, &mut |_| {}).unwrap_err();
     assert_eq!(variant(&error), "TooLarge", "{error:?}");
     assert!(packs(&scene.cache()).is_empty());
-    let request = FetchRequest {
-        access: within(1),
-        ..request
-    };
+    let request = FetchRequest { access: within(1), ..request };
     scene.server.fault(Fault::VerySlow);
-    let error = scene
-        .git
-        .fetch(&scene.cache(), &scene.url(), &request, &mut |_| {})
-        .unwrap_err();
+    let error = scene.git.fetch(&scene.cache(), &scene.url(), &request, &mut |_| {}).unwrap_err();
     assert_eq!(variant(&error), "Timeout", "in the middle of a pack");
     assert!(packs(&scene.cache()).is_empty());
-    for leftover in [
-        "objects/pack/tmp_pack_123",
-        "shallow.lock",
-        "refs/agentpkg/head.lock",
-        "packed-refs.lock",
-    ] {
+    for leftover in ["objects/pack/tmp_pack_123", "shallow.lock", "refs/agentpkg/head.lock", "packed-refs.lock"] {
         fs::write(scene.cache().join(leftover), "half").unwrap();
     }
     scene.server.fault(Fault::Truncate(900));
     scene.fetch(within(5)).unwrap_err();
     scene.server.fault(Fault::None);
     scene.fetch(within(5)).unwrap();
-    assert!(
-        packs(&scene.cache()).iter().all(|name| name.starts_with("pack-")),
-        "{:?}",
-        packs(&scene.cache())
-    );
+    assert!(packs(&scene.cache()).iter().all(|name| name.starts_with("pack-")), "{:?}", packs(&scene.cache()));
     assert!(scene.open().head().unwrap().is_some());
 }
 
@@ -251,10 +184,7 @@ fn processes_about(url: &GitUrl) -> usize {
 fn a_git_that_may_ask_on_the_terminal_ends_with_its_helpers_too() {
     let Some(scene) = Scene::new() else { return };
     scene.server.fault(Fault::Hang);
-    let access = Access {
-        may_prompt: true,
-        ..within(1)
-    };
+    let access = Access { may_prompt: true, ..within(1) };
     assert_eq!(variant(&scene.fetch(access).unwrap_err()), "Timeout");
     let patience = Instant::now() + Duration::from_secs(2);
     while processes_about(&scene.url()) > 0 && Instant::now() < patience {
@@ -273,12 +203,7 @@ fn ssh_is_the_users_own_and_never_asks_without_leave() {
     let log = scene.folder.path().join("log");
     fs::create_dir(&bin).unwrap();
     let ssh = bin.join("ssh");
-    let path = std::env::join_paths(
-        [bin]
-            .into_iter()
-            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    )
-    .unwrap();
+    let path = std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))).unwrap();
     let git = scene.git.clone().with_variable("PATH", path);
     let url = GitUrl::parse(&format!("ssh://git@example.invalid{}", scene.upstream.path().display())).unwrap();
     let fetch = |git: &Git, script: &str, may_prompt: bool| {
@@ -293,24 +218,16 @@ fn ssh_is_the_users_own_and_never_asks_without_leave() {
     let run = "for last; do :; done; eval \"$last\"";
     let (result, arguments) = fetch(&git, run, false);
     assert!(result.is_ok_and(|fetched| fetched.is_filtered));
-    assert!(
-        arguments.starts_with("-oBatchMode=yes") && arguments.contains("git@example.invalid"),
-        "{arguments}"
-    );
+    assert!(arguments.starts_with("-oBatchMode=yes") && arguments.contains("git@example.invalid"), "{arguments}");
     let (result, arguments) = fetch(&git, run, true);
     assert!(result.is_ok() && !arguments.contains("BatchMode"), "{arguments}");
-    let own = git
-        .clone()
-        .with_variable("GIT_SSH_COMMAND", format!("{} -F mine", ssh.display()));
+    let own = git.clone().with_variable("GIT_SSH_COMMAND", format!("{} -F mine", ssh.display()));
     let (result, arguments) = fetch(&own, run, false);
     assert!(result.is_ok() && arguments.starts_with("-F mine"), "{arguments}");
     for (message, error) in [
         ("git@example.invalid: Permission denied (publickey).", "Authentication"),
         ("Host key verification failed.", "HostKey"),
-        (
-            "ssh: Could not resolve hostname example.invalid: Name or service not known",
-            "Unreachable",
-        ),
+        ("ssh: Could not resolve hostname example.invalid: Name or service not known", "Unreachable"),
         ("ERROR: Repository not found.", "NotFound"),
     ] {
         let (result, _) = fetch(&git, &format!("echo '{message}' >&2; exit 255"), false);
@@ -342,16 +259,8 @@ fn a_flood_of_references_is_stopped() {
     for number in 0..50 {
         scene.upstream.tag(&format!("t{number}"));
     }
-    let limits = Limits {
-        max_references: 20,
-        ..Limits::default()
-    };
-    let error = scene
-        .fetch(Access {
-            limits,
-            ..Access::default()
-        })
-        .unwrap_err();
+    let limits = Limits { max_references: 20, ..Limits::default() };
+    let error = scene.fetch(Access { limits, ..Access::default() }).unwrap_err();
     assert_eq!(variant(&error), "TooManyReferences");
     scene.fetch(Access::default()).unwrap();
 }

@@ -33,10 +33,7 @@ fn cold_fetch_of_a_registry_beside_git_clone() {
         if with_blobs {
             let ids: Vec<_> = walk.files.iter().map(|file| file.id).collect();
             if request.blobs == BlobFilter::None {
-                bytes += git
-                    .fetch_objects(&cache, &url, &ids, &Access::default(), &mut |_| {})
-                    .unwrap()
-                    .bytes;
+                bytes += git.fetch_objects(&cache, &url, &ids, &Access::default(), &mut |_| {}).unwrap().bytes;
             }
             let repository = Repository::open(&cache).unwrap();
             assert!(ids.iter().all(|id| repository.read_blob(*id, 1 << 20).unwrap().is_some()));
@@ -51,24 +48,12 @@ fn cold_fetch_of_a_registry_beside_git_clone() {
         assert!(command.status().unwrap().success());
         0
     };
-    let all = FetchRequest {
-        blobs: BlobFilter::All,
-        ..FetchRequest::tip("HEAD", access)
-    };
+    let all = FetchRequest { blobs: BlobFilter::All, ..FetchRequest::tip("HEAD", access) };
     let runs: [(&str, Run<'_>); 8] = [
         ("history + 200 blobs", Box::new(|| ours(&FetchRequest::history(access), true))),
-        (
-            "history, names only",
-            Box::new(|| ours(&FetchRequest::history(access), false)),
-        ),
-        (
-            "depth 1 + 200 blobs",
-            Box::new(|| ours(&FetchRequest::tip("HEAD", access), true)),
-        ),
-        (
-            "depth 1, names only",
-            Box::new(|| ours(&FetchRequest::tip("HEAD", access), false)),
-        ),
+        ("history, names only", Box::new(|| ours(&FetchRequest::history(access), false))),
+        ("depth 1 + 200 blobs", Box::new(|| ours(&FetchRequest::tip("HEAD", access), true))),
+        ("depth 1, names only", Box::new(|| ours(&FetchRequest::tip("HEAD", access), false))),
         ("depth 1, all blobs", Box::new(|| ours(&all, true))),
         ("git clone --depth 1", Box::new(|| clone(&["--depth", "1"]))),
         ("git clone --depth 1 --bare", Box::new(|| clone(&["--depth", "1", "--bare"]))),
@@ -120,9 +105,7 @@ fn build_registry(path: &Path) {
         let mut state = seed as u64 + 1;
         let mut text = String::with_capacity(bytes + 16);
         while text.len() < bytes {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             text.push_str(&format!("{:x} ", (state >> 33) % 5000));
         }
         text
@@ -131,22 +114,13 @@ fn build_registry(path: &Path) {
         upstream.file(&format!("src/{}/file{number}.txt", number % 40), text(number, 3000));
     }
     for number in 0..200 {
-        upstream.file(
-            &format!("agents/group{}/agent{number}.md", number % 10),
-            text(5000 + number, 5000),
-        );
+        upstream.file(&format!("agents/group{}/agent{number}.md", number % 10), text(5000 + number, 5000));
     }
     upstream.commit("first");
     for number in 0..499 {
         let changed = number * 7;
-        upstream.file(
-            &format!("agents/group{}/agent{}.md", changed % 10, changed % 200),
-            text(9000 + number, 5000),
-        );
-        upstream.file(
-            &format!("src/{}/file{}.txt", changed % 40, changed % 1000),
-            text(20_000 + number, 3000),
-        );
+        upstream.file(&format!("agents/group{}/agent{}.md", changed % 10, changed % 200), text(9000 + number, 5000));
+        upstream.file(&format!("src/{}/file{}.txt", changed % 40, changed % 1000), text(20_000 + number, 3000));
         upstream.commit("more");
         if number % 50 == 0 {
             upstream.tag(&format!("v1.{}.0", number / 50));

@@ -69,15 +69,8 @@ impl Server {
     pub(crate) fn start(root: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared {
-            root: root.to_owned(),
-            fault: Mutex::new(Fault::None),
-            requests: Mutex::default(),
-        });
-        let server = Self {
-            address,
-            shared: Arc::clone(&shared),
-        };
+        let shared = Arc::new(Shared { root: root.to_owned(), fault: Mutex::new(Fault::None), requests: Mutex::default() });
+        let server = Self { address, shared: Arc::clone(&shared) };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
@@ -134,12 +127,9 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
             let rest = request.target.find("/info/refs").map_or("", |at| &request.target[at..]);
             respond(output, 302, &format!("Location: {to}{rest}\r\n"), b"")?;
         }
-        Fault::Garbage => respond(
-            output,
-            200,
-            "Content-Type: text/html\r\n",
-            b"<!doctype html>\n<html><body>\nhello\n</body></html>\n",
-        )?,
+        Fault::Garbage => {
+            respond(output, 200, "Content-Type: text/html\r\n", b"<!doctype html>\n<html><body>\nhello\n</body></html>\n")?;
+        }
         Fault::Recover(left) if left > 0 => {
             *shared.fault.lock().unwrap() = Fault::Recover(left - 1);
             respond(output, 500, "", b"")?;
@@ -172,9 +162,7 @@ fn pack_bytes(answer: &[u8]) -> Vec<usize> {
     let mut at = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
     let mut found = Vec::new();
     while at + 4 <= answer.len() {
-        let length = usize::from_str_radix(std::str::from_utf8(&answer[at..at + 4]).unwrap(), 16)
-            .unwrap()
-            .max(4);
+        let length = usize::from_str_radix(std::str::from_utf8(&answer[at..at + 4]).unwrap(), 16).unwrap().max(4);
         if answer.get(at + 4) == Some(&1) && length > 4 {
             found.extend(at + 5..at + length);
         }
@@ -185,10 +173,7 @@ fn pack_bytes(answer: &[u8]) -> Vec<usize> {
 
 fn respond(mut output: &TcpStream, status: u16, headers: &str, body: &[u8]) -> std::io::Result<()> {
     let length = body.len();
-    write!(
-        output,
-        "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n"
-    )?;
+    write!(output, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n")?;
     output.write_all(body)
 }
 
@@ -223,12 +208,7 @@ fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
             }
         }
     }
-    Ok(Some(Request {
-        method,
-        target,
-        headers,
-        body,
-    }))
+    Ok(Some(Request { method, target, headers, body }))
 }
 
 /// Runs git's own CGI program and turns its answer into HTTP.
@@ -258,16 +238,9 @@ fn run_backend(shared: &Shared, request: &Request) -> std::io::Result<Vec<u8>> {
     let writer = thread::spawn(move || drop(stdin.write_all(&body)));
     let output = child.wait_with_output()?.stdout;
     writer.join().unwrap();
-    let end = output
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map_or(output.len(), |at| at + 4);
+    let end = output.windows(4).position(|window| window == b"\r\n\r\n").map_or(output.len(), |at| at + 4);
     let head = String::from_utf8_lossy(&output[..end]).into_owned();
-    let status = head
-        .lines()
-        .find_map(|line| line.strip_prefix("Status: "))
-        .unwrap_or("200 OK")
-        .to_owned();
+    let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK").to_owned();
     let length = output.len() - end;
     let mut answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{head}").into_bytes();
     answer.extend_from_slice(&output[end..]);

@@ -38,22 +38,12 @@ impl RepoBuilder {
 
     fn new(path: &Path, bare: bool) -> Self {
         let mut options = git2::RepositoryInitOptions::new();
-        options
-            .bare(bare)
-            .initial_head("main")
-            .external_template(false)
-            .no_reinit(true);
+        options.bare(bare).initial_head("main").external_template(false).no_reinit(true);
         let repository = Repository::init_opts(path, &options).unwrap();
         let mut config = repository.config().unwrap();
         config.set_bool("uploadpack.allowFilter", true).unwrap();
         config.set_bool("uploadpack.allowAnySHA1InWant", true).unwrap();
-        Self {
-            repository,
-            path: path.to_owned(),
-            root: BTreeMap::new(),
-            raw: Vec::new(),
-            commits: Vec::new(),
-        }
+        Self { repository, path: path.to_owned(), root: BTreeMap::new(), raw: Vec::new(), commits: Vec::new() }
     }
 
     /// Sets the content of a file.
@@ -94,9 +84,7 @@ impl RepoBuilder {
     /// Tags the last commit.
     pub(crate) fn tag(&mut self, name: &str) -> &mut Self {
         let last = oid(self.commits.last().unwrap());
-        self.repository
-            .reference(&format!("refs/tags/{name}"), last, true, "tag")
-            .unwrap();
+        self.repository.reference(&format!("refs/tags/{name}"), last, true, "tag").unwrap();
         self
     }
 
@@ -111,9 +99,7 @@ impl RepoBuilder {
     /// Points a branch at the last commit.
     pub(crate) fn branch(&mut self, name: &str) -> &mut Self {
         let last = oid(self.commits.last().unwrap());
-        self.repository
-            .reference(&format!("refs/heads/{name}"), last, true, "branch")
-            .unwrap();
+        self.repository.reference(&format!("refs/heads/{name}"), last, true, "branch").unwrap();
         self
     }
 
@@ -182,10 +168,8 @@ impl RepoBuilder {
     }
 
     fn write_tree(&self, entries: &[(String, Vec<u8>, Oid)]) -> Oid {
-        let bytes: Vec<u8> = entries
-            .iter()
-            .flat_map(|(mode, name, id)| [mode.as_bytes(), b" ", name, b"\0", id.as_bytes()].concat())
-            .collect();
+        let bytes: Vec<u8> =
+            entries.iter().flat_map(|(mode, name, id)| [mode.as_bytes(), b" ", name, b"\0", id.as_bytes()].concat()).collect();
         self.repository.odb().unwrap().write(ObjectType::Tree, &bytes).unwrap()
     }
 
@@ -198,12 +182,7 @@ impl RepoBuilder {
         text.push_str(&format!(
             "author Test <test@example.com> {seconds} +0000\ncommitter Test <test@example.com> {seconds} +0000\n\n{message}\n"
         ));
-        let id = self
-            .repository
-            .odb()
-            .unwrap()
-            .write(ObjectType::Commit, text.as_bytes())
-            .unwrap();
+        let id = self.repository.odb().unwrap().write(ObjectType::Commit, text.as_bytes()).unwrap();
         self.repository.reference("refs/heads/main", id, true, "commit").unwrap();
         self.commits.push(id_of(id));
         id_of(id)
