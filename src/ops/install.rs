@@ -199,7 +199,8 @@ impl<'a> Planner<'a> {
     fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
         let specs = self.options.specs.iter().map(|text| {
             Spec::parse(text).map(|spec| from_project(self.session, spec)).map_err(|error| {
-                Failure::usage(error.to_string()).hint("examples: `backend-architect`, `gh:owner/repo#name`, `./agent.md`")
+                Failure::usage(error.to_string())
+                    .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
             })
         });
         let specs = specs.collect::<Result<Vec<_>>>()?;

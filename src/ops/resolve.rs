@@ -304,8 +304,14 @@ fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>]) -> Failure {
         },
         several => format!("{} registries", several.len()),
     };
+    if let (true, Place::Source(Source::Path(path))) = (target.is_empty(), &spec.place)
+        && is_file(path)
+    {
+        return Failure::failed(format!("there is no file `{path}`")).hint("check the path; it counts from the current folder");
+    }
     if target.is_empty() {
-        return Failure::failed(format!("there are no agents in {place}"));
+        return Failure::failed(format!("there are no agents in {place}"))
+            .hint("agents are `.md` files whose frontmatter has a name and a description");
     }
     let mut failure = Failure::failed(format!("no agent named `{target}` in {place}"));
     for refused in snapshots.iter().flat_map(|snapshot| &snapshot.refused) {

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A crash before commit is rolled back, one after it is rolled forward (or back, should staged content be damaged). Whoever holds
-//! the project's lock calls [`recover`] before anything else. What to change is decided in `ops`.
+//! the project's lock calls `recover` before anything else. What to change is decided in `ops`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

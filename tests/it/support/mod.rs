@@ -1,4 +1,5 @@
-//! What the tests stand on: repositories and servers made on the spot.
+//! What the tests stand on: repositories, servers and sandboxes made on the spot.
 
 pub(crate) mod http;
 pub(crate) mod repo;
+pub(crate) mod sandbox;
