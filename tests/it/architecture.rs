@@ -42,7 +42,7 @@ fn imports_point_down() {
         };
         let text = fs::read_to_string(&file).unwrap();
         for part in text.split("crate::").skip(1) {
-            let target: String = part.chars().take_while(|c| c.is_ascii_lowercase()).collect();
+            let target: String = part.chars().take_while(char::is_ascii_lowercase).collect();
             let Some(other) = floor(&target) else {
                 continue;
             };
