@@ -57,18 +57,16 @@ fn main() {
         },
     );
     show("install from a warm cache / cp -r", install, copy);
-    let [noop, parse] = compare(
-        &mut || timed(|| agentpkg(root, &project, &["install", "-q"])),
-        &mut || timed(|| git(&registry, &["rev-parse", "HEAD"])),
-    );
+    let [noop, parse] = compare(&mut || timed(|| agentpkg(root, &project, &["install", "-q"])), &mut || {
+        timed(|| git(&registry, &["rev-parse", "HEAD"]))
+    });
     show("install with nothing to do (200 agents) / git rev-parse HEAD", noop, parse);
     let small = root.join("small");
     fs::create_dir_all(&small).unwrap();
     agentpkg(root, &small, &["install", "debugger", "-q"]);
-    let [noop, parse] = compare(
-        &mut || timed(|| agentpkg(root, &small, &["install", "-q"])),
-        &mut || timed(|| git(&registry, &["rev-parse", "HEAD"])),
-    );
+    let [noop, parse] = compare(&mut || timed(|| agentpkg(root, &small, &["install", "-q"])), &mut || {
+        timed(|| git(&registry, &["rev-parse", "HEAD"]))
+    });
     show("install with nothing to do (1 agent) / git rev-parse HEAD", noop, parse);
 }
 

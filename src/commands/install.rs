@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, JSON_VERSION};
+use crate::domain::definition::Verdict;
 use crate::error::{Failure, Result};
 use crate::ops::install::{Action, InstallOptions, InstallOutcome, PlannedAgent, install, registry_of, warn_duplicates};
 use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
@@ -61,7 +62,7 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         show(&outcome, options.specs.is_empty(), context);
     }
     if outcome.changes > 0 && !outcome.is_dry_run {
-        warn_duplicates(&context.session, &mut context.ui)?;
+        warn_duplicates(&context.session, &outcome, &mut context.ui)?;
     }
     for failure in &outcome.refused {
         context.ui.failure(failure);
@@ -98,9 +99,6 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
             (false, _) => "Installed",
         };
         ui.status(verb, &agent.path);
-        if agent.loaded.is_none() {
-            ui.warn(format!("the client ignores `{}` as it is; leave out `--verbatim` to have it repaired", agent.name));
-        }
     }
     let edited = outcome.agents.iter().filter(|agent| agent.action == Action::Edited).count();
     if changed.is_empty() {
@@ -115,18 +113,22 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
         }
         return;
     }
-    if let [agent] = changed.as_slice()
-        && let Some(loaded) = &agent.loaded
-    {
-        ui.note("");
-        ui.note(format!("  may use   {}", tools(loaded.tools.as_deref())));
-        if !loaded.security.is_empty() {
-            ui.note(format!("  {YELLOW}allowed{YELLOW:#}   {}", loaded.security.join(", ")));
+    match &outcome.verdict {
+        Some(Verdict::Loads(loaded)) => {
+            ui.note("");
+            ui.note(format!("  may use   {}", tools(loaded.tools.as_deref())));
+            if !loaded.security.is_empty() {
+                ui.note(format!("  {YELLOW}allowed{YELLOW:#}   {}", loaded.security.join(", ")));
+            }
+            if !outcome.is_dry_run {
+                let name = one_line(&loaded.name, 60);
+                ui.note(format!("\nTry it in Claude Code: \"use the {name} agent to ...\"."));
+            }
         }
-        if !outcome.is_dry_run {
-            let name = one_line(&loaded.name, 60);
-            ui.note(format!("\nTry it in Claude Code: \"use the {name} agent to ...\"."));
+        Some(Verdict::Skipped(reason)) => {
+            ui.warn(format!("the client ignores it as it is: {reason}; leave out `--verbatim` to have it repaired"));
         }
+        None => {}
     }
 }
 

@@ -91,6 +91,17 @@ pub fn write_new(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     write().map_err(|error| failure("write", path, &error))
 }
 
+/// Writes a file of agentpkg's own, over whatever an earlier crash left there; a link there is removed, not followed.
+pub fn write_over(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
+    match write_new(path, bytes, durable) {
+        Err(_) if entry(path)? != Entry::Absent => {
+            remove(path)?;
+            write_new(path, bytes, durable)
+        }
+        outcome => outcome,
+    }
+}
+
 /// Puts `bytes` at `path` in one step: readers see the old file or the new one, never a part.
 pub fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));

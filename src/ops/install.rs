@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::report::{Event, Frontend, interrupted, relay};
 use super::resolve::{Resolved, Resolver, is_file};
 use super::session::Session;
-use crate::domain::definition::{AdaptError, Adapted, Definition, Loaded, Request, Verdict, adapt};
+use crate::domain::definition::{AdaptError, Adapted, Definition, Request, Verdict, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
 use crate::domain::name::{AgentName, RegistryName};
@@ -65,8 +65,6 @@ pub struct PlannedAgent {
     pub locked: LockedAgent,
     /// Its path, for display.
     pub path: String,
-    /// What the client makes of the installed bytes; `None` if it skips them (`--verbatim`).
-    pub loaded: Option<Loaded>,
 }
 
 /// What was planned, and done unless it was a dry run.
@@ -76,6 +74,8 @@ pub struct InstallOutcome {
     pub agents: Vec<PlannedAgent>,
     /// Agents that were asked for but not installed, with the failure that says why.
     pub refused: Vec<Failure>,
+    /// What the client makes of the one agent that changed, if it is one; otherwise `None`.
+    pub verdict: Option<Verdict>,
     /// Files that differ from the plan's state; 0 if everything was as it should be.
     pub changes: usize,
     /// Whether this was a dry run.
@@ -146,7 +146,7 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
             return Ok(None);
         }
         let action = if Digest::of(&bytes) == locked.base { Action::Keep } else { Action::Edited };
-        outcome.agents.push(planned(&session.project, name, action, locked, &bytes));
+        outcome.agents.push(planned(&session.project, name, action, locked));
     }
     Ok(Some(outcome))
 }
@@ -355,6 +355,9 @@ impl<'a> Planner<'a> {
             Some(bytes) => bytes,
             None => self.fetch_locked(name, locked, &source, frontend)?,
         };
+        if locked.adaptations.is_empty() && locked.sha256 == locked.base && Digest::of(&upstream) == locked.base {
+            return Ok(upstream);
+        }
         if Digest::of(&upstream) != locked.sha256 {
             return Err(Failure::failed(format!("`{name}` is not what the lockfile says: its source delivers other bytes"))
                 .detail(format!("locked {}, found {}", locked.sha256, Digest::of(&upstream)))
@@ -531,11 +534,15 @@ fn finish(
             let damaged = fs::read(&base, MAX_AGENT)?.as_deref().map(Digest::of);
             changes.push(Change { path: base, before: damaged, after: Some(new.clone()) });
         }
-        let shown = if action == Action::Edited { current.as_deref().unwrap_or(new) } else { new };
-        outcome.agents.push(planned(project, name, action, locked, shown));
+        outcome.agents.push(planned(project, name, action, locked));
     }
     if !blocked.is_empty() {
         return Err(refuse_overwrite(project, &blocked));
+    }
+    // Reading frontmatter is what costs most, and only one agent is described to the user.
+    let mut changed = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
+    if let (Some(one), None) = (changed.next(), changed.next()) {
+        outcome.verdict = Some(Definition::parse(&bytes[&one.locked.base]).verdict().clone());
     }
     for (name, locked) in before.agents.iter().filter(|(name, _)| !agents.contains_key(*name)) {
         super::remove::plan_removal(project, name, locked, options.is_forced, &mut changes)?;
@@ -583,12 +590,8 @@ fn refuse_overwrite(project: &Project, blocked: &[(AgentName, bool)]) -> Failure
         .hint(format!("`--force` replaces it; a copy stays in {}", project.display(&project.state_folder().join("history"))))
 }
 
-fn planned(project: &Project, name: &AgentName, action: Action, locked: &LockedAgent, bytes: &[u8]) -> PlannedAgent {
-    let loaded = match Definition::parse(bytes).verdict() {
-        Verdict::Loads(loaded) if action != Action::Keep => Some(loaded.clone()),
-        _ => None,
-    };
-    PlannedAgent { name: name.clone(), action, locked: locked.clone(), path: project.display(&project.agent_path(name)), loaded }
+fn planned(project: &Project, name: &AgentName, action: Action, locked: &LockedAgent) -> PlannedAgent {
+    PlannedAgent { name: name.clone(), action, locked: locked.clone(), path: project.display(&project.agent_path(name)) }
 }
 
 /// The installed bytes of an agent; `None` if there is no file.
@@ -693,23 +696,26 @@ pub fn registry_of(locked: &LockedAgent) -> String {
     locked.registry.as_ref().map_or_else(|| locked.source.clone(), RegistryName::to_string)
 }
 
-/// Warns about agents whose client name another file in the folder has.
-pub fn warn_duplicates(session: &Session, frontend: &mut dyn Frontend) -> Result<()> {
+/// Warns about agents whose client name another file in the folder has, where a file that agentpkg did not write is among them.
+pub fn warn_duplicates(session: &Session, outcome: &InstallOutcome, frontend: &mut dyn Frontend) -> Result<()> {
+    let folder = session.project.agents_folder();
+    let files: Vec<String> = fs::list(folder)?
+        .into_iter()
+        .filter(|listed| listed.entry == Entry::File && listed.name.ends_with(".md"))
+        .map(|listed| listed.name)
+        .collect();
+    let is_ours = |file: &String| outcome.agents.iter().any(|agent| agent.name.file_name() == *file);
+    if files.len() <= outcome.agents.len() && files.iter().all(is_ours) {
+        return Ok(());
+    }
     let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for listed in fs::list(session.project.agents_folder())? {
-        if listed.entry != Entry::File || !listed.name.ends_with(".md") {
-            continue;
-        }
-        let Some(bytes) = fs::read(&session.project.agents_folder().join(&listed.name), MAX_AGENT)? else {
-            continue;
-        };
+    for file in files {
+        let bytes = fs::read(&folder.join(&file), MAX_AGENT)?.unwrap_or_default();
         if let Verdict::Loads(loaded) = Definition::parse(&bytes).verdict()
-            && let Some(other) = names.insert(loaded.name.clone(), listed.name.clone())
+            && let Some(other) = names.insert(loaded.name.clone(), file.clone())
         {
-            frontend.report(Event::Warning(format!(
-                "{other} and {} are both named `{}`; the client loads only one",
-                listed.name, loaded.name
-            )));
+            frontend
+                .report(Event::Warning(format!("{other} and {file} are both named `{}`; the client loads only one", loaded.name)));
         }
     }
     Ok(())

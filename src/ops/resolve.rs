@@ -249,10 +249,10 @@ fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
 }
 
 fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
-    let places = found.iter().map(|candidate| candidate.spec(false)).collect::<std::collections::BTreeSet<_>>();
-    let by_file = places.len() < found.len();
+    let by_name: Vec<String> = found.iter().map(|candidate| candidate.spec(false)).collect();
+    let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
+    let specs: Vec<String> = found.iter().zip(&by_name).map(|(candidate, spec)| candidate.spec(is_shared(spec))).collect();
     let is_whole = spec.target.is_none();
-    let specs: Vec<String> = found.iter().map(|candidate| candidate.spec(by_file)).collect();
     let question = match &spec.target {
         Some(target) => format!("{} agents answer to `{target}`", found.len()),
         None => format!("{} has {} agents", found[0].snapshot.source, found.len()),
@@ -271,7 +271,8 @@ fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend
         None => format!("`{}` has {} agents", found[0].snapshot.source, found.len()),
     });
     for (candidate, spec) in found.iter().zip(&specs) {
-        let place = if by_file { candidate.revision() } else { format!("{} {}", candidate.entry.file, candidate.revision()) };
+        let is_by_file = spec.ends_with(&candidate.entry.file);
+        let place = if is_by_file { candidate.revision() } else { format!("{} {}", candidate.entry.file, candidate.revision()) };
         failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
     }
     let example = specs.last().cloned().unwrap_or_default();

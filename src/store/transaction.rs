@@ -117,10 +117,8 @@ impl Guard<'_> {
         }
         for (change, step) in changes.iter().zip(&journal.steps) {
             if let Some(bytes) = &change.after {
-                let temporary = step.temporary(self.project);
-                fs::remove(&temporary)?;
                 // What can be fetched again need not be on the disk at once; what replaces a person's file must be.
-                fs::write_new(&temporary, bytes, change.before.is_some())?;
+                fs::write_over(&step.temporary(self.project), bytes, change.before.is_some())?;
             }
         }
         checkpoint("staged")?;

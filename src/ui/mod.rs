@@ -8,6 +8,8 @@ mod table;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -18,7 +20,7 @@ pub use failure::render as render_failure;
 pub use sanitize::{one_line, sanitize};
 pub use table::Table;
 
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Kind, Result};
 use crate::ops::report::{Choice, Decide, Event, Reporter, interrupted};
 
 /// Done.
@@ -170,23 +172,44 @@ impl Decide for Ui {
             format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room))
         });
         let items: Vec<String> = items.collect();
-        let answer = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(0).interact_opt();
-        answered(answer)?.ok_or_else(interrupted)
+        let select = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(0).report(false);
+        asking(|| select.interact_opt())?.ok_or_else(interrupted)
     }
 
     fn confirm(&mut self, question: &str, default: bool) -> Result<bool> {
         self.clear();
-        let answer = dialoguer::Confirm::new().with_prompt(sanitize(question)).default(default).interact_opt();
-        answered(answer)?.ok_or_else(interrupted)
+        let confirm = dialoguer::Confirm::new().with_prompt(sanitize(question)).default(default);
+        asking(|| confirm.interact_opt())?.ok_or_else(interrupted)
     }
 }
 
-/// Ctrl-C in a prompt leaves the cursor hidden, so it is shown again here.
-fn answered<T>(answer: dialoguer::Result<T>) -> Result<T> {
+/// Whether a question is on the screen, so that nothing is being written.
+static IS_ASKING: AtomicBool = AtomicBool::new(false);
+
+/// Asks a question. Ctrl-C there ends the program with a visible cursor; dialoguer alone would leave it hidden.
+fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
+    static HANDLER: Once = Once::new();
+    HANDLER.call_once(|| {
+        // Without the handler the cursor may stay hidden, which is no reason not to ask.
+        let _ = ctrlc::set_handler(stop);
+    });
+    IS_ASKING.store(true, Ordering::SeqCst);
+    let answer = ask();
+    IS_ASKING.store(false, Ordering::SeqCst);
     answer.map_err(|_| {
         let _ = Term::stderr().show_cursor();
         interrupted()
     })
+}
+
+/// What Ctrl-C does once a question was asked.
+#[expect(clippy::exit, reason = "a signal handler has nobody to return to; the journal makes any moment a safe one")]
+fn stop() {
+    let _ = Term::stderr().show_cursor();
+    if IS_ASKING.load(Ordering::SeqCst) {
+        let _ = writeln!(anstream::stderr(), "\n{}", render_failure(&interrupted()).trim_end());
+    }
+    std::process::exit(i32::from(Kind::Interrupted.code()));
 }
 
 fn ignore_broken_pipe(outcome: io::Result<()>) -> Result<()> {
