@@ -99,7 +99,9 @@ pub fn is_candidate(file: &str, extension: &str, listed: &BTreeSet<String>) -> b
         return false;
     };
     let stem = stem.to_ascii_uppercase();
-    let is_other = OTHER_FILES.contains(&stem.as_str()) || stem.starts_with("README");
+    // `README.zh`, `README_de` and `README-zh-CN` are READMEs, `readme-generator` is a name.
+    let is_translated = stem.strip_prefix("README").is_some_and(|rest| rest.starts_with(['.', '_', '-']) && rest.len() <= 6);
+    let is_other = OTHER_FILES.contains(&stem.as_str()) || is_translated;
     if listed.contains(file) {
         return !is_other;
     }
@@ -171,6 +173,12 @@ fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
     if definition.has_frontmatter() {
         return has_name && has_description || is_below_agents(&folders) && (has_name || has_description);
     }
+    // A fence that is only indented, or comes after blank lines, is one that a repair finds.
+    let body = definition.body();
+    let trimmed = body.trim_ascii_start();
+    if trimmed.len() < body.len() && trimmed.starts_with(b"---") {
+        return is_agent(file, &Definition::parse(trimmed));
+    }
     definition.introduces_itself()
 }
 
@@ -217,6 +225,7 @@ mod tests {
             "plugins/p/agents/a.md",
             ".claude/agents/a.md",
             "agents/docs/a.md",
+            "agents/readme-generator.md",
             "docs/extra.md",
         ] {
             assert!(is_candidate(file, EXTENSION, &listed), "{file}");
@@ -247,6 +256,7 @@ mod tests {
         let nameless = "---\ndescription: plans things\n---\nPlan.\n";
         assert_eq!(offered("x.md", nameless), None);
         assert_eq!(offered("plugins/p/agents/plan-maker.md", nameless), Some(("plan-maker".to_owned(), false)));
+        assert_eq!(offered("x.md", &format!("\n  {agent}")), Some(("planner".to_owned(), false)));
         assert_eq!(offered("page.md", "# A page\n\nSome text.\n"), None);
         let plain = "# Planning Agent\n\n**Identity**: somebody who plans\n\nPlan.\n";
         assert_eq!(offered("x.md", plain), Some(("planning".to_owned(), false)));

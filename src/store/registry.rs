@@ -248,7 +248,7 @@ pub(super) fn is_interesting(path: &str) -> bool {
         || OTHER_EXTENSIONS.iter().any(|extension| discovery::is_candidate(path, extension, &nothing))
 }
 
-/// The relative paths of the files below `folder`, with `/`; links and hidden folders but `.claude` and `.claude-plugin` left out.
+/// The relative paths of the files below `folder`, with `/`; links, and folders that hold nobody's agents, left out.
 fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<String>) -> Result<()> {
     for listed in fs::list(folder)? {
         let path = if prefix.is_empty() { listed.name.clone() } else { format!("{prefix}/{}", listed.name) };
@@ -270,11 +270,7 @@ fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<Strin
 }
 
 fn is_searched(name: &str) -> bool {
-    match name {
-        ".claude" | ".claude-plugin" => true,
-        "node_modules" | "target" => false,
-        name => !name.starts_with('.'),
-    }
+    !matches!(name, ".git" | ".agentpkg" | "node_modules" | "target")
 }
 
 fn read_from_folder(folder: &Path, file: &str) -> Result<Vec<u8>> {
