@@ -69,8 +69,8 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
     }
     match outcome.refused.first() {
         Some(first) => {
-            let (done, left) = (outcome.agents.len(), outcome.refused.len());
-            Err(Failure::new(first.kind(), format!("{left} of {} agents were not installed", done + left)))
+            let (left, noun) = (outcome.refused.len(), if outcome.refused.len() == 1 { "name was" } else { "names were" });
+            Err(Failure::new(first.kind(), format!("{left} {noun} not installed; the rest is")))
         }
         None => Ok(()),
     }
@@ -85,7 +85,8 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
         let revision =
             locked.version.clone().or_else(|| locked.commit.map(|commit| format!("@ {}", commit.short()))).unwrap_or_default();
         let place = registry_of(locked);
-        ui.status("Resolved", format!("{CYAN}{}{CYAN:#} {revision} {DIM}({}){DIM:#}", agent.name, sanitize(&place)));
+        let gap = if revision.is_empty() { "" } else { " " };
+        ui.status("Resolved", format!("{CYAN}{}{CYAN:#}{gap}{revision} {DIM}({}){DIM:#}", agent.name, sanitize(&place)));
         for adaptation in &locked.adaptations {
             if let Some(field) = adaptation.strip_prefix("repair:") {
                 ui.status("Repaired", format!("{field}: the client would skip the file as upstream wrote it"));
