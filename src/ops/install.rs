@@ -132,6 +132,9 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
     if wanted.len() != lockfile.agents.len() || !manifest.agents().keys().all(|name| wanted.contains(name)) {
         return Ok(None);
     }
+    // One listing instead of a look at each base: this is the path that has to be quick.
+    let listed = fs::list(&session.project.base_folder())?;
+    let bases: BTreeSet<String> = listed.into_iter().filter(|base| base.entry == Entry::File).map(|base| base.name).collect();
     let mut outcome = InstallOutcome::default();
     for (name, locked) in &lockfile.agents {
         if let Some(wanted) = manifest.agents().get(name)
@@ -142,7 +145,7 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
         let Some(bytes) = read_agent(&session.project, name)? else {
             return Ok(None);
         };
-        if fs::entry(&session.project.base_path(&locked.base))? != Entry::File {
+        if !bases.contains(&locked.base.to_string()) {
             return Ok(None);
         }
         let action = if Digest::of(&bytes) == locked.base { Action::Keep } else { Action::Edited };

@@ -126,10 +126,16 @@ impl Project {
         self.agents.join(name.file_name())
     }
 
+    /// The folder of the merge bases.
+    #[must_use]
+    pub fn base_folder(&self) -> PathBuf {
+        self.data.join("base")
+    }
+
     /// Where the merge base with this digest is kept.
     #[must_use]
     pub fn base_path(&self, digest: &Digest) -> PathBuf {
-        self.data.join("base").join(digest.to_string())
+        self.base_folder().join(digest.to_string())
     }
 
     /// A path as a person would type it in the project's folder.

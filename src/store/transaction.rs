@@ -154,7 +154,10 @@ impl Change {
     /// Whether it changes nothing.
     #[must_use]
     pub fn is_void(&self) -> bool {
-        self.after.as_deref().map(Digest::of) == self.before
+        match (&self.after, self.before) {
+            (Some(bytes), Some(before)) => Digest::of(bytes) == before,
+            (after, before) => after.is_none() && before.is_none(),
+        }
     }
 }
 
