@@ -105,6 +105,7 @@ impl Guard<'_> {
         for change in &changes {
             journal.steps.push(Step {
                 path: change.path.strip_prefix(self.project.root()).unwrap_or(&change.path).to_owned(),
+                is_direct: change.before.is_none() && change.path.starts_with(self.project.base_folder()),
                 before: change.before.map(|digest| digest.to_string()),
                 after: change.after.as_deref().map(|bytes| Digest::of(bytes).to_string()),
             });
@@ -118,7 +119,7 @@ impl Guard<'_> {
         for (change, step) in changes.iter().zip(&journal.steps) {
             if let Some(bytes) = &change.after {
                 // What can be fetched again need not be on the disk at once; what replaces a person's file must be.
-                fs::write_over(&step.temporary(self.project), bytes, change.before.is_some())?;
+                fs::write_over(&step.staged(self.project), bytes, change.before.is_some())?;
             }
         }
         checkpoint("staged")?;
@@ -173,7 +174,7 @@ fn recover(project: &Project) -> Result<Option<Recovered>> {
         return Ok(Some(Recovered::Undone));
     };
     if !journal.is_committed {
-        journal.steps.iter().try_for_each(|step| fs::remove(&step.temporary(project)))?;
+        journal.steps.iter().try_for_each(|step| fs::remove(&step.staged(project)))?;
         fs::remove(&path)?;
         return Ok(Some(Recovered::Undone));
     }
@@ -188,7 +189,7 @@ fn recover(project: &Project) -> Result<Option<Recovered>> {
             }
             State::Pending if can_complete => step.apply(project)?,
             State::Done if !can_complete => step.undo(project)?,
-            State::Pending | State::Damaged => fs::remove(&step.temporary(project))?,
+            State::Pending | State::Damaged => fs::remove(&step.staged(project))?,
             State::Done => {}
         }
     }
@@ -216,6 +217,8 @@ struct Journal {
 /// One file of an operation.
 #[derive(Debug, Serialize, Deserialize)]
 struct Step {
+    /// A new file under its own digest, which nobody reads before the lockfile names it: staged where it belongs.
+    is_direct: bool,
     /// Relative to the project's root where that is possible, so that a moved project recovers too.
     path: PathBuf,
     before: Option<String>,
@@ -271,11 +274,19 @@ impl Step {
         self.target(project).with_file_name(format!(".{name}.agentpkg-new"))
     }
 
+    /// Where the new content is before it counts.
+    fn staged(&self, project: &Project) -> PathBuf {
+        if self.is_direct { self.target(project) } else { self.temporary(project) }
+    }
+
     fn state(&self, project: &Project) -> Result<State> {
         let digest = |path: &Path| Ok::<_, Failure>(current(path)?.map(|bytes| Digest::of(&bytes).to_string()));
         let target = digest(&self.target(project))?;
         if target == self.after {
             return Ok(State::Done);
+        }
+        if self.is_direct {
+            return Ok(State::Damaged);
         }
         if target != self.before {
             return Ok(State::Foreign);
@@ -286,6 +297,7 @@ impl Step {
 
     fn apply(&self, project: &Project) -> Result<()> {
         match self.after {
+            Some(_) if self.is_direct => Ok(()),
             Some(_) => fs::rename(&self.temporary(project), &self.target(project)),
             None => fs::remove(&self.target(project)),
         }
@@ -411,6 +423,7 @@ mod tests {
                 Change { path: path("new.md"), before: None, after: Some(b"made".to_vec()) },
                 Change { path: path("old.md"), before: Some(Digest::of(b"old")), after: Some(b"changed".to_vec()) },
                 Change { path: path("gone.md"), before: Some(Digest::of(b"gone")), after: None },
+                Change { path: project.base_path(&Digest::of(b"made")), before: None, after: Some(b"made".to_vec()) },
             ];
             (Self { _folder: folder, project }, changes)
         }
@@ -425,12 +438,14 @@ mod tests {
                 let bytes = fs::read(&agents.join(&listed.name), 100).unwrap().unwrap();
                 format!("{}={} ", listed.name, String::from_utf8(bytes).unwrap())
             };
-            fs::list(agents).unwrap().into_iter().map(show).collect()
+            let bases = fs::list(&self.project.base_folder()).unwrap().len();
+            let agents: String = fs::list(agents).unwrap().into_iter().map(show).collect();
+            if bases > 0 { format!("{agents}and a base") } else { agents }
         }
     }
 
     const OLD: &str = "gone.md=gone old.md=old ";
-    const NEW: &str = "new.md=made old.md=changed ";
+    const NEW: &str = "new.md=made old.md=changed and a base";
 
     #[test]
     fn a_crash_at_any_point_leaves_all_old_or_all_new() {
@@ -482,7 +497,7 @@ mod tests {
         fs::replace(&old, b"mine", false).unwrap();
         let guard = lock(&scene.project, || ()).unwrap();
         assert_eq!(guard.recovered(), Some(&Recovered::Except(vec![old])));
-        assert_eq!(scene.files(), "new.md=made old.md=mine ");
+        assert_eq!(scene.files(), "new.md=made old.md=mine and a base");
     }
 
     #[test]
