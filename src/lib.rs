@@ -9,6 +9,7 @@
 //!  3  store      manifest, lockfile, cache, base, transaction, built-in registry
 //!  2  git  fs  env        the only doors to the outside (ui is the fourth)
 //!  1  domain     names, specs, definitions, plans: pure
+//!  0  merge      three-way merge of definitions: pure, could be a crate of its own
 //! ```
 //!
 //! `error` holds the one failure type that crosses floors.
@@ -20,6 +21,7 @@ pub mod env;
 pub mod error;
 pub mod fs;
 pub mod git;
+pub mod merge;
 pub mod ops;
 pub mod store;
 pub mod ui;

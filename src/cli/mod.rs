@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Context, doctor, info, init, install, list, registry, remove};
+use crate::commands::{Context, doctor, info, init, install, list, merge_file, registry, remove};
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
 use crate::fs;
@@ -76,6 +76,7 @@ enum Command {
     Registry(registry::RegistryArgs),
     Init(init::InitArgs),
     Doctor(doctor::DoctorArgs),
+    MergeFile(merge_file::MergeFileArgs),
 }
 
 /// Runs the program with the process's arguments; gives back the exit code.
@@ -101,20 +102,22 @@ pub fn run() -> u8 {
             return failure.kind().code();
         }
     };
+    let is_merge_file = matches!(command, Command::MergeFile(_));
     let outcome = match command {
-        Command::Install(args) => install::run(args, &mut context),
-        Command::Remove(args) => remove::run(args, &mut context),
-        Command::List(args) => list::run(&args, &mut context),
-        Command::Info(args) => info::run(&args, &mut context),
-        Command::Registry(args) => registry::run(args, &mut context),
-        Command::Init(args) => init::run(&args, &mut context),
-        Command::Doctor(args) => doctor::run(&args, &mut context),
+        Command::Install(args) => install::run(args, &mut context).map(|()| 0),
+        Command::Remove(args) => remove::run(args, &mut context).map(|()| 0),
+        Command::List(args) => list::run(&args, &mut context).map(|()| 0),
+        Command::Info(args) => info::run(&args, &mut context).map(|()| 0),
+        Command::Registry(args) => registry::run(args, &mut context).map(|()| 0),
+        Command::Init(args) => init::run(&args, &mut context).map(|()| 0),
+        Command::Doctor(args) => doctor::run(&args, &mut context).map(|()| 0),
+        Command::MergeFile(args) => merge_file::run(args, &mut context),
     };
     match outcome {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(failure) => {
             context.ui.failure(&failure);
-            failure.kind().code()
+            if is_merge_file { merge_file::ERROR } else { failure.kind().code() }
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod info;
 pub mod init;
 pub mod install;
 pub mod list;
+pub mod merge_file;
 pub mod registry;
 pub mod remove;
 

@@ -74,6 +74,13 @@ impl Ui {
         ignore_broken_pipe(writeln!(anstream::stdout(), "{line}"))
     }
 
+    /// Prints bytes exactly as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.clear();
+        let mut stdout = io::stdout().lock();
+        ignore_broken_pipe(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+    }
+
     /// Prints a value as JSON.
     pub fn json(&mut self, value: &serde_json::Value) -> Result<()> {
         self.data(format!("{value:#}"))

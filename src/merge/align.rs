@@ -1,0 +1,338 @@
+//! Looks closer at a region that both sides changed: which of the lines correspond, and which edits really meet.
+//!
+//! Plain three-way comparison takes edits of neighbouring lines for a conflict. Here each side's lines are aligned with the base's by
+//! likeness, so that an edit is a changed line, or a run of lines that came or went; edits that only touch are both made.
+
+use std::ops::Range;
+
+use super::blocks::Kind;
+use super::diff3::Change;
+
+/// How many pairs of lines are compared at most; beyond that the region stays a conflict.
+const MAX_CELLS: usize = 20_000;
+/// Scores, in hundredths.
+const EXACT: u32 = 120;
+const BLANK: u32 = 30;
+const ALIKE: u32 = 50;
+const ALIKE_HEADINGS: u32 = 60;
+
+/// A line, or a sentence.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token<'a> {
+    pub(super) text: &'a [u8],
+    /// Equal for equal tokens.
+    pub(super) id: u32,
+    pub(super) kind: Kind,
+}
+
+/// Ranges of the three inputs that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) base: Range<usize>,
+    pub(super) ours: Range<usize>,
+    pub(super) theirs: Range<usize>,
+    pub(super) change: Change,
+}
+
+/// One side's edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Edit {
+    pub(super) base: Range<usize>,
+    pub(super) side: Range<usize>,
+}
+
+impl Edit {
+    fn is_insertion(&self) -> bool {
+        self.base.is_empty()
+    }
+
+    fn is_deletion(&self) -> bool {
+        self.side.is_empty()
+    }
+}
+
+/// Splits what both sides changed into parts that cover it in order; `None` if it is too much to look at, or if one of the edits
+/// (the second argument of `is_safe` is true for ours) must not be taken by itself.
+pub(super) fn merge(
+    base: &[Token<'_>],
+    ours: &[Token<'_>],
+    theirs: &[Token<'_>],
+    is_safe: &dyn Fn(&Edit, bool) -> bool,
+) -> Option<Vec<Part>> {
+    let left = edits(base, ours)?;
+    let right = edits(base, theirs)?;
+    let all_safe = left.iter().all(|edit| is_safe(edit, true)) && right.iter().all(|edit| is_safe(edit, false));
+    all_safe.then(|| combine(base, ours, theirs, &left, &right))
+}
+
+/// The edits that turn the base into a side.
+fn edits(base: &[Token<'_>], side: &[Token<'_>]) -> Option<Vec<Edit>> {
+    let is_equal = |(one, other): &(&Token<'_>, &Token<'_>)| one.id == other.id;
+    let head = base.iter().zip(side).take_while(is_equal).count();
+    let tail = base[head..].iter().rev().zip(side[head..].iter().rev()).take_while(is_equal).count();
+    let (rows, columns) = (base.len() - head - tail, side.len() - head - tail);
+    if rows * columns > MAX_CELLS {
+        return None;
+    }
+    let (old, new) = (&base[head..head + rows], &side[head..head + columns]);
+    let pairs = pairs(old, new);
+    let mut edits = Vec::new();
+    let (mut row, mut column) = (0, 0);
+    for (to_row, to_column) in pairs.into_iter().chain([(rows, columns)]) {
+        if to_row > row || to_column > column {
+            edits.push(Edit { base: head + row..head + to_row, side: head + column..head + to_column });
+        }
+        if to_row < rows && old[to_row].id != new[to_column].id {
+            edits.push(Edit { base: head + to_row..head + to_row + 1, side: head + to_column..head + to_column + 1 });
+        }
+        (row, column) = (to_row + 1, to_column + 1);
+    }
+    Some(edits)
+}
+
+/// The best alignment: pairs of rows and columns that correspond, in order.
+fn pairs(old: &[Token<'_>], new: &[Token<'_>]) -> Vec<(usize, usize)> {
+    let bags = |tokens: &[Token<'_>]| tokens.iter().map(|token| bag(token.text)).collect::<Vec<_>>();
+    let (old_bags, new_bags) = (bags(old), bags(new));
+    let width = new.len() + 1;
+    let mut best = vec![0_u32; (old.len() + 1) * width];
+    let mut scores = vec![0_u32; old.len() * new.len()];
+    for row in (0..old.len()).rev() {
+        for column in (0..new.len()).rev() {
+            let score = likeness(&old[row], &new[column], &old_bags[row], &new_bags[column]);
+            scores[row * new.len() + column] = score;
+            let paired = if score > 0 { best[(row + 1) * width + column + 1] + score } else { 0 };
+            best[row * width + column] = paired.max(best[(row + 1) * width + column]).max(best[row * width + column + 1]);
+        }
+    }
+    let mut pairs = Vec::new();
+    let (mut row, mut column) = (0, 0);
+    while row < old.len() && column < new.len() {
+        let here = best[row * width + column];
+        let score = scores[row * new.len() + column];
+        if score > 0 && here == best[(row + 1) * width + column + 1] + score {
+            pairs.push((row, column));
+            row += 1;
+            column += 1;
+        } else if here == best[(row + 1) * width + column] {
+            row += 1;
+        } else {
+            column += 1;
+        }
+    }
+    pairs
+}
+
+/// How much two tokens look like versions of one; 0: they do not.
+fn likeness(old: &Token<'_>, new: &Token<'_>, old_bag: &[u64], new_bag: &[u64]) -> u32 {
+    if old.id == new.id {
+        return if old.kind == Kind::Blank { BLANK } else { EXACT };
+    }
+    let total = old_bag.len() + new_bag.len();
+    // Even if the smaller bag is wholly in the larger one, it may be too little.
+    if !old.kind.is_alike(new.kind) || 4 * old_bag.len().min(new_bag.len()) < total {
+        return 0;
+    }
+    let (mut left, mut right, mut common) = (0, 0, 0_usize);
+    while left < old_bag.len() && right < new_bag.len() {
+        match old_bag[left].cmp(&new_bag[right]) {
+            std::cmp::Ordering::Less => left += 1,
+            std::cmp::Ordering::Greater => right += 1,
+            std::cmp::Ordering::Equal => {
+                common += 1;
+                left += 1;
+                right += 1;
+            }
+        }
+    }
+    let dice = u32::try_from(200 * common / total).unwrap_or(0);
+    let enough = if old.kind.is_heading() { ALIKE_HEADINGS } else { ALIKE };
+    if dice >= enough { dice } else { 0 }
+}
+
+/// The words of a text as sorted hashes.
+fn bag(text: &[u8]) -> Vec<u64> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
+    let words = text.split(|byte| !is_word(byte)).filter(|word| !word.is_empty());
+    let fnv = |word: &[u8]| {
+        word.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+        })
+    };
+    let mut bag: Vec<u64> = words.map(fnv).collect();
+    bag.sort_unstable();
+    bag
+}
+
+/// Brings the edits of both sides together.
+fn combine(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>], left: &[Edit], right: &[Edit]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    let (mut at, mut at_ours, mut at_theirs) = (0, 0, 0);
+    let (mut next_left, mut next_right) = (0, 0);
+    loop {
+        let (from_left, from_right) = (next_left, next_right);
+        match (left.get(next_left), right.get(next_right)) {
+            (None, None) => break,
+            (Some(one), Some(other)) if (other.base.start, other.base.end) < (one.base.start, one.base.end) => next_right += 1,
+            (None, Some(_)) => next_right += 1,
+            (Some(_), _) => next_left += 1,
+        }
+        loop {
+            let (members, others) = (&left[from_left..next_left], &right[from_right..next_right]);
+            if let Some(edit) = left.get(next_left)
+                && others.iter().any(|other| meet(base, (edit, ours), (other, theirs)))
+            {
+                next_left += 1;
+            } else if let Some(edit) = right.get(next_right)
+                && members.iter().any(|member| meet(base, (member, ours), (edit, theirs)))
+            {
+                next_right += 1;
+            } else {
+                break;
+            }
+        }
+        let (members, others) = (&left[from_left..next_left], &right[from_right..next_right]);
+        let both = || members.iter().chain(others);
+        let start = both().map(|edit| edit.base.start).min().unwrap_or(at);
+        let end = both().map(|edit| edit.base.end).max().unwrap_or(at);
+        if start > at {
+            let length = start - at;
+            parts.push(Part {
+                base: at..start,
+                ours: at_ours..at_ours + length,
+                theirs: at_theirs..at_theirs + length,
+                change: Change::Nobody,
+            });
+            at_ours += length;
+            at_theirs += length;
+        }
+        let grown = |edits: &[Edit]| {
+            let added: usize = edits.iter().map(|edit| edit.side.len()).sum();
+            let removed: usize = edits.iter().map(|edit| edit.base.len()).sum();
+            end - start + added - removed
+        };
+        let range_ours = at_ours..at_ours + grown(members);
+        let range_theirs = at_theirs..at_theirs + grown(others);
+        (at, at_ours, at_theirs) = (end, range_ours.end, range_theirs.end);
+        let part = Part { base: start..end, ours: range_ours, theirs: range_theirs, change: Change::Conflict };
+        match (members, others) {
+            (_, []) => parts.push(Part { change: Change::Ours, ..part }),
+            ([], _) => parts.push(Part { change: Change::Theirs, ..part }),
+            _ => settle(part, ours, theirs, &mut parts),
+        }
+    }
+    if at < base.len() {
+        parts.push(Part {
+            base: at..base.len(),
+            ours: at_ours..ours.len(),
+            theirs: at_theirs..theirs.len(),
+            change: Change::Nobody,
+        });
+    }
+    parts
+}
+
+/// Whether an edit of ours and one of theirs cannot simply both be made.
+fn meet(base: &[Token<'_>], ours: (&Edit, &[Token<'_>]), theirs: (&Edit, &[Token<'_>])) -> bool {
+    let (one, other) = (&ours.0.base, &theirs.0.base);
+    let overlaps = match (one.is_empty(), other.is_empty()) {
+        (true, true) => one.start == other.start,
+        (true, false) => other.start < one.start && one.start < other.end,
+        (false, true) => one.start < other.start && other.start < one.end,
+        (false, false) => one.start < other.end && other.start < one.end,
+    };
+    overlaps || orphans(base, ours.0, theirs) || orphans(base, theirs.0, ours)
+}
+
+/// Whether deleting lines takes away what the lines that the other side inserted next to them belong to.
+fn orphans(base: &[Token<'_>], deletion: &Edit, (insertion, side): (&Edit, &[Token<'_>])) -> bool {
+    if !deletion.is_deletion() || !insertion.is_insertion() {
+        return false;
+    }
+    let is_text = |token: &&Token<'_>| token.kind != Kind::Blank;
+    let inserted = &side[insertion.side.clone()];
+    let deleted = &base[deletion.base.clone()];
+    if insertion.base.start == deletion.base.start {
+        return inserted.iter().rev().find(is_text).is_some_and(|last| last.kind.is_heading());
+    }
+    if insertion.base.start != deletion.base.end {
+        return false;
+    }
+    let Some(first) = inserted.iter().find(is_text) else {
+        return false;
+    };
+    let level = |kind: Kind| if let Kind::Heading(level) = kind { Some(level) } else { None };
+    let highest = deleted.iter().filter_map(|token| level(token.kind)).min();
+    match (level(first.kind), highest) {
+        (Some(level), Some(highest)) => level > highest,
+        (Some(_), None) => false,
+        (None, Some(_)) => true,
+        (None, None) => {
+            // A list or table that goes away wholly takes the new entry with it.
+            let is_same = |token: Option<&Token<'_>>| token.is_some_and(|token| token.kind.is_alike(first.kind));
+            matches!(first.kind, Kind::Bullet | Kind::Row)
+                && is_same(deleted.iter().rev().find(is_text))
+                && !is_same(base[..deletion.base.start].iter().rev().find(is_text))
+        }
+    }
+}
+
+/// Settles a part that both sides changed as far as that is safe.
+fn settle(part: Part, ours: &[Token<'_>], theirs: &[Token<'_>], parts: &mut Vec<Part>) {
+    let (one, other) = (&ours[part.ours.clone()], &theirs[part.theirs.clone()]);
+    let is_equal = |(one, other): &(&Token<'_>, &Token<'_>)| one.id == other.id;
+    let head = one.iter().zip(other).take_while(is_equal).count();
+    if head == one.len() && head == other.len() {
+        parts.push(Part { change: Change::Both, ..part });
+        return;
+    }
+    let tail = one[head..].iter().rev().zip(other[head..].iter().rev()).take_while(is_equal).count();
+    let rest_ours = part.ours.start + head..part.ours.end - tail;
+    let rest_theirs = part.theirs.start + head..part.theirs.end - tail;
+    if head > 0 {
+        parts.push(Part {
+            base: part.base.start..part.base.start,
+            ours: part.ours.start..rest_ours.start,
+            theirs: part.theirs.start..rest_theirs.start,
+            change: Change::Both,
+        });
+    }
+    let rest = Part { ours: rest_ours.clone(), theirs: rest_theirs.clone(), change: Change::Conflict, ..part.clone() };
+    let is_shared_text = one[..head].iter().chain(&one[one.len() - tail..]).any(|token| token.kind != Kind::Blank);
+    match (part.base.is_empty(), rest_ours.is_empty(), rest_theirs.is_empty()) {
+        // Both inserted the same, and one side more than that.
+        (true, false, true) if is_shared_text => parts.push(Part { change: Change::Ours, ..rest }),
+        (true, true, false) if is_shared_text => parts.push(Part { change: Change::Theirs, ..rest }),
+        (true, false, false) => {
+            let opens = |tokens: &[Token<'_>]| {
+                let first = tokens.iter().find(|token| token.kind != Kind::Blank);
+                first.is_some_and(|token| token.kind.is_heading())
+            };
+            let has_heading = |tokens: &[Token<'_>]| tokens.iter().any(|token| token.kind.is_heading());
+            let (one, other) = (&ours[rest_ours.clone()], &theirs[rest_theirs.clone()]);
+            let end_ours = rest_ours.end..rest_ours.end;
+            let end_theirs = rest_theirs.end..rest_theirs.end;
+            // What continues the section stands before what opens a new one.
+            if opens(other) && !has_heading(one) {
+                let start = rest_theirs.start..rest_theirs.start;
+                parts.push(Part { theirs: start, change: Change::Ours, ..rest.clone() });
+                parts.push(Part { ours: end_ours, change: Change::Theirs, ..rest });
+            } else if opens(one) && !has_heading(other) {
+                let start = rest_ours.start..rest_ours.start;
+                parts.push(Part { ours: start, change: Change::Theirs, ..rest.clone() });
+                parts.push(Part { theirs: end_theirs, change: Change::Ours, ..rest });
+            } else {
+                parts.push(rest);
+            }
+        }
+        _ => parts.push(rest),
+    }
+    if tail > 0 {
+        parts.push(Part {
+            base: part.base.end..part.base.end,
+            ours: rest_ours.end..part.ours.end,
+            theirs: rest_theirs.end..part.theirs.end,
+            change: Change::Both,
+        });
+    }
+}

@@ -1,0 +1,180 @@
+//! What kind of block each line of Markdown belongs to, and where it stands, in words that a person can follow.
+
+use super::text::Line;
+
+/// The kind of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Blank,
+    Heading(usize),
+    Bullet,
+    Row,
+    /// The line below the head of a table.
+    Rule,
+    Quote,
+    /// Within a fenced block, or one of its fences.
+    Code,
+    Text,
+}
+
+impl Kind {
+    pub(super) fn is_heading(self) -> bool {
+        matches!(self, Self::Heading(_))
+    }
+
+    /// Whether two lines can be two versions of one.
+    pub(super) fn is_alike(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Heading(_), Self::Heading(_)) => true,
+            (Self::Blank | Self::Rule | Self::Code, _) => false,
+            (one, other) => one == other,
+        }
+    }
+}
+
+/// The kinds of all lines of a text.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    pub(super) kinds: Vec<Kind>,
+    /// Whether the boundary before each line, and the end, is within a fenced block.
+    within: Vec<bool>,
+    /// A fence that is never closed: nothing about this text is sure.
+    pub(super) is_unbalanced: bool,
+}
+
+impl Blocks {
+    pub(super) fn of(lines: &[Line<'_>]) -> Self {
+        let mut kinds = Vec::with_capacity(lines.len());
+        let mut within = Vec::with_capacity(lines.len() + 1);
+        let mut open: Option<(u8, usize)> = None;
+        for line in lines {
+            within.push(open.is_some());
+            let trimmed = line.text.trim_ascii_start();
+            let fence = fence(trimmed);
+            match (open, fence) {
+                (None, Some((mark, length, _))) => {
+                    open = Some((mark, length));
+                    kinds.push(Kind::Code);
+                }
+                (Some((mark, length)), fence) => {
+                    if fence.is_some_and(|(other, width, is_bare)| other == mark && width >= length && is_bare) {
+                        open = None;
+                    }
+                    kinds.push(Kind::Code);
+                }
+                (None, None) => kinds.push(kind(trimmed)),
+            }
+        }
+        within.push(open.is_some());
+        Self { kinds, within, is_unbalanced: open.is_some() }
+    }
+
+    /// Whether an edit of the lines `start..end` leaves a fenced block in pieces.
+    pub(super) fn cuts_code(&self, start: usize, end: usize) -> bool {
+        self.within[start] || self.within[end]
+    }
+}
+
+fn fence(text: &[u8]) -> Option<(u8, usize, bool)> {
+    let mark = *text.first().filter(|mark| matches!(mark, b'`' | b'~'))?;
+    let length = text.iter().take_while(|byte| **byte == mark).count();
+    let rest = text[length..].trim_ascii();
+    (length >= 3 && !(mark == b'`' && rest.contains(&b'`'))).then_some((mark, length, rest.is_empty()))
+}
+
+fn kind(text: &[u8]) -> Kind {
+    match text {
+        [] => Kind::Blank,
+        [b'#', ..] => {
+            let level = text.iter().take_while(|byte| **byte == b'#').count();
+            if level <= 6 && text.get(level).is_none_or(u8::is_ascii_whitespace) { Kind::Heading(level) } else { Kind::Text }
+        }
+        [b'>', ..] => Kind::Quote,
+        [b'|', rest @ ..] => {
+            if rest.contains(&b'-') && rest.iter().all(|byte| b"|-: \t".contains(byte)) { Kind::Rule } else { Kind::Row }
+        }
+        [b'-' | b'*' | b'+', b' ' | b'\t', ..] => Kind::Bullet,
+        _ => {
+            let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let is_numbered = (1..=9).contains(&digits) && matches!(text[digits..], [b'.' | b')', b' ' | b'\t', ..]);
+            if is_numbered { Kind::Bullet } else { Kind::Text }
+        }
+    }
+}
+
+/// The headings above line `at`, outermost first, then what the lines `at..end` are.
+pub(super) fn path(lines: &[Line<'_>], blocks: &Blocks, at: usize, end: usize) -> Vec<String> {
+    let mut headings: Vec<(usize, usize)> = Vec::new();
+    for (index, kind) in blocks.kinds[..at].iter().enumerate() {
+        if let Kind::Heading(level) = kind {
+            headings.retain(|(above, _)| above < level);
+            headings.push((*level, index));
+        }
+    }
+    let from = headings.last().map_or(0, |(_, index)| index + 1);
+    let mut path: Vec<String> =
+        headings.iter().map(|(_, index)| String::from_utf8_lossy(lines[*index].text.trim_ascii()).into_owned()).collect();
+    let first = (at..end).find(|index| blocks.kinds[*index] != Kind::Blank);
+    let count = |kind: Kind, until: usize| blocks.kinds[from..=until].iter().filter(|other| **other == kind).count();
+    path.push(match first {
+        None => "new lines".to_owned(),
+        Some(first) => match blocks.kinds[first] {
+            Kind::Heading(_) => "heading".to_owned(),
+            Kind::Bullet => format!("bullet {}", count(Kind::Bullet, first)),
+            Kind::Row | Kind::Rule => format!("table row {}", count(Kind::Row, first)),
+            Kind::Quote => "quote".to_owned(),
+            Kind::Code => "code block".to_owned(),
+            Kind::Text | Kind::Blank => format!("text {}", count(Kind::Text, first)),
+        },
+    });
+    path
+}
+
+/// A heading with all lines up to the next one; the lines before the first heading have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Section<'a> {
+    pub(super) heading: Option<&'a [u8]>,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+pub(super) fn sections<'a>(lines: &[Line<'a>], blocks: &Blocks) -> Vec<Section<'a>> {
+    let mut sections = vec![Section { heading: None, start: 0, end: 0 }];
+    for (index, kind) in blocks.kinds.iter().enumerate() {
+        if kind.is_heading() {
+            sections.push(Section { heading: Some(lines[index].text.trim_ascii()), start: index, end: index });
+        }
+        if let Some(last) = sections.last_mut() {
+            last.end = index + 1;
+        }
+    }
+    sections
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::split;
+    use super::*;
+
+    #[test]
+    fn lines_have_kinds() {
+        let text = b"# A\n\ntext\n- x\n12. y\n| a | b |\n|---|:-:|\n> q\n~~~ js\n# not\n```\n~~~\n#tag\n";
+        let blocks = Blocks::of(&split(text));
+        use Kind::{Blank, Bullet, Code, Heading, Quote, Row, Rule, Text};
+        assert_eq!(blocks.kinds, [Heading(1), Blank, Text, Bullet, Bullet, Row, Rule, Quote, Code, Code, Code, Code, Text]);
+        assert!(!blocks.is_unbalanced);
+        assert!(blocks.cuts_code(9, 9) && !blocks.cuts_code(8, 12));
+        assert!(Blocks::of(&split(b"```\nx\n")).is_unbalanced);
+    }
+
+    #[test]
+    fn a_place_is_named_by_its_headings() {
+        let lines = split(b"intro\n# A\n## B\n- x\n- y\n## C\nt\n");
+        let blocks = Blocks::of(&lines);
+        let at = |start, end| path(&lines, &blocks, start, end).join(" / ");
+        assert_eq!(at(0, 1), "text 1");
+        assert_eq!(at(4, 5), "# A / ## B / bullet 2");
+        assert_eq!(at(5, 6), "# A / ## B / heading");
+        assert_eq!(at(7, 7), "# A / ## C / new lines");
+    }
+}

@@ -1,0 +1,199 @@
+//! What a person has to decide: where, why, and between what.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::blocks::{Blocks, Kind};
+use super::text::{self, Ending, Line, Out, Surroundings};
+
+/// The part of a file that a conflict is about. Its display form says where that is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unit {
+    /// One key of the frontmatter.
+    Key(String),
+    /// All of the frontmatter.
+    Frontmatter,
+    /// A place in the body: the headings above it, outermost first, then what it is. Empty: all of the body.
+    Body(Vec<String>),
+    /// The whole file.
+    File,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(formatter, "frontmatter › {key}"),
+            Self::Frontmatter => formatter.write_str("frontmatter"),
+            Self::Body(path) if path.is_empty() => formatter.write_str("the text below the frontmatter"),
+            // The innermost heading and what is below it say enough.
+            Self::Body(path) => formatter.write_str(&path[path.len().saturating_sub(2)..].join(" › ")),
+            Self::File => formatter.write_str("the whole file"),
+        }
+    }
+}
+
+/// Why something is not merged. Its display form is half a sentence about *you* and *upstream*, in that order where it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Both sides changed the same thing in different ways.
+    BothChanged,
+    /// Both sides added the same key, or different lines in the same place.
+    BothAdded,
+    /// One side deleted what the other changed.
+    DeletedAndChanged,
+    /// One side removed a tool, the other added one of the same power.
+    SameFamily {
+        /// The tool that was removed.
+        removed: String,
+        /// The tool that was added.
+        added: String,
+    },
+    /// Both sides changed the tools, and one of them means every tool.
+    EveryTool,
+    /// One side rewrote most of the text.
+    Rewritten,
+    /// The parts would fit, but the result would not be YAML.
+    NotYaml,
+    /// There are bytes that are no text.
+    Binary,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BothChanged => formatter.write_str("both changed it"),
+            Self::BothAdded => formatter.write_str("both added something here"),
+            Self::DeletedAndChanged => formatter.write_str("one deleted what the other changed"),
+            Self::SameFamily { removed, added } => {
+                write!(formatter, "one removed {removed}, the other added {added}, which can do the same")
+            }
+            Self::EveryTool => formatter.write_str("both changed the tools, and `*` means every tool"),
+            Self::Rewritten => formatter.write_str("one rewrote most of it"),
+            Self::NotYaml => formatter.write_str("both changed it, and together it would not be valid YAML"),
+            Self::Binary => formatter.write_str("it is not text"),
+        }
+    }
+}
+
+/// How a conflict is decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// As the user has it.
+    Ours,
+    /// As upstream has it.
+    Theirs,
+    /// Both, the user's first.
+    OursThenTheirs,
+    /// Both, upstream's first.
+    TheirsThenOurs,
+    /// As [`Conflict::suggestion`] says; without one, as the user has it.
+    Suggestion,
+    /// Other lines.
+    Text(Vec<u8>),
+}
+
+/// Something that both sides changed, in different ways.
+#[derive(Debug, Clone)]
+pub struct Conflict<'a> {
+    pub(super) unit: Unit,
+    pub(super) reason: Reason,
+    pub(super) base: Vec<Line<'a>>,
+    pub(super) ours: Vec<Line<'a>>,
+    pub(super) theirs: Vec<Line<'a>>,
+    pub(super) suggestion: Option<Vec<u8>>,
+}
+
+impl<'a> Conflict<'a> {
+    /// Where it is.
+    #[must_use]
+    pub fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    /// Why it is one.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// The lines of the base, without their endings.
+    #[must_use]
+    pub fn base(&self) -> Vec<&'a [u8]> {
+        self.base.iter().map(|line| line.text).collect()
+    }
+
+    /// The user's lines, without their endings.
+    #[must_use]
+    pub fn ours(&self) -> Vec<&'a [u8]> {
+        self.ours.iter().map(|line| line.text).collect()
+    }
+
+    /// Upstream's lines, without their endings.
+    #[must_use]
+    pub fn theirs(&self) -> Vec<&'a [u8]> {
+        self.theirs.iter().map(|line| line.text).collect()
+    }
+
+    /// A line that holds both edits, where they are far enough apart. It may still not mean what either side meant.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<&[u8]> {
+        self.suggestion.as_deref()
+    }
+
+    /// Whether taking both makes sense: not within frontmatter, and not if one side deleted it.
+    #[must_use]
+    pub fn offers_both(&self) -> bool {
+        matches!(&self.unit, Unit::Body(path) if !path.is_empty()) && !self.ours.is_empty() && !self.theirs.is_empty()
+    }
+
+    pub(super) fn decided(&self, choice: &Choice, around: Surroundings) -> Vec<Out<'_>> {
+        let of = |lines: &[Line<'a>]| -> Vec<Out<'_>> {
+            let lines = lines.iter().map(|line| Out { text: Cow::Borrowed(line.text), ending: around.fresh(line.ending) });
+            lines.collect()
+        };
+        let own = |text: &[u8]| -> Vec<Out<'_>> {
+            let lines = text::split(text).into_iter();
+            let fresh = |line: Line<'_>| Out {
+                text: Cow::Owned(line.text.to_vec()),
+                ending: around.fresh(if line.ending == Ending::None { Ending::Lf } else { line.ending }),
+            };
+            lines.map(fresh).collect()
+        };
+        match choice {
+            Choice::Ours => of(&self.ours),
+            Choice::Theirs => of(&self.theirs),
+            Choice::OursThenTheirs => [of(&self.ours), of(&self.theirs)].concat(),
+            Choice::TheirsThenOurs => [of(&self.theirs), of(&self.ours)].concat(),
+            Choice::Suggestion => self.suggestion.as_deref().map_or_else(|| of(&self.ours), own),
+            Choice::Text(text) => own(text),
+        }
+    }
+
+    /// The exact bytes of a side, for a conflict about a whole file.
+    pub(super) fn whole(&self, choice: &Choice) -> Option<Vec<u8>> {
+        let lines = match choice {
+            Choice::Ours => &self.ours,
+            Choice::Theirs => &self.theirs,
+            Choice::Text(text) => return Some(text.clone()),
+            _ => return None,
+        };
+        let mut bytes = Vec::new();
+        for line in lines {
+            bytes.extend_from_slice(line.text);
+            bytes.extend_from_slice(text::ending_bytes(line.ending));
+        }
+        Some(bytes)
+    }
+}
+
+/// Why lines of a body are a conflict.
+pub(super) fn reason([base, ours, theirs]: &[Vec<Line<'_>>; 3]) -> Reason {
+    let is_blank = |lines: &[Line<'_>]| Blocks::of(lines).kinds.iter().all(|kind| *kind == Kind::Blank);
+    if is_blank(base) {
+        Reason::BothAdded
+    } else if is_blank(ours) || is_blank(theirs) {
+        Reason::DeletedAndChanged
+    } else {
+        Reason::BothChanged
+    }
+}

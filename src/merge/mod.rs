@@ -1,0 +1,340 @@
+//! Three-way merge of agent definitions: Markdown with YAML frontmatter.
+//!
+//! A merge compares a base with two versions that were made from it, *ours* (the user's) and *theirs* (upstream's). What only one
+//! side changed is taken; what both changed in different ways is a [`Conflict`]. Compared with a merge of plain lines there are far
+//! fewer of them, because the structure of the file is known:
+//!
+//! * byte order mark, line endings and the final newline are values of their own,
+//! * the frontmatter is merged key by key, lists of tools as sets,
+//! * in the body, edits that only touch each other are both made, and a new section does not get in the way of a line added above it.
+//!
+//! ```
+//! use agentpkg::merge::merge;
+//!
+//! let base = b"---\nname: reviewer\nmodel: sonnet\ntools: Read, Grep\n---\nReview.\n";
+//! let ours = b"---\nname: reviewer\nmodel: haiku\ntools: Read, Grep\n---\nReview.\n";
+//! let theirs = b"---\nname: reviewer\nmodel: sonnet\ntools: Read, Grep, Glob\n---\nReview with care.\n";
+//! let merged = merge(base, ours, theirs);
+//! assert!(merged.is_clean());
+//! assert_eq!(merged.to_bytes().unwrap(), b"---\nname: reviewer\nmodel: haiku\ntools: Read, Grep, Glob\n---\nReview with care.\n");
+//! ```
+//!
+//! Where nothing says which order is right, the text decides, never the side: with the sides exchanged the result is the same. No
+//! tool that one side removed comes back through the other. Bytes that no edit touches stay as they are. Nothing here reads files,
+//! asks questions or knows registries; what a conflict means to a person is said by [`Unit`] and [`Reason`].
+
+mod align;
+mod blocks;
+mod conflict;
+mod diff3;
+mod frontmatter;
+mod lines;
+mod list;
+mod markers;
+mod order;
+mod text;
+mod words;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+pub use self::conflict::{Choice, Conflict, Reason, Unit};
+pub use self::markers::{Labels, Leftover, Style, leftover};
+use self::diff3::Interner;
+use self::frontmatter::{From, Frontmatter, Heads, Piece};
+use self::lines::{Chunk, Inputs, Merged, Side};
+use self::list::List;
+use self::text::{Document, Ending, Line, Out, Surroundings};
+
+/// What was done beyond plain three-way comparison of lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// Two lists were merged as sets.
+    Set,
+    /// Two edits of one line were made, because they are in different sentences, or one is white space.
+    Sentences,
+    /// Edits of neighbouring lines were both made.
+    Neighbours,
+    /// One side moved a section, the other edited.
+    Moved,
+}
+
+/// A stretch of the result, in order.
+#[derive(Debug)]
+enum Part<'a> {
+    Lines(Vec<Out<'a>>),
+    /// The number of a conflict.
+    Conflict(usize),
+}
+
+/// The outcome of a merge: settled stretches and conflicts.
+#[derive(Debug)]
+pub struct Merge<'a> {
+    parts: Vec<Part<'a>>,
+    conflicts: Vec<Conflict<'a>>,
+    rules: Vec<(Rule, Unit)>,
+    around: Surroundings,
+    /// The inputs as they are, where one of them is the result.
+    whole: Option<&'a [u8]>,
+}
+
+/// The one of two values that differs from a third; `None` if both do, in different ways.
+fn three_way<'v, T: PartialEq + ?Sized>(base: &'v T, ours: &'v T, theirs: &'v T) -> Option<&'v T> {
+    if ours == theirs || theirs == base {
+        Some(ours)
+    } else if ours == base {
+        Some(theirs)
+    } else {
+        None
+    }
+}
+
+/// Merges two versions that were made from `base`. Takes any bytes, and never fails.
+#[must_use]
+pub fn merge<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8]) -> Merge<'a> {
+    let documents = [base, ours, theirs].map(Document::of);
+    let [b, o, t] = &documents;
+    let around = Surroundings::merge(b, o, t);
+    let mut merge = Merge { parts: Vec::new(), conflicts: Vec::new(), rules: Vec::new(), around, whole: three_way(base, ours, theirs) };
+    if merge.whole.is_some() {
+        return merge;
+    }
+    if [base, ours, theirs].iter().any(|bytes| bytes.contains(&0)) {
+        let whole = |bytes: &'a [u8]| text::split(bytes);
+        merge.conflict(Unit::File, Reason::Binary, [whole(base), whole(ours), whole(theirs)], None);
+        return merge;
+    }
+    let heads = documents.each_ref().map(|document| Frontmatter::of(&document.lines));
+    let mut interner = Interner::new();
+    let sides = documents.map(|document| Side::of(document.lines, &mut interner));
+    let [b, o, t] = &sides;
+    let inputs = Inputs { base: b, ours: o, theirs: t };
+    if let [Some(base), Some(ours), Some(theirs)] = &heads {
+        merge.by_keys(Heads { inputs, base, ours, theirs });
+    } else {
+        merge.by_lines(inputs);
+    }
+    merge
+}
+
+impl<'a> Merge<'a> {
+    /// Whether there is nothing to decide.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.conflicts.is_empty()
+    }
+
+    /// What is to be decided, in the order of the file.
+    #[must_use]
+    pub fn conflicts(&self) -> &[Conflict<'a>] {
+        &self.conflicts
+    }
+
+    /// What was merged by more than plain comparison, and where.
+    #[must_use]
+    pub fn rules(&self) -> &[(Rule, Unit)] {
+        &self.rules
+    }
+
+    /// The result; `None` if there are conflicts.
+    #[must_use]
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        self.is_clean().then(|| self.resolve(&[]))
+    }
+
+    /// The result with each conflict decided as `choices` says, in their order; conflicts without a choice are kept as ours.
+    #[must_use]
+    pub fn resolve(&self, choices: &[Choice]) -> Vec<u8> {
+        if let Some(whole) = self.whole {
+            return whole.to_vec();
+        }
+        let decided: Vec<Vec<Out<'_>>> = self
+            .conflicts
+            .iter()
+            .enumerate()
+            .map(|(index, conflict)| conflict.decided(choices.get(index).unwrap_or(&Choice::Ours), self.around))
+            .collect();
+        if let [Part::Conflict(_)] = self.parts.as_slice()
+            && let [Conflict { unit: Unit::File, .. }] = self.conflicts.as_slice()
+            && let Some(bytes) = self.conflicts[0].whole(choices.first().unwrap_or(&Choice::Ours))
+        {
+            return bytes;
+        }
+        let lines = self.parts.iter().flat_map(|part| match part {
+            Part::Lines(lines) => lines,
+            Part::Conflict(index) => &decided[*index],
+        });
+        self.around.assemble(lines)
+    }
+
+    fn push(&mut self, lines: Vec<Out<'a>>) {
+        match self.parts.last_mut() {
+            Some(Part::Lines(last)) => last.extend(lines),
+            _ => self.parts.push(Part::Lines(lines)),
+        }
+    }
+
+    fn conflict(&mut self, unit: Unit, reason: Reason, [base, ours, theirs]: [Vec<Line<'a>>; 3], suggestion: Option<Vec<u8>>) {
+        self.parts.push(Part::Conflict(self.conflicts.len()));
+        self.conflicts.push(Conflict { unit, reason, base, ours, theirs, suggestion });
+    }
+
+    /// Merges whole files by lines: at least one of them has no clear frontmatter.
+    fn by_lines(&mut self, inputs: Inputs<'_, 'a>) {
+        let merged = lines::merge(inputs, self.around);
+        self.add(inputs, merged);
+        let Some(result) = self.to_bytes() else {
+            return;
+        };
+        if let Some(reason) = regranted(inputs, &result) {
+            self.start_again();
+            let Inputs { base, ours, theirs } = inputs;
+            self.conflict(Unit::File, reason, [base, ours, theirs].map(|side| side.lines.clone()), None);
+        }
+    }
+
+    fn start_again(&mut self) {
+        self.parts.clear();
+        self.conflicts.clear();
+        self.rules.clear();
+    }
+
+    /// Merges the frontmatter key by key, then the body.
+    fn by_keys(&mut self, heads: Heads<'_, 'a>) {
+        let Inputs { base, ours, theirs } = heads.inputs;
+        let closes = [heads.base.close, heads.ours.close, heads.theirs.close];
+        self.push(vec![self.fence(heads.inputs, [0, 0, 0])]);
+        for piece in frontmatter::merge(heads, self.around) {
+            self.entry(heads.inputs, piece);
+        }
+        self.check_head(heads);
+        self.push(vec![self.fence(heads.inputs, closes)]);
+        let mut interner = Interner::new();
+        let body = |side: &Side<'a>, close: usize| side.lines[close + 1..].to_vec();
+        let bodies = [body(base, closes[0]), body(ours, closes[1]), body(theirs, closes[2])].map(|lines| Side::of(lines, &mut interner));
+        let [base, ours, theirs] = &bodies;
+        let inputs = Inputs { base, ours, theirs };
+        let merged = lines::merge(inputs, self.around);
+        if merged.conflicts() > 0 && lines::is_rewritten(inputs, &merged) {
+            let lines = [base, ours, theirs].map(|side| side.lines.clone());
+            self.conflict(Unit::Body(Vec::new()), Reason::Rewritten, lines, None);
+        } else {
+            self.add(inputs, merged);
+        }
+    }
+
+    /// A fence line; the three differ at most in white space.
+    fn fence(&self, inputs: Inputs<'_, 'a>, [b, o, t]: [usize; 3]) -> Out<'a> {
+        let (b, o, t) = (inputs.base.lines[b], inputs.ours.lines[o], inputs.theirs.lines[t]);
+        let text = three_way(b.text, o.text, t.text).unwrap_or_else(|| o.text.min(t.text));
+        Out { text: Cow::Borrowed(text), ending: self.around.shared(b.ending, o.ending, t.ending) }
+    }
+
+    fn entry(&mut self, inputs: Inputs<'_, 'a>, piece: Piece<'a>) {
+        let Inputs { base, ours, theirs } = inputs;
+        match piece {
+            Piece::Taken { base: rb, ours: ro, theirs: rt, from } => {
+                let (b, o, t) = (&base.lines[rb], &ours.lines[ro], &theirs.lines[rt]);
+                let side = if from == From::Theirs { t } else { o };
+                let around = self.around;
+                let ending = |index: usize, own: Ending| match (b.get(index), o.get(index), t.get(index)) {
+                    (Some(b), Some(o), Some(t)) if b.text == o.text || b.text == t.text || o.text == t.text => {
+                        around.shared(b.ending, o.ending, t.ending)
+                    }
+                    (_, Some(o), Some(t)) if from == From::Both => around.fresh(o.ending.min(t.ending)),
+                    _ => around.fresh(own),
+                };
+                let lines = side.iter().enumerate();
+                self.push(
+                    lines.map(|(index, line)| Out { text: Cow::Borrowed(line.text), ending: ending(index, line.ending) }).collect(),
+                );
+            }
+            Piece::Made { key, lines, rule } => {
+                let ending = self.around.fresh(Ending::Lf);
+                let lines = lines.into_iter().map(|line| Out { text: Cow::Owned(line.into_bytes()), ending });
+                self.push(lines.collect());
+                self.rules.push((rule, Unit::Key(key)));
+            }
+            Piece::Within { key, merged } => {
+                for (rule, _) in &merged.rules {
+                    self.rules.push((*rule, Unit::Key(key.clone())));
+                }
+                for chunk in merged.chunks {
+                    if let Chunk::Lines(lines) = chunk {
+                        self.push(lines);
+                    }
+                }
+            }
+            Piece::Conflict { key, reason, base: rb, ours: ro, theirs: rt } => {
+                let (b, o, t) = (base.lines[rb].to_vec(), ours.lines[ro].to_vec(), theirs.lines[rt].to_vec());
+                let suggestion = match (b.as_slice(), o.as_slice(), t.as_slice()) {
+                    ([b], [o], [t]) if !list::grants(&key) => words::suggest(b.text, o.text, t.text),
+                    _ => None,
+                };
+                self.conflict(Unit::Key(key), reason, [b, o, t], suggestion);
+            }
+        }
+    }
+
+    /// Three blocks that are YAML must not become one that is not.
+    fn check_head(&mut self, heads: Heads<'_, 'a>) {
+        let Inputs { base, ours, theirs } = heads.inputs;
+        let closes = [(base, heads.base.close), (ours, heads.ours.close), (theirs, heads.theirs.close)];
+        let lines = closes.map(|(side, close)| side.lines[1..close].to_vec());
+        let [b, o, t] = &lines;
+        let texts = |lines: &[Line<'a>]| lines.iter().map(|line| line.text).collect::<Vec<_>>();
+        // What one side alone wrote is what it wrote.
+        if !self.conflicts.is_empty() || three_way(&texts(b), &texts(o), &texts(t)).is_some() {
+            return;
+        }
+        let result = match self.parts.as_slice() {
+            [Part::Lines(lines)] => lines[1..].iter().map(|line| &*line.text).collect::<Vec<_>>().join(&b'\n'),
+            _ => return,
+        };
+        let was_yaml = || [b, o, t].iter().all(|lines| frontmatter::is_yaml(&texts(lines).join(&b'\n')));
+        if !frontmatter::is_yaml(&result) && was_yaml() {
+            self.start_again();
+            self.push(vec![self.fence(heads.inputs, [0, 0, 0])]);
+            self.conflict(Unit::Frontmatter, Reason::NotYaml, lines, None);
+        }
+    }
+
+    /// Adds merged lines.
+    fn add(&mut self, inputs: Inputs<'_, 'a>, merged: Merged<'a>) {
+        let Inputs { base, ours, theirs } = inputs;
+        let unit = |range: &Range<usize>| Unit::Body(blocks::path(&base.lines, &base.blocks, range.start, range.end));
+        self.rules.extend(merged.rules.iter().map(|(rule, range)| (*rule, unit(range))));
+        for chunk in merged.chunks {
+            match chunk {
+                Chunk::Lines(lines) => self.push(lines),
+                Chunk::Conflict { base: rb, ours: ro, theirs: rt, suggestion } => {
+                    let lines = [base.lines[rb.clone()].to_vec(), ours.lines[ro].to_vec(), theirs.lines[rt].to_vec()];
+                    let reason = conflict::reason(&lines);
+                    self.conflict(unit(&rb), reason, lines, suggestion);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a result grants a tool that one side had removed, where the frontmatter was not merged by keys.
+fn regranted(inputs: Inputs<'_, '_>, result: &[u8]) -> Option<Reason> {
+    let document = Document::of(result);
+    let tools = |lines: &[Line<'_>]| -> Option<List> {
+        let close = lines.iter().skip(1).position(|line| line.text.starts_with(b"---"))? + 1;
+        let start = lines[..close].iter().rposition(|line| line.text.starts_with(b"tools:"))?;
+        let more = lines[start + 1..close].iter().take_while(|line| line.text.first().is_some_and(|first| b" \t-".contains(first)));
+        List::read("tools", &lines[start..=start + more.count()])
+    };
+    let (base, ours, theirs) = (tools(&inputs.base.lines)?, tools(&inputs.ours.lines)?, tools(&inputs.theirs.lines)?);
+    let result = tools(&document.lines)?;
+    if let Some(reason) = list::guard(&base.values(), &ours.values(), &theirs.values())
+        && ours.values() != base.values()
+        && theirs.values() != base.values()
+    {
+        return Some(reason);
+    }
+    let result = result.values();
+    let kept = |side: &List| base.values().iter().all(|tool| side.values().contains(tool) || !result.contains(tool));
+    (!kept(&ours) || !kept(&theirs)).then_some(Reason::BothChanged)
+}

@@ -1,0 +1,215 @@
+//! Merging within one line: its indent, its text by sentences, its trailing white space; and by words, which only suggests.
+
+use similar::Algorithm;
+
+use super::align::{self, Token};
+use super::blocks::Kind;
+use super::diff3::{Change, Interner, regions};
+use super::three_way;
+
+/// How many words must lie between two edits of one line for a suggestion.
+const DISTANCE: usize = 3;
+/// A line break as descriptions write it out.
+const LINE_BREAK: &[u8] = b"\\n";
+
+/// The parts of a line that are merged one by one.
+struct Parts<'a> {
+    indent: &'a [u8],
+    text: &'a [u8],
+    trail: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn of(line: &'a [u8]) -> Self {
+        let start = line.len() - line.trim_ascii_start().len();
+        let text = line.trim_ascii();
+        Self { indent: &line[..start], text, trail: &line[start + text.len()..] }
+    }
+}
+
+/// Merges one line if white space and sentences keep the two edits apart.
+pub(super) fn merge_line(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
+    let (b, o, t) = (Parts::of(base), Parts::of(ours), Parts::of(theirs));
+    let indent = three_way(&b.indent, &o.indent, &t.indent)?;
+    let trail = three_way(&b.trail, &o.trail, &t.trail)?;
+    let text = match three_way(&b.text, &o.text, &t.text) {
+        Some(text) => text.to_vec(),
+        None => merge_sentences(b.text, o.text, t.text)?,
+    };
+    Some([indent, text.as_slice(), trail].concat())
+}
+
+/// Merges text whose edits are in different sentences.
+fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
+    let split = [base, ours, theirs].map(|text| std::str::from_utf8(text).ok().map(sentences));
+    let [Some(base), Some(ours), Some(theirs)] = split else {
+        return None;
+    };
+    let mut ids = Interner::new();
+    let [base, ours, theirs] = [base, ours, theirs].map(|sentences| {
+        // Where a sentence stands in the text, the space before it is no part of it.
+        let mut tokens = Vec::with_capacity(sentences.len());
+        for sentence in sentences {
+            tokens.push(Token { text: sentence.as_bytes(), id: ids.id(sentence.trim()), kind: Kind::Text });
+        }
+        tokens
+    });
+    let mut merged = Vec::new();
+    for part in align::merge(&base, &ours, &theirs, &|_, _| true)? {
+        let side = match part.change {
+            Change::Conflict => return None,
+            // The space between sentences may have changed.
+            Change::Nobody => {
+                let triples = base[part.base].iter().zip(&ours[part.ours]).zip(&theirs[part.theirs]);
+                triples.map(|((b, o), t)| *three_way(&b.text, &o.text, &t.text).unwrap_or(&b.text)).collect()
+            }
+            Change::Ours | Change::Both => texts(&ours[part.ours]),
+            Change::Theirs => texts(&theirs[part.theirs]),
+        };
+        for text in side {
+            if merged.is_empty() {
+                merged.extend_from_slice(text.trim_ascii_start());
+                continue;
+            }
+            if !text.first().is_some_and(u8::is_ascii_whitespace) && !merged.ends_with(LINE_BREAK) {
+                merged.push(b' ');
+            }
+            merged.extend_from_slice(text);
+        }
+    }
+    Some(merged)
+}
+
+fn texts<'a>(tokens: &[Token<'a>]) -> Vec<&'a [u8]> {
+    tokens.iter().map(|token| token.text).collect()
+}
+
+/// Splits text behind the punctuation that ends a sentence, and behind written-out line breaks. The parts put together are the text.
+fn sentences(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut previous = ' ';
+    for (at, character) in text.char_indices() {
+        let is_end = character.is_whitespace() && matches!(previous, '.' | '!' | '?' | ';')
+            || previous == '\\' && character == 'n';
+        let cut = if character == 'n' { at + 1 } else { at };
+        if is_end && cut > start {
+            parts.push(&text[start..cut]);
+            start = cut;
+        }
+        previous = character;
+    }
+    if start < text.len() {
+        parts.push(&text[start..]);
+    }
+    parts
+}
+
+/// A line in which both edits are made, if they are at least [`DISTANCE`] words apart. Only a suggestion: the meaning may clash.
+pub(super) fn suggest(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
+    let split = [base, ours, theirs].map(|text| std::str::from_utf8(text).ok().map(words));
+    let [Some(base), Some(ours), Some(theirs)] = split else {
+        return None;
+    };
+    let mut ids = Interner::new();
+    let [b, o, t] = [&base, &ours, &theirs].map(|words| words.iter().map(|word| ids.id(*word)).collect::<Vec<_>>());
+    let mut text = String::new();
+    let mut last: Option<(Change, usize)> = None;
+    for region in regions(Algorithm::Myers, &b, &o, &t) {
+        let part = match region.change {
+            Change::Conflict => return None,
+            Change::Nobody => &base[region.base.clone()],
+            Change::Ours | Change::Both => &ours[region.ours.clone()],
+            Change::Theirs => &theirs[region.theirs.clone()],
+        };
+        if region.change != Change::Nobody {
+            if let Some((change, end)) = last
+                && change != region.change
+                && base[end..region.base.start].iter().filter(|word| !word.trim().is_empty()).count() < DISTANCE
+            {
+                return None;
+            }
+            last = Some((region.change, region.base.end));
+        }
+        text.extend(part.iter().copied());
+    }
+    Some(text.into_bytes())
+}
+
+/// Words, runs of white space, and single other characters.
+pub(super) fn words(text: &str) -> Vec<&str> {
+    let class = |character: char| match character {
+        character if character.is_whitespace() => 0,
+        character if character.is_alphanumeric() || character == '_' => 1,
+        _ => 2,
+    };
+    let mut words = Vec::new();
+    let mut start = 0;
+    let mut previous = None;
+    for (at, character) in text.char_indices() {
+        let current = class(character);
+        if previous.is_some_and(|previous| previous != current || current == 2) {
+            words.push(&text[start..at]);
+            start = at;
+        }
+        previous = Some(current);
+    }
+    if start < text.len() {
+        words.push(&text[start..]);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn merged(base: &str, ours: &str, theirs: &str) -> Option<String> {
+        merge_line(base.as_bytes(), ours.as_bytes(), theirs.as_bytes()).map(|text| String::from_utf8(text).unwrap())
+    }
+
+    #[test]
+    fn sentences_are_merged_one_by_one() {
+        let base = "Reads the code. Writes a report for the team.";
+        assert_eq!(
+            merged(base, "Reads the whole code. Writes a report for the team.", "Reads the code. Writes a short report for the team.")
+                .as_deref(),
+            Some("Reads the whole code. Writes a short report for the team.")
+        );
+        assert_eq!(
+            merged(base, "Reads the code. Writes a report for the team. Asks first.", "Reads the new code. Writes a report for the team.")
+                .as_deref(),
+            Some("Reads the new code. Writes a report for the team. Asks first.")
+        );
+        assert_eq!(merged("Use it for A.", "Use it for B.", "Use it for C."), None);
+        assert_eq!(merged("One.", "One. Two.", "One. Three."), None, "both add at the same place");
+    }
+
+    #[test]
+    fn white_space_is_merged_apart_from_text() {
+        assert_eq!(merged("- a b", "  - a b", "- a c  ").as_deref(), Some("  - a c  "));
+        assert_eq!(merged("x", " x", "  x"), None);
+    }
+
+    #[test]
+    fn words_far_apart_are_suggested() {
+        let suggested = |base: &str, ours: &str, theirs: &str| {
+            suggest(base.as_bytes(), ours.as_bytes(), theirs.as_bytes()).map(|text| String::from_utf8(text).unwrap())
+        };
+        assert_eq!(
+            suggested("review code with great care", "check code with great care", "review code with great speed").as_deref(),
+            Some("check code with great speed")
+        );
+        assert_eq!(suggested("review code now", "check code now", "review code later"), None, "too near");
+    }
+
+    proptest! {
+        #[test]
+        fn parts_put_together_are_the_text(text in "[a-z .!?\\\\n;é]{0,40}") {
+            prop_assert_eq!(sentences(&text).concat(), text.clone());
+            prop_assert_eq!(words(&text).concat(), text);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! `merge-file`: three files in, one out, with the arguments of `git merge-file`. No project, no manifest, no network.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Failure, Kind, Result};
+use crate::fs::{self, Entry};
+use crate::merge::{Choice, Labels, Merge, Style, merge};
+
+/// The largest file that is merged, in bytes.
+const MAX_SIZE: u64 = 16 << 20;
+
+/// What to do with conflicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Favor {
+    /// Mark them.
+    #[default]
+    Nobody,
+    /// Take ours.
+    Ours,
+    /// Take theirs.
+    Theirs,
+    /// Take both.
+    Union,
+}
+
+/// The three files and how to write the result.
+#[derive(Debug, Clone)]
+pub struct MergeFileOptions {
+    /// Ours; the result goes here.
+    pub current: PathBuf,
+    /// What both were made from.
+    pub base: PathBuf,
+    /// Theirs.
+    pub other: PathBuf,
+    /// What stands behind the markers: of current, base and other. Absent ones are the paths as given.
+    pub labels: Vec<String>,
+    /// What stands between markers.
+    pub style: Style,
+    /// The length of markers.
+    pub marker_length: Option<usize>,
+    /// What to do with conflicts.
+    pub favor: Favor,
+    /// Give the result back only.
+    pub is_print: bool,
+}
+
+/// A conflict as data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictReport {
+    /// Where.
+    pub unit: String,
+    /// Why.
+    pub reason: String,
+    /// The three texts, and one that might do.
+    pub base: String,
+    /// The user's.
+    pub ours: String,
+    /// Upstream's.
+    pub theirs: String,
+    /// Both edits in one line, if they are far enough apart.
+    pub suggestion: Option<String>,
+}
+
+/// The result of a merge of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergedFile {
+    /// The merged text, with markers if there are conflicts.
+    pub bytes: Vec<u8>,
+    /// What is undecided; empty if a side was favoured.
+    pub conflicts: Vec<ConflictReport>,
+}
+
+/// Merges three files.
+pub fn merge_file(options: &MergeFileOptions) -> Result<MergedFile> {
+    let [current, base, other] = [read(&options.current)?, read(&options.base)?, read(&options.other)?];
+    let merged = merge(&base, &current, &other);
+    let default = [&options.current, &options.base, &options.other].map(|path| path.display().to_string());
+    let label = |index: usize| options.labels.get(index).unwrap_or(&default[index]).as_str();
+    let labels = Labels { ours: label(0), base: label(1), theirs: label(2) };
+    let choice = match options.favor {
+        Favor::Nobody => None,
+        Favor::Ours => Some(Choice::Ours),
+        Favor::Theirs => Some(Choice::Theirs),
+        Favor::Union => Some(Choice::OursThenTheirs),
+    };
+    let (bytes, conflicts) = match choice {
+        Some(choice) => (merged.resolve(&vec![choice; merged.conflicts().len()]), Vec::new()),
+        None if merged.conflicts().iter().any(|conflict| *conflict.reason() == crate::merge::Reason::Binary) => {
+            return Err(Failure::failed("these files are not text, so they cannot be merged by lines")
+                .hint("`--ours` or `--theirs` takes one of them"));
+        }
+        None => (merged.with_markers(options.style, labels, options.marker_length), report(&merged)),
+    };
+    if !options.is_print {
+        fs::replace(&options.current, &bytes, false)?;
+    }
+    Ok(MergedFile { bytes, conflicts })
+}
+
+/// The conflicts of a merge as data.
+#[must_use]
+pub fn report(merged: &Merge<'_>) -> Vec<ConflictReport> {
+    let text = |lines: Vec<&[u8]>| String::from_utf8_lossy(&lines.join(&b'\n')).into_owned();
+    let conflicts = merged.conflicts().iter().map(|conflict| ConflictReport {
+        unit: conflict.unit().to_string(),
+        reason: conflict.reason().to_string(),
+        base: text(conflict.base()),
+        ours: text(conflict.ours()),
+        theirs: text(conflict.theirs()),
+        suggestion: conflict.suggestion().map(|text| String::from_utf8_lossy(text).into_owned()),
+    });
+    conflicts.collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    match fs::entry(path)? {
+        Entry::Folder => Err(Failure::new(Kind::Usage, format!("`{}` is a folder", path.display()))),
+        _ => fs::read(path, MAX_SIZE)?.ok_or_else(|| Failure::new(Kind::Usage, format!("there is no file `{}`", path.display()))),
+    }
+}
+
