@@ -15,6 +15,8 @@ const EXACT: u32 = 120;
 const BLANK: u32 = 30;
 const ALIKE: u32 = 50;
 const ALIKE_HEADINGS: u32 = 60;
+/// From here on a line is an edited other line rather than a new one with some of its words.
+const SAME: u32 = 75;
 
 /// A line, or a sentence.
 #[derive(Debug, Clone, Copy)]
@@ -218,7 +220,7 @@ fn combine(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>], left: &
         match (members, others) {
             (_, []) => parts.push(Part { change: Change::Ours, ..part }),
             ([], _) => parts.push(Part { change: Change::Theirs, ..part }),
-            _ => settle(part, ours, theirs, &mut parts),
+            _ => settle(part, base, ours, theirs, &mut parts),
         }
     }
     if at < base.len() {
@@ -277,13 +279,47 @@ fn orphans(base: &[Token<'_>], deletion: &Edit, (insertion, side): (&Edit, &[Tok
     }
 }
 
+/// Which side made all of the other's change and more: the other's tokens are all there, in order, and what is added to them is not
+/// what the other deleted from the base.
+pub(super) fn extended(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>]) -> Option<Change> {
+    let includes = |large: &[Token<'_>], small: &[Token<'_>]| {
+        let is_text = |token: &Token<'_>| token.kind != Kind::Blank;
+        let mut rest = small.iter().peekable();
+        let mut extra = Vec::new();
+        for token in large {
+            if rest.next_if(|next| next.id == token.id).is_none() {
+                extra.push(token);
+            }
+        }
+        // What both have must be new, at least in part: deleting alone is included in any change.
+        let has_new = small.iter().any(|token| is_text(token) && !base.iter().any(|old| old.id == token.id));
+        let old_bags: Vec<Vec<u64>> = base.iter().map(|token| bag(token.text)).collect();
+        let is_old = |token: &&Token<'_>| {
+            let new_bag = bag(token.text);
+            is_text(token) && base.iter().zip(&old_bags).any(|(old, old_bag)| likeness(old, token, old_bag, &new_bag) >= SAME)
+        };
+        rest.next().is_none() && has_new && base.len() * extra.len() <= MAX_CELLS && !extra.iter().any(is_old)
+    };
+    if includes(ours, theirs) {
+        Some(Change::Ours)
+    } else if includes(theirs, ours) {
+        Some(Change::Theirs)
+    } else {
+        None
+    }
+}
+
 /// Settles a part that both sides changed as far as that is safe.
-fn settle(part: Part, ours: &[Token<'_>], theirs: &[Token<'_>], parts: &mut Vec<Part>) {
+fn settle(part: Part, base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>], parts: &mut Vec<Part>) {
     let (one, other) = (&ours[part.ours.clone()], &theirs[part.theirs.clone()]);
     let is_equal = |(one, other): &(&Token<'_>, &Token<'_>)| one.id == other.id;
     let head = one.iter().zip(other).take_while(is_equal).count();
     if head == one.len() && head == other.len() {
         parts.push(Part { change: Change::Both, ..part });
+        return;
+    }
+    if let Some(change) = extended(&base[part.base.clone()], one, other) {
+        parts.push(Part { change, ..part });
         return;
     }
     let tail = one[head..].iter().rev().zip(other[head..].iter().rev()).take_while(is_equal).count();
@@ -298,11 +334,7 @@ fn settle(part: Part, ours: &[Token<'_>], theirs: &[Token<'_>], parts: &mut Vec<
         });
     }
     let rest = Part { ours: rest_ours.clone(), theirs: rest_theirs.clone(), change: Change::Conflict, ..part.clone() };
-    let is_shared_text = one[..head].iter().chain(&one[one.len() - tail..]).any(|token| token.kind != Kind::Blank);
     match (part.base.is_empty(), rest_ours.is_empty(), rest_theirs.is_empty()) {
-        // Both inserted the same, and one side more than that.
-        (true, false, true) if is_shared_text => parts.push(Part { change: Change::Ours, ..rest }),
-        (true, true, false) if is_shared_text => parts.push(Part { change: Change::Theirs, ..rest }),
         (true, false, false) => {
             let opens = |tokens: &[Token<'_>]| {
                 let first = tokens.iter().find(|token| token.kind != Kind::Blank);

@@ -50,6 +50,8 @@ pub enum Reason {
     },
     /// Both sides changed the tools, and one of them means every tool.
     EveryTool,
+    /// One side removed the line that says which tools are granted.
+    ToolsLine,
     /// One side rewrote most of the text.
     Rewritten,
     /// The parts would fit, but the result would not be YAML.
@@ -68,6 +70,7 @@ impl fmt::Display for Reason {
                 write!(formatter, "one removed {removed}, the other added {added}, which can do the same")
             }
             Self::EveryTool => formatter.write_str("both changed the tools, and `*` means every tool"),
+            Self::ToolsLine => formatter.write_str("one removed the tools line, which means every tool"),
             Self::Rewritten => formatter.write_str("one rewrote most of it"),
             Self::NotYaml => formatter.write_str("both changed it, and together it would not be valid YAML"),
             Self::Binary => formatter.write_str("it is not text"),

@@ -42,9 +42,10 @@ impl<T: Hash + Eq> Interner<T> {
 }
 
 /// An edit that turns a range of the base into a range of a side.
-type Edit = (Range<usize>, Range<usize>);
+pub(super) type Edit = (Range<usize>, Range<usize>);
 
-fn edits(algorithm: Algorithm, base: &[u32], side: &[u32]) -> Vec<Edit> {
+/// The edits that turn the base into a side, as few ranges as possible.
+pub(super) fn edits(algorithm: Algorithm, base: &[u32], side: &[u32]) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
     for op in capture_diff_slices(algorithm, base, side) {
         if op.tag() == DiffTag::Equal {

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use serde_yaml::Value;
 
-use super::diff3::Interner;
+use super::diff3::{Change, Interner};
 use super::lines::{Chunk, Inputs, Merged, Side};
 use super::list::List;
 use super::text::{Line, Surroundings};
-use super::{Reason, Rule, lines, list, order};
+use super::{Reason, Rule, lines, list, order, words};
 
 /// An entry: its key, and its lines with all that follows up to the next key.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub(super) enum Piece<'a> {
     /// As all three have it, or as one side has it: these lines of the base, ours and theirs.
     Taken { base: Range<usize>, ours: Range<usize>, theirs: Range<usize>, from: From },
     /// Made from several inputs.
-    Made { key: String, lines: Vec<String>, rule: Rule },
+    Made { key: String, lines: Vec<Vec<u8>>, rule: Rule },
     /// Merged by lines within the entry.
     Within { key: String, merged: Merged<'a> },
     /// Undecided.
@@ -143,6 +143,8 @@ pub(super) struct Heads<'s, 'a> {
     pub(super) base: &'s Frontmatter<'a>,
     pub(super) ours: &'s Frontmatter<'a>,
     pub(super) theirs: &'s Frontmatter<'a>,
+    /// A `tools` line that theirs removed and ours has is a conflict.
+    pub(super) guards_tools_line: bool,
 }
 
 /// Merges the entries between the fences.
@@ -179,15 +181,18 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     if one == other {
         return o.map(|_| taken(From::Both));
     }
+    let conflict = |reason: Reason| {
+        Some(Piece::Conflict { key: key.to_owned(), reason, base: rb.clone(), ours: ro.clone(), theirs: rt.clone() })
+    };
+    if heads.guards_tools_line && key == "tools" && old.is_some() && one.is_some() && other.is_none() {
+        return conflict(Reason::ToolsLine);
+    }
     if one == old {
         return t.map(|_| taken(From::Theirs));
     }
     if other == old {
         return o.map(|_| taken(From::Ours));
     }
-    let conflict = |reason: Reason| {
-        Some(Piece::Conflict { key: key.to_owned(), reason, base: rb.clone(), ours: ro.clone(), theirs: rt.clone() })
-    };
     let value = |texts: &Option<Vec<&[u8]>>| texts.as_ref().and_then(|texts| parse(key, texts));
     let (old_value, one_value, other_value) = (value(&old), value(&one), value(&other));
     match (&old, &one, &other) {
@@ -212,46 +217,90 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     let (lb, lo, lt) = (&base.lines[rb.clone()], &ours.lines[ro.clone()], &theirs.lines[rt.clone()]);
     if let (Some(old), Some(one), Some(other)) = (List::read(key, lb), List::read(key, lo), List::read(key, lt)) {
         return match list::merge(key, &old, &one, &other) {
-            Ok(lines) => Some(Piece::Made { key: key.to_owned(), lines, rule: Rule::Set }),
+            Ok(lines) => {
+                let lines = lines.into_iter().map(String::into_bytes).collect();
+                Some(Piece::Made { key: key.to_owned(), lines, rule: Rule::Set })
+            }
             Err(reason) => conflict(reason),
         };
     }
     if list::grants(key) {
         return conflict(Reason::BothChanged);
     }
+    let is_prose = [&old_value, &one_value, &other_value].into_iter().all(is_prose);
+    let has_values = old_value.is_some() && one_value.is_some() && other_value.is_some();
+    // What was text, or a list, or a mapping, must stay one.
+    let is_sound = |lines: &[&[u8]]| {
+        !has_values || parse(key, lines).is_some_and(|value| one_value.as_ref().map(kind) == Some(kind(&value)))
+    };
+    if let Some(line) = prose(key, [lb, lo, lt], &old_value).filter(|line| is_prose && is_sound(&[line])) {
+        return Some(Piece::Made { key: key.to_owned(), lines: vec![line], rule: Rule::Sentences });
+    }
+    let is_one_notation = notation(key, lb) == notation(key, lo) && notation(key, lb) == notation(key, lt);
+    if lb.len().min(lo.len()).min(lt.len()) < 2 || !is_one_notation {
+        return conflict(Reason::BothChanged);
+    }
     let mut interner = Interner::new();
     let [small_base, small_ours, small_theirs] = [lb, lo, lt].map(|lines| Side::of(lines.to_vec(), &mut interner));
     let small = Inputs { base: &small_base, ours: &small_ours, theirs: &small_theirs };
-    let notation = |lines: &[Line<'a>]| notation(key, lines);
-    let is_one_notation = notation(lb) == notation(lo) && notation(lb) == notation(lt);
-    let is_prose = is_one_notation && is_prose(&old_value) && is_prose(&one_value) && is_prose(&other_value);
-    if !is_prose && lb.len().min(lo.len()).min(lt.len()) < 2 {
-        return conflict(Reason::BothChanged);
-    }
     let merged = if is_prose { lines::merge(small, around) } else { lines::merge_plainly(small, around) };
-    let is_sound = || {
-        let result: Vec<&[u8]> = merged
-            .chunks
-            .iter()
-            .flat_map(|chunk| match chunk {
-                Chunk::Lines(lines) => lines.iter().map(|line| &*line.text).collect::<Vec<_>>(),
-                Chunk::Conflict { .. } => Vec::new(),
-            })
-            .collect();
-        let has_values = old_value.is_some() && one_value.is_some() && other_value.is_some();
-        !has_values || parse(key, &result).is_some_and(|value| kind(&value) == one_value.as_ref().map_or(0, kind))
-    };
-    if merged.conflicts() > 0 || !is_sound() {
+    let result = merged.chunks.iter().flat_map(|chunk| match chunk {
+        Chunk::Lines(lines) => lines.iter().map(|line| &*line.text).collect::<Vec<_>>(),
+        Chunk::Conflict { .. } => Vec::new(),
+    });
+    if merged.conflicts() > 0 || !is_sound(&result.collect::<Vec<_>>()) {
         return conflict(Reason::BothChanged);
     }
     Some(Piece::Within { key: key.to_owned(), merged })
+}
+
+/// The line of an entry whose value is text on one line on both sides, written in one way there, merged by sentences.
+fn prose(key: &str, [base, ours, theirs]: [&[Line<'_>]; 3], old: &Option<Value>) -> Option<Vec<u8>> {
+    let is_over = |lines: &[Line<'_>]| lines[1..].iter().all(|line| line.text.trim_ascii().is_empty());
+    let quote = |lines: &[Line<'_>]| notation(key, lines);
+    if ours.len() != theirs.len() || !is_over(ours) || !is_over(theirs) || quote(ours) != quote(theirs) || ours.len() > 1 {
+        return None;
+    }
+    let inner = |lines: &[Line<'_>]| -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
+        let text = lines[0].text;
+        let value = text.get(key.len() + 1..)?;
+        let start = text.len() - value.trim_ascii_start().len();
+        let value = value.trim_ascii();
+        let (open, value, close): (usize, &[u8], &[u8]) = match value {
+            [quote @ (b'"' | b'\''), inner @ .., last] if last == quote => (1, inner, &value[value.len() - 1..]),
+            [b'"' | b'\'' | b'|' | b'>' | b'[' | b'{', ..] => return None,
+            _ => (0, value, &[]),
+        };
+        Some((text[..start + open].to_vec(), value.to_vec(), close.to_vec()))
+    };
+    let (before, ours, after) = inner(ours)?;
+    let (before_theirs, theirs, _) = inner(theirs)?;
+    // A base in another notation is compared by its value.
+    let base = match (quote(base) == quote_of(&after), base.len()) {
+        (true, 1) => inner(base)?.1,
+        _ => old.as_ref()?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" ").into_bytes(),
+    };
+    let merged = words::merge_sentences(&base, &ours, &theirs).or_else(|| {
+        let is_ours = words::covering(&base, &ours, &theirs)? == Change::Ours;
+        Some(if is_ours { ours } else { theirs })
+    });
+    let merged = merged?;
+    Some([before.min(before_theirs), merged, after].concat())
+}
+
+fn quote_of(after: &[u8]) -> Option<u8> {
+    after.first().copied()
 }
 
 /// The value of an entry; `None` if it is not YAML.
 fn parse(key: &str, lines: &[&[u8]]) -> Option<Value> {
     let text = lines.join(&b'\n');
     let mapping: Value = serde_yaml::from_str(std::str::from_utf8(&text).ok()?).ok()?;
-    mapping.get(key).cloned()
+    match mapping.get(key)? {
+        // The client turns written-out line breaks into real ones; space at the end comes from block notation.
+        Value::String(text) => Some(Value::String(text.replace("\\n", "\n").trim_end().to_owned())),
+        value => Some(value.clone()),
+    }
 }
 
 fn kind(value: &Value) -> u8 {

@@ -218,7 +218,10 @@ impl<'a> Builder<'_, 'a> {
     fn single(&mut self, region: &Region) {
         let Inputs { base, ours, theirs } = self.inputs;
         if (region.base.len(), region.ours.len(), region.theirs.len()) != (1, 1, 1) {
-            return self.conflict(region, None);
+            let tokens =
+                (base.tokens(region.base.clone()), ours.tokens(region.ours.clone()), theirs.tokens(region.theirs.clone()));
+            let change = align::extended(&tokens.0, &tokens.1, &tokens.2).or_else(|| self.covering(region));
+            return self.take(&Region { change: change.unwrap_or(Change::Conflict), ..region.clone() });
         }
         let line = |side: &Side<'a>, range: &Range<usize>| side.lines[range.start];
         let (b, o, t) = (line(base, &region.base), line(ours, &region.ours), line(theirs, &region.theirs));
@@ -229,8 +232,23 @@ impl<'a> Builder<'_, 'a> {
                 self.push(std::iter::once(Out { text: Cow::Owned(text), ending }));
                 self.merged.rules.push((Rule::Sentences, region.base.clone()));
             }
-            None => self.conflict(region, words::suggest(b.text, o.text, t.text)),
+            None => match self.covering(region) {
+                Some(change) => self.take(&Region { change, ..region.clone() }),
+                None => self.conflict(region, words::suggest(b.text, o.text, t.text)),
+            },
         }
+    }
+
+    /// The side that can be taken as it is. White space in code may mean something.
+    fn covering(&self, region: &Region) -> Option<Change> {
+        let Inputs { base, ours, theirs } = self.inputs;
+        if base.blocks.kinds[region.base.clone()].contains(&Kind::Code) {
+            return None;
+        }
+        let text = |side: &Side<'a>, range: &Range<usize>| {
+            side.lines[range.clone()].iter().map(|line| line.text).collect::<Vec<_>>().join(&b'\n')
+        };
+        words::covering(&text(base, &region.base), &text(ours, &region.ours), &text(theirs, &region.theirs))
     }
 
     fn conflict(&mut self, region: &Region, suggested: Option<Vec<u8>>) {

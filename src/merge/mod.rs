@@ -90,8 +90,21 @@ fn three_way<'v, T: PartialEq + ?Sized>(base: &'v T, ours: &'v T, theirs: &'v T)
 }
 
 /// Merges two versions that were made from `base`. Takes any bytes, and never fails.
+///
+/// That one side removes the `tools` line, which means every tool, is merged like any other change: whoever calls this has to ask
+/// for consent, as for every other new power. Where nobody will be asked, use [`merge_guarded`].
 #[must_use]
 pub fn merge<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8]) -> Merge<'a> {
+    merge_with(base, ours, theirs, false)
+}
+
+/// Like [`merge`], but a `tools` line that theirs removed while ours has it is a conflict. Here the sides matter.
+#[must_use]
+pub fn merge_guarded<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8]) -> Merge<'a> {
+    merge_with(base, ours, theirs, true)
+}
+
+fn merge_with<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8], guards_tools_line: bool) -> Merge<'a> {
     let documents = [base, ours, theirs].map(Document::of);
     let [b, o, t] = &documents;
     let around = Surroundings::merge(b, o, t);
@@ -110,9 +123,9 @@ pub fn merge<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8]) -> Merge<'a> 
     let [b, o, t] = &sides;
     let inputs = Inputs { base: b, ours: o, theirs: t };
     if let [Some(base), Some(ours), Some(theirs)] = &heads {
-        merge.by_keys(Heads { inputs, base, ours, theirs });
+        merge.by_keys(Heads { inputs, base, ours, theirs, guards_tools_line });
     } else {
-        merge.by_lines(inputs);
+        merge.by_lines(inputs, guards_tools_line);
     }
     merge
 }
@@ -180,13 +193,13 @@ impl<'a> Merge<'a> {
     }
 
     /// Merges whole files by lines: at least one of them has no clear frontmatter.
-    fn by_lines(&mut self, inputs: Inputs<'_, 'a>) {
+    fn by_lines(&mut self, inputs: Inputs<'_, 'a>, guards_tools_line: bool) {
         let merged = lines::merge(inputs, self.around);
         self.add(inputs, merged);
         let Some(result) = self.to_bytes() else {
             return;
         };
-        if let Some(reason) = regranted(inputs, &result) {
+        if let Some(reason) = regranted(inputs, &result, guards_tools_line) {
             self.start_again();
             let Inputs { base, ours, theirs } = inputs;
             self.conflict(Unit::File, reason, [base, ours, theirs].map(|side| side.lines.clone()), None);
@@ -251,7 +264,7 @@ impl<'a> Merge<'a> {
             }
             Piece::Made { key, lines, rule } => {
                 let ending = self.around.fresh(Ending::Lf);
-                let lines = lines.into_iter().map(|line| Out { text: Cow::Owned(line.into_bytes()), ending });
+                let lines = lines.into_iter().map(|line| Out { text: Cow::Owned(line), ending });
                 self.push(lines.collect());
                 self.rules.push((rule, Unit::Key(key)));
             }
@@ -318,7 +331,7 @@ impl<'a> Merge<'a> {
 }
 
 /// Whether a result grants a tool that one side had removed, where the frontmatter was not merged by keys.
-fn regranted(inputs: Inputs<'_, '_>, result: &[u8]) -> Option<Reason> {
+fn regranted(inputs: Inputs<'_, '_>, result: &[u8], guards_tools_line: bool) -> Option<Reason> {
     let document = Document::of(result);
     let tools = |lines: &[Line<'_>]| -> Option<List> {
         let close = lines.iter().skip(1).position(|line| line.text.starts_with(b"---"))? + 1;
@@ -326,8 +339,14 @@ fn regranted(inputs: Inputs<'_, '_>, result: &[u8]) -> Option<Reason> {
         let more = lines[start + 1..close].iter().take_while(|line| line.text.first().is_some_and(|first| b" \t-".contains(first)));
         List::read("tools", &lines[start..=start + more.count()])
     };
-    let (base, ours, theirs) = (tools(&inputs.base.lines)?, tools(&inputs.ours.lines)?, tools(&inputs.theirs.lines)?);
-    let result = tools(&document.lines)?;
+    let sides = (tools(&inputs.base.lines), tools(&inputs.ours.lines), tools(&inputs.theirs.lines));
+    let result = tools(&document.lines);
+    if guards_tools_line && sides.0.is_some() && sides.1.is_some() && result.is_none() {
+        return Some(Reason::ToolsLine);
+    }
+    let ((Some(base), Some(ours), Some(theirs)), Some(result)) = (sides, result) else {
+        return None;
+    };
     if let Some(reason) = list::guard(&base.values(), &ours.values(), &theirs.values())
         && ours.values() != base.values()
         && theirs.values() != base.values()

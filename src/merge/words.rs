@@ -4,7 +4,7 @@ use similar::Algorithm;
 
 use super::align::{self, Token};
 use super::blocks::Kind;
-use super::diff3::{Change, Interner, regions};
+use super::diff3::{Change, Edit, Interner, Region, edits, regions};
 use super::three_way;
 
 /// How many words must lie between two edits of one line for a suggestion.
@@ -39,8 +39,8 @@ pub(super) fn merge_line(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<
     Some([indent, text.as_slice(), trail].concat())
 }
 
-/// Merges text whose edits are in different sentences.
-fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
+/// Merges text whose edits are in different sentences, or the same but for sentences that one side added.
+pub(super) fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
     let split = [base, ours, theirs].map(|text| std::str::from_utf8(text).ok().map(sentences));
     let [Some(base), Some(ours), Some(theirs)] = split else {
         return None;
@@ -134,6 +134,52 @@ pub(super) fn suggest(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>
         text.extend(part.iter().copied());
     }
     Some(text.into_bytes())
+}
+
+/// Which side can be taken as it is, because nothing of the other would be missing from it:
+///
+/// * the other side changed only white space,
+/// * both made the same change, up to white space: the shorter one,
+/// * word by word this side made all of the other's edits, and more.
+pub(super) fn covering(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Change> {
+    let texts = [base, ours, theirs].map(|text| std::str::from_utf8(text).ok());
+    let [Some(base), Some(ours), Some(theirs)] = texts else {
+        return None;
+    };
+    let (one, other) = (ours.split_whitespace(), theirs.split_whitespace());
+    if one.eq(other) {
+        return Some(if (ours.len(), ours) <= (theirs.len(), theirs) { Change::Ours } else { Change::Theirs });
+    }
+    match (covers(base, ours, theirs), covers(base, theirs, ours)) {
+        (true, false) => Some(Change::Ours),
+        (false, true) => Some(Change::Theirs),
+        _ => None,
+    }
+}
+
+fn covers(base: &str, large: &str, small: &str) -> bool {
+    let mut ids = Interner::new();
+    let [b, l, s] = [base, large, small].map(|text| text.split_whitespace().map(|word| ids.id(word)).collect::<Vec<_>>());
+    if b == s {
+        return !b.is_empty();
+    }
+    // Deleting alone is part of any rewriting, so something must have been written, too.
+    if edits(Algorithm::Myers, &b, &s).iter().all(|(_, new)| new.is_empty()) {
+        return false;
+    }
+    let mut is_kept = vec![true; l.len()];
+    for (_, new) in edits(Algorithm::Myers, &b, &l) {
+        is_kept[new].fill(false);
+    }
+    let is_addition = |(old, new): &Edit| old.is_empty() && !is_kept[new.clone()].contains(&true);
+    if edits(Algorithm::Myers, &s, &l).iter().all(is_addition) {
+        return true;
+    }
+    let mut ids = Interner::new();
+    let fine = |text: &'_ str| words(text).into_iter().filter(|word| !word.trim().is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let [b, l, s] = [base, large, small].map(|text| fine(text).into_iter().map(|word| ids.id(word)).collect::<Vec<_>>());
+    let only_more = |region: &Region| matches!(region.change, Change::Nobody | Change::Both | Change::Ours);
+    regions(Algorithm::Myers, &b, &l, &s).iter().all(only_more)
 }
 
 /// Words, runs of white space, and single other characters.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Failure, Kind, Result};
 use crate::fs::{self, Entry};
-use crate::merge::{Choice, Labels, Merge, Style, merge};
+use crate::merge::{Choice, Labels, Merge, Style, merge_guarded};
 
 /// The largest file that is merged, in bytes.
 const MAX_SIZE: u64 = 16 << 20;
@@ -73,7 +73,8 @@ pub struct MergedFile {
 /// Merges three files.
 pub fn merge_file(options: &MergeFileOptions) -> Result<MergedFile> {
     let [current, base, other] = [read(&options.current)?, read(&options.base)?, read(&options.other)?];
-    let merged = merge(&base, &current, &other);
+    // Nobody will be asked for consent here.
+    let merged = merge_guarded(&base, &current, &other);
     let default = [&options.current, &options.base, &options.other].map(|path| path.display().to_string());
     let label = |index: usize| options.labels.get(index).unwrap_or(&default[index]).as_str();
     let labels = Labels { ours: label(0), base: label(1), theirs: label(2) };
