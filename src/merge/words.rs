@@ -1,5 +1,7 @@
 //! Merging within one line: its indent, its text by sentences, its trailing white space; and by words, which only suggests.
 
+use std::ops::Range;
+
 use similar::Algorithm;
 
 use super::align::{self, Token};
@@ -158,28 +160,39 @@ pub(super) fn covering(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Change
 }
 
 fn covers(base: &str, large: &str, small: &str) -> bool {
-    let mut ids = Interner::new();
-    let [b, l, s] = [base, large, small].map(|text| text.split_whitespace().map(|word| ids.id(word)).collect::<Vec<_>>());
-    if b == s {
-        return !b.is_empty();
+    if base.split_whitespace().eq(small.split_whitespace()) {
+        return !base.trim().is_empty();
     }
+    let mut ids = Interner::new();
+    let texts = [words(base), words(large), words(small)];
+    // All white space is alike here.
+    let [b, l, s] = texts.each_ref().map(|words| {
+        words.iter().map(|word| ids.id(if is_space(word) { " " } else { word })).collect::<Vec<_>>()
+    });
+    let is_text = |side: &[&str], range: &Range<usize>| side[range.clone()].iter().any(|word| !is_space(word));
     // Deleting alone is part of any rewriting, so something must have been written, too.
-    if edits(Algorithm::Myers, &b, &s).iter().all(|(_, new)| new.is_empty()) {
+    if !edits(Algorithm::Myers, &b, &s).iter().any(|(_, new)| is_text(&texts[2], new)) {
         return false;
     }
-    let mut is_kept = vec![true; l.len()];
+    let only_more = |region: &Region| matches!(region.change, Change::Nobody | Change::Both | Change::Ours);
+    if regions(Algorithm::Myers, &b, &l, &s).iter().all(only_more) {
+        return true;
+    }
+    let mut is_kept: Vec<bool> = texts[1].iter().map(|word| !is_space(word)).collect();
     for (_, new) in edits(Algorithm::Myers, &b, &l) {
         is_kept[new].fill(false);
     }
-    let is_addition = |(old, new): &Edit| old.is_empty() && !is_kept[new.clone()].contains(&true);
-    if edits(Algorithm::Myers, &s, &l).iter().all(is_addition) {
-        return true;
-    }
-    let mut ids = Interner::new();
-    let fine = |text: &'_ str| words(text).into_iter().filter(|word| !word.trim().is_empty()).map(str::to_owned).collect::<Vec<_>>();
-    let [b, l, s] = [base, large, small].map(|text| fine(text).into_iter().map(|word| ids.id(word)).collect::<Vec<_>>());
-    let only_more = |region: &Region| matches!(region.change, Change::Nobody | Change::Both | Change::Ours);
-    regions(Algorithm::Myers, &b, &l, &s).iter().all(only_more)
+    // An addition within a word, as of a digit to a number, would make another word of it.
+    let is_addition = |(old, new): &Edit| {
+        !is_text(&texts[2], old)
+            && !is_kept[new.clone()].contains(&true)
+            && (!is_text(&texts[1], new) || texts[1][new.clone()].iter().any(|word| is_space(word)))
+    };
+    edits(Algorithm::Myers, &s, &l).iter().all(is_addition)
+}
+
+fn is_space(word: &str) -> bool {
+    word.trim().is_empty()
 }
 
 /// Words, runs of white space, and single other characters.
