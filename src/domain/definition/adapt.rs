@@ -92,7 +92,7 @@ pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
     let mut adapted = Adapted { bytes: bytes.to_vec(), applied: Vec::new() };
     let definition = Definition::parse(bytes);
     if let Verdict::Skipped(reason) = definition.verdict() {
-        if *reason == SkipReason::TooLarge {
+        if matches!(reason, SkipReason::TooLarge | SkipReason::TooComplex) {
             return Err(AdaptError::TooLarge(reason.clone()));
         }
         if request.repair {

@@ -4,15 +4,20 @@
 //! client accepts was measured against version 2.1.329. [`adapt`] turns a file that the client would skip into one that it loads.
 
 mod adapt;
+mod hooks;
 mod layout;
+mod node;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use serde_json::Value;
 
 pub use self::adapt::{AdaptError, Adaptation, Adapted, Request, adapt};
 pub use self::layout::Entry;
 use self::layout::Layout;
-use self::yaml::Fields;
+use self::yaml::{Fields, ReadError};
 
 /// The largest frontmatter that is read, in bytes.
 pub const MAX_FRONTMATTER: usize = 64 << 10;
@@ -43,12 +48,19 @@ pub struct Loaded {
     pub name: String,
     /// Its description.
     pub description: String,
-    /// The tools it may use; `None`: there is no such line, so all of them.
+    /// The tools it may use; `None`: all of them, because there is no such line or it names `*`.
     pub tools: Option<Vec<String>>,
     /// The tools that are taken away.
     pub disallowed_tools: Vec<String>,
+    /// The model it asks for.
+    pub model: Option<String>,
+    /// The permission mode it asks for; also one that the measured client does not know and so ignores.
+    pub permission_mode: Option<String>,
     /// Which of [`SECURITY_FIELDS`] have a value.
     pub security: Vec<&'static str>,
+    /// The value of each field in `security` as JSON with sorted keys, so that equal texts are equal powers, wherever in the
+    /// frontmatter they come from.
+    pub security_values: BTreeMap<&'static str, String>,
 }
 
 /// Why the client skips a file.
@@ -58,6 +70,8 @@ pub enum SkipReason {
     NoFrontmatter,
     /// Larger than [`MAX_FRONTMATTER`]: not read.
     TooLarge,
+    /// Its aliases expand to more values than are read.
+    TooComplex,
     /// Not YAML, even after the client's own repair.
     Invalid {
         /// The line of the file, from 1.
@@ -71,6 +85,24 @@ pub enum SkipReason {
     BadName(String),
     /// No `description`, or it is not text.
     NoDescription,
+    /// A field whose value makes the client drop the whole file.
+    WrongType {
+        /// The field.
+        field: &'static str,
+        /// What the client expects.
+        expected: &'static str,
+    },
+}
+
+impl SkipReason {
+    /// Whether the client could still load the file, in this version or another: we did not read all of it, or not as YAML.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        match self {
+            Self::TooLarge | Self::TooComplex | Self::Invalid { .. } | Self::WrongType { .. } => true,
+            Self::NoFrontmatter | Self::NoName | Self::BadName(_) | Self::NoDescription => false,
+        }
+    }
 }
 
 impl fmt::Display for SkipReason {
@@ -78,10 +110,12 @@ impl fmt::Display for SkipReason {
         match self {
             Self::NoFrontmatter => formatter.write_str("it has no frontmatter"),
             Self::TooLarge => write!(formatter, "its frontmatter is larger than {} KiB", MAX_FRONTMATTER >> 10),
+            Self::TooComplex => formatter.write_str("its frontmatter expands to too many values"),
             Self::Invalid { line, message } => write!(formatter, "line {line} is not valid YAML: {message}"),
             Self::NoName => formatter.write_str("it has no name"),
             Self::BadName(name) => write!(formatter, "the client refuses the name `{}`", name.escape_debug()),
             Self::NoDescription => formatter.write_str("it has no description"),
+            Self::WrongType { field, expected } => write!(formatter, "its `{field}` is not what the client expects: {expected}"),
         }
     }
 }
@@ -117,6 +151,21 @@ impl<'a> Definition<'a> {
         self.layout.entries().iter().rev().find(|entry| entry.key == key)
     }
 
+    /// The [`SECURITY_FIELDS`] that the client may find in a file whose frontmatter we could not read.
+    ///
+    /// Empty for a file that loads: [`Loaded::security`] is exact there.
+    #[must_use]
+    pub fn powers_in_doubt(&self) -> Vec<&'static str> {
+        match (&self.verdict, self.layout.frontmatter()) {
+            (Verdict::Skipped(reason), Some(block)) if reason.is_doubtful() => {
+                let text = String::from_utf8_lossy(block);
+                // A backslash may spell any name in a quoted key.
+                SECURITY_FIELDS.into_iter().filter(|field| text.contains(field) || text.contains('\\')).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// What follows the frontmatter.
     #[must_use]
     pub fn body(&self) -> &'a [u8] {
@@ -144,8 +193,9 @@ impl<'a> Definition<'a> {
 fn judge(block: &str, first_line: usize) -> Verdict {
     let fields = match Fields::read(block) {
         Ok(fields) => fields,
-        Err(error) => {
-            return Verdict::Skipped(SkipReason::Invalid { line: first_line + error.line, message: error.message });
+        Err(ReadError::TooComplex) => return Verdict::Skipped(SkipReason::TooComplex),
+        Err(ReadError::Invalid { line, message }) => {
+            return Verdict::Skipped(SkipReason::Invalid { line: first_line + line, message });
         }
     };
     let Some(name) = fields.text("name").filter(|name| !name.is_empty()) else {
@@ -157,26 +207,45 @@ fn judge(block: &str, first_line: usize) -> Verdict {
     let Some(description) = fields.text("description").filter(|text| !text.is_empty()) else {
         return Verdict::Skipped(SkipReason::NoDescription);
     };
+    if let Some(expected) = fields.value("hooks").and_then(hooks::objection) {
+        return Verdict::Skipped(SkipReason::WrongType { field: "hooks", expected });
+    }
+    let powers = SECURITY_FIELDS.into_iter().filter_map(|field| Some((field, power(field, fields.value(field)?)?)));
+    let security_values: BTreeMap<_, _> = powers.collect();
     Verdict::Loads(Loaded {
         name: name.to_owned(),
         description: description.replace("\\n", "\n"),
-        tools: fields.list("tools"),
+        tools: fields.list("tools").filter(|tools| !tools.iter().any(|tool| tool == "*")),
         disallowed_tools: fields.list("disallowedTools").unwrap_or_default(),
-        security: SECURITY_FIELDS.into_iter().filter(|field| fields.has_value(field)).collect(),
+        model: fields.text("model").map(str::trim).filter(|model| !model.is_empty()).map(str::to_owned),
+        permission_mode: fields.text("permissionMode").filter(|mode| !mode.is_empty()).map(str::to_owned),
+        security: SECURITY_FIELDS.into_iter().filter(|field| security_values.contains_key(field)).collect(),
+        security_values,
     })
 }
 
-/// Splits a list of tools at commas outside parentheses.
+/// The text of a security field's value; `None` for what gives no power: empty collections, and types that the client ignores.
+fn power(field: &str, value: &Value) -> Option<String> {
+    let is_power = match value {
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => field != "permissionMode" && !items.is_empty(),
+        Value::Object(entries) => field != "permissionMode" && !entries.is_empty(),
+        _ => false,
+    };
+    is_power.then(|| value.to_string())
+}
+
+/// Splits a list of tools at commas and spaces outside parentheses, which do not nest.
 #[must_use]
 pub fn split_tools(text: &str) -> Vec<String> {
-    let mut depth = 0_usize;
+    let mut is_inside = false;
     let parts = text.split(|c: char| {
         match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
+            '(' => is_inside = true,
+            ')' => is_inside = false,
             _ => {}
         }
-        c == ',' && depth == 0
+        matches!(c, ',' | ' ') && !is_inside
     });
     parts.map(str::trim).filter(|tool| !tool.is_empty()).map(str::to_owned).collect()
 }
