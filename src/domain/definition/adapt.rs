@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
+use serde_json::{Map, Value};
+
 use super::layout::{Layout, key};
 use super::yaml::Fields;
 use super::{Definition, SkipReason, Verdict};
@@ -85,6 +87,12 @@ pub enum AdaptError {
     /// Nothing that was tried helped.
     #[error("its frontmatter is beyond repair: {0}")]
     BeyondRepair(SkipReason),
+    /// The name is written in a way that cannot be edited in place, or the client reads no name at all.
+    #[error("it cannot be renamed: its `name` is written in a way that cannot be edited safely")]
+    NotRenamable,
+    /// The server is named where it cannot be edited in place.
+    #[error("`{0}` cannot be bound: it is named in a way that cannot be edited safely")]
+    NotBindable(String),
 }
 
 /// Adapts a file.
@@ -102,13 +110,64 @@ pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
             }
         }
     }
+    // Edits go by lines, the client by YAML: each one is checked against the values that it was to change, and no others.
     if let Some(name) = &request.rename {
+        let mut wanted = values(&adapted.bytes).ok_or(AdaptError::NotRenamable)?;
+        wanted.insert("name".to_owned(), Value::String(name.clone()));
         rename(&mut adapted, name);
+        if values(&adapted.bytes) != Some(wanted) {
+            return Err(AdaptError::NotRenamable);
+        }
     }
     for (from, to) in &request.bind {
+        let before = values(&adapted.bytes);
         bind(&mut adapted, from, to);
+        if values(&adapted.bytes) != before.map(|values| bound(values, from, to)) {
+            return Err(AdaptError::NotBindable(from.clone()));
+        }
     }
     Ok(adapted)
+}
+
+/// What the client reads, if it loads the file.
+fn values(bytes: &[u8]) -> Option<Map<String, Value>> {
+    let layout = Layout::of(bytes);
+    let block = layout.frontmatter().filter(|_| matches!(Definition::parse(bytes).verdict(), Verdict::Loads(_)))?;
+    Fields::read(&String::from_utf8_lossy(block)).ok().map(Fields::into_values)
+}
+
+/// The values after a server was bound: wherever a tool or a server is named, but not in the definition of a server.
+fn bound(mut values: Map<String, Value>, from: &str, to: &str) -> Map<String, Value> {
+    for field in ["tools", "disallowedTools"] {
+        match values.get_mut(field) {
+            Some(Value::String(text)) => *text = replace_server(text, from, to),
+            Some(Value::Array(items)) => {
+                for item in items {
+                    if let Value::String(text) = item {
+                        *text = replace_server(text, from, to);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    match values.get_mut("mcpServers") {
+        Some(Value::Array(items)) => items.iter_mut().for_each(|item| bind_server(item, from, to)),
+        Some(value) => bind_server(value, from, to),
+        None => {}
+    }
+    values
+}
+
+fn bind_server(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::String(name) => *name = replace_word(name, from, to),
+        Value::Object(servers) => {
+            let renamed = std::mem::take(servers).into_iter();
+            *servers = renamed.map(|(name, server)| (replace_word(&name, from, to), server)).collect();
+        }
+        _ => {}
+    }
 }
 
 fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request) -> Result<(), AdaptError> {
@@ -319,9 +378,10 @@ fn quote(text: &str) -> String {
     quoted
 }
 
-/// A name as a plain scalar where it stays text, otherwise quoted.
+/// A name as a plain scalar where it stays text for every parser, otherwise quoted.
 fn quote_if_needed(name: &str) -> String {
-    let is_plain = Fields::read_strictly(&format!("name: {name}")).is_ok_and(|fields| fields.text("name") == Some(name));
+    let is_plain = name.starts_with(|c: char| c.is_alphabetic())
+        && Fields::read_strictly(&format!("name: {name}")).is_ok_and(|fields| fields.text("name") == Some(name));
     if is_plain { name.to_owned() } else { quote(name) }
 }
 
@@ -557,6 +617,41 @@ mod tests {
         );
         let shown: Vec<String> = adapted.applied.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["rename:a", "bind:old=new"]);
+    }
+
+    #[test]
+    fn an_edit_that_would_not_take_effect_is_refused() {
+        let rename = Request { rename: Some("b".to_owned()), ..repair_request() };
+        for head in [
+            "\"name\": a\ndescription: d",
+            "name: a\ndescription: d\n\"name\": c",
+            "name: a\ndescription: d\n[name]: c",
+            "<<: {name: a}\ndescription: d\nx: &x",
+            "{name: a, description: d}",
+            "? name\n: a\ndescription: d",
+            "description: d\nname: &n a\nmodel: *n",
+        ] {
+            assert_eq!(adapt(format!("---\n{head}\n---\n").as_bytes(), &rename), Err(AdaptError::NotRenamable), "{head}");
+        }
+        assert_eq!(
+            adapt(b"no frontmatter", &Request { rename: Some("b".to_owned()), ..Request::default() }),
+            Err(AdaptError::NotRenamable)
+        );
+        let bind = Request { bind: BTreeMap::from([("old".to_owned(), "new".to_owned())]), ..Request::default() };
+        for fields in [
+            "\"tools\": mcp__old__x",
+            "<<: {tools: [mcp__old__x]}",
+            "tools: [\"mcp__\\x6fld__x\"]",
+            "mcpServers: [{old: {command: npx, args: [old]}}]",
+        ] {
+            let text = format!("---\nname: a\ndescription: d\n{fields}\n---\n");
+            assert_eq!(adapt(text.as_bytes(), &bind), Err(AdaptError::NotBindable("old".to_owned())), "{fields}");
+        }
+        let text = b"---\nname: a\ndescription: d\nmcpServers: [{old: {command: npx}}]\n---\n";
+        assert!(adapt(text, &bind).is_ok_and(|adapted| adapted.applied.len() == 1));
+        let rename = Request { rename: Some("017".to_owned()), ..Request::default() };
+        let adapted = adapt(text, &rename).unwrap();
+        assert!(adapted.bytes.starts_with(b"---\nname: \"017\"\n"), "a number would not be a name");
     }
 
     proptest! {

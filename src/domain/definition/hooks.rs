@@ -10,9 +10,8 @@ pub(super) fn objection(hooks: &Value) -> Option<&'static str> {
     let Value::Object(events) = hooks else {
         return Some("a mapping of events to lists of matchers");
     };
-    let entries = STRICT_EVENTS.iter().filter_map(|event| events.get(*event));
-    let is_sound = |value: &Value| value.as_array().is_some_and(|matchers| matchers.iter().all(is_matcher));
-    let is_bad = entries.into_iter().any(|value| !is_sound(value));
+    let is_sound = |value: &Value| value.is_null() || value.as_array().is_some_and(|matchers| matchers.iter().all(is_matcher));
+    let is_bad = STRICT_EVENTS.iter().filter_map(|event| events.get(*event)).any(|value| !is_sound(value));
     is_bad.then_some("for `PreToolUse` and `PermissionRequest` a list of matchers, each with a list of valid `hooks`")
 }
 

@@ -7,6 +7,8 @@ mod adapt;
 mod hooks;
 mod layout;
 mod node;
+#[cfg(test)]
+mod probes;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -194,7 +196,7 @@ fn judge(block: &str, first_line: usize) -> Verdict {
     let fields = match Fields::read(block) {
         Ok(fields) => fields,
         Err(ReadError::TooComplex) => return Verdict::Skipped(SkipReason::TooComplex),
-        Err(ReadError::Invalid { line, message }) => {
+        Err(ReadError::Invalid { line, message, .. }) => {
             return Verdict::Skipped(SkipReason::Invalid { line: first_line + line, message });
         }
     };
@@ -210,14 +212,17 @@ fn judge(block: &str, first_line: usize) -> Verdict {
     if let Some(expected) = fields.value("hooks").and_then(hooks::objection) {
         return Verdict::Skipped(SkipReason::WrongType { field: "hooks", expected });
     }
+    // Where the client's reading is not certain, the one with more tools is assumed.
+    let tools = fields.widest_list("tools").filter(|tools| !tools.iter().any(|tool| tool == "*"));
+    let disallowed_tools = fields.list("disallowedTools").unwrap_or_default();
     let powers = SECURITY_FIELDS.into_iter().filter_map(|field| Some((field, power(field, fields.value(field)?)?)));
     let security_values: BTreeMap<_, _> = powers.collect();
     Verdict::Loads(Loaded {
         name: name.to_owned(),
         description: description.replace("\\n", "\n"),
-        tools: fields.list("tools").filter(|tools| !tools.iter().any(|tool| tool == "*")),
-        disallowed_tools: fields.list("disallowedTools").unwrap_or_default(),
-        model: fields.text("model").map(str::trim).filter(|model| !model.is_empty()).map(str::to_owned),
+        tools,
+        disallowed_tools,
+        model: fields.text("model").map(trim).filter(|model| !model.is_empty()).map(str::to_owned),
         permission_mode: fields.text("permissionMode").filter(|mode| !mode.is_empty()).map(str::to_owned),
         security: SECURITY_FIELDS.into_iter().filter(|field| security_values.contains_key(field)).collect(),
         security_values,
@@ -235,6 +240,11 @@ fn power(field: &str, value: &Value) -> Option<String> {
     is_power.then(|| value.to_string())
 }
 
+/// Trims as JavaScript does, which knows other white space.
+fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() && c != '\u{85}' || c == '\u{feff}')
+}
+
 /// Splits a list of tools at commas and spaces outside parentheses, which do not nest.
 #[must_use]
 pub fn split_tools(text: &str) -> Vec<String> {
@@ -247,7 +257,7 @@ pub fn split_tools(text: &str) -> Vec<String> {
         }
         matches!(c, ',' | ' ') && !is_inside
     });
-    parts.map(str::trim).filter(|tool| !tool.is_empty()).map(str::to_owned).collect()
+    parts.map(trim).filter(|tool| !tool.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

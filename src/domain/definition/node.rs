@@ -1,12 +1,13 @@
 //! YAML text to plain values, under the rules of the client's parser where they differ from ours.
 //!
 //! * Equal keys are allowed at any depth; the last one counts.
-//! * `<<` merges, quoted or not, once or several times, a mapping or a sequence of them; what a mapping says itself always wins, and of
-//!   merged values the first.
+//! * `<<` merges, quoted or not, once or several times, a mapping or a sequence of them; what a mapping says itself wins, and of merged
+//!   values the first.
 //! * Keys are text: a sequence as a key is its items with commas, so that `[hooks]: …` sets `hooks`.
 //! * Only line feeds and carriage returns end a line, and control characters are characters like any other.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
@@ -24,13 +25,15 @@ const STAND_INS: u32 = 0x000F_5A00;
 pub(super) fn read(block: &str) -> Result<Value, ReadError> {
     let budget = Budget(Cell::new(MAX_VALUES));
     let result = budget.deserialize(serde_yaml::Deserializer::from_str(&shielded(block)));
-    result.map_err(|error| {
+    result.map(Node::into_value).map_err(|error| {
         if budget.0.get() == 0 {
             return ReadError::TooComplex;
         }
         let line = error.location().map_or(1, |location| location.line());
         let message = error.to_string();
-        ReadError::Invalid { line, message: message.split(" at line ").next().unwrap_or_default().to_owned() }
+        // The client does not hold a scalar to its tag, and it reads nodes that contain themselves.
+        let is_ours = message.contains(", expected ") || message.contains("recursion limit");
+        ReadError::Invalid { line, message: message.split(" at line ").next().unwrap_or_default().to_owned(), is_ours }
     })
 }
 
@@ -77,116 +80,163 @@ impl Budget {
 }
 
 impl<'de> DeserializeSeed<'de> for &Budget {
-    type Value = Value;
+    type Value = Node;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
         self.spend(1)?;
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for &Budget {
-    type Value = Value;
+    type Value = Node;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a value")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E: Error>(self) -> Result<Node, E> {
+        Ok(Node::Plain(Value::Null))
     }
 
-    fn visit_none<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_none<E: Error>(self) -> Result<Node, E> {
+        Ok(Node::Plain(Value::Null))
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Plain(value.into()))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Plain(value.into()))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Plain(value.into()))
     }
 
-    fn visit_i128<E: Error>(self, value: i128) -> Result<Value, E> {
+    fn visit_i128<E: Error>(self, value: i128) -> Result<Node, E> {
         #[expect(clippy::cast_precision_loss, reason = "the client has no other numbers")]
         self.visit_f64(value as f64)
     }
 
-    fn visit_u128<E: Error>(self, value: u128) -> Result<Value, E> {
+    fn visit_u128<E: Error>(self, value: u128) -> Result<Node, E> {
         #[expect(clippy::cast_precision_loss, reason = "the client has no other numbers")]
         self.visit_f64(value as f64)
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
         // "Not a number" counts as absent for the client; the infinities are numbers.
         let finite = if value.is_nan() { None } else { Number::from_f64(value.clamp(f64::MIN, f64::MAX)) };
-        Ok(finite.map_or(Value::Null, Value::Number))
+        Ok(Node::Plain(finite.map_or(Value::Null, Value::Number)))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::String(unshielded(text)))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Node, E> {
+        // Long texts count for more, or an alias could multiply them.
+        self.spend(text.len() / 8)?;
+        Ok(Node::Plain(Value::String(unshielded(text))))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
         let mut values = Vec::new();
         while let Some(value) = items.next_element_seed(self)? {
             values.push(value);
         }
-        Ok(Value::Array(values))
+        Ok(Node::List(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut own = Map::new();
-        let mut merged = Map::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+        let mut mapping = Entries::default();
         while let Some(key) = entries.next_key_seed(self)? {
             let value = entries.next_value_seed(self)?;
-            match (key_text(&key), value) {
-                (key, Value::Object(source)) if key == "<<" => merge(&mut merged, source),
-                (key, Value::Array(sources)) if key == "<<" => {
+            match (key.text(), value) {
+                (Some("<<"), Node::Mapping(source)) => mapping.merge(source),
+                (Some("<<"), Node::List(sources)) => {
                     for source in sources {
-                        if let Value::Object(source) = source {
-                            merge(&mut merged, source);
+                        if let Node::Mapping(source) = source {
+                            mapping.merge(source);
                         }
                     }
                 }
-                (key, value) => drop(own.insert(key, value)),
+                (_, value) => mapping.push(key, value),
             }
         }
-        merge(&mut own, merged);
-        Ok(Value::Object(own))
+        Ok(Node::Mapping(mapping.pairs))
     }
 
-    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Value, A::Error> {
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Node, A::Error> {
         // A tag of the author's own only says that a scalar is text.
-        let (_, variant) = data.variant_seed(Tag)?;
-        let value = variant.newtype_variant_seed(self)?;
-        Ok(if value.is_boolean() || value.is_number() { Value::String(value.to_string()) } else { value })
+        let ((), variant) = data.variant_seed(Tag)?;
+        Ok(match variant.newtype_variant_seed(self)? {
+            Node::Plain(value @ (Value::Bool(_) | Value::Number(_))) => Node::Plain(Value::String(value.to_string())),
+            node => node,
+        })
     }
 }
 
-/// Adds what is not there yet.
-fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
-    for (key, value) in from {
-        into.entry(key).or_insert(value);
-    }
+/// A value whose mappings still know what their keys are.
+#[derive(Debug)]
+enum Node {
+    /// A scalar.
+    Plain(Value),
+    List(Vec<Self>),
+    Mapping(Vec<(Self, Self)>),
 }
 
-/// The text of a key, as JavaScript makes it.
-fn key_text(key: &Value) -> String {
-    match key {
-        Value::String(text) => text.clone(),
-        Value::Null => "null".to_owned(),
-        Value::Array(items) => {
-            let texts = items.iter().map(|item| if item.is_null() { String::new() } else { key_text(item) });
-            texts.collect::<Vec<_>>().join(",")
+impl Node {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Plain(value) => value.as_str(),
+            _ => None,
         }
-        Value::Object(_) => "[object Object]".to_owned(),
-        other => other.to_string(),
+    }
+
+    /// The text of a key, as JavaScript makes it.
+    fn key_text(&self) -> String {
+        match self {
+            Self::Plain(Value::String(text)) => text.clone(),
+            Self::Plain(value) => value.to_string(),
+            Self::List(items) => {
+                let text = |item: &Self| if matches!(item, Self::Plain(Value::Null)) { String::new() } else { item.key_text() };
+                items.iter().map(text).collect::<Vec<_>>().join(",")
+            }
+            Self::Mapping(_) => "[object Object]".to_owned(),
+        }
+    }
+
+    fn into_value(self) -> Value {
+        match self {
+            Self::Plain(value) => value,
+            Self::List(items) => Value::Array(items.into_iter().map(Self::into_value).collect()),
+            Self::Mapping(pairs) => {
+                Value::Object(pairs.into_iter().map(|(key, value)| (key.key_text(), value.into_value())).collect::<Map<_, _>>())
+            }
+        }
+    }
+}
+
+/// A mapping while it is read. A key that is a sequence is only compared once it is text: it never stands against a merged one.
+#[derive(Debug, Default)]
+struct Entries {
+    pairs: Vec<(Node, Node)>,
+    texts: BTreeSet<String>,
+}
+
+impl Entries {
+    fn push(&mut self, key: Node, value: Node) {
+        if let Some(text) = key.text() {
+            self.texts.insert(text.to_owned());
+        }
+        self.pairs.push((key, value));
+    }
+
+    fn merge(&mut self, source: Vec<(Node, Node)>) {
+        // Equal keys of one source are all taken: the last one wins there too.
+        let is_new = |key: &Node| key.text().is_none_or(|text| !self.texts.contains(text));
+        let new: Vec<_> = source.into_iter().filter(|(key, _)| is_new(key)).collect();
+        for (key, value) in new {
+            self.push(key, value);
+        }
     }
 }
 

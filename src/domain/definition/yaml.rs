@@ -7,7 +7,10 @@ use super::split_tools;
 
 /// The top-level mapping as the client sees it: aliases and merge keys resolved, of equal keys the last one.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Map<String, Value>);
+pub(super) struct Fields {
+    values: Map<String, Value>,
+    is_repaired: bool,
+}
 
 /// Why a block cannot be read.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(super) enum ReadError {
         /// The line within the block, from 1.
         line: usize,
         message: String,
+        /// Whether the client reads such a block all the same, so that its repair must not be applied.
+        is_ours: bool,
     },
 }
 
@@ -26,27 +31,39 @@ impl Fields {
     /// Reads a block as the client does.
     pub(super) fn read(block: &str) -> Result<Self, ReadError> {
         match Self::read_strictly(block) {
-            Err(error @ ReadError::Invalid { .. }) => Self::read_strictly(&repair(block)).map_err(|_| error),
+            Err(ReadError::Invalid { line, message, is_ours: false }) => match Self::read_strictly(&repair(block)) {
+                Ok(fields) => Ok(Self { is_repaired: true, ..fields }),
+                Err(_) => Err(ReadError::Invalid { line, message, is_ours: false }),
+            },
             result => result,
         }
     }
 
     /// Reads a block as YAML, without the repair.
     pub(super) fn read_strictly(block: &str) -> Result<Self, ReadError> {
+        if let Some(line) = block.split('\n').position(has_glued_comment) {
+            let message = "a comment needs a space before it".to_owned();
+            return Err(ReadError::Invalid { line: line + 1, message, is_ours: false });
+        }
         match node::read(block)? {
-            Value::Object(fields) => Ok(Self(fields)),
+            Value::Object(values) => Ok(Self { values, is_repaired: false }),
             _ => Ok(Self::default()),
         }
     }
 
+    /// All values.
+    pub(super) fn into_values(self) -> Map<String, Value> {
+        self.values
+    }
+
     /// A value, if it is text.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.as_str()
+        self.values.get(key)?.as_str()
     }
 
     /// A value that the client does not take for absent: anything but null, false, zero and the empty text.
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
-        let value = self.0.get(key)?;
+        let value = self.values.get(key)?;
         let is_absent = match value {
             Value::Null | Value::Bool(false) => true,
             Value::Number(number) => number.as_f64() == Some(0.0),
@@ -56,14 +73,47 @@ impl Fields {
         (!is_absent).then_some(value)
     }
 
-    /// A list of tools: a text or a sequence of texts, each with commas or spaces.
+    /// The tools of a field: a text or a sequence of texts, each with commas or spaces. `None`: the field is absent or unclear.
     pub(super) fn list(&self, key: &str) -> Option<Vec<String>> {
-        match self.0.get(key)? {
+        match self.values.get(key)? {
+            Value::String(_) if self.is_ambiguous(key) => None,
             Value::String(text) => Some(split_tools(text)),
             Value::Array(items) => Some(items.iter().filter_map(Value::as_str).flat_map(split_tools).collect()),
             _ => Some(Vec::new()),
         }
     }
+
+    /// The most tools that a field can name: where [`Fields::list`] is unclear, those between the brackets, if that is all there is.
+    pub(super) fn widest_list(&self, key: &str) -> Option<Vec<String>> {
+        let text = self.text(key).filter(|_| self.is_ambiguous(key)).unwrap_or_default();
+        match text.strip_prefix('[') {
+            Some(inner) if !inner.contains(['*', '&', '!', '{', '[']) => Some(split_tools(&inner.replace([']', '"', '\''], " "))),
+            _ => self.list(key),
+        }
+    }
+
+    /// Whether a value that the repair made text may be a collection or an alias for the client, should it not have needed the repair.
+    fn is_ambiguous(&self, key: &str) -> bool {
+        self.is_repaired && self.text(key).is_some_and(|text| text.starts_with(['[', '{', '*', '&', '!', '|', '>']))
+    }
+}
+
+/// Whether a comment stands directly behind a quoted value of a top-level key: our parser takes it, the client's does not.
+fn has_glued_comment(line: &str) -> bool {
+    let Some((_, value)) = line.split_once(':').filter(|_| !line.starts_with([' ', '\t', '#'])) else {
+        return false;
+    };
+    let value = value.trim_start();
+    let Some(quote) = value.chars().next().filter(|quote| matches!(quote, '"' | '\'')) else {
+        return false;
+    };
+    let mut is_escaped = false;
+    let end = value[1..].find(|c: char| {
+        let is_end = c == quote && !is_escaped;
+        is_escaped = c == '\\' && quote == '"' && !is_escaped;
+        is_end
+    });
+    end.is_some_and(|end| value[end + 2..].starts_with('#'))
 }
 
 /// The client's repair: unquoted values of one line that hold special characters are put into double quotes.
