@@ -465,12 +465,14 @@ impl<'a> Planner<'a> {
     /// Asks for leave for fields that give an agent powers over the session; gives back those that were allowed.
     fn consent(&self, name: &AgentName, adapted: &Adapted, frontend: &mut dyn Frontend) -> Result<Vec<String>> {
         let definition = Definition::parse(&adapted.bytes);
-        let Verdict::Loads(loaded) = definition.verdict() else {
-            return Ok(Vec::new());
+        // A file that goes in unrepaired may hold for the client what we could not read.
+        let fields = match definition.verdict() {
+            Verdict::Loads(loaded) => loaded.security.clone(),
+            Verdict::Skipped(_) => definition.powers_in_doubt(),
         };
         let before = self.lockfile.agents.get(name).map(|locked| locked.allowed.clone()).unwrap_or_default();
         let mut allowed = Vec::new();
-        for field in &loaded.security {
+        for field in &fields {
             let is_known = before.iter().any(|known| known == field)
                 && self.lockfile.agents.get(name).is_some_and(|locked| locked.base == Digest::of(&adapted.bytes));
             let is_allowed = is_known || self.options.allowed.iter().any(|given| given == field || given == "all");
