@@ -213,7 +213,7 @@ fn judge(block: &str, first_line: usize) -> Verdict {
         return Verdict::Skipped(SkipReason::WrongType { field: "hooks", expected });
     }
     // Where the client's reading is not certain, the one with more tools is assumed.
-    let tools = fields.widest_list("tools").filter(|tools| !tools.iter().any(|tool| tool == "*"));
+    let tools = fields.list("tools").filter(|tools| !tools.iter().any(|tool| tool == "*"));
     let disallowed_tools = fields.list("disallowedTools").unwrap_or_default();
     let powers = SECURITY_FIELDS.into_iter().filter_map(|field| Some((field, power(field, fields.value(field)?)?)));
     let security_values: BTreeMap<_, _> = powers.collect();

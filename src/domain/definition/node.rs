@@ -37,8 +37,11 @@ pub(super) fn read(block: &str) -> Result<Value, ReadError> {
     })
 }
 
-/// The text with stand-ins for line breaks that the client does not know and for control characters.
+/// The text with stand-ins for line breaks that the client does not know and for control characters; without the byte order mark that
+/// may stand before the first line that is not blank.
 fn shielded(text: &str) -> String {
+    let (blank, rest) = text.split_at(text.len() - text.trim_start_matches(['\n', '\r']).len());
+    let text = format!("{blank}{}", rest.strip_prefix('\u{feff}').unwrap_or(rest));
     let is_foreign = |c: char| {
         let is_plain = matches!(c, '\t' | '\n' | '\r' | '\0');
         c.is_control() && !is_plain || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')

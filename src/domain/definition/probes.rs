@@ -95,6 +95,8 @@ fn what_hides_a_field_from_lines_does_not_hide_it_from_us() {
         "!!map {name: a, description: d, model: M}",
         "!foo\nname: a\ndescription: d\nmodel: M",
         "  name: a\n  description: d\n  model: M",
+        "\u{feff}model: M\nname: a\ndescription: d",
+        "\n\u{feff}model: M\nname: a\ndescription: d",
     ] {
         let definition = Definition::parse(format!("---\n{block}\n---\n").as_bytes()).verdict().clone();
         assert!(matches!(definition, Verdict::Loads(loaded) if loaded.model.as_deref() == Some("M")), "{block}");
@@ -199,7 +201,8 @@ fn tools_are_those_that_a_session_gets() {
     // The client may not have needed the repair that we needed.
     assert_eq!(loaded("x: @y\ntools: [Read, \"Bash\"]\ndisallowedTools: [Edit]").tools.unwrap(), ["Read", "Bash"]);
     assert_eq!(loaded("x: @y\ntools: *z").tools, None);
-    assert!(loaded("x: @y\ndisallowedTools: [Edit]").disallowed_tools.is_empty());
+    assert!(loaded("x: @y\ndisallowedTools: [Edit, *z]").disallowed_tools.is_empty());
+    assert_eq!(loaded("x: @y\ndisallowedTools: [Edit]").disallowed_tools, ["Edit"]);
 }
 
 #[test]

@@ -83,15 +83,6 @@ impl Fields {
         }
     }
 
-    /// The most tools that a field can name: where [`Fields::list`] is unclear, those between the brackets, if that is all there is.
-    pub(super) fn widest_list(&self, key: &str) -> Option<Vec<String>> {
-        let text = self.text(key).filter(|_| self.is_ambiguous(key)).unwrap_or_default();
-        match text.strip_prefix('[') {
-            Some(inner) if !inner.contains(['*', '&', '!', '{', '[']) => Some(split_tools(&inner.replace([']', '"', '\''], " "))),
-            _ => self.list(key),
-        }
-    }
-
     /// Whether a value that the repair made text may be a collection or an alias for the client, should it not have needed the repair.
     fn is_ambiguous(&self, key: &str) -> bool {
         self.is_repaired && self.text(key).is_some_and(|text| text.starts_with(['[', '{', '*', '&', '!', '|', '>']))
@@ -116,7 +107,7 @@ fn has_glued_comment(line: &str) -> bool {
     end.is_some_and(|end| value[end + 2..].starts_with('#'))
 }
 
-/// The client's repair: unquoted values of one line that hold special characters are put into double quotes.
+/// The client's repair: unquoted values of one line that hold special characters are put into double quotes, but sound sequences are not.
 ///
 /// A line that holds a carriage return or a Unicode line separator is left alone, which is why broken CRLF files are not repaired by
 /// the client.
@@ -143,6 +134,9 @@ fn quoted(line: &str) -> Option<String> {
     }
     let is_quoted = |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
     if is_quoted('"') || is_quoted('\'') || !(value.contains(|c: char| "{}[]*&#!|>%@`".contains(c)) || value.contains(": ")) {
+        return None;
+    }
+    if value.starts_with('[') && value.trim_end().ends_with(']') && matches!(node::read(value), Ok(Value::Array(_))) {
         return None;
     }
     let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
