@@ -132,7 +132,7 @@ fn likeness(old: &Token<'_>, new: &Token<'_>, old_bag: &[u64], new_bag: &[u64]) 
     }
     let total = old_bag.len() + new_bag.len();
     // Even if the smaller bag is wholly in the larger one, it may be too little.
-    if !old.kind.is_alike(new.kind) || 4 * old_bag.len().min(new_bag.len()) < total {
+    if total == 0 || !old.kind.is_alike(new.kind) || 4 * old_bag.len().min(new_bag.len()) < total {
         return 0;
     }
     let (mut left, mut right, mut common) = (0, 0, 0_usize);

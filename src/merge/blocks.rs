@@ -91,7 +91,11 @@ fn kind(text: &[u8]) -> Kind {
         }
         [b'>', ..] => Kind::Quote,
         [b'|', rest @ ..] => {
-            if rest.contains(&b'-') && rest.iter().all(|byte| b"|-: \t".contains(byte)) { Kind::Rule } else { Kind::Row }
+            if rest.contains(&b'-') && rest.iter().all(|byte| b"|-: \t".contains(byte)) {
+                Kind::Rule
+            } else {
+                Kind::Row
+            }
         }
         [b'-' | b'*' | b'+', b' ' | b'\t', ..] => Kind::Bullet,
         _ => {
@@ -154,13 +158,13 @@ pub(super) fn sections<'a>(lines: &[Line<'a>], blocks: &Blocks) -> Vec<Section<'
 #[cfg(test)]
 mod tests {
     use super::super::text::split;
+    use super::Kind::{Blank, Bullet, Code, Heading, Quote, Row, Rule, Text};
     use super::*;
 
     #[test]
     fn lines_have_kinds() {
         let text = b"# A\n\ntext\n- x\n12. y\n| a | b |\n|---|:-:|\n> q\n~~~ js\n# not\n```\n~~~\n#tag\n";
         let blocks = Blocks::of(&split(text));
-        use Kind::{Blank, Bullet, Code, Heading, Quote, Row, Rule, Text};
         assert_eq!(blocks.kinds, [Heading(1), Blank, Text, Bullet, Bullet, Row, Rule, Quote, Code, Code, Code, Code, Text]);
         assert!(!blocks.is_unbalanced);
         assert!(blocks.cuts_code(9, 9) && !blocks.cuts_code(8, 12));

@@ -227,13 +227,12 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     if list::grants(key) {
         return conflict(Reason::BothChanged);
     }
-    let is_prose = [&old_value, &one_value, &other_value].into_iter().all(is_prose);
+    let is_prose = [&old_value, &one_value, &other_value].into_iter().all(|value| is_prose(value.as_ref()));
     let has_values = old_value.is_some() && one_value.is_some() && other_value.is_some();
     // What was text, or a list, or a mapping, must stay one.
-    let is_sound = |lines: &[&[u8]]| {
-        !has_values || parse(key, lines).is_some_and(|value| one_value.as_ref().map(kind) == Some(kind(&value)))
-    };
-    if let Some(line) = prose(key, [lb, lo, lt], &old_value).filter(|line| is_prose && is_sound(&[line])) {
+    let is_sound =
+        |lines: &[&[u8]]| !has_values || parse(key, lines).is_some_and(|value| one_value.as_ref().map(kind) == Some(kind(&value)));
+    if let Some(line) = prose(key, [lb, lo, lt], old_value.as_ref()).filter(|line| is_prose && is_sound(&[line])) {
         return Some(Piece::Made { key: key.to_owned(), lines: vec![line], rule: Rule::Sentences });
     }
     let is_one_notation = notation(key, lb) == notation(key, lo) && notation(key, lb) == notation(key, lt);
@@ -255,7 +254,7 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
 }
 
 /// The line of an entry whose value is text on one line on both sides, written in one way there, merged by sentences.
-fn prose(key: &str, [base, ours, theirs]: [&[Line<'_>]; 3], old: &Option<Value>) -> Option<Vec<u8>> {
+fn prose(key: &str, [base, ours, theirs]: [&[Line<'_>]; 3], old: Option<&Value>) -> Option<Vec<u8>> {
     let is_over = |lines: &[Line<'_>]| lines[1..].iter().all(|line| line.text.trim_ascii().is_empty());
     let quote = |lines: &[Line<'_>]| notation(key, lines);
     if ours.len() != theirs.len() || !is_over(ours) || !is_over(theirs) || quote(ours) != quote(theirs) || ours.len() > 1 {
@@ -278,7 +277,7 @@ fn prose(key: &str, [base, ours, theirs]: [&[Line<'_>]; 3], old: &Option<Value>)
     // A base in another notation is compared by its value.
     let base = match (quote(base) == quote_of(&after), base.len()) {
         (true, 1) => inner(base)?.1,
-        _ => old.as_ref()?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" ").into_bytes(),
+        _ => old?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" ").into_bytes(),
     };
     let merged = words::merge_sentences(&base, &ours, &theirs).or_else(|| {
         let is_ours = words::covering(&base, &ours, &theirs)? == Change::Ours;
@@ -322,7 +321,7 @@ fn notation(key: &str, lines: &[Line<'_>]) -> Option<u8> {
 }
 
 /// Whether a value is text that consists of sentences. What YAML does not accept may be: the client accepts more.
-fn is_prose(value: &Option<Value>) -> bool {
+fn is_prose(value: Option<&Value>) -> bool {
     match value {
         Some(Value::String(text)) => text.trim().contains(' '),
         Some(_) => false,
@@ -353,7 +352,16 @@ mod tests {
         assert_eq!(keys("---\na: \"x\nb: y\"\nc: 1\n---\n").as_deref(), Some("a1..3 c3..4"));
         assert_eq!(keys("---\na: 'it''s\nb: y'\n---\n").as_deref(), Some("a1..3"));
         assert_eq!(keys("---\na: \"open\nb: y\n---\n").as_deref(), Some("a1..2 b2..3"));
-        for unclear in ["", "a: 1\n", "---\na: 1\n", "---\na: 1\na: 2\n---\n", "---\na: &x 1\n---\n", "---\n<<: *x\n---\n", "---\ntext\n---\n", "---\na: b --- c\n---\n"] {
+        for unclear in [
+            "",
+            "a: 1\n",
+            "---\na: 1\n",
+            "---\na: 1\na: 2\n---\n",
+            "---\na: &x 1\n---\n",
+            "---\n<<: *x\n---\n",
+            "---\ntext\n---\n",
+            "---\na: b --- c\n---\n",
+        ] {
             assert_eq!(keys(unclear), None, "{unclear:?}");
         }
     }

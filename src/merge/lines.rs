@@ -6,7 +6,7 @@ use std::ops::Range;
 use similar::Algorithm;
 
 use super::align::{self, Token};
-use super::blocks::{Blocks, Kind, sections};
+use super::blocks::{Blocks, Kind, Section, sections};
 use super::diff3::{Change, Interner, Region, regions};
 use super::text::{Line, Out, Surroundings};
 use super::{Rule, words};
@@ -53,7 +53,12 @@ impl<'a> Side<'a> {
 pub(super) enum Chunk<'a> {
     Lines(Vec<Out<'a>>),
     /// Ranges of the three inputs.
-    Conflict { base: Range<usize>, ours: Range<usize>, theirs: Range<usize>, suggestion: Option<Vec<u8>> },
+    Conflict {
+        base: Range<usize>,
+        ours: Range<usize>,
+        theirs: Range<usize>,
+        suggestion: Option<Vec<u8>>,
+    },
 }
 
 /// What a merge of lines gives.
@@ -97,7 +102,7 @@ pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<
 
 /// Merges lines that must not be taken apart any further: plain three-way comparison.
 pub(super) fn merge_plainly<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<'a> {
-    with(Algorithm::Histogram, inputs, around, false)
+    with(Algorithm::Myers, inputs, around, false)
 }
 
 /// Whether a side rewrote the text, so that single conflicts say little.
@@ -133,14 +138,13 @@ struct Builder<'s, 'a> {
 
 impl<'a> Builder<'_, 'a> {
     fn push(&mut self, lines: impl Iterator<Item = Out<'a>>) {
-        match self.merged.chunks.last_mut() {
-            Some(Chunk::Lines(last)) => last.extend(lines),
-            _ => {
-                let lines: Vec<Out<'a>> = lines.collect();
-                if !lines.is_empty() {
-                    self.merged.chunks.push(Chunk::Lines(lines));
-                }
-            }
+        if let Some(Chunk::Lines(last)) = self.merged.chunks.last_mut() {
+            last.extend(lines);
+            return;
+        }
+        let lines: Vec<Out<'a>> = lines.collect();
+        if !lines.is_empty() {
+            self.merged.chunks.push(Chunk::Lines(lines));
         }
     }
 
@@ -148,8 +152,7 @@ impl<'a> Builder<'_, 'a> {
     fn take(&mut self, region: &Region) {
         let Inputs { base, ours, theirs } = self.inputs;
         let around = self.around;
-        let (b, o, t) =
-            (&base.lines[region.base.clone()], &ours.lines[region.ours.clone()], &theirs.lines[region.theirs.clone()]);
+        let (b, o, t) = (&base.lines[region.base.clone()], &ours.lines[region.ours.clone()], &theirs.lines[region.theirs.clone()]);
         // A line that all three have, changed or not, has an ending that all three have a say in.
         let shared = |side: &[Line<'a>]| -> Option<Vec<Out<'a>>> {
             (b.len() == o.len() && b.len() == t.len()).then(|| {
@@ -169,7 +172,8 @@ impl<'a> Builder<'_, 'a> {
             Change::Nobody | Change::Both | Change::Ours => shared(o).unwrap_or_else(|| match region.change {
                 Change::Both => {
                     let pairs = o.iter().zip(t);
-                    let ending = |(o, t): (&Line<'a>, &Line<'a>)| if o.ending == t.ending { o.ending } else { o.ending.min(t.ending) };
+                    let ending =
+                        |(o, t): (&Line<'a>, &Line<'a>)| if o.ending == t.ending { o.ending } else { o.ending.min(t.ending) };
                     pairs.map(|(o, t)| Out { text: Cow::Borrowed(o.text), ending: around.fresh(ending((o, t))) }).collect()
                 }
                 _ => fresh(o),
@@ -218,8 +222,7 @@ impl<'a> Builder<'_, 'a> {
     fn single(&mut self, region: &Region) {
         let Inputs { base, ours, theirs } = self.inputs;
         if (region.base.len(), region.ours.len(), region.theirs.len()) != (1, 1, 1) {
-            let tokens =
-                (base.tokens(region.base.clone()), ours.tokens(region.ours.clone()), theirs.tokens(region.theirs.clone()));
+            let tokens = (base.tokens(region.base.clone()), ours.tokens(region.ours.clone()), theirs.tokens(region.theirs.clone()));
             let change = align::extended(&tokens.0, &tokens.1, &tokens.2).or_else(|| self.covering(region));
             return self.take(&Region { change: change.unwrap_or(Change::Conflict), ..region.clone() });
         }
@@ -246,7 +249,7 @@ impl<'a> Builder<'_, 'a> {
             return None;
         }
         let text = |side: &Side<'a>, range: &Range<usize>| {
-            side.lines[range.clone()].iter().map(|line| line.text).collect::<Vec<_>>().join(&b'\n')
+            side.lines[range.clone()].iter().flat_map(|line| [line.text, b"\n"]).collect::<Vec<_>>().concat()
         };
         words::covering(&text(base, &region.base), &text(ours, &region.ours), &text(theirs, &region.theirs))
     }
@@ -284,17 +287,17 @@ fn with_moved_sections<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Opti
         is_unique.then_some(sections)
     };
     let (b, o, t) = (of(base)?, of(ours)?, of(theirs)?);
-    let order = |sections: &[super::blocks::Section<'a>], others: &[super::blocks::Section<'a>]| -> Vec<Option<&'a [u8]>> {
-        let is_shared = |heading: &Option<&[u8]>| others.iter().any(|other| other.heading == *heading);
-        sections.iter().map(|section| section.heading).filter(is_shared).collect()
+    let order = |sections: &[Section<'a>], others: &[Section<'a>]| -> Vec<Option<&'a [u8]>> {
+        let is_shared = |heading: Option<&[u8]>| others.iter().any(|other| other.heading == heading);
+        sections.iter().map(|section| section.heading).filter(|heading| is_shared(*heading)).collect()
     };
-    let has_moved = |side: &[super::blocks::Section<'a>]| order(side, &b) != order(&b, side);
+    let has_moved = |side: &[Section<'a>]| order(side, &b) != order(&b, side);
     let (leader, follower, is_ours) = match (has_moved(&o), has_moved(&t)) {
         (true, false) => (&o, &t, true),
         (false, true) => (&t, &o, false),
         _ => return None,
     };
-    let arranged = |sections: &[super::blocks::Section<'a>], side: &Side<'a>| {
+    let arranged = |sections: &[Section<'a>], side: &Side<'a>| {
         let place = |heading: Option<&[u8]>| leader.iter().position(|section| section.heading == heading);
         let mut keyed = Vec::new();
         let mut last = 0;

@@ -190,15 +190,15 @@ pub(super) fn guard(base: &[&str], ours: &[&str], theirs: &[&str]) -> Option<Rea
     let without = |list: &[&str], other: &[&str]| -> Vec<String> {
         list.iter().filter(|tool| !other.contains(tool)).map(|tool| (*tool).to_owned()).collect()
     };
+    let mut found = Vec::new();
     for (one, other) in [(ours, theirs), (theirs, ours)] {
         for removed in without(base, one) {
-            let added = without(other, base).into_iter().find(|added| !one.contains(&added.as_str()) && is_family(&removed, added));
-            if let Some(added) = added {
-                return Some(Reason::SameFamily { removed, added });
-            }
+            let is_clash = |added: &String| !one.contains(&added.as_str()) && is_family(&removed, added);
+            found.extend(without(other, base).into_iter().filter(is_clash).map(|added| (removed.clone(), added)));
         }
     }
-    None
+    // Several may clash; which one is named must not depend on the side.
+    found.into_iter().min().map(|(removed, added)| Reason::SameFamily { removed, added })
 }
 
 /// Whether two tools give the same power, or one includes the other.
@@ -272,7 +272,8 @@ mod tests {
         assert_eq!(merged("tools: Read,Grep", "tools: Read,Grep,LS", "tools: Read,Grep,Glob").unwrap(), "tools: Read,Grep,Glob,LS");
         assert_eq!(merged("tools: Read", "tools: [Read, LS]", "tools: Read, Glob").unwrap(), "tools: [Read, Glob, LS]");
         assert_eq!(
-            merged("tools:\n  - Read\n  - \"Grep\"", "tools:\n  - Read", "tools:\n  - Read\n  - \"Grep\"\n  - Bash(git *)").unwrap(),
+            merged("tools:\n  - Read\n  - \"Grep\"", "tools:\n  - Read", "tools:\n  - Read\n  - \"Grep\"\n  - Bash(git *)")
+                .unwrap(),
             "tools:\n  - Read\n  - Bash(git *)"
         );
         assert_eq!(merged("tools: [A, B]", "tools: [A]", "tools: [B]").unwrap(), "tools: []");

@@ -28,6 +28,8 @@ mod blocks;
 mod conflict;
 mod diff3;
 mod frontmatter;
+#[cfg(test)]
+mod laws;
 mod lines;
 mod list;
 mod markers;
@@ -39,11 +41,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use self::conflict::{Choice, Conflict, Reason, Unit};
-pub use self::markers::{Labels, Leftover, Style, leftover};
 use self::diff3::Interner;
 use self::frontmatter::{From, Frontmatter, Heads, Piece};
 use self::lines::{Chunk, Inputs, Merged, Side};
 use self::list::List;
+pub use self::markers::{Labels, Leftover, Style, leftover};
 use self::text::{Document, Ending, Line, Out, Surroundings};
 
 /// What was done beyond plain three-way comparison of lines.
@@ -108,7 +110,8 @@ fn merge_with<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8], guards_tools
     let documents = [base, ours, theirs].map(Document::of);
     let [b, o, t] = &documents;
     let around = Surroundings::merge(b, o, t);
-    let mut merge = Merge { parts: Vec::new(), conflicts: Vec::new(), rules: Vec::new(), around, whole: three_way(base, ours, theirs) };
+    let mut merge =
+        Merge { parts: Vec::new(), conflicts: Vec::new(), rules: Vec::new(), around, whole: three_way(base, ours, theirs) };
     if merge.whole.is_some() {
         return merge;
     }
@@ -124,6 +127,7 @@ fn merge_with<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8], guards_tools
     let inputs = Inputs { base: b, ours: o, theirs: t };
     if let [Some(base), Some(ours), Some(theirs)] = &heads {
         merge.by_keys(Heads { inputs, base, ours, theirs, guards_tools_line });
+        merge.or_plain(inputs, guards_tools_line);
     } else {
         merge.by_lines(inputs, guards_tools_line);
     }
@@ -206,6 +210,28 @@ impl<'a> Merge<'a> {
         }
     }
 
+    /// Where comparing the lines of the whole files finds no conflict, there is none, unless a guard says so.
+    fn or_plain(&mut self, inputs: Inputs<'_, 'a>, guards_tools_line: bool) {
+        if self.is_clean() || !self.conflicts.iter().all(|conflict| matches!(conflict.unit, Unit::Body(_))) {
+            return;
+        }
+        let merged = lines::merge_plainly(inputs, self.around);
+        let [Chunk::Lines(lines)] = merged.chunks.as_slice() else {
+            return;
+        };
+        let bytes = self.around.assemble(lines.iter());
+        let document = Document::of(&bytes);
+        let result = &document.lines;
+        let is_sound = Frontmatter::of(result).is_some_and(|head| {
+            let texts = result[1..head.close].iter().map(|line| line.text).collect::<Vec<_>>();
+            frontmatter::is_yaml(&texts.join(&b'\n'))
+        });
+        if is_sound && regranted(inputs, &bytes, guards_tools_line).is_none() {
+            self.start_again();
+            self.add(inputs, merged);
+        }
+    }
+
     fn start_again(&mut self) {
         self.parts.clear();
         self.conflicts.clear();
@@ -224,7 +250,8 @@ impl<'a> Merge<'a> {
         self.push(vec![self.fence(heads.inputs, closes)]);
         let mut interner = Interner::new();
         let body = |side: &Side<'a>, close: usize| side.lines[close + 1..].to_vec();
-        let bodies = [body(base, closes[0]), body(ours, closes[1]), body(theirs, closes[2])].map(|lines| Side::of(lines, &mut interner));
+        let bodies =
+            [body(base, closes[0]), body(ours, closes[1]), body(theirs, closes[2])].map(|lines| Side::of(lines, &mut interner));
         let [base, ours, theirs] = &bodies;
         let inputs = Inputs { base, ours, theirs };
         let merged = lines::merge(inputs, self.around);

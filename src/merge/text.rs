@@ -87,17 +87,17 @@ impl Surroundings {
     }
 
     /// The ending of a line that one side brings in.
-    pub(super) fn fresh(&self, own: Ending) -> Ending {
+    pub(super) fn fresh(self, own: Ending) -> Ending {
         self.style.unwrap_or(own)
     }
 
     /// The ending of a line that all three have.
-    pub(super) fn shared(&self, base: Ending, ours: Ending, theirs: Ending) -> Ending {
+    pub(super) fn shared(self, base: Ending, ours: Ending, theirs: Ending) -> Ending {
         three_way(&base, &ours, &theirs).copied().unwrap_or_else(|| self.fresh(ours.min(theirs)))
     }
 
     /// Puts lines together. Only the last one may lack an ending.
-    pub(super) fn assemble<'o, 'a: 'o>(&self, lines: impl Iterator<Item = &'o Out<'a>>) -> Vec<u8> {
+    pub(super) fn assemble<'o, 'a: 'o>(self, lines: impl Iterator<Item = &'o Out<'a>>) -> Vec<u8> {
         let mut bytes = if self.has_mark { BYTE_ORDER_MARK.to_vec() } else { Vec::new() };
         let mut last = self.style.unwrap_or(Ending::Lf);
         let mut open = false;
@@ -123,7 +123,7 @@ impl Surroundings {
     }
 
     /// The ending of marker lines.
-    pub(super) fn marker(&self) -> &'static [u8] {
+    pub(super) fn marker(self) -> &'static [u8] {
         ending_bytes(self.style.unwrap_or(Ending::Lf))
     }
 }
@@ -146,8 +146,7 @@ mod tests {
             let [base, ours, theirs] = [base, ours, theirs].map(|text| Document::of(text.as_bytes()));
             Surroundings::merge(&base, &ours, &theirs)
         };
-        let expect =
-            |has_mark, style, has_final_newline| Surroundings { has_mark, style, has_final_newline };
+        let expect = |has_mark, style, has_final_newline| Surroundings { has_mark, style, has_final_newline };
         assert_eq!(merged("a\n", "a\r\n", "\u{feff}a\nb"), expect(true, Some(Ending::CrLf), false));
         assert_eq!(merged("a\nb\r\n", "a\nb\r\n", "a\nb\n"), expect(false, Some(Ending::Lf), true));
         assert_eq!(merged("a\n", "a\nb\r\n", "a\r\nb\r\n").style, None, "three different styles: each line keeps its own");

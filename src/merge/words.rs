@@ -92,8 +92,7 @@ fn sentences(text: &str) -> Vec<&str> {
     let mut start = 0;
     let mut previous = ' ';
     for (at, character) in text.char_indices() {
-        let is_end = character.is_whitespace() && matches!(previous, '.' | '!' | '?' | ';')
-            || previous == '\\' && character == 'n';
+        let is_end = character.is_whitespace() && matches!(previous, '.' | '!' | '?' | ';') || previous == '\\' && character == 'n';
         let cut = if character == 'n' { at + 1 } else { at };
         if is_end && cut > start {
             parts.push(&text[start..cut]);
@@ -166,9 +165,8 @@ fn covers(base: &str, large: &str, small: &str) -> bool {
     let mut ids = Interner::new();
     let texts = [words(base), words(large), words(small)];
     // All white space is alike here.
-    let [b, l, s] = texts.each_ref().map(|words| {
-        words.iter().map(|word| ids.id(if is_space(word) { " " } else { word })).collect::<Vec<_>>()
-    });
+    let [b, l, s] =
+        texts.each_ref().map(|words| words.iter().map(|word| ids.id(if is_space(word) { " " } else { word })).collect::<Vec<_>>());
     let is_text = |side: &[&str], range: &Range<usize>| side[range.clone()].iter().any(|word| !is_space(word));
     // Deleting alone is part of any rewriting, so something must have been written, too.
     if !edits(Algorithm::Myers, &b, &s).iter().any(|(_, new)| is_text(&texts[2], new)) {
@@ -233,13 +231,21 @@ mod tests {
     fn sentences_are_merged_one_by_one() {
         let base = "Reads the code. Writes a report for the team.";
         assert_eq!(
-            merged(base, "Reads the whole code. Writes a report for the team.", "Reads the code. Writes a short report for the team.")
-                .as_deref(),
+            merged(
+                base,
+                "Reads the whole code. Writes a report for the team.",
+                "Reads the code. Writes a short report for the team."
+            )
+            .as_deref(),
             Some("Reads the whole code. Writes a short report for the team.")
         );
         assert_eq!(
-            merged(base, "Reads the code. Writes a report for the team. Asks first.", "Reads the new code. Writes a report for the team.")
-                .as_deref(),
+            merged(
+                base,
+                "Reads the code. Writes a report for the team. Asks first.",
+                "Reads the new code. Writes a report for the team."
+            )
+            .as_deref(),
             Some("Reads the new code. Writes a report for the team. Asks first.")
         );
         assert_eq!(merged("Use it for A.", "Use it for B.", "Use it for C."), None);

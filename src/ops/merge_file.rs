@@ -119,4 +119,3 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         _ => fs::read(path, MAX_SIZE)?.ok_or_else(|| Failure::new(Kind::Usage, format!("there is no file `{}`", path.display()))),
     }
 }
-
