@@ -8,6 +8,7 @@ use super::*;
 /// How many cases each law is tried with; `AGENTPKG_LAW_CASES` sets another number.
 const CASES: u32 = 100_000;
 
+#[expect(clippy::disallowed_methods, reason = "a test may look at the environment")]
 fn config() -> ProptestConfig {
     let cases = std::env::var("AGENTPKG_LAW_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
     ProptestConfig { cases, max_global_rejects: 10 * cases, ..ProptestConfig::default() }

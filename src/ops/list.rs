@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use super::install::read_agent;
 use super::report::{Frontend, relay};
 use super::resolve::{Resolver, is_file, split_file};
 use super::session::Session;
@@ -45,7 +44,7 @@ pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<I
     session.recover(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
-        let state = match read_agent(&session.project, &name)? {
+        let state = match session.project.read_agent(&name)? {
             None => State::Missing,
             Some(bytes) if Digest::of(&bytes) == locked.base => State::Clean,
             Some(_) => State::Edited,
@@ -128,7 +127,7 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
         _ => None,
     };
     if let Some((locked, name)) = locked {
-        let bytes = read_agent(&session.project, &name)?;
+        let bytes = session.project.read_agent(&name)?;
         let state = match &bytes {
             None => State::Missing,
             Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,

@@ -2,6 +2,9 @@
 //!
 //! They speak upward only through [`Reporter`] and [`Decide`].
 
+pub mod base;
+mod candidate;
+mod changes;
 pub mod doctor;
 pub mod install;
 pub mod list;

@@ -1,6 +1,6 @@
 //! `registry add|list|remove|refresh`: the registries of the manifest.
 
-use super::install::file_change;
+use super::changes::text_change;
 use super::list::parse_source;
 use super::report::Frontend;
 use super::resolve::Resolver;
@@ -50,7 +50,7 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     let snapshot = Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
     manifest.set_registry(&name, &source);
     let changes: Vec<_> =
-        file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
+        text_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
     guard.apply(&format!("registry add {name}"), &changes)?;
     Ok(Listed { name, source, agents: Ok(snapshot.entries.len()) })
 }
@@ -81,7 +81,7 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
         });
     }
     let changes: Vec<_> =
-        file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
+        text_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
     guard.apply(&format!("registry remove {name}"), &changes)?;
     Ok(name)
 }

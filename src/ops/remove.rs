@@ -1,16 +1,14 @@
 //! `remove`: takes agents out of the manifest, the lockfile and the agents folder. Edited files go only when that is said.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::install::{file_change, reachable, read_agent};
+use super::changes;
+use super::install::reachable;
 use super::report::Frontend;
 use super::session::Session;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
-use crate::fs;
 use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::project::{MAX_AGENT, Project};
+use crate::store::project::Project;
 use crate::store::transaction::Change;
 
 /// What to remove, and how.
@@ -45,9 +43,8 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
         plan_removal(&session.project, name, locked, options.is_forced, &mut changes)?;
         removed.push(name.clone());
     }
-    drop_bases(&session.project, &before, &after.agents, &mut changes)?;
-    changes.extend(file_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?);
-    changes.extend(file_change(session.project.lockfile_path(), &after.to_text(), after != before)?);
+    changes::drop_bases(&session.project, &before, &after.agents, &mut changes)?;
+    changes::write_texts(&session.project, &manifest, &before, &after, &mut changes)?;
     if !options.is_dry_run {
         guard.apply(&format!("remove {}", options.names.join(" ")), &changes)?;
     }
@@ -62,7 +59,7 @@ pub(super) fn plan_removal(
     is_forced: bool,
     changes: &mut Vec<Change>,
 ) -> Result<()> {
-    let Some(bytes) = read_agent(project, name)? else {
+    let Some(bytes) = project.read_agent(name)? else {
         return Ok(());
     };
     let digest = Digest::of(&bytes);
@@ -72,24 +69,6 @@ pub(super) fn plan_removal(
             .hint(format!("`--force` removes it; a copy stays in {}", project.display(&project.state_folder().join("history")))));
     }
     changes.push(Change { path, before: Some(digest), after: None });
-    Ok(())
-}
-
-/// Plans that the bases go which no entry names any more.
-pub(super) fn drop_bases(
-    project: &Project,
-    before: &Lockfile,
-    after: &BTreeMap<AgentName, LockedAgent>,
-    changes: &mut Vec<Change>,
-) -> Result<()> {
-    let named: BTreeSet<Digest> = after.values().map(|locked| locked.base).collect();
-    let dropped: BTreeSet<Digest> = before.agents.values().map(|locked| locked.base).filter(|base| !named.contains(base)).collect();
-    for base in dropped {
-        let path = project.base_path(&base);
-        if let Some(bytes) = fs::read(&path, MAX_AGENT)? {
-            changes.push(Change { path, before: Some(Digest::of(&bytes)), after: None });
-        }
-    }
     Ok(())
 }
 

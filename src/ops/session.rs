@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use super::report::{Event, Frontend};
 use crate::env::Environment;
-use crate::error::Result;
+use crate::error::{Failure, Result};
+use crate::fs::{self, Entry};
 use crate::store::cache::{Cache, Settings};
 use crate::store::manifest::Manifest;
-use crate::store::project::Project;
+use crate::store::project::{Project, Scope};
 use crate::store::transaction::{self, Guard, Recovered};
 
 /// The choices that hold for a whole command.
@@ -77,6 +78,27 @@ impl Session {
     pub fn recover(&self, frontend: &mut dyn Frontend) -> Result<()> {
         if transaction::is_interrupted(&self.project)? {
             drop(self.lock(frontend)?);
+        }
+        Ok(())
+    }
+
+    /// The folders that are written to must not lead out of the project, unless the user wants that.
+    pub fn check_folders(&self, manifest: &Manifest) -> Result<()> {
+        let project = &self.project;
+        if project.scope() == Scope::User || manifest.follows_links() {
+            return Ok(());
+        }
+        let folders = [project.root().join(".claude"), project.agents_folder().to_owned(), project.data_folder().to_owned()];
+        for folder in folders {
+            let shown = project.display(&folder);
+            match fs::entry(&folder)? {
+                Entry::Absent | Entry::Folder => {}
+                Entry::Link => {
+                    return Err(Failure::failed(format!("`{shown}` is a symbolic link, and may lead out of the project"))
+                        .hint("put `[install]` with `follow-symlinks = true` into agentpkg.toml if that is meant"));
+                }
+                _ => return Err(Failure::failed(format!("`{shown}` is not a folder"))),
+            }
         }
         Ok(())
     }

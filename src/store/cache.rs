@@ -272,6 +272,43 @@ impl CachedRepository<'_> {
         Ok(index)
     }
 
+    /// Whether `commit` is the newest one of the default branch or of a tag, or one that such a commit continues.
+    pub fn has_in_history(&self, commit: ObjectId) -> Result<bool> {
+        let repository = self.open()?;
+        let tips = repository.tags()?.into_iter().map(|(_, tip)| tip).chain(repository.head()?);
+        for tip in tips {
+            if repository.is_ancestor(commit, tip)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The contents that a file had in the history of the default branch, newest first, each with the commit that gave it.
+    pub fn file_versions(&self, file: &str, limit: usize, watch: Watch<'_>) -> Result<Vec<(ObjectId, Vec<u8>)>> {
+        let repository = self.open()?;
+        let Some(head) = repository.head()? else {
+            return Ok(Vec::new());
+        };
+        let versions: Vec<(ObjectId, ObjectId)> =
+            repository.history(file, head, limit)?.into_iter().filter_map(|(commit, blob)| Some((commit, blob?))).collect();
+        let mut missing = Vec::new();
+        for (_, blob) in &versions {
+            if repository.blob_size(*blob)?.is_none() {
+                missing.push(*blob);
+            }
+        }
+        if !missing.is_empty() {
+            self.fetch_blobs(&missing, watch)?;
+        }
+        let repository = self.open()?;
+        let mut contents = Vec::new();
+        for (commit, blob) in versions {
+            contents.extend(repository.read_blob(blob, MAX_AGENT)?.map(|bytes| (commit, bytes)));
+        }
+        Ok(contents)
+    }
+
     /// The bytes of a blob: from the content store, the repository, or the remote.
     pub fn read(&self, blob: ObjectId, watch: Watch<'_>) -> Result<Vec<u8>> {
         if let Some(bytes) = self.cache.content(blob) {

@@ -169,6 +169,11 @@ impl Project {
         Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
     }
 
+    /// Reads an installed agent; `None` if there is no file.
+    pub fn read_agent(&self, name: &AgentName) -> Result<Option<Vec<u8>>> {
+        fs::read(&self.agent_path(name), MAX_AGENT)
+    }
+
     fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {
         let Some(bytes) = fs::read(path, limit)? else {
             return Ok(None);

@@ -1,0 +1,279 @@
+//! Finds the merge base of an installed agent: the exact bytes that were last installed or merged from upstream, after adaptation.
+//! Every place is only believed if the digest is right. Without a base nothing is merged; what could stand in for it is only offered.
+
+use std::fmt;
+
+use super::candidate::adaptation;
+use super::report::{Frontend, relay};
+use super::session::Session;
+use crate::domain::definition::adapt;
+use crate::domain::digest::{Digest, ObjectId};
+use crate::domain::name::AgentName;
+use crate::domain::spec::Source;
+use crate::error::{Failure, Result};
+use crate::fs;
+use crate::git::Repository;
+use crate::store::cache::{CachedRepository, Freshness};
+use crate::store::lockfile::LockedAgent;
+use crate::store::project::MAX_AGENT;
+
+/// How many versions of a file are looked at in a history.
+const MAX_VERSIONS: usize = 200;
+
+/// Where a base was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaseOrigin {
+    /// `.agentpkg/base`.
+    Project,
+    /// The installed file, which nobody edited.
+    Installed,
+    /// An earlier commit of the project.
+    ProjectHistory,
+    /// The cache.
+    Cache,
+    /// The source, by the id of the blob.
+    Upstream,
+    /// The source, in the history of the file.
+    UpstreamHistory,
+}
+
+impl fmt::Display for BaseOrigin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Project => "the project",
+            Self::Installed => "the installed file",
+            Self::ProjectHistory => "the project's git history",
+            Self::Cache => "the cache",
+            Self::Upstream => "upstream",
+            Self::UpstreamHistory => "upstream's history",
+        })
+    }
+}
+
+/// What the search for a base gave.
+#[derive(Debug)]
+pub enum Search {
+    /// The base.
+    Found(Vec<u8>, BaseOrigin),
+    /// There is none: why, and an upstream version that could stand in for it.
+    Lost(Failure, Option<Nearest>),
+}
+
+/// The upstream version that is most like the installed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nearest {
+    /// Its bytes, adapted.
+    pub bytes: Vec<u8>,
+    /// Its commit; `None` where there is no history.
+    pub commit: Option<ObjectId>,
+    /// How many lines differ.
+    pub lines: usize,
+}
+
+impl Search {
+    /// The bytes, or the failure that says why there are none.
+    pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
+        match self {
+            Self::Found(bytes, _) => Ok(bytes),
+            Self::Lost(failure, _) => Err(failure),
+        }
+    }
+}
+
+/// Looks for the base of `name`, nearest place first.
+pub fn find(session: &Session, name: &AgentName, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<Search> {
+    let project = &session.project;
+    let is_base = |bytes: &Vec<u8>| Digest::of(bytes) == locked.base;
+    if let Some(bytes) = project.read_base(&locked.base)? {
+        return Ok(Search::Found(bytes, BaseOrigin::Project));
+    }
+    let installed = project.read_agent(name)?;
+    if let Some(bytes) = installed.clone().filter(is_base) {
+        return Ok(Search::Found(bytes, BaseOrigin::Installed));
+    }
+    if let Some(bytes) = in_project_history(session, name, locked) {
+        return Ok(Search::Found(bytes, BaseOrigin::ProjectHistory));
+    }
+    if let Some(bytes) = session.cache.content(locked.blob).and_then(|upstream| as_locked(name, locked, &upstream)) {
+        return Ok(Search::Found(bytes, BaseOrigin::Cache));
+    }
+    let source = Source::parse(&locked.source).map_err(|error| {
+        Failure::failed(format!("the lock entry of `{name}` has a source that makes no sense")).caused_by(error)
+    })?;
+    let failure = match fetch(session, name, locked, &source, frontend) {
+        Ok(upstream) => match as_locked(name, locked, &upstream) {
+            Some(bytes) => return Ok(Search::Found(bytes, BaseOrigin::Upstream)),
+            None => differs(name, locked, &upstream),
+        },
+        Err(failure) => failure,
+    };
+    let versions = upstream_versions(session, locked, &source, frontend);
+    if let Some((bytes, _)) = versions.iter().find_map(|(upstream, commit)| Some((as_locked(name, locked, upstream)?, commit))) {
+        return Ok(Search::Found(bytes, BaseOrigin::UpstreamHistory));
+    }
+    let nearest = installed.and_then(|installed| nearest(name, locked, &installed, &versions));
+    Ok(Search::Lost(failure, nearest))
+}
+
+/// Whether the commit that an agent was locked at is gone from the history of its source, which means that it was rewritten.
+///
+/// Only says yes about repositories that are here already.
+pub fn is_rewritten(session: &Session, locked: &LockedAgent, frontend: &mut dyn Frontend) -> bool {
+    let (Some(commit), Ok(Source::Git(url))) = (locked.commit, Source::parse(&locked.source)) else {
+        return false;
+    };
+    let Ok(repository) = session.cache.repository(&url, Freshness::Any, &mut |event| relay(frontend, event)) else {
+        return false;
+    };
+    repository.has_in_history(commit).is_ok_and(|is_there| !is_there)
+}
+
+/// Upstream bytes adapted as the lock says, if that gives the base.
+fn as_locked(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Option<Vec<u8>> {
+    if Digest::of(upstream) != locked.sha256 {
+        return None;
+    }
+    adapted(name, locked, upstream).filter(|bytes| Digest::of(bytes) == locked.base)
+}
+
+/// Upstream bytes adapted in the way that this agent was.
+fn adapted(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Option<Vec<u8>> {
+    if locked.adaptations.is_empty() && locked.sha256 == locked.base {
+        return Some(upstream.to_vec());
+    }
+    let rename = (locked.agent != name.as_str()).then(|| name.to_string());
+    let request = adaptation(&locked.file, upstream, rename, false, &|_| None);
+    Some(adapt(upstream, &request).ok()?.bytes)
+}
+
+/// The base in the commits of the project itself: as the installed file once was, or as upstream's own bytes.
+fn in_project_history(session: &Session, name: &AgentName, locked: &LockedAgent) -> Option<Vec<u8>> {
+    let project = &session.project;
+    let root = fs::canonical(project.root()).ok()?;
+    let repository = root.ancestors().find_map(|folder| Some((Repository::open(folder).ok()?, folder)));
+    // Whatever is wrong with the user's own repository, it is only one of several places to look.
+    let (repository, folder) = repository?;
+    let read = |blob: ObjectId| repository.read_blob(blob, MAX_AGENT).ok().flatten();
+    if let Some(bytes) = read(locked.blob).and_then(|upstream| as_locked(name, locked, &upstream)) {
+        return Some(bytes);
+    }
+    let head = repository.head().ok()??;
+    for path in [project.agent_path(name), project.base_path(&locked.base)] {
+        let path = fs::canonical(path.parent()?).map_or(path.clone(), |parent| parent.join(path.file_name().unwrap_or_default()));
+        let Ok(relative) = path.strip_prefix(folder) else {
+            continue;
+        };
+        let relative = relative.to_string_lossy().replace('\\', "/");
+        let versions = repository.history(&relative, head, MAX_VERSIONS).unwrap_or_default();
+        let mut contents = versions.into_iter().filter_map(|(_, blob)| read(blob?));
+        if let Some(bytes) = contents.find(|bytes| Digest::of(bytes) == locked.base) {
+            return Some(bytes);
+        }
+    }
+    None
+}
+
+/// The bytes that a lock entry names, from its source.
+fn fetch(
+    session: &Session,
+    name: &AgentName,
+    locked: &LockedAgent,
+    source: &Source,
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<u8>> {
+    let gone = || {
+        Failure::failed(format!("`{name}` is no longer in {source}: `{}`", locked.file))
+            .hint(format!("install it from somewhere else, or remove it with `agentpkg remove {name}`"))
+    };
+    match source {
+        Source::Builtin => crate::store::builtin::read(&locked.file).map(<[u8]>::to_vec).ok_or_else(gone),
+        Source::Path(path) => {
+            let folder = session.absolute(path);
+            if let Some(repository) = session.cache.bare_repository(&folder)? {
+                return repository.read(locked.blob, &mut |event| relay(frontend, event));
+            }
+            fs::read(&folder.join(&locked.file), MAX_AGENT)?.ok_or_else(gone)
+        }
+        Source::Git(url) => {
+            let repository = session.cache.repository(url, Freshness::Any, &mut |event| relay(frontend, event))?;
+            repository.read(locked.blob, &mut |event| relay(frontend, event))
+        }
+    }
+}
+
+/// What the history of the source has of the file, newest first. Nothing that fails here is worth more than silence.
+fn upstream_versions(
+    session: &Session,
+    locked: &LockedAgent,
+    source: &Source,
+    frontend: &mut dyn Frontend,
+) -> Vec<(Vec<u8>, Option<ObjectId>)> {
+    let mut of = |repository: CachedRepository<'_>| {
+        let versions = repository.file_versions(&locked.file, MAX_VERSIONS, &mut |event| relay(frontend, event));
+        versions.unwrap_or_default().into_iter().map(|(commit, bytes)| (bytes, Some(commit))).collect()
+    };
+    match source {
+        Source::Builtin => crate::store::builtin::read(&locked.file).map(|bytes| (bytes.to_vec(), None)).into_iter().collect(),
+        Source::Path(path) => {
+            let folder = session.absolute(path);
+            match session.cache.bare_repository(&folder) {
+                Ok(Some(repository)) => of(repository),
+                _ => {
+                    fs::read(&folder.join(&locked.file), MAX_AGENT).ok().flatten().map(|bytes| (bytes, None)).into_iter().collect()
+                }
+            }
+        }
+        Source::Git(url) => {
+            let repository = session.cache.repository(url, Freshness::Any, &mut |_| {});
+            repository.map(of).unwrap_or_default()
+        }
+    }
+}
+
+fn nearest(name: &AgentName, locked: &LockedAgent, installed: &[u8], versions: &[(Vec<u8>, Option<ObjectId>)]) -> Option<Nearest> {
+    let candidates = versions.iter().filter_map(|(upstream, commit)| {
+        let bytes = adapted(name, locked, upstream)?;
+        let lines = differing_lines(installed, &bytes);
+        Some(Nearest { bytes, commit: *commit, lines })
+    });
+    candidates.min_by_key(|nearest| nearest.lines)
+}
+
+/// How many lines one text has and the other has not, in any order.
+fn differing_lines(one: &[u8], other: &[u8]) -> usize {
+    let sorted = |text: &[u8]| {
+        let mut lines: Vec<Vec<u8>> = text.split(|byte| *byte == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let (one, other) = (sorted(one), sorted(other));
+    let mut rest = other.iter().peekable();
+    let mut common = 0;
+    for line in &one {
+        while rest.next_if(|next| *next < line).is_some() {}
+        common += usize::from(rest.next_if(|next| *next == line).is_some());
+    }
+    one.len() + other.len() - 2 * common
+}
+
+fn differs(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Failure {
+    if Digest::of(upstream) == locked.sha256 {
+        return Failure::failed(format!("`{name}` was adapted differently when it was locked"))
+            .hint(format!("install the agentpkg version that wrote the lockfile, or run `agentpkg install {name}`"));
+    }
+    Failure::failed(format!("`{name}` is not what the lockfile says: its source delivers other bytes"))
+        .detail(format!("locked {}, found {}", locked.sha256, Digest::of(upstream)))
+        .hint(format!("if the change is wanted, run `agentpkg install {name}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_without_regard_to_their_order() {
+        assert_eq!(differing_lines(b"a\nb\nc", b"c\r\nb\r\na"), 0);
+        assert_eq!(differing_lines(b"a\nb", b"a\nx\ny"), 3);
+        assert_eq!(differing_lines(b"a\na", b"a"), 1);
+    }
+}

@@ -1,0 +1,107 @@
+//! One upstream version of an agent, adapted and ready to be installed or merged. Nothing is decided, asked or written here.
+
+use super::report::{Frontend, relay};
+use super::resolve::Resolved;
+use super::session::Session;
+use crate::domain::definition::{AdaptError, Definition, Request, Verdict, adapt};
+use crate::domain::digest::Digest;
+use crate::domain::discovery;
+use crate::domain::name::AgentName;
+use crate::domain::registry_file::AgentRecord;
+use crate::error::{Failure, Result};
+use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::{Wanted, source_text};
+
+/// How many lines of a field are shown to whoever has to allow it.
+const MAX_SHOWN: usize = 12;
+
+/// What would be installed.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    /// Its lock entry; nothing is allowed in it yet.
+    pub(super) locked: LockedAgent,
+    /// The adapted bytes.
+    pub(super) bytes: Vec<u8>,
+    /// The agents that it requires, by the names they have in its registry.
+    pub(super) required: Vec<String>,
+}
+
+impl Candidate {
+    /// Reads and adapts `resolved`, which is to be installed as `name`.
+    pub(super) fn of(
+        session: &Session,
+        name: &AgentName,
+        wanted: &Wanted,
+        resolved: &Resolved<'_>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Self> {
+        let Resolved { snapshot, entry, version, commit } = resolved;
+        let upstream = snapshot.read(entry, &mut |event| relay(frontend, event))?;
+        let rename = (entry.name != *name).then(|| name.to_string());
+        let request = adaptation(&entry.file, &upstream, rename, wanted.is_verbatim, &|name| snapshot.record(name));
+        let adapted = adapt(&upstream, &request).map_err(|error| not_adaptable(name, &error))?;
+        let required = snapshot.record(entry.name.as_str()).map(|record| record.requires.clone()).unwrap_or_default();
+        session.cache.keep_content(entry.blob, &upstream);
+        let locked = LockedAgent {
+            registry: snapshot.registry.clone(),
+            source: source_text(&snapshot.source),
+            agent: entry.name.to_string(),
+            file: entry.file.clone(),
+            version: version.as_ref().map(ToString::to_string),
+            commit: *commit,
+            blob: entry.blob,
+            sha256: Digest::of(&upstream),
+            base: Digest::of(&adapted.bytes),
+            adaptations: adapted.applied.iter().map(ToString::to_string).collect(),
+            requires: required.iter().filter_map(|name| AgentName::new(name).ok()).collect(),
+            allowed: Vec::new(),
+        };
+        Ok(Self { locked, bytes: adapted.bytes, required })
+    }
+}
+
+/// How upstream bytes are adapted.
+pub(super) fn adaptation<'r>(
+    file: &str,
+    bytes: &[u8],
+    rename: Option<String>,
+    is_verbatim: bool,
+    record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
+) -> Request {
+    if is_verbatim {
+        return Request::default();
+    }
+    Request { rename, ..discovery::request(file, &Definition::parse(bytes), record) }
+}
+
+/// The fields of a file that give it power over the session. Where a file is skipped by our reading, those that may be in it.
+pub(super) fn powers(bytes: &[u8]) -> Vec<&'static str> {
+    let definition = Definition::parse(bytes);
+    match definition.verdict() {
+        Verdict::Loads(loaded) => loaded.security.clone(),
+        Verdict::Skipped(_) => definition.powers_in_doubt(),
+    }
+}
+
+/// What such a field says, line by line.
+pub(super) fn shown_power(bytes: &[u8], field: &str) -> Vec<String> {
+    let definition = Definition::parse(bytes);
+    if let Some(entry) = definition.get(field) {
+        let text = String::from_utf8_lossy(&bytes[entry.span.clone()]).into_owned();
+        return text.lines().take(MAX_SHOWN).map(str::to_owned).collect();
+    }
+    match definition.verdict() {
+        Verdict::Loads(loaded) => loaded
+            .security_values
+            .iter()
+            .filter(|value| **value.0 == *field)
+            .map(|(key, value)| format!("{key}: {value}"))
+            .collect(),
+        Verdict::Skipped(_) => Vec::new(),
+    }
+}
+
+fn not_adaptable(name: &AgentName, error: &AdaptError) -> Failure {
+    Failure::failed(format!("`{name}` cannot be made to load: {error}"))
+        .hint("`--verbatim` installs it as it is; the client will ignore it")
+}

@@ -1,0 +1,99 @@
+//! From a planned install to changes of files, and refusing what would lose a person's edits.
+
+use std::collections::BTreeMap;
+
+use super::{Action, InstallOptions, InstallOutcome, planned, stale_lock};
+use crate::domain::definition::Definition;
+use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
+use crate::error::{Failure, Result};
+use crate::ops::session::Session;
+use crate::ops::{changes, remove};
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::manifest::Manifest;
+use crate::store::project::Project;
+use crate::store::transaction::{Change, Guard};
+
+/// Turns a plan into changes and applies them.
+#[expect(clippy::too_many_arguments, reason = "the parts of one plan, used once")]
+pub(super) fn finish(
+    session: &Session,
+    options: &InstallOptions,
+    manifest: &Manifest,
+    before: &Lockfile,
+    agents: BTreeMap<AgentName, LockedAgent>,
+    bytes: &BTreeMap<Digest, Vec<u8>>,
+    refused: Vec<Failure>,
+    guard: Option<&Guard<'_>>,
+) -> Result<InstallOutcome> {
+    let project = &session.project;
+    let mut outcome = InstallOutcome { refused, is_dry_run: options.is_dry_run, ..InstallOutcome::default() };
+    let mut changes = Vec::new();
+    let mut blocked = Vec::new();
+    for (name, locked) in &agents {
+        let path = project.agent_path(name);
+        let new = &bytes[&locked.base];
+        let current = project.read_agent(name)?;
+        let digest = current.as_deref().map(Digest::of);
+        let known = before.agents.get(name);
+        let is_clean = known.is_some_and(|known| Some(known.base) == digest);
+        let action = match (digest, known) {
+            (None, _) => Action::Install,
+            (Some(digest), _) if digest == locked.base => Action::Keep,
+            (Some(_), Some(_)) if is_clean || options.is_forced => Action::Replace,
+            (Some(_), Some(known)) if known.base == locked.base => Action::Edited,
+            (Some(_), None) if options.is_forced => Action::Replace,
+            (Some(_), known) => {
+                blocked.push((name.clone(), known.is_some()));
+                continue;
+            }
+        };
+        if matches!(action, Action::Install | Action::Replace) {
+            changes.push(Change { path, before: digest, after: Some(new.clone()) });
+        }
+        changes::keep_base(project, &locked.base, new, &mut changes)?;
+        outcome.agents.push(planned(project, name, action, locked));
+    }
+    if !blocked.is_empty() {
+        return Err(refuse_overwrite(project, &blocked));
+    }
+    // Reading frontmatter is what costs most, and only one agent is described to the user.
+    let mut changed = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
+    if let (Some(one), None) = (changed.next(), changed.next()) {
+        outcome.verdict = Some(Definition::parse(&bytes[&one.locked.base]).verdict().clone());
+    }
+    for (name, locked) in before.agents.iter().filter(|(name, _)| !agents.contains_key(*name)) {
+        remove::plan_removal(project, name, locked, options.is_forced, &mut changes)?;
+    }
+    changes::drop_bases(project, before, &agents, &mut changes)?;
+    let lockfile = Lockfile { agents };
+    if options.is_locked && lockfile != *before {
+        return Err(stale_lock("the result differs from it"));
+    }
+    changes::write_texts(project, manifest, before, &lockfile, &mut changes)?;
+    outcome.changes = changes.iter().filter(|change| !change.is_void()).count();
+    if let (false, Some(guard)) = (options.is_dry_run, guard) {
+        let names: Vec<&str> =
+            outcome.agents.iter().filter(|agent| agent.action != Action::Keep).map(|agent| agent.name.as_str()).collect();
+        guard.apply(&format!("install {}", names.join(" ")), &changes)?;
+    }
+    Ok(outcome)
+}
+
+fn refuse_overwrite(project: &Project, blocked: &[(AgentName, bool)]) -> Failure {
+    let (first, is_known) = &blocked[0];
+    let path = project.display(&project.agent_path(first));
+    let message = if *is_known {
+        format!("`{path}` was edited, so it is not replaced")
+    } else {
+        format!("`{path}` exists, and agentpkg did not write it")
+    };
+    let mut failure = Failure::failed(message);
+    for (name, is_known) in &blocked[1..] {
+        let why = if *is_known { "was edited" } else { "exists" };
+        failure = failure.detail(format!("{} {why}, too", project.display(&project.agent_path(name))));
+    }
+    failure
+        .hint("`--as NAME` installs beside it under another name")
+        .hint(format!("`--force` replaces it; a copy stays in {}", project.display(&project.state_folder().join("history"))))
+}

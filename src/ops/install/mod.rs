@@ -1,0 +1,239 @@
+//! `install`: resolve, adapt, plan, apply. Without specs it makes the project what its manifest and lockfile say.
+
+mod apply;
+mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::plan::Planner;
+use super::report::{Event, Frontend};
+use super::resolve::is_file;
+use super::session::Session;
+use crate::domain::definition::{Definition, Verdict};
+use crate::domain::digest::Digest;
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::spec::{Source, Target};
+use crate::error::{Failure, Result};
+use crate::fs::{self, Entry};
+use crate::store::cache::Freshness;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
+use crate::store::project::{MAX_AGENT, Project};
+
+/// What to install, and how.
+#[derive(Debug, Clone, Default)]
+pub struct InstallOptions {
+    /// What the user named; empty: what the manifest says.
+    pub specs: Vec<String>,
+    /// Every agent of the sources that the specs name.
+    pub all: bool,
+    /// Another name for the one agent.
+    pub name: Option<String>,
+    /// Exactly as upstream wrote it.
+    pub is_verbatim: bool,
+    /// Plan and stop.
+    pub is_dry_run: bool,
+    /// Fail if the lockfile would change.
+    pub is_locked: bool,
+    /// Replace files that agentpkg does not know, or that were edited; a copy is kept.
+    pub is_forced: bool,
+    /// Fields of [`crate::domain::definition::SECURITY_FIELDS`] that may be installed; `all` for every one.
+    pub allowed: Vec<String>,
+    /// Default answers: never a yes to a security field.
+    pub is_yes: bool,
+}
+
+/// What happened, or would happen, to one agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It was not there.
+    Install,
+    /// Another version or origin than before.
+    Replace,
+    /// Nothing to do.
+    Keep,
+    /// The user's edits stay.
+    Edited,
+}
+
+/// One agent of a plan.
+#[derive(Debug, Clone)]
+pub struct PlannedAgent {
+    /// The name that it is installed under.
+    pub name: AgentName,
+    /// What happens.
+    pub action: Action,
+    /// Its lock entry.
+    pub locked: LockedAgent,
+    /// Its path, for display.
+    pub path: String,
+}
+
+/// What was planned, and done unless it was a dry run.
+#[derive(Debug, Clone, Default)]
+pub struct InstallOutcome {
+    /// The agents, sorted by name.
+    pub agents: Vec<PlannedAgent>,
+    /// Agents that were asked for but not installed, with the failure that says why.
+    pub refused: Vec<Failure>,
+    /// What the client makes of the one agent that changed, if it is one; otherwise `None`.
+    pub verdict: Option<Verdict>,
+    /// Files that differ from the plan's state; 0 if everything was as it should be.
+    pub changes: usize,
+    /// Whether this was a dry run.
+    pub is_dry_run: bool,
+}
+
+/// Installs agents.
+pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn Frontend) -> Result<InstallOutcome> {
+    // The usual case of a second install needs no lock: nothing is written.
+    if options.specs.is_empty()
+        && !options.is_forced
+        && let Some(outcome) = nothing_to_do(session, frontend)?
+    {
+        return Ok(outcome);
+    }
+    let guard = if options.is_dry_run { None } else { Some(session.lock(frontend)?) };
+    let mut manifest = session.manifest(frontend)?;
+    let lockfile = session.project.load_lockfile()?;
+    session.check_folders(&manifest)?;
+    let freshness = if options.is_locked { Freshness::Any } else { Freshness::Recent };
+    let mut planner = Planner::new(session, options, freshness, &lockfile);
+    if options.specs.is_empty() {
+        planner.manifest(&manifest, frontend)?;
+    } else {
+        planner.specs(&mut manifest, frontend)?;
+    }
+    let plan::Plan { planned, bytes, refused } = planner.into_plan();
+    if planned.is_empty()
+        && let [one] = refused.as_slice()
+    {
+        return Err(one.clone());
+    }
+    apply::finish(session, options, &manifest, &lockfile, planned, &bytes, refused, guard.as_ref())
+}
+
+/// The whole outcome, if manifest, lockfile and files agree already.
+fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<InstallOutcome>> {
+    session.recover(frontend)?;
+    let manifest = session.manifest(frontend)?;
+    if manifest.agents().is_empty() {
+        return Ok(None);
+    }
+    let lockfile = session.project.load_lockfile()?;
+    let wanted = reachable(&manifest, &lockfile);
+    if wanted.len() != lockfile.agents.len() || !manifest.agents().keys().all(|name| wanted.contains(name)) {
+        return Ok(None);
+    }
+    // One listing instead of a look at each base: this is the path that has to be quick.
+    let listed = fs::list(&session.project.base_folder())?;
+    let bases: BTreeSet<String> = listed.into_iter().filter(|base| base.entry == Entry::File).map(|base| base.name).collect();
+    let mut outcome = InstallOutcome::default();
+    for (name, locked) in &lockfile.agents {
+        if let Some(wanted) = manifest.agents().get(name)
+            && !answers(locked, wanted, &manifest)
+        {
+            return Ok(None);
+        }
+        let Some(bytes) = session.project.read_agent(name)? else {
+            return Ok(None);
+        };
+        if !bases.contains(&locked.base.to_string()) {
+            return Ok(None);
+        }
+        let action = if Digest::of(&bytes) == locked.base { Action::Keep } else { Action::Edited };
+        outcome.agents.push(planned(&session.project, name, action, locked));
+    }
+    Ok(Some(outcome))
+}
+
+fn stale_lock(reason: &str) -> Failure {
+    Failure::failed("the lockfile is not up to date, and `--locked` forbids to change it")
+        .caused_by(reason)
+        .hint("run `agentpkg install` without `--locked`, and commit agentpkg.lock")
+}
+
+/// Whether a lock entry is what a manifest entry wants.
+fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
+    let origin = match &wanted.origin {
+        Origin::Any => true,
+        Origin::Registry(registry) => {
+            locked.registry.as_ref() == Some(registry)
+                && manifest.registry(registry).is_some_and(|source| source_text(&source) == locked.source)
+        }
+        Origin::Source(source) => locked.registry.is_none() && source_text(&file_folder(source)) == locked.source,
+    };
+    let target = match &wanted.target {
+        None => true,
+        Some(Target::Name(target)) => *target == locked.agent || target.eq_ignore_ascii_case(&locked.agent),
+        Some(Target::File(file)) => *file == locked.file,
+    };
+    let version = match (&wanted.version, &locked.version) {
+        (None, _) => true,
+        (Some(request), Some(version)) => {
+            semver::Version::parse(version).is_ok_and(|version| request.accepts(&version))
+                || locked.commit.is_some_and(|commit| commit.to_string().starts_with(&request.to_string()))
+        }
+        // A branch or a commit without a version: the commit that was locked stays until an update.
+        (Some(request), None) => matches!(request, crate::domain::version::VersionRequest::Revision(_)),
+    };
+    let is_adapted = wanted.is_verbatim == (locked.adaptations.is_empty() && locked.base == locked.sha256) || !wanted.is_verbatim;
+    origin && target && version && is_adapted
+}
+
+/// The folder of a source that names one file.
+fn file_folder(source: &Source) -> Source {
+    match source {
+        Source::Path(path) if is_file(path) => Source::Path(super::resolve::split_file(path).0.to_owned()),
+        source => source.clone(),
+    }
+}
+
+/// The agents that the manifest wants, and those that they require, as locked.
+pub(super) fn reachable(manifest: &Manifest, lockfile: &Lockfile) -> BTreeSet<AgentName> {
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<AgentName> = manifest.agents().keys().cloned().collect();
+    while let Some(name) = open.pop() {
+        if let Some(locked) = lockfile.agents.get(&name)
+            && reached.insert(name)
+        {
+            open.extend(locked.requires.iter().cloned());
+        }
+    }
+    reached
+}
+
+fn planned(project: &Project, name: &AgentName, action: Action, locked: &LockedAgent) -> PlannedAgent {
+    PlannedAgent { name: name.clone(), action, locked: locked.clone(), path: project.display(&project.agent_path(name)) }
+}
+
+/// The registry that a spec would add, for messages.
+#[must_use]
+pub fn registry_of(locked: &LockedAgent) -> String {
+    locked.registry.as_ref().map_or_else(|| locked.source.clone(), RegistryName::to_string)
+}
+
+/// Warns about agents whose client name another file in the folder has, where a file that agentpkg did not write is among them.
+pub fn warn_duplicates(session: &Session, outcome: &InstallOutcome, frontend: &mut dyn Frontend) -> Result<()> {
+    let folder = session.project.agents_folder();
+    let files: Vec<String> = fs::list(folder)?
+        .into_iter()
+        .filter(|listed| listed.entry == Entry::File && listed.name.ends_with(".md"))
+        .map(|listed| listed.name)
+        .collect();
+    let is_ours = |file: &String| outcome.agents.iter().any(|agent| agent.name.file_name() == *file);
+    if files.len() <= outcome.agents.len() && files.iter().all(is_ours) {
+        return Ok(());
+    }
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for file in files {
+        let bytes = fs::read(&folder.join(&file), MAX_AGENT)?.unwrap_or_default();
+        if let Verdict::Loads(loaded) = Definition::parse(&bytes).verdict()
+            && let Some(other) = names.insert(loaded.name.clone(), file.clone())
+        {
+            frontend
+                .report(Event::Warning(format!("{other} and {file} are both named `{}`; the client loads only one", loaded.name)));
+        }
+    }
+    Ok(())
+}

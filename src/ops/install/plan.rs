@@ -1,0 +1,284 @@
+//! What an install would put where: from specs or the manifest to lock entries and bytes. Nothing is written here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{InstallOptions, answers, stale_lock};
+use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
+use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::error::{Failure, Kind, Result};
+use crate::ops::base;
+use crate::ops::candidate::{self, Candidate};
+use crate::ops::report::{Frontend, interrupted};
+use crate::ops::resolve::{Resolved, Resolver, is_file};
+use crate::ops::session::Session;
+use crate::store::cache::Freshness;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
+
+pub(super) struct Planner<'a> {
+    session: &'a Session,
+    options: &'a InstallOptions,
+    resolver: Resolver<'a>,
+    lockfile: &'a Lockfile,
+    planned: BTreeMap<AgentName, LockedAgent>,
+    /// Who asked for each agent, outermost first.
+    chains: BTreeMap<AgentName, Vec<String>>,
+    bytes: BTreeMap<Digest, Vec<u8>>,
+    refused: Vec<Failure>,
+}
+
+/// What is to be done, before anything is.
+pub(super) struct Plan {
+    /// The agents that will be installed, with those that stay.
+    pub(super) planned: BTreeMap<AgentName, LockedAgent>,
+    /// Their bytes, by digest.
+    pub(super) bytes: BTreeMap<Digest, Vec<u8>>,
+    /// What was asked for and will not be.
+    pub(super) refused: Vec<Failure>,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(session: &'a Session, options: &'a InstallOptions, freshness: Freshness, lockfile: &'a Lockfile) -> Self {
+        Self {
+            session,
+            options,
+            resolver: Resolver::new(session, freshness),
+            lockfile,
+            planned: BTreeMap::new(),
+            chains: BTreeMap::new(),
+            bytes: BTreeMap::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_plan(self) -> Plan {
+        Plan { planned: self.planned, bytes: self.bytes, refused: self.refused }
+    }
+
+    /// Plans what the manifest says.
+    pub(super) fn manifest(&mut self, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+        for (name, wanted) in manifest.agents() {
+            self.wanted(name, wanted, manifest, frontend)?;
+        }
+        Ok(())
+    }
+
+    /// Plans what the user named, and adds it to the manifest. Everything else stays as it is locked.
+    pub(super) fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+        let specs = self.options.specs.iter().map(|text| {
+            Spec::parse(text).map(|spec| from_project(self.session, spec)).map_err(|error| {
+                Failure::usage(error.to_string())
+                    .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
+            })
+        });
+        let specs = specs.collect::<Result<Vec<_>>>()?;
+        if self.options.name.is_some() && (specs.len() > 1 || self.options.all) {
+            return Err(Failure::usage("`--as` names one agent, but several are installed").hint("install them one by one"));
+        }
+        for spec in specs {
+            for resolved in self.resolved(&spec, manifest, frontend)? {
+                let outcome = self.named(&spec, &resolved, manifest, frontend);
+                match outcome {
+                    Err(failure) if self.options.all && failure.kind() != Kind::Interrupted => self.refused.push(failure),
+                    outcome => outcome?,
+                }
+            }
+        }
+        let names: BTreeSet<AgentName> =
+            manifest.agents().keys().filter(|name| !self.planned.contains_key(*name)).cloned().collect();
+        for name in names {
+            let wanted = manifest.agents()[&name].clone();
+            self.wanted(&name, &wanted, manifest, frontend)?;
+        }
+        Ok(())
+    }
+
+    fn resolved(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
+        // A bare name that is in the manifest already means that entry.
+        if let (Place::Anywhere, Some(Target::Name(name)), None, None) =
+            (&spec.place, &spec.target, &spec.version, &self.options.name)
+            && let Ok(name) = AgentName::new(name)
+            && let Some(wanted) = manifest.agents().get(&name)
+        {
+            return Ok(vec![self.resolver.resolve_wanted(&name, wanted, manifest, frontend)?]);
+        }
+        let (true, Place::Source(source), None) = (self.options.all, &spec.place, &spec.target) else {
+            if self.options.all {
+                return Err(
+                    Failure::usage("`--all` needs a whole source").hint("for example `agentpkg install gh:owner/repo --all`")
+                );
+            }
+            return Ok(vec![self.resolver.resolve(spec, manifest, frontend)?]);
+        };
+        let snapshot = self.resolver.snapshot(None, source, frontend)?;
+        let names: BTreeSet<String> = snapshot.entries.iter().map(|entry| entry.name.folded()).collect();
+        let mut all = Vec::new();
+        for name in names {
+            let target = Some(Target::Name(name));
+            let spec = Spec { place: spec.place.clone(), target, version: spec.version.clone() };
+            match self.resolver.resolve(&spec, manifest, frontend) {
+                Ok(resolved) => all.push(resolved),
+                Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
+                Err(failure) => self.refused.push(failure),
+            }
+        }
+        Ok(all)
+    }
+
+    fn named(&mut self, spec: &Spec, resolved: &Resolved<'a>, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+        let name = match &self.options.name {
+            Some(name) => {
+                AgentName::new(name).map_err(|error| Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug())))?
+            }
+            None => resolved.entry.name.clone(),
+        };
+        let known = manifest.agents().get(&name).cloned();
+        let origin = match (&resolved.snapshot.registry, &spec.place, &known) {
+            (_, Place::Anywhere, Some(known)) => known.origin.clone(),
+            (Some(registry), ..) => Origin::Registry(registry.clone()),
+            (None, ..) => Origin::Source(resolved.snapshot.source.clone()),
+        };
+        let is_unique = resolved.snapshot.find(resolved.entry.name.as_str()).len() == 1;
+        let target =
+            if is_unique { Target::Name(resolved.entry.name.to_string()) } else { Target::File(resolved.entry.file.clone()) };
+        let target = match (&spec.target, &spec.place) {
+            (Some(Target::File(_)), _) => Target::File(resolved.entry.file.clone()),
+            (None, Place::Source(Source::Path(path))) if is_file(path) => Target::File(resolved.entry.file.clone()),
+            _ => target,
+        };
+        let target = (target != Target::Name(name.to_string())).then_some(target);
+        let version = spec.version.clone().or_else(|| known.as_ref().and_then(|known| known.version.clone()));
+        let is_verbatim = self.options.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
+        let wanted = Wanted { origin, target, version, is_verbatim };
+        if let Some(clash) = manifest.agents().keys().find(|other| **other != name && other.folded() == name.folded()) {
+            return Err(Failure::failed(format!("`{name}` and the installed `{clash}` are one file where case does not count"))
+                .hint("choose another name with `--as`"));
+        }
+        self.add(&name, &wanted, resolved, &["the command line".to_owned()], frontend)?;
+        manifest.set_agent(&name, &wanted);
+        Ok(())
+    }
+
+    /// Plans one manifest entry: as it is locked, if the lock answers it.
+    fn wanted(&mut self, name: &AgentName, wanted: &Wanted, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+        if self.planned.contains_key(name) {
+            return Ok(());
+        }
+        if let Some(locked) = self.lockfile.agents.get(name).filter(|locked| answers(locked, wanted, manifest)) {
+            return self.keep(name, locked, frontend);
+        }
+        if self.options.is_locked {
+            return Err(stale_lock(&format!("`{name}` is not locked as the manifest wants it")));
+        }
+        let resolved = self.resolver.resolve_wanted(name, wanted, manifest, frontend)?;
+        self.add(name, wanted, &resolved, &["agentpkg.toml".to_owned()], frontend)
+    }
+
+    /// Plans an agent, and those that it requires, exactly as they are locked.
+    fn keep(&mut self, name: &AgentName, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<()> {
+        if self.planned.contains_key(name) {
+            return Ok(());
+        }
+        self.planned.insert(name.clone(), locked.clone());
+        if !self.bytes.contains_key(&locked.base) {
+            let bytes = base::find(self.session, name, locked, frontend)?.into_bytes()?;
+            self.bytes.insert(locked.base, bytes);
+        }
+        for required in &locked.requires {
+            match self.lockfile.agents.get(required) {
+                Some(locked) => self.keep(required, locked, frontend)?,
+                None => {
+                    return Err(stale_lock(&format!("`{required}`, which `{name}` requires, is missing in it")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans a newly resolved agent and all that it requires.
+    fn add(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        resolved: &Resolved<'a>,
+        chain: &[String],
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let source = source_text(&resolved.snapshot.source);
+        if let Some(planned) = self.planned.get(name) {
+            if planned.source == source && planned.file == resolved.entry.file {
+                return Ok(());
+            }
+            return Err(Failure::failed(format!("two different agents would be installed as `{name}`"))
+                .detail(format!("{} ({}), for {}", planned.file, planned.source, self.chains[name].join(" -> ")))
+                .detail(format!("{} ({source}), for {}", resolved.entry.file, chain.join(" -> ")))
+                .hint("install one of them under another name with `--as`"));
+        }
+        let mut candidate = Candidate::of(self.session, name, wanted, resolved, frontend)?;
+        candidate.locked.allowed = self.consent(name, &candidate.bytes, frontend)?;
+        self.bytes.insert(candidate.locked.base, candidate.bytes);
+        self.planned.insert(name.clone(), candidate.locked);
+        self.chains.insert(name.clone(), chain.to_vec());
+        let snapshot = &resolved.snapshot;
+        for required in candidate.required {
+            let found: Vec<_> = snapshot.find(&required).into_iter().cloned().collect();
+            let [entry] = found.as_slice() else {
+                return Err(Failure::failed(format!(
+                    "`{name}` requires `{required}`, which its registry has {} times",
+                    found.len()
+                )));
+            };
+            let version = snapshot.record(&required).and_then(|record| record.version.clone());
+            let resolved = Resolved { entry: entry.clone(), version, ..resolved.clone() };
+            let plain = Wanted { origin: Origin::Any, target: None, version: None, is_verbatim: wanted.is_verbatim };
+            let chain: Vec<String> = chain.iter().cloned().chain([name.to_string()]).collect();
+            self.add(&entry.name.clone(), &plain, &resolved, &chain, frontend)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for leave for fields that give an agent powers over the session; gives back those that were allowed.
+    fn consent(&self, name: &AgentName, bytes: &[u8], frontend: &mut dyn Frontend) -> Result<Vec<String>> {
+        let fields = candidate::powers(bytes);
+        let before = self.lockfile.agents.get(name).map(|locked| locked.allowed.clone()).unwrap_or_default();
+        let mut allowed = Vec::new();
+        for field in &fields {
+            let is_known = before.iter().any(|known| known == field)
+                && self.lockfile.agents.get(name).is_some_and(|locked| locked.base == Digest::of(bytes));
+            let is_allowed = is_known || self.options.allowed.iter().any(|given| given == field || given == "all");
+            if !is_allowed && (self.options.is_yes || !frontend.is_interactive()) {
+                let mut failure =
+                    Failure::new(Kind::Consent, format!("`{name}` sets `{field}`, which gives it power over your session"));
+                for line in candidate::shown_power(bytes, field) {
+                    failure = failure.detail(line);
+                }
+                return Err(failure.hint(format!("if you trust it: `--allow {field}`")));
+            }
+            if !is_allowed
+                && !frontend.confirm(&format!("`{name}` sets `{field}`, which gives it power over your session. Allow?"), false)?
+            {
+                return Err(interrupted());
+            }
+            allowed.push((*field).to_owned());
+        }
+        Ok(allowed)
+    }
+}
+
+/// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
+fn from_project(session: &Session, spec: Spec) -> Spec {
+    let Place::Source(Source::Path(path)) = &spec.place else {
+        return spec;
+    };
+    let (root, current) = (session.project.root(), &session.environment.current_folder);
+    if root == current || path.starts_with("~/") || std::path::Path::new(path).is_absolute() {
+        return spec;
+    }
+    let absolute = current.join(path.strip_prefix("./").unwrap_or(path));
+    let stored = match absolute.strip_prefix(root) {
+        Ok(relative) => format!("./{}", relative.display()),
+        Err(_) => absolute.display().to_string(),
+    };
+    Spec { place: Place::Source(Source::Path(stored)), ..spec }
+}
