@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Context, doctor, info, init, install, list, merge_file, registry, remove};
+use crate::commands::{Context, doctor, info, init, install, list, merge_file, registry, remove, update};
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
 use crate::fs;
@@ -70,6 +70,7 @@ enum ColorWhen {
 #[derive(Debug, Subcommand)]
 enum Command {
     Install(install::InstallArgs),
+    Update(update::UpdateArgs),
     Remove(remove::RemoveArgs),
     List(list::ListArgs),
     Info(info::InfoArgs),
@@ -105,6 +106,7 @@ pub fn run() -> u8 {
     let is_merge_file = matches!(command, Command::MergeFile(_));
     let outcome = match command {
         Command::Install(args) => install::run(args, &mut context).map(|()| 0),
+        Command::Update(args) => update::run(args, &mut context).map(|()| 0),
         Command::Remove(args) => remove::run(args, &mut context).map(|()| 0),
         Command::List(args) => list::run(&args, &mut context).map(|()| 0),
         Command::Info(args) => info::run(&args, &mut context).map(|()| 0),

@@ -8,6 +8,7 @@ pub mod list;
 pub mod merge_file;
 pub mod registry;
 pub mod remove;
+pub mod update;
 
 use crate::ops::Session;
 use crate::ui::Ui;

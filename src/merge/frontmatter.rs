@@ -9,7 +9,7 @@ use super::diff3::{Change, Interner};
 use super::lines::{Chunk, Inputs, Merged, Side};
 use super::list::List;
 use super::text::{Line, Surroundings};
-use super::{Reason, Rule, lines, list, order, words};
+use super::{Options, Reason, Rule, lines, list, order, words};
 
 /// An entry: its key, and its lines with all that follows up to the next key.
 #[derive(Debug, Clone)]
@@ -143,8 +143,7 @@ pub(super) struct Heads<'s, 'a> {
     pub(super) base: &'s Frontmatter<'a>,
     pub(super) ours: &'s Frontmatter<'a>,
     pub(super) theirs: &'s Frontmatter<'a>,
-    /// A `tools` line that theirs removed and ours has is a conflict.
-    pub(super) guards_tools_line: bool,
+    pub(super) options: &'s Options,
 }
 
 /// Merges the entries between the fences.
@@ -184,7 +183,10 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     let conflict = |reason: Reason| {
         Some(Piece::Conflict { key: key.to_owned(), reason, base: rb.clone(), ours: ro.clone(), theirs: rt.clone() })
     };
-    if heads.guards_tools_line && key == "tools" && old.is_some() && one.is_some() && other.is_none() {
+    if heads.options.pins.iter().any(|pin| pin == key) {
+        return o.map(|_| taken(From::Ours));
+    }
+    if heads.options.guards_tools_line && key == "tools" && old.is_some() && one.is_some() && other.is_none() {
         return conflict(Reason::ToolsLine);
     }
     if one == old {

@@ -68,6 +68,16 @@ impl Merge<'_> {
     }
 }
 
+impl Conflict<'_> {
+    /// The conflict alone, between markers, with its base.
+    #[must_use]
+    pub fn with_markers(&self, labels: Labels<'_>) -> Vec<u8> {
+        let lines = [&self.base, &self.ours, &self.theirs].into_iter().flatten();
+        let longest = lines.filter_map(|line| run(line.text)).map(|(_, length)| length).filter(|length| *length >= LENGTH).max();
+        marked(self, Style::Diff3, labels, longest.map_or(LENGTH, |longest| longest + 1), b"\n")
+    }
+}
+
 /// The marker character that a line begins with, and how often.
 fn run(text: &[u8]) -> Option<(u8, usize)> {
     let mark = *text.first().filter(|mark| b"<|=>".contains(mark))?;

@@ -91,27 +91,36 @@ fn three_way<'v, T: PartialEq + ?Sized>(base: &'v T, ours: &'v T, theirs: &'v T)
     }
 }
 
+/// What a merge may be told.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Keys of the frontmatter that stay as ours has them, whatever theirs does.
+    pub pins: Vec<String>,
+    /// A `tools` line that theirs removed while ours has it is a conflict: without it every tool is granted. For callers that do not
+    /// ask for consent to new powers afterwards. With it the sides matter.
+    pub guards_tools_line: bool,
+}
+
 /// Merges two versions that were made from `base`. Takes any bytes, and never fails.
 ///
 /// That one side removes the `tools` line, which means every tool, is merged like any other change: whoever calls this has to ask
-/// for consent, as for every other new power. Where nobody will be asked, use [`merge_guarded`].
+/// for consent, as for every other new power. [`Options::guards_tools_line`] is for those who cannot.
 #[must_use]
 pub fn merge<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8]) -> Merge<'a> {
-    merge_with(base, ours, theirs, false)
+    merge_with(base, ours, theirs, &Options::default())
 }
 
-/// Like [`merge`], but a `tools` line that theirs removed while ours has it is a conflict. Here the sides matter.
+/// Merges as [`merge`] does, with options.
 #[must_use]
-pub fn merge_guarded<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8]) -> Merge<'a> {
-    merge_with(base, ours, theirs, true)
-}
-
-fn merge_with<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8], guards_tools_line: bool) -> Merge<'a> {
+pub fn merge_with<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8], options: &Options) -> Merge<'a> {
     let documents = [base, ours, theirs].map(Document::of);
     let [b, o, t] = &documents;
     let around = Surroundings::merge(b, o, t);
-    let mut merge =
-        Merge { parts: Vec::new(), conflicts: Vec::new(), rules: Vec::new(), around, whole: three_way(base, ours, theirs) };
+    let mut merge = Merge { parts: Vec::new(), conflicts: Vec::new(), rules: Vec::new(), around, whole: None };
+    // Pins hold even where ours changed nothing.
+    if options.pins.is_empty() || ours == theirs || theirs == base {
+        merge.whole = three_way(base, ours, theirs);
+    }
     if merge.whole.is_some() {
         return merge;
     }
@@ -126,10 +135,10 @@ fn merge_with<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8], guards_tools
     let [b, o, t] = &sides;
     let inputs = Inputs { base: b, ours: o, theirs: t };
     if let [Some(base), Some(ours), Some(theirs)] = &heads {
-        merge.by_keys(Heads { inputs, base, ours, theirs, guards_tools_line });
-        merge.or_plain(inputs, guards_tools_line);
+        merge.by_keys(Heads { inputs, base, ours, theirs, options });
+        merge.or_plain(inputs, options);
     } else {
-        merge.by_lines(inputs, guards_tools_line);
+        merge.by_lines(inputs, options);
     }
     merge
 }
@@ -197,13 +206,13 @@ impl<'a> Merge<'a> {
     }
 
     /// Merges whole files by lines: at least one of them has no clear frontmatter.
-    fn by_lines(&mut self, inputs: Inputs<'_, 'a>, guards_tools_line: bool) {
+    fn by_lines(&mut self, inputs: Inputs<'_, 'a>, options: &Options) {
         let merged = lines::merge(inputs, self.around);
         self.add(inputs, merged);
         let Some(result) = self.to_bytes() else {
             return;
         };
-        if let Some(reason) = regranted(inputs, &result, guards_tools_line) {
+        if let Some(reason) = regranted(inputs, &result, options) {
             self.start_again();
             let Inputs { base, ours, theirs } = inputs;
             self.conflict(Unit::File, reason, [base, ours, theirs].map(|side| side.lines.clone()), None);
@@ -211,8 +220,11 @@ impl<'a> Merge<'a> {
     }
 
     /// Where comparing the lines of the whole files finds no conflict, there is none, unless a guard says so.
-    fn or_plain(&mut self, inputs: Inputs<'_, 'a>, guards_tools_line: bool) {
-        if self.is_clean() || !self.conflicts.iter().all(|conflict| matches!(conflict.unit, Unit::Body(_))) {
+    fn or_plain(&mut self, inputs: Inputs<'_, 'a>, options: &Options) {
+        if self.is_clean()
+            || !options.pins.is_empty()
+            || !self.conflicts.iter().all(|conflict| matches!(conflict.unit, Unit::Body(_)))
+        {
             return;
         }
         let merged = lines::merge_plainly(inputs, self.around);
@@ -226,7 +238,7 @@ impl<'a> Merge<'a> {
             let texts = result[1..head.close].iter().map(|line| line.text).collect::<Vec<_>>();
             frontmatter::is_yaml(&texts.join(&b'\n'))
         });
-        if is_sound && regranted(inputs, &bytes, guards_tools_line).is_none() {
+        if is_sound && regranted(inputs, &bytes, options).is_none() {
             self.start_again();
             self.add(inputs, merged);
         }
@@ -358,7 +370,7 @@ impl<'a> Merge<'a> {
 }
 
 /// Whether a result grants a tool that one side had removed, where the frontmatter was not merged by keys.
-fn regranted(inputs: Inputs<'_, '_>, result: &[u8], guards_tools_line: bool) -> Option<Reason> {
+fn regranted(inputs: Inputs<'_, '_>, result: &[u8], options: &Options) -> Option<Reason> {
     let document = Document::of(result);
     let tools = |lines: &[Line<'_>]| -> Option<List> {
         let close = lines.iter().skip(1).position(|line| line.text.starts_with(b"---"))? + 1;
@@ -368,7 +380,7 @@ fn regranted(inputs: Inputs<'_, '_>, result: &[u8], guards_tools_line: bool) -> 
     };
     let sides = (tools(&inputs.base.lines), tools(&inputs.ours.lines), tools(&inputs.theirs.lines));
     let result = tools(&document.lines);
-    if guards_tools_line && sides.0.is_some() && sides.1.is_some() && result.is_none() {
+    if options.guards_tools_line && sides.0.is_some() && sides.1.is_some() && result.is_none() {
         return Some(Reason::ToolsLine);
     }
     let ((Some(base), Some(ours), Some(theirs)), Some(result)) = (sides, result) else {
@@ -383,4 +395,30 @@ fn regranted(inputs: Inputs<'_, '_>, result: &[u8], guards_tools_line: bool) -> 
     let result = result.values();
     let kept = |side: &List| base.values().iter().all(|tool| side.values().contains(tool) || !result.contains(tool));
     (!kept(&ours) || !kept(&theirs)).then_some(Reason::BothChanged)
+}
+
+/// How much a version differs from its base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Difference {
+    /// Stretches of lines that were changed.
+    pub edits: usize,
+    /// Lines that came.
+    pub added: usize,
+    /// Lines that went.
+    pub removed: usize,
+}
+
+/// Counts how much `side` differs from `base`; line endings and byte order marks do not count, unless nothing else differs.
+#[must_use]
+pub fn difference(base: &[u8], side: &[u8]) -> Difference {
+    let mut interner = Interner::new();
+    let [old, new] =
+        [base, side].map(|bytes| Document::of(bytes).lines.iter().map(|line| interner.id(line.text)).collect::<Vec<_>>());
+    let edits = diff3::edits(similar::Algorithm::Histogram, &old, &new);
+    let difference = Difference {
+        edits: edits.len(),
+        added: edits.iter().map(|(_, new)| new.len()).sum(),
+        removed: edits.iter().map(|(old, _)| old.len()).sum(),
+    };
+    if difference == Difference::default() && base != side { Difference { edits: 1, ..difference } } else { difference }
 }

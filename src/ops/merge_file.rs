@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Failure, Kind, Result};
 use crate::fs::{self, Entry};
-use crate::merge::{Choice, Labels, Merge, Style, merge_guarded};
+use crate::merge::{Choice, Labels, Merge, Options, Style, merge_with};
 
 /// The largest file that is merged, in bytes.
 const MAX_SIZE: u64 = 16 << 20;
@@ -74,7 +74,7 @@ pub struct MergedFile {
 pub fn merge_file(options: &MergeFileOptions) -> Result<MergedFile> {
     let [current, base, other] = [read(&options.current)?, read(&options.base)?, read(&options.other)?];
     // Nobody will be asked for consent here.
-    let merged = merge_guarded(&base, &current, &other);
+    let merged = merge_with(&base, &current, &other, &Options { guards_tools_line: true, ..Options::default() });
     let default = [&options.current, &options.base, &options.other].map(|path| path.display().to_string());
     let label = |index: usize| options.labels.get(index).unwrap_or(&default[index]).as_str();
     let labels = Labels { ours: label(0), base: label(1), theirs: label(2) };

@@ -9,11 +9,14 @@ pub mod doctor;
 pub mod install;
 pub mod list;
 pub mod merge_file;
+mod pending;
 pub mod registry;
 pub mod remove;
 pub mod report;
+mod resolutions;
 pub mod resolve;
 pub mod session;
+pub mod update;
 
 pub use report::{Choice, Decide, Event, Frontend, Reporter};
 pub use session::Session;

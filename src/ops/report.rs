@@ -21,6 +21,78 @@ pub enum Event {
     Recovered(String),
     /// Files that recovery left alone because somebody changed them.
     LeftAlone(Vec<PathBuf>),
+    /// What an update found, before anything is asked.
+    Overview(Vec<OverviewLine>),
+    /// The conflict that the next question is about.
+    Conflict(ConflictView),
+    /// The new powers that the next question is about.
+    Gains(GainsView),
+    /// A file before and after, to look at.
+    Preview(Preview),
+}
+
+/// One line of an overview.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverviewLine {
+    /// The agent.
+    pub name: String,
+    /// From which version to which.
+    pub versions: String,
+    /// What is to be decided about it; empty: nothing.
+    pub open: String,
+}
+
+/// A conflict as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictView {
+    /// The agent.
+    pub agent: String,
+    /// From which version to which.
+    pub versions: String,
+    /// Which question this is, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub count: usize,
+    /// Other agents with the very same conflict; the answer holds for them, too.
+    pub also_in: Vec<String>,
+    /// Where it is.
+    pub unit: String,
+    /// Why it is one.
+    pub reason: String,
+    /// The text of the base.
+    pub base: String,
+    /// The user's text.
+    pub ours: String,
+    /// Upstream's text.
+    pub theirs: String,
+    /// A text with both edits.
+    pub suggestion: Option<String>,
+}
+
+/// New powers as a person sees them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GainsView {
+    /// The agents that gain them.
+    pub agents: Vec<String>,
+    /// From which version to which, if it is one agent.
+    pub versions: String,
+    /// Each power, and what it means.
+    pub gains: Vec<(String, String)>,
+}
+
+/// A file before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Its path.
+    pub path: String,
+    /// What `before` is called.
+    pub before_label: String,
+    /// What `after` is called.
+    pub after_label: String,
+    /// The text before.
+    pub before: String,
+    /// The text after.
+    pub after: String,
 }
 
 /// Listens to events.
@@ -38,13 +110,24 @@ pub struct Choice {
     pub detail: String,
 }
 
+impl Choice {
+    /// A choice that needs no detail.
+    #[must_use]
+    pub fn plain(label: impl Into<String>) -> Self {
+        Self { label: label.into(), detail: String::new() }
+    }
+}
+
 /// Makes decisions: a person at a terminal, or a script of answers.
 pub trait Decide {
     /// Whether there is anybody to ask.
     fn is_interactive(&self) -> bool;
 
-    /// One of `choices`; a failure of kind `Interrupted` if the person stops.
-    fn choose(&mut self, question: &str, choices: &[Choice]) -> Result<usize>;
+    /// One of `choices`, of which `default` is offered first; a failure of kind `Interrupted` if the person stops.
+    fn choose(&mut self, question: &str, choices: &[Choice], default: usize) -> Result<usize>;
+
+    /// Lets the person edit a text; `None` if it was not saved.
+    fn edit(&mut self, text: &str) -> Result<Option<String>>;
 
     /// Yes or no; `default` is what `--yes` and the enter key mean.
     fn confirm(&mut self, question: &str, default: bool) -> Result<bool>;

@@ -50,7 +50,7 @@ impl<'a> Resolver<'a> {
         source: &Source,
         frontend: &mut dyn Frontend,
     ) -> Result<Rc<Snapshot<'a>>> {
-        let key = format!("{}={}", registry.map_or("", RegistryName::as_str), crate::store::manifest::source_text(source));
+        let key = key(registry, source);
         if let Some(snapshot) = self.opened.get(&key) {
             return Ok(Rc::clone(snapshot));
         }
@@ -68,6 +68,18 @@ impl<'a> Resolver<'a> {
         let snapshot = Rc::new(snapshot);
         self.opened.insert(key, Rc::clone(&snapshot));
         Ok(snapshot)
+    }
+
+    /// How many sources were opened.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.opened.len()
+    }
+
+    /// Whether a source was opened, so that it can be reached.
+    #[must_use]
+    pub fn is_open(&self, registry: Option<&RegistryName>, source: &Source) -> bool {
+        self.opened.contains_key(&key(registry, source))
     }
 
     /// The agents that a spec means; one, unless the spec names a whole source.
@@ -192,6 +204,10 @@ impl Resolved<'_> {
     }
 }
 
+fn key(registry: Option<&RegistryName>, source: &Source) -> String {
+    format!("{}={}", registry.map_or("", RegistryName::as_str), crate::store::manifest::source_text(source))
+}
+
 /// Whether a path as typed means one file.
 pub(super) fn is_file(path: &str) -> bool {
     [".md", ".markdown", ".txt"].iter().any(|extension| path.ends_with(extension))
@@ -262,7 +278,7 @@ fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend
             .iter()
             .zip(&specs)
             .map(|(candidate, spec)| Choice { label: spec.clone(), detail: candidate.entry.description.clone() });
-        let index = frontend.choose(&question, &choices.collect::<Vec<_>>())?;
+        let index = frontend.choose(&question, &choices.collect::<Vec<_>>(), 0)?;
         return found.into_iter().nth(index).ok_or_else(super::report::interrupted);
     }
     let width = specs.iter().map(String::len).max().unwrap_or(0);

@@ -38,6 +38,16 @@ pub struct Wanted {
     pub version: Option<VersionRequest>,
     /// Installed exactly as upstream wrote it, though the client may not load it.
     pub is_verbatim: bool,
+    /// Keys of the frontmatter that stay as the user has them, whatever upstream does.
+    pub pins: Vec<String>,
+}
+
+impl Wanted {
+    /// Any version of whatever answers to the name.
+    #[must_use]
+    pub fn anything() -> Self {
+        Self { origin: Origin::Any, target: None, version: None, is_verbatim: false, pins: Vec::new() }
+    }
 }
 
 /// A manifest: the document that the user wrote, and what it says.
@@ -137,7 +147,7 @@ impl Manifest {
         let table = section(&mut self.document, "agents");
         let keys = wanted_keys(name, wanted);
         if let Some(entry) = table.get_mut(name.as_str()).and_then(Item::as_table_like_mut) {
-            for key in ["registry", "git", "path", "agent", "file", "version", "verbatim"] {
+            for key in ["registry", "git", "path", "agent", "file", "version", "verbatim", "pin"] {
                 match keys.iter().find(|(known, _)| *known == key) {
                     Some((_, value)) if entry.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value)) => {}
                     Some((_, value)) => drop(entry.insert(key, Item::Value(value.clone()))),
@@ -153,6 +163,19 @@ impl Manifest {
             table.insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
         }
         self.agents.insert(name.clone(), wanted.clone());
+    }
+
+    /// Adds pins to an agent.
+    pub fn add_pins(&mut self, name: &AgentName, keys: &[String]) {
+        let Some(mut wanted) = self.agents.get(name).cloned() else {
+            return;
+        };
+        for key in keys {
+            if !wanted.pins.contains(key) {
+                wanted.pins.push(key.clone());
+            }
+        }
+        self.set_agent(name, &wanted);
     }
 
     /// Removes an agent; says whether it was there.
@@ -225,11 +248,18 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
     if wanted.is_verbatim {
         keys.push(("verbatim", true.into()));
     }
+    if !wanted.pins.is_empty() {
+        keys.push(("pin", Value::Array(wanted.pins.iter().collect())));
+    }
     keys
 }
 
 fn same(left: &Value, right: &Value) -> bool {
-    left.as_str().is_some() && left.as_str() == right.as_str() || left.as_bool().is_some() && left.as_bool() == right.as_bool()
+    let strings =
+        |value: &Value| -> Option<Vec<String>> { value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect() };
+    left.as_str().is_some() && left.as_str() == right.as_str()
+        || left.as_bool().is_some() && left.as_bool() == right.as_bool()
+        || strings(left).is_some() && strings(left) == strings(right)
 }
 
 /// The table `[name]`, made at the end of the document if it is not there.
@@ -273,6 +303,12 @@ impl Reader<'_> {
 
     fn boolean(&self, item: &Item) -> Result<bool> {
         item.as_bool().ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
+    }
+
+    fn strings(&self, item: &Item) -> Result<Vec<String>> {
+        let array = item.as_array().ok_or_else(|| self.wrong(item, "a list of strings is expected"))?;
+        let strings = array.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+        strings.ok_or_else(|| self.wrong(item, "a list of strings is expected"))
     }
 
     fn follow_links(&self, item: &Item) -> Result<bool> {
@@ -321,9 +357,7 @@ impl Reader<'_> {
                 return Err(self.wrong(item, format!("`{other}` and `{name}` are one file where case does not count")));
             }
             let wanted = match item.as_str() {
-                Some(version) => {
-                    Wanted { origin: Origin::Any, target: None, version: self.version(item, version)?, is_verbatim: false }
-                }
+                Some(version) => Wanted { version: self.version(item, version)?, ..Wanted::anything() },
                 None => self.wanted(key, self.table(item, "an agent")?, item, warnings)?,
             };
             agents.insert(name, wanted);
@@ -332,13 +366,14 @@ impl Reader<'_> {
     }
 
     fn wanted(&self, name: &str, table: &dyn TableLike, item: &Item, warnings: &mut Vec<String>) -> Result<Wanted> {
-        let mut wanted = Wanted { origin: Origin::Any, target: None, version: None, is_verbatim: false };
+        let mut wanted = Wanted::anything();
         if let Some(source) = self.source(table)? {
             wanted.origin = Origin::Source(source);
         }
         for (key, item) in table.iter() {
             match key {
-                "git" | "path" | "bind" | "pin" => {}
+                "git" | "path" | "bind" => {}
+                "pin" => wanted.pins = self.strings(item)?,
                 "registry" => {
                     let text = self.string(item)?;
                     let registry = RegistryName::new(text).map_err(|error| self.wrong(item, format!("`{text}`: {error}")))?;
@@ -392,7 +427,7 @@ mod tests {
     #[test]
     fn edits_keep_every_other_byte() {
         let mut manifest = Manifest::parse(TEXT, FILE_NAME).unwrap();
-        let wanted = Wanted { origin: Origin::Registry(RegistryName::builtin()), target: None, version: None, is_verbatim: false };
+        let wanted = Wanted { origin: Origin::Registry(RegistryName::builtin()), ..Wanted::anything() };
         manifest.set_agent(&name("reviewer"), &wanted);
         assert_eq!(manifest.to_text(), format!("{TEXT}reviewer = {{ registry = \"builtin\" }}\n"));
         assert!(manifest.remove_agent(&name("reviewer")));
@@ -409,7 +444,8 @@ mod tests {
             (Some(Target::Name("Other Name".to_owned())), VersionRequest::parse("main").ok(), false),
         ] {
             for origin in [Origin::Any, Origin::Source(Source::Path("./x".to_owned()))] {
-                let wanted = Wanted { origin, target: target.clone(), version: version.clone(), is_verbatim };
+                let pins = if is_verbatim { vec!["model".to_owned(), "x y".to_owned()] } else { Vec::new() };
+                let wanted = Wanted { origin, target: target.clone(), version: version.clone(), is_verbatim, pins };
                 let mut manifest = Manifest::empty();
                 manifest.set_agent(&name("a"), &wanted);
                 let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();

@@ -4,6 +4,7 @@
 
 mod failure;
 mod sanitize;
+mod screens;
 mod table;
 
 use std::fmt::Display;
@@ -18,6 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 pub use failure::render as render_failure;
 pub use sanitize::{one_line, sanitize};
+pub use screens::unified;
 pub use table::Table;
 
 use crate::error::{Failure, Kind, Result};
@@ -91,6 +93,11 @@ impl Ui {
         self.line(GREEN, verb, object);
     }
 
+    /// Prints a status line that wants to be noticed.
+    pub fn attention(&mut self, verb: &str, object: impl Display) {
+        self.line(YELLOW, verb, object);
+    }
+
     /// Prints a line of talk.
     pub fn note(&mut self, text: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
@@ -111,6 +118,12 @@ impl Ui {
     pub fn failure(&mut self, failure: &Failure) {
         self.clear();
         let _ = write!(anstream::stderr(), "{}", render_failure(failure));
+    }
+
+    /// Prints lines that a question refers to: always, since without them it cannot be answered.
+    fn screen(&mut self, lines: &str) {
+        self.clear();
+        let _ = write!(anstream::stderr(), "{lines}");
     }
 
     fn line(&mut self, style: Style, verb: &str, object: impl Display) {
@@ -161,6 +174,10 @@ impl Reporter for Ui {
                     self.warn(format!("`{}` was changed after an interrupted command, and stays as it is", path.display()));
                 }
             }
+            Event::Overview(lines) => self.screen(&screens::overview(&lines)),
+            Event::Conflict(view) => self.screen(&screens::conflict(&view)),
+            Event::Gains(view) => self.screen(&screens::gains(&view)),
+            Event::Preview(preview) => self.screen(&screens::preview(&preview)),
         }
     }
 }
@@ -170,7 +187,7 @@ impl Decide for Ui {
         !self.options.never_asks && !self.options.is_json && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    fn choose(&mut self, question: &str, choices: &[Choice]) -> Result<usize> {
+    fn choose(&mut self, question: &str, choices: &[Choice], default: usize) -> Result<usize> {
         self.clear();
         let width = choices.iter().map(|choice| choice.label.len()).max().unwrap_or(0);
         let columns = usize::from(Term::stderr().size().1).max(40);
@@ -179,8 +196,14 @@ impl Decide for Ui {
             format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room))
         });
         let items: Vec<String> = items.collect();
-        let select = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(0).report(false);
+        let select = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(default).report(false);
         asking(|| select.interact_opt())?.ok_or_else(interrupted)
+    }
+
+    fn edit(&mut self, text: &str) -> Result<Option<String>> {
+        self.clear();
+        let mut editor = dialoguer::Editor::new();
+        asking(|| editor.extension(".md").trim_newlines(false).edit(text))
     }
 
     fn confirm(&mut self, question: &str, default: bool) -> Result<bool> {

@@ -150,7 +150,8 @@ impl<'a> Planner<'a> {
         let target = (target != Target::Name(name.to_string())).then_some(target);
         let version = spec.version.clone().or_else(|| known.as_ref().and_then(|known| known.version.clone()));
         let is_verbatim = self.options.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
-        let wanted = Wanted { origin, target, version, is_verbatim };
+        let pins = known.map(|known| known.pins).unwrap_or_default();
+        let wanted = Wanted { origin, target, version, is_verbatim, pins };
         if let Some(clash) = manifest.agents().keys().find(|other| **other != name && other.folded() == name.folded()) {
             return Err(Failure::failed(format!("`{name}` and the installed `{clash}` are one file where case does not count"))
                 .hint("choose another name with `--as`"));
@@ -231,7 +232,7 @@ impl<'a> Planner<'a> {
             };
             let version = snapshot.record(&required).and_then(|record| record.version.clone());
             let resolved = Resolved { entry: entry.clone(), version, ..resolved.clone() };
-            let plain = Wanted { origin: Origin::Any, target: None, version: None, is_verbatim: wanted.is_verbatim };
+            let plain = Wanted { is_verbatim: wanted.is_verbatim, ..Wanted::anything() };
             let chain: Vec<String> = chain.iter().cloned().chain([name.to_string()]).collect();
             self.add(&entry.name.clone(), &plain, &resolved, &chain, frontend)?;
         }

@@ -1,0 +1,225 @@
+//! `agentpkg update`.
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::{Context, JSON_VERSION};
+use crate::domain::version::VersionRequest;
+use crate::error::{Failure, Kind, Result};
+use crate::ops::update::{Conflicts, Status, UpdateOptions, UpdateOutcome, UpdatedAgent, update};
+use crate::ui::{CYAN, DIM, YELLOW, sanitize};
+
+/// Update agents, and merge upstream's changes with your own
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg update                              all agents
+  agentpkg update code-reviewer                one of them
+  agentpkg update code-reviewer --to ^2        a version, from now on
+  agentpkg update --conflicts=markers          decide conflicts later, in files
+  agentpkg update --check                      exit 5 if there is something newer")]
+pub struct UpdateArgs {
+    /// The names, as `agentpkg list` shows them; all if there are none
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// The version to have from now on, for example ^2 or a branch
+    #[arg(long, value_name = "VERSION", requires = "names")]
+    pub to: Option<String>,
+    /// What to do with conflicts
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub conflicts: Option<ConflictsArg>,
+    /// Decide every conflict for your version
+    #[arg(long, conflicts_with_all = ["theirs", "conflicts"])]
+    pub ours: bool,
+    /// Decide every conflict for upstream's version
+    #[arg(long, conflicts_with = "conflicts")]
+    pub theirs: bool,
+    /// Allow new powers: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// Show what would be done, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write nothing; exit 5 if there is something newer
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// What `--conflicts` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConflictsArg {
+    /// Write nothing at all
+    Fail,
+    /// Update the other agents
+    Skip,
+    /// Put the file aside with conflict markers, for `agentpkg resolve`
+    Markers,
+}
+
+/// Runs the command.
+pub fn run(args: UpdateArgs, context: &mut Context) -> Result<()> {
+    let to = args.to.as_deref().map(VersionRequest::parse).transpose();
+    let to = to.map_err(|error| {
+        Failure::usage(error.to_string()).hint("write a version like `1.2.0`, a requirement like `^1.2`, a branch or a commit")
+    })?;
+    let options = UpdateOptions {
+        names: args.names,
+        to,
+        conflicts: match (args.ours, args.theirs, args.conflicts) {
+            (true, ..) => Conflicts::Ours,
+            (_, true, _) => Conflicts::Theirs,
+            (.., Some(ConflictsArg::Fail)) => Conflicts::Fail,
+            (.., Some(ConflictsArg::Skip)) => Conflicts::Skip,
+            (.., Some(ConflictsArg::Markers)) => Conflicts::Markers,
+            (.., None) => Conflicts::Ask,
+        },
+        is_dry_run: args.dry_run || args.check,
+        allowed: args.allow,
+        is_yes: context.is_yes,
+    };
+    if context.is_locked && !options.is_dry_run {
+        return Err(Failure::usage("`update` changes the lockfile, which `--locked` forbids").hint("leave one of the two out"));
+    }
+    let outcome = update(&context.session, &options, &mut context.ui)?;
+    if context.ui.is_json() {
+        context.ui.json(&to_json(&outcome, options.is_dry_run))?;
+    } else {
+        show(&outcome, options.is_dry_run, context);
+    }
+    for failure in &outcome.failures {
+        context.ui.failure(failure);
+    }
+    if args.check && outcome.failures.is_empty() {
+        let newer = outcome.agents.iter().filter(|agent| agent.status != Status::Current && agent.status != Status::Gone).count();
+        return match newer {
+            0 => Ok(()),
+            1 => Err(Failure::new(Kind::Check, "1 agent is not up to date").hint("run `agentpkg update`")),
+            count => Err(Failure::new(Kind::Check, format!("{count} agents are not up to date")).hint("run `agentpkg update`")),
+        };
+    }
+    if options.is_dry_run && outcome.failures.is_empty() {
+        return Ok(());
+    }
+    outcome.verdict()
+}
+
+fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Context) {
+    let ui = &mut context.ui;
+    let plural = |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+    if outcome.sources > 0 {
+        ui.status("Checked", plural(outcome.sources, "source"));
+    }
+    let changed: Vec<&UpdatedAgent> = outcome.agents.iter().filter(|agent| agent.status != Status::Current).collect();
+    let width = changed.iter().map(|agent| agent.name.as_str().len()).max().unwrap_or(0);
+    for agent in &changed {
+        let versions = match (agent.from.is_empty(), agent.to.is_empty() || agent.from == agent.to) {
+            (_, true) => agent.from.clone(),
+            (true, false) => agent.to.clone(),
+            (false, false) => format!("{} -> {}", agent.from, agent.to),
+        };
+        let (verb, note) = words(agent, is_dry_run);
+        let line = format!("{CYAN}{:width$}{CYAN:#}  {}  {DIM}{note}{DIM:#}", agent.name, sanitize(&versions));
+        if matches!(agent.status, Status::Skipped | Status::Marked | Status::Gone | Status::BaseLost) {
+            ui.attention(verb, line);
+        } else {
+            ui.status(verb, line);
+        }
+        for note in &agent.notes {
+            ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(note)));
+        }
+        if is_dry_run {
+            for conflict in &agent.conflicts {
+                ui.note(format!(
+                    "{:13}{YELLOW}conflict{YELLOW:#} {}  {DIM}{}{DIM:#}",
+                    "",
+                    sanitize(&conflict.unit),
+                    conflict.reason
+                ));
+            }
+            for gain in &agent.gains {
+                ui.note(format!("{:13}{YELLOW}+ {gain}{YELLOW:#}  {DIM}{}{DIM:#}", "", sanitize(&gain.meaning())));
+            }
+        }
+    }
+    let current = outcome.agents.len() - changed.len();
+    if current > 0 {
+        let what = match outcome.agents.iter().find(|agent| agent.status == Status::Current) {
+            Some(agent) if current == 1 => agent.name.to_string(),
+            _ => plural(current, "agent"),
+        };
+        ui.status("Kept", format!("{what}  {DIM}up to date{DIM:#}"));
+    }
+    if outcome.agents.is_empty() && outcome.failures.is_empty() {
+        ui.note("Nothing is installed yet. Try `agentpkg install backend-architect`.");
+    }
+    let is_written = changed.iter().any(|agent| matches!(agent.status, Status::Updated | Status::Merged | Status::Installed));
+    if is_written && !is_dry_run {
+        ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
+    }
+}
+
+/// The verb and the note of an agent.
+fn words(agent: &UpdatedAgent, is_dry_run: bool) -> (&'static str, String) {
+    let edits = match agent.edits {
+        0 => String::new(),
+        1 => "your edit kept".to_owned(),
+        count => format!("your {count} edits kept"),
+    };
+    let open = match agent.conflicts.len() {
+        0 => edits.clone(),
+        1 => "1 conflict".to_owned(),
+        count => format!("{count} conflicts"),
+    };
+    match (agent.status, is_dry_run) {
+        (Status::Updated, true) => ("Would update", String::new()),
+        (Status::Merged, true) => ("Would merge", open),
+        (Status::Installed, true) => ("Would add", String::new()),
+        (Status::Updated, false) => ("Updated", String::new()),
+        (Status::Merged, false) if agent.conflicts.is_empty() => ("Merged", edits),
+        (Status::Merged, false) => ("Merged", "conflicts decided".to_owned()),
+        (Status::Installed, false) => ("Installed", String::new()),
+        (Status::Marked, _) => ("Put aside", format!(".agentpkg/conflicts/{}", agent.name.file_name())),
+        (Status::Skipped, _) => ("Skipped", open),
+        (Status::Gone, _) => ("Gone", "upstream no longer has it; your file stays".to_owned()),
+        (Status::BaseLost, _) => ("Not merged", String::new()),
+        (Status::Current, _) => ("Kept", String::new()),
+    }
+}
+
+fn to_json(outcome: &UpdateOutcome, is_dry_run: bool) -> serde_json::Value {
+    let conflict = |conflict: &crate::ops::merge_file::ConflictReport| {
+        json!({
+            "unit": conflict.unit, "reason": conflict.reason, "base": conflict.base, "ours": conflict.ours,
+            "theirs": conflict.theirs, "suggestion": conflict.suggestion,
+        })
+    };
+    let agent = |agent: &UpdatedAgent| {
+        json!({
+            "name": agent.name.as_str(), "status": status_name(agent.status), "from": agent.from, "to": agent.to,
+            "edits": agent.edits, "base_origin": agent.base, "notes": agent.notes,
+            "conflicts": agent.conflicts.iter().map(conflict).collect::<Vec<_>>(),
+            "gains": agent.gains.iter().map(|gain| json!({ "what": gain.to_string(), "meaning": gain.meaning(), "allow": gain.word() })).collect::<Vec<_>>(),
+            "automatic": agent.rules.iter().map(|(rule, unit)| json!({ "rule": rule, "unit": unit })).collect::<Vec<_>>(),
+        })
+    };
+    let failure =
+        |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
+    json!({
+        "schema_version": JSON_VERSION, "dry_run": is_dry_run, "sources": outcome.sources, "changes": outcome.changes,
+        "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(),
+        "failures": outcome.failures.iter().map(failure).collect::<Vec<_>>(),
+    })
+}
+
+fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Current => "current",
+        Status::Updated => "updated",
+        Status::Merged => "merged",
+        Status::Installed => "installed",
+        Status::Marked => "marked",
+        Status::Skipped => "skipped",
+        Status::Gone => "gone",
+        Status::BaseLost => "base-lost",
+    }
+}

@@ -1,0 +1,213 @@
+//! What an agent may do, as the client reads it, and what it gains from one version to the next. Computed on exact bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::definition::{Definition, Verdict};
+
+/// The powers of one agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The tools it may use; `None`: every tool.
+    pub tools: Option<BTreeSet<String>>,
+    /// Tools that are taken away from it.
+    pub disallowed: BTreeSet<String>,
+    /// Fields that give power over the session, each with its value as JSON, or an empty text where it could not be read.
+    pub powers: BTreeMap<&'static str, String>,
+}
+
+/// Something that an agent may do and could not do before.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gain {
+    /// Every tool there is.
+    EveryTool,
+    /// One tool.
+    Tool(String),
+    /// One tool that was taken away before.
+    Returned(String),
+    /// A field of [`super::definition::SECURITY_FIELDS`] with a new value.
+    Power(&'static str, String),
+}
+
+impl Capabilities {
+    /// Reads them from a definition. What the client skips can do nothing, but for fields that may only seem to be skipped.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let definition = Definition::parse(bytes);
+        match definition.verdict() {
+            Verdict::Loads(loaded) => Self {
+                tools: loaded.tools.as_ref().map(|tools| tools.iter().cloned().collect()),
+                disallowed: loaded.disallowed_tools.iter().cloned().collect(),
+                powers: loaded.security_values.clone(),
+            },
+            Verdict::Skipped(_) => Self {
+                tools: Some(BTreeSet::new()),
+                disallowed: BTreeSet::new(),
+                powers: definition.powers_in_doubt().into_iter().map(|field| (field, String::new())).collect(),
+            },
+        }
+    }
+
+    /// What is there now and was not in `before`, sorted.
+    #[must_use]
+    pub fn gains_over(&self, before: &Self) -> Vec<Gain> {
+        let mut gains = Vec::new();
+        match (&before.tools, &self.tools) {
+            (Some(_), None) => gains.push(Gain::EveryTool),
+            (Some(had), Some(has)) => {
+                let is_new = |tool: &&String| !had.iter().any(|old| covers(old, tool)) && !self.disallowed.contains(*tool);
+                gains.extend(has.iter().filter(is_new).cloned().map(Gain::Tool));
+            }
+            (None, _) => {}
+        }
+        let may_use =
+            |tool: &String| self.tools.as_ref().is_none_or(|tools| tools.iter().any(|own| covers(own, tool) || covers(tool, own)));
+        let is_back = |tool: &&String| !self.disallowed.iter().any(|other| covers(other, tool)) && may_use(tool);
+        gains.extend(before.disallowed.iter().filter(is_back).cloned().map(Gain::Returned));
+        for (field, value) in &self.powers {
+            if before.powers.get(field) != Some(value) || value.is_empty() {
+                gains.push(Gain::Power(field, value.clone()));
+            }
+        }
+        gains.sort();
+        gains
+    }
+}
+
+/// Whether the rule `wide` allows all that `narrow` does.
+fn covers(wide: &str, narrow: &str) -> bool {
+    if wide == narrow || wide == "*" {
+        return true;
+    }
+    let is_within = |prefix: &str| narrow.strip_prefix(wide).is_some_and(|rest| rest.starts_with(prefix));
+    if wide.starts_with("mcp__") {
+        return match wide.strip_suffix("__*") {
+            Some(server) => narrow == server || narrow.strip_prefix(server).is_some_and(|rest| rest.starts_with("__")),
+            None => wide.matches("__").count() == 1 && is_within("__"),
+        };
+    }
+    is_within("(")
+}
+
+impl Gain {
+    /// Whether one of the words that a user gave with `--allow` means this.
+    #[must_use]
+    pub fn is_allowed(&self, allowed: &[String]) -> bool {
+        allowed.iter().any(|word| {
+            word == "all"
+                || match self {
+                    Self::EveryTool => word == "*" || word == "tools",
+                    Self::Tool(tool) | Self::Returned(tool) => covers(word, tool) || server(tool).is_some_and(|name| name == word),
+                    Self::Power(field, _) => word == field,
+                }
+        })
+    }
+
+    /// The word for `--allow`.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::EveryTool => "tools".to_owned(),
+            Self::Tool(tool) | Self::Returned(tool) => match server(tool) {
+                Some(server) => format!("mcp__{server}"),
+                None => tool.split('(').next().unwrap_or(tool).to_owned(),
+            },
+            Self::Power(field, _) => (*field).to_owned(),
+        }
+    }
+
+    /// The key of the frontmatter that gives it.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::EveryTool | Self::Tool(_) => "tools",
+            Self::Returned(_) => "disallowedTools",
+            Self::Power(field, _) => field,
+        }
+    }
+
+    /// What it means, in words; empty where the name says it.
+    #[must_use]
+    pub fn meaning(&self) -> String {
+        match self {
+            Self::EveryTool => "its tools line is gone, so it may use every tool".to_owned(),
+            Self::Returned(tool) => match of_tool(tool) {
+                "" => "no longer taken away".to_owned(),
+                meaning => format!("no longer taken away: {meaning}"),
+            },
+            Self::Tool(tool) => match server(tool) {
+                Some(server) => format!("of the MCP server {server}"),
+                None => of_tool(tool).to_owned(),
+            },
+            Self::Power("hooks", _) => "runs commands by itself".to_owned(),
+            Self::Power("permissionMode", value) => {
+                format!("{value}: changes what it must ask for").trim_start_matches(": ").to_owned()
+            }
+            Self::Power(..) => "brings MCP servers of its own".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Gain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EveryTool => formatter.write_str("every tool"),
+            Self::Tool(tool) | Self::Returned(tool) => formatter.write_str(tool),
+            Self::Power(field, _) => formatter.write_str(field),
+        }
+    }
+}
+
+fn server(tool: &str) -> Option<&str> {
+    tool.strip_prefix("mcp__").map(|rest| rest.split("__").next().unwrap_or(rest))
+}
+
+fn of_tool(tool: &str) -> &'static str {
+    match tool.split('(').next().unwrap_or(tool) {
+        "Bash" | "PowerShell" if tool.contains('(') => "can run these commands",
+        "Bash" | "PowerShell" => "can run any command",
+        "Write" | "Edit" | "MultiEdit" | "NotebookEdit" => "can change files",
+        "WebFetch" | "WebSearch" => "can reach the network",
+        "Agent" | "Task" => "can start other agents",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gains(before: &str, after: &str) -> Vec<String> {
+        let of = |fields: &str| Capabilities::of(format!("---\nname: a\ndescription: d\n{fields}\n---\n").as_bytes());
+        of(after).gains_over(&of(before)).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_widening_is_a_gain() {
+        assert_eq!(gains("tools: Read", "tools: Read, Bash"), ["Bash"]);
+        assert_eq!(gains("tools: Read", ""), ["every tool"]);
+        assert_eq!(gains("tools: Read", "tools: Read, *"), ["every tool"]);
+        assert_eq!(gains("", "tools: Bash"), [""; 0]);
+        assert_eq!(gains("tools: Bash", "tools: Bash(git *)"), [""; 0]);
+        assert_eq!(gains("tools: Bash(git *)", "tools: Bash"), ["Bash"]);
+        assert_eq!(gains("tools: mcp__db", "tools: mcp__db__query, mcp__other__x"), ["mcp__other__x"]);
+        assert_eq!(gains("tools: mcp__db__*", "tools: mcp__db__query"), [""; 0]);
+        assert_eq!(gains("tools: mcp__db__query", "tools: mcp__db__query_all"), ["mcp__db__query_all"]);
+        assert_eq!(gains("disallowedTools: Bash, Write", "disallowedTools: Write"), ["Bash"]);
+        assert_eq!(gains("disallowedTools: Bash\ntools: Read", "tools: Read"), [""; 0]);
+        assert_eq!(gains("", "hooks:\n  Stop: []"), ["hooks"]);
+        assert_eq!(gains("permissionMode: plan", "permissionMode: bypassPermissions"), ["permissionMode"]);
+        assert_eq!(gains("permissionMode: plan", "permissionMode: \"plan\""), [""; 0]);
+    }
+
+    #[test]
+    fn words_allow_what_they_name() {
+        let allow = |gain: Gain, word: &str| gain.is_allowed(&[word.to_owned()]);
+        assert!(allow(Gain::Tool("Bash(git *)".to_owned()), "Bash"));
+        assert!(!allow(Gain::Tool("Bash".to_owned()), "Bash(git *)"));
+        assert!(allow(Gain::Tool("mcp__db__query".to_owned()), "mcp__db"));
+        assert!(allow(Gain::Tool("mcp__db__query".to_owned()), "db"));
+        assert!(allow(Gain::Power("hooks", String::new()), "all"));
+        assert!(!allow(Gain::EveryTool, "Bash"));
+    }
+}

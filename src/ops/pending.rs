@@ -1,0 +1,110 @@
+//! Agents that were put aside with conflict markers: the file for the user, and what `resolve` needs to finish the update.
+//!
+//! The file with markers is `.agentpkg/conflicts/<name>.md`, where the client does not look for agents. The live file stays as it was.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
+use crate::error::{Failure, Result};
+use crate::fs;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::project::{MAX_AGENT, Project};
+use crate::store::transaction::Change;
+
+/// The largest record that is read, in bytes.
+const MAX_RECORD: u64 = 1 << 20;
+
+/// An update that waits for its conflicts to be resolved.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    /// The agent.
+    pub(super) name: AgentName,
+    /// Its lock entry once the update is done.
+    pub(super) locked: LockedAgent,
+    /// The live file that the conflicts were made from.
+    pub(super) ours: Digest,
+    /// Upstream's new version, adapted.
+    pub(super) theirs: Vec<u8>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    ours: String,
+    lock: String,
+}
+
+/// Where the file with markers is.
+pub(super) fn marker_path(project: &Project, name: &AgentName) -> PathBuf {
+    project.data_folder().join("conflicts").join(name.file_name())
+}
+
+fn record_path(project: &Project, name: &AgentName) -> PathBuf {
+    project.state_folder().join("pending").join(format!("{name}.json"))
+}
+
+fn theirs_path(project: &Project, name: &AgentName) -> PathBuf {
+    project.state_folder().join("pending").join(format!("{name}.theirs"))
+}
+
+/// The agents that wait, sorted.
+pub(super) fn names(project: &Project) -> Result<Vec<AgentName>> {
+    let listed = fs::list(&project.state_folder().join("pending"))?;
+    let mut names: Vec<AgentName> =
+        listed.iter().filter_map(|listed| AgentName::new(listed.name.strip_suffix(".json")?).ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Reads one that waits; `None` if none does under this name.
+pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending>> {
+    let Some(bytes) = fs::read(&record_path(project, name), MAX_RECORD)? else {
+        return Ok(None);
+    };
+    let damaged = || {
+        Failure::failed(format!("what was noted about the update of `{name}` is damaged"))
+            .hint(format!("`agentpkg resolve --abort {name}` forgets it; then run `agentpkg update {name}` again"))
+    };
+    let record: Record = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+    let lock = Lockfile::parse(&record.lock, "the pending update").map_err(|_| damaged())?;
+    let theirs = fs::read(&theirs_path(project, name), MAX_AGENT)?;
+    match (lock.agents.get(name), record.ours.parse(), theirs) {
+        (Some(locked), Ok(ours), Some(theirs)) if Digest::of(&theirs) == locked.base => {
+            Ok(Some(Pending { name: name.clone(), locked: locked.clone(), ours, theirs }))
+        }
+        _ => Err(damaged()),
+    }
+}
+
+/// The changes that put an agent aside.
+pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -> Result<Vec<Change>> {
+    let mut lock = Lockfile::default();
+    lock.agents.insert(pending.name.clone(), pending.locked.clone());
+    let record = Record { ours: pending.ours.to_string(), lock: lock.to_text() };
+    let record = serde_json::to_vec_pretty(&record)
+        .map_err(|error| Failure::failed("could not note the pending update").caused_by(error))?;
+    let contents = [
+        (record_path(project, &pending.name), record),
+        (theirs_path(project, &pending.name), pending.theirs.clone()),
+        (marker_path(project, &pending.name), marked),
+    ];
+    let change = |(path, after): (PathBuf, Vec<u8>)| -> Result<Change> {
+        let before = fs::read(&path, MAX_AGENT)?.as_deref().map(Digest::of);
+        Ok(Change { path, before, after: Some(after) })
+    };
+    contents.into_iter().map(change).collect()
+}
+
+/// The changes that forget it.
+pub(super) fn forget(project: &Project, name: &AgentName) -> Result<Vec<Change>> {
+    let paths = [record_path(project, name), theirs_path(project, name), marker_path(project, name)];
+    let mut changes = Vec::new();
+    for path in paths {
+        if let Some(bytes) = fs::read(&path, MAX_AGENT)? {
+            changes.push(Change { path, before: Some(Digest::of(&bytes)), after: None });
+        }
+    }
+    Ok(changes)
+}

@@ -1,0 +1,86 @@
+//! Recorded resolutions: how a conflict was decided once, so that the same conflict is answered in the same way by default. They are
+//! only ever offered, and never for what grants powers.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::digest::Digest;
+use crate::error::Result;
+use crate::fs;
+use crate::merge::{Choice, Conflict, Unit};
+use crate::store::project::Project;
+use crate::store::transaction::Change;
+
+/// The largest record that is read, in bytes.
+const MAX_SIZE: u64 = 1 << 20;
+/// Keys of the frontmatter that are decided anew each time.
+const NEVER: [&str; 6] = ["tools", "disallowedTools", "hooks", "permissionMode", "mcpServers", "allowed-tools"];
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    choice: String,
+    /// For `text`.
+    text: Option<String>,
+}
+
+/// What a conflict is known by: its place and its three texts. The same for every agent.
+pub(super) fn identity(conflict: &Conflict<'_>) -> Digest {
+    let mut text = conflict.unit().to_string().into_bytes();
+    for lines in [conflict.base(), conflict.ours(), conflict.theirs()] {
+        text.extend_from_slice(format!("\0{}\0", lines.len()).as_bytes());
+        text.extend_from_slice(&lines.join(&b'\n'));
+    }
+    Digest::of(&text)
+}
+
+fn path(project: &Project, identity: &Digest) -> PathBuf {
+    project.state_folder().join("resolutions").join(format!("{identity}.json"))
+}
+
+/// How the conflict was decided the last time. A record that cannot be read is none.
+pub(super) fn recorded(project: &Project, conflict: &Conflict<'_>) -> Option<Choice> {
+    if !is_recordable(conflict) {
+        return None;
+    }
+    let bytes = fs::read(&path(project, &identity(conflict)), MAX_SIZE).ok()??;
+    let record: Record = serde_json::from_slice(&bytes).ok()?;
+    Some(match record.choice.as_str() {
+        "ours" => Choice::Ours,
+        "theirs" => Choice::Theirs,
+        "ours-theirs" => Choice::OursThenTheirs,
+        "theirs-ours" => Choice::TheirsThenOurs,
+        "suggestion" => Choice::Suggestion,
+        "text" => Choice::Text(record.text?.into_bytes()),
+        _ => return None,
+    })
+}
+
+/// The change that records a decision, if it may be recorded and is not yet.
+pub(super) fn record(project: &Project, conflict: &Conflict<'_>, choice: &Choice) -> Result<Option<Change>> {
+    if !is_recordable(conflict) || recorded(project, conflict).as_ref() == Some(choice) {
+        return Ok(None);
+    }
+    let (word, text) = match choice {
+        Choice::Ours => ("ours", None),
+        Choice::Theirs => ("theirs", None),
+        Choice::OursThenTheirs => ("ours-theirs", None),
+        Choice::TheirsThenOurs => ("theirs-ours", None),
+        Choice::Suggestion => ("suggestion", None),
+        Choice::Text(text) => ("text", Some(String::from_utf8_lossy(text).into_owned())),
+    };
+    let Ok(bytes) = serde_json::to_vec(&Record { choice: word.to_owned(), text }) else {
+        return Ok(None);
+    };
+    let path = path(project, &identity(conflict));
+    let before = fs::read(&path, MAX_SIZE)?.as_deref().map(Digest::of);
+    Ok(Some(Change { path, before, after: Some(bytes) }))
+}
+
+fn is_recordable(conflict: &Conflict<'_>) -> bool {
+    match conflict.unit() {
+        Unit::Key(key) => !NEVER.contains(&key.as_str()),
+        Unit::Body(_) => true,
+        Unit::Frontmatter | Unit::File => false,
+    }
+}

@@ -1,0 +1,161 @@
+//! From decided items to changes of files, in one transaction.
+
+use super::item::{Item, State, Status};
+use super::plan::{Planned, versions};
+use super::{UpdateOptions, UpdateOutcome, UpdatedAgent};
+use crate::domain::digest::Digest;
+use crate::error::Result;
+use crate::merge::{self, Rule};
+use crate::ops::changes;
+use crate::ops::install::reachable;
+use crate::ops::merge_file;
+use crate::ops::pending::{self, Pending};
+use crate::ops::resolutions;
+use crate::ops::session::Session;
+use crate::store::lockfile::Lockfile;
+use crate::store::manifest::Manifest;
+use crate::store::transaction::{Change, Guard};
+
+/// Applies what was decided, unless it is a dry run, and says what became of each agent.
+pub(super) fn apply(
+    session: &Session,
+    options: &UpdateOptions,
+    manifest: &Manifest,
+    before: &Lockfile,
+    planned: Planned,
+    guard: Option<&Guard<'_>>,
+) -> Result<UpdateOutcome> {
+    let project = &session.project;
+    let mut after = before.clone();
+    let mut changes: Vec<Change> = Vec::new();
+    for item in &planned.items {
+        match item.state {
+            State::Active => {
+                write(session, item, &mut after, &mut changes)?;
+                if !item.choices.is_empty() {
+                    record(session, item, &mut changes)?;
+                }
+                // An earlier update that still waited is answered by this one.
+                changes.extend(pending::forget(project, &item.name)?);
+            }
+            State::Marked => changes.extend(aside(session, item)?),
+            State::Skipped => {}
+        }
+    }
+    let kept = reachable(manifest, &after);
+    for (name, locked) in before.agents.iter().filter(|(name, _)| !kept.contains(*name)) {
+        // Only an agent that nothing requires any more; one with the user's edits stays as a file of theirs.
+        if project.read_agent(name)?.is_some_and(|bytes| Digest::of(&bytes) == locked.base) {
+            changes.push(Change { path: project.agent_path(name), before: Some(locked.base), after: None });
+        }
+    }
+    after.agents.retain(|name, _| kept.contains(name));
+    changes::drop_bases(project, before, &after.agents, &mut changes)?;
+    changes::write_texts(project, manifest, before, &after, &mut changes)?;
+    let count = changes.iter().filter(|change| !change.is_void()).count();
+    if let (false, Some(guard)) = (options.is_dry_run, guard) {
+        let names: Vec<&str> =
+            planned.items.iter().filter(|item| item.state != State::Skipped).map(|item| item.name.as_str()).collect();
+        guard.apply(&format!("update {}", names.join(" ")), &changes)?;
+    }
+    Ok(outcome(planned, before, count))
+}
+
+/// The changes of one agent: its file, its base, its lock entry. The base advances even where the user kept everything.
+fn write(session: &Session, item: &Item, after: &mut Lockfile, changes: &mut Vec<Change>) -> Result<()> {
+    let project = &session.project;
+    let result = item.result();
+    let current = item.ours.as_deref().map(Digest::of);
+    changes.push(Change { path: project.agent_path(&item.name), before: current, after: Some(result.clone()) });
+    changes::keep_base(project, &item.candidate.locked.base, &item.candidate.bytes, changes)?;
+    let mut locked = item.candidate.locked.clone();
+    locked.allowed = crate::ops::candidate::powers(&result).into_iter().map(str::to_owned).collect();
+    after.agents.insert(item.name.clone(), locked);
+    Ok(())
+}
+
+fn record(session: &Session, item: &Item, changes: &mut Vec<Change>) -> Result<()> {
+    for (conflict, choice) in item.merge().conflicts().iter().zip(&item.choices) {
+        if let Some(choice) = choice
+            && let Some(change) = resolutions::record(&session.project, conflict, choice)?
+            && !changes.iter().any(|known| known.path == change.path)
+        {
+            changes.push(change);
+        }
+    }
+    Ok(())
+}
+
+/// The changes that put an agent aside with markers.
+fn aside(session: &Session, item: &Item) -> Result<Vec<Change>> {
+    let labels = [versions(item.before.as_ref()), versions(Some(&item.candidate.locked))];
+    let base = format!("base {}", labels[0]);
+    let theirs = format!("upstream {}", labels[1]);
+    let labels = merge::Labels { ours: "you", base: base.trim_end(), theirs: theirs.trim_end() };
+    let marked = item.merge().with_markers(merge::Style::Diff3, labels, None);
+    let pending = Pending {
+        name: item.name.clone(),
+        locked: item.candidate.locked.clone(),
+        ours: Digest::of(item.ours.as_deref().unwrap_or_default()),
+        theirs: item.candidate.bytes.clone(),
+    };
+    pending::put_aside(&session.project, &pending, marked)
+}
+
+fn outcome(planned: Planned, before: &Lockfile, changes: usize) -> UpdateOutcome {
+    let mut outcome = UpdateOutcome { failures: planned.failures, sources: planned.sources, changes, ..UpdateOutcome::default() };
+    let plain = |name: &crate::domain::name::AgentName, status: Status, notes: Vec<String>| UpdatedAgent {
+        name: name.clone(),
+        status,
+        from: versions(before.agents.get(name)),
+        to: String::new(),
+        edits: 0,
+        conflicts: Vec::new(),
+        gains: Vec::new(),
+        rules: Vec::new(),
+        base: None,
+        notes,
+        before: None,
+        after: None,
+    };
+    outcome.agents.extend(planned.items.iter().map(described));
+    outcome.agents.extend(planned.current.iter().map(|name| plain(name, Status::Current, Vec::new())));
+    outcome.agents.extend(planned.gone.iter().map(|(name, why)| plain(name, Status::Gone, vec![why.clone()])));
+    for (name, failure) in planned.lost {
+        outcome.agents.push(plain(&name, Status::BaseLost, vec!["its base is lost".to_owned()]));
+        outcome.failures.push(failure);
+    }
+    outcome.agents.sort_by(|one, other| one.name.cmp(&other.name));
+    outcome
+}
+
+fn described(item: &Item) -> UpdatedAgent {
+    let merge = item.merge();
+    let is_edited = item.is_edited();
+    UpdatedAgent {
+        name: item.name.clone(),
+        status: item.status(),
+        from: versions(item.before.as_ref()),
+        to: versions(Some(&item.candidate.locked)),
+        edits: match &item.ours {
+            Some(ours) if is_edited => merge::difference(&item.base, ours).edits,
+            _ => 0,
+        },
+        conflicts: if item.ours.is_some() { merge_file::report(&merge) } else { Vec::new() },
+        gains: item.gains(),
+        rules: merge.rules().iter().map(|(rule, unit)| (rule_name(*rule), unit.to_string())).collect(),
+        base: item.origin.map(|origin| origin.to_string()),
+        notes: item.notes.clone(),
+        before: item.ours.clone(),
+        after: Some(item.result()),
+    }
+}
+
+fn rule_name(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Set => "set",
+        Rule::Sentences => "sentences",
+        Rule::Neighbours => "neighbours",
+        Rule::Moved => "moved",
+    }
+}

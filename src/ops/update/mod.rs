@@ -1,0 +1,156 @@
+//! `update`: fetch, adapt as the lock says, merge with the user's edits, show new powers, ask, apply. Nothing is written before all
+//! questions are answered.
+
+mod apply;
+mod decide;
+mod item;
+mod plan;
+
+use std::collections::BTreeMap;
+
+pub use self::item::Status;
+pub(super) use self::item::{Item, State};
+pub(super) use self::plan::{Planned, plan, versions};
+use super::report::Frontend;
+use super::session::Session;
+use crate::domain::capability::Gain;
+use crate::domain::name::AgentName;
+use crate::domain::version::VersionRequest;
+use crate::error::{Failure, Kind, Result};
+use crate::ops::merge_file::ConflictReport;
+
+/// What to do with conflicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Conflicts {
+    /// Ask; without anybody to ask, write nothing.
+    #[default]
+    Ask,
+    /// Keep the user's side.
+    Ours,
+    /// Take upstream's side.
+    Theirs,
+    /// Write nothing at all.
+    Fail,
+    /// Leave the agents that have some as they are, and update the others.
+    Skip,
+    /// Put the agents that have some aside with markers, for `resolve`, and update the others.
+    Markers,
+}
+
+/// What to update, and how.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateOptions {
+    /// The names; empty: all.
+    pub names: Vec<String>,
+    /// The version that is wanted from now on.
+    pub to: Option<VersionRequest>,
+    /// What to do with conflicts.
+    pub conflicts: Conflicts,
+    /// Plan and stop.
+    pub is_dry_run: bool,
+    /// New powers that are allowed, in the words of `--allow`.
+    pub allowed: Vec<String>,
+    /// Default answers: never a yes to a new power.
+    pub is_yes: bool,
+}
+
+/// What happened, or would happen, to one agent.
+#[derive(Debug, Clone)]
+pub struct UpdatedAgent {
+    /// The name it is installed under.
+    pub name: AgentName,
+    /// What happened.
+    pub status: Status,
+    /// Its version or commit before; empty if there is none.
+    pub from: String,
+    /// And after.
+    pub to: String,
+    /// How many of the user's edits there were.
+    pub edits: usize,
+    /// What could not be merged by itself.
+    pub conflicts: Vec<ConflictReport>,
+    /// What it may do now and could not do before.
+    pub gains: Vec<Gain>,
+    /// What was done beyond comparing lines: rule and place.
+    pub rules: Vec<(&'static str, String)>,
+    /// Where the base came from.
+    pub base: Option<String>,
+    /// What else is worth knowing: it moved, its history was rewritten.
+    pub notes: Vec<String>,
+    /// The file before and after; `None` if there was, or will be, none.
+    pub before: Option<Vec<u8>>,
+    /// The file after.
+    pub after: Option<Vec<u8>>,
+}
+
+/// What an update did, or would do.
+#[derive(Debug, Default)]
+pub struct UpdateOutcome {
+    /// The agents, sorted by name.
+    pub agents: Vec<UpdatedAgent>,
+    /// What failed without stopping the rest.
+    pub failures: Vec<Failure>,
+    /// How many sources were looked at.
+    pub sources: usize,
+    /// How many files changed, or would.
+    pub changes: usize,
+}
+
+impl UpdateOutcome {
+    /// How the command ends: a failure if something is left to do.
+    pub fn verdict(&self) -> Result<()> {
+        let with = |status: Status| -> Vec<&str> {
+            self.agents.iter().filter(|agent| agent.status == status).map(|agent| agent.name.as_str()).collect()
+        };
+        let marked = with(Status::Marked);
+        if !marked.is_empty() {
+            return Err(Failure::new(
+                Kind::Conflict,
+                format!("{} left to resolve: {}", conflicts(marked.len()), marked.join(", ")),
+            )
+            .hint("edit the files in .agentpkg/conflicts, then run `agentpkg resolve --continue`")
+            .hint("or run `agentpkg resolve` in a terminal, or `agentpkg resolve --abort`"));
+        }
+        let skipped: Vec<&str> = self
+            .agents
+            .iter()
+            .filter(|agent| agent.status == Status::Skipped && !agent.conflicts.is_empty())
+            .map(|agent| agent.name.as_str())
+            .collect();
+        if !skipped.is_empty() {
+            return Err(Failure::new(Kind::Conflict, format!("not updated, because of conflicts: {}", skipped.join(", ")))
+                .hint("run `agentpkg update` in a terminal, or add `--ours`, `--theirs` or `--conflicts=markers`"));
+        }
+        match self.failures.len() {
+            0 => Ok(()),
+            1 => Err(Failure::failed("one agent or registry could not be updated; the rest is")),
+            count => Err(Failure::failed(format!("{count} agents or registries could not be updated; the rest is"))),
+        }
+    }
+}
+
+fn conflicts(agents: usize) -> String {
+    if agents == 1 { "conflicts in one agent are".to_owned() } else { format!("conflicts in {agents} agents are") }
+}
+
+/// Updates agents.
+pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Frontend) -> Result<UpdateOutcome> {
+    let guard = if options.is_dry_run { None } else { Some(session.lock(frontend)?) };
+    let mut manifest = session.manifest(frontend)?;
+    let lockfile = session.project.load_lockfile()?;
+    session.check_folders(&manifest)?;
+    let mut planned = plan(session, &mut manifest, &lockfile, &options.names, options.to.as_ref(), frontend)?;
+    let pins = decide::decide(session, &mut planned, options, frontend)?;
+    for (name, keys) in group(pins) {
+        manifest.add_pins(&name, &keys);
+    }
+    apply::apply(session, options, &manifest, &lockfile, planned, guard.as_ref())
+}
+
+fn group(pins: Vec<(AgentName, String)>) -> BTreeMap<AgentName, Vec<String>> {
+    let mut grouped: BTreeMap<AgentName, Vec<String>> = BTreeMap::new();
+    for (name, key) in pins {
+        grouped.entry(name).or_default().push(key);
+    }
+    grouped
+}

@@ -1,0 +1,364 @@
+//! What is newer upstream, and what it merges to. Follows files that moved, explains those that are gone, and asks about nothing but
+//! a lost base.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::item::{Item, State};
+use crate::domain::name::AgentName;
+use crate::domain::version::VersionRequest;
+use crate::error::{Failure, Result};
+use crate::ops::base::{self, Nearest, Search};
+use crate::ops::candidate::Candidate;
+use crate::ops::report::{Choice, Event, Frontend};
+use crate::ops::resolve::{Resolved, Resolver};
+use crate::ops::session::Session;
+use crate::store::cache::Freshness;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::manifest::{Manifest, Origin, Wanted};
+
+/// What an update would do.
+#[derive(Debug, Default)]
+pub(in crate::ops) struct Planned {
+    /// The agents with something newer.
+    pub(in crate::ops) items: Vec<Item>,
+    /// Those with nothing newer.
+    pub(in crate::ops) current: Vec<AgentName>,
+    /// Those that upstream no longer has, and why that is thought.
+    pub(in crate::ops) gone: Vec<(AgentName, String)>,
+    /// Those without a base.
+    pub(in crate::ops) lost: Vec<(AgentName, Failure)>,
+    /// What failed without stopping the rest.
+    pub(in crate::ops) failures: Vec<Failure>,
+    /// How many sources were looked at.
+    pub(in crate::ops) sources: usize,
+}
+
+/// Version or commit of a lock entry, for people.
+pub(in crate::ops) fn versions(locked: Option<&LockedAgent>) -> String {
+    match locked {
+        Some(LockedAgent { version: Some(version), .. }) => version.clone(),
+        Some(LockedAgent { commit: Some(commit), .. }) => commit.short().to_string(),
+        _ => String::new(),
+    }
+}
+
+/// Plans the update of `names`, or of all.
+pub(in crate::ops) fn plan(
+    session: &Session,
+    manifest: &mut Manifest,
+    lockfile: &Lockfile,
+    names: &[String],
+    to: Option<&VersionRequest>,
+    frontend: &mut dyn Frontend,
+) -> Result<Planned> {
+    let selected = select(manifest, lockfile, names)?;
+    if let Some(to) = to {
+        for name in &selected {
+            let wanted = Wanted { version: Some(to.clone()), ..manifest.agents()[name].clone() };
+            manifest.set_agent(name, &wanted);
+        }
+    }
+    let mut planner = Planner {
+        session,
+        manifest,
+        lockfile,
+        resolver: Resolver::new(session, Freshness::Now),
+        planned: Planned::default(),
+        seen: BTreeSet::new(),
+        broken: BTreeMap::new(),
+    };
+    for name in &selected {
+        planner.agent(name, frontend)?;
+    }
+    let mut planned = planner.planned;
+    planned.items.sort_by(|one, other| one.name.cmp(&other.name));
+    planned.current.sort();
+    Ok(planned)
+}
+
+fn select(manifest: &Manifest, lockfile: &Lockfile, names: &[String]) -> Result<Vec<AgentName>> {
+    if names.is_empty() {
+        return Ok(manifest.agents().keys().cloned().collect());
+    }
+    let mut selected = Vec::new();
+    for text in names {
+        let name = AgentName::new(text).ok();
+        match name.filter(|name| manifest.agents().contains_key(name)) {
+            Some(name) => selected.push(name),
+            None => return Err(unknown(text, manifest, lockfile)),
+        }
+    }
+    Ok(selected)
+}
+
+fn unknown(text: &str, manifest: &Manifest, lockfile: &Lockfile) -> Failure {
+    let failure = Failure::failed(format!("`{}` is not in agentpkg.toml", text.escape_debug()));
+    let requirers: Vec<&str> = lockfile
+        .agents
+        .iter()
+        .filter(|(_, locked)| locked.requires.iter().any(|required| required.as_str() == text))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if let Some(requirer) = requirers.first() {
+        return failure.hint(format!("it is required by `{requirer}` and updated with it: `agentpkg update {requirer}`"));
+    }
+    let near = manifest
+        .agents()
+        .keys()
+        .map(|known| (strsim::jaro_winkler(known.as_str(), text), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    match near {
+        Some((_, near)) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("`agentpkg list` shows what is installed"),
+    }
+}
+
+struct Planner<'a, 'm> {
+    session: &'a Session,
+    manifest: &'m Manifest,
+    lockfile: &'m Lockfile,
+    resolver: Resolver<'a>,
+    planned: Planned,
+    seen: BTreeSet<AgentName>,
+    /// Sources that could not be reached, so that each is reported once.
+    broken: BTreeMap<String, usize>,
+}
+
+impl<'a> Planner<'a, '_> {
+    /// Plans one agent of the manifest, and those that it requires.
+    fn agent(&mut self, name: &AgentName, frontend: &mut dyn Frontend) -> Result<()> {
+        if !self.seen.insert(name.clone()) {
+            return Ok(());
+        }
+        let wanted = self.manifest.agents()[name].clone();
+        let locked = self.lockfile.agents.get(name);
+        if let Some(locked) = locked
+            && let Some(count) = self.broken.get_mut(&locked.source)
+        {
+            *count += 1;
+            return Ok(());
+        }
+        let lookup = locked.map_or_else(|| wanted.clone(), |locked| at_home(&wanted, locked, self.manifest));
+        let resolved = match self.resolver.resolve_wanted(name, &lookup, self.manifest, frontend) {
+            Ok(resolved) => Ok(resolved),
+            Err(failure) if failure.kind() == crate::error::Kind::Interrupted => return Err(failure),
+            Err(failure) => match locked {
+                Some(locked) => self.followed(locked, failure, frontend)?,
+                None => Err(failure),
+            },
+        };
+        self.planned.sources = self.resolver.count();
+        let (resolved, note) = match resolved {
+            Ok(resolved) => {
+                let note = locked.and_then(|locked| moved(locked, &resolved));
+                (resolved, note)
+            }
+            Err(failure) => {
+                self.failed(name, locked, failure);
+                return Ok(());
+            }
+        };
+        self.resolved(name, &wanted, &resolved, note, frontend)
+    }
+
+    /// Where an agent went that is not found under its name any more.
+    fn followed(&mut self, locked: &LockedAgent, failure: Failure, frontend: &mut dyn Frontend) -> Result<Result<Resolved<'a>>> {
+        let source = crate::domain::spec::Source::parse(&locked.source);
+        let Ok(source) = source else {
+            return Ok(Err(failure));
+        };
+        let Ok(snapshot) = self.resolver.snapshot(locked.registry.as_ref(), &source, frontend) else {
+            return Ok(Err(failure));
+        };
+        // The same bytes elsewhere, or another name in the same file.
+        let same = snapshot.entries.iter().find(|entry| entry.blob == locked.blob);
+        let by_name = || match snapshot.find(&locked.agent).as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        };
+        let found = same.or_else(|| snapshot.find_file(&locked.file)).or_else(by_name).cloned();
+        Ok(match found {
+            Some(entry) => {
+                let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone());
+                let commit = snapshot.commit;
+                Ok(Resolved { snapshot, entry, version, commit })
+            }
+            None => Err(failure),
+        })
+    }
+
+    fn failed(&mut self, name: &AgentName, locked: Option<&LockedAgent>, failure: Failure) {
+        let Some(locked) = locked else {
+            self.planned.failures.push(failure);
+            return;
+        };
+        let is_reachable = crate::domain::spec::Source::parse(&locked.source)
+            .is_ok_and(|source| self.resolver.is_open(locked.registry.as_ref(), &source));
+        if is_reachable {
+            let last = versions(Some(locked));
+            self.planned.gone.push((name.clone(), if last.is_empty() { String::new() } else { format!("last seen in {last}") }));
+        } else {
+            self.broken.insert(locked.source.clone(), 1);
+            self.planned.failures.push(failure);
+        }
+    }
+
+    /// Plans what was found.
+    fn resolved(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        resolved: &Resolved<'a>,
+        note: Option<String>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let locked = self.lockfile.agents.get(name);
+        let mut candidate = match Candidate::of(self.session, name, wanted, resolved, frontend) {
+            Ok(candidate) => candidate,
+            Err(failure) => {
+                self.planned.failures.push(failure);
+                return Ok(());
+            }
+        };
+        if let Some(locked) = locked {
+            candidate.locked.allowed.clone_from(&locked.allowed);
+        }
+        for required in candidate.required.clone() {
+            self.required(&required, wanted, resolved, frontend)?;
+        }
+        let ours = self.session.project.read_agent(name)?;
+        let is_same = locked.is_some_and(|locked| {
+            locked.base == candidate.locked.base
+                && locked.version == candidate.locked.version
+                && locked.requires == candidate.locked.requires
+        });
+        if is_same && ours.is_some() {
+            self.planned.current.push(name.clone());
+            return Ok(());
+        }
+        let (base, origin) = match locked {
+            None => (Vec::new(), None),
+            Some(locked) if locked.base == candidate.locked.base => (candidate.bytes.clone(), None),
+            Some(locked) => match self.base(name, locked, ours.is_some(), frontend)? {
+                Some((base, origin)) => (base, origin),
+                None => return Ok(()),
+            },
+        };
+        let mut notes: Vec<String> = note.into_iter().collect();
+        if locked.is_some_and(|locked| base::is_rewritten(self.session, locked, frontend)) {
+            notes.push("the history upstream was rewritten; the base was kept".to_owned());
+        }
+        if let Some(origin) = origin.filter(|origin| !matches!(origin, base::BaseOrigin::Project | base::BaseOrigin::Installed)) {
+            notes.push(format!("the base was found in {origin}"));
+        }
+        let mut item = Item {
+            name: name.clone(),
+            before: locked.cloned(),
+            candidate,
+            base,
+            origin,
+            ours,
+            pins: wanted.pins.clone(),
+            kept: Vec::new(),
+            choices: Vec::new(),
+            state: State::Active,
+            notes,
+        };
+        if locked.is_none() && item.ours.is_some() {
+            let path = self.session.project.display(&self.session.project.agent_path(name));
+            self.planned.failures.push(
+                Failure::failed(format!("`{path}` exists, and agentpkg did not write it"))
+                    .hint(format!("move it away, then run `agentpkg install {name}`")),
+            );
+            return Ok(());
+        }
+        let count = if item.ours.is_some() { item.merge().conflicts().len() } else { 0 };
+        item.choices = vec![None; count];
+        self.planned.items.push(item);
+        Ok(())
+    }
+
+    fn required(&mut self, required: &str, wanted: &Wanted, by: &Resolved<'a>, frontend: &mut dyn Frontend) -> Result<()> {
+        let found: Vec<_> = by.snapshot.find(required).into_iter().cloned().collect();
+        let [entry] = found.as_slice() else {
+            let count = found.len();
+            self.planned
+                .failures
+                .push(Failure::failed(format!("`{}` requires `{required}`, which its registry has {count} times", by.entry.name)));
+            return Ok(());
+        };
+        let name = entry.name.clone();
+        if self.manifest.agents().contains_key(&name) || !self.seen.insert(name.clone()) {
+            return Ok(());
+        }
+        let version = by.snapshot.record(required).and_then(|record| record.version.clone());
+        let resolved = Resolved { entry: entry.clone(), version, ..by.clone() };
+        let wanted = Wanted { is_verbatim: wanted.is_verbatim, ..Wanted::anything() };
+        self.resolved(&name, &wanted, &resolved, None, frontend)
+    }
+
+    /// The base of an agent; asks what to do if it is lost.
+    fn base(
+        &mut self,
+        name: &AgentName,
+        locked: &LockedAgent,
+        is_there: bool,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Option<(Vec<u8>, Option<base::BaseOrigin>)>> {
+        if !is_there {
+            return Ok(Some((Vec::new(), None)));
+        }
+        match base::find(self.session, name, locked, frontend)? {
+            Search::Found(bytes, origin) => Ok(Some((bytes, Some(origin)))),
+            Search::Lost(failure, nearest) => {
+                if let Some(nearest) = nearest.filter(|_| frontend.is_interactive())
+                    && choose_nearest(name, &nearest, frontend)?
+                {
+                    return Ok(Some((nearest.bytes, None)));
+                }
+                let failure = Failure::failed(format!("the base of `{name}` is lost, so its update cannot be merged"))
+                    .caused_by(failure)
+                    .hint(format!("keep a copy of your edits, then run `agentpkg install {name} --force`"))
+                    .hint("or run `agentpkg update` in a terminal, which offers the nearest version as a base");
+                self.planned.lost.push((name.clone(), failure));
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Offers the nearest upstream version in place of a lost base. Never taken without an answer.
+fn choose_nearest(name: &AgentName, nearest: &Nearest, frontend: &mut dyn Frontend) -> Result<bool> {
+    let commit = nearest.commit.map_or_else(|| "its source has now".to_owned(), |commit| format!("of commit {}", commit.short()));
+    frontend.report(Event::Warning(format!(
+        "the version that `{name}` was installed from is lost; the nearest is the one {commit}, which differs in {} lines",
+        nearest.lines
+    )));
+    let choices = [
+        Choice { label: "skip".to_owned(), detail: "leave the agent as it is".to_owned() },
+        Choice { label: "use the nearest".to_owned(), detail: "every difference to it counts as your edit".to_owned() },
+    ];
+    Ok(frontend.choose(&format!("How to update {name}?"), &choices, 0)? == 1)
+}
+
+/// An agent stays with the source that it came from, whatever else has one of its name now.
+fn at_home(wanted: &Wanted, locked: &LockedAgent, manifest: &Manifest) -> Wanted {
+    let origin = match (&wanted.origin, &locked.registry) {
+        (Origin::Any, Some(registry)) if manifest.registry(registry).is_some() => Origin::Registry(registry.clone()),
+        (origin, _) => origin.clone(),
+    };
+    Wanted { origin, ..wanted.clone() }
+}
+
+/// What moved, in words.
+fn moved(locked: &LockedAgent, resolved: &Resolved<'_>) -> Option<String> {
+    let mut parts = Vec::new();
+    if locked.file != resolved.entry.file {
+        parts.push(format!("moved upstream: {} -> {}", locked.file, resolved.entry.file));
+    }
+    if locked.agent != resolved.entry.name.as_str() {
+        parts.push(format!("upstream calls it {} now", resolved.entry.name));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}

@@ -1,0 +1,249 @@
+//! What stands above the questions of an update: overview, conflict, new powers, changes. Readable at 80 columns and without colour.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use dialoguer::console::Term;
+use similar::{ChangeTag, TextDiff};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{CYAN, DIM, GREEN, YELLOW, sanitize};
+use crate::ops::report::{ConflictView, GainsView, OverviewLine, Preview};
+
+/// Added words and lines.
+const ADDED: Style = AnsiColor::Green.on_default();
+/// Removed words and lines.
+const REMOVED: Style = AnsiColor::Red.on_default();
+/// Unchanged text of more characters than this is cut in the middle.
+const LONG: usize = 90;
+/// How much of it stays at both ends.
+const END: usize = 32;
+/// How many lines of one side of a conflict are shown.
+const MAX_LINES: usize = 14;
+
+fn columns() -> usize {
+    usize::from(Term::stderr().size().1).clamp(60, 110)
+}
+
+/// What an update found.
+pub(super) fn overview(lines: &[OverviewLine]) -> String {
+    let (open, clean): (Vec<_>, Vec<_>) = lines.iter().partition(|line| !line.open.is_empty());
+    let width = lines.iter().map(|line| line.name.width()).max().unwrap_or(0);
+    let versions = lines.iter().map(|line| line.versions.width()).max().unwrap_or(0);
+    let mut text = String::new();
+    if !clean.is_empty() {
+        let noun = if clean.len() == 1 { "1 agent".to_owned() } else { format!("{} agents", clean.len()) };
+        let _ = writeln!(text, "{GREEN}{:>12}{GREEN:#} {noun}, nothing to decide", "Ready");
+    }
+    for line in open {
+        let (name, version) = (sanitize(&line.name), sanitize(&line.versions));
+        let _ =
+            writeln!(text, "{YELLOW}{:>12}{YELLOW:#} {CYAN}{name:width$}{CYAN:#}  {version:versions$}  {}", "To decide", line.open);
+    }
+    text
+}
+
+/// One conflict: what each side made of the base, with the changed words in brackets.
+pub(super) fn conflict(view: &ConflictView) -> String {
+    let mut text = String::new();
+    let number = format!("conflict {} of {}", view.number, view.count);
+    let _ = writeln!(text, "\n  {CYAN}{}{CYAN:#} {}   {DIM}{number}{DIM:#}", sanitize(&view.agent), sanitize(&view.versions));
+    if !view.also_in.is_empty() {
+        for line in wrapped(&format!("also in {}", view.also_in.join(", ")), columns() - 4) {
+            let _ = writeln!(text, "  {DIM}{}{DIM:#}", sanitize(&line));
+        }
+    }
+    let _ = writeln!(text, "  {}  {DIM}{}{DIM:#}\n", sanitize(&view.unit), sanitize(&view.reason));
+    side(&mut text, "you", &view.base, &view.ours);
+    side(&mut text, "upstream", &view.base, &view.theirs);
+    if let Some(suggestion) = &view.suggestion {
+        side(&mut text, "combined", &view.base, suggestion);
+    }
+    text
+}
+
+/// A side of a conflict, as changes of the base.
+fn side(text: &mut String, label: &str, base: &str, side: &str) {
+    let indent = " ".repeat(14);
+    let shown = if side.is_empty() { "(deleted)".to_owned() } else { String::new() };
+    let lines = if shown.is_empty() { marked(base, side, columns() - 16) } else { vec![shown] };
+    let more = lines.len().saturating_sub(MAX_LINES);
+    for (index, line) in lines.iter().take(MAX_LINES).enumerate() {
+        let _ = match index {
+            0 => writeln!(text, "    {DIM}{label:<9}{DIM:#} {line}"),
+            _ => writeln!(text, "{indent}{line}"),
+        };
+    }
+    if more > 0 {
+        let _ = writeln!(text, "{indent}{DIM}… {more} more lines{DIM:#}");
+    }
+    text.push('\n');
+}
+
+/// The words of a side, those that are new in brackets, those that are gone as `[-…-]`, wrapped.
+fn marked(base: &str, side: &str, width: usize) -> Vec<String> {
+    let diff = TextDiff::from_words(base, side);
+    let mut pieces: Vec<(ChangeTag, String)> = Vec::new();
+    for change in diff.iter_all_changes() {
+        match pieces.last_mut() {
+            Some((tag, text)) if *tag == change.tag() => text.push_str(change.value()),
+            _ => pieces.push((change.tag(), change.value().to_owned())),
+        }
+    }
+    // A replaced text reads better if what is gone stands before what came, and space alone is no change worth a mark.
+    let mut words: Vec<(Style, String)> = Vec::new();
+    let last = pieces.len().saturating_sub(1);
+    for (index, (tag, piece)) in pieces.iter().enumerate() {
+        let piece = sanitize(piece);
+        let is_blank = piece.trim().is_empty();
+        let (style, text) = match tag {
+            ChangeTag::Equal => (Style::new(), shortened(&piece, index == 0, index == last)),
+            _ if is_blank => (Style::new(), piece.clone()),
+            ChangeTag::Insert => (ADDED.underline(), bracketed(&piece, "[", "]")),
+            ChangeTag::Delete => (REMOVED, bracketed(&piece, "[-", "-]")),
+        };
+        for (number, line) in text.split('\n').enumerate() {
+            if number > 0 {
+                words.push((Style::new(), "\n".to_owned()));
+            }
+            words.extend(line.split_inclusive(' ').map(|word| (style, word.to_owned())));
+        }
+    }
+    flow(&words, width)
+}
+
+/// Puts marks around the text, but not around the space at its ends.
+fn bracketed(piece: &str, open: &str, close: &str) -> String {
+    let start = piece.len() - piece.trim_start().len();
+    let text = piece.trim();
+    format!("{}{open}{text}{close}{}", &piece[..start], &piece[start + text.len()..])
+}
+
+/// A long unchanged text without its middle.
+fn shortened(piece: &str, is_first: bool, is_last: bool) -> String {
+    let count = piece.chars().count();
+    if count <= LONG {
+        return piece.to_owned();
+    }
+    let head: String = piece.chars().take(END).collect();
+    let tail: String = piece.chars().skip(count - END).collect();
+    match (is_first, is_last) {
+        (true, true) => piece.to_owned(),
+        (true, false) => format!("… {}", tail.trim_start()),
+        (false, true) => format!("{} …", head.trim_end()),
+        (false, false) => format!("{} … {}", head.trim_end(), tail.trim_start()),
+    }
+}
+
+/// Breaks styled words into lines.
+fn flow(words: &[(Style, String)], width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for (style, word) in words {
+        if word == "\n" {
+            lines.push(String::new());
+            used = 0;
+            continue;
+        }
+        let length = word.trim_end().width();
+        if used > 0 && used + length > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        let line = lines.last_mut().expect("there is a line");
+        let _ = write!(line, "{style}{word}{style:#}");
+        used += word.width();
+    }
+    while lines.last().is_some_and(|line| line.trim().is_empty()) && lines.len() > 1 {
+        lines.pop();
+    }
+    lines
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let words: Vec<(Style, String)> = text.split_inclusive(' ').map(|word| (Style::new(), word.to_owned())).collect();
+    flow(&words, width)
+}
+
+/// New powers, one per line.
+pub(super) fn gains(view: &GainsView) -> String {
+    let mut text = String::new();
+    let agents = view.agents.join(", ");
+    let verb = if view.agents.len() == 1 { "asks" } else { "ask" };
+    for (index, line) in
+        wrapped(&format!("{agents} {} {verb} for more than before", view.versions), columns() - 4).iter().enumerate()
+    {
+        let style = if index == 0 { YELLOW } else { Style::new() };
+        let _ = writeln!(text, "{}  {style}{}{style:#}", if index == 0 { "\n" } else { "" }, sanitize(line));
+    }
+    let width = view.gains.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+    for (name, meaning) in &view.gains {
+        let line = format!("    + {:width$}  {}", sanitize(name), sanitize(meaning));
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+/// A change of a file.
+pub(super) fn preview(preview: &Preview) -> String {
+    let old = format!("{} ({})", preview.path, preview.before_label);
+    let new = format!("{} ({})", preview.path, preview.after_label);
+    unified(&preview.before, &preview.after, &old, &new)
+}
+
+/// A unified diff, coloured; empty if there is no difference.
+#[must_use]
+pub fn unified(old: &str, new: &str, old_label: &str, new_label: &str) -> String {
+    let diff = TextDiff::from_lines(old, new);
+    let plain = diff.unified_diff().context_radius(3).header(&sanitize(old_label), &sanitize(new_label)).to_string();
+    let mut text = String::new();
+    for (index, line) in plain.split_inclusive('\n').enumerate() {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        let line = line.strip_suffix('\r').map_or_else(|| sanitize(line), |line| sanitize(line) + "␍");
+        let style = match line.as_bytes().first() {
+            _ if index < 2 => Style::new().bold(),
+            Some(b'+') => ADDED,
+            Some(b'-') => REMOVED,
+            Some(b'@') => CYAN,
+            _ => Style::new(),
+        };
+        let _ = write!(text, "{style}{line}{style:#}{end}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(lines: &[String]) -> String {
+        anstream::adapter::strip_str(&lines.join("\n")).to_string()
+    }
+
+    #[test]
+    fn changed_words_are_marked() {
+        assert_eq!(plain(&marked("use for APIs", "use for our APIs", 80)), "use for [our] APIs");
+        assert_eq!(plain(&marked("a b c", "a x c", 80)), "a [-b-][x] c");
+        assert_eq!(plain(&marked("one two three four", "one two three five", 10)), "one two \nthree \n[-four-]\n[five]");
+    }
+
+    #[test]
+    fn long_unchanged_text_is_cut() {
+        let base = "word ".repeat(60) + "end.";
+        let shown = plain(&marked(&base, &base.replace("end.", "stop."), 200));
+        assert!(shown.starts_with("… ") && shown.ends_with("[-end.-][stop.]"), "{shown}");
+    }
+
+    #[test]
+    fn a_difference_shows_line_endings() {
+        let text = anstream::adapter::strip_str(&unified("a\nb\n", "a\r\nb\n", "x", "y")).to_string();
+        insta::assert_snapshot!(text, @r"
+        --- x
+        +++ y
+        @@ -1,2 +1,2 @@
+        -a
+        +a␍
+         b
+        ");
+    }
+}
