@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Context, doctor, info, init, install, list, merge_file, registry, remove, update};
+use crate::commands::{
+    Context, diff, doctor, info, init, install, list, merge_file, registry, remove, resolve, status, undo, update,
+};
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
 use crate::fs;
@@ -71,6 +73,10 @@ enum ColorWhen {
 enum Command {
     Install(install::InstallArgs),
     Update(update::UpdateArgs),
+    Status(status::StatusArgs),
+    Diff(diff::DiffArgs),
+    Resolve(resolve::ResolveArgs),
+    Undo(undo::UndoArgs),
     Remove(remove::RemoveArgs),
     List(list::ListArgs),
     Info(info::InfoArgs),
@@ -107,6 +113,10 @@ pub fn run() -> u8 {
     let outcome = match command {
         Command::Install(args) => install::run(args, &mut context).map(|()| 0),
         Command::Update(args) => update::run(args, &mut context).map(|()| 0),
+        Command::Undo(args) => undo::run(&args, &mut context).map(|()| 0),
+        Command::Status(args) => status::run(&args, &mut context).map(|()| 0),
+        Command::Diff(args) => diff::run(&args, &mut context).map(|()| 0),
+        Command::Resolve(args) => resolve::run(args, &mut context).map(|()| 0),
         Command::Remove(args) => remove::run(args, &mut context).map(|()| 0),
         Command::List(args) => list::run(&args, &mut context).map(|()| 0),
         Command::Info(args) => info::run(&args, &mut context).map(|()| 0),

@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, a call to its use-case, and how the outcome is shown.
 
+pub mod diff;
 pub mod doctor;
 pub mod info;
 pub mod init;
@@ -8,6 +9,9 @@ pub mod list;
 pub mod merge_file;
 pub mod registry;
 pub mod remove;
+pub mod resolve;
+pub mod status;
+pub mod undo;
 pub mod update;
 
 use crate::ops::Session;

@@ -103,7 +103,7 @@ pub fn run(args: UpdateArgs, context: &mut Context) -> Result<()> {
     outcome.verdict()
 }
 
-fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Context) {
+pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Context) {
     let ui = &mut context.ui;
     let plural = |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
     if outcome.sources > 0 {
@@ -186,7 +186,7 @@ fn words(agent: &UpdatedAgent, is_dry_run: bool) -> (&'static str, String) {
     }
 }
 
-fn to_json(outcome: &UpdateOutcome, is_dry_run: bool) -> serde_json::Value {
+pub(super) fn to_json(outcome: &UpdateOutcome, is_dry_run: bool) -> serde_json::Value {
     let conflict = |conflict: &crate::ops::merge_file::ConflictReport| {
         json!({
             "unit": conflict.unit, "reason": conflict.reason, "base": conflict.base, "ours": conflict.ours,

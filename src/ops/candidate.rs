@@ -1,7 +1,7 @@
 //! One upstream version of an agent, adapted and ready to be installed or merged. Nothing is decided, asked or written here.
 
 use super::report::{Frontend, relay};
-use super::resolve::Resolved;
+use super::resolver::Resolved;
 use super::session::Session;
 use crate::domain::definition::{AdaptError, Definition, Request, Verdict, adapt};
 use crate::domain::digest::Digest;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::report::{Frontend, relay};
-use super::resolve::{Resolver, is_file, split_file};
+use super::resolver::{Resolver, is_file, split_file};
 use super::session::Session;
 use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;

@@ -5,6 +5,7 @@
 pub mod base;
 mod candidate;
 mod changes;
+pub mod diff;
 pub mod doctor;
 pub mod install;
 pub mod list;
@@ -15,7 +16,10 @@ pub mod remove;
 pub mod report;
 mod resolutions;
 pub mod resolve;
+pub mod resolver;
 pub mod session;
+pub mod status;
+pub mod undo;
 pub mod update;
 
 pub use report::{Choice, Decide, Event, Frontend, Reporter};

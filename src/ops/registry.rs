@@ -3,7 +3,7 @@
 use super::changes::text_change;
 use super::list::parse_source;
 use super::report::Frontend;
-use super::resolve::Resolver;
+use super::resolver::Resolver;
 use super::session::Session;
 use crate::domain::name::RegistryName;
 use crate::domain::spec::Source;

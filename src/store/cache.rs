@@ -121,6 +121,13 @@ impl Cache {
         Ok(self.git.get_or_init(|| git))
     }
 
+    /// Whether something of a repository is here, so that looking at it as it was needs no network.
+    #[must_use]
+    pub fn has(&self, url: &GitUrl) -> bool {
+        url.local_path().is_some()
+            || self.settings.folder.as_ref().is_some_and(|folder| fs::is_folder(&folder.join("registries").join(url.cache_key())))
+    }
+
     /// The repository behind a URL, fetched if it is not as fresh as asked. Repositories on this machine are opened in place.
     pub fn repository(&self, url: &GitUrl, freshness: Freshness, watch: Watch<'_>) -> Result<CachedRepository<'_>> {
         if url.needs_insecure() && !self.settings.allow_insecure {

@@ -146,6 +146,7 @@ impl Manifest {
         }
         let table = section(&mut self.document, "agents");
         let keys = wanted_keys(name, wanted);
+        let is_inline = table.get(name.as_str()).is_some_and(Item::is_inline_table);
         if let Some(entry) = table.get_mut(name.as_str()).and_then(Item::as_table_like_mut) {
             for key in ["registry", "git", "path", "agent", "file", "version", "verbatim", "pin"] {
                 match keys.iter().find(|(known, _)| *known == key) {
@@ -153,6 +154,15 @@ impl Manifest {
                     Some((_, value)) => drop(entry.insert(key, Item::Value(value.clone()))),
                     None => drop(entry.remove(key)),
                 }
+            }
+            // The space before a closing brace belongs to whatever is last now.
+            for (_, item) in entry.iter_mut() {
+                if let Some(value) = item.as_value_mut().filter(|_| is_inline) {
+                    value.decor_mut().set_suffix("");
+                }
+            }
+            if let Some(value) = entry.iter_mut().last().and_then(|(_, item)| item.as_value_mut()).filter(|_| is_inline) {
+                value.decor_mut().set_suffix(" ");
             }
         } else {
             let mut entry = InlineTable::new();

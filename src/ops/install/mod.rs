@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
 use super::report::{Event, Frontend};
-use super::resolve::is_file;
+use super::resolver::is_file;
 use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
@@ -184,7 +184,7 @@ fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
 /// The folder of a source that names one file.
 fn file_folder(source: &Source) -> Source {
     match source {
-        Source::Path(path) if is_file(path) => Source::Path(super::resolve::split_file(path).0.to_owned()),
+        Source::Path(path) if is_file(path) => Source::Path(super::resolver::split_file(path).0.to_owned()),
         source => source.clone(),
     }
 }

@@ -10,7 +10,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::{self, Candidate};
 use crate::ops::report::{Frontend, interrupted};
-use crate::ops::resolve::{Resolved, Resolver, is_file};
+use crate::ops::resolver::{Resolved, Resolver, is_file};
 use crate::ops::session::Session;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};

@@ -2,7 +2,7 @@
 
 use super::item::{Item, State, Status};
 use super::plan::{Planned, versions};
-use super::{UpdateOptions, UpdateOutcome, UpdatedAgent};
+use super::{Conflicts, UpdateOptions, UpdateOutcome, UpdatedAgent};
 use crate::domain::digest::Digest;
 use crate::error::Result;
 use crate::merge::{self, Rule};
@@ -17,8 +17,9 @@ use crate::store::manifest::Manifest;
 use crate::store::transaction::{Change, Guard};
 
 /// Applies what was decided, unless it is a dry run, and says what became of each agent.
-pub(super) fn apply(
+pub(in crate::ops) fn apply(
     session: &Session,
+    command: &str,
     options: &UpdateOptions,
     manifest: &Manifest,
     before: &Lockfile,
@@ -32,7 +33,8 @@ pub(super) fn apply(
         match item.state {
             State::Active => {
                 write(session, item, &mut after, &mut changes)?;
-                if !item.choices.is_empty() {
+                // Only what a person decided one by one is worth remembering.
+                if options.conflicts == Conflicts::Ask {
                     record(session, item, &mut changes)?;
                 }
                 // An earlier update that still waited is answered by this one.
@@ -56,7 +58,7 @@ pub(super) fn apply(
     if let (false, Some(guard)) = (options.is_dry_run, guard) {
         let names: Vec<&str> =
             planned.items.iter().filter(|item| item.state != State::Skipped).map(|item| item.name.as_str()).collect();
-        guard.apply(&format!("update {}", names.join(" ")), &changes)?;
+        guard.apply(&format!("{command} {}", names.join(" ")), &changes)?;
     }
     Ok(outcome(planned, before, count))
 }

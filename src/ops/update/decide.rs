@@ -22,10 +22,10 @@ struct Group {
 }
 
 /// A key of one agent that stays as the user has it from now on.
-type Pin = (AgentName, String);
+pub(in crate::ops) type Pin = (AgentName, String);
 
 /// Decides everything that is open; gives back the new pins.
-pub(super) fn decide(
+pub(in crate::ops) fn decide(
     session: &Session,
     planned: &mut Planned,
     options: &UpdateOptions,
@@ -285,7 +285,7 @@ fn ask(
         label: label.clone(),
         detail: if default == Some(index) { "as the last time".to_owned() } else { String::new() },
     });
-    let chosen = frontend.choose("Which one?", &labels.collect::<Vec<_>>(), default.unwrap_or(0))?;
+    let chosen = frontend.choose("Your choice", &labels.collect::<Vec<_>>(), default.unwrap_or(0))?;
     offers.into_iter().nth(chosen).map(|(_, answer)| answer).ok_or_else(interrupted)
 }
 
@@ -377,7 +377,7 @@ fn ask_powers(items: &[Item], gains: &[Gain], members: &[usize], frontend: &mut 
     let labels =
         ["no, take the rest of the update", "yes", "show the change", skip, "stop (nothing is written)"].map(Choice::plain);
     loop {
-        match frontend.choose("Allow?", &labels, 0)? {
+        match frontend.choose("Allow it", &labels, 0)? {
             2 => {
                 for index in members {
                     frontend.report(Event::Preview(preview(&items[*index], items[*index].name.to_string())));
@@ -429,7 +429,7 @@ fn confirm(session: &Session, items: &[Item], frontend: &mut dyn Frontend) -> Re
     let labels =
         [format!("write {noun}"), "show the changes".to_owned(), "stop (nothing is written)".to_owned()].map(Choice::plain);
     loop {
-        match frontend.choose("All decided.", &labels, 0)? {
+        match frontend.choose("All decided", &labels, 0)? {
             0 => return Ok(()),
             1 => {
                 for item in &active {

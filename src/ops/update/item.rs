@@ -60,6 +60,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) choices: Vec<Option<Choice>>,
     pub(in crate::ops) state: State,
     pub(in crate::ops) notes: Vec<String>,
+    /// The result as a person wrote it, in place of the merge.
+    pub(in crate::ops) text: Option<Vec<u8>>,
 }
 
 impl Item {
@@ -72,6 +74,9 @@ impl Item {
 
     /// The bytes that would be written, with undecided conflicts as the user has them.
     pub(in crate::ops) fn result(&self) -> Vec<u8> {
+        if let Some(text) = &self.text {
+            return text.clone();
+        }
         if self.ours.is_none() && self.pins.is_empty() && self.kept.is_empty() {
             return self.candidate.bytes.clone();
         }

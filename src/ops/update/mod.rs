@@ -6,8 +6,8 @@ mod decide;
 mod item;
 mod plan;
 
-use std::collections::BTreeMap;
-
+pub(super) use self::apply::apply;
+pub(super) use self::decide::decide;
 pub use self::item::Status;
 pub(super) use self::item::{Item, State};
 pub(super) use self::plan::{Planned, plan, versions};
@@ -140,17 +140,9 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     let lockfile = session.project.load_lockfile()?;
     session.check_folders(&manifest)?;
     let mut planned = plan(session, &mut manifest, &lockfile, &options.names, options.to.as_ref(), frontend)?;
-    let pins = decide::decide(session, &mut planned, options, frontend)?;
-    for (name, keys) in group(pins) {
-        manifest.add_pins(&name, &keys);
-    }
-    apply::apply(session, options, &manifest, &lockfile, planned, guard.as_ref())
-}
-
-fn group(pins: Vec<(AgentName, String)>) -> BTreeMap<AgentName, Vec<String>> {
-    let mut grouped: BTreeMap<AgentName, Vec<String>> = BTreeMap::new();
+    let pins = decide(session, &mut planned, options, frontend)?;
     for (name, key) in pins {
-        grouped.entry(name).or_default().push(key);
+        manifest.add_pins(&name, &[key]);
     }
-    grouped
+    apply(session, "update", options, &manifest, &lockfile, planned, guard.as_ref())
 }

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::item::{Item, State};
 use crate::domain::name::AgentName;
+use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
 use crate::ops::base::{self, Nearest, Search};
 use crate::ops::candidate::Candidate;
 use crate::ops::report::{Choice, Event, Frontend};
-use crate::ops::resolve::{Resolved, Resolver};
+use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::session::Session;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
@@ -37,7 +38,7 @@ pub(in crate::ops) struct Planned {
 pub(in crate::ops) fn versions(locked: Option<&LockedAgent>) -> String {
     match locked {
         Some(LockedAgent { version: Some(version), .. }) => version.clone(),
-        Some(LockedAgent { commit: Some(commit), .. }) => commit.short().to_string(),
+        Some(LockedAgent { commit: Some(commit), .. }) => commit.short(),
         _ => String::new(),
     }
 }
@@ -144,7 +145,7 @@ impl<'a> Planner<'a, '_> {
             Ok(resolved) => Ok(resolved),
             Err(failure) if failure.kind() == crate::error::Kind::Interrupted => return Err(failure),
             Err(failure) => match locked {
-                Some(locked) => self.followed(locked, failure, frontend)?,
+                Some(locked) => self.followed(locked, failure, frontend),
                 None => Err(failure),
             },
         };
@@ -163,29 +164,23 @@ impl<'a> Planner<'a, '_> {
     }
 
     /// Where an agent went that is not found under its name any more.
-    fn followed(&mut self, locked: &LockedAgent, failure: Failure, frontend: &mut dyn Frontend) -> Result<Result<Resolved<'a>>> {
-        let source = crate::domain::spec::Source::parse(&locked.source);
-        let Ok(source) = source else {
-            return Ok(Err(failure));
+    fn followed(&mut self, locked: &LockedAgent, failure: Failure, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
+        let Ok(source) = Source::parse(&locked.source) else {
+            return Err(failure);
         };
         let Ok(snapshot) = self.resolver.snapshot(locked.registry.as_ref(), &source, frontend) else {
-            return Ok(Err(failure));
+            return Err(failure);
         };
-        // The same bytes elsewhere, or another name in the same file.
+        // The same bytes elsewhere, another name in the same file, or the same name in another one.
         let same = snapshot.entries.iter().find(|entry| entry.blob == locked.blob);
         let by_name = || match snapshot.find(&locked.agent).as_slice() {
             [one] => Some(*one),
             _ => None,
         };
-        let found = same.or_else(|| snapshot.find_file(&locked.file)).or_else(by_name).cloned();
-        Ok(match found {
-            Some(entry) => {
-                let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone());
-                let commit = snapshot.commit;
-                Ok(Resolved { snapshot, entry, version, commit })
-            }
-            None => Err(failure),
-        })
+        let entry = same.or_else(|| snapshot.find_file(&locked.file)).or_else(by_name).cloned().ok_or(failure)?;
+        let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone());
+        let commit = snapshot.commit;
+        Ok(Resolved { snapshot, entry, version, commit })
     }
 
     fn failed(&mut self, name: &AgentName, locked: Option<&LockedAgent>, failure: Failure) {
@@ -193,8 +188,8 @@ impl<'a> Planner<'a, '_> {
             self.planned.failures.push(failure);
             return;
         };
-        let is_reachable = crate::domain::spec::Source::parse(&locked.source)
-            .is_ok_and(|source| self.resolver.is_open(locked.registry.as_ref(), &source));
+        let is_reachable =
+            Source::parse(&locked.source).is_ok_and(|source| self.resolver.is_open(locked.registry.as_ref(), &source));
         if is_reachable {
             let last = versions(Some(locked));
             self.planned.gone.push((name.clone(), if last.is_empty() { String::new() } else { format!("last seen in {last}") }));
@@ -264,6 +259,7 @@ impl<'a> Planner<'a, '_> {
             choices: Vec::new(),
             state: State::Active,
             notes,
+            text: None,
         };
         if locked.is_none() && item.ours.is_some() {
             let path = self.session.project.display(&self.session.project.agent_path(name));

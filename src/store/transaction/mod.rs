@@ -11,6 +11,8 @@
 //! A crash before commit is rolled back, one after it is rolled forward (or back, should staged content be damaged). Whoever holds
 //! the project's lock calls `recover` before anything else. What to change is decided in `ops`.
 
+pub mod history;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -82,9 +84,18 @@ impl Guard<'_> {
     ///
     /// `label` names the operation in the history. The order of `changes` is kept; the lockfile belongs last.
     pub fn apply(&self, label: &str, changes: &[Change]) -> Result<()> {
+        self.run(label, changes, None).map(drop)
+    }
+
+    /// Makes all of `changes`, or none, as the undo of operation `undoes`; gives back the number of the undo itself.
+    pub fn take_back(&self, label: &str, changes: &[Change], undoes: u64) -> Result<Option<u64>> {
+        self.run(label, changes, Some(undoes))
+    }
+
+    fn run(&self, label: &str, changes: &[Change], undoes: Option<u64>) -> Result<Option<u64>> {
         let changes: Vec<&Change> = changes.iter().filter(|change| !change.is_void()).collect();
         if changes.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut copies = BTreeMap::new();
         for change in &changes {
@@ -101,7 +112,7 @@ impl Guard<'_> {
         self.prepare_folders(&changes)?;
 
         let number = next_number(self.project)?;
-        let mut journal = Journal { number, label: label.to_owned(), is_committed: false, steps: Vec::new() };
+        let mut journal = Journal { number, label: label.to_owned(), undoes, is_committed: false, steps: Vec::new() };
         for change in &changes {
             journal.steps.push(Step {
                 path: change.path.strip_prefix(self.project.root()).unwrap_or(&change.path).to_owned(),
@@ -131,7 +142,8 @@ impl Guard<'_> {
             step.apply(self.project)?;
             checkpoint("applied a step")?;
         }
-        journal.finish(self.project)
+        journal.finish(self.project)?;
+        Ok(Some(number))
     }
 
     fn prepare_folders(&self, changes: &[&Change]) -> Result<()> {
@@ -210,6 +222,9 @@ fn recover(project: &Project) -> Result<Option<Recovered>> {
 struct Journal {
     number: u64,
     label: String,
+    /// The operation that this one takes back.
+    #[serde(default)]
+    undoes: Option<u64>,
     is_committed: bool,
     steps: Vec<Step>,
 }

@@ -1,0 +1,101 @@
+//! `agentpkg diff`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Context, JSON_VERSION};
+use crate::domain::capability::Gain;
+use crate::error::{Failure, Result};
+use crate::ops::diff::{DiffOutcome, FileDiff, View, diff};
+use crate::ui::{DIM, YELLOW, sanitize, unified};
+
+/// Show what you changed, what upstream changed, or what both would become
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg diff                       your edits
+  agentpkg diff --upstream planner    what is new upstream
+  agentpkg diff --merged              what `agentpkg update` would make of your files")]
+pub struct DiffArgs {
+    /// The names; all if there are none
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// From what was installed to your file (the default)
+    #[arg(long, conflicts_with_all = ["upstream", "merged"])]
+    pub local: bool,
+    /// From what was installed to upstream's newest version
+    #[arg(long, conflicts_with = "merged")]
+    pub upstream: bool,
+    /// From your file to the merge of both
+    #[arg(long)]
+    pub merged: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &DiffArgs, context: &mut Context) -> Result<()> {
+    let view = match (args.upstream, args.merged) {
+        (true, _) => View::Upstream,
+        (_, true) => View::Merged,
+        _ => View::Local,
+    };
+    let outcome = diff(&context.session, &args.names, view, &mut context.ui)?;
+    if context.ui.is_json() {
+        context.ui.json(&to_json(&outcome))?;
+    } else {
+        for file in &outcome.files {
+            show(file, context)?;
+        }
+        if outcome.files.is_empty() && outcome.failures.is_empty() {
+            context.ui.note(match view {
+                View::Local => "You changed nothing.",
+                View::Upstream | View::Merged => "There is nothing newer upstream.",
+            });
+        }
+    }
+    for failure in &outcome.failures {
+        context.ui.failure(failure);
+    }
+    match outcome.failures.len() {
+        0 => Ok(()),
+        _ => Err(Failure::failed("not everything could be compared")),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn labels(file: &FileDiff) -> (String, String) {
+    (format!("{} ({})", file.path, file.before_label), format!("{} ({})", file.path, file.after_label))
+}
+
+fn show(file: &FileDiff, context: &mut Context) -> Result<()> {
+    let (old, new) = labels(file);
+    context.ui.data(unified(&text(&file.before), &text(&file.after), &old, &new).trim_end_matches('\n'))?;
+    if file.conflicts > 0 {
+        let noun = if file.conflicts == 1 { "1 conflict".to_owned() } else { format!("{} conflicts", file.conflicts) };
+        context.ui.note(format!("{YELLOW}{noun}{YELLOW:#} to decide in {}", file.name));
+    }
+    for gain in &file.gains {
+        let line = format!("{YELLOW}+ {}{YELLOW:#}  {DIM}{}{DIM:#}", sanitize(&gain.to_string()), sanitize(&gain.meaning()));
+        context.ui.note(format!("{} may use more: {line}", file.name));
+    }
+    Ok(())
+}
+
+fn to_json(outcome: &DiffOutcome) -> serde_json::Value {
+    let gain = |gain: &Gain| json!({ "what": gain.to_string(), "meaning": gain.meaning(), "allow": gain.word() });
+    let file = |file: &FileDiff| {
+        let (old, new) = labels(file);
+        let diff = unified(&text(&file.before), &text(&file.after), &old, &new);
+        json!({
+            "name": file.name.as_str(), "path": file.path, "before": file.before_label, "after": file.after_label,
+            "conflicts": file.conflicts, "gains": file.gains.iter().map(gain).collect::<Vec<_>>(),
+            "diff": anstream::adapter::strip_str(&diff).to_string(),
+        })
+    };
+    json!({
+        "schema_version": JSON_VERSION, "files": outcome.files.iter().map(file).collect::<Vec<_>>(),
+        "failures": outcome.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}

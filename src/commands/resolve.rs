@@ -1,0 +1,73 @@
+//! `agentpkg resolve`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Context, JSON_VERSION, update};
+use crate::error::{Failure, Kind, Result};
+use crate::ops::resolve::{How, ResolveOptions, resolve};
+
+/// Finish updates that were put aside with conflict markers
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg resolve                  asks about each conflict
+  agentpkg resolve --continue       takes .agentpkg/conflicts/*.md as you edited them
+  agentpkg resolve --abort planner  gives the update of planner up; its file stays as it is")]
+pub struct ResolveArgs {
+    /// The names; all that wait if there are none
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Take the files with the markers as you edited them
+    #[arg(long = "continue", conflicts_with_all = ["abort", "ours", "theirs"])]
+    pub is_continue: bool,
+    /// Give the updates up
+    #[arg(long, conflicts_with_all = ["ours", "theirs"])]
+    pub abort: bool,
+    /// Decide every conflict for your version
+    #[arg(long, conflicts_with = "theirs")]
+    pub ours: bool,
+    /// Decide every conflict for upstream's version
+    #[arg(long)]
+    pub theirs: bool,
+    /// Allow new powers: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub allow: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
+    let how = match (args.is_continue, args.abort, args.ours, args.theirs) {
+        (true, ..) => How::Continue,
+        (_, true, ..) => How::Abort,
+        (.., true, _) => How::Ours,
+        (.., true) => How::Theirs,
+        _ => How::Ask,
+    };
+    let options = ResolveOptions { names: args.names, how, allowed: args.allow, is_yes: context.is_yes };
+    let outcome = resolve(&context.session, &options, &mut context.ui)?;
+    if context.ui.is_json() {
+        let aborted: Vec<&str> = outcome.aborted.iter().map(crate::domain::name::AgentName::as_str).collect();
+        let mut value = update::to_json(&outcome.finished, false);
+        value["aborted"] = json!(aborted);
+        value["waiting"] = json!(outcome.waiting);
+        value["schema_version"] = json!(JSON_VERSION);
+        context.ui.json(&value)?;
+    } else if outcome.finished.agents.is_empty() && outcome.aborted.is_empty() {
+        context.ui.note("No conflicts wait to be resolved.");
+    } else if outcome.aborted.is_empty() {
+        update::show(&outcome.finished, false, context);
+    }
+    for name in &outcome.aborted {
+        context.ui.status("Gave up", format!("the update of {name}; the file stays as it is"));
+    }
+    for failure in &outcome.finished.failures {
+        context.ui.failure(failure);
+    }
+    if outcome.waiting > 0 && !outcome.finished.agents.is_empty() {
+        let noun =
+            if outcome.waiting == 1 { "1 agent still waits".to_owned() } else { format!("{} agents still wait", outcome.waiting) };
+        return Err(Failure::new(Kind::Conflict, format!("{noun} to be resolved")).hint("run `agentpkg resolve` again"));
+    }
+    outcome.finished.verdict()
+}

@@ -1,0 +1,134 @@
+//! `diff`: what the user changed, what upstream changed, or what both would become.
+
+use super::base::{self, Search};
+use super::report::Frontend;
+use super::session::Session;
+use super::update::{plan, versions};
+use crate::domain::capability::{Capabilities, Gain};
+use crate::domain::name::AgentName;
+use crate::error::{Failure, Result};
+use crate::merge::{Labels, Style};
+use crate::store::lockfile::{LockedAgent, Lockfile};
+
+/// Which difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// From the base to the installed file: the user's edits.
+    #[default]
+    Local,
+    /// From the base to upstream's newest version.
+    Upstream,
+    /// From the installed file to the merge of both.
+    Merged,
+}
+
+/// The difference of one agent.
+#[derive(Debug, Clone)]
+pub struct FileDiff {
+    /// The agent.
+    pub name: AgentName,
+    /// Its path, for display.
+    pub path: String,
+    /// What `before` is called.
+    pub before_label: String,
+    /// What `after` is called.
+    pub after_label: String,
+    /// The text before.
+    pub before: Vec<u8>,
+    /// The text after; with conflict markers where nothing is decided.
+    pub after: Vec<u8>,
+    /// How many conflicts there are in it.
+    pub conflicts: usize,
+    /// What it may do after and could not do before.
+    pub gains: Vec<Gain>,
+}
+
+/// What was compared.
+#[derive(Debug, Default)]
+pub struct DiffOutcome {
+    /// The agents that differ, sorted by name.
+    pub files: Vec<FileDiff>,
+    /// What could not be compared.
+    pub failures: Vec<Failure>,
+}
+
+/// Compares agents.
+pub fn diff(session: &Session, names: &[String], view: View, frontend: &mut dyn Frontend) -> Result<DiffOutcome> {
+    session.recover(frontend)?;
+    let lockfile = session.project.load_lockfile()?;
+    if view == View::Local {
+        return local(session, names, &lockfile, frontend);
+    }
+    let mut manifest = session.manifest(frontend)?;
+    let planned = plan(session, &mut manifest, &lockfile, names, None, frontend)?;
+    let mut outcome = DiffOutcome { files: Vec::new(), failures: planned.failures };
+    outcome.failures.extend(planned.lost.into_iter().map(|(_, failure)| failure));
+    for item in &planned.items {
+        let (from, to) = (versions(item.before.as_ref()), versions(Some(&item.candidate.locked)));
+        let (before, after, before_label, after_label, conflicts) = if view == View::Upstream {
+            (item.base.clone(), item.candidate.bytes.clone(), format!("upstream {from}"), format!("upstream {to}"), 0)
+        } else {
+            let theirs = format!("upstream {to}");
+            let labels = Labels { ours: "you", base: "base", theirs: &theirs };
+            let merged = if item.ours.is_some() { item.merge().with_markers(Style::Diff3, labels, None) } else { item.result() };
+            let before = item.ours.clone().unwrap_or_default();
+            (before, merged, "as it is".to_owned(), "merged".to_owned(), item.choices.len())
+        };
+        let gains = if conflicts == 0 { Capabilities::of(&after).gains_over(&Capabilities::of(&before)) } else { item.gains() };
+        outcome.files.push(FileDiff {
+            name: item.name.clone(),
+            path: session.project.display(&session.project.agent_path(&item.name)),
+            before_label: before_label.trim_end().to_owned(),
+            after_label: after_label.trim_end().to_owned(),
+            before,
+            after,
+            conflicts,
+            gains,
+        });
+    }
+    Ok(outcome)
+}
+
+fn local(session: &Session, names: &[String], lockfile: &Lockfile, frontend: &mut dyn Frontend) -> Result<DiffOutcome> {
+    let mut outcome = DiffOutcome::default();
+    for (name, locked) in selected(names, lockfile)? {
+        let path = session.project.display(&session.project.agent_path(name));
+        let current = session.project.read_agent(name)?;
+        let base = match base::find(session, name, locked, frontend)? {
+            Search::Found(base, _) => base,
+            Search::Lost(failure, _) => {
+                outcome.failures.push(Failure::failed(format!("the base of `{name}` is lost")).caused_by(failure));
+                continue;
+            }
+        };
+        let after_label = if current.is_some() { "as it is" } else { "missing" };
+        let after = current.unwrap_or_default();
+        if base != after {
+            let gains = Capabilities::of(&after).gains_over(&Capabilities::of(&base));
+            outcome.files.push(FileDiff {
+                name: name.clone(),
+                path,
+                before_label: format!("as installed {}", versions(Some(locked))).trim_end().to_owned(),
+                after_label: after_label.to_owned(),
+                before: base,
+                after,
+                conflicts: 0,
+                gains,
+            });
+        }
+    }
+    Ok(outcome)
+}
+
+fn selected<'l>(names: &[String], lockfile: &'l Lockfile) -> Result<Vec<(&'l AgentName, &'l LockedAgent)>> {
+    if names.is_empty() {
+        return Ok(lockfile.agents.iter().collect());
+    }
+    let find = |text: &String| {
+        let name = AgentName::new(text).ok();
+        name.and_then(|name| lockfile.agents.get_key_value(&name)).ok_or_else(|| {
+            Failure::failed(format!("`{}` is not installed", text.escape_debug())).hint("`agentpkg list` shows what is installed")
+        })
+    };
+    names.iter().map(find).collect()
+}

@@ -1,0 +1,355 @@
+//! From a spec to one agent at one commit. Never decides silently between several.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use semver::Version;
+
+use super::report::{Choice, Event, Frontend, relay};
+use super::session::Session;
+use crate::domain::discovery::{self, IndexEntry};
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::version::VersionRequest;
+use crate::error::{Failure, Result};
+use crate::store::cache::Freshness;
+use crate::store::manifest::{Manifest, Origin, Wanted};
+use crate::store::registry::{self, Snapshot};
+
+/// One agent at one commit.
+#[derive(Debug, Clone)]
+pub struct Resolved<'a> {
+    /// Where it was found.
+    pub snapshot: Rc<Snapshot<'a>>,
+    /// The agent there.
+    pub entry: IndexEntry,
+    /// Its version, if there is one.
+    pub version: Option<Version>,
+    /// The commit, for git.
+    pub commit: Option<crate::domain::digest::ObjectId>,
+}
+
+/// Looks things up; remembers what it opened.
+pub struct Resolver<'a> {
+    session: &'a Session,
+    freshness: Freshness,
+    opened: BTreeMap<String, Rc<Snapshot<'a>>>,
+}
+
+impl<'a> Resolver<'a> {
+    /// A resolver that asks remotes as `freshness` says.
+    #[must_use]
+    pub fn new(session: &'a Session, freshness: Freshness) -> Self {
+        Self { session, freshness, opened: BTreeMap::new() }
+    }
+
+    /// What a source offers now.
+    pub fn snapshot(
+        &mut self,
+        registry: Option<&RegistryName>,
+        source: &Source,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Rc<Snapshot<'a>>> {
+        let key = key(registry, source);
+        if let Some(snapshot) = self.opened.get(&key) {
+            return Ok(Rc::clone(snapshot));
+        }
+        let session = self.session;
+        let snapshot = registry::open(
+            registry.cloned(),
+            source,
+            &|path| session.absolute(path),
+            &session.cache,
+            self.freshness,
+            &mut |event| {
+                relay(frontend, event);
+            },
+        )?;
+        let snapshot = Rc::new(snapshot);
+        self.opened.insert(key, Rc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    /// How many sources were opened.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.opened.len()
+    }
+
+    /// Whether a source was opened, so that it can be reached.
+    #[must_use]
+    pub fn is_open(&self, registry: Option<&RegistryName>, source: &Source) -> bool {
+        self.opened.contains_key(&key(registry, source))
+    }
+
+    /// The agents that a spec means; one, unless the spec names a whole source.
+    pub fn resolve(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
+        let snapshots = self.snapshots(&spec.place, manifest, frontend)?;
+        let mut found: Vec<Resolved<'a>> = Vec::new();
+        for snapshot in &snapshots {
+            found.extend(matches(snapshot, spec, frontend)?);
+        }
+        let found = drop_copies(found);
+        let one = match found.len() {
+            0 => return Err(not_found(spec, &snapshots)),
+            1 => found.into_iter().next().expect("there is one"),
+            _ => choose(found, spec, frontend)?,
+        };
+        self.at_version(one, spec.version.as_ref(), frontend)
+    }
+
+    /// What a manifest entry means.
+    pub fn resolve_wanted(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
+        let place = match &wanted.origin {
+            Origin::Any => Place::Anywhere,
+            Origin::Registry(registry) => Place::Registry(registry.clone()),
+            Origin::Source(source) => Place::Source(source.clone()),
+        };
+        let target = wanted.target.clone().or_else(|| match &place {
+            Place::Source(Source::Path(path)) if is_file(path) => None,
+            _ => Some(Target::Name(name.to_string())),
+        });
+        self.resolve(&Spec { place, target, version: wanted.version.clone() }, manifest, frontend)
+    }
+
+    fn snapshots(&mut self, place: &Place, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Rc<Snapshot<'a>>>> {
+        match place {
+            Place::Registry(name) => {
+                let source = manifest.registry(name).ok_or_else(|| unknown_registry(name, manifest))?;
+                Ok(vec![self.snapshot(Some(name), &source, frontend)?])
+            }
+            Place::Source(Source::Path(path)) if is_file(path) => {
+                let (folder, _) = split_file(path);
+                Ok(vec![self.snapshot(None, &Source::Path(folder.to_owned()), frontend)?])
+            }
+            Place::Source(source) => Ok(vec![self.snapshot(None, source, frontend)?]),
+            Place::Anywhere => {
+                let mut snapshots = Vec::new();
+                let mut failures = Vec::new();
+                for (name, source) in manifest.registries() {
+                    match self.snapshot(Some(name), source, frontend) {
+                        Ok(snapshot) => snapshots.push(snapshot),
+                        Err(failure) => failures.push((name, failure)),
+                    }
+                }
+                // One registry that is out of reach must not hide the others, nor go unnoticed.
+                for (name, failure) in failures {
+                    frontend.report(Event::Warning(format!("could not look into registry `{name}`: {failure}")));
+                }
+                snapshots.push(self.snapshot(Some(&RegistryName::builtin()), &Source::Builtin, frontend)?);
+                Ok(snapshots)
+            }
+        }
+    }
+
+    /// The same agent at another version.
+    fn at_version(
+        &self,
+        found: Resolved<'a>,
+        request: Option<&VersionRequest>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
+        let Some(request) = request else {
+            return Ok(found);
+        };
+        let name = found.entry.name.to_string();
+        let mut watch = |event: crate::store::cache::Event<'_>| relay(frontend, event);
+        let Some((snapshot, version)) = found.snapshot.at_version(&self.session.cache, request, &name, &mut watch)? else {
+            return match &found.version {
+                Some(version) if request.accepts(version) => Ok(found),
+                Some(version) => Err(Failure::failed(format!("`{name}` has no version matching `{request}`"))
+                    .detail(format!("newest: {version}"))
+                    .hint(format!("leave out `@{request}`, or write `{name}@^{}`", version.major))),
+                None => Err(Failure::failed(format!("`{name}` comes from a folder, which has no versions"))
+                    .hint(format!("leave out `@{request}`"))),
+            };
+        };
+        let candidates = snapshot.find(&name);
+        let entry = snapshot.find_file(&found.entry.file).or_else(|| (candidates.len() == 1).then(|| candidates[0])).cloned();
+        let entry = entry.ok_or_else(|| {
+            Failure::failed(format!("`{name}` is not in its repository at `{request}`"))
+                .hint("name another version, or leave it out")
+        })?;
+        let commit = snapshot.commit;
+        Ok(Resolved { snapshot: Rc::new(snapshot), entry, version, commit })
+    }
+}
+
+impl Resolved<'_> {
+    /// A spec that means exactly this agent and can be pasted.
+    #[must_use]
+    pub fn spec(&self, by_file: bool) -> String {
+        let target = if by_file { self.entry.file.as_str() } else { self.entry.name.as_str() };
+        match &self.snapshot.registry {
+            Some(registry) if !by_file => format!("{registry}/{target}"),
+            Some(registry) => format!("{registry}#{target}"),
+            None => format!("{}#{target}", self.snapshot.source),
+        }
+    }
+
+    /// Where it is, for people: version, or commit.
+    #[must_use]
+    pub fn revision(&self) -> String {
+        match (&self.version, self.commit) {
+            (Some(version), _) => version.to_string(),
+            (None, Some(commit)) => format!("@ {}", commit.short()),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+fn key(registry: Option<&RegistryName>, source: &Source) -> String {
+    format!("{}={}", registry.map_or("", RegistryName::as_str), crate::store::manifest::source_text(source))
+}
+
+/// Whether a path as typed means one file.
+pub(super) fn is_file(path: &str) -> bool {
+    [".md", ".markdown", ".txt"].iter().any(|extension| path.ends_with(extension))
+}
+
+/// The folder and the name of a file path as typed.
+pub(super) fn split_file(path: &str) -> (&str, &str) {
+    match path.rfind(['/', '\\']) {
+        Some(0) => ("/", &path[1..]),
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (".", path),
+    }
+}
+
+fn matches<'a>(snapshot: &Rc<Snapshot<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
+    let resolved = |entry: &IndexEntry| Resolved {
+        snapshot: Rc::clone(snapshot),
+        entry: entry.clone(),
+        version: snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone()),
+        commit: snapshot.commit,
+    };
+    let file = match (&spec.place, &spec.target) {
+        (_, Some(Target::File(file))) => file.clone(),
+        (_, Some(Target::Name(name))) => return Ok(snapshot.find(name).into_iter().map(resolved).collect()),
+        (Place::Source(Source::Path(path)), None) if is_file(path) => split_file(path).1.to_owned(),
+        (_, None) => return Ok(snapshot.entries.iter().map(resolved).collect()),
+    };
+    if let Some(entry) = snapshot.find_file(&file) {
+        return Ok(vec![resolved(entry)]);
+    }
+    // A file that discovery does not offer is taken when it is named outright.
+    let Some(bytes) = snapshot.read_file(&file, &mut |event| relay(frontend, event))? else {
+        return Ok(Vec::new());
+    };
+    let entry = discovery::examine_named(&file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
+        Failure::failed(format!("`{file}` cannot be installed: {reason}")).hint("give it a name of your own with `--as NAME`")
+    })?;
+    Ok(vec![resolved(&entry)])
+}
+
+/// Files of one source with the same bytes are one agent: the first by path stands for all.
+fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
+    let mut kept: Vec<Resolved<'_>> = Vec::new();
+    for candidate in found {
+        let is_copy = kept.iter().any(|known| {
+            Rc::ptr_eq(&known.snapshot, &candidate.snapshot)
+                && known.entry.blob == candidate.entry.blob
+                && known.entry.name == candidate.entry.name
+        });
+        if !is_copy {
+            kept.push(candidate);
+        }
+    }
+    kept
+}
+
+fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
+    let by_name: Vec<String> = found.iter().map(|candidate| candidate.spec(false)).collect();
+    let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
+    let specs: Vec<String> = found.iter().zip(&by_name).map(|(candidate, spec)| candidate.spec(is_shared(spec))).collect();
+    let is_whole = spec.target.is_none();
+    let question = match &spec.target {
+        Some(target) => format!("{} agents answer to `{target}`", found.len()),
+        None => format!("{} has {} agents", found[0].snapshot.source, found.len()),
+    };
+    if frontend.is_interactive() {
+        let choices = found
+            .iter()
+            .zip(&specs)
+            .map(|(candidate, spec)| Choice { label: spec.clone(), detail: candidate.entry.description.clone() });
+        let index = frontend.choose(&question, &choices.collect::<Vec<_>>(), 0)?;
+        return found.into_iter().nth(index).ok_or_else(super::report::interrupted);
+    }
+    let width = specs.iter().map(String::len).max().unwrap_or(0);
+    let mut failure = Failure::failed(match &spec.target {
+        Some(target) => format!("`{target}` means {} different agents", found.len()),
+        None => format!("`{}` has {} agents", found[0].snapshot.source, found.len()),
+    });
+    for (candidate, spec) in found.iter().zip(&specs) {
+        let is_by_file = spec.ends_with(&candidate.entry.file);
+        let place = if is_by_file { candidate.revision() } else { format!("{} {}", candidate.entry.file, candidate.revision()) };
+        failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
+    }
+    let example = specs.last().cloned().unwrap_or_default();
+    let failure = failure.hint(format!("name one, for example `agentpkg install {example}`"));
+    Err(match &spec.target {
+        Some(Target::Name(name)) => {
+            failure.hint(format!("or keep both: add `--as OTHER-{}`", name.to_lowercase().replace(' ', "-")))
+        }
+        _ if is_whole => failure.hint("or take all of them with `--all`"),
+        _ => failure,
+    })
+}
+
+fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
+    let failure = Failure::failed(format!("there is no registry `{name}` in the manifest"));
+    let known: Vec<String> = manifest.registries().iter().map(|(known, _)| format!("`{known}`")).collect();
+    if known.is_empty() {
+        failure.hint(format!("add it with `agentpkg registry add URL --name {name}`; or name a repository: `gh:owner/repo#name`"))
+    } else {
+        failure.hint(format!("there are {} and `builtin`", known.join(", ")))
+    }
+}
+
+fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>]) -> Failure {
+    let target = spec.target.as_ref().map_or_else(String::new, ToString::to_string);
+    let place = match snapshots {
+        [one] => match &one.registry {
+            Some(registry) => format!("registry `{registry}`"),
+            None => format!("`{}`", one.source),
+        },
+        several => format!("{} registries", several.len()),
+    };
+    if let (true, Place::Source(Source::Path(path))) = (target.is_empty(), &spec.place)
+        && is_file(path)
+    {
+        return Failure::failed(format!("there is no file `{path}`")).hint("check the path; it counts from the current folder");
+    }
+    if target.is_empty() {
+        return Failure::failed(format!("there are no agents in {place}"))
+            .hint("agents are `.md` files whose frontmatter has a name and a description");
+    }
+    let mut failure = Failure::failed(format!("no agent named `{target}` in {place}"));
+    for refused in snapshots.iter().flat_map(|snapshot| &snapshot.refused) {
+        if refused.file.contains(&target) || refused.reason.contains(&target) {
+            failure = failure.detail(format!("{}: {}", refused.file, refused.reason));
+        }
+    }
+    let mut near: Vec<(f64, String, String)> = Vec::new();
+    for snapshot in snapshots {
+        for name in snapshot.names() {
+            let likeness = strsim::jaro_winkler(&target.to_lowercase(), &name.folded());
+            if likeness > 0.86 {
+                let place = snapshot.registry.as_ref().map_or_else(|| snapshot.source.to_string(), ToString::to_string);
+                near.push((likeness, name.to_string(), place));
+            }
+        }
+    }
+    near.sort_by(|left, right| right.0.total_cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
+    near.dedup_by(|left, right| left.1 == right.1);
+    match near.as_slice() {
+        [] => failure.hint("`agentpkg list --available` shows what there is"),
+        [(_, name, place), ..] => failure.hint(format!("did you mean `{name}` ({place})?")),
+    }
+}
