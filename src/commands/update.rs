@@ -1,5 +1,7 @@
 //! `agentpkg update`.
 
+use std::fmt::Write as _;
+
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -111,14 +113,19 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
     }
     let changed: Vec<&UpdatedAgent> = outcome.agents.iter().filter(|agent| agent.status != Status::Current).collect();
     let width = changed.iter().map(|agent| agent.name.as_str().len()).max().unwrap_or(0);
+    let between = changed.iter().map(|agent| versions(agent).len()).max().unwrap_or(0);
     for agent in &changed {
-        let versions = match (agent.from.is_empty(), agent.to.is_empty() || agent.from == agent.to) {
-            (_, true) => agent.from.clone(),
-            (true, false) => agent.to.clone(),
-            (false, false) => format!("{} -> {}", agent.from, agent.to),
-        };
         let (verb, note) = words(agent, is_dry_run);
-        let line = format!("{CYAN}{:width$}{CYAN:#}  {}  {DIM}{note}{DIM:#}", agent.name, sanitize(&versions));
+        let mut line = format!("{CYAN}{}{CYAN:#}", agent.name);
+        let mut gap = width - agent.name.as_str().len() + 2;
+        // Nothing is padded that nothing follows.
+        for (column, text) in [(between, versions(agent)), (0, note)] {
+            if !text.is_empty() {
+                let _ = write!(line, "{:gap$}{DIM}{}{DIM:#}", "", sanitize(&text));
+                gap = 0;
+            }
+            gap += if column > 0 { column - text.len() + 2 } else { 0 };
+        }
         if matches!(agent.status, Status::Skipped | Status::Marked | Status::Gone | Status::BaseLost) {
             ui.attention(verb, line);
         } else {
@@ -155,6 +162,15 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
     let is_written = changed.iter().any(|agent| matches!(agent.status, Status::Updated | Status::Merged | Status::Installed));
     if is_written && !is_dry_run {
         ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
+    }
+}
+
+/// From which version to which.
+fn versions(agent: &UpdatedAgent) -> String {
+    match (agent.from.is_empty(), agent.to.is_empty() || agent.from == agent.to) {
+        (_, true) => agent.from.clone(),
+        (true, false) => agent.to.clone(),
+        (false, false) => format!("{} -> {}", agent.from, agent.to),
     }
 }
 

@@ -107,7 +107,7 @@ fn changes(project: &Project, operation: &Operation, operations: &[Operation], i
 fn refuse(project: &Project, operation: &Operation, operations: &[Operation], changed: &[&Path]) -> Failure {
     let newer: Vec<String> = operations
         .iter()
-        .filter(|other| other.number > operation.number && !other.is_undone && other.undoes != Some(operation.number))
+        .filter(|other| other.number > operation.number && !other.is_undone && other.undoes.is_none())
         .map(|other| format!("{} ({})", other.number, other.label))
         .collect();
     let mut failure = Failure::failed(format!("operation {} ({}) cannot be undone as it is", operation.number, operation.label));

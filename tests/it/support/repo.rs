@@ -52,6 +52,12 @@ impl RepoBuilder {
         self.place(path, 0o100_644, id)
     }
 
+    /// Takes everything out of the tree.
+    pub(crate) fn clear(&mut self) -> &mut Self {
+        self.root.clear();
+        self
+    }
+
     /// Sets a symbolic link.
     pub(crate) fn symlink(&mut self, path: &str, target: &str) -> &mut Self {
         let id = self.blob(target.as_bytes());
@@ -224,6 +230,10 @@ pub(crate) fn run_git<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterat
         .env("HOME", folder)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_AUTHOR_NAME", "A")
+        .env("GIT_AUTHOR_EMAIL", "a@example.com")
+        .env("GIT_COMMITTER_NAME", "A")
+        .env("GIT_COMMITTER_EMAIL", "a@example.com")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

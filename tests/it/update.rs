@@ -1,0 +1,519 @@
+//! `update`, `status`, `diff`, `resolve` and `undo` as a user runs them.
+
+use std::fs;
+
+use crate::support::repo::{RepoBuilder, hermetic_git};
+use crate::support::sandbox::{Output, Sandbox};
+
+const PLANNER: &str = "---\nname: planner\ndescription: Plans work. Asks first.\ntools: Read, Grep, Write\nmodel: sonnet\n---\n\n# Planner\n\nYou plan.\n\n## Steps\n- read the code\n- write the plan\n\n## Rules\n- ask first\n";
+
+fn reviewer() -> String {
+    PLANNER.replace("name: planner", "name: reviewer").replace("# Planner", "# Reviewer")
+}
+
+/// A project with two agents of a folder that changes.
+fn scene() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", PLANNER).write("upstream/agents/reviewer.md", reviewer());
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
+    let _ = sandbox.run(&["install", "studio/planner", "studio/reviewer"]).code(0);
+    sandbox
+}
+
+fn edit(sandbox: &Sandbox, path: &str, from: &str, to: &str) {
+    let text = fs::read_to_string(sandbox.path().join(path)).unwrap();
+    assert!(text.contains(from), "{path} has {from:?}");
+    sandbox.write(path, text.replace(from, to));
+}
+
+fn mine(sandbox: &Sandbox, name: &str, from: &str, to: &str) {
+    edit(sandbox, &format!("project/.claude/agents/{name}.md"), from, to);
+}
+
+fn theirs(sandbox: &Sandbox, name: &str, from: &str, to: &str) {
+    edit(sandbox, &format!("upstream/agents/{name}.md"), from, to);
+}
+
+fn read(sandbox: &Sandbox, name: &str) -> String {
+    sandbox.read(&format!(".claude/agents/{name}.md"))
+}
+
+#[test]
+fn edits_of_both_sides_are_merged_without_a_question() {
+    let sandbox = scene();
+    mine(&sandbox, "planner", "model: sonnet", "model: haiku");
+    mine(&sandbox, "planner", "- write the plan", "- write the plan as a list");
+    theirs(&sandbox, "planner", "- read the code", "- read all the code");
+    theirs(&sandbox, "planner", "Asks first.", "Asks first. Never guesses.");
+    theirs(&sandbox, "reviewer", "You plan.", "You review.");
+    let output = sandbox.run(&["update"]).code(0);
+    insta::assert_snapshot!(output.all(), @r"
+    exit 0
+    --- stdout
+    --- stderr
+         Checked 1 source
+          Merged planner   your 2 edits kept
+         Updated reviewer
+    Undo with `agentpkg undo`.
+    ");
+    let text = read(&sandbox, "planner");
+    for line in ["model: haiku", "- write the plan as a list", "- read all the code", "Asks first. Never guesses."] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert_eq!(read(&sandbox, "reviewer"), reviewer().replace("You plan.", "You review."));
+    let again = sandbox.run(&["update"]).code(0);
+    assert_eq!(again.stderr, "     Checked 1 source\n        Kept 2 agents  up to date\n");
+    let status = sandbox.run(&["status"]).code(0);
+    assert!(status.stdout.contains("planner") && status.stdout.contains("edited  +2 -2"), "{}", status.stdout);
+}
+
+/// Both sides change the model of both agents alike; one more line of the planner is in conflict.
+fn conflicted() -> Sandbox {
+    let sandbox = scene();
+    for name in ["planner", "reviewer"] {
+        mine(&sandbox, name, "model: sonnet", "model: haiku");
+        theirs(&sandbox, name, "model: sonnet", "model: opus");
+    }
+    mine(&sandbox, "planner", "- ask first", "- ask first, always");
+    theirs(&sandbox, "planner", "- ask first", "- ask the user first");
+    theirs(&sandbox, "planner", "- read the code", "- read all the code");
+    sandbox
+}
+
+#[test]
+fn without_a_terminal_conflicts_write_nothing() {
+    let sandbox = conflicted();
+    let before = sandbox.files();
+    for arguments in [&["update"][..], &["update", "--conflicts=fail"], &["update", "--yes"]] {
+        let output = sandbox.run(arguments).code(3);
+        assert!(output.stderr.contains("3 conflicts are to decide, so nothing was written"), "{}", output.stderr);
+        assert!(output.stderr.contains("planner: frontmatter › model (both changed it)"), "{}", output.stderr);
+    }
+    let json = sandbox.run(&["update", "--dry-run", "--json"]).code(0).json();
+    assert_eq!(json["agents"][0]["conflicts"][1]["unit"], "## Rules › bullet 1");
+    assert_eq!(json["agents"][0]["conflicts"][1]["theirs"], "- ask the user first");
+    let check = sandbox.run(&["update", "--check"]).code(5);
+    assert!(check.stderr.contains("2 agents are not up to date"), "{}", check.stderr);
+    assert_eq!(sandbox.files(), before);
+}
+
+#[test]
+fn one_side_can_be_chosen_for_all_conflicts() {
+    let sandbox = conflicted();
+    let _ = sandbox.run(&["update", "--ours"]).code(0);
+    let text = read(&sandbox, "planner");
+    assert!(
+        text.contains("model: haiku") && text.contains("- ask first, always") && text.contains("- read all the code"),
+        "{text}"
+    );
+    let _ = sandbox.run(&["update"]).code(0);
+    let _ = sandbox.run(&["undo"]).code(0);
+    let _ = sandbox.run(&["update", "planner", "--theirs"]).code(0);
+    let text = read(&sandbox, "planner");
+    assert!(text.contains("model: opus") && text.contains("- ask the user first"), "{text}");
+    assert!(read(&sandbox, "reviewer").contains("model: haiku"), "the other agent was not named");
+}
+
+#[test]
+fn agents_with_conflicts_can_be_skipped() {
+    let sandbox = conflicted();
+    theirs(&sandbox, "reviewer", "model: opus", "model: sonnet");
+    theirs(&sandbox, "reviewer", "You plan.", "You review.");
+    let before = read(&sandbox, "planner");
+    let output = sandbox.run(&["update", "--conflicts=skip"]).code(3);
+    assert!(output.stderr.contains("not updated, because of conflicts: planner"), "{}", output.stderr);
+    assert_eq!(read(&sandbox, "planner"), before);
+    assert!(read(&sandbox, "reviewer").contains("You review."));
+}
+
+#[test]
+fn markers_are_resolved_in_files() {
+    let sandbox = conflicted();
+    let before = read(&sandbox, "planner");
+    let output = sandbox.run(&["update", "--conflicts=markers"]).code(3);
+    assert!(output.stderr.contains(".agentpkg/conflicts/planner.md"), "{}", output.stderr);
+    assert_eq!(read(&sandbox, "planner"), before, "the live file has no markers");
+    let status = sandbox.run(&["status", "--check"]).code(5);
+    assert!(status.stdout.contains("waits for `agentpkg resolve`"), "{}", status.stdout);
+    let output = sandbox.run(&["resolve", "--continue"]).code(3);
+    insta::assert_snapshot!(output.stderr, @r"
+    error: `.agentpkg/conflicts/planner.md` still has conflict markers
+     --> .agentpkg/conflicts/planner.md:5:1
+      |
+    5 | <<<<<<< you
+      | ^^^^^^^^^^^ this conflict is not resolved
+
+    hint: edit it until no marker is left, then run `agentpkg resolve --continue` again
+    ");
+    let resolved = PLANNER.replace("model: sonnet", "model: mine").replace("- read the code", "- read all the code");
+    sandbox.write("project/.agentpkg/conflicts/planner.md", &resolved);
+    let output = sandbox.run(&["resolve", "--continue", "planner"]).code(3);
+    assert!(output.stderr.contains("1 agent still waits"), "{}", output.stderr);
+    assert_eq!(read(&sandbox, "planner"), resolved);
+    assert!(!sandbox.project(".agentpkg/conflicts/planner.md").exists());
+    let _ = sandbox.run(&["resolve", "--abort"]).code(0);
+    assert!(read(&sandbox, "reviewer").contains("model: haiku"), "its file stays as it was");
+    assert!(sandbox.run(&["resolve"]).code(0).stderr.contains("No conflicts wait"));
+    // The planner is done; the reviewer would still have its conflict.
+    assert!(sandbox.run(&["update", "planner"]).code(0).stderr.contains("up to date"));
+    assert!(sandbox.run(&["update"]).code(3).stderr.contains("1 conflict is to decide"));
+}
+
+#[test]
+fn a_resolved_file_must_load_and_the_live_file_must_be_as_it_was() {
+    let sandbox = conflicted();
+    let _ = sandbox.run(&["update", "planner", "--conflicts=markers"]).code(3);
+    sandbox.write("project/.agentpkg/conflicts/planner.md", "---\nname: planner\n---\nbody\n");
+    let output = sandbox.run(&["resolve", "--continue"]).code(1);
+    assert!(output.stderr.contains("the client would ignore") && output.stderr.contains("no description"), "{}", output.stderr);
+    sandbox.write("project/.agentpkg/conflicts/planner.md", PLANNER);
+    mine(&sandbox, "planner", "You plan.", "You plan well.");
+    let output = sandbox.run(&["resolve", "--continue"]).code(1);
+    assert!(output.stderr.contains("changed since the markers were written"), "{}", output.stderr);
+    let _ = sandbox.run(&["resolve", "--ours"]).code(0);
+    let text = read(&sandbox, "planner");
+    assert!(text.contains("You plan well.") && text.contains("model: haiku") && text.contains("- read all the code"), "{text}");
+}
+
+#[test]
+fn a_pin_keeps_a_key_for_ever() {
+    let sandbox = conflicted();
+    edit(
+        &sandbox,
+        "project/agentpkg.toml",
+        "planner = { registry = \"studio\" }",
+        "planner = { registry = \"studio\", pin = [\"model\"] }",
+    );
+    theirs(&sandbox, "planner", "- ask the user first", "- ask first");
+    let _ = sandbox.run(&["update", "planner"]).code(0);
+    assert!(read(&sandbox, "planner").contains("model: haiku"));
+    mine(&sandbox, "planner", "model: haiku", "model: opus");
+    theirs(&sandbox, "planner", "model: opus", "model: inherit");
+    let _ = sandbox.run(&["update", "planner"]).code(0);
+    assert!(read(&sandbox, "planner").contains("model: opus"), "even where it is what upstream had");
+    assert!(sandbox.run(&["status"]).code(0).stdout.contains("keeps your model"));
+}
+
+#[test]
+fn new_powers_need_leave() {
+    let sandbox = scene();
+    mine(&sandbox, "planner", "You plan.", "You plan well.");
+    theirs(&sandbox, "planner", "Read, Grep, Write", "Read, Grep, Write, Bash");
+    theirs(&sandbox, "planner", "- read the code", "- read all the code");
+    let before = sandbox.files();
+    let output = sandbox.run(&["update"]).code(4);
+    insta::assert_snapshot!(output.stderr, @r"
+    error: 1 agent asks for more than before, so nothing was written
+      planner: + Bash  can run any command
+
+    hint: if that is meant: `agentpkg update --allow Bash`
+    hint: or `agentpkg update --yes`, which takes the rest of the updates without it
+    ");
+    assert_eq!(sandbox.files(), before);
+    let output = sandbox.run(&["update", "--yes"]).code(0);
+    assert!(output.stderr.contains("without Bash"), "{}", output.stderr);
+    let text = read(&sandbox, "planner");
+    assert!(text.contains("tools: Read, Grep, Write\n") && text.contains("- read all the code"), "{text}");
+    let _ = sandbox.run(&["undo"]).code(0);
+    let _ = sandbox.run(&["update", "--allow", "Bash"]).code(0);
+    assert!(read(&sandbox, "planner").contains("tools: Read, Grep, Write, Bash\n"));
+
+    theirs(&sandbox, "planner", "tools: Read, Grep, Write, Bash\n", "");
+    assert!(sandbox.run(&["update", "--allow", "Bash"]).code(4).stderr.contains("+ every tool"));
+    let json = sandbox.run(&["update", "--dry-run", "--json"]).code(0).json();
+    assert_eq!(json["agents"][0]["gains"][0]["allow"], "tools");
+    let _ = sandbox.run(&["update", "--yes"]).code(0);
+    assert!(read(&sandbox, "planner").contains("tools: Read, Grep, Write, Bash\n"), "the line stays");
+}
+
+#[test]
+fn a_tool_that_was_taken_away_does_not_come_back() {
+    let sandbox = scene();
+    mine(&sandbox, "planner", "Read, Grep, Write", "Read, Grep");
+    theirs(&sandbox, "planner", "Read, Grep, Write", "Read, Grep, Write, Glob");
+    let _ = sandbox.run(&["update", "--allow", "Glob"]).code(0);
+    assert!(read(&sandbox, "planner").contains("tools: Read, Grep, Glob\n"));
+    theirs(&sandbox, "planner", "Write, Glob", "Write, Glob, Edit");
+    assert!(read(&sandbox, "planner").contains("tools: Read, Grep, Glob\n"));
+    let output = sandbox.run(&["update", "--allow", "Edit"]).code(3);
+    assert!(output.stderr.contains("one removed Write, the other added Edit"), "{}", output.stderr);
+    let _ = sandbox.run(&["update", "--ours"]).code(0);
+    assert!(read(&sandbox, "planner").contains("tools: Read, Grep, Glob\n"));
+}
+
+#[test]
+fn differences_are_shown_from_three_sides() {
+    let sandbox = conflicted();
+    assert!(sandbox.run(&["diff", "nobody"]).code(1).stderr.contains("is not installed"));
+    let local = sandbox.run(&["diff", "planner"]).code(0).stdout;
+    assert!(local.contains("-model: sonnet\n+model: haiku\n") && !local.contains("opus"), "{local}");
+    let upstream = sandbox.run(&["diff", "--upstream", "planner"]).code(0).stdout;
+    assert!(upstream.contains("+model: opus\n") && !upstream.contains("haiku"), "{upstream}");
+    let merged = sandbox.run(&["diff", "--merged", "planner"]).code(0);
+    assert!(merged.stdout.contains("+<<<<<<< you\n") && merged.stderr.contains("2 conflicts to decide"), "{}", merged.all());
+    let json = sandbox.run(&["diff", "--json"]).code(0).json();
+    assert_eq!(json["files"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn undo_brings_edits_back_and_can_be_undone() {
+    let sandbox = conflicted();
+    let before = sandbox.files();
+    let _ = sandbox.run(&["update", "--theirs"]).code(0);
+    let after = sandbox.files();
+    let output = sandbox.run(&["undo", "--dry-run"]).code(0);
+    assert!(output.stderr.contains("Would write .claude/agents/planner.md"), "{}", output.stderr);
+    assert_eq!(sandbox.files(), after);
+    let output = sandbox.run(&["undo"]).code(0);
+    insta::assert_snapshot!(output.stderr, @r"
+           Undid update planner reviewer
+        Restored .claude/agents/planner.md
+        Restored .claude/agents/reviewer.md
+    Bring it back with `agentpkg undo 4`.
+    ");
+    assert_eq!(sandbox.files(), before);
+    let list = sandbox.run(&["undo", "--list"]).code(0).stdout;
+    insta::assert_snapshot!(list, @r"
+    4  just now  undo 3 (update planner reviewer)
+    3  just now  update planner reviewer           undone
+    2  just now  install planner reviewer
+    1  just now  registry add studio
+    ");
+    let _ = sandbox.run(&["undo", "4"]).code(0);
+    assert_eq!(sandbox.files(), after);
+    let _ = sandbox.run(&["undo"]).code(0);
+    let _ = sandbox.run(&["undo", "--force"]).code(0);
+    assert!(!sandbox.project(".claude/agents/planner.md").exists(), "the installation is undone, too");
+    let _ = sandbox.run(&["undo"]).code(0);
+    assert!(sandbox.run(&["undo"]).code(0).stderr.contains("nothing to undo"));
+    assert!(sandbox.run(&["undo", "77"]).code(1).stderr.contains("no operation 77"));
+}
+
+#[test]
+fn undo_does_not_lose_what_changed_since() {
+    let sandbox = conflicted();
+    let _ = sandbox.run(&["update", "--ours"]).code(0);
+    mine(&sandbox, "planner", "You plan.", "You plan well.");
+    let output = sandbox.run(&["undo"]).code(1);
+    assert!(
+        output.stderr.contains(".claude/agents/planner.md changed since") && output.stderr.contains("--force"),
+        "{}",
+        output.stderr
+    );
+    let edited = sandbox.files();
+    let _ = sandbox.run(&["undo", "--force"]).code(0);
+    assert!(!read(&sandbox, "planner").contains("well"));
+    let number = sandbox.run(&["undo", "--list", "--json"]).code(0).json()["operations"][0]["number"].to_string();
+    let _ = sandbox.run(&["undo", &number]).code(0);
+    assert_eq!(sandbox.files(), edited, "even that comes back");
+    for object in fs::read_dir(sandbox.project(".agentpkg/state/history/objects")).unwrap() {
+        fs::write(object.unwrap().path(), "damaged").unwrap();
+    }
+    let output = sandbox.run(&["undo", "--force"]).code(1);
+    assert!(output.stderr.contains("gone or damaged"), "{}", output.stderr);
+    assert_eq!(sandbox.files(), edited);
+}
+
+/// A project with one agent of a git repository, and edits in it.
+fn from_git(sandbox: &Sandbox) -> Option<RepoBuilder> {
+    hermetic_git(sandbox.path())?;
+    let mut upstream = RepoBuilder::bare(&sandbox.path().join("srv/agents.git"));
+    upstream.file("agents/planner.md", PLANNER).commit("first");
+    let _ = sandbox.run(&["registry", "add", upstream.url().as_str(), "--name", "studio"]).code(0);
+    let _ = sandbox.run(&["install", "studio/planner"]).code(0);
+    mine(sandbox, "planner", "model: sonnet", "model: haiku");
+    Some(upstream)
+}
+
+#[test]
+fn files_that_move_upstream_are_followed() {
+    let sandbox = Sandbox::new();
+    let Some(mut upstream) = from_git(&sandbox) else { return };
+    let text = PLANNER.replace("You plan.", "You plan well.");
+    upstream.clear().file("team/agents/planner.md", &text).commit_orphan("moved");
+    let output = sandbox.run(&["update"]).code(0);
+    assert!(output.stderr.contains("moved upstream: agents/planner.md -> team/agents/planner.md"), "{}", output.stderr);
+    assert!(output.stderr.contains("history upstream was rewritten"), "{}", output.stderr);
+    assert_eq!(read(&sandbox, "planner"), text.replace("model: sonnet", "model: haiku"));
+
+    upstream.file("team/agents/planner.md", text.replace("name: planner", "name: grand-planner").replace("- ask first", "- ask"));
+    upstream.commit("renamed");
+    let output = sandbox.run(&["update"]).code(0);
+    assert!(output.stderr.contains("upstream calls it grand-planner now"), "{}", output.stderr);
+    let text = read(&sandbox, "planner");
+    assert!(text.contains("name: planner\n") && text.contains("- ask\n"), "{text}");
+}
+
+#[test]
+fn what_is_gone_upstream_stays_here() {
+    let sandbox = Sandbox::new();
+    let Some(mut upstream) = from_git(&sandbox) else { return };
+    upstream.clear().file("agents/other.md", reviewer()).commit_orphan("another");
+    let before = read(&sandbox, "planner");
+    let output = sandbox.run(&["update"]).code(0);
+    assert!(output.stderr.contains("Gone planner") && output.stderr.contains("your file stays"), "{}", output.stderr);
+    assert_eq!(read(&sandbox, "planner"), before);
+}
+
+#[test]
+fn one_broken_registry_does_not_stop_the_others() {
+    let sandbox = scene();
+    sandbox.write("second/agents/helper.md", PLANNER.replace("name: planner", "name: helper"));
+    let _ = sandbox.run(&["registry", "add", "../second", "--name", "second"]).code(0);
+    let _ = sandbox.run(&["install", "second/helper"]).code(0);
+    fs::remove_dir_all(sandbox.path().join("second")).unwrap();
+    theirs(&sandbox, "planner", "You plan.", "You plan well.");
+    let output = sandbox.run(&["update"]).code(1);
+    assert!(
+        output.stderr.contains("Updated planner") && output.stderr.contains("could not be updated; the rest is"),
+        "{}",
+        output.stderr
+    );
+    assert!(read(&sandbox, "planner").contains("well"));
+}
+
+#[test]
+fn a_version_can_be_asked_for() {
+    let sandbox = Sandbox::new();
+    let Some(mut upstream) = from_git(&sandbox) else { return };
+    upstream.tag("v1.0.0");
+    upstream.file("agents/planner.md", PLANNER.replace("You plan.", "You plan well.")).commit("second");
+    upstream.tag("v1.1.0");
+    upstream.file("agents/planner.md", PLANNER.replace("You plan.", "You plan best.")).commit("third");
+    upstream.tag("v2.0.0");
+    let _ = sandbox.run(&["update", "planner", "--to", "^1"]).code(0);
+    assert!(read(&sandbox, "planner").contains("You plan well."));
+    assert!(sandbox.read("agentpkg.toml").contains("version = \"^1\""));
+    assert!(sandbox.run(&["update"]).code(0).stderr.contains("up to date"));
+    let _ = sandbox.run(&["update", "planner", "--to", "2.0.0"]).code(0);
+    assert!(read(&sandbox, "planner").contains("You plan best.") && read(&sandbox, "planner").contains("haiku"));
+}
+
+#[track_caller]
+fn found_in(output: &Output, origin: &str) {
+    let note = format!("the base was found in {origin}");
+    assert_eq!(output.stderr.contains(&note), origin != "the project", "{origin}: {}", output.stderr);
+    assert!(output.stderr.contains("Merged planner"), "{}", output.stderr);
+}
+
+/// Takes one source of the base away after the other.
+#[test]
+fn the_base_is_found_in_six_places() {
+    let sandbox = Sandbox::new();
+    let Some(mut upstream) = from_git(&sandbox) else { return };
+    upstream.file("agents/planner.md", PLANNER.replace("You plan.", "You plan well.")).commit("second");
+    let merged = |sandbox: &Sandbox, origin: &str| {
+        found_in(&sandbox.run(&["update"]).code(0), origin);
+        let text = read(sandbox, "planner");
+        assert!(text.contains("You plan well.") && text.contains("model: haiku"), "{text}");
+        let _ = sandbox.run(&["undo"]).code(0);
+    };
+    merged(&sandbox, "the project");
+
+    fs::remove_dir_all(sandbox.project(".agentpkg/base")).unwrap();
+    merged(&sandbox, "the cache");
+
+    fs::remove_dir_all(sandbox.project(".agentpkg/base")).ok();
+    let cache = sandbox.path().join("home/.cache");
+    assert!(cache.exists());
+    fs::remove_dir_all(&cache).unwrap();
+    merged(&sandbox, "upstream");
+
+    fs::remove_dir_all(sandbox.project(".agentpkg/base")).ok();
+    fs::remove_dir_all(&cache).unwrap();
+    let edited = read(&sandbox, "planner");
+    sandbox.write("project/.claude/agents/planner.md", PLANNER);
+    crate::support::repo::run_git(&sandbox.project(""), ["init", "-q"]);
+    crate::support::repo::run_git(&sandbox.project(""), ["add", ".claude"]);
+    crate::support::repo::run_git(&sandbox.project(""), ["commit", "-q", "-m", "agents"]);
+    sandbox.write("project/.claude/agents/planner.md", edited);
+    merged(&sandbox, "the project's git history");
+}
+
+#[test]
+fn a_tampered_base_is_never_used_and_a_lost_one_is_said() {
+    let sandbox = scene();
+    mine(&sandbox, "planner", "model: sonnet", "model: haiku");
+    theirs(&sandbox, "planner", "You plan.", "You plan well.");
+    for base in fs::read_dir(sandbox.project(".agentpkg/base")).unwrap() {
+        fs::write(base.unwrap().path(), PLANNER.replace("model: sonnet", "model: tampered")).unwrap();
+    }
+    // The cache has it still.
+    let _ = sandbox.run(&["update", "planner"]).code(0);
+    assert!(read(&sandbox, "planner").contains("model: haiku"));
+    let _ = sandbox.run(&["undo"]).code(0);
+    let _ = fs::remove_dir_all(sandbox.project(".agentpkg/base"));
+    fs::remove_dir_all(sandbox.path().join("home/.cache")).unwrap();
+    let before = read(&sandbox, "planner");
+    let output = sandbox.run(&["update", "planner"]).code(1);
+    assert!(output.stderr.contains("the base of `planner` is lost"), "{}", output.stderr);
+    assert_eq!(read(&sandbox, "planner"), before);
+    assert!(sandbox.read("agentpkg.lock").contains("planner"), "and it is not marked as updated");
+    assert!(sandbox.run(&["status"]).code(0).stdout.contains("base missing"));
+    assert!(sandbox.run(&["update", "planner"]).code(1).stderr.contains("lost"), "nor the next time");
+}
+
+#[test]
+fn a_repaired_and_renamed_agent_is_merged_as_it_was_adapted() {
+    let sandbox = Sandbox::new();
+    let broken = "---\nname: Guide Me\ndescription: Guides people. Examples:\n\nContext: lost\nuser: \"where\"\ntools: Read\n---\n\nGuide them.\n\n- kindly\n- slowly\n";
+    sandbox.write("upstream/agents/guide.md", broken);
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
+    let _ = sandbox.run(&["install", "studio/guide-me", "--as", "leader"]).code(0);
+    mine(&sandbox, "leader", "- slowly", "- slowly, step by step");
+    theirs(&sandbox, "guide", "Guide them.", "Guide them home.");
+    let _ = sandbox.run(&["update"]).code(0);
+    let text = read(&sandbox, "leader");
+    assert!(text.contains("name: leader\n") && text.contains("Guide them home.") && text.contains("step by step"), "{text}");
+    let info = sandbox.run(&["info", "./.claude/agents/leader.md", "--json"]).code(0).json();
+    assert_eq!(info["client"]["loads"], true);
+}
+
+#[test]
+fn merge_file_is_a_merge_driver_for_git() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(sandbox.path()).is_none() {
+        return;
+    }
+    let root = sandbox.project("");
+    let git = |arguments: &[&str]| crate::support::repo::run_git(&root, arguments);
+    let driver = format!("\"{}\" merge-file -q --marker-size=%L -L %X -L %S -L %Y %A %O %B", env!("CARGO_BIN_EXE_agentpkg"));
+    git(&["init", "-q", "-b", "main"]);
+    git(&["config", "merge.agentpkg.driver", &driver]);
+    sandbox.write("project/.gitattributes", ".claude/agents/*.md merge=agentpkg\n");
+    sandbox.write("project/.claude/agents/planner.md", PLANNER);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "base"]);
+    git(&["checkout", "-q", "-b", "side"]);
+    mine(&sandbox, "planner", "model: sonnet", "model: opus");
+    git(&["commit", "-q", "-am", "side"]);
+    git(&["checkout", "-q", "main"]);
+    mine(&sandbox, "planner", "Read, Grep, Write", "Read, Grep");
+    git(&["commit", "-q", "-am", "main"]);
+    // Neighbouring lines: a conflict for git alone.
+    git(&["merge", "-q", "-m", "merged", "side"]);
+    let text = read(&sandbox, "planner");
+    assert!(text.contains("tools: Read, Grep\nmodel: opus\n"), "{text}");
+}
+
+#[test]
+fn merge_file_has_the_exit_codes_of_git() {
+    let sandbox = conflicted();
+    let installed = ".claude/agents/planner.md";
+    sandbox.write("project/base.md", PLANNER);
+    let upstream = "../upstream/agents/planner.md";
+    let output = sandbox
+        .run(&["merge-file", "-p", "--zdiff3", "-L", "me", "-L", "old", "-L", "you", installed, "base.md", upstream])
+        .code(2);
+    assert!(output.stdout.contains("<<<<<<< me\nmodel: haiku\n||||||| old\nmodel: sonnet\n=======\nmodel: opus\n>>>>>>> you\n"));
+    assert!(output.stderr.contains("conflict in frontmatter › model: both changed it"), "{}", output.stderr);
+    let json = sandbox.run(&["merge-file", "-p", "--json", installed, "base.md", upstream]).code(2).json();
+    assert_eq!(json["conflicts"][0]["unit"], "frontmatter › model");
+    let output = sandbox.run(&["merge-file", "-p", "--union", installed, "base.md", upstream]).code(0);
+    assert!(output.stdout.contains("- ask first, always\n- ask the user first\n"), "{}", output.stdout);
+    let _ = sandbox.run(&["merge-file", "-p", installed, "nowhere.md", upstream]).code(255);
+    sandbox.write("project/binary.md", b"a\0b".as_slice());
+    let _ = sandbox.run(&["merge-file", "-p", "binary.md", "base.md", upstream]).code(255);
+    let _ = sandbox.run(&["merge-file", "--ours", installed, "base.md", upstream]).code(0);
+    assert!(read(&sandbox, "planner").contains("- read all the code"), "written in place");
+}
