@@ -200,7 +200,7 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     match (&old, &one, &other) {
         (_, Some(one), Some(other)) if one_value.is_some() && one_value == other_value => {
             // The same value in two notations: the shorter one, so that the sides do not matter.
-            let length = |texts: &[&[u8]]| (texts.iter().map(|text| text.len()).sum::<usize>(), texts.concat());
+            let length = |texts: &[&[u8]]| (texts.len(), texts.concat().len(), texts.concat());
             return Some(taken(if length(one) <= length(other) { From::Ours } else { From::Theirs }));
         }
         (Some(_), Some(_), Some(_)) => {}

@@ -78,6 +78,8 @@ pub struct Merge<'a> {
     around: Surroundings,
     /// The inputs as they are, where one of them is the result.
     whole: Option<&'a [u8]>,
+    /// How many lines the frontmatter of the result has, fences included.
+    head: usize,
 }
 
 /// The one of two values that differs from a third; `None` if both do, in different ways.
@@ -116,7 +118,7 @@ pub fn merge_with<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8], options:
     let documents = [base, ours, theirs].map(Document::of);
     let [b, o, t] = &documents;
     let around = Surroundings::merge(b, o, t);
-    let mut merge = Merge { parts: Vec::new(), conflicts: Vec::new(), rules: Vec::new(), around, whole: None };
+    let mut merge = Merge { parts: Vec::new(), conflicts: Vec::new(), rules: Vec::new(), around, whole: None, head: 0 };
     // Pins hold even where ours changed nothing.
     if options.pins.is_empty() || ours == theirs || theirs == base {
         merge.whole = three_way(base, ours, theirs);
@@ -219,29 +221,30 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Where comparing the lines of the whole files finds no conflict, there is none, unless a guard says so.
+    /// Where comparing the lines of the whole files finds no conflict, there is none in the body, unless a guard says so.
     fn or_plain(&mut self, inputs: Inputs<'_, 'a>, options: &Options) {
-        if self.is_clean()
-            || !options.pins.is_empty()
-            || !self.conflicts.iter().all(|conflict| matches!(conflict.unit, Unit::Body(_)))
-        {
+        if self.is_clean() || self.head == 0 || !self.conflicts.iter().all(|conflict| matches!(conflict.unit, Unit::Body(_))) {
             return;
         }
-        let merged = lines::merge_plainly(inputs, self.around);
-        let [Chunk::Lines(lines)] = merged.chunks.as_slice() else {
+        let mut merged = lines::merge_plainly(inputs, self.around);
+        let [Chunk::Lines(lines)] = merged.chunks.as_mut_slice() else {
             return;
         };
         let bytes = self.around.assemble(lines.iter());
-        let document = Document::of(&bytes);
-        let result = &document.lines;
-        let is_sound = Frontmatter::of(result).is_some_and(|head| {
-            let texts = result[1..head.close].iter().map(|line| line.text).collect::<Vec<_>>();
-            frontmatter::is_yaml(&texts.join(&b'\n'))
-        });
-        if is_sound && regranted(inputs, &bytes, options).is_none() {
-            self.start_again();
-            self.add(inputs, merged);
+        let close = Frontmatter::of(&Document::of(&bytes).lines).map(|head| head.close);
+        let (Some(close), Some(Part::Lines(head))) = (close, self.parts.first_mut()) else {
+            return;
+        };
+        if regranted(inputs, &bytes, options).is_some() {
+            return;
         }
+        // The frontmatter stays as it was merged by keys.
+        head.truncate(self.head);
+        let head = std::mem::take(head);
+        let body = lines.split_off(close + 1);
+        self.parts = vec![Part::Lines(head.into_iter().chain(body).collect())];
+        self.conflicts.clear();
+        self.rules.retain(|(_, unit)| matches!(unit, Unit::Key(_)));
     }
 
     fn start_again(&mut self) {
@@ -260,6 +263,9 @@ impl<'a> Merge<'a> {
         }
         self.check_head(heads);
         self.push(vec![self.fence(heads.inputs, closes)]);
+        if let [Part::Lines(lines)] = self.parts.as_slice() {
+            self.head = lines.len();
+        }
         let mut interner = Interner::new();
         let body = |side: &Side<'a>, close: usize| side.lines[close + 1..].to_vec();
         let bodies =
@@ -387,8 +393,7 @@ fn regranted(inputs: Inputs<'_, '_>, result: &[u8], options: &Options) -> Option
         return None;
     };
     if let Some(reason) = list::guard(&base.values(), &ours.values(), &theirs.values())
-        && ours.values() != base.values()
-        && theirs.values() != base.values()
+        && three_way(&base.values(), &ours.values(), &theirs.values()).is_none()
     {
         return Some(reason);
     }

@@ -1,5 +1,6 @@
 //! Merging within one line: its indent, its text by sentences, its trailing white space; and by words, which only suggests.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use similar::Algorithm;
@@ -11,6 +12,8 @@ use super::three_way;
 
 /// How many words must lie between two edits of one line for a suggestion.
 const DISTANCE: usize = 3;
+/// How many pairs of words are compared at most.
+const MAX_CELLS: usize = 2_000_000;
 /// A line break as descriptions write it out.
 const LINE_BREAK: &[u8] = b"\\n";
 
@@ -167,6 +170,10 @@ fn covers(base: &str, large: &str, small: &str) -> bool {
     // All white space is alike here.
     let [b, l, s] =
         texts.each_ref().map(|words| words.iter().map(|word| ids.id(if is_space(word) { " " } else { word })).collect::<Vec<_>>());
+    // What is new on the small side must be on the large side, too: most pairs fail here, before anything is compared in order.
+    if b.len() * l.len().max(s.len()) > MAX_CELLS || !has_all_new(&b, &l, &s) {
+        return false;
+    }
     let is_text = |side: &[&str], range: &Range<usize>| side[range.clone()].iter().any(|word| !is_space(word));
     // Deleting alone is part of any rewriting, so something must have been written, too.
     if !edits(Algorithm::Myers, &b, &s).iter().any(|(_, new)| is_text(&texts[2], new)) {
@@ -187,6 +194,20 @@ fn covers(base: &str, large: &str, small: &str) -> bool {
             && (!is_text(&texts[1], new) || texts[1][new.clone()].iter().any(|word| is_space(word)))
     };
     edits(Algorithm::Myers, &s, &l).iter().all(is_addition)
+}
+
+/// Whether `large` has every word that `small` has more often than `base`, as often.
+fn has_all_new(base: &[u32], large: &[u32], small: &[u32]) -> bool {
+    let count = |side: &[u32]| {
+        let mut counts: HashMap<u32, usize> = HashMap::new();
+        for word in side {
+            *counts.entry(*word).or_default() += 1;
+        }
+        counts
+    };
+    let (base, large) = (count(base), count(large));
+    let of = |counts: &HashMap<u32, usize>, word: u32| counts.get(&word).copied().unwrap_or(0);
+    count(small).into_iter().all(|(word, times)| times <= of(&base, word) || times <= of(&large, word))
 }
 
 fn is_space(word: &str) -> bool {
