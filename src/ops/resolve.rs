@@ -81,7 +81,7 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
     }
     if options.how == How::Ask && !selected.is_empty() && !frontend.is_interactive() {
         return Err(Failure::new(Kind::Conflict, "the conflicts have to be decided by somebody, and there is no terminal to ask")
-            .hint("edit the files in .agentpkg/conflicts, then run `agentpkg resolve --continue`")
+            .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
             .hint("or decide all at once with `--ours` or `--theirs`"));
     }
     let how = UpdateOptions {
@@ -183,7 +183,7 @@ fn edited(session: &Session, name: &AgentName, current: Option<&[u8]>, expected:
         let label = "this conflict is not resolved".to_owned();
         return Err(Failure::new(Kind::Conflict, format!("`{shown}` still has conflict markers"))
             .at(Location { path: shown, source, span, label })
-            .hint("edit it until no marker is left, then run `agentpkg resolve --continue` again"));
+            .hint("edit it until no marker is left, then `agentpkg resolve --continue`"));
     }
     if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict()
         && current.is_some_and(|current| matches!(Definition::parse(current).verdict(), Verdict::Loads(_)))

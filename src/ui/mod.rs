@@ -197,7 +197,11 @@ impl Decide for Ui {
         });
         let items: Vec<String> = items.collect();
         let select = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(default).report(false);
-        asking(|| select.interact_opt())?.ok_or_else(interrupted)
+        let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;
+        // The list is gone from the screen; the answer stays.
+        let answer = choices.get(chosen).map_or("", |choice| choice.label.as_str());
+        self.screen(&format!("  {CYAN}> {}{CYAN:#}\n", sanitize(answer)));
+        Ok(chosen)
     }
 
     fn edit(&mut self, text: &str) -> Result<Option<String>> {
@@ -213,6 +217,9 @@ impl Decide for Ui {
     }
 }
 
+/// How long one thread waits for the other to say that the user stopped.
+const HANDOVER: Duration = Duration::from_millis(300);
+
 /// Whether a question is on the screen, so that nothing is being written.
 static IS_ASKING: AtomicBool = AtomicBool::new(false);
 
@@ -225,8 +232,12 @@ fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
     });
     IS_ASKING.store(true, Ordering::SeqCst);
     let answer = ask();
-    IS_ASKING.store(false, Ordering::SeqCst);
+    let is_ours = IS_ASKING.swap(false, Ordering::SeqCst);
     answer.map_err(|_| {
+        // Ctrl-C ends the question and calls the handler at once. Whichever is first says so; the other keeps quiet.
+        if !is_ours {
+            std::thread::sleep(HANDOVER);
+        }
         let _ = Term::stderr().show_cursor();
         interrupted()
     })
@@ -236,8 +247,10 @@ fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
 #[expect(clippy::exit, reason = "a signal handler has nobody to return to; the journal makes any moment a safe one")]
 fn stop() {
     let _ = Term::stderr().show_cursor();
-    if IS_ASKING.load(Ordering::SeqCst) {
+    if IS_ASKING.swap(false, Ordering::SeqCst) {
         let _ = writeln!(anstream::stderr(), "\n{}", render_failure(&interrupted()).trim_end());
+    } else {
+        std::thread::sleep(HANDOVER);
     }
     std::process::exit(i32::from(Kind::Interrupted.code()));
 }

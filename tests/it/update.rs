@@ -143,7 +143,7 @@ fn markers_are_resolved_in_files() {
     5 | <<<<<<< you
       | ^^^^^^^^^^^ this conflict is not resolved
 
-    hint: edit it until no marker is left, then run `agentpkg resolve --continue` again
+    hint: edit it until no marker is left, then `agentpkg resolve --continue`
     ");
     let resolved = PLANNER.replace("model: sonnet", "model: mine").replace("- read the code", "- read all the code");
     sandbox.write("project/.agentpkg/conflicts/planner.md", &resolved);

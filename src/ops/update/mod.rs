@@ -108,7 +108,7 @@ impl UpdateOutcome {
                 Kind::Conflict,
                 format!("{} left to resolve: {}", conflicts(marked.len()), marked.join(", ")),
             )
-            .hint("edit the files in .agentpkg/conflicts, then run `agentpkg resolve --continue`")
+            .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
             .hint("or run `agentpkg resolve` in a terminal, or `agentpkg resolve --abort`"));
         }
         let skipped: Vec<&str> = self
