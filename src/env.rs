@@ -48,6 +48,21 @@ impl Environment {
         }
     }
 
+    /// An environment whose folders are all below `home`, and which knows no programs.
+    #[must_use]
+    pub fn within(current_folder: PathBuf, home: &Path) -> Self {
+        let folder = |name: &str| Some(home.join(name));
+        Self {
+            current_folder,
+            path: None,
+            is_ci: false,
+            cache: folder("cache"),
+            config: folder("config"),
+            data: folder("data"),
+            client: folder("client"),
+        }
+    }
+
     /// The cache folder; `None` if there is no home folder to put it in.
     #[must_use]
     pub fn cache_folder(&self) -> Option<PathBuf> {

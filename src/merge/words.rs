@@ -207,7 +207,7 @@ fn has_all_new(base: &[u32], large: &[u32], small: &[u32]) -> bool {
     };
     let (base, large) = (count(base), count(large));
     let of = |counts: &HashMap<u32, usize>, word: u32| counts.get(&word).copied().unwrap_or(0);
-    count(small).into_iter().all(|(word, times)| times <= of(&base, word) || times <= of(&large, word))
+    count(small).into_iter().all(|(word, times)| times.saturating_sub(of(&base, word)) <= of(&large, word))
 }
 
 fn is_space(word: &str) -> bool {
