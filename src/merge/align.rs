@@ -54,8 +54,9 @@ impl Edit {
 }
 
 /// Splits what both sides changed into parts that cover it in order; `None` if it is too much to look at, or if one of the edits
-/// (the second argument of `is_safe` is true for ours) must not be taken by itself.
+/// (the second argument of `is_safe` is true for ours) must not be taken by itself. `above` is the last kind of line before them all.
 pub(super) fn merge(
+    above: Option<Kind>,
     base: &[Token<'_>],
     ours: &[Token<'_>],
     theirs: &[Token<'_>],
@@ -64,7 +65,7 @@ pub(super) fn merge(
     let left = edits(base, ours)?;
     let right = edits(base, theirs)?;
     let all_safe = left.iter().all(|edit| is_safe(edit, true)) && right.iter().all(|edit| is_safe(edit, false));
-    all_safe.then(|| combine(base, ours, theirs, &left, &right))
+    all_safe.then(|| combine(above, base, ours, theirs, &left, &right))
 }
 
 /// The edits that turn the base into a side.
@@ -167,7 +168,14 @@ fn bag(text: &[u8]) -> Vec<u64> {
 }
 
 /// Brings the edits of both sides together.
-fn combine(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>], left: &[Edit], right: &[Edit]) -> Vec<Part> {
+fn combine(
+    above: Option<Kind>,
+    base: &[Token<'_>],
+    ours: &[Token<'_>],
+    theirs: &[Token<'_>],
+    left: &[Edit],
+    right: &[Edit],
+) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let (mut at, mut at_ours, mut at_theirs) = (0, 0, 0);
     let (mut next_left, mut next_right) = (0, 0);
@@ -182,11 +190,11 @@ fn combine(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>], left: &
         loop {
             let (members, others) = (&left[from_left..next_left], &right[from_right..next_right]);
             if let Some(edit) = left.get(next_left)
-                && others.iter().any(|other| meet(base, (edit, ours), (other, theirs)))
+                && others.iter().any(|other| meet(above, base, (edit, ours), (other, theirs)))
             {
                 next_left += 1;
             } else if let Some(edit) = right.get(next_right)
-                && members.iter().any(|member| meet(base, (member, ours), (edit, theirs)))
+                && members.iter().any(|member| meet(above, base, (member, ours), (edit, theirs)))
             {
                 next_right += 1;
             } else {
@@ -235,7 +243,7 @@ fn combine(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>], left: &
 }
 
 /// Whether an edit of ours and one of theirs cannot simply both be made.
-fn meet(base: &[Token<'_>], ours: (&Edit, &[Token<'_>]), theirs: (&Edit, &[Token<'_>])) -> bool {
+fn meet(above: Option<Kind>, base: &[Token<'_>], ours: (&Edit, &[Token<'_>]), theirs: (&Edit, &[Token<'_>])) -> bool {
     let (one, other) = (&ours.0.base, &theirs.0.base);
     let overlaps = match (one.is_empty(), other.is_empty()) {
         (true, true) => one.start == other.start,
@@ -243,11 +251,11 @@ fn meet(base: &[Token<'_>], ours: (&Edit, &[Token<'_>]), theirs: (&Edit, &[Token
         (false, true) => one.start < other.start && other.start < one.end,
         (false, false) => one.start < other.end && other.start < one.end,
     };
-    overlaps || orphans(base, ours.0, theirs) || orphans(base, theirs.0, ours)
+    overlaps || orphans(above, base, ours.0, theirs) || orphans(above, base, theirs.0, ours)
 }
 
 /// Whether deleting lines takes away what the lines that the other side inserted next to them belong to.
-fn orphans(base: &[Token<'_>], deletion: &Edit, (insertion, side): (&Edit, &[Token<'_>])) -> bool {
+fn orphans(above: Option<Kind>, base: &[Token<'_>], deletion: &Edit, (insertion, side): (&Edit, &[Token<'_>])) -> bool {
     if !deletion.is_deletion() || !insertion.is_insertion() {
         return false;
     }
@@ -271,10 +279,11 @@ fn orphans(base: &[Token<'_>], deletion: &Edit, (insertion, side): (&Edit, &[Tok
         (None, Some(_)) => true,
         (None, None) => {
             // A list or table that goes away wholly takes the new entry with it.
-            let is_same = |token: Option<&Token<'_>>| token.is_some_and(|token| token.kind.is_alike(first.kind));
+            let is_same = |kind: Option<Kind>| kind.is_some_and(|kind| kind.is_alike(first.kind));
+            let last = |tokens: &[Token<'_>]| tokens.iter().rev().find(is_text).map(|token| token.kind);
             matches!(first.kind, Kind::Bullet | Kind::Row)
-                && is_same(deleted.iter().rev().find(is_text))
-                && !is_same(base[..deletion.base.start].iter().rev().find(is_text))
+                && is_same(last(deleted))
+                && !is_same(last(&base[..deletion.base.start]).or(above))
         }
     }
 }

@@ -108,12 +108,14 @@ pub(super) fn merge_plainly<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) ->
 /// Whether a side rewrote the text, so that single conflicts say little.
 pub(super) fn is_rewritten(inputs: Inputs<'_, '_>, merged: &Merged<'_>) -> bool {
     const KEPT: usize = 40;
+    const SHORT: usize = 12;
     let Inputs { base, ours, theirs } = inputs;
     let lengths = merged.chunks.iter().map(|chunk| match chunk {
         Chunk::Conflict { ours, theirs, .. } => ours.len() + theirs.len(),
         Chunk::Lines(_) => 0,
     });
-    100 * lengths.sum::<usize>() >= KEPT * (ours.lines.len() + theirs.lines.len())
+    base.lines.len() >= SHORT
+        && 100 * lengths.sum::<usize>() >= KEPT * (ours.lines.len() + theirs.lines.len())
         && (ours.kept_of(base) < KEPT || theirs.kept_of(base) < KEPT)
 }
 
@@ -201,7 +203,8 @@ impl<'a> Builder<'_, 'a> {
                 && (is_whole || !has_rule(base, old) && !has_rule(side, new))
         };
         let tokens = (base.tokens(region.base.clone()), ours.tokens(region.ours.clone()), theirs.tokens(region.theirs.clone()));
-        let Some(parts) = align::merge(&tokens.0, &tokens.1, &tokens.2, &is_safe) else {
+        let above = base.blocks.kinds[..region.base.start].iter().rev().find(|kind| **kind != Kind::Blank).copied();
+        let Some(parts) = align::merge(above, &tokens.0, &tokens.1, &tokens.2, &is_safe) else {
             return self.single(region);
         };
         if !parts.iter().any(|part| part.change == Change::Conflict) {

@@ -34,6 +34,8 @@ mod lines;
 mod list;
 mod markers;
 mod order;
+#[cfg(test)]
+mod tests;
 mod text;
 mod words;
 

@@ -60,7 +60,7 @@ pub(super) fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option
         tokens
     });
     let mut merged = Vec::new();
-    for part in align::merge(&base, &ours, &theirs, &|_, _| true)? {
+    for part in align::merge(None, &base, &ours, &theirs, &|_, _| true)? {
         let side = match part.change {
             Change::Conflict => return None,
             // The space between sentences may have changed.
@@ -143,7 +143,7 @@ pub(super) fn suggest(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>
 /// Which side can be taken as it is, because nothing of the other would be missing from it:
 ///
 /// * the other side changed only white space,
-/// * both made the same change, up to white space: the shorter one,
+/// * both made the same change, up to white space: the shorter one, or the one that sorts first,
 /// * word by word this side made all of the other's edits, and more.
 pub(super) fn covering(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Change> {
     let texts = [base, ours, theirs].map(|text| std::str::from_utf8(text).ok());
