@@ -211,16 +211,33 @@ impl<'a> Merge<'a> {
 
     /// Merges whole files by lines: at least one of them has no clear frontmatter.
     fn by_lines(&mut self, inputs: Inputs<'_, 'a>, options: &Options) {
-        let merged = lines::merge(inputs, self.around);
-        self.add(inputs, merged);
-        let Some(result) = self.to_bytes() else {
+        self.add(inputs, lines::merge(inputs, self.around));
+        let Some(mut problem) = self.problem(inputs, options) else {
             return;
         };
-        if let Some(reason) = regranted(inputs, &result, options) {
+        if problem == Reason::NotYaml {
+            // Edits that only touch are safe in text, not in YAML.
             self.start_again();
-            let Inputs { base, ours, theirs } = inputs;
-            self.conflict(Unit::File, reason, [base, ours, theirs].map(|side| side.lines.clone()), None);
+            self.add(inputs, lines::merge_plainly(inputs, self.around));
+            match self.problem(inputs, options) {
+                None => return,
+                Some(other) => problem = other,
+            }
         }
+        self.start_again();
+        let Inputs { base, ours, theirs } = inputs;
+        self.conflict(Unit::File, problem, [base, ours, theirs].map(|side| side.lines.clone()), None);
+    }
+
+    /// Why the result of a merge by lines must not be taken, if it must not.
+    fn problem(&self, inputs: Inputs<'_, 'a>, options: &Options) -> Option<Reason> {
+        let result = self.to_bytes()?;
+        let is_yaml = |lines: &[Line<'_>]| head_lines(lines).is_none_or(|head| frontmatter::is_yaml(&head.join(&b'\n')));
+        let Inputs { base, ours, theirs } = inputs;
+        if !is_yaml(&Document::of(&result).lines) && [base, ours, theirs].iter().all(|side| is_yaml(&side.lines)) {
+            return Some(Reason::NotYaml);
+        }
+        regranted(inputs, &result, options)
     }
 
     /// Where comparing the lines of the whole files finds no conflict, there is none in the body, unless a guard says so.
@@ -375,6 +392,14 @@ impl<'a> Merge<'a> {
             }
         }
     }
+}
+
+/// The lines between the fences, if there are two.
+fn head_lines<'l>(lines: &[Line<'l>]) -> Option<Vec<&'l [u8]>> {
+    let is_fence = |line: &&Line<'_>| line.text.starts_with(b"---");
+    lines.first().filter(is_fence)?;
+    let close = lines.iter().skip(1).position(|line| is_fence(&line))?;
+    Some(lines[1..=close].iter().map(|line| line.text).collect())
 }
 
 /// Whether a result grants a tool that one side had removed, where the frontmatter was not merged by keys.
