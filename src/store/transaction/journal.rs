@@ -2,11 +2,12 @@
 //!
 //! What operations did once they have ended is `history`'s.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::history::{history_folder, prune};
+use super::history::{copy, history_folder, prune, record_path};
 use super::{MAX_CONTENT, Recovered};
 use crate::domain::digest::Digest;
 use crate::error::{Failure, Result};
@@ -32,8 +33,8 @@ pub(super) struct Step {
     pub(super) is_direct: bool,
     /// Relative to the project's root where that is possible, so that a moved project recovers too.
     pub(super) path: PathBuf,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+    pub(super) before: Option<Digest>,
+    pub(super) after: Option<Digest>,
 }
 
 /// How far a step came.
@@ -57,6 +58,17 @@ impl Journal {
         (Digest::of(text) == digest).then(|| serde_json::from_slice(text).ok()).flatten()
     }
 
+    /// The first path that agentpkg has no business with, or that is named twice.
+    pub(super) fn misplaced(&self, project: &Project) -> Option<PathBuf> {
+        let mut seen = BTreeSet::new();
+        let is_misplaced = |step: &&Step| {
+            let target = step.target(project);
+            let is_base = target.starts_with(project.base_folder());
+            !project.owns(&target) || (step.is_direct && !is_base) || !seen.insert(target)
+        };
+        Some(self.steps.iter().find(is_misplaced)?.target(project))
+    }
+
     pub(super) fn write(&self, project: &Project, durable: bool) -> Result<()> {
         let mut text =
             serde_json::to_vec_pretty(self).map_err(|error| Failure::failed("could not write the journal").caused_by(error))?;
@@ -69,13 +81,17 @@ impl Journal {
     pub(super) fn finish(&self, project: &Project) -> Result<()> {
         let history = history_folder(project);
         fs::create_folder(&history)?;
-        fs::rename(&journal_path(project), &history.join(format!("{:06}.json", self.number)))?;
-        if self.number.is_multiple_of(10) { prune(&history) } else { Ok(()) }
+        fs::rename(&journal_path(project), &record_path(&history, self.number))?;
+        if self.number.is_multiple_of(10) {
+            // The operation has succeeded, whether or not older ones could be forgotten.
+            let _ = prune(&history);
+        }
+        Ok(())
     }
 }
 
 impl Step {
-    fn target(&self, project: &Project) -> PathBuf {
+    pub(super) fn target(&self, project: &Project) -> PathBuf {
         project.root().join(&self.path)
     }
 
@@ -91,7 +107,7 @@ impl Step {
     }
 
     fn state(&self, project: &Project) -> Result<State> {
-        let digest = |path: &Path| Ok::<_, Failure>(current(path)?.map(|bytes| Digest::of(&bytes).to_string()));
+        let digest = |path: &Path| Ok::<_, Failure>(current(path)?.map(|bytes| Digest::of(&bytes)));
         let target = digest(&self.target(project))?;
         if target == self.after {
             return Ok(State::Done);
@@ -119,10 +135,9 @@ impl Step {
         let Some(before) = &self.before else {
             return fs::remove(&target);
         };
-        let copy = history_folder(project).join("objects").join(before);
-        match fs::read(&copy, MAX_CONTENT)? {
-            Some(bytes) if Digest::of(&bytes).to_string() == *before => fs::replace(&target, &bytes, true),
-            _ => Err(Failure::failed(format!("the copy of `{}` in the history is damaged", project.display(&target)))),
+        match copy(project, before)? {
+            Some(bytes) => fs::replace(&target, &bytes, true),
+            None => Err(Failure::failed(format!("the copy of `{}` in the history is damaged", project.display(&target)))),
         }
     }
 }
@@ -138,6 +153,11 @@ pub(super) fn recover(project: &Project) -> Result<Option<Recovered>> {
         fs::remove(&path)?;
         return Ok(Some(Recovered::Undone));
     };
+    if let Some(misplaced) = journal.misplaced(project) {
+        let (journal, misplaced) = (project.display(&path), misplaced.display());
+        return Err(Failure::failed(format!("the journal of an interrupted command names `{misplaced}`, which is not agentpkg's"))
+            .hint(format!("if `{journal}` came with the project from somewhere else, remove it")));
+    }
     if !journal.is_committed {
         journal.steps.iter().try_for_each(|step| fs::remove(&step.staged(project)))?;
         fs::remove(&path)?;

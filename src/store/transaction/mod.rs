@@ -17,7 +17,7 @@ mod journal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use history::{history_folder, next_number};
+use history::{history_folder, keep_copy, next_number};
 use journal::{Journal, Step, current, journal_path, recover};
 
 use super::project::Project;
@@ -98,7 +98,6 @@ impl Guard<'_> {
                 copies.insert(digest, bytes);
             }
         }
-        self.prepare_folders(&changes)?;
 
         let number = next_number(self.project)?;
         let mut journal = Journal { number, label: label.to_owned(), is_committed: false, steps: Vec::new() };
@@ -106,15 +105,19 @@ impl Guard<'_> {
             journal.steps.push(Step {
                 path: change.path.strip_prefix(self.project.root()).unwrap_or(&change.path).to_owned(),
                 is_direct: change.before.is_none() && change.path.starts_with(self.project.base_folder()),
-                before: change.before.map(|digest| digest.to_string()),
-                after: change.after.as_deref().map(|bytes| Digest::of(bytes).to_string()),
+                before: change.before,
+                after: change.after.as_deref().map(Digest::of),
             });
         }
+        if let Some(misplaced) = journal.misplaced(self.project) {
+            return Err(Failure::failed(format!("`{}` is not agentpkg's to change", self.project.display(&misplaced))));
+        }
+        self.prepare_folders(&changes)?;
         journal.write(self.project, false)?;
         checkpoint("begun")?;
 
         for (digest, bytes) in &copies {
-            self.keep_copy(digest, bytes)?;
+            keep_copy(self.project, digest, bytes)?;
         }
         for (change, step) in changes.iter().zip(&journal.steps) {
             if let Some(bytes) = &change.after {
@@ -142,12 +145,6 @@ impl Guard<'_> {
         folders.into_iter().try_for_each(fs::create_folder)?;
         write_once(&self.project.state_folder().join(".gitignore"), b"*\n")?;
         write_once(&self.project.data_folder().join(".gitattributes"), b"* -text\n")
-    }
-
-    fn keep_copy(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
-        let path = history_folder(self.project).join("objects").join(digest.to_string());
-        // A copy that a crash cut short is written anew.
-        if fs::size(&path)? == Some(bytes.len() as u64) { Ok(()) } else { fs::replace(&path, bytes, true) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::history::{KEEP, records};
+use super::history::{KEEP, copy, record_path, records};
 use super::*;
 
 thread_local! {
@@ -152,4 +152,85 @@ fn the_history_is_bounded() {
     let history = history_folder(&scene.project);
     assert!(records(&history).unwrap().len() <= KEEP + 9);
     assert!(fs::list(&history.join("objects")).unwrap().len() <= KEEP + 9);
+}
+
+#[test]
+fn the_history_keeps_every_copy_that_a_kept_record_may_name() {
+    let (scene, _) = Scene::new();
+    let path = scene.project.agents_folder().join("x.md");
+    let history = history_folder(&scene.project);
+    let content = |round: usize| (round > 0).then(|| round.to_string().into_bytes());
+    let run = |rounds: std::ops::Range<usize>| {
+        for round in rounds {
+            let before = content(round).as_deref().map(Digest::of);
+            scene.apply(&[Change { path: path.clone(), before, after: content(round + 1) }]).unwrap();
+        }
+    };
+    run(0..55);
+    fs::replace(&record_path(&history, 40), b"damaged", false).unwrap();
+    run(55..65);
+    assert_eq!(fs::list(&history.join("objects")).unwrap().len(), 64, "a damaged record may name any of them");
+    run(65..100);
+    let records = records(&history).unwrap();
+    assert_eq!(records.len(), KEEP);
+    for (number, _) in records {
+        let before = Digest::of(&content(usize::try_from(number).unwrap() - 1).unwrap());
+        assert!(copy(&scene.project, &before).unwrap().is_some(), "the copy that operation {number} needs");
+    }
+    assert_eq!(fs::list(&history.join("objects")).unwrap().len(), KEEP);
+}
+
+#[test]
+fn a_damaged_copy_is_written_anew_when_its_content_is_replaced_again() {
+    let (scene, changes) = Scene::new();
+    let old = Digest::of(b"old");
+    let object = history_folder(&scene.project).join("objects").join(old.to_string());
+    fs::replace(&object, b"bad", false).unwrap();
+    assert_eq!(copy(&scene.project, &old).unwrap(), None);
+    scene.apply(&changes).unwrap();
+    assert_eq!(copy(&scene.project, &old).unwrap().as_deref(), Some(&b"old"[..]));
+}
+
+#[test]
+fn strange_names_among_the_records_are_no_records() {
+    let (scene, changes) = Scene::new();
+    let history = history_folder(&scene.project);
+    for name in ["+7.json", "7.json", "0000007.json", "-1.json", "99999999999999999999.json", "x.json", ".json"] {
+        fs::replace(&history.join(name), b"x", false).unwrap();
+    }
+    scene.apply(&changes).unwrap();
+    let numbers: Vec<u64> = records(&history).unwrap().into_iter().map(|(number, _)| number).collect();
+    assert_eq!(numbers, [1]);
+    fs::replace(&record_path(&history, u64::MAX), b"x", false).unwrap();
+    let change = Change { path: scene.project.agents_folder().join("y.md"), before: None, after: Some(b"y".to_vec()) };
+    assert!(scene.apply(&[change]).unwrap_err().message().contains("history is full"));
+}
+
+#[test]
+fn a_journal_from_a_stranger_touches_nothing_outside() {
+    for (path, is_direct) in [(".git/config", false), ("../x", false), ("/etc/x", false), (".claude/agents/old.md", true)] {
+        for is_committed in [false, true] {
+            let (scene, _) = Scene::new();
+            let target = scene.project.root().join(path);
+            if path == ".git/config" {
+                fs::replace(&target, b"old", false).unwrap();
+            }
+            let step = Step { path: path.into(), is_direct, before: Some(Digest::of(b"old")), after: None };
+            let journal = Journal { number: 1, label: "evil".to_owned(), is_committed, steps: vec![step] };
+            fs::create_folder(&scene.project.state_folder()).unwrap();
+            journal.write(&scene.project, false).unwrap();
+            let failure = lock(&scene.project, || ()).unwrap_err();
+            assert!(failure.message().contains("not agentpkg's"), "{path}: {failure}");
+            assert_eq!(scene.files(), OLD);
+            assert!(path != ".git/config" || fs::size(&target).unwrap() == Some(3), "it is still there");
+        }
+    }
+}
+
+#[test]
+fn only_the_files_of_the_project_take_part() {
+    let (scene, mut changes) = Scene::new();
+    changes.push(Change { path: scene.project.root().join(".git/config"), before: None, after: Some(b"x".to_vec()) });
+    assert!(scene.apply(&changes).unwrap_err().message().contains("not agentpkg's"));
+    assert_eq!(scene.files(), OLD);
 }
