@@ -1,10 +1,12 @@
-//! The history: a record of each operation that ended, and copies of the contents that it replaced.
+//! The history: a record of each operation that ended, copies of the contents that it replaced, and the way back.
+//!
+//! Whether to go back when files changed since is decided in `ops`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::MAX_CONTENT;
-use super::journal::{Journal, MAX_JOURNAL};
+use super::journal::{Journal, MAX_JOURNAL, Step, current};
+use super::{Change, MAX_CONTENT};
 use crate::domain::digest::Digest;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
@@ -12,6 +14,150 @@ use crate::store::project::Project;
 
 /// How many operations the history keeps.
 pub(super) const KEEP: usize = 50;
+
+/// An operation that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Counts up; the newest has the largest.
+    pub number: u64,
+    /// What it did, in the words of the command line.
+    pub label: String,
+    /// When, in seconds since 1970; `None`: the record does not say.
+    pub time: Option<u64>,
+    /// The earlier operation that this one took back.
+    pub undoes: Option<u64>,
+    /// Whether it was taken back, and that was not taken back in turn.
+    pub is_undone: bool,
+    /// The files that it changed, each once, in the order of the changes.
+    pub files: Vec<FileChange>,
+}
+
+/// What an operation did to one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// The file.
+    pub path: PathBuf,
+    /// The content before; `None`: there was no file.
+    pub before: Option<Digest>,
+    /// The content after; `None`: the file went away.
+    pub after: Option<Digest>,
+}
+
+/// The operations that are remembered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    operations: Vec<Operation>,
+    damaged: Vec<u64>,
+}
+
+/// What takes an operation back: changes made on the files as they are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reversal {
+    number: u64,
+    changes: Vec<Change>,
+    changed_since: Vec<PathBuf>,
+}
+
+impl History {
+    /// Reads the history. Records that are damaged, or name files that are not the project's, are left out and named.
+    pub fn load(project: &Project) -> Result<Self> {
+        let mut history = Self::default();
+        let mut undone = BTreeSet::new();
+        for (number, path) in records(&history_folder(project))?.into_iter().rev() {
+            let sound = read_record(&path).filter(|journal| {
+                let is_past = journal.undoes.is_none_or(|undoes| undoes < number);
+                journal.number == number && is_past && journal.misplaced(project).is_none()
+            });
+            let Some(journal) = sound else {
+                history.damaged.push(number);
+                continue;
+            };
+            // Newest first: what could take this one back has been seen.
+            let is_undone = undone.contains(&number);
+            undone.extend(journal.undoes.filter(|_| !is_undone));
+            let change = |step: &Step| FileChange { path: step.target(project), before: step.before, after: step.after };
+            let files = journal.steps.iter().map(change).collect();
+            let Journal { label, time, undoes, .. } = journal;
+            history.operations.push(Operation { number, label, time, undoes, is_undone, files });
+        }
+        Ok(history)
+    }
+
+    /// The operations, newest first.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The numbers of the operations whose record cannot be used, newest first.
+    #[must_use]
+    pub fn damaged(&self) -> &[u64] {
+        &self.damaged
+    }
+
+    /// The operation with this number.
+    #[must_use]
+    pub fn operation(&self, number: u64) -> Option<&Operation> {
+        self.operations.iter().find(|operation| operation.number == number)
+    }
+
+    /// The newest operation that is in force and did not take another one back: taken back one by one, they lead to the beginning.
+    #[must_use]
+    pub fn last(&self) -> Option<&Operation> {
+        self.operations.iter().find(|operation| operation.undoes.is_none() && !operation.is_undone)
+    }
+}
+
+impl Operation {
+    /// Works out how to take the operation back. Fails if a content that is needed is not in the history any more.
+    pub fn reversal(&self, project: &Project) -> Result<Reversal> {
+        let mut reversal = Reversal { number: self.number, changes: Vec::new(), changed_since: Vec::new() };
+        let mut lost = Vec::new();
+        for FileChange { path, before, after } in &self.files {
+            let now = current(path)?.as_deref().map(Digest::of);
+            if now == *before {
+                continue;
+            }
+            if now != *after {
+                reversal.changed_since.push(path.clone());
+            }
+            let content = before.as_ref().map(|before| copy(project, before)).transpose()?;
+            match content {
+                Some(None) => lost.push(path),
+                content => reversal.changes.push(Change { path: path.clone(), before: now, after: content.flatten() }),
+            }
+        }
+        if !lost.is_empty() {
+            let failure = Failure::failed(format!("operation {} cannot be undone: a copy is missing or damaged", self.number));
+            let objects = project.display(&history_folder(project).join("objects"));
+            let hint = format!("nothing was changed; the copies are in {objects}, named by the sha256 of their content");
+            return Err(lost.iter().fold(failure, |failure, path| failure.detail(project.display(path))).hint(hint));
+        }
+        // What an operation leaves is known by its lockfile, so that is the last to change here too.
+        reversal.changes.sort_by_key(|change| change.path == project.lockfile_path());
+        Ok(reversal)
+    }
+}
+
+impl Reversal {
+    /// The operation that it takes back.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What changes; nothing if all files are as before already.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The files that are neither as the operation left them nor as it found them.
+    #[must_use]
+    pub fn changed_since(&self) -> &[PathBuf] {
+        &self.changed_since
+    }
+}
 
 pub(super) fn history_folder(project: &Project) -> PathBuf {
     project.state_folder().join("history")

@@ -23,6 +23,12 @@ pub(super) struct Journal {
     pub(super) number: u64,
     pub(super) label: String,
     pub(super) is_committed: bool,
+    /// When, in seconds since 1970; older records do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) time: Option<u64>,
+    /// The operation that this one took back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) undoes: Option<u64>,
     pub(super) steps: Vec<Step>,
 }
 

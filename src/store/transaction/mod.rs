@@ -17,6 +17,7 @@ mod journal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+pub use history::{FileChange, History, Operation, Reversal};
 use history::{history_folder, keep_copy, next_number};
 use journal::{Journal, Step, current, journal_path, recover};
 
@@ -44,6 +45,7 @@ pub struct Change {
 pub struct Guard<'a> {
     project: &'a Project,
     _lock: Lock,
+    now: u64,
     recovered: Option<Recovered>,
 }
 
@@ -64,11 +66,13 @@ pub fn is_interrupted(project: &Project) -> Result<bool> {
 }
 
 /// Takes the project's lock and cleans up after an earlier crash. `waiting` is called once if another process has the lock.
-pub fn lock(project: &Project, waiting: impl FnOnce()) -> Result<Guard<'_>> {
+///
+/// `now`, in seconds since 1970, is the time that the history gives to what is done under the lock.
+pub fn lock(project: &Project, now: u64, waiting: impl FnOnce()) -> Result<Guard<'_>> {
     let state = project.state_folder();
     let lock = Lock::take(&state.join("lock"), waiting)?;
     let recovered = recover(project)?;
-    Ok(Guard { project, _lock: lock, recovered })
+    Ok(Guard { project, _lock: lock, now, recovered })
 }
 
 impl Guard<'_> {
@@ -82,9 +86,21 @@ impl Guard<'_> {
     ///
     /// `label` names the operation in the history. The order of `changes` is kept; the lockfile belongs last.
     pub fn apply(&self, label: &str, changes: &[Change]) -> Result<()> {
+        self.run(label, None, changes).map(drop)
+    }
+
+    /// Takes an operation back, files that changed since included: whether that is wanted, the caller has asked.
+    ///
+    /// Gives back the number under which this itself can be undone; `None` if everything was as before already.
+    pub fn undo(&self, reversal: &Reversal) -> Result<Option<u64>> {
+        let number = reversal.number();
+        self.run(&format!("undo {number}"), Some(number), reversal.changes())
+    }
+
+    fn run(&self, label: &str, undoes: Option<u64>, changes: &[Change]) -> Result<Option<u64>> {
         let changes: Vec<&Change> = changes.iter().filter(|change| !change.is_void()).collect();
         if changes.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut copies = BTreeMap::new();
         for change in &changes {
@@ -100,7 +116,8 @@ impl Guard<'_> {
         }
 
         let number = next_number(self.project)?;
-        let mut journal = Journal { number, label: label.to_owned(), is_committed: false, steps: Vec::new() };
+        let (label, time, is_committed) = (label.to_owned(), Some(self.now), false);
+        let mut journal = Journal { number, label, is_committed, time, undoes, steps: Vec::new() };
         for change in &changes {
             journal.steps.push(Step {
                 path: change.path.strip_prefix(self.project.root()).unwrap_or(&change.path).to_owned(),
@@ -134,7 +151,8 @@ impl Guard<'_> {
             step.apply(self.project)?;
             checkpoint("applied a step")?;
         }
-        journal.finish(self.project)
+        journal.finish(self.project)?;
+        Ok(Some(number))
     }
 
     fn prepare_folders(&self, changes: &[&Change]) -> Result<()> {

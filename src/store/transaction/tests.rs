@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use proptest::prelude::*;
+
 use super::history::{KEEP, copy, record_path, records};
 use super::*;
 
@@ -40,7 +42,7 @@ impl Scene {
     }
 
     fn apply(&self, changes: &[Change]) -> Result<()> {
-        lock(&self.project, || ()).unwrap().apply("test", changes)
+        lock(&self.project, NOW, || ()).unwrap().apply("test", changes)
     }
 
     fn files(&self) -> String {
@@ -55,6 +57,8 @@ impl Scene {
     }
 }
 
+/// What the clock says.
+const NOW: u64 = 1_800_000_000;
 const OLD: &str = "gone.md=gone old.md=old ";
 const NEW: &str = "new.md=made old.md=changed and a base";
 
@@ -70,7 +74,7 @@ fn a_crash_at_any_point_leaves_all_old_or_all_new() {
             assert!(point >= 5, "the checkpoints were passed");
             return;
         }
-        let guard = lock(&scene.project, || ()).unwrap();
+        let guard = lock(&scene.project, NOW, || ()).unwrap();
         let expected = if point < 2 { (OLD, Recovered::Undone) } else { (NEW, Recovered::Completed) };
         assert_eq!((scene.files().as_str(), guard.recovered()), (expected.0, Some(&expected.1)), "crash point {point}");
         assert!(!is_interrupted(&scene.project).unwrap());
@@ -93,7 +97,7 @@ fn damaged_staged_content_rolls_back() {
     CRASH_AFTER.set(usize::MAX);
     let staged = scene.project.agents_folder().join(".old.md.agentpkg-new");
     fs::replace(&staged, b"half", false).unwrap();
-    let guard = lock(&scene.project, || ()).unwrap();
+    let guard = lock(&scene.project, NOW, || ()).unwrap();
     assert_eq!(guard.recovered(), Some(&Recovered::Undone));
     assert_eq!(scene.files(), OLD);
 }
@@ -106,7 +110,7 @@ fn edits_made_after_a_crash_are_kept() {
     CRASH_AFTER.set(usize::MAX);
     let old = scene.project.agents_folder().join("old.md");
     fs::replace(&old, b"mine", false).unwrap();
-    let guard = lock(&scene.project, || ()).unwrap();
+    let guard = lock(&scene.project, NOW, || ()).unwrap();
     assert_eq!(guard.recovered(), Some(&Recovered::Except(vec![old])));
     assert_eq!(scene.files(), "new.md=made old.md=mine and a base");
 }
@@ -121,7 +125,7 @@ fn a_truncated_journal_undoes_or_completes_but_never_mixes() {
     let bytes = fs::read(&journal, 1 << 20).unwrap().unwrap();
     for end in 0..bytes.len() {
         fs::replace(&journal, &bytes[..end], false).unwrap();
-        drop(lock(&scene.project, || ()).unwrap());
+        drop(lock(&scene.project, NOW, || ()).unwrap());
         assert_eq!(scene.files(), OLD);
     }
 }
@@ -216,10 +220,11 @@ fn a_journal_from_a_stranger_touches_nothing_outside() {
                 fs::replace(&target, b"old", false).unwrap();
             }
             let step = Step { path: path.into(), is_direct, before: Some(Digest::of(b"old")), after: None };
-            let journal = Journal { number: 1, label: "evil".to_owned(), is_committed, steps: vec![step] };
+            let journal =
+                Journal { number: 1, label: "evil".to_owned(), is_committed, time: None, undoes: None, steps: vec![step] };
             fs::create_folder(&scene.project.state_folder()).unwrap();
             journal.write(&scene.project, false).unwrap();
-            let failure = lock(&scene.project, || ()).unwrap_err();
+            let failure = lock(&scene.project, NOW, || ()).unwrap_err();
             assert!(failure.message().contains("not agentpkg's"), "{path}: {failure}");
             assert_eq!(scene.files(), OLD);
             assert!(path != ".git/config" || fs::size(&target).unwrap() == Some(3), "it is still there");
@@ -233,4 +238,198 @@ fn only_the_files_of_the_project_take_part() {
     changes.push(Change { path: scene.project.root().join(".git/config"), before: None, after: Some(b"x".to_vec()) });
     assert!(scene.apply(&changes).unwrap_err().message().contains("not agentpkg's"));
     assert_eq!(scene.files(), OLD);
+}
+
+impl Scene {
+    fn history(&self) -> History {
+        History::load(&self.project).unwrap()
+    }
+
+    fn undo(&self, number: u64) -> Result<Option<u64>> {
+        let reversal = self.history().operation(number).unwrap().reversal(&self.project)?;
+        lock(&self.project, NOW, || ()).unwrap().undo(&reversal)
+    }
+}
+
+#[test]
+fn a_crash_while_undoing_or_redoing_leaves_all_as_before_or_all_as_after() {
+    // Operation 1 makes the new state, 2 takes it back, 3 takes that back.
+    for (crashed, before, after) in [(1, NEW, OLD), (2, OLD, NEW)] {
+        for point in 0.. {
+            let (scene, changes) = Scene::new();
+            scene.apply(&changes).unwrap();
+            for number in 1..crashed {
+                scene.undo(number).unwrap();
+            }
+            CRASH_AFTER.set(point);
+            let outcome = scene.undo(crashed);
+            CRASH_AFTER.set(usize::MAX);
+            drop(lock(&scene.project, NOW, || ()).unwrap());
+            let is_done = outcome.is_ok() || point >= 2;
+            assert_eq!(scene.files(), if is_done { after } else { before }, "crash point {point}");
+            let history = scene.history();
+            assert_eq!(history.operations().len() as u64, crashed + u64::from(is_done));
+            assert_eq!(history.operation(crashed).unwrap().is_undone, is_done);
+            if outcome.is_ok() {
+                assert!(point >= 5, "the checkpoints were passed");
+                break;
+            }
+            assert_eq!(scene.undo(crashed).unwrap(), (!is_done).then_some(crashed + 1), "a second attempt ends it");
+            assert_eq!(scene.files(), after);
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_is_missing_or_damaged_is_named_and_nothing_is_written() {
+    let (scene, changes) = Scene::new();
+    scene.apply(&changes).unwrap();
+    let object = |content: &[u8]| history_folder(&scene.project).join("objects").join(Digest::of(content).to_string());
+    fs::remove(&object(b"gone")).unwrap();
+    fs::replace(&object(b"old"), b"bad", false).unwrap();
+    let failure = scene.undo(1).unwrap_err();
+    assert!(failure.message().contains("missing or damaged"));
+    assert_eq!(failure.details(), [".claude/agents/old.md", ".claude/agents/gone.md"]);
+    assert_eq!(scene.files(), NEW);
+    assert_eq!(scene.history().operations().len(), 1);
+}
+
+#[test]
+fn records_that_cannot_be_used_are_left_out_and_named() {
+    let (scene, changes) = Scene::new();
+    scene.apply(&changes).unwrap();
+    let history = history_folder(&scene.project);
+    let whole = fs::read(&record_path(&history, 1), 1 << 20).unwrap().unwrap();
+    let write = |number: u64, stored: u64, undoes: Option<u64>, path: &str| {
+        let step = Step { path: path.into(), is_direct: false, before: None, after: Some(Digest::of(b"x")) };
+        let journal = Journal { number: stored, label: String::new(), is_committed: true, time: None, undoes, steps: vec![step] };
+        journal.write(&scene.project, false).unwrap();
+        fs::rename(&journal_path(&scene.project), &record_path(&history, number)).unwrap();
+    };
+    write(2, 9, None, "agentpkg.toml");
+    write(3, 3, Some(3), "agentpkg.toml");
+    write(4, 4, None, "../agentpkg.toml");
+    write(5, 5, None, "agentpkg.toml");
+    fs::replace(&record_path(&history, 6), &whole[1..], false).unwrap();
+    fs::create_folder(&record_path(&history, 7)).unwrap();
+    assert_eq!(scene.history().damaged(), [7, 6, 4, 3, 2]);
+    assert_eq!(scene.history().operations().iter().map(|operation| operation.number).collect::<Vec<_>>(), [5, 1]);
+}
+
+#[test]
+fn records_of_older_versions_are_read() {
+    let (scene, _) = Scene::new();
+    let text = format!(
+        r#"{{"number":1,"label":"install x","is_committed":true,"steps":[{{"is_direct":false,"path":".claude/agents/x.md","before":null,"after":"{}"}}]}}"#,
+        Digest::of(b"x")
+    );
+    let record = format!("{text}{}", Digest::of(text.as_bytes()));
+    fs::replace(&record_path(&history_folder(&scene.project), 1), record.as_bytes(), false).unwrap();
+    let path = scene.project.agents_folder().join("x.md");
+    let files = vec![FileChange { path, before: None, after: Some(Digest::of(b"x")) }];
+    let label = "install x".to_owned();
+    assert_eq!(scene.history().last(), Some(&Operation { number: 1, label, time: None, undoes: None, is_undone: false, files }));
+}
+
+/// The files that the generated operations change, and what they hold.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+fn state(project: &Project) -> Files {
+    let of = |path: PathBuf| current(&path).unwrap().map(|bytes| (path, bytes));
+    (0..5).filter_map(|index| of(place(project, index))).collect()
+}
+
+/// Three agents, a merge base, the lockfile.
+fn place(project: &Project, index: usize) -> PathBuf {
+    match index {
+        3 => project.base_path(&Digest::of(b"base")),
+        4 => project.lockfile_path().to_owned(),
+        _ => project.agents_folder().join(format!("{index}.md")),
+    }
+}
+
+/// Puts the chosen files to the chosen contents in one operation; gives back its number, if it changed anything.
+fn put(project: &Project, chosen: &[(usize, Option<u8>)]) -> Option<u64> {
+    let chosen: BTreeMap<usize, Option<u8>> = chosen.iter().copied().collect();
+    let change = |(index, content): (usize, Option<u8>)| {
+        let path = place(project, index);
+        let before = current(&path).unwrap().as_deref().map(Digest::of);
+        // A merge base never holds anything but what its name says.
+        let after = content.map(|content| if index == 3 { b"base".to_vec() } else { vec![content] });
+        Change { path, before, after }
+    };
+    let changes: Vec<Change> = chosen.into_iter().map(change).collect();
+    lock(project, NOW, || ()).unwrap().run("test", None, &changes).unwrap()
+}
+
+fn operation() -> impl Strategy<Value = Vec<(usize, Option<u8>)>> {
+    proptest::collection::vec((0..5usize, proptest::option::of(0..4u8)), 1..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn undoing_walks_back_to_the_beginning_and_undoing_that_walks_forth(operations in proptest::collection::vec(operation(), 1..8)) {
+        let (scene, _) = Scene::new();
+        let project = &scene.project;
+        // Files that were there before agentpkg came.
+        fs::write_new(&place(project, 0), b"mine", false).unwrap();
+        let mut states = vec![state(project)];
+        let mut numbers = Vec::new();
+        for operation in &operations {
+            if let Some(number) = put(project, operation) {
+                numbers.push(number);
+                states.push(state(project));
+            }
+        }
+        let mut undoings = Vec::new();
+        for (number, before) in numbers.iter().zip(&states).rev() {
+            prop_assert_eq!(scene.history().last().map(|operation| operation.number), Some(*number));
+            let reversal = scene.history().last().unwrap().reversal(project).unwrap();
+            prop_assert_eq!(reversal.changed_since(), &[] as &[PathBuf]);
+            undoings.push(scene.undo(*number).unwrap().unwrap());
+            prop_assert_eq!(&state(project), before);
+        }
+        prop_assert!(scene.history().last().is_none());
+        for (number, after) in undoings.into_iter().rev().zip(&states[1..]) {
+            scene.undo(number).unwrap();
+            prop_assert_eq!(&state(project), after);
+        }
+        prop_assert_eq!(scene.history().last().map(|operation| operation.number), numbers.last().copied());
+    }
+
+    #[test]
+    fn what_changed_since_is_named_and_comes_back_when_the_undoing_is_undone(
+        operation in operation(), edits in proptest::collection::vec((0..5usize, proptest::option::of(0..4u8)), 0..5)
+    ) {
+        let (scene, _) = Scene::new();
+        let project = &scene.project;
+        fs::write_new(&place(project, 0), b"mine", false).unwrap();
+        let before = state(project);
+        let Some(number) = put(project, &operation) else { return Ok(()) };
+        let after = state(project);
+        for (index, content) in edits {
+            match content {
+                Some(content) => fs::replace(&place(project, index), &[content], false).unwrap(),
+                None => fs::remove(&place(project, index)).unwrap(),
+            }
+        }
+        let edited = state(project);
+        let reversal = scene.history().operation(number).unwrap().reversal(project).unwrap();
+        let touched: BTreeSet<PathBuf> =
+            scene.history().operation(number).unwrap().files.iter().map(|file| file.path.clone()).collect();
+        let is_foreign = |path: &&PathBuf| edited.get(*path) != after.get(*path) && edited.get(*path) != before.get(*path);
+        let foreign: BTreeSet<&PathBuf> = touched.iter().filter(is_foreign).collect();
+        prop_assert_eq!(reversal.changed_since().iter().collect::<BTreeSet<_>>(), foreign);
+        let undoing = scene.undo(number).unwrap();
+        let undone = state(project);
+        for path in &touched {
+            prop_assert_eq!(undone.get(path), before.get(path));
+        }
+        if let Some(undoing) = undoing {
+            scene.undo(undoing).unwrap();
+        }
+        prop_assert_eq!(state(project), edited);
+    }
 }
