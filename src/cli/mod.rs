@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{Context, doctor, info, init, install, list, registry, remove};
+use crate::commands::{Context, doctor, info, init, install, list, registry, remove, undo};
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
 use crate::fs;
@@ -71,6 +71,7 @@ enum ColorWhen {
 enum Command {
     Install(install::InstallArgs),
     Remove(remove::RemoveArgs),
+    Undo(undo::UndoArgs),
     List(list::ListArgs),
     Info(info::InfoArgs),
     Registry(registry::RegistryArgs),
@@ -104,6 +105,7 @@ pub fn run() -> u8 {
     let outcome = match command {
         Command::Install(args) => install::run(args, &mut context),
         Command::Remove(args) => remove::run(args, &mut context),
+        Command::Undo(args) => undo::run(&args, &mut context),
         Command::List(args) => list::run(&args, &mut context),
         Command::Info(args) => info::run(&args, &mut context),
         Command::Registry(args) => registry::run(args, &mut context),

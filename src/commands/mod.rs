@@ -7,6 +7,7 @@ pub mod install;
 pub mod list;
 pub mod registry;
 pub mod remove;
+pub mod undo;
 
 use crate::ops::Session;
 use crate::ui::Ui;

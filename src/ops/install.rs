@@ -155,7 +155,7 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
 }
 
 /// The agents folder must not lead out of the project, unless the user wants that.
-fn check_folder(session: &Session, manifest: &Manifest) -> Result<()> {
+pub(super) fn check_folder(session: &Session, manifest: &Manifest) -> Result<()> {
     let project = &session.project;
     if project.scope() == Scope::User || manifest.follows_links() {
         return Ok(());

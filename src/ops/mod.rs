@@ -10,6 +10,7 @@ pub mod remove;
 pub mod report;
 pub mod resolve;
 pub mod session;
+pub mod undo;
 
 pub use report::{Choice, Decide, Event, Frontend, Reporter};
 pub use session::Session;
