@@ -339,11 +339,11 @@ fn state(project: &Project) -> Files {
     (0..5).filter_map(|index| of(place(project, index))).collect()
 }
 
-/// Three agents, a merge base, the lockfile.
+/// The lockfile, three agents, a merge base: in this order, so that undoing has to move the lockfile to the end.
 fn place(project: &Project, index: usize) -> PathBuf {
     match index {
-        3 => project.base_path(&Digest::of(b"base")),
-        4 => project.lockfile_path().to_owned(),
+        0 => project.lockfile_path().to_owned(),
+        4 => project.base_path(&Digest::of(b"base")),
         _ => project.agents_folder().join(format!("{index}.md")),
     }
 }
@@ -355,7 +355,7 @@ fn put(project: &Project, chosen: &[(usize, Option<u8>)]) -> Option<u64> {
         let path = place(project, index);
         let before = current(&path).unwrap().as_deref().map(Digest::of);
         // A merge base never holds anything but what its name says.
-        let after = content.map(|content| if index == 3 { b"base".to_vec() } else { vec![content] });
+        let after = content.map(|content| if index == 4 { b"base".to_vec() } else { vec![content] });
         Change { path, before, after }
     };
     let changes: Vec<Change> = chosen.into_iter().map(change).collect();
@@ -388,6 +388,8 @@ proptest! {
             prop_assert_eq!(scene.history().last().map(|operation| operation.number), Some(*number));
             let reversal = scene.history().last().unwrap().reversal(project).unwrap();
             prop_assert_eq!(reversal.changed_since(), &[] as &[PathBuf]);
+            let lockfile = reversal.changes().iter().position(|change| change.path == project.lockfile_path());
+            prop_assert!(lockfile.is_none_or(|position| position + 1 == reversal.changes().len()));
             undoings.push(scene.undo(*number).unwrap().unwrap());
             prop_assert_eq!(&state(project), before);
         }
