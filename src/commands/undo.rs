@@ -5,104 +5,151 @@ use serde_json::json;
 
 use super::{Context, JSON_VERSION};
 use crate::error::Result;
-use crate::ops::undo::{UndoOptions, operations, undo};
-use crate::store::transaction::history::Operation;
-use crate::ui::{CYAN, DIM, Table, one_line, sanitize};
+use crate::ops::undo::{Back, UndoOptions, UndoOutcome, is_visible, operations, undo};
+use crate::store::transaction::Operation;
+use crate::ui::{DIM, Table, one_line, sanitize};
 
-/// Take back the last operation, your edits included
+/// How many columns a label gets, so that a line of the list has at most 80.
+const LABEL_WIDTH: usize = 36;
+
+/// Take an operation back: files return to what they were, edits included
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  agentpkg undo           the last operation; again, and it is the one before
-  agentpkg undo --list    what can be undone
-  agentpkg undo 7         operation 7; if that is an undo, it is done again")]
 pub struct UndoArgs {
-    /// The number of an operation, as `--list` shows it
+    /// The operation, as --list shows it; the newest that was not undone yet if left out
     #[arg(value_name = "N")]
     pub number: Option<u64>,
-    /// List the operations that are remembered
+    /// List the operations that can be undone, newest first
     #[arg(long, conflicts_with_all = ["number", "dry_run", "force"])]
     pub list: bool,
     /// Show what would be done, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// Also replace files that changed since; copies are kept
+    /// Also put back files that changed since; a copy is kept
     #[arg(long)]
     pub force: bool,
 }
 
 /// Runs the command.
 pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
-    if args.list {
-        return list(context);
+    let UndoArgs { number, list, dry_run, force } = *args;
+    if list {
+        return show_list(context);
     }
-    let options = UndoOptions { number: args.number, is_dry_run: args.dry_run, is_forced: args.force };
-    let Some(undone) = undo(&context.session, &options, &mut context.ui)? else {
-        if context.ui.is_json() {
-            return context.ui.json(&json!({ "schema_version": JSON_VERSION, "undone": null }));
-        }
-        context.ui.note("There is nothing to undo.");
-        return Ok(());
-    };
-    let project = &context.session.project;
-    let shown = |paths: &[std::path::PathBuf]| paths.iter().map(|path| project.display(path)).collect::<Vec<_>>();
-    let (restored, removed) = (shown(&undone.restored), shown(&undone.removed));
+    let options = UndoOptions { number, is_dry_run: dry_run, is_forced: force };
+    let outcome = undo(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        return context.ui.json(&json!({
-            "schema_version": JSON_VERSION, "dry_run": args.dry_run, "undone": undone.operation.number,
-            "label": undone.operation.label, "by": undone.by, "restored": restored, "removed": removed,
-        }));
+        return context.ui.json(&to_json(&outcome, dry_run, context));
     }
-    let verb = |done, would| if args.dry_run { would } else { done };
-    context.ui.status(verb("Undid", "Would undo"), sanitize(&undone.operation.label));
-    for path in &restored {
-        context.ui.status(verb("Restored", "Would write"), sanitize(path));
-    }
-    for path in &removed {
-        context.ui.status(verb("Removed", "Would remove"), sanitize(path));
-    }
-    if let Some(by) = undone.by {
-        context.ui.note(format!("{DIM}Bring it back with `agentpkg undo {by}`.{DIM:#}"));
+    let ui = &mut context.ui;
+    match outcome {
+        UndoOutcome::Nothing => ui.note("Nothing to undo."),
+        UndoOutcome::AsBefore(operation) => {
+            let label = sanitize(&operation.label);
+            ui.note(format!("Nothing to undo: the files are as they were before operation {} ({label}).", operation.number));
+        }
+        UndoOutcome::Undone { operation, undoing, files } => {
+            let label = format!("{} {DIM}(operation {}){DIM:#}", sanitize(&operation.label), operation.number);
+            ui.status(if dry_run { "Would undo" } else { "Undid" }, label);
+            for (path, back) in files {
+                let verb = match (back, dry_run) {
+                    (Back::Restored, false) => "Restored",
+                    (Back::Restored, true) => "Would write",
+                    (Back::Removed, false) => "Removed",
+                    (Back::Removed, true) => "Would remove",
+                };
+                ui.status(verb, sanitize(&context.session.project.display(&path)));
+            }
+            if let Some(undoing) = undoing {
+                ui.note(format!("\n{DIM}Bring it back with `agentpkg undo {undoing}`.{DIM:#}"));
+            }
+        }
     }
     Ok(())
 }
 
-fn list(context: &mut Context) -> Result<()> {
+fn show_list(context: &mut Context) -> Result<()> {
     let operations = operations(&context.session, &mut context.ui)?;
     if context.ui.is_json() {
-        let operation = |operation: &Operation| {
-            json!({
-                "number": operation.number, "label": operation.label, "time": operation.time, "undoes": operation.undoes,
-                "undone": operation.is_undone, "files": operation.steps.len(),
-            })
-        };
-        let operations: Vec<_> = operations.iter().map(operation).collect();
-        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "operations": operations }));
+        let listed: Vec<_> = operations.iter().map(|operation| listed_json(operation, context)).collect();
+        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "operations": listed }));
     }
     if operations.is_empty() {
-        context.ui.note("There is nothing to undo.");
-        return Ok(());
+        context.ui.note("Nothing to undo: nothing was done here yet.");
     }
     let now = context.session.environment.now();
     let mut table = Table::new();
     for operation in &operations {
-        let age = operation.time.map_or_else(String::new, |time| age(now.saturating_sub(time)));
+        let files = match visible(operation, context).len() {
+            1 => "1 file".to_owned(),
+            count => format!("{count} files"),
+        };
         let state = if operation.is_undone { "undone" } else { "" };
-        table.row([operation.number.to_string(), age, one_line(&operation.label, 48), state.to_owned()]);
+        let label = one_line(&operation.label, LABEL_WIDTH);
+        table.row([operation.number.to_string(), label, age(operation.time, now), files, state.to_owned()]);
     }
-    for line in table.lines() {
-        context.ui.data(line)?;
-    }
-    context.ui.note(format!("{DIM}Undo the newest with {DIM:#}{CYAN}agentpkg undo{CYAN:#}{DIM}.{DIM:#}"));
-    Ok(())
+    table.lines().iter().try_for_each(|line| context.ui.data(line))
 }
 
-fn age(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..60 => return "just now".to_owned(),
-        60..3600 => (seconds / 60, "minute"),
-        3600..86_400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
+/// How long ago, in words of at most 14 columns.
+fn age(time: Option<u64>, now: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let Some(time) = time else {
+        return "-".to_owned();
     };
-    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+    let counted = |count: u64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
+    match now.saturating_sub(time) {
+        0..MINUTE => "just now".to_owned(),
+        seconds @ MINUTE..HOUR => counted(seconds / MINUTE, "minute"),
+        seconds @ HOUR..DAY => counted(seconds / HOUR, "hour"),
+        seconds => counted(seconds / DAY, "day"),
+    }
+}
+
+/// The paths of the files that people know of.
+fn visible(operation: &Operation, context: &Context) -> Vec<String> {
+    let project = &context.session.project;
+    let paths = operation.files.iter().map(|file| &file.path).filter(|path| is_visible(project, path));
+    paths.map(|path| project.display(path)).collect()
+}
+
+fn to_json(outcome: &UndoOutcome, is_dry_run: bool, context: &Context) -> serde_json::Value {
+    let (operation, undoing, files) = match outcome {
+        UndoOutcome::Nothing => (None, None, &[][..]),
+        UndoOutcome::AsBefore(operation) => (Some(operation), None, &[][..]),
+        UndoOutcome::Undone { operation, undoing, files } => (Some(operation), *undoing, files.as_slice()),
+    };
+    let operation = operation.map(|operation| listed_json(operation, context));
+    let files = files.iter().map(|(path, back)| {
+        let action = match back {
+            Back::Restored => "restore",
+            Back::Removed => "remove",
+        };
+        json!({ "path": context.session.project.display(path), "action": action })
+    });
+    json!({
+        "schema_version": JSON_VERSION, "dry_run": is_dry_run, "operation": operation, "undoing": undoing,
+        "files": files.collect::<Vec<_>>(),
+    })
+}
+
+fn listed_json(operation: &Operation, context: &Context) -> serde_json::Value {
+    json!({
+        "number": operation.number, "label": operation.label, "time": operation.time, "undoes": operation.undoes,
+        "undone": operation.is_undone, "files": visible(operation, context),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_said_in_words() {
+        let words = |seconds: u64| age(Some(1_000_000_000), 1_000_000_000 + seconds);
+        assert_eq!([0, 59, 60, 3_599].map(words), ["just now", "just now", "1 minute ago", "59 minutes ago"]);
+        assert_eq!([3_600, 86_399, 86_400, 400 * 86_400].map(words), ["1 hour ago", "23 hours ago", "1 day ago", "400 days ago"]);
+        assert_eq!((age(Some(5), 4), age(None, 4)), ("just now".to_owned(), "-".to_owned()), "clocks differ");
+    }
 }

@@ -49,13 +49,6 @@ pub fn size(path: &Path) -> Result<Option<u64>> {
     }
 }
 
-/// When a file was changed last, in seconds since 1970; `None` if that is not known.
-#[must_use]
-pub fn modified(path: &Path) -> Option<u64> {
-    let time = fs::symlink_metadata(path).ok()?.modified().ok()?;
-    Some(time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs())
-}
-
 /// Whether `path` is a folder, following links.
 #[must_use]
 pub fn is_folder(path: &Path) -> bool {

@@ -38,20 +38,20 @@ struct Record {
 
 /// Where the file with markers is.
 pub(super) fn marker_path(project: &Project, name: &AgentName) -> PathBuf {
-    project.data_folder().join("conflicts").join(name.file_name())
+    project.conflicts_folder().join(name.file_name())
 }
 
 fn record_path(project: &Project, name: &AgentName) -> PathBuf {
-    project.state_folder().join("pending").join(format!("{name}.json"))
+    project.pending_folder().join(format!("{name}.json"))
 }
 
 fn theirs_path(project: &Project, name: &AgentName) -> PathBuf {
-    project.state_folder().join("pending").join(format!("{name}.theirs"))
+    project.pending_folder().join(format!("{name}.theirs"))
 }
 
 /// The agents that wait, sorted.
 pub(super) fn names(project: &Project) -> Result<Vec<AgentName>> {
-    let listed = fs::list(&project.state_folder().join("pending"))?;
+    let listed = fs::list(&project.pending_folder())?;
     let mut names: Vec<AgentName> =
         listed.iter().filter_map(|listed| AgentName::new(listed.name.strip_suffix(".json")?).ok()).collect();
     names.sort();

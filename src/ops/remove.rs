@@ -66,7 +66,7 @@ pub(super) fn plan_removal(
     let path = project.agent_path(name);
     if digest != locked.base && !is_forced {
         return Err(Failure::failed(format!("`{}` was edited, so it is not removed", project.display(&path)))
-            .hint(format!("`--force` removes it; a copy stays in {}", project.display(&project.state_folder().join("history")))));
+            .hint("`--force` removes it; `agentpkg undo` brings it back"));
     }
     changes.push(Change { path, before: Some(digest), after: None });
     Ok(())

@@ -35,7 +35,7 @@ pub(super) fn identity(conflict: &Conflict<'_>) -> Digest {
 }
 
 fn path(project: &Project, identity: &Digest) -> PathBuf {
-    project.state_folder().join("resolutions").join(format!("{identity}.json"))
+    project.resolutions_folder().join(format!("{identity}.json"))
 }
 
 /// How the conflict was decided the last time. A record that cannot be read is none.

@@ -62,7 +62,7 @@ impl Session {
     /// Takes the project's lock; says so if it has to wait, and what an earlier crash left behind.
     pub fn lock(&self, frontend: &mut dyn Frontend) -> Result<Guard<'_>> {
         let folder = self.project.root().display().to_string();
-        let guard = transaction::lock(&self.project, || frontend.report(Event::Waiting(folder)))?;
+        let guard = transaction::lock(&self.project, self.environment.now(), || frontend.report(Event::Waiting(folder)))?;
         match guard.recovered() {
             None => {}
             Some(Recovered::Undone) => frontend.report(Event::Recovered("undid what an interrupted command had begun".to_owned())),

@@ -1,130 +1,128 @@
-//! `undo`: puts the files back as they were before an operation, the user's edits included. An undo is an operation itself, so it can be
-//! undone, and a crash leaves nothing in between.
+//! `undo`: takes an operation back, edits included, unless a file changed since. What can be undone is in the history.
 
 use std::path::{Path, PathBuf};
 
-use super::report::Frontend;
+use super::report::{Event, Frontend};
 use super::session::Session;
-use crate::domain::digest::Digest;
 use crate::error::{Failure, Result};
-use crate::fs::{self, Entry};
-use crate::store::project::{MAX_AGENT, Project};
-use crate::store::transaction::Change;
-use crate::store::transaction::history::{self, Done, Operation};
+use crate::store::manifest::Manifest;
+use crate::store::project::Project;
+use crate::store::transaction::{History, Operation, Reversal};
 
-/// What to take back, and how.
-#[derive(Debug, Clone, Copy, Default)]
+/// What to undo, and how.
+#[derive(Debug, Clone, Default)]
 pub struct UndoOptions {
-    /// The number of an operation; `None`: the newest that was not taken back.
+    /// The number of the operation; the newest that is in force if left out.
     pub number: Option<u64>,
     /// Plan and stop.
     pub is_dry_run: bool,
-    /// Also replace files that changed since.
+    /// Also put back files that changed since; what they hold now stays in the history.
     pub is_forced: bool,
 }
 
-/// What was taken back, or would be.
-#[derive(Debug, Clone)]
-pub struct Undone {
-    /// The operation.
-    pub operation: Operation,
-    /// The files of people that are there again, and those that are gone.
-    pub restored: Vec<PathBuf>,
-    /// The files that the operation had made.
-    pub removed: Vec<PathBuf>,
-    /// The number of the undo itself, to take it back.
-    pub by: Option<u64>,
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UndoOutcome {
+    /// No operation is in force.
+    Nothing,
+    /// The files are as before the operation already.
+    AsBefore(Operation),
+    /// The operation was taken back, or would be.
+    Undone {
+        /// The operation.
+        operation: Operation,
+        /// What brings it back; `None`: it was a dry run.
+        undoing: Option<u64>,
+        /// The files that a person knows of, and what happened to them.
+        files: Vec<(PathBuf, Back)>,
+    },
+}
+
+/// How a file went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Back {
+    /// It has the content of before.
+    Restored,
+    /// It was not there before.
+    Removed,
+}
+
+/// Takes an operation back.
+pub fn undo(session: &Session, options: &UndoOptions, frontend: &mut dyn Frontend) -> Result<UndoOutcome> {
+    let project = &session.project;
+    session.recover(frontend)?;
+    // The lock makes folders, which a project without history does not need.
+    let is_empty = History::load(project)?.operations().is_empty();
+    let guard = if options.is_dry_run || is_empty { None } else { Some(session.lock(frontend)?) };
+    let history = load(session, frontend)?;
+    let Some(operation) = chosen(&history, options.number)? else {
+        return Ok(UndoOutcome::Nothing);
+    };
+    // Undo also helps where the manifest cannot be read any more; such a one allows nothing.
+    session.check_folders(&project.load_manifest().ok().flatten().unwrap_or_else(Manifest::empty))?;
+    let reversal = operation.reversal(project)?;
+    if !reversal.changed_since().is_empty() && !options.is_forced {
+        return Err(changed_since(project, &history, operation, &reversal));
+    }
+    if reversal.changes().is_empty() {
+        return Ok(UndoOutcome::AsBefore(operation.clone()));
+    }
+    let undoing = guard.map(|guard| guard.undo(&reversal)).transpose()?.flatten();
+    let back = |is_there: bool| if is_there { Back::Restored } else { Back::Removed };
+    let known = reversal.changes().iter().filter(|change| is_visible(project, &change.path));
+    let files = known.map(|change| (change.path.clone(), back(change.after.is_some()))).collect();
+    let operation = Operation { is_undone: undoing.is_some(), ..operation.clone() };
+    Ok(UndoOutcome::Undone { operation, undoing, files })
 }
 
 /// The operations that are remembered, newest first.
 pub fn operations(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Operation>> {
     session.recover(frontend)?;
-    history::operations(&session.project)
+    Ok(load(session, frontend)?.operations().to_vec())
 }
 
-/// Takes an operation back; `None` if there is none.
-pub fn undo(session: &Session, options: &UndoOptions, frontend: &mut dyn Frontend) -> Result<Option<Undone>> {
-    let guard = session.lock(frontend)?;
-    let project = &session.project;
-    let operations = history::operations(project)?;
-    let operation = match options.number {
-        Some(number) => operations.iter().find(|operation| operation.number == number).ok_or_else(|| {
-            Failure::failed(format!("there is no operation {number}"))
-                .hint("`agentpkg undo --list` shows those that are remembered")
-        })?,
-        None => match operations.iter().find(|operation| !operation.is_undone && operation.undoes.is_none()) {
-            Some(operation) => operation,
-            None => return Ok(None),
-        },
+/// Whether a file is one that people know of: not the lockfile, and not agentpkg's own data.
+#[must_use]
+pub fn is_visible(project: &Project, path: &Path) -> bool {
+    // A manifest of the user may stand in the data folder.
+    path == project.manifest_path()
+        || path.starts_with(project.conflicts_folder())
+        || (path != project.lockfile_path() && !path.starts_with(project.data_folder()))
+}
+
+fn load(session: &Session, frontend: &mut dyn Frontend) -> Result<History> {
+    let history = History::load(&session.project)?;
+    for number in history.damaged() {
+        frontend.report(Event::Warning(format!("the record of operation {number} is damaged, so it cannot be undone")));
+    }
+    Ok(history)
+}
+
+fn chosen(history: &History, number: Option<u64>) -> Result<Option<&Operation>> {
+    let Some(number) = number else {
+        return Ok(history.last());
     };
-    if operation.is_undone {
-        return Err(Failure::failed(format!("operation {} is undone already", operation.number))
-            .hint("`agentpkg undo --list` shows which undo did that; undo that one to bring it back"));
-    }
-    let changes = changes(project, operation, &operations, options.is_forced)?;
-    let (restored, removed): (Vec<_>, Vec<_>) = changes
-        .iter()
-        .filter(|change| !change.is_void() && is_shown(project, &change.path))
-        .partition(|change| change.after.is_some());
-    let paths = |changes: Vec<&Change>| changes.into_iter().map(|change| change.path.clone()).collect();
-    let mut undone = Undone { operation: operation.clone(), restored: paths(restored), removed: paths(removed), by: None };
-    if !options.is_dry_run {
-        let label = format!("undo {} ({})", operation.number, operation.label);
-        undone.by = guard.take_back(&label, &changes, operation.number)?;
-    }
-    Ok(Some(undone))
+    history.operation(number).map(Some).ok_or_else(|| {
+        let problem = if history.damaged().contains(&number) {
+            format!("operation {number} cannot be undone: its record is damaged")
+        } else {
+            format!("there is no operation {number} in the history")
+        };
+        Failure::failed(problem).hint("`agentpkg undo --list` shows what can be undone")
+    })
 }
 
-/// The changes that put everything back as it was.
-fn changes(project: &Project, operation: &Operation, operations: &[Operation], is_forced: bool) -> Result<Vec<Change>> {
-    let mut changes = Vec::new();
-    let mut changed = Vec::new();
-    for Done { path, before, after } in &operation.steps {
-        let current = match fs::entry(path)? {
-            Entry::Absent => None,
-            _ => fs::read(path, MAX_AGENT)?.as_deref().map(Digest::of),
-        };
-        // What is as it was before needs no undoing, whoever did that.
-        if current != *after && current != *before {
-            changed.push(path.as_path());
+fn changed_since(project: &Project, history: &History, operation: &Operation, reversal: &Reversal) -> Failure {
+    let number = operation.number;
+    let paths = reversal.changed_since();
+    let files = if paths.len() == 1 { "a file".to_owned() } else { format!("{} files", paths.len()) };
+    let failure = Failure::failed(format!("operation {number} ({}) is not undone: {files} changed since", operation.label));
+    let failure = paths.iter().fold(failure, |failure, path| failure.detail(project.display(path)));
+    let failure = match history.last() {
+        Some(last) if last.number > number => {
+            failure.hint(format!("`agentpkg undo` undoes the newest operation first, which is {} ({})", last.number, last.label))
         }
-        let content = match before {
-            None => None,
-            Some(digest) => Some(history::content(project, digest)?.ok_or_else(|| {
-                Failure::failed(format!("the copy of `{}` in the history is gone or damaged", project.display(path)))
-                    .hint("nothing was changed; the project's own git history may have the file")
-            })?),
-        };
-        changes.push(Change { path: path.clone(), before: current, after: content });
-    }
-    // Bookkeeping that differs alone means that newer operations came after this one.
-    if changed.is_empty() || is_forced {
-        return Ok(changes);
-    }
-    Err(refuse(project, operation, operations, &changed))
-}
-
-fn refuse(project: &Project, operation: &Operation, operations: &[Operation], changed: &[&Path]) -> Failure {
-    let newer: Vec<String> = operations
-        .iter()
-        .filter(|other| other.number > operation.number && !other.is_undone && other.undoes.is_none())
-        .map(|other| format!("{} ({})", other.number, other.label))
-        .collect();
-    let mut failure = Failure::failed(format!("operation {} ({}) cannot be undone as it is", operation.number, operation.label));
-    for path in changed {
-        failure = failure.detail(format!("{} changed since", project.display(path)));
-    }
-    if let Some(newest) = newer.first() {
-        failure = failure.hint(format!("undo what came after it first: {newest}"));
-    }
-    failure.hint(format!(
-        "or `agentpkg undo {} --force`, which replaces these files; copies stay in the history, so that can be undone, too",
-        operation.number
-    ))
-}
-
-/// Whether a person knows a file: not the bookkeeping.
-fn is_shown(project: &Project, path: &Path) -> bool {
-    !path.starts_with(project.data_folder()) && path != project.lockfile_path()
-        || path.starts_with(project.data_folder().join("conflicts"))
+        _ => failure,
+    };
+    failure.hint(format!("`agentpkg undo {number} --force` goes back all the same; what the files hold now stays in the history"))
 }

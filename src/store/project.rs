@@ -1,6 +1,6 @@
 //! Where everything of one project is, or of the user (`--user`): paths, their display form, and loading the two files.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::lockfile::{self, Lockfile};
 use super::manifest::{self, Manifest};
@@ -120,6 +120,24 @@ impl Project {
         self.data.join("state")
     }
 
+    /// The folder of agents with conflict markers that wait for the user.
+    #[must_use]
+    pub fn conflicts_folder(&self) -> PathBuf {
+        self.data.join("conflicts")
+    }
+
+    /// The folder of what is needed to finish the updates of those agents.
+    #[must_use]
+    pub fn pending_folder(&self) -> PathBuf {
+        self.state_folder().join("pending")
+    }
+
+    /// The folder of recorded resolutions.
+    #[must_use]
+    pub fn resolutions_folder(&self) -> PathBuf {
+        self.state_folder().join("resolutions")
+    }
+
     /// Where an agent is installed.
     #[must_use]
     pub fn agent_path(&self, name: &AgentName) -> PathBuf {
@@ -136,6 +154,25 @@ impl Project {
     #[must_use]
     pub fn base_path(&self, digest: &Digest) -> PathBuf {
         self.base_folder().join(digest.to_string())
+    }
+
+    /// Whether the file is one that agentpkg may change: the manifest, the lockfile, `.mcp.json`, and what is in the agents folder
+    /// or among agentpkg's own data: of its state only what waits for the user, and how conflicts were decided.
+    ///
+    /// A journal or a history can come with a repository from a stranger, and must not lead anywhere else.
+    #[must_use]
+    pub fn owns(&self, path: &Path) -> bool {
+        let is_below = |folder: &Path| {
+            let mut rest = path.strip_prefix(folder).unwrap_or(Path::new("")).components().peekable();
+            rest.peek().is_some() && rest.all(|component| matches!(component, Component::Normal(_)))
+        };
+        path == self.manifest
+            || path == self.lockfile
+            || (self.scope == Scope::Project && path == self.root.join(".mcp.json"))
+            || is_below(&self.agents)
+            || (is_below(&self.data) && !path.starts_with(self.state_folder()))
+            || is_below(&self.pending_folder())
+            || is_below(&self.resolutions_folder())
     }
 
     /// A path as a person would type it in the project's folder.
@@ -202,5 +239,19 @@ mod tests {
         assert_eq!(Project::find(&inner).unwrap().root(), outer);
         fs::create_folder(&outer.join("inner/.git")).unwrap();
         assert_eq!(Project::find(&inner).unwrap().root(), inner);
+    }
+
+    #[test]
+    fn only_the_files_of_the_project_are_its_own() {
+        let root = Path::new("/p");
+        let project = Project::at(root);
+        for path in ["agentpkg.toml", "agentpkg.lock", ".mcp.json", ".claude/agents/x.md", ".agentpkg/base/0"] {
+            assert!(project.owns(&root.join(path)), "{path}");
+        }
+        for path in
+            ["", ".git/config", ".claude/agents", ".claude/settings.json", ".claude/agents/../x", ".agentpkg/state/lock", "/x"]
+        {
+            assert!(!project.owns(&root.join(path)), "{path}");
+        }
     }
 }

@@ -62,7 +62,8 @@ fn a_file_of_the_user_is_never_replaced() {
     let _ = sandbox.run(&["install"]).code(0);
     assert_eq!(sandbox.read(".claude/agents/debugger.md"), edited, "edits stay");
     assert!(sandbox.run(&["list"]).code(0).stdout.contains("edited"));
-    assert!(sandbox.run(&["remove", "debugger"]).code(1).stderr.contains("was edited"));
+    let output = sandbox.run(&["remove", "debugger"]).code(1);
+    assert!(output.stderr.contains("was edited") && output.stderr.contains("agentpkg undo"), "{}", output.stderr);
     fs::remove_file(sandbox.project(".claude/agents/debugger.md")).unwrap();
     assert!(sandbox.run(&["list"]).code(0).stdout.contains("missing"));
     let _ = sandbox.run(&["install", "--offline", "--locked"]).code(0);
