@@ -499,3 +499,54 @@ fn merge_file_has_the_exit_codes_of_git() {
     let _ = sandbox.run(&["merge-file", "--ours", installed, "base.md", upstream]).code(0);
     assert!(read(&sandbox, "planner").contains("- read all the code"), "written in place");
 }
+
+#[test]
+fn what_a_new_version_requires_comes_with_it() {
+    let sandbox = scene();
+    sandbox.write("upstream/agents/helper.md", PLANNER.replace("name: planner", "name: helper"));
+    sandbox.write(
+        "upstream/registry.toml",
+        "name = \"studio\"\n[agents.planner]\nversion = \"2.0.0\"\nrequires = { agents = [\"helper\"] }\n",
+    );
+    theirs(&sandbox, "planner", "You plan.", "You plan with a helper.");
+    let output = sandbox.run(&["update", "planner"]).code(0);
+    assert!(output.stderr.contains("Installed helper") && output.stderr.contains("Updated planner"), "{}", output.stderr);
+    assert!(read(&sandbox, "helper").contains("name: helper"));
+    sandbox.write("upstream/registry.toml", "name = \"studio\"\n[agents.planner]\nversion = \"2.1.0\"\n");
+    let _ = sandbox.run(&["update"]).code(0);
+    assert!(!sandbox.project(".claude/agents/helper.md").exists(), "nothing requires it any more");
+    let _ = sandbox.run(&["undo"]).code(0);
+    assert!(sandbox.project(".claude/agents/helper.md").exists());
+}
+
+#[test]
+fn the_users_own_agents_are_updated_from_anywhere() {
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", PLANNER);
+    let source = sandbox.path().join("upstream").display().to_string();
+    let _ = sandbox.run(&["--user", "install", &format!("{source}#planner")]).code(0);
+    let installed = "home/.claude/agents/planner.md";
+    edit(&sandbox, installed, "model: sonnet", "model: haiku");
+    theirs(&sandbox, "planner", "You plan.", "You plan well.");
+    let _ = sandbox.run(&["--user", "update"]).code(0);
+    let text = fs::read_to_string(sandbox.path().join(installed)).unwrap();
+    assert!(text.contains("model: haiku") && text.contains("You plan well."), "{text}");
+    let _ = sandbox.run(&["--user", "undo"]).code(0);
+    let text = fs::read_to_string(sandbox.path().join(installed)).unwrap();
+    assert!(text.contains("model: haiku") && text.contains("You plan.\n"), "{text}");
+    assert!(sandbox.files().is_empty(), "the project has nothing to do with it");
+}
+
+#[test]
+fn powers_do_not_come_in_through_a_file_with_markers() {
+    let sandbox = conflicted();
+    let _ = sandbox.run(&["update", "planner", "--conflicts=markers"]).code(3);
+    let text =
+        PLANNER.replace("Read, Grep, Write", "Read, Grep, Write, Bash").replace("model: sonnet", "model: opus\nhooks:\n  Stop: []");
+    sandbox.write("project/.agentpkg/conflicts/planner.md", text);
+    let output = sandbox.run(&["resolve", "--continue"]).code(4);
+    assert!(output.stderr.contains("+ Bash") && output.stderr.contains("+ hooks"), "{}", output.stderr);
+    assert!(!read(&sandbox, "planner").contains("Bash"));
+    let _ = sandbox.run(&["resolve", "--continue", "--allow", "Bash,hooks"]).code(0);
+    assert!(read(&sandbox, "planner").contains("Bash"));
+}
