@@ -282,7 +282,7 @@ impl CachedRepository<'_> {
     /// Whether `commit` is the newest one of the default branch or of a tag, or one that such a commit continues.
     pub fn has_in_history(&self, commit: ObjectId) -> Result<bool> {
         let repository = self.open()?;
-        let tips = repository.tags()?.into_iter().map(|(_, tip)| tip).chain(repository.head()?);
+        let tips = repository.head()?.into_iter().chain(repository.tags()?.into_iter().map(|(_, tip)| tip));
         for tip in tips {
             if repository.is_ancestor(commit, tip)? {
                 return Ok(true);

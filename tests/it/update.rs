@@ -550,3 +550,16 @@ fn powers_do_not_come_in_through_a_file_with_markers() {
     let _ = sandbox.run(&["resolve", "--continue", "--allow", "Bash,hooks"]).code(0);
     assert!(read(&sandbox, "planner").contains("Bash"));
 }
+
+#[test]
+fn a_file_that_is_missing_comes_back_newer_without_new_questions() {
+    let sandbox = scene();
+    fs::remove_file(sandbox.project(".claude/agents/planner.md")).unwrap();
+    theirs(&sandbox, "planner", "You plan.", "You plan well.");
+    let output = sandbox.run(&["update"]).code(0);
+    assert!(output.stderr.contains("Installed planner"), "{}", output.stderr);
+    assert!(read(&sandbox, "planner").contains("You plan well."));
+    fs::remove_file(sandbox.project(".claude/agents/planner.md")).unwrap();
+    theirs(&sandbox, "planner", "Read, Grep, Write", "Read, Grep, Write, Bash");
+    assert!(sandbox.run(&["update"]).code(4).stderr.contains("+ Bash"), "but a new power is one all the same");
+}

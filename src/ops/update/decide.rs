@@ -66,6 +66,9 @@ pub(in crate::ops) fn decide(
     if was_asked && planned.items.iter().any(|item| item.state == State::Active) {
         confirm(session, &planned.items, frontend)?;
     }
+    // A pin for an agent that is skipped after all was not meant.
+    let is_active = |name: &AgentName| planned.items.iter().any(|item| item.name == *name && item.state == State::Active);
+    pins.retain(|(name, _)| is_active(name));
     Ok(pins)
 }
 

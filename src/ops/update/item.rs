@@ -101,7 +101,7 @@ impl Item {
 
     /// What the result may do and the file as it is could not.
     pub(in crate::ops) fn gains(&self) -> Vec<Gain> {
-        let before = self.ours.as_deref().or(self.before.is_some().then_some(self.base.as_slice()));
+        let before = self.ours.as_deref().or((!self.base.is_empty()).then_some(self.base.as_slice()));
         let after = Capabilities::of(&self.result());
         match before {
             Some(before) => after.gains_over(&Capabilities::of(before)),

@@ -303,7 +303,8 @@ impl<'a> Planner<'a, '_> {
         frontend: &mut dyn Frontend,
     ) -> Result<Option<(Vec<u8>, Option<base::BaseOrigin>)>> {
         if !is_there {
-            return Ok(Some((Vec::new(), None)));
+            // There is nothing to merge; the base only says what the agent could do before.
+            return Ok(Some((self.session.project.read_base(&locked.base)?.unwrap_or_default(), None)));
         }
         match base::find(self.session, name, locked, frontend)? {
             Search::Found(bytes, origin) => Ok(Some((bytes, Some(origin)))),
