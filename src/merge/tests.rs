@@ -127,6 +127,9 @@ fn line_endings_are_the_users() {
     // Mixed endings stay where they are.
     let (base, ours, theirs) = (b"a\r\nb\nc\n", b"a\r\nb\nc\nmine\n", b"a\r\nB\nc\n");
     assert_eq!(merge(base, ours, theirs).to_bytes().unwrap(), b"a\r\nB\nc\nmine\n");
+    // A line that was the last one somewhere has an ending like all others.
+    let (base, ours, theirs) = (b"x\ny", b"x\r\ny", b"x\ny\nz\n");
+    assert_eq!(merge(base, ours, theirs).to_bytes().unwrap(), b"x\r\ny\r\nz\r\n");
     let (base, ours, theirs) = (b"a\nb", b"a\nb\n", b"A\nb");
     assert_eq!(merge(base, ours, theirs).to_bytes().unwrap(), b"A\nb\n");
 }

@@ -93,6 +93,11 @@ impl Surroundings {
 
     /// The ending of a line that all three have.
     pub(super) fn shared(self, base: Ending, ours: Ending, theirs: Ending) -> Ending {
+        // Where the line is the last one somewhere, it says nothing about how lines end there.
+        let known = [base, ours, theirs].into_iter().filter(|ending| *ending != Ending::None);
+        if known.clone().count() < 3 {
+            return known.min().map_or(Ending::None, |ending| self.fresh(ending));
+        }
         three_way(&base, &ours, &theirs).copied().unwrap_or_else(|| self.fresh(ours.min(theirs)))
     }
 
