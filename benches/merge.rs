@@ -513,7 +513,7 @@ fn laws(triples: &[Triple]) -> Laws {
         ("symmetry", is_symmetric),
         ("determinism", is_determined),
         ("merging again asks nothing", asks_nothing_again),
-        ("line endings alone are no conflict", has_no_conflict_of_endings),
+        ("line endings alone change nothing else", keeps_endings),
     ];
     let broken = |law: Law| triples.iter().filter(|triple| !law(triple)).map(|triple| triple.id.clone()).collect();
     laws.into_iter().map(|(name, law)| (name, broken(law))).collect()
@@ -543,8 +543,8 @@ fn asks_nothing_again(Triple { base, ours, theirs, .. }: &Triple) -> bool {
 }
 
 /// Whether the result is exact too is a row of the table.
-fn has_no_conflict_of_endings(triple: &Triple) -> bool {
-    flipped(triple).is_none_or(|[ours, _]| merge(&triple.base, &ours, &triple.theirs).is_clean())
+fn keeps_endings(triple: &Triple) -> bool {
+    flipped(triple).is_none_or(|[ours, wanted]| merge(&triple.base, &ours, &triple.theirs).to_bytes() == Some(wanted))
 }
 
 fn print(triples: &[Triple], scores: &[Score], beyond: &[Beyond], laws: &Laws, shown: usize) {
