@@ -19,7 +19,7 @@ use crate::ui::{Ui, UiOptions};
 #[derive(Debug, Parser)]
 #[command(name = "agentpkg", version, max_term_width = 100, infer_subcommands = false, arg_required_else_help = true)]
 pub struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Global options")]
     global: GlobalArgs,
     #[command(subcommand)]
     command: Command,

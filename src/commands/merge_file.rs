@@ -51,6 +51,9 @@ pub struct MergeFileArgs {
     /// Keep both sides of conflicts
     #[arg(long)]
     pub union: bool,
+    /// Accepted as git accepts it; how the files are compared is up to agentpkg
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub diff_algorithm: Option<String>,
     /// The length of markers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub marker_size: Option<u16>,
