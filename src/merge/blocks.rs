@@ -22,6 +22,19 @@ impl Kind {
         matches!(self, Self::Heading(_))
     }
 
+    fn number(self) -> usize {
+        match self {
+            Self::Blank => 0,
+            Self::Heading(_) => 1,
+            Self::Bullet => 2,
+            Self::Row => 3,
+            Self::Rule => 4,
+            Self::Quote => 5,
+            Self::Code => 6,
+            Self::Text => 7,
+        }
+    }
+
     /// Whether two lines can be two versions of one.
     pub(super) fn is_alike(self, other: Self) -> bool {
         match (self, other) {
@@ -38,6 +51,10 @@ pub(super) struct Blocks {
     pub(super) kinds: Vec<Kind>,
     /// Whether the boundary before each line, and the end, is within a fenced block.
     within: Vec<bool>,
+    /// The heading above each line, and the end, if there is one; for a heading the one that it belongs to.
+    above: Vec<Option<usize>>,
+    /// How many lines of its kind there are since that heading, up to each line.
+    ordinals: Vec<usize>,
     /// A fence that is never closed: nothing about this text is sure.
     pub(super) is_unbalanced: bool,
 }
@@ -66,7 +83,8 @@ impl Blocks {
             }
         }
         within.push(open.is_some());
-        Self { kinds, within, is_unbalanced: open.is_some() }
+        let (above, ordinals) = places(&kinds);
+        Self { kinds, within, above, ordinals, is_unbalanced: open.is_some() }
     }
 
     /// Whether an edit of the lines `start..end` leaves a fenced block in pieces.
@@ -106,30 +124,53 @@ fn kind(text: &[u8]) -> Kind {
     }
 }
 
+/// The heading above each line and the end, and the number of each line among those of its kind since a heading.
+fn places(kinds: &[Kind]) -> (Vec<Option<usize>>, Vec<usize>) {
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let mut above = Vec::with_capacity(kinds.len() + 1);
+    let mut ordinals = Vec::with_capacity(kinds.len());
+    let mut counts = [0_usize; 8];
+    for (index, kind) in kinds.iter().enumerate() {
+        if let Kind::Heading(level) = kind {
+            open.retain(|(above, _)| above < level);
+            above.push(open.last().map(|(_, index)| *index));
+            open.push((*level, index));
+            counts = [0; 8];
+            ordinals.push(0);
+            continue;
+        }
+        above.push(open.last().map(|(_, index)| *index));
+        let count = &mut counts[kind.number()];
+        *count += 1;
+        ordinals.push(*count);
+    }
+    above.push(open.last().map(|(_, index)| *index));
+    (above, ordinals)
+}
+
 /// The headings above line `at`, outermost first, then what the lines `at..end` are.
 pub(super) fn path(lines: &[Line<'_>], blocks: &Blocks, at: usize, end: usize) -> Vec<String> {
-    let mut headings: Vec<(usize, usize)> = Vec::new();
-    for (index, kind) in blocks.kinds[..at].iter().enumerate() {
-        if let Kind::Heading(level) = kind {
-            headings.retain(|(above, _)| above < level);
-            headings.push((*level, index));
-        }
+    let mut path = Vec::new();
+    let mut heading = blocks.above[at];
+    while let Some(index) = heading {
+        path.push(String::from_utf8_lossy(lines[index].text.trim_ascii()).into_owned());
+        heading = blocks.above[index];
     }
-    let from = headings.last().map_or(0, |(_, index)| index + 1);
-    let mut path: Vec<String> =
-        headings.iter().map(|(_, index)| String::from_utf8_lossy(lines[*index].text.trim_ascii()).into_owned()).collect();
+    path.reverse();
     let first = (at..end).find(|index| blocks.kinds[*index] != Kind::Blank);
-    let count = |kind: Kind, until: usize| blocks.kinds[from..=until].iter().filter(|other| **other == kind).count();
     path.push(match first {
         None => "new lines".to_owned(),
-        Some(first) => match blocks.kinds[first] {
-            Kind::Heading(_) => "heading".to_owned(),
-            Kind::Bullet => format!("bullet {}", count(Kind::Bullet, first)),
-            Kind::Row | Kind::Rule => format!("table row {}", count(Kind::Row, first)),
-            Kind::Quote => "quote".to_owned(),
-            Kind::Code => "code block".to_owned(),
-            Kind::Text | Kind::Blank => format!("text {}", count(Kind::Text, first)),
-        },
+        Some(first) => {
+            let number = blocks.ordinals[first];
+            match blocks.kinds[first] {
+                Kind::Heading(_) => "heading".to_owned(),
+                Kind::Bullet => format!("bullet {number}"),
+                Kind::Row | Kind::Rule => format!("table row {number}"),
+                Kind::Quote => "quote".to_owned(),
+                Kind::Code => "code block".to_owned(),
+                Kind::Text | Kind::Blank => format!("text {number}"),
+            }
+        }
     });
     path
 }
@@ -178,7 +219,7 @@ mod tests {
         let at = |start, end| path(&lines, &blocks, start, end).join(" / ");
         assert_eq!(at(0, 1), "text 1");
         assert_eq!(at(4, 5), "# A / ## B / bullet 2");
-        assert_eq!(at(5, 6), "# A / ## B / heading");
+        assert_eq!(at(5, 6), "# A / heading");
         assert_eq!(at(7, 7), "# A / ## C / new lines");
     }
 }

@@ -11,6 +11,9 @@ use super::list::List;
 use super::text::{Line, Surroundings};
 use super::{Options, Reason, Rule, lines, list, order, words};
 
+/// A block with more keys is merged by lines.
+const MAX_ENTRIES: usize = 500;
+
 /// An entry: its key, and its lines with all that follows up to the next key.
 #[derive(Debug, Clone)]
 struct Entry<'a> {
@@ -74,7 +77,7 @@ impl<'a> Frontmatter<'a> {
                 at += 1;
                 continue;
             };
-            if entries.iter().any(|entry| entry.key == key) {
+            if entries.len() == MAX_ENTRIES || entries.iter().any(|entry| entry.key == key) {
                 return None;
             }
             let end = quoted_end(lines, at, key.len() + 1, close);

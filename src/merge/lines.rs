@@ -11,6 +11,11 @@ use super::diff3::{Change, Interner, Region, regions};
 use super::text::{Line, Out, Surroundings};
 use super::{Rule, words};
 
+/// Texts of more lines are compared in one way only.
+const MAX_LINES: usize = 20_000;
+/// Texts of more sections are not looked through for moved ones.
+const MAX_SECTIONS: usize = 1_000;
+
 /// One input as lines, numbered so that equal lines have equal numbers in all three.
 #[derive(Debug)]
 pub(super) struct Side<'a> {
@@ -87,6 +92,9 @@ pub(super) struct Inputs<'s, 'a> {
 pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<'a> {
     let first = with(Algorithm::Histogram, inputs, around, true);
     if first.conflicts() == 0 {
+        return first;
+    }
+    if [inputs.base, inputs.ours, inputs.theirs].iter().any(|side| side.lines.len() > MAX_LINES) {
         return first;
     }
     // Another way to see the same edits may keep them apart.
@@ -287,7 +295,7 @@ fn with_moved_sections<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Opti
         let mut headings: Vec<_> = sections.iter().map(|section| section.heading).collect();
         headings.sort_unstable();
         let is_unique = headings.windows(2).all(|pair| pair[0] != pair[1]);
-        is_unique.then_some(sections)
+        (is_unique && sections.len() <= MAX_SECTIONS).then_some(sections)
     };
     let (b, o, t) = (of(base)?, of(ours)?, of(theirs)?);
     let order = |sections: &[Section<'a>], others: &[Section<'a>]| -> Vec<Option<&'a [u8]>> {

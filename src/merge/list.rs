@@ -7,6 +7,8 @@ use super::{Reason, order};
 
 /// The lists that grant tools.
 const GRANTS: [&str; 3] = ["tools", "allowed-tools", "allowedTools"];
+/// Longer lists are no lists of tools, and are not merged as sets.
+const MAX_ITEMS: usize = 1_000;
 /// Other keys whose plain text is a list with commas.
 const WITH_COMMAS: [&str; 4] = ["disallowedTools", "disallowed-tools", "skills", "mcpServers"];
 
@@ -42,6 +44,10 @@ pub(super) struct List {
 impl List {
     /// Reads the lines of one entry of the frontmatter; `None` if they are not a plain list.
     pub(super) fn read(key: &str, lines: &[Line<'_>]) -> Option<Self> {
+        Self::read_any(key, lines).filter(|list| list.items.len() <= MAX_ITEMS)
+    }
+
+    fn read_any(key: &str, lines: &[Line<'_>]) -> Option<Self> {
         let (first, rest) = lines.split_first()?;
         let first = std::str::from_utf8(first.text).ok()?;
         let (head, value) = first.split_once(':')?;

@@ -209,24 +209,26 @@ impl<'a> Merge<'a> {
         self.conflicts.push(Conflict { unit, reason, base, ours, theirs, suggestion });
     }
 
-    /// Merges whole files by lines: at least one of them has no clear frontmatter.
+    /// Merges by lines: at least one of the files has no clear frontmatter. What stands between the fences is not taken apart, since
+    /// edits that only touch are safe in text, not in YAML.
     fn by_lines(&mut self, inputs: Inputs<'_, 'a>, options: &Options) {
-        self.add(inputs, lines::merge(inputs, self.around));
-        let Some(mut problem) = self.problem(inputs, options) else {
-            return;
-        };
-        if problem == Reason::NotYaml {
-            // Edits that only touch are safe in text, not in YAML.
-            self.start_again();
-            self.add(inputs, lines::merge_plainly(inputs, self.around));
-            match self.problem(inputs, options) {
-                None => return,
-                Some(other) => problem = other,
-            }
-        }
-        self.start_again();
         let Inputs { base, ours, theirs } = inputs;
-        self.conflict(Unit::File, problem, [base, ours, theirs].map(|side| side.lines.clone()), None);
+        let all = [base, ours, theirs];
+        let starts = all.map(|side| head_lines(&side.lines).map_or(0, |head| head.len() + 2));
+        let starts = if starts.contains(&0) { [0; 3] } else { starts };
+        let mut interner = Interner::new();
+        let mut part = |from: [usize; 3], to: [usize; 3]| {
+            [0, 1, 2].map(|index| Side::of(all[index].lines[from[index]..to[index]].to_vec(), &mut interner))
+        };
+        let [base, ours, theirs] = &part([0; 3], starts);
+        let heads = Inputs { base, ours, theirs };
+        self.add(heads, lines::merge_plainly(heads, self.around), &|_| Unit::Frontmatter);
+        let [base, ours, theirs] = &part(starts, all.map(|side| side.lines.len()));
+        self.add_body(Inputs { base, ours, theirs });
+        if let Some(problem) = self.problem(inputs, options) {
+            self.start_again();
+            self.conflict(Unit::File, problem, all.map(|side| side.lines.clone()), None);
+        }
     }
 
     /// Why the result of a merge by lines must not be taken, if it must not.
@@ -290,13 +292,17 @@ impl<'a> Merge<'a> {
         let bodies =
             [body(base, closes[0]), body(ours, closes[1]), body(theirs, closes[2])].map(|lines| Side::of(lines, &mut interner));
         let [base, ours, theirs] = &bodies;
-        let inputs = Inputs { base, ours, theirs };
+        self.add_body(Inputs { base, ours, theirs });
+    }
+
+    fn add_body(&mut self, inputs: Inputs<'_, 'a>) {
+        let Inputs { base, ours, theirs } = inputs;
         let merged = lines::merge(inputs, self.around);
         if merged.conflicts() > 0 && lines::is_rewritten(inputs, &merged) {
             let lines = [base, ours, theirs].map(|side| side.lines.clone());
             self.conflict(Unit::Body(Vec::new()), Reason::Rewritten, lines, None);
         } else {
-            self.add(inputs, merged);
+            self.add(inputs, merged, &|range| Unit::Body(blocks::path(&base.lines, &base.blocks, range.start, range.end)));
         }
     }
 
@@ -376,10 +382,9 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Adds merged lines.
-    fn add(&mut self, inputs: Inputs<'_, 'a>, merged: Merged<'a>) {
+    /// Adds merged lines; `unit` says where a range of the base is.
+    fn add(&mut self, inputs: Inputs<'_, 'a>, merged: Merged<'a>, unit: &dyn Fn(&Range<usize>) -> Unit) {
         let Inputs { base, ours, theirs } = inputs;
-        let unit = |range: &Range<usize>| Unit::Body(blocks::path(&base.lines, &base.blocks, range.start, range.end));
         self.rules.extend(merged.rules.iter().map(|(rule, range)| (*rule, unit(range))));
         for chunk in merged.chunks {
             match chunk {

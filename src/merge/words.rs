@@ -117,6 +117,9 @@ pub(super) fn suggest(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>
     };
     let mut ids = Interner::new();
     let [b, o, t] = [&base, &ours, &theirs].map(|words| words.iter().map(|word| ids.id(*word)).collect::<Vec<_>>());
+    if b.len() * o.len().max(t.len()) > MAX_CELLS {
+        return None;
+    }
     let mut text = String::new();
     let mut last: Option<(Change, usize)> = None;
     for region in regions(Algorithm::Myers, &b, &o, &t) {
