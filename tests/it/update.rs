@@ -380,7 +380,7 @@ fn found_in(output: &Output, origin: &str) {
 
 /// Takes one source of the base away after the other.
 #[test]
-fn the_base_is_found_in_six_places() {
+fn the_base_is_found_wherever_it_still_is() {
     let sandbox = Sandbox::new();
     let Some(mut upstream) = from_git(&sandbox) else { return };
     upstream.file("agents/planner.md", PLANNER.replace("You plan.", "You plan well.")).commit("second");
@@ -410,6 +410,15 @@ fn the_base_is_found_in_six_places() {
     crate::support::repo::run_git(&sandbox.project(""), ["commit", "-q", "-m", "agents"]);
     sandbox.write("project/.claude/agents/planner.md", edited);
     merged(&sandbox, "the project's git history");
+
+    // A history that was rewritten still has the old blob, as long as the server keeps it.
+    fs::remove_dir_all(sandbox.project(".agentpkg/base")).ok();
+    fs::remove_dir_all(sandbox.project(".git")).unwrap();
+    fs::remove_dir_all(&cache).unwrap();
+    upstream.commit_orphan("history was rewritten");
+    let output = sandbox.run(&["update"]).code(0);
+    assert!(output.stderr.contains("history upstream was rewritten"), "{}", output.stderr);
+    found_in(&output, "upstream");
 }
 
 #[test]
