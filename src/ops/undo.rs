@@ -100,7 +100,7 @@ fn load(session: &Session, frontend: &mut dyn Frontend) -> Result<History> {
 
 fn chosen(history: &History, number: Option<u64>) -> Result<Option<&Operation>> {
     let Some(number) = number else {
-        return Ok(history.last());
+        return history.last();
     };
     history.operation(number).map(Some).ok_or_else(|| {
         let problem = if history.damaged().contains(&number) {
@@ -118,8 +118,9 @@ fn changed_since(project: &Project, history: &History, operation: &Operation, re
     let files = if paths.len() == 1 { "a file".to_owned() } else { format!("{} files", paths.len()) };
     let failure = Failure::failed(format!("operation {number} ({}) is not undone: {files} changed since", operation.label));
     let failure = paths.iter().fold(failure, |failure, path| failure.detail(project.display(path)));
+    // Only a hint: what is in the way of undoing the newest one is said when that is tried.
     let failure = match history.last() {
-        Some(last) if last.number > number => {
+        Ok(Some(last)) if last.number > number => {
             failure.hint(format!("`agentpkg undo` undoes the newest operation first, which is {} ({})", last.number, last.label))
         }
         _ => failure,

@@ -64,6 +64,21 @@ fn repeated_undo_walks_back_to_the_beginning() {
 }
 
 #[test]
+fn repeated_undo_passes_over_what_was_put_back_already() {
+    let sandbox = Sandbox::new();
+    for command in [&["install", "test-writer"][..], &["install", "debugger"], &["undo"], &["install", "debugger"], &["undo", "2"]]
+    {
+        let _ = sandbox.run(command).code(0);
+    }
+    // Operation 4 did the same as 2, so taking 2 back took 4 back as well.
+    assert!(sandbox.run(&["undo"]).code(0).stderr.contains("Undid install test-writer (operation 1)"));
+    assert_eq!(sandbox.run(&["undo"]).code(0).stderr, "Nothing to undo.\n");
+    assert!(
+        !sandbox.run(&["undo", "--list"]).code(0).stdout.lines().any(|line| line.contains("install") && !line.ends_with("undone"))
+    );
+}
+
+#[test]
 fn what_changed_since_stays_unless_forced_and_is_never_lost() {
     let sandbox = Sandbox::new();
     let _ = sandbox.run(&["install", "debugger"]).code(0);

@@ -62,10 +62,10 @@ impl History {
     /// Reads the history. Records that are damaged, or name files that are not the project's, are left out and named.
     pub fn load(project: &Project) -> Result<Self> {
         let mut history = Self::default();
-        let mut undone = BTreeSet::new();
+        let mut undone: BTreeSet<u64> = BTreeSet::new();
         for (number, path) in records(&history_folder(project))?.into_iter().rev() {
             let sound = read_record(&path).filter(|journal| {
-                let is_past = journal.undoes.is_none_or(|undoes| undoes < number);
+                let is_past = journal.undoes.iter().chain(&journal.passed).all(|earlier| *earlier < number);
                 journal.number == number && is_past && journal.misplaced(project).is_none()
             });
             let Some(journal) = sound else {
@@ -74,10 +74,14 @@ impl History {
             };
             // Newest first: what could take this one back has been seen.
             let is_undone = undone.contains(&number);
-            undone.extend(journal.undoes.filter(|_| !is_undone));
+            if !is_undone {
+                undone.extend(journal.undoes.iter().chain(&journal.passed));
+            }
             let change = |step: &Step| FileChange { path: step.target(project), before: step.before, after: step.after };
             let files = journal.steps.iter().map(change).collect();
             let Journal { label, time, undoes, .. } = journal;
+            // A label is part of a line; one from a stranger must not pass for a line of its own.
+            let label = label.replace(['\n', '\t'], " ");
             history.operations.push(Operation { number, label, time, undoes, is_undone, files });
         }
         Ok(history)
@@ -101,14 +105,46 @@ impl History {
         self.operations.iter().find(|operation| operation.number == number)
     }
 
-    /// The newest operation that is in force and did not take another one back: taken back one by one, they lead to the beginning.
-    #[must_use]
-    pub fn last(&self) -> Option<&Operation> {
-        self.operations.iter().find(|operation| operation.undoes.is_none() && !operation.is_undone)
+    /// The operations that are in force and did not take another one back, newest first: taken back one by one, they lead to the
+    /// beginning.
+    pub fn in_force(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.iter().filter(|operation| operation.undoes.is_none() && !operation.is_undone)
+    }
+
+    /// The newest operation in force that still shows in the files.
+    ///
+    /// One whose files are as before already is passed over, or it would hide all older ones: they were put back by other means,
+    /// or the record of the undoing is lost.
+    pub fn last(&self) -> Result<Option<&Operation>> {
+        for operation in self.in_force() {
+            if operation.shows()? {
+                return Ok(Some(operation));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The operations in force, newer than this one, that do not show in the files any more.
+    ///
+    /// When older ones are taken back, their files are neither as before nor as after, and nothing but a note could tell.
+    pub(super) fn faded(&self, number: u64) -> Vec<u64> {
+        let newer = self.in_force().take_while(|operation| operation.number > number);
+        // A file of another operation that cannot be looked at (a link by now) must not be in the way of this one.
+        newer.filter(|operation| operation.shows().is_ok_and(|shows| !shows)).map(|operation| operation.number).collect()
     }
 }
 
 impl Operation {
+    /// Whether any of its files is not as it was before.
+    fn shows(&self) -> Result<bool> {
+        for FileChange { path, before, .. } in &self.files {
+            if current(path)?.as_deref().map(Digest::of) != *before {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Works out how to take the operation back. Fails if a content that is needed is not in the history any more.
     pub fn reversal(&self, project: &Project) -> Result<Reversal> {
         let mut reversal = Reversal { number: self.number, changes: Vec::new(), changed_since: Vec::new() };

@@ -29,6 +29,9 @@ pub(super) struct Journal {
     /// The operation that this one took back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) undoes: Option<u64>,
+    /// Operations newer than that one which did not show in the files any more, and so count as taken back with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) passed: Vec<u64>,
     pub(super) steps: Vec<Step>,
 }
 

@@ -86,7 +86,7 @@ impl Guard<'_> {
     ///
     /// `label` names the operation in the history. The order of `changes` is kept; the lockfile belongs last.
     pub fn apply(&self, label: &str, changes: &[Change]) -> Result<()> {
-        self.run(label, None, changes).map(drop)
+        self.run(label, None, Vec::new(), changes).map(drop)
     }
 
     /// Takes an operation back, files that changed since included: whether that is wanted, the caller has asked.
@@ -94,10 +94,11 @@ impl Guard<'_> {
     /// Gives back the number under which this itself can be undone; `None` if everything was as before already.
     pub fn undo(&self, reversal: &Reversal) -> Result<Option<u64>> {
         let number = reversal.number();
-        self.run(&format!("undo {number}"), Some(number), reversal.changes())
+        let passed = History::load(self.project)?.faded(number);
+        self.run(&format!("undo {number}"), Some(number), passed, reversal.changes())
     }
 
-    fn run(&self, label: &str, undoes: Option<u64>, changes: &[Change]) -> Result<Option<u64>> {
+    fn run(&self, label: &str, undoes: Option<u64>, passed: Vec<u64>, changes: &[Change]) -> Result<Option<u64>> {
         let changes: Vec<&Change> = changes.iter().filter(|change| !change.is_void()).collect();
         if changes.is_empty() {
             return Ok(None);
@@ -117,7 +118,7 @@ impl Guard<'_> {
 
         let number = next_number(self.project)?;
         let (label, time, is_committed) = (label.to_owned(), Some(self.now), false);
-        let mut journal = Journal { number, label, is_committed, time, undoes, steps: Vec::new() };
+        let mut journal = Journal { number, label, is_committed, time, undoes, passed, steps: Vec::new() };
         for change in &changes {
             journal.steps.push(Step {
                 path: change.path.strip_prefix(self.project.root()).unwrap_or(&change.path).to_owned(),

@@ -220,8 +220,15 @@ fn a_journal_from_a_stranger_touches_nothing_outside() {
                 fs::replace(&target, b"old", false).unwrap();
             }
             let step = Step { path: path.into(), is_direct, before: Some(Digest::of(b"old")), after: None };
-            let journal =
-                Journal { number: 1, label: "evil".to_owned(), is_committed, time: None, undoes: None, steps: vec![step] };
+            let journal = Journal {
+                number: 1,
+                label: "evil".to_owned(),
+                is_committed,
+                time: None,
+                undoes: None,
+                passed: Vec::new(),
+                steps: vec![step],
+            };
             fs::create_folder(&scene.project.state_folder()).unwrap();
             journal.write(&scene.project, false).unwrap();
             let failure = lock(&scene.project, NOW, || ()).unwrap_err();
@@ -243,6 +250,11 @@ fn only_the_files_of_the_project_take_part() {
 impl Scene {
     fn history(&self) -> History {
         History::load(&self.project).unwrap()
+    }
+
+    /// The number of what `undo` without a number would take back.
+    fn last(&self) -> Option<u64> {
+        self.history().last().unwrap().map(|operation| operation.number)
     }
 
     fn undo(&self, number: u64) -> Result<Option<u64>> {
@@ -302,7 +314,15 @@ fn records_that_cannot_be_used_are_left_out_and_named() {
     let whole = fs::read(&record_path(&history, 1), 1 << 20).unwrap().unwrap();
     let write = |number: u64, stored: u64, undoes: Option<u64>, path: &str| {
         let step = Step { path: path.into(), is_direct: false, before: None, after: Some(Digest::of(b"x")) };
-        let journal = Journal { number: stored, label: String::new(), is_committed: true, time: None, undoes, steps: vec![step] };
+        let journal = Journal {
+            number: stored,
+            label: String::new(),
+            is_committed: true,
+            time: None,
+            undoes,
+            passed: Vec::new(),
+            steps: vec![step],
+        };
         journal.write(&scene.project, false).unwrap();
         fs::rename(&journal_path(&scene.project), &record_path(&history, number)).unwrap();
     };
@@ -317,6 +337,34 @@ fn records_that_cannot_be_used_are_left_out_and_named() {
 }
 
 #[test]
+fn an_operation_that_does_not_show_any_more_does_not_hide_older_ones() {
+    let (scene, changes) = Scene::new();
+    scene.apply(&changes).unwrap();
+    let path = scene.project.agents_folder().join("x.md");
+    scene.apply(&[Change { path: path.clone(), before: None, after: Some(b"x".to_vec()) }]).unwrap();
+    assert_eq!(scene.last(), Some(2));
+    fs::remove(&path).unwrap();
+    assert_eq!(scene.last(), Some(1), "operation 2 was put back by other means");
+    fs::write_new(&path, b"x", false).unwrap();
+    scene.undo(2).unwrap();
+    fs::replace(&record_path(&history_folder(&scene.project), 3), b"damaged", false).unwrap();
+    assert!(!scene.history().operation(2).unwrap().is_undone, "that is not known any more");
+    assert_eq!(scene.last(), Some(1));
+    let undoing = scene.undo(1).unwrap().unwrap();
+    assert_eq!((scene.last(), scene.files().as_str()), (None, OLD));
+    assert!(scene.history().operation(2).unwrap().is_undone, "it was passed over");
+    scene.undo(undoing).unwrap();
+    assert!(!scene.history().operation(2).unwrap().is_undone && scene.last() == Some(1));
+}
+
+#[test]
+fn a_label_from_a_stranger_stays_in_its_line() {
+    let (scene, changes) = Scene::new();
+    lock(&scene.project, NOW, || ()).unwrap().apply("install ./a\nerror: b\tc", &changes).unwrap();
+    assert_eq!(scene.history().operations()[0].label, "install ./a error: b c");
+}
+
+#[test]
 fn records_of_older_versions_are_read() {
     let (scene, _) = Scene::new();
     let text = format!(
@@ -328,7 +376,10 @@ fn records_of_older_versions_are_read() {
     let path = scene.project.agents_folder().join("x.md");
     let files = vec![FileChange { path, before: None, after: Some(Digest::of(b"x")) }];
     let label = "install x".to_owned();
-    assert_eq!(scene.history().last(), Some(&Operation { number: 1, label, time: None, undoes: None, is_undone: false, files }));
+    assert_eq!(
+        scene.history().in_force().next(),
+        Some(&Operation { number: 1, label, time: None, undoes: None, is_undone: false, files })
+    );
 }
 
 /// The files that the generated operations change, and what they hold.
@@ -359,7 +410,7 @@ fn put(project: &Project, chosen: &[(usize, Option<u8>)]) -> Option<u64> {
         Change { path, before, after }
     };
     let changes: Vec<Change> = chosen.into_iter().map(change).collect();
-    lock(project, NOW, || ()).unwrap().run("test", None, &changes).unwrap()
+    lock(project, NOW, || ()).unwrap().run("test", None, Vec::new(), &changes).unwrap()
 }
 
 fn operation() -> impl Strategy<Value = Vec<(usize, Option<u8>)>> {
@@ -385,20 +436,20 @@ proptest! {
         }
         let mut undoings = Vec::new();
         for (number, before) in numbers.iter().zip(&states).rev() {
-            prop_assert_eq!(scene.history().last().map(|operation| operation.number), Some(*number));
-            let reversal = scene.history().last().unwrap().reversal(project).unwrap();
+            prop_assert_eq!(scene.last(), Some(*number));
+            let reversal = scene.history().operation(*number).unwrap().reversal(project).unwrap();
             prop_assert_eq!(reversal.changed_since(), &[] as &[PathBuf]);
             let lockfile = reversal.changes().iter().position(|change| change.path == project.lockfile_path());
             prop_assert!(lockfile.is_none_or(|position| position + 1 == reversal.changes().len()));
             undoings.push(scene.undo(*number).unwrap().unwrap());
             prop_assert_eq!(&state(project), before);
         }
-        prop_assert!(scene.history().last().is_none());
+        prop_assert_eq!(scene.last(), None);
         for (number, after) in undoings.into_iter().rev().zip(&states[1..]) {
             scene.undo(number).unwrap();
             prop_assert_eq!(&state(project), after);
         }
-        prop_assert_eq!(scene.history().last().map(|operation| operation.number), numbers.last().copied());
+        prop_assert_eq!(scene.last(), numbers.last().copied());
     }
 
     #[test]
