@@ -103,6 +103,15 @@ impl Gain {
         })
     }
 
+    /// The MCP server whose tool it is.
+    #[must_use]
+    pub fn server(&self) -> Option<&str> {
+        match self {
+            Self::Tool(tool) | Self::Returned(tool) => server(tool),
+            Self::EveryTool | Self::Power(..) => None,
+        }
+    }
+
     /// The word for `--allow`.
     #[must_use]
     pub fn word(&self) -> String {

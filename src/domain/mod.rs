@@ -1,11 +1,15 @@
 //! What agentpkg knows about agents, as pure values: no files, no environment, no clock, no network.
 
 pub mod capability;
+pub mod catalogue;
 pub mod definition;
 pub mod digest;
 pub mod discovery;
 pub mod name;
+pub mod policy;
 pub mod registry_file;
+pub mod requirement;
+pub mod server;
 pub mod spec;
 pub mod url;
 pub mod version;

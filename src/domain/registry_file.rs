@@ -18,6 +18,36 @@ pub struct AgentRecord {
     pub tags: Vec<String>,
     /// Agents of the same registry that it needs.
     pub requires: Vec<String>,
+    /// MCP servers that it needs, beside those that its file names.
+    pub servers: Vec<String>,
+    /// Programs that have to be on `PATH`.
+    pub programs: Vec<String>,
+    /// Variables that have to be set.
+    pub variables: Vec<String>,
+}
+
+/// A package that nobody maintains any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ArchivedPackage {
+    /// The package as configurations may still start it.
+    pub package: String,
+    /// The server that took over.
+    pub successor: Option<String>,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// A tool that the client no longer has under this name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RetiredTool {
+    /// What does its work now.
+    pub now: Vec<String>,
+    /// What became of it, in words.
+    pub note: String,
+    /// What it was called next, where that is gone as well.
+    pub became: Option<String>,
+    /// Whether the client still understands the name.
+    pub is_alias: bool,
 }
 
 /// A parsed `registry.toml`.
@@ -29,6 +59,18 @@ pub struct RegistryFile {
     pub description: Option<String>,
     /// By agent name.
     pub agents: BTreeMap<String, AgentRecord>,
+    /// Other names of MCP servers.
+    pub aliases: BTreeMap<String, String>,
+    /// Servers that the client brings, and when. A name that ends in `*` stands for all that begin so.
+    pub provided: BTreeMap<String, String>,
+    /// Packages of MCP servers that were given up, by the name of the server.
+    pub archived: BTreeMap<String, ArchivedPackage>,
+    /// The client's tools.
+    pub tools: Vec<String>,
+    /// Agents that the client brings.
+    pub own_agents: Vec<String>,
+    /// Old names of tools.
+    pub retired_tools: BTreeMap<String, RetiredTool>,
     /// What was left out, and why.
     pub notes: Vec<String>,
 }
@@ -53,9 +95,24 @@ impl RegistryFile {
                     None
                 }
             });
-            let requires = agent.requires.unwrap_or_default().agents;
-            file.agents.insert(name, AgentRecord { version, description: agent.description, tags: agent.tags, requires });
+            let RawRequires { agents: requires, servers, programs, variables } = agent.requires.unwrap_or_default();
+            let (description, tags) = (agent.description, agent.tags);
+            file.agents.insert(name, AgentRecord { version, description, tags, requires, servers, programs, variables });
         }
+        file.aliases = raw.mcp.aliases;
+        file.provided = raw.mcp.provided.into_iter().map(|(name, provided)| (name, provided.note)).collect();
+        let archived = raw.mcp.archived.into_iter();
+        file.archived = archived
+            .map(|(name, RawArchived { package, successor, reason })| (name, ArchivedPackage { package, successor, reason }))
+            .collect();
+        file.tools = raw.tools.current;
+        file.own_agents = raw.tools.agents;
+        let retired = raw.tools.retired.into_iter();
+        file.retired_tools = retired
+            .map(|(name, RawRetired { now, note, became, alias })| {
+                (name, RetiredTool { now: now.into_list(), note, became, is_alias: alias })
+            })
+            .collect();
         file
     }
 }
@@ -107,6 +164,70 @@ struct RawRegistry {
     description: Option<String>,
     #[serde(default)]
     agents: BTreeMap<String, RawAgent>,
+    #[serde(default)]
+    mcp: RawMcp,
+    #[serde(default)]
+    tools: RawTools,
+}
+
+#[derive(Deserialize, Default)]
+struct RawMcp {
+    #[serde(default)]
+    aliases: BTreeMap<String, String>,
+    #[serde(default)]
+    provided: BTreeMap<String, RawProvided>,
+    #[serde(default)]
+    archived: BTreeMap<String, RawArchived>,
+}
+
+#[derive(Deserialize)]
+struct RawProvided {
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Deserialize)]
+struct RawArchived {
+    package: String,
+    successor: Option<String>,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize, Default)]
+struct RawTools {
+    #[serde(default)]
+    current: Vec<String>,
+    #[serde(default)]
+    agents: Vec<String>,
+    #[serde(default)]
+    retired: BTreeMap<String, RawRetired>,
+}
+
+#[derive(Deserialize)]
+struct RawRetired {
+    now: OneOrMany,
+    #[serde(default)]
+    note: String,
+    became: Option<String>,
+    #[serde(default)]
+    alias: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -122,6 +243,12 @@ struct RawAgent {
 struct RawRequires {
     #[serde(default)]
     agents: Vec<String>,
+    #[serde(default, rename = "mcp")]
+    servers: Vec<String>,
+    #[serde(default)]
+    programs: Vec<String>,
+    #[serde(default, rename = "env")]
+    variables: Vec<String>,
 }
 
 #[derive(Deserialize)]

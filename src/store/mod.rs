@@ -6,6 +6,7 @@ pub mod builtin;
 pub mod cache;
 pub mod lockfile;
 pub mod manifest;
+pub mod mcp_file;
 pub mod project;
 pub mod registry;
 pub mod transaction;

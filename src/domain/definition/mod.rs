@@ -14,7 +14,7 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use self::adapt::{AdaptError, Adaptation, Adapted, Request, adapt};
 pub use self::layout::Entry;
@@ -166,6 +166,37 @@ impl<'a> Definition<'a> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The values of the frontmatter as the client reads them; empty for a file that it skips.
+    #[must_use]
+    pub fn values(&self) -> Map<String, Value> {
+        let block = self.layout.frontmatter().filter(|_| matches!(self.verdict, Verdict::Loads(_)));
+        let fields = block.and_then(|block| Fields::read(&String::from_utf8_lossy(block)).ok());
+        fields.map(Fields::into_values).unwrap_or_default()
+    }
+
+    /// The line of the file, from 1, on which `word` first stands within the entry of `key`; the entry's first line if it does not.
+    #[must_use]
+    pub fn line_of(&self, key: &str, word: &str) -> Option<usize> {
+        let entry = self.get(key)?;
+        let bytes = self.layout.bytes();
+        let text = &bytes[entry.value.clone()];
+        let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        let found = text.windows(word.len().max(1)).enumerate().find(|(at, window)| {
+            let before = at.checked_sub(1).and_then(|before| text.get(before));
+            *window == word.as_bytes() && !is_part(before) && !is_part(text.get(at + word.len()))
+        });
+        let at = found.map_or(entry.span.start, |(at, _)| entry.value.start + at);
+        Some(1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count())
+    }
+
+    /// The line of the file, from 1, on which the body begins.
+    #[must_use]
+    pub fn body_line(&self) -> usize {
+        let bytes = self.layout.bytes();
+        let start = bytes.len() - self.layout.body().len();
+        1 + bytes[..start].iter().filter(|byte| **byte == b'\n').count()
     }
 
     /// What follows the frontmatter.
