@@ -7,9 +7,12 @@
 //! | `AGENTPKG_DATA_DIR` | where the bases and the history of `--user` are |
 //! | `CLAUDE_CONFIG_DIR` | the client's folder, instead of `~/.claude` |
 //! | `CI` | not interactive |
-//! | `PATH` | where `git` is looked for |
+//! | `PATH` | where `git` and the programs of MCP servers are looked for |
+//!
+//! Of all other variables only the names are read: whether a server's variable is set.
 #![expect(clippy::disallowed_methods, reason = "this is the boundary that the lint protects")]
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -30,6 +33,7 @@ pub struct Environment {
     config: Option<PathBuf>,
     data: Option<PathBuf>,
     client: Option<PathBuf>,
+    variables: BTreeSet<OsString>,
 }
 
 impl Environment {
@@ -45,6 +49,7 @@ impl Environment {
             config: folder("AGENTPKG_CONFIG_DIR"),
             data: folder("AGENTPKG_DATA_DIR"),
             client: folder("CLAUDE_CONFIG_DIR"),
+            variables: env::vars_os().map(|(name, _)| name).collect(),
         }
     }
 
@@ -60,6 +65,7 @@ impl Environment {
             config: folder("config"),
             data: folder("data"),
             client: folder("client"),
+            variables: BTreeSet::new(),
         }
     }
 
@@ -85,6 +91,19 @@ impl Environment {
     #[must_use]
     pub fn client_folder(&self) -> Option<PathBuf> {
         self.client.clone().or_else(|| Some(self.home()?.join(".claude")))
+    }
+
+    /// The file in which the client keeps the servers of the user and of each folder, beside much else. Never written to.
+    #[must_use]
+    pub fn client_state(&self) -> Option<PathBuf> {
+        let folder = self.client.clone().or_else(|| self.home())?;
+        Some(folder.join(".claude.json"))
+    }
+
+    /// Whether a variable is set; its value is nobody's business.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        self.variables.contains(std::ffi::OsStr::new(name))
     }
 
     /// The user's home folder.

@@ -50,6 +50,14 @@ pub struct Location {
     pub label: String,
 }
 
+impl Location {
+    /// The line that it begins on, from 1.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        1 + self.source.get(..self.span.start).unwrap_or_default().matches('\n').count()
+    }
+}
+
 /// Why a command stopped, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(Box<Parts>);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, diff, doctor, info, init, install, list, merge_file, registry, remove, resolve, status, undo, update,
+    Context, check, diff, doctor, info, init, install, list, merge_file, registry, remove, resolve, status, undo, update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -74,6 +74,7 @@ enum Command {
     Install(install::InstallArgs),
     Update(update::UpdateArgs),
     Status(status::StatusArgs),
+    Check(check::CheckArgs),
     Diff(diff::DiffArgs),
     Resolve(resolve::ResolveArgs),
     Undo(undo::UndoArgs),
@@ -115,6 +116,7 @@ pub fn run() -> u8 {
         Command::Update(args) => update::run(args, &mut context).map(|()| 0),
         Command::Undo(args) => undo::run(&args, &mut context).map(|()| 0),
         Command::Status(args) => status::run(&args, &mut context).map(|()| 0),
+        Command::Check(args) => check::run(&args, &mut context).map(|()| 0),
         Command::Diff(args) => diff::run(&args, &mut context).map(|()| 0),
         Command::Resolve(args) => resolve::run(args, &mut context).map(|()| 0),
         Command::Remove(args) => remove::run(args, &mut context).map(|()| 0),

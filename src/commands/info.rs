@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::list::state;
-use super::{Context, JSON_VERSION, install};
+use super::{Context, JSON_VERSION, install, needs};
 use crate::domain::definition::Verdict;
 use crate::error::Result;
 use crate::ops::list::info;
@@ -33,6 +33,8 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         return context.ui.json(&json!({
             "schema_version": JSON_VERSION, "name": info.name, "spec": info.spec, "file": info.file, "revision": info.revision,
             "installed": info.installed.map(state), "client": verdict_json(&info.verdict), "adapted": adapted,
+            "needs": needs::to_json(&info.needs),
+            "gains": info.gains.iter().map(|gain| json!({ "what": gain.to_string(), "meaning": gain.meaning() })).collect::<Vec<_>>(),
         }));
     }
     let ui = &mut context.ui;
@@ -44,27 +46,42 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     if let Verdict::Loads(loaded) = verdict {
         ui.data(format!("  {}", one_line(&loaded.description, 400)))?;
         ui.data("")?;
-        ui.data(format!("  may use    {}", install::tools(loaded.tools.as_deref())))?;
+        for line in install::labelled("may use", &install::tools(loaded.tools.as_deref()), ui.columns()) {
+            ui.data(line)?;
+        }
+        let can = install::abilities(loaded.tools.as_deref());
+        if !can.is_empty() {
+            ui.data(format!("  can       {can}"))?;
+        }
+        for gain in &info.gains {
+            let line = format!("  by hand   + {gain}  {}", gain.meaning());
+            ui.data(sanitize(line.trim_end()))?;
+        }
         if !loaded.security.is_empty() {
-            ui.data(format!("  sets       {} (installed only with `--allow`)", loaded.security.join(", ")))?;
+            ui.data(format!("  sets      {} (installed only with `--allow`)", loaded.security.join(", ")))?;
         }
     }
-    ui.data(format!("  from       {}", sanitize(&info.spec)))?;
-    ui.data(format!("  file       {}", sanitize(&info.file)))?;
+    ui.data(format!("  from      {}", sanitize(&info.spec)))?;
+    ui.data(format!("  file      {}", sanitize(&info.file)))?;
     match info.installed {
-        Some(installed) => ui.data(format!("  installed  {}", state(installed)))?,
-        None => ui.data("  installed  no")?,
+        Some(installed) => ui.data(format!("  installed {}", state(installed)))?,
+        None => ui.data("  installed no")?,
     }
     match (&info.verdict, &info.adapted) {
-        (Verdict::Loads(_), _) => ui.data("  client     loads it"),
+        (Verdict::Loads(_), _) => ui.data("  client    loads it"),
         (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => {
-            ui.data(format!("  client     skips it as it is ({reason}); agentpkg repairs it"))
+            ui.data(format!("  client    skips it as it is ({reason}); agentpkg repairs it"))
         }
-        (Verdict::Skipped(reason), Ok(_)) => ui.data(format!("  client     skips it: {reason}")),
+        (Verdict::Skipped(reason), Ok(_)) => ui.data(format!("  client    skips it: {reason}")),
         (Verdict::Skipped(reason), Err(error)) => {
-            ui.data(format!("  client     skips it: {reason}; it cannot be repaired: {error}"))
+            ui.data(format!("  client    skips it: {reason}; it cannot be repaired: {error}"))
         }
+    }?;
+    let lines = needs::report_lines(&info.needs, ui.columns());
+    if !lines.is_empty() {
+        ui.data("")?;
     }
+    lines.iter().try_for_each(|line| ui.data(line))
 }
 
 fn verdict_json(verdict: &Verdict) -> Value {

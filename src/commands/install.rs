@@ -3,10 +3,13 @@
 use clap::Args;
 use serde_json::json;
 
+use super::needs::{self, NeedsArgs};
 use super::{Context, JSON_VERSION};
+use crate::domain::capability::Gain;
 use crate::domain::definition::Verdict;
 use crate::error::{Failure, Result};
 use crate::ops::install::{Action, InstallOptions, InstallOutcome, PlannedAgent, install, registry_of, warn_duplicates};
+use crate::ops::requirement::Status;
 use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
 
 /// Install agents; without names, what agentpkg.toml and agentpkg.lock say
@@ -39,11 +42,14 @@ pub struct InstallArgs {
     /// Allow fields that give an agent power over the session: hooks, permissionMode, mcpServers, or all
     #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = ["hooks", "permissionMode", "mcpServers", "all"])]
     pub allow: Vec<String>,
+    /// The servers that they need.
+    #[command(flatten)]
+    pub needs: NeedsArgs,
 }
 
 /// Runs the command.
 pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
-    let InstallArgs { specs, all, name, verbatim, dry_run, force, allow } = args;
+    let InstallArgs { specs, all, name, verbatim, dry_run, force, allow, needs } = args;
     let options = InstallOptions {
         specs,
         all,
@@ -54,6 +60,8 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         is_forced: force,
         allowed: allow,
         is_yes: context.is_yes,
+        bind: needs.bindings()?,
+        servers: needs.mode(),
     };
     let outcome = install(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
@@ -80,6 +88,13 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
     let changed: Vec<&PlannedAgent> =
         outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace)).collect();
     let ui = &mut context.ui;
+    let added: Vec<String> = outcome
+        .needs
+        .iter()
+        .flat_map(|report| &report.servers)
+        .filter(|server| matches!(server.status, Status::Added(_)))
+        .map(|server| sanitize(&server.name))
+        .collect();
     for agent in &changed {
         let locked = &agent.locked;
         let revision =
@@ -101,6 +116,10 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
         };
         ui.status(verb, &agent.path);
     }
+    if !added.is_empty() {
+        let verb = if outcome.is_dry_run { "Would add" } else { "Added" };
+        ui.status(verb, format!("{CYAN}{}{CYAN:#} to .mcp.json", added.join(", ")));
+    }
     let edited = outcome.agents.iter().filter(|agent| agent.action == Action::Edited).count();
     if changed.is_empty() {
         let total = outcome.agents.len();
@@ -112,14 +131,26 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
             1 => ui.status("Unchanged", format!("{}{note}", outcome.agents[0].name)),
             _ => ui.status("Unchanged", format!("{total} agents{note}")),
         }
+        if let Some(report) = &outcome.needs {
+            needs::show(report, false, ui);
+        }
         return;
     }
     match &outcome.verdict {
         Some(Verdict::Loads(loaded)) => {
             ui.note("");
-            ui.note(format!("  may use   {}", tools(loaded.tools.as_deref())));
+            for line in labelled("may use", &tools(loaded.tools.as_deref()), ui.columns()) {
+                ui.note(line);
+            }
+            let can = abilities(loaded.tools.as_deref());
+            if !can.is_empty() {
+                ui.note(format!("  can       {can}"));
+            }
             if !loaded.security.is_empty() {
                 ui.note(format!("  {YELLOW}allowed{YELLOW:#}   {}", loaded.security.join(", ")));
+            }
+            if let Some(report) = &outcome.needs {
+                needs::show(report, false, ui);
             }
             if !outcome.is_dry_run {
                 let name = one_line(&loaded.name, 60);
@@ -129,8 +160,46 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
         Some(Verdict::Skipped(reason)) => {
             ui.warn(format!("the client ignores it as it is: {reason}; leave out `--verbatim` to have it repaired"));
         }
-        None => {}
+        None => {
+            if let Some(report) = &outcome.needs {
+                needs::show(report, true, ui);
+            }
+        }
     }
+}
+
+/// A text behind a label, wrapped at spaces.
+#[must_use]
+pub fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a line");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() + 12 > columns {
+            lines.push(word.to_owned());
+        } else {
+            let gap = if line.is_empty() { "" } else { " " };
+            line.push_str(gap);
+            line.push_str(word);
+        }
+    }
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    labels.zip(lines).map(|(label, line)| format!("  {label:<8}  {line}")).collect()
+}
+
+/// What the tools let it do, in a few words; empty: it only reads.
+#[must_use]
+pub fn abilities(tools: Option<&[String]>) -> String {
+    let Some(tools) = tools else {
+        return "run any command, change files, reach the network".to_owned();
+    };
+    let mut words: Vec<String> = Vec::new();
+    for tool in tools.iter().filter(|tool| !tool.starts_with("mcp__")) {
+        let meaning = Gain::Tool(tool.clone()).meaning();
+        if let Some(word) = meaning.strip_prefix("can ").map(str::to_owned).filter(|word| !words.contains(word)) {
+            words.push(word);
+        }
+    }
+    words.join(", ")
 }
 
 /// The tools in words: built-in ones by name, those of MCP servers counted.
@@ -177,5 +246,6 @@ fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
     json!({
         "schema_version": JSON_VERSION, "dry_run": outcome.is_dry_run, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(), "refused": outcome.refused.iter().map(refused).collect::<Vec<_>>(),
+        "needs": outcome.needs.as_ref().map(needs::to_json),
     })
 }

@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, a call to its use-case, and how the outcome is shown.
 
+pub mod check;
 pub mod diff;
 pub mod doctor;
 pub mod info;
@@ -7,6 +8,7 @@ pub mod init;
 pub mod install;
 pub mod list;
 pub mod merge_file;
+mod needs;
 pub mod registry;
 pub mod remove;
 pub mod resolve;

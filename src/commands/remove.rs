@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{Context, JSON_VERSION};
 use crate::error::Result;
 use crate::ops::remove::{RemoveOptions, remove};
+use crate::ui::DIM;
 
 /// Remove agents from the project
 #[derive(Debug, Args)]
@@ -27,13 +28,24 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
     let options = RemoveOptions { names, is_dry_run: dry_run, is_forced: force };
     let removed = remove(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        let names: Vec<&str> = removed.iter().map(super::super::domain::name::AgentName::as_str).collect();
-        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "dry_run": dry_run, "removed": names }));
+        let names: Vec<&str> = removed.agents.iter().map(super::super::domain::name::AgentName::as_str).collect();
+        return context.ui.json(&json!({
+            "schema_version": JSON_VERSION, "dry_run": dry_run, "removed": names, "servers": removed.servers,
+            "kept_servers": removed.kept_servers,
+        }));
     }
     let verb = if dry_run { "Would remove" } else { "Removed" };
-    for name in removed {
+    for name in removed.agents {
         let path = context.session.project.display(&context.session.project.agent_path(&name));
         context.ui.status(verb, path);
+    }
+    if !removed.servers.is_empty() {
+        context.ui.status(verb, format!("{} from .mcp.json  {DIM}no agent needs it any more{DIM:#}", removed.servers.join(", ")));
+    }
+    if !removed.kept_servers.is_empty() {
+        context
+            .ui
+            .attention("Kept", format!("{} in .mcp.json  {DIM}changed since it was added{DIM:#}", removed.kept_servers.join(", ")));
     }
     Ok(())
 }

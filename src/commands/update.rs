@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::needs::{self, NeedsArgs};
 use super::{Context, JSON_VERSION};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
@@ -39,6 +40,9 @@ pub struct UpdateArgs {
     /// Allow new powers: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub allow: Vec<String>,
+    /// The servers that they need.
+    #[command(flatten)]
+    pub needs: NeedsArgs,
     /// Show what would be done, and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -78,6 +82,8 @@ pub fn run(args: UpdateArgs, context: &mut Context) -> Result<()> {
         is_dry_run: args.dry_run || args.check,
         allowed: args.allow,
         is_yes: context.is_yes,
+        bind: args.needs.bindings()?,
+        servers: args.needs.mode(),
     };
     if context.is_locked && !options.is_dry_run {
         return Err(Failure::usage("`update` changes the lockfile, which `--locked` forbids").hint("leave one of the two out"));
@@ -159,6 +165,7 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
     if outcome.agents.is_empty() && outcome.failures.is_empty() {
         ui.note("Nothing is installed yet. Try `agentpkg install backend-architect`.");
     }
+    needs::show(&outcome.needs, true, ui);
     let is_written = changed.iter().any(|agent| matches!(agent.status, Status::Updated | Status::Merged | Status::Installed));
     if is_written && !is_dry_run {
         ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
@@ -223,7 +230,7 @@ pub(super) fn to_json(outcome: &UpdateOutcome, is_dry_run: bool) -> serde_json::
     json!({
         "schema_version": JSON_VERSION, "dry_run": is_dry_run, "sources": outcome.sources, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(),
-        "failures": outcome.failures.iter().map(failure).collect::<Vec<_>>(),
+        "failures": outcome.failures.iter().map(failure).collect::<Vec<_>>(), "needs": needs::to_json(&outcome.needs),
     })
 }
 

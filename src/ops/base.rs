@@ -6,7 +6,7 @@ use std::fmt;
 use super::candidate::adaptation;
 use super::report::{Frontend, relay};
 use super::session::Session;
-use crate::domain::definition::adapt;
+use crate::domain::definition::{Request, adapt};
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
@@ -115,6 +115,19 @@ pub fn find(session: &Session, name: &AgentName, locked: &LockedAgent, frontend:
     Ok(Search::Lost(failure, nearest))
 }
 
+/// The upstream bytes of an agent as it is locked.
+pub(super) fn upstream(session: &Session, name: &AgentName, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<Vec<u8>> {
+    let is_upstream = |bytes: &Vec<u8>| Digest::of(bytes) == locked.sha256;
+    if let Some(bytes) = session.cache.content(locked.blob).filter(is_upstream) {
+        return Ok(bytes);
+    }
+    let source = Source::parse(&locked.source).map_err(|error| {
+        Failure::failed(format!("the lock entry of `{name}` has a source that makes no sense")).caused_by(error)
+    })?;
+    let bytes = fetch(session, name, locked, &source, frontend)?;
+    if is_upstream(&bytes) { Ok(bytes) } else { Err(differs(name, locked, &bytes)) }
+}
+
 /// Whether the commit that an agent was locked at is gone from the history of its source, which means that it was rewritten.
 ///
 /// Only says yes about repositories that are here already.
@@ -142,7 +155,8 @@ fn adapted(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Option<Ve
         return Some(upstream.to_vec());
     }
     let rename = (locked.agent != name.as_str()).then(|| name.to_string());
-    let request = adaptation(&locked.file, upstream, rename, false, &|_| None);
+    let bind = locked.bindings();
+    let request = Request { bind, ..adaptation(&locked.file, upstream, rename, false, &|_| None) };
     Some(adapt(upstream, &request).ok()?.bytes)
 }
 

@@ -3,7 +3,7 @@
 use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
-use crate::domain::definition::{AdaptError, Definition, Request, Verdict, adapt};
+use crate::domain::definition::{AdaptError, Adaptation, Adapted, Definition, Request, Verdict, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
 use crate::domain::name::AgentName;
@@ -38,7 +38,10 @@ impl Candidate {
         let Resolved { snapshot, entry, version, commit } = resolved;
         let upstream = snapshot.read(entry, &mut |event| relay(frontend, event))?;
         let rename = (entry.name != *name).then(|| name.to_string());
-        let request = adaptation(&entry.file, &upstream, rename, wanted.is_verbatim, &|name| snapshot.record(name));
+        let mut request = adaptation(&entry.file, &upstream, rename, wanted.is_verbatim, &|name| snapshot.record(name));
+        if !wanted.is_verbatim {
+            request.bind.clone_from(&wanted.bind);
+        }
         let adapted = adapt(&upstream, &request).map_err(|error| not_adaptable(name, &error))?;
         let required = snapshot.record(entry.name.as_str()).map(|record| record.requires.clone()).unwrap_or_default();
         session.cache.keep_content(entry.blob, &upstream);
@@ -52,12 +55,32 @@ impl Candidate {
             blob: entry.blob,
             sha256: Digest::of(&upstream),
             base: Digest::of(&adapted.bytes),
-            adaptations: adapted.applied.iter().map(ToString::to_string).collect(),
+            adaptations: adaptations(&adapted, &request),
             requires: required.iter().filter_map(|name| AgentName::new(name).ok()).collect(),
             allowed: Vec::new(),
         };
         Ok(Self { locked, bytes: adapted.bytes, required })
     }
+}
+
+/// The same upstream bytes adapted as the manifest wants it now: the bytes, and what the lock says about it.
+pub(super) fn readapt(name: &AgentName, locked: &LockedAgent, wanted: &Wanted, upstream: &[u8]) -> Result<(Vec<u8>, Vec<String>)> {
+    let rename = (locked.agent != name.as_str()).then(|| name.to_string());
+    let mut request = adaptation(&locked.file, upstream, rename, wanted.is_verbatim, &|_| None);
+    if !wanted.is_verbatim {
+        request.bind.clone_from(&wanted.bind);
+    }
+    let adapted = adapt(upstream, &request).map_err(|error| not_adaptable(name, &error))?;
+    let adaptations = adaptations(&adapted, &request);
+    Ok((adapted.bytes, adaptations))
+}
+
+/// What the lock says about adaptations: bindings also where this version does not name the server, because a later one may.
+fn adaptations(adapted: &Adapted, request: &Request) -> Vec<String> {
+    let others = adapted.applied.iter().filter(|applied| !matches!(applied, Adaptation::Bind { .. }));
+    let mut bind: Vec<String> = request.bind.iter().map(|(from, to)| format!("bind:{from}={to}")).collect();
+    bind.sort();
+    others.map(ToString::to_string).chain(bind).collect()
 }
 
 /// How upstream bytes are adapted.

@@ -1,11 +1,17 @@
 //! `doctor`: whether this machine has what agentpkg and the client need. Findings are data; nothing is changed.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use semver::Version;
+
 use super::registry;
 use super::report::Frontend;
 use super::session::Session;
-use crate::error::Result;
+use crate::error::{Location, Result};
 use crate::fs::{self, Entry};
 use crate::store::cache::Freshness;
+use crate::store::{mcp_file, servers};
 
 /// How a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +59,7 @@ pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Find
         ),
         _ => finding("agents folder", Health::Bad, format!("{shown} is not a folder"), Some("move it away")),
     });
+    findings.extend(programs(session)?);
     for listed in registry::list(session, Freshness::Now, frontend)? {
         let subject = format!("registry {}", listed.name);
         findings.push(match listed.agents {
@@ -78,7 +85,10 @@ fn git(session: &Session) -> Finding {
 
 fn client(session: &Session) -> Finding {
     match session.environment.find_program("claude") {
-        Some(path) => finding("Claude Code", Health::Good, path.display().to_string(), None),
+        Some(path) => {
+            let version = client_version(&path).map_or_else(|| "version unknown".to_owned(), |version| version.to_string());
+            finding("Claude Code", Health::Good, format!("{version}, {}", path.display()), None)
+        }
         None => finding(
             "Claude Code",
             Health::Warning,
@@ -86,6 +96,56 @@ fn client(session: &Session) -> Finding {
             Some("install it, or ignore this if another program runs the agents"),
         ),
     }
+}
+
+/// The version of the client by where it is installed, without running it: a `package.json` above it, or a folder of versions.
+fn client_version(path: &Path) -> Option<Version> {
+    let path = fs::canonical(path).ok()?;
+    let by_name = path.file_name()?.to_str().and_then(|name| Version::parse(name).ok());
+    by_name.or_else(|| {
+        path.ancestors().skip(1).take(3).find_map(|folder| {
+            let bytes = fs::read(&folder.join("package.json"), 1 << 20).ok()??;
+            let package: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+            let is_client = package["name"].as_str()?.starts_with("@anthropic-ai/claude-code");
+            Version::parse(package["version"].as_str().filter(|_| is_client)?).ok()
+        })
+    })
+}
+
+/// The programs that the configured servers are started with.
+fn programs(session: &Session) -> Result<Vec<Finding>> {
+    let servers = servers::read(&session.project, &session.environment)?;
+    let mut used: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for server in &servers.found {
+        if let Some(program) = server.entry.as_ref().ok().and_then(|entry| entry.program_name())
+            && !program.contains(['/', '\\', '$'])
+        {
+            used.entry(program).or_default().push(&server.name);
+        }
+    }
+    let mut findings: Vec<Finding> = Vec::new();
+    if let Err(failure) = &servers.file {
+        let place = failure.location().map_or(0, Location::line);
+        findings.push(finding(
+            mcp_file::FILE_NAME,
+            Health::Bad,
+            format!("{failure}, line {place}"),
+            Some("`agentpkg check` shows the line"),
+        ));
+    }
+    for (program, names) in used {
+        let names = names.join(", ");
+        findings.push(match session.environment.find_program(program) {
+            Some(path) => finding(program, Health::Good, format!("{}, for {names}", path.display()), None),
+            None => finding(
+                program,
+                Health::Bad,
+                format!("not on PATH, but started for {names}"),
+                Some(&super::check::how_to_get(program)),
+            ),
+        });
+    }
+    Ok(findings)
 }
 
 fn finding(subject: &str, health: Health, detail: impl Into<String>, hint: Option<&str>) -> Finding {

@@ -3,8 +3,10 @@
 use std::rc::Rc;
 
 use super::report::{Frontend, relay};
+use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::{Resolver, is_file, split_file};
 use super::session::Session;
+use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery::{self, IndexEntry, Refused};
@@ -14,6 +16,7 @@ use crate::error::{Failure, Result};
 use crate::fs;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::Manifest;
 use crate::store::project::MAX_AGENT;
 use crate::store::registry::Snapshot;
 
@@ -105,6 +108,10 @@ pub struct Info {
     pub adapted: std::result::Result<(Verdict, Vec<String>), String>,
     /// Whether it is installed.
     pub installed: Option<State>,
+    /// What it needs, and how it stands with that here.
+    pub needs: Report,
+    /// What the installed file may do that the installed version could not: the user's own doing.
+    pub gains: Vec<Gain>,
 }
 
 /// Looks at an agent: an installed one by its name, or whatever a spec means.
@@ -117,7 +124,9 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     {
         let absolute = session.environment.absolute(&session.environment.current_folder, path);
         let bytes = fs::read(&absolute, MAX_AGENT)?.ok_or_else(|| Failure::failed(format!("there is no file `{path}`")))?;
-        return Ok(judge(path.clone(), split_file(path).1, &bytes));
+        let mut info = judge(path.clone(), split_file(path).1, &bytes);
+        info.needs = needs(session, &info, None, &bytes, None, frontend)?;
+        return Ok(info);
     }
     let lockfile = session.project.load_lockfile()?;
     let locked = match (&spec.place, &spec.target) {
@@ -133,11 +142,19 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
             Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,
             Some(_) => State::Edited,
         };
+        let base = session.project.read_base(&locked.base)?;
+        let gains = match (&bytes, base) {
+            (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
+            _ => Vec::new(),
+        };
         let mut info = judge(session.project.display(&session.project.agent_path(&name)), &locked.file, &bytes.unwrap_or_default());
         info.name = name.to_string();
         info.file = locked.file;
         info.revision = locked.version.or_else(|| locked.commit.map(|commit| commit.short())).unwrap_or_default();
         info.installed = Some(state);
+        info.gains = gains;
+        let bytes = session.project.read_agent(&name)?.unwrap_or_default();
+        info.needs = needs(session, &info, Some(&name), &bytes, None, frontend)?;
         return Ok(info);
     }
     let manifest = session.manifest(frontend)?;
@@ -147,7 +164,38 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     info.name = resolved.entry.name.to_string();
     info.file.clone_from(&resolved.entry.file);
     info.revision = resolved.revision();
+    info.needs = needs(session, &info, None, &bytes, Some(&resolved.snapshot), frontend)?;
     Ok(info)
+}
+
+/// What an agent needs, as it would be installed.
+fn needs(
+    session: &Session,
+    info: &Info,
+    installed: Option<&AgentName>,
+    bytes: &[u8],
+    snapshot: Option<&Snapshot<'_>>,
+    frontend: &mut dyn Frontend,
+) -> Result<Report> {
+    let manifest = session.project.load_manifest()?.unwrap_or_else(Manifest::empty);
+    let lockfile = session.project.load_lockfile()?;
+    let mut world = World::open(session, &manifest, &lockfile, frontend)?;
+    if let Some(snapshot) = snapshot {
+        world.learn(snapshot);
+    }
+    let definition = Definition::parse(bytes);
+    let adapted = adapt(bytes, &discovery::request(&info.file, &definition, &|_| None));
+    let bytes = adapted.map_or_else(|_| bytes.to_vec(), |adapted| adapted.bytes);
+    let bind = installed.and_then(|name| manifest.agents().get(name)).map(|wanted| wanted.bind.clone()).unwrap_or_default();
+    let locked = installed.and_then(|name| lockfile.agents.get(name));
+    let agent = AgentNeeds {
+        name: info.name.clone(),
+        path: info.spec.clone(),
+        needs: world.needs(&bytes, locked, &bind),
+        capabilities: Capabilities::of(&bytes),
+    };
+    let names = requirement::installed_names(session, &lockfile)?;
+    requirement::report(session, &world, manifest.policy(), &[agent], &names)
 }
 
 fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
@@ -169,6 +217,8 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         verdict: definition.verdict().clone(),
         adapted,
         installed: None,
+        needs: Report::default(),
+        gains: Vec::new(),
     }
 }
 

@@ -5,15 +5,18 @@
 pub mod base;
 mod candidate;
 mod changes;
+pub mod check;
 pub mod diff;
 pub mod doctor;
 pub mod install;
 pub mod list;
 pub mod merge_file;
 mod pending;
+mod policy;
 pub mod registry;
 pub mod remove;
 pub mod report;
+pub mod requirement;
 mod resolutions;
 pub mod resolve;
 pub mod resolver;

@@ -9,6 +9,7 @@ use crate::domain::name::RegistryName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Result};
 use crate::store::cache::Freshness;
+use crate::store::manifest::source_text;
 
 /// One registry, for display.
 #[derive(Debug, Clone)]
@@ -46,6 +47,9 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
         return Err(Failure::failed(format!("registry `{name}` is already there: {known}"))
             .hint(format!("choose another name with `--name`, or first run `agentpkg registry remove {name}`")));
+    }
+    if let Some(violation) = manifest.policy().source(Some(name.as_str()), &source_text(&source)) {
+        return Err(manifest.forbidden(format!("registry `{name}` is against the policy of this project"), &violation));
     }
     let snapshot = Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
     manifest.set_registry(&name, &source);

@@ -3,6 +3,7 @@
 use super::changes;
 use super::install::reachable;
 use super::report::Frontend;
+use super::requirement::{self, World};
 use super::session::Session;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -22,8 +23,19 @@ pub struct RemoveOptions {
     pub is_forced: bool,
 }
 
-/// Removes agents; gives back the names of all that went, those required by no other agent any more included.
-pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Frontend) -> Result<Vec<AgentName>> {
+/// What was removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemoveOutcome {
+    /// The agents, those required by no other one any more included.
+    pub agents: Vec<AgentName>,
+    /// The servers that agentpkg had added and no agent needs any more.
+    pub servers: Vec<String>,
+    /// Servers that would have gone, but were changed since they were added.
+    pub kept_servers: Vec<String>,
+}
+
+/// Removes agents.
+pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Frontend) -> Result<RemoveOutcome> {
     let guard = session.lock(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let before = session.project.load_lockfile()?;
@@ -38,17 +50,24 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
     let mut after = before.clone();
     after.agents.retain(|name, _| kept.contains(name));
     let mut changes = Vec::new();
-    let mut removed = Vec::new();
+    let mut outcome = RemoveOutcome::default();
     for (name, locked) in before.agents.iter().filter(|(name, _)| !kept.contains(*name)) {
         plan_removal(&session.project, name, locked, options.is_forced, &mut changes)?;
-        removed.push(name.clone());
+        outcome.agents.push(name.clone());
+    }
+    if !before.servers.is_empty() {
+        let world = World::open(session, &manifest, &after, frontend)?;
+        let mut agents = requirement::all_agents(session, &world, &manifest, &after)?;
+        agents.retain(|agent| !outcome.agents.iter().any(|name| name.as_str() == agent.name));
+        (outcome.servers, outcome.kept_servers) =
+            requirement::drop_unneeded(&session.project, &world, &agents, &mut after, &mut changes)?;
     }
     changes::drop_bases(&session.project, &before, &after.agents, &mut changes)?;
     changes::write_texts(&session.project, &manifest, &before, &after, &mut changes)?;
     if !options.is_dry_run {
         guard.apply(&format!("remove {}", options.names.join(" ")), &changes)?;
     }
-    Ok(removed)
+    Ok(outcome)
 }
 
 /// Plans that an agent's file goes, unless it was edited.

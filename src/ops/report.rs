@@ -29,6 +29,31 @@ pub enum Event {
     Gains(GainsView),
     /// A file before and after, to look at.
     Preview(Preview),
+    /// Servers that the next question offers to add.
+    Offers(Vec<OfferView>),
+    /// A failure that does not stop the command.
+    Trouble(Failure),
+}
+
+/// A server as a person sees it who has to agree to it: whole, nothing cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferView {
+    /// Its name.
+    pub name: String,
+    /// The command with its arguments, or the address.
+    pub runs: String,
+    /// The host, for one that is elsewhere.
+    pub host: Option<String>,
+    /// The variables that it reads, and whether each has a default.
+    pub variables: Vec<(String, bool)>,
+    /// Variables that it understands and does not need.
+    pub optional: Vec<String>,
+    /// The entry of the catalogue, its version, and the registry that has it.
+    pub origin: String,
+    /// What else is worth knowing.
+    pub note: Option<String>,
+    /// What keeps it from working here.
+    pub problems: Vec<String>,
 }
 
 /// One line of an overview.
@@ -125,6 +150,9 @@ pub trait Decide {
 
     /// One of `choices`, of which `default` is offered first; a failure of kind `Interrupted` if the person stops.
     fn choose(&mut self, question: &str, choices: &[Choice], default: usize) -> Result<usize>;
+
+    /// Any of `choices`, none of which is chosen at first.
+    fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>>;
 
     /// Lets the person edit a text; `None` if it was not saved.
     fn edit(&mut self, text: &str) -> Result<Option<String>>;

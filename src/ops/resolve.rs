@@ -5,7 +5,7 @@ use super::candidate::Candidate;
 use super::pending::{self, Pending};
 use super::report::{Event, Frontend};
 use super::session::Session;
-use super::update::{Conflicts, Item, Planned, State, UpdateOptions, UpdateOutcome, apply, decide};
+use super::update::{Conflicts, Item, Planned, State, UpdateOptions, UpdateOutcome, apply, decide, settle};
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -94,11 +94,12 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
         is_yes: options.is_yes,
         ..UpdateOptions::default()
     };
-    for (name, key) in decide(session, &mut planned, &how, frontend)? {
+    for (name, key) in decide(session, &manifest.clone(), &mut planned, &how, frontend)? {
         manifest.add_pins(&name, &[key]);
     }
     let done = planned.items.iter().filter(|item| item.state == State::Active).count();
-    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, Some(&guard))?;
+    let settled = settle(session, &how, &mut manifest, &lockfile, &mut planned, frontend)?;
+    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, Some(&guard))?;
     Ok(ResolveOutcome { finished, aborted: Vec::new(), waiting: waiting.len().saturating_sub(done) })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::pending;
 use super::report::Frontend;
+use super::requirement::{self, ServerState, World};
 use super::resolver::Resolver;
 use super::session::Session;
 use super::update::versions;
@@ -63,6 +64,8 @@ pub struct ProjectStatus {
     pub uninstalled: Vec<AgentName>,
     /// Files in the agents folder that agentpkg did not write.
     pub foreign: Vec<String>,
+    /// Servers that agents ask for and that are not configured.
+    pub missing_servers: Vec<String>,
 }
 
 impl ProjectStatus {
@@ -111,6 +114,10 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
         }
     }
     outcome.foreign.sort();
+    let world = World::open(session, &manifest, &lockfile, frontend)?;
+    let agents = requirement::all_agents(session, &world, &manifest, &lockfile)?;
+    let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
+    outcome.missing_servers = servers.into_iter().filter(ServerState::is_missing).map(|server| server.name).collect();
     Ok(outcome)
 }
 

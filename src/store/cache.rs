@@ -40,7 +40,7 @@ const MAX_INDEX: u64 = 512 << 20;
 /// Up to how many candidate files all are read for names and descriptions.
 const MAX_CANDIDATES: usize = 20_000;
 /// Changes whenever an index would look different for the same commit.
-const INDEX_FORMAT: u32 = 1;
+const INDEX_FORMAT: u32 = 2;
 
 /// How new the state of a remote must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -568,6 +568,7 @@ struct SavedIndex {
     entries: Vec<SavedEntry>,
     refused: Vec<(String, String)>,
     registry: Option<String>,
+    servers: Vec<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -596,6 +597,7 @@ impl SavedIndex {
             entries: index.entries.iter().map(entry).collect(),
             refused: index.refused.iter().map(|refused| (refused.file.clone(), refused.reason.clone())).collect(),
             registry: index.text.clone(),
+            servers: index.servers.clone(),
         }
     }
 
@@ -615,6 +617,7 @@ impl SavedIndex {
             refused: self.refused.into_iter().map(|(file, reason)| Refused { file, reason }).collect(),
             file: self.registry.as_deref().map(RegistryFile::parse).unwrap_or_default(),
             text: self.registry,
+            servers: self.servers,
         })
     }
 }

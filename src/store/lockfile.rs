@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
+use super::mcp_file::Created;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::error::{Failure, Location, Result};
@@ -50,11 +51,28 @@ pub struct LockedAgent {
     pub allowed: Vec<String>,
 }
 
-/// The installed agents by name.
+/// An entry of `.mcp.json` that agentpkg added with the user's consent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedServer {
+    /// The registry whose catalogue has it.
+    pub registry: String,
+    /// Its name in the catalogue.
+    pub entry: String,
+    /// Its version there.
+    pub version: String,
+    /// The digest of the entry that was consented to.
+    pub sha256: Digest,
+}
+
+/// What is installed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lockfile {
-    /// The entries, sorted by the name that each is installed under.
+    /// The agents, sorted by the name that each is installed under.
     pub agents: BTreeMap<AgentName, LockedAgent>,
+    /// The servers that were added, by the name that each has in `.mcp.json`.
+    pub servers: BTreeMap<String, LockedServer>,
+    /// What was made to hold the first of them.
+    pub created: Option<Created>,
 }
 
 impl Lockfile {
@@ -99,6 +117,22 @@ impl Lockfile {
                 return Err(broken(None, format!("`{name}` is in it twice")));
             }
         }
+        for server in file.server {
+            let wrong = |key: &str, value: &str, reason: &dyn std::fmt::Display| {
+                format!("`{key}` of the server `{}` is `{}`: {reason}", server.name.escape_debug(), value.escape_debug())
+            };
+            let sha256 = server.sha256.parse().map_err(|error| broken(None, wrong("sha256", &server.sha256, &error)))?;
+            let RawServer { name, registry, entry, version, .. } = server;
+            if lockfile.servers.insert(name.clone(), LockedServer { registry, entry, version, sha256 }).is_some() {
+                return Err(broken(None, format!("the server `{}` is in it twice", name.escape_debug())));
+            }
+        }
+        lockfile.created = match file.mcp_json.as_deref() {
+            None => None,
+            Some(text) => {
+                Some(Created::parse(text).ok_or_else(|| broken(None, format!("`mcp-json` is `{}`", text.escape_debug())))?)
+            }
+        };
         Ok(lockfile)
     }
 
@@ -106,14 +140,31 @@ impl Lockfile {
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = format!("# Written by agentpkg; not meant for editing by hand.\nversion = {FORMAT}\n");
+        if let Some(created) = self.created {
+            let _ = writeln!(text, "mcp-json = \"{}\"", created.as_str());
+        }
         for (name, agent) in &self.agents {
             agent.write(name, &mut text).expect("writing to a string cannot fail");
+        }
+        for (name, LockedServer { registry, entry, version, sha256 }) in &self.servers {
+            let [name, registry, entry, version] = [name, registry, entry, version].map(|text| quote(text));
+            let _ = writeln!(
+                text,
+                "\n[[server]]\nname = {name}\nregistry = {registry}\nentry = {entry}\nversion = {version}\nsha256 = \"{sha256}\""
+            );
         }
         text
     }
 }
 
 impl LockedAgent {
+    /// The servers that go by the user's names: upstream's name to the user's.
+    #[must_use]
+    pub fn bindings(&self) -> BTreeMap<String, String> {
+        let bind = self.adaptations.iter().filter_map(|adaptation| adaptation.strip_prefix("bind:")?.split_once('='));
+        bind.map(|(from, to)| (from.to_owned(), to.to_owned())).collect()
+    }
+
     fn write(&self, name: &AgentName, text: &mut String) -> std::fmt::Result {
         let list = |items: &mut dyn Iterator<Item = &str>| format!("[{}]", items.map(quote).collect::<Vec<_>>().join(", "));
         writeln!(text, "\n[[agent]]\nname = {}", quote(name.as_str()))?;
@@ -159,8 +210,22 @@ struct Header {
 #[serde(deny_unknown_fields)]
 struct File {
     version: u32,
+    #[serde(rename = "mcp-json")]
+    mcp_json: Option<String>,
     #[serde(default)]
     agent: Vec<Entry>,
+    #[serde(default)]
+    server: Vec<RawServer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawServer {
+    name: String,
+    registry: String,
+    entry: String,
+    version: String,
+    sha256: String,
 }
 
 /// An entry before its values are checked.
@@ -244,6 +309,14 @@ mod tests {
         lockfile
             .agents
             .insert(AgentName::new("a").unwrap(), LockedAgent { registry: None, commit: None, version: None, ..agent() });
+        let server = LockedServer {
+            registry: "builtin".to_owned(),
+            entry: "io.x/y".to_owned(),
+            version: "1.0".to_owned(),
+            sha256: Digest::of(b"c"),
+        };
+        lockfile.servers.insert("a \"b\"".to_owned(), server);
+        lockfile.created = Some(Created::Key);
         let text = lockfile.to_text();
         assert_eq!(Lockfile::parse(&text, FILE_NAME).unwrap(), lockfile);
         assert!(text.find("name = \"a\"") < text.find("name = \"b\""));

@@ -6,9 +6,10 @@ use std::ops::Range;
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::policy::{self, Policy, Violation};
 use crate::domain::spec::{Source, Target};
 use crate::domain::version::VersionRequest;
-use crate::error::{Failure, Location, Result};
+use crate::error::{Failure, Kind, Location, Result};
 
 /// The file's name in a project.
 pub const FILE_NAME: &str = "agentpkg.toml";
@@ -40,13 +41,15 @@ pub struct Wanted {
     pub is_verbatim: bool,
     /// Keys of the frontmatter that stay as the user has them, whatever upstream does.
     pub pins: Vec<String>,
+    /// MCP servers by the user's own names: upstream's name to the user's.
+    pub bind: BTreeMap<String, String>,
 }
 
 impl Wanted {
     /// Any version of whatever answers to the name.
     #[must_use]
     pub fn anything() -> Self {
-        Self { origin: Origin::Any, target: None, version: None, is_verbatim: false, pins: Vec::new() }
+        Self { origin: Origin::Any, target: None, version: None, is_verbatim: false, pins: Vec::new(), bind: BTreeMap::new() }
     }
 }
 
@@ -58,6 +61,9 @@ pub struct Manifest {
     registries: Vec<(RegistryName, Source)>,
     agents: BTreeMap<AgentName, Wanted>,
     follow_links: bool,
+    policy: Policy,
+    /// Where each rule of the policy stands.
+    rules: BTreeMap<String, Range<usize>>,
     warnings: Vec<String>,
 }
 
@@ -71,6 +77,8 @@ impl Manifest {
             registries: Vec::new(),
             agents: BTreeMap::new(),
             follow_links: false,
+            policy: Policy::default(),
+            rules: BTreeMap::new(),
             warnings: Vec::new(),
         }
     }
@@ -87,6 +95,7 @@ impl Manifest {
             match key {
                 "registries" => manifest.registries = reader.registries(item)?,
                 "agents" => manifest.agents = reader.agents(item, &mut manifest.warnings)?,
+                "policy" => (manifest.policy, manifest.rules) = reader.policy(item)?,
                 "install" => manifest.follow_links = reader.follow_links(item)?,
                 _ => manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows")),
             }
@@ -121,6 +130,28 @@ impl Manifest {
         self.follow_links
     }
 
+    /// What agents and servers may not have.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The failure that says what is against the policy, and shows the rule.
+    #[must_use]
+    pub fn forbidden(&self, message: impl Into<String>, violation: &Violation) -> Failure {
+        let failure = Failure::new(Kind::Consent, message);
+        let failure = match self.rules.get(violation.rule) {
+            Some(span) => failure.at(Location {
+                path: FILE_NAME.to_owned(),
+                source: self.original.clone(),
+                span: span.clone(),
+                label: violation.what.clone(),
+            }),
+            None => failure.caused_by(violation),
+        };
+        failure.hint(format!("the rule is `policy.{}` of this project; `--allow` does not outweigh it", violation.rule))
+    }
+
     /// Things that look like mistakes but stop nothing.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
@@ -148,9 +179,12 @@ impl Manifest {
         let keys = wanted_keys(name, wanted);
         let is_inline = table.get(name.as_str()).is_some_and(Item::is_inline_table);
         if let Some(entry) = table.get_mut(name.as_str()).and_then(Item::as_table_like_mut) {
-            for key in ["registry", "git", "path", "agent", "file", "version", "verbatim", "pin"] {
+            for key in ["registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind"] {
                 match keys.iter().find(|(known, _)| *known == key) {
                     Some((_, value)) if entry.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value)) => {}
+                    Some((_, Value::InlineTable(new))) if entry.get(key).is_some_and(Item::is_table) => {
+                        set_table(entry.get_mut(key).and_then(Item::as_table_mut), new);
+                    }
                     Some((_, value)) => drop(entry.insert(key, Item::Value(value.clone()))),
                     None => drop(entry.remove(key)),
                 }
@@ -229,6 +263,13 @@ pub fn source_text(source: &Source) -> String {
     }
 }
 
+/// Whether a name of a server can stand in the name of a tool.
+#[must_use]
+pub fn is_bindable(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && name.len() <= 128 && name.chars().all(is_plain) && !name.contains("__")
+}
+
 fn source_key(source: &Source) -> &'static str {
     match source {
         Source::Builtin => "registry",
@@ -261,15 +302,40 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
     if !wanted.pins.is_empty() {
         keys.push(("pin", Value::Array(wanted.pins.iter().collect())));
     }
+    if !wanted.bind.is_empty() {
+        let mut table = InlineTable::new();
+        for (from, to) in &wanted.bind {
+            table.insert(from, to.as_str().into());
+        }
+        table.fmt();
+        keys.push(("bind", Value::InlineTable(table)));
+    }
     keys
 }
 
 fn same(left: &Value, right: &Value) -> bool {
     let strings =
         |value: &Value| -> Option<Vec<String>> { value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect() };
+    let table = |value: &Value| -> Option<BTreeMap<String, String>> {
+        value.as_inline_table()?.iter().map(|(key, item)| Some((key.to_owned(), item.as_str()?.to_owned()))).collect()
+    };
     left.as_str().is_some() && left.as_str() == right.as_str()
         || left.as_bool().is_some() && left.as_bool() == right.as_bool()
         || strings(left).is_some() && strings(left) == strings(right)
+        || table(left).is_some() && table(left) == table(right)
+}
+
+/// Makes a table of the user's own hold these entries; what is right already stays as it is.
+fn set_table(table: Option<&mut Table>, new: &InlineTable) {
+    let Some(table) = table else {
+        return;
+    };
+    table.retain(|key, _| new.contains_key(key));
+    for (key, value) in new {
+        if table.get(key).and_then(Item::as_str) != value.as_str() {
+            table.insert(key, Item::Value(value.clone()));
+        }
+    }
 }
 
 /// The table `[name]`, made at the end of the document if it is not there.
@@ -382,7 +448,8 @@ impl Reader<'_> {
         }
         for (key, item) in table.iter() {
             match key {
-                "git" | "path" | "bind" => {}
+                "git" | "path" => {}
+                "bind" => wanted.bind = self.bind(item)?,
                 "pin" => wanted.pins = self.strings(item)?,
                 "registry" => {
                     let text = self.string(item)?;
@@ -403,6 +470,48 @@ impl Reader<'_> {
             return Err(self.wrong(item, "`agent` and `file` exclude each other"));
         }
         Ok(wanted)
+    }
+
+    fn bind(&self, item: &Item) -> Result<BTreeMap<String, String>> {
+        let mut bind = BTreeMap::new();
+        for (from, item) in self.table(item, "`bind`")?.iter() {
+            let to = self.string(item)?;
+            for name in [from, to] {
+                if !is_bindable(name) {
+                    return Err(self.wrong(item, format!("`{}` cannot be the name of a server", name.escape_debug())));
+                }
+            }
+            bind.insert(from.to_owned(), to.to_owned());
+        }
+        // Bound names are replaced one after the other, so one must not lead to the next.
+        match bind.iter().find(|(from, to)| from != to && bind.contains_key(*to)) {
+            Some((from, to)) => Err(self.wrong(item, format!("`{from}` is bound to `{to}`, which is bound itself"))),
+            None => Ok(bind),
+        }
+    }
+
+    fn policy(&self, item: &Item) -> Result<(Policy, BTreeMap<String, Range<usize>>)> {
+        let mut policy = Policy::default();
+        let mut rules = BTreeMap::new();
+        for (key, item) in self.table(item, "`policy`")?.iter() {
+            match key {
+                "registries" => policy.registries = Some(self.strings(item)?),
+                "deny-tools" => policy.deny_tools = self.strings(item)?,
+                "commands" => policy.commands = Some(self.strings(item)?),
+                "hosts" => policy.hosts = Some(self.strings(item)?),
+                "hooks" => policy.hooks = Some(self.boolean(item)?),
+                "permission-mode" => policy.permission_mode = Some(self.boolean(item)?),
+                "mcp-servers" => policy.mcp_servers = Some(self.boolean(item)?),
+                "missing-tools" => policy.missing_tools = Some(self.boolean(item)?),
+                // A rule that is passed over would be worse than none.
+                _ => {
+                    let known = policy::KEYS.join("`, `");
+                    return Err(self.wrong(item, format!("`{key}` is no rule; there are `{known}`")));
+                }
+            }
+            rules.insert(key.to_owned(), item.span().unwrap_or_default());
+        }
+        Ok((policy, rules))
     }
 
     fn version(&self, item: &Item, text: &str) -> Result<Option<VersionRequest>> {
@@ -447,6 +556,23 @@ mod tests {
     }
 
     #[test]
+    fn bindings_of_a_table_of_their_own_stay_there() {
+        let text = "[agents.a]\nregistry = \"builtin\"\n\n[agents.a.bind]\nold = \"mine\" # ours\n\n[policy]\nhooks = false\n";
+        let mut manifest = Manifest::parse(text, FILE_NAME).unwrap();
+        let mut wanted = manifest.agents()[&name("a")].clone();
+        wanted.bind.insert("other".to_owned(), "theirs".to_owned());
+        manifest.set_agent(&name("a"), &wanted);
+        let expected = text.replace("# ours\n", "# ours\nother = \"theirs\"\n");
+        assert_eq!(manifest.to_text(), expected);
+        assert_eq!(manifest.policy().hooks, Some(false));
+        let violation = Violation { rule: "hooks", what: "it sets `hooks`".to_owned() };
+        assert_eq!(
+            manifest.forbidden("no", &violation).location().unwrap().span,
+            text.find("false").unwrap()..text.find("false").unwrap() + 5
+        );
+    }
+
+    #[test]
     fn every_edit_reads_back_as_itself() {
         for (target, version, is_verbatim) in [
             (None, None, false),
@@ -455,7 +581,8 @@ mod tests {
         ] {
             for origin in [Origin::Any, Origin::Source(Source::Path("./x".to_owned()))] {
                 let pins = if is_verbatim { vec!["model".to_owned(), "x y".to_owned()] } else { Vec::new() };
-                let wanted = Wanted { origin, target: target.clone(), version: version.clone(), is_verbatim, pins };
+                let bind = pins.iter().map(|_| ("up-stream".to_owned(), "mine".to_owned())).collect();
+                let wanted = Wanted { origin, target: target.clone(), version: version.clone(), is_verbatim, pins, bind };
                 let mut manifest = Manifest::empty();
                 manifest.set_agent(&name("a"), &wanted);
                 let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();
@@ -474,6 +601,10 @@ mod tests {
             ("[registries]\nr = { git = \"ext::sh\" }\n", "\"ext::sh\""),
             ("[agents]\nfoo = \"*\"\nFoo = \"1\"\n", "\"1\""),
             ("[agents]\na = \"^x\"\n", "\"^x\""),
+            ("[agents.a]\nbind = { \"a b\" = \"c\" }\n", "\"c\""),
+            ("[agents.a]\nbind = { a = \"b\", b = \"c\" }\n", "{"),
+            ("[policy]\ndeny_tools = [\"Bash\"]\n", "["),
+            ("[policy]\nhooks = \"no\"\n", "\"no\""),
         ] {
             let failure = Manifest::parse(text, FILE_NAME).unwrap_err();
             let location = failure.location().unwrap_or_else(|| panic!("{text}: no location"));

@@ -9,4 +9,5 @@ pub mod manifest;
 pub mod mcp_file;
 pub mod project;
 pub mod registry;
+pub mod servers;
 pub mod transaction;

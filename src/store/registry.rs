@@ -8,6 +8,7 @@ use semver::Version;
 use super::cache::{CachedRepository, Watch};
 use super::project::MAX_AGENT;
 use super::{builtin, cache};
+use crate::domain::catalogue::MAX_ENTRY;
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, OTHER_EXTENSIONS, Refused};
 use crate::domain::name::{AgentName, RegistryName};
@@ -19,6 +20,8 @@ use crate::fs::{self, Entry};
 
 /// How deep a folder is searched.
 const MAX_DEPTH: usize = 16;
+/// How many servers of one registry are known.
+const MAX_SERVERS: usize = 500;
 /// How many files of a folder are looked at.
 const MAX_FILES: usize = 200_000;
 /// Where a marketplace describes itself.
@@ -45,6 +48,8 @@ pub struct Snapshot<'a> {
     pub refused: Vec<Refused>,
     /// What `registry.toml` says.
     pub file: RegistryFile,
+    /// The entries for MCP servers of a prepared registry: path and text.
+    pub servers: Vec<(String, String)>,
     backing: Backing<'a>,
 }
 
@@ -95,8 +100,8 @@ impl<'a> Snapshot<'a> {
     }
 
     fn new(registry: Option<RegistryName>, source: Source, index: Index, backing: Backing<'a>) -> Self {
-        let Index { entries, refused, file, text: _ } = index;
-        Self { registry, source, commit: None, commit_time: None, entries, refused, file, backing }
+        let Index { entries, refused, file, servers, text: _ } = index;
+        Self { registry, source, commit: None, commit_time: None, entries, refused, file, servers, backing }
     }
 
     /// The agents that answer to `name`: by their name, by their title, or, if there are none, by the name of their file.
@@ -189,20 +194,27 @@ pub(super) struct Index {
     pub(super) file: RegistryFile,
     /// The text of `registry.toml`, as the cache keeps it.
     pub(super) text: Option<String>,
+    pub(super) servers: Vec<(String, String)>,
 }
 
 impl Index {
     /// Looks through the files of a source. `read` gives the bytes of one, `None` if it is too large.
     pub(super) fn build(files: &BTreeSet<String>, read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>>) -> Result<Self> {
         let mut index = Self::default();
+        if files.contains(REGISTRY_FILE) {
+            index.text = read(REGISTRY_FILE)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        }
+        if let Some(text) = &index.text {
+            index.file = RegistryFile::parse(text);
+            for path in files.iter().filter(|path| is_server(path)).take(MAX_SERVERS) {
+                let bytes = read(path)?.filter(|bytes| bytes.len() <= MAX_ENTRY);
+                index.servers.extend(bytes.map(|bytes| (path.clone(), String::from_utf8_lossy(&bytes).into_owned())));
+            }
+        }
         let mut text = |path: &str| -> Result<Option<String>> {
             let bytes = if files.contains(path) { read(path)? } else { None };
             Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
         };
-        index.text = text(REGISTRY_FILE)?;
-        if let Some(text) = &index.text {
-            index.file = RegistryFile::parse(text);
-        }
         let mut listed = BTreeSet::new();
         if let Some(marketplace) = text(MARKETPLACE)? {
             let mut plugins = BTreeMap::new();
@@ -242,10 +254,16 @@ impl Index {
 pub(super) fn is_interesting(path: &str) -> bool {
     let nothing = BTreeSet::new();
     path == REGISTRY_FILE
+        || is_server(path)
         || path == MARKETPLACE
         || path.ends_with(PLUGIN)
         || path.ends_with(EXTENSION)
         || OTHER_EXTENSIONS.iter().any(|extension| discovery::is_candidate(path, extension, &nothing))
+}
+
+/// Whether a file describes an MCP server, should the registry be a prepared one.
+fn is_server(path: &str) -> bool {
+    path.strip_prefix("mcp/").is_some_and(|name| name.ends_with(".json") && !name.contains('/'))
 }
 
 /// The relative paths of the files below `folder`, with `/`; links, and folders that hold nobody's agents, left out.

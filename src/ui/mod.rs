@@ -76,6 +76,12 @@ impl Ui {
         ignore_broken_pipe(writeln!(anstream::stdout(), "{line}"))
     }
 
+    /// How wide what goes to stderr may be.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        usize::from(Term::stderr().size_checked().map_or(100, |size| size.1)).clamp(60, 120)
+    }
+
     /// Prints bytes exactly as they are.
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.clear();
@@ -118,6 +124,16 @@ impl Ui {
     pub fn failure(&mut self, failure: &Failure) {
         self.clear();
         let _ = write!(anstream::stderr(), "{}", render_failure(failure));
+    }
+
+    /// Prints a failure that stops nothing.
+    fn trouble(&mut self, failure: &Failure) {
+        if !self.options.is_quiet {
+            self.clear();
+            let text = render_failure(failure);
+            let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+            let _ = write!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {text}");
+        }
     }
 
     /// Prints lines that a question refers to: always, since without them it cannot be answered.
@@ -178,6 +194,8 @@ impl Reporter for Ui {
             Event::Conflict(view) => self.screen(&screens::conflict(&view)),
             Event::Gains(view) => self.screen(&screens::gains(&view)),
             Event::Preview(preview) => self.screen(&screens::preview(&preview)),
+            Event::Offers(views) => self.screen(&screens::offers(&views)),
+            Event::Trouble(failure) => self.trouble(&failure),
         }
     }
 }
@@ -201,6 +219,24 @@ impl Decide for Ui {
         // The list is gone from the screen; the answer stays.
         let answer = choices.get(chosen).map_or("", |choice| choice.label.as_str());
         self.screen(&format!("  {CYAN}> {}{CYAN:#}\n", sanitize(answer)));
+        Ok(chosen)
+    }
+
+    fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
+        self.clear();
+        let width = choices.iter().map(|choice| choice.label.len()).max().unwrap_or(0);
+        let columns = usize::from(Term::stderr().size().1).max(40);
+        let room = columns.saturating_sub(width + 10);
+        let items: Vec<String> = choices
+            .iter()
+            .map(|choice| format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room)))
+            .collect();
+        let prompt = format!("{} (space to choose, enter when done)", sanitize(question));
+        let select = dialoguer::MultiSelect::new().with_prompt(prompt).items(&items).report(false);
+        let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;
+        let names: Vec<&str> = chosen.iter().filter_map(|index| choices.get(*index)).map(|choice| choice.label.as_str()).collect();
+        let answer = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        self.screen(&format!("  {CYAN}> {}{CYAN:#}\n", sanitize(&answer)));
         Ok(chosen)
     }
 

@@ -8,7 +8,7 @@ use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{CYAN, DIM, GREEN, YELLOW, sanitize};
-use crate::ops::report::{ConflictView, GainsView, OverviewLine, Preview};
+use crate::ops::report::{ConflictView, GainsView, OfferView, OverviewLine, Preview};
 
 /// Added words and lines.
 const ADDED: Style = AnsiColor::Green.on_default();
@@ -181,6 +181,41 @@ pub(super) fn gains(view: &GainsView) -> String {
         let line = format!("    + {:width$}  {}", sanitize(name), sanitize(meaning));
         let _ = writeln!(text, "{}", line.trim_end());
     }
+    text
+}
+
+/// Servers to agree to. What would run is shown whole, however long it is.
+pub(super) fn offers(views: &[OfferView]) -> String {
+    let mut text = String::new();
+    let noun = if views.len() == 1 { "server is" } else { "servers are" };
+    let _ = writeln!(text, "\n  {YELLOW}{} known {noun} not configured{YELLOW:#}", views.len());
+    for view in views {
+        let _ = writeln!(text, "\n    {CYAN}{}{CYAN:#}  {DIM}{}{DIM:#}", sanitize(&view.name), sanitize(&view.origin));
+        let mut lines: Vec<(&str, String)> = Vec::new();
+        match &view.host {
+            Some(host) => lines.extend([("host", host.clone()), ("address", view.runs.clone())]),
+            None => lines.push(("runs", view.runs.clone())),
+        }
+        if !view.variables.is_empty() {
+            let names = view
+                .variables
+                .iter()
+                .map(|(name, has_default)| if *has_default { format!("{name} (has a default)") } else { name.clone() });
+            lines.push(("reads", names.collect::<Vec<_>>().join(", ")));
+        }
+        if !view.optional.is_empty() {
+            lines.push(("optional", view.optional.join(", ")));
+        }
+        lines.extend(view.note.iter().map(|note| ("note", note.clone())));
+        lines.extend(view.problems.iter().map(|problem| ("missing", problem.clone())));
+        for (label, value) in lines {
+            for (index, line) in wrapped(&value, columns() - 16).iter().enumerate() {
+                let label = if index == 0 { label } else { "" };
+                let _ = writeln!(text, "      {DIM}{label:<8}{DIM:#} {}", sanitize(line.trim_end()));
+            }
+        }
+    }
+    text.push('\n');
     text
 }
 

@@ -19,6 +19,8 @@ fn the_first_install_needs_no_network_no_git_and_no_home() {
        Installed .claude/agents/backend-architect.md
 
       may use   Read, Grep, Glob, Write
+      can       change files
+      needs     nothing that is missing
 
     Try it in Claude Code: "use the backend-architect agent to ...".
     "#);

@@ -66,6 +66,13 @@ impl Decide for Script {
         Ok(labels.iter().position(|label| label.starts_with(answer)).unwrap_or_else(|| panic!("{answer} is not in {labels:?}")))
     }
 
+    fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
+        self.asked.push(question.to_owned());
+        let answer = self.answers.pop_front().unwrap_or_else(|| panic!("{question}: no answer is left, asked: {:?}", self.asked));
+        let chosen = answer.split(' ').filter_map(|name| choices.iter().position(|choice| choice.label == name));
+        Ok(chosen.collect())
+    }
+
     fn edit(&mut self, _text: &str) -> Result<Option<String>> {
         Ok(self.edits.pop_front().map(str::to_owned))
     }

@@ -1,12 +1,13 @@
 //! From a planned install to changes of files, and refusing what would lose a person's edits.
 
-use std::collections::BTreeMap;
-
+use super::needs::Settled;
+use super::plan::Plan;
 use super::{Action, InstallOptions, InstallOutcome, planned, stale_lock};
 use crate::domain::definition::Definition;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
+use crate::merge;
 use crate::ops::session::Session;
 use crate::ops::{changes, remove};
 use crate::store::lockfile::{LockedAgent, Lockfile};
@@ -15,33 +16,42 @@ use crate::store::project::Project;
 use crate::store::transaction::{Change, Guard};
 
 /// Turns a plan into changes and applies them.
-#[expect(clippy::too_many_arguments, reason = "the parts of one plan, used once")]
 pub(super) fn finish(
     session: &Session,
     options: &InstallOptions,
     manifest: &Manifest,
     before: &Lockfile,
-    agents: BTreeMap<AgentName, LockedAgent>,
-    bytes: &BTreeMap<Digest, Vec<u8>>,
-    refused: Vec<Failure>,
+    plan: Plan,
+    settled: Settled,
     guard: Option<&Guard<'_>>,
 ) -> Result<InstallOutcome> {
     let project = &session.project;
-    let mut outcome = InstallOutcome { refused, is_dry_run: options.is_dry_run, ..InstallOutcome::default() };
-    let mut changes = Vec::new();
+    let Plan { after: lockfile, bytes, refused, .. } = plan;
+    let Settled { report, mut changes } = settled;
+    let mut outcome = InstallOutcome { refused, is_dry_run: options.is_dry_run, needs: report, ..InstallOutcome::default() };
     let mut blocked = Vec::new();
-    for (name, locked) in &agents {
+    let agents = &lockfile.agents;
+    for (name, locked) in agents {
         let path = project.agent_path(name);
         let new = &bytes[&locked.base];
+        let mut written = new.clone();
         let current = project.read_agent(name)?;
         let digest = current.as_deref().map(Digest::of);
         let known = before.agents.get(name);
         let is_clean = known.is_some_and(|known| Some(known.base) == digest);
+        let merged = match (&current, known) {
+            (Some(current), Some(known)) if !is_clean && !options.is_forced => readapted(session, known, locked, current, new)?,
+            _ => None,
+        };
         let action = match (digest, known) {
             (None, _) => Action::Install,
             (Some(digest), _) if digest == locked.base => Action::Keep,
             (Some(_), Some(_)) if is_clean || options.is_forced => Action::Replace,
             (Some(_), Some(known)) if known.base == locked.base => Action::Edited,
+            (Some(_), Some(_)) if merged.is_some() => {
+                written = merged.unwrap_or(written);
+                Action::Replace
+            }
             (Some(_), None) if options.is_forced => Action::Replace,
             (Some(_), known) => {
                 blocked.push((name.clone(), known.is_some()));
@@ -49,7 +59,7 @@ pub(super) fn finish(
             }
         };
         if matches!(action, Action::Install | Action::Replace) {
-            changes.push(Change { path, before: digest, after: Some(new.clone()) });
+            changes.push(Change { path, before: digest, after: Some(written) });
         }
         changes::keep_base(project, &locked.base, new, &mut changes)?;
         outcome.agents.push(planned(project, name, action, locked));
@@ -65,8 +75,7 @@ pub(super) fn finish(
     for (name, locked) in before.agents.iter().filter(|(name, _)| !agents.contains_key(*name)) {
         remove::plan_removal(project, name, locked, options.is_forced, &mut changes)?;
     }
-    changes::drop_bases(project, before, &agents, &mut changes)?;
-    let lockfile = Lockfile { agents };
+    changes::drop_bases(project, before, agents, &mut changes)?;
     if options.is_locked && lockfile != *before {
         return Err(stale_lock("the result differs from it"));
     }
@@ -78,6 +87,18 @@ pub(super) fn finish(
         guard.apply(&format!("install {}", names.join(" ")), &changes)?;
     }
     Ok(outcome)
+}
+
+/// An edited file whose upstream is the same and only the adaptation differs: both together, if they do not clash.
+fn readapted(session: &Session, known: &LockedAgent, locked: &LockedAgent, current: &[u8], new: &[u8]) -> Result<Option<Vec<u8>>> {
+    if known.sha256 != locked.sha256 || known.base == locked.base {
+        return Ok(None);
+    }
+    let Some(base) = session.project.read_base(&known.base)? else {
+        return Ok(None);
+    };
+    let merge = merge::merge(&base, current, new);
+    Ok(merge.to_bytes())
 }
 
 fn refuse_overwrite(project: &Project, blocked: &[(AgentName, bool)]) -> Failure {

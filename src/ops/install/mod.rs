@@ -1,12 +1,14 @@
 //! `install`: resolve, adapt, plan, apply. Without specs it makes the project what its manifest and lockfile say.
 
 mod apply;
+mod needs;
 mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
 use super::report::{Event, Frontend};
+use super::requirement::{Mode, Report};
 use super::resolver::is_file;
 use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
@@ -39,8 +41,12 @@ pub struct InstallOptions {
     pub is_forced: bool,
     /// Fields of [`crate::domain::definition::SECURITY_FIELDS`] that may be installed; `all` for every one.
     pub allowed: Vec<String>,
-    /// Default answers: never a yes to a security field.
+    /// Default answers: never a yes to a security field, nor to a server.
     pub is_yes: bool,
+    /// Servers by the user's own names: upstream's name to the user's.
+    pub bind: BTreeMap<String, String>,
+    /// What to do about servers that could be added.
+    pub servers: Mode,
 }
 
 /// What happened, or would happen, to one agent.
@@ -82,13 +88,21 @@ pub struct InstallOutcome {
     pub changes: usize,
     /// Whether this was a dry run.
     pub is_dry_run: bool,
+    /// What the new agents need, and what was done about it; `None`: nothing is new.
+    pub needs: Option<Report>,
 }
 
 /// Installs agents.
 pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn Frontend) -> Result<InstallOutcome> {
     // The usual case of a second install needs no lock: nothing is written.
+    if options.specs.is_empty() && !options.bind.is_empty() {
+        return Err(
+            Failure::usage("`--bind` needs the name of an agent").hint("for example `agentpkg install planner --bind old=mine`")
+        );
+    }
     if options.specs.is_empty()
         && !options.is_forced
+        && matches!(options.servers, Mode::Usual | Mode::Skip)
         && let Some(outcome) = nothing_to_do(session, frontend)?
     {
         return Ok(outcome);
@@ -98,26 +112,28 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     let lockfile = session.project.load_lockfile()?;
     session.check_folders(&manifest)?;
     let freshness = if options.is_locked { Freshness::Any } else { Freshness::Recent };
-    let mut planner = Planner::new(session, options, freshness, &lockfile);
-    if options.specs.is_empty() {
+    let mut planner = Planner::new(session, options, freshness, &lockfile, manifest.clone());
+    let named = if options.specs.is_empty() {
         planner.manifest(&manifest, frontend)?;
+        BTreeSet::new()
     } else {
-        planner.specs(&mut manifest, frontend)?;
-    }
-    let plan::Plan { planned, bytes, refused } = planner.into_plan();
-    if planned.is_empty()
-        && let [one] = refused.as_slice()
+        planner.specs(&mut manifest, frontend)?
+    };
+    let mut plan = planner.into_plan(named);
+    if plan.after.agents.is_empty()
+        && let [one] = plan.refused.as_slice()
     {
         return Err(one.clone());
     }
-    apply::finish(session, options, &manifest, &lockfile, planned, &bytes, refused, guard.as_ref())
+    let settled = needs::settle(session, options, &mut manifest, &lockfile, &mut plan, frontend)?;
+    apply::finish(session, options, &manifest, &lockfile, plan, settled, guard.as_ref())
 }
 
 /// The whole outcome, if manifest, lockfile and files agree already.
 fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<InstallOutcome>> {
     session.recover(frontend)?;
     let manifest = session.manifest(frontend)?;
-    if manifest.agents().is_empty() {
+    if manifest.agents().is_empty() || !manifest.policy().is_empty() {
         return Ok(None);
     }
     let lockfile = session.project.load_lockfile()?;
@@ -178,7 +194,7 @@ fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
         (Some(request), None) => matches!(request, crate::domain::version::VersionRequest::Revision(_)),
     };
     let is_adapted = wanted.is_verbatim == (locked.adaptations.is_empty() && locked.base == locked.sha256) || !wanted.is_verbatim;
-    origin && target && version && is_adapted
+    origin && target && version && is_adapted && (wanted.is_verbatim || wanted.bind == locked.bindings())
 }
 
 /// The folder of a source that names one file.

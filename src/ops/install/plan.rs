@@ -9,6 +9,7 @@ use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::{self, Candidate};
+use crate::ops::policy;
 use crate::ops::report::{Frontend, interrupted};
 use crate::ops::resolver::{Resolved, Resolver, is_file};
 use crate::ops::session::Session;
@@ -26,20 +27,30 @@ pub(super) struct Planner<'a> {
     chains: BTreeMap<AgentName, Vec<String>>,
     bytes: BTreeMap<Digest, Vec<u8>>,
     refused: Vec<Failure>,
+    /// The manifest as it was at first, for its policy.
+    rules: Manifest,
 }
 
 /// What is to be done, before anything is.
 pub(super) struct Plan {
-    /// The agents that will be installed, with those that stay.
-    pub(super) planned: BTreeMap<AgentName, LockedAgent>,
-    /// Their bytes, by digest.
+    /// The lockfile afterwards: the agents that will be installed, with those that stay.
+    pub(super) after: Lockfile,
+    /// The bytes of the agents, by digest.
     pub(super) bytes: BTreeMap<Digest, Vec<u8>>,
+    /// The agents that the user named.
+    pub(super) named: BTreeSet<AgentName>,
     /// What was asked for and will not be.
     pub(super) refused: Vec<Failure>,
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn new(session: &'a Session, options: &'a InstallOptions, freshness: Freshness, lockfile: &'a Lockfile) -> Self {
+    pub(super) fn new(
+        session: &'a Session,
+        options: &'a InstallOptions,
+        freshness: Freshness,
+        lockfile: &'a Lockfile,
+        rules: Manifest,
+    ) -> Self {
         Self {
             session,
             options,
@@ -49,11 +60,14 @@ impl<'a> Planner<'a> {
             chains: BTreeMap::new(),
             bytes: BTreeMap::new(),
             refused: Vec::new(),
+            rules,
         }
     }
 
-    pub(super) fn into_plan(self) -> Plan {
-        Plan { planned: self.planned, bytes: self.bytes, refused: self.refused }
+    /// The plan; `named`: the agents that the user named.
+    pub(super) fn into_plan(self, named: BTreeSet<AgentName>) -> Plan {
+        let after = Lockfile { agents: self.planned, ..self.lockfile.clone() };
+        Plan { after, bytes: self.bytes, named, refused: self.refused }
     }
 
     /// Plans what the manifest says.
@@ -64,8 +78,8 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Plans what the user named, and adds it to the manifest. Everything else stays as it is locked.
-    pub(super) fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+    /// Plans what the user named, and adds it to the manifest; gives back the names. Everything else stays as it is locked.
+    pub(super) fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<BTreeSet<AgentName>> {
         let specs = self.options.specs.iter().map(|text| {
             Spec::parse(text).map(|spec| from_project(self.session, spec)).map_err(|error| {
                 Failure::usage(error.to_string())
@@ -85,13 +99,14 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        let named: BTreeSet<AgentName> = self.planned.keys().cloned().collect();
         let names: BTreeSet<AgentName> =
             manifest.agents().keys().filter(|name| !self.planned.contains_key(*name)).cloned().collect();
         for name in names {
             let wanted = manifest.agents()[&name].clone();
             self.wanted(&name, &wanted, manifest, frontend)?;
         }
-        Ok(())
+        Ok(named)
     }
 
     fn resolved(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
@@ -150,8 +165,9 @@ impl<'a> Planner<'a> {
         let target = (target != Target::Name(name.to_string())).then_some(target);
         let version = spec.version.clone().or_else(|| known.as_ref().and_then(|known| known.version.clone()));
         let is_verbatim = self.options.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
-        let pins = known.map(|known| known.pins).unwrap_or_default();
-        let wanted = Wanted { origin, target, version, is_verbatim, pins };
+        let (pins, mut bind) = known.map(|known| (known.pins, known.bind)).unwrap_or_default();
+        bind.extend(self.options.bind.clone());
+        let wanted = Wanted { origin, target, version, is_verbatim, pins, bind };
         if let Some(clash) = manifest.agents().keys().find(|other| **other != name && other.folded() == name.folded()) {
             return Err(Failure::failed(format!("`{name}` and the installed `{clash}` are one file where case does not count"))
                 .hint("choose another name with `--as`"));
@@ -172,8 +188,30 @@ impl<'a> Planner<'a> {
         if self.options.is_locked {
             return Err(stale_lock(&format!("`{name}` is not locked as the manifest wants it")));
         }
+        // Other bindings of the same version do not make it another version.
+        if let Some(locked) = self.lockfile.agents.get(name)
+            && answers(locked, &Wanted { bind: locked.bindings(), ..wanted.clone() }, manifest)
+        {
+            return self.rebound(name, wanted, locked, frontend);
+        }
         let resolved = self.resolver.resolve_wanted(name, wanted, manifest, frontend)?;
         self.add(name, wanted, &resolved, &["agentpkg.toml".to_owned()], frontend)
+    }
+
+    /// Plans the locked version of an agent with the servers of the manifest.
+    fn rebound(&mut self, name: &AgentName, wanted: &Wanted, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<()> {
+        self.keep(name, locked, frontend)?;
+        let upstream = base::upstream(self.session, name, locked, frontend)?;
+        let (bytes, adaptations) = candidate::readapt(name, locked, wanted, &upstream)?;
+        let locked = LockedAgent { base: Digest::of(&bytes), adaptations, ..locked.clone() };
+        self.bytes.insert(locked.base, bytes);
+        self.planned.insert(name.clone(), locked);
+        Ok(())
+    }
+
+    /// Refuses what the policy of the project forbids.
+    fn permit(&self, name: &AgentName, locked: &LockedAgent, bytes: &[u8]) -> Result<()> {
+        policy::permit(&self.rules, name, locked, bytes)
     }
 
     /// Plans an agent, and those that it requires, exactly as they are locked.
@@ -186,6 +224,7 @@ impl<'a> Planner<'a> {
             let bytes = base::find(self.session, name, locked, frontend)?.into_bytes()?;
             self.bytes.insert(locked.base, bytes);
         }
+        self.permit(name, locked, &self.bytes[&locked.base])?;
         for required in &locked.requires {
             match self.lockfile.agents.get(required) {
                 Some(locked) => self.keep(required, locked, frontend)?,
@@ -217,6 +256,7 @@ impl<'a> Planner<'a> {
                 .hint("install one of them under another name with `--as`"));
         }
         let mut candidate = Candidate::of(self.session, name, wanted, resolved, frontend)?;
+        self.permit(name, &candidate.locked, &candidate.bytes)?;
         candidate.locked.allowed = self.consent(name, &candidate.bytes, frontend)?;
         self.bytes.insert(candidate.locked.base, candidate.bytes);
         self.planned.insert(name.clone(), candidate.locked);

@@ -1,6 +1,7 @@
 //! From decided items to changes of files, in one transaction.
 
 use super::item::{Item, State, Status};
+use super::needs::Settled;
 use super::plan::{Planned, versions};
 use super::{Conflicts, UpdateOptions, UpdateOutcome, UpdatedAgent};
 use crate::domain::digest::Digest;
@@ -17,6 +18,7 @@ use crate::store::manifest::Manifest;
 use crate::store::transaction::{Change, Guard};
 
 /// Applies what was decided, unless it is a dry run, and says what became of each agent.
+#[expect(clippy::too_many_arguments, reason = "the parts of one plan, used once")]
 pub(in crate::ops) fn apply(
     session: &Session,
     command: &str,
@@ -24,11 +26,12 @@ pub(in crate::ops) fn apply(
     manifest: &Manifest,
     before: &Lockfile,
     planned: Planned,
+    settled: Settled,
     guard: Option<&Guard<'_>>,
 ) -> Result<UpdateOutcome> {
     let project = &session.project;
-    let mut after = before.clone();
-    let mut changes: Vec<Change> = Vec::new();
+    let Settled { report, servers, created, mut changes, .. } = settled;
+    let mut after = Lockfile { servers, created, ..before.clone() };
     for item in &planned.items {
         match item.state {
             State::Active => {
@@ -60,7 +63,7 @@ pub(in crate::ops) fn apply(
             planned.items.iter().filter(|item| item.state != State::Skipped).map(|item| item.name.as_str()).collect();
         guard.apply(&format!("{command} {}", names.join(" ")), &changes)?;
     }
-    Ok(outcome(planned, before, count))
+    Ok(UpdateOutcome { needs: report, ..outcome(planned, before, count) })
 }
 
 /// The changes of one agent: its file, its base, its lock entry. The base advances even where the user kept everything.

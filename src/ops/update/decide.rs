@@ -10,8 +10,10 @@ use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::merge::{self, Choice as Decision, Unit};
 use crate::ops::report::{Choice, ConflictView, Event, Frontend, GainsView, OverviewLine, Preview, interrupted};
+use crate::ops::requirement::{World, explain};
 use crate::ops::resolutions;
 use crate::ops::session::Session;
+use crate::store::manifest::Manifest;
 
 /// One question: a conflict, and the places where it is to be decided.
 #[derive(Debug, Clone)]
@@ -27,6 +29,7 @@ pub(in crate::ops) type Pin = (AgentName, String);
 /// Decides everything that is open; gives back the new pins.
 pub(in crate::ops) fn decide(
     session: &Session,
+    manifest: &Manifest,
     planned: &mut Planned,
     options: &UpdateOptions,
     frontend: &mut dyn Frontend,
@@ -50,7 +53,7 @@ pub(in crate::ops) fn decide(
             Conflicts::Ask | Conflicts::Fail => return Err(undecided(&planned.items)),
         }
     }
-    was_asked |= powers(&mut planned.items, options, may_ask, frontend)?;
+    was_asked |= powers(session, manifest, &mut planned.items, options, may_ask, frontend)?;
     for item in &mut planned.items {
         if item.state == State::Active
             && !options.is_dry_run
@@ -315,7 +318,14 @@ fn edited(items: &[Item], (index, number): (usize, usize), frontend: &mut dyn Fr
 }
 
 /// Decides about new powers; says whether anything was asked.
-fn powers(items: &mut [Item], options: &UpdateOptions, may_ask: bool, frontend: &mut dyn Frontend) -> Result<bool> {
+fn powers(
+    session: &Session,
+    manifest: &Manifest,
+    items: &mut [Item],
+    options: &UpdateOptions,
+    may_ask: bool,
+    frontend: &mut dyn Frontend,
+) -> Result<bool> {
     let open = |item: &Item| -> Vec<Gain> {
         if item.state != State::Active {
             return Vec::new();
@@ -334,12 +344,18 @@ fn powers(items: &mut [Item], options: &UpdateOptions, may_ask: bool, frontend: 
     if grouped.is_empty() || options.is_dry_run {
         return Ok(false);
     }
+    // What a server is, is only looked up where one is gained.
+    let world = if grouped.iter().flat_map(|(gains, _)| gains).any(|gain| gain.server().is_some()) {
+        Some(World::open(session, manifest, &session.project.load_lockfile()?, frontend)?)
+    } else {
+        None
+    };
     if !may_ask && !options.is_yes {
-        return Err(unallowed(items, &grouped));
+        return Err(unallowed(items, &grouped, world.as_ref()));
     }
     for (gains, members) in grouped {
         let names: Vec<String> = members.iter().map(|index| items[*index].name.to_string()).collect();
-        let answer = if may_ask { ask_powers(items, &gains, &members, frontend)? } else { 0 };
+        let answer = if may_ask { ask_powers(items, &gains, &members, world.as_ref(), frontend)? } else { 0 };
         for index in members {
             match answer {
                 1 => {}
@@ -369,11 +385,17 @@ fn powers(items: &mut [Item], options: &UpdateOptions, may_ask: bool, frontend: 
 }
 
 /// 0: without them; 1: yes; 2: skip.
-fn ask_powers(items: &[Item], gains: &[Gain], members: &[usize], frontend: &mut dyn Frontend) -> Result<usize> {
+fn ask_powers(
+    items: &[Item],
+    gains: &[Gain],
+    members: &[usize],
+    world: Option<&World>,
+    frontend: &mut dyn Frontend,
+) -> Result<usize> {
     let view = GainsView {
         agents: members.iter().map(|index| items[*index].name.to_string()).collect(),
         versions: if let [one] = members { range(&items[*one]) } else { String::new() },
-        gains: gains.iter().map(|gain| (gain.to_string(), gain.meaning())).collect(),
+        gains: explain(gains, world),
     };
     frontend.report(Event::Gains(view));
     let skip = if members.len() == 1 { "skip this agent" } else { "skip these agents" };
@@ -393,19 +415,18 @@ fn ask_powers(items: &[Item], gains: &[Gain], members: &[usize], frontend: &mut 
     }
 }
 
-fn unallowed(items: &[Item], grouped: &[(Vec<Gain>, Vec<usize>)]) -> Failure {
+fn unallowed(items: &[Item], grouped: &[(Vec<Gain>, Vec<usize>)], world: Option<&World>) -> Failure {
     let agents: usize = grouped.iter().map(|(_, members)| members.len()).sum();
     let noun = if agents == 1 { "1 agent asks".to_owned() } else { format!("{agents} agents ask") };
     let mut failure = Failure::new(Kind::Consent, format!("{noun} for more than before, so nothing was written"));
     let mut words = Vec::new();
     for (gains, members) in grouped {
         let names: Vec<&str> = members.iter().map(|index| items[*index].name.as_str()).collect();
-        for gain in gains {
-            let meaning = gain.meaning();
+        for (gain, meaning) in explain(gains, world) {
             let gap = if meaning.is_empty() { "" } else { "  " };
             failure = failure.detail(format!("{}: + {gain}{gap}{meaning}", names.join(", ")));
-            words.push(gain.word());
         }
+        words.extend(gains.iter().map(Gain::word));
     }
     words.sort();
     words.dedup();

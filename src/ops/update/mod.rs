@@ -4,20 +4,26 @@
 mod apply;
 mod decide;
 mod item;
+mod needs;
 mod plan;
+
+use std::collections::BTreeMap;
 
 pub(super) use self::apply::apply;
 pub(super) use self::decide::decide;
 pub use self::item::Status;
 pub(super) use self::item::{Item, State};
+pub(super) use self::needs::settle;
 pub(super) use self::plan::{Planned, plan, versions};
 use super::report::Frontend;
+use super::requirement::{Mode, Report};
 use super::session::Session;
 use crate::domain::capability::Gain;
 use crate::domain::name::AgentName;
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::merge_file::ConflictReport;
+use crate::store::manifest::Manifest;
 
 /// What to do with conflicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,8 +56,12 @@ pub struct UpdateOptions {
     pub is_dry_run: bool,
     /// New powers that are allowed, in the words of `--allow`.
     pub allowed: Vec<String>,
-    /// Default answers: never a yes to a new power.
+    /// Default answers: never a yes to a new power, nor to a server.
     pub is_yes: bool,
+    /// What to do about servers that could be added.
+    pub servers: Mode,
+    /// Servers by the user's own names, from now on: upstream's name to the user's.
+    pub bind: BTreeMap<String, String>,
 }
 
 /// What happened, or would happen, to one agent.
@@ -94,6 +104,8 @@ pub struct UpdateOutcome {
     pub sources: usize,
     /// How many files changed, or would.
     pub changes: usize,
+    /// What the updated agents need that they did not need before, and what was done about it.
+    pub needs: Report,
 }
 
 impl UpdateOutcome {
@@ -121,10 +133,14 @@ impl UpdateOutcome {
             return Err(Failure::new(Kind::Conflict, format!("not updated, because of conflicts: {}", skipped.join(", ")))
                 .hint("run `agentpkg update` in a terminal, or add `--ours`, `--theirs` or `--conflicts=markers`"));
         }
+        let kind = match self.failures.first() {
+            Some(failure) if self.failures.iter().all(|other| other.kind() == failure.kind()) => failure.kind(),
+            _ => Kind::Failed,
+        };
         match self.failures.len() {
             0 => Ok(()),
-            1 => Err(Failure::failed("one agent or registry could not be updated; the rest is")),
-            count => Err(Failure::failed(format!("{count} agents or registries could not be updated; the rest is"))),
+            1 => Err(Failure::new(kind, "one agent or registry could not be updated; the rest is")),
+            count => Err(Failure::new(kind, format!("{count} agents or registries could not be updated; the rest is"))),
         }
     }
 }
@@ -139,10 +155,28 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     session.check_folders(&manifest)?;
+    bind(&mut manifest, options)?;
     let mut planned = plan(session, &mut manifest, &lockfile, &options.names, options.to.as_ref(), frontend)?;
-    let pins = decide(session, &mut planned, options, frontend)?;
+    let pins = decide(session, &manifest, &mut planned, options, frontend)?;
     for (name, key) in pins {
         manifest.add_pins(&name, &[key]);
     }
-    apply(session, "update", options, &manifest, &lockfile, planned, guard.as_ref())
+    let settled = settle(session, options, &mut manifest, &lockfile, &mut planned, frontend)?;
+    apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref())
+}
+
+/// Binds servers of the named agents in the manifest.
+fn bind(manifest: &mut Manifest, options: &UpdateOptions) -> Result<()> {
+    if !options.bind.is_empty() && options.names.is_empty() {
+        return Err(
+            Failure::usage("`--bind` needs the name of an agent").hint("for example `agentpkg update planner --bind old=mine`")
+        );
+    }
+    for name in options.names.iter().filter_map(|name| AgentName::new(name).ok()) {
+        if let Some(mut wanted) = manifest.agents().get(&name).cloned() {
+            wanted.bind.extend(options.bind.clone());
+            manifest.set_agent(&name, &wanted);
+        }
+    }
+    Ok(())
 }

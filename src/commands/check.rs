@@ -1,0 +1,119 @@
+//! `agentpkg check`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Context, JSON_VERSION, needs};
+use crate::error::{Failure, Kind, Result};
+use crate::ops::check::{CheckOutcome, Finding, Level, check};
+use crate::ui::{CYAN, DIM, RED, YELLOW, sanitize};
+
+/// Check all agents against the project: what is missing, left over, or changed by hand
+///
+/// Looks at files only: no network, nothing is started.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg check               exit 4 if an agent does not work as it is
+  agentpkg check --strict      exit 4 also for warnings
+  agentpkg check --fix         take out servers that agentpkg added and nothing needs")]
+pub struct CheckArgs {
+    /// Exit 4 also for warnings
+    #[arg(long)]
+    pub strict: bool,
+    /// Take servers out of .mcp.json that agentpkg added, that are unchanged and that no agent needs
+    #[arg(long)]
+    pub fix: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
+    let outcome = check(&context.session, args.fix, &mut context.ui)?;
+    if context.ui.is_json() {
+        context.ui.json(&to_json(&outcome))?;
+    } else {
+        show(&outcome, context)?;
+    }
+    let count = |level: Level| outcome.findings.iter().filter(|finding| finding.level == level).count();
+    let errors = count(Level::Error) + usize::from(outcome.broken_file.is_some());
+    let warnings = count(Level::Warning);
+    if errors + if args.strict { warnings } else { 0 } == 0 {
+        return Ok(());
+    }
+    let noun = |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+    let what = match (errors, warnings) {
+        (0, warnings) => noun(warnings, "warning"),
+        (errors, 0) => noun(errors, "error"),
+        (errors, warnings) => format!("{} and {}", noun(errors, "error"), noun(warnings, "warning")),
+    };
+    Err(Failure::new(Kind::Consent, format!("the agents of this project have {what}")))
+}
+
+fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
+    if !outcome.removed.is_empty() {
+        context
+            .ui
+            .status("Removed", format!("{} from .mcp.json  {DIM}no agent needs it any more{DIM:#}", outcome.removed.join(", ")));
+    }
+    if let Some(failure) = &outcome.broken_file {
+        context.ui.failure(failure);
+    }
+    for (index, finding) in outcome.findings.iter().enumerate() {
+        if index > 0 || outcome.broken_file.is_some() {
+            context.ui.data("")?;
+        }
+        for line in lines(finding) {
+            context.ui.data(line)?;
+        }
+    }
+    let plural = |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+    if outcome.findings.is_empty() && outcome.broken_file.is_none() {
+        let looked = format!("{}, {}", plural(outcome.agents, "agent"), plural(outcome.servers.len(), "server"));
+        context.ui.status("Checked", format!("{looked}  {DIM}nothing to mend{DIM:#}"));
+    }
+    Ok(())
+}
+
+fn lines(finding: &Finding) -> Vec<String> {
+    let (style, word) = match finding.level {
+        Level::Error => (RED, "error"),
+        Level::Warning => (YELLOW, "warning"),
+        Level::Note => (DIM, "note"),
+    };
+    let mut lines =
+        vec![format!("{style}{word:>9}{style:#}  {CYAN}{}{CYAN:#} {}", sanitize(&finding.subject), sanitize(&finding.message))];
+    let shown = 3;
+    for place in finding.places.iter().take(shown) {
+        lines.push(format!("{:11}{DIM}{}{DIM:#}", "", sanitize(place)));
+    }
+    if finding.places.len() > shown {
+        lines.push(format!("{:11}{DIM}and {} more{DIM:#}", "", finding.places.len() - shown));
+    }
+    if let Some(mend) = &finding.mend {
+        lines.push(format!("{:11}{CYAN}{}{CYAN:#}", "", sanitize(mend)));
+    }
+    lines
+}
+
+fn to_json(outcome: &CheckOutcome) -> serde_json::Value {
+    let finding = |finding: &Finding| {
+        let level = match finding.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Note => "note",
+        };
+        json!({
+            "level": level, "kind": finding.kind, "subject": finding.subject, "message": finding.message, "places": finding.places,
+            "mend": finding.mend,
+        })
+    };
+    let broken = outcome.broken_file.as_ref().map(|failure| {
+        let place =
+            failure.location().map(|location| json!({ "path": location.path, "line": location.line(), "label": location.label }));
+        json!({ "message": failure.to_string(), "place": place })
+    });
+    json!({
+        "schema_version": JSON_VERSION, "agents": outcome.agents, "servers": outcome.servers.iter().map(needs::server_json).collect::<Vec<_>>(),
+        "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(), "broken_mcp_file": broken, "removed_servers": outcome.removed,
+    })
+}

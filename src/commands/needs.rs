@@ -1,0 +1,296 @@
+//! What agents need, as several commands show it: one short table, and the options about servers.
+
+use std::collections::BTreeMap;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::error::{Failure, Result};
+use crate::ops::requirement::{Mode, OddTool, Other, Problem, Report, ServerState, Status};
+use crate::store::manifest::is_bindable;
+use crate::ui::{CYAN, DIM, GREEN, Table, Ui, YELLOW, one_line, sanitize};
+
+/// Options about the servers that agents need.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NeedsArgs {
+    /// What to do about known MCP servers that are missing; without it, a terminal asks
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub mcp: Option<McpArg>,
+    /// Use your own server NEW where the agent says OLD
+    #[arg(long, value_name = "OLD=NEW", value_delimiter = ',')]
+    pub bind: Vec<String>,
+}
+
+/// What `--mcp` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum McpArg {
+    /// Add them to .mcp.json
+    Add,
+    /// Leave them out
+    Skip,
+    /// Ask, also with --yes
+    Ask,
+}
+
+impl NeedsArgs {
+    /// What to do about servers.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        match self.mcp {
+            None => Mode::Usual,
+            Some(McpArg::Add) => Mode::Add,
+            Some(McpArg::Skip) => Mode::Skip,
+            Some(McpArg::Ask) => Mode::Ask,
+        }
+    }
+
+    /// The bindings: upstream's name to the user's.
+    pub fn bindings(&self) -> Result<BTreeMap<String, String>> {
+        let mut bind = BTreeMap::new();
+        for text in &self.bind {
+            let pair = text.split_once('=').filter(|(from, to)| is_bindable(from) && is_bindable(to));
+            let Some((from, to)) = pair else {
+                return Err(Failure::usage(format!("`--bind {}` is not a pair of server names", text.escape_debug()))
+                    .hint("for example `--bind firebase-afterdark=firebase`"));
+            };
+            bind.insert(from.to_owned(), to.to_owned());
+        }
+        match bind.iter().find(|(from, to)| from != to && bind.contains_key(*to)) {
+            Some((from, to)) => Err(Failure::usage(format!("`{from}` is bound to `{to}`, which is bound itself"))),
+            None => Ok(bind),
+        }
+    }
+}
+
+/// Shows what is needed and what was done about it. `is_quiet_if_fine`: nothing is said if nothing is missing.
+pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
+    for line in odd_tools(&report.odd_tools, ui.columns()) {
+        ui.note(line);
+    }
+    for (agent, from, to) in &report.bound {
+        ui.status("Bound", format!("{} to {CYAN}{}{CYAN:#}  {DIM}in {}{DIM:#}", sanitize(from), sanitize(to), sanitize(agent)));
+    }
+    for (name, runs) in &report.changed {
+        ui.status("Changed", format!("{CYAN}{}{CYAN:#} in .mcp.json  {DIM}{}{DIM:#}", sanitize(name), sanitize(runs)));
+    }
+    let is_fine =
+        |server: &ServerState| !server.is_missing() && server.problems.is_empty() && !matches!(server.status, Status::Added(_));
+    let absent: Vec<_> = report.others.iter().filter(|other| !other.is_there).collect();
+    if report.servers.iter().all(is_fine) && absent.is_empty() {
+        let servers: Vec<String> = report.servers.iter().map(|server| sanitize(&server.name)).collect();
+        match (servers.is_empty(), is_quiet_if_fine) {
+            (true, true) => {}
+            (true, false) => ui.note("  needs     nothing that is missing"),
+            (false, _) => ui.note(format!("  needs     {}: all there", servers.join(", "))),
+        }
+        return;
+    }
+    ui.note("");
+    for line in lines(&report.servers, ui.columns()) {
+        ui.note(line);
+    }
+    for other in absent {
+        ui.note(other_line(other));
+    }
+    let missing = report.missing().count();
+    if missing > 0 {
+        let noun = if missing == 1 { "1 server is".to_owned() } else { format!("{missing} servers are") };
+        ui.warn(format!("{noun} missing; `agentpkg check` shows what to do"));
+    }
+}
+
+/// The table of servers.
+pub(super) fn lines(servers: &[ServerState], columns: usize) -> Vec<String> {
+    if servers.is_empty() {
+        return Vec::new();
+    }
+    let mut table = Table::new();
+    table.row(["server", "tools", "status"].map(str::to_owned));
+    for server in servers {
+        let tools = if server.is_whole { "all".to_owned() } else { server.tools.len().to_string() };
+        table.row([server.name.clone(), format!("{tools:>5}"), word(&server.status).to_owned(), detail(server)]);
+    }
+    let mut lines = Vec::new();
+    for (index, line) in table.lines().into_iter().enumerate() {
+        let line = if line.chars().count() > columns { one_line_kept(&line, columns) } else { line };
+        lines.push(if index == 0 {
+            format!("{DIM}{line}{DIM:#}")
+        } else {
+            coloured(&line, index.checked_sub(1).and_then(|at| servers.get(at)))
+        });
+        if let Some(server) = index.checked_sub(1).and_then(|at| servers.get(at)) {
+            for problem in &server.problems {
+                lines.push(format!("    {YELLOW}!{YELLOW:#} {}", sanitize(&problem.to_string())));
+            }
+            if !server.lost_tools.is_empty() {
+                let tools = server.lost_tools.join(", ");
+                lines.push(format!(
+                    "    {YELLOW}!{YELLOW:#} {}",
+                    sanitize(&one_line(&format!("no longer has {tools}"), columns - 8))
+                ));
+            }
+        }
+    }
+    lines
+}
+
+/// A table's line, cut at its end only.
+fn one_line_kept(line: &str, columns: usize) -> String {
+    let cut: String = line.chars().take(columns.saturating_sub(1)).collect();
+    format!("{}…", cut.trim_end())
+}
+
+fn coloured(line: &str, server: Option<&ServerState>) -> String {
+    let Some(server) = server else {
+        return line.to_owned();
+    };
+    let word = word(&server.status);
+    let style = match (&server.status, server.is_missing()) {
+        (Status::Added(_), _) => GREEN,
+        (_, true) => YELLOW,
+        (_, false) => DIM,
+    };
+    // The word stands behind the name, which may hold it as well.
+    let from = 2 + server.name.len().min(line.len().saturating_sub(2));
+    match line.get(from..).and_then(|rest| rest.find(word)) {
+        Some(at) => format!("{}{style}{word}{style:#}{}", &line[..from + at], &line[from + at + word.len()..]),
+        None => line.to_owned(),
+    }
+}
+
+pub(super) fn word(status: &Status) -> &'static str {
+    match status {
+        Status::Configured(_) => "configured",
+        Status::Added(_) => "added",
+        Status::Inline => "brought",
+        Status::Provided(_) => "built in",
+        Status::Known(_) => "known",
+        Status::Archived(..) => "archived",
+        Status::Elsewhere(_) => "other name",
+        Status::Unknown(_) => "unknown",
+    }
+}
+
+fn detail(server: &ServerState) -> String {
+    let name = &server.name;
+    match &server.status {
+        Status::Configured(scope) => format!("in the {scope} settings").replace("in the project settings", "in .mcp.json"),
+        Status::Added(known) | Status::Known(known) => known.entry.to_string(),
+        Status::Inline => "by the agent itself".to_owned(),
+        Status::Provided(note) => note.clone(),
+        Status::Archived(_, Some(successor)) => format!("`{successor}` took over, with other tools"),
+        Status::Archived(_, None) => "nobody maintains it".to_owned(),
+        Status::Elsewhere(other) => format!("you have it as `{other}`: --bind {name}={other}"),
+        Status::Unknown(Some(other)) => format!("looks like `{other}`: --bind {name}={other}"),
+        Status::Unknown(None) => format!("private? --bind {name}=YOURS"),
+    }
+}
+
+/// Everything about needs, for a command that prints it as data.
+pub(super) fn report_lines(report: &Report, columns: usize) -> Vec<String> {
+    let mut all = odd_tools(&report.odd_tools, columns);
+    all.extend(lines(&report.servers, columns));
+    all.extend(report.others.iter().filter(|other| !other.is_there).map(other_line));
+    all
+}
+
+fn other_line(other: &Other) -> String {
+    let what = match other.kind {
+        "program" => "is not on PATH",
+        "variable" => "is not set",
+        _ => "is not installed",
+    };
+    format!("  {} {CYAN}{}{CYAN:#} {what}  {DIM}{}{DIM:#}", other.kind, sanitize(&other.name), sanitize(&other.place))
+}
+
+fn odd_tools(tools: &[OddTool], columns: usize) -> Vec<String> {
+    let mut retired: Vec<String> = Vec::new();
+    let mut foreign: Vec<String> = Vec::new();
+    for tool in tools {
+        let list = if tool.retired.is_some() { &mut retired } else { &mut foreign };
+        let text = sanitize(&odd(tool));
+        if !list.contains(&text) {
+            list.push(text);
+        }
+    }
+    let mut lines = Vec::new();
+    for (label, list) in [("retired", retired), ("unknown", foreign)] {
+        for (index, line) in wrapped(&list, columns.saturating_sub(12)).into_iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            lines.push(format!("  {DIM}{label:<8}{DIM:#}  {line}"));
+        }
+    }
+    lines
+}
+
+/// What became of a tool, in a few words.
+pub(super) fn odd(tool: &OddTool) -> String {
+    match (&tool.retired, &tool.meant) {
+        (Some(retired), _) => {
+            let became = retired.became.as_ref().map(|name| format!("became {name}; ")).unwrap_or_default();
+            match retired.now.as_slice() {
+                [] => format!("{} ({became}nothing took over)", tool.text),
+                now => format!("{} ({became}use {})", tool.text, now.join(" or ")),
+            }
+        }
+        (None, Some(meant)) => format!("{} (write {meant})", tool.text),
+        (None, None) => tool.text.clone(),
+    }
+}
+
+fn wrapped(items: &[String], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let item = if index + 1 < items.len() { format!("{item},") } else { item.clone() };
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + item.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(&item);
+            }
+            _ => lines.push(item),
+        }
+    }
+    lines
+}
+
+/// The needs as JSON.
+pub(super) fn to_json(report: &Report) -> Value {
+    let others = report.others.iter().map(|other| {
+        json!({ "kind": other.kind, "name": other.name, "agent": other.agent, "place": other.place, "there": other.is_there })
+    });
+    let tools = report.odd_tools.iter().map(|tool| {
+        let now = tool.retired.as_ref().map(|retired| retired.now.clone());
+        json!({ "tool": tool.text, "agent": tool.agent, "place": tool.place, "retired": tool.retired.is_some(), "now": now, "meant": tool.meant })
+    });
+    let bound = report.bound.iter().map(|(agent, from, to)| json!({ "agent": agent, "from": from, "to": to }));
+    json!({
+        "servers": report.servers.iter().map(server_json).collect::<Vec<_>>(),
+        "others": others.collect::<Vec<_>>(), "odd_tools": tools.collect::<Vec<_>>(), "bound": bound.collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn server_json(server: &ServerState) -> Value {
+    let askers = server.askers.iter().map(|asker| {
+        json!({ "agent": asker.agent, "path": asker.path, "line": asker.place.line, "origin": asker.place.origin.to_string() })
+    });
+    let other = match &server.status {
+        Status::Elsewhere(other) | Status::Unknown(Some(other)) | Status::Archived(_, Some(other)) => Some(other.clone()),
+        _ => None,
+    };
+    let catalogue = match &server.status {
+        Status::Added(known) | Status::Known(known) | Status::Archived(known, _) => {
+            json!({ "name": known.name, "version": known.version, "registry": known.registry })
+        }
+        _ => Value::Null,
+    };
+    let scope = match &server.status {
+        Status::Configured(scope) => Some(scope.to_string()),
+        _ => None,
+    };
+    json!({
+        "name": server.name, "status": word(&server.status).replace(' ', "_"), "missing": server.is_missing(), "scope": scope,
+        "tools": server.tools, "all_tools": server.is_whole, "lost_tools": server.lost_tools, "runs": server.entry.as_ref().map(ToString::to_string),
+        "other": other, "catalogue": catalogue, "problems": server.problems.iter().map(Problem::to_string).collect::<Vec<_>>(),
+        "asked_for_by": askers.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,25 @@
+//! Holds plans against the policy of the manifest. What the rules mean, `domain::policy` knows.
+
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::policy::Violation;
+use crate::error::Result;
+use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::Manifest;
+
+/// What an agent is that the policy forbids.
+pub(super) fn violations(manifest: &Manifest, locked: &LockedAgent, bytes: &[u8]) -> Vec<Violation> {
+    let policy = manifest.policy();
+    if policy.is_empty() {
+        return Vec::new();
+    }
+    let registry = locked.registry.as_ref().map(RegistryName::as_str);
+    policy.source(registry, &locked.source).into_iter().chain(policy.agent(bytes)).collect()
+}
+
+/// Refuses an agent that the policy forbids.
+pub(super) fn permit(manifest: &Manifest, name: &AgentName, locked: &LockedAgent, bytes: &[u8]) -> Result<()> {
+    match violations(manifest, locked, bytes).first() {
+        Some(violation) => Err(manifest.forbidden(format!("`{name}` is against the policy of this project"), violation)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,147 @@
+//! What is said at the end about needs: the servers, and whatever else agents ask for that is not there or not what they think.
+
+use std::collections::BTreeSet;
+
+use super::{AgentNeeds, ServerState, World, states};
+use crate::domain::capability::Gain;
+use crate::domain::catalogue::ToolMeaning;
+use crate::domain::policy::Policy;
+use crate::domain::registry_file::RetiredTool;
+use crate::domain::requirement::Need;
+use crate::error::Result;
+use crate::fs;
+use crate::ops::session::Session;
+
+/// Something other than a server that is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// `skill`, `agent`, `program` or `variable`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The agent that asks for it.
+    pub agent: String,
+    /// Where: path, and line if there is one.
+    pub place: String,
+    /// Whether it is there.
+    pub is_there: bool,
+}
+
+/// A tool that is not what its author thought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OddTool {
+    /// As it is written.
+    pub text: String,
+    /// The agent that asks for it.
+    pub agent: String,
+    /// Where: path and line.
+    pub place: String,
+    /// What became of it; `None`: it never was one of the client's.
+    pub retired: Option<RetiredTool>,
+    /// The tool that may be meant.
+    pub meant: Option<String>,
+}
+
+/// Everything about the needs of some agents.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The servers, sorted by name.
+    pub servers: Vec<ServerState>,
+    /// What else is needed.
+    pub others: Vec<Other>,
+    /// Tools that are not what their author thought.
+    pub odd_tools: Vec<OddTool>,
+    /// Servers that were bound by this command: agent, upstream's name, the user's.
+    pub bound: Vec<(String, String, String)>,
+    /// Servers of agentpkg's own that were changed to what the catalogue has now: name, and what it starts.
+    pub changed: Vec<(String, String)>,
+}
+
+impl Report {
+    /// The servers that the agents cannot use.
+    pub fn missing(&self) -> impl Iterator<Item = &ServerState> {
+        self.servers.iter().filter(|server| server.is_missing())
+    }
+}
+
+/// Looks at the needs of some agents. `installed`: the names that agents in the project answer to.
+pub(in crate::ops) fn report(
+    session: &Session,
+    world: &World,
+    policy: &Policy,
+    agents: &[AgentNeeds],
+    installed: &BTreeSet<String>,
+) -> Result<Report> {
+    let mut report = Report { servers: states(world, &session.environment, policy, agents), ..Report::default() };
+    for agent in agents {
+        let place = |line: Option<usize>| match line {
+            Some(line) => format!("{}:{line}", agent.path),
+            None => agent.path.clone(),
+        };
+        let other = |kind, need: &Need, is_there| Other {
+            kind,
+            name: need.name.clone(),
+            agent: agent.name.clone(),
+            place: place(need.place.line),
+            is_there,
+        };
+        for need in &agent.needs.skills {
+            report.others.push(other("skill", need, has_skill(session, &need.name)?));
+        }
+        for need in &agent.needs.agents {
+            // What comes with a plugin is the client's to know.
+            let is_there = installed.contains(&need.name) || world.catalogue.has_agent(&need.name) || need.name.contains(':');
+            report.others.push(other("agent", need, is_there));
+        }
+        for need in &agent.needs.programs {
+            let is_path = need.name.contains(['/', '\\', '$']);
+            report.others.push(other("program", need, is_path || session.environment.find_program(&need.name).is_some()));
+        }
+        for need in &agent.needs.variables {
+            report.others.push(other("variable", need, session.environment.is_set(&need.name)));
+        }
+        for tool in &agent.needs.tools {
+            let (retired, meant) = match &tool.meaning {
+                ToolMeaning::Current | ToolMeaning::Unknown => continue,
+                ToolMeaning::Retired(retired) => (Some(retired.clone()), None),
+                ToolMeaning::Foreign(meant) => (None, meant.clone()),
+            };
+            let (text, place) = (tool.text.clone(), place(tool.place.line));
+            report.odd_tools.push(OddTool { text, agent: agent.name.clone(), place, retired, meant });
+        }
+    }
+    Ok(report)
+}
+
+fn has_skill(session: &Session, name: &str) -> Result<bool> {
+    // Those of plugins are named with a colon, and are the client's to know.
+    if name.contains(':') {
+        return Ok(true);
+    }
+    if name.contains(['/', '\\']) || name.starts_with('.') {
+        return Ok(false);
+    }
+    let project = session.project.root().join(".claude");
+    for folder in [Some(project), session.environment.client_folder()].into_iter().flatten() {
+        if fs::size(&folder.join("skills").join(name).join("SKILL.md"))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// New powers in words, those of servers with what the server is.
+#[must_use]
+pub fn explain(gains: &[Gain], world: Option<&World>) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    let mut known = BTreeSet::new();
+    for gain in gains {
+        if let (Some(server), Some(world)) = (gain.server(), world)
+            && known.insert(server.to_owned())
+        {
+            lines.push((format!("server {server}"), world.describe(server)));
+        }
+        lines.push((gain.to_string(), gain.meaning()));
+    }
+    lines
+}
