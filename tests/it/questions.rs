@@ -1,87 +1,19 @@
 //! The questions of an update, answered by a script: what is asked, in which order, and what each answer does.
 
-use std::collections::VecDeque;
 use std::fs;
 
 use agentpkg::env::Environment;
 use agentpkg::error::{Failure, Kind, Result};
-use agentpkg::ops::report::{Choice, Decide, Event, Reporter, interrupted};
+use agentpkg::ops::report::interrupted;
 use agentpkg::ops::session::{Options, Session};
 use agentpkg::ops::update::{Status, UpdateOptions, UpdateOutcome, update};
 use agentpkg::store::project::Project;
 
 use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
 
 const TEXT: &str =
     "---\nname: planner\ndescription: Plans work\ntools: Read, Write\nmodel: sonnet\n---\n\n# Plan\n\n- one\n- two\n";
-
-/// Answers by the beginning of a label; notes what was asked.
-#[derive(Default)]
-struct Script {
-    answers: VecDeque<&'static str>,
-    edits: VecDeque<&'static str>,
-    asked: Vec<String>,
-    /// Which choice was offered first, where it was not the first one.
-    defaults: Vec<String>,
-}
-
-impl Script {
-    fn new(answers: &[&'static str]) -> Self {
-        Self { answers: answers.iter().copied().collect(), ..Self::default() }
-    }
-}
-
-impl Reporter for Script {
-    fn report(&mut self, event: Event) {
-        match event {
-            Event::Conflict(view) => {
-                let also = if view.also_in.is_empty() { String::new() } else { format!(" +{}", view.also_in.join(",")) };
-                self.asked.push(format!("{}{also}: {}", view.agent, view.unit));
-            }
-            Event::Gains(view) => {
-                let gains: Vec<&str> = view.gains.iter().map(|(gain, _)| gain.as_str()).collect();
-                self.asked.push(format!("{} gain {}", view.agents.join(","), gains.join(",")));
-            }
-            Event::Preview(preview) => self.asked.push(format!("preview {}", preview.path)),
-            Event::Warning(text) => self.asked.push(format!("warning {text}")),
-            _ => {}
-        }
-    }
-}
-
-impl Decide for Script {
-    fn is_interactive(&self) -> bool {
-        true
-    }
-
-    fn choose(&mut self, question: &str, choices: &[Choice], default: usize) -> Result<usize> {
-        if default > 0 {
-            self.defaults.push(choices[default].label.clone());
-        }
-        let answer = self.answers.pop_front().unwrap_or_else(|| panic!("{question}: no answer is left, asked: {:?}", self.asked));
-        let labels: Vec<&str> = choices.iter().map(|choice| choice.label.as_str()).collect();
-        if answer == "the default" {
-            return Ok(default);
-        }
-        Ok(labels.iter().position(|label| label.starts_with(answer)).unwrap_or_else(|| panic!("{answer} is not in {labels:?}")))
-    }
-
-    fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
-        self.asked.push(question.to_owned());
-        let answer = self.answers.pop_front().unwrap_or_else(|| panic!("{question}: no answer is left, asked: {:?}", self.asked));
-        let chosen = answer.split(' ').filter_map(|name| choices.iter().position(|choice| choice.label == name));
-        Ok(chosen.collect())
-    }
-
-    fn edit(&mut self, _text: &str) -> Result<Option<String>> {
-        Ok(self.edits.pop_front().map(str::to_owned))
-    }
-
-    fn confirm(&mut self, question: &str, _default: bool) -> Result<bool> {
-        self.asked.push(question.to_owned());
-        Ok(true)
-    }
-}
 
 /// Three agents, of which two have the same conflict, and one has one more.
 fn scene() -> Sandbox {

@@ -3,3 +3,4 @@
 pub(crate) mod http;
 pub(crate) mod repo;
 pub(crate) mod sandbox;
+pub(crate) mod script;

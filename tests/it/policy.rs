@@ -1,0 +1,90 @@
+//! The `[policy]` table, obeyed by every command that would put something into the project.
+
+use crate::support::sandbox::Sandbox;
+
+const PLAIN: &str = "---\nname: planner\ndescription: Plans\ntools: Read\n---\n";
+
+fn scene(policy: &str, agent: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", agent);
+    sandbox.write("project/agentpkg.toml", format!("[policy]\n{policy}\n"));
+    sandbox
+}
+
+#[test]
+fn each_rule_refuses_and_is_shown() {
+    for (policy, agent, says) in [
+        ("registries = [\"builtin\"]", PLAIN.to_owned(), "it comes from ../upstream"),
+        ("deny-tools = [\"Bash\"]", PLAIN.replace("Read", "Bash(git *)"), "it may use `Bash`"),
+        ("hooks = false", PLAIN.replace("tools", "hooks:\n  Stop: []\ntools"), "it sets `hooks`"),
+        ("permission-mode = false", PLAIN.replace("tools", "permissionMode: plan\ntools"), "it sets `permissionMode`"),
+        ("mcp-servers = false", PLAIN.replace("tools", "mcpServers: [db]\ntools"), "it sets `mcpServers`"),
+        ("missing-tools = false", PLAIN.replace("tools: Read\n", ""), "it may use every tool"),
+    ] {
+        let sandbox = scene(policy, &agent);
+        let before = sandbox.files();
+        let output = sandbox.run(&["install", "../upstream#planner", "--allow", "all"]).code(4);
+        let rule = policy.split(' ').next().unwrap();
+        let shown = output.stderr.contains(says)
+            && output.stderr.contains(&format!("`policy.{rule}`"))
+            && output.stderr.contains("agentpkg.toml:2:");
+        assert!(shown, "{policy}: {}", output.all());
+        assert_eq!(sandbox.files(), before, "{policy}: nothing was written");
+    }
+}
+
+#[test]
+fn a_refusal_shows_the_rule_where_it_stands() {
+    let sandbox = scene("# decided in March\ndeny-tools = [\"WebFetch\", \"Bash\"]", &PLAIN.replace("Read", "Read, Bash"));
+    insta::assert_snapshot!(sandbox.run(&["install", "../upstream#planner"]).code(4).stderr, @r#"
+    error: `planner` is against the policy of this project
+     --> agentpkg.toml:3:14
+      |
+    3 | deny-tools = ["WebFetch", "Bash"]
+      |              ^^^^^^^^^^^^^^^^^^^^ it may use `Bash`
+
+    hint: the rule is `policy.deny-tools` of this project; `--allow` does not outweigh it
+    "#);
+}
+
+#[test]
+fn updates_locks_and_registries_obey_it_too() {
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", PLAIN).write("upstream/agents/other.md", PLAIN.replace("planner", "other"));
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
+    let _ = sandbox.run(&["install", "studio/planner", "studio/other"]).code(0);
+    let manifest = sandbox.read("agentpkg.toml");
+    sandbox.write("project/agentpkg.toml", format!("{manifest}\n[policy]\ndeny-tools = [\"Bash\"]\n"));
+    sandbox.write("upstream/agents/planner.md", PLAIN.replace("Read", "Read, Bash"));
+    sandbox.write("upstream/agents/other.md", PLAIN.replace("planner", "other") + "\nMore.\n");
+    let output = sandbox.run(&["update", "--allow", "all"]).code(4);
+    assert!(
+        output.stderr.contains("`planner` is against the policy") && output.stderr.contains("Updated other"),
+        "{}",
+        output.all()
+    );
+    assert!(!sandbox.read(".claude/agents/planner.md").contains("Bash"));
+    // What came in before the rule, or by hand, is found.
+    sandbox.write("project/.claude/agents/planner.md", PLAIN.replace("Read", "Read, Bash"));
+    let output = sandbox.run(&["check"]).code(4);
+    assert!(output.stdout.contains("it may use `Bash` (rule `policy.deny-tools`)"), "{}", output.all());
+    sandbox.write("project/agentpkg.toml", format!("{manifest}\n[policy]\nregistries = [\"builtin\"]\n"));
+    let output = sandbox.run(&["install"]).code(4);
+    assert!(output.stderr.contains("it comes from the registry `studio`"), "{}", output.all());
+    let output = sandbox.run(&["registry", "add", "../upstream", "--name", "more"]).code(4);
+    assert!(output.stderr.contains("registry `more` is against the policy"), "{}", output.all());
+}
+
+#[test]
+fn servers_are_held_against_it() {
+    let agent = PLAIN.replace("Read", "mcp__context7__query-docs, mcp__github, mcp__fetch__fetch");
+    let sandbox = scene("commands = [\"npx\"]\nhosts = [\"mcp.example.com\"]", &agent);
+    let output = sandbox.run(&["install", "../upstream#planner", "--mcp", "add"]).code(0);
+    assert!(output.stderr.contains("Added context7 to .mcp.json"), "{}", output.all());
+    for says in [
+        "the server `github` is at `api.githubcopilot.com` (rule `policy.hosts`)",
+        "the server `fetch` runs `uvx` (rule `policy.commands`)",
+    ] {
+        assert!(output.stderr.contains(says), "{}", output.all());
+    }
+}
