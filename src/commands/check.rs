@@ -14,13 +14,17 @@ use crate::ui::{CYAN, DIM, RED, YELLOW, sanitize};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg check               exit 4 if an agent does not work as it is
-  agentpkg check --strict      exit 4 also for warnings
-  agentpkg check --fix         take out servers that agentpkg added and nothing needs")]
+  agentpkg check                            exit 4 if an agent does not work as it is
+  agentpkg check --strict                   exit 4 also for warnings
+  agentpkg check --project-only --json      for continuous integration
+  agentpkg check --fix                      take out servers that agentpkg added and nothing needs")]
 pub struct CheckArgs {
     /// Exit 4 also for warnings
     #[arg(long)]
     pub strict: bool,
+    /// Leave out what is about this machine: programs on PATH, variables
+    #[arg(long)]
+    pub project_only: bool,
     /// Take servers out of .mcp.json that agentpkg added, that are unchanged and that no agent needs
     #[arg(long)]
     pub fix: bool,
@@ -28,7 +32,10 @@ pub struct CheckArgs {
 
 /// Runs the command.
 pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
-    let outcome = check(&context.session, args.fix, &mut context.ui)?;
+    let mut outcome = check(&context.session, args.fix, &mut context.ui)?;
+    if args.project_only {
+        outcome.findings.retain(|finding| !finding.is_about_machine());
+    }
     if context.ui.is_json() {
         context.ui.json(&to_json(&outcome))?;
     } else {

@@ -46,6 +46,14 @@ pub struct Finding {
     pub mend: Option<String>,
 }
 
+impl Finding {
+    /// Whether another machine might not have it: a program or a variable that is missing here.
+    #[must_use]
+    pub fn is_about_machine(&self) -> bool {
+        matches!(self.kind, "missing-program" | "unset-variable")
+    }
+}
+
 /// What was looked at and found.
 #[derive(Debug, Clone, Default)]
 pub struct CheckOutcome {

@@ -405,6 +405,8 @@ fn check_finds_what_is_wrong_and_says_how_to_mend_it() {
             .args(["check", "--strict"]),
     );
     let _ = output.code(4);
+    let output = run(&sandbox, &["check", "--project-only"]).code(0);
+    assert!(!output.stdout.contains("GITHUB"), "{}", output.all());
 }
 
 #[test]
