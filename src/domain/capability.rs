@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::definition::{Definition, Verdict};
+use serde_json::Value;
+
+use super::definition::{Definition, SECURITY_FIELDS, Verdict};
+use super::powers;
+use super::tool_rule::{covers, is_void_as_allowed, may_meet};
 
 /// The powers of one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub enum Gain {
     Tool(String),
     /// One tool that was taken away before.
     Returned(String),
-    /// A field of [`super::definition::SECURITY_FIELDS`] with a new value.
+    /// A field that gives power over the session, and what is new in it, in words.
     Power(&'static str, String),
 }
 
@@ -38,7 +42,10 @@ impl Capabilities {
             Verdict::Loads(loaded) => Self {
                 tools: loaded.tools.as_ref().map(|tools| tools.iter().cloned().collect()),
                 disallowed: loaded.disallowed_tools.iter().cloned().collect(),
-                powers: loaded.security_values.clone(),
+                powers: {
+                    let memory = loaded.memory.iter().map(|memory| ("memory", Value::from(memory.as_str()).to_string()));
+                    loaded.security_values.clone().into_iter().chain(memory).collect()
+                },
             },
             Verdict::Skipped(_) => Self {
                 tools: Some(BTreeSet::new()),
@@ -55,38 +62,32 @@ impl Capabilities {
         match (&before.tools, &self.tools) {
             (Some(_), None) => gains.push(Gain::EveryTool),
             (Some(had), Some(has)) => {
-                let is_new = |tool: &&String| !had.iter().any(|old| covers(old, tool)) && !self.disallowed.contains(*tool);
+                let had_it = |tool: &str| had.iter().any(|old| old == tool || covers(old, tool) && !is_void_as_allowed(old));
+                let is_new = |tool: &&String| !had_it(tool) && !self.disallowed.iter().any(|taken| covers(taken, tool));
                 gains.extend(has.iter().filter(is_new).cloned().map(Gain::Tool));
             }
             (None, _) => {}
         }
-        let may_use =
-            |tool: &String| self.tools.as_ref().is_none_or(|tools| tools.iter().any(|own| covers(own, tool) || covers(tool, own)));
+        let may_use = |tool: &String| self.tools.as_ref().is_none_or(|tools| tools.iter().any(|own| may_meet(own, tool)));
         let is_back = |tool: &&String| !self.disallowed.iter().any(|other| covers(other, tool)) && may_use(tool);
         gains.extend(before.disallowed.iter().filter(is_back).cloned().map(Gain::Returned));
         for (field, value) in &self.powers {
-            if before.powers.get(field) != Some(value) || value.is_empty() {
-                gains.push(Gain::Power(field, value.clone()));
-            }
+            let words = powers::gained(field, before.powers.get(field).map(String::as_str), value);
+            gains.extend(words.map(|words| Gain::Power(field, words)));
+        }
+        for (field, value) in before.powers.iter().filter(|(field, _)| !self.powers.contains_key(*field)) {
+            gains.extend(powers::gained_by_loss(field, value).map(|words| Gain::Power(field, words)));
         }
         gains.sort();
         gains
     }
-}
 
-/// Whether the rule `wide` allows all that `narrow` does.
-fn covers(wide: &str, narrow: &str) -> bool {
-    if wide == narrow || wide == "*" {
-        return true;
+    /// What a first install asks for: the fields that give power over the session.
+    #[must_use]
+    pub fn asked_at_first(&self) -> Vec<Gain> {
+        let powers = self.powers.iter().filter(|(field, _)| SECURITY_FIELDS.contains(field));
+        powers.filter_map(|(field, value)| Some(Gain::Power(field, powers::gained(field, None, value)?))).collect()
     }
-    let is_within = |prefix: &str| narrow.strip_prefix(wide).is_some_and(|rest| rest.starts_with(prefix));
-    if wide.starts_with("mcp__") {
-        return match wide.strip_suffix("__*") {
-            Some(server) => narrow == server || narrow.strip_prefix(server).is_some_and(|rest| rest.starts_with("__")),
-            None => wide.matches("__").count() == 1 && is_within("__"),
-        };
-    }
-    is_within("(")
 }
 
 impl Gain {
@@ -148,11 +149,7 @@ impl Gain {
                 Some(server) => format!("of the MCP server {server}"),
                 None => of_tool(tool).to_owned(),
             },
-            Self::Power("hooks", _) => "runs commands by itself".to_owned(),
-            Self::Power("permissionMode", value) => {
-                format!("{value}: changes what it must ask for").trim_start_matches(": ").to_owned()
-            }
-            Self::Power(..) => "brings MCP servers of its own".to_owned(),
+            Self::Power(_, words) => words.clone(),
         }
     }
 }
@@ -204,9 +201,16 @@ mod tests {
         assert_eq!(gains("tools: mcp__db__query", "tools: mcp__db__query_all"), ["mcp__db__query_all"]);
         assert_eq!(gains("disallowedTools: Bash, Write", "disallowedTools: Write"), ["Bash"]);
         assert_eq!(gains("disallowedTools: Bash\ntools: Read", "tools: Read"), [""; 0]);
-        assert_eq!(gains("", "hooks:\n  Stop: []"), ["hooks"]);
+        assert_eq!(gains("", "hooks:\n  Stop: [{hooks: [{type: command, command: x}]}]"), ["hooks"]);
         assert_eq!(gains("permissionMode: plan", "permissionMode: bypassPermissions"), ["permissionMode"]);
         assert_eq!(gains("permissionMode: plan", "permissionMode: \"plan\""), [""; 0]);
+        assert_eq!(gains("permissionMode: plan", ""), ["permissionMode"]);
+        assert_eq!(gains("tools: Task(a)", "tools: Agent(a)"), [""; 0]);
+        assert_eq!(gains("tools: Task\ndisallowedTools: Agent", "tools: Task"), ["Agent"]);
+        assert_eq!(gains("tools: mcp__*", "tools: mcp__db__x"), ["mcp__db__x"]);
+        assert_eq!(gains("disallowedTools: Bash", "disallowedTools: Bash(rm *)"), ["Bash"]);
+        assert_eq!(gains("disallowedTools: mcp__db", "disallowedTools: mcp__*"), [""; 0]);
+        assert_eq!(gains("tools: Read", "tools: Read\nmemory: project"), ["memory"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::definition::{Definition, SECURITY_FIELDS, Verdict};
 use super::server::ServerEntry;
+use super::tool_rule::{covers, may_meet};
 
 /// The rules; an absent one forbids nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,7 +99,7 @@ impl Policy {
             let is_taken = loaded.disallowed_tools.iter().any(|taken| covers(taken, denied));
             let has = match &loaded.tools {
                 None => true,
-                Some(tools) => tools.iter().any(|tool| covers(tool, denied) || covers(denied, tool)),
+                Some(tools) => tools.iter().any(|tool| may_meet(tool, denied)),
             };
             if has && !is_taken {
                 let how = if loaded.tools.is_none() { "it may use every tool, so also" } else { "it may use" };
@@ -125,20 +126,6 @@ impl Policy {
     }
 }
 
-/// Whether the rule `wide` is about all that `narrow` is about.
-fn covers(wide: &str, narrow: &str) -> bool {
-    if wide == narrow {
-        return true;
-    }
-    if wide.starts_with("mcp__") {
-        return match wide.strip_suffix('*') {
-            Some(prefix) => narrow.starts_with(prefix) || narrow == prefix.trim_end_matches("__"),
-            None => narrow.strip_prefix(wide).is_some_and(|rest| rest.starts_with("__")),
-        };
-    }
-    narrow.strip_prefix(wide).is_some_and(|rest| rest.starts_with('('))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -157,7 +144,7 @@ mod tests {
         assert_eq!(rules(&policy, "tools: Read, Bash(git *)"), ["deny-tools"]);
         assert_eq!(rules(&policy, "tools: mcp__db"), ["deny-tools"]);
         assert_eq!(rules(&policy, "tools: mcp__db__*"), ["deny-tools"]);
-        assert_eq!(rules(&policy, "tools: mcp__db__read, mcp__dba"), [""; 0]);
+        assert_eq!(rules(&policy, "tools: mcp__db__read, mcp__dba__write"), [""; 0]);
         assert_eq!(rules(&policy, ""), ["deny-tools"; 2]);
         assert_eq!(rules(&policy, "disallowedTools: Bash, mcp__db"), [""; 0]);
         assert_eq!(rules(&policy, "tools: Bash\ndisallowedTools: Bash(rm *)"), ["deny-tools"], "the rest of it is left");

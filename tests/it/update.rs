@@ -550,11 +550,12 @@ fn the_users_own_agents_are_updated_from_anywhere() {
 fn powers_do_not_come_in_through_a_file_with_markers() {
     let sandbox = conflicted();
     let _ = sandbox.run(&["update", "planner", "--conflicts=markers"]).code(3);
-    let text =
-        PLANNER.replace("Read, Grep, Write", "Read, Grep, Write, Bash").replace("model: sonnet", "model: opus\nhooks:\n  Stop: []");
+    let text = PLANNER
+        .replace("Read, Grep, Write", "Read, Grep, Write, Bash")
+        .replace("model: sonnet", "model: opus\nhooks:\n  Stop: [{hooks: [{type: command, command: beep}]}]");
     sandbox.write("project/.agentpkg/conflicts/planner.md", text);
     let output = sandbox.run(&["resolve", "--continue"]).code(4);
-    assert!(output.stderr.contains("+ Bash") && output.stderr.contains("+ hooks"), "{}", output.stderr);
+    assert!(output.stderr.contains("+ Bash") && output.stderr.contains("+ hooks  runs `beep` at Stop"), "{}", output.stderr);
     assert!(!read(&sandbox, "planner").contains("Bash"));
     let _ = sandbox.run(&["resolve", "--continue", "--allow", "Bash,hooks"]).code(0);
     assert!(read(&sandbox, "planner").contains("Bash"));

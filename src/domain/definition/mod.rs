@@ -58,6 +58,8 @@ pub struct Loaded {
     pub model: Option<String>,
     /// The permission mode it asks for; also one that the measured client does not know and so ignores.
     pub permission_mode: Option<String>,
+    /// Whose memory it keeps notes in: `user`, `project` or `local`. With it the client gives it tools to read and write files.
+    pub memory: Option<String>,
     /// Which of [`SECURITY_FIELDS`] have a value.
     pub security: Vec<&'static str>,
     /// The value of each field in `security` as JSON with sorted keys, so that equal texts are equal powers, wherever in the
@@ -255,6 +257,7 @@ fn judge(block: &str, first_line: usize) -> Verdict {
         disallowed_tools,
         model: fields.text("model").map(trim).filter(|model| !model.is_empty()).map(str::to_owned),
         permission_mode: fields.text("permissionMode").filter(|mode| !mode.is_empty()).map(str::to_owned),
+        memory: fields.text("memory").filter(|memory| ["user", "project", "local"].contains(memory)).map(str::to_owned),
         security: SECURITY_FIELDS.into_iter().filter(|field| security_values.contains_key(field)).collect(),
         security_values,
     })

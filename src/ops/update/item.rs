@@ -106,7 +106,7 @@ impl Item {
         match before {
             Some(before) => after.gains_over(&Capabilities::of(before)),
             // What is installed for the first time asks for the powers over the session only.
-            None => after.powers.into_iter().map(|(field, value)| Gain::Power(field, value)).collect(),
+            None => after.asked_at_first(),
         }
     }
 
