@@ -9,7 +9,6 @@ use crate::domain::capability::Gain;
 use crate::domain::definition::Verdict;
 use crate::error::{Failure, Result};
 use crate::ops::install::{Action, InstallOptions, InstallOutcome, PlannedAgent, install, registry_of, warn_duplicates};
-use crate::ops::requirement::Status;
 use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
 
 /// Install agents; without names, what agentpkg.toml and agentpkg.lock say
@@ -88,13 +87,6 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
     let changed: Vec<&PlannedAgent> =
         outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace)).collect();
     let ui = &mut context.ui;
-    let added: Vec<String> = outcome
-        .needs
-        .iter()
-        .flat_map(|report| &report.servers)
-        .filter(|server| matches!(server.status, Status::Added(_)))
-        .map(|server| sanitize(&server.name))
-        .collect();
     for agent in &changed {
         let locked = &agent.locked;
         let revision =
@@ -116,9 +108,8 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
         };
         ui.status(verb, &agent.path);
     }
-    if !added.is_empty() {
-        let verb = if outcome.is_dry_run { "Would add" } else { "Added" };
-        ui.status(verb, format!("{CYAN}{}{CYAN:#} to .mcp.json", added.join(", ")));
+    if let Some(report) = &outcome.needs {
+        needs::show_done(report, outcome.is_dry_run, ui);
     }
     let edited = outcome.agents.iter().filter(|agent| agent.action == Action::Edited).count();
     if changed.is_empty() {

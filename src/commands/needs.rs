@@ -62,16 +62,30 @@ impl NeedsArgs {
     }
 }
 
-/// Shows what is needed and what was done about it. `is_quiet_if_fine`: nothing is said if nothing is missing.
-pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
-    for line in odd_tools(&report.odd_tools, ui.columns()) {
-        ui.note(line);
+/// Shows what was done in `.mcp.json` and to the agents because of their needs.
+pub(super) fn show_done(report: &Report, is_dry_run: bool, ui: &mut Ui) {
+    let added: Vec<String> = report
+        .servers
+        .iter()
+        .filter(|server| matches!(server.status, Status::Added(_)) && !report.changed.iter().any(|(name, _)| *name == server.name))
+        .map(|server| sanitize(&server.name))
+        .collect();
+    if !added.is_empty() {
+        let verb = if is_dry_run { "Would add" } else { "Added" };
+        ui.status(verb, format!("{CYAN}{}{CYAN:#} to .mcp.json", added.join(", ")));
     }
     for (agent, from, to) in &report.bound {
         ui.status("Bound", format!("{} to {CYAN}{}{CYAN:#}  {DIM}in {}{DIM:#}", sanitize(from), sanitize(to), sanitize(agent)));
     }
     for (name, runs) in &report.changed {
         ui.status("Changed", format!("{CYAN}{}{CYAN:#} in .mcp.json  {DIM}{}{DIM:#}", sanitize(name), sanitize(runs)));
+    }
+}
+
+/// Shows what is needed and what was done about it. `is_quiet_if_fine`: nothing is said if nothing is missing.
+pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
+    for line in odd_tools(&report.odd_tools, ui.columns()) {
+        ui.note(line);
     }
     let is_fine =
         |server: &ServerState| !server.is_missing() && server.problems.is_empty() && !matches!(server.status, Status::Added(_));

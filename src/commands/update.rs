@@ -165,6 +165,7 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
     if outcome.agents.is_empty() && outcome.failures.is_empty() {
         ui.note("Nothing is installed yet. Try `agentpkg install backend-architect`.");
     }
+    needs::show_done(&outcome.needs, is_dry_run, ui);
     needs::show(&outcome.needs, true, ui);
     let is_written = changed.iter().any(|agent| matches!(agent.status, Status::Updated | Status::Merged | Status::Installed));
     if is_written && !is_dry_run {

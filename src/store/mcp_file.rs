@@ -10,6 +10,7 @@ use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::{Map, Number, Value};
 
+use crate::domain::digest::Digest;
 use crate::domain::server::ServerEntry;
 use crate::error::{Failure, Location, Result};
 
@@ -66,6 +67,7 @@ pub struct Configured {
 #[derive(Debug, Clone)]
 pub struct McpFile {
     text: String,
+    is_there: bool,
     root: Option<Object>,
     servers: Vec<Configured>,
 }
@@ -83,7 +85,7 @@ impl McpFile {
     /// A file that is not there.
     #[must_use]
     pub fn absent() -> Self {
-        Self { text: String::new(), root: None, servers: Vec::new() }
+        Self { text: String::new(), is_there: false, root: None, servers: Vec::new() }
     }
 
     /// Reads the file; `path` is for messages. `None`: there is none.
@@ -98,7 +100,7 @@ impl McpFile {
         let start = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         let json = &text[start..];
         if json.trim_matches([' ', '\t', '\n', '\r']).is_empty() {
-            return Ok(Self { text: text.to_owned(), root: None, servers: Vec::new() });
+            return Ok(Self { text: text.to_owned(), is_there: true, root: None, servers: Vec::new() });
         }
         let shifted = |range: jsonc_parser::common::Range| start + range.start..start + range.end;
         let parsed = parse_to_ast(json, &CollectOptions::default(), &strict()).map_err(|error| {
@@ -133,7 +135,13 @@ impl McpFile {
         } else if let Some(property) = root.properties.iter().find(|property| is_server(&property.value)) {
             return wrong(shifted(property.range), "servers belong into `mcpServers`; the client ignores the whole file");
         }
-        Ok(Self { text: text.to_owned(), root: Some(outline), servers })
+        Ok(Self { text: text.to_owned(), is_there: true, root: Some(outline), servers })
+    }
+
+    /// The digest of the file as it was read; `None`: there was none.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.is_there.then(|| Digest::of(self.text.as_bytes()))
     }
 
     /// The servers in the order of the file.

@@ -190,7 +190,7 @@ pub(super) fn offers(views: &[OfferView]) -> String {
     let noun = if views.len() == 1 { "server is" } else { "servers are" };
     let _ = writeln!(text, "\n  {YELLOW}{} known {noun} not configured{YELLOW:#}", views.len());
     for view in views {
-        let _ = writeln!(text, "\n    {CYAN}{}{CYAN:#}  {DIM}{}{DIM:#}", sanitize(&view.name), sanitize(&view.origin));
+        let _ = writeln!(text, "\n    {CYAN}{}{CYAN:#}", sanitize(&view.name));
         let mut lines: Vec<(&str, String)> = Vec::new();
         match &view.host {
             Some(host) => lines.extend([("host", host.clone()), ("address", view.runs.clone())]),
@@ -206,6 +206,7 @@ pub(super) fn offers(views: &[OfferView]) -> String {
         if !view.optional.is_empty() {
             lines.push(("optional", view.optional.join(", ")));
         }
+        lines.push(("from", view.origin.clone()));
         lines.extend(view.note.iter().map(|note| ("note", note.clone())));
         lines.extend(view.problems.iter().map(|problem| ("missing", problem.clone())));
         for (label, value) in lines {

@@ -315,6 +315,7 @@ fn an_update_says_what_a_new_server_is() {
     insta::assert_snapshot!(output.stderr, @r#"
          Checked 1 source
          Updated analyst
+           Added context7 to .mcp.json
 
       server    tools  status
       context7      1  added   npx -y @upstash/context7-mcp@4.1.1
@@ -442,7 +443,7 @@ fn a_terminal_is_asked_about_each_server() {
     offer github: https://api.githubcopilot.com/mcp/, reads GITHUB_PERSONAL_ACCESS_TOKEN [io.github.github/github-mcp-server 1.0.0 (builtin)]
     offer sequentialthinking: npx -y @modelcontextprotocol/server-sequential-thinking@2026.8.31 [io.github.modelcontextprotocol/server-sequential-thinking 2026.8.31 (builtin)]
     Add to .mcp.json?
-    `supabase-ours` is not configured. Bind it, for analyst?
+    Bind supabase-ours?
     "#);
     assert_eq!(outcome.needs.unwrap().bound.len(), 1);
     let text = sandbox.read(".claude/agents/analyst.md");

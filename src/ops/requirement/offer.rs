@@ -12,7 +12,7 @@ use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 use crate::ops::report::{Choice, Event, Frontend, OfferView};
 use crate::store::lockfile::{LockedAgent, LockedServer, Lockfile};
-use crate::store::mcp_file::{FILE_NAME, MAX_SIZE, McpFile};
+use crate::store::mcp_file::{FILE_NAME, McpFile};
 use crate::store::project::{Project, Scope};
 use crate::store::servers::{FoundServer, file_path};
 use crate::store::transaction::Change;
@@ -129,8 +129,11 @@ fn ask_to_bind(
         let mut targets: Vec<&str> = usable.iter().copied().filter(|name| near.as_deref() == Some(*name)).collect();
         targets.extend(usable.iter().copied().filter(|name| near.as_deref() != Some(*name)));
         let mut choices = vec![Choice { label: "no".to_owned(), detail: "leave it missing".to_owned() }];
-        choices.extend(targets.iter().map(|target| Choice { label: format!("to {target}"), detail: world.describe(target) }));
-        let question = format!("`{}` is not configured. Bind it, for {}?", state.name, agents.join(", "));
+        choices.extend(targets.iter().map(|target| {
+            let now = added.iter().find(|(name, _)| name == target).map(|(_, server)| format!("added now: {}", server.entry));
+            Choice { label: format!("to {target}"), detail: now.unwrap_or_else(|| world.describe(target)) }
+        }));
+        let question = format!("Bind {}?", state.name);
         let chosen = frontend.choose(&question, &choices, 0)?;
         if let Some(target) = chosen.checked_sub(1).and_then(|index| targets.get(index)) {
             bind.extend(agents.iter().map(|agent| ((*agent).to_owned(), state.name.clone(), (*target).to_owned())));
@@ -189,6 +192,7 @@ pub(in crate::ops) fn add(
         return Ok(());
     }
     let mut file = world.servers.file.clone()?;
+    let before = file.digest();
     let mut text = None;
     for (name, known) in servers {
         if let Some(found) = file.server(name) {
@@ -217,7 +221,7 @@ pub(in crate::ops) fn add(
         world.servers.found.insert(0, FoundServer { name: name.clone(), scope, value, entry: Ok(known.entry.clone()), line });
     }
     world.servers.file = Ok(file);
-    changes.extend(change(project, text.as_deref())?);
+    changes.push(change(project, before, text.as_deref())?);
     Ok(())
 }
 
@@ -236,6 +240,7 @@ pub(in crate::ops) fn drop_unneeded(
         return Ok((dropped, kept));
     };
     let mut file = file.clone();
+    let before = file.digest();
     let mut text = None;
     for name in unneeded {
         let Some(locked) = lockfile.servers.remove(&name) else {
@@ -257,18 +262,17 @@ pub(in crate::ops) fn drop_unneeded(
         lockfile.created = None;
     }
     if let Some(text) = text {
-        changes.extend(change(project, text.as_deref())?);
+        changes.push(change(project, before, text.as_deref())?);
     }
     Ok((dropped, kept))
 }
 
-/// The change of the file to this text; `None`: the file goes.
-fn change(project: &Project, text: Option<&str>) -> Result<Option<Change>> {
+/// The change of the file, as it was read, to this text; `None`: the file goes.
+fn change(project: &Project, before: Option<Digest>, text: Option<&str>) -> Result<Change> {
     let path = file_path(project);
     if fs::entry(&path)? == Entry::Link {
         return Err(Failure::failed(format!("{FILE_NAME} is a symbolic link, and is not written through"))
             .hint("add the server by hand, or make it a file"));
     }
-    let before = fs::read(&path, MAX_SIZE)?.as_deref().map(Digest::of);
-    Ok(Some(Change { path, before, after: text.map(|text| text.as_bytes().to_vec()) }))
+    Ok(Change { path, before, after: text.map(|text| text.as_bytes().to_vec()) })
 }
