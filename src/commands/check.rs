@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Context, JSON_VERSION, needs};
 use crate::error::{Failure, Kind, Result};
 use crate::ops::check::{CheckOutcome, Finding, Level, check};
-use crate::ui::{CYAN, DIM, RED, YELLOW, sanitize};
+use crate::ui::{CYAN, DIM, RED, YELLOW, sanitize, wrapped};
 
 /// Check all agents against the project: what is missing, left over, or changed by hand
 ///
@@ -69,7 +69,7 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
         if index > 0 || outcome.broken_file.is_some() {
             context.ui.data("")?;
         }
-        for line in lines(finding) {
+        for line in lines(finding, context.ui.data_columns()) {
             context.ui.data(line)?;
         }
     }
@@ -81,14 +81,20 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-fn lines(finding: &Finding) -> Vec<String> {
+/// A finding: what, where, and the command that mends it, which is never broken. `columns`: how wide the rest may be.
+fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
     let (style, word) = match finding.level {
         Level::Error => (RED, "error"),
         Level::Warning => (YELLOW, "warning"),
         Level::Note => (DIM, "note"),
     };
-    let mut lines =
-        vec![format!("{style}{word:>9}{style:#}  {CYAN}{}{CYAN:#} {}", sanitize(&finding.subject), sanitize(&finding.message))];
+    let subject = sanitize(&finding.subject);
+    let text = format!("{subject} {}", sanitize(&finding.message));
+    let text = columns.map_or_else(|| vec![text.clone()], |columns| wrapped(&text, columns - 11));
+    let mut lines: Vec<String> = text.iter().map(|line| format!("{:11}{}", "", line.trim_end())).collect();
+    let first = lines[0].trim_start();
+    let first = first.strip_prefix(&subject).map_or_else(|| first.to_owned(), |rest| format!("{CYAN}{subject}{CYAN:#}{rest}"));
+    lines[0] = format!("{style}{word:>9}{style:#}  {first}");
     let shown = 3;
     for place in finding.places.iter().take(shown) {
         lines.push(format!("{:11}{DIM}{}{DIM:#}", "", sanitize(place)));

@@ -186,7 +186,6 @@ pub(super) fn word(status: &Status) -> &'static str {
 }
 
 fn detail(server: &ServerState) -> String {
-    let name = &server.name;
     match &server.status {
         Status::Configured(scope) => format!("in the {scope} settings").replace("in the project settings", "in .mcp.json"),
         Status::Added(known) | Status::Known(known) => known.entry.to_string(),
@@ -194,9 +193,9 @@ fn detail(server: &ServerState) -> String {
         Status::Provided(note) => note.clone(),
         Status::Archived(_, Some(successor)) => format!("`{successor}` took over, with other tools"),
         Status::Archived(_, None) => "nobody maintains it".to_owned(),
-        Status::Elsewhere(other) => format!("you have it as `{other}`: --bind {name}={other}"),
-        Status::Unknown(Some(other)) => format!("looks like `{other}`: --bind {name}={other}"),
-        Status::Unknown(None) => format!("private? --bind {name}=YOURS"),
+        Status::Elsewhere(other) => format!("you have it as `{other}`; --bind says so"),
+        Status::Unknown(Some(other)) => format!("looks like `{other}`, which you have; --bind"),
+        Status::Unknown(None) => "private? --bind names yours".to_owned(),
     }
 }
 

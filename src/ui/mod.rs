@@ -19,7 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 pub use failure::render as render_failure;
 pub use sanitize::{one_line, sanitize};
-pub use screens::unified;
+pub use screens::{unified, wrapped};
 pub use table::Table;
 
 use crate::error::{Failure, Kind, Result};
@@ -80,6 +80,12 @@ impl Ui {
     #[must_use]
     pub fn columns(&self) -> usize {
         usize::from(Term::stderr().size_checked().map_or(100, |size| size.1)).clamp(60, 120)
+    }
+
+    /// How wide what goes to stdout may be; `None` if no person reads it as it comes.
+    #[must_use]
+    pub fn data_columns(&self) -> Option<usize> {
+        Term::stdout().size_checked().filter(|_| io::stdout().is_terminal()).map(|size| usize::from(size.1).clamp(60, 120))
     }
 
     /// Prints bytes exactly as they are.
@@ -218,7 +224,8 @@ impl Decide for Ui {
         let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;
         // The list is gone from the screen; the answer stays.
         let answer = choices.get(chosen).map_or("", |choice| choice.label.as_str());
-        self.screen(&format!("  {CYAN}> {}{CYAN:#}\n", sanitize(answer)));
+        let asked = if question.ends_with('?') { format!("{} ", sanitize(question)) } else { String::new() };
+        self.screen(&format!("  {CYAN}>{CYAN:#} {asked}{CYAN}{}{CYAN:#}\n", sanitize(answer)));
         Ok(chosen)
     }
 
@@ -236,7 +243,7 @@ impl Decide for Ui {
         let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;
         let names: Vec<&str> = chosen.iter().filter_map(|index| choices.get(*index)).map(|choice| choice.label.as_str()).collect();
         let answer = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        self.screen(&format!("  {CYAN}> {}{CYAN:#}\n", sanitize(&answer)));
+        self.screen(&format!("  {CYAN}>{CYAN:#} {} {CYAN}{}{CYAN:#}\n", sanitize(question), sanitize(&answer)));
         Ok(chosen)
     }
 

@@ -160,7 +160,9 @@ fn flow(words: &[(Style, String)], width: usize) -> Vec<String> {
     lines
 }
 
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// Breaks a text into lines of at most this width, at spaces.
+#[must_use]
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let words: Vec<(Style, String)> = text.split_inclusive(' ').map(|word| (Style::new(), word.to_owned())).collect();
     flow(&words, width)
 }

@@ -59,7 +59,7 @@ fn every_kind_of_server_is_told_apart() {
       ide                     1  built in  there while the client is connected to VS Code or a JetBrain…
       puppeteer               1  archived  `playwright` took over, with other tools
       sequentialthinking      1  known     npx -y @modelcontextprotocol/server-sequential-thinking@2026…
-      supabase-ours           1  unknown   private? --bind supabase-ours=YOURS
+      supabase-ours           1  unknown   private? --bind names yours
     warning: 5 servers are missing; `agentpkg check` shows what to do
 
     Try it in Claude Code: "use the analyst agent to ...".
@@ -180,7 +180,7 @@ fn a_binding_is_kept_through_edits_and_updates() {
     let sandbox = scene(ANALYST);
     sandbox.write("project/.mcp.json", "{\"mcpServers\": {\"supabase\": {\"command\": \"npx\"}}}");
     let output = install_analyst(&sandbox, &[]).code(0);
-    assert!(output.stderr.contains("looks like `supabase`: --bind supabase-ours=supabase"), "{}", output.all());
+    assert!(output.stderr.contains("looks like `supabase`, which you have; --bind"), "{}", output.all());
     // The user's edit and the binding are both in the file afterwards.
     let path = ".claude/agents/analyst.md";
     sandbox.write(&format!("project/{path}"), sandbox.read(path).replace("You look", "You carefully look"));
