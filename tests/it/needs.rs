@@ -8,6 +8,7 @@ use agentpkg::ops::install::{InstallOptions, InstallOutcome, install};
 use agentpkg::ops::session::{Options, Session};
 use agentpkg::store::project::Project;
 
+use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Output, Sandbox, finish};
 use crate::support::script::Script;
 
@@ -465,4 +466,28 @@ fn whoever_chooses_nothing_gets_nothing() {
     let _ = ask(&sandbox, &mut script).unwrap();
     assert!(!sandbox.project(".mcp.json").exists());
     assert!(sandbox.read(".claude/agents/analyst.md").contains("supabase-ours"));
+}
+
+#[test]
+fn a_registry_in_git_brings_its_servers_too() {
+    let sandbox = scene(ANALYST);
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        eprintln!("SKIPPED: there is no git on PATH");
+        return;
+    }
+    let entry = r#"{"name": "example.team/warehouse", "description": "d", "version": "1.0.0", "remotes": [{"type": "streamable-http", "url": "https://mcp.example.com/wh"}]}"#;
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    repo.file("registry.toml", "name = \"team\"\n[agents.asker]\nversion = \"1.0.0\"\n")
+        .file("mcp/warehouse.json", entry)
+        .file("agents/asker.md", "---\nname: asker\ndescription: d\ntools: mcp__warehouse__ask\n---\n");
+    let _ = repo.commit("first");
+    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    // Once from what was fetched just now, and once more from the index in the cache.
+    for _ in 0..2 {
+        let output = sandbox.run(&["install", "team/asker", "--mcp", "add"]).code(0);
+        assert!(output.stderr.contains("Added warehouse to .mcp.json"), "{}", output.all());
+        assert!(sandbox.read(".mcp.json").contains("https://mcp.example.com/wh"));
+        let _ = sandbox.run(&["remove", "asker"]).code(0);
+        assert!(!sandbox.project(".mcp.json").exists());
+    }
 }
