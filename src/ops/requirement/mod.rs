@@ -1,5 +1,5 @@
 //! What agents need, held against what the project has: which servers are configured, known, archived or unknown, and what is wrong
-//! with those that are there. Reads, and never starts anything; [`offer`] asks and plans what to add.
+//! with those that are there. Reads, and never starts anything; `offer` asks and plans what to add.
 
 mod offer;
 mod report;
