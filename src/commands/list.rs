@@ -63,7 +63,7 @@ fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
     let mut warnings = Vec::new();
     for offer in &offers {
         let (entries, refused) = offered(offer);
-        for entry in entries {
+        for entry in &entries {
             let place = offer.snapshot.registry.as_ref().map_or_else(|| offer.snapshot.source.to_string(), ToString::to_string);
             table.row([entry.name.to_string(), one_line(&entry.description, 48), place]);
         }

@@ -7,10 +7,12 @@
 
 use std::collections::BTreeSet;
 
+use super::catalogue::Catalogue;
 use super::definition::{Definition, Loaded, Request, Verdict, adapt};
 use super::digest::ObjectId;
 use super::name::AgentName;
 use super::registry_file::AgentRecord;
+use super::requirement::Requirements;
 
 /// One agent that a source offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,10 @@ pub struct IndexEntry {
     pub blob: ObjectId,
     /// Whether the client loads the file as it is.
     pub loads: bool,
+    /// The tools that it names, those of MCP servers left out; `None`: every tool.
+    pub tools: Option<Vec<String>>,
+    /// The MCP servers that it needs, sorted.
+    pub servers: Vec<String>,
 }
 
 /// A file that looks like an agent but is not offered.
@@ -146,8 +152,23 @@ fn describe<'r>(
     };
     let name = AgentName::from_title(&loaded.name)
         .map_err(|error| format!("the name `{}` cannot be a file name: {error}", loaded.name.escape_debug()))?;
-    let Loaded { name: title, description, .. } = loaded;
-    Ok(IndexEntry { name, title, description, file: file.to_owned(), blob, loads })
+    let servers = servers(bytes);
+    let Loaded { name: title, description, tools, .. } = loaded;
+    let tools = tools.map(|tools| tools.into_iter().filter(|tool| !tool.starts_with("mcp__")).collect());
+    Ok(IndexEntry { name, title, description, file: file.to_owned(), blob, loads, tools, servers })
+}
+
+/// The servers that a file names; cheap for the many that name none.
+fn servers(bytes: &[u8]) -> Vec<String> {
+    let has = |mark: &[u8]| bytes.windows(mark.len()).any(|window| window == mark);
+    if !has(b"mcp") {
+        return Vec::new();
+    }
+    let needs = Requirements::of(bytes, None, &Catalogue::default());
+    let mut names: Vec<String> = needs.server_names().filter(|name| name.len() <= 64).map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// The adaptation that every version of this file gets, but for a new name and bindings, which the user decides.

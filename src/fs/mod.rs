@@ -4,12 +4,14 @@
 #![expect(clippy::disallowed_methods, reason = "this is the boundary that the lint protects")]
 
 mod lock;
+mod random;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 pub use lock::Lock;
+pub use random::RandomFile;
 
 use crate::error::{Failure, Result};
 
@@ -46,6 +48,23 @@ pub fn size(path: &Path) -> Result<Option<u64>> {
         Ok(metadata) => Ok(Some(metadata.len())),
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(failure("look at", path, &error)),
+    }
+}
+
+/// A number that changes when a file changes: made of its size and the time it was written. 0 where that is not certain: for a file
+/// that is not there, or that was written in the seconds around `now`.
+#[must_use]
+pub fn stamp(path: &Path, now: u64) -> u64 {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return 0;
+    };
+    let written = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    match written {
+        Some(written) if written.as_secs() + 2 < now => {
+            let nanos = u64::try_from(written.as_nanos() & u128::from(u64::MAX)).unwrap_or(0);
+            (nanos.rotate_left(20) ^ metadata.len().wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1
+        }
+        _ => 0,
     }
 }
 

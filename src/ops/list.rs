@@ -224,6 +224,6 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
 
 /// The parts of a snapshot that a listing shows.
 #[must_use]
-pub fn offered<'s>(offer: &'s Offer<'_>) -> (&'s [IndexEntry], &'s [Refused]) {
-    (&offer.snapshot.entries, &offer.snapshot.refused)
+pub fn offered<'s>(offer: &'s Offer<'_>) -> (Vec<IndexEntry>, &'s [Refused]) {
+    (offer.snapshot.offered.all(), &offer.snapshot.refused)
 }

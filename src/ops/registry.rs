@@ -56,7 +56,7 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     let changes: Vec<_> =
         text_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
     guard.apply(&format!("registry add {name}"), &changes)?;
-    Ok(Listed { name, source, agents: Ok(snapshot.entries.len()) })
+    Ok(Listed { name, source, agents: Ok(snapshot.offered.len()) })
 }
 
 /// Removes a registry that no agent comes from.
@@ -98,7 +98,7 @@ pub fn list(session: &Session, freshness: Freshness, frontend: &mut dyn Frontend
     let registries = manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)]);
     let mut listed = Vec::new();
     for (name, source) in registries {
-        let agents = resolver.snapshot(Some(&name), &source, frontend).map(|snapshot| snapshot.entries.len());
+        let agents = resolver.snapshot(Some(&name), &source, frontend).map(|snapshot| snapshot.offered.len());
         listed.push(Listed { name, source, agents });
     }
     Ok(listed)

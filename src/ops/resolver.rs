@@ -170,8 +170,9 @@ impl<'a> Resolver<'a> {
                     .hint(format!("leave out `@{request}`"))),
             };
         };
-        let candidates = snapshot.find(&name);
-        let entry = snapshot.find_file(&found.entry.file).or_else(|| (candidates.len() == 1).then(|| candidates[0])).cloned();
+        let candidates = snapshot.offered.find(&name);
+        let entry =
+            snapshot.offered.find_file(&found.entry.file).or_else(|| (candidates.len() == 1).then(|| candidates[0].clone()));
         let entry = entry.ok_or_else(|| {
             Failure::failed(format!("`{name}` is not in its repository at `{request}`"))
                 .hint("name another version, or leave it out")
@@ -231,12 +232,12 @@ fn matches<'a>(snapshot: &Rc<Snapshot<'a>>, spec: &Spec, frontend: &mut dyn Fron
     };
     let file = match (&spec.place, &spec.target) {
         (_, Some(Target::File(file))) => file.clone(),
-        (_, Some(Target::Name(name))) => return Ok(snapshot.find(name).into_iter().map(resolved).collect()),
+        (_, Some(Target::Name(name))) => return Ok(snapshot.offered.find(name).iter().map(resolved).collect()),
         (Place::Source(Source::Path(path)), None) if is_file(path) => split_file(path).1.to_owned(),
-        (_, None) => return Ok(snapshot.entries.iter().map(resolved).collect()),
+        (_, None) => return Ok(snapshot.offered.all().iter().map(resolved).collect()),
     };
-    if let Some(entry) = snapshot.find_file(&file) {
-        return Ok(vec![resolved(entry)]);
+    if let Some(entry) = snapshot.offered.find_file(&file) {
+        return Ok(vec![resolved(&entry)]);
     }
     // A file that discovery does not offer is taken when it is named outright.
     let Some(bytes) = snapshot.read_file(&file, &mut |event| relay(frontend, event))? else {
@@ -338,13 +339,8 @@ fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>]) -> Failure {
     }
     let mut near: Vec<(f64, String, String)> = Vec::new();
     for snapshot in snapshots {
-        for name in snapshot.names() {
-            let likeness = strsim::jaro_winkler(&target.to_lowercase(), &name.folded());
-            if likeness > 0.86 {
-                let place = snapshot.registry.as_ref().map_or_else(|| snapshot.source.to_string(), ToString::to_string);
-                near.push((likeness, name.to_string(), place));
-            }
-        }
+        let place = snapshot.registry.as_ref().map_or_else(|| snapshot.source.to_string(), ToString::to_string);
+        near.extend(snapshot.offered.alike(&target).into_iter().map(|(likeness, name)| (likeness, name, place.clone())));
     }
     near.sort_by(|left, right| right.0.total_cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
     near.dedup_by(|left, right| left.1 == right.1);

@@ -130,7 +130,7 @@ fn newer(session: &Session, locked: &LockedAgent, resolver: &mut Resolver<'_>, f
         return None;
     }
     let snapshot = resolver.snapshot(locked.registry.as_ref(), &source, frontend).ok()?;
-    let entry = snapshot.find_file(&locked.file)?;
+    let entry = snapshot.offered.find_file(&locked.file)?;
     if entry.blob == locked.blob {
         return None;
     }

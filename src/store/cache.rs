@@ -6,8 +6,9 @@
 //! ```text
 //! registries/<slug>-<sha256 of the URL>/lock          held while the folder changes
 //!                                      /git/          bare, blobless, with history
-//!                                      /index/<commit>.json
+//!                                      /index/<commit>.index, and `head`: which of them is the newest
 //!                                      /checked       seconds since 1970 of the last look at the remote
+//! folders/<sha256 of the path>.index                   what a folder offers
 //! blobs/ab/cdef…                                      upstream bytes by git blob id
 //! ```
 
@@ -17,14 +18,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use semver::Version;
-use serde::{Deserialize, Serialize};
 
+use super::index::IndexFile;
 use super::project::MAX_AGENT;
-use super::registry::{self, Index};
+use super::registry::{self, FOLDER_KEY, Index, Opened, Previous};
 use crate::domain::digest::{Digest, ObjectId};
-use crate::domain::discovery::{self, EXTENSION, IndexEntry, OTHER_EXTENSIONS, Refused};
-use crate::domain::name::AgentName;
-use crate::domain::registry_file::RegistryFile;
+use crate::domain::discovery::{self, EXTENSION, OTHER_EXTENSIONS, Refused};
+use crate::domain::spec::Source;
 use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::{VersionRequest, VersionTag, versions_of};
 use crate::error::{Failure, Result};
@@ -35,12 +35,12 @@ use crate::git::{Access, BlobFilter, FetchRequest, Git, GitError, Progress, Repo
 const RECENT: u64 = 600;
 /// How many indexes of one repository are kept.
 const MAX_INDEXES: usize = 8;
-/// The largest index file that is read, in bytes.
-const MAX_INDEX: u64 = 512 << 20;
 /// Up to how many candidate files all are read for names and descriptions.
-const MAX_CANDIDATES: usize = 20_000;
-/// Changes whenever an index would look different for the same commit.
-const INDEX_FORMAT: u32 = 2;
+const MAX_CANDIDATES: usize = 200_000;
+/// The extension of index files.
+const INDEX: &str = "index";
+/// The file that names the commit whose index is the newest.
+const HEAD: &str = "head";
 
 /// How new the state of a remote must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +170,41 @@ impl Cache {
         Ok(CachedRepository { cache: self, url, git: folder.to_owned(), folder: kept, is_remote: false })
     }
 
+    /// Seconds since 1970, as the command began.
+    pub(super) fn now(&self) -> u64 {
+        self.settings.now
+    }
+
+    /// Where the index of a folder is kept.
+    pub(super) fn folder_index(&self, folder: &Path) -> Option<PathBuf> {
+        let folder = fs::canonical(folder).ok()?;
+        let key = Digest::of(folder.as_os_str().as_encoded_bytes());
+        Some(self.settings.folder.as_ref()?.join("folders").join(format!("{key}.{INDEX}")))
+    }
+
+    /// The newest index of a source that is on this machine, opened without git, without a look at the source, and without trust in
+    /// more than what is read of it.
+    #[must_use]
+    pub fn newest_index(&self, source: &Source, absolute: &dyn Fn(&str) -> PathBuf) -> Option<IndexFile> {
+        match source {
+            Source::Builtin => None,
+            Source::Path(path) => {
+                let folder = absolute(path);
+                let url = folder.to_str().and_then(|text| GitUrl::parse(&format!("file://{text}")).ok());
+                let kept = IndexFile::open(&self.folder_index(&folder)?, Some(FOLDER_KEY));
+                kept.or_else(|| self.head_index(&url?))
+            }
+            Source::Git(url) => self.head_index(url),
+        }
+    }
+
+    fn head_index(&self, url: &GitUrl) -> Option<IndexFile> {
+        let folder = self.settings.folder.as_ref()?.join("registries").join(url.cache_key()).join("index");
+        let head = fs::read(&folder.join(HEAD), 64).ok()??;
+        let head = std::str::from_utf8(&head).ok()?;
+        IndexFile::open(&folder.join(format!("{head}.{INDEX}")), Some(head))
+    }
+
     /// Upstream bytes by blob id, if they are here and whole.
     #[must_use]
     pub fn content(&self, blob: ObjectId) -> Option<Vec<u8>> {
@@ -263,11 +298,13 @@ impl CachedRepository<'_> {
     }
 
     /// What the repository offers at a commit; from the cache where it is there and whole.
-    pub(super) fn index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<Index> {
-        if let Some(index) = self.load_index(commit) {
-            return Ok(index);
+    pub(super) fn index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<Opened> {
+        let path = self.index_path(commit);
+        if let Some(opened) = path.as_ref().and_then(|path| registry::open_kept(path, &commit.to_string())) {
+            self.point_at(commit);
+            return Ok(opened);
         }
-        let index = match self.build_index(commit, watch) {
+        let (index, stamps) = match self.build_index(commit, watch) {
             // A repository that cannot be read through is fetched anew, once.
             Err(_) if self.is_remote && !self.cache.settings.is_offline && self.is_damaged(commit) => {
                 self.mend("objects were damaged", watch)?;
@@ -275,8 +312,25 @@ impl CachedRepository<'_> {
             }
             outcome => outcome?,
         };
-        self.save_index(commit, &index);
-        Ok(index)
+        let Some(path) = path else {
+            return Ok(Opened::Built(index));
+        };
+        let opened = index.kept(&path, &commit.to_string(), &|file| stamps.get(file).copied().unwrap_or(0));
+        self.point_at(commit);
+        drop_old(&path);
+        Ok(opened)
+    }
+
+    /// Remembers which index is that of the default branch, for those who look without git.
+    fn point_at(&self, commit: ObjectId) {
+        let is_head = self.head().is_ok_and(|head| head == commit);
+        if let Some(path) = self.folder.as_ref().map(|folder| folder.join("index").join(HEAD)).filter(|_| is_head) {
+            let text = commit.to_string();
+            if fs::read(&path, 64).ok().flatten().as_deref() != Some(text.as_bytes()) {
+                // Who looks without git finds nothing then, and says so.
+                let _ = fs::replace(&path, text.as_bytes(), false);
+            }
+        }
     }
 
     /// Whether `commit` is the newest one of the default branch or of a tag, or one that such a commit continues.
@@ -363,12 +417,14 @@ impl CachedRepository<'_> {
         Ok(self.open()?.walk(commit, &WalkLimits::default(), filter)?)
     }
 
-    fn build_index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<Index> {
+    /// Builds an index; what has not changed since the newest one that is here is taken over. Also gives the stamp of each file.
+    fn build_index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<(Index, BTreeMap<String, u64>)> {
         let walk = self.walk(commit, &registry::is_interesting)?;
         let mut blobs: BTreeMap<String, ObjectId> = walk.files.into_iter().map(|file| (file.path, file.id)).collect();
         let nothing = BTreeSet::new();
         let may_be = |path: &str, extension| discovery::is_candidate(path, extension, &nothing);
-        if blobs.keys().any(|path| may_be(path, EXTENSION)) {
+        let is_markdown = blobs.keys().any(|path| may_be(path, EXTENSION));
+        if is_markdown {
             blobs.retain(|path, _| !OTHER_EXTENSIONS.iter().any(|extension| path.ends_with(extension)));
         }
         if blobs.len() > MAX_CANDIDATES {
@@ -377,24 +433,38 @@ impl CachedRepository<'_> {
         }
         // Files that only a marketplace could turn into agents are few; those that never can are not fetched.
         blobs.retain(|path, _| !path.ends_with(EXTENSION) || may_be(path, EXTENSION) || path.contains("agent"));
+        let special = blobs.iter().filter(|(path, _)| registry::is_special(path)).map(|(path, blob)| format!("{path}={blob}"));
+        let basis = special.chain([format!("markdown={is_markdown}")]).collect::<Vec<_>>().join("\n");
+        let stamps: BTreeMap<String, u64> = blobs.iter().map(|(path, blob)| (path.clone(), stamp(*blob))).collect();
+        let previous = self.newest_index().and_then(|path| Previous::open(&path, None)).filter(|previous| previous.basis == basis);
+        let known = |file: &str| previous.as_ref()?.known(file, *stamps.get(file)?);
         if self.is_remote {
             let repository = self.open()?;
-            let missing: Vec<ObjectId> =
-                blobs.values().copied().filter(|id| !matches!(repository.blob_size(*id), Ok(Some(_)))).collect();
+            let is_missing = |id: &ObjectId| !matches!(repository.blob_size(*id), Ok(Some(_)));
+            let wanted = blobs.iter().filter(|(path, _)| registry::is_special(path) || known(path).is_none()).map(|(_, id)| *id);
+            let missing: Vec<ObjectId> = wanted.filter(is_missing).collect();
             if !missing.is_empty() {
                 self.fetch_blobs(&missing, watch)?;
             }
         }
         let repository = self.open()?;
         let files = blobs.keys().cloned().collect();
-        let mut index = Index::build(&files, &mut |path| match repository.blob_size(blobs[path])? {
+        let mut index = Index::build(&files, &known, &mut |path| match repository.blob_size(blobs[path])? {
             Some(size) if size > MAX_AGENT => Ok(None),
             Some(_) => Ok(repository.read_blob(blobs[path], MAX_AGENT)?),
             None => Err(Failure::failed(format!("the object of `{path}` is missing from the cache"))),
         })?;
         let refused = walk.refused.into_iter().map(|refused| Refused { file: refused.path, reason: refused.reason.to_owned() });
         index.refused.extend(refused);
-        Ok(index)
+        index.basis = basis;
+        Ok((index, stamps))
+    }
+
+    /// The index that was made last of those that are here.
+    fn newest_index(&self) -> Option<PathBuf> {
+        let folder = self.folder.as_ref()?.join("index");
+        let head = fs::read(&folder.join(HEAD), 64).ok()??;
+        Some(folder.join(format!("{}.{INDEX}", std::str::from_utf8(&head).ok()?)))
     }
 
     fn is_damaged(&self, commit: ObjectId) -> bool {
@@ -513,42 +583,26 @@ impl CachedRepository<'_> {
     }
 
     fn index_path(&self, commit: ObjectId) -> Option<PathBuf> {
-        Some(self.folder.as_ref()?.join("index").join(format!("{commit}.json")))
+        Some(self.folder.as_ref()?.join("index").join(format!("{commit}.{INDEX}")))
     }
+}
 
-    /// The index of a commit, unless it is absent, damaged, or of another format.
-    fn load_index(&self, commit: ObjectId) -> Option<Index> {
-        let bytes = fs::read(&self.index_path(commit)?, MAX_INDEX).ok()??;
-        let (text, digest) = bytes.split_at_checked(bytes.len().checked_sub(64)?)?;
-        let digest: Digest = std::str::from_utf8(digest).ok()?.parse().ok()?;
-        if Digest::of(text) != digest {
-            return None;
-        }
-        let saved: SavedIndex = serde_json::from_slice(text).ok()?;
-        (saved.format == INDEX_FORMAT && saved.commit == commit.to_string()).then(|| saved.into_index()).flatten()
-    }
-
-    /// A cache that cannot be written is slow, but no reason to fail.
-    fn save_index(&self, commit: ObjectId, index: &Index) {
-        let Some(path) = self.index_path(commit) else {
-            return;
-        };
-        let Ok(mut text) = serde_json::to_vec(&SavedIndex::new(commit, index)) else {
-            return;
-        };
-        let digest = Digest::of(&text);
-        text.extend_from_slice(digest.to_string().as_bytes());
-        if fs::replace(&path, &text, false).is_ok()
-            && let Some(folder) = path.parent()
-            && let Ok(listed) = fs::list(folder)
-            && listed.len() > MAX_INDEXES
-        {
-            for old in listed.iter().filter(|listed| Some(listed.name.as_str()) != path.file_name().and_then(|name| name.to_str()))
-            {
-                let _ = fs::remove(&folder.join(&old.name));
-            }
+/// Removes indexes beyond the newest few.
+fn drop_old(path: &Path) {
+    let Some((folder, listed)) = path.parent().and_then(|folder| Some((folder, fs::list(folder).ok()?))) else {
+        return;
+    };
+    if listed.len() > MAX_INDEXES {
+        let kept = [path.file_name().and_then(|name| name.to_str()), Some(HEAD)];
+        for old in listed.iter().filter(|listed| !kept.contains(&Some(listed.name.as_str()))) {
+            let _ = fs::remove(&folder.join(&old.name));
         }
     }
+}
+
+/// A number for a blob, as a stamp of its file.
+fn stamp(blob: ObjectId) -> u64 {
+    u64::from_le_bytes(blob.as_bytes()[..8].try_into().unwrap_or_default()) | 1
 }
 
 fn no_version(request: &VersionRequest, agent: &str, versions: &[VersionTag]) -> Failure {
@@ -559,65 +613,4 @@ fn no_version(request: &VersionRequest, agent: &str, versions: &[VersionTag]) ->
     let newest: Vec<&str> = versions.iter().take(3).map(|version| version.tag.as_str()).collect();
     let major = versions[0].version.major;
     failure.detail(format!("newest: {}", newest.join(", "))).hint(format!("for example `{agent}@^{major}`"))
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedIndex {
-    format: u32,
-    commit: String,
-    entries: Vec<SavedEntry>,
-    refused: Vec<(String, String)>,
-    registry: Option<String>,
-    servers: Vec<(String, String)>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedEntry {
-    name: String,
-    title: String,
-    description: String,
-    file: String,
-    blob: String,
-    loads: bool,
-}
-
-impl SavedIndex {
-    fn new(commit: ObjectId, index: &Index) -> Self {
-        let entry = |entry: &IndexEntry| SavedEntry {
-            name: entry.name.to_string(),
-            title: entry.title.clone(),
-            description: entry.description.clone(),
-            file: entry.file.clone(),
-            blob: entry.blob.to_string(),
-            loads: entry.loads,
-        };
-        Self {
-            format: INDEX_FORMAT,
-            commit: commit.to_string(),
-            entries: index.entries.iter().map(entry).collect(),
-            refused: index.refused.iter().map(|refused| (refused.file.clone(), refused.reason.clone())).collect(),
-            registry: index.text.clone(),
-            servers: index.servers.clone(),
-        }
-    }
-
-    fn into_index(self) -> Option<Index> {
-        let entry = |saved: SavedEntry| {
-            Some(IndexEntry {
-                name: AgentName::new(&saved.name).ok()?,
-                title: saved.title,
-                description: saved.description,
-                file: saved.file,
-                blob: saved.blob.parse().ok()?,
-                loads: saved.loads,
-            })
-        };
-        Some(Index {
-            entries: self.entries.into_iter().map(entry).collect::<Option<_>>()?,
-            refused: self.refused.into_iter().map(|(file, reason)| Refused { file, reason }).collect(),
-            file: self.registry.as_deref().map(RegistryFile::parse).unwrap_or_default(),
-            text: self.registry,
-            servers: self.servers,
-        })
-    }
 }

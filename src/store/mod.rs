@@ -4,6 +4,7 @@
 
 pub mod builtin;
 pub mod cache;
+pub mod index;
 pub mod lockfile;
 pub mod manifest;
 pub mod mcp_file;

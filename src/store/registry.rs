@@ -1,23 +1,27 @@
 //! A registry at one point in time: what it offers, and the bytes of each agent. Built-in, folder and git look the same from above.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use semver::Version;
+use serde::{Deserialize, Serialize};
 
 use super::cache::{CachedRepository, Watch};
+use super::index::{self, IndexFile, Offered};
 use super::project::MAX_AGENT;
 use super::{builtin, cache};
 use crate::domain::catalogue::MAX_ENTRY;
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, OTHER_EXTENSIONS, Refused};
-use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::name::RegistryName;
 use crate::domain::registry_file::{AgentRecord, RegistryFile, marketplace_agents};
 use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 
+/// What stands for the commit in the index of a folder.
+pub(super) const FOLDER_KEY: &str = "folder";
 /// How deep a folder is searched.
 const MAX_DEPTH: usize = 16;
 /// How many servers of one registry are known.
@@ -42,8 +46,8 @@ pub struct Snapshot<'a> {
     pub commit: Option<ObjectId>,
     /// When the commit was made, in seconds since 1970, for git.
     pub commit_time: Option<i64>,
-    /// What is offered, sorted by name, then file.
-    pub entries: Vec<IndexEntry>,
+    /// What is offered.
+    pub offered: Offered,
     /// What looks like an agent but cannot be offered.
     pub refused: Vec<Refused>,
     /// What `registry.toml` says.
@@ -65,24 +69,45 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn builtin() -> Self {
         let files = builtin::files().iter().map(|(path, _)| (*path).to_owned());
-        let index = Index::build(&files.collect(), &mut |path| Ok(builtin::read(path).map(<[u8]>::to_vec)));
+        let index = Index::build(&files.collect(), &|_| None, &mut |path| Ok(builtin::read(path).map(<[u8]>::to_vec)));
         let index = index.expect("reading from memory cannot fail");
-        Self::new(Some(RegistryName::builtin()), Source::Builtin, index, Backing::Builtin)
+        Self::new(Some(RegistryName::builtin()), Source::Builtin, Opened::Built(index), Backing::Builtin)
     }
 
     /// A folder, as its files are now. `folder` is the absolute path of `source`.
-    pub fn folder(registry: Option<RegistryName>, source: Source, folder: &Path) -> Result<Self> {
+    pub fn folder(registry: Option<RegistryName>, source: Source, folder: &Path, cache: &cache::Cache) -> Result<Self> {
         if !fs::is_folder(folder) {
             return Err(Failure::failed(format!("there is no folder `{}`", folder.display()))
                 .hint("for a git repository write its URL, for one file a path that ends in `.md`"));
         }
         let mut files = BTreeSet::new();
         collect(folder, "", MAX_DEPTH, &mut files)?;
-        let index = Index::build(&files, &mut |path| {
+        let kept = cache.folder_index(folder);
+        let previous = kept.as_deref().and_then(|path| Previous::open(path, Some(FOLDER_KEY)));
+        let stamps: BTreeMap<&String, u64> = files.iter().map(|file| (file, fs::stamp(&folder.join(file), cache.now()))).collect();
+        // What describes the others may change what every file means.
+        let special: Vec<String> =
+            files.iter().filter(|file| is_special(file)).map(|file| format!("{file}={}", stamps[file])).collect();
+        let basis = special.join("\n");
+        let previous = previous.filter(|previous| previous.basis == basis && !special.iter().any(|one| one.ends_with("=0")));
+        let known = |file: &str| previous.as_ref()?.known(file, stamps.get(&file.to_owned()).copied().filter(|stamp| *stamp != 0)?);
+        let mut looked = 0_usize;
+        let mut index = Index::build(&files, &known, &mut |path| {
+            looked += usize::from(!is_special(path));
             let is_small = fs::size(&folder.join(path))?.is_none_or(|size| size <= MAX_AGENT);
             if is_small { read_from_folder(folder, path).map(Some) } else { Ok(None) }
         })?;
-        Ok(Self::new(registry, source, index, Backing::Folder(folder.to_owned())))
+        index.basis = basis;
+        let backing = Backing::Folder(folder.to_owned());
+        if let Some(previous) = previous.filter(|previous| looked == 0 && previous.count() == index.entries.len()) {
+            return Ok(Self::new(registry, source, previous.into_opened(index), backing));
+        }
+        let stamp = |file: &str| stamps.get(&file.to_owned()).copied().unwrap_or(0);
+        let opened = match kept {
+            Some(path) => index.kept(&path, FOLDER_KEY, &stamp),
+            None => Opened::Built(index),
+        };
+        Ok(Self::new(registry, source, opened, backing))
     }
 
     /// A git repository at `commit`.
@@ -99,31 +124,12 @@ impl<'a> Snapshot<'a> {
         Ok(Self { commit: Some(commit), commit_time: Some(commit_time), ..snapshot })
     }
 
-    fn new(registry: Option<RegistryName>, source: Source, index: Index, backing: Backing<'a>) -> Self {
-        let Index { entries, refused, file, servers, text: _ } = index;
-        Self { registry, source, commit: None, commit_time: None, entries, refused, file, servers, backing }
-    }
-
-    /// The agents that answer to `name`: by their name, by their title, or, if there are none, by the name of their file.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Vec<&IndexEntry> {
-        let folded = name.to_lowercase();
-        let by_name = |entry: &&IndexEntry| entry.name.folded() == folded || entry.title.to_lowercase() == folded;
-        let found: Vec<&IndexEntry> = self.entries.iter().filter(by_name).collect();
-        // Two agents may differ in case only; then the exact spelling decides.
-        let exact: Vec<&IndexEntry> =
-            found.iter().copied().filter(|entry| entry.name.as_str() == name || entry.title == name).collect();
-        match (exact.is_empty(), found.is_empty()) {
-            (false, _) => exact,
-            (true, false) => found,
-            (true, true) => self.entries.iter().filter(|entry| discovery::stem(&entry.file).eq_ignore_ascii_case(name)).collect(),
-        }
-    }
-
-    /// The agent in a file.
-    #[must_use]
-    pub fn find_file(&self, file: &str) -> Option<&IndexEntry> {
-        self.entries.iter().find(|entry| entry.file == file)
+    fn new(registry: Option<RegistryName>, source: Source, opened: Opened, backing: Backing<'a>) -> Self {
+        let (offered, refused, file, servers) = match opened {
+            Opened::Built(Index { entries, refused, file, servers, .. }) => (Offered::Listed(entries), refused, file, servers),
+            Opened::Kept(index, Index { refused, file, servers, .. }) => (Offered::Indexed(index), refused, file, servers),
+        };
+        Self { registry, source, commit: None, commit_time: None, offered, refused, file, servers, backing }
     }
 
     /// What the registry says about an agent.
@@ -179,11 +185,6 @@ impl<'a> Snapshot<'a> {
         let snapshot = Self::git(self.registry.clone(), self.source.clone(), repository, commit, watch)?;
         Ok(Some((snapshot, version)))
     }
-
-    /// The names that are offered, for suggestions.
-    pub fn names(&self) -> impl Iterator<Item = &AgentName> {
-        self.entries.iter().map(|entry| &entry.name)
-    }
 }
 
 /// What discovery found in a source.
@@ -195,11 +196,36 @@ pub(super) struct Index {
     /// The text of `registry.toml`, as the cache keeps it.
     pub(super) text: Option<String>,
     pub(super) servers: Vec<(String, String)>,
+    /// What was looked at and is no agent: hashes of file and stamp.
+    pub(super) nothing: Vec<String>,
+    /// What the meaning of all files depends on; another one makes everything new.
+    pub(super) basis: String,
+}
+
+/// What a source offers: as it was found just now, or with its agents in a file.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Built(Index),
+    /// The entries are in the file only.
+    Kept(Box<IndexFile>, Index),
+}
+
+/// What is known about a file from before.
+#[derive(Debug, Clone)]
+pub(super) enum Known {
+    Agent(IndexEntry),
+    Nothing,
 }
 
 impl Index {
     /// Looks through the files of a source. `read` gives the bytes of one, `None` if it is too large.
-    pub(super) fn build(files: &BTreeSet<String>, read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>>) -> Result<Self> {
+    ///
+    /// `known` tells what is known about a file from before, so that it is not read again.
+    pub(super) fn build(
+        files: &BTreeSet<String>,
+        known: &dyn Fn(&str) -> Option<Known>,
+        read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>>,
+    ) -> Result<Self> {
         let mut index = Self::default();
         if files.contains(REGISTRY_FILE) {
             index.text = read(REGISTRY_FILE)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -225,7 +251,11 @@ impl Index {
         }
         for extension in [EXTENSION].into_iter().chain(OTHER_EXTENSIONS) {
             for path in files.iter().filter(|path| discovery::is_candidate(path, extension, &listed)) {
-                index.examine(path, read(path)?.as_deref());
+                match known(path) {
+                    Some(Known::Agent(entry)) => index.entries.push(entry),
+                    Some(Known::Nothing) => index.nothing.push(path.clone()),
+                    None => index.examine(path, read(path)?.as_deref()),
+                }
             }
             if !index.entries.is_empty() {
                 break;
@@ -244,9 +274,107 @@ impl Index {
         match discovery::examine(path, ObjectId::of_blob(bytes), bytes, &|name| file.agents.get(name)) {
             Finding::Agent(entry) => self.entries.push(entry),
             Finding::Refused(refused) => self.refused.push(refused),
-            Finding::Nothing => {}
+            Finding::Nothing => self.nothing.push(path.to_owned()),
         }
     }
+
+    /// Writes the index, and gives it back with its entries in the file only. A cache that cannot be written is no reason to fail.
+    pub(super) fn kept(mut self, path: &Path, key: &str, stamp: &dyn Fn(&str) -> u64) -> Opened {
+        let entries: Vec<(IndexEntry, u64)> = self.entries.iter().map(|entry| (entry.clone(), stamp(&entry.file))).collect();
+        let Ok(meta) = Meta::of(&self, stamp).to_bytes() else {
+            return Opened::Built(self);
+        };
+        match index::write(path, key, &entries, &meta).ok().and_then(|()| IndexFile::open(path, Some(key))) {
+            Some(file) => {
+                self.entries.clear();
+                Opened::Kept(Box::new(file), self)
+            }
+            None => Opened::Built(self),
+        }
+    }
+}
+
+/// What stands at the end of an index.
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    registry: Option<String>,
+    servers: Vec<(String, String)>,
+    refused: Vec<(String, String)>,
+    basis: String,
+    /// File and stamp of what is no agent.
+    nothing: Vec<(String, u64)>,
+}
+
+impl Meta {
+    fn of(index: &Index, stamp: &dyn Fn(&str) -> u64) -> Self {
+        Self {
+            registry: index.text.clone(),
+            servers: index.servers.clone(),
+            refused: index.refused.iter().map(|refused| (refused.file.clone(), refused.reason.clone())).collect(),
+            basis: index.basis.clone(),
+            nothing: index.nothing.iter().map(|file| (file.clone(), stamp(file))).collect(),
+        }
+    }
+
+    fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(self)
+    }
+}
+
+/// An index of before, to take over what has not changed.
+pub(super) struct Previous {
+    file: IndexFile,
+    pub(super) basis: String,
+    entries: HashMap<String, (IndexEntry, u64)>,
+    nothing: HashMap<String, u64>,
+}
+
+impl Previous {
+    pub(super) fn open(path: &Path, key: Option<&str>) -> Option<Self> {
+        let file = IndexFile::open(path, key).filter(IndexFile::is_sound)?;
+        let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
+        let rows = (0..u32::try_from(file.len()).ok()?).filter_map(|row| file.stamped(row));
+        let entries = rows.map(|(entry, stamp)| (entry.file.clone(), (entry, stamp))).collect();
+        Some(Self { file, basis: meta.basis, entries, nothing: meta.nothing.into_iter().collect() })
+    }
+
+    /// What a file is that has not changed since.
+    pub(super) fn known(&self, file: &str, stamp: u64) -> Option<Known> {
+        if self.nothing.get(file) == Some(&stamp) {
+            return Some(Known::Nothing);
+        }
+        self.entries.get(file).filter(|(_, known)| *known == stamp).map(|(entry, _)| Known::Agent(entry.clone()))
+    }
+
+    fn count(&self) -> usize {
+        self.file.len()
+    }
+
+    fn into_opened(self, mut index: Index) -> Opened {
+        index.entries.clear();
+        Opened::Kept(Box::new(self.file), index)
+    }
+}
+
+/// The index of a commit as it was kept, if it can be trusted.
+pub(super) fn open_kept(path: &Path, key: &str) -> Option<Opened> {
+    let file = IndexFile::open(path, Some(key)).filter(IndexFile::is_sound)?;
+    let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
+    let index = Index {
+        entries: Vec::new(),
+        refused: meta.refused.into_iter().map(|(file, reason)| Refused { file, reason }).collect(),
+        file: meta.registry.as_deref().map(RegistryFile::parse).unwrap_or_default(),
+        text: meta.registry,
+        servers: meta.servers,
+        nothing: Vec::new(),
+        basis: meta.basis,
+    };
+    Some(Opened::Kept(Box::new(file), index))
+}
+
+/// Whether a file describes others.
+pub(super) fn is_special(path: &str) -> bool {
+    path == REGISTRY_FILE || path == MARKETPLACE || path.ends_with(PLUGIN) || is_server(path)
 }
 
 /// Whether a file of a source is worth knowing: those that discovery reads.
@@ -313,7 +441,7 @@ pub fn open<'a>(
                 let commit = repository.head()?;
                 return Snapshot::git(registry, source.clone(), repository, commit, watch);
             }
-            Snapshot::folder(registry, source.clone(), &folder)
+            Snapshot::folder(registry, source.clone(), &folder, cache)
         }
         Source::Git(url) => {
             let repository = cache.repository(url, freshness, watch)?;

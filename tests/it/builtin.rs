@@ -11,10 +11,10 @@ fn data() -> toml::Table {
 #[test]
 fn every_agent_loads_and_is_described() {
     let snapshot = Snapshot::builtin();
-    assert!(snapshot.entries.len() >= 20 && snapshot.refused.is_empty(), "{:?}", snapshot.refused);
+    assert!(snapshot.offered.len() >= 20 && snapshot.refused.is_empty(), "{:?}", snapshot.refused);
     let data = data();
     let current: Vec<&str> = data["tools"]["current"].as_array().unwrap().iter().map(|tool| tool.as_str().unwrap()).collect();
-    for entry in &snapshot.entries {
+    for entry in snapshot.offered.all() {
         assert!(entry.loads, "{}", entry.file);
         assert_eq!(entry.file, format!("agents/{}.md", entry.name), "the file is named after the agent");
         assert!((80..=400).contains(&entry.description.len()), "{}: {}", entry.name, entry.description.len());
@@ -32,7 +32,7 @@ fn every_agent_loads_and_is_described() {
         }
     }
     assert_eq!(snapshot.file.notes, [] as [String; 0]);
-    assert_eq!(snapshot.file.agents.len(), snapshot.entries.len(), "no record without an agent");
+    assert_eq!(snapshot.file.agents.len(), snapshot.offered.len(), "no record without an agent");
 }
 
 #[test]

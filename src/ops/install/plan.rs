@@ -127,7 +127,7 @@ impl<'a> Planner<'a> {
             return Ok(vec![self.resolver.resolve(spec, manifest, frontend)?]);
         };
         let snapshot = self.resolver.snapshot(None, source, frontend)?;
-        let names: BTreeSet<String> = snapshot.entries.iter().map(|entry| entry.name.folded()).collect();
+        let names = snapshot.offered.folded_names();
         let mut all = Vec::new();
         for name in names {
             let target = Some(Target::Name(name));
@@ -154,7 +154,7 @@ impl<'a> Planner<'a> {
             (Some(registry), ..) => Origin::Registry(registry.clone()),
             (None, ..) => Origin::Source(resolved.snapshot.source.clone()),
         };
-        let is_unique = resolved.snapshot.find(resolved.entry.name.as_str()).len() == 1;
+        let is_unique = resolved.snapshot.offered.find(resolved.entry.name.as_str()).len() == 1;
         let target =
             if is_unique { Target::Name(resolved.entry.name.to_string()) } else { Target::File(resolved.entry.file.clone()) };
         let target = match (&spec.target, &spec.place) {
@@ -263,7 +263,7 @@ impl<'a> Planner<'a> {
         self.chains.insert(name.clone(), chain.to_vec());
         let snapshot = &resolved.snapshot;
         for required in candidate.required {
-            let found: Vec<_> = snapshot.find(&required).into_iter().cloned().collect();
+            let found = snapshot.offered.find(&required);
             let [entry] = found.as_slice() else {
                 return Err(Failure::failed(format!(
                     "`{name}` requires `{required}`, which its registry has {} times",

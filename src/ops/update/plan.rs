@@ -172,12 +172,12 @@ impl<'a> Planner<'a, '_> {
             return Err(failure);
         };
         // The same bytes elsewhere, another name in the same file, or the same name in another one.
-        let same = snapshot.entries.iter().find(|entry| entry.blob == locked.blob);
-        let by_name = || match snapshot.find(&locked.agent).as_slice() {
-            [one] => Some(*one),
+        let same = snapshot.offered.find_blob(locked.blob);
+        let by_name = || match snapshot.offered.find(&locked.agent).as_slice() {
+            [one] => Some(one.clone()),
             _ => None,
         };
-        let entry = same.or_else(|| snapshot.find_file(&locked.file)).or_else(by_name).cloned().ok_or(failure)?;
+        let entry = same.or_else(|| snapshot.offered.find_file(&locked.file)).or_else(by_name).ok_or(failure)?;
         let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone());
         let commit = snapshot.commit;
         Ok(Resolved { snapshot, entry, version, commit })
@@ -276,7 +276,7 @@ impl<'a> Planner<'a, '_> {
     }
 
     fn required(&mut self, required: &str, wanted: &Wanted, by: &Resolved<'a>, frontend: &mut dyn Frontend) -> Result<()> {
-        let found: Vec<_> = by.snapshot.find(required).into_iter().cloned().collect();
+        let found = by.snapshot.offered.find(required);
         let [entry] = found.as_slice() else {
             let count = found.len();
             self.planned

@@ -1,0 +1,404 @@
+//! What a source offers, as one flat file that is read in parts: a name among 100,000 costs some short reads, no parse.
+//!
+//! ```text
+//! header    magic, format, key (commit), counts, offsets, length, checksum of the header, checksum of the rest
+//! rows      by name: where the name is, where the record is, checksum of the record
+//! hashes    sorted hashes of title, file stem, file and blob, each with its row
+//! words     sorted words, each with where its rows are; name words, description words, tools and servers apart
+//! postings  rows by word
+//! names     the names in order, one to a line
+//! records   everything about an agent
+//! meta      registry.toml, servers, refusals, and what was looked at and is no agent: JSON
+//! ```
+//!
+//! A file that is torn, of another format or of another commit is not opened; every offset is checked, every record has a checksum. It
+//! can be thrown away at any time: `registry` builds it anew.
+
+mod offered;
+mod search;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::path::Path;
+
+pub use self::offered::Offered;
+pub use self::search::{Found, Query, Tier};
+pub(super) use self::write::write;
+use crate::domain::digest::ObjectId;
+use crate::domain::discovery::IndexEntry;
+use crate::domain::name::AgentName;
+use crate::fs::RandomFile;
+
+const MAGIC: &[u8; 8] = b"agentpkg";
+/// Raised when the layout or the meaning changes; files of other formats are built anew.
+const FORMAT: u32 = 3;
+/// The length of the header.
+const HEADER: usize = 168;
+/// The length of the key: a commit in hex, or what stands for one.
+const KEY: usize = 64;
+/// The length of one row.
+const ROW: usize = 24;
+/// The length of one hash.
+const HASH: usize = 12;
+/// The length of one word's entry.
+const WORD: usize = 20;
+/// The longest record that is read.
+const MAX_RECORD: usize = 64 << 10;
+
+/// The sections, in the order of their offsets in the header.
+#[derive(Debug, Clone, Copy)]
+enum Section {
+    Rows,
+    Hashes,
+    Words,
+    Postings,
+    WordTexts,
+    Names,
+    Records,
+    Meta,
+    End,
+}
+
+/// What a hash is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Key {
+    Title,
+    Stem,
+    File,
+    Blob,
+}
+
+/// An open index.
+#[derive(Debug)]
+pub struct IndexFile {
+    file: RandomFile,
+    offsets: [u64; 9],
+    rows: u32,
+    hashes: u32,
+    words: u32,
+    body_check: u64,
+}
+
+impl IndexFile {
+    /// Opens the index of `key`. `None` if there is none, or if it cannot be trusted.
+    #[must_use]
+    pub fn open(path: &Path, key: Option<&str>) -> Option<Self> {
+        Self::from_file(RandomFile::open(path)?, key)
+    }
+
+    /// An index of entries that is nowhere on the disk.
+    #[must_use]
+    pub fn in_memory(entries: &[IndexEntry]) -> Self {
+        let entries: Vec<(IndexEntry, u64)> = entries.iter().map(|entry| (entry.clone(), 0)).collect();
+        let file = RandomFile::in_memory(write::bytes("memory", &entries, &[]));
+        Self::from_file(file, None).expect("what was written just now is whole")
+    }
+
+    fn from_file(file: RandomFile, key: Option<&str>) -> Option<Self> {
+        let mut header = [0; HEADER];
+        if !file.read_into(0, &mut header) || &header[..8] != MAGIC || number(&header, 8)? != FORMAT {
+            return None;
+        }
+        if long(&header, HEADER - 8)? != checksum(&header[..HEADER - 8]) {
+            return None;
+        }
+        if let Some(key) = key
+            && header[12..12 + KEY].split(|byte| *byte == 0).next() != Some(key.as_bytes())
+        {
+            return None;
+        }
+        let at = 12 + KEY;
+        let (rows, hashes, words) = (number(&header, at)?, number(&header, at + 4)?, number(&header, at + 8)?);
+        // The first section follows the header, so only the other offsets are in it.
+        let mut offsets = [HEADER as u64; 9];
+        for (index, offset) in offsets.iter_mut().enumerate().skip(1) {
+            *offset = long(&header, at + 12 + (index - 1) * 8)?;
+        }
+        let body_check = long(&header, HEADER - 16)?;
+        let is_ordered = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
+        let fits = |section: Section, count: u32, size: usize| {
+            let index = section as usize;
+            offsets[index + 1].checked_sub(offsets[index]) == Some(u64::from(count) * size as u64)
+        };
+        let is_whole = is_ordered
+            && offsets[Section::End as usize] == file.len()
+            && fits(Section::Rows, rows, ROW)
+            && fits(Section::Hashes, hashes, HASH)
+            && fits(Section::Words, words, WORD);
+        is_whole.then_some(Self { file, offsets, rows, hashes, words, body_check })
+    }
+
+    /// Whether everything behind the header is as it was written. Reads all of it.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let mut check = Checksum::default();
+        let mut at = HEADER as u64;
+        let mut buffer = vec![0; 1 << 20];
+        while at < self.file.len() {
+            let length = usize::try_from(self.file.len() - at).unwrap_or(usize::MAX).min(buffer.len());
+            if !self.file.read_into(at, &mut buffer[..length]) {
+                return false;
+            }
+            check.add(&buffer[..length]);
+            at += length as u64;
+        }
+        check.value() == self.body_check
+    }
+
+    /// How many agents there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows as usize
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The agents of exactly this name, but for case.
+    #[must_use]
+    pub fn named(&self, folded: &str) -> Vec<IndexEntry> {
+        let start = self.first_at_least(folded);
+        let rows = (start..self.rows).take_while(|row| self.name(*row).is_some_and(|name| name.eq_ignore_ascii_case(folded)));
+        rows.filter_map(|row| self.entry(row)).collect()
+    }
+
+    /// The names that begin so, with their rows, sorted.
+    #[must_use]
+    pub fn with_prefix(&self, folded: &str, limit: usize) -> Vec<(String, u32)> {
+        let start = self.first_at_least(folded);
+        let rows = (start..self.rows).map_while(|row| {
+            let name = self.name(row)?;
+            name.to_ascii_lowercase().starts_with(folded).then_some((name, row))
+        });
+        rows.take(limit).collect()
+    }
+
+    /// The agents that have this title, stem, file or blob.
+    #[must_use]
+    pub(super) fn keyed(&self, key: Key, text: &str) -> Vec<IndexEntry> {
+        let wanted = hash(key, text);
+        let hash_at = |index: u32| -> Option<(u64, u32)> {
+            let bytes = self.part(Section::Hashes, u64::from(index) * HASH as u64, HASH)?;
+            Some((long(&bytes, 0)?, number(&bytes, 8)?))
+        };
+        let (mut low, mut high) = (0, self.hashes);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match hash_at(middle) {
+                Some((found, _)) if found < wanted => low = middle + 1,
+                Some(_) => high = middle,
+                None => return Vec::new(),
+            }
+        }
+        let rows = (low..self.hashes).map_while(|index| hash_at(index).filter(|(found, _)| *found == wanted)).map(|(_, row)| row);
+        let is_meant = |entry: &IndexEntry| match key {
+            Key::Title => entry.title.to_lowercase() == text,
+            Key::Stem => crate::domain::discovery::stem(&entry.file).to_lowercase() == text,
+            Key::File => entry.file == text,
+            Key::Blob => entry.blob.to_string() == text,
+        };
+        rows.filter_map(|row| self.entry(row)).filter(is_meant).collect()
+    }
+
+    /// All agents, sorted by name; what is damaged is left out.
+    pub fn entries(&self) -> impl Iterator<Item = IndexEntry> {
+        (0..self.rows).filter_map(|row| self.entry(row))
+    }
+
+    /// The agent in a row.
+    #[must_use]
+    pub fn entry(&self, row: u32) -> Option<IndexEntry> {
+        self.record(row).and_then(|record| decode(&record)).map(|(entry, _)| entry)
+    }
+
+    /// The agent in a row, with the stamp of its file.
+    pub(super) fn stamped(&self, row: u32) -> Option<(IndexEntry, u64)> {
+        decode(&self.record(row)?)
+    }
+
+    /// The names in order, one to a line.
+    #[must_use]
+    pub fn names(&self) -> Option<Vec<u8>> {
+        let length = self.offsets[Section::Names as usize + 1] - self.offsets[Section::Names as usize];
+        self.part(Section::Names, 0, usize::try_from(length).ok()?)
+    }
+
+    /// The JSON at the end.
+    pub(super) fn meta(&self) -> Option<Vec<u8>> {
+        let length = self.offsets[Section::End as usize] - self.offsets[Section::Meta as usize];
+        self.part(Section::Meta, 0, usize::try_from(length).ok()?)
+    }
+
+    fn record(&self, row: u32) -> Option<Vec<u8>> {
+        let bytes = self.row(row)?;
+        let length = number(&bytes, 16)? as usize;
+        let record = self.part(Section::Records, long(&bytes, 8)?, length.min(MAX_RECORD))?;
+        #[expect(clippy::cast_possible_truncation, reason = "half of a checksum is one too")]
+        let check = checksum(&record) as u32;
+        (check == number(&bytes, 20)?).then_some(record)
+    }
+
+    fn row(&self, row: u32) -> Option<Vec<u8>> {
+        if row >= self.rows {
+            return None;
+        }
+        self.part(Section::Rows, u64::from(row) * ROW as u64, ROW)
+    }
+
+    /// The name in a row.
+    #[must_use]
+    pub fn name(&self, row: u32) -> Option<String> {
+        let bytes = self.row(row)?;
+        let (offset, length) = (number(&bytes, 0)?, number(&bytes, 4)?);
+        let name = self.part(Section::Names, u64::from(offset), (length as usize).min(crate::domain::name::MAX_NAME))?;
+        String::from_utf8(name).ok()
+    }
+
+    /// The first row whose name is not before `folded`.
+    fn first_at_least(&self, folded: &str) -> u32 {
+        let (mut low, mut high) = (0, self.rows);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // A name that cannot be read sorts first, so that the search ends.
+            if self.name(middle).is_some_and(|name| name.to_ascii_lowercase().as_str() >= folded) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low
+    }
+
+    /// A part of a section; `None` if it does not have so much.
+    fn part(&self, section: Section, offset: u64, length: usize) -> Option<Vec<u8>> {
+        let start = self.offsets[section as usize].checked_add(offset)?;
+        let end = start.checked_add(u64::try_from(length).ok()?)?;
+        if end > self.offsets[section as usize + 1] {
+            return None;
+        }
+        self.file.read(start, length)
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn long(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+fn hash(key: Key, text: &str) -> u64 {
+    let mut check = Checksum::default();
+    check.add(&[key as u8]);
+    check.add(text.as_bytes());
+    check.value()
+}
+
+fn checksum(bytes: &[u8]) -> u64 {
+    let mut check = Checksum::default();
+    check.add(bytes);
+    check.value()
+}
+
+/// A quick checksum against damage; whoever can write to the cache can do worse than forge it.
+#[derive(Debug, Default)]
+struct Checksum {
+    state: u64,
+    rest: [u8; 8],
+    filled: usize,
+}
+
+impl Checksum {
+    fn add(&mut self, mut bytes: &[u8]) {
+        if self.filled > 0 {
+            let take = (8 - self.filled).min(bytes.len());
+            self.rest[self.filled..self.filled + take].copy_from_slice(&bytes[..take]);
+            self.filled += take;
+            bytes = &bytes[take..];
+            if self.filled < 8 {
+                return;
+            }
+            self.mix(u64::from_le_bytes(self.rest));
+            self.filled = 0;
+        }
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            self.mix(u64::from_le_bytes(word.try_into().unwrap_or_default()));
+        }
+        let rest = words.remainder();
+        self.rest[..rest.len()].copy_from_slice(rest);
+        self.filled = rest.len();
+    }
+
+    fn mix(&mut self, word: u64) {
+        self.state = (self.state.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn value(mut self) -> u64 {
+        let filled = self.filled;
+        self.rest[filled..].fill(0);
+        self.mix(u64::from_le_bytes(self.rest));
+        self.mix(filled as u64 + 1);
+        self.state ^ (self.state >> 29)
+    }
+}
+
+/// The parts of a record, each with its length before it.
+struct Parts<'a>(&'a [u8]);
+
+impl<'a> Parts<'a> {
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let length = number(self.0, 0)? as usize;
+        let part = self.0.get(4..4 + length)?;
+        self.0 = &self.0[4 + length..];
+        Some(part)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.next()?.to_vec()).ok()
+    }
+
+    fn list(&mut self) -> Option<Vec<String>> {
+        let text = self.text()?;
+        Some(text.split('\n').filter(|item| !item.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+fn decode(record: &[u8]) -> Option<(IndexEntry, u64)> {
+    let (flags, stamp) = (*record.first()?, long(record, 1)?);
+    let mut parts = Parts(record.get(9..)?);
+    let (name, title, description, file) = (parts.text()?, parts.text()?, parts.text()?, parts.text()?);
+    let blob = ObjectId::from_bytes(parts.next()?.try_into().ok()?);
+    let (tools, servers) = (parts.list()?, parts.list()?);
+    let tools = (flags & 2 == 0).then_some(tools);
+    let name = AgentName::new(&name).ok()?;
+    Some((IndexEntry { name, title, description, file, blob, loads: flags & 1 == 1, tools, servers }, stamp))
+}
+
+fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
+    let flags = u8::from(entry.loads) | if entry.tools.is_none() { 2 } else { 0 };
+    let mut record = vec![flags];
+    record.extend_from_slice(&stamp.to_le_bytes());
+    let tools = entry.tools.clone().unwrap_or_default().join("\n");
+    let servers = entry.servers.join("\n");
+    let texts = [entry.name.as_str(), &entry.title, cut(&entry.description), &entry.file];
+    let parts =
+        texts.iter().map(|text| text.as_bytes()).chain([entry.blob.as_bytes().as_slice(), tools.as_bytes(), servers.as_bytes()]);
+    for part in parts {
+        record.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
+        record.extend_from_slice(part);
+    }
+    record
+}
+
+/// As much of a description as anybody reads in a list.
+fn cut(description: &str) -> &str {
+    const LONGEST: usize = 4096;
+    let end = (0..=LONGEST.min(description.len())).rev().find(|end| description.is_char_boundary(*end)).unwrap_or(0);
+    &description[..end]
+}

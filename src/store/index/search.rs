@@ -1,0 +1,255 @@
+//! Finds agents by what a person remembers of them: the name, how it begins, words of it, words of the description, and last names that
+//! look alike. Each tier is only as long as it needs to be.
+
+use std::collections::BTreeSet;
+
+use super::write::split;
+use super::{IndexFile, Section, WORD, long, number};
+
+/// How many words of one beginning are joined.
+const MAX_WORDS: u32 = 4096;
+
+/// Why something was found; the better first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// It is called so.
+    Exact,
+    /// Its name begins so.
+    Prefix,
+    /// The words are in its name.
+    Name,
+    /// The words are in its name or description.
+    Description,
+    /// Its name looks alike.
+    Alike,
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// What the person typed, in lower case.
+    pub text: String,
+    /// Only agents that may use this tool, in lower case.
+    pub tool: Option<String>,
+    /// Only agents that need one of these servers, in lower case; empty: no matter.
+    pub servers: Vec<String>,
+    /// How many are wanted.
+    pub limit: usize,
+}
+
+/// What was found in one index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Rows and why, the best first.
+    pub rows: Vec<(u32, Tier)>,
+    /// How many there are, also beyond the limit.
+    pub total: usize,
+}
+
+impl IndexFile {
+    /// Searches.
+    #[must_use]
+    pub fn search(&self, query: &Query) -> Found {
+        let filter = self.filter(query);
+        let mut words: Vec<String> = Vec::new();
+        split(&query.text, &mut |word| words.push(word.to_owned()));
+        let mut found = Found::default();
+        let mut seen = BTreeSet::new();
+        let mut take = |found: &mut Found, row: u32, tier: Tier| {
+            if filter.as_ref().is_none_or(|filter| filter.binary_search(&row).is_ok()) && seen.insert(row) {
+                found.total += 1;
+                if found.rows.len() < query.limit {
+                    found.rows.push((row, tier));
+                }
+            }
+        };
+        if query.text.is_empty() {
+            let rows = filter.clone().unwrap_or_else(|| (0..self.rows).collect());
+            for row in rows {
+                take(&mut found, row, Tier::Name);
+            }
+            return found;
+        }
+        // A name is one word with hyphens, however it is typed.
+        let name = query.text.split_whitespace().collect::<Vec<_>>().join("-");
+        let by_prefix = self.with_prefix(&name, query.limit.max(64));
+        for (known, row) in &by_prefix {
+            take(&mut found, *row, if known.eq_ignore_ascii_case(&name) { Tier::Exact } else { Tier::Prefix });
+        }
+        if !words.is_empty() {
+            let in_name = self.all_of(&words, b"n");
+            for row in in_name {
+                take(&mut found, row, Tier::Name);
+            }
+            let anywhere = self.all_of(&words, b"nd");
+            for row in anywhere {
+                take(&mut found, row, Tier::Description);
+            }
+        }
+        if found.total < query.limit.min(5) {
+            for row in self.alike(&name, query.limit) {
+                take(&mut found, row, Tier::Alike);
+            }
+        }
+        found
+    }
+
+    /// The rows that the filters leave, sorted; `None`: all.
+    fn filter(&self, query: &Query) -> Option<Vec<u32>> {
+        let mut filter: Option<Vec<u32>> = None;
+        if let Some(tool) = &query.tool {
+            let mut rows = self.exactly(b't', tool);
+            rows.extend(self.exactly(b't', "*"));
+            rows.sort_unstable();
+            rows.dedup();
+            filter = Some(rows);
+        }
+        if !query.servers.is_empty() {
+            let mut rows: Vec<u32> = query.servers.iter().flat_map(|server| self.exactly(b'm', server)).collect();
+            rows.sort_unstable();
+            rows.dedup();
+            filter = Some(match filter {
+                Some(filter) => common(&filter, &rows),
+                None => rows,
+            });
+        }
+        filter
+    }
+
+    /// The rows that have all words, each as one of the kinds.
+    fn all_of(&self, words: &[String], kinds: &[u8]) -> Vec<u32> {
+        let mut result: Option<Vec<u32>> = None;
+        for word in words {
+            let mut rows: Vec<u32> = kinds.iter().flat_map(|kind| self.beginning(*kind, word)).collect();
+            rows.sort_unstable();
+            rows.dedup();
+            result = Some(match result {
+                Some(known) => common(&known, &rows),
+                None => rows,
+            });
+        }
+        result.unwrap_or_default()
+    }
+
+    fn exactly(&self, kind: u8, word: &str) -> Vec<u32> {
+        let key = keyed(kind, word);
+        let first = self.first_word(&key);
+        match self.word(first) {
+            Some((found, offset, count)) if found == key => self.postings(offset, u64::from(count)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The rows of all words that begin so; short beginnings mean the word itself.
+    fn beginning(&self, kind: u8, word: &str) -> Vec<u32> {
+        if word.len() < 3 {
+            return self.exactly(kind, word);
+        }
+        let key = keyed(kind, word);
+        let first = self.first_word(&key);
+        let mut end = key.clone();
+        end.push(0xff);
+        let last = self.first_word(&end).min(first.saturating_add(MAX_WORDS));
+        // The rows of words that stand side by side stand side by side.
+        let (Some((_, start, _)), Some((_, offset, count))) =
+            (self.word(first), last.checked_sub(1).and_then(|last| self.word(last)))
+        else {
+            return Vec::new();
+        };
+        if first >= last {
+            return Vec::new();
+        }
+        self.postings(start, (offset.saturating_sub(start)) / 4 + u64::from(count))
+    }
+
+    /// Text, offset of its rows, and how many they are.
+    fn word(&self, index: u32) -> Option<(Vec<u8>, u64, u32)> {
+        if index >= self.words {
+            return None;
+        }
+        let bytes = self.part(Section::Words, u64::from(index) * WORD as u64, WORD)?;
+        let text = self.part(Section::WordTexts, u64::from(number(&bytes, 0)?), (number(&bytes, 4)? as usize).min(200))?;
+        Some((text, long(&bytes, 8)?, number(&bytes, 16)?))
+    }
+
+    fn first_word(&self, key: &[u8]) -> u32 {
+        let (mut low, mut high) = (0, self.words);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.word(middle).is_some_and(|(text, ..)| text.as_slice() >= key) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low
+    }
+
+    fn postings(&self, offset: u64, count: u64) -> Vec<u32> {
+        let Some(bytes) = usize::try_from(count * 4).ok().and_then(|length| self.part(Section::Postings, offset, length)) else {
+            return Vec::new();
+        };
+        let rows = bytes.chunks_exact(4).filter_map(|row| number(row, 0));
+        rows.filter(|row| *row < self.rows).collect()
+    }
+
+    /// Names that differ little, or that have all the letters in order; the nearest first.
+    #[must_use]
+    pub fn alike(&self, name: &str, limit: usize) -> Vec<u32> {
+        let Some(names) = self.names() else {
+            return Vec::new();
+        };
+        let wanted = name.as_bytes();
+        let mut near: Vec<(usize, u32)> = Vec::new();
+        for (row, line) in (0..).zip(names.split(|byte| *byte == b'\n')) {
+            if line.is_empty() {
+                continue;
+            }
+            let most = (wanted.len() / 4).clamp(1, 3);
+            if line.len().abs_diff(wanted.len()) <= most
+                && let Ok(text) = std::str::from_utf8(line)
+                && may_be_near(line, wanted, most)
+            {
+                let distance = strsim::osa_distance(&text.to_ascii_lowercase(), name);
+                if distance <= most {
+                    near.push((distance, row));
+                    continue;
+                }
+            }
+            if wanted.len() >= 3 && has_in_order(line, wanted) {
+                near.push((10 + line.len() - wanted.len(), row));
+            }
+        }
+        near.sort_unstable();
+        near.into_iter().take(limit).map(|(_, row)| row).collect()
+    }
+}
+
+/// Whether two texts share so many letters that they can be within a distance; quick, and never wrong about a "no".
+fn may_be_near(one: &[u8], other: &[u8], most: usize) -> bool {
+    let mut counts = [0_i16; 32];
+    for byte in one {
+        counts[usize::from(byte & 31)] += 1;
+    }
+    for byte in other {
+        counts[usize::from(byte & 31)] -= 1;
+    }
+    counts.iter().map(|count| usize::from(count.unsigned_abs())).sum::<usize>() <= 2 * most
+}
+
+fn has_in_order(line: &[u8], wanted: &[u8]) -> bool {
+    let mut rest = line.iter();
+    wanted.iter().all(|byte| rest.any(|other| other.eq_ignore_ascii_case(byte)))
+}
+
+fn keyed(kind: u8, word: &str) -> Vec<u8> {
+    let mut key = vec![kind];
+    key.extend_from_slice(word.as_bytes());
+    key
+}
+
+/// What two sorted lists have in common.
+fn common(one: &[u32], other: &[u32]) -> Vec<u32> {
+    let (small, large) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    small.iter().copied().filter(|row| large.binary_search(row).is_ok()).collect()
+}

@@ -1,0 +1,139 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn entry(name: &str, description: &str, file: &str) -> IndexEntry {
+    IndexEntry {
+        name: AgentName::new(name).unwrap(),
+        title: name.replace('-', " "),
+        description: description.to_owned(),
+        file: file.to_owned(),
+        blob: ObjectId::of_blob(file.as_bytes()),
+        loads: true,
+        tools: Some(vec!["Read".to_owned(), "Bash(git *)".to_owned()]),
+        servers: Vec::new(),
+    }
+}
+
+fn some() -> Vec<IndexEntry> {
+    let mut list = vec![
+        entry("backend-architect", "Designs APIs and databases", "agents/backend-architect.md"),
+        entry("Backend-Tester", "Tests servers", "agents/tester.md"),
+        entry("planner", "Plans backend work", "agents/planner.md"),
+        entry("planner", "Plans other work", "other/planner.md"),
+        entry("writer", "Writes Überschriften", "agents/writer.md"),
+    ];
+    list[2].tools = None;
+    list[4].servers = vec!["context7".to_owned()];
+    list
+}
+
+fn sorted(mut entries: Vec<IndexEntry>) -> Vec<IndexEntry> {
+    entries.sort_by_key(|entry| (entry.name.folded(), entry.file.clone()));
+    entries
+}
+
+#[test]
+fn a_file_answers_like_the_list_it_was_made_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let entries: Vec<(IndexEntry, u64)> = (7..).zip(some()).map(|(stamp, entry)| (entry, stamp)).collect();
+    write(&path, "abc", &entries, b"meta").unwrap();
+    let index = IndexFile::open(&path, Some("abc")).unwrap();
+    assert!(index.is_sound() && IndexFile::open(&path, Some("abd")).is_none());
+    assert_eq!(index.meta().unwrap(), b"meta");
+    assert_eq!(index.entries().collect::<Vec<_>>(), sorted(some()));
+    assert_eq!(index.stamped(0).unwrap().1, 7);
+    let (file, list) = (Offered::Indexed(Box::new(index)), Offered::Listed(sorted(some())));
+    for name in ["planner", "PLANNER", "backend-tester", "Backend-Tester", "tester", "backend architect", "nobody", ""] {
+        assert_eq!(file.find(name), list.find(name), "{name}");
+    }
+    for path in ["agents/tester.md", "other/planner.md", "no.md"] {
+        assert_eq!(file.find_file(path), list.find_file(path));
+        let blob = ObjectId::of_blob(path.as_bytes());
+        assert_eq!(file.find_blob(blob), list.find_blob(blob));
+    }
+    assert_eq!(file.folded_names(), list.folded_names());
+    assert_eq!(file.alike("backend-architct")[0].1, "backend-architect");
+}
+
+fn found(query: &Query) -> Vec<(String, Tier)> {
+    let (found, total) = Offered::Listed(some()).search(query);
+    assert!(found.len() <= total);
+    found.into_iter().map(|(entry, tier)| (entry.file, tier)).collect()
+}
+
+fn ask(text: &str) -> Vec<(String, Tier)> {
+    found(&Query { text: text.to_owned(), limit: 10, ..Query::default() })
+}
+
+#[test]
+fn a_search_goes_from_the_name_to_what_looks_alike() {
+    let files = |list: &[(&str, Tier)]| list.iter().map(|(file, tier)| ((*file).to_owned(), *tier)).collect::<Vec<_>>();
+    assert_eq!(
+        ask("backend"),
+        files(&[
+            ("agents/backend-architect.md", Tier::Prefix),
+            ("agents/tester.md", Tier::Prefix),
+            ("agents/planner.md", Tier::Description)
+        ])
+    );
+    assert_eq!(ask("backend architect"), files(&[("agents/backend-architect.md", Tier::Exact)]));
+    assert_eq!(ask("architect"), files(&[("agents/backend-architect.md", Tier::Name)]));
+    assert_eq!(ask("plans other"), files(&[("other/planner.md", Tier::Description)]));
+    assert_eq!(ask("überschr"), files(&[("agents/writer.md", Tier::Description)]));
+    assert_eq!(ask("plannr"), files(&[("agents/planner.md", Tier::Alike), ("other/planner.md", Tier::Alike)]));
+    assert_eq!(ask("bkndarch"), files(&[("agents/backend-architect.md", Tier::Alike)]));
+    assert_eq!(ask("zzz"), []);
+    let with = |tool: Option<&str>, server: Option<&str>| {
+        found(&Query {
+            tool: tool.map(str::to_owned),
+            servers: server.map(str::to_owned).into_iter().collect(),
+            limit: 10,
+            ..Query::default()
+        })
+        .len()
+    };
+    assert_eq!(
+        (with(Some("bash"), None), with(Some("write"), None), with(None, Some("context7")), with(None, Some("x"))),
+        (5, 1, 1, 0)
+    );
+}
+
+proptest! {
+    #[test]
+    fn damage_is_noticed_or_does_no_harm(at in any::<prop::sample::Index>(), flip in 1..=255_u8, cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        let entries: Vec<(IndexEntry, u64)> = some().into_iter().map(|entry| (entry, 1)).collect();
+        let mut bytes = write::bytes("abc", &entries, b"{}");
+        if is_cut {
+            bytes.truncate(cut.index(bytes.len()));
+        } else {
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+        }
+        crate::fs::write_new(&path, &bytes, false).unwrap();
+        if let Some(index) = IndexFile::open(&path, Some("abc")) {
+            prop_assert!(!is_cut && !index.is_sound(), "the checksum is over everything");
+            // Who does not check the whole still reads nothing that is not there.
+            for query in ["backend", "plannr", "plans"] {
+                let _ = index.search(&Query { text: query.to_owned(), limit: 10, ..Query::default() });
+            }
+            let known = some();
+            prop_assert!(index.entries().all(|entry| known.contains(&entry)), "a record is whole or left out");
+            let _ = (index.named("planner"), index.keyed(Key::File, "agents/planner.md"), index.meta(), index.with_prefix("b", 9));
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let mut whole = write::bytes("abc", &[], b"");
+        whole.extend_from_slice(&bytes);
+        for bytes in [bytes, whole] {
+            if let Some(index) = IndexFile::from_file(RandomFile::in_memory(bytes), None) {
+                let _ = (index.search(&Query { text: "ab".to_owned(), limit: 3, ..Query::default() }), index.entries().count());
+            }
+        }
+    }
+}
