@@ -106,6 +106,20 @@ impl Environment {
         self.variables.contains(std::ffi::OsStr::new(name))
     }
 
+    /// Where programs keep data of the user: `~/.local/share` on Linux, whatever the platform says.
+    #[must_use]
+    pub fn user_data_folder(&self) -> Option<PathBuf> {
+        let given = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        given.or_else(|| Some(self.home()?.join(".local/share")))
+    }
+
+    /// Where programs keep settings of the user: `~/.config`, which shells use on every platform.
+    #[must_use]
+    pub fn user_config_folder(&self) -> Option<PathBuf> {
+        let given = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        given.or_else(|| Some(self.home()?.join(".config")))
+    }
+
     /// The user's home folder.
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {

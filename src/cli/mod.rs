@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, check, diff, doctor, info, init, install, list, merge_file, registry, remove, resolve, status, undo, update,
+    Context, check, completions, diff, doctor, info, init, install, list, merge_file, registry, remove, resolve, search, status,
+    undo, update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -28,7 +29,7 @@ pub struct Cli {
 #[derive(Debug, clap::Args)]
 struct GlobalArgs {
     /// Run in this folder
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, value_hint = clap::ValueHint::DirPath)]
     directory: Option<PathBuf>,
     /// The agents of the user instead of the project's
     #[arg(long, global = true)]
@@ -79,17 +80,21 @@ enum Command {
     Resolve(resolve::ResolveArgs),
     Undo(undo::UndoArgs),
     Remove(remove::RemoveArgs),
+    Search(search::SearchArgs),
     List(list::ListArgs),
     Info(info::InfoArgs),
     Registry(registry::RegistryArgs),
     Init(init::InitArgs),
     Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
     MergeFile(merge_file::MergeFileArgs),
 }
 
 /// Runs the program with the process's arguments; gives back the exit code.
 #[must_use]
 pub fn run() -> u8 {
+    // A shell that asks what could stand at the cursor gets its answer here, and the program ends.
+    clap_complete::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command).completer("agentpkg").complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -119,12 +124,14 @@ pub fn run() -> u8 {
         Command::Check(args) => check::run(&args, &mut context).map(|()| 0),
         Command::Diff(args) => diff::run(&args, &mut context).map(|()| 0),
         Command::Resolve(args) => resolve::run(args, &mut context).map(|()| 0),
+        Command::Search(args) => search::run(args, &mut context).map(|()| 0),
         Command::Remove(args) => remove::run(args, &mut context).map(|()| 0),
         Command::List(args) => list::run(&args, &mut context).map(|()| 0),
         Command::Info(args) => info::run(&args, &mut context).map(|()| 0),
         Command::Registry(args) => registry::run(args, &mut context).map(|()| 0),
         Command::Init(args) => init::run(&args, &mut context).map(|()| 0),
         Command::Doctor(args) => doctor::run(&args, &mut context).map(|()| 0),
+        Command::Completions(args) => completions::run(&args, &mut context).map(|()| 0),
         Command::MergeFile(args) => merge_file::run(args, &mut context),
     };
     match outcome {

@@ -18,7 +18,7 @@ Examples:
   agentpkg diff --merged              what `agentpkg update` would make of your files")]
 pub struct DiffArgs {
     /// The names; all if there are none
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
     /// From what was installed to your file (the default)
     #[arg(long, conflicts_with_all = ["upstream", "merged"])]

@@ -14,7 +14,7 @@ use crate::ui::{one_line, sanitize};
 #[derive(Debug, Args)]
 pub struct InfoArgs {
     /// An installed agent, or any spec
-    #[arg(value_name = "SPEC")]
+    #[arg(value_name = "SPEC", add = super::complete::installed_or_specs())]
     pub spec: String,
 }
 

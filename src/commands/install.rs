@@ -21,7 +21,7 @@ use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
 #[command(verbatim_doc_comment)]
 pub struct InstallArgs {
     /// NAME, REGISTRY/NAME, gh:owner/repo#NAME, a URL, ./folder#NAME or ./file.md, each with an optional @VERSION
-    #[arg(value_name = "SPEC")]
+    #[arg(value_name = "SPEC", add = super::complete::specs())]
     pub specs: Vec<String>,
     /// Install every agent of the named sources
     #[arg(long)]

@@ -16,7 +16,7 @@ pub struct ListArgs {
     #[arg(long, short)]
     pub available: bool,
     /// One registry or source instead of all, for example gh:owner/repo
-    #[arg(value_name = "SOURCE", requires = "available")]
+    #[arg(value_name = "SOURCE", requires = "available", add = super::complete::registries())]
     pub source: Option<String>,
 }
 

@@ -1,6 +1,8 @@
 //! One file per subcommand: its arguments, a call to its use-case, and how the outcome is shown.
 
 pub mod check;
+pub mod complete;
+pub mod completions;
 pub mod diff;
 pub mod doctor;
 pub mod info;
@@ -12,6 +14,7 @@ mod needs;
 pub mod registry;
 pub mod remove;
 pub mod resolve;
+pub mod search;
 pub mod status;
 pub mod undo;
 pub mod update;

@@ -17,7 +17,7 @@ pub struct NeedsArgs {
     #[arg(long, value_name = "HOW", value_enum)]
     pub mcp: Option<McpArg>,
     /// Use your own server NEW where the agent says OLD
-    #[arg(long, value_name = "OLD=NEW", value_delimiter = ',')]
+    #[arg(long, value_name = "OLD=NEW", value_delimiter = ',', add = super::complete::bindings())]
     pub bind: Vec<String>,
 }
 

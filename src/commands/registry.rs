@@ -23,7 +23,7 @@ pub enum RegistryCommand {
     /// Add a registry: a git repository or a folder
     Add {
         /// gh:owner/repo, a URL, or a path
-        #[arg(value_name = "SOURCE")]
+        #[arg(value_name = "SOURCE", value_hint = clap::ValueHint::AnyPath)]
         source: String,
         /// Its name in the project; the repository's name if left out
         #[arg(long)]
@@ -34,6 +34,7 @@ pub enum RegistryCommand {
     /// Remove a registry
     Remove {
         /// Its name
+        #[arg(add = super::complete::own_registries())]
         name: String,
     },
     /// Fetch the newest state of all registries

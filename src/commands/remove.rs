@@ -12,7 +12,7 @@ use crate::ui::DIM;
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
     /// The names, as `agentpkg list` shows them
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
     /// Show what would be done, and stop
     #[arg(long)]

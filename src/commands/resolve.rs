@@ -16,7 +16,7 @@ Examples:
   agentpkg resolve --abort planner  gives the update of planner up; its file stays as it is")]
 pub struct ResolveArgs {
     /// The names; all that wait if there are none
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
     /// Take the files with the markers as you edited them
     #[arg(long = "continue", conflicts_with_all = ["abort", "ours", "theirs"])]
@@ -31,7 +31,7 @@ pub struct ResolveArgs {
     #[arg(long)]
     pub theirs: bool,
     /// Allow new powers: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
-    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', add = super::complete::powers())]
     pub allow: Vec<String>,
 }
 

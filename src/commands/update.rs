@@ -23,7 +23,7 @@ Examples:
   agentpkg update --check                      exit 5 if there is something newer")]
 pub struct UpdateArgs {
     /// The names, as `agentpkg list` shows them; all if there are none
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
     /// The version to have from now on, for example ^2 or a branch
     #[arg(long, value_name = "VERSION", requires = "names")]
@@ -38,7 +38,7 @@ pub struct UpdateArgs {
     #[arg(long, conflicts_with = "conflicts")]
     pub theirs: bool,
     /// Allow new powers: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
-    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', add = super::complete::powers())]
     pub allow: Vec<String>,
     /// The servers that they need.
     #[command(flatten)]

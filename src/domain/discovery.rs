@@ -159,7 +159,8 @@ fn describe<'r>(
 }
 
 /// The servers that a file names; cheap for the many that name none.
-fn servers(bytes: &[u8]) -> Vec<String> {
+#[must_use]
+pub fn servers(bytes: &[u8]) -> Vec<String> {
     let has = |mark: &[u8]| bytes.windows(mark.len()).any(|window| window == mark);
     if !has(b"mcp") {
         return Vec::new();

@@ -19,9 +19,10 @@ use std::sync::OnceLock;
 
 use semver::Version;
 
-use super::index::IndexFile;
+use super::builtin;
+use super::index::{self, IndexFile};
 use super::project::MAX_AGENT;
-use super::registry::{self, FOLDER_KEY, Index, Opened, Previous};
+use super::registry::{self, FOLDER_KEY, Index, Opened, Previous, Snapshot};
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::discovery::{self, EXTENSION, OTHER_EXTENSIONS, Refused};
 use crate::domain::spec::Source;
@@ -187,7 +188,7 @@ impl Cache {
     #[must_use]
     pub fn newest_index(&self, source: &Source, absolute: &dyn Fn(&str) -> PathBuf) -> Option<IndexFile> {
         match source {
-            Source::Builtin => None,
+            Source::Builtin => self.builtin_index(),
             Source::Path(path) => {
                 let folder = absolute(path);
                 let url = folder.to_str().and_then(|text| GitUrl::parse(&format!("file://{text}")).ok());
@@ -196,6 +197,17 @@ impl Cache {
             }
             Source::Git(url) => self.head_index(url),
         }
+    }
+
+    /// The index of the registry inside the program; made at the first look.
+    fn builtin_index(&self) -> Option<IndexFile> {
+        let key = builtin::key();
+        let path = self.settings.folder.as_ref()?.join("folders").join(format!("builtin.{INDEX}"));
+        IndexFile::open(&path, Some(&key)).or_else(|| {
+            let entries: Vec<_> = Snapshot::builtin().offered.all().into_iter().map(|entry| (entry, 0)).collect();
+            index::write(&path, &key, &entries, b"{}").ok()?;
+            IndexFile::open(&path, Some(&key))
+        })
     }
 
     fn head_index(&self, url: &GitUrl) -> Option<IndexFile> {

@@ -200,23 +200,23 @@ impl IndexFile {
             return Vec::new();
         };
         let wanted = name.as_bytes();
+        let most = (wanted.len() / 4).clamp(1, 3);
         let mut near: Vec<(usize, u32)> = Vec::new();
         for (row, line) in (0..).zip(names.split(|byte| *byte == b'\n')) {
             if line.is_empty() {
                 continue;
             }
-            let most = (wanted.len() / 4).clamp(1, 3);
-            if line.len().abs_diff(wanted.len()) <= most
-                && let Ok(text) = std::str::from_utf8(line)
-                && may_be_near(line, wanted, most)
-            {
-                let distance = strsim::osa_distance(&text.to_ascii_lowercase(), name);
-                if distance <= most {
-                    near.push((distance, row));
-                    continue;
-                }
+            // The whole name, or one of its words.
+            let parts = std::iter::once(line).chain(line.split(|byte| *byte == b'-').filter(|part| part.len() < line.len()));
+            let is_close = |part: &[u8]| part.len().abs_diff(wanted.len()) <= most && may_be_near(part, wanted, most);
+            let distance = |part: &[u8]| strsim::osa_distance(&String::from_utf8_lossy(part).to_ascii_lowercase(), name);
+            let nearest =
+                parts.filter(|part| is_close(part)).map(|part| distance(part) + usize::from(part.len() < line.len())).min();
+            if let Some(distance) = nearest.filter(|distance| *distance <= most + 1) {
+                near.push((distance, row));
+                continue;
             }
-            if wanted.len() >= 3 && has_in_order(line, wanted) {
+            if wanted.len() >= 3 && line[0].eq_ignore_ascii_case(&wanted[0]) && has_in_order(line, wanted) {
                 near.push((10 + line.len() - wanted.len(), row));
             }
         }

@@ -1,0 +1,107 @@
+//! `agentpkg search`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Context, JSON_VERSION};
+use crate::error::Result;
+use crate::ops::search::{Hit, SearchOptions, SearchOutcome, search};
+use crate::store::index::Tier;
+use crate::ui::{CYAN, DIM, GREEN, one_line};
+
+/// Search the agents of all registries by name, description, tool or server
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg search backend                    names first, then descriptions
+  agentpkg search api review --tool Bash
+  agentpkg search --needs-mcp playwright     agents that need a server")]
+pub struct SearchArgs {
+    /// Words of the name or the description
+    #[arg(value_name = "WORD", required_unless_present_any = ["tool", "needs_mcp", "registry"])]
+    pub words: Vec<String>,
+    /// Only this registry
+    #[arg(long, value_name = "NAME", add = super::complete::registries())]
+    pub registry: Vec<String>,
+    /// Only agents that may use this tool
+    #[arg(long, value_name = "TOOL", add = super::complete::tools())]
+    pub tool: Option<String>,
+    /// Only agents that need this MCP server
+    #[arg(long, value_name = "SERVER", add = super::complete::servers())]
+    pub needs_mcp: Option<String>,
+    /// How many to show
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub limit: usize,
+}
+
+/// Runs the command.
+pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
+    let SearchArgs { words, registry, tool, needs_mcp, limit } = args;
+    let options = SearchOptions { words, registries: registry, tool, server: needs_mcp, limit };
+    let outcome = search(&context.session, &options, &mut context.ui)?;
+    if context.ui.is_json() {
+        return context.ui.json(&to_json(&outcome));
+    }
+    show(&outcome, context)
+}
+
+fn show(outcome: &SearchOutcome, context: &mut Context) -> Result<()> {
+    if outcome.hits.is_empty() {
+        let noun = if outcome.registries == 1 { "1 registry".to_owned() } else { format!("{} registries", outcome.registries) };
+        context.ui.note(format!("Nothing was found in {noun}. `agentpkg registry add URL` adds another one."));
+        return Ok(());
+    }
+    let width = |text: &dyn Fn(&Hit) -> String| outcome.hits.iter().map(|hit| text(hit).chars().count()).max().unwrap_or(0);
+    let names = width(&|hit| hit.entry.name.to_string());
+    let places = width(&|hit| hit.registry.to_string());
+    let columns = context.ui.data_columns().unwrap_or(100);
+    let room = columns.saturating_sub(names + places + 6).max(24);
+    for hit in &outcome.hits {
+        let mut notes = Vec::new();
+        if hit.is_installed {
+            notes.push("installed".to_owned());
+        }
+        if !hit.entry.servers.is_empty() {
+            notes.push(one_line(&format!("needs {}", hit.entry.servers.join(", ")), 40));
+        }
+        let note = notes.join(", ");
+        let gap = if note.is_empty() { 0 } else { note.chars().count() + 2 };
+        let style = if hit.is_installed { GREEN } else { CYAN };
+        let description = one_line(&hit.entry.description, room.saturating_sub(gap).max(20));
+        let note = if note.is_empty() { String::new() } else { format!("  {DIM}{note}{DIM:#}") };
+        let (name, place) = (&hit.entry.name, hit.registry.to_string());
+        context.ui.data(format!(
+            "  {style}{name}{style:#}{:pad$}{DIM}{place:places$}{DIM:#}  {description}{note}",
+            "",
+            pad = names - name.as_str().len() + 2
+        ))?;
+    }
+    if outcome.total > outcome.hits.len() {
+        context.ui.note(format!(
+            "{DIM}{} more; `--limit` shows them, another word narrows it{DIM:#}",
+            outcome.total - outcome.hits.len()
+        ));
+    } else if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
+        context.ui.note(format!("{DIM}only names that look alike{DIM:#}"));
+    }
+    Ok(())
+}
+
+fn to_json(outcome: &SearchOutcome) -> serde_json::Value {
+    let hit = |hit: &Hit| {
+        let tier = match hit.tier {
+            Tier::Exact => "exact",
+            Tier::Prefix => "prefix",
+            Tier::Name => "name",
+            Tier::Description => "description",
+            Tier::Alike => "alike",
+        };
+        let entry = &hit.entry;
+        json!({
+            "name": entry.name.as_str(), "spec": hit.spec(), "registry": hit.registry.as_str(), "title": entry.title,
+            "description": entry.description, "file": entry.file, "tools": entry.tools, "servers": entry.servers, "loads": entry.loads,
+            "installed": hit.is_installed, "match": tier,
+        })
+    };
+    json!({ "schema_version": JSON_VERSION, "total": outcome.total, "agents": outcome.hits.iter().map(hit).collect::<Vec<_>>() })
+}

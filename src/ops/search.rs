@@ -1,0 +1,141 @@
+//! `search`: agents of all registries by what a person remembers. Reads the indexes on this machine: no network, no git, no parse of
+//! more than what is shown.
+
+use std::collections::BTreeSet;
+
+use super::report::{Event, Frontend};
+use super::session::Session;
+use crate::domain::discovery::IndexEntry;
+use crate::domain::name::RegistryName;
+use crate::domain::spec::Source;
+use crate::error::{Failure, Result};
+use crate::store::index::{IndexFile, Offered, Query, Tier};
+use crate::store::manifest::{Manifest, source_text};
+use crate::store::registry::Snapshot;
+
+/// What is looked for.
+#[derive(Debug, Clone, Default)]
+pub struct SearchOptions {
+    /// The words.
+    pub words: Vec<String>,
+    /// Only in these registries; empty: in all.
+    pub registries: Vec<String>,
+    /// Only agents that may use this tool.
+    pub tool: Option<String>,
+    /// Only agents that need this MCP server.
+    pub server: Option<String>,
+    /// How many are shown.
+    pub limit: usize,
+}
+
+/// One agent that was found.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The registry that has it.
+    pub registry: RegistryName,
+    /// The agent.
+    pub entry: IndexEntry,
+    /// Why it was found.
+    pub tier: Tier,
+    /// Whether it is installed from there.
+    pub is_installed: bool,
+}
+
+impl Hit {
+    /// What to type to install it.
+    #[must_use]
+    pub fn spec(&self) -> String {
+        format!("{}/{}", self.registry, self.entry.name)
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct SearchOutcome {
+    /// The best first.
+    pub hits: Vec<Hit>,
+    /// How many there are in all.
+    pub total: usize,
+    /// How many registries were looked into.
+    pub registries: usize,
+}
+
+/// The registries of a manifest with the built-in one, in the order that they are asked.
+pub fn registries(manifest: &Manifest) -> impl Iterator<Item = (RegistryName, Source)> {
+    manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)])
+}
+
+/// The index of a registry as it is on this machine.
+#[must_use]
+pub fn index_of(session: &Session, source: &Source) -> Option<IndexFile> {
+    session.cache.newest_index(source, &|path| session.absolute(path))
+}
+
+/// Searches.
+pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Frontend) -> Result<SearchOutcome> {
+    session.recover(frontend)?;
+    let manifest = session.manifest(frontend)?;
+    let lockfile = session.project.load_lockfile()?;
+    let installed: BTreeSet<(&str, &str)> =
+        lockfile.agents.values().map(|locked| (locked.source.as_str(), locked.file.as_str())).collect();
+    for name in &options.registries {
+        if !registries(&manifest).any(|(known, _)| known.as_str() == name) {
+            return Err(Failure::failed(format!("there is no registry `{}` in the manifest", name.escape_debug()))
+                .hint("`agentpkg registry list` shows them"));
+        }
+    }
+    let servers = options.server.as_ref().map(|server| spellings(server)).unwrap_or_default();
+    let query = Query {
+        text: options.words.join(" ").to_lowercase(),
+        tool: options.tool.as_ref().map(|tool| tool.to_lowercase()),
+        servers,
+        limit: options.limit,
+    };
+    let mut outcome = SearchOutcome::default();
+    let mut hits: Vec<(Tier, usize, Hit)> = Vec::new();
+    for (order, (registry, source)) in registries(&manifest).enumerate() {
+        if !options.registries.is_empty() && !options.registries.iter().any(|name| registry.as_str() == name) {
+            continue;
+        }
+        let offered = match index_of(session, &source) {
+            Some(index) => Offered::Indexed(Box::new(index)),
+            None if source == Source::Builtin => Snapshot::builtin().offered,
+            None => {
+                frontend
+                    .report(Event::Warning(format!("registry `{registry}` was never looked into; `agentpkg registry refresh`")));
+                continue;
+            }
+        };
+        outcome.registries += 1;
+        let (found, total) = offered.search(&query);
+        outcome.total += total;
+        let source = source_text(&source);
+        for (entry, tier) in found {
+            let is_installed = installed.contains(&(source.as_str(), entry.file.as_str()));
+            hits.push((tier, order, Hit { registry: registry.clone(), entry, tier, is_installed }));
+        }
+    }
+    // What only looks alike is of no use beside what is meant.
+    let best = hits.iter().map(|(tier, ..)| *tier).min();
+    if best.is_some_and(|best| best < Tier::Alike) {
+        let before = hits.len();
+        hits.retain(|(tier, ..)| *tier < Tier::Alike);
+        outcome.total -= before - hits.len();
+    }
+    hits.sort_by_key(|(tier, order, _)| (*tier, *order));
+    outcome.hits = hits.into_iter().map(|(_, _, hit)| hit).take(options.limit).collect();
+    Ok(outcome)
+}
+
+/// The names that agents have for a server: other spellings of the same one.
+fn spellings(server: &str) -> Vec<String> {
+    let builtin = Snapshot::builtin();
+    let mut names = vec![server.to_lowercase()];
+    let meant = builtin.file.aliases.get(server).cloned().unwrap_or_else(|| server.to_owned());
+    names.push(meant.to_lowercase());
+    let aliases = builtin.file.aliases.iter().filter(|(_, other)| other.eq_ignore_ascii_case(&meant));
+    names.extend(aliases.map(|(alias, _)| alias.to_lowercase()));
+    names.sort();
+    names.dedup();
+    names
+}

@@ -1,0 +1,198 @@
+//! Completions: the scripts of the repository, the candidates, and what real shells insert in a pseudo-terminal.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::repo::{RepoBuilder, hermetic_git};
+use crate::support::sandbox::{Sandbox, finish};
+
+const PLANNER: &str = "---\nname: planner\ndescription: Plans: work, and more\ntools: Read\n---\n";
+
+/// A project with registries of all kinds, an agent that needs a server, and a server.
+fn scene() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", PLANNER);
+    sandbox.write("upstream/agents/reviewer.md", "---\nname: reviewer\ndescription: Reviews\ntools: mcp__warehouse__ask\n---\n");
+    sandbox.write("project/local/agents/x.md", PLANNER);
+    sandbox.write("project/.mcp.json", "{\"mcpServers\": {\"supabase\": {\"command\": \"npx\"}}}");
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
+    let _ = sandbox.run(&["install", "studio/reviewer"]).code(0);
+    sandbox
+}
+
+/// A registry in git with two versions; its URL, if there is a git.
+fn tagged(sandbox: &Sandbox) -> Option<String> {
+    hermetic_git(&sandbox.path().join("home"))?;
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    repo.file("agents/scheduler.md", PLANNER.replace("planner", "scheduler"));
+    let _ = repo.commit("first");
+    repo.tag("v1.2.0");
+    repo.file("agents/scheduler.md", PLANNER.replace("planner", "scheduler") + "More.\n");
+    let _ = repo.commit("second");
+    repo.tag("v2.0.0");
+    let url = repo.url().as_str().to_owned();
+    let _ = sandbox.run(&["registry", "add", &url, "--name", "team"]).code(0);
+    // Looking into it makes the index that completion reads.
+    let _ = sandbox.run(&["list", "--available", "team"]).code(0);
+    Some(url)
+}
+
+fn candidates(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
+    let output = finish(sandbox.command().env("COMPLETE", "fish").arg("--").arg("agentpkg").args(words)).code(0);
+    output.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_scripts_are_current() {
+    let sandbox = Sandbox::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions");
+    for (shell, file) in [
+        ("bash", "agentpkg.bash"),
+        ("zsh", "_agentpkg"),
+        ("fish", "agentpkg.fish"),
+        ("powershell", "agentpkg.ps1"),
+        ("elvish", "agentpkg.elv"),
+        ("nushell", "agentpkg.nu"),
+    ] {
+        let kept = fs::read_to_string(folder.join(file)).unwrap();
+        let printed = sandbox.run(&["completions", shell]).code(0).stdout;
+        assert_eq!(kept, printed, "{file}");
+        // Those of shells that clap_complete knows well enough are exactly its own.
+        if ["fish", "powershell", "elvish"].contains(&shell) {
+            let made = finish(sandbox.command().env("COMPLETE", shell)).code(0).stdout;
+            assert_eq!(kept, made, "{file}: `COMPLETE={shell} agentpkg` writes it anew");
+        }
+        let _ = sandbox.run(&["completions", shell, "--install"]).code(0);
+    }
+    for path in [
+        ".local/share/bash-completion/completions/agentpkg",
+        ".local/share/zsh/site-functions/_agentpkg",
+        ".config/fish/completions/agentpkg.fish",
+        ".config/nushell/autoload/agentpkg.nu",
+    ] {
+        assert!(sandbox.path().join("home").join(path).is_file(), "{path}");
+    }
+}
+
+#[test]
+fn candidates_are_what_could_stand_there() {
+    let sandbox = scene();
+    assert_eq!(
+        candidates(&sandbox, &["install", "back"])[0].split('\t').collect::<Vec<_>>()[0],
+        "backend-architect",
+        "with its description behind a tab"
+    );
+    assert_eq!(candidates(&sandbox, &["install", "stu"]), ["studio/\tthe registry ../upstream"]);
+    assert_eq!(
+        candidates(&sandbox, &["install", "studio/"]),
+        ["studio/planner\tPlans: work, and more", "studio/reviewer\tReviews"]
+    );
+    assert_eq!(candidates(&sandbox, &["install", "PLAN"])[0], "planner\tPlans: work, and more");
+    assert_eq!(candidates(&sandbox, &["remove", "r"]), ["reviewer\tReviews"]);
+    assert_eq!(candidates(&sandbox, &["registry", "remove", ""])[0], "studio\t../upstream");
+    assert_eq!(candidates(&sandbox, &["install", "reviewer", "--bind", "w"]), ["warehouse=\tnot configured under this name"]);
+    assert_eq!(candidates(&sandbox, &["install", "reviewer", "--bind", "warehouse="]), ["warehouse=supabase\tnpx"]);
+    assert_eq!(candidates(&sandbox, &["install", "./lo"]), ["./local/"]);
+    assert_eq!(candidates(&sandbox, &["install", "debugger@"]), ["debugger@1.0.0\tthe only one"]);
+    assert!(candidates(&sandbox, &["install", "nobody-at-all"]).is_empty());
+    // A manifest that makes no sense is the command's to complain about.
+    sandbox.write("project/agentpkg.toml", "[[[");
+    assert!(candidates(&sandbox, &["install", "back"])[0].starts_with("backend-architect"));
+}
+
+#[test]
+fn versions_and_sources_of_git_are_completed() {
+    let sandbox = scene();
+    let Some(url) = tagged(&sandbox) else {
+        eprintln!("SKIPPED: there is no git on PATH");
+        return;
+    };
+    assert_eq!(
+        candidates(&sandbox, &["install", "team/scheduler@"]),
+        ["team/scheduler@2.0.0\ttag v2.0.0", "team/scheduler@1.2.0\ttag v1.2.0"]
+    );
+    assert_eq!(candidates(&sandbox, &["install", &format!("{url}#s")]), [format!("{url}#scheduler\tPlans: work, and more")]);
+}
+
+/// Types each text and TAB, and compares the words that the shell has then.
+#[cfg(unix)]
+fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
+    let sandbox = scene();
+    let found =
+        std::env::var_os("PATH").and_then(|path| std::env::split_paths(&path).find(|folder| folder.join(program).is_file()));
+    let (Some(_), Some(url)) = (found, tagged(&sandbox)) else {
+        eprintln!("SKIPPED: {program} or git is not on PATH, so its completion was not tested");
+        return;
+    };
+    let binaries = Path::new(env!("CARGO_BIN_EXE_agentpkg")).parent().unwrap();
+    let mut path = binaries.as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap());
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().current_dir(sandbox.project(""));
+    command.env("HOME", sandbox.path().join("home")).env("PATH", path).env("TERM", "dumb").env("LC_ALL", "C.UTF-8");
+    let mut shell = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
+    shell.send_line(prepare).unwrap();
+    shell.send_line("printf '%s%s\\n' PRE PARED").unwrap();
+    let before = shell.exp_string("PREPARED").unwrap();
+    let source = format!("install {url}#s");
+    let sourced = format!("install|{url}#scheduler");
+    for (typed, words) in [
+        ("ins", "install"),
+        ("install backend-a", "install|backend-architect"),
+        ("install stu", "install|studio/"),
+        ("install studio/pl", "install|studio/planner"),
+        ("install team/scheduler@1", "install|team/scheduler@1.2.0"),
+        (source.as_str(), sourced.as_str()),
+        ("remove re", "remove|reviewer"),
+        ("update rev", "update|reviewer"),
+        ("install ./loc", "install|./local/"),
+        ("install reviewer --bind ware", "install|reviewer|--bind|warehouse="),
+        ("install reviewer --bind warehouse=sup", "install|reviewer|--bind|warehouse=supabase"),
+        ("registry remove stu", "registry|remove|studio"),
+        ("update --conflicts ma", "update|--conflicts|markers"),
+    ] {
+        // The words are shown by a command that is put in front of them.
+        shell.send(&format!("agentpkg {typed}\t")).unwrap();
+        shell.flush().unwrap();
+        shell.send("\u{1}printf '<%s>' \u{5}\n").unwrap();
+        shell.flush().unwrap();
+        let expected: String = std::iter::once("agentpkg").chain(words.split('|')).map(|word| format!("<{word}>")).collect();
+        if let Err(error) = shell.exp_string(&expected) {
+            panic!("{program}: {typed:?} and TAB should give {expected}: {error}\n{before}");
+        }
+    }
+    let _ = shell.send_line("exit");
+}
+
+#[cfg(unix)]
+fn script(file: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("completions").join(file).display().to_string()
+}
+
+#[test]
+#[cfg(unix)]
+fn bash_inserts_what_is_meant() {
+    in_shell(
+        "bash",
+        &["--noprofile", "--norc", "-i"],
+        &format!("bind 'set enable-bracketed-paste off'; source '{}'", script("agentpkg.bash")),
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn zsh_inserts_what_is_meant() {
+    let prepare = format!(
+        "bindkey -e; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source '{}'",
+        script("_agentpkg")
+    );
+    in_shell("zsh", &["-f", "-i"], &prepare);
+}
+
+#[test]
+#[cfg(unix)]
+fn fish_inserts_what_is_meant() {
+    in_shell("fish", &["--no-config", "-i"], &format!("source '{}'", script("agentpkg.fish")));
+}
