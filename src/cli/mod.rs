@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, check, completions, diff, doctor, info, init, install, list, merge_file, registry, remove, resolve, search, status,
-    undo, update,
+    Context, check, completions, diff, doctor, info, init, install, list, merge_file, outdated, registry, remove, resolve, search,
+    status, undo, update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -74,6 +74,7 @@ enum ColorWhen {
 enum Command {
     Install(install::InstallArgs),
     Update(update::UpdateArgs),
+    Outdated(outdated::OutdatedArgs),
     Status(status::StatusArgs),
     Check(check::CheckArgs),
     Diff(diff::DiffArgs),
@@ -119,6 +120,7 @@ pub fn run() -> u8 {
     let outcome = match command {
         Command::Install(args) => install::run(args, &mut context).map(|()| 0),
         Command::Update(args) => update::run(args, &mut context).map(|()| 0),
+        Command::Outdated(args) => outdated::run(&args, &mut context).map(|()| 0),
         Command::Undo(args) => undo::run(&args, &mut context).map(|()| 0),
         Command::Status(args) => status::run(&args, &mut context).map(|()| 0),
         Command::Check(args) => check::run(&args, &mut context).map(|()| 0),

@@ -11,6 +11,7 @@ pub mod install;
 pub mod list;
 pub mod merge_file;
 mod needs;
+pub mod outdated;
 pub mod registry;
 pub mod remove;
 pub mod resolve;

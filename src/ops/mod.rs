@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod install;
 pub mod list;
 pub mod merge_file;
+pub mod outdated;
 mod pending;
 mod policy;
 pub mod registry;

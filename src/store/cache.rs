@@ -617,12 +617,38 @@ fn stamp(blob: ObjectId) -> u64 {
     u64::from_le_bytes(blob.as_bytes()[..8].try_into().unwrap_or_default()) | 1
 }
 
+/// The version that is most like what was asked for: that of the same major, minor or beginning, else the newest below it.
+fn nearest<'v>(request: &VersionRequest, versions: &'v [VersionTag]) -> Option<&'v VersionTag> {
+    let asked: Vec<u64> = match request {
+        VersionRequest::Requirement(requirement) => {
+            let first = requirement.comparators.first()?;
+            [Some(first.major), first.minor, first.patch].into_iter().flatten().collect()
+        }
+        VersionRequest::Revision(text) => {
+            let numbers = text.trim_start_matches('v').split('.').map_while(|part| part.parse().ok());
+            numbers.take(3).collect()
+        }
+    };
+    let distance = |version: &Version| {
+        let parts = [version.major, version.minor, version.patch];
+        let gaps: Vec<u64> = asked.iter().zip(parts).map(|(asked, part)| asked.abs_diff(part)).collect();
+        gaps
+    };
+    if asked.is_empty() { None } else { versions.iter().min_by_key(|tag| distance(&tag.version)) }
+}
+
 fn no_version(request: &VersionRequest, agent: &str, versions: &[VersionTag]) -> Failure {
     let failure = Failure::failed(format!("`{agent}` has no version matching `{request}`"));
     if versions.is_empty() {
         return failure.hint(format!("its repository has no version tags; leave out `@{request}`, or name a commit or a branch"));
     }
     let newest: Vec<&str> = versions.iter().take(3).map(|version| version.tag.as_str()).collect();
-    let major = versions[0].version.major;
-    failure.detail(format!("newest: {}", newest.join(", "))).hint(format!("for example `{agent}@^{major}`"))
+    let failure = failure.detail(format!("newest: {}", newest.join(", ")));
+    let nearest = nearest(request, versions);
+    let failure = match nearest {
+        Some(nearest) if !newest.contains(&nearest.tag.as_str()) => failure.detail(format!("nearest: {}", nearest.tag)),
+        _ => failure,
+    };
+    let example = nearest.unwrap_or(&versions[0]);
+    failure.hint(format!("for example `{agent}@{}`, or `{agent}@^{}`", example.version, versions[0].version.major))
 }

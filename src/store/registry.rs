@@ -16,7 +16,7 @@ use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, OTHER_EXTEN
 use crate::domain::name::RegistryName;
 use crate::domain::registry_file::{AgentRecord, RegistryFile, marketplace_agents};
 use crate::domain::spec::Source;
-use crate::domain::version::VersionRequest;
+use crate::domain::version::{VersionRequest, VersionTag};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 
@@ -163,6 +163,16 @@ impl<'a> Snapshot<'a> {
             (Backing::Git(repository), Some(commit)) => repository.read_file(commit, file, watch),
             (Backing::Git(_), None) => Ok(None),
         }
+    }
+
+    /// The versions of an agent that tags name, newest first; none for sources without tags.
+    pub fn versions(&self, cache: &cache::Cache, agent: &str, watch: Watch<'_>) -> Vec<VersionTag> {
+        let repository = match (&self.backing, &self.source) {
+            (Backing::Git(_), Source::Git(url)) => cache.repository(url, cache::Freshness::Any, watch).ok(),
+            (Backing::Git(repository), _) => cache.bare_repository(repository.path()).ok().flatten(),
+            _ => None,
+        };
+        repository.and_then(|repository| repository.versions(agent).ok()).unwrap_or_default()
     }
 
     /// The same source at the version that a request means, and that version; `None` if the source has no versions of its own.

@@ -158,7 +158,7 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
         shell.flush().unwrap();
         shell.send("\u{1}printf '<%s>' \u{5}\n").unwrap();
         shell.flush().unwrap();
-        let expected: String = std::iter::once("agentpkg").chain(words.split('|')).map(|word| format!("<{word}>")).collect();
+        let expected = format!("<agentpkg><{}>", words.replace('|', "><"));
         if let Err(error) = shell.exp_string(&expected) {
             panic!("{program}: {typed:?} and TAB should give {expected}: {error}\n{before}");
         }

@@ -1,0 +1,95 @@
+//! `agentpkg outdated`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Context, JSON_VERSION};
+use crate::error::{Failure, Kind, Result};
+use crate::ops::outdated::{Outdated, OutdatedOutcome, outdated};
+use crate::ui::Table;
+
+/// Show which agents have a newer version, and which of them you edited
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg outdated            what is installed, what an update takes, what there is
+  agentpkg outdated --check    exit 5 if an update would bring something")]
+pub struct OutdatedArgs {
+    /// The names, as `agentpkg list` shows them; all if there are none
+    #[arg(value_name = "NAME", add = super::complete::installed())]
+    pub names: Vec<String>,
+    /// Exit 5 if an update would bring something
+    #[arg(long)]
+    pub check: bool,
+    /// Also agents with nothing newer
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
+    let outcome = outdated(&context.session, &args.names, &mut context.ui)?;
+    if context.ui.is_json() {
+        context.ui.json(&to_json(&outcome))?;
+    } else {
+        show(&outcome, args.all || !args.names.is_empty(), context)?;
+    }
+    for failure in &outcome.failures {
+        context.ui.failure(failure);
+    }
+    let behind = outcome.agents.iter().filter(|agent| agent.is_behind).count();
+    match (args.check, behind, outcome.failures.len()) {
+        (true, 1.., _) => {
+            let noun = if behind == 1 { "1 agent is".to_owned() } else { format!("{behind} agents are") };
+            Err(Failure::new(Kind::Check, format!("{noun} not up to date")).hint("run `agentpkg update`"))
+        }
+        (_, _, 0) => Ok(()),
+        _ => Err(Failure::failed("not every agent could be looked at")),
+    }
+}
+
+fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Result<()> {
+    let shown: Vec<&Outdated> = outcome.agents.iter().filter(|agent| is_all || agent.is_behind || agent.is_held_back).collect();
+    if shown.is_empty() {
+        let count = outcome.agents.len();
+        if outcome.failures.is_empty() {
+            context.ui.note(if count == 0 {
+                "Nothing is installed yet.".to_owned()
+            } else {
+                format!("All {count} agents are up to date.")
+            });
+        }
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.row(["agent", "current", "wanted", "latest", ""].map(str::to_owned));
+    for agent in shown {
+        let text = |text: &String| if text.is_empty() { "-".to_owned() } else { text.clone() };
+        let mut notes = Vec::new();
+        if agent.is_behind && agent.current == agent.wanted {
+            notes.push("changed");
+        }
+        if agent.is_edited {
+            notes.push("edited: will be merged");
+        }
+        if agent.is_held_back {
+            notes.push("held back by agentpkg.toml");
+        }
+        table.row([agent.name.to_string(), text(&agent.current), text(&agent.wanted), text(&agent.latest), notes.join("; ")]);
+    }
+    table.lines().iter().try_for_each(|line| context.ui.data(line))
+}
+
+fn to_json(outcome: &OutdatedOutcome) -> serde_json::Value {
+    let agent = |agent: &Outdated| {
+        json!({
+            "name": agent.name.as_str(), "current": agent.current, "wanted": agent.wanted, "latest": agent.latest,
+            "behind": agent.is_behind, "held_back": agent.is_held_back, "edited": agent.is_edited,
+        })
+    };
+    let failure = |failure: &Failure| json!({ "message": failure.to_string(), "hints": failure.hints() });
+    json!({
+        "schema_version": JSON_VERSION, "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(),
+        "failures": outcome.failures.iter().map(failure).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,100 @@
+//! `search` as a user meets it: what is found, in which order, what helps to choose.
+
+use crate::support::repo::{RepoBuilder, hermetic_git};
+use crate::support::sandbox::Sandbox;
+
+fn agent(name: &str, description: &str, tools: &str) -> String {
+    format!("---\nname: {name}\ndescription: {description}\n{tools}\n---\n\nText.\n")
+}
+
+fn scene() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("upstream/agents/warehouse.md", agent("warehouse", "Looks after the stock", "tools: Read"))
+        .write(
+            "upstream/agents/warehouse-auditor.md",
+            agent("warehouse-auditor", "Counts what is there, twice", "tools: Bash(git *), mcp__playwright__browser_click"),
+        )
+        .write("upstream/agents/cold-warehouse.md", agent("cold-warehouse", "Keeps things cold", "tools: Read"))
+        .write("upstream/agents/clerk.md", agent("clerk", "Writes letters about any warehouse", ""));
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "stock"]).code(0);
+    let _ = sandbox.run(&["install", "stock/clerk", "-q"]).code(0);
+    sandbox
+}
+
+#[test]
+fn names_come_before_descriptions() {
+    let sandbox = scene();
+    insta::assert_snapshot!(sandbox.run(&["search", "warehouse"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      warehouse          stock    Looks after the stock
+      warehouse-auditor  stock    Counts what is there, twice  needs playwright
+      cold-warehouse     stock    Keeps things cold
+      clerk              stock    Writes letters about any warehouse  installed
+      data-engineer      builtin  Builds and repairs data pipelines and warehouse models (ingestion, db…
+    --- stderr
+    "#);
+    insta::assert_snapshot!(sandbox.run(&["search", "wearhouse"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      warehouse          stock  Looks after the stock
+      cold-warehouse     stock  Keeps things cold
+      warehouse-auditor  stock  Counts what is there, twice  needs playwright
+    --- stderr
+    only names that look alike
+    "#);
+    insta::assert_snapshot!(sandbox.run(&["search", "qqqqq"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+    --- stderr
+    Nothing was found in 2 registries. `agentpkg registry add URL` adds another one.
+    "#);
+}
+
+#[test]
+fn filters_narrow_it() {
+    let sandbox = scene();
+    let names = |arguments: &[&str]| -> Vec<String> {
+        let json = sandbox.run(&[&["search", "--json"], arguments].concat()).code(0).json();
+        json["agents"].as_array().unwrap().iter().map(|agent| agent["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&["--registry", "stock", "--tool", "Bash"]), ["clerk", "warehouse-auditor"], "no tools line is every tool");
+    assert_eq!(names(&["--needs-mcp", "playwright", "--registry", "stock"]), ["warehouse-auditor"]);
+    assert_eq!(names(&["--needs-mcp", "microsoft-playwright", "--registry", "stock"]), ["warehouse-auditor"], "by another name");
+    assert_eq!(names(&["clerk", "--registry", "builtin"]), [""; 0]);
+    assert_eq!(names(&["stock", "--limit", "1"]).len(), 1);
+    let output = sandbox.run(&["search", "x", "--registry", "nowhere"]).code(1);
+    assert!(output.stderr.contains("there is no registry `nowhere`"), "{}", output.all());
+    let _ = sandbox.run(&["search"]).code(2);
+}
+
+#[test]
+fn git_registries_are_searched_without_git() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        eprintln!("SKIPPED: there is no git on PATH");
+        return;
+    }
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    repo.file("agents/juggler.md", agent("juggler", "Keeps many things in the air", "tools: Read"));
+    let _ = repo.commit("first");
+    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    // Even with the repository gone, and no git: what was looked into can be searched.
+    std::fs::rename(sandbox.path().join("team.git"), sandbox.path().join("elsewhere")).unwrap();
+    let output = crate::support::sandbox::finish(sandbox.command().env("PATH", "/nonexistent").args(["search", "juggl"])).code(0);
+    assert!(output.stdout.contains("juggler") && output.stdout.contains("team"), "{}", output.all());
+}
+
+#[test]
+fn an_index_follows_what_changes() {
+    let sandbox = scene();
+    let find = |word: &str| sandbox.run(&["search", word, "--registry", "stock"]).code(0).stdout;
+    assert!(find("loader").is_empty());
+    sandbox.write("upstream/agents/loader.md", agent("loader", "Loads", "tools: Read"));
+    sandbox.write("upstream/agents/clerk.md", agent("scribe", "Writes letters", ""));
+    std::fs::remove_file(sandbox.path().join("upstream/agents/cold-warehouse.md")).unwrap();
+    let _ = sandbox.run(&["registry", "refresh"]).code(0);
+    assert!(find("loader").contains("Loads") && find("scribe").contains("letters"));
+    assert!(find("cold").is_empty() && !find("clerk").contains("clerk"));
+}
