@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     Context, check, completions, diff, doctor, info, init, install, list, merge_file, outdated, registry, remove, resolve, search,
@@ -70,25 +70,84 @@ enum ColorWhen {
     Never,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    Install(install::InstallArgs),
-    Update(update::UpdateArgs),
-    Outdated(outdated::OutdatedArgs),
-    Status(status::StatusArgs),
-    Check(check::CheckArgs),
-    Diff(diff::DiffArgs),
-    Resolve(resolve::ResolveArgs),
-    Undo(undo::UndoArgs),
-    Remove(remove::RemoveArgs),
-    Search(search::SearchArgs),
-    List(list::ListArgs),
-    Info(info::InfoArgs),
-    Registry(registry::RegistryArgs),
-    Init(init::InitArgs),
-    Doctor(doctor::DoctorArgs),
-    Completions(completions::CompletionsArgs),
-    MergeFile(merge_file::MergeFileArgs),
+/// The subcommands. They are not derived: most of a start would go into describing those that nobody asked for, so only what was typed
+/// is described, and the others when help wants them.
+macro_rules! commands {
+    ($($variant:ident($arguments:ty) = $name:literal, $about:literal;)*) => {
+        #[derive(Debug)]
+        enum Command {
+            $($variant($arguments),)*
+        }
+
+        impl Subcommand for Command {
+            fn augment_subcommands(command: clap::Command) -> clap::Command {
+                command$(.subcommand(described::<$arguments>($name, $about)))*
+            }
+
+            fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+                Self::augment_subcommands(command)
+            }
+
+            fn has_subcommand(name: &str) -> bool {
+                [$($name),*].contains(&name)
+            }
+        }
+
+        impl FromArgMatches for Command {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                match matches.subcommand() {
+                    $(Some(($name, matches)) => <$arguments>::from_arg_matches(matches).map(Self::$variant),)*
+                    _ => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
+                }
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                *self = Self::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+
+        /// Name, description, and all of each subcommand.
+        #[cfg(test)]
+        fn all() -> Vec<(&'static str, &'static str, clap::Command)> {
+            vec![$(($name, $about, <$arguments as clap::Args>::augment_args(clap::Command::new($name)))),*]
+        }
+    };
+}
+
+commands! {
+    Install(install::InstallArgs) = "install", "Install agents; without names, what agentpkg.toml and agentpkg.lock say";
+    Update(update::UpdateArgs) = "update", "Update agents, and merge upstream's changes with your own";
+    Outdated(outdated::OutdatedArgs) = "outdated", "Show which agents have a newer version, and which of them you edited";
+    Status(status::StatusArgs) = "status", "Show which agents are edited, missing or in conflict";
+    Check(check::CheckArgs) = "check", "Check all agents against the project: what is missing, left over, or changed by hand";
+    Diff(diff::DiffArgs) = "diff", "Show what you changed, what upstream changed, or what both would become";
+    Resolve(resolve::ResolveArgs) = "resolve", "Finish updates that were put aside with conflict markers";
+    Undo(undo::UndoArgs) = "undo", "Take an operation back: files return to what they were, edits included";
+    Remove(remove::RemoveArgs) = "remove", "Remove agents from the project";
+    Search(search::SearchArgs) = "search", "Search the agents of all registries by name, description, tool or server";
+    List(list::ListArgs) = "list", "List installed agents, or with --available those that registries offer";
+    Info(info::InfoArgs) = "info", "Show one agent: what it is for, what it may use, and whether the client loads it";
+    Registry(registry::RegistryArgs) = "registry", "Manage the registries of the project";
+    Init(init::InitArgs) = "init", "Write an agentpkg.toml to start from";
+    Doctor(doctor::DoctorArgs) = "doctor", "Check git, the folders, the client and the registries";
+    Completions(completions::CompletionsArgs) = "completions", "Print the completion script for a shell, or install it";
+    MergeFile(merge_file::MergeFileArgs) = "merge-file", "Merge three files as `git merge-file` does, but knowing agent definitions";
+}
+
+/// A subcommand: whole if it was typed, otherwise only as much as a list of them shows.
+fn described<A: clap::Args>(name: &'static str, about: &'static str) -> clap::Command {
+    let command = clap::Command::new(name).about(about);
+    let mut arguments = std::env::args_os().skip(1);
+    // A shell that asks for candidates puts the line behind `--`.
+    let is_asked = arguments.next().is_some_and(|first| first == "--");
+    if std::env::args_os().any(|argument| argument == name) {
+        A::augment_args(command)
+    } else if is_asked {
+        command
+    } else {
+        command.defer(A::augment_args)
+    }
 }
 
 /// Runs the program with the process's arguments; gives back the exit code.
@@ -163,4 +222,21 @@ fn context(global: &GlobalArgs) -> Result<Context, Failure> {
     };
     let session = Session::new(project, environment, options);
     Ok(Context { ui, session, is_yes: global.yes, is_locked: global.locked })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+        for (name, about, command) in all() {
+            command.clone().debug_assert();
+            let long = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert_eq!(long, about, "{name}: the list and the page say the same");
+        }
+    }
 }

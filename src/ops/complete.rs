@@ -14,7 +14,7 @@ use crate::store::registry::Snapshot;
 use crate::store::servers;
 
 /// How many candidates a shell is given.
-const MAX_CANDIDATES: usize = 200;
+const MAX_CANDIDATES: usize = 64;
 
 /// A value, and what helps to choose; empty: nothing to say.
 pub type Candidate = (String, String);
@@ -45,13 +45,13 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
         let Some(index) = index_of(session, &source) else {
             continue;
         };
-        for (name, row) in index.with_prefix(&folded, MAX_CANDIDATES) {
+        for entry in index.beginning_with(&folded, MAX_CANDIDATES) {
+            let name = entry.name.to_string();
             if candidates.len() >= MAX_CANDIDATES || !seen.insert(name.clone()) {
                 continue;
             }
-            let description = index.entry(row).map(|entry| entry.description).unwrap_or_default();
-            let value = place.map_or_else(|| name.clone(), |_| format!("{registry}/{name}"));
-            candidates.push((value, description));
+            let value = place.map_or_else(|| name, |_| format!("{registry}/{}", entry.name));
+            candidates.push((value, entry.description));
         }
     }
     if place.is_none() {

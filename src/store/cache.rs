@@ -203,10 +203,11 @@ impl Cache {
     fn builtin_index(&self) -> Option<IndexFile> {
         let key = builtin::key();
         let path = self.settings.folder.as_ref()?.join("folders").join(format!("builtin.{INDEX}"));
-        IndexFile::open(&path, Some(&key)).or_else(|| {
-            let entries: Vec<_> = Snapshot::builtin().offered.all().into_iter().map(|entry| (entry, 0)).collect();
-            index::write(&path, &key, &entries, b"{}").ok()?;
-            IndexFile::open(&path, Some(&key))
+        IndexFile::open(&path, Some(key)).or_else(|| {
+            let all = Snapshot::builtin().offered.all();
+            let entries: Vec<_> = all.iter().map(|entry| (entry, 0)).collect();
+            index::write(&path, key, &entries, b"{}").ok()?;
+            IndexFile::open(&path, Some(key))
         })
     }
 

@@ -290,7 +290,7 @@ impl Index {
 
     /// Writes the index, and gives it back with its entries in the file only. A cache that cannot be written is no reason to fail.
     pub(super) fn kept(mut self, path: &Path, key: &str, stamp: &dyn Fn(&str) -> u64) -> Opened {
-        let entries: Vec<(IndexEntry, u64)> = self.entries.iter().map(|entry| (entry.clone(), stamp(&entry.file))).collect();
+        let entries: Vec<(&IndexEntry, u64)> = self.entries.iter().map(|entry| (entry, stamp(&entry.file))).collect();
         let Ok(meta) = Meta::of(&self, stamp).to_bytes() else {
             return Opened::Built(self);
         };
@@ -368,7 +368,7 @@ impl Previous {
 
 /// The index of a commit as it was kept, if it can be trusted.
 pub(super) fn open_kept(path: &Path, key: &str) -> Option<Opened> {
-    let file = IndexFile::open(path, Some(key)).filter(IndexFile::is_sound)?;
+    let file = IndexFile::open(path, Some(key)).filter(|file| !file.is_small() || file.is_sound())?;
     let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
     let index = Index {
         entries: Vec::new(),

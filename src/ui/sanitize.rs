@@ -7,6 +7,10 @@ use crate::domain::name::is_invisible;
 /// The text with every control and invisible character but line breaks and tabs escaped.
 #[must_use]
 pub fn sanitize(text: &str) -> String {
+    // Nearly all text is plain, and there can be much of it.
+    if text.bytes().all(|byte| matches!(byte, b'\n' | b'\t' | 0x20..=0x7e)) {
+        return text.to_owned();
+    }
     let is_safe = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c) && c != '\u{200d}');
     text.chars().flat_map(|c| if is_safe(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
 }
@@ -14,6 +18,9 @@ pub fn sanitize(text: &str) -> String {
 /// The first sentence or so of a text in one line of at most `width` columns: examples and markup are cut.
 #[must_use]
 pub fn one_line(text: &str, width: usize) -> String {
+    // What cannot be shown need not be read.
+    let most = width.saturating_mul(8).max(256);
+    let text = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).map_or("", |end| &text[..end]);
     let end = ["<example>", "Examples:", "Example:", "<commentary>", "\n\n"]
         .iter()
         .filter_map(|mark| text.find(mark))

@@ -43,6 +43,8 @@ const ROW: usize = 24;
 const HASH: usize = 12;
 /// The length of one word's entry.
 const WORD: usize = 20;
+/// Up to which size a file is checked whole when it is opened, in bytes: some milliseconds.
+const MAX_CHECKED: u64 = 8 << 20;
 /// The longest record that is read.
 const MAX_RECORD: usize = 64 << 10;
 
@@ -90,7 +92,7 @@ impl IndexFile {
     /// An index of entries that is nowhere on the disk.
     #[must_use]
     pub fn in_memory(entries: &[IndexEntry]) -> Self {
-        let entries: Vec<(IndexEntry, u64)> = entries.iter().map(|entry| (entry.clone(), 0)).collect();
+        let entries: Vec<(&IndexEntry, u64)> = entries.iter().map(|entry| (entry, 0)).collect();
         let file = RandomFile::in_memory(write::bytes("memory", &entries, &[]));
         Self::from_file(file, None).expect("what was written just now is whole")
     }
@@ -127,6 +129,12 @@ impl IndexFile {
             && fits(Section::Hashes, hashes, HASH)
             && fits(Section::Words, words, WORD);
         is_whole.then_some(Self { file, offsets, rows, hashes, words, body_check })
+    }
+
+    /// Whether the file is small enough to look through whole at every opening; in a larger one each record stands for itself.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        self.file.len() <= MAX_CHECKED
     }
 
     /// Whether everything behind the header is as it was written. Reads all of it.
@@ -175,6 +183,50 @@ impl IndexFile {
             name.to_ascii_lowercase().starts_with(folded).then_some((name, row))
         });
         rows.take(limit).collect()
+    }
+
+    /// The agents whose names begin so, sorted. What stands side by side is read at once.
+    #[must_use]
+    pub fn beginning_with(&self, folded: &str, limit: usize) -> Vec<IndexEntry> {
+        let start = self.first_at_least(folded);
+        let count = (self.rows - start).min(u32::try_from(limit).unwrap_or(u32::MAX));
+        let Some(rows) = self.part(Section::Rows, u64::from(start) * ROW as u64, count as usize * ROW) else {
+            return Vec::new();
+        };
+        let (Some(first), Some(last)) = (rows.get(..ROW), rows.len().checked_sub(ROW).and_then(|last| rows.get(last..))) else {
+            return Vec::new();
+        };
+        let (Some(from), Some(to), Some(length)) = (number(first, 0), number(last, 0), number(last, 4)) else {
+            return Vec::new();
+        };
+        let length = (to.saturating_sub(from) as usize).saturating_add(length as usize);
+        let Some(names) = self.part(Section::Names, u64::from(from), length) else {
+            return Vec::new();
+        };
+        // Only names tell how many of the rows are meant, so records are read after them.
+        let is_meant = |row: &&[u8]| {
+            let at = number(row, 0).and_then(|at| at.checked_sub(from)).map_or(usize::MAX, |at| at as usize);
+            let name = at.checked_add(folded.len()).and_then(|end| names.get(at..end));
+            name.is_some_and(|name| name.eq_ignore_ascii_case(folded.as_bytes()))
+        };
+        let meant: Vec<&[u8]> = rows.chunks_exact(ROW).take_while(is_meant).collect();
+        let bounds = |row: &&[u8]| Some((long(row, 8)?, number(row, 16)? as usize));
+        let (Some((begin, _)), Some((end, size))) = (meant.first().and_then(bounds), meant.last().and_then(bounds)) else {
+            return Vec::new();
+        };
+        let all = usize::try_from(end.saturating_sub(begin)).ok().and_then(|gap| self.part(Section::Records, begin, gap + size));
+        let Some(all) = all else {
+            return Vec::new();
+        };
+        let entry = |row: &&[u8]| {
+            let (at, size) = bounds(row)?;
+            let at = usize::try_from(at.checked_sub(begin)?).ok()?;
+            let record = all.get(at..at.checked_add(size)?)?;
+            #[expect(clippy::cast_possible_truncation, reason = "half of a checksum is one too")]
+            let is_whole = checksum(record) as u32 == number(row, 20)?;
+            decode(record).filter(|_| is_whole).map(|(entry, _)| entry)
+        };
+        meant.iter().filter_map(entry).collect()
     }
 
     /// The agents that have this title, stem, file or blob.

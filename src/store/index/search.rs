@@ -201,6 +201,7 @@ impl IndexFile {
         };
         let wanted = name.as_bytes();
         let most = (wanted.len() / 4).clamp(1, 3);
+        let own = letters(wanted);
         let mut near: Vec<(usize, u32)> = Vec::new();
         for (row, line) in (0..).zip(names.split(|byte| *byte == b'\n')) {
             if line.is_empty() {
@@ -208,7 +209,8 @@ impl IndexFile {
             }
             // The whole name, or one of its words.
             let parts = std::iter::once(line).chain(line.split(|byte| *byte == b'-').filter(|part| part.len() < line.len()));
-            let is_close = |part: &[u8]| part.len().abs_diff(wanted.len()) <= most && may_be_near(part, wanted, most);
+            let is_close =
+                |part: &[u8]| part.len().abs_diff(wanted.len()) <= most && (letters(part) ^ own).count_ones() as usize <= 2 * most;
             let distance = |part: &[u8]| strsim::osa_distance(&String::from_utf8_lossy(part).to_ascii_lowercase(), name);
             let nearest =
                 parts.filter(|part| is_close(part)).map(|part| distance(part) + usize::from(part.len() < line.len())).min();
@@ -225,16 +227,9 @@ impl IndexFile {
     }
 }
 
-/// Whether two texts share so many letters that they can be within a distance; quick, and never wrong about a "no".
-fn may_be_near(one: &[u8], other: &[u8], most: usize) -> bool {
-    let mut counts = [0_i16; 32];
-    for byte in one {
-        counts[usize::from(byte & 31)] += 1;
-    }
-    for byte in other {
-        counts[usize::from(byte & 31)] -= 1;
-    }
-    counts.iter().map(|count| usize::from(count.unsigned_abs())).sum::<usize>() <= 2 * most
+/// The letters of a text, one bit each.
+fn letters(text: &[u8]) -> u32 {
+    text.iter().fold(0, |letters, byte| letters | 1 << (byte & 31))
 }
 
 fn has_in_order(line: &[u8], wanted: &[u8]) -> bool {

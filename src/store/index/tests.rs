@@ -37,7 +37,8 @@ fn sorted(mut entries: Vec<IndexEntry>) -> Vec<IndexEntry> {
 fn a_file_answers_like_the_list_it_was_made_from() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
-    let entries: Vec<(IndexEntry, u64)> = (7..).zip(some()).map(|(stamp, entry)| (entry, stamp)).collect();
+    let all = some();
+    let entries: Vec<(&IndexEntry, u64)> = (7..).zip(&all).map(|(stamp, entry)| (entry, stamp)).collect();
     write(&path, "abc", &entries, b"meta").unwrap();
     let index = IndexFile::open(&path, Some("abc")).unwrap();
     assert!(index.is_sound() && IndexFile::open(&path, Some("abd")).is_none());
@@ -105,7 +106,8 @@ proptest! {
     fn damage_is_noticed_or_does_no_harm(at in any::<prop::sample::Index>(), flip in 1..=255_u8, cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");
-        let entries: Vec<(IndexEntry, u64)> = some().into_iter().map(|entry| (entry, 1)).collect();
+        let all = some();
+        let entries: Vec<(&IndexEntry, u64)> = all.iter().map(|entry| (entry, 1)).collect();
         let mut bytes = write::bytes("abc", &entries, b"{}");
         if is_cut {
             bytes.truncate(cut.index(bytes.len()));

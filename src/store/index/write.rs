@@ -1,6 +1,6 @@
 //! Writes an index in one piece, and makes it out of entries.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::{FORMAT, HASH, HEADER, KEY, Key, MAGIC, ROW, WORD, checksum, encode, hash};
@@ -12,21 +12,21 @@ use crate::fs;
 const MAX_TEXT: usize = 2048;
 
 /// Writes the index of `key`: entries with the stamp of their file, sorted by name, and the JSON of everything else.
-pub(in crate::store) fn write(path: &Path, key: &str, entries: &[(IndexEntry, u64)], meta: &[u8]) -> Result<()> {
+pub(in crate::store) fn write(path: &Path, key: &str, entries: &[(&IndexEntry, u64)], meta: &[u8]) -> Result<()> {
     fs::replace(path, &bytes(key, entries, meta), false)
 }
 
 /// The bytes of an index.
-pub(super) fn bytes(key: &str, entries: &[(IndexEntry, u64)], meta: &[u8]) -> Vec<u8> {
+pub(super) fn bytes(key: &str, entries: &[(&IndexEntry, u64)], meta: &[u8]) -> Vec<u8> {
     let mut order: Vec<u32> = (0..u32::try_from(entries.len()).unwrap_or(u32::MAX)).collect();
     let entry = |index: &u32| &entries[*index as usize];
     order.sort_by_cached_key(|index| (entry(index).0.name.folded(), entry(index).0.file.clone()));
     let (mut rows, mut names, mut records) = (Vec::with_capacity(order.len() * ROW), Vec::new(), Vec::new());
     let mut hashes: Vec<(u64, u32)> = Vec::new();
-    let mut words: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
+    let mut words: HashMap<Box<[u8]>, Vec<u32>> = HashMap::new();
     for (row, index) in (0..).zip(&order) {
-        let (entry, stamp) = entry(index);
-        let record = encode(entry, *stamp);
+        let (entry, stamp) = *entry(index);
+        let record = encode(entry, stamp);
         let name = entry.name.as_str().as_bytes();
         push_number(&mut rows, names.len());
         push_number(&mut rows, name.len());
@@ -50,6 +50,8 @@ pub(super) fn bytes(key: &str, entries: &[(IndexEntry, u64)], meta: &[u8]) -> Ve
         hash_table.extend_from_slice(&row.to_le_bytes());
     }
     let (mut word_table, mut texts, mut postings) = (Vec::with_capacity(words.len() * WORD), Vec::new(), Vec::new());
+    let mut words: Vec<(Box<[u8]>, Vec<u32>)> = words.into_iter().collect();
+    words.sort_unstable();
     for (word, rows) in &words {
         push_number(&mut word_table, texts.len());
         push_number(&mut word_table, word.len());
@@ -86,14 +88,17 @@ fn push_number(bytes: &mut Vec<u8>, number: usize) {
 }
 
 /// The words that an agent is found by, each kind under a letter of its own.
-fn index_words(entry: &IndexEntry, row: u32, words: &mut BTreeMap<Vec<u8>, Vec<u32>>) {
+fn index_words(entry: &IndexEntry, row: u32, words: &mut HashMap<Box<[u8]>, Vec<u32>>) {
+    let mut key = Vec::with_capacity(48);
     let mut add = |kind: u8, word: &str| {
-        let mut key = Vec::with_capacity(word.len() + 1);
+        key.clear();
         key.push(kind);
         key.extend_from_slice(word.as_bytes());
-        let rows = words.entry(key).or_default();
-        if rows.last() != Some(&row) {
-            rows.push(row);
+        // Most words are known, and looking them up needs no copy.
+        match words.get_mut(key.as_slice()) {
+            Some(rows) if rows.last() == Some(&row) => {}
+            Some(rows) => rows.push(row),
+            None => drop(words.insert(key.as_slice().into(), vec![row])),
         }
     };
     split(entry.name.as_str(), &mut |word| add(b'n', word));
