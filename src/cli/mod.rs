@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, check, completions, diff, doctor, info, init, install, list, merge_file, outdated, registry, remove, resolve, search,
-    status, undo, update,
+    Context, check, completions, diff, doctor, info, init, install, list, manual, merge_file, outdated, registry, remove, resolve,
+    search, status, undo, update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -132,6 +132,7 @@ commands! {
     Init(init::InitArgs) = "init", "Write an agentpkg.toml to start from";
     Doctor(doctor::DoctorArgs) = "doctor", "Check git, the folders, the client and the registries";
     Completions(completions::CompletionsArgs) = "completions", "Print the completion script for a shell, or install it";
+    Manual(manual::ManualArgs) = "manual", "Write the man pages into a folder";
     MergeFile(merge_file::MergeFileArgs) = "merge-file", "Merge three files as `git merge-file` does, but knowing agent definitions";
 }
 
@@ -141,6 +142,8 @@ fn described<A: clap::Args>(name: &'static str, about: &'static str) -> clap::Co
     let mut arguments = std::env::args_os().skip(1);
     // A shell that asks for candidates puts the line behind `--`.
     let is_asked = arguments.next().is_some_and(|first| first == "--");
+    // Whoever writes packages needs it; in the list it would be noise.
+    let command = command.hide(name == "manual");
     if std::env::args_os().any(|argument| argument == name) {
         A::augment_args(command)
     } else if is_asked {
@@ -148,6 +151,13 @@ fn described<A: clap::Args>(name: &'static str, about: &'static str) -> clap::Co
     } else {
         command.defer(A::augment_args)
     }
+}
+
+/// Everything that can be typed, whole.
+fn whole() -> clap::Command {
+    let mut command = <Cli as clap::CommandFactory>::command();
+    command.build();
+    command
 }
 
 /// Runs the program with the process's arguments; gives back the exit code.
@@ -193,6 +203,7 @@ pub fn run() -> u8 {
         Command::Init(args) => init::run(&args, &mut context).map(|()| 0),
         Command::Doctor(args) => doctor::run(&args, &mut context).map(|()| 0),
         Command::Completions(args) => completions::run(&args, &mut context).map(|()| 0),
+        Command::Manual(args) => manual::run(&args, &whole(), &mut context).map(|()| 0),
         Command::MergeFile(args) => merge_file::run(args, &mut context),
     };
     match outcome {

@@ -9,6 +9,7 @@ pub mod info;
 pub mod init;
 pub mod install;
 pub mod list;
+pub mod manual;
 pub mod merge_file;
 mod needs;
 pub mod outdated;

@@ -1,0 +1,158 @@
+//! `install.sh` in clean folders, with every POSIX shell that is here.
+#![cfg(unix)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::sandbox::{Output, Sandbox, finish};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn shells() -> Vec<PathBuf> {
+    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect();
+    let find = |name: &str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    let found: Vec<PathBuf> = ["dash", "bash", "sh"].into_iter().filter_map(find).collect();
+    if found.len() < 3 {
+        eprintln!("SKIPPED: not all of dash, bash and sh are on PATH; tested with {found:?}");
+    }
+    found
+}
+
+/// Runs a copy of the script that stands in `folder`.
+fn run(shell: &Path, sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(shell);
+    command.arg(sandbox.path().join(folder).join("install.sh")).args(arguments).current_dir(sandbox.path());
+    command.env_clear().env("HOME", sandbox.path().join("home")).env("PATH", std::env::var_os("PATH").unwrap());
+    command.env("CARGO", sandbox.path().join("cargo"));
+    finish(&mut command)
+}
+
+/// A release as the workflow makes it: unpacked in `release`, packed beside it.
+fn release(sandbox: &Sandbox) {
+    let folder = sandbox.path().join("release");
+    fs::create_dir_all(folder.join("completions")).unwrap();
+    // The program of a test build is too large to pack again and again.
+    sandbox.write("release/agentpkg", "#!/bin/sh\necho agentpkg 0.0.0\n");
+    fs::set_permissions(folder.join("agentpkg"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::copy(root().join("install.sh"), folder.join("install.sh")).unwrap();
+    for file in fs::read_dir(root().join("completions")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), folder.join("completions").join(file.file_name())).unwrap();
+    }
+    let _ = sandbox.run(&["manual", folder.join("man").to_str().unwrap()]).code(0);
+    sh(&folder, "find agentpkg completions man -type f | sort | xargs sha256sum >SHA256SUMS");
+    sh(
+        sandbox.path(),
+        "mkdir download && tar -czf download/agentpkg-x.tar.gz release && cd download && sha256sum agentpkg-x.tar.gz >SHA256SUMS",
+    );
+}
+
+fn sh(folder: &Path, script: &str) {
+    assert!(Command::new("sh").args(["-c", script]).current_dir(folder).status().unwrap().success(), "{script}");
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).unwrap().display().to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_release_is_checked_installed_and_removed_again() {
+    for shell in shells() {
+        let sandbox = Sandbox::new();
+        release(&sandbox);
+        let prefix = sandbox.path().join("prefix");
+        let place = prefix.to_str().unwrap();
+        let output = run(&shell, &sandbox, "release", &["--prefix", place, "--dry-run"]).code(0);
+        assert!(output.stdout.contains("Installing agentpkg from this release") && !prefix.exists(), "{}", output.all());
+        let archive = sandbox.path().join("download/agentpkg-x.tar.gz");
+        for source in [&[][..], &["--archive", archive.to_str().unwrap()]] {
+            // Something of somebody else's stays.
+            sandbox.write("prefix/share/man/man1/other.1", "x");
+            let output = run(&shell, &sandbox, "release", &[&["--prefix", place], source].concat()).code(0);
+            assert!(output.stdout.contains("Installed agentpkg 0."), "{}", output.all());
+            let found = files(&prefix);
+            for file in [
+                "bin/agentpkg",
+                "share/bash-completion/completions/agentpkg",
+                "share/zsh/site-functions/_agentpkg",
+                "share/fish/vendor_completions.d/agentpkg.fish",
+                "share/man/man1/agentpkg.1",
+                "share/man/man1/agentpkg-install.1",
+            ] {
+                assert!(found.iter().any(|known| known == file), "{file} is in {found:?}");
+            }
+            let works = finish(Command::new(prefix.join("bin/agentpkg")).env_clear().arg("--version")).code(0);
+            assert!(works.stdout.starts_with("agentpkg 0."));
+            // A second time changes nothing, and a page of an older version goes.
+            let list = prefix.join("share/agentpkg/installed");
+            fs::write(prefix.join("share/man/man1/agentpkg-old.1"), "x").unwrap();
+            fs::write(&list, fs::read_to_string(&list).unwrap() + "share/man/man1/agentpkg-old.1\n").unwrap();
+            let _ = run(&shell, &sandbox, "release", &[&["--prefix", place], source].concat()).code(0);
+            assert_eq!(files(&prefix), found);
+            let _ = run(&shell, &sandbox, "release", &["--prefix", place, "--uninstall"]).code(0);
+            assert_eq!(files(&prefix), ["share/man/man1/other.1"]);
+            fs::remove_dir_all(&prefix).unwrap();
+        }
+        let output = run(&shell, &sandbox, "release", &["--prefix", place, "--uninstall"]).code(1);
+        assert!(output.stderr.contains("nothing is installed below"), "{}", output.all());
+    }
+}
+
+#[test]
+fn what_does_not_have_its_checksum_is_not_installed() {
+    let sandbox = Sandbox::new();
+    release(&sandbox);
+    let shell = &shells()[0];
+    let (prefix, archive) = (sandbox.path().join("prefix"), sandbox.path().join("download/agentpkg-x.tar.gz"));
+    let arguments = ["--prefix", prefix.to_str().unwrap(), "--archive", archive.to_str().unwrap()];
+    let mut bytes = fs::read(&archive).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&archive, bytes).unwrap();
+    let output = run(shell, &sandbox, "release", &arguments).code(1);
+    assert!(output.stderr.contains("does not have the checksum"), "{}", output.all());
+    fs::remove_file(sandbox.path().join("download/SHA256SUMS")).unwrap();
+    let output = run(shell, &sandbox, "release", &arguments).code(1);
+    assert!(output.stderr.contains("there is no SHA256SUMS beside"), "{}", output.all());
+    sandbox.write("release/completions/_agentpkg", "something else");
+    let output = run(shell, &sandbox, "release", &arguments[..2]).code(1);
+    assert!(output.stderr.contains("completions/_agentpkg does not have the checksum"), "{}", output.all());
+    assert!(!prefix.exists(), "nothing was written");
+    let _ = run(shell, &sandbox, "release", &["--nonsense"]).code(2);
+}
+
+#[test]
+fn a_checkout_is_built() {
+    // cargo itself is tried by `.ci/run`; here something stands in for it that takes no minutes.
+    let sandbox = Sandbox::new();
+    let cargo = format!(
+        "#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in --target-dir) target=$2 ;; esac; shift; done\nmkdir -p \"$target/release\"\ncp '{}' \"$target/release/agentpkg\"\n",
+        env!("CARGO_BIN_EXE_agentpkg")
+    );
+    sandbox.write("cargo", cargo).write("checkout/Cargo.toml", "");
+    fs::set_permissions(sandbox.path().join("cargo"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::copy(root().join("install.sh"), sandbox.path().join("checkout/install.sh")).unwrap();
+    sh(sandbox.path(), &format!("cp -R '{}' checkout/completions", root().join("completions").display()));
+    let output = run(&shells()[0], &sandbox, "checkout", &[]).code(0);
+    assert!(output.stdout.contains("from this checkout") && output.stdout.contains("on your PATH"), "{}", output.all());
+    let found = files(&sandbox.path().join("home/.local"));
+    assert!(found.len() > 15 && found.contains(&"share/man/man1/agentpkg-registry-add.1".to_owned()), "{found:?}");
+    let _ = run(&shells()[0], &sandbox, "checkout", &["--uninstall"]).code(0);
+    assert!(!sandbox.path().join("home/.local").exists(), "not even an empty folder is left");
+}
