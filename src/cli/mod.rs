@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, check, completions, diff, doctor, info, init, install, list, manual, merge_file, outdated, registry, remove, resolve,
-    search, status, undo, update,
+    Context, check, completions, diff, doctor, info, init, install, list, manual, merge_file, next, outdated, registry, remove,
+    resolve, search, status, undo, update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -18,12 +18,12 @@ use crate::ui::{Ui, UiOptions};
 
 /// The package manager for Claude Code agents
 #[derive(Debug, Parser)]
-#[command(name = "agentpkg", version, max_term_width = 100, infer_subcommands = false, arg_required_else_help = true)]
+#[command(name = "agentpkg", version, max_term_width = 100, infer_subcommands = false)]
 pub struct Cli {
     #[command(flatten, next_help_heading = "Global options")]
     global: GlobalArgs,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -185,26 +185,10 @@ pub fn run() -> u8 {
             return failure.kind().code();
         }
     };
-    let is_merge_file = matches!(command, Command::MergeFile(_));
+    let is_merge_file = matches!(command, Some(Command::MergeFile(_)));
     let outcome = match command {
-        Command::Install(args) => install::run(args, &mut context).map(|()| 0),
-        Command::Update(args) => update::run(args, &mut context).map(|()| 0),
-        Command::Outdated(args) => outdated::run(&args, &mut context).map(|()| 0),
-        Command::Undo(args) => undo::run(&args, &mut context).map(|()| 0),
-        Command::Status(args) => status::run(&args, &mut context).map(|()| 0),
-        Command::Check(args) => check::run(&args, &mut context).map(|()| 0),
-        Command::Diff(args) => diff::run(&args, &mut context).map(|()| 0),
-        Command::Resolve(args) => resolve::run(args, &mut context).map(|()| 0),
-        Command::Search(args) => search::run(args, &mut context).map(|()| 0),
-        Command::Remove(args) => remove::run(args, &mut context).map(|()| 0),
-        Command::List(args) => list::run(&args, &mut context).map(|()| 0),
-        Command::Info(args) => info::run(&args, &mut context).map(|()| 0),
-        Command::Registry(args) => registry::run(args, &mut context).map(|()| 0),
-        Command::Init(args) => init::run(&args, &mut context).map(|()| 0),
-        Command::Doctor(args) => doctor::run(&args, &mut context).map(|()| 0),
-        Command::Completions(args) => completions::run(&args, &mut context).map(|()| 0),
-        Command::Manual(args) => manual::run(&args, &whole(), &mut context).map(|()| 0),
-        Command::MergeFile(args) => merge_file::run(args, &mut context),
+        None => next::run(&mut context).map(|()| 0),
+        Some(command) => run_command(command, &mut context),
     };
     match outcome {
         Ok(code) => code,
@@ -212,6 +196,29 @@ pub fn run() -> u8 {
             context.ui.failure(&failure);
             if is_merge_file { merge_file::ERROR } else { failure.kind().code() }
         }
+    }
+}
+
+fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {
+    match command {
+        Command::Install(args) => install::run(args, context).map(|()| 0),
+        Command::Update(args) => update::run(args, context).map(|()| 0),
+        Command::Outdated(args) => outdated::run(&args, context).map(|()| 0),
+        Command::Undo(args) => undo::run(&args, context).map(|()| 0),
+        Command::Status(args) => status::run(&args, context).map(|()| 0),
+        Command::Check(args) => check::run(&args, context).map(|()| 0),
+        Command::Diff(args) => diff::run(&args, context).map(|()| 0),
+        Command::Resolve(args) => resolve::run(args, context).map(|()| 0),
+        Command::Search(args) => search::run(args, context).map(|()| 0),
+        Command::Remove(args) => remove::run(args, context).map(|()| 0),
+        Command::List(args) => list::run(&args, context).map(|()| 0),
+        Command::Info(args) => info::run(&args, context).map(|()| 0),
+        Command::Registry(args) => registry::run(args, context).map(|()| 0),
+        Command::Init(args) => init::run(&args, context).map(|()| 0),
+        Command::Doctor(args) => doctor::run(&args, context).map(|()| 0),
+        Command::Completions(args) => completions::run(&args, context).map(|()| 0),
+        Command::Manual(args) => manual::run(&args, &whole(), context).map(|()| 0),
+        Command::MergeFile(args) => merge_file::run(args, context),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod list;
 pub mod manual;
 pub mod merge_file;
 mod needs;
+pub mod next;
 pub mod outdated;
 pub mod registry;
 pub mod remove;

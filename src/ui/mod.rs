@@ -229,6 +229,17 @@ impl Decide for Ui {
         Ok(chosen)
     }
 
+    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Option<usize>> {
+        self.clear();
+        let width = choices.iter().map(|choice| choice.label.len()).max().unwrap_or(0).min(40);
+        let room = usize::from(Term::stderr().size().1).max(40).saturating_sub(width + 6);
+        let items = choices.iter().map(|choice| format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room)));
+        let items: Vec<String> = items.collect();
+        let prompt = format!("{} (type to narrow, esc to leave)", sanitize(question));
+        let select = dialoguer::FuzzySelect::new().with_prompt(prompt).items(&items).default(0).max_length(12).report(false);
+        asking(|| select.interact_opt())
+    }
+
     fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
         self.clear();
         let width = choices.iter().map(|choice| choice.label.len()).max().unwrap_or(0);

@@ -491,3 +491,15 @@ fn a_registry_in_git_brings_its_servers_too() {
         assert!(!sandbox.project(".mcp.json").exists());
     }
 }
+
+#[test]
+fn a_person_in_an_empty_folder_picks_from_what_there_is() {
+    let sandbox = Sandbox::new();
+    let mut script = Script::new(&["builtin/debugger"]);
+    let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
+    assert_eq!((outcome.agents[0].name.as_str(), script.asked.as_slice()), ("debugger", &["Which agent?".to_owned()][..]));
+    let sandbox = Sandbox::new();
+    let mut script = Script::new(&["none of them"]);
+    let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
+    assert!(outcome.agents.is_empty() && sandbox.files().is_empty());
+}

@@ -98,3 +98,33 @@ fn an_index_follows_what_changes() {
     assert!(find("loader").contains("Loads") && find("scribe").contains("letters"));
     assert!(find("cold").is_empty() && !find("clerk").contains("clerk"));
 }
+
+#[test]
+fn the_program_alone_says_what_to_do_next() {
+    let sandbox = Sandbox::new();
+    insta::assert_snapshot!(sandbox.run(&[]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+    No agents are installed here yet.
+
+      agentpkg search WORD                 find an agent in the registries
+      agentpkg install backend-architect   install one
+      agentpkg registry add gh:owner/repo  add a registry: any git repository or folder with agents
+      agentpkg --help                      all commands
+    --- stderr
+    "#);
+    let sandbox = scene();
+    sandbox.write("upstream/agents/clerk.md", agent("clerk", "Writes letters", ""));
+    sandbox.write("project/.claude/agents/mine.md", agent("mine", "d", "tools: mcp__ours__x"));
+    insta::assert_snapshot!(sandbox.run(&[]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+    1 agent
+
+      agentpkg update  1 agent is newer upstream
+      agentpkg check   1 server is missing
+      agentpkg status  every agent, and what you changed
+      agentpkg --help  all commands
+    --- stderr
+    "#);
+}

@@ -7,9 +7,10 @@ mod plan;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
-use super::report::{Event, Frontend};
+use super::report::{Choice, Event, Frontend};
 use super::requirement::{Mode, Report};
 use super::resolver::is_file;
+use super::search::{SearchOptions, search};
 use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
@@ -94,6 +95,13 @@ pub struct InstallOutcome {
 
 /// Installs agents.
 pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn Frontend) -> Result<InstallOutcome> {
+    // In a folder without a manifest there is nothing to install, so a person is offered what there is.
+    if options.specs.is_empty() && frontend.is_interactive() && !options.is_yes && session.project.load_manifest()?.is_none() {
+        let Some(spec) = offered(session, frontend)? else {
+            return Ok(InstallOutcome::default());
+        };
+        return install(session, &InstallOptions { specs: vec![spec], ..options.clone() }, frontend);
+    }
     // The usual case of a second install needs no lock: nothing is written.
     if options.specs.is_empty() && !options.bind.is_empty() {
         return Err(
@@ -127,6 +135,15 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     }
     let settled = needs::settle(session, options, &mut manifest, &lockfile, &mut plan, frontend)?;
     apply::finish(session, options, &manifest, &lockfile, plan, settled, guard.as_ref())
+}
+
+/// Lets a person pick one of the agents that the registries have.
+fn offered(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<String>> {
+    let found = search(session, &SearchOptions { limit: 2000, ..SearchOptions::default() }, frontend)?;
+    let choices: Vec<Choice> =
+        found.hits.iter().map(|hit| Choice { label: hit.spec(), detail: hit.entry.description.clone() }).collect();
+    let picked = frontend.pick("Which agent?", &choices)?;
+    Ok(picked.and_then(|index| found.hits.get(index)).map(crate::ops::search::Hit::spec))
 }
 
 /// The whole outcome, if manifest, lockfile and files agree already.

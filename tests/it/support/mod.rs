@@ -3,4 +3,5 @@
 pub(crate) mod http;
 pub(crate) mod repo;
 pub(crate) mod sandbox;
+pub(crate) mod schema;
 pub(crate) mod script;

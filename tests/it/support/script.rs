@@ -67,6 +67,12 @@ impl Decide for Script {
         Ok(labels.iter().position(|label| label.starts_with(answer)).unwrap_or_else(|| panic!("{answer} is not in {labels:?}")))
     }
 
+    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Option<usize>> {
+        self.asked.push(question.to_owned());
+        let answer = self.answers.pop_front().unwrap_or_default();
+        Ok(choices.iter().position(|choice| choice.label == answer))
+    }
+
     fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
         self.asked.push(question.to_owned());
         let answer = self.answers.pop_front().unwrap_or_else(|| panic!("{question}: no answer is left, asked: {:?}", self.asked));

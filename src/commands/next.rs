@@ -1,0 +1,47 @@
+//! `agentpkg` alone: what is here, and what to do next.
+
+use super::Context;
+use crate::error::Result;
+use crate::ops::status::{FileState, status};
+use crate::ui::{CYAN, DIM};
+
+/// Says what to do next in this folder.
+pub fn run(context: &mut Context) -> Result<()> {
+    let status = status(&context.session, &mut context.ui)?;
+    let count = |count: usize, one: &str, several: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {several}") };
+    let installed = status.agents.len();
+    let edited = status.agents.iter().filter(|agent| matches!(agent.file, FileState::Edited(_))).count();
+    let mut steps: Vec<(&str, String)> = Vec::new();
+    let missing = status.uninstalled.len() + status.agents.iter().filter(|agent| agent.file == FileState::Missing).count();
+    if missing > 0 {
+        steps.push(("install", format!("{} in agentpkg.toml but not here", count(missing, "agent is", "agents are"))));
+    }
+    let conflicted = status.agents.iter().filter(|agent| agent.is_conflicted).count();
+    if conflicted > 0 {
+        steps.push(("resolve", format!("{} for you to decide conflicts", count(conflicted, "update waits", "updates wait"))));
+    }
+    let newer = status.agents.iter().filter(|agent| agent.newer.is_some()).count();
+    if newer > 0 {
+        steps.push(("update", format!("{} newer upstream", count(newer, "agent is", "agents are"))));
+    }
+    if !status.missing_servers.is_empty() {
+        steps.push(("check", format!("{} missing", count(status.missing_servers.len(), "server is", "servers are"))));
+    }
+    if installed == 0 && missing == 0 {
+        context.ui.data("No agents are installed here yet.\n")?;
+        steps.push(("search WORD", "find an agent in the registries".to_owned()));
+        steps.push(("install backend-architect", "install one".to_owned()));
+        steps.push(("registry add gh:owner/repo", "add a registry: any git repository or folder with agents".to_owned()));
+    } else {
+        let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
+        let clean = if steps.is_empty() { ", nothing to do" } else { "" };
+        context.ui.data(format!("{}{note}{clean}\n", count(installed, "agent", "agents")))?;
+        steps.push(("status", "every agent, and what you changed".to_owned()));
+    }
+    steps.push(("--help", "all commands".to_owned()));
+    let width = steps.iter().map(|(step, _)| step.len()).max().unwrap_or(0);
+    for (step, why) in steps {
+        context.ui.data(format!("  {CYAN}agentpkg {step:width$}{CYAN:#}  {DIM}{why}{DIM:#}"))?;
+    }
+    Ok(())
+}

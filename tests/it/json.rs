@@ -1,0 +1,94 @@
+//! Every `--json` document has the form of `docs/schema/output.json`, and manifests that of `docs/schema/manifest.json`.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::sandbox::Sandbox;
+use crate::support::schema::violations;
+
+fn schema(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(name);
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Every command once, in a project where there is something to say.
+fn documents() -> Vec<(&'static str, Value)> {
+    let planner = "---\nname: planner\ndescription: Plans\ntools: Read, LS, read, mcp__context7__query-docs, mcp__ours__x\nmodel: sonnet\n---\n\nOne.\n";
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", planner);
+    sandbox.write("upstream/agents/evil.md", "---\nname: ../evil\ndescription: d\n---\n");
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
+    let mut all = Vec::new();
+    let mut take = |name: &'static str, arguments: &[&str]| {
+        let output = sandbox.run(&[arguments, &["--json"]].concat());
+        assert!(output.code != 1 && output.code != 2, "{name}: {}", output.all());
+        all.push((name, output.json()));
+    };
+    take("install", &["install", "studio/planner", "builtin/debugger", "--mcp", "add"]);
+    take("list", &["list"]);
+    take("list-available", &["list", "--available"]);
+    take("info", &["info", "planner"]);
+    take("info", &["info", "studio/planner"]);
+    take("registry", &["registry", "list"]);
+    take("search", &["search", "plan"]);
+    take("outdated", &["outdated"]);
+    let path = "project/.claude/agents/planner.md";
+    let edited = planner.replace("One.", "One of mine.").replace("sonnet", "haiku").replace("Read,", "Read, Bash,");
+    sandbox.write(path, edited);
+    sandbox.write(
+        "upstream/agents/planner.md",
+        planner.replace("One.", "One of theirs.").replace("sonnet", "opus").replace("Read,", "Read, Write,"),
+    );
+    take("status", &["status"]);
+    take("check", &["check"]);
+    take("diff", &["diff"]);
+    take("update", &["update", "--dry-run"]);
+    take("update", &["update", "--ours", "--allow", "all"]);
+    take("undo-list", &["undo", "--list"]);
+    take("undo", &["undo"]);
+    take("doctor", &["doctor"]);
+    take("remove", &["remove", "planner", "--force"]);
+    all
+}
+
+#[test]
+fn every_document_is_as_described() {
+    let schema = schema("output.json");
+    let mut seen = Vec::new();
+    for (name, document) in documents() {
+        let own = schema["$defs"].get(name).unwrap_or_else(|| panic!("{name} is not described"));
+        let found = violations(&schema, own, &document, name);
+        assert!(found.is_empty(), "{name}: {found:#?}\n{document:#}");
+        seen.push(name);
+    }
+    let described = schema["properties"].as_object().unwrap().keys();
+    let missing: Vec<&String> = described.filter(|name| !seen.contains(&name.as_str())).collect();
+    assert!(missing.is_empty(), "described, but never looked at: {missing:?}");
+}
+
+#[test]
+fn manifests_are_as_described() {
+    let schema = schema("manifest.json");
+    let judge = |text: &str| {
+        let table: toml::Table = text.parse().unwrap();
+        violations(&schema, &schema, &serde_json::to_value(table).unwrap(), "manifest")
+    };
+    for text in [
+        "",
+        "[registries]\na = { git = \"https://x.example/y\" }\nb = \"./z\"\nc = { path = \"../w\" }\n[agents]\none = \"^1.2\"\ntwo = { registry = \"a\", agent = \"x\", version = \"1\", pin = [\"model\"], bind = { old = \"new\" } }\nthree = { git = \"gh:a/b\", file = \"c/d.md\", verbatim = true }\n[install]\nfollow-symlinks = true\n",
+        "[policy]\nregistries = [\"builtin\"]\ndeny-tools = [\"Bash\"]\ncommands = []\nhosts = []\nhooks = false\npermission-mode = false\nmcp-servers = false\nmissing-tools = false\n",
+    ] {
+        assert_eq!(judge(text), Vec::<String>::new(), "{text}");
+        let sandbox = Sandbox::new();
+        sandbox.write("project/agentpkg.toml", text);
+        let output = sandbox.run(&["list"]).code(0);
+        assert!(!output.stderr.contains("warning"), "{}", output.all());
+    }
+    for text in
+        ["[agents]\na = 3\n", "[policy]\nhook = false\n", "[registries]\na = { url = \"x\" }\n", "[agents.a]\nbind = { x = 1 }\n"]
+    {
+        assert!(!judge(text).is_empty(), "{text}");
+    }
+}
