@@ -22,7 +22,7 @@ pub fn run(context: &mut Context) -> Result<()> {
     }
     let newer = status.agents.iter().filter(|agent| agent.newer.is_some()).count();
     if newer > 0 {
-        steps.push(("update", format!("{} newer upstream", count(newer, "agent is", "agents are"))));
+        steps.push(("update", format!("{} a newer version", count(newer, "agent has", "agents have"))));
     }
     if !status.missing_servers.is_empty() {
         steps.push(("check", format!("{} missing", count(status.missing_servers.len(), "server is", "servers are"))));
@@ -31,7 +31,7 @@ pub fn run(context: &mut Context) -> Result<()> {
         context.ui.data("No agents are installed here yet.\n")?;
         steps.push(("search WORD", "find an agent in the registries".to_owned()));
         steps.push(("install backend-architect", "install one".to_owned()));
-        steps.push(("registry add gh:owner/repo", "add a registry: any git repository or folder with agents".to_owned()));
+        steps.push(("registry add gh:owner/repo", "add a git repository or a folder".to_owned()));
     } else {
         let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
         let clean = if steps.is_empty() { ", nothing to do" } else { "" };

@@ -54,7 +54,7 @@ fn show(outcome: &SearchOutcome, context: &mut Context) -> Result<()> {
     let width = |text: &dyn Fn(&Hit) -> String| outcome.hits.iter().map(|hit| text(hit).chars().count()).max().unwrap_or(0);
     let names = width(&|hit| hit.entry.name.to_string());
     let places = width(&|hit| hit.registry.to_string());
-    let columns = context.ui.data_columns().unwrap_or(100);
+    let columns = context.ui.data_columns().unwrap_or(80);
     let room = columns.saturating_sub(names + places + 6).max(24);
     for hit in &outcome.hits {
         let mut notes = Vec::new();

@@ -32,7 +32,7 @@ fn names_come_before_descriptions() {
       warehouse-auditor  stock    Counts what is there, twice  needs playwright
       cold-warehouse     stock    Keeps things cold
       clerk              stock    Writes letters about any warehouse  installed
-      data-engineer      builtin  Builds and repairs data pipelines and warehouse models (ingestion, db…
+      data-engineer      builtin  Builds and repairs data pipelines and warehouse m…
     --- stderr
     "#);
     insta::assert_snapshot!(sandbox.run(&["search", "wearhouse"]).code(0).all(), @r#"
@@ -109,7 +109,7 @@ fn the_program_alone_says_what_to_do_next() {
 
       agentpkg search WORD                 find an agent in the registries
       agentpkg install backend-architect   install one
-      agentpkg registry add gh:owner/repo  add a registry: any git repository or folder with agents
+      agentpkg registry add gh:owner/repo  add a git repository or a folder
       agentpkg --help                      all commands
     --- stderr
     "#);
@@ -121,7 +121,7 @@ fn the_program_alone_says_what_to_do_next() {
     --- stdout
     1 agent
 
-      agentpkg update  1 agent is newer upstream
+      agentpkg update  1 agent has a newer version
       agentpkg check   1 server is missing
       agentpkg status  every agent, and what you changed
       agentpkg --help  all commands
