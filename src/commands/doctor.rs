@@ -10,6 +10,10 @@ use crate::ui::Table;
 
 /// Check git, the folders, the client and the registries
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg doctor                      this machine: git, client, programs of servers, registries
+  agentpkg check                       this project: what agents need and what changed")]
 pub struct DoctorArgs {}
 
 /// Runs the command.

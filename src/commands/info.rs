@@ -12,6 +12,10 @@ use crate::ui::{one_line, sanitize};
 
 /// Show one agent: what it is for, what it may use, and whether the client loads it
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg info planner                an installed agent, with your edits
+  agentpkg info gh:owner/repo#planner  before you install it")]
 pub struct InfoArgs {
     /// An installed agent, or any spec
     #[arg(value_name = "SPEC", add = super::complete::installed_or_specs())]

@@ -9,6 +9,9 @@ use crate::fs::{self, Entry};
 
 /// Write an agentpkg.toml to start from
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg init                        not needed: `install` and `registry add` make the file, too")]
 pub struct InitArgs {}
 
 const TEMPLATE: &str = "\

@@ -11,6 +11,11 @@ use crate::ui::{Table, one_line};
 
 /// List installed agents, or with --available those that registries offer
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg list                        what is installed
+  agentpkg list --available            what all registries offer
+  agentpkg list --available gh:owner/repo")]
 pub struct ListArgs {
     /// List what the registries offer
     #[arg(long, short)]

@@ -11,6 +11,11 @@ use crate::ui::Table;
 
 /// Manage the registries of the project
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg registry add gh:owner/repo --name studio
+  agentpkg registry add ./agents
+  agentpkg registry refresh            look at all of them now")]
 pub struct RegistryArgs {
     /// What to do.
     #[command(subcommand)]

@@ -10,6 +10,10 @@ use crate::ui::DIM;
 
 /// Remove agents from the project
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg remove planner              the agent, and servers that only it needed
+  agentpkg remove planner --force      also if you edited it; `agentpkg undo` brings it back")]
 pub struct RemoveArgs {
     /// The names, as `agentpkg list` shows them
     #[arg(required = true, value_name = "NAME", add = super::complete::installed())]

@@ -61,6 +61,9 @@ fn show(outcome: &SearchOutcome, context: &mut Context) -> Result<()> {
         if hit.is_installed {
             notes.push("installed".to_owned());
         }
+        if hit.is_shared {
+            notes.push(hit.entry.file.clone());
+        }
         if !hit.entry.servers.is_empty() {
             notes.push(one_line(&format!("needs {}", hit.entry.servers.join(", ")), 40));
         }

@@ -10,6 +10,10 @@ use crate::ui::{DIM, Table, one_line};
 
 /// Show which agents are edited, missing or in conflict
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg status
+  agentpkg status --check              exit 5 if something is missing or waits for you")]
 pub struct StatusArgs {
     /// Exit 5 if something is missing or waits to be resolved
     #[arg(long)]

@@ -39,13 +39,19 @@ pub struct Hit {
     pub tier: Tier,
     /// Whether it is installed from there.
     pub is_installed: bool,
+    /// Whether its registry has another one of this name, so that only the file tells them apart.
+    pub is_shared: bool,
 }
 
 impl Hit {
     /// What to type to install it.
     #[must_use]
     pub fn spec(&self) -> String {
-        format!("{}/{}", self.registry, self.entry.name)
+        if self.is_shared {
+            format!("{}#{}", self.registry, self.entry.file)
+        } else {
+            format!("{}/{}", self.registry, self.entry.name)
+        }
     }
 }
 
@@ -112,7 +118,8 @@ pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Fro
         let source = source_text(&source);
         for (entry, tier) in found {
             let is_installed = installed.contains(&(source.as_str(), entry.file.as_str()));
-            hits.push((tier, order, Hit { registry: registry.clone(), entry, tier, is_installed }));
+            let is_shared = offered.find(entry.name.as_str()).len() > 1;
+            hits.push((tier, order, Hit { registry: registry.clone(), entry, tier, is_installed, is_shared }));
         }
     }
     // What only looks alike is of no use beside what is meant.

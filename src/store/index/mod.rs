@@ -97,6 +97,12 @@ impl IndexFile {
         Self::from_file(file, None).expect("what was written just now is whole")
     }
 
+    /// An index out of bytes that may be anything; `None` if they cannot be trusted.
+    #[must_use]
+    pub fn of_bytes(bytes: Vec<u8>) -> Option<Self> {
+        Self::from_file(RandomFile::in_memory(bytes), None)
+    }
+
     fn from_file(file: RandomFile, key: Option<&str>) -> Option<Self> {
         let mut header = [0; HEADER];
         if !file.read_into(0, &mut header) || &header[..8] != MAGIC || number(&header, 8)? != FORMAT {
