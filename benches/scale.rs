@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 31;
+const ROUNDS: usize = 51;
 
 const TOPICS: [&str; 20] = [
     "backend", "frontend", "database", "security", "testing", "release", "network", "mobile", "java", "python", "rust", "golang",

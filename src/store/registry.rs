@@ -22,6 +22,8 @@ use crate::fs::{self, Entry};
 
 /// What stands for the commit in the index of a folder.
 pub(super) const FOLDER_KEY: &str = "folder";
+/// The largest index of before that is taken over, in bytes.
+const MAX_INDEX: u64 = 512 << 20;
 /// How deep a folder is searched.
 const MAX_DEPTH: usize = 16;
 /// How many servers of one registry are known.
@@ -341,7 +343,9 @@ pub(super) struct Previous {
 
 impl Previous {
     pub(super) fn open(path: &Path, key: Option<&str>) -> Option<Self> {
-        let file = IndexFile::open(path, key).filter(IndexFile::is_sound)?;
+        // All of it is looked at, so it is read at once.
+        let bytes = fs::read(path, MAX_INDEX).ok()??;
+        let file = IndexFile::of_bytes(bytes, key).filter(IndexFile::is_sound)?;
         let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
         let rows = (0..u32::try_from(file.len()).ok()?).filter_map(|row| file.stamped(row));
         let entries = rows.map(|(entry, stamp)| (entry.file.clone(), (entry, stamp))).collect();

@@ -99,8 +99,8 @@ impl IndexFile {
 
     /// An index out of bytes that may be anything; `None` if they cannot be trusted.
     #[must_use]
-    pub fn of_bytes(bytes: Vec<u8>) -> Option<Self> {
-        Self::from_file(RandomFile::in_memory(bytes), None)
+    pub fn of_bytes(bytes: Vec<u8>, key: Option<&str>) -> Option<Self> {
+        Self::from_file(RandomFile::in_memory(bytes), key)
     }
 
     fn from_file(file: RandomFile, key: Option<&str>) -> Option<Self> {
@@ -364,7 +364,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 }
 
 /// A quick checksum against damage; whoever can write to the cache can do worse than forge it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Checksum {
     state: u64,
     rest: [u8; 8],

@@ -1,12 +1,29 @@
 //! Writes an index in one piece, and makes it out of entries.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::path::Path;
 
-use super::{FORMAT, HASH, HEADER, KEY, Key, MAGIC, ROW, WORD, checksum, encode, hash};
+use super::{Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, ROW, WORD, checksum, encode, hash};
 use crate::domain::discovery::{self, IndexEntry};
 use crate::error::Result;
 use crate::fs;
+
+/// Rows by word. Words are many, and nobody gains by choosing them badly, so they are hashed quickly.
+type Words = HashMap<Box<[u8]>, Vec<u32>, BuildHasherDefault<Quick>>;
+
+#[derive(Default)]
+struct Quick(Checksum);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.add(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.clone().value()
+    }
+}
 
 /// The longest text of which every word is found.
 const MAX_TEXT: usize = 2048;
@@ -23,7 +40,7 @@ pub(super) fn bytes(key: &str, entries: &[(&IndexEntry, u64)], meta: &[u8]) -> V
     order.sort_by_cached_key(|index| (entry(index).0.name.folded(), entry(index).0.file.clone()));
     let (mut rows, mut names, mut records) = (Vec::with_capacity(order.len() * ROW), Vec::new(), Vec::new());
     let mut hashes: Vec<(u64, u32)> = Vec::new();
-    let mut words: HashMap<Box<[u8]>, Vec<u32>> = HashMap::new();
+    let mut words = Words::default();
     for (row, index) in (0..).zip(&order) {
         let (entry, stamp) = *entry(index);
         let record = encode(entry, stamp);
@@ -88,7 +105,7 @@ fn push_number(bytes: &mut Vec<u8>, number: usize) {
 }
 
 /// The words that an agent is found by, each kind under a letter of its own.
-fn index_words(entry: &IndexEntry, row: u32, words: &mut HashMap<Box<[u8]>, Vec<u32>>) {
+fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
     let mut key = Vec::with_capacity(48);
     let mut add = |kind: u8, word: &str| {
         key.clear();
