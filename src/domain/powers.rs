@@ -1,6 +1,6 @@
 //! Fields of a definition that give power over the session, part by part: what is new in them, and what that means in words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -8,6 +8,12 @@ use super::server::ServerEntry;
 
 /// How much of a meaning is shown.
 const MAX_WORDS: usize = 200;
+
+/// How much at least is shown of each part of it, where there are several.
+const MIN_PART: usize = 24;
+
+/// A hook: its event, its matcher, and the whole of it as JSON.
+type Hook = (String, String, String);
 
 /// What a field gives that it did not give before, in words; `None`: nothing. Values are JSON; `before` is `None` if there was none, and
 /// an empty `after` stands for a value that could not be read.
@@ -20,28 +26,38 @@ pub fn gained(field: &str, before: Option<&str>, after: &str) -> Option<String> 
     let (old, new) = (before.and_then(parse), parse(after));
     let words = match (field, &new) {
         ("permissionMode", Some(new)) => return mode(old.as_ref(), new),
-        ("hooks", Some(new)) => match (hooks(new), old.as_ref().map(hooks)) {
-            (Some(new), None) => commands(&new, &BTreeSet::new())?,
-            (Some(new), Some(Some(old))) => commands(&new, &old)?,
-            _ => plain(field).to_owned(),
+        ("hooks", Some(new)) => match hooks(new) {
+            // What was laid out in an odd way may have been nothing.
+            Some(new) => commands(&new, &old.as_ref().and_then(hooks).unwrap_or_default())?,
+            None => plain(field).to_owned(),
         },
-        ("mcpServers", Some(new)) => match (servers(new), old.as_ref().map(servers)) {
-            (Some(new), None) => entries(&new, &[])?,
-            (Some(new), Some(Some(old))) => entries(&new, &old)?,
-            _ => plain(field).to_owned(),
+        ("mcpServers", Some(new)) => match servers(new) {
+            Some((layout, new)) => {
+                let same = old.as_ref().and_then(servers).filter(|(other, _)| *other == layout);
+                entries(&new, &same.map(|(_, old)| old).unwrap_or_default())?
+            }
+            None => plain(field).to_owned(),
         },
         ("memory", Some(new)) => {
-            format!("{}: keeps notes of its own, and may read, write and edit files for that", new.as_str().unwrap_or_default())
+            format!("{}: {}", new.as_str().unwrap_or_default(), plain(field))
         }
         _ => plain(field).to_owned(),
     };
     Some(cut(&words))
 }
 
-/// What losing a field gives: without `plan`, an agent may do what it could only plan before.
+/// What losing a field gives: without `plan`, an agent may do what it could only plan before. A mode that nobody knows may be like it.
 #[must_use]
 pub fn gained_by_loss(field: &str, before: &str) -> Option<String> {
-    (field == "permissionMode" && before == "\"plan\"").then(|| "no longer only plans".to_owned())
+    let mode = serde_json::from_str::<Value>(before).ok().filter(|_| field == "permissionMode")?;
+    let words = if mode == "plan" { "no longer only plans" } else { "no longer asks as it did" };
+    freedoms(mode.as_str().unwrap_or_default()).is_none_or(<[_]>::is_empty).then(|| words.to_owned())
+}
+
+/// What it means that an unclear list of what is taken away, or a part of it, is gone.
+#[must_use]
+pub fn returned(text: &str) -> String {
+    cut(&format!("was `{text}`, which may have taken away tools"))
 }
 
 fn plain(field: &str) -> &'static str {
@@ -49,22 +65,36 @@ fn plain(field: &str) -> &'static str {
         "hooks" => "runs commands by itself",
         "permissionMode" => "changes what it must ask for",
         "mcpServers" => "brings MCP servers of its own",
+        "memory" => "keeps notes of its own, and may read, write and edit files for that",
         _ => "",
     }
 }
 
-/// A mode that asks at least as much as the one before is no gain; neither is plain `default`, unless it could only plan before.
-fn mode(old: Option<&Value>, new: &Value) -> Option<String> {
-    let is_known = |mode: &str| matches!(mode, "default" | "manual" | "acceptEdits" | "auto" | "dontAsk" | "bypassPermissions");
-    match (old.and_then(Value::as_str), new.as_str()) {
-        (_, Some("plan")) | (None, Some("default" | "manual")) => None,
-        (Some(old), Some("default" | "manual")) if is_known(old) => None,
-        (_, new) => Some(cut(&format!("{}: changes what it must ask for", new.unwrap_or_default()))),
+/// What a mode lets an agent do: more than plan at all, and then what it lets run without asking. `None`: nobody knows the mode.
+///
+/// `dontAsk` stands beside `acceptEdits` and `auto`, not above them: what nobody has allowed it refuses, and they do not.
+fn freedoms(mode: &str) -> Option<&'static [&'static str]> {
+    match mode {
+        "plan" => Some(&[]),
+        "default" | "manual" => Some(&["acts"]),
+        "acceptEdits" => Some(&["acts", "edits"]),
+        "auto" => Some(&["acts", "edits", "runs what seems harmless"]),
+        "dontAsk" => Some(&["acts", "never asks"]),
+        "bypassPermissions" => Some(&["acts", "edits", "runs what seems harmless", "never asks", "runs everything"]),
+        _ => None,
     }
 }
 
+/// A mode that lets it do nothing that the one before did not is no gain; what had none was in `default`.
+fn mode(old: Option<&Value>, new: &Value) -> Option<String> {
+    let had = freedoms(old.map_or(Some("default"), Value::as_str).unwrap_or_default()).unwrap_or_default();
+    let new = new.as_str().unwrap_or_default();
+    let is_within = freedoms(new).is_some_and(|has| has.iter().all(|freedom| had.contains(freedom)));
+    (!is_within).then(|| cut(&format!("{new}: {}", plain("permissionMode"))))
+}
+
 /// The hooks: event, matcher, and the hook itself. `None` if it is not laid out as hooks are.
-fn hooks(value: &Value) -> Option<BTreeSet<(String, String, String)>> {
+fn hooks(value: &Value) -> Option<BTreeSet<Hook>> {
     let mut found = BTreeSet::new();
     for (event, matchers) in value.as_object()? {
         for group in matchers.as_array()? {
@@ -81,56 +111,124 @@ fn hooks(value: &Value) -> Option<BTreeSet<(String, String, String)>> {
     Some(found)
 }
 
-fn commands(new: &BTreeSet<(String, String, String)>, old: &BTreeSet<(String, String, String)>) -> Option<String> {
-    let gained: Vec<String> = new
-        .difference(old)
-        .map(|(event, matcher, hook)| {
-            let hook: Value = serde_json::from_str(hook).unwrap_or_default();
-            let what = ["command", "url", "prompt"].iter().find_map(|key| hook.get(key).and_then(Value::as_str));
-            let at = if matcher.is_empty() { event.clone() } else { format!("{event} ({matcher})") };
-            format!("runs `{}` at {at}", what.unwrap_or("something"))
-        })
-        .collect();
-    (!gained.is_empty()).then(|| gained.join("; "))
+fn commands(new: &BTreeSet<Hook>, old: &BTreeSet<Hook>) -> Option<String> {
+    let part = |(event, matcher, hook): &Hook| {
+        let at = if matcher.is_empty() { event.clone() } else { format!("{event} ({matcher})") };
+        let what = serde_json::from_str(hook).ok().as_ref().and_then(run_by).unwrap_or_else(|| hook.clone());
+        Part { head: "runs `".to_owned(), what, tail: format!("` at {at}") }
+    };
+    joined(&new.difference(old).map(part).collect::<Vec<_>>())
 }
 
-/// The servers: name, and the whole entry as JSON; `null` for one that is only named.
-fn servers(value: &Value) -> Option<Vec<(String, Value)>> {
-    let mut found = Vec::new();
+/// What a hook runs, by its type; `None` if that is not clear.
+fn run_by(hook: &Value) -> Option<String> {
+    let text = |key: &str| hook.get(key).and_then(Value::as_str);
+    match text("type")? {
+        "command" => {
+            let args = hook.get("args").map(|args| format!(" {args}")).unwrap_or_default();
+            Some(format!("{}{args}", text("command")?))
+        }
+        "http" => text("url").map(str::to_owned),
+        "prompt" | "agent" => text("prompt").map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// How servers are laid out. Only the list is documented: where the layout changes, what was in the other may have been ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    List,
+    Table,
+}
+
+/// The servers: name, and the whole entry; none for one that is only named. `None` if they are laid out in an odd way.
+fn servers(value: &Value) -> Option<(Layout, BTreeMap<String, Option<Value>>)> {
     let items = match value {
-        Value::Array(items) => items.clone(),
-        table @ Value::Object(_) => vec![table.clone()],
+        Value::Array(items) => items,
+        Value::Object(table) => {
+            let found = table.iter().map(|(name, entry)| (name.clone(), Some(entry.clone())));
+            return Some((Layout::Table, found.collect()));
+        }
         _ => return None,
     };
+    let mut found = BTreeMap::new();
     for item in items {
-        match item {
-            Value::String(name) => found.push((name, Value::Null)),
-            Value::Object(table) => found.extend(table),
+        let (name, entry) = match item {
+            Value::String(name) => (name, None),
+            Value::Object(table) if table.len() == 1 => table.iter().next().map(|(name, entry)| (name, Some(entry.clone())))?,
             _ => return None,
+        };
+        // Nobody says which of two counts.
+        if found.insert(name.clone(), entry).is_some() {
+            return None;
         }
     }
-    Some(found)
+    Some((Layout::List, found))
 }
 
-fn entries(new: &[(String, Value)], old: &[(String, Value)]) -> Option<String> {
-    let gained: Vec<String> = new
-        .iter()
-        .filter(|entry| !old.contains(entry))
-        .map(|(name, entry)| match (entry, ServerEntry::from_json(entry)) {
-            (Value::Null, _) => format!("{name}: the configured server"),
-            (_, Ok(entry @ ServerEntry::Program { .. })) => format!("{name}: runs {entry}"),
-            (_, Ok(entry)) => format!("{name}: {entry}"),
-            (_, Err(_)) => format!("{name}: an entry that makes no sense"),
+fn entries(new: &BTreeMap<String, Option<Value>>, old: &BTreeMap<String, Option<Value>>) -> Option<String> {
+    let part = |(name, entry): (&String, &Option<Value>)| {
+        let Some(entry) = entry else {
+            return Part { head: "uses the configured server ".to_owned(), what: name.clone(), tail: String::new() };
+        };
+        let (verb, what) = match ServerEntry::from_json(entry) {
+            Ok(entry @ ServerEntry::Program { .. }) => ("runs ", entry.to_string()),
+            Ok(entry) => ("", entry.to_string()),
+            // The client may make more of it than we do.
+            Err(_) => ("", entry.to_string()),
+        };
+        let helper = entry.get("headersHelper").map(|helper| format!("; runs {helper} for its headers")).unwrap_or_default();
+        Part { head: format!("{name}: {verb}"), what: format!("{what}{helper}"), tail: String::new() }
+    };
+    joined(&new.iter().filter(|(name, entry)| old.get(*name) != Some(*entry)).map(part).collect::<Vec<_>>())
+}
+
+/// One of several things to say; what stands in the middle may be cut.
+struct Part {
+    head: String,
+    what: String,
+    tail: String,
+}
+
+/// All parts on one line, each cut as little as possible; where they are too many, how many more there are. `None`: there are none.
+fn joined(parts: &[Part]) -> Option<String> {
+    let width = |text: &str| text.chars().count();
+    let shown = |parts: &[Part], room: usize| {
+        let texts = parts.iter().map(|part| format!("{}{}{}", part.head, shortened(&one_line(&part.what), room), part.tail));
+        texts.collect::<Vec<_>>().join("; ")
+    };
+    let whole = shown(parts, usize::MAX);
+    if parts.is_empty() || width(&whole) <= MAX_WORDS {
+        return (!parts.is_empty()).then_some(whole);
+    }
+    (1..=parts.len()).rev().find_map(|count| {
+        let rest = if count < parts.len() { format!("; and {} more", parts.len() - count) } else { String::new() };
+        let fixed: usize = parts[..count].iter().map(|part| width(&part.head) + width(&part.tail) + 2).sum();
+        let room = MAX_WORDS.saturating_sub(fixed + rest.len()) / count;
+        (room >= MIN_PART || count == 1).then(|| {
+            // The end of a single part may be long itself.
+            let line = shown(&parts[..count], room.max(MIN_PART));
+            format!("{}{rest}", shortened(&one_line(&line), MAX_WORDS.saturating_sub(rest.len())))
         })
-        .collect();
-    (!gained.is_empty()).then(|| gained.join("; "))
+    })
 }
 
 fn cut(words: &str) -> String {
-    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MAX_WORDS) {
-        Some((at, _)) => format!("{}…", line[..at].trim_end()),
-        None => line,
+    shortened(&one_line(words), MAX_WORDS)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// At most so many characters of a text, the last of which says if it was longer.
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => {
+            let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
+            format!("{}…", text[..end].trim_end())
+        }
+        None => text.to_owned(),
     }
 }
 
@@ -153,7 +251,7 @@ mod tests {
         assert_eq!(gained("hooks", Some(&two), &one), None);
         assert!(gained("hooks", Some(&one), "[]").is_some(), "what cannot be read is shown");
         let servers = r#"["db",{"x":{"command":"npx","args":["-y","x@1"]}}]"#;
-        assert_eq!(gained("mcpServers", None, servers).unwrap(), "db: the configured server; x: runs npx -y x@1");
+        assert_eq!(gained("mcpServers", None, servers).unwrap(), "uses the configured server db; x: runs npx -y x@1");
         assert_eq!(gained("mcpServers", Some(servers), r#"["db"]"#), None);
         assert!(gained("mcpServers", Some(servers), r#"["db",{"x":{"command":"npx"}}]"#).is_some());
         for (old, new, is_gain) in [
@@ -164,12 +262,57 @@ mod tests {
             (Some("acceptEdits"), "default", false),
             (Some("acceptEdits"), "bypassPermissions", true),
             (Some("odd"), "default", true),
+            (Some("bypassPermissions"), "auto", false),
+            (Some("bypassPermissions"), "dontAsk", false),
+            (Some("dontAsk"), "acceptEdits", true),
+            (Some("plan"), "odd", true),
         ] {
             let old = old.map(|mode| format!("\"{mode}\""));
             assert_eq!(gained("permissionMode", old.as_deref(), &format!("\"{new}\"")).is_some(), is_gain, "{old:?} -> {new}");
         }
-        assert!(gained_by_loss("permissionMode", "\"plan\"").is_some() && gained_by_loss("hooks", "{}").is_none());
+        assert_eq!(gained_by_loss("permissionMode", "\"plan\"").unwrap(), "no longer only plans");
+        assert!(gained_by_loss("permissionMode", "\"odd\"").is_some() && gained_by_loss("permissionMode", "\"auto\"").is_none());
+        assert!(gained_by_loss("hooks", "{}").is_none());
         assert!(gained("memory", Some("\"user\""), "\"project\"").is_some());
         assert!(gained("hooks", Some(""), "").is_some(), "in doubt, it is shown");
+    }
+    #[test]
+    fn nothing_hides_behind_something_long() {
+        let hook = |command: &str| format!(r#"{{"hooks":[{{"type":"command","command":"{command}"}}],"matcher":"Bash"}}"#);
+        let (long, other) = (hook(&"x ".repeat(500)), hook("curl evil"));
+        let words = gained("hooks", None, &format!(r#"{{"PreToolUse":[{long},{other}]}}"#)).unwrap();
+        assert!(words.contains("runs `curl evil` at PreToolUse (Bash)") && words.contains('…'), "{words}");
+        assert!(words.chars().count() <= MAX_WORDS && !words.contains('\n'), "{words}");
+        let many: Vec<String> = (0..40).map(|at| hook(&format!("command number {at} with some words"))).collect();
+        let words = gained("hooks", None, &format!(r#"{{"Stop":[{}]}}"#, many.join(","))).unwrap();
+        assert!(words.ends_with(" more") && words.chars().count() <= MAX_WORDS, "{words}");
+        let wide = format!(r#"{{"Stop":[{{"hooks":[{{"type":"command","command":"y"}}],"matcher":"{}"}}]}}"#, "m".repeat(900));
+        assert!(gained("hooks", None, &wide).unwrap().chars().count() <= MAX_WORDS);
+    }
+
+    #[test]
+    fn words_say_what_runs() {
+        for (field, value, words) in [
+            (
+                "hooks",
+                r#"{"Stop":[{"hooks":[{"type":"http","url":"https://x.y","command":"true"}]}]}"#,
+                "runs `https://x.y` at Stop",
+            ),
+            (
+                "hooks",
+                r#"{"Stop":[{"hooks":[{"type":"command","command":"sh","args":["-c","evil"]}]}]}"#,
+                r#"runs `sh ["-c","evil"]` at Stop"#,
+            ),
+            ("hooks", r#"{"Stop":[{"hooks":[{"type":"new","x":1}]}]}"#, r#"runs `{"type":"new","x":1}` at Stop"#),
+            (
+                "mcpServers",
+                r#"[{"a":{"type":"http","url":"https://x.y","headersHelper":"evil"}}]"#,
+                r#"a: https://x.y; runs "evil" for its headers"#,
+            ),
+            ("mcpServers", r#"[{"a":{"url":"https://x.y"}}]"#, r#"a: {"url":"https://x.y"}"#),
+        ] {
+            assert_eq!(gained(field, None, value).unwrap(), words);
+        }
+        assert_eq!(gained("mcpServers", None, r#"[{"a":{},"b":{}}]"#).unwrap(), plain("mcpServers"));
     }
 }
