@@ -58,8 +58,11 @@ pub struct Loaded {
     pub model: Option<String>,
     /// The permission mode it asks for; also one that the measured client does not know and so ignores.
     pub permission_mode: Option<String>,
-    /// Whose memory it keeps notes in: `user`, `project` or `local`. With it the client gives it tools to read and write files.
+    /// Whose memory it keeps notes in: `user`, `project` or `local`, as it stands there. With it the client gives it tools to read and
+    /// write files.
     pub memory: Option<String>,
+    /// Lists of tools that the client may read otherwise, as they stand there; the agent is assumed to have what they could give it.
+    pub unclear: BTreeMap<&'static str, String>,
     /// Which of [`SECURITY_FIELDS`] have a value.
     pub security: Vec<&'static str>,
     /// The value of each field in `security` as JSON with sorted keys, so that equal texts are equal powers, wherever in the
@@ -160,14 +163,24 @@ impl<'a> Definition<'a> {
     /// Empty for a file that loads: [`Loaded::security`] is exact there.
     #[must_use]
     pub fn powers_in_doubt(&self) -> Vec<&'static str> {
-        match (&self.verdict, self.layout.frontmatter()) {
-            (Verdict::Skipped(reason), Some(block)) if reason.is_doubtful() => {
-                let text = String::from_utf8_lossy(block);
-                // A backslash may spell any name in a quoted key.
-                SECURITY_FIELDS.into_iter().filter(|field| text.contains(field) || text.contains('\\')).collect()
-            }
-            _ => Vec::new(),
-        }
+        SECURITY_FIELDS.into_iter().filter(|field| self.may_set(field)).collect()
+    }
+
+    /// Whether the client may load the file although we could not read its frontmatter.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(&self.verdict, Verdict::Skipped(reason) if reason.is_doubtful())
+    }
+
+    /// Whether the client may find this field in a file whose frontmatter we could not read.
+    #[must_use]
+    pub fn may_set(&self, field: &str) -> bool {
+        let block = self.layout.frontmatter().filter(|_| self.is_in_doubt());
+        block.is_some_and(|block| {
+            let text = String::from_utf8_lossy(block);
+            // A backslash may spell any name in a quoted key.
+            text.contains(field) || text.contains('\\')
+        })
     }
 
     /// The values of the frontmatter as the client reads them; empty for a file that it skips.
@@ -257,7 +270,8 @@ fn judge(block: &str, first_line: usize) -> Verdict {
         disallowed_tools,
         model: fields.text("model").map(trim).filter(|model| !model.is_empty()).map(str::to_owned),
         permission_mode: fields.text("permissionMode").filter(|mode| !mode.is_empty()).map(str::to_owned),
-        memory: fields.text("memory").filter(|memory| ["user", "project", "local"].contains(memory)).map(str::to_owned),
+        memory: fields.text("memory").filter(|memory| ["user", "project", "local"].contains(&trim(memory))).map(str::to_owned),
+        unclear: ["tools", "disallowedTools"].into_iter().filter_map(|key| Some((key, fields.unclear(key)?.to_owned()))).collect(),
         security: SECURITY_FIELDS.into_iter().filter(|field| security_values.contains_key(field)).collect(),
         security_values,
     })

@@ -76,16 +76,16 @@ impl Fields {
     /// The tools of a field: a text or a sequence of texts, each with commas or spaces. `None`: the field is absent or unclear.
     pub(super) fn list(&self, key: &str) -> Option<Vec<String>> {
         match self.values.get(key)? {
-            Value::String(_) if self.is_ambiguous(key) => None,
+            Value::String(_) if self.unclear(key).is_some() => None,
             Value::String(text) => Some(split_tools(text)),
             Value::Array(items) => Some(items.iter().filter_map(Value::as_str).flat_map(split_tools).collect()),
             _ => Some(Vec::new()),
         }
     }
 
-    /// Whether a value that the repair made text may be a collection or an alias for the client, should it not have needed the repair.
-    fn is_ambiguous(&self, key: &str) -> bool {
-        self.is_repaired && self.text(key).is_some_and(|text| text.starts_with(['[', '{', '*', '&', '!', '|', '>']))
+    /// A value that the repair made text, and that may be a collection or an alias for the client, should it not have needed the repair.
+    pub(super) fn unclear(&self, key: &str) -> Option<&str> {
+        self.text(key).filter(|text| self.is_repaired && text.starts_with(['[', '{', '*', '&', '!', '|', '>']))
     }
 }
 
