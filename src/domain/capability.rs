@@ -7,7 +7,10 @@ use serde_json::Value;
 
 use super::definition::{Definition, SECURITY_FIELDS, Verdict};
 use super::powers;
-use super::tool_rule::{covers, is_void_as_allowed, may_meet};
+use super::tool_rule::{covers, governed, is_limited, is_void_as_allowed, may_be_limited, may_govern, may_meet};
+
+/// The tools that the client gives to an agent with a memory.
+const MEMORY_TOOLS: [&str; 3] = ["Edit", "Read", "Write"];
 
 /// The powers of one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,9 @@ pub struct Capabilities {
     pub tools: Option<BTreeSet<String>>,
     /// Tools that are taken away from it.
     pub disallowed: BTreeSet<String>,
+    /// Which of both lists may say less than it seems, each with its text, or an empty one where it could not be read. What is read
+    /// from them is what the agent may have at most, which must not count as what it had.
+    pub unclear: BTreeMap<&'static str, String>,
     /// Fields that give power over the session, each with its value as JSON, or an empty text where it could not be read.
     pub powers: BTreeMap<&'static str, String>,
 }
@@ -42,15 +48,26 @@ impl Capabilities {
             Verdict::Loads(loaded) => Self {
                 tools: loaded.tools.as_ref().map(|tools| tools.iter().cloned().collect()),
                 disallowed: loaded.disallowed_tools.iter().cloned().collect(),
+                unclear: loaded.unclear.clone(),
                 powers: {
                     let memory = loaded.memory.iter().map(|memory| ("memory", Value::from(memory.as_str()).to_string()));
                     loaded.security_values.clone().into_iter().chain(memory).collect()
                 },
             },
+            Verdict::Skipped(_) if definition.is_in_doubt() => {
+                let powers = SECURITY_FIELDS.into_iter().chain(["memory"]).filter(|field| definition.may_set(field));
+                Self {
+                    tools: None,
+                    disallowed: BTreeSet::new(),
+                    unclear: ["tools", "disallowedTools"].map(|key| (key, String::new())).into(),
+                    powers: powers.map(|field| (field, String::new())).collect(),
+                }
+            }
             Verdict::Skipped(_) => Self {
                 tools: Some(BTreeSet::new()),
                 disallowed: BTreeSet::new(),
-                powers: definition.powers_in_doubt().into_iter().map(|field| (field, String::new())).collect(),
+                unclear: BTreeMap::new(),
+                powers: BTreeMap::new(),
             },
         }
     }
@@ -58,19 +75,8 @@ impl Capabilities {
     /// What is there now and was not in `before`, sorted.
     #[must_use]
     pub fn gains_over(&self, before: &Self) -> Vec<Gain> {
-        let mut gains = Vec::new();
-        match (&before.tools, &self.tools) {
-            (Some(_), None) => gains.push(Gain::EveryTool),
-            (Some(had), Some(has)) => {
-                let had_it = |tool: &str| had.iter().any(|old| old == tool || covers(old, tool) && !is_void_as_allowed(old));
-                let is_new = |tool: &&String| !had_it(tool) && !self.disallowed.iter().any(|taken| covers(taken, tool));
-                gains.extend(has.iter().filter(is_new).cloned().map(Gain::Tool));
-            }
-            (None, _) => {}
-        }
-        let may_use = |tool: &String| self.tools.as_ref().is_none_or(|tools| tools.iter().any(|own| may_meet(own, tool)));
-        let is_back = |tool: &&String| !self.disallowed.iter().any(|other| covers(other, tool)) && may_use(tool);
-        gains.extend(before.disallowed.iter().filter(is_back).cloned().map(Gain::Returned));
+        let mut gains = self.gained_tools(before);
+        gains.extend(self.returned_tools(before));
         for (field, value) in &self.powers {
             let words = powers::gained(field, before.powers.get(field).map(String::as_str), value);
             gains.extend(words.map(|words| Gain::Power(field, words)));
@@ -80,6 +86,50 @@ impl Capabilities {
         }
         gains.sort();
         gains
+    }
+
+    fn gained_tools(&self, before: &Self) -> Vec<Gain> {
+        let nothing = BTreeSet::new();
+        let had = if self.is_unclear_in("tools", before) { Some(&nothing) } else { before.tools.as_ref() };
+        match (had, &self.tools) {
+            (Some(_), None) => vec![Gain::EveryTool],
+            (Some(had), Some(has)) => {
+                let had_it = |tool: &str| had.iter().any(|old| old == tool || covers(old, tool) && !is_void_as_allowed(old));
+                // Limits of both lists are not set off against each other: nobody says that they mean the same in both.
+                let is_taken = |tool: &str| self.disallowed.iter().any(|taken| takes_whole(taken, tool));
+                has.iter().filter(|tool| !had_it(tool) && !is_taken(tool)).cloned().map(Gain::Tool).collect()
+            }
+            (None, _) => Vec::new(),
+        }
+    }
+
+    fn returned_tools(&self, before: &Self) -> Vec<Gain> {
+        // What names a tool takes that tool. What limits one takes less, but from others, too.
+        let is_left = |tool: &str| self.may_use(tool, may_meet) && !self.disallowed.iter().any(|other| takes_whole(other, tool));
+        let takes_as_much = |other: &String, tool: &String| {
+            other != "*" && covers(other, tool) && (is_limited(other) || !governed(tool).iter().any(|governed| is_left(governed)))
+        };
+        let is_still_taken =
+            |tool: &String| self.disallowed.contains(tool) || self.disallowed.iter().any(|other| takes_as_much(other, tool));
+        let may_use = |tool: &&String| self.may_use(tool, may_govern);
+        let lost = before.disallowed.iter().filter(|tool| !is_still_taken(tool)).filter(may_use).cloned();
+        let mut returned: Vec<Gain> = lost.map(Gain::Returned).collect();
+        let unclear = before.unclear.get("disallowedTools").filter(|_| self.is_unclear_in("disallowedTools", before));
+        // A file that was not read at all gave nothing, so there is nothing to come back.
+        returned.extend(unclear.filter(|text| !text.is_empty()).map(|text| Gain::Power("disallowedTools", powers::returned(text))));
+        returned
+    }
+
+    /// Whether one of its tools is meant by `tool`, as `is_meant` has it.
+    fn may_use(&self, tool: &str, is_meant: fn(&str, &str) -> bool) -> bool {
+        let memory: &[&str] = if self.powers.contains_key("memory") { &MEMORY_TOOLS } else { &[] };
+        let has = |tools: &BTreeSet<String>| tools.iter().any(|own| is_meant(tool, own));
+        self.tools.as_ref().is_none_or(has) || memory.iter().any(|own| is_meant(tool, own))
+    }
+
+    /// Whether nobody knows what a list gave before. The same text gives the same, whatever it is.
+    fn is_unclear_in(&self, key: &str, before: &Self) -> bool {
+        before.unclear.get(key).is_some_and(|text| text.is_empty() || self.unclear.get(key) != Some(text))
     }
 
     /// What a first install asks for: the fields that give power over the session.
@@ -96,6 +146,7 @@ impl Gain {
     pub fn is_allowed(&self, allowed: &[String]) -> bool {
         allowed.iter().any(|word| {
             word == "all"
+                || *word == self.word()
                 || match self {
                     Self::EveryTool => word == "*" || word == "tools",
                     Self::Tool(tool) | Self::Returned(tool) => covers(word, tool) || server(tool).is_some_and(|name| name == word),
@@ -140,7 +191,7 @@ impl Gain {
     #[must_use]
     pub fn meaning(&self) -> String {
         match self {
-            Self::EveryTool => "its tools line is gone, so it may use every tool".to_owned(),
+            Self::EveryTool => "no tools line limits it, so it may use every tool".to_owned(),
             Self::Returned(tool) => match of_tool(tool) {
                 "" => "no longer taken away".to_owned(),
                 meaning => format!("no longer taken away: {meaning}"),
@@ -162,6 +213,11 @@ impl fmt::Display for Gain {
             Self::Power(field, _) => formatter.write_str(field),
         }
     }
+}
+
+/// Whether an entry of `disallowedTools` certainly takes away all of this. Nobody says that `*` takes anything.
+fn takes_whole(taken: &str, tool: &str) -> bool {
+    taken != "*" && !may_be_limited(taken) && covers(taken, tool)
 }
 
 fn server(tool: &str) -> Option<&str> {

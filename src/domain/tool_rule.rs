@@ -12,6 +12,23 @@ pub const ALIASES: [(&str, &str); 6] = [
     ("Task", "Agent"),
 ];
 
+/// The old name of which it is documented that lists of tools understand it. The others were only seen in permission rules.
+const DOCUMENTED_ALIAS: &str = "Task";
+
+/// What a rule about one tool limits, if it names less than the whole tool: it governs these others, too.
+const GOVERNED: [(&str, &[&str]); 3] = [
+    ("Bash", &["Monitor"]),
+    ("Edit", &["Write", "NotebookEdit", "MultiEdit", "Bash", "PowerShell", "Monitor"]),
+    ("Read", &["Grep", "Glob", "LSP", "Edit", "Write", "NotebookEdit", "MultiEdit", "Bash", "PowerShell", "Monitor"]),
+];
+
+/// On which side of a comparison a rule stands. What is uncertain about it is read as less on the wide side, and as more on the narrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Wide,
+    Narrow,
+}
+
 /// One rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule<'a> {
@@ -21,27 +38,36 @@ enum Rule<'a> {
     Mcp { name: &'a str, is_prefix: bool },
     /// A tool, and what it is limited to.
     Tool { name: &'a str, limit: Option<&'a str> },
+    /// Something that nobody documents; the client may take it for anything.
+    Odd,
 }
 
 impl<'a> Rule<'a> {
-    fn parse(text: &'a str) -> Self {
-        let text = text.trim();
+    fn parse(text: &'a str, side: Side) -> Self {
         if text == "*" {
             return Self::Every;
         }
         let (name, limit) = match text.split_once('(') {
-            Some((name, limit)) => (name.trim(), Some(limit.trim_end().trim_end_matches(')').trim())),
+            Some((name, rest)) => match rest.strip_suffix(')') {
+                Some(limit) => (name, Some(limit)),
+                None => return Self::Odd,
+            },
             None => (text, None),
         };
         if name.starts_with("mcp__") {
-            return match name.strip_suffix('*') {
-                Some(prefix) => Self::Mcp { name: prefix, is_prefix: true },
-                None => Self::Mcp { name, is_prefix: false },
+            return match (name.strip_suffix('*'), limit) {
+                (_, Some(_)) => Self::Odd,
+                (Some(prefix), None) => Self::Mcp { name: prefix, is_prefix: true },
+                (None, None) => Self::Mcp { name, is_prefix: false },
             };
         }
-        let name = ALIASES.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new);
-        // For paths `*` is less than everything.
-        let is_whole = |limit: &str| limit == "*" && matches!(name, "Bash" | "PowerShell" | "Monitor" | "Agent");
+        let is_understood = |old: &str| side == Side::Narrow || old == DOCUMENTED_ALIAS;
+        let name = ALIASES.iter().find(|(old, _)| *old == name && is_understood(old)).map_or(name, |(_, new)| new);
+        let is_whole = |limit: &str| match side {
+            // For paths `*` is less than everything.
+            Side::Wide => limit == "*" && matches!(name, "Bash" | "PowerShell" | "Monitor"),
+            Side::Narrow => matches!(limit.trim(), "*" | ""),
+        };
         Self::Tool { name, limit: limit.filter(|limit| !is_whole(limit)) }
     }
 }
@@ -52,16 +78,16 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
     if wide == narrow {
         return true;
     }
-    match (Rule::parse(wide), Rule::parse(narrow)) {
+    match (Rule::parse(wide, Side::Wide), Rule::parse(narrow, Side::Narrow)) {
         (Rule::Every, _) => true,
         (Rule::Mcp { name: wide, is_prefix: true }, Rule::Mcp { name: narrow, .. }) => {
-            // `mcp__db__*` and `mcp__db` mean the same.
-            narrow.starts_with(wide) || wide.strip_suffix("__") == Some(narrow)
+            // Documented are `mcp__*` and what follows the name of a server. `mcp__db__*` and `mcp__db` mean the same.
+            let is_documented = wide == "mcp__" || is_within_server(wide);
+            is_documented && (narrow.starts_with(wide) || wide.strip_suffix("__") == Some(narrow))
         }
         (Rule::Mcp { name: wide, is_prefix: false }, Rule::Mcp { name: narrow, is_prefix }) => {
-            let is_server = wide.matches("__").count() == 1;
             let is_below = narrow.strip_prefix(wide).is_some_and(|rest| rest.starts_with("__"));
-            wide == narrow && !is_prefix || is_server && is_below
+            wide == narrow && !is_prefix || !is_within_server(wide) && is_below
         }
         (Rule::Tool { name: wide, limit: wide_limit }, Rule::Tool { name: narrow, limit: narrow_limit }) => {
             wide == narrow
@@ -75,22 +101,67 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
     }
 }
 
+/// Whether something stands behind the name of the server.
+fn is_within_server(name: &str) -> bool {
+    name.matches("__").count() >= 2
+}
+
 /// Whether both may be about one and the same call.
 #[must_use]
 pub fn may_meet(one: &str, other: &str) -> bool {
-    match (Rule::parse(one), Rule::parse(other)) {
-        (Rule::Every, _) | (_, Rule::Every) => true,
-        (Rule::Mcp { name: one, .. }, Rule::Mcp { name: other, .. }) => one.starts_with(other) || other.starts_with(one),
-        (Rule::Tool { name: one, .. }, Rule::Tool { name: other, .. }) => one == other,
-        _ => false,
+    let (one, other) = (Stem::of(one), Stem::of(other));
+    one.text == other.text || one.is_open && other.text.starts_with(one.text) || other.is_open && one.text.starts_with(other.text)
+}
+
+/// Whether to take away `rule` may take something from a tool that is allowed by `own`.
+#[must_use]
+pub fn may_govern(rule: &str, own: &str) -> bool {
+    may_meet(rule, own) || governed(rule).contains(&Stem::of(own).text)
+}
+
+/// The other tools that a rule may govern.
+#[must_use]
+pub fn governed(rule: &str) -> &'static [&'static str] {
+    let name = Stem::of(rule).text;
+    let found = GOVERNED.iter().find(|(tool, _)| *tool == name && may_be_limited(rule));
+    found.map_or(&[], |(_, tools)| tools)
+}
+
+/// Whether it may be about less than a whole tool.
+#[must_use]
+pub fn may_be_limited(rule: &str) -> bool {
+    rule.contains('(')
+}
+
+/// Whether it is certainly about less than a whole tool: with `*` or nothing in the parentheses it means the same as without.
+#[must_use]
+pub fn is_limited(rule: &str) -> bool {
+    matches!(Rule::parse(rule, Side::Narrow), Rule::Tool { limit: Some(_), .. })
+}
+
+/// How the name of every tool begins that a rule may be about.
+struct Stem<'a> {
+    text: &'a str,
+    /// Whether more may follow.
+    is_open: bool,
+}
+
+impl<'a> Stem<'a> {
+    fn of(rule: &'a str) -> Self {
+        let name = rule.split('(').next().unwrap_or(rule).trim();
+        if let Some((start, _)) = name.split_once('*') {
+            return Self { text: start, is_open: true };
+        }
+        let text = ALIASES.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new);
+        Self { text, is_open: name.starts_with("mcp__") }
     }
 }
 
 /// Whether the client would refuse this among the allowed tools: it names no server before its `*`.
 #[must_use]
 pub fn is_void_as_allowed(rule: &str) -> bool {
-    match Rule::parse(rule) {
-        Rule::Mcp { name, is_prefix: true } => name.matches("__").count() < 2,
+    match Rule::parse(rule, Side::Wide) {
+        Rule::Mcp { name, is_prefix: true } => !is_within_server(name),
         _ => false,
     }
 }
@@ -107,7 +178,7 @@ fn limit_covers(tool: &str, wide: &str, narrow: &str) -> bool {
             names(narrow).iter().all(|name| wide.contains(name))
         }
         "Bash" | "PowerShell" | "Monitor" => match (Command::parse(wide), Command::parse(narrow)) {
-            (Some(wide), Some(narrow)) => wide.covers(&narrow),
+            (Some(wide), Some(narrow)) => narrow.is_plain() && wide.covers(&narrow),
             _ => false,
         },
         _ => false,
@@ -144,7 +215,13 @@ impl<'a> Command<'a> {
         } else {
             (limit, End::Here)
         };
-        (!text.contains('*')).then_some(Self { text, end })
+        (!text.contains(['*', '\\'])).then_some(Self { text, end })
+    }
+
+    /// Whether it is one command, and nothing in it is special to a shell: the client takes command lines apart and asks its rules about
+    /// every command, so a line may be more than its beginning says.
+    fn is_plain(&self) -> bool {
+        self.text.chars().all(|c| c.is_alphanumeric() || " -_./:=@,+%^~".contains(c))
     }
 
     fn covers(&self, narrow: &Self) -> bool {
@@ -176,7 +253,7 @@ mod tests {
             ("Bash(git*)", "Bash(gitk)"),
             ("Task(a, b)", "Agent(b)"),
             ("Agent", "Task(a)"),
-            ("KillBash", "TaskStop"),
+            ("TaskStop", "KillBash"),
             ("mcp__db", "mcp__db__query"),
             ("mcp__db__*", "mcp__db"),
             ("mcp__db", "mcp__db__*"),
@@ -203,9 +280,20 @@ mod tests {
             ("Read", "Edit"),
             ("Bash()", "Bash"),
             ("Read(*)", "Read"),
+            ("Agent(*)", "Agent"),
+            ("Agent(a,)", "Agent()"),
+            ("KillBash", "TaskStop"),
+            ("Bash(git *)", "Bash(git a; b)"),
+            ("Bash(a *))", "Bash(a *)"),
+            ("Bash(a *", "Bash(a *)"),
+            ("Bash(\\*)", "Bash(\\a)"),
+            ("mcp__db__x(y)", "mcp__db__x"),
+            ("mcp__d*", "mcp__db"),
         ] {
             assert!(!covers(wide, narrow), "{wide} does not cover {narrow}");
         }
+        assert!(may_govern("Edit(a)", "Write") && !may_govern("Edit", "Write") && !may_govern("Write(a)", "Edit"));
+        assert!(may_govern("Web*", "WebFetch") && may_govern("mcp__*__x", "mcp__db__x") && may_meet("KillBash", "TaskStop"));
         assert!(!may_meet("Read", "Edit") && !may_meet("mcp__a__x", "mcp__b__x"));
         assert!(is_void_as_allowed("mcp__*") && is_void_as_allowed("mcp__d*") && !is_void_as_allowed("mcp__d__*"));
     }
