@@ -270,6 +270,17 @@ mod tests {
     }
 
     #[test]
+    fn a_first_install_asks_for_powers_over_the_session_only() {
+        let of = |fields: &str| Capabilities::of(format!("---\nname: a\ndescription: d\n{fields}\n---\n").as_bytes());
+        let asked = |fields: &str| of(fields).asked_at_first().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(asked("tools: Bash\nmemory: user"), [""; 0]);
+        assert_eq!(asked("memory: user\npermissionMode: acceptEdits\nmcpServers: [db]"), ["mcpServers", "permissionMode"]);
+        assert_eq!(of("memory: user").gains_over(&of(""))[0].meaning().split(':').next(), Some("user"));
+        // In doubt, what may be there is asked for; memory is not among it.
+        assert_eq!(asked("x: &a [*a]\nhooks: {}\nmemory: user"), ["hooks"]);
+    }
+
+    #[test]
     fn words_allow_what_they_name() {
         let allow = |gain: Gain, word: &str| gain.is_allowed(&[word.to_owned()]);
         assert!(allow(Gain::Tool("Bash(git *)".to_owned()), "Bash"));
