@@ -4,6 +4,7 @@
 
 pub mod builtin;
 pub mod cache;
+mod contents;
 pub mod index;
 pub mod lockfile;
 pub mod manifest;

@@ -1,41 +1,28 @@
 //! A registry at one point in time: what it offers, and the bytes of each agent. Built-in, folder and git look the same from above.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use semver::Version;
-use serde::{Deserialize, Serialize};
 
 use super::cache::{CachedRepository, Watch};
-use super::index::{self, IndexFile, Offered};
+use super::contents::{FOLDER_KEY, Index, Opened, Previous, is_interesting, is_special};
+use super::index::Offered;
 use super::project::MAX_AGENT;
 use super::{builtin, cache};
-use crate::domain::catalogue::MAX_ENTRY;
 use crate::domain::digest::ObjectId;
-use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, OTHER_EXTENSIONS, Refused};
+use crate::domain::discovery::{IndexEntry, Refused};
 use crate::domain::name::RegistryName;
-use crate::domain::registry_file::{AgentRecord, RegistryFile, marketplace_agents};
+use crate::domain::registry_file::{AgentRecord, RegistryFile};
 use crate::domain::spec::Source;
 use crate::domain::version::{VersionRequest, VersionTag};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 
-/// What stands for the commit in the index of a folder.
-pub(super) const FOLDER_KEY: &str = "folder";
-/// The largest index of before that is taken over, in bytes.
-const MAX_INDEX: u64 = 512 << 20;
 /// How deep a folder is searched.
 const MAX_DEPTH: usize = 16;
-/// How many servers of one registry are known.
-const MAX_SERVERS: usize = 500;
 /// How many files of a folder are looked at.
 const MAX_FILES: usize = 200_000;
-/// Where a marketplace describes itself.
-const MARKETPLACE: &str = ".claude-plugin/marketplace.json";
-/// Where a plugin of a marketplace describes itself, below its own folder.
-const PLUGIN: &str = ".claude-plugin/plugin.json";
-/// Where a prepared registry describes itself.
-pub(super) const REGISTRY_FILE: &str = "registry.toml";
 
 /// What a source offers at one point in time.
 #[derive(Debug)]
@@ -197,215 +184,6 @@ impl<'a> Snapshot<'a> {
         let snapshot = Self::git(self.registry.clone(), self.source.clone(), repository, commit, watch)?;
         Ok(Some((snapshot, version)))
     }
-}
-
-/// What discovery found in a source.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Index {
-    pub(super) entries: Vec<IndexEntry>,
-    pub(super) refused: Vec<Refused>,
-    pub(super) file: RegistryFile,
-    /// The text of `registry.toml`, as the cache keeps it.
-    pub(super) text: Option<String>,
-    pub(super) servers: Vec<(String, String)>,
-    /// What was looked at and is no agent: hashes of file and stamp.
-    pub(super) nothing: Vec<String>,
-    /// What the meaning of all files depends on; another one makes everything new.
-    pub(super) basis: String,
-}
-
-/// What a source offers: as it was found just now, or with its agents in a file.
-#[derive(Debug)]
-pub(super) enum Opened {
-    Built(Index),
-    /// The entries are in the file only.
-    Kept(Box<IndexFile>, Index),
-}
-
-/// What is known about a file from before.
-#[derive(Debug, Clone)]
-pub(super) enum Known {
-    Agent(IndexEntry),
-    Nothing,
-}
-
-impl Index {
-    /// Looks through the files of a source. `read` gives the bytes of one, `None` if it is too large.
-    ///
-    /// `known` tells what is known about a file from before, so that it is not read again.
-    pub(super) fn build(
-        files: &BTreeSet<String>,
-        known: &dyn Fn(&str) -> Option<Known>,
-        read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>>,
-    ) -> Result<Self> {
-        let mut index = Self::default();
-        if files.contains(REGISTRY_FILE) {
-            index.text = read(REGISTRY_FILE)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        }
-        if let Some(text) = &index.text {
-            index.file = RegistryFile::parse(text);
-            for path in files.iter().filter(|path| is_server(path)).take(MAX_SERVERS) {
-                let bytes = read(path)?.filter(|bytes| bytes.len() <= MAX_ENTRY);
-                index.servers.extend(bytes.map(|bytes| (path.clone(), String::from_utf8_lossy(&bytes).into_owned())));
-            }
-        }
-        let mut text = |path: &str| -> Result<Option<String>> {
-            let bytes = if files.contains(path) { read(path)? } else { None };
-            Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        let mut listed = BTreeSet::new();
-        if let Some(marketplace) = text(MARKETPLACE)? {
-            let mut plugins = BTreeMap::new();
-            for path in files.iter().filter(|path| path.ends_with(PLUGIN)) {
-                plugins.insert(path.as_str(), text(path)?);
-            }
-            listed.extend(marketplace_agents(&marketplace, &|path| plugins.get(path).cloned().flatten()));
-        }
-        for extension in [EXTENSION].into_iter().chain(OTHER_EXTENSIONS) {
-            for path in files.iter().filter(|path| discovery::is_candidate(path, extension, &listed)) {
-                match known(path) {
-                    Some(Known::Agent(entry)) => index.entries.push(entry),
-                    Some(Known::Nothing) => index.nothing.push(path.clone()),
-                    None => index.examine(path, read(path)?.as_deref()),
-                }
-            }
-            if !index.entries.is_empty() {
-                break;
-            }
-        }
-        index.entries.sort_by(|left, right| left.name.cmp(&right.name).then_with(|| left.file.cmp(&right.file)));
-        Ok(index)
-    }
-
-    fn examine(&mut self, path: &str, bytes: Option<&[u8]>) {
-        let file = &self.file;
-        let Some(bytes) = bytes else {
-            let reason = format!("larger than {}", fs::human_size(MAX_AGENT));
-            return self.refused.push(Refused { file: path.escape_debug().to_string(), reason });
-        };
-        match discovery::examine(path, ObjectId::of_blob(bytes), bytes, &|name| file.agents.get(name)) {
-            Finding::Agent(entry) => self.entries.push(entry),
-            Finding::Refused(refused) => self.refused.push(refused),
-            Finding::Nothing => self.nothing.push(path.to_owned()),
-        }
-    }
-
-    /// Writes the index, and gives it back with its entries in the file only. A cache that cannot be written is no reason to fail.
-    pub(super) fn kept(mut self, path: &Path, key: &str, stamp: &dyn Fn(&str) -> u64) -> Opened {
-        let entries: Vec<(&IndexEntry, u64)> = self.entries.iter().map(|entry| (entry, stamp(&entry.file))).collect();
-        let Ok(meta) = Meta::of(&self, stamp).to_bytes() else {
-            return Opened::Built(self);
-        };
-        match index::write(path, key, &entries, &meta).ok().and_then(|()| IndexFile::open(path, Some(key))) {
-            Some(file) => {
-                self.entries.clear();
-                Opened::Kept(Box::new(file), self)
-            }
-            None => Opened::Built(self),
-        }
-    }
-}
-
-/// What stands at the end of an index.
-#[derive(Serialize, Deserialize)]
-struct Meta {
-    registry: Option<String>,
-    servers: Vec<(String, String)>,
-    refused: Vec<(String, String)>,
-    basis: String,
-    /// File and stamp of what is no agent.
-    nothing: Vec<(String, u64)>,
-}
-
-impl Meta {
-    fn of(index: &Index, stamp: &dyn Fn(&str) -> u64) -> Self {
-        Self {
-            registry: index.text.clone(),
-            servers: index.servers.clone(),
-            refused: index.refused.iter().map(|refused| (refused.file.clone(), refused.reason.clone())).collect(),
-            basis: index.basis.clone(),
-            nothing: index.nothing.iter().map(|file| (file.clone(), stamp(file))).collect(),
-        }
-    }
-
-    fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(self)
-    }
-}
-
-/// An index of before, to take over what has not changed.
-pub(super) struct Previous {
-    file: IndexFile,
-    pub(super) basis: String,
-    entries: HashMap<String, (IndexEntry, u64)>,
-    nothing: HashMap<String, u64>,
-}
-
-impl Previous {
-    pub(super) fn open(path: &Path, key: Option<&str>) -> Option<Self> {
-        // All of it is looked at, so it is read at once.
-        let bytes = fs::read(path, MAX_INDEX).ok()??;
-        let file = IndexFile::of_bytes(bytes, key).filter(IndexFile::is_sound)?;
-        let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
-        let rows = (0..u32::try_from(file.len()).ok()?).filter_map(|row| file.stamped(row));
-        let entries = rows.map(|(entry, stamp)| (entry.file.clone(), (entry, stamp))).collect();
-        Some(Self { file, basis: meta.basis, entries, nothing: meta.nothing.into_iter().collect() })
-    }
-
-    /// What a file is that has not changed since.
-    pub(super) fn known(&self, file: &str, stamp: u64) -> Option<Known> {
-        if self.nothing.get(file) == Some(&stamp) {
-            return Some(Known::Nothing);
-        }
-        self.entries.get(file).filter(|(_, known)| *known == stamp).map(|(entry, _)| Known::Agent(entry.clone()))
-    }
-
-    fn count(&self) -> usize {
-        self.file.len()
-    }
-
-    fn into_opened(self, mut index: Index) -> Opened {
-        index.entries.clear();
-        Opened::Kept(Box::new(self.file), index)
-    }
-}
-
-/// The index of a commit as it was kept, if it can be trusted.
-pub(super) fn open_kept(path: &Path, key: &str) -> Option<Opened> {
-    let file = IndexFile::open(path, Some(key)).filter(|file| !file.is_small() || file.is_sound())?;
-    let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
-    let index = Index {
-        entries: Vec::new(),
-        refused: meta.refused.into_iter().map(|(file, reason)| Refused { file, reason }).collect(),
-        file: meta.registry.as_deref().map(RegistryFile::parse).unwrap_or_default(),
-        text: meta.registry,
-        servers: meta.servers,
-        nothing: Vec::new(),
-        basis: meta.basis,
-    };
-    Some(Opened::Kept(Box::new(file), index))
-}
-
-/// Whether a file describes others.
-pub(super) fn is_special(path: &str) -> bool {
-    path == REGISTRY_FILE || path == MARKETPLACE || path.ends_with(PLUGIN) || is_server(path)
-}
-
-/// Whether a file of a source is worth knowing: those that discovery reads.
-#[must_use]
-pub(super) fn is_interesting(path: &str) -> bool {
-    let nothing = BTreeSet::new();
-    path == REGISTRY_FILE
-        || is_server(path)
-        || path == MARKETPLACE
-        || path.ends_with(PLUGIN)
-        || path.ends_with(EXTENSION)
-        || OTHER_EXTENSIONS.iter().any(|extension| discovery::is_candidate(path, extension, &nothing))
-}
-
-/// Whether a file describes an MCP server, should the registry be a prepared one.
-fn is_server(path: &str) -> bool {
-    path.strip_prefix("mcp/").is_some_and(|name| name.ends_with(".json") && !name.contains('/'))
 }
 
 /// The relative paths of the files below `folder`, with `/`; links, and folders that hold nobody's agents, left out.
