@@ -123,11 +123,18 @@ pub fn write_over(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
 
 /// Puts `bytes` at `path` in one step: readers see the old file or the new one, never a part.
 pub fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
+    replace_parts(path, [bytes].into_iter(), durable)
+}
+
+/// The same with bytes that are in several places.
+pub fn replace_parts<'b>(path: &Path, parts: impl Iterator<Item = &'b [u8]>, durable: bool) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     create_folder(folder)?;
     let write = || {
         let mut file = tempfile::Builder::new().prefix(".agentpkg-").suffix(".tmp").tempfile_in(folder)?;
-        file.write_all(bytes)?;
+        for part in parts {
+            file.write_all(part)?;
+        }
         if durable {
             file.as_file().sync_all()?;
         }

@@ -43,6 +43,15 @@ impl RandomFile {
         self.len == 0
     }
 
+    /// All of it, if it is in memory.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Memory(bytes) => Some(bytes),
+            Content::File(_) => None,
+        }
+    }
+
     /// Bytes at an offset; `None` if the file does not have them.
     #[must_use]
     pub fn read(&self, offset: u64, length: usize) -> Option<Vec<u8>> {

@@ -2,8 +2,13 @@
 //!
 //! Trees come from others and may hold anything: `..`, `.git`, separators, links, devices, the same name twice. What could mean
 //! another place, another thing or nothing at all on some system is refused and listed, and the walk goes on beside it.
+//!
+//! What differs between two commits is found without a look at folders that are the same in both.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
+
+use git2::{Oid, TreeEntry};
 
 use super::local::{Repository, id_of, oid};
 use super::{GitError, stderr};
@@ -59,7 +64,27 @@ pub struct Walk {
     pub refused_total: usize,
 }
 
+/// A file that is not the same in two commits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChangedFile {
+    /// The path from the root, with `/`.
+    pub path: String,
+    /// Its content in the later commit; `None` if it is not there.
+    pub id: Option<ObjectId>,
+}
+
 impl Repository {
+    /// Lists the files that differ between two commits, sorted by path.
+    ///
+    /// `None` if a difference concerns anything that a walk refuses, or does not end within the limits: then only a walk can tell what
+    /// there is.
+    pub fn changes(&self, from: ObjectId, to: ObjectId, limits: &WalkLimits) -> Result<Option<Vec<ChangedFile>>, GitError> {
+        let mut comparison = Comparison { repository: self, limits, entries: 0, changes: Vec::new() };
+        let is_plain = comparison.folder(Some(oid(&self.tree_of(from)?)), Some(oid(&self.tree_of(to)?)), "", 1)?;
+        comparison.changes.sort_unstable();
+        Ok(is_plain.then_some(comparison.changes))
+    }
+
     /// Lists the files of `commit` for which `is_wanted` holds; it is asked with the whole path.
     pub fn walk(&self, commit: ObjectId, limits: &WalkLimits, is_wanted: &dyn Fn(&str) -> bool) -> Result<Walk, GitError> {
         let mut walker = Walker { repository: self, limits, is_wanted, entries: 0, walk: Walk::default() };
@@ -89,7 +114,7 @@ impl Walker<'_> {
         // Which of two equal names is the right one nobody can say, so both go.
         let entries: Vec<_> = tree.iter().collect();
         let mut seen = HashSet::with_capacity(entries.len());
-        let names = entries.iter().map(git2::TreeEntry::name_bytes);
+        let names = entries.iter().map(TreeEntry::name_bytes);
         let twice: HashSet<&[u8]> = names.filter(|name| !seen.insert(*name)).collect();
         for entry in &entries {
             let name = match checked_name(entry.name_bytes()) {
@@ -128,6 +153,88 @@ impl Walker<'_> {
             self.walk.refused.push(RefusedEntry { path, reason });
         }
     }
+}
+
+const FOLDER_MODE: i32 = 0o040_000;
+
+struct Comparison<'a> {
+    repository: &'a Repository,
+    limits: &'a WalkLimits,
+    entries: usize,
+    changes: Vec<ChangedFile>,
+}
+
+impl Comparison<'_> {
+    /// Compares two folders, of which one may be missing; says whether all that differs is plain files and folders.
+    fn folder(&mut self, from: Option<Oid>, to: Option<Oid>, path: &str, depth: usize) -> Result<bool, GitError> {
+        let find = |id: Oid| self.repository.inner.find_tree(id).map_err(|error| self.repository.object_error(id_of(id), &error));
+        let (from, to) = (from.map(find).transpose()?, to.map(find).transpose()?);
+        let (Some(from), Some(to)) = (by_name(from.as_ref()), by_name(to.as_ref())) else {
+            return Ok(false);
+        };
+        self.entries += from.len() + to.len();
+        if self.entries > self.limits.entries || depth > self.limits.depth {
+            return Ok(false);
+        }
+        let (mut was, mut now) = (from.iter().peekable(), to.iter().peekable());
+        while let Some(order) = earlier(was.peek().copied(), now.peek().copied()) {
+            let was = was.next_if(|_| order.is_le());
+            let now = now.next_if(|_| order.is_ge());
+            if !self.entry(was, now, path, depth)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn entry(
+        &mut self,
+        was: Option<&TreeEntry<'_>>,
+        now: Option<&TreeEntry<'_>>,
+        path: &str,
+        depth: usize,
+    ) -> Result<bool, GitError> {
+        let what = |entry: &TreeEntry<'_>| (entry.filemode_raw(), entry.id());
+        let (name, was, now) = (was.or(now).map(TreeEntry::name_bytes), was.map(what), now.map(what));
+        if was == now {
+            return Ok(true);
+        }
+        let is_plain = |mode: i32| mode == FOLDER_MODE || is_file_mode(mode);
+        let (true, Ok(name)) =
+            ([was, now].iter().flatten().all(|(mode, _)| is_plain(*mode)), checked_name(name.unwrap_or_default()))
+        else {
+            return Ok(false);
+        };
+        let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+        let of_kind =
+            |entry: Option<(i32, Oid)>, is_folder| entry.filter(|(mode, _)| (*mode == FOLDER_MODE) == is_folder).map(|(_, id)| id);
+        let (was_file, file) = (of_kind(was, false), of_kind(now, false));
+        if was_file != file {
+            self.changes.push(ChangedFile { path: path.clone(), id: file.map(id_of) });
+        }
+        match (of_kind(was, true), of_kind(now, true)) {
+            (None, None) => Ok(true),
+            (was, now) => self.folder(was, now, &path, depth + 1),
+        }
+    }
+}
+
+/// Which of two entries comes first by its name; `None` if there is none.
+fn earlier(was: Option<&TreeEntry<'_>>, now: Option<&TreeEntry<'_>>) -> Option<Ordering> {
+    match (was, now) {
+        (Some(was), Some(now)) => Some(was.name_bytes().cmp(now.name_bytes())),
+        (Some(_), None) => Some(Ordering::Less),
+        (None, Some(_)) => Some(Ordering::Greater),
+        (None, None) => None,
+    }
+}
+
+/// The entries of a folder, sorted by name alone; `None` if two have one name.
+fn by_name<'t>(tree: Option<&'t git2::Tree<'_>>) -> Option<Vec<TreeEntry<'t>>> {
+    let mut entries: Vec<_> = tree.into_iter().flatten().collect();
+    entries.sort_unstable_by(|left, right| left.name_bytes().cmp(right.name_bytes()));
+    let is_unique = entries.windows(2).all(|pair| pair[0].name_bytes() != pair[1].name_bytes());
+    is_unique.then_some(entries)
 }
 
 /// Whether `mode` is that of a plain file; 100664 is what very old gits wrote.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::index::{self, IndexFile};
+use super::index::{self, Image, IndexFile};
 use super::project::MAX_AGENT;
 use crate::domain::catalogue::MAX_ENTRY;
 use crate::domain::digest::ObjectId;
@@ -79,18 +79,7 @@ impl Index {
                 index.servers.extend(bytes.map(|bytes| (path.clone(), String::from_utf8_lossy(&bytes).into_owned())));
             }
         }
-        let mut text = |path: &str| -> Result<Option<String>> {
-            let bytes = if files.contains(path) { read(path)? } else { None };
-            Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        let mut listed = BTreeSet::new();
-        if let Some(marketplace) = text(MARKETPLACE)? {
-            let mut plugins = BTreeMap::new();
-            for path in files.iter().filter(|path| path.ends_with(PLUGIN)) {
-                plugins.insert(path.as_str(), text(path)?);
-            }
-            listed.extend(marketplace_agents(&marketplace, &|path| plugins.get(path).cloned().flatten()));
-        }
+        let listed = listed(files, read)?;
         for extension in [EXTENSION].into_iter().chain(OTHER_EXTENSIONS) {
             for path in files.iter().filter(|path| discovery::is_candidate(path, extension, &listed)) {
                 match known(path) {
@@ -107,7 +96,8 @@ impl Index {
         Ok(index)
     }
 
-    fn examine(&mut self, path: &str, bytes: Option<&[u8]>) {
+    /// Adds what a candidate is.
+    pub(super) fn examine(&mut self, path: &str, bytes: Option<&[u8]>) {
         let file = &self.file;
         let Some(bytes) = bytes else {
             let reason = format!("larger than {}", fs::human_size(MAX_AGENT));
@@ -121,19 +111,40 @@ impl Index {
     }
 
     /// Writes the index, and gives it back with its entries in the file only. A cache that cannot be written is no reason to fail.
-    pub(super) fn kept(mut self, path: &Path, key: &str, stamp: &dyn Fn(&str) -> u64) -> Opened {
+    pub(super) fn kept(self, path: &Path, key: &str, stamp: &dyn Fn(&str) -> u64) -> Opened {
         let entries: Vec<(&IndexEntry, u64)> = self.entries.iter().map(|entry| (entry, stamp(&entry.file))).collect();
-        let Ok(meta) = Meta::of(&self, stamp).to_bytes() else {
-            return Opened::Built(self);
-        };
-        match index::write(path, key, &entries, &meta).ok().and_then(|()| IndexFile::open(path, Some(key))) {
-            Some(file) => {
-                self.entries.clear();
-                Opened::Kept(Box::new(file), self)
-            }
+        let image = Meta::of(&self, stamp).to_bytes().map(|meta| index::image(key, &entries, meta));
+        match image.ok().and_then(|image| write(path, key, &image)) {
+            Some(file) => self.in_file(file),
             None => Opened::Built(self),
         }
     }
+
+    fn in_file(mut self, file: IndexFile) -> Opened {
+        self.entries.clear();
+        Opened::Kept(Box::new(file), self)
+    }
+}
+
+fn write(path: &Path, key: &str, image: &Image<'_>) -> Option<IndexFile> {
+    fs::replace_parts(path, image.parts(), false).ok()?;
+    IndexFile::open(path, Some(key))
+}
+
+/// The files that a marketplace names as agents.
+pub(super) fn listed(files: &BTreeSet<String>, read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>>) -> Result<BTreeSet<String>> {
+    let mut text = |path: &str| -> Result<Option<String>> {
+        let bytes = if files.contains(path) { read(path)? } else { None };
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    let Some(marketplace) = text(MARKETPLACE)? else {
+        return Ok(BTreeSet::new());
+    };
+    let mut plugins = BTreeMap::new();
+    for path in files.iter().filter(|path| path.ends_with(PLUGIN)) {
+        plugins.insert(path.as_str(), text(path)?);
+    }
+    Ok(marketplace_agents(&marketplace, &|path| plugins.get(path).cloned().flatten()).into_iter().collect())
 }
 
 /// What stands at the end of an index.
@@ -158,6 +169,19 @@ impl Meta {
         }
     }
 
+    /// What it tells of the index that it was made of.
+    fn index(&self) -> Index {
+        Index {
+            entries: Vec::new(),
+            refused: self.refused.iter().map(|(file, reason)| Refused { file: file.clone(), reason: reason.clone() }).collect(),
+            file: self.registry.as_deref().map(RegistryFile::parse).unwrap_or_default(),
+            text: self.registry.clone(),
+            servers: self.servers.clone(),
+            nothing: Vec::new(),
+            basis: self.basis.clone(),
+        }
+    }
+
     fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(self)
     }
@@ -166,9 +190,23 @@ impl Meta {
 /// An index of before, to take over what has not changed.
 pub(super) struct Previous {
     file: IndexFile,
-    pub(super) basis: String,
+    meta: Meta,
+}
+
+/// What is known of each file from before, beside its stamp.
+pub(super) struct KnownFiles {
     entries: HashMap<String, (IndexEntry, u64)>,
     nothing: HashMap<String, u64>,
+}
+
+impl KnownFiles {
+    /// What a file is that has not changed since.
+    pub(super) fn get(&self, file: &str, stamp: u64) -> Option<Known> {
+        if self.nothing.get(file) == Some(&stamp) {
+            return Some(Known::Nothing);
+        }
+        self.entries.get(file).filter(|(_, known)| *known == stamp).map(|(entry, _)| Known::Agent(entry.clone()))
+    }
 }
 
 impl Previous {
@@ -176,27 +214,51 @@ impl Previous {
         // All of it is looked at, so it is read at once.
         let bytes = fs::read(path, MAX_INDEX).ok()??;
         let file = IndexFile::of_bytes(bytes, key).filter(IndexFile::is_sound)?;
-        let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
-        let rows = (0..u32::try_from(file.len()).ok()?).filter_map(|row| file.stamped(row));
-        let entries = rows.map(|(entry, stamp)| (entry.file.clone(), (entry, stamp))).collect();
-        Some(Self { file, basis: meta.basis, entries, nothing: meta.nothing.into_iter().collect() })
+        let meta = serde_json::from_slice(&file.meta()?).ok()?;
+        Some(Self { file, meta })
     }
 
-    /// What a file is that has not changed since.
-    pub(super) fn known(&self, file: &str, stamp: u64) -> Option<Known> {
-        if self.nothing.get(file) == Some(&stamp) {
-            return Some(Known::Nothing);
-        }
-        self.entries.get(file).filter(|(_, known)| *known == stamp).map(|(entry, _)| Known::Agent(entry.clone()))
+    /// What the meaning of all files depended on.
+    pub(super) fn basis(&self) -> &str {
+        &self.meta.basis
+    }
+
+    /// What is known of each file.
+    pub(super) fn known(&self) -> KnownFiles {
+        let rows = (0..u32::try_from(self.file.len()).unwrap_or(u32::MAX)).filter_map(|row| self.file.stamped(row));
+        let entries = rows.map(|(entry, stamp)| (entry.file.clone(), (entry, stamp))).collect();
+        KnownFiles { entries, nothing: self.meta.nothing.iter().cloned().collect() }
     }
 
     pub(super) fn count(&self) -> usize {
         self.file.len()
     }
 
-    pub(super) fn into_opened(self, mut index: Index) -> Opened {
-        index.entries.clear();
-        Opened::Kept(Box::new(self.file), index)
+    /// This one again, with what else was found.
+    pub(super) fn into_opened(self, index: Index) -> Opened {
+        index.in_file(self.file)
+    }
+
+    /// Everything but the agents.
+    pub(super) fn index(&self) -> Index {
+        Index { nothing: self.meta.nothing.iter().map(|(file, _)| file.clone()).collect(), ..self.meta.index() }
+    }
+
+    /// Whether there is an agent in such a file.
+    pub(super) fn has_agent_in(&self, is_meant: &dyn Fn(&str) -> bool) -> bool {
+        self.file.entries().any(|entry| is_meant(&entry.file))
+    }
+
+    /// Writes the index that follows this one: `index` is everything but the agents, and those of the files that changed. `stamp` tells
+    /// the stamps of these.
+    pub(super) fn amended(&self, (path, key): (&Path, &str), changed: &BTreeMap<&str, u64>, mut index: Index) -> Option<Opened> {
+        let stamp = |file: &str| changed.get(file).copied().unwrap_or(0);
+        let new: Vec<(IndexEntry, u64)> = index.entries.drain(..).map(|entry| (entry.clone(), stamp(&entry.file))).collect();
+        let nothing: HashMap<&str, u64> = self.meta.nothing.iter().map(|(file, stamp)| (file.as_str(), *stamp)).collect();
+        let meta = Meta::of(&index, &|file| changed.get(file).or_else(|| nothing.get(file)).copied().unwrap_or(0));
+        let gone: Vec<&str> = changed.keys().copied().collect();
+        let image = self.file.amended(key, &gone, &new, meta.to_bytes().ok()?)?;
+        Some(index.in_file(write(path, key, &image)?))
     }
 }
 
@@ -204,16 +266,7 @@ impl Previous {
 pub(super) fn open_kept(path: &Path, key: &str) -> Option<Opened> {
     let file = IndexFile::open(path, Some(key)).filter(|file| !file.is_small() || file.is_sound())?;
     let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
-    let index = Index {
-        entries: Vec::new(),
-        refused: meta.refused.into_iter().map(|(file, reason)| Refused { file, reason }).collect(),
-        file: meta.registry.as_deref().map(RegistryFile::parse).unwrap_or_default(),
-        text: meta.registry,
-        servers: meta.servers,
-        nothing: Vec::new(),
-        basis: meta.basis,
-    };
-    Some(Opened::Kept(Box::new(file), index))
+    Some(meta.index().in_file(file))
 }
 
 /// Whether a file describes others.

@@ -78,8 +78,10 @@ impl<'a> Snapshot<'a> {
         let special: Vec<String> =
             files.iter().filter(|file| is_special(file)).map(|file| format!("{file}={}", stamps[file])).collect();
         let basis = special.join("\n");
-        let previous = previous.filter(|previous| previous.basis == basis && !special.iter().any(|one| one.ends_with("=0")));
-        let known = |file: &str| previous.as_ref()?.known(file, stamps.get(&file.to_owned()).copied().filter(|stamp| *stamp != 0)?);
+        let previous = previous.filter(|previous| previous.basis() == basis && !special.iter().any(|one| one.ends_with("=0")));
+        let files_before = previous.as_ref().map(Previous::known);
+        let known =
+            |file: &str| files_before.as_ref()?.get(file, stamps.get(&file.to_owned()).copied().filter(|stamp| *stamp != 0)?);
         let mut looked = 0_usize;
         let mut index = Index::build(&files, &known, &mut |path| {
             looked += usize::from(!is_special(path));

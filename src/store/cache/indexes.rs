@@ -8,7 +8,7 @@ use crate::domain::digest::ObjectId;
 use crate::domain::discovery::{self, EXTENSION, OTHER_EXTENSIONS, Refused};
 use crate::error::{Failure, Result};
 use crate::fs;
-use crate::git::{Walk, WalkLimits};
+use crate::git::{Repository, Walk, WalkLimits};
 use crate::store::contents::{self, Index, Opened, Previous};
 use crate::store::project::MAX_AGENT;
 
@@ -16,6 +16,8 @@ use crate::store::project::MAX_AGENT;
 const MAX_INDEXES: usize = 8;
 /// Up to how many candidate files all are read for names and descriptions.
 const MAX_CANDIDATES: usize = 200_000;
+/// What the basis of a repository with agents in Markdown files ends with.
+const MARKDOWN: &str = "markdown=true";
 
 impl CachedRepository<'_> {
     /// What the repository offers at a commit; from the cache where it is there and whole.
@@ -23,6 +25,11 @@ impl CachedRepository<'_> {
         let path = self.index_path(commit);
         if let Some(opened) = path.as_ref().and_then(|path| contents::open_kept(path, &commit.to_string())) {
             self.point_at(commit);
+            return Ok(opened);
+        }
+        if let Some(opened) = path.as_ref().and_then(|path| self.amended(path, commit, watch)) {
+            self.point_at(commit);
+            path.as_deref().map(drop_old);
             return Ok(opened);
         }
         let (index, stamps) = match self.build_index(commit, watch) {
@@ -72,40 +79,82 @@ impl CachedRepository<'_> {
             return Err(Failure::failed(format!("`{}` holds {} files that may be agents", self.url.display(), blobs.len()))
                 .hint("this is more than agentpkg looks through; name the file: `…#path/to/agent.md`"));
         }
-        // Files that only a marketplace could turn into agents are few; those that never can are not fetched.
-        blobs.retain(|path, _| !path.ends_with(EXTENSION) || may_be(path, EXTENSION) || path.contains("agent"));
-        let special = blobs.iter().filter(|(path, _)| contents::is_special(path)).map(|(path, blob)| format!("{path}={blob}"));
-        let basis = special.chain([format!("markdown={is_markdown}")]).collect::<Vec<_>>().join("\n");
+        blobs.retain(|path, _| !path.ends_with(EXTENSION) || is_looked_at(path));
+        let basis = basis(&blobs, is_markdown);
         let stamps: BTreeMap<String, u64> = blobs.iter().map(|(path, blob)| (path.clone(), stamp(*blob))).collect();
-        let previous = self.newest_index().and_then(|path| Previous::open(&path, None)).filter(|previous| previous.basis == basis);
-        let known = |file: &str| previous.as_ref()?.known(file, *stamps.get(file)?);
-        if self.is_remote {
-            let repository = self.open()?;
-            let is_missing = |id: &ObjectId| !matches!(repository.blob_size(*id), Ok(Some(_)));
-            let wanted = blobs.iter().filter(|(path, _)| contents::is_special(path) || known(path).is_none()).map(|(_, id)| *id);
-            let missing: Vec<ObjectId> = wanted.filter(is_missing).collect();
-            if !missing.is_empty() {
-                self.fetch_blobs(&missing, watch)?;
-            }
-        }
+        let previous = self.newest_index().and_then(|(path, _)| Previous::open(&path, None));
+        let known = previous.filter(|previous| previous.basis() == basis).map(|previous| previous.known());
+        let known = |file: &str| known.as_ref()?.get(file, *stamps.get(file)?);
+        let wanted = blobs.iter().filter(|(path, _)| contents::is_special(path) || known(path).is_none()).map(|(_, id)| *id);
+        self.have_blobs(wanted, watch)?;
         let repository = self.open()?;
         let files = blobs.keys().cloned().collect();
-        let mut index = Index::build(&files, &known, &mut |path| match repository.blob_size(blobs[path])? {
-            Some(size) if size > MAX_AGENT => Ok(None),
-            Some(_) => Ok(repository.read_blob(blobs[path], MAX_AGENT)?),
-            None => Err(Failure::failed(format!("the object of `{path}` is missing from the cache"))),
-        })?;
+        let mut index = Index::build(&files, &known, &mut |path| read(&repository, path, blobs[path]))?;
         let refused = walk.refused.into_iter().map(|refused| Refused { file: refused.path, reason: refused.reason.to_owned() });
         index.refused.extend(refused);
         index.basis = basis;
         Ok((index, stamps))
     }
 
-    /// The index that was made last of those that are here.
-    fn newest_index(&self) -> Option<PathBuf> {
+    /// Makes the index of a commit out of the newest one that is here and of what differs between the two commits.
+    ///
+    /// `None` where that might not be what a look at everything finds: where something changed that may change what other files mean,
+    /// that cannot be offered, or that cannot be read.
+    fn amended(&self, path: &Path, commit: ObjectId, watch: Watch<'_>) -> Option<Opened> {
+        let (newest, from) = self.newest_index()?;
+        let previous = Previous::open(&newest, Some(&from.to_string()))?;
+        let repository = self.open().ok()?;
+        let mut changed = repository.changes(from, commit, &WalkLimits::default()).ok()??;
+        if changed.iter().any(|file| contents::is_special(&file.path)) || !previous.basis().ends_with(MARKDOWN) {
+            return None;
+        }
+        let special = special_of(previous.basis());
+        let listed =
+            contents::listed(&special.keys().cloned().collect(), &mut |path| read(&repository, path, special[path])).ok()?;
+        changed.retain(|file| is_looked_at(&file.path) && discovery::is_candidate(&file.path, EXTENSION, &listed));
+        let stamps: BTreeMap<&str, u64> = changed.iter().map(|file| (file.path.as_str(), file.id.map_or(0, stamp))).collect();
+        let mut index = previous.index();
+        let escaped: BTreeSet<String> = stamps.keys().map(|path| path.escape_debug().to_string()).collect();
+        if index.refused.iter().any(|refused| escaped.contains(&refused.file)) {
+            return None;
+        }
+        index.nothing.retain(|path| !stamps.contains_key(path.as_str()));
+        let refused = index.refused.len();
+        self.have_blobs(changed.iter().filter_map(|file| file.id), watch).ok()?;
+        let repository = self.open().ok()?;
+        for file in &changed {
+            if let Some(id) = file.id {
+                index.examine(&file.path, read(&repository, &file.path, id).ok()?.as_deref());
+            }
+        }
+        index.nothing.sort_unstable();
+        // As long as one agent remains, plain text goes on to mean nothing.
+        let is_markdown = |path: &str| discovery::is_candidate(path, EXTENSION, &BTreeSet::new());
+        let remains = index.entries.iter().any(|entry| is_markdown(&entry.file))
+            || previous.has_agent_in(&|path| is_markdown(path) && !stamps.contains_key(path));
+        let count = previous.count() + index.nothing.len() + index.entries.len();
+        if index.refused.len() > refused || !remains || count > MAX_CANDIDATES {
+            return None;
+        }
+        previous.amended((path, &commit.to_string()), &stamps, index)
+    }
+
+    /// Fetches those of the blobs that are not here.
+    fn have_blobs(&self, wanted: impl Iterator<Item = ObjectId>, watch: Watch<'_>) -> Result<()> {
+        if !self.is_remote {
+            return Ok(());
+        }
+        let repository = self.open()?;
+        let missing: Vec<ObjectId> = wanted.filter(|id| !matches!(repository.blob_size(*id), Ok(Some(_)))).collect();
+        if missing.is_empty() { Ok(()) } else { self.fetch_blobs(&missing, watch) }
+    }
+
+    /// The index that was made last of those that are here, and its commit.
+    fn newest_index(&self) -> Option<(PathBuf, ObjectId)> {
         let folder = self.folder.as_ref()?.join("index");
         let head = fs::read(&folder.join(HEAD), 64).ok()??;
-        Some(folder.join(format!("{}.{INDEX}", std::str::from_utf8(&head).ok()?)))
+        let commit: ObjectId = std::str::from_utf8(&head).ok()?.parse().ok()?;
+        Some((folder.join(format!("{commit}.{INDEX}")), commit))
     }
 
     fn is_damaged(&self, commit: ObjectId) -> bool {
@@ -120,6 +169,33 @@ impl CachedRepository<'_> {
 
     fn index_path(&self, commit: ObjectId) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.join("index").join(format!("{commit}.{INDEX}")))
+    }
+}
+
+/// What the meaning of all files depends on: what describes others, and whether plain text counts.
+fn basis(blobs: &BTreeMap<String, ObjectId>, is_markdown: bool) -> String {
+    let special = blobs.iter().filter(|(path, _)| contents::is_special(path)).map(|(path, blob)| format!("{path}={blob}"));
+    special.chain([format!("markdown={is_markdown}")]).collect::<Vec<_>>().join("\n")
+}
+
+/// The files that describe others, out of a basis.
+fn special_of(basis: &str) -> BTreeMap<String, ObjectId> {
+    let lines = basis.lines().filter_map(|line| line.rsplit_once('='));
+    lines.filter_map(|(path, blob)| Some((path.to_owned(), blob.parse().ok()?))).collect()
+}
+
+/// Whether a Markdown file is read at all. Those that only a marketplace could turn into agents are few; most never can be, and are not
+/// fetched.
+fn is_looked_at(path: &str) -> bool {
+    discovery::is_candidate(path, EXTENSION, &BTreeSet::new()) || path.contains("agent")
+}
+
+/// The bytes of a file; `None` if it is too large.
+fn read(repository: &Repository, path: &str, id: ObjectId) -> Result<Option<Vec<u8>>> {
+    match repository.blob_size(id)? {
+        Some(size) if size > MAX_AGENT => Ok(None),
+        Some(_) => Ok(repository.read_blob(id, MAX_AGENT)?),
+        None => Err(Failure::failed(format!("the object of `{path}` is missing from the cache"))),
     }
 }
 

@@ -203,7 +203,7 @@ impl Cache {
         IndexFile::open(&path, Some(key)).or_else(|| {
             let all = Snapshot::builtin().offered.all();
             let entries: Vec<_> = all.iter().map(|entry| (entry, 0)).collect();
-            index::write(&path, key, &entries, b"{}").ok()?;
+            fs::replace_parts(&path, index::image(key, &entries, b"{}".to_vec()).parts(), false).ok()?;
             IndexFile::open(&path, Some(key))
         })
     }

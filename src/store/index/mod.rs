@@ -14,6 +14,7 @@
 //! A file that is torn, of another format or of another commit is not opened; every offset is checked, every record has a checksum. It
 //! can be thrown away at any time: `registry` builds it anew.
 
+mod amend;
 mod offered;
 mod search;
 #[cfg(test)]
@@ -24,7 +25,7 @@ use std::path::Path;
 
 pub use self::offered::Offered;
 pub use self::search::{Found, Query, Tier};
-pub(super) use self::write::write;
+pub(super) use self::write::{Image, image};
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::IndexEntry;
 use crate::domain::name::AgentName;
@@ -93,7 +94,7 @@ impl IndexFile {
     #[must_use]
     pub fn in_memory(entries: &[IndexEntry]) -> Self {
         let entries: Vec<(&IndexEntry, u64)> = entries.iter().map(|entry| (entry, 0)).collect();
-        let file = RandomFile::in_memory(write::bytes("memory", &entries, &[]));
+        let file = RandomFile::in_memory(image("memory", &entries, Vec::new()).to_bytes());
         Self::from_file(file, None).expect("what was written just now is whole")
     }
 
@@ -146,9 +147,12 @@ impl IndexFile {
     /// Whether everything behind the header is as it was written. Reads all of it.
     #[must_use]
     pub fn is_sound(&self) -> bool {
+        if let Some(body) = self.file.as_bytes().and_then(|bytes| bytes.get(HEADER..)) {
+            return checksum(body) == self.body_check;
+        }
         let mut check = Checksum::default();
         let mut at = HEADER as u64;
-        let mut buffer = vec![0; 1 << 20];
+        let mut buffer = vec![0; 64 << 10];
         while at < self.file.len() {
             let length = usize::try_from(self.file.len() - at).unwrap_or(usize::MAX).min(buffer.len());
             if !self.file.read_into(at, &mut buffer[..length]) {
@@ -238,6 +242,11 @@ impl IndexFile {
     /// The agents that have this title, stem, file or blob.
     #[must_use]
     pub(super) fn keyed(&self, key: Key, text: &str) -> Vec<IndexEntry> {
+        self.keyed_rows(key, text).into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// The same, with their rows.
+    fn keyed_rows(&self, key: Key, text: &str) -> Vec<(u32, IndexEntry)> {
         let wanted = hash(key, text);
         let hash_at = |index: u32| -> Option<(u64, u32)> {
             let bytes = self.part(Section::Hashes, u64::from(index) * HASH as u64, HASH)?;
@@ -259,7 +268,7 @@ impl IndexFile {
             Key::File => entry.file == text,
             Key::Blob => entry.blob.to_string() == text,
         };
-        rows.filter_map(|row| self.entry(row)).filter(is_meant).collect()
+        rows.filter_map(|row| Some((row, self.entry(row)?))).filter(|(_, entry)| is_meant(entry)).collect()
     }
 
     /// All agents, sorted by name; what is damaged is left out.

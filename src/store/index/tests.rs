@@ -39,7 +39,7 @@ fn a_file_answers_like_the_list_it_was_made_from() {
     let path = folder.path().join("index");
     let all = some();
     let entries: Vec<(&IndexEntry, u64)> = (7..).zip(&all).map(|(stamp, entry)| (entry, stamp)).collect();
-    write(&path, "abc", &entries, b"meta").unwrap();
+    crate::fs::replace(&path, &bytes_of("abc", &entries, b"meta"), false).unwrap();
     let index = IndexFile::open(&path, Some("abc")).unwrap();
     assert!(index.is_sound() && IndexFile::open(&path, Some("abd")).is_none());
     assert_eq!(index.meta().unwrap(), b"meta");
@@ -101,14 +101,54 @@ fn a_search_goes_from_the_name_to_what_looks_alike() {
     );
 }
 
+/// An entry of which a little differs from seed to seed, in one of a few files.
+fn made((file, seed): (u8, u16)) -> (IndexEntry, u64) {
+    let names = ["planner", "Planner", "backend-architect", "a", "zeta"];
+    let name = names[usize::from(seed) % names.len()];
+    let mut entry = entry(name, &format!("Word{} and word{}, ä{name}", seed % 7, seed % 11), &format!("agents/f{file}.md"));
+    entry.blob = ObjectId::of_blob(&seed.to_le_bytes());
+    entry.title = format!("{name} {}", seed % 3);
+    entry.tools = (!seed.is_multiple_of(4)).then(|| vec![format!("Tool{}", seed % 5)]);
+    entry.servers = if seed.is_multiple_of(3) { vec![format!("server{}", seed % 2)] } else { Vec::new() };
+    (entry, u64::from(seed) + 1)
+}
+
+fn bytes_of(key: &str, entries: &[(&IndexEntry, u64)], meta: &[u8]) -> Vec<u8> {
+    image(key, entries, meta.to_vec()).to_bytes()
+}
+
+fn bytes_of_all(key: &str, entries: &[(IndexEntry, u64)], meta: &[u8]) -> Vec<u8> {
+    bytes_of(key, &entries.iter().map(|(entry, stamp)| (entry, *stamp)).collect::<Vec<_>>(), meta)
+}
+
 proptest! {
+    #[test]
+    fn an_amended_index_is_the_one_made_anew(
+        before in prop::collection::btree_map(0..40_u8, any::<u16>(), 0..30),
+        after in prop::collection::btree_map(0..40_u8, any::<Option<u16>>(), 0..12),
+    ) {
+        let all: Vec<_> = before.clone().into_iter().map(made).collect();
+        let index = IndexFile::of_bytes(bytes_of_all("before", &all, b"[]"), Some("before")).unwrap();
+        let gone: Vec<String> = after.keys().map(|file| format!("agents/f{file}.md")).collect();
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        let new: Vec<_> = after.iter().filter_map(|(file, seed)| Some(made((*file, (*seed)?)))).collect();
+        let mut expected = before;
+        for (file, seed) in after {
+            expected.remove(&file);
+            expected.extend(seed.map(|seed| (file, seed)));
+        }
+        let expected: Vec<_> = expected.into_iter().map(made).collect();
+        let amended = index.amended("after", &gone, &new, b"{}".to_vec()).map(|image| image.to_bytes());
+        prop_assert_eq!(amended, Some(bytes_of_all("after", &expected, b"{}")));
+    }
+
     #[test]
     fn damage_is_noticed_or_does_no_harm(at in any::<prop::sample::Index>(), flip in 1..=255_u8, cut in any::<prop::sample::Index>(), is_cut in any::<bool>()) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");
         let all = some();
         let entries: Vec<(&IndexEntry, u64)> = all.iter().map(|entry| (entry, 1)).collect();
-        let mut bytes = write::bytes("abc", &entries, b"{}");
+        let mut bytes = bytes_of("abc", &entries, b"{}");
         if is_cut {
             bytes.truncate(cut.index(bytes.len()));
         } else {
@@ -130,7 +170,7 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-        let mut whole = write::bytes("abc", &[], b"");
+        let mut whole = bytes_of("abc", &[], b"");
         whole.extend_from_slice(&bytes);
         for bytes in [bytes, whole] {
             if let Some(index) = IndexFile::from_file(RandomFile::in_memory(bytes), None) {

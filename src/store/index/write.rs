@@ -1,19 +1,18 @@
-//! Writes an index in one piece, and makes it out of entries.
+//! Makes an index out of entries.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::path::Path;
+use std::ops::Range;
 
-use super::{Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, ROW, WORD, checksum, encode, hash};
+use super::{Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, checksum, encode, hash, long, number};
 use crate::domain::discovery::{self, IndexEntry};
-use crate::error::Result;
-use crate::fs;
 
 /// Rows by word. Words are many, and nobody gains by choosing them badly, so they are hashed quickly.
-type Words = HashMap<Box<[u8]>, Vec<u32>, BuildHasherDefault<Quick>>;
+pub(super) type Words = HashMap<Box<[u8]>, Vec<u32>, BuildHasherDefault<Quick>>;
 
 #[derive(Default)]
-struct Quick(Checksum);
+pub(super) struct Quick(Checksum);
 
 impl Hasher for Quick {
     fn write(&mut self, bytes: &[u8]) {
@@ -28,76 +27,211 @@ impl Hasher for Quick {
 /// The longest text of which every word is found.
 const MAX_TEXT: usize = 2048;
 
-/// Writes the index of `key`: entries with the stamp of their file, sorted by name, and the JSON of everything else.
-pub(in crate::store) fn write(path: &Path, key: &str, entries: &[(&IndexEntry, u64)], meta: &[u8]) -> Result<()> {
-    fs::replace(path, &bytes(key, entries, meta), false)
-}
-
-/// The bytes of an index.
-pub(super) fn bytes(key: &str, entries: &[(&IndexEntry, u64)], meta: &[u8]) -> Vec<u8> {
+/// The index of `key`: entries with the stamp of their file, in any order, and the JSON of everything else.
+pub(in crate::store) fn image(key: &str, entries: &[(&IndexEntry, u64)], meta: Vec<u8>) -> Image<'static> {
     let mut order: Vec<u32> = (0..u32::try_from(entries.len()).unwrap_or(u32::MAX)).collect();
     let entry = |index: &u32| &entries[*index as usize];
     order.sort_by_cached_key(|index| (entry(index).0.name.folded(), entry(index).0.file.clone()));
-    let (mut rows, mut names, mut records) = (Vec::with_capacity(order.len() * ROW), Vec::new(), Vec::new());
-    let mut hashes: Vec<(u64, u32)> = Vec::new();
-    let mut words = Words::default();
-    for (row, index) in (0..).zip(&order) {
+    let (mut rows, mut hashes, mut words) = (Rows::default(), Vec::new(), Words::default());
+    for index in &order {
         let (entry, stamp) = *entry(index);
-        let record = encode(entry, stamp);
-        let name = entry.name.as_str().as_bytes();
-        push_number(&mut rows, names.len());
-        push_number(&mut rows, name.len());
-        rows.extend_from_slice(&(records.len() as u64).to_le_bytes());
-        push_number(&mut rows, record.len());
-        #[expect(clippy::cast_possible_truncation, reason = "half of a checksum is one too")]
-        rows.extend_from_slice(&(checksum(&record) as u32).to_le_bytes());
-        names.extend_from_slice(name);
-        names.push(b'\n');
-        records.extend_from_slice(&record);
-        hashes.push((hash(Key::Title, &entry.title.to_lowercase()), row));
-        hashes.push((hash(Key::Stem, &discovery::stem(&entry.file).to_lowercase()), row));
-        hashes.push((hash(Key::File, &entry.file), row));
-        hashes.push((hash(Key::Blob, &entry.blob.to_string()), row));
+        let row = rows.push(entry, stamp);
+        hashes.extend(hashes_of(entry, row));
         index_words(entry, row, &mut words);
     }
     hashes.sort_unstable();
     let mut hash_table = Vec::with_capacity(hashes.len() * HASH);
-    for (hash, row) in &hashes {
-        hash_table.extend_from_slice(&hash.to_le_bytes());
-        hash_table.extend_from_slice(&row.to_le_bytes());
+    for hash in &hashes {
+        push_hash(&mut hash_table, *hash);
     }
-    let (mut word_table, mut texts, mut postings) = (Vec::with_capacity(words.len() * WORD), Vec::new(), Vec::new());
+    let mut word_table = WordTable::default();
+    for (word, rows) in sorted(words) {
+        word_table.push(&word, &rows);
+    }
+    assemble(key, rows, hash_table, word_table, meta)
+}
+
+/// An index, part by part as it is written.
+#[derive(Debug)]
+pub(in crate::store) struct Image<'a>(Vec<Cow<'a, [u8]>>);
+
+impl Image<'_> {
+    /// The parts in order.
+    pub(in crate::store) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        self.parts().flatten().copied().collect()
+    }
+}
+
+/// Bytes one after the other: new ones, and stretches of a section of another index.
+#[derive(Default)]
+struct Stretches<'a> {
+    old: &'a [u8],
+    parts: Vec<Stretch>,
+    length: usize,
+}
+
+enum Stretch {
+    New(Vec<u8>),
+    Old(Range<usize>),
+}
+
+impl<'a> Stretches<'a> {
+    fn push(&mut self, bytes: &[u8]) {
+        self.length += bytes.len();
+        match self.parts.last_mut() {
+            Some(Stretch::New(last)) => last.extend_from_slice(bytes),
+            _ => self.parts.push(Stretch::New(bytes.to_vec())),
+        }
+    }
+
+    /// Takes over bytes of the old section; `None` if it does not have them.
+    fn take_over(&mut self, at: u64, length: usize) -> Option<()> {
+        let at = usize::try_from(at).ok()?;
+        let end = at.checked_add(length).filter(|end| *end <= self.old.len())?;
+        self.length += length;
+        match self.parts.last_mut() {
+            Some(Stretch::Old(last)) if last.end == at => last.end = end,
+            _ => self.parts.push(Stretch::Old(at..end)),
+        }
+        Some(())
+    }
+
+    fn into_parts(self) -> impl Iterator<Item = Cow<'a, [u8]>> {
+        self.parts.into_iter().map(move |part| match part {
+            Stretch::New(bytes) => Cow::Owned(bytes),
+            Stretch::Old(stretch) => Cow::Borrowed(&self.old[stretch]),
+        })
+    }
+}
+
+/// The rows of an index, and what they point to.
+#[derive(Default)]
+pub(super) struct Rows<'a> {
+    table: Vec<u8>,
+    names: Stretches<'a>,
+    records: Stretches<'a>,
+    count: u32,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows to which such of another index can be added.
+    pub(super) fn following(names: &'a [u8], records: &'a [u8]) -> Self {
+        let section = |old| Stretches { old, ..Stretches::default() };
+        Self { names: section(names), records: section(records), ..Self::default() }
+    }
+
+    /// Adds an entry; gives its row.
+    pub(super) fn push(&mut self, entry: &IndexEntry, stamp: u64) -> u32 {
+        let record = encode(entry, stamp);
+        let name = entry.name.as_str().as_bytes();
+        #[expect(clippy::cast_possible_truncation, reason = "half of a checksum is one too")]
+        self.push_row(name.len(), record.len(), checksum(&record) as u32);
+        self.names.push(name);
+        self.names.push(b"\n");
+        self.records.push(&record);
+        self.count - 1
+    }
+
+    /// Adds a row of the other index with what it points to; gives its row. `None` if it points to nothing.
+    pub(super) fn take_over(&mut self, old: &[u8]) -> Option<u32> {
+        let (name, record) = (number(old, 4)? as usize, number(old, 16)? as usize);
+        self.push_row(name, record, number(old, 20)?);
+        self.names.take_over(number(old, 0)?.into(), name.checked_add(1)?)?;
+        self.records.take_over(long(old, 8)?, record)?;
+        Some(self.count - 1)
+    }
+
+    fn push_row(&mut self, name: usize, record: usize, check: u32) {
+        push_number(&mut self.table, self.names.length);
+        push_number(&mut self.table, name);
+        self.table.extend_from_slice(&(self.records.length as u64).to_le_bytes());
+        push_number(&mut self.table, record);
+        self.table.extend_from_slice(&check.to_le_bytes());
+        self.count += 1;
+    }
+}
+
+/// Sorted words, each with its rows.
+#[derive(Default)]
+pub(super) struct WordTable {
+    table: Vec<u8>,
+    texts: Vec<u8>,
+    postings: Vec<u8>,
+    count: usize,
+}
+
+impl WordTable {
+    pub(super) fn push(&mut self, word: &[u8], rows: &[u32]) {
+        push_number(&mut self.table, self.texts.len());
+        push_number(&mut self.table, word.len());
+        self.table.extend_from_slice(&(self.postings.len() as u64).to_le_bytes());
+        push_number(&mut self.table, rows.len());
+        self.texts.extend_from_slice(word);
+        self.postings.extend(rows.iter().flat_map(|row| row.to_le_bytes()));
+        self.count += 1;
+    }
+}
+
+pub(super) fn hashes_of(entry: &IndexEntry, row: u32) -> [(u64, u32); 4] {
+    [
+        (hash(Key::Title, &entry.title.to_lowercase()), row),
+        (hash(Key::Stem, &discovery::stem(&entry.file).to_lowercase()), row),
+        (hash(Key::File, &entry.file), row),
+        (hash(Key::Blob, &entry.blob.to_string()), row),
+    ]
+}
+
+pub(super) fn push_hash(table: &mut Vec<u8>, (hash, row): (u64, u32)) {
+    table.extend_from_slice(&hash.to_le_bytes());
+    table.extend_from_slice(&row.to_le_bytes());
+}
+
+pub(super) fn sorted(words: Words) -> Vec<(Box<[u8]>, Vec<u32>)> {
     let mut words: Vec<(Box<[u8]>, Vec<u32>)> = words.into_iter().collect();
     words.sort_unstable();
-    for (word, rows) in &words {
-        push_number(&mut word_table, texts.len());
-        push_number(&mut word_table, word.len());
-        word_table.extend_from_slice(&(postings.len() as u64).to_le_bytes());
-        push_number(&mut word_table, rows.len());
-        texts.extend_from_slice(word);
-        postings.extend(rows.iter().flat_map(|row| row.to_le_bytes()));
+    words
+}
+
+/// Puts the sections behind a header.
+pub(super) fn assemble<'a>(key: &str, rows: Rows<'a>, hashes: Vec<u8>, words: WordTable, meta: Vec<u8>) -> Image<'a> {
+    let counts = [rows.count as usize, hashes.len() / HASH, words.count];
+    let mut parts = vec![Cow::Owned(Vec::new())];
+    let mut ends = Vec::new();
+    let mut add = |section: &mut dyn Iterator<Item = Cow<'a, [u8]>>| {
+        parts.extend(section);
+        ends.push(HEADER + parts.iter().map(|part| part.len()).sum::<usize>());
+    };
+    for section in [rows.table, hashes, words.table, words.postings, words.texts] {
+        add(&mut [Cow::Owned(section)].into_iter());
     }
-    let sections = [&rows, &hash_table, &word_table, &postings, &texts, &names, &records, &meta.to_vec()];
+    add(&mut rows.names.into_parts());
+    add(&mut rows.records.into_parts());
+    add(&mut [Cow::Owned(meta)].into_iter());
     let mut header = Vec::with_capacity(HEADER);
     header.extend_from_slice(MAGIC);
     header.extend_from_slice(&FORMAT.to_le_bytes());
-    let mut padded = key.as_bytes()[..key.len().min(KEY)].to_vec();
-    padded.resize(KEY, 0);
-    header.extend_from_slice(&padded);
-    for count in [entries.len(), hashes.len(), words.len()] {
+    header.extend_from_slice(&key.as_bytes()[..key.len().min(KEY)]);
+    header.resize(MAGIC.len() + 4 + KEY, 0);
+    for count in counts {
         push_number(&mut header, count);
     }
-    let mut body = Vec::with_capacity(sections.iter().map(|section| section.len()).sum());
-    for section in sections {
-        body.extend_from_slice(section);
-        header.extend_from_slice(&((HEADER + body.len()) as u64).to_le_bytes());
+    for end in ends {
+        header.extend_from_slice(&(end as u64).to_le_bytes());
     }
-    header.extend_from_slice(&checksum(&body).to_le_bytes());
+    let mut body = Checksum::default();
+    for part in &parts {
+        body.add(part);
+    }
+    header.extend_from_slice(&body.value().to_le_bytes());
     let check = checksum(&header);
     header.extend_from_slice(&check.to_le_bytes());
     debug_assert_eq!(header.len(), HEADER);
-    header.extend_from_slice(&body);
-    header
+    parts[0] = Cow::Owned(header);
+    Image(parts)
 }
 
 fn push_number(bytes: &mut Vec<u8>, number: usize) {
@@ -105,7 +239,7 @@ fn push_number(bytes: &mut Vec<u8>, number: usize) {
 }
 
 /// The words that an agent is found by, each kind under a letter of its own.
-fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
+pub(super) fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
     let mut key = Vec::with_capacity(48);
     let mut add = |kind: u8, word: &str| {
         key.clear();
