@@ -9,11 +9,15 @@ mod random;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 pub use lock::Lock;
 pub use random::RandomFile;
 
 use crate::error::{Failure, Result};
+
+/// How the names of files begin and end that are only there while another one is written.
+const TEMPORARY: (&str, &str) = (".agentpkg-", ".tmp");
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +85,10 @@ pub fn canonical(path: &Path) -> Result<PathBuf> {
 
 /// Reads a whole file of at most `limit` bytes; `None` if nothing is there.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    // Opening a pipe would wait for somebody who writes to it.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Failure::failed(format!("`{}` is not a regular file", path.display())));
+    }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if is_absent(&error) => return Ok(None),
@@ -123,25 +131,47 @@ pub fn write_over(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
 
 /// Puts `bytes` at `path` in one step: readers see the old file or the new one, never a part.
 pub fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
-    replace_parts(path, [bytes].into_iter(), durable)
+    replace_parts(path, [bytes].into_iter(), durable, None)
 }
 
-/// The same with bytes that are in several places.
-pub fn replace_parts<'b>(path: &Path, parts: impl Iterator<Item = &'b [u8]>, durable: bool) -> Result<()> {
+/// The same with bytes that are in several places. `modified` is set as the time of the last change before the file is where it
+/// belongs: who changes it later changes that, too.
+pub fn replace_parts<'b>(
+    path: &Path,
+    parts: impl Iterator<Item = &'b [u8]>,
+    durable: bool,
+    modified: Option<SystemTime>,
+) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     create_folder(folder)?;
     let write = || {
-        let mut file = tempfile::Builder::new().prefix(".agentpkg-").suffix(".tmp").tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).tempfile_in(folder)?;
         for part in parts {
             file.write_all(part)?;
         }
         if durable {
             file.as_file().sync_all()?;
         }
+        if let Some(modified) = modified {
+            // A file system that keeps no times has the time of writing, which is another one.
+            let _ = file.as_file().set_modified(modified);
+        }
         file.persist(path).map_err(|error| error.error)?;
         if durable { sync_folder_io(folder) } else { Ok(()) }
     };
     write().map_err(|error| failure("write", path, &error))
+}
+
+/// Sets the time of a file's last change.
+pub fn set_modified(path: &Path, modified: SystemTime) -> Result<()> {
+    let set = || OpenOptions::new().write(true).open(path)?.set_modified(modified);
+    set().map_err(|error| failure("write", path, &error))
+}
+
+/// Whether this is the name of a file that is only there while another one is written.
+#[must_use]
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1)
 }
 
 /// Moves a file over another one in one step.

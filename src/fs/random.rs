@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// An open file and how long it was when it was opened.
 #[derive(Debug)]
 pub struct RandomFile {
     content: Content,
     len: u64,
+    modified: Option<SystemTime>,
 }
 
 #[derive(Debug)]
@@ -22,13 +24,14 @@ impl RandomFile {
     pub fn open(path: &Path) -> Option<Self> {
         let file = File::open(path).ok()?;
         let metadata = file.metadata().ok()?;
-        metadata.is_file().then_some(Self { content: Content::File(file), len: metadata.len() })
+        let modified = metadata.modified().ok();
+        metadata.is_file().then_some(Self { content: Content::File(file), len: metadata.len(), modified })
     }
 
     /// Bytes in memory that are read like a file.
     #[must_use]
     pub fn in_memory(bytes: Vec<u8>) -> Self {
-        Self { len: bytes.len() as u64, content: Content::Memory(bytes) }
+        Self { len: bytes.len() as u64, content: Content::Memory(bytes), modified: None }
     }
 
     /// Its length in bytes.
@@ -41,6 +44,12 @@ impl RandomFile {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// When it was changed last, as of its opening; `None` for what is in memory.
+    #[must_use]
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
     }
 
     /// All of it, if it is in memory.

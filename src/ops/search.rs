@@ -3,15 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use super::report::{Event, Frontend};
+use super::report::{Event, Frontend, relay};
 use super::session::Session;
 use crate::domain::discovery::IndexEntry;
 use crate::domain::name::RegistryName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Result};
+use crate::store::cache::{self, Freshness};
 use crate::store::index::{IndexFile, Offered, Query, Tier};
 use crate::store::manifest::{Manifest, source_text};
-use crate::store::registry::Snapshot;
+use crate::store::registry::{self, Snapshot};
 
 /// What is looked for.
 #[derive(Debug, Clone, Default)]
@@ -103,14 +104,8 @@ pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Fro
         if !options.registries.is_empty() && !options.registries.iter().any(|name| registry.as_str() == name) {
             continue;
         }
-        let offered = match index_of(session, &source) {
-            Some(index) => Offered::Indexed(Box::new(index)),
-            None if source == Source::Builtin => Snapshot::builtin().offered,
-            None => {
-                frontend
-                    .report(Event::Warning(format!("registry `{registry}` was never looked into; `agentpkg registry refresh`")));
-                continue;
-            }
+        let Some(offered) = offered(session, &registry, &source, frontend) else {
+            continue;
         };
         outcome.registries += 1;
         let (found, total) = offered.search(&query);
@@ -132,6 +127,29 @@ pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Fro
     hits.sort_by_key(|(tier, order, _)| (*tier, *order));
     outcome.hits = hits.into_iter().map(|(_, _, hit)| hit).take(options.limit).collect();
     Ok(outcome)
+}
+
+/// What a registry offers: a folder as it is now, anything else by its index, which is made anew where it is not whole. `None`, with a
+/// word about it, if it cannot be told without a fetch.
+fn offered(session: &Session, registry: &RegistryName, source: &Source, frontend: &mut dyn Frontend) -> Option<Offered> {
+    // A folder changes without telling anybody.
+    let is_folder = matches!(source, Source::Path(_));
+    if let Some(index) = index_of(session, source).filter(|_| !is_folder) {
+        return Some(Offered::Indexed(Box::new(index)));
+    }
+    if matches!(source, Source::Git(url) if !session.cache.has(url)) {
+        frontend.report(Event::Warning(format!("registry `{registry}` was never looked into; `agentpkg registry refresh`")));
+        return None;
+    }
+    let absolute = |path: &str| session.absolute(path);
+    let watch = &mut |event: cache::Event<'_>| relay(frontend, event);
+    match registry::open(Some(registry.clone()), source, &absolute, &session.cache, Freshness::Any, watch) {
+        Ok(snapshot) => Some(snapshot.offered),
+        Err(failure) => {
+            frontend.report(Event::Warning(format!("registry `{registry}` is left out: {failure}")));
+            None
+        }
+    }
 }
 
 /// The names that agents have for a server: other spellings of the same one.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::index::{self, Image, IndexFile};
+use super::index::{self, IndexFile};
 use super::project::MAX_AGENT;
 use crate::domain::catalogue::MAX_ENTRY;
 use crate::domain::digest::ObjectId;
@@ -114,7 +114,7 @@ impl Index {
     pub(super) fn kept(self, path: &Path, key: &str, stamp: &dyn Fn(&str) -> u64) -> Opened {
         let entries: Vec<(&IndexEntry, u64)> = self.entries.iter().map(|entry| (entry, stamp(&entry.file))).collect();
         let image = Meta::of(&self, stamp).to_bytes().map(|meta| index::image(key, &entries, meta));
-        match image.ok().and_then(|image| write(path, key, &image)) {
+        match image.ok().and_then(|image| IndexFile::write(path, key, &image, true).ok()?) {
             Some(file) => self.in_file(file),
             None => Opened::Built(self),
         }
@@ -124,11 +124,6 @@ impl Index {
         self.entries.clear();
         Opened::Kept(Box::new(file), self)
     }
-}
-
-fn write(path: &Path, key: &str, image: &Image<'_>) -> Option<IndexFile> {
-    fs::replace_parts(path, image.parts(), false).ok()?;
-    IndexFile::open(path, Some(key))
 }
 
 /// The files that a marketplace names as agents.
@@ -258,13 +253,14 @@ impl Previous {
         let meta = Meta::of(&index, &|file| changed.get(file).or_else(|| nothing.get(file)).copied().unwrap_or(0));
         let gone: Vec<&str> = changed.keys().copied().collect();
         let image = self.file.amended(key, &gone, &new, meta.to_bytes().ok()?)?;
-        Some(index.in_file(write(path, key, &image)?))
+        // Made in a moment and checked in one, too; to wait for the disk would take longer than both.
+        Some(index.in_file(IndexFile::write(path, key, &image, false).ok()??))
     }
 }
 
 /// The index of a commit as it was kept, if it can be trusted.
 pub(super) fn open_kept(path: &Path, key: &str) -> Option<Opened> {
-    let file = IndexFile::open(path, Some(key)).filter(|file| !file.is_small() || file.is_sound())?;
+    let file = IndexFile::open(path, Some(key))?;
     let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
     Some(meta.index().in_file(file))
 }

@@ -112,3 +112,45 @@ fn folders_that_did_not_change_are_not_looked_at_again() {
     let anew = sandbox.command().env("AGENTPKG_CACHE_DIR", sandbox.path().join("other")).args(["registry", "refresh"]).output();
     assert!(!anew.unwrap().status.success(), "the folder is needed by who has nothing");
 }
+
+#[test]
+fn a_damaged_index_is_made_anew() {
+    let sandbox = Sandbox::new();
+    let mut upstream = RepoBuilder::bare(&sandbox.path().join("up.git"));
+    sandbox.write("project/agentpkg.toml", format!("[registries]\nup = {{ git = \"{}\" }}\n", upstream.url().display()));
+    upstream.file("agents/planner.md", CONTENTS[0]).commit("first");
+    let cache = sandbox.path().join("home/.cache/agentpkg");
+    let search = |word: &str| sandbox.run(&["search", word]).code(0).stdout;
+    let before = [search("planner"), search("debugger")];
+    assert!(before[0].contains("Plans what") && before[1].contains("debugger"));
+    let (name, bytes) = newest(&cache);
+    let registry = fs::read_dir(cache.join("registries")).unwrap().next().unwrap().unwrap().path();
+    for path in [registry.join("index").join(name), cache.join("folders/builtin.index")] {
+        // The header stays, and everything that is searched is nothing.
+        let mut damaged = fs::read(&path).unwrap();
+        damaged[168..].fill(0);
+        fs::write(&path, damaged).unwrap();
+    }
+    assert_eq!([search("planner"), search("debugger")], before);
+    assert!(newest(&cache).1 == bytes, "what was damaged is whole again");
+}
+
+#[test]
+fn a_folder_is_searched_as_it_is_now() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/agentpkg.toml", "[registries]\nmine = { path = \"../mine\" }\n");
+    sandbox.write("mine/planner.md", CONTENTS[0]);
+    assert!(sandbox.run(&["search", "plans"]).code(0).stdout.contains("planner"));
+    sandbox.write("mine/fresh.md", "---\nname: fresh\ndescription: Was not there before\n---\n\nb\n");
+    assert!(sandbox.run(&["search", "fresh"]).code(0).stdout.contains("Was not there"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_file_does_not_stop_anybody() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.project(".mcp.json");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let output = sandbox.run(&["check"]);
+    assert!(output.all().contains("not a regular file"), "{}", output.all());
+}

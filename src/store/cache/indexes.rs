@@ -12,7 +12,7 @@ use crate::git::{Repository, Walk, WalkLimits};
 use crate::store::contents::{self, Index, Opened, Previous};
 use crate::store::project::MAX_AGENT;
 
-/// How many indexes of one repository are kept.
+/// How many indexes of one repository there may be.
 const MAX_INDEXES: usize = 8;
 /// Up to how many candidate files all are read for names and descriptions.
 const MAX_CANDIDATES: usize = 200_000;
@@ -199,14 +199,17 @@ fn read(repository: &Repository, path: &str, id: ObjectId) -> Result<Option<Vec<
     }
 }
 
-/// Removes indexes beyond the newest few.
+/// Removes other indexes when they are many; those of the default branch and at `path` stay.
 fn drop_old(path: &Path) {
     let Some((folder, listed)) = path.parent().and_then(|folder| Some((folder, fs::list(folder).ok()?))) else {
         return;
     };
-    if listed.len() > MAX_INDEXES {
-        let kept = [path.file_name().and_then(|name| name.to_str()), Some(HEAD)];
-        for old in listed.iter().filter(|listed| !kept.contains(&Some(listed.name.as_str()))) {
+    let indexes: Vec<_> = listed.iter().filter(|listed| listed.name != HEAD && !fs::is_temporary(&listed.name)).collect();
+    if indexes.len() > MAX_INDEXES {
+        let head = fs::read(&folder.join(HEAD), 64).ok().flatten().unwrap_or_default();
+        let head = format!("{}.{INDEX}", String::from_utf8_lossy(&head));
+        let kept = [path.file_name().and_then(|name| name.to_str()), Some(&head)];
+        for old in indexes.iter().filter(|listed| !kept.contains(&Some(listed.name.as_str()))) {
             let _ = fs::remove(&folder.join(&old.name));
         }
     }

@@ -203,8 +203,7 @@ impl Cache {
         IndexFile::open(&path, Some(key)).or_else(|| {
             let all = Snapshot::builtin().offered.all();
             let entries: Vec<_> = all.iter().map(|entry| (entry, 0)).collect();
-            fs::replace_parts(&path, index::image(key, &entries, b"{}".to_vec()).parts(), false).ok()?;
-            IndexFile::open(&path, Some(key))
+            IndexFile::write(&path, key, &index::image(key, &entries, b"{}".to_vec()), true).ok()?
         })
     }
 
@@ -434,7 +433,7 @@ impl CachedRepository<'_> {
         }
     }
 
-    /// Fetches refs and writes down when. The caller holds the lock.
+    /// Fetches refs; writes down when, if they are all. The caller holds the lock.
     fn fetch(&self, request: &FetchRequest, watch: Watch<'_>) -> Result<(), GitError> {
         let git = self.cache.git().map_err(|_| GitError::Missing)?;
         watch(Event::Fetching(&self.url));
@@ -442,7 +441,8 @@ impl CachedRepository<'_> {
             watch(Event::Progress(progress));
         })?;
         watch(Event::Fetched(&self.url, fetched.bytes));
-        if let Some(folder) = &self.folder {
+        let is_whole = request.refspecs == FetchRequest::history(self.access()).refspecs;
+        if let Some(folder) = self.folder.as_ref().filter(|_| is_whole) {
             // Only costs one more look at the remote if it fails.
             let _ = fs::replace(&folder.join("checked"), self.cache.settings.now.to_string().as_bytes(), false);
         }

@@ -11,8 +11,10 @@
 //! meta      registry.toml, servers, refusals, and what was looked at and is no agent: JSON
 //! ```
 //!
-//! A file that is torn, of another format or of another commit is not opened; every offset is checked, every record has a checksum. It
-//! can be thrown away at any time: `registry` builds it anew.
+//! A file that is torn, of another format or of another commit is not opened. To look through all of a large file takes longer than
+//! what is asked of it, so a file that is on the disk gets a *seal*: the time of its last change is set to one in the last century that
+//! follows from its checksum. Whoever changes the file takes the seal away; without one, all of it is checked at every opening. Every
+//! offset is checked in any case, and every record has a checksum. It can be thrown away at any time: `registry` builds it anew.
 
 mod amend;
 mod offered;
@@ -22,6 +24,7 @@ mod tests;
 mod write;
 
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use self::offered::Offered;
 pub use self::search::{Found, Query, Tier};
@@ -29,7 +32,8 @@ pub(super) use self::write::{Image, image};
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::IndexEntry;
 use crate::domain::name::AgentName;
-use crate::fs::RandomFile;
+use crate::error::Result;
+use crate::fs::{self, RandomFile};
 
 const MAGIC: &[u8; 8] = b"agentpkg";
 /// Raised when the layout or the meaning changes; files of other formats are built anew.
@@ -44,8 +48,8 @@ const ROW: usize = 24;
 const HASH: usize = 12;
 /// The length of one word's entry.
 const WORD: usize = 20;
-/// Up to which size a file is checked whole when it is opened, in bytes: some milliseconds.
-const MAX_CHECKED: u64 = 8 << 20;
+/// How long after a change a file is surely on the disk, in seconds: some times what operating systems let pass.
+const SETTLED: u64 = 120;
 /// The longest record that is read.
 const MAX_RECORD: usize = 64 << 10;
 
@@ -87,7 +91,25 @@ impl IndexFile {
     /// Opens the index of `key`. `None` if there is none, or if it cannot be trusted.
     #[must_use]
     pub fn open(path: &Path, key: Option<&str>) -> Option<Self> {
-        Self::from_file(RandomFile::open(path)?, key)
+        let index = Self::from_file(RandomFile::open(path)?, key)?;
+        let modified = index.file.modified()?;
+        let seal = seal(index.body_check);
+        if modified != seal {
+            if !index.is_sound() {
+                return None;
+            }
+            if modified.elapsed().is_ok_and(|age| age.as_secs() > SETTLED) {
+                // Without a seal the next look takes longer, and nothing else.
+                let _ = fs::set_modified(path, seal);
+            }
+        }
+        Some(index)
+    }
+
+    /// Writes an index and opens it. `is_sealed`: it is on the disk when this returns, so that nobody has to check it.
+    pub(super) fn write(path: &Path, key: &str, image: &Image<'_>, is_sealed: bool) -> Result<Option<Self>> {
+        fs::replace_parts(path, image.parts(), is_sealed, is_sealed.then(|| seal(image.body_check)))?;
+        Ok(RandomFile::open(path).and_then(|file| Self::from_file(file, Some(key))))
     }
 
     /// An index of entries that is nowhere on the disk.
@@ -136,12 +158,6 @@ impl IndexFile {
             && fits(Section::Hashes, hashes, HASH)
             && fits(Section::Words, words, WORD);
         is_whole.then_some(Self { file, offsets, rows, hashes, words, body_check })
-    }
-
-    /// Whether the file is small enough to look through whole at every opening; in a larger one each record stands for itself.
-    #[must_use]
-    pub fn is_small(&self) -> bool {
-        self.file.len() <= MAX_CHECKED
     }
 
     /// Whether everything behind the header is as it was written. Reads all of it.
@@ -349,6 +365,11 @@ impl IndexFile {
         }
         self.file.read(start, length)
     }
+}
+
+/// The time that a whole file of this checksum has. Even seconds, which every file system keeps.
+fn seal(check: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(400_000_000 + (check & 0xfff_ffff) * 2)
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u32> {

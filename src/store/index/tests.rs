@@ -39,8 +39,7 @@ fn a_file_answers_like_the_list_it_was_made_from() {
     let path = folder.path().join("index");
     let all = some();
     let entries: Vec<(&IndexEntry, u64)> = (7..).zip(&all).map(|(stamp, entry)| (entry, stamp)).collect();
-    crate::fs::replace(&path, &bytes_of("abc", &entries, b"meta"), false).unwrap();
-    let index = IndexFile::open(&path, Some("abc")).unwrap();
+    let index = IndexFile::write(&path, "abc", &image("abc", &entries, b"meta".to_vec()), false).unwrap().unwrap();
     assert!(index.is_sound() && IndexFile::open(&path, Some("abd")).is_none());
     assert_eq!(index.meta().unwrap(), b"meta");
     assert_eq!(index.entries().collect::<Vec<_>>(), sorted(some()));
@@ -56,6 +55,31 @@ fn a_file_answers_like_the_list_it_was_made_from() {
     }
     assert_eq!(file.folded_names(), list.folded_names());
     assert_eq!(file.alike("backend-architct")[0].1, "backend-architect");
+}
+
+#[test]
+fn a_seal_holds_until_somebody_changes_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let all = some();
+    let entries: Vec<(&IndexEntry, u64)> = all.iter().map(|entry| (entry, 1)).collect();
+    let image = image("abc", &entries, Vec::new());
+    let sealed = seal(image.body_check);
+    assert!(IndexFile::write(&path, "abc", &image, true).unwrap().is_some());
+    assert_eq!(RandomFile::open(&path).unwrap().modified(), Some(sealed));
+    let mut bytes = image.to_bytes();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::replace(&path, &bytes, false).unwrap();
+    assert!(IndexFile::open(&path, Some("abc")).is_none(), "without a seal all of it is checked");
+    fs::set_modified(&path, sealed).unwrap();
+    assert!(IndexFile::open(&path, Some("abc")).is_some(), "with one it is not");
+    // What was written without waiting for the disk gets its seal from a later look.
+    let long_ago = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    fs::replace(&path, &image.to_bytes(), false).unwrap();
+    assert!(IndexFile::open(&path, Some("abc")).is_some() && RandomFile::open(&path).unwrap().modified() != Some(sealed));
+    fs::set_modified(&path, long_ago).unwrap();
+    assert!(IndexFile::open(&path, Some("abc")).is_some() && RandomFile::open(&path).unwrap().modified() == Some(sealed));
 }
 
 fn found(query: &Query) -> Vec<(String, Tier)> {
@@ -155,8 +179,9 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] ^= flip;
         }
-        crate::fs::write_new(&path, &bytes, false).unwrap();
-        if let Some(index) = IndexFile::open(&path, Some("abc")) {
+        fs::write_new(&path, &bytes, false).unwrap();
+        prop_assert!(IndexFile::open(&path, Some("abc")).is_none(), "the checksum is over everything");
+        if let Some(index) = IndexFile::of_bytes(bytes, Some("abc")) {
             prop_assert!(!is_cut && !index.is_sound(), "the checksum is over everything");
             // Who does not check the whole still reads nothing that is not there.
             for query in ["backend", "plannr", "plans"] {

@@ -53,12 +53,15 @@ pub(in crate::store) fn image(key: &str, entries: &[(&IndexEntry, u64)], meta: V
 
 /// An index, part by part as it is written.
 #[derive(Debug)]
-pub(in crate::store) struct Image<'a>(Vec<Cow<'a, [u8]>>);
+pub(in crate::store) struct Image<'a> {
+    parts: Vec<Cow<'a, [u8]>>,
+    pub(super) body_check: u64,
+}
 
 impl Image<'_> {
     /// The parts in order.
-    pub(in crate::store) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(AsRef::as_ref)
+    pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().map(AsRef::as_ref)
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
@@ -226,12 +229,13 @@ pub(super) fn assemble<'a>(key: &str, rows: Rows<'a>, hashes: Vec<u8>, words: Wo
     for part in &parts {
         body.add(part);
     }
-    header.extend_from_slice(&body.value().to_le_bytes());
+    let body_check = body.value();
+    header.extend_from_slice(&body_check.to_le_bytes());
     let check = checksum(&header);
     header.extend_from_slice(&check.to_le_bytes());
     debug_assert_eq!(header.len(), HEADER);
     parts[0] = Cow::Owned(header);
-    Image(parts)
+    Image { parts, body_check }
 }
 
 fn push_number(bytes: &mut Vec<u8>, number: usize) {
