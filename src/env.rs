@@ -6,7 +6,9 @@
 //! | `AGENTPKG_CONFIG_DIR` | where the manifest and lockfile of `--user` are |
 //! | `AGENTPKG_DATA_DIR` | where the bases and the history of `--user` are |
 //! | `CLAUDE_CONFIG_DIR` | the client's folder, instead of `~/.claude` |
+//! | `XDG_DATA_HOME`, `XDG_CONFIG_HOME` | where shells look for completion scripts |
 //! | `CI` | not interactive |
+//! | `_CLAP_COMPLETE_INDEX` | which word the shell asks candidates for |
 //! | `PATH` | where `git` and the programs of MCP servers are looked for |
 //!
 //! Of all other variables only the names are read: whether a server's variable is set.
@@ -34,6 +36,12 @@ pub struct Environment {
     data: Option<PathBuf>,
     client: Option<PathBuf>,
     variables: BTreeSet<OsString>,
+}
+
+/// Which word the shell asks candidates for, where it says so: 0 is the program.
+#[must_use]
+pub fn completed_word() -> Option<usize> {
+    env::var("_CLAP_COMPLETE_INDEX").ok()?.parse().ok()
 }
 
 impl Environment {

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and how it becomes a session and a command.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -80,8 +81,14 @@ macro_rules! commands {
         }
 
         impl Subcommand for Command {
-            fn augment_subcommands(command: clap::Command) -> clap::Command {
-                command$(.subcommand(described::<$arguments>($name, $about)))*
+            fn augment_subcommands(mut command: clap::Command) -> clap::Command {
+                let only = typed(&[$($name),*]);
+                $(
+                    if only.is_none_or(|only| only == $name) {
+                        command = command.subcommand(described::<$arguments>($name, $about));
+                    }
+                )*
+                command
             }
 
             fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
@@ -151,6 +158,20 @@ fn described<A: clap::Args>(name: &'static str, about: &'static str) -> clap::Co
     } else {
         command.defer(A::augment_args)
     }
+}
+
+/// The subcommand that stands before the cursor, when a shell asks for candidates: the others cannot be meant any more, and to describe
+/// them is most of the work.
+fn typed(names: &[&'static str]) -> Option<&'static str> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != "--" {
+        return None;
+    }
+    let words: Vec<_> = arguments.collect();
+    let cursor = crate::env::completed_word().unwrap_or(words.len().saturating_sub(1));
+    let takes_value = |word: &OsStr| ["-C", "--directory", "--color"].iter().any(|option| word == *option);
+    let before = words.get(..cursor)?.windows(2).filter(|pair| !takes_value(&pair[0])).map(|pair| &pair[1]);
+    before.filter_map(|word| names.iter().find(|name| word == **name)).next().copied()
 }
 
 /// Everything that can be typed, whole.
