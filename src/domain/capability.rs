@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::definition::{Definition, SECURITY_FIELDS, Verdict};
 use super::powers;
-use super::tool_rule::{covers, governed, is_limited, is_void_as_allowed, may_be_limited, may_govern, may_meet};
+use super::tool_rule::{covers, governed, is_limited, is_void_as_allowed, may_be_limited, may_give, may_govern, may_meet};
 
 /// The tools that the client gives to an agent with a memory.
 const MEMORY_TOOLS: [&str; 3] = ["Edit", "Read", "Write"];
@@ -121,10 +121,23 @@ impl Capabilities {
     }
 
     /// Whether one of its tools is meant by `tool`, as `is_meant` has it.
-    fn may_use(&self, tool: &str, is_meant: fn(&str, &str) -> bool) -> bool {
+    fn may_use(&self, tool: &str, is_meant: impl Fn(&str, &str) -> bool) -> bool {
         let memory: &[&str] = if self.powers.contains_key("memory") { &MEMORY_TOOLS } else { &[] };
         let has = |tools: &BTreeSet<String>| tools.iter().any(|own| is_meant(tool, own));
         self.tools.as_ref().is_none_or(has) || memory.iter().any(|own| is_meant(tool, own))
+    }
+
+    /// What it may use of all that a rule is about: the rule itself, or the first of the other tools that the rule may govern.
+    #[must_use]
+    pub fn first_of<'r>(&self, rule: &'r str) -> Option<&'r str> {
+        std::iter::once(rule).chain(governed(rule).iter().copied()).find(|tool| self.may_reach(tool))
+    }
+
+    /// Whether there is a reading of its lists by which it has something of a tool. Only what is certainly taken away does not count.
+    fn may_reach(&self, tool: &str) -> bool {
+        let is_taken = |tool: &str| self.disallowed.iter().any(|taken| takes_whole(taken, tool));
+        // What meets a tool is gone with what takes it; what only gives it is another tool, and the rule may stand without that.
+        !is_taken(tool) && self.may_use(tool, |tool, own| may_give(own, tool) && !(may_meet(own, tool) && is_taken(own)))
     }
 
     /// Whether nobody knows what a list gave before. The same text gives the same, whatever it is.

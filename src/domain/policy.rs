@@ -4,16 +4,16 @@
 
 use std::fmt;
 
+use super::capability::Capabilities;
 use super::definition::{Definition, SECURITY_FIELDS, Verdict};
 use super::server::ServerEntry;
-use super::tool_rule::{covers, may_meet};
 
 /// The rules; an absent one forbids nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     /// The only sources: names of registries, or addresses; a `*` at the end stands for whatever follows.
     pub registries: Option<Vec<String>>,
-    /// Tools that no agent may have.
+    /// Tools that no agent may have. One with a limit also stands for the tools that it governs.
     pub deny_tools: Vec<String>,
     /// The only programs that MCP servers may be started with.
     pub commands: Option<Vec<String>>,
@@ -40,6 +40,14 @@ pub struct Violation {
     pub rule: &'static str,
     /// What is against it, in words.
     pub what: String,
+    /// Why it only may be so: the client could read in the file what we cannot.
+    pub doubt: Option<String>,
+}
+
+impl Violation {
+    fn new(rule: &'static str, what: String) -> Self {
+        Self { rule, what, doubt: None }
+    }
 }
 
 impl fmt::Display for Violation {
@@ -67,45 +75,51 @@ impl Policy {
             Some(registry) => format!("it comes from the registry `{registry}`"),
             None => format!("it comes from {source}"),
         };
-        (!allowed.iter().any(is_meant)).then(|| Violation { rule: "registries", what: what() })
+        (!allowed.iter().any(is_meant)).then(|| Violation::new("registries", what()))
     }
 
-    /// What an agent may not have.
+    /// What an agent may not have. Where the documentation leaves open what a line means, the reading that gives more counts.
     #[must_use]
     pub fn agent(&self, bytes: &[u8]) -> Vec<Violation> {
         let definition = Definition::parse(bytes);
-        let mut violations = Vec::new();
-        let mut fields = [
+        let capabilities = Capabilities::of(bytes);
+        let fields = match definition.verdict() {
+            Verdict::Loads(loaded) => loaded.security.clone(),
+            Verdict::Skipped(_) => definition.powers_in_doubt(),
+        };
+        let doubt = match definition.verdict() {
+            Verdict::Skipped(reason) if definition.is_in_doubt() => Some(reason.to_string()),
+            _ => None,
+        };
+        let violation = |rule, may: &str, is: String| match &doubt {
+            Some(_) => Violation { rule, what: format!("it cannot be judged, so it may {may}"), doubt: doubt.clone() },
+            None => Violation::new(rule, is),
+        };
+        let rules = [
             ("hooks", "hooks", self.hooks),
             ("permission-mode", "permissionMode", self.permission_mode),
             ("mcp-servers", "mcpServers", self.mcp_servers),
-        ]
-        .into_iter();
-        let (powers, loaded) = match definition.verdict() {
-            Verdict::Loads(loaded) => (loaded.security.clone(), Some(loaded)),
-            Verdict::Skipped(_) => (definition.powers_in_doubt(), None),
-        };
-        debug_assert!(fields.clone().all(|(_, field, _)| SECURITY_FIELDS.contains(&field)));
-        let denied = fields.by_ref().filter(|(_, field, allowed)| *allowed == Some(false) && powers.contains(field));
-        violations.extend(denied.map(|(rule, field, _)| Violation { rule, what: format!("it sets `{field}`") }));
-        let Some(loaded) = loaded else {
+        ];
+        debug_assert!(rules.iter().all(|(_, field, _)| SECURITY_FIELDS.contains(field)));
+        let set = rules.into_iter().filter(|(_, field, allowed)| *allowed == Some(false) && fields.contains(field));
+        let mut violations: Vec<Violation> =
+            set.map(|(rule, field, _)| violation(rule, &format!("set `{field}`"), format!("it sets `{field}`"))).collect();
+        if self.missing_tools == Some(false) && capabilities.tools.is_none() {
+            let is = "no `tools` line limits it, so it may use every tool".to_owned();
+            violations.push(violation("missing-tools", "use every tool", is));
+        }
+        let had: Vec<(&String, &str)> =
+            self.deny_tools.iter().filter_map(|denied| Some((denied, capabilities.first_of(denied)?))).collect();
+        if doubt.is_some() && !had.is_empty() {
+            let names: Vec<String> = had.iter().map(|(denied, _)| format!("`{denied}`")).collect();
+            violations.push(violation("deny-tools", &format!("use {}", names.join(", ")), String::new()));
             return violations;
-        };
-        if self.missing_tools == Some(false) && loaded.tools.is_none() {
-            violations
-                .push(Violation { rule: "missing-tools", what: "it has no `tools` line, so it may use every tool".to_owned() });
         }
-        for denied in &self.deny_tools {
-            let is_taken = loaded.disallowed_tools.iter().any(|taken| covers(taken, denied));
-            let has = match &loaded.tools {
-                None => true,
-                Some(tools) => tools.iter().any(|tool| may_meet(tool, denied)),
-            };
-            if has && !is_taken {
-                let how = if loaded.tools.is_none() { "it may use every tool, so also" } else { "it may use" };
-                violations.push(Violation { rule: "deny-tools", what: format!("{how} `{denied}`") });
-            }
-        }
+        let how = if capabilities.tools.is_none() { "it may use every tool, so also" } else { "it may use" };
+        violations.extend(had.into_iter().map(|(denied, tool)| {
+            let about = if tool == denied { String::new() } else { format!(", which `{denied}` is about, too") };
+            Violation::new("deny-tools", format!("{how} `{tool}`{about}"))
+        }));
         violations
     }
 
@@ -115,14 +129,14 @@ impl Policy {
         if let Some(program) = entry.program_name() {
             let allowed = self.commands.as_ref()?;
             let is_meant = allowed.iter().any(|command| command == program);
-            return (!is_meant).then(|| Violation { rule: "commands", what: format!("the server `{name}` runs `{program}`") });
+            return (!is_meant).then(|| Violation::new("commands", format!("the server `{name}` runs `{program}`")));
         }
         let (host, allowed) = (entry.host()?, self.hosts.as_ref()?);
         let is_meant = |rule: &String| match rule.strip_prefix("*.") {
             Some(domain) => host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
             None => rule == host,
         };
-        (!allowed.iter().any(is_meant)).then(|| Violation { rule: "hosts", what: format!("the server `{name}` is at `{host}`") })
+        (!allowed.iter().any(is_meant)).then(|| Violation::new("hosts", format!("the server `{name}` is at `{host}`")))
     }
 }
 
@@ -148,6 +162,61 @@ mod tests {
         assert_eq!(rules(&policy, ""), ["deny-tools"; 2]);
         assert_eq!(rules(&policy, "disallowedTools: Bash, mcp__db"), [""; 0]);
         assert_eq!(rules(&policy, "tools: Bash\ndisallowedTools: Bash(rm *)"), ["deny-tools"], "the rest of it is left");
+    }
+
+    #[test]
+    fn only_what_certainly_takes_a_tool_away_counts() {
+        let policy = Policy { deny_tools: vec!["Bash".to_owned()], ..Policy::default() };
+        for open in ["\"*\"", "Bash(*)", "Bash()", "B*", "Bash(*", "[[Bash]]", "{Bash: true}", "KillBash"] {
+            assert_eq!(rules(&policy, &format!("tools: Bash\ndisallowedTools: {open}")), ["deny-tools"], "{open}");
+            assert_eq!(rules(&policy, &format!("disallowedTools: {open}")), ["deny-tools"], "{open}");
+        }
+        // By a reading that needs no repair, the list may be anything.
+        assert_eq!(rules(&policy, "x: @y\ndisallowedTools: [Bash, *z]"), ["deny-tools"]);
+        assert_eq!(rules(&policy, "x: @y\ntools: *z"), ["deny-tools"]);
+        assert_eq!(rules(&policy, "tools: Read, Bash(git *)\ndisallowedTools: Bash"), [""; 0]);
+        let policy = Policy { deny_tools: vec!["mcp__db".to_owned(), "Write".to_owned()], ..Policy::default() };
+        assert_eq!(rules(&policy, "tools: mcp__db__a\ndisallowedTools: mcp__db__a"), [""; 0], "it has nothing else of it");
+        assert_eq!(rules(&policy, "tools: mcp__db__a, mcp__db__b\ndisallowedTools: mcp__db__a"), ["deny-tools"]);
+        assert_eq!(rules(&policy, "tools: Read\nmemory: project"), ["deny-tools"], "the client gives it Write for that");
+        assert_eq!(rules(&policy, "tools: Read\nmemory: project\ndisallowedTools: Write"), [""; 0]);
+    }
+
+    #[test]
+    fn tools_that_govern_others_are_denied_with_them() {
+        let whats = |denied: &str, fields: &str| -> Vec<String> {
+            let policy = Policy { deny_tools: vec![denied.to_owned()], ..Policy::default() };
+            let text = format!("---\nname: a\ndescription: d\n{fields}\n---\n");
+            policy.agent(text.as_bytes()).into_iter().map(|violation| violation.what).collect()
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(whats("Edit(/secret/**)", "tools: Write"), ["it may use `Write`, which `Edit(/secret/**)` is about, too"]);
+        assert_eq!(whats("Edit(/secret/**)", "disallowedTools: Edit").len(), 1, "the other tools for files are left");
+        assert_eq!(whats("Edit", "tools: Write"), none, "without a limit it is one tool");
+        assert_eq!(whats("Bash(rm *)", "tools: Monitor"), ["it may use `Monitor`, which `Bash(rm *)` is about, too"]);
+        assert_eq!(whats("Bash(rm *)", "tools: Read, Grep"), none);
+        assert_eq!(whats("Read(.env)", "tools: Grep\ndisallowedTools: Grep"), none);
+        // The other way round: what an agent has may give it more than its own name says.
+        assert_eq!(whats("Write", "tools: Edit(/docs/**)"), ["it may use `Write`"]);
+        assert_eq!(whats("Write", "tools: Edit(/docs/**)\ndisallowedTools: Write"), none);
+        assert_eq!(whats("Bash", "tools: Read(/docs/**)"), none);
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_forbidden_what_it_may_have() {
+        let deny_tools = vec!["Bash".to_owned(), "Write".to_owned()];
+        let policy = Policy { deny_tools, missing_tools: Some(false), hooks: Some(false), ..Policy::default() };
+        let found = policy.agent(b"---\nname: a\ndescription: \"x\ntools: Read\n---\n");
+        let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let is_said = |violation: &Violation| violation.doubt.as_ref().is_some_and(|doubt| doubt.contains("is not valid YAML"));
+        assert!(found.iter().all(is_said), "{shown:?}");
+        assert_eq!(found.iter().map(|violation| violation.rule).collect::<Vec<_>>(), ["missing-tools", "deny-tools"]);
+        assert_eq!(shown[1], "it cannot be judged, so it may use `Bash`, `Write` (rule `policy.deny-tools`)");
+        assert_eq!(rules(&policy, "hooks: 5"), ["hooks", "missing-tools", "deny-tools"]);
+        // What the client certainly skips can do nothing.
+        assert_eq!(policy.agent(b"# Not an agent\n"), []);
+        assert_eq!(policy.agent(b"---\ndescription: d\n---\n"), []);
+        assert_eq!(Policy { registries: Some(Vec::new()), ..Policy::default() }.agent(b"---\nx: \"\n---\n"), []);
     }
 
     #[test]

@@ -22,6 +22,10 @@ const GOVERNED: [(&str, &[&str]); 3] = [
     ("Read", &["Grep", "Glob", "LSP", "Edit", "Write", "NotebookEdit", "MultiEdit", "Bash", "PowerShell", "Monitor"]),
 ];
 
+/// What such a rule allows, if it is among the allowed ones: its own tool, and these.
+const GIVEN: [(&str, &[&str]); 3] =
+    [("Bash", &["Monitor"]), ("Edit", &["Write", "NotebookEdit", "MultiEdit"]), ("Read", &["Grep", "Glob", "LSP"])];
+
 /// On which side of a comparison a rule stands. What is uncertain about it is read as less on the wide side, and as more on the narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
@@ -119,11 +123,21 @@ pub fn may_govern(rule: &str, own: &str) -> bool {
     may_meet(rule, own) || governed(rule).contains(&Stem::of(own).text)
 }
 
+/// Whether who is allowed `own` may make calls that `rule` is about.
+#[must_use]
+pub fn may_give(own: &str, rule: &str) -> bool {
+    may_meet(own, rule) || others(&GIVEN, own).contains(&Stem::of(rule).text)
+}
+
 /// The other tools that a rule may govern.
 #[must_use]
 pub fn governed(rule: &str) -> &'static [&'static str] {
+    others(&GOVERNED, rule)
+}
+
+fn others(table: &[(&str, &'static [&'static str])], rule: &str) -> &'static [&'static str] {
     let name = Stem::of(rule).text;
-    let found = GOVERNED.iter().find(|(tool, _)| *tool == name && may_be_limited(rule));
+    let found = table.iter().find(|(tool, _)| *tool == name && may_be_limited(rule));
     found.map_or(&[], |(_, tools)| tools)
 }
 
@@ -294,6 +308,8 @@ mod tests {
         }
         assert!(may_govern("Edit(a)", "Write") && !may_govern("Edit", "Write") && !may_govern("Write(a)", "Edit"));
         assert!(may_govern("Web*", "WebFetch") && may_govern("mcp__*__x", "mcp__db__x") && may_meet("KillBash", "TaskStop"));
+        assert!(may_give("Edit(a)", "Write") && !may_give("Edit", "Write") && !may_give("Write", "Edit(a)"));
+        assert!(may_give("Read(a)", "Grep") && !may_give("Read(a)", "Bash") && may_give("Bash(a)", "Bash(b)"));
         assert!(!may_meet("Read", "Edit") && !may_meet("mcp__a__x", "mcp__b__x"));
         assert!(is_void_as_allowed("mcp__*") && is_void_as_allowed("mcp__d*") && !is_void_as_allowed("mcp__d__*"));
     }

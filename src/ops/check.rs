@@ -156,7 +156,8 @@ impl Checker<'_> {
                 }
             }
             for violation in policy::violations(self.manifest, locked, &bytes) {
-                let mend = Some(format!("change it, or `agentpkg remove {name}`"));
+                let what = if violation.doubt.is_some() { "mend its frontmatter" } else { "change it" };
+                let mend = Some(format!("{what}, or `agentpkg remove {name}`"));
                 self.find(Level::Error, "policy", name.as_str(), violation.to_string(), vec![path.clone()], mend);
             }
             if Digest::of(&bytes) != locked.base {

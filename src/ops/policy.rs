@@ -18,8 +18,12 @@ pub(super) fn violations(manifest: &Manifest, locked: &LockedAgent, bytes: &[u8]
 
 /// Refuses an agent that the policy forbids.
 pub(super) fn permit(manifest: &Manifest, name: &AgentName, locked: &LockedAgent, bytes: &[u8]) -> Result<()> {
-    match violations(manifest, locked, bytes).first() {
-        Some(violation) => Err(manifest.forbidden(format!("`{name}` is against the policy of this project"), violation)),
-        None => Ok(()),
-    }
+    let Some(violation) = violations(manifest, locked, bytes).into_iter().next() else {
+        return Ok(());
+    };
+    let failure = manifest.forbidden(format!("`{name}` is against the policy of this project"), &violation);
+    Err(match violation.doubt {
+        Some(reason) => failure.detail(reason).hint("mend its frontmatter; without `--verbatim`, agentpkg repairs what it can"),
+        None => failure,
+    })
 }

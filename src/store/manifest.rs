@@ -565,7 +565,7 @@ mod tests {
         let expected = text.replace("# ours\n", "# ours\nother = \"theirs\"\n");
         assert_eq!(manifest.to_text(), expected);
         assert_eq!(manifest.policy().hooks, Some(false));
-        let violation = Violation { rule: "hooks", what: "it sets `hooks`".to_owned() };
+        let violation = Violation { rule: "hooks", what: "it sets `hooks`".to_owned(), doubt: None };
         assert_eq!(
             manifest.forbidden("no", &violation).location().unwrap().span,
             text.find("false").unwrap()..text.find("false").unwrap() + 5

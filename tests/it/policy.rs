@@ -88,3 +88,51 @@ fn servers_are_held_against_it() {
         assert!(output.stderr.contains(says), "{}", output.all());
     }
 }
+
+#[test]
+fn what_cannot_be_judged_is_not_let_through() {
+    let broken = "---\nname: planner\ndescription: \"Plans\ntools: Read\n---\n";
+    let sandbox = scene("deny-tools = [\"Bash\"]", broken);
+    let before = sandbox.files();
+    insta::assert_snapshot!(sandbox.run(&["install", "../upstream#agents/planner.md", "--verbatim"]).code(4).stderr, @r#"
+    error: `planner` is against the policy of this project
+     --> agentpkg.toml:2:14
+      |
+    2 | deny-tools = ["Bash"]
+      |              ^^^^^^^^ it cannot be judged, so it may use `Bash`
+      line 5 is not valid YAML: found unexpected end of stream
+
+    hint: the rule is `policy.deny-tools` of this project; `--allow` does not outweigh it
+    hint: mend its frontmatter; without `--verbatim`, agentpkg repairs what it can
+    "#);
+    assert_eq!(sandbox.files(), before, "nothing was written");
+    let _ = sandbox.run(&["install", "../upstream#agents/planner.md"]).code(0);
+    let output = sandbox.run(&["check"]).code(0);
+    assert!(!output.stdout.contains("policy"), "the repaired file is judged: {}", output.all());
+    // By hand it comes in all the same.
+    sandbox.write("project/.claude/agents/planner.md", broken);
+    insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
+      error  planner the client ignores it: line 5 is not valid YAML: found unexpected end of stream
+             .claude/agents/planner.md
+             agentpkg diff planner
+
+      error  planner it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
+             .claude/agents/planner.md
+             mend its frontmatter, or `agentpkg remove planner`
+
+    warning  planner was changed by hand and may do more than what was installed: every tool
+             .claude/agents/planner.md
+             agentpkg diff planner
+    "#);
+}
+
+#[test]
+fn a_tool_that_is_only_said_to_be_taken_is_still_denied() {
+    let agent = PLAIN.replace("tools: Read", "tools: Read, Bash\ndisallowedTools: \"*\"");
+    let sandbox = scene("deny-tools = [\"Bash\"]", &agent);
+    let output = sandbox.run(&["install", "../upstream#planner"]).code(4);
+    assert!(output.stderr.contains("it may use `Bash`"), "{}", output.all());
+    let sandbox = scene("deny-tools = [\"Edit(/secret/**)\"]", &PLAIN.replace("Read", "Read, Write"));
+    let output = sandbox.run(&["install", "../upstream#planner"]).code(4);
+    assert!(output.stderr.contains("it may use `Write`, which `Edit(/secret/**)` is about, too"), "{}", output.all());
+}
