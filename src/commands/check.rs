@@ -22,7 +22,7 @@ pub struct CheckArgs {
     /// Exit 4 also for warnings
     #[arg(long)]
     pub strict: bool,
-    /// Leave out what is about this machine: programs on PATH, variables
+    /// Leave out what is about this machine: programs on PATH, variables, your own settings
     #[arg(long)]
     pub project_only: bool,
     /// Take servers out of .mcp.json that agentpkg added, that are unchanged and that no agent needs
@@ -34,7 +34,7 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
     let mut outcome = check(&context.session, args.fix, &mut context.ui)?;
     if args.project_only {
-        outcome.findings.retain(|finding| !finding.is_about_machine());
+        outcome.findings.retain(|finding| !finding.is_about_machine);
     }
     if context.ui.is_json() {
         context.ui.json(&to_json(&outcome))?;

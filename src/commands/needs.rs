@@ -87,8 +87,9 @@ pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for line in odd_tools(&report.odd_tools, ui.columns()) {
         ui.note(line);
     }
-    let is_fine =
-        |server: &ServerState| !server.is_missing() && server.problems.is_empty() && !matches!(server.status, Status::Added(_));
+    let is_fine = |server: &ServerState| {
+        !server.is_missing() && server.problems.is_empty() && !matches!(server.status, Status::Added(_) | Status::Disabled(..))
+    };
     let absent: Vec<_> = report.others.iter().filter(|other| !other.is_there).collect();
     if report.servers.iter().all(is_fine) && absent.is_empty() {
         let servers: Vec<String> = report.servers.iter().map(|server| sanitize(&server.name)).collect();
@@ -106,10 +107,12 @@ pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for other in absent {
         ui.note(other_line(other));
     }
-    let missing = report.missing().count();
-    if missing > 0 {
-        let noun = if missing == 1 { "1 server is".to_owned() } else { format!("{missing} servers are") };
-        ui.warn(format!("{noun} missing; `agentpkg check` shows what to do"));
+    let disabled = report.servers.iter().filter(|server| server.refusal().is_some()).count();
+    for (count, how) in [(report.missing().count(), "missing"), (disabled, "disabled")] {
+        let noun = if count == 1 { "1 server is".to_owned() } else { format!("{count} servers are") };
+        if count > 0 {
+            ui.warn(format!("{noun} {how}; `agentpkg check` shows what to do"));
+        }
     }
 }
 
@@ -159,7 +162,7 @@ fn coloured(line: &str, server: Option<&ServerState>) -> String {
         return line.to_owned();
     };
     let word = word(&server.status);
-    let style = match (&server.status, server.is_missing()) {
+    let style = match (&server.status, server.is_missing() || server.refusal().is_some()) {
         (Status::Added(_), _) => GREEN,
         (_, true) => YELLOW,
         (_, false) => DIM,
@@ -175,6 +178,7 @@ fn coloured(line: &str, server: Option<&ServerState>) -> String {
 pub(super) fn word(status: &Status) -> &'static str {
     match status {
         Status::Configured(_) => "configured",
+        Status::Disabled(..) => "disabled",
         Status::Added(_) => "added",
         Status::Inline => "brought",
         Status::Provided(_) => "built in",
@@ -187,7 +191,8 @@ pub(super) fn word(status: &Status) -> &'static str {
 
 fn detail(server: &ServerState) -> String {
     match &server.status {
-        Status::Configured(scope) => format!("in the {scope} settings").replace("in the project settings", "in .mcp.json"),
+        Status::Configured(scope) => scope.place(),
+        Status::Disabled(scope, refusal) => format!("{refusal}; configured {}", scope.place()),
         Status::Added(known) | Status::Known(known) => known.entry.to_string(),
         Status::Inline => "by the agent itself".to_owned(),
         Status::Provided(note) => note.clone(),
@@ -297,11 +302,12 @@ pub(super) fn server_json(server: &ServerState) -> Value {
         _ => Value::Null,
     };
     let scope = match &server.status {
-        Status::Configured(scope) => Some(scope.to_string()),
+        Status::Configured(scope) | Status::Disabled(scope, _) => Some(scope.to_string()),
         _ => None,
     };
     json!({
         "name": server.name, "status": word(&server.status).replace(' ', "_"), "missing": server.is_missing(), "scope": scope,
+        "disabled": server.refusal().map(ToString::to_string),
         "tools": server.tools, "all_tools": server.is_whole, "lost_tools": server.lost_tools, "runs": server.entry.as_ref().map(ToString::to_string),
         "other": other, "catalogue": catalogue, "problems": server.problems.iter().map(Problem::to_string).collect::<Vec<_>>(),
         "asked_for_by": askers.collect::<Vec<_>>(),

@@ -75,11 +75,13 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
     for line in lines {
         context.ui.data(line)?;
     }
-    if !status.missing_servers.is_empty() {
-        let count = status.missing_servers.len();
+    for (servers, how) in [(&status.missing_servers, "missing"), (&status.disabled_servers, "disabled")] {
+        let count = servers.len();
         let noun = if count == 1 { "1 server".to_owned() } else { format!("{count} servers") };
-        let names = one_line(&status.missing_servers.join(", "), context.ui.columns().saturating_sub(40));
-        context.ui.note(format!("  {noun} missing: {names}  {DIM}`agentpkg check`{DIM:#}"));
+        let names = one_line(&servers.join(", "), context.ui.columns().saturating_sub(40));
+        if count > 0 {
+            context.ui.note(format!("  {noun} {how}: {names}  {DIM}`agentpkg check`{DIM:#}"));
+        }
     }
     if status.agents.iter().any(|agent| agent.file == FileState::Missing || !agent.has_base) {
         context.ui.note(format!("{DIM}`agentpkg install` restores what is missing.{DIM:#}"));
@@ -112,6 +114,7 @@ fn to_json(status: &ProjectStatus) -> serde_json::Value {
     json!({
         "schema_version": JSON_VERSION, "agents": status.agents.iter().map(agent).collect::<Vec<_>>(),
         "uninstalled": status.uninstalled.iter().map(crate::domain::name::AgentName::as_str).collect::<Vec<_>>(),
-        "unmanaged": status.foreign, "missing_servers": status.missing_servers, "needs_work": status.needs_work(),
+        "unmanaged": status.foreign, "missing_servers": status.missing_servers,
+        "disabled_servers": status.disabled_servers, "needs_work": status.needs_work(),
     })
 }

@@ -1,5 +1,6 @@
 //! What agentpkg knows about agents, as pure values: no files, no environment, no clock, no network.
 
+pub mod admission;
 pub mod capability;
 pub mod catalogue;
 pub mod definition;

@@ -7,6 +7,7 @@ use super::policy;
 use super::report::Frontend;
 use super::requirement::{self, AgentNeeds, Other, Problem, Report, ServerState, Status, World};
 use super::session::Session;
+use crate::domain::admission::Refusal;
 use crate::domain::capability::Capabilities;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
@@ -17,6 +18,9 @@ use crate::error::{Failure, Result};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::mcp_file::FILE_NAME;
+
+/// The settings file of the client that a project shares.
+const SHARED_SETTINGS: &str = ".claude/settings.json";
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,14 +48,8 @@ pub struct Finding {
     pub places: Vec<String>,
     /// The command that mends it, or what else to do.
     pub mend: Option<String>,
-}
-
-impl Finding {
-    /// Whether another machine might not have it: a program or a variable that is missing here.
-    #[must_use]
-    pub fn is_about_machine(&self) -> bool {
-        matches!(self.kind, "missing-program" | "unset-variable")
-    }
+    /// Whether another machine might not have it: a program or a variable that is missing here, or the settings of a person.
+    pub is_about_machine: bool,
 }
 
 /// What was looked at and found.
@@ -117,7 +115,8 @@ impl Checker<'_> {
         places: Vec<String>,
         mend: Option<String>,
     ) {
-        self.findings.push(Finding { level, kind, subject: subject.to_owned(), message, places, mend });
+        let is_about_machine = matches!(kind, "missing-program" | "unset-variable");
+        self.findings.push(Finding { level, kind, subject: subject.to_owned(), message, places, mend, is_about_machine });
     }
 
     /// The installed agents themselves: there, loaded, as agreed to, within the policy.
@@ -240,8 +239,25 @@ impl Checker<'_> {
         let bind =
             |target: &str| if is_ours { format!("agentpkg install {agent} --bind {name}={target}") } else { by_hand(&places[0]) };
         let missing = |what: String| format!("is not configured{what}");
+        if let Status::Disabled(scope, refusal) = &server.status {
+            let message = format!("is configured {}, but {refusal}", scope.place());
+            self.find(Level::Error, "disabled-server", name, message, places.clone(), Some(refusal.mend()));
+            // Only this file comes with the project.
+            if let Some(finding) = self.findings.last_mut() {
+                finding.is_about_machine = refusal.file != SHARED_SETTINGS;
+            }
+        }
+        let refused = server.problems.iter().find_map(|problem| match problem {
+            Problem::Refused(refusal) => Some(refusal),
+            _ => None,
+        });
         if server.is_missing() {
             let (message, mend) = match &server.status {
+                Status::Known(known) if refused.is_some() => {
+                    let mend = refused.map(Refusal::mend).unwrap_or_default();
+                    let then = refused.map(|refusal| format!("; if it were added, it would be {refusal}")).unwrap_or_default();
+                    (missing(format!("; known: {}{then}", known.entry)), mend)
+                }
                 Status::Known(known) if is_ours => {
                     (missing(format!("; known: {}", known.entry)), format!("agentpkg install {agent} --mcp add"))
                 }
@@ -273,6 +289,7 @@ impl Checker<'_> {
                     successor.as_ref().map(|successor| format!("see `{successor}` in the catalogue")),
                 ),
                 Problem::Forbidden(_) => (Level::Error, "policy", Some(format!("take it out of {FILE_NAME}"))),
+                Problem::Refused(refusal) => (Level::Error, "disabled-server", Some(refusal.mend())),
                 Problem::Name => (Level::Note, "odd-name", None),
             };
             self.find(level, kind, name, problem.to_string(), places.clone(), mend);

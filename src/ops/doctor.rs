@@ -116,7 +116,7 @@ fn client_version(path: &Path) -> Option<Version> {
 fn programs(session: &Session) -> Result<Vec<Finding>> {
     let servers = servers::read(&session.project, &session.environment)?;
     let mut used: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for server in &servers.found {
+    for server in servers.found.iter().filter(|server| server.refusal.is_none()) {
         if let Some(program) = server.entry.as_ref().ok().and_then(|entry| entry.program_name())
             && !program.contains(['/', '\\', '$'])
         {

@@ -66,6 +66,8 @@ pub struct ProjectStatus {
     pub foreign: Vec<String>,
     /// Servers that agents ask for and that are not configured.
     pub missing_servers: Vec<String>,
+    /// Servers that agents ask for and that are configured, but that the client's settings keep from starting.
+    pub disabled_servers: Vec<String>,
 }
 
 impl ProjectStatus {
@@ -117,6 +119,8 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let world = World::open(session, &manifest, &lockfile, frontend)?;
     let agents = requirement::all_agents(session, &world, &manifest, &lockfile)?;
     let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
+    let disabled = servers.iter().filter(|server| server.refusal().is_some());
+    outcome.disabled_servers = disabled.map(|server| server.name.clone()).collect();
     outcome.missing_servers = servers.into_iter().filter(ServerState::is_missing).map(|server| server.name).collect();
     Ok(outcome)
 }

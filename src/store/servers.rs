@@ -1,7 +1,8 @@
 //! The MCP servers that the client would find: of the project, of the user, of this folder alone, of plugins. Only read.
 //!
 //! The nearest wins whole, as for the client: local, then the project's `.mcp.json` and those of the folders above, then the user's,
-//! then plugins'. A file of the client that cannot be read is a warning; the project's own is the caller's to judge.
+//! then plugins'. What the client's settings keep from starting is marked. A file of the client that cannot be read is a warning; the
+//! project's own is the caller's to judge.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::mcp_file::{self, McpFile};
 use super::project::{Project, Scope as ProjectScope};
+use crate::domain::admission::{Admission, How, Origin, Refusal};
 use crate::domain::server::ServerEntry;
 use crate::env::Environment;
 use crate::error::{Failure, Result};
@@ -57,6 +59,8 @@ pub struct FoundServer {
     pub entry: std::result::Result<ServerEntry, String>,
     /// The line in `.mcp.json`, for those of projects.
     pub line: Option<usize>,
+    /// Why the client does not start it, if the settings say so.
+    pub refusal: Option<Refusal>,
 }
 
 /// All servers, and the file that can be changed.
@@ -66,6 +70,8 @@ pub struct Servers {
     pub found: Vec<FoundServer>,
     /// The project's file; the failure, if the client would ignore it.
     pub file: std::result::Result<McpFile, Failure>,
+    /// What the client's settings say about servers.
+    pub admission: Admission,
     /// Files of the client that could not be read.
     pub warnings: Vec<String>,
 }
@@ -75,6 +81,12 @@ impl Servers {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&FoundServer> {
         self.found.iter().find(|server| server.name == name)
+    }
+
+    /// Why the client would not start a server that is added to the project's file.
+    #[must_use]
+    pub fn refusal_of_new(&self, name: &str, entry: &ServerEntry) -> Option<Refusal> {
+        self.admission.refusal(name, Origin::File, Some(entry))
     }
 
     /// The names that are taken, each once.
@@ -97,11 +109,16 @@ pub fn file_path(project: &Project) -> PathBuf {
 pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
     let root = project.root();
     let is_project = project.scope() == ProjectScope::Project;
-    let mut servers = Servers { found: Vec::new(), file: Ok(McpFile::absent()), warnings: Vec::new() };
-    let state = environment.client_state();
-    let state = state.and_then(|path| servers.json(&path)).unwrap_or_default();
+    let mut servers =
+        Servers { found: Vec::new(), file: Ok(McpFile::absent()), admission: Admission::default(), warnings: Vec::new() };
+    let state_path = environment.client_state();
+    let state = state_path.as_ref().and_then(|path| servers.json(path)).unwrap_or_default();
     if is_project {
-        let table = state.get("projects").and_then(|projects| projects.get(root.to_str()?));
+        let table = state.get("projects").and_then(|projects| projects.get(root.to_str()?)).and_then(Value::as_object);
+        if let (Some(table), Some(path)) = (table, &state_path) {
+            let notes = servers.admission.learn_folder(table, &shown(project, environment, path));
+            servers.warnings.extend(notes);
+        }
         servers.take(table.and_then(|table| table.get("mcpServers")), &Scope::Local);
         let bytes = fs::read(&file_path(project), mcp_file::MAX_SIZE)?;
         servers.file = McpFile::parse(bytes.as_deref(), mcp_file::FILE_NAME);
@@ -122,25 +139,89 @@ pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
         }
     }
     servers.take(state.get("mcpServers"), &Scope::User);
+    let settings = servers.settings(project, environment);
     if let Some(client) = environment.client_folder() {
-        servers.plugins(&client, is_project.then_some(root));
+        servers.plugins(&client, &settings);
     }
+    servers.judge();
     Ok(servers)
 }
 
+/// A path as a person would type it: from the project's folder, or from the home folder.
+fn shown(project: &Project, environment: &Environment, path: &Path) -> String {
+    match environment.home().and_then(|home| Some(path.strip_prefix(home).ok()?.display().to_string())) {
+        Some(below) if !path.starts_with(project.root()) => format!("~/{below}"),
+        _ => project.display(path),
+    }
+}
+
+impl Scope {
+    /// Where that is, in words.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Project => format!("in {}", mcp_file::FILE_NAME),
+            Self::Above(path) => format!("in {path}"),
+            Self::Local | Self::User | Self::Plugin(_) => format!("in the {self} settings"),
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        match self {
+            Self::Project | Self::Above(_) => Origin::File,
+            Self::Plugin(_) => Origin::Plugin,
+            Self::Local | Self::User => Origin::User,
+        }
+    }
+}
+
 impl Servers {
+    /// The settings files of the client, those that weigh more later.
+    fn settings(&mut self, project: &Project, environment: &Environment) -> Vec<Map<String, Value>> {
+        let mut paths: Vec<PathBuf> = environment.client_folder().map(|client| client.join("settings.json")).into_iter().collect();
+        if project.scope() == ProjectScope::Project {
+            paths.extend(["settings.json", "settings.local.json"].map(|file| project.root().join(".claude").join(file)));
+        }
+        let mut all = Vec::new();
+        for path in paths {
+            let Some(settings) = self.json(&path) else {
+                continue;
+            };
+            let notes = self.admission.learn(&settings, &shown(project, environment, &path));
+            self.warnings.extend(notes);
+            all.push(settings);
+        }
+        all
+    }
+
+    /// Marks what the client does not start. A server of a file that is disabled leaves its name to the next one.
+    fn judge(&mut self) {
+        for server in &mut self.found {
+            server.refusal = self.admission.refusal(&server.name, server.scope.origin(), server.entry.as_ref().ok());
+        }
+        let is_disabled = |server: &FoundServer| server.refusal.as_ref().is_some_and(|refusal| refusal.how == How::Disabled);
+        self.found.sort_by_key(is_disabled);
+    }
+
     fn take_file(&mut self, scope: &Scope, file: &McpFile) {
         for server in file.servers() {
             let entry = ServerEntry::from_json(&server.value);
             let (name, value, line) = (server.name.clone(), server.value.clone(), Some(server.line));
-            self.found.push(FoundServer { name, scope: scope.clone(), value, entry, line });
+            self.found.push(FoundServer { name, scope: scope.clone(), value, entry, line, refusal: None });
         }
     }
 
     fn take(&mut self, table: Option<&Value>, scope: &Scope) {
         for (name, value) in table.and_then(Value::as_object).into_iter().flatten() {
             let entry = ServerEntry::from_json(value);
-            self.found.push(FoundServer { name: name.clone(), scope: scope.clone(), value: value.clone(), entry, line: None });
+            self.found.push(FoundServer {
+                name: name.clone(),
+                scope: scope.clone(),
+                value: value.clone(),
+                entry,
+                line: None,
+                refusal: None,
+            });
         }
     }
 
@@ -156,7 +237,10 @@ impl Servers {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         match serde_json::from_slice(text) {
             Ok(Value::Object(object)) => Some(object),
-            Ok(_) => None,
+            Ok(_) => {
+                self.warnings.push(format!("`{}` is not a JSON object", path.display()));
+                None
+            }
             Err(error) => {
                 self.warnings.push(format!("`{}` is not valid JSON: {error}", path.display()));
                 None
@@ -165,14 +249,9 @@ impl Servers {
     }
 
     /// The servers of the plugins that are enabled for the user or the project.
-    fn plugins(&mut self, client: &Path, root: Option<&Path>) {
-        let mut settings = vec![client.join("settings.json")];
-        if let Some(root) = root {
-            settings.extend(["settings.json", "settings.local.json"].map(|file| root.join(".claude").join(file)));
-        }
+    fn plugins(&mut self, client: &Path, settings: &[Map<String, Value>]) {
         let mut enabled: Map<String, Value> = Map::new();
-        for path in settings {
-            let settings = self.json(&path).unwrap_or_default();
+        for settings in settings {
             if let Some(Value::Object(plugins)) = settings.get("enabledPlugins") {
                 enabled.extend(plugins.clone());
             }
@@ -262,6 +341,29 @@ mod tests {
         assert_eq!(shown, expected);
         assert_eq!(servers.get("a").unwrap().scope, Scope::Project);
         assert_eq!((servers.get("bad").unwrap().line, servers.warnings.len()), (Some(4), 0));
+    }
+
+    #[test]
+    fn what_the_settings_keep_out_is_marked() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("project");
+        let environment = Environment::within(root.clone(), &folder.path().join("home"));
+        let client = environment.client_folder().unwrap();
+        let servers = r#"{"mcpServers": {"a": {"command": "file"}, "b": {"command": "file"}, "c": {"command": "file"}}}"#;
+        write(&root.join(".mcp.json"), servers);
+        let local = format!(r#""projects": {{"{}": {{"disabledMcpServers": ["c"]}}}}"#, root.display());
+        write(&client.join(".claude.json"), &format!(r#"{{"mcpServers": {{"b": {{"command": "user"}}}}, {local}}}"#));
+        write(&client.join("settings.json"), r#"{"deniedMcpServers": [{"serverName": "d"}], "allowedMcpServers": 3}"#);
+        write(&root.join(".claude/settings.json"), r#"{"disabledMcpjsonServers": ["b"]}"#);
+        write(&root.join(".claude/settings.local.json"), r#"{"disabledMcpjsonServers": ["a"]}"#);
+        let servers = read(&Project::at(&root), &environment).unwrap();
+        let refusal = |name: &str| servers.get(name).unwrap().refusal.as_ref().map(ToString::to_string);
+        assert_eq!(refusal("a").as_deref(), Some("disabled in .claude/settings.local.json"));
+        assert_eq!((refusal("b"), &servers.get("b").unwrap().scope), (None, &Scope::User), "the user's has the name now");
+        assert!(refusal("c").unwrap().starts_with("switched off in "));
+        let new = ServerEntry::from_json(&serde_json::json!({ "command": "x" })).unwrap();
+        assert!(servers.refusal_of_new("d", &new).is_some() && servers.refusal_of_new("e", &new).is_none());
+        assert_eq!(servers.warnings.len(), 1, "{:?}", servers.warnings);
     }
 
     #[test]

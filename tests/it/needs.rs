@@ -503,3 +503,67 @@ fn a_person_in_an_empty_folder_picks_from_what_there_is() {
     let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
     assert!(outcome.agents.is_empty() && sandbox.files().is_empty());
 }
+
+#[test]
+fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
+    let sandbox =
+        scene("---\nname: analyst\ndescription: d\ntools: mcp__context7__query-docs, mcp__db__ask, mcp__fetch__fetch\n---\n");
+    let servers = "{\"mcpServers\": {\"context7\": {\"command\": \"npx\"}, \"db\": {\"command\": \"missing-program\"}}}";
+    sandbox.write("project/.mcp.json", servers);
+    sandbox.write("project/.claude/settings.local.json", "{\"disabledMcpjsonServers\": [\"context7\"]}");
+    sandbox.write("project/.claude/settings.json", "{\"deniedMcpServers\": [{\"serverCommand\": [\"missing-program\"]}]}");
+    sandbox.write(
+        "home/.claude/settings.json",
+        "{\"deniedMcpServers\": [{\"serverName\": \"fetch\"}], \"allowedMcpServers\": \"all\"}",
+    );
+    let output = install_analyst(&sandbox, &["--mcp", "add"]).code(0);
+    insta::assert_snapshot!(output.stderr, @r#"
+    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is passed over
+        Resolved analyst (../upstream)
+       Installed .claude/agents/analyst.md
+
+      may use   3 tools of 3 MCP servers
+
+      server    tools  status
+      context7      1  disabled  disabled in .claude/settings.local.json; configured in .mcp.json
+      db            1  disabled  denied in .claude/settings.json; configured in .mcp.json
+      fetch         1  known     uvx mcp-server-fetch==2026.10.24
+        ! if it were added, it would be denied in ~/.claude/settings.json
+    warning: 1 server is missing; `agentpkg check` shows what to do
+    warning: 2 servers are disabled; `agentpkg check` shows what to do
+
+    Try it in Claude Code: "use the analyst agent to ...".
+    "#);
+    assert_eq!(sandbox.read(".mcp.json"), servers, "what would not start is not added");
+    insta::assert_snapshot!(run(&sandbox, &["check"]).code(4).stdout, @r#"
+    error  context7 is configured in .mcp.json, but disabled in .claude/settings.local.json
+           .claude/agents/analyst.md:4
+           take it out of `disabledMcpjsonServers` in .claude/settings.local.json
+
+    error  db is configured in .mcp.json, but denied in .claude/settings.json
+           .claude/agents/analyst.md:4
+           change `deniedMcpServers` in .claude/settings.json
+
+    error  fetch is not configured; known: uvx mcp-server-fetch==2026.10.24; if it were added, it would be denied in ~/.claude/settings.json
+           .claude/agents/analyst.md:4
+           change `deniedMcpServers` in ~/.claude/settings.json
+    "#);
+    insta::assert_snapshot!(run(&sandbox, &["status"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      analyst    clean
+    --- stderr
+    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is passed over
+      1 server missing: fetch  `agentpkg check`
+      2 servers disabled: context7, db  `agentpkg check`
+    "#);
+    let output = run(&sandbox, &["info", "analyst"]).code(0);
+    let says = "context7      1  disabled  disabled in .claude/settings.local.json; configured in .mcp.json";
+    assert!(output.stdout.contains(says), "{}", output.all());
+    let output = run(&sandbox, &["check", "--project-only"]).code(4);
+    assert!(!output.stdout.contains("context7") && output.stdout.contains("db is configured"), "{}", output.all());
+    let json = run(&sandbox, &["check", "--json"]).code(4).json();
+    assert_eq!(json["servers"][0]["status"], "disabled");
+    assert_eq!(json["servers"][0]["disabled"], "disabled in .claude/settings.local.json");
+    assert_eq!((&json["servers"][0]["missing"], &json["servers"][2]["disabled"]), (&false.into(), &serde_json::Value::Null));
+}

@@ -13,6 +13,7 @@ pub use self::report::{OddTool, Other, Report, explain};
 use super::report::{Event, Frontend};
 use super::resolver::Resolver;
 use super::session::Session;
+use crate::domain::admission::Refusal;
 use crate::domain::capability::Capabilities;
 use crate::domain::catalogue::{Catalogue, CatalogueServer, Meaning};
 use crate::domain::name::{AgentName, RegistryName};
@@ -29,7 +30,7 @@ use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, source_text};
 use crate::store::project::MAX_AGENT;
 use crate::store::registry::Snapshot;
-use crate::store::servers::{self, Scope, Servers};
+use crate::store::servers::{self, FoundServer, Scope, Servers};
 
 /// What needs are held against, read once for a command.
 pub struct World {
@@ -92,6 +93,7 @@ impl World {
     /// What is known about a server that was asked for by this name, in one line.
     fn describe(&self, name: &str) -> String {
         match (self.servers.get(name), self.catalogue.server(name)) {
+            (Some(FoundServer { scope, refusal: Some(refusal), .. }), _) => format!("configured {}, but {refusal}", scope.place()),
             (Some(found), _) => match &found.entry {
                 Ok(entry) => format!("configured ({}): {entry}", found.scope),
                 Err(reason) => format!("configured ({}), but the client skips it: {reason}", found.scope),
@@ -141,6 +143,8 @@ impl std::fmt::Display for Asker {
 pub enum Status {
     /// The client finds it.
     Configured(Scope),
+    /// The client finds it, but its settings keep it from starting.
+    Disabled(Scope, Refusal),
     /// It was added by this command.
     Added(Box<CatalogueServer>),
     /// The agent brings it.
@@ -170,6 +174,8 @@ pub enum Problem {
     Archived(String, Option<String>),
     /// The policy forbids it.
     Forbidden(Violation),
+    /// The client's settings would keep it from starting.
+    Refused(Refusal),
     /// The client's own command would not accept the name.
     Name,
 }
@@ -194,6 +200,7 @@ impl std::fmt::Display for Problem {
             Self::Archived(package, Some(successor)) => write!(formatter, "{package} is archived; `{successor}` took over"),
             Self::Archived(package, None) => write!(formatter, "{package} is archived"),
             Self::Forbidden(violation) => write!(formatter, "{violation}"),
+            Self::Refused(refusal) => write!(formatter, "if it were added, it would be {refusal}"),
             Self::Name => formatter.write_str("the client accepts only letters, digits, `-` and `_` in the name of a server"),
         }
     }
@@ -225,15 +232,21 @@ impl ServerState {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match self.status {
-            Status::Configured(_) | Status::Added(_) | Status::Inline | Status::Provided(_) => false,
+            Status::Configured(_) | Status::Disabled(..) | Status::Added(_) | Status::Inline | Status::Provided(_) => false,
             Status::Known(_) | Status::Archived(..) | Status::Elsewhere(_) | Status::Unknown(_) => true,
         }
+    }
+
+    /// Why the client does not start it although it is configured.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        if let Status::Disabled(_, refusal) = &self.status { Some(refusal) } else { None }
     }
 
     /// Whether it can be added now.
     #[must_use]
     pub fn is_addable(&self) -> bool {
-        let is_in_the_way = |problem: &Problem| matches!(problem, Problem::Forbidden(_) | Problem::Name);
+        let is_in_the_way = |problem: &Problem| matches!(problem, Problem::Forbidden(_) | Problem::Refused(_) | Problem::Name);
         matches!(self.status, Status::Known(_)) && !self.problems.iter().any(is_in_the_way)
     }
 }
@@ -312,6 +325,9 @@ fn state(
     let mut problems = Vec::new();
     let (status, entry) = match world.servers.get(name) {
         _ if inline => (Status::Inline, inline_entry),
+        Some(FoundServer { scope, refusal: Some(refusal), entry, .. }) => {
+            (Status::Disabled(scope.clone(), refusal.clone()), entry.clone().ok())
+        }
         Some(found) => {
             if let Err(reason) = &found.entry {
                 problems.push(Problem::Skipped(reason.clone()));
@@ -331,13 +347,15 @@ fn state(
     });
     let lost = |tool: &&String| !known.is_empty() && is_as_known && !tool.contains('*') && !known.contains(tool);
     let lost_tools = tools.iter().filter(lost).cloned().collect();
-    if let Some(entry) = &entry {
+    // What is not started has no trouble here.
+    if let Some(entry) = entry.as_ref().filter(|_| !matches!(status, Status::Disabled(..))) {
         problems.extend(trouble(world, environment, entry, matches!(status, Status::Configured(_))));
         let is_checked = !matches!(status, Status::Provided(_));
         problems.extend(policy.server(name, entry).filter(|_| is_checked).map(Problem::Forbidden));
     }
-    if matches!(status, Status::Known(_)) && !is_addable(name) {
-        problems.push(Problem::Name);
+    if let Status::Known(known) = &status {
+        problems.extend(world.servers.refusal_of_new(name, &known.entry).map(Problem::Refused));
+        problems.extend((!is_addable(name)).then_some(Problem::Name));
     }
     ServerState {
         name: name.to_owned(),

@@ -218,7 +218,9 @@ pub(in crate::ops) fn add(
         let line = file.server(name).map(|server| server.line);
         let scope = crate::store::servers::Scope::Project;
         world.servers.found.retain(|found| found.name != *name || found.scope != scope);
-        world.servers.found.insert(0, FoundServer { name: name.clone(), scope, value, entry: Ok(known.entry.clone()), line });
+        let refusal = world.servers.refusal_of_new(name, &known.entry);
+        let found = FoundServer { name: name.clone(), scope, value, entry: Ok(known.entry.clone()), line, refusal };
+        world.servers.found.insert(0, found);
     }
     world.servers.file = Ok(file);
     changes.push(change(project, before, text.as_deref())?);
