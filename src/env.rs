@@ -5,6 +5,7 @@
 //! | `AGENTPKG_CACHE_DIR` | where the cache is, instead of the platform's cache folder |
 //! | `AGENTPKG_CONFIG_DIR` | where the manifest and lockfile of `--user` are |
 //! | `AGENTPKG_DATA_DIR` | where the bases and the history of `--user` are |
+//! | `AGENTPKG_MANAGED_DIR` | where the client's managed files are looked for, instead of the platform's folder |
 //! | `CLAUDE_CONFIG_DIR` | the client's folder, instead of `~/.claude` |
 //! | `XDG_DATA_HOME`, `XDG_CONFIG_HOME` | where shells look for completion scripts |
 //! | `CI` | not interactive |
@@ -22,6 +23,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use directories::{BaseDirs, ProjectDirs};
 
+/// Where the client looks for managed files.
+const MANAGED: &str = if cfg!(target_os = "macos") {
+    "/Library/Application Support/ClaudeCode"
+} else if cfg!(windows) {
+    r"C:\Program Files\ClaudeCode"
+} else {
+    "/etc/claude-code"
+};
+
 /// What the environment says, read once at the start.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
@@ -35,6 +45,7 @@ pub struct Environment {
     config: Option<PathBuf>,
     data: Option<PathBuf>,
     client: Option<PathBuf>,
+    managed: Option<PathBuf>,
     variables: BTreeSet<OsString>,
 }
 
@@ -57,6 +68,7 @@ impl Environment {
             config: folder("AGENTPKG_CONFIG_DIR"),
             data: folder("AGENTPKG_DATA_DIR"),
             client: folder("CLAUDE_CONFIG_DIR"),
+            managed: Some(folder("AGENTPKG_MANAGED_DIR").unwrap_or_else(|| PathBuf::from(MANAGED))),
             variables: env::vars_os().map(|(name, _)| name).collect(),
         }
     }
@@ -73,6 +85,7 @@ impl Environment {
             config: folder("config"),
             data: folder("data"),
             client: folder("client"),
+            managed: folder("managed"),
             variables: BTreeSet::new(),
         }
     }
@@ -99,6 +112,12 @@ impl Environment {
     #[must_use]
     pub fn client_folder(&self) -> Option<PathBuf> {
         self.client.clone().or_else(|| Some(self.home()?.join(".claude")))
+    }
+
+    /// The folder in which whoever manages the machine leaves files for the client. Never written to.
+    #[must_use]
+    pub fn managed_folder(&self) -> Option<&Path> {
+        self.managed.as_deref()
     }
 
     /// The file in which the client keeps the servers of the user and of each folder, beside much else. Never written to.

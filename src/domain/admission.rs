@@ -18,6 +18,10 @@ pub enum Origin {
     Plugin,
     /// The user's own settings.
     User,
+    /// The file with which whoever manages the machine says which servers there are.
+    Managed,
+    /// The managed settings, which add servers to those of the user.
+    Provided,
 }
 
 /// How a server is kept from starting.
@@ -31,6 +35,8 @@ pub enum How {
     Denied,
     /// By not being in `allowedMcpServers`.
     NotAllowed,
+    /// By a managed file that is to be the only one with servers.
+    ShutOut,
 }
 
 /// Why the client does not start a server.
@@ -40,18 +46,37 @@ pub struct Refusal {
     pub how: How,
     /// The file that says so, as a person would type it.
     pub file: String,
+    /// Whether only who manages the machine can change it.
+    pub is_managed: bool,
+}
+
+/// A settings file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its path, as a person would type it.
+    pub path: String,
+    /// Whether it is one of those that manage the machine.
+    pub is_managed: bool,
 }
 
 impl Refusal {
+    fn new(how: How, file: &File) -> Self {
+        Self { how, file: file.path.clone(), is_managed: file.is_managed }
+    }
+
     /// What brings the server back.
     #[must_use]
     pub fn mend(&self) -> String {
         let file = &self.file;
+        if self.is_managed {
+            return format!("ask whoever manages this machine, who wrote {file}");
+        }
         match self.how {
             How::Disabled => format!("take it out of `disabledMcpjsonServers` in {file}"),
             How::SwitchedOff => "switch it on again with `/mcp` in Claude Code".to_owned(),
             How::Denied => format!("change `deniedMcpServers` in {file}"),
             How::NotAllowed => format!("add it to `allowedMcpServers` in {file}"),
+            How::ShutOut => format!("put it into {file}"),
         }
     }
 }
@@ -64,6 +89,7 @@ impl fmt::Display for Refusal {
             How::SwitchedOff => "switched off",
             How::Denied => "denied",
             How::NotAllowed => "not allowed",
+            How::ShutOut => return write!(formatter, "shut out by {}", self.file),
         };
         write!(formatter, "{what} in {}", self.file)
     }
@@ -72,10 +98,14 @@ impl fmt::Display for Refusal {
 /// What all settings together say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admission {
-    disabled: Vec<(String, String)>,
-    switched_off: Vec<(String, String)>,
-    denied: Vec<(Pattern, String)>,
-    allowed: Vec<(Vec<Pattern>, String)>,
+    disabled: Vec<(String, File)>,
+    switched_off: Vec<(String, File)>,
+    denied: Vec<(Pattern, File)>,
+    allowed: Vec<(Vec<Pattern>, File)>,
+    /// Whether only managed lists of allowed servers count.
+    is_locked: bool,
+    /// The managed file beside which no other servers start.
+    exclusive: Option<File>,
 }
 
 /// One entry of a list of servers.
@@ -90,50 +120,67 @@ enum Pattern {
 
 impl Admission {
     /// Takes in a settings file. Gives back what in it is not as it should be and was passed over, in words.
-    pub fn learn(&mut self, settings: &Map<String, Value>, file: &str) -> Vec<String> {
+    pub fn learn(&mut self, settings: &Map<String, Value>, file: &File) -> Vec<String> {
         let mut notes = Vec::new();
+        self.is_locked |= file.is_managed && settings.get("allowManagedMcpServersOnly") == Some(&Value::Bool(true));
         self.disabled.extend(names(settings, "disabledMcpjsonServers", file, &mut notes));
         let denied = patterns(settings, "deniedMcpServers", file, &mut notes).unwrap_or_default();
-        self.denied.extend(denied.into_iter().map(|pattern| (pattern, file.to_owned())));
+        self.denied.extend(denied.into_iter().map(|pattern| (pattern, file.clone())));
         if let Some(allowed) = patterns(settings, "allowedMcpServers", file, &mut notes) {
-            self.allowed.push((allowed, file.to_owned()));
+            self.allowed.push((allowed, file.clone()));
+        } else if file.is_managed && settings.contains_key("allowedMcpServers") {
+            // The client allows nothing then.
+            self.allowed.push((Vec::new(), file.clone()));
         }
         notes
     }
 
     /// Takes in what the client keeps about one folder.
-    pub fn learn_folder(&mut self, folder: &Map<String, Value>, file: &str) -> Vec<String> {
+    pub fn learn_folder(&mut self, folder: &Map<String, Value>, file: &File) -> Vec<String> {
         let mut notes = Vec::new();
         self.switched_off.extend(names(folder, "disabledMcpServers", file, &mut notes));
         notes
+    }
+
+    /// Takes in that there is a managed file with servers: all others but those of managed settings are shut out.
+    pub fn shut_out(&mut self, file: &File) {
+        self.exclusive = Some(file.clone());
     }
 
     /// Why the client does not start a server, if it does not. `entry`: the server, unless the client cannot read it.
     #[must_use]
     pub fn refusal(&self, name: &str, origin: Origin, entry: Option<&ServerEntry>) -> Option<Refusal> {
         let is_named = |listed: &str| listed == name || origin == Origin::Plugin && plain(listed) == name;
-        let by_name = |list: &[(String, String)], how| {
+        let by_name = |list: &[(String, File)], how| {
             let found = list.iter().find(|(listed, _)| is_named(listed));
-            found.map(|(_, file)| Refusal { how, file: file.clone() })
+            found.map(|(_, file)| Refusal::new(how, file))
         };
-        let disabled = by_name(&self.disabled, How::Disabled).filter(|_| origin == Origin::File);
-        disabled
+        let is_ours = matches!(origin, Origin::Managed | Origin::Provided);
+        let shut_out = self.exclusive.as_ref().filter(|_| !is_ours).map(|file| Refusal::new(How::ShutOut, file));
+        shut_out
+            .or_else(|| by_name(&self.disabled, How::Disabled).filter(|_| origin == Origin::File))
             .or_else(|| {
                 let is_denied = |pattern: &Pattern| match pattern {
                     Pattern::Name(listed) => is_named(listed),
                     pattern => entry.and_then(|entry| pattern.meets(entry)) == Some(true),
                 };
                 let found = self.denied.iter().find(|(pattern, _)| is_denied(pattern));
-                found.map(|(_, file)| Refusal { how: How::Denied, file: file.clone() })
+                found.map(|(_, file)| Refusal::new(How::Denied, file))
             })
-            .or_else(|| self.not_allowed(&is_named, entry?))
+            .or_else(|| {
+                // What is managed need not be allowed, unless it depends on the user's variables.
+                let is_free = origin == Origin::Provided
+                    || origin == Origin::Managed && entry.is_some_and(|entry| entry.variables().is_empty());
+                if is_free { None } else { self.not_allowed(&is_named, entry?) }
+            })
             .or_else(|| by_name(&self.switched_off, How::SwitchedOff))
     }
 
     /// All lists of allowed servers count as one. A name counts only where none of them has an entry of the server's own kind.
     fn not_allowed(&self, is_named: &dyn Fn(&str) -> bool, entry: &ServerEntry) -> Option<Refusal> {
-        let (_, file) = self.allowed.first()?;
-        let all = || self.allowed.iter().flat_map(|(patterns, _)| patterns);
+        let lists = || self.allowed.iter().filter(|(_, file)| !self.is_locked || file.is_managed);
+        let (_, file) = lists().next()?;
+        let all = || lists().flat_map(|(patterns, _)| patterns);
         let is_of_kind = |pattern: &&Pattern| match entry {
             ServerEntry::Program { .. } => matches!(pattern, Pattern::Command(_)),
             ServerEntry::Remote { .. } => matches!(pattern, Pattern::Url(_)),
@@ -143,7 +190,7 @@ impl Admission {
         } else {
             all().any(|pattern| matches!(pattern, Pattern::Name(listed) if is_named(listed)))
         };
-        (!is_allowed).then(|| Refusal { how: How::NotAllowed, file: file.clone() })
+        (!is_allowed).then(|| Refusal::new(How::NotAllowed, file))
     }
 }
 
@@ -239,32 +286,32 @@ fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect()
 }
 
-fn names(table: &Map<String, Value>, key: &str, file: &str, notes: &mut Vec<String>) -> Vec<(String, String)> {
+fn names(table: &Map<String, Value>, key: &str, file: &File, notes: &mut Vec<String>) -> Vec<(String, File)> {
     let Some(items) = list(table, key, file, notes) else {
         return Vec::new();
     };
-    let named: Vec<_> = items.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), file.to_owned())).collect();
+    let named: Vec<_> = items.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), file.clone())).collect();
     if named.len() < items.len() {
-        notes.push(format!("`{key}` in {file} has entries that are not names; they are passed over"));
+        notes.push(format!("`{key}` in {} has entries that are not names; they are passed over", file.path));
     }
     named
 }
 
-fn patterns(table: &Map<String, Value>, key: &str, file: &str, notes: &mut Vec<String>) -> Option<Vec<Pattern>> {
+fn patterns(table: &Map<String, Value>, key: &str, file: &File, notes: &mut Vec<String>) -> Option<Vec<Pattern>> {
     let items = list(table, key, file, notes)?;
     let patterns: Vec<_> = items.iter().filter_map(Pattern::read).collect();
     if patterns.len() < items.len() {
         let keys = "`serverName`, `serverCommand` or `serverUrl`";
-        notes.push(format!("`{key}` in {file} has entries that are not one {keys}; they are passed over"));
+        notes.push(format!("`{key}` in {} has entries that are not one {keys}; they are passed over", file.path));
     }
     Some(patterns)
 }
 
-fn list<'t>(table: &'t Map<String, Value>, key: &str, file: &str, notes: &mut Vec<String>) -> Option<&'t Vec<Value>> {
+fn list<'t>(table: &'t Map<String, Value>, key: &str, file: &File, notes: &mut Vec<String>) -> Option<&'t Vec<Value>> {
     let value = table.get(key)?;
     let items = value.as_array();
     if items.is_none() {
-        notes.push(format!("`{key}` in {file} is not a list; it is passed over"));
+        notes.push(format!("`{key}` in {} is not a list; it is passed over", file.path));
     }
     items
 }
@@ -275,9 +322,13 @@ mod tests {
 
     use super::*;
 
+    fn file(path: &str) -> File {
+        File { path: path.to_owned(), is_managed: path.starts_with("/etc/") }
+    }
+
     fn admission(settings: &Value) -> Admission {
         let mut admission = Admission::default();
-        assert_eq!(admission.learn(settings.as_object().unwrap(), "s.json"), [""; 0]);
+        assert_eq!(admission.learn(settings.as_object().unwrap(), &file("s.json")), [""; 0]);
         admission
     }
 
@@ -298,7 +349,7 @@ mod tests {
         let denied = admission(&json!({ "deniedMcpServers": [{ "serverName": "db" }] }));
         assert_eq!(denied.refusal("db", Origin::User, None).unwrap().to_string(), "denied in s.json");
         let mut off = Admission::default();
-        assert!(off.learn_folder(json!({ "disabledMcpServers": ["db"] }).as_object().unwrap(), "~/.claude.json").is_empty());
+        assert!(off.learn_folder(json!({ "disabledMcpServers": ["db"] }).as_object().unwrap(), &file("~/.claude.json")).is_empty());
         assert_eq!(off.refusal("db", Origin::File, None).unwrap().to_string(), "switched off in ~/.claude.json");
     }
 
@@ -350,13 +401,38 @@ mod tests {
     }
 
     #[test]
+    fn who_manages_the_machine_has_the_last_word() {
+        let entry = |text: &str| ServerEntry::from_json(&json!({ "command": text })).unwrap();
+        let mut all = admission(&json!({ "allowedMcpServers": [{ "serverName": "mine" }] }));
+        let managed = json!({ "allowedMcpServers": [{ "serverName": "theirs" }] });
+        assert!(all.learn(managed.as_object().unwrap(), &file("/etc/a.json")).is_empty());
+        assert_eq!(all.refusal("mine", Origin::User, Some(&entry("x"))), None, "the lists are one");
+        assert!(all.learn(json!({ "allowManagedMcpServersOnly": true }).as_object().unwrap(), &file("s.json")).is_empty());
+        assert_eq!(all.refusal("mine", Origin::User, Some(&entry("x"))), None, "that is not for the user to say");
+        assert!(all.learn(json!({ "allowManagedMcpServersOnly": true }).as_object().unwrap(), &file("/etc/b.json")).is_empty());
+        let refusal = all.refusal("mine", Origin::User, Some(&entry("x"))).unwrap();
+        assert_eq!(refusal.to_string(), "not allowed in /etc/a.json");
+        assert_eq!(refusal.mend(), "ask whoever manages this machine, who wrote /etc/a.json");
+        assert_eq!(all.refusal("other", Origin::Managed, Some(&entry("x"))), None);
+        assert!(all.refusal("other", Origin::Managed, Some(&entry("${X}"))).is_some());
+        assert_eq!(all.refusal("other", Origin::Provided, Some(&entry("x"))), None);
+        all.shut_out(&file("/etc/c.json"));
+        assert_eq!(all.refusal("theirs", Origin::Plugin, None).unwrap().to_string(), "shut out by /etc/c.json");
+        assert_eq!(all.refusal("theirs", Origin::Provided, None), None);
+        let broken = json!({ "allowedMcpServers": 5 });
+        let mut all = Admission::default();
+        assert_eq!(all.learn(broken.as_object().unwrap(), &file("/etc/a.json")).len(), 1);
+        assert!(all.refusal("mine", Origin::User, Some(&entry("x"))).is_some(), "as if nothing were allowed");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_a_note() {
         let mut admission = Admission::default();
         let settings = json!({
             "disabledMcpjsonServers": "db", "deniedMcpServers": [{ "serverName": "a", "serverUrl": "b" }, 5, { "serverName": "c" }],
             "allowedMcpServers": { "serverName": "d" },
         });
-        let notes = admission.learn(settings.as_object().unwrap(), "s.json");
+        let notes = admission.learn(settings.as_object().unwrap(), &file("s.json"));
         assert_eq!(notes.len(), 3, "{notes:?}");
         assert_eq!(notes[0], "`disabledMcpjsonServers` in s.json is not a list; it is passed over");
         assert!(admission.refusal("db", Origin::File, None).is_none() && admission.refusal("c", Origin::File, None).is_some());

@@ -57,6 +57,21 @@ impl ServerEntry {
         Ok(Self::Remote { transport, url, headers: strings(entry, "headers")? })
     }
 
+    /// Reads an entry of managed settings, which may name nothing to run; the reason, if the client skips it.
+    pub fn provided(value: &Value) -> Result<Self, String> {
+        let entry = Self::from_json(value)?;
+        let Self::Remote { transport: "http" | "sse", url, .. } = &entry else {
+            return Err("managed settings have only servers of the types `http` and `sse`".to_owned());
+        };
+        if !url.starts_with("https://") {
+            return Err("its `url` does not begin with `https://`".to_owned());
+        }
+        if ["command", "args", "env", "headersHelper"].iter().any(|key| value.get(key).is_some()) || !entry.variables().is_empty() {
+            return Err("managed settings neither run something nor fill in variables".to_owned());
+        }
+        Ok(entry)
+    }
+
     fn program(entry: &Map<String, Value>) -> Result<Self, String> {
         let command = entry.get("command").and_then(Value::as_str).ok_or("`command` is missing")?.to_owned();
         let args = match entry.get("args") {
@@ -242,6 +257,11 @@ mod tests {
         ] {
             assert!(ServerEntry::from_json(&value).is_err(), "{value}");
         }
+        let provided = |value: Value| ServerEntry::provided(&value).is_ok();
+        assert!(provided(json!({ "type": "http", "url": "https://x.y/z" })));
+        assert!(!provided(json!({ "type": "http", "url": "http://x.y/z" })) && !provided(json!({ "command": "x" })));
+        assert!(!provided(json!({ "type": "sse", "url": "https://x.y", "headersHelper": "x" })));
+        assert!(!provided(json!({ "type": "sse", "url": "https://${X}" })));
         let entry = ServerEntry::from_json(&json!({ "command": "x", "args": ["a"], "env": { "A": "b" } })).unwrap();
         assert_eq!(ServerEntry::from_json(&entry.to_json()), Ok(entry));
     }

@@ -1,6 +1,7 @@
-//! The MCP servers that the client would find: of the project, of the user, of this folder alone, of plugins. Only read.
+//! The MCP servers that the client would find: of the project, of the user, of this folder alone, of plugins, of whoever manages the
+//! machine. Only read.
 //!
-//! The nearest wins whole, as for the client: local, then the project's `.mcp.json` and those of the folders above, then the user's,
+//! The nearest wins whole, as for the client: what is managed, local, then the project's `.mcp.json` and those of the folders above, then the user's,
 //! then plugins'. What the client's settings keep from starting is marked. A file of the client that cannot be read is a warning; the
 //! project's own is the caller's to judge.
 
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::mcp_file::{self, McpFile};
 use super::project::{Project, Scope as ProjectScope};
-use crate::domain::admission::{Admission, How, Origin, Refusal};
+use crate::domain::admission::{Admission, File, How, Origin, Refusal};
 use crate::domain::server::ServerEntry;
 use crate::env::Environment;
 use crate::error::{Failure, Result};
@@ -32,13 +33,17 @@ pub enum Scope {
     User,
     /// A plugin's.
     Plugin(String),
+    /// The managed file with servers, as a person would type it.
+    Managed(String),
+    /// Managed settings, likewise.
+    Provided(String),
 }
 
 impl std::fmt::Display for Scope {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Project => formatter.write_str("project"),
-            Self::Above(path) => formatter.write_str(path),
+            Self::Above(path) | Self::Managed(path) | Self::Provided(path) => formatter.write_str(path),
             Self::Local => formatter.write_str("local"),
             Self::User => formatter.write_str("user"),
             Self::Plugin(name) => write!(formatter, "plugin {name}"),
@@ -111,12 +116,14 @@ pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
     let is_project = project.scope() == ProjectScope::Project;
     let mut servers =
         Servers { found: Vec::new(), file: Ok(McpFile::absent()), admission: Admission::default(), warnings: Vec::new() };
+    let managed = environment.managed_folder().map(|folder| servers.managed(folder)).unwrap_or_default();
     let state_path = environment.client_state();
     let state = state_path.as_ref().and_then(|path| servers.json(path)).unwrap_or_default();
     if is_project {
         let table = state.get("projects").and_then(|projects| projects.get(root.to_str()?)).and_then(Value::as_object);
         if let (Some(table), Some(path)) = (table, &state_path) {
-            let notes = servers.admission.learn_folder(table, &shown(project, environment, path));
+            let file = File { path: shown(project, environment, path), is_managed: false };
+            let notes = servers.admission.learn_folder(table, &file);
             servers.warnings.extend(notes);
         }
         servers.take(table.and_then(|table| table.get("mcpServers")), &Scope::Local);
@@ -139,7 +146,8 @@ pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
         }
     }
     servers.take(state.get("mcpServers"), &Scope::User);
-    let settings = servers.settings(project, environment);
+    let mut settings = servers.settings(project, environment);
+    settings.extend(managed);
     if let Some(client) = environment.client_folder() {
         servers.plugins(&client, &settings);
     }
@@ -161,7 +169,7 @@ impl Scope {
     pub fn place(&self) -> String {
         match self {
             Self::Project => format!("in {}", mcp_file::FILE_NAME),
-            Self::Above(path) => format!("in {path}"),
+            Self::Above(path) | Self::Managed(path) | Self::Provided(path) => format!("in {path}"),
             Self::Local | Self::User | Self::Plugin(_) => format!("in the {self} settings"),
         }
     }
@@ -171,6 +179,8 @@ impl Scope {
             Self::Project | Self::Above(_) => Origin::File,
             Self::Plugin(_) => Origin::Plugin,
             Self::Local | Self::User => Origin::User,
+            Self::Managed(_) => Origin::Managed,
+            Self::Provided(_) => Origin::Provided,
         }
     }
 }
@@ -187,10 +197,66 @@ impl Servers {
             let Some(settings) = self.json(&path) else {
                 continue;
             };
-            let notes = self.admission.learn(&settings, &shown(project, environment, &path));
-            self.warnings.extend(notes);
+            self.learn(&settings, shown(project, environment, &path), false);
             all.push(settings);
         }
+        all
+    }
+
+    fn learn(&mut self, settings: &Map<String, Value>, path: String, is_managed: bool) {
+        let notes = self.admission.learn(settings, &File { path, is_managed });
+        self.warnings.extend(notes);
+    }
+
+    /// The files of whoever manages the machine: first the one with servers, then the settings, which are given back.
+    fn managed(&mut self, folder: &Path) -> Vec<Map<String, Value>> {
+        let path = folder.join("managed-mcp.json");
+        let shown = path.display().to_string();
+        let file = fs::read(&path, mcp_file::MAX_SIZE).and_then(|bytes| match bytes {
+            Some(bytes) => McpFile::parse(Some(&bytes), &shown).map(Some),
+            None => Ok(None),
+        });
+        match file {
+            Ok(Some(file)) => {
+                self.take_file(&Scope::Managed(shown.clone()), &file);
+                self.admission.shut_out(&File { path: shown, is_managed: true });
+            }
+            Ok(None) => {}
+            Err(failure) => self.warnings.push(format!("{failure}; what the client starts then is not certain")),
+        }
+        let parts = folder.join("managed-settings.d");
+        let listed = fs::list(&parts).unwrap_or_else(|failure| {
+            self.warnings.push(failure.to_string());
+            Vec::new()
+        });
+        let is_part = |name: &str| name.ends_with(".json") && !name.starts_with('.');
+        let parts = listed.into_iter().filter(|listed| is_part(&listed.name)).map(|listed| parts.join(listed.name));
+        let mut all = Vec::new();
+        let mut provided: Vec<FoundServer> = Vec::new();
+        for path in std::iter::once(folder.join("managed-settings.json")).chain(parts) {
+            let Some(settings) = self.json(&path) else {
+                continue;
+            };
+            let shown = path.display().to_string();
+            match settings.get("managedMcpServers") {
+                None => {}
+                Some(Value::Object(table)) => {
+                    provided.retain(|known| !table.contains_key(&known.name));
+                    provided.extend(table.iter().map(|(name, value)| FoundServer {
+                        name: name.clone(),
+                        scope: Scope::Provided(shown.clone()),
+                        value: value.clone(),
+                        entry: ServerEntry::provided(value),
+                        line: None,
+                        refusal: None,
+                    }));
+                }
+                Some(_) => self.warnings.push(format!("`managedMcpServers` in {shown} is not a table; it is passed over")),
+            }
+            self.learn(&settings, shown, true);
+            all.push(settings);
+        }
+        self.found.extend(provided);
         all
     }
 
@@ -364,6 +430,45 @@ mod tests {
         let new = ServerEntry::from_json(&serde_json::json!({ "command": "x" })).unwrap();
         assert!(servers.refusal_of_new("d", &new).is_some() && servers.refusal_of_new("e", &new).is_none());
         assert_eq!(servers.warnings.len(), 1, "{:?}", servers.warnings);
+    }
+
+    #[test]
+    fn what_is_managed_comes_first_and_may_be_all_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("project");
+        let environment = Environment::within(root.clone(), &folder.path().join("home"));
+        let managed = environment.managed_folder().unwrap().to_owned();
+        write(&root.join(".mcp.json"), r#"{"mcpServers": {"a": {"command": "file"}, "search": {"command": "file"}}}"#);
+        let provided = r#"{"search": {"type": "http", "url": "https://x.example"}, "bad": {"command": "x"}}"#;
+        write(&managed.join("managed-settings.json"), &format!(r#"{{"managedMcpServers": {provided}}}"#));
+        write(&managed.join("managed-settings.d/10-deny.json"), r#"{"deniedMcpServers": [{"serverName": "no"}]}"#);
+        write(&managed.join("managed-settings.d/.off.json"), r#"{"deniedMcpServers": [{"serverName": "a"}]}"#);
+        let look = || read(&Project::at(&root), &environment).unwrap();
+        let servers = look();
+        let scope = servers.get("search").unwrap().scope.place();
+        assert!(scope.starts_with("in ") && scope.ends_with("managed-settings.json"), "{scope}");
+        assert!(servers.get("bad").unwrap().entry.is_err() && servers.get("a").unwrap().refusal.is_none());
+        write(&managed.join("managed-mcp.json"), r#"{"mcpServers": {"own": {"command": "x"}, "no": {"command": "x"}}}"#);
+        let servers = look();
+        let refusal = |name: &str| servers.get(name).unwrap().refusal.as_ref().map(|refusal| refusal.how);
+        assert_eq!((refusal("own"), refusal("search")), (None, None));
+        assert_eq!((refusal("a"), refusal("no")), (Some(How::ShutOut), Some(How::Denied)));
+        assert_eq!(servers.warnings, [""; 0]);
+    }
+
+    #[test]
+    fn managed_files_that_make_no_sense_are_warnings() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment::within(folder.path().to_owned(), &folder.path().join("home"));
+        let managed = environment.managed_folder().unwrap().to_owned();
+        write(&managed.join("managed-mcp.json"), "{ nonsense");
+        write(&managed.join("managed-settings.json"), "[]");
+        write(&managed.join("managed-settings.d/a.json"), r#"{"managedMcpServers": [], "deniedMcpServers": {}}"#);
+        fs::create_folder(&managed.join("managed-settings.d/b.json")).unwrap();
+        write(&folder.path().join(".mcp.json"), r#"{"mcpServers": {"a": {"command": "x"}}}"#);
+        let servers = read(&Project::at(folder.path()), &environment).unwrap();
+        assert_eq!(servers.warnings.len(), 5, "{:?}", servers.warnings);
+        assert!(servers.get("a").unwrap().refusal.is_none());
     }
 
     #[test]

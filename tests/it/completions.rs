@@ -132,6 +132,7 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().current_dir(sandbox.project(""));
     command.env("HOME", sandbox.path().join("home")).env("PATH", path).env("TERM", "dumb").env("LC_ALL", "C.UTF-8");
+    command.env("AGENTPKG_MANAGED_DIR", sandbox.path().join("managed"));
     let mut shell = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
     shell.send_line(prepare).unwrap();
     shell.send_line("printf '%s%s\\n' PRE PARED").unwrap();

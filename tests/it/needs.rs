@@ -567,3 +567,25 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     assert_eq!(json["servers"][0]["disabled"], "disabled in .claude/settings.local.json");
     assert_eq!((&json["servers"][0]["missing"], &json["servers"][2]["disabled"]), (&false.into(), &serde_json::Value::Null));
 }
+
+#[test]
+fn what_manages_the_machine_is_said_by_name() {
+    let sandbox = scene("---\nname: analyst\ndescription: d\ntools: mcp__context7__query-docs, mcp__search__find\n---\n");
+    sandbox.write("project/.mcp.json", "{\"mcpServers\": {\"context7\": {\"command\": \"npx\"}}}");
+    sandbox.write("managed/managed-mcp.json", "{\"mcpServers\": {\"search\": {\"command\": \"npx\"}}}");
+    let before = fs::read(sandbox.path().join("managed/managed-mcp.json")).unwrap();
+    let plain = |text: &str| text.replace(&sandbox.path().display().to_string(), "");
+    let output = install_analyst(&sandbox, &[]).code(0);
+    insta::assert_snapshot!(plain(&run(&sandbox, &["check"]).code(4).stdout), @r#"
+    error  context7 is configured in .mcp.json, but shut out by /managed/managed-mcp.json
+           .claude/agents/analyst.md:4
+           ask whoever manages this machine, who wrote /managed/managed-mcp.json
+    "#);
+    let info = run(&sandbox, &["info", "analyst", "--json"]).code(0).json();
+    let text = |index: usize, field: &str| plain(info["needs"]["servers"][index][field].as_str().unwrap());
+    assert_eq!((text(0, "status"), text(0, "disabled")), ("disabled".into(), "shut out by /managed/managed-mcp.json".into()));
+    assert_eq!((text(1, "status"), text(1, "scope")), ("configured".into(), "/managed/managed-mcp.json".into()));
+    assert!(output.stderr.contains("1 server is disabled"), "{}", output.all());
+    assert_eq!(fs::read(sandbox.path().join("managed/managed-mcp.json")).unwrap(), before);
+    let _ = run(&sandbox, &["check", "--project-only"]).code(0);
+}

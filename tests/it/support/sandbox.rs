@@ -73,6 +73,7 @@ impl Sandbox {
         let mut command = Command::new(env!("CARGO_BIN_EXE_agentpkg"));
         command.env_clear().current_dir(self.project("")).stdin(Stdio::null());
         command.env("HOME", self.path().join("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("COLUMNS", "80");
+        command.env("AGENTPKG_MANAGED_DIR", self.path().join("managed"));
         for name in ["PATH", "SystemRoot", "TEMP", "TMP"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
