@@ -84,6 +84,13 @@ pub(super) fn show_done(report: &Report, is_dry_run: bool, ui: &mut Ui) {
 
 /// Shows what is needed and what was done about it. `is_quiet_if_fine`: nothing is said if nothing is missing.
 pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
+    show_needs(report, is_quiet_if_fine, ui);
+    for lost in &report.lost {
+        ui.warn(format!("{} {}", lost.agent, lost.loss));
+    }
+}
+
+fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for line in odd_tools(&report.odd_tools, ui.columns()) {
         ui.note(line);
     }
@@ -207,6 +214,7 @@ fn detail(server: &ServerState) -> String {
 /// Everything about needs, for a command that prints it as data.
 pub(super) fn report_lines(report: &Report, columns: usize) -> Vec<String> {
     let mut all = odd_tools(&report.odd_tools, columns);
+    all.extend(report.lost.iter().map(|lost| format!("  {YELLOW}!{YELLOW:#} {}", sanitize(&lost.loss.to_string()))));
     all.extend(lines(&report.servers, columns));
     all.extend(report.others.iter().filter(|other| !other.is_there).map(other_line));
     all
@@ -280,10 +288,11 @@ pub(super) fn to_json(report: &Report) -> Value {
         let now = tool.retired.as_ref().map(|retired| retired.now.clone());
         json!({ "tool": tool.text, "agent": tool.agent, "place": tool.place, "retired": tool.retired.is_some(), "now": now, "meant": tool.meant })
     });
+    let lost = report.lost.iter().map(|lost| json!({ "agent": lost.agent, "place": lost.place, "what": lost.loss.to_string() }));
     let bound = report.bound.iter().map(|(agent, from, to)| json!({ "agent": agent, "from": from, "to": to }));
     json!({
         "servers": report.servers.iter().map(server_json).collect::<Vec<_>>(),
-        "others": others.collect::<Vec<_>>(), "odd_tools": tools.collect::<Vec<_>>(), "bound": bound.collect::<Vec<_>>(),
+        "others": others.collect::<Vec<_>>(), "odd_tools": tools.collect::<Vec<_>>(), "lost_text": lost.collect::<Vec<_>>(), "bound": bound.collect::<Vec<_>>(),
     })
 }
 

@@ -198,6 +198,10 @@ impl Checker<'_> {
         for other in report.others.iter().filter(|other| !other.is_there) {
             self.other(other, agents);
         }
+        for lost in &report.lost {
+            let (message, mend) = (lost.loss.to_string(), Some(lost.loss.mend().to_owned()));
+            self.find(Level::Warning, "lost-text", &lost.agent, message, vec![lost.place.clone()], mend);
+        }
         let mut odd: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
         for tool in &report.odd_tools {
             let (texts, places) = odd.entry(&tool.agent).or_default();

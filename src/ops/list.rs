@@ -193,6 +193,7 @@ fn needs(
         path: info.spec.clone(),
         needs: world.needs(&bytes, locked, &bind),
         capabilities: Capabilities::of(&bytes),
+        losses: Definition::parse(&bytes).losses(),
     };
     let names = requirement::installed_names(session, &lockfile)?;
     requirement::report(session, &world, manifest.policy(), &[agent], &names)

@@ -589,3 +589,40 @@ fn what_manages_the_machine_is_said_by_name() {
     assert_eq!(fs::read(sandbox.path().join("managed/managed-mcp.json")).unwrap(), before);
     let _ = run(&sandbox, &["check", "--project-only"]).code(0);
 }
+
+#[test]
+fn what_the_client_does_not_read_is_said() {
+    let text = "---\nname: analyst\ndescription: Looks things up --- and writes them down\ntools: Read\n---\n\nYou look.\n";
+    let sandbox = scene(text);
+    insta::assert_snapshot!(install_analyst(&sandbox, &[]).code(0).stderr, @r#"
+        Resolved analyst (../upstream)
+       Installed .claude/agents/analyst.md
+
+      may use   every tool (it has no `tools` line)
+      can       run any command, change files, reach the network
+      needs     nothing that is missing
+    warning: analyst loses `tools`: the `---` in line 3 ends its frontmatter
+
+    Try it in Claude Code: "use the analyst agent to ...".
+    "#);
+    insta::assert_snapshot!(run(&sandbox, &["check"]).code(0).stdout, @r#"
+    warning  analyst loses `tools`: the `---` in line 3 ends its frontmatter
+             .claude/agents/analyst.md:3
+             write that `---` in another way; your edit survives updates
+    "#);
+    let json = run(&sandbox, &["info", "analyst", "--json"]).code(0).json();
+    assert_eq!(json["needs"]["lost_text"][0]["place"], ".claude/agents/analyst.md:3", "{json:#}");
+    // Old news is not told again, new ones are.
+    let mended = text.replace(" --- ", ": ").replace("up: and", "up and");
+    for (upstream, warns) in [
+        (format!("{text}More.\n"), false),
+        (mended.clone(), false),
+        (mended.replace("tools: Read", "tools: Read\nmodel: opus\nmodel: sonnet"), true),
+    ] {
+        sandbox.write("upstream/agents/analyst.md", upstream);
+        let output = run(&sandbox, &["update", "--yes"]).code(0);
+        let says = "warning: analyst has `model` in lines 5, 6; the client reads only the last";
+        assert_eq!(output.stderr.contains(says), warns, "{}", output.all());
+        assert_eq!(output.stderr.contains("warning: analyst"), warns, "{}", output.all());
+    }
+}

@@ -6,6 +6,7 @@
 mod adapt;
 mod hooks;
 mod layout;
+mod loss;
 mod node;
 #[cfg(test)]
 mod probes;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 pub use self::adapt::{AdaptError, Adaptation, Adapted, Request, adapt};
 pub use self::layout::Entry;
 use self::layout::Layout;
+pub use self::loss::Loss;
 use self::yaml::{Fields, ReadError};
 
 /// The largest frontmatter that is read, in bytes.
@@ -214,6 +216,12 @@ impl<'a> Definition<'a> {
         1 + bytes[..start].iter().filter(|byte| **byte == b'\n').count()
     }
 
+    /// What stands in the frontmatter, or was meant to, and is not read by the client; by line.
+    #[must_use]
+    pub fn losses(&self) -> Vec<Loss> {
+        loss::losses(&self.layout)
+    }
+
     /// What follows the frontmatter.
     #[must_use]
     pub fn body(&self) -> &'a [u8] {
@@ -405,12 +413,12 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let definition = Definition::parse(&bytes);
-            let _ = (definition.title(), definition.introduces_itself());
+            let _ = (definition.title(), definition.introduces_itself(), definition.losses());
         }
 
         #[test]
         fn no_frontmatter_panics(head in "[a-z:\\-\"'\\[\\]{}&*#|> \n\r\\\\]{0,60}") {
-            let _ = Definition::parse(format!("---\n{head}\n---\n").as_bytes());
+            let _ = Definition::parse(format!("---\n{head}\n---\n").as_bytes()).losses();
         }
     }
 }

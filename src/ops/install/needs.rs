@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::InstallOptions;
 use super::plan::Plan;
 use crate::domain::capability::Capabilities;
+use crate::domain::definition::Definition;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::requirement::Requirements;
@@ -111,6 +112,7 @@ fn look(
             path: project.display(&project.agent_path(name)),
             needs: world.needs(bytes, Some(locked), &bind),
             capabilities: Capabilities::of(bytes),
+            losses: Definition::parse(bytes).losses(),
         });
     }
     Ok(agents)

@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use self::offer::{Mode, Offered};
 pub(super) use self::offer::{add, bind_agent, drop_unneeded, offer, outdated};
 pub(super) use self::report::report;
-pub use self::report::{OddTool, Other, Report, explain};
+pub use self::report::{Lost, OddTool, Other, Report, explain};
 use super::report::{Event, Frontend};
 use super::resolver::Resolver;
 use super::session::Session;
 use crate::domain::admission::Refusal;
 use crate::domain::capability::Capabilities;
 use crate::domain::catalogue::{Catalogue, CatalogueServer, Meaning};
+use crate::domain::definition::{Definition, Loss};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::policy::{Policy, Violation};
 use crate::domain::registry_file::AgentRecord;
@@ -116,6 +117,8 @@ pub struct AgentNeeds {
     pub needs: Requirements,
     /// What it may do.
     pub capabilities: Capabilities,
+    /// What its file says and the client does not read.
+    pub losses: Vec<Loss>,
 }
 
 /// Who asks for something, and where.
@@ -272,6 +275,7 @@ pub(super) fn all_agents(session: &Session, world: &World, manifest: &Manifest, 
             path: project.display(&path),
             needs: world.needs(&bytes, locked, &bind),
             capabilities: Capabilities::of(&bytes),
+            losses: Definition::parse(&bytes).losses(),
         });
     }
     Ok(agents)

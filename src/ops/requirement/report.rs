@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{AgentNeeds, ServerState, World, states};
 use crate::domain::capability::Gain;
 use crate::domain::catalogue::ToolMeaning;
+use crate::domain::definition::Loss;
 use crate::domain::policy::Policy;
 use crate::domain::registry_file::RetiredTool;
 use crate::domain::requirement::Need;
@@ -42,6 +43,17 @@ pub struct OddTool {
     pub meant: Option<String>,
 }
 
+/// Something that stands in an agent's file and is not read by the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The agent.
+    pub agent: String,
+    /// Where: path and line.
+    pub place: String,
+    /// What.
+    pub loss: Loss,
+}
+
 /// Everything about the needs of some agents.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -51,6 +63,8 @@ pub struct Report {
     pub others: Vec<Other>,
     /// Tools that are not what their author thought.
     pub odd_tools: Vec<OddTool>,
+    /// What the client does not read.
+    pub lost: Vec<Lost>,
     /// Servers that were bound by this command: agent, upstream's name, the user's.
     pub bound: Vec<(String, String, String)>,
     /// Servers of agentpkg's own that were changed to what the catalogue has now: name, and what it starts.
@@ -85,6 +99,9 @@ pub(in crate::ops) fn report(
             place: place(need.place.line),
             is_there,
         };
+        for loss in &agent.losses {
+            report.lost.push(Lost { agent: agent.name.clone(), place: place(Some(loss.line())), loss: loss.clone() });
+        }
         for need in &agent.needs.skills {
             report.others.push(other("skill", need, has_skill(session, &need.name)?));
         }

@@ -7,11 +7,11 @@ use super::item::{Item, State};
 use super::plan::Planned;
 use crate::domain::capability::Capabilities;
 use crate::domain::catalogue::CatalogueServer;
-use crate::domain::definition::{Request, adapt};
+use crate::domain::definition::{Definition, Request, adapt};
 use crate::error::Result;
 use crate::ops::policy;
 use crate::ops::report::{Choice, Event, Frontend};
-use crate::ops::requirement::{self, AgentNeeds, Mode, Report, ServerState, Status, World};
+use crate::ops::requirement::{self, AgentNeeds, Lost, Mode, Report, ServerState, Status, World};
 use crate::ops::session::Session;
 use crate::store::lockfile::{LockedServer, Lockfile};
 use crate::store::manifest::Manifest;
@@ -105,6 +105,11 @@ pub(in crate::ops) fn settle(
     let old_others: BTreeSet<String> =
         old.iter().flat_map(|agent| agent.needs.tools.iter().map(|tool| tool.text.clone())).collect();
     settled.report.odd_tools.retain(|tool| !old_others.contains(&tool.text));
+    let is_old = |lost: &Lost| {
+        let before = old.iter().filter(|agent| agent.name == lost.agent).flat_map(|agent| &agent.losses);
+        before.into_iter().any(|known| known.is_like(&lost.loss))
+    };
+    settled.report.lost.retain(|lost| !is_old(lost));
     settled.report.bound = offered.bind;
     settled.report.changed = settled.changed.iter().map(|(name, known)| (name.clone(), known.entry.to_string())).collect();
     (settled.servers, settled.created) = (after.servers, after.created);
@@ -137,6 +142,7 @@ fn look(
             path: session.project.display(&session.project.agent_path(&item.name)),
             needs: world.needs(&bytes, Some(&item.candidate.locked), &bind),
             capabilities: Capabilities::of(&bytes),
+            losses: Definition::parse(&bytes).losses(),
         })
     });
     looked.collect()
