@@ -12,12 +12,15 @@ use crate::domain::capability::Capabilities;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
+use crate::domain::policy::Violation;
 use crate::domain::requirement::Origin;
 use crate::domain::server;
 use crate::error::{Failure, Result};
+use crate::fs::{self, Entry};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::mcp_file::FILE_NAME;
+use crate::store::project::MAX_AGENT;
 
 /// The settings file of the client that a project shares.
 const SHARED_SETTINGS: &str = ".claude/settings.json";
@@ -88,6 +91,7 @@ pub fn check(session: &Session, is_fixing: bool, frontend: &mut dyn Frontend) ->
     let report = requirement::report(session, &world, manifest.policy(), &agents, &installed)?;
     let mut checker = Checker { session, manifest: &manifest, lockfile: &lockfile, world: &world, findings: Vec::new() };
     checker.agents()?;
+    checker.foreign()?;
     checker.needs(&report, &agents);
     checker.added(&agents);
     outcome.findings = checker.findings;
@@ -154,11 +158,8 @@ impl Checker<'_> {
                     );
                 }
             }
-            for violation in policy::violations(self.manifest, locked, &bytes) {
-                let what = if violation.doubt.is_some() { "mend its frontmatter" } else { "change it" };
-                let mend = Some(format!("{what}, or `agentpkg remove {name}`"));
-                self.find(Level::Error, "policy", name.as_str(), violation.to_string(), vec![path.clone()], mend);
-            }
+            let end = format!("`agentpkg remove {name}`");
+            self.forbidden(name.as_str(), policy::violations(self.manifest, locked, &bytes), &path, &end);
             if Digest::of(&bytes) != locked.base {
                 self.edited(name, locked, &bytes, path)?;
             }
@@ -175,6 +176,40 @@ impl Checker<'_> {
             );
         }
         Ok(())
+    }
+
+    /// The policy is about the agents that agentpkg did not write, too, wherever they come from.
+    fn foreign(&mut self) -> Result<()> {
+        let project = &self.session.project;
+        if self.manifest.policy().is_empty() {
+            return Ok(());
+        }
+        for listed in fs::list(project.agents_folder())? {
+            let Some(stem) = listed.name.strip_suffix(".md").filter(|_| listed.entry == Entry::File) else {
+                continue;
+            };
+            if AgentName::new(stem).is_ok_and(|name| self.lockfile.agents.contains_key(&name)) {
+                continue;
+            }
+            let path = project.agents_folder().join(&listed.name);
+            if let Some(bytes) = fs::read(&path, MAX_AGENT)? {
+                let shown = project.display(&path);
+                self.forbidden(stem, self.manifest.policy().agent(&bytes), &shown, &format!("delete {shown}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is against the policy. `end`: how the agent is got rid of.
+    fn forbidden(&mut self, name: &str, violations: Vec<Violation>, path: &str, end: &str) {
+        for violation in violations {
+            let what = match &violation.doubt {
+                Some(reason) => format!("mend its frontmatter ({reason})"),
+                None => "change it".to_owned(),
+            };
+            let (message, mend) = (violation.to_string(), Some(format!("{what}, or {end}")));
+            self.find(Level::Error, "policy", name, message, vec![path.to_owned()], mend);
+        }
     }
 
     fn edited(&mut self, name: &AgentName, locked: &LockedAgent, bytes: &[u8], path: String) -> Result<()> {

@@ -118,7 +118,7 @@ fn what_cannot_be_judged_is_not_let_through() {
 
       error  planner it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
              .claude/agents/planner.md
-             mend its frontmatter, or `agentpkg remove planner`
+             mend its frontmatter (line 5 is not valid YAML: found unexpected end of stream), or `agentpkg remove planner`
 
     warning  planner was changed by hand and may do more than what was installed: every tool
              .claude/agents/planner.md
@@ -135,4 +135,26 @@ fn a_tool_that_is_only_said_to_be_taken_is_still_denied() {
     let sandbox = scene("deny-tools = [\"Edit(/secret/**)\"]", &PLAIN.replace("Read", "Read, Write"));
     let output = sandbox.run(&["install", "../upstream#planner"]).code(4);
     assert!(output.stderr.contains("it may use `Write`, which `Edit(/secret/**)` is about, too"), "{}", output.all());
+}
+
+#[test]
+fn agents_that_nobody_installed_are_held_against_it() {
+    let sandbox = scene("deny-tools = [\"Bash\"]\nmissing-tools = false", PLAIN);
+    sandbox.write("project/.claude/agents/mine.md", PLAIN.replace("planner", "mine").replace("Read", "Bash(git *)"));
+    sandbox.write("project/.claude/agents/broken.md", "---\nname: broken\ndescription: \"x\n---\n");
+    sandbox.write("project/.claude/agents/fine.md", PLAIN.replace("planner", "fine"));
+    sandbox.write("project/.claude/agents/notes.md", "# Notes\n");
+    insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
+    error  broken it cannot be judged, so it may use every tool (rule `policy.missing-tools`)
+           .claude/agents/broken.md
+           mend its frontmatter (line 4 is not valid YAML: found unexpected end of stream), or delete .claude/agents/broken.md
+
+    error  broken it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
+           .claude/agents/broken.md
+           mend its frontmatter (line 4 is not valid YAML: found unexpected end of stream), or delete .claude/agents/broken.md
+
+    error  mine it may use `Bash` (rule `policy.deny-tools`)
+           .claude/agents/mine.md
+           change it, or delete .claude/agents/mine.md
+    "#);
 }
