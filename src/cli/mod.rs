@@ -171,7 +171,7 @@ fn typed(names: &[&'static str]) -> Option<&'static str> {
     let cursor = crate::env::completed_word().unwrap_or(words.len().saturating_sub(1));
     let takes_value = |word: &OsStr| ["-C", "--directory", "--color"].iter().any(|option| word == *option);
     let before = words.get(..cursor)?.windows(2).filter(|pair| !takes_value(&pair[0])).map(|pair| &pair[1]);
-    before.filter_map(|word| names.iter().find(|name| word == **name)).next().copied()
+    before.find_map(|word| names.iter().find(|name| word == **name)).copied()
 }
 
 /// Everything that can be typed, whole.
