@@ -170,7 +170,7 @@ fn typed(names: &[&'static str]) -> Option<&'static str> {
     let words: Vec<_> = arguments.collect();
     let cursor = crate::env::completed_word().unwrap_or(words.len().saturating_sub(1));
     let takes_value = |word: &OsStr| ["-C", "--directory", "--color"].iter().any(|option| word == *option);
-    let before = words.get(..cursor)?.windows(2).filter(|pair| !takes_value(&pair[0])).map(|pair| &pair[1]);
+    let mut before = words.get(..cursor)?.windows(2).filter(|pair| !takes_value(&pair[0])).map(|pair| &pair[1]);
     before.find_map(|word| names.iter().find(|name| word == **name)).copied()
 }
 

@@ -4,8 +4,12 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::capability::Capabilities;
+use super::catalogue::Catalogue;
 use super::definition::{Definition, SECURITY_FIELDS, Verdict};
+use super::requirement::Requirements;
 use super::server::ServerEntry;
 
 /// The rules; an absent one forbids nothing.
@@ -108,6 +112,11 @@ impl Policy {
             let is = "no `tools` line limits it, so it may use every tool".to_owned();
             violations.push(violation("missing-tools", "use every tool", is));
         }
+        if doubt.is_some() && fields.contains(&"mcpServers") && (self.commands.is_some() || self.hosts.is_some()) {
+            let rule = if self.commands.is_some() { "commands" } else { "hosts" };
+            violations.push(violation(rule, "bring any MCP server", String::new()));
+        }
+        violations.extend(self.brought(bytes));
         let had: Vec<(&String, &str)> =
             self.deny_tools.iter().filter_map(|denied| Some((denied, capabilities.first_of(denied)?))).collect();
         if doubt.is_some() && !had.is_empty() {
@@ -121,6 +130,20 @@ impl Policy {
             Violation::new("deny-tools", format!("{how} `{tool}`{about}"))
         }));
         violations
+    }
+
+    /// The servers that an agent brings in its own file and that may not be configured either.
+    fn brought(&self, bytes: &[u8]) -> Vec<Violation> {
+        if self.commands.is_none() && self.hosts.is_none() {
+            return Vec::new();
+        }
+        let rule = if self.commands.is_some() { "commands" } else { "hosts" };
+        let needs = Requirements::of(bytes, None, &Catalogue::default());
+        let judge = |(name, entry): &(String, Value)| match ServerEntry::from_json(entry) {
+            Ok(entry) => self.server(name, &entry),
+            Err(_) => Some(Violation::new(rule, format!("nobody can tell what the server `{name}` starts"))),
+        };
+        needs.brought.iter().filter_map(judge).collect()
     }
 
     /// Whether a server may be configured.
@@ -205,7 +228,8 @@ mod tests {
     #[test]
     fn what_nobody_can_read_is_forbidden_what_it_may_have() {
         let deny_tools = vec!["Bash".to_owned(), "Write".to_owned()];
-        let policy = Policy { deny_tools, missing_tools: Some(false), hooks: Some(false), ..Policy::default() };
+        let commands = Some(vec!["npx".to_owned()]);
+        let policy = Policy { deny_tools, commands, missing_tools: Some(false), hooks: Some(false), ..Policy::default() };
         let found = policy.agent(b"---\nname: a\ndescription: \"x\ntools: Read\n---\n");
         let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
         let is_said = |violation: &Violation| violation.doubt.as_ref().is_some_and(|doubt| doubt.contains("is not valid YAML"));
@@ -227,6 +251,17 @@ mod tests {
     }
 
     #[test]
+    fn servers_in_an_agents_own_file_are_judged_each() {
+        let policy = Policy { commands: Some(vec!["npx".to_owned()]), hosts: Some(Vec::new()), ..Policy::default() };
+        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: npx}"), [""; 0]);
+        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: npx}\n  - b: {command: evil}"), ["commands"]);
+        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: evil}\n  - a: {command: npx}"), ["commands"]);
+        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {type: http, url: https://evil.example}"), ["hosts"]);
+        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: 5}"), ["commands"], "what cannot be read");
+        assert_eq!(rules(&policy, "tools: Read\nmcpServers: [a]"), [""; 0], "a name only, which stands for what is configured");
+    }
+
+    #[test]
     fn sources_and_servers_are_named_outright() {
         let list = |items: &[&str]| Some(items.iter().map(|item| (*item).to_owned()).collect());
         let policy = Policy {
@@ -238,8 +273,7 @@ mod tests {
         assert!(policy.source(Some("builtin"), "builtin").is_none());
         assert!(policy.source(Some("other"), "https://git.example/team/x").is_none());
         assert!(policy.source(None, "https://git.example/teams").is_some());
-        let server =
-            |value: serde_json::Value| policy.server("x", &ServerEntry::from_json(&value).unwrap()).map(|found| found.rule);
+        let server = |value: Value| policy.server("x", &ServerEntry::from_json(&value).unwrap()).map(|found| found.rule);
         assert_eq!(server(json!({ "command": "npx" })), None);
         assert_eq!(server(json!({ "command": "/tmp/npx" })), Some("commands"));
         assert_eq!(server(json!({ "type": "http", "url": "https://mcp.example/x" })), None);

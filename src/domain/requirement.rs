@@ -90,6 +90,8 @@ pub struct ServerNeed {
 /// All that an agent needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
+    /// The servers that it brings in `mcpServers`, in order, also those of equal names.
+    pub brought: Vec<(String, Value)>,
     /// It has no `tools` line, or a `*` in it: every tool there is.
     pub is_every_tool: bool,
     /// The client's tools that it names, in order, each once.
@@ -235,8 +237,9 @@ impl Reader<'_> {
             }
             self.server(&name, None, place);
             if let Some(need) = self.servers.get_mut(&name) {
-                need.inline = Some(entry);
+                need.inline = Some(entry.clone());
             }
+            self.found.brought.push((name, entry));
         }
     }
 

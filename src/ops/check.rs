@@ -90,8 +90,9 @@ pub fn check(session: &Session, is_fixing: bool, frontend: &mut dyn Frontend) ->
     let installed = requirement::installed_names(session, &lockfile)?;
     let report = requirement::report(session, &world, manifest.policy(), &agents, &installed)?;
     let mut checker = Checker { session, manifest: &manifest, lockfile: &lockfile, world: &world, findings: Vec::new() };
-    checker.agents()?;
-    checker.foreign()?;
+    let mut names = checker.agents()?;
+    checker.foreign(&mut names)?;
+    checker.same_names(names);
     checker.needs(&report, &agents);
     checker.added(&agents);
     outcome.findings = checker.findings;
@@ -123,8 +124,8 @@ impl Checker<'_> {
         self.findings.push(Finding { level, kind, subject: subject.to_owned(), message, places, mend, is_about_machine });
     }
 
-    /// The installed agents themselves: there, loaded, as agreed to, within the policy.
-    fn agents(&mut self) -> Result<()> {
+    /// The installed agents themselves: there, loaded, as agreed to, within the policy. Gives the files by the names in them.
+    fn agents(&mut self) -> Result<BTreeMap<String, Vec<String>>> {
         for name in self.manifest.agents().keys().filter(|name| !self.lockfile.agents.contains_key(*name)) {
             let mend = Some("agentpkg install".to_owned());
             self.find(
@@ -164,6 +165,40 @@ impl Checker<'_> {
                 self.edited(name, locked, &bytes, path)?;
             }
         }
+        Ok(names)
+    }
+
+    /// The agents that agentpkg did not write, wherever they come from: loaded, within the policy.
+    fn foreign(&mut self, names: &mut BTreeMap<String, Vec<String>>) -> Result<()> {
+        let project = &self.session.project;
+        for listed in fs::list(project.agents_folder())? {
+            let Some(stem) = listed.name.strip_suffix(".md").filter(|_| listed.entry == Entry::File) else {
+                continue;
+            };
+            if AgentName::new(stem).is_ok_and(|name| self.lockfile.agents.contains_key(&name)) {
+                continue;
+            }
+            let path = project.agents_folder().join(&listed.name);
+            let Some(bytes) = fs::read(&path, MAX_AGENT)? else {
+                continue;
+            };
+            let shown = project.display(&path);
+            let definition = Definition::parse(&bytes);
+            match definition.verdict() {
+                Verdict::Loads(loaded) => names.entry(loaded.name.clone()).or_default().push(shown.clone()),
+                // A file that does not pretend to be an agent is nobody's loss.
+                Verdict::Skipped(reason) if definition.get("name").or(definition.get("description")).is_some() => {
+                    let message = format!("the client ignores it: {reason}");
+                    self.find(Level::Error, "ignored", stem, message, vec![shown.clone()], Some("mend its frontmatter".to_owned()));
+                }
+                Verdict::Skipped(_) => {}
+            }
+            self.forbidden(stem, self.manifest.policy().agent(&bytes), &shown, &format!("delete {shown}"));
+        }
+        Ok(())
+    }
+
+    fn same_names(&mut self, names: BTreeMap<String, Vec<String>>) {
         for (name, paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
             let mend = Some("rename one of them: `agentpkg install SPEC --as NAME`".to_owned());
             self.find(
@@ -175,29 +210,6 @@ impl Checker<'_> {
                 mend,
             );
         }
-        Ok(())
-    }
-
-    /// The policy is about the agents that agentpkg did not write, too, wherever they come from.
-    fn foreign(&mut self) -> Result<()> {
-        let project = &self.session.project;
-        if self.manifest.policy().is_empty() {
-            return Ok(());
-        }
-        for listed in fs::list(project.agents_folder())? {
-            let Some(stem) = listed.name.strip_suffix(".md").filter(|_| listed.entry == Entry::File) else {
-                continue;
-            };
-            if AgentName::new(stem).is_ok_and(|name| self.lockfile.agents.contains_key(&name)) {
-                continue;
-            }
-            let path = project.agents_folder().join(&listed.name);
-            if let Some(bytes) = fs::read(&path, MAX_AGENT)? {
-                let shown = project.display(&path);
-                self.forbidden(stem, self.manifest.policy().agent(&bytes), &shown, &format!("delete {shown}"));
-            }
-        }
-        Ok(())
     }
 
     /// What is against the policy. `end`: how the agent is got rid of.

@@ -19,6 +19,11 @@ fn each_rule_refuses_and_is_shown() {
         ("hooks = false", PLAIN.replace("tools", "hooks:\n  Stop: []\ntools"), "it sets `hooks`"),
         ("permission-mode = false", PLAIN.replace("tools", "permissionMode: plan\ntools"), "it sets `permissionMode`"),
         ("mcp-servers = false", PLAIN.replace("tools", "mcpServers: [db]\ntools"), "it sets `mcpServers`"),
+        (
+            "commands = [\"npx\"]",
+            PLAIN.replace("tools", "mcpServers:\n  - s: {type: stdio, command: evil}\ntools"),
+            "the server `s` runs `evil`",
+        ),
         ("missing-tools = false", PLAIN.replace("tools: Read\n", ""), "it may use every tool"),
     ] {
         let sandbox = scene(policy, &agent);
@@ -145,6 +150,10 @@ fn agents_that_nobody_installed_are_held_against_it() {
     sandbox.write("project/.claude/agents/fine.md", PLAIN.replace("planner", "fine"));
     sandbox.write("project/.claude/agents/notes.md", "# Notes\n");
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
+    error  broken the client ignores it: line 4 is not valid YAML: found unexpected end of stream
+           .claude/agents/broken.md
+           mend its frontmatter
+
     error  broken it cannot be judged, so it may use every tool (rule `policy.missing-tools`)
            .claude/agents/broken.md
            mend its frontmatter (line 4 is not valid YAML: found unexpected end of stream), or delete .claude/agents/broken.md
@@ -156,5 +165,28 @@ fn agents_that_nobody_installed_are_held_against_it() {
     error  mine it may use `Bash` (rule `policy.deny-tools`)
            .claude/agents/mine.md
            change it, or delete .claude/agents/mine.md
+    "#);
+}
+
+#[test]
+fn check_looks_at_files_that_nobody_installed() {
+    let sandbox = scene("hooks = false", PLAIN);
+    let _ = sandbox.run(&["install", "../upstream#planner"]).code(0);
+    sandbox.write("project/.claude/agents/README.md", "# What is here\n");
+    sandbox.write("project/.claude/agents/mine.md", PLAIN.replace("tools", "hooks:\n  Stop: []\ntools"));
+    sandbox.write("project/.claude/agents/unnamed.md", "---\ndescription: Without a name\n---\n");
+    insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
+    error  mine it sets `hooks` (rule `policy.hooks`)
+           .claude/agents/mine.md
+           change it, or delete .claude/agents/mine.md
+
+    error  planner several files have this name; the client loads only one
+           .claude/agents/planner.md
+           .claude/agents/mine.md
+           rename one of them: `agentpkg install SPEC --as NAME`
+
+    error  unnamed the client ignores it: it has no name
+           .claude/agents/unnamed.md
+           mend its frontmatter
     "#);
 }

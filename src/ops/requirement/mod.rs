@@ -354,7 +354,8 @@ fn state(
     // What is not started has no trouble here.
     if let Some(entry) = entry.as_ref().filter(|_| !matches!(status, Status::Disabled(..))) {
         problems.extend(trouble(world, environment, entry, matches!(status, Status::Configured(_))));
-        let is_checked = !matches!(status, Status::Provided(_));
+        // What an agent brings itself is held against the policy with the agent.
+        let is_checked = !matches!(status, Status::Provided(_) | Status::Inline);
         problems.extend(policy.server(name, entry).filter(|_| is_checked).map(Problem::Forbidden));
     }
     if let Status::Known(known) = &status {
