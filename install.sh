@@ -72,14 +72,21 @@ check() {
     [ "$(sha256 "$1")" = "$wanted" ] || fail "$2 does not have the checksum that $3 names, so nothing was installed" "download it again"
 }
 
+# The list of an earlier run is ours, but nothing outside the prefix is worth the risk: looked at as a whole, before anything is touched.
+check_list() {
+    [ -f "$list" ] || return 0
+    while IFS= read -r path; do
+        case $path in
+            '' | /* | .. | ../* | */.. | */../*)
+                fail "$list names \`$path\`, which is not below the prefix" "nothing was touched; mend the list, or delete it" ;;
+        esac
+    done <"$list"
+}
+
 uninstall() {
     [ -f "$list" ] || fail "nothing is installed below $prefix" "name the folder with --prefix"
     say "Removing $program from $prefix"
     while IFS= read -r path; do
-        # The list is ours, but nothing outside the prefix is worth the risk.
-        case $path in
-            */../* | ../* | /*) fail "$list names $path, which is not below the prefix" ;;
-        esac
         say "  $path"
         [ "$is_dry" = yes ] || rm -f -- "$prefix/$path"
     done <"$list"
@@ -107,6 +114,7 @@ put() {
     printf '%s\n' "$to" >>"$notes"
 }
 
+check_list
 if [ "$action" = uninstall ]; then
     uninstall
     exit 0

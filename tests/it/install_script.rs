@@ -115,6 +115,30 @@ fn a_release_is_checked_installed_and_removed_again() {
 }
 
 #[test]
+fn a_list_that_names_something_outside_the_prefix_is_not_followed() {
+    for shell in shells() {
+        let sandbox = Sandbox::new();
+        release(&sandbox);
+        let place = sandbox.path().join("prefix");
+        let arguments = ["--prefix", place.to_str().unwrap()];
+        let _ = run(&shell, &sandbox, "release", &arguments).code(0);
+        let list = place.join("share/agentpkg/installed");
+        let kept = fs::read_to_string(&list).unwrap();
+        sandbox.write("precious", "x");
+        let absolute = sandbox.path().join("precious").display().to_string();
+        for path in ["../precious", "share/../../precious", "share/..", &absolute, ""] {
+            fs::write(&list, format!("{kept}{path}\n")).unwrap();
+            let before = files(&place);
+            for action in [&[][..], &["--uninstall"], &["--dry-run"]] {
+                let output = run(&shell, &sandbox, "release", &[&arguments, action].concat()).code(1);
+                assert!(output.stderr.contains(&format!("names `{path}`, which is not below the prefix")), "{}", output.all());
+            }
+            assert!(sandbox.path().join("precious").is_file() && files(&place) == before, "{path}: nothing was touched");
+        }
+    }
+}
+
+#[test]
 fn what_does_not_have_its_checksum_is_not_installed() {
     let sandbox = Sandbox::new();
     release(&sandbox);
