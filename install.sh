@@ -12,15 +12,17 @@ prefix=${PREFIX:-${HOME:-}/.local}
 archive=
 action=install
 is_dry=no
+is_forced=no
 
 usage() {
     cat <<'TEXT'
-usage: install.sh [--prefix DIR] [--archive FILE] [--dry-run] [--uninstall]
+usage: install.sh [--prefix DIR] [--archive FILE] [--force] [--dry-run] [--uninstall]
 
   --prefix DIR     where to: DIR/bin, DIR/share (default: ~/.local, or $PREFIX)
   --archive FILE   a release archive; its checksum is looked up in SHA256SUMS beside it
+  --force          replace files that are in the way, though this script did not put them there
   --dry-run        say what would be done, and stop
-  --uninstall      remove exactly what was installed below the prefix
+  --uninstall      remove exactly what was installed below the prefix: files, and the folders made for them
 TEXT
 }
 
@@ -37,6 +39,7 @@ while [ $# -gt 0 ]; do
         --prefix=*) prefix=${1#*=} ;;
         --archive) [ $# -ge 2 ] || fail "--archive needs a file"; archive=$2; shift ;;
         --archive=*) archive=${1#*=} ;;
+        --force) is_forced=yes ;;
         --dry-run) is_dry=yes ;;
         --uninstall) action=uninstall ;;
         -h | --help) usage; exit 0 ;;
@@ -49,8 +52,11 @@ case $prefix in
     /*) ;;
     *) prefix=$(pwd)/$prefix ;;
 esac
+[ -d "$prefix" ] || { [ ! -e "$prefix" ] && [ ! -L "$prefix" ]; } || fail "$prefix is not a folder"
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 list=$prefix/share/$program/installed
+# Where a file is before it is moved to its place.
+staged=share/$program/new
 
 # The SHA-256 of a file, by whichever program this system has.
 sha256() {
@@ -83,35 +89,102 @@ check_list() {
     done <"$list"
 }
 
+# Whether an earlier run put a file there, or made that folder.
+is_ours() { [ -f "$list" ] && grep -Fqx -- "$1" "$list"; }
+
+# Removes a file, if it is there; never a folder.
+remove_file() {
+    [ -f "$prefix/$1" ] || [ -L "$prefix/$1" ] || return 0
+    [ "$action" = install ] || say "  $1"
+    [ "$is_dry" = yes ] || rm -f -- "$prefix/$1"
+}
+
 uninstall() {
     [ -f "$list" ] || fail "nothing is installed below $prefix" "name the folder with --prefix"
     say "Removing $program from $prefix"
     while IFS= read -r path; do
-        say "  $path"
-        [ "$is_dry" = yes ] || rm -f -- "$prefix/$path"
+        case $path in
+            */) ;;
+            *) remove_file "$path" ;;
+        esac
     done <"$list"
     [ "$is_dry" = no ] || return 0
-    # Folders that are empty now go; those of others are not.
-    paths=$(cat "$list")
+    # Folders that were made for them go if nothing of somebody else's is in them; the reverse order has the inner ones first.
+    folders=$(grep '/$' "$list" | LC_ALL=C sort -r) || :
     rm -f -- "$list"
-    printf '%s\n%s\n' "$paths" "share/$program/installed" | while IFS= read -r path; do
-        folder=$(dirname -- "$path")
-        while [ "$folder" != . ] && rmdir -- "$prefix/$folder" 2>/dev/null; do
-            folder=$(dirname -- "$folder")
-        done
+    printf '%s\n' "$folders" | while IFS= read -r path; do
+        case $path in
+            '') ;;
+            ./) rmdir -- "$prefix" 2>/dev/null || : ;;
+            *) rmdir -- "$prefix/$path" 2>/dev/null || : ;;
+        esac
     done
-    rmdir -- "$prefix" 2>/dev/null || :
+}
+
+# Calls a function with the mode, the source and the target of every file.
+each_file() {
+    "$1" 755 "$files/$program" "bin/$program"
+    "$1" 644 "$files/completions/$program.bash" "share/bash-completion/completions/$program"
+    "$1" 644 "$files/completions/_$program" "share/zsh/site-functions/_$program"
+    "$1" 644 "$files/completions/$program.fish" "share/fish/vendor_completions.d/$program.fish"
+    for page in "$files"/man/*.1; do
+        [ ! -f "$page" ] || "$1" 644 "$page" "share/man/man1/${page##*/}"
+    done
+}
+
+# Notes what is in the way of one file.
+look() {
+    to=$3
+    if [ -d "$prefix/$to" ]; then
+        fail "$prefix/$to is a folder, so nothing was installed" "move it away"
+    elif { [ -e "$prefix/$to" ] || [ -L "$prefix/$to" ]; } && ! is_ours "$to"; then
+        printf '  %s\n' "$prefix/$to" >>"$work/foreign"
+    fi
+    folder=$to
+    while [ "$folder" != "${folder%/*}" ]; do
+        folder=${folder%/*}
+        if [ ! -d "$prefix/$folder" ] && { [ -e "$prefix/$folder" ] || [ -L "$prefix/$folder" ]; }; then
+            fail "$prefix/$folder is not a folder, so nothing was installed" "move it away"
+        fi
+    done
+}
+
+# Nothing that a person or another program put there is replaced without a word, or removed by --uninstall later.
+look_at_all() {
+    : >"$work/foreign"
+    each_file look
+    look 644 "" "$staged"
+    [ -s "$work/foreign" ] && [ "$is_forced" = no ] || return 0
+    fail "these files exist, and this script did not put them there, so nothing was installed
+$(cat "$work/foreign")" "move them away, or replace them with --force; --uninstall removes what is there then"
+}
+
+note() { grep -Fqx -- "$1" "$notes" || printf '%s\n' "$1" >>"$notes"; }
+
+# Makes a folder below the prefix, and those that it is in. Notes which were not there: only those may go again.
+make_folder() {
+    [ -d "$prefix" ] || note ./
+    mkdir -p -- "$prefix"
+    made='' rest=$1/
+    while [ -n "$rest" ]; do
+        made=$made${rest%%/*}/
+        rest=${rest#*/}
+        if [ ! -d "$prefix/$made" ]; then
+            note "$made"
+            mkdir -- "$prefix/$made"
+        fi
+    done
 }
 
 # Copies one file into the prefix and notes it.
 put() {
     mode=$1 from=$2 to=$3
-    mkdir -p -- "$prefix/$(dirname -- "$to")"
-    # Beside the target first, so that a running program is replaced and not written over.
-    cp -- "$from" "$prefix/$to.new"
-    chmod "$mode" "$prefix/$to.new"
-    mv -f -- "$prefix/$to.new" "$prefix/$to"
-    printf '%s\n' "$to" >>"$notes"
+    make_folder "${to%/*}"
+    # In a folder of our own first, so that a running program is replaced and not written over.
+    cp -- "$from" "$prefix/$staged"
+    chmod "$mode" "$prefix/$staged"
+    mv -f -- "$prefix/$staged" "$prefix/$to"
+    note "$to"
 }
 
 check_list
@@ -125,6 +198,9 @@ trap 'rm -rf -- "$work"' EXIT
 trap 'exit 130' INT TERM
 notes=$work/installed
 : >"$notes"
+# Empty, until what is to be installed is known.
+files=$work/files
+mkdir "$files"
 
 if [ -n "$archive" ]; then
     [ -f "$archive" ] || fail "there is no file $archive"
@@ -133,6 +209,7 @@ elif [ -f "$here/Cargo.toml" ]; then
     kind="this checkout, building it with ${CARGO:-cargo} (about two minutes)"
 elif [ -f "$here/$program" ] && [ -f "$here/SHA256SUMS" ]; then
     kind="this release"
+    files=$here
 else
     fail "$here is neither a checkout nor a release" "unpack a release and run the script in it"
 fi
@@ -144,6 +221,8 @@ say "               $prefix/share/zsh/site-functions/_$program"
 say "               $prefix/share/fish/vendor_completions.d/$program.fish"
 say "  man pages    $prefix/share/man/man1/$program*.1"
 say "Undo with: install.sh --uninstall --prefix $prefix"
+# Now, before minutes of building, and again when all files are known.
+look_at_all
 [ "$is_dry" = no ] || exit 0
 
 if [ -n "$archive" ]; then
@@ -160,13 +239,10 @@ elif [ -f "$here/Cargo.toml" ]; then
     command -v "${CARGO:-cargo}" >/dev/null 2>&1 || fail "cargo is not on PATH" "install Rust: https://rustup.rs"
     (cd "$here" && "${CARGO:-cargo}" build --release --locked --target-dir "${CARGO_TARGET_DIR:-$here/target}") ||
         fail "the build failed" "the messages above say why"
-    files=$work/built
-    mkdir "$files"
     cp -- "${CARGO_TARGET_DIR:-$here/target}/release/$program" "$files/$program"
     cp -R -- "$here/completions" "$files/completions"
     "$files/$program" manual "$files/man"
 else
-    files=$here
     (
         cd -- "$files"
         for file in "$program" completions/* man/*; do
@@ -175,21 +251,17 @@ else
     )
 fi
 
-# What an earlier version put there and this one does not goes away.
-old=$work/old
-[ ! -f "$list" ] || cp -- "$list" "$old"
-put 755 "$files/$program" "bin/$program"
-put 644 "$files/completions/$program.bash" "share/bash-completion/completions/$program"
-put 644 "$files/completions/_$program" "share/zsh/site-functions/_$program"
-put 644 "$files/completions/$program.fish" "share/fish/vendor_completions.d/$program.fish"
-for page in "$files"/man/*.1; do
-    [ ! -f "$page" ] || put 644 "$page" "share/man/man1/$(basename -- "$page")"
-done
-mkdir -p -- "$(dirname -- "$list")"
-if [ -f "$old" ]; then
+look_at_all
+make_folder "share/$program"
+each_file put
+# What an earlier version put there and this one does not goes away; folders stay noted.
+if [ -f "$list" ]; then
     while IFS= read -r path; do
-        grep -Fqx -- "$path" "$notes" || rm -f -- "$prefix/$path"
-    done <"$old"
+        case $path in
+            */) note "$path" ;;
+            *) grep -Fqx -- "$path" "$notes" || remove_file "$path" ;;
+        esac
+    done <"$list"
 fi
 cp -- "$notes" "$list"
 

@@ -82,8 +82,9 @@ fn a_release_is_checked_installed_and_removed_again() {
         assert!(output.stdout.contains("Installing agentpkg from this release") && !prefix.exists(), "{}", output.all());
         let archive = sandbox.path().join("download/agentpkg-x.tar.gz");
         for source in [&[][..], &["--archive", archive.to_str().unwrap()]] {
-            // Something of somebody else's stays.
+            // Something of somebody else's stays, and so does a folder of theirs, though nothing is in it.
             sandbox.write("prefix/share/man/man1/other.1", "x");
+            fs::create_dir_all(prefix.join("bin")).unwrap();
             let output = run(&shell, &sandbox, "release", &[&["--prefix", place], source].concat()).code(0);
             assert!(output.stdout.contains("Installed agentpkg 0."), "{}", output.all());
             let found = files(&prefix);
@@ -107,10 +108,57 @@ fn a_release_is_checked_installed_and_removed_again() {
             assert_eq!(files(&prefix), found);
             let _ = run(&shell, &sandbox, "release", &["--prefix", place, "--uninstall"]).code(0);
             assert_eq!(files(&prefix), ["share/man/man1/other.1"]);
+            assert!(prefix.join("bin").is_dir() && !prefix.join("share/zsh").exists(), "only folders that it made are gone");
             fs::remove_dir_all(&prefix).unwrap();
         }
         let output = run(&shell, &sandbox, "release", &["--prefix", place, "--uninstall"]).code(1);
         assert!(output.stderr.contains("nothing is installed below"), "{}", output.all());
+    }
+}
+
+#[test]
+fn files_and_folders_of_others_are_neither_replaced_nor_removed() {
+    for shell in shells() {
+        let sandbox = Sandbox::new();
+        release(&sandbox);
+        let prefix = sandbox.path().join("prefix");
+        let place = prefix.to_str().unwrap();
+        sandbox.write("prefix/bin/agentpkg", "mine").write("prefix/share/man/man1/agentpkg-install.1", "mine");
+        let before = files(&prefix);
+        for arguments in [&["--dry-run"][..], &[]] {
+            let output = run(&shell, &sandbox, "release", &[&["--prefix", place], arguments].concat()).code(1);
+            assert!(output.stderr.contains("these files exist, and this script did not put them there"), "{}", output.all());
+            assert!(output.stderr.contains("prefix/bin/agentpkg\n") && output.stderr.contains("--force"), "{}", output.all());
+            assert!(arguments.len() == 1 || output.stderr.contains("man1/agentpkg-install.1\n"), "{}", output.all());
+            assert_eq!(files(&prefix), before);
+        }
+        let output = run(&shell, &sandbox, "release", &["--prefix", place, "--uninstall"]).code(1);
+        assert!(output.stderr.contains("nothing is installed below"), "{}", output.all());
+        assert_eq!(fs::read_to_string(prefix.join("bin/agentpkg")).unwrap(), "mine");
+        let _ = run(&shell, &sandbox, "release", &["--prefix", place, "--force"]).code(0);
+        // What was replaced is this script's from now on.
+        let _ = run(&shell, &sandbox, "release", &["--prefix", place]).code(0);
+        let _ = run(&shell, &sandbox, "release", &["--prefix", place, "--uninstall"]).code(0);
+        assert_eq!(files(&prefix), [""; 0]);
+        assert!(prefix.join("bin").is_dir() && prefix.join("share/man/man1").is_dir(), "they were there before");
+        assert!(!prefix.join("share/agentpkg").exists() && !prefix.join("share/fish").exists(), "these were not");
+
+        // What is no file, or no folder, is never replaced.
+        for (obstacle, is_folder) in [("bin/agentpkg", true), ("share/man", false), ("share/agentpkg", false)] {
+            let prefix = sandbox.path().join("other");
+            let path = prefix.join(obstacle);
+            fs::create_dir_all(if is_folder { &path } else { path.parent().unwrap() }).unwrap();
+            if !is_folder {
+                fs::write(&path, "mine").unwrap();
+            }
+            let before = files(&prefix);
+            let arguments = ["--prefix", prefix.to_str().unwrap(), "--force"];
+            let output = run(&shell, &sandbox, "release", &arguments).code(1);
+            let complaint = if is_folder { "is a folder, so nothing" } else { "is not a folder, so nothing" };
+            assert!(output.stderr.contains(&format!("{obstacle} {complaint}")), "{}", output.all());
+            assert_eq!(files(&prefix), before);
+            fs::remove_dir_all(&prefix).unwrap();
+        }
     }
 }
 
