@@ -27,9 +27,12 @@ TEXT
 }
 
 say() { printf '%s\n' "$*"; }
-fail() {
+complain() {
     printf 'error: %s\n' "$1" >&2
     [ $# -lt 2 ] || printf '\nhint: %s\n' "$2" >&2
+}
+fail() {
+    complain "$@"
     exit 1
 }
 
@@ -159,12 +162,27 @@ look_at_all() {
 $(cat "$work/foreign")" "move them away, or replace them with --force; --uninstall removes what is there then"
 }
 
-note() { grep -Fqx -- "$1" "$notes" || printf '%s\n' "$1" >>"$notes"; }
+# Writes into the list what is about to be made, so that --uninstall knows it even if this run ends half-way.
+note() { printf '%s\n' "$1" >>"$list"; }
 
-# Makes a folder below the prefix, and those that it is in. Notes which were not there: only those may go again.
-make_folder() {
-    [ -d "$prefix" ] || note ./
+# Makes the folder of the list. What is made before there is a list is written into it at once.
+begin() {
+    made=
+    [ -d "$prefix" ] || made=./
     mkdir -p -- "$prefix"
+    for folder in share/ "share/$program/"; do
+        [ -d "$prefix/$folder" ] || made="$made $folder"
+        mkdir -p -- "$prefix/$folder"
+    done
+    for folder in $made; do
+        note "$folder"
+    done
+    is_begun=yes
+    note "$staged"
+}
+
+# Makes a folder below the prefix, and those that it is in. Only those that were not there are noted, and may go again.
+make_folder() {
     made='' rest=$1/
     while [ -n "$rest" ]; do
         made=$made${rest%%/*}/
@@ -176,15 +194,39 @@ make_folder() {
     done
 }
 
-# Copies one file into the prefix and notes it.
+# Copies one file into the prefix.
 put() {
     mode=$1 from=$2 to=$3
     make_folder "${to%/*}"
     # In a folder of our own first, so that a running program is replaced and not written over.
     cp -- "$from" "$prefix/$staged"
     chmod "$mode" "$prefix/$staged"
-    mv -f -- "$prefix/$staged" "$prefix/$to"
     note "$to"
+    mv -f -- "$prefix/$staged" "$prefix/$to"
+    printf '%s\n' "$to" >>"$work/put"
+}
+
+# What an earlier version put there and this one does not goes away, and so does the note of the staged file.
+finish() {
+    grep -Fxv -f "$work/put" "$list" | while IFS= read -r path; do
+        case $path in
+            */) ;;
+            *) remove_file "$path" ;;
+        esac
+    done
+    { grep '/$' "$list" || :; cat "$work/put"; } | LC_ALL=C sort -u >"$work/list"
+    cp -- "$work/list" "$prefix/$staged"
+    mv -f -- "$prefix/$staged" "$list"
+    is_begun=no
+}
+
+# However this run ends, it leaves nothing in the folder for temporary files, and says what it leaves elsewhere.
+end() {
+    status=$?
+    rm -rf -- "$work"
+    [ "$is_begun" = no ] || complain "the installation below $prefix ended half-way" \
+        "run it again when the reason is gone, or remove all that is there of $program: install.sh --uninstall --prefix $prefix"
+    exit "$status"
 }
 
 check_list
@@ -194,10 +236,9 @@ if [ "$action" = uninstall ]; then
 fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/$program.XXXXXX")
-trap 'rm -rf -- "$work"' EXIT
+is_begun=no
+trap end EXIT
 trap 'exit 130' INT TERM
-notes=$work/installed
-: >"$notes"
 # Empty, until what is to be installed is known.
 files=$work/files
 mkdir "$files"
@@ -252,18 +293,9 @@ else
 fi
 
 look_at_all
-make_folder "share/$program"
+begin
 each_file put
-# What an earlier version put there and this one does not goes away; folders stay noted.
-if [ -f "$list" ]; then
-    while IFS= read -r path; do
-        case $path in
-            */) note "$path" ;;
-            *) grep -Fqx -- "$path" "$notes" || remove_file "$path" ;;
-        esac
-    done <"$list"
-fi
-cp -- "$notes" "$list"
+finish
 
 say "Installed $("$prefix/bin/$program" --version)"
 case :${PATH:-}: in

@@ -163,6 +163,48 @@ fn files_and_folders_of_others_are_neither_replaced_nor_removed() {
 }
 
 #[test]
+fn what_ends_half_way_can_be_removed_or_done_again() {
+    for shell in shells() {
+        let sandbox = Sandbox::new();
+        release(&sandbox);
+        let prefix = sandbox.path().join("prefix");
+        let place = prefix.to_str().unwrap();
+        let script = sandbox.path().join("release/install.sh");
+        // A disk that is full when the man pages come, and a user who has no patience then.
+        let real = |name: &str| format!("PATH=${{PATH#*:}}; exec {name} \"$@\"\n");
+        for (trouble, code) in [("exit 1", 1), ("kill -INT $PPID", 130), ("kill -KILL $PPID", -1)] {
+            let copy = format!("#!/bin/sh\ncase $* in *agentpkg-install.1*) {trouble} ;; esac\n{}", real("cp"));
+            sandbox.write("troubled/cp", copy);
+            let folder = sandbox.path().join("troubled");
+            fs::set_permissions(folder.join("cp"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+            for is_upgrade in [false, true].into_iter().take(if code == 1 { 2 } else { 1 }) {
+                sandbox.write("prefix/share/man/man1/other.1", "x");
+                if is_upgrade {
+                    let _ = run(&shell, &sandbox, "release", &["--prefix", place]).code(0);
+                }
+                let mut command = Command::new(&shell);
+                command.arg(&script).args(["--prefix", place]).env_clear().env("PATH", &path);
+                let output = finish(&mut command).code(code);
+                if code != -1 {
+                    assert!(output.stderr.contains("ended half-way"), "{trouble}: {}", output.all());
+                    assert!(output.stderr.contains(&format!("install.sh --uninstall --prefix {place}")), "{}", output.all());
+                }
+                assert!(prefix.join("bin/agentpkg").is_file(), "that much was done");
+                if is_upgrade {
+                    let _ = run(&shell, &sandbox, "release", &["--prefix", place]).code(0);
+                    let list = fs::read_to_string(prefix.join("share/agentpkg/installed")).unwrap();
+                    assert!(!list.contains("share/agentpkg/new") && !prefix.join("share/agentpkg/new").exists(), "{list}");
+                }
+                let _ = run(&shell, &sandbox, "release", &["--prefix", place, "--uninstall"]).code(0);
+                assert_eq!(files(&prefix), ["share/man/man1/other.1"], "{trouble}");
+                assert!(!prefix.join("bin").exists() && !prefix.join("share/agentpkg").exists(), "{trouble}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_list_that_names_something_outside_the_prefix_is_not_followed() {
     for shell in shells() {
         let sandbox = Sandbox::new();
