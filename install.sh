@@ -278,11 +278,20 @@ if [ -n "$archive" ]; then
     [ -f "$files/$program" ] || fail "$archive does not hold $program"
 elif [ -f "$here/Cargo.toml" ]; then
     command -v "${CARGO:-cargo}" >/dev/null 2>&1 || fail "cargo is not on PATH" "install Rust: https://rustup.rs"
-    (cd "$here" && "${CARGO:-cargo}" build --release --locked --target-dir "${CARGO_TARGET_DIR:-$here/target}") ||
+    # The folder is meant as seen from here, but cargo looks for its configuration from where it runs.
+    case ${CARGO_TARGET_DIR:-/} in
+        /*) ;;
+        *) CARGO_TARGET_DIR=$(pwd)/$CARGO_TARGET_DIR && export CARGO_TARGET_DIR ;;
+    esac
+    # Where the program is depends on that configuration as well (build.target, build.target-dir), so cargo is asked.
+    (cd "$here" && "${CARGO:-cargo}" build --release --locked --bin "$program" --message-format=json-render-diagnostics) >"$work/build" ||
         fail "the build failed" "the messages above say why"
-    cp -- "${CARGO_TARGET_DIR:-$here/target}/release/$program" "$files/$program"
+    built=$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' "$work/build" | tail -n 1)
+    [ -f "$built" ] || fail "cargo does not say where it put $program" "build it with cargo, and copy it to $prefix/bin"
+    cp -- "$built" "$files/$program"
     cp -R -- "$here/completions" "$files/completions"
-    "$files/$program" manual "$files/man"
+    "$files/$program" manual "$files/man" ||
+        fail "the program that was built does not run here" "a cargo configuration may have another \`build.target\`"
 else
     (
         cd -- "$files"

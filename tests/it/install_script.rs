@@ -251,22 +251,57 @@ fn what_does_not_have_its_checksum_is_not_installed() {
     let _ = run(shell, &sandbox, "release", &["--nonsense"]).code(2);
 }
 
-#[test]
-fn a_checkout_is_built() {
-    // cargo itself is tried by `.ci/run`; here something stands in for it that takes no minutes.
-    let sandbox = Sandbox::new();
-    let cargo = format!(
-        "#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in --target-dir) target=$2 ;; esac; shift; done\nmkdir -p \"$target/release\"\ncp '{}' \"$target/release/agentpkg\"\n",
-        env!("CARGO_BIN_EXE_agentpkg")
-    );
-    sandbox.write("cargo", cargo).write("checkout/Cargo.toml", "");
-    fs::set_permissions(sandbox.path().join("cargo"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+/// A checkout of all but the sources: each test says what cargo makes.
+fn checkout(sandbox: &Sandbox) {
+    sandbox.write("checkout/Cargo.toml", "");
     fs::copy(root().join("install.sh"), sandbox.path().join("checkout/install.sh")).unwrap();
     sh(sandbox.path(), &format!("cp -R '{}' checkout/completions", root().join("completions").display()));
+}
+
+#[test]
+fn a_checkout_is_built() {
+    // All of it is built by `.ci/run`; here something stands in for cargo that takes no minutes.
+    let sandbox = Sandbox::new();
+    let program = env!("CARGO_BIN_EXE_agentpkg");
+    let cargo = format!("#!/bin/sh\necho '{{\"executable\":null}}'\necho '{{\"executable\":\"{program}\",\"fresh\":true}}'\n");
+    sandbox.write("cargo", cargo);
+    fs::set_permissions(sandbox.path().join("cargo"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    checkout(&sandbox);
     let output = run(&shells()[0], &sandbox, "checkout", &[]).code(0);
     assert!(output.stdout.contains("from this checkout") && output.stdout.contains("on your PATH"), "{}", output.all());
     let found = files(&sandbox.path().join("home/.local"));
     assert!(found.len() > 15 && found.contains(&"share/man/man1/agentpkg-registry-add.1".to_owned()), "{found:?}");
     let _ = run(&shells()[0], &sandbox, "checkout", &["--uninstall"]).code(0);
     assert!(!sandbox.path().join("home/.local").exists(), "not even an empty folder is left");
+}
+
+#[test]
+fn what_cargo_builds_is_found_wherever_it_is() {
+    // A program of one line, so that the real cargo with its real configuration takes a second.
+    let sandbox = Sandbox::new();
+    checkout(&sandbox);
+    let cargo = PathBuf::from(env!("CARGO"));
+    let rustc = cargo.with_file_name("rustc");
+    let version = finish(Command::new(&rustc).arg("-vV")).stdout;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    sandbox
+        .write("checkout/Cargo.toml", "[package]\nname = \"agentpkg\"\nversion = \"9.9.9\"\nedition = \"2024\"\n")
+        .write("checkout/Cargo.lock", "version = 4\n\n[[package]]\nname = \"agentpkg\"\nversion = \"9.9.9\"\n")
+        .write("checkout/src/main.rs", "fn main() { println!(\"agentpkg 9.9.9\") }\n");
+    for (configuration, variable, built) in [
+        ("", None, "checkout/target/release"),
+        ("", Some("built here"), "elsewhere/built here/release"),
+        (&format!("target = '{host}'"), None, &format!("checkout/target/{host}/release")),
+        (&format!("target = '{host}'\ntarget-dir = 'other'"), None, &format!("checkout/other/{host}/release")),
+    ] {
+        sandbox.write("checkout/.cargo/config.toml", format!("[build]\n{configuration}\n")).write("elsewhere/x", "");
+        let mut command = Command::new(&shells()[0]);
+        command.args(["../checkout/install.sh", "--prefix", "../prefix"]).current_dir(sandbox.path().join("elsewhere"));
+        command.env_clear().env("HOME", sandbox.path().join("home")).env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("CARGO", &cargo).env("RUSTC", &rustc).envs(variable.map(|folder| ("CARGO_TARGET_DIR", folder)));
+        let output = finish(&mut command).code(0);
+        assert!(output.stdout.contains("Installed agentpkg 9.9.9\n"), "{}", output.all());
+        assert!(sandbox.path().join(built).join("agentpkg").is_file(), "{built}: {}", output.all());
+        fs::remove_dir_all(sandbox.path().join("prefix")).unwrap();
+    }
 }
