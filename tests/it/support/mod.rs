@@ -5,3 +5,4 @@ pub(crate) mod repo;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod script;
+pub(crate) mod skip;

@@ -9,6 +9,8 @@ use agentpkg::domain::url::GitUrl;
 use agentpkg::git::Git;
 use git2::{ObjectType, Oid, Repository, Signature, Time};
 
+use crate::support::skip::skip;
+
 /// A file mode, a content and, for a folder, what is in it.
 enum Node {
     Leaf(i32, Oid),
@@ -210,7 +212,7 @@ fn id_of(oid: Oid) -> ObjectId {
 /// The machine's git with a home of its own; `None`, loudly, where there is none.
 pub(crate) fn hermetic_git(home: &Path) -> Option<Git> {
     let Ok(git) = Git::find(std::env::var_os("PATH").as_deref()) else {
-        eprintln!("SKIPPED: this test needs `git` on the PATH, and there is none");
+        skip("git is not on PATH");
         return None;
     };
     Some(

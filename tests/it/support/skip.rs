@@ -1,0 +1,15 @@
+//! What a test does when the machine lacks something.
+
+use std::io::Write as _;
+
+/// Says that the rest of the running test is skipped. Where `CI` is set nothing may be missing, so there it fails.
+#[track_caller]
+pub(crate) fn skip(reason: &str) {
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
+    assert!(!is_ci, "{reason}, and with CI set no test is skipped; .ci/tools installs the shells");
+    // The name of the thread is that of the test.
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    // Not `eprintln!`: the harness keeps to itself what a test prints with it, and shows that of failures only.
+    let _ = std::io::stderr().write_all(format!("\n!! SKIPPED: {test}: {reason}\n").as_bytes());
+}
