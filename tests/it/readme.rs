@@ -1,30 +1,39 @@
 //! The sessions of the README are what the program prints: every `$ agentpkg …` in a `text` block is run, and its output compared.
+//!
+//! What shows commits is run in a project of its own, whose registry is made on the spot; its commits have fixed dates and authors, so
+//! their ids never change.
 
 use std::fs;
 use std::path::Path;
 
+use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Sandbox, finish};
 
-/// One command, and what stands below it.
-fn commands(readme: &str) -> Vec<(String, String)> {
-    let mut found: Vec<(String, String)> = Vec::new();
+/// A command, and what stands below it.
+type Step = (String, String);
+
+/// The commands of each block.
+fn sessions(page: &str) -> Vec<Vec<Step>> {
+    let mut found: Vec<Vec<Step>> = Vec::new();
     let mut is_session = false;
-    for line in readme.lines() {
+    for line in page.lines() {
         if let Some(fence) = line.strip_prefix("```") {
             is_session = fence == "text";
-        } else if is_session && line.starts_with("$ ") {
-            found.push((line[2..].to_owned(), String::new()));
-        } else if let (true, Some((_, output))) = (is_session, found.last_mut()) {
-            output.push_str(line);
-            output.push('\n');
+            found.extend(is_session.then(Vec::new));
+        } else if let (true, Some(session)) = (is_session, found.last_mut()) {
+            if let Some(command) = line.strip_prefix("$ ") {
+                session.push((command.to_owned(), String::new()));
+            } else if let Some((_, output)) = session.last_mut() {
+                output.push_str(line);
+                output.push('\n');
+            }
         }
     }
     found
 }
 
-#[test]
-fn the_sessions_of_the_readme_are_true() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+/// What the README has in its folders.
+fn scene() -> Sandbox {
     let sandbox = Sandbox::new();
     let agent = |name: &str, more: &str| format!("---\nname: {name}\ndescription: {more}\n---\n\nText.\n");
     sandbox
@@ -37,21 +46,56 @@ fn the_sessions_of_the_readme_are_true() {
         .write("project/team-agents/frontend/reviewer.md", agent("reviewer", "Reviews pages"))
         .write("bin/npx", "")
         .write("project/.claude/agents/debugger.md", "mine\n");
+    sandbox
+}
+
+/// After some weeks: two agents of a registry in git, both changed there, one edited here.
+fn later() -> Option<Sandbox> {
+    let sandbox = Sandbox::new();
+    hermetic_git(&sandbox.path().join("home"))?;
+    let planner = "---\nname: planner\ndescription: Plans work before it starts\ntools: Read, Grep\nmodel: sonnet\n---\n\nYou plan.\n\n- read the code\n- write the plan\n";
+    let reviewer = planner.replace("planner", "reviewer").replace("You plan.", "You review.");
+    let mut upstream = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    upstream.file("agents/planner.md", planner).file("agents/reviewer.md", &reviewer);
+    let _ = upstream.commit("first");
+    let _ = sandbox.run(&["registry", "add", upstream.url().as_str(), "--name", "team"]).code(0);
+    let _ = sandbox.run(&["install", "team/planner", "team/reviewer"]).code(0);
+    let edited = planner.replace("sonnet", "opus").replace("- write the plan\n", "- write the plan as a list\n");
+    sandbox.write("project/.claude/agents/planner.md", edited);
+    upstream.file("agents/planner.md", planner.replace("- read the code\n", "- read all the code\n"));
+    upstream.file("agents/reviewer.md", reviewer.replace("- read the code\n", "- read all the code\n"));
+    let _ = upstream.commit("second");
+    let _ = sandbox.run(&["registry", "refresh"]).code(0);
+    Some(sandbox)
+}
+
+#[test]
+fn the_sessions_of_the_readme_are_true() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (scene, later) = (scene(), later());
     let path = std::env::join_paths(
-        [sandbox.path().join("bin")].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        [scene.path().join("bin")].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
     let mut count = 0;
-    for (command, expected) in commands(&readme) {
-        // What shows commits is recorded from a real repository: docs/update-session.md.
-        if expected.contains("3d3e65f") {
-            continue;
+    for session in sessions(&readme) {
+        let is_later = session.iter().any(|(command, _)| command == "agentpkg update");
+        let sandbox = match &later {
+            Some(sandbox) if is_later => sandbox,
+            // Without git, which was said.
+            None if is_later => continue,
+            _ => &scene,
+        };
+        for (command, expected) in session {
+            let arguments =
+                command.strip_prefix("agentpkg").unwrap_or_else(|| panic!("{command} is not ours")).trim_end_matches("</dev/null");
+            let arguments: Vec<&str> = arguments.split_whitespace().collect();
+            let output = finish(sandbox.command().env("PATH", path.as_ref().unwrap()).args(arguments));
+            assert_eq!((output.stdout + &output.stderr).trim_end(), expected.trim_end(), "the README says otherwise: $ {command}");
+            count += 1;
         }
-        let arguments =
-            command.strip_prefix("agentpkg").unwrap_or_else(|| panic!("{command} is not ours")).trim_end_matches("</dev/null");
-        let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        let output = finish(sandbox.command().env("PATH", path.as_ref().unwrap()).args(arguments));
-        assert_eq!((output.stdout + &output.stderr).trim_end(), expected.trim_end(), "the README says otherwise: $ {command}");
-        count += 1;
     }
-    assert!(count >= 9, "only {count} commands were found");
+    // Every one of them, so that none is lost by another way of writing it.
+    let written = readme.lines().filter(|line| line.starts_with("$ ")).count();
+    let skipped = if later.is_some() { 0 } else { 3 };
+    assert_eq!(count + skipped, written);
 }
