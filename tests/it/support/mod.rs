@@ -6,3 +6,5 @@ pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod script;
 pub(crate) mod skip;
+#[cfg(target_os = "linux")]
+pub(crate) mod terminal;

@@ -70,7 +70,11 @@ impl Sandbox {
 
     /// The program, ready to run in the project.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_agentpkg"));
+        self.prepared(Command::new(env!("CARGO_BIN_EXE_agentpkg")))
+    }
+
+    /// Another program, with the same project, home and environment.
+    pub(crate) fn prepared(&self, mut command: Command) -> Command {
         command.env_clear().current_dir(self.project("")).stdin(Stdio::null());
         command.env("HOME", self.path().join("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("COLUMNS", "80");
         command.env("AGENTPKG_MANAGED_DIR", self.path().join("managed"));
