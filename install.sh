@@ -84,7 +84,8 @@ check() {
 # The list of an earlier run is ours, but nothing outside the prefix is worth the risk: looked at as a whole, before anything is touched.
 check_list() {
     [ -f "$list" ] || return 0
-    while IFS= read -r path; do
+    # The last line may have been cut off; `read` gives it, but says that it was the end.
+    while IFS= read -r path || [ -n "$path" ]; do
         case $path in
             '' | /* | .. | ../* | */.. | */../*)
                 fail "$list names \`$path\`, which is not below the prefix" "nothing was touched; mend the list, or delete it" ;;
@@ -105,7 +106,7 @@ remove_file() {
 uninstall() {
     [ -f "$list" ] || fail "nothing is installed below $prefix" "name the folder with --prefix"
     say "Removing $program from $prefix"
-    while IFS= read -r path; do
+    while IFS= read -r path || [ -n "$path" ]; do
         case $path in
             */) ;;
             *) remove_file "$path" ;;
@@ -174,6 +175,8 @@ begin() {
         [ -d "$prefix/$folder" ] || made="$made $folder"
         mkdir -p -- "$prefix/$folder"
     done
+    # Nothing may be written behind a last line that was cut off.
+    [ ! -f "$list" ] || [ -z "$(tail -c 1 -- "$list")" ] || note ""
     for folder in $made; do
         note "$folder"
     done

@@ -217,8 +217,15 @@ fn a_list_that_names_something_outside_the_prefix_is_not_followed() {
         let kept = fs::read_to_string(&list).unwrap();
         sandbox.write("precious", "x");
         let absolute = sandbox.path().join("precious").display().to_string();
-        for path in ["../precious", "share/../../precious", "share/..", &absolute, ""] {
-            fs::write(&list, format!("{kept}{path}\n")).unwrap();
+        for (path, end) in [
+            ("../precious", "\n"),
+            ("share/../../precious", "\n"),
+            ("share/..", "\n"),
+            (&absolute, "\n"),
+            ("", "\n"),
+            ("../precious", ""),
+        ] {
+            fs::write(&list, format!("{kept}{path}{end}")).unwrap();
             let before = files(&place);
             for action in [&[][..], &["--uninstall"], &["--dry-run"]] {
                 let output = run(&shell, &sandbox, "release", &[&arguments, action].concat()).code(1);
@@ -226,6 +233,12 @@ fn a_list_that_names_something_outside_the_prefix_is_not_followed() {
             }
             assert!(sandbox.path().join("precious").is_file() && files(&place) == before, "{path}: nothing was touched");
         }
+        // A last line that was cut off is a line, too, and nothing is written behind it.
+        fs::write(&list, format!("{kept}share/man/man1/agentpkg-old.1")).unwrap();
+        sandbox.write("prefix/share/man/man1/agentpkg-old.1", "x");
+        let _ = run(&shell, &sandbox, "release", &arguments).code(0);
+        assert_eq!(fs::read_to_string(&list).unwrap(), kept);
+        assert!(!place.join("share/man/man1/agentpkg-old.1").exists());
     }
 }
 
