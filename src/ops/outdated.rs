@@ -49,9 +49,12 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
             .hint("`agentpkg list` shows what is installed"));
     }
     let mut resolver = Resolver::new(session, Freshness::Now);
+    let is_meant = |name: &AgentName| names.is_empty() || names.iter().any(|known| known == name.as_str());
+    let agents = manifest.agents().iter().filter(|(name, _)| is_meant(name));
+    resolver.ask_for(agents.filter_map(|(name, wanted)| Some((wanted, lockfile.agents.get(name)?))), &manifest, frontend);
     let mut outcome = OutdatedOutcome::default();
     for (name, wanted) in manifest.agents() {
-        if !names.is_empty() && !names.iter().any(|known| known == name.as_str()) {
+        if !is_meant(name) {
             continue;
         }
         let Some(locked) = lockfile.agents.get(name) else {

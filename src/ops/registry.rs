@@ -96,6 +96,7 @@ pub fn list(session: &Session, freshness: Freshness, frontend: &mut dyn Frontend
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, freshness);
     let registries = manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)]);
+    resolver.ask(manifest.registries().iter().map(|(_, source)| source.clone()), frontend);
     let mut listed = Vec::new();
     for (name, source) in registries {
         let agents = resolver.snapshot(Some(&name), &source, frontend).map(|snapshot| snapshot.offered.len());

@@ -170,20 +170,21 @@ pub trait Frontend: Reporter + Decide {}
 impl<T: Reporter + Decide> Frontend for T {}
 
 /// Turns what the cache tells into events.
-pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Event<'_>) {
+pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Event) {
     use crate::store::cache::Event as Told;
     let event = match event {
         Told::Waiting => Event::Waiting("the cache".to_owned()),
-        Told::Fetching(url) => Event::Fetching(crate::domain::spec::short_url(url)),
+        Told::Fetching(url) => Event::Fetching(crate::domain::spec::short_url(&url)),
+        Told::FetchingSeveral(count) => Event::Fetching(format!("{count} repositories")),
         Told::Progress(progress) => Event::Progress(crate::fs::human_size(progress.received_bytes)),
-        Told::Fetched(url, bytes) => Event::Fetched(crate::domain::spec::short_url(url), bytes),
+        Told::Fetched(url, bytes) => Event::Fetched(crate::domain::spec::short_url(&url), bytes),
         Told::Stale(url, failure) => Event::Warning(format!(
             "could not look at {} ({failure}); using the copy in the cache",
-            crate::domain::spec::short_url(url)
+            crate::domain::spec::short_url(&url)
         )),
         Told::Mended(url, reason) => Event::Warning(format!(
             "the cached copy of {} was damaged ({reason}); fetching it again",
-            crate::domain::spec::short_url(url)
+            crate::domain::spec::short_url(&url)
         )),
     };
     frontend.report(event);

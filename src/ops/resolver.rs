@@ -1,6 +1,6 @@
 //! From a spec to one agent at one commit. Never decides silently between several.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use semver::Version;
@@ -10,9 +10,11 @@ use super::session::Session;
 use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
 use crate::store::cache::Freshness;
+use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
 use crate::store::registry::{self, Snapshot};
 
@@ -34,13 +36,29 @@ pub struct Resolver<'a> {
     session: &'a Session,
     freshness: Freshness,
     opened: BTreeMap<String, Rc<Snapshot<'a>>>,
+    /// Remotes that were asked already, and those of them that cannot be reached.
+    asked: BTreeMap<GitUrl, Option<Failure>>,
 }
 
 impl<'a> Resolver<'a> {
     /// A resolver that asks remotes as `freshness` says.
     #[must_use]
     pub fn new(session: &'a Session, freshness: Freshness) -> Self {
-        Self { session, freshness, opened: BTreeMap::new() }
+        Self { session, freshness, opened: BTreeMap::new(), asked: BTreeMap::new() }
+    }
+
+    /// Asks the remotes among sources that will be needed, at once instead of one after the other.
+    pub fn ask(&mut self, sources: impl Iterator<Item = Source>, frontend: &mut dyn Frontend) {
+        let urls: BTreeSet<GitUrl> = sources
+            .filter_map(|source| match source {
+                Source::Git(url) if url.transport() != Transport::File && !self.asked.contains_key(&url) => Some(url),
+                _ => None,
+            })
+            .collect();
+        if urls.len() < 2 {
+            return;
+        }
+        self.asked.extend(self.session.cache.freshen(&urls, self.freshness, &mut |event| relay(frontend, event)));
     }
 
     /// What a source offers now.
@@ -55,16 +73,18 @@ impl<'a> Resolver<'a> {
             return Ok(Rc::clone(snapshot));
         }
         let session = self.session;
-        let snapshot = registry::open(
-            registry.cloned(),
-            source,
-            &|path| session.absolute(path),
-            &session.cache,
-            self.freshness,
-            &mut |event| {
-                relay(frontend, event);
+        let freshness = match source {
+            Source::Git(url) => match self.asked.get(url) {
+                Some(Some(failure)) => return Err(failure.clone()),
+                Some(None) => Freshness::Any,
+                None => self.freshness,
             },
-        )?;
+            _ => self.freshness,
+        };
+        let snapshot =
+            registry::open(registry.cloned(), source, &|path| session.absolute(path), &session.cache, freshness, &mut |event| {
+                relay(frontend, event);
+            })?;
         let snapshot = Rc::new(snapshot);
         self.opened.insert(key, Rc::clone(&snapshot));
         Ok(snapshot)
@@ -96,6 +116,21 @@ impl<'a> Resolver<'a> {
             _ => choose(found, spec, frontend)?,
         };
         self.at_version(one, spec.version.as_ref(), frontend)
+    }
+
+    /// The same, for installed agents: those of their sources that are named.
+    pub fn ask_for<'w>(
+        &mut self,
+        agents: impl Iterator<Item = (&'w Wanted, &'w LockedAgent)>,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) {
+        let sources = agents.filter_map(|(wanted, locked)| match &wanted.origin {
+            Origin::Any => manifest.registry(locked.registry.as_ref()?),
+            Origin::Registry(registry) => manifest.registry(registry),
+            Origin::Source(source) => Some(source.clone()),
+        });
+        self.ask(sources, frontend);
     }
 
     /// What a manifest entry means.
@@ -132,6 +167,7 @@ impl<'a> Resolver<'a> {
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
                 let mut failures = Vec::new();
+                self.ask(manifest.registries().iter().map(|(_, source)| source.clone()), frontend);
                 for (name, source) in manifest.registries() {
                     match self.snapshot(Some(name), source, frontend) {
                         Ok(snapshot) => snapshots.push(snapshot),
@@ -159,7 +195,7 @@ impl<'a> Resolver<'a> {
             return Ok(found);
         };
         let name = found.entry.name.to_string();
-        let mut watch = |event: crate::store::cache::Event<'_>| relay(frontend, event);
+        let mut watch = |event: crate::store::cache::Event| relay(frontend, event);
         let Some((snapshot, version)) = found.snapshot.at_version(&self.session.cache, request, &name, &mut watch)? else {
             return match &found.version {
                 Some(version) if request.accepts(version) => Ok(found),

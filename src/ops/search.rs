@@ -142,7 +142,7 @@ fn offered(session: &Session, registry: &RegistryName, source: &Source, frontend
         return None;
     }
     let absolute = |path: &str| session.absolute(path);
-    let watch = &mut |event: cache::Event<'_>| relay(frontend, event);
+    let watch = &mut |event: cache::Event| relay(frontend, event);
     match registry::open(Some(registry.clone()), source, &absolute, &session.cache, Freshness::Any, watch) {
         Ok(snapshot) => Some(snapshot.offered),
         Err(failure) => {

@@ -108,6 +108,26 @@ fn a_failing_server_leaves_everything_as_it_was() {
 }
 
 /// Every file below a folder.
+#[test]
+fn registries_are_asked_at_the_same_time() {
+    let sandbox = Sandbox::new();
+    let Some((_, server)) = serve(&sandbox) else { return };
+    let mut manifest = "[registries]\n".to_owned();
+    for name in ["one", "two", "three"] {
+        let mut upstream = RepoBuilder::bare(&sandbox.path().join(format!("srv/{name}.git")));
+        upstream.file("agents/planner.md", agent(&format!("planner-{name}"))).commit("first");
+        manifest.push_str(&format!("{name} = {{ git = \"{}\" }}\n", server.url(&format!("{name}.git")).as_str()));
+    }
+    manifest.push_str(&format!("gone = {{ git = \"{}\" }}\n", server.url("gone.git").as_str()));
+    sandbox.write("project/agentpkg.toml", manifest);
+    server.fault(Fault::Together(4));
+    let output = sandbox.run(&["registry", "refresh"]).code(1);
+    for name in ["one", "two", "three"] {
+        assert!(output.stdout.lines().any(|line| line.contains(name) && line.contains("1 agent ")), "{}", output.all());
+    }
+    assert!(output.stderr.contains("no repository at"), "one that cannot be reached does not keep the others: {}", output.all());
+}
+
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

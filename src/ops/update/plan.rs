@@ -68,6 +68,9 @@ pub(in crate::ops) fn plan(
         seen: BTreeSet::new(),
         broken: BTreeMap::new(),
     };
+    let agents =
+        selected.iter().filter_map(|name| Some((planner.manifest.agents().get(name)?, planner.lockfile.agents.get(name)?)));
+    planner.resolver.ask_for(agents, planner.manifest, frontend);
     for name in &selected {
         planner.agent(name, frontend)?;
     }

@@ -14,9 +14,11 @@
 
 mod indexes;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::thread;
 
 use semver::Version;
 
@@ -35,6 +37,8 @@ use crate::git::{Access, BlobFilter, FetchRequest, Git, GitError, Progress, Repo
 
 /// How long a look at a remote counts as recent, in seconds.
 const RECENT: u64 = 600;
+/// How many repositories are fetched at the same time.
+const MAX_FETCHES: usize = 8;
 /// The extension of index files.
 const INDEX: &str = "index";
 /// The file that names the commit whose index is the newest.
@@ -53,23 +57,25 @@ pub enum Freshness {
 
 /// What the cache tells while it works.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum Event {
     /// Another process holds the cache's lock.
     Waiting,
     /// A fetch begins.
-    Fetching(&'a GitUrl),
+    Fetching(GitUrl),
+    /// Fetches of so many repositories begin.
+    FetchingSeveral(usize),
     /// A fetch goes on.
     Progress(Progress),
     /// A fetch has ended; so many bytes came.
-    Fetched(&'a GitUrl, u64),
+    Fetched(GitUrl, u64),
     /// The remote could not be asked, and what is here is used instead.
-    Stale(&'a GitUrl, Failure),
+    Stale(GitUrl, Failure),
     /// Something damaged was set aside and is fetched again.
-    Mended(&'a GitUrl, String),
+    Mended(GitUrl, String),
 }
 
 /// Who listens to a cache.
-pub type Watch<'a> = &'a mut dyn FnMut(Event<'_>);
+pub type Watch<'a> = &'a mut dyn FnMut(Event);
 
 /// How the cache may reach out.
 #[derive(Debug, Clone, Default)]
@@ -128,6 +134,10 @@ impl Cache {
 
     /// The repository behind a URL, fetched if it is not as fresh as asked. Repositories on this machine are opened in place.
     pub fn repository(&self, url: &GitUrl, freshness: Freshness, watch: Watch<'_>) -> Result<CachedRepository<'_>> {
+        self.opened(url, freshness, self.settings.may_prompt, watch)
+    }
+
+    fn opened(&self, url: &GitUrl, freshness: Freshness, may_prompt: bool, watch: Watch<'_>) -> Result<CachedRepository<'_>> {
         if url.needs_insecure() && !self.settings.allow_insecure {
             return Err(Failure::failed(format!(
                 "`{}` is not encrypted: anybody on the way could change what you install",
@@ -140,10 +150,41 @@ impl Cache {
             return self.in_place(&folder, url.clone());
         }
         let folder = self.folder()?.join("registries").join(url.cache_key());
-        let repository =
-            CachedRepository { cache: self, url: url.clone(), git: folder.join("git"), folder: Some(folder), is_remote: true };
+        let git = folder.join("git");
+        let repository = CachedRepository { cache: self, url: url.clone(), git, folder: Some(folder), is_remote: true, may_prompt };
         repository.freshen(freshness, watch)?;
         Ok(repository)
+    }
+
+    /// Makes repositories as fresh as asked, several at once. Gives back those that were asked, with the reason for what cannot be
+    /// reached at all. Where a person may be asked for a password, such ones are left out: only one can ask at a time.
+    pub fn freshen(&self, urls: &BTreeSet<GitUrl>, freshness: Freshness, watch: Watch<'_>) -> Vec<(GitUrl, Option<Failure>)> {
+        let waiting = Mutex::new(urls.iter());
+        let (told, events) = mpsc::channel();
+        let (asked, outcomes) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..urls.len().min(MAX_FETCHES) {
+                let (told, asked, waiting) = (told.clone(), asked.clone(), &waiting);
+                scope.spawn(move || {
+                    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    while let Some(url) = next() {
+                        // How far each of several is nobody wants to know. The listener stays until all have ended.
+                        let outcome = self.opened(url, freshness, false, &mut |event| match event {
+                            Event::Fetching(_) => drop(told.send(Event::FetchingSeveral(urls.len()))),
+                            Event::Progress(_) => {}
+                            event => drop(told.send(event)),
+                        });
+                        let failure = outcome.err();
+                        if failure.is_none() || !self.settings.may_prompt {
+                            drop(asked.send((url.clone(), failure)));
+                        }
+                    }
+                });
+            }
+            drop((told, asked));
+            events.iter().for_each(&mut *watch);
+        });
+        outcomes.iter().collect()
     }
 
     /// A bare repository in a folder of this machine; `None` if it is something else.
@@ -165,7 +206,7 @@ impl Cache {
             return Err(Failure::failed(format!("there is no repository at `{}`", folder.display())));
         }
         let kept = self.settings.folder.as_ref().map(|cache| cache.join("registries").join(url.cache_key()));
-        Ok(CachedRepository { cache: self, url, git: folder.to_owned(), folder: kept, is_remote: false })
+        Ok(CachedRepository { cache: self, url, git: folder.to_owned(), folder: kept, is_remote: false, may_prompt: false })
     }
 
     /// Seconds since 1970, as the command began.
@@ -244,6 +285,7 @@ pub struct CachedRepository<'a> {
     git: PathBuf,
     folder: Option<PathBuf>,
     is_remote: bool,
+    may_prompt: bool,
 }
 
 impl CachedRepository<'_> {
@@ -421,11 +463,11 @@ impl CachedRepository<'_> {
         match self.fetch(&request, watch) {
             Ok(()) => Ok(()),
             Err(error) if had_state && error.is_network() => {
-                watch(Event::Stale(&self.url, error.into()));
+                watch(Event::Stale(self.url.clone(), error.into()));
                 Ok(())
             }
             Err(error) if had_state && error.is_damage() => {
-                watch(Event::Mended(&self.url, error.to_string()));
+                watch(Event::Mended(self.url.clone(), error.to_string()));
                 self.start_over()?;
                 Ok(self.fetch(&request, watch)?)
             }
@@ -436,11 +478,11 @@ impl CachedRepository<'_> {
     /// Fetches refs; writes down when, if they are all. The caller holds the lock.
     fn fetch(&self, request: &FetchRequest, watch: Watch<'_>) -> Result<(), GitError> {
         let git = self.cache.git().map_err(|_| GitError::Missing)?;
-        watch(Event::Fetching(&self.url));
+        watch(Event::Fetching(self.url.clone()));
         let fetched = git.fetch(&self.git, &self.url, request, &mut |progress| {
             watch(Event::Progress(progress));
         })?;
-        watch(Event::Fetched(&self.url, fetched.bytes));
+        watch(Event::Fetched(self.url.clone(), fetched.bytes));
         let is_whole = request.refspecs == FetchRequest::history(self.access()).refspecs;
         if let Some(folder) = self.folder.as_ref().filter(|_| is_whole) {
             // Only costs one more look at the remote if it fails.
@@ -451,7 +493,7 @@ impl CachedRepository<'_> {
 
     fn access(&self) -> Access {
         let settings = &self.cache.settings;
-        Access { may_prompt: settings.may_prompt, allow_insecure: settings.allow_insecure, ..Access::default() }
+        Access { may_prompt: self.may_prompt, allow_insecure: settings.allow_insecure, ..Access::default() }
     }
 
     fn fetch_blobs(&self, blobs: &[ObjectId], watch: Watch<'_>) -> Result<()> {
@@ -460,17 +502,16 @@ impl CachedRepository<'_> {
                 .hint("run the command once without `--offline`"));
         }
         let _lock = self.lock(watch)?;
-        watch(Event::Fetching(&self.url));
+        watch(Event::Fetching(self.url.clone()));
         let git = self.cache.git()?;
-        let fetched = git.fetch_objects(&self.git, &self.url, blobs, &self.access(), &mut |progress| {
+        git.fetch_objects(&self.git, &self.url, blobs, &self.access(), &mut |progress| {
             watch(Event::Progress(progress));
         })?;
-        watch(Event::Fetched(&self.url, fetched.bytes));
         Ok(())
     }
 
     fn mend(&self, reason: &str, watch: Watch<'_>) -> Result<()> {
-        watch(Event::Mended(&self.url, reason.to_owned()));
+        watch(Event::Mended(self.url.clone(), reason.to_owned()));
         let _lock = self.lock(watch)?;
         self.start_over()?;
         Ok(self.fetch(&FetchRequest::history(self.access()), watch)?)

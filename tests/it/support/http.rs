@@ -1,11 +1,11 @@
 //! A small smart-HTTP git server on this machine: `git http-backend` behind a few threads, and faults on request.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(crate) enum Fault {
     VerySlow,
     /// Fails with 500 so many times, then works.
     Recover(u32),
+    /// Answers nobody before so many repositories are asked for; gives up after a while.
+    Together(usize),
 }
 
 /// One request as it came.
@@ -56,6 +58,8 @@ struct Shared {
     root: PathBuf,
     fault: Mutex<Fault>,
     requests: Mutex<Vec<Request>>,
+    gathered: Mutex<HashSet<String>>,
+    gathering: Condvar,
 }
 
 /// A running server; its threads end with the test process.
@@ -69,7 +73,13 @@ impl Server {
     pub(crate) fn start(root: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { root: root.to_owned(), fault: Mutex::new(Fault::None), requests: Mutex::default() });
+        let shared = Arc::new(Shared {
+            root: root.to_owned(),
+            fault: Mutex::new(Fault::None),
+            requests: Mutex::default(),
+            gathered: Mutex::default(),
+            gathering: Condvar::new(),
+        });
         let server = Self { address, shared: Arc::clone(&shared) };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -129,6 +139,21 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
         }
         Fault::Garbage => {
             respond(output, 200, "Content-Type: text/html\r\n", b"<!doctype html>\n<html><body>\nhello\n</body></html>\n")?;
+        }
+        Fault::Together(count) => {
+            let repository = request.target.split(".git").next().unwrap_or_default().to_owned();
+            let mut gathered = shared.gathered.lock().unwrap();
+            gathered.insert(repository);
+            shared.gathering.notify_all();
+            let patience = Duration::from_secs(20);
+            let (gathered, _) = shared.gathering.wait_timeout_while(gathered, patience, |gathered| gathered.len() < count).unwrap();
+            let is_complete = gathered.len() >= count;
+            drop(gathered);
+            if is_complete {
+                output.write_all(&run_backend(shared, &request)?)?;
+            } else {
+                respond(output, 404, "", b"nobody else came")?;
+            }
         }
         Fault::Recover(left) if left > 0 => {
             *shared.fault.lock().unwrap() = Fault::Recover(left - 1);
