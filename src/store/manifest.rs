@@ -1,5 +1,6 @@
 //! `agentpkg.toml`: what the user wants. A typed view, and edits that keep every other byte of the file.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -56,8 +57,9 @@ impl Wanted {
 /// A manifest: the document that the user wrote, and what it says.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    document: DocumentMut,
     original: String,
+    /// The document with its edits; made at the first one, as most commands make none.
+    edited: Option<DocumentMut>,
     registries: Vec<(RegistryName, Source)>,
     agents: BTreeMap<AgentName, Wanted>,
     follow_links: bool,
@@ -72,8 +74,8 @@ impl Manifest {
     #[must_use]
     pub fn empty() -> Self {
         Self {
-            document: DocumentMut::new(),
             original: String::new(),
+            edited: None,
             registries: Vec::new(),
             agents: BTreeMap::new(),
             follow_links: false,
@@ -85,7 +87,7 @@ impl Manifest {
 
     /// Reads a manifest; `path` is for messages.
     pub fn parse(text: &str, path: &str) -> Result<Self> {
-        let reader = Reader { text, path };
+        let reader = Reader { text, path, last: RefCell::new(None) };
         let document = Document::parse(text).map_err(|error| {
             let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
             reader.failure(format!("`{path}` is not valid TOML"), error.span(), message)
@@ -100,7 +102,6 @@ impl Manifest {
                 _ => manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows")),
             }
         }
-        manifest.document = document.into_mut();
         text.clone_into(&mut manifest.original);
         Ok(manifest)
     }
@@ -161,13 +162,17 @@ impl Manifest {
     /// Whether an edit changed something.
     #[must_use]
     pub fn is_changed(&self) -> bool {
-        self.to_text() != self.original
+        self.edited.as_ref().is_some_and(|document| document.to_string() != self.original)
     }
 
     /// The file's text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        self.document.to_string()
+        self.edited.as_ref().map_or_else(|| self.original.clone(), ToString::to_string)
+    }
+
+    fn document(&mut self) -> &mut DocumentMut {
+        self.edited.get_or_insert_with(|| self.original.parse().expect("it was read as TOML before"))
     }
 
     /// Adds an agent, or changes the entry that it has. Unknown keys of an existing entry stay.
@@ -175,7 +180,7 @@ impl Manifest {
         if self.agents.get(name) == Some(wanted) {
             return;
         }
-        let table = section(&mut self.document, "agents");
+        let table = section(self.document(), "agents");
         let keys = wanted_keys(name, wanted);
         let is_inline = table.get(name.as_str()).is_some_and(Item::is_inline_table);
         if let Some(entry) = table.get_mut(name.as_str()).and_then(Item::as_table_like_mut) {
@@ -224,7 +229,7 @@ impl Manifest {
 
     /// Removes an agent; says whether it was there.
     pub fn remove_agent(&mut self, name: &AgentName) -> bool {
-        if let Some(table) = self.document.get_mut("agents").and_then(Item::as_table_like_mut) {
+        if let Some(table) = self.document().get_mut("agents").and_then(Item::as_table_like_mut) {
             table.remove(name.as_str());
         }
         self.agents.remove(name).is_some()
@@ -235,7 +240,7 @@ impl Manifest {
         let mut entry = InlineTable::new();
         entry.insert(source_key(source), source_text(source).into());
         entry.fmt();
-        section(&mut self.document, "registries").insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
+        section(self.document(), "registries").insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
         match self.registries.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => *known = source.clone(),
             None => self.registries.push((name.clone(), source.clone())),
@@ -244,7 +249,7 @@ impl Manifest {
 
     /// Removes a registry; says whether it was there.
     pub fn remove_registry(&mut self, name: &RegistryName) -> bool {
-        if let Some(table) = self.document.get_mut("registries").and_then(Item::as_table_like_mut) {
+        if let Some(table) = self.document().get_mut("registries").and_then(Item::as_table_like_mut) {
             table.remove(name.as_str());
         }
         let before = self.registries.len();
@@ -351,6 +356,8 @@ fn section<'a>(document: &'a mut DocumentMut, name: &str) -> &'a mut dyn TableLi
 struct Reader<'a> {
     text: &'a str,
     path: &'a str,
+    /// The address that was read last: agents of one repository stand together as a rule.
+    last: RefCell<Option<(String, Source)>>,
 }
 
 impl Reader<'_> {
@@ -413,9 +420,16 @@ impl Reader<'_> {
     fn source(&self, table: &dyn TableLike) -> Result<Option<Source>> {
         match (table.get("git"), table.get("path")) {
             (Some(item), None) => {
-                let source = Source::parse(self.string(item)?).map_err(|error| self.wrong(item, error.to_string()))?;
+                let text = self.string(item)?;
+                if let Some((_, source)) = self.last.borrow().as_ref().filter(|(last, _)| last == text) {
+                    return Ok(Some(source.clone()));
+                }
+                let source = Source::parse(text).map_err(|error| self.wrong(item, error.to_string()))?;
                 match source {
-                    Source::Git(_) => Ok(Some(source)),
+                    Source::Git(_) => {
+                        self.last.replace(Some((text.to_owned(), source.clone())));
+                        Ok(Some(source))
+                    }
                     _ => Err(self.wrong(item, "this is a path; write `path = \"…\"`")),
                 }
             }
@@ -427,9 +441,10 @@ impl Reader<'_> {
 
     fn agents(&self, item: &Item, warnings: &mut Vec<String>) -> Result<BTreeMap<AgentName, Wanted>> {
         let mut agents: BTreeMap<AgentName, Wanted> = BTreeMap::new();
+        let mut folded: BTreeMap<String, AgentName> = BTreeMap::new();
         for (key, item) in self.table(item, "`agents`")?.iter() {
             let name = AgentName::new(key).map_err(|error| self.wrong(item, format!("`{key}`: {error}")))?;
-            if let Some(other) = agents.keys().find(|known| known.folded() == name.folded()) {
+            if let Some(other) = folded.insert(name.folded(), name.clone()) {
                 return Err(self.wrong(item, format!("`{other}` and `{name}` are one file where case does not count")));
             }
             let wanted = match item.as_str() {
