@@ -3,6 +3,8 @@
 //! Version first, agents sorted by name, no time stamps: the same state gives the same bytes on every machine. A file of a newer
 //! format is refused; an older one is read, and rewritten only when something else changes.
 
+mod plain;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -18,6 +20,9 @@ pub const FILE_NAME: &str = "agentpkg.lock";
 
 /// The format that this program writes.
 pub const FORMAT: u32 = 1;
+
+/// The first line of what this program writes.
+const HEADER: &str = "# Written by agentpkg; not meant for editing by hand.";
 
 /// The largest lockfile that is read, in bytes.
 pub const MAX_SIZE: u64 = 64 << 20;
@@ -78,6 +83,12 @@ pub struct Lockfile {
 impl Lockfile {
     /// Reads a lockfile; `path` is for messages.
     pub fn parse(text: &str, path: &str) -> Result<Self> {
+        let file = plain::read(text).map_or_else(|| Self::read(text, path), Ok)?;
+        Self::check(file).map_err(|reason| broken(text, path, None, reason))
+    }
+
+    /// Reads whatever is TOML.
+    fn read(text: &str, path: &str) -> Result<File> {
         // A version control system's conflict markers are the usual damage, so they get words of their own.
         if let Some(start) = text.find("<<<<<<< ").filter(|start| *start == 0 || text.as_bytes()[start - 1] == b'\n') {
             let span = start..start + 7;
@@ -91,14 +102,6 @@ impl Lockfile {
                 .at(location)
                 .hint(format!("take either side of `{path}`, then run `agentpkg install`")));
         }
-        let broken = |span: Option<std::ops::Range<usize>>, label: String| {
-            let failure = Failure::failed(format!("`{path}` is not a lockfile"));
-            let failure = match span {
-                Some(span) => failure.at(Location { path: path.to_owned(), source: text.to_owned(), span, label }),
-                None => failure.caused_by(label),
-            };
-            failure.hint(format!("restore `{path}` from version control; or delete it and run `agentpkg install` to resolve anew"))
-        };
         let file = toml::from_str::<File>(text);
         // A newer format may have keys that this one refuses, so the version speaks first.
         let version = match &file {
@@ -109,29 +112,31 @@ impl Lockfile {
             return Err(Failure::failed(format!("`{path}` has format {version}, this agentpkg knows up to {FORMAT}"))
                 .hint("install a newer agentpkg"));
         }
-        let file = file.map_err(|error| broken(error.span(), error.message().to_owned()))?;
+        file.map_err(|error| broken(text, path, error.span(), error.message().to_owned()))
+    }
+
+    fn check(file: File) -> Result<Self, String> {
         let mut lockfile = Self::default();
         for entry in file.agent {
-            let (name, agent) = entry.check().map_err(|reason| broken(None, reason))?;
-            if lockfile.agents.insert(name.clone(), agent).is_some() {
-                return Err(broken(None, format!("`{name}` is in it twice")));
+            let (name, agent) = entry.check()?;
+            if lockfile.agents.contains_key(&name) {
+                return Err(format!("`{name}` is in it twice"));
             }
+            lockfile.agents.insert(name, agent);
         }
         for server in file.server {
             let wrong = |key: &str, value: &str, reason: &dyn std::fmt::Display| {
                 format!("`{key}` of the server `{}` is `{}`: {reason}", server.name.escape_debug(), value.escape_debug())
             };
-            let sha256 = server.sha256.parse().map_err(|error| broken(None, wrong("sha256", &server.sha256, &error)))?;
+            let sha256 = server.sha256.parse().map_err(|error| wrong("sha256", &server.sha256, &error))?;
             let RawServer { name, registry, entry, version, .. } = server;
             if lockfile.servers.insert(name.clone(), LockedServer { registry, entry, version, sha256 }).is_some() {
-                return Err(broken(None, format!("the server `{}` is in it twice", name.escape_debug())));
+                return Err(format!("the server `{}` is in it twice", name.escape_debug()));
             }
         }
         lockfile.created = match file.mcp_json.as_deref() {
             None => None,
-            Some(text) => {
-                Some(Created::parse(text).ok_or_else(|| broken(None, format!("`mcp-json` is `{}`", text.escape_debug())))?)
-            }
+            Some(text) => Some(Created::parse(text).ok_or_else(|| format!("`mcp-json` is `{}`", text.escape_debug()))?),
         };
         Ok(lockfile)
     }
@@ -139,7 +144,7 @@ impl Lockfile {
     /// The text of the file.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = format!("# Written by agentpkg; not meant for editing by hand.\nversion = {FORMAT}\n");
+        let mut text = format!("{HEADER}\nversion = {FORMAT}\n");
         if let Some(created) = self.created {
             let _ = writeln!(text, "mcp-json = \"{}\"", created.as_str());
         }
@@ -196,6 +201,15 @@ impl LockedAgent {
     }
 }
 
+fn broken(text: &str, path: &str, span: Option<std::ops::Range<usize>>, label: String) -> Failure {
+    let failure = Failure::failed(format!("`{path}` is not a lockfile"));
+    let failure = match span {
+        Some(span) => failure.at(Location { path: path.to_owned(), source: text.to_owned(), span, label }),
+        None => failure.caused_by(label),
+    };
+    failure.hint(format!("restore `{path}` from version control; or delete it and run `agentpkg install` to resolve anew"))
+}
+
 /// A TOML basic string.
 fn quote(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
@@ -206,7 +220,7 @@ struct Header {
     version: u32,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     version: u32,
@@ -218,7 +232,7 @@ struct File {
     server: Vec<RawServer>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawServer {
     name: String,
@@ -229,7 +243,7 @@ struct RawServer {
 }
 
 /// An entry before its values are checked.
-#[derive(Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: String,
@@ -285,6 +299,24 @@ mod tests {
 
     use super::*;
 
+    /// One with all that can be in it.
+    pub(super) fn lockfile() -> Lockfile {
+        let mut lockfile = Lockfile::default();
+        lockfile.agents.insert(AgentName::new("b").unwrap(), agent());
+        lockfile
+            .agents
+            .insert(AgentName::new("a").unwrap(), LockedAgent { registry: None, commit: None, version: None, ..agent() });
+        let server = LockedServer {
+            registry: "builtin".to_owned(),
+            entry: "io.x/y".to_owned(),
+            version: "1.0".to_owned(),
+            sha256: Digest::of(b"c"),
+        };
+        lockfile.servers.insert("a \"b\"".to_owned(), server);
+        lockfile.created = Some(Created::Key);
+        lockfile
+    }
+
     fn agent() -> LockedAgent {
         LockedAgent {
             registry: Some(RegistryName::builtin()),
@@ -304,19 +336,7 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        let mut lockfile = Lockfile::default();
-        lockfile.agents.insert(AgentName::new("b").unwrap(), agent());
-        lockfile
-            .agents
-            .insert(AgentName::new("a").unwrap(), LockedAgent { registry: None, commit: None, version: None, ..agent() });
-        let server = LockedServer {
-            registry: "builtin".to_owned(),
-            entry: "io.x/y".to_owned(),
-            version: "1.0".to_owned(),
-            sha256: Digest::of(b"c"),
-        };
-        lockfile.servers.insert("a \"b\"".to_owned(), server);
-        lockfile.created = Some(Created::Key);
+        let lockfile = lockfile();
         let text = lockfile.to_text();
         assert_eq!(Lockfile::parse(&text, FILE_NAME).unwrap(), lockfile);
         assert!(text.find("name = \"a\"") < text.find("name = \"b\""));
