@@ -62,7 +62,7 @@ pub(super) fn finish(
             changes.push(Change { path, before: digest, after: Some(written) });
         }
         changes::keep_base(project, &locked.base, new, &mut changes)?;
-        outcome.agents.push(planned(project, name, action, locked));
+        outcome.agents.push(planned(project, name.clone(), action, locked.clone()));
     }
     if !blocked.is_empty() {
         return Err(refuse_overwrite(project, &blocked));

@@ -159,19 +159,22 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
         return Ok(None);
     }
     // One listing instead of a look at each base: this is the path that has to be quick.
-    let listed = fs::list(&session.project.base_folder())?;
-    let bases: BTreeSet<String> = listed.into_iter().filter(|base| base.entry == Entry::File).map(|base| base.name).collect();
+    let bases = fs::list(&session.project.base_folder())?;
+    let is_kept = |digest: &Digest| {
+        let name = digest.to_string();
+        bases.binary_search_by(|base| base.name.cmp(&name)).is_ok_and(|found| bases[found].entry == Entry::File)
+    };
     let mut outcome = InstallOutcome::default();
-    for (name, locked) in &lockfile.agents {
-        if let Some(wanted) = manifest.agents().get(name)
-            && !answers(locked, wanted, &manifest)
+    for (name, locked) in lockfile.agents {
+        if let Some(wanted) = manifest.agents().get(&name)
+            && !answers(&locked, wanted, &manifest)
         {
             return Ok(None);
         }
-        let Some(bytes) = session.project.read_agent(name)? else {
+        let Some(bytes) = session.project.read_agent(&name)? else {
             return Ok(None);
         };
-        if !bases.contains(&locked.base.to_string()) {
+        if !is_kept(&locked.base) {
             return Ok(None);
         }
         let action = if Digest::of(&bytes) == locked.base { Action::Keep } else { Action::Edited };
@@ -236,8 +239,8 @@ pub(super) fn reachable(manifest: &Manifest, lockfile: &Lockfile) -> BTreeSet<Ag
     reached
 }
 
-fn planned(project: &Project, name: &AgentName, action: Action, locked: &LockedAgent) -> PlannedAgent {
-    PlannedAgent { name: name.clone(), action, locked: locked.clone(), path: project.display(&project.agent_path(name)) }
+fn planned(project: &Project, name: AgentName, action: Action, locked: LockedAgent) -> PlannedAgent {
+    PlannedAgent { path: project.display(&project.agent_path(&name)), name, action, locked }
 }
 
 /// The registry that a spec would add, for messages.
