@@ -96,7 +96,8 @@ pub struct InstallOutcome {
 /// Installs agents.
 pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn Frontend) -> Result<InstallOutcome> {
     // In a folder without a manifest there is nothing to install, so a person is offered what there is.
-    if options.specs.is_empty() && frontend.is_interactive() && !options.is_yes && session.project.load_manifest()?.is_none() {
+    let has_manifest = || Ok::<_, Failure>(fs::entry(session.project.manifest_path())? != Entry::Absent);
+    if options.specs.is_empty() && frontend.is_interactive() && !options.is_yes && !has_manifest()? {
         let Some(spec) = offered(session, frontend)? else {
             return Ok(InstallOutcome::default());
         };
@@ -197,6 +198,7 @@ fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
             locked.registry.as_ref() == Some(registry)
                 && manifest.registry(registry).is_some_and(|source| source_text(&source) == locked.source)
         }
+        Origin::Source(Source::Git(url)) => locked.registry.is_none() && url.as_str() == locked.source,
         Origin::Source(source) => locked.registry.is_none() && source_text(&file_folder(source)) == locked.source,
     };
     let target = match &wanted.target {
@@ -226,14 +228,14 @@ fn file_folder(source: &Source) -> Source {
 }
 
 /// The agents that the manifest wants, and those that they require, as locked.
-pub(super) fn reachable(manifest: &Manifest, lockfile: &Lockfile) -> BTreeSet<AgentName> {
+pub(super) fn reachable<'a>(manifest: &'a Manifest, lockfile: &'a Lockfile) -> BTreeSet<&'a AgentName> {
     let mut reached = BTreeSet::new();
-    let mut open: Vec<AgentName> = manifest.agents().keys().cloned().collect();
+    let mut open: Vec<&AgentName> = manifest.agents().keys().collect();
     while let Some(name) = open.pop() {
-        if let Some(locked) = lockfile.agents.get(&name)
+        if let Some(locked) = lockfile.agents.get(name)
             && reached.insert(name)
         {
-            open.extend(locked.requires.iter().cloned());
+            open.extend(&locked.requires);
         }
     }
     reached

@@ -1,10 +1,13 @@
 //! From decided items to changes of files, in one transaction.
 
+use std::collections::BTreeSet;
+
 use super::item::{Item, State, Status};
 use super::needs::Settled;
 use super::plan::{Planned, versions};
 use super::{Conflicts, UpdateOptions, UpdateOutcome, UpdatedAgent};
 use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::merge::{self, Rule};
 use crate::ops::changes;
@@ -47,7 +50,7 @@ pub(in crate::ops) fn apply(
             State::Skipped => {}
         }
     }
-    let kept = reachable(manifest, &after);
+    let kept: BTreeSet<AgentName> = reachable(manifest, &after).into_iter().cloned().collect();
     for (name, locked) in before.agents.iter().filter(|(name, _)| !kept.contains(*name)) {
         // Only an agent that nothing requires any more; one with the user's edits stays as a file of theirs.
         if project.read_agent(name)?.is_some_and(|bytes| Digest::of(&bytes) == locked.base) {
@@ -109,7 +112,7 @@ fn aside(session: &Session, item: &Item) -> Result<Vec<Change>> {
 
 fn outcome(planned: Planned, before: &Lockfile, changes: usize) -> UpdateOutcome {
     let mut outcome = UpdateOutcome { failures: planned.failures, sources: planned.sources, changes, ..UpdateOutcome::default() };
-    let plain = |name: &crate::domain::name::AgentName, status: Status, notes: Vec<String>| UpdatedAgent {
+    let plain = |name: &AgentName, status: Status, notes: Vec<String>| UpdatedAgent {
         name: name.clone(),
         status,
         from: versions(before.agents.get(name)),

@@ -6,6 +6,7 @@
 mod plain;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
@@ -119,10 +120,12 @@ impl Lockfile {
         let mut lockfile = Self::default();
         for entry in file.agent {
             let (name, agent) = entry.check()?;
-            if lockfile.agents.contains_key(&name) {
-                return Err(format!("`{name}` is in it twice"));
+            match lockfile.agents.entry(name) {
+                Slot::Vacant(slot) => {
+                    slot.insert(agent);
+                }
+                Slot::Occupied(slot) => return Err(format!("`{}` is in it twice", slot.key())),
             }
-            lockfile.agents.insert(name, agent);
         }
         for server in file.server {
             let wrong = |key: &str, value: &str, reason: &dyn std::fmt::Display| {
