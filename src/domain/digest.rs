@@ -19,6 +19,18 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Takes the raw bytes of a digest.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The raw bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first twelve hex digits, for people.
     #[must_use]
     pub fn short(&self) -> String {

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the boundary that the lint protects")]
 
 mod lock;
+mod look;
 mod random;
 
 use std::fs::{self, File, OpenOptions};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use lock::Lock;
+pub use look::{Look, look};
 pub use random::RandomFile;
 
 use crate::error::{Failure, Result};

@@ -46,15 +46,18 @@ pub struct Installed {
 pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
     session.recover(frontend)?;
     let lockfile = session.project.load_lockfile()?;
+    let mut seen = session.cache.seen(session.project.agents_folder(), lockfile.agents.len());
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
-        let state = match session.project.read_agent(&name)? {
+        let state = match session.project.digest_agent(&name, &mut seen)? {
             None => State::Missing,
-            Some(bytes) if Digest::of(&bytes) == locked.base => State::Clean,
+            Some(digest) if digest == locked.base => State::Clean,
             Some(_) => State::Edited,
         };
         Ok(Installed { name, locked, state })
     };
-    lockfile.agents.into_iter().map(with_state).collect()
+    let installed = lockfile.agents.into_iter().map(with_state).collect::<Result<_>>()?;
+    seen.keep(session.environment.now());
+    Ok(installed)
 }
 
 /// What one source offers.

@@ -11,5 +11,6 @@ pub mod manifest;
 pub mod mcp_file;
 pub mod project;
 pub mod registry;
+pub mod seen;
 pub mod servers;
 pub mod transaction;

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::lockfile::{self, Lockfile};
 use super::manifest::{self, Manifest};
+use super::seen::Seen;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::env::Environment;
@@ -209,6 +210,12 @@ impl Project {
     /// Reads an installed agent; `None` if there is no file.
     pub fn read_agent(&self, name: &AgentName) -> Result<Option<Vec<u8>>> {
         fs::read(&self.agent_path(name), MAX_AGENT)
+    }
+
+    /// The digest of an installed agent, which is read only if it has changed since it was seen last; `None` if there is no file.
+    pub fn digest_agent(&self, name: &AgentName, seen: &mut Seen) -> Result<Option<Digest>> {
+        let path = self.agent_path(name);
+        seen.digest(name, &path, || fs::read(&path, MAX_AGENT))
     }
 
     fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {

@@ -165,6 +165,7 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
         let name = digest.to_string();
         bases.binary_search_by(|base| base.name.cmp(&name)).is_ok_and(|found| bases[found].entry == Entry::File)
     };
+    let mut seen = session.cache.seen(session.project.agents_folder(), lockfile.agents.len());
     let mut outcome = InstallOutcome::default();
     for (name, locked) in lockfile.agents {
         if let Some(wanted) = manifest.agents().get(&name)
@@ -172,15 +173,16 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
         {
             return Ok(None);
         }
-        let Some(bytes) = session.project.read_agent(&name)? else {
+        let Some(digest) = session.project.digest_agent(&name, &mut seen)? else {
             return Ok(None);
         };
         if !is_kept(&locked.base) {
             return Ok(None);
         }
-        let action = if Digest::of(&bytes) == locked.base { Action::Keep } else { Action::Edited };
+        let action = if digest == locked.base { Action::Keep } else { Action::Edited };
         outcome.agents.push(planned(&session.project, name, action, locked));
     }
+    seen.keep(session.environment.now());
     Ok(Some(outcome))
 }
 

@@ -9,6 +9,7 @@
 //!                                      /index/<commit>.index, and `head`: which of them is the newest
 //!                                      /checked       seconds since 1970 of the last look at the remote
 //! folders/<sha256 of the path>.index                   what a folder offers
+//! seen/<sha256 of the path>                            what the files of an agents folder held when they were read last
 //! blobs/ab/cdef…                                      upstream bytes by git blob id
 //! ```
 
@@ -27,6 +28,7 @@ use super::contents::FOLDER_KEY;
 use super::index::{self, IndexFile};
 use super::project::MAX_AGENT;
 use super::registry::Snapshot;
+use super::seen::Seen;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::spec::Source;
 use crate::domain::url::{GitUrl, Transport};
@@ -219,6 +221,14 @@ impl Cache {
         let folder = fs::canonical(folder).ok()?;
         let key = Digest::of(folder.as_os_str().as_encoded_bytes());
         Some(self.settings.folder.as_ref()?.join("folders").join(format!("{key}.{INDEX}")))
+    }
+
+    /// What is known of so many files of an agents folder.
+    #[must_use]
+    pub fn seen(&self, agents: &Path, files: usize) -> Seen {
+        let key = Digest::of(agents.as_os_str().as_encoded_bytes());
+        let path = self.settings.folder.as_ref().map(|folder| folder.join("seen").join(key.to_string()));
+        Seen::open(path, files, self.settings.now)
     }
 
     /// The newest index of a source that is on this machine, opened without git, without a look at the source, and without trust in
