@@ -36,17 +36,30 @@ fail() {
     exit 1
 }
 
+# A command line that makes no sense.
+refuse() {
+    complain "$1" "install.sh --help says what there is"
+    exit 2
+}
+# A word as a shell reads it back.
+quoted() {
+    case $1 in
+        '' | *[!A-Za-z0-9/._+-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+        *) printf '%s' "$1" ;;
+    esac
+}
+
 while [ $# -gt 0 ]; do
     case $1 in
-        --prefix) [ $# -ge 2 ] || fail "--prefix needs a folder"; prefix=$2; shift ;;
+        --prefix) [ $# -ge 2 ] || refuse "--prefix needs a folder"; prefix=$2; shift ;;
         --prefix=*) prefix=${1#*=} ;;
-        --archive) [ $# -ge 2 ] || fail "--archive needs a file"; archive=$2; shift ;;
+        --archive) [ $# -ge 2 ] || refuse "--archive needs a file"; archive=$2; shift ;;
         --archive=*) archive=${1#*=} ;;
         --force) is_forced=yes ;;
         --dry-run) is_dry=yes ;;
         --uninstall) action=uninstall ;;
         -h | --help) usage; exit 0 ;;
-        *) usage >&2; exit 2 ;;
+        *) refuse "there is no option $1" ;;
     esac
     shift
 done
@@ -58,6 +71,7 @@ esac
 [ -d "$prefix" ] || { [ ! -e "$prefix" ] && [ ! -L "$prefix" ]; } || fail "$prefix is not a folder"
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 list=$prefix/share/$program/installed
+undo="sh $(quoted "$0") --uninstall --prefix $(quoted "$prefix")"
 # Where a file is before it is moved to its place.
 staged=share/$program/new
 
@@ -78,6 +92,7 @@ sha256() {
 check() {
     wanted=$(sed -n "s/^\([0-9a-f]\{64\}\)  *\*\{0,1\}$(printf '%s' "$2" | sed 's/[.[\*^$/]/\\&/g')\$/\1/p" "$3" | head -n 1)
     [ -n "$wanted" ] || fail "$2 is not in $3" "get both files from the same release"
+    [ -r "$1" ] || fail "$2 cannot be read, so nothing was installed" "change its permissions"
     [ "$(sha256 "$1")" = "$wanted" ] || fail "$2 does not have the checksum that $3 names, so nothing was installed" "download it again"
 }
 
@@ -136,12 +151,20 @@ each_file() {
     done
 }
 
+# Whether a file is one that `agentpkg completions --install` put there.
+is_generated() {
+    case $1 in
+        share/bash-completion/* | share/zsh/* | share/fish/*) head -n 1 -- "$prefix/$1" 2>/dev/null | grep -Eq "^(# bash completion for|#compdef|complete .* --command) $program" ;;
+        *) return 1 ;;
+    esac
+}
+
 # Notes what is in the way of one file.
 look() {
     to=$3
     if [ -d "$prefix/$to" ]; then
         fail "$prefix/$to is a folder, so nothing was installed" "move it away"
-    elif { [ -e "$prefix/$to" ] || [ -L "$prefix/$to" ]; } && ! is_ours "$to"; then
+    elif { [ -e "$prefix/$to" ] || [ -L "$prefix/$to" ]; } && ! is_ours "$to" && ! is_generated "$to"; then
         printf '  %s\n' "$prefix/$to" >>"$work/foreign"
     fi
     folder=$to
@@ -170,7 +193,8 @@ note() { printf '%s\n' "$1" >>"$list"; }
 begin() {
     made=
     [ -d "$prefix" ] || made=./
-    mkdir -p -- "$prefix"
+    mkdir -p -- "$prefix" || fail "nothing was installed" "choose a folder that you may write to with --prefix"
+    [ -w "$prefix" ] || fail "$prefix cannot be written to, so nothing was installed" "choose another folder with --prefix"
     for folder in share/ "share/$program/"; do
         [ -d "$prefix/$folder" ] || made="$made $folder"
         mkdir -p -- "$prefix/$folder"
@@ -228,7 +252,7 @@ end() {
     status=$?
     rm -rf -- "$work"
     [ "$is_begun" = no ] || complain "the installation below $prefix ended half-way" \
-        "run it again when the reason is gone, or remove all that is there of $program: install.sh --uninstall --prefix $prefix"
+        "run it again when the reason is gone, or remove all that is there of $program: $undo"
     exit "$status"
 }
 
@@ -264,7 +288,7 @@ say "  completions  $prefix/share/bash-completion/completions/$program"
 say "               $prefix/share/zsh/site-functions/_$program"
 say "               $prefix/share/fish/vendor_completions.d/$program.fish"
 say "  man pages    $prefix/share/man/man1/$program*.1"
-say "Undo with: install.sh --uninstall --prefix $prefix"
+say "Undo with: $undo"
 # Now, before minutes of building, and again when all files are known.
 look_at_all
 [ "$is_dry" = no ] || exit 0
@@ -318,3 +342,4 @@ case ${SHELL:-} in
     */zsh) say "For completions put this before compinit in ~/.zshrc:  fpath=($prefix/share/zsh/site-functions \$fpath)" ;;
     *) ;;
 esac
+say "Try: $program install backend-architect"

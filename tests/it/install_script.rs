@@ -118,6 +118,45 @@ fn a_release_is_checked_installed_and_removed_again() {
 }
 
 #[test]
+fn the_commands_that_it_names_can_be_pasted() {
+    for shell in shells() {
+        let sandbox = Sandbox::new();
+        release(&sandbox);
+        for (arguments, complaint) in [(&["--bogus"][..], "no option --bogus"), (&["--prefix"], "--prefix needs a folder")] {
+            let output = run(&shell, &sandbox, "release", arguments).code(2);
+            assert!(output.stderr.contains(complaint) && output.stderr.contains("hint: "), "{}", output.all());
+        }
+        let prefix = sandbox.path().join("it's a prefix");
+        let output = run(&shell, &sandbox, "release", &["--prefix", prefix.to_str().unwrap()]).code(0);
+        assert!(output.stdout.ends_with("Try: agentpkg install backend-architect\n"), "{}", output.all());
+        let undo = output.stdout.lines().find_map(|line| line.strip_prefix("Undo with: ")).unwrap();
+        sh(sandbox.path(), undo);
+        assert!(!prefix.exists(), "{undo}");
+    }
+}
+
+#[test]
+fn completions_that_the_program_put_there_are_not_in_the_way() {
+    for shell in shells() {
+        let sandbox = Sandbox::new();
+        release(&sandbox);
+        for name in ["bash", "fish"] {
+            let _ = sandbox.run(&["completions", name, "--install"]).code(0);
+        }
+        let prefix = sandbox.path().join("home/.local");
+        let installed = prefix.join("share/bash-completion/completions/agentpkg");
+        assert!(installed.is_file());
+        let _ = run(&shell, &sandbox, "release", &[]).code(0);
+        fs::write(&installed, "# somebody's own\n").unwrap();
+        let _ = run(&shell, &sandbox, "release", &["--uninstall"]).code(0);
+        fs::create_dir_all(installed.parent().unwrap()).unwrap();
+        fs::write(&installed, "# somebody's own\n").unwrap();
+        let output = run(&shell, &sandbox, "release", &[]).code(1);
+        assert!(output.stderr.contains("completions/agentpkg\n"), "{}", output.all());
+    }
+}
+
+#[test]
 fn files_and_folders_of_others_are_neither_replaced_nor_removed() {
     for shell in shells() {
         let sandbox = Sandbox::new();
