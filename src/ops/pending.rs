@@ -34,6 +34,9 @@ pub(super) struct Pending {
 struct Record {
     ours: String,
     lock: String,
+    /// The digest of the file with markers as it was put aside; older records do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    marked: Option<String>,
 }
 
 /// Where the file with markers is.
@@ -78,11 +81,25 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
     }
 }
 
+/// Whether somebody has begun to resolve the conflicts by hand, so that the file with markers is theirs to finish.
+///
+/// Where it is not known what was put aside, any file counts: writing over half a resolution is worse than asking once too often.
+pub(super) fn is_begun(project: &Project, name: &AgentName) -> Result<bool> {
+    let Some(bytes) = fs::read(&marker_path(project, name), MAX_AGENT)? else {
+        return Ok(false);
+    };
+    let record = fs::read(&record_path(project, name), MAX_RECORD)?;
+    let record: Option<Record> = record.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let marked: Option<Digest> = record.and_then(|record| record.marked?.parse().ok());
+    Ok(marked != Some(Digest::of(&bytes)))
+}
+
 /// The changes that put an agent aside.
 pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -> Result<Vec<Change>> {
     let mut lock = Lockfile::default();
     lock.agents.insert(pending.name.clone(), pending.locked.clone());
-    let record = Record { ours: pending.ours.to_string(), lock: lock.to_text() };
+    let marked_as = Some(Digest::of(&marked).to_string());
+    let record = Record { ours: pending.ours.to_string(), lock: lock.to_text(), marked: marked_as };
     let record = serde_json::to_vec_pretty(&record)
         .map_err(|error| Failure::failed("could not note the pending update").caused_by(error))?;
     let contents = [

@@ -102,8 +102,10 @@ fn the_session_of_an_update_is_true() {
     shown += &format!("$ {sed}\n{}{}", run(&sandbox, "resolve --continue"), run(&sandbox, "status"));
     compare(&shown, page.get(2));
 
-    // Once more, but this time nobody decides.
+    // Once more, but this time nobody decides. What was written by hand is in the way of being asked again.
     let _ = sandbox.run(&["undo"]).code(0);
+    assert!(sandbox.run(&["update"]).code(3).stderr.contains("3 resolutions that were begun would be written over"));
+    let _ = sandbox.run(&["resolve", "--abort"]).code(0);
     let before = sandbox.files();
     let mut terminal = start(&sandbox, "update");
     terminal.wait_for("  stop");

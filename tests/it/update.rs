@@ -160,6 +160,52 @@ fn markers_are_resolved_in_files() {
 }
 
 #[test]
+fn a_resolution_that_was_begun_is_not_written_over() {
+    let sandbox = conflicted();
+    let _ = sandbox.run(&["update", "--conflicts=markers"]).code(3);
+    let marked = sandbox.read(".agentpkg/conflicts/planner.md");
+    // Untouched, it may be made anew, with whatever is newer upstream.
+    theirs(&sandbox, "planner", "- ask the user first", "- ask the user first, twice");
+    let _ = sandbox.run(&["update", "--conflicts=markers"]).code(3);
+    let renewed = sandbox.read(".agentpkg/conflicts/planner.md");
+    assert_eq!(renewed, marked.replace("- ask the user first", "- ask the user first, twice"));
+
+    edit(&sandbox, "project/.agentpkg/conflicts/planner.md", "- ask first, always", "- ask first, always, kindly");
+    let before = sandbox.files();
+    for arguments in
+        [&["update", "--conflicts=markers"][..], &["update", "--ours"], &["update", "planner", "--theirs"], &["update"]]
+    {
+        let output = sandbox.run(arguments).code(3);
+        assert_eq!(sandbox.files(), before, "{arguments:?}");
+        assert!(output.stderr.contains("`agentpkg resolve --continue`"), "{}", output.stderr);
+    }
+    let output = sandbox.run(&["update", "--conflicts=markers"]).code(3);
+    insta::assert_snapshot!(output.stderr, @r#"
+    error: a resolution that was begun would be written over, so nothing was written
+      .agentpkg/conflicts/planner.md
+
+    hint: edit it until no marker is left, then `agentpkg resolve --continue`
+    hint: or give it up with `agentpkg resolve --abort planner`, then update again
+    "#);
+    assert!(sandbox.run(&["update", "--dry-run"]).code(0).stderr.contains("Would merge planner"));
+    // A robot updates the others, and an agent that is named alone is not in the way.
+    theirs(&sandbox, "reviewer", "model: opus", "model: sonnet");
+    theirs(&sandbox, "reviewer", "You plan.", "You review.");
+    let output = sandbox.run(&["update", "--conflicts=skip"]).code(3);
+    assert!(output.stderr.contains("Skipped planner") && read(&sandbox, "reviewer").contains("You review."), "{}", output.stderr);
+    assert!(sandbox.read(".agentpkg/conflicts/planner.md").contains("kindly"));
+    assert!(output.stderr.contains("a resolution of `planner` was begun, so it stays as it is"), "{}", output.stderr);
+    // Also where upstream gave way, so that nothing conflicts any more.
+    let upstream = fs::read_to_string(sandbox.path().join("upstream/agents/planner.md")).unwrap();
+    sandbox.write("upstream/agents/planner.md", PLANNER.replace("You plan.", "You plan well."));
+    let _ = sandbox.run(&["update", "planner", "--conflicts=skip"]).code(3);
+    sandbox.write("upstream/agents/planner.md", upstream);
+    let _ = sandbox.run(&["resolve", "--abort", "planner"]).code(0);
+    let _ = sandbox.run(&["update", "--conflicts=markers"]).code(3);
+    assert_eq!(sandbox.read(".agentpkg/conflicts/planner.md"), renewed);
+}
+
+#[test]
 fn a_resolved_file_must_load_and_the_live_file_must_be_as_it_was() {
     let sandbox = conflicted();
     let _ = sandbox.run(&["update", "planner", "--conflicts=markers"]).code(3);

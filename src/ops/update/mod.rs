@@ -15,6 +15,7 @@ pub use self::item::Status;
 pub(super) use self::item::{Item, State};
 pub(super) use self::needs::settle;
 pub(super) use self::plan::{Planned, plan, versions};
+use super::pending;
 use super::report::Frontend;
 use super::requirement::{Mode, Report};
 use super::session::Session;
@@ -157,12 +158,46 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     session.check_folders(&manifest)?;
     bind(&mut manifest, options)?;
     let mut planned = plan(session, &mut manifest, &lockfile, &options.names, options.to.as_ref(), frontend)?;
+    keep_resolutions(session, options, &mut planned)?;
     let pins = decide(session, &manifest, &mut planned, options, frontend)?;
     for (name, key) in pins {
         manifest.add_pins(&name, &[key]);
     }
     let settled = settle(session, options, &mut manifest, &lockfile, &mut planned, frontend)?;
     apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref())
+}
+
+/// Leaves alone what somebody is resolving by hand: an update of such an agent would answer for them.
+fn keep_resolutions(session: &Session, options: &UpdateOptions, planned: &mut Planned) -> Result<()> {
+    let mut begun = Vec::new();
+    for item in planned.items.iter_mut().filter(|_| !options.is_dry_run) {
+        if pending::is_begun(&session.project, &item.name)? {
+            begun.push(item.name.clone());
+            if options.conflicts == Conflicts::Skip {
+                item.state = State::Skipped;
+                let message = format!("a resolution of `{}` was begun, so it stays as it is", item.name);
+                planned.failures.push(Failure::new(Kind::Conflict, message).hint(format!(
+                    "`agentpkg resolve --continue {0}` finishes it, `agentpkg resolve --abort {0}` gives it up",
+                    item.name
+                )));
+            }
+        }
+    }
+    if begun.is_empty() || options.conflicts == Conflicts::Skip {
+        return Ok(());
+    }
+    let what = if begun.len() == 1 {
+        "a resolution that was begun".to_owned()
+    } else {
+        format!("{} resolutions that were begun", begun.len())
+    };
+    let names: Vec<&str> = begun.iter().map(AgentName::as_str).collect();
+    let failure = Failure::new(Kind::Conflict, format!("{what} would be written over, so nothing was written"));
+    let shown = begun.iter().map(|name| session.project.display(&pending::marker_path(&session.project, name)));
+    Err(shown
+        .fold(failure, Failure::detail)
+        .hint("edit it until no marker is left, then `agentpkg resolve --continue`")
+        .hint(format!("or give it up with `agentpkg resolve --abort {}`, then update again", names.join(" "))))
 }
 
 /// Binds servers of the named agents in the manifest.
