@@ -81,7 +81,8 @@ pub struct VersionTag {
     pub is_own: bool,
 }
 
-/// The versions that `tags` give to `agent`, newest first. Tags of the agent's own win: where it has any, the repository's do not count.
+/// The versions that `tags` give to `agent`, newest first. Tags of the agent's own win: where it has a release, the repository's do not
+/// count. A pre-release alone is no release line yet, so it stands beside them.
 pub fn versions_of<'a>(agent: &str, tags: impl IntoIterator<Item = &'a str>) -> Vec<VersionTag> {
     let mut versions: Vec<VersionTag> = tags
         .into_iter()
@@ -91,7 +92,8 @@ pub fn versions_of<'a>(agent: &str, tags: impl IntoIterator<Item = &'a str>) -> 
             Some(VersionTag { tag: tag.to_owned(), version, is_own: own.is_some() })
         })
         .collect();
-    if versions.iter().any(|version| version.is_own) {
+    let is_released = |version: &VersionTag| version.version.pre.is_empty();
+    if versions.iter().any(|version| version.is_own && is_released(version)) {
         versions.retain(|version| version.is_own);
     }
     versions.sort_by(|left, right| right.version.cmp(&left.version).then_with(|| left.tag.cmp(&right.tag)));
@@ -132,5 +134,13 @@ mod tests {
         let names = |agent| versions_of(agent, tags).into_iter().map(|version| version.tag).collect::<Vec<_>>();
         assert_eq!(names("planner"), ["planner-v1.10.0", "planner-v1.2.0"]);
         assert_eq!(names("reviewer"), ["v2.0.0", "v1.0.0"]);
+    }
+
+    #[test]
+    fn a_pre_release_of_an_agent_does_not_hide_the_repositorys_releases() {
+        let tags = ["v1.0.0", "v2.1.0", "planner-v2.1.0-rc.1", "planner-v3.0.0-beta"];
+        let names: Vec<String> = versions_of("planner", tags).into_iter().map(|version| version.tag).collect();
+        assert_eq!(names, ["planner-v3.0.0-beta", "v2.1.0", "planner-v2.1.0-rc.1", "v1.0.0"]);
+        assert_eq!(versions_of("planner", ["v9.0.0", "planner-v1.0.0", "planner-v2.0.0-rc.1"]).len(), 2);
     }
 }

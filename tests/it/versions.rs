@@ -100,3 +100,45 @@ fn outdated_says_what_is_behind_and_what_is_held_back() {
     assert!(installed(&sandbox, "planner").contains("Two two."));
     let _ = sandbox.run(&["outdated", "planner", "--check"]).code(0);
 }
+
+/// A repository with releases up to 2.1.0, tagged as `tags` says besides.
+fn tagged(tags: &[&str]) -> Option<(Sandbox, RepoBuilder)> {
+    let sandbox = Sandbox::new();
+    hermetic_git(&sandbox.path().join("home"))?;
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    for tag in tags {
+        repo.file("agents/planner.md", planner(tag));
+        let _ = repo.commit(tag);
+        repo.tag(tag);
+    }
+    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    Some((sandbox, repo))
+}
+
+#[test]
+fn a_pre_release_of_one_agent_leaves_the_releases_of_the_repository() {
+    let Some((sandbox, _repo)) = tagged(&["v1.0.0", "v2.1.0", "planner-v2.2.0-rc.1"]) else { return };
+    let _ = sandbox.run(&["install", "team/planner@^2"]).code(0);
+    assert!(installed(&sandbox, "planner").contains("v2.1.0"));
+    let _ = sandbox.run(&["update", "planner", "--to", "2.2.0-rc.1"]).code(0);
+    assert!(installed(&sandbox, "planner").contains("rc.1"));
+}
+
+#[test]
+fn what_is_suggested_is_never_what_was_asked_for() {
+    let Some((sandbox, _repo)) = tagged(&["v2.1.0-rc.1", "v2.1.0-rc.2"]) else { return };
+    insta::assert_snapshot!(sandbox.run(&["install", "team/planner@^2"]).code(1).stderr, @r#"
+    error: `planner` has no version matching `^2`
+      newest: v2.1.0-rc.2, v2.1.0-rc.1
+
+    hint: pre-releases are taken only by name, for example `planner@2.1.0-rc.2`
+    "#);
+    let _ = sandbox.run(&["install", "team/planner@2.1.0-rc.2"]).code(0);
+    let Some((sandbox, _repo)) = tagged(&["v1.5.0", "v2.1.0-rc.1"]) else { return };
+    insta::assert_snapshot!(sandbox.run(&["install", "team/planner@^2"]).code(1).stderr, @r#"
+    error: `planner` has no version matching `^2`
+      newest: v2.1.0-rc.1, v1.5.0
+
+    hint: for example `planner@2.1.0-rc.1`, or `planner@^1`
+    "#);
+}

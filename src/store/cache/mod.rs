@@ -577,5 +577,11 @@ fn no_version(request: &VersionRequest, agent: &str, versions: &[VersionTag]) ->
         _ => failure,
     };
     let example = nearest.unwrap_or(&versions[0]);
-    failure.hint(format!("for example `{agent}@{}`, or `{agent}@^{}`", example.version, versions[0].version.major))
+    // A pre-release answers only those who name it, so its major is not suggested: that could be what was asked for.
+    match versions.iter().find(|version| version.version.pre.is_empty()) {
+        Some(release) => {
+            failure.hint(format!("for example `{agent}@{}`, or `{agent}@^{}`", example.version, release.version.major))
+        }
+        None => failure.hint(format!("pre-releases are taken only by name, for example `{agent}@{}`", example.version)),
+    }
 }
