@@ -102,20 +102,25 @@ impl<'a> Resolver<'a> {
         self.opened.contains_key(&key(registry, source))
     }
 
-    /// The agents that a spec means; one, unless the spec names a whole source.
+    /// The agent that a spec means, at the version that it asks for.
     pub fn resolve(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
+        let found = self.find(spec, manifest, frontend)?;
+        self.at_version(found, spec.version.as_ref(), frontend)
+    }
+
+    /// The agent that a spec means, as its source has it now, whatever version is asked for.
+    fn find(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
         let snapshots = self.snapshots(&spec.place, manifest, frontend)?;
         let mut found: Vec<Resolved<'a>> = Vec::new();
         for snapshot in &snapshots {
             found.extend(matches(snapshot, spec, frontend)?);
         }
         let found = drop_copies(found);
-        let one = match found.len() {
-            0 => return Err(not_found(spec, &snapshots)),
-            1 => found.into_iter().next().expect("there is one"),
-            _ => choose(found, spec, frontend)?,
-        };
-        self.at_version(one, spec.version.as_ref(), frontend)
+        match found.len() {
+            0 => Err(not_found(spec, &snapshots)),
+            1 => Ok(found.into_iter().next().expect("there is one")),
+            _ => choose(found, spec, frontend),
+        }
     }
 
     /// The same, for installed agents: those of their sources that are named.
@@ -141,6 +146,18 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
+        let found = self.find_wanted(name, wanted, manifest, frontend)?;
+        self.at_version(found, wanted.version.as_ref(), frontend)
+    }
+
+    /// What a manifest entry means, as its source has it now. To be told apart from the version: one may be there without the other.
+    pub fn find_wanted(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
         let place = match &wanted.origin {
             Origin::Any => Place::Anywhere,
             Origin::Registry(registry) => Place::Registry(registry.clone()),
@@ -150,7 +167,7 @@ impl<'a> Resolver<'a> {
             Place::Source(Source::Path(path)) if is_file(path) => None,
             _ => Some(Target::Name(name.to_string())),
         });
-        self.resolve(&Spec { place, target, version: wanted.version.clone() }, manifest, frontend)
+        self.find(&Spec { place, target, version: None }, manifest, frontend)
     }
 
     fn snapshots(&mut self, place: &Place, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Rc<Snapshot<'a>>>> {
@@ -185,7 +202,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The same agent at another version.
-    fn at_version(
+    pub fn at_version(
         &self,
         found: Resolved<'a>,
         request: Option<&VersionRequest>,

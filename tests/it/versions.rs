@@ -111,7 +111,9 @@ fn tagged(tags: &[&str]) -> Option<(Sandbox, RepoBuilder)> {
         let _ = repo.commit(tag);
         repo.tag(tag);
     }
-    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    if !tags.is_empty() {
+        let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    }
     Some((sandbox, repo))
 }
 
@@ -141,4 +143,67 @@ fn what_is_suggested_is_never_what_was_asked_for() {
 
     hint: for example `planner@2.1.0-rc.1`, or `planner@^1`
     "#);
+}
+
+#[test]
+fn an_update_to_a_version_that_there_is_not_is_refused_as_an_install_is() {
+    let Some(sandbox) = scene() else { return };
+    let _ = sandbox.run(&["install", "team/planner@^1", "team/tester", "-q"]).code(0);
+    let before = sandbox.files();
+    let refused = sandbox.run(&["install", "team/planner@^7", "--force"]).code(1).stderr;
+    assert!(refused.contains("newest: v2.2.0"), "{refused}");
+    assert_eq!(sandbox.run(&["update", "planner", "--to", "^7"]).code(1).stderr, refused);
+    assert_eq!(sandbox.run(&["update", "planner", "tester", "--to", "^7"]).code(1).stderr, refused);
+    let banana = sandbox.run(&["update", "planner", "--to", "banana"]).code(1).stderr;
+    assert!(banana.contains("`planner` has no version matching `banana`"), "{banana}");
+    assert_eq!(sandbox.files(), before);
+
+    // The same from the manifest; what else there is to update is not held up by it.
+    sandbox.write("project/agentpkg.toml", sandbox.read("agentpkg.toml").replace("^1", "^7"));
+    let before = sandbox.files();
+    let output = sandbox.run(&["update", "planner"]).code(1);
+    insta::assert_snapshot!(output.stderr, @r#"
+         Checked 1 source
+    error: `planner` has no version matching `^7`
+      newest: v2.2.0, v2.1.0, v2.0.0
+
+    hint: for example `planner@2.2.0`, or `planner@^2`
+    error: one agent or registry could not be updated; the rest is
+    "#);
+    assert_eq!(sandbox.files(), before);
+    assert_eq!(sandbox.run(&["update", "--json"]).code(1).json()["failures"][0]["details"][0], "newest: v2.2.0, v2.1.0, v2.0.0");
+}
+
+#[test]
+fn an_agent_that_was_renamed_upstream_stays_within_its_requirement() {
+    let Some((sandbox, mut repo)) = tagged(&[]) else { return };
+    for (tag, name) in [("v1.0.0", "planner"), ("v1.1.0", "planner"), ("v2.0.0", "grand-planner")] {
+        repo.file("agents/work.md", planner(tag).replace("name: planner", &format!("name: {name}")));
+        let _ = repo.commit(tag);
+        repo.tag(tag);
+        if tag == "v1.0.0" {
+            let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "work"]).code(0);
+            let _ = sandbox.run(&["install", "work/planner", "-q"]).code(0);
+        }
+    }
+    let manifest = sandbox
+        .read("agentpkg.toml")
+        .replace("planner = { registry = \"work\"", "planner = { registry = \"work\", version = \"^1\"");
+    sandbox.write("project/agentpkg.toml", manifest);
+    let output = sandbox.run(&["update"]).code(0);
+    assert!(installed(&sandbox, "planner").contains("v1.1.0"), "{}", output.stderr);
+    assert!(sandbox.run(&["update"]).code(0).stderr.contains("up to date"));
+    let output = sandbox.run(&["update", "planner", "--to", "^2"]).code(0);
+    assert!(output.stderr.contains("upstream calls it grand-planner now"), "{}", output.stderr);
+}
+
+#[test]
+fn a_folder_has_no_versions_to_update_to() {
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", planner("One."));
+    let _ = sandbox.run(&["install", "../upstream#planner", "-q"]).code(0);
+    let before = sandbox.files();
+    let output = sandbox.run(&["update", "planner", "--to", "^2"]).code(1);
+    assert!(output.stderr.contains("which has no versions"), "{}", output.stderr);
+    assert_eq!(sandbox.files(), before);
 }

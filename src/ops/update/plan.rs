@@ -7,7 +7,7 @@ use super::item::{Item, State};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Kind, Result};
 use crate::ops::base::{self, Nearest, Search};
 use crate::ops::candidate::Candidate;
 use crate::ops::report::{Choice, Event, Frontend};
@@ -67,6 +67,7 @@ pub(in crate::ops) fn plan(
         planned: Planned::default(),
         seen: BTreeSet::new(),
         broken: BTreeMap::new(),
+        is_asked: to.is_some(),
     };
     let agents =
         selected.iter().filter_map(|name| Some((planner.manifest.agents().get(name)?, planner.lockfile.agents.get(name)?)));
@@ -127,6 +128,8 @@ struct Planner<'a, 'm> {
     seen: BTreeSet<AgentName>,
     /// Sources that could not be reached, so that each is reported once.
     broken: BTreeMap<String, usize>,
+    /// Whether the version was typed, and not read from the manifest.
+    is_asked: bool,
 }
 
 impl<'a> Planner<'a, '_> {
@@ -144,26 +147,34 @@ impl<'a> Planner<'a, '_> {
             return Ok(());
         }
         let lookup = locked.map_or_else(|| wanted.clone(), |locked| at_home(&wanted, locked, self.manifest));
-        let resolved = match self.resolver.resolve_wanted(name, &lookup, self.manifest, frontend) {
-            Ok(resolved) => Ok(resolved),
-            Err(failure) if failure.kind() == crate::error::Kind::Interrupted => return Err(failure),
+        let found = match self.resolver.find_wanted(name, &lookup, self.manifest, frontend) {
+            Ok(found) => Ok(found),
+            Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
             Err(failure) => match locked {
                 Some(locked) => self.followed(locked, failure, frontend),
                 None => Err(failure),
             },
         };
         self.planned.sources = self.resolver.count();
-        let (resolved, note) = match resolved {
-            Ok(resolved) => {
-                let note = locked.and_then(|locked| moved(locked, &resolved));
-                (resolved, note)
-            }
+        let found = match found {
+            Ok(found) => found,
             Err(failure) => {
                 self.failed(name, locked, failure);
                 return Ok(());
             }
         };
-        self.resolved(name, &wanted, &resolved, note, frontend)
+        match self.resolver.at_version(found, wanted.version.as_ref(), frontend) {
+            Ok(resolved) => {
+                let note = locked.and_then(|locked| moved(locked, &resolved));
+                self.resolved(name, &wanted, &resolved, note, frontend)
+            }
+            // What was asked for in so many words is done whole or not at all; a version in the manifest is one of many.
+            Err(failure) if self.is_asked || failure.kind() == Kind::Interrupted => Err(failure),
+            Err(failure) => {
+                self.planned.failures.push(failure);
+                Ok(())
+            }
+        }
     }
 
     /// Where an agent went that is not found under its name any more.
