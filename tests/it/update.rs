@@ -619,3 +619,28 @@ fn a_file_that_is_missing_comes_back_newer_without_new_questions() {
     theirs(&sandbox, "planner", "Read, Grep, Write", "Read, Grep, Write, Bash");
     assert!(sandbox.run(&["update"]).code(4).stderr.contains("+ Bash"), "but a new power is one all the same");
 }
+
+#[test]
+fn a_command_that_fails_while_it_writes_has_changed_nothing() {
+    let sandbox = scene();
+    sandbox.write("upstream/agents/helper.md", PLANNER.replace("name: planner", "name: helper"));
+    mine(&sandbox, "planner", "You plan.", "You plan well.");
+    theirs(&sandbox, "planner", "- read the code", "- read all the code");
+    theirs(&sandbox, "reviewer", "You plan.", "You review.");
+    // A folder where the new lockfile is to lie, which is the last file: whoever runs the tests, nobody can write a file there.
+    sandbox.write("project/.agentpkg.lock.agentpkg-new/in/the/way", "");
+    let before = sandbox.files();
+    let journal = sandbox.project(".agentpkg/state/journal");
+    for arguments in [&["update"][..], &["remove", "reviewer"], &["install", "studio/helper"], &["update", "planner", "--ours"]] {
+        let output = sandbox.run(arguments).code(1);
+        assert!(output.stderr.starts_with("error: could not"), "{}", output.stderr);
+        assert!(!journal.exists(), "{arguments:?} leaves nothing for the next command");
+        assert_eq!(sandbox.files(), before, "{arguments:?}");
+        assert_eq!(sandbox.run(&["list"]).code(0).stderr, "");
+        assert_eq!(sandbox.files(), before, "nor does the next command finish it");
+    }
+    fs::remove_dir_all(sandbox.project(".agentpkg.lock.agentpkg-new")).unwrap();
+    let _ = sandbox.run(&["update"]).code(0);
+    let _ = sandbox.run(&["undo"]).code(0);
+    assert_eq!(sandbox.files().len(), before.len() - 1);
+}

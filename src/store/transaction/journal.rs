@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::history::{copy, history_folder, prune, record_path};
-use super::{MAX_CONTENT, Recovered};
+use super::{MAX_CONTENT, Recovered, checkpoint};
 use crate::domain::digest::Digest;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
@@ -23,6 +23,9 @@ pub(super) struct Journal {
     pub(super) number: u64,
     pub(super) label: String,
     pub(super) is_committed: bool,
+    /// It failed after it was committed, so it is only to be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_given_up: bool,
     /// When, in seconds since 1970; older records do not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<u64>,
@@ -87,6 +90,71 @@ impl Journal {
         fs::replace(&journal_path(project), &text, durable)
     }
 
+    /// Takes back what an operation did before it failed; gives back what to tell the user.
+    pub(super) fn take_back(&mut self, project: &Project, failure: Failure) -> Failure {
+        let noted = if self.is_committed {
+            // Should this process end before everything is taken back, the next command must not complete it.
+            self.is_given_up = true;
+            self.write(project, true)
+        } else {
+            Ok(())
+        };
+        checkpoint("given up");
+        match self.settle(project) {
+            Ok(Recovered::Except(paths)) => {
+                let changed = "changed meanwhile, and left as it is";
+                paths.iter().fold(failure, |failure, path| failure.detail(format!("{}: {changed}", project.display(path))))
+            }
+            Ok(_) => failure.detail("nothing was changed"),
+            Err(second) => failure.detail(format!("what was begun could not be taken back: {second}")).hint(match noted {
+                Ok(()) => "the next command tries to take it back, before anything else",
+                Err(_) => "the next command tries to complete it, before anything else",
+            }),
+        }
+    }
+
+    /// Brings an operation that did not end to its end: completes it if all of it is there and nothing failed, else takes it back.
+    fn settle(&self, project: &Project) -> Result<Recovered> {
+        let path = journal_path(project);
+        if !self.is_committed {
+            self.steps.iter().try_for_each(|step| step.discard(project))?;
+            fs::remove(&path)?;
+            return Ok(Recovered::Undone);
+        }
+        let states = self.steps.iter().map(|step| step.state(project)).collect::<Result<Vec<_>>>()?;
+        let mut foreign: Vec<PathBuf> = Vec::new();
+        let can_complete = !self.is_given_up && !states.contains(&State::Damaged);
+        let mut outcome = Ok(());
+        for (step, state) in self.steps.iter().zip(states) {
+            let done = match state {
+                State::Foreign => {
+                    foreign.push(step.target(project));
+                    step.discard(project)
+                }
+                State::Pending if can_complete => step.apply(project),
+                State::Done if !can_complete => step.undo(project),
+                State::Pending | State::Damaged => step.discard(project),
+                State::Done => Ok(()),
+            };
+            // Forward, a step that fails holds up the rest: the lockfile comes last. Back, every file that returns is one less to mend.
+            outcome = outcome.and(done);
+            if can_complete && outcome.is_err() {
+                break;
+            }
+        }
+        outcome?;
+        if can_complete {
+            self.finish(project)?;
+        } else {
+            fs::remove(&path)?;
+        }
+        Ok(match foreign {
+            foreign if !foreign.is_empty() => Recovered::Except(foreign),
+            _ if can_complete => Recovered::Completed,
+            _ => Recovered::Undone,
+        })
+    }
+
     pub(super) fn finish(&self, project: &Project) -> Result<()> {
         let history = history_folder(project);
         fs::create_folder(&history)?;
@@ -117,6 +185,9 @@ impl Step {
 
     fn state(&self, project: &Project) -> Result<State> {
         let digest = |path: &Path| Ok::<_, Failure>(current(path)?.map(|bytes| Digest::of(&bytes)));
+        if !matches!(fs::entry(&self.target(project))?, Entry::Absent | Entry::File) {
+            return Ok(State::Foreign);
+        }
         let target = digest(&self.target(project))?;
         if target == self.after {
             return Ok(State::Done);
@@ -127,7 +198,8 @@ impl Step {
         if target != self.before {
             return Ok(State::Foreign);
         }
-        let is_ready = self.after.is_none() || digest(&self.temporary(project))? == self.after;
+        let staged = self.temporary(project);
+        let is_ready = self.after.is_none() || fs::entry(&staged)? == Entry::File && digest(&staged)? == self.after;
         Ok(if is_ready { State::Pending } else { State::Damaged })
     }
 
@@ -137,6 +209,12 @@ impl Step {
             Some(_) => fs::rename(&self.temporary(project), &self.target(project)),
             None => fs::remove(&self.target(project)),
         }
+    }
+
+    /// Removes the new content. What is not a file is not agentpkg's, and stays.
+    fn discard(&self, project: &Project) -> Result<()> {
+        let staged = self.staged(project);
+        if matches!(fs::entry(&staged)?, Entry::File | Entry::Link) { fs::remove(&staged) } else { Ok(()) }
     }
 
     fn undo(&self, project: &Project) -> Result<()> {
@@ -167,36 +245,7 @@ pub(super) fn recover(project: &Project) -> Result<Option<Recovered>> {
         return Err(Failure::failed(format!("the journal of an interrupted command names `{misplaced}`, which is not agentpkg's"))
             .hint(format!("if `{journal}` came with the project from somewhere else, remove it")));
     }
-    if !journal.is_committed {
-        journal.steps.iter().try_for_each(|step| fs::remove(&step.staged(project)))?;
-        fs::remove(&path)?;
-        return Ok(Some(Recovered::Undone));
-    }
-    let states = journal.steps.iter().map(|step| step.state(project)).collect::<Result<Vec<_>>>()?;
-    let mut foreign: Vec<PathBuf> = Vec::new();
-    let can_complete = !states.contains(&State::Damaged);
-    for (step, state) in journal.steps.iter().zip(states) {
-        match state {
-            State::Foreign => {
-                fs::remove(&step.temporary(project))?;
-                foreign.push(step.target(project));
-            }
-            State::Pending if can_complete => step.apply(project)?,
-            State::Done if !can_complete => step.undo(project)?,
-            State::Pending | State::Damaged => fs::remove(&step.staged(project))?,
-            State::Done => {}
-        }
-    }
-    if can_complete {
-        journal.finish(project)?;
-    } else {
-        fs::remove(&path)?;
-    }
-    Ok(Some(match foreign {
-        foreign if !foreign.is_empty() => Recovered::Except(foreign),
-        _ if can_complete => Recovered::Completed,
-        _ => Recovered::Undone,
-    }))
+    journal.settle(project).map(Some)
 }
 
 pub(super) fn journal_path(project: &Project) -> PathBuf {

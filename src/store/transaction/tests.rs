@@ -1,21 +1,46 @@
 //! What holds for transactions whatever happens: crashes at every step, damage, edits in between.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use proptest::prelude::*;
 
 use super::history::{KEEP, copy, record_path, records};
 use super::*;
 
+/// What happens at a checkpoint.
+type Deed = Box<dyn FnOnce()>;
+
 thread_local! {
-    /// How many checkpoints pass before one fails, which stands for a crash there.
+    /// How many checkpoints pass before the program dies at one.
     static CRASH_AFTER: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// How many checkpoints pass before something happens at one, and what.
+    static DEED_AFTER: RefCell<Option<(usize, Deed)>> = const { RefCell::new(None) };
 }
 
-pub(super) fn checkpoint(name: &str) -> Result<()> {
+pub(super) fn checkpoint(name: &'static str) {
+    let due = DEED_AFTER.with_borrow_mut(|deed| match deed {
+        Some((0, _)) => deed.take(),
+        Some((left, _)) => {
+            *left -= 1;
+            None
+        }
+        None => None,
+    });
+    if let Some((_, deed)) = due {
+        deed();
+    }
     let left = CRASH_AFTER.get();
     CRASH_AFTER.set(left.wrapping_sub(1));
-    if left == 0 { Err(Failure::failed(format!("crash after: {name}"))) } else { Ok(()) }
+    if left == 0 {
+        // An error would be handled; whoever dies handles nothing.
+        resume_unwind(Box::new(name));
+    }
+}
+
+/// Runs a command that may die on the way.
+fn mortal<T>(command: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(command)).unwrap_or_else(|_| Err(Failure::failed("crash")))
 }
 
 struct Scene {
@@ -42,7 +67,7 @@ impl Scene {
     }
 
     fn apply(&self, changes: &[Change]) -> Result<()> {
-        lock(&self.project, NOW, || ()).unwrap().apply("test", changes)
+        mortal(|| lock(&self.project, NOW, || ()).unwrap().apply("test", changes))
     }
 
     fn files(&self) -> String {
@@ -79,6 +104,88 @@ fn a_crash_at_any_point_leaves_all_old_or_all_new() {
         assert_eq!((scene.files().as_str(), guard.recovered()), (expected.0, Some(&expected.1)), "crash point {point}");
         assert!(!is_interrupted(&scene.project).unwrap());
     }
+}
+
+impl Scene {
+    /// What can be in the way of a command, after how many checkpoints, and what the place is to be cleared of afterwards.
+    fn obstacles(&self) -> Vec<(usize, PathBuf, bool)> {
+        let agents = self.project.agents_folder();
+        let record = record_path(&history_folder(&self.project), 1);
+        vec![
+            // While staging; the first, a middle and the last of the renames; the end.
+            (0, agents.join(".old.md.agentpkg-new"), true),
+            (2, agents.join(".new.md.agentpkg-new"), false),
+            (3, agents.join(".old.md.agentpkg-new"), false),
+            (6, record, true),
+        ]
+    }
+}
+
+/// Puts a folder with something in it at the path, or takes away what is there.
+fn obstruct(path: &Path, is_folder: bool) {
+    fs::remove(path).unwrap();
+    if is_folder {
+        fs::replace(&path.join("x"), b"x", false).unwrap();
+    }
+}
+
+#[test]
+fn a_command_that_fails_at_any_point_has_changed_nothing() {
+    for number in 0..4 {
+        let (scene, changes) = Scene::new();
+        let (after, path, is_folder) = scene.obstacles().swap_remove(number);
+        let place = path.clone();
+        DEED_AFTER.set(Some((after, Box::new(move || obstruct(&place, is_folder)))));
+        let failure = scene.apply(&changes).unwrap_err();
+        assert!(failure.message().starts_with("could not"), "it is the error itself that is told: {failure}");
+        assert_eq!(failure.details(), ["nothing was changed"]);
+        fs::remove_folder(&path).unwrap();
+        assert_eq!(scene.files(), OLD, "obstacle {number}");
+        assert!(!is_interrupted(&scene.project).unwrap(), "nothing is left for the next command");
+        assert_eq!(scene.history().operations(), []);
+        scene.apply(&changes).unwrap();
+        assert_eq!(scene.files(), NEW);
+    }
+}
+
+#[test]
+fn a_file_that_somebody_put_in_the_way_stays_and_is_named() {
+    let (scene, changes) = Scene::new();
+    let path = changes[0].path.clone();
+    let place = path.clone();
+    DEED_AFTER.set(Some((2, Box::new(move || obstruct(&place, true)))));
+    let failure = scene.apply(&changes).unwrap_err();
+    assert_eq!(failure.details(), [".claude/agents/new.md: changed meanwhile, and left as it is"]);
+    assert_eq!(fs::read(&path.join("x"), 10).unwrap().as_deref(), Some(&b"x"[..]));
+    fs::remove_folder(&path).unwrap();
+    assert_eq!(scene.files(), OLD);
+}
+
+#[test]
+fn a_crash_while_a_failed_command_is_taken_back_does_not_complete_it() {
+    let (scene, changes) = Scene::new();
+    let (after, path, is_folder) = scene.obstacles().swap_remove(3);
+    let place = path.clone();
+    DEED_AFTER.set(Some((after, Box::new(move || obstruct(&place, is_folder)))));
+    CRASH_AFTER.set(7);
+    scene.apply(&changes).unwrap_err();
+    CRASH_AFTER.set(usize::MAX);
+    fs::remove_folder(&path).unwrap();
+    assert_eq!(scene.files(), NEW, "it died before anything was taken back");
+    let guard = lock(&scene.project, NOW, || ()).unwrap();
+    assert_eq!((scene.files().as_str(), guard.recovered()), (OLD, Some(&Recovered::Undone)));
+}
+
+#[test]
+fn folders_made_for_a_command_that_fails_go_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = Project::at(folder.path());
+    let path = project.agents_folder().join("a.md");
+    let staged = project.agents_folder().join(".a.md.agentpkg-new");
+    DEED_AFTER.set(Some((2, Box::new(move || fs::remove(&staged).unwrap()))));
+    let change = Change { path, before: None, after: Some(b"a".to_vec()) };
+    lock(&project, NOW, || ()).unwrap().apply("test", &[change]).unwrap_err();
+    assert_eq!(fs::entry(&project.root().join(".claude")).unwrap(), Entry::Absent);
 }
 
 #[test]
@@ -224,6 +331,7 @@ fn a_journal_from_a_stranger_touches_nothing_outside() {
                 number: 1,
                 label: "evil".to_owned(),
                 is_committed,
+                is_given_up: false,
                 time: None,
                 undoes: None,
                 passed: Vec::new(),
@@ -259,7 +367,7 @@ impl Scene {
 
     fn undo(&self, number: u64) -> Result<Option<u64>> {
         let reversal = self.history().operation(number).unwrap().reversal(&self.project)?;
-        lock(&self.project, NOW, || ()).unwrap().undo(&reversal)
+        mortal(|| lock(&self.project, NOW, || ()).unwrap().undo(&reversal))
     }
 }
 
@@ -318,6 +426,7 @@ fn records_that_cannot_be_used_are_left_out_and_named() {
             number: stored,
             label: String::new(),
             is_committed: true,
+            is_given_up: false,
             time: None,
             undoes,
             passed: Vec::new(),
