@@ -15,6 +15,9 @@ use crate::error::{Failure, Kind, Location, Result};
 /// The file's name in a project.
 pub const FILE_NAME: &str = "agentpkg.toml";
 
+/// The byte order mark that some editors begin a file with.
+const MARK: &str = "\u{feff}";
+
 /// The largest manifest that is read, in bytes.
 pub const MAX_SIZE: u64 = 4 << 20;
 
@@ -87,6 +90,8 @@ impl Manifest {
 
     /// Reads a manifest; `path` is for messages.
     pub fn parse(text: &str, path: &str) -> Result<Self> {
+        let original = text;
+        let text = bare(text);
         let reader = Reader { text, path, last: RefCell::new(None) };
         let document = Document::parse(text).map_err(|error| {
             let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
@@ -102,7 +107,7 @@ impl Manifest {
                 _ => manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows")),
             }
         }
-        text.clone_into(&mut manifest.original);
+        original.clone_into(&mut manifest.original);
         Ok(manifest)
     }
 
@@ -162,17 +167,31 @@ impl Manifest {
     /// Whether an edit changed something.
     #[must_use]
     pub fn is_changed(&self) -> bool {
-        self.edited.as_ref().is_some_and(|document| document.to_string() != self.original)
+        self.to_text() != self.original
     }
 
-    /// The file's text.
+    /// The file's text: lines that no edit concerned are the very bytes that they were.
     #[must_use]
     pub fn to_text(&self) -> String {
-        self.edited.as_ref().map_or_else(|| self.original.clone(), ToString::to_string)
+        let Some(document) = &self.edited else {
+            return self.original.clone();
+        };
+        // The document knows neither the mark nor the line endings of the text.
+        let edited = document.to_string();
+        if edited == self.read().to_string() {
+            return self.original.clone();
+        }
+        let mark = if self.original.starts_with(MARK) { MARK } else { "" };
+        format!("{mark}{}", with_endings_of(bare(&self.original), &edited))
     }
 
     fn document(&mut self) -> &mut DocumentMut {
-        self.edited.get_or_insert_with(|| self.original.parse().expect("it was read as TOML before"))
+        let document = self.edited.take().unwrap_or_else(|| self.read());
+        self.edited.insert(document)
+    }
+
+    fn read(&self) -> DocumentMut {
+        bare(&self.original).parse().expect("it was read as TOML before")
     }
 
     /// Adds an agent, or changes the entry that it has. Unknown keys of an existing entry stay.
@@ -256,6 +275,41 @@ impl Manifest {
         self.registries.retain(|(known, _)| known != name);
         self.registries.len() != before
     }
+}
+
+/// The text without the mark that may stand before it.
+fn bare(text: &str) -> &str {
+    text.strip_prefix(MARK).unwrap_or(text)
+}
+
+/// The text with the line endings of the original: each line its own where the original has it, a new one that of most lines.
+fn with_endings_of(original: &str, edited: &str) -> String {
+    if !original.contains('\r') {
+        return edited.to_owned();
+    }
+    let is_long = |line: &&str| line.ends_with("\r\n");
+    let long = original.split_inclusive('\n').filter(is_long).count();
+    let usual = if long * 2 >= original.matches('\n').count() { "\r\n" } else { "\n" };
+    let old: Vec<&str> = original.split_inclusive('\n').collect();
+    let bare = |line: &&str| line.trim_end_matches(['\r', '\n']).to_owned();
+    let (before, after): (Vec<String>, Vec<String>) =
+        (old.iter().map(bare).collect(), edited.split_inclusive('\n').map(|line| bare(&line)).collect());
+    let mut text = String::with_capacity(edited.len() + after.len());
+    for part in similar::capture_diff_slices(similar::Algorithm::Myers, &before, &after) {
+        let is_kept = part.tag() == similar::DiffTag::Equal;
+        let start = part.old_range().start;
+        for (offset, index) in part.new_range().enumerate() {
+            let is_last = index + 1 == after.len() && !edited.ends_with('\n');
+            match old.get(start + offset).filter(|_| is_kept) {
+                Some(line) if !is_last && line.ends_with('\n') => text.push_str(line),
+                _ => {
+                    text.push_str(&after[index]);
+                    text.push_str(if is_last { "" } else { usual });
+                }
+            }
+        }
+    }
+    text
 }
 
 /// The text of a source in the manifest and the lockfile: the whole URL or the path, never a shorthand.
@@ -568,6 +622,76 @@ mod tests {
         assert_eq!(manifest.to_text(), TEXT);
         let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();
         assert_eq!(again.agents(), manifest.agents());
+    }
+
+    #[test]
+    fn edits_keep_the_mark_and_the_line_endings() {
+        let windows = format!("\u{feff}{}", TEXT.replace('\n', "\r\n"));
+        let mut manifest = Manifest::parse(&windows, FILE_NAME).unwrap();
+        assert!(!manifest.is_changed() && manifest.to_text() == windows);
+        manifest.set_agent(&name("reviewer"), &Wanted::anything());
+        assert_eq!(manifest.to_text(), format!("{windows}reviewer = {{ version = \"*\" }}\r\n"));
+        assert!(manifest.remove_agent(&name("reviewer")));
+        assert_eq!(manifest.to_text(), windows);
+        assert!(!manifest.is_changed());
+        // A mark moves no underline.
+        let text = "\u{feff}[agents]\r\na = 3\r\n";
+        let failure = Manifest::parse(text, FILE_NAME).unwrap_err();
+        let location = failure.location().unwrap();
+        assert_eq!((location.line(), &location.source[location.span.clone()]), (2, "3"));
+    }
+
+    /// A line of a manifest, under the table that it belongs to.
+    const LINES: [&str; 9] = [
+        "# ours",
+        "[registries]",
+        "studio = { git = \"https://example.com/agents\" }   # the team's",
+        "",
+        "[agents]",
+        "zed = \"^1.2\"\t# \u{e9}",
+        "# for payments",
+        "planner = { registry = \"studio\" }",
+        "[other]",
+    ];
+
+    proptest::proptest! {
+        #[test]
+        fn an_edit_changes_only_the_lines_concerned(
+            endings in proptest::collection::vec(proptest::bool::weighted(0.7), LINES.len()),
+            has_mark: bool, has_end: bool, edits in proptest::collection::vec(0..5usize, 1..5),
+        ) {
+            let ending = |is_long: bool| if is_long { "\r\n" } else { "\n" };
+            let mut text: String = LINES.iter().zip(&endings).flat_map(|(line, long)| [line, ending(*long)]).collect();
+            if !has_end {
+                text.truncate(text.trim_end().len());
+            }
+            let text = format!("{}{text}", if has_mark { MARK } else { "" });
+            let mut manifest = Manifest::parse(&text, FILE_NAME).unwrap();
+            let mut plain = Manifest::parse(&text.replace("\r\n", "\n"), FILE_NAME).unwrap();
+            for edit in edits {
+                for manifest in [&mut manifest, &mut plain] {
+                    match edit {
+                        0 => manifest.set_agent(&name("new"), &Wanted::anything()),
+                        1 => manifest.add_pins(&name("planner"), &["model".to_owned()]),
+                        2 => drop(manifest.remove_agent(&name("zed"))),
+                        3 => manifest.set_registry(&RegistryName::new("local").unwrap(), &Source::Path("./x".to_owned())),
+                        _ => drop(manifest.remove_registry(&RegistryName::new("studio").unwrap())),
+                    }
+                }
+            }
+            let edited = manifest.to_text();
+            // What an edit does is the same whatever ends the lines.
+            proptest::prop_assert_eq!(edited.replace("\r\n", "\n"), plain.to_text());
+            // Each line of before that is still there is what it was, and in its place.
+            let old: Vec<&str> = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
+            let new: Vec<&str> = edited.split_inclusive('\n').collect();
+            for line in old {
+                let count = |lines: &[&str], line: &str| lines.iter().filter(|other| other.trim_end() == line.trim_end()).count();
+                if !line.trim().is_empty() && count(&new, line) > 0 {
+                    proptest::prop_assert!(new.contains(&line), "{:?} in {:?}", line, edited);
+                }
+            }
+        }
     }
 
     #[test]
