@@ -119,6 +119,15 @@ impl Failure {
         self
     }
 
+    /// The same with other hints.
+    #[must_use]
+    pub fn map_hints(mut self, change: impl Fn(&str) -> String) -> Self {
+        for hint in &mut self.0.hints {
+            *hint = change(hint);
+        }
+        self
+    }
+
     /// Points into a file.
     #[must_use]
     pub fn at(mut self, location: Location) -> Self {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, check, completions, diff, doctor, info, init, install, list, manual, merge_file, next, outdated, registry, remove,
-    resolve, search, status, undo, update,
+    Context, check, command_line, completions, diff, doctor, info, init, install, list, manual, merge_file, next, outdated,
+    registry, remove, resolve, search, status, undo, update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -249,7 +249,10 @@ fn context(global: &GlobalArgs) -> Result<Context, Failure> {
         environment.current_folder = fs::canonical(&environment.current_folder.join(directory))?;
     }
     let project = if global.user { Project::user(&environment)? } else { Project::find(&environment.current_folder)? };
+    let folder = global.directory.as_ref().map(|folder| folder.to_string_lossy());
+    let place = folder.iter().flat_map(|folder| ["-C", folder.as_ref()]).chain(global.user.then_some("--user"));
     let ui = Ui::new(UiOptions {
+        place: command_line(place),
         is_quiet: global.quiet,
         is_json: global.json,
         never_asks: global.no_input || global.yes || environment.is_ci,

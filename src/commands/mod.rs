@@ -40,3 +40,27 @@ pub struct Context {
 
 /// The version of every JSON document that is printed.
 pub(crate) const JSON_VERSION: u32 = 1;
+
+/// Words as they can be typed into a shell again.
+pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@,+^%~#".contains(c);
+    let quoted = words.into_iter().map(|word| {
+        let is_bare = !word.is_empty() && !word.starts_with(['~', '#', '=']) && word.chars().all(is_plain);
+        if is_bare { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_again_means_the_same() {
+        assert_eq!(command_line(["update", "planner", "--to", "^2"]), "update planner --to ^2");
+        assert_eq!(
+            command_line(["--to", ">=1, <3", "-C", "my folder", "it's", "", "~1.2", "$HOME"]),
+            r"--to '>=1, <3' -C 'my folder' 'it'\''s' '' '~1.2' '$HOME'"
+        );
+    }
+}

@@ -32,6 +32,17 @@ pub enum McpArg {
     Ask,
 }
 
+impl McpArg {
+    /// As it is typed.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Skip => "skip",
+            Self::Ask => "ask",
+        }
+    }
+}
+
 impl NeedsArgs {
     /// What to do about servers.
     #[must_use]

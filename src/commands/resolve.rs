@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Context, JSON_VERSION, update};
+use super::{Context, JSON_VERSION, command_line, update};
 use crate::error::{Failure, Kind, Result};
 use crate::ops::resolve::{How, ResolveOptions, resolve};
 
@@ -44,7 +44,9 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
         (.., true) => How::Theirs,
         _ => How::Ask,
     };
-    let options = ResolveOptions { names: args.names, how, allowed: args.allow, is_yes: context.is_yes };
+    let words = ["resolve"].into_iter().chain(args.is_continue.then_some("--continue"));
+    let typed = command_line(words.chain(args.names.iter().map(String::as_str)));
+    let options = ResolveOptions { typed, names: args.names, how, allowed: args.allow, is_yes: context.is_yes };
     let outcome = resolve(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         let aborted: Vec<&str> = outcome.aborted.iter().map(crate::domain::name::AgentName::as_str).collect();

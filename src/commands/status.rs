@@ -29,9 +29,16 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
         show(&status, context)?;
     }
     if args.check && status.needs_work() {
-        return Err(
-            Failure::new(Kind::Check, "the project is not as it should be").hint("`agentpkg install` restores what is missing")
-        );
+        let mut failure = Failure::new(Kind::Check, "the project is not as it should be");
+        if status.agents.iter().any(|agent| agent.is_conflicted) {
+            failure = failure.hint("`agentpkg resolve` finishes what waits");
+        }
+        let mut others = status.clone();
+        others.agents.iter_mut().for_each(|agent| agent.is_conflicted = false);
+        if others.needs_work() {
+            failure = failure.hint("`agentpkg install` restores what is missing");
+        }
+        return Err(failure);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::needs::{self, NeedsArgs};
-use super::{Context, JSON_VERSION};
+use super::{Context, JSON_VERSION, command_line};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::update::{Conflicts, Status, UpdateOptions, UpdateOutcome, UpdatedAgent, update};
@@ -56,7 +56,7 @@ pub struct UpdateArgs {
 pub enum ConflictsArg {
     /// Write nothing at all
     Fail,
-    /// Update the other agents
+    /// Update the other agents; those that would gain a power stay as they are, too
     Skip,
     /// Put the file aside with conflict markers, for `agentpkg resolve`
     Markers,
@@ -69,6 +69,7 @@ pub fn run(args: UpdateArgs, context: &mut Context) -> Result<()> {
         Failure::usage(error.to_string()).hint("write a version like `1.2.0`, a requirement like `^1.2`, a branch or a commit")
     })?;
     let options = UpdateOptions {
+        typed: typed(&args),
         names: args.names,
         to,
         conflicts: match (args.ours, args.theirs, args.conflicts) {
@@ -99,16 +100,29 @@ pub fn run(args: UpdateArgs, context: &mut Context) -> Result<()> {
     }
     if args.check && outcome.failures.is_empty() {
         let newer = outcome.agents.iter().filter(|agent| agent.status != Status::Current && agent.status != Status::Gone).count();
+        let hint = format!("run `agentpkg {}`", options.typed);
         return match newer {
             0 => Ok(()),
-            1 => Err(Failure::new(Kind::Check, "1 agent is not up to date").hint("run `agentpkg update`")),
-            count => Err(Failure::new(Kind::Check, format!("{count} agents are not up to date")).hint("run `agentpkg update`")),
+            1 => Err(Failure::new(Kind::Check, "1 agent is not up to date").hint(hint)),
+            count => Err(Failure::new(Kind::Check, format!("{count} agents are not up to date")).hint(hint)),
         };
     }
     if options.is_dry_run && outcome.failures.is_empty() {
         return Ok(());
     }
     outcome.verdict()
+}
+
+/// What was typed, but for how conflicts are decided and what only looks.
+fn typed(args: &UpdateArgs) -> String {
+    let mut words = vec!["update"];
+    words.extend(args.names.iter().map(String::as_str));
+    words.extend(args.to.iter().flat_map(|to| ["--to", to.as_str()]));
+    let allowed = args.allow.join(",");
+    words.extend((!allowed.is_empty()).then_some(["--allow", allowed.as_str()]).into_iter().flatten());
+    words.extend(args.needs.mcp.iter().flat_map(|mcp| ["--mcp", mcp.word()]));
+    words.extend(args.needs.bind.iter().flat_map(|bind| ["--bind", bind.as_str()]));
+    command_line(words)
 }
 
 pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Context) {

@@ -35,6 +35,8 @@ pub enum How {
 /// What to finish, and how.
 #[derive(Debug, Clone, Default)]
 pub struct ResolveOptions {
+    /// The command as it was typed, for hints: without `agentpkg`, and what holds for every command.
+    pub typed: String,
     /// The names; empty: all that wait.
     pub names: Vec<String>,
     /// How.
@@ -85,6 +87,7 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
             .hint("or decide all at once with `--ours` or `--theirs`"));
     }
     let how = UpdateOptions {
+        typed: options.typed.clone(),
         conflicts: match options.how {
             How::Ours => Conflicts::Ours,
             How::Theirs => Conflicts::Theirs,

@@ -40,8 +40,10 @@ pub const DIM: Style = Style::new().dimmed();
 const VERB_WIDTH: usize = 12;
 
 /// How the program talks.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct UiOptions {
+    /// What was typed to say which agents are meant (`--user`, `-C DIR`): a command that is hinted has to say it, too.
+    pub place: String,
     /// Nothing but errors and data.
     pub is_quiet: bool,
     /// stdout carries JSON.
@@ -97,6 +99,11 @@ impl Ui {
 
     /// Prints a value as JSON.
     pub fn json(&mut self, value: &serde_json::Value) -> Result<()> {
+        if self.options.place.is_empty() {
+            return self.data(format!("{value:#}"));
+        }
+        let mut value = value.clone();
+        self.hints_in_place(&mut value);
         self.data(format!("{value:#}"))
     }
 
@@ -114,7 +121,7 @@ impl Ui {
     pub fn note(&mut self, text: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{text}");
+            let _ = writeln!(anstream::stderr(), "{}", self.in_place(&text.to_string()));
         }
     }
 
@@ -122,21 +129,22 @@ impl Ui {
     pub fn warn(&mut self, text: impl Display) {
         if !self.options.is_quiet {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {}", sanitize(&text.to_string()));
+            let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {}", sanitize(&self.in_place(&text.to_string())));
         }
     }
 
     /// Prints a failure.
     pub fn failure(&mut self, failure: &Failure) {
         self.clear();
-        let _ = write!(anstream::stderr(), "{}", render_failure(failure));
+        let failure = failure.clone().map_hints(|hint| self.in_place(hint));
+        let _ = write!(anstream::stderr(), "{}", render_failure(&failure));
     }
 
     /// Prints a failure that stops nothing.
     fn trouble(&mut self, failure: &Failure) {
         if !self.options.is_quiet {
             self.clear();
-            let text = render_failure(failure);
+            let text = render_failure(&failure.clone().map_hints(|hint| self.in_place(hint)));
             let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
             let _ = write!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {text}");
         }
@@ -152,6 +160,35 @@ impl Ui {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
             let _ = writeln!(anstream::stderr(), "{style}{verb:>VERB_WIDTH$}{style:#} {object}");
+        }
+    }
+
+    /// A text whose commands work where the user stands.
+    fn in_place(&self, text: &str) -> String {
+        if self.options.place.is_empty() {
+            text.to_owned()
+        } else {
+            text.replace("`agentpkg ", &format!("`agentpkg {} ", self.options.place))
+        }
+    }
+
+    /// The same for what a document hints.
+    fn hints_in_place(&self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.hints_in_place(item)),
+            serde_json::Value::Object(fields) => {
+                for (key, field) in fields {
+                    match field {
+                        serde_json::Value::Array(hints) if key == "hints" => {
+                            for hint in hints {
+                                *hint = hint.as_str().map_or_else(|| hint.clone(), |text| self.in_place(text).into());
+                            }
+                        }
+                        _ => self.hints_in_place(field),
+                    }
+                }
+            }
+            _ => {}
         }
     }
 

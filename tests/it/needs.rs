@@ -310,7 +310,7 @@ fn an_update_says_what_a_new_server_is() {
       analyst: + mcp__context7__query-docs  of the MCP server context7
 
     hint: if that is meant: `agentpkg update --allow Bash,mcp__context7`
-    hint: or `agentpkg update --yes`, which takes the rest of the updates without it
+    hint: or with `--yes` instead, which takes the rest of the update without it
     "#);
     let output = run(&sandbox, &["update", "--allow", "Bash,context7", "--mcp", "add"]).code(0);
     insta::assert_snapshot!(output.stderr, @r#"

@@ -253,7 +253,7 @@ fn new_powers_need_leave() {
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg update --allow Bash`
-    hint: or `agentpkg update --yes`, which takes the rest of the updates without it
+    hint: or with `--yes` instead, which takes the rest of the update without it
     ");
     assert_eq!(sandbox.files(), before);
     let output = sandbox.run(&["update", "--yes"]).code(0);
@@ -643,4 +643,59 @@ fn a_command_that_fails_while_it_writes_has_changed_nothing() {
     let _ = sandbox.run(&["update"]).code(0);
     let _ = sandbox.run(&["undo"]).code(0);
     assert_eq!(sandbox.files().len(), before.len() - 1);
+}
+
+#[test]
+fn hints_keep_what_was_typed() {
+    let sandbox = scene();
+    theirs(&sandbox, "planner", "Read, Grep, Write", "Read, Grep, Write, Bash");
+    let output = sandbox.run(&["update", "planner", "--mcp", "skip", "--theirs"]).code(4);
+    insta::assert_snapshot!(output.stderr, @r#"
+    error: 1 agent asks for more than before, so nothing was written
+      planner: + Bash  can run any command
+
+    hint: if that is meant: `agentpkg update planner --mcp skip --theirs --allow Bash`
+    hint: or with `--yes` instead, which takes the rest of the update without it
+    "#);
+    // What is hinted, typed as it stands, does what it says.
+    let output = sandbox.run(&["update", "planner", "--mcp", "skip", "--theirs", "--allow", "Bash"]).code(0);
+    assert!(output.stderr.contains("Updated planner"), "{}", output.stderr);
+
+    mine(&sandbox, "reviewer", "model: sonnet", "model: haiku");
+    theirs(&sandbox, "reviewer", "model: sonnet", "model: opus");
+    let output = sandbox.run(&["update", "reviewer", "--mcp=skip"]).code(3);
+    assert!(output.stderr.contains("run `agentpkg update reviewer --mcp skip` in a terminal"), "{}", output.stderr);
+    let output = sandbox.run(&["update", "reviewer", "--check"]).code(5);
+    assert!(output.stderr.contains("hint: run `agentpkg update reviewer`\n"), "{}", output.stderr);
+
+    // A waiting conflict is not mended by installing.
+    let _ = sandbox.run(&["update", "--conflicts=markers"]).code(3);
+    let output = sandbox.run(&["status", "--check"]).code(5);
+    assert!(output.stderr.ends_with("hint: `agentpkg resolve` finishes what waits\n"), "{}", output.stderr);
+    let text = reviewer().replace("model: sonnet", "model: opus").replace("Read, Grep, Write", "Read, Grep, Write, Bash");
+    sandbox.write("project/.agentpkg/conflicts/reviewer.md", text);
+    let output = sandbox.run(&["resolve", "--continue", "reviewer"]).code(4);
+    assert!(output.stderr.contains("`agentpkg resolve --continue reviewer --allow Bash`"), "{}", output.stderr);
+}
+
+#[test]
+fn hints_lead_to_the_agents_that_were_meant() {
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", PLANNER);
+    let source = format!("{}#planner", sandbox.path().join("upstream").display());
+    for place in [&["--user"][..], &["-C", "sub folder"], &["-C", "sub folder", "--user"]] {
+        fs::create_dir_all(sandbox.project("sub folder")).unwrap();
+        let run = |arguments: &[&str]| sandbox.run(&[place, arguments].concat());
+        let typed = place.join(" ").replace("sub folder", "'sub folder'");
+        let _ = run(&["install", &source]);
+        theirs(&sandbox, "planner", "Read, Grep, Write", "Read, Grep, Write, Bash");
+        let output = run(&["update", "planner"]).code(4);
+        assert!(output.stderr.contains(&format!("`agentpkg {typed} update planner --allow Bash`")), "{}", output.stderr);
+        let output = run(&["update", "planner", "--allow", "Bash"]).code(0);
+        assert!(output.stderr.contains(&format!("Undo with `agentpkg {typed} undo`.")), "{}", output.stderr);
+        let output = run(&["update", "planer"]).code(1);
+        assert!(output.stderr.contains("did you mean `planner`?"), "{}", output.stderr);
+        theirs(&sandbox, "planner", "Read, Grep, Write, Bash", "Read, Grep, Write");
+        let _ = run(&["remove", "planner", "--force"]).code(0);
+    }
 }

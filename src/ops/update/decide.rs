@@ -50,7 +50,7 @@ pub(in crate::ops) fn decide(
                 was_asked = true;
             }
             Conflicts::Ask | Conflicts::Fail if options.is_dry_run => {}
-            Conflicts::Ask | Conflicts::Fail => return Err(undecided(&planned.items)),
+            Conflicts::Ask | Conflicts::Fail => return Err(undecided(&planned.items, options)),
         }
     }
     was_asked |= powers(session, manifest, &mut planned.items, options, may_ask, frontend)?;
@@ -87,7 +87,7 @@ fn set_state(items: &mut [Item], state: State) {
     }
 }
 
-fn undecided(items: &[Item]) -> Failure {
+fn undecided(items: &[Item], options: &UpdateOptions) -> Failure {
     let open: Vec<&Item> = items.iter().filter(|item| !item.choices.is_empty()).collect();
     let count: usize = open.iter().map(|item| item.choices.len()).sum();
     let noun = if count == 1 { "1 conflict is".to_owned() } else { format!("{count} conflicts are") };
@@ -98,7 +98,7 @@ fn undecided(items: &[Item]) -> Failure {
         }
     }
     failure
-        .hint("run `agentpkg update` in a terminal to decide them")
+        .hint(format!("run `agentpkg {}` in a terminal to decide them", options.typed))
         .hint("or add `--ours`, `--theirs`, `--conflicts=skip` (update the others), or `--conflicts=markers`")
 }
 
@@ -351,7 +351,7 @@ fn powers(
         None
     };
     if !may_ask && !options.is_yes {
-        return Err(unallowed(items, &grouped, world.as_ref()));
+        return Err(unallowed(items, &grouped, world.as_ref(), options));
     }
     for (gains, members) in grouped {
         let names: Vec<String> = members.iter().map(|index| items[*index].name.to_string()).collect();
@@ -415,7 +415,12 @@ fn ask_powers(
     }
 }
 
-fn unallowed(items: &[Item], grouped: &[(Vec<Gain>, Vec<usize>)], world: Option<&World>) -> Failure {
+fn gain_line(gain: &str, meaning: &str) -> String {
+    let gap = if meaning.is_empty() { "" } else { "  " };
+    format!("+ {gain}{gap}{meaning}")
+}
+
+fn unallowed(items: &[Item], grouped: &[(Vec<Gain>, Vec<usize>)], world: Option<&World>, options: &UpdateOptions) -> Failure {
     let agents: usize = grouped.iter().map(|(_, members)| members.len()).sum();
     let noun = if agents == 1 { "1 agent asks".to_owned() } else { format!("{agents} agents ask") };
     let mut failure = Failure::new(Kind::Consent, format!("{noun} for more than before, so nothing was written"));
@@ -423,16 +428,15 @@ fn unallowed(items: &[Item], grouped: &[(Vec<Gain>, Vec<usize>)], world: Option<
     for (gains, members) in grouped {
         let names: Vec<&str> = members.iter().map(|index| items[*index].name.as_str()).collect();
         for (gain, meaning) in explain(gains, world) {
-            let gap = if meaning.is_empty() { "" } else { "  " };
-            failure = failure.detail(format!("{}: + {gain}{gap}{meaning}", names.join(", ")));
+            failure = failure.detail(format!("{}: {}", names.join(", "), gain_line(&gain, &meaning)));
         }
         words.extend(gains.iter().map(Gain::word));
     }
     words.sort();
     words.dedup();
     failure
-        .hint(format!("if that is meant: `agentpkg update --allow {}`", words.join(",")))
-        .hint("or `agentpkg update --yes`, which takes the rest of the updates without it")
+        .hint(format!("if that is meant: `{}`", options.again(&format!("--allow {}", words.join(",")))))
+        .hint("or with `--yes` instead, which takes the rest of the update without it")
 }
 
 fn preview(item: &Item, path: String) -> Preview {

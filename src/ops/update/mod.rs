@@ -47,6 +47,8 @@ pub enum Conflicts {
 /// What to update, and how.
 #[derive(Debug, Clone, Default)]
 pub struct UpdateOptions {
+    /// The command as it was typed, for hints: without `agentpkg`, what holds for every command, and what decides conflicts.
+    pub typed: String,
     /// The names; empty: all.
     pub names: Vec<String>,
     /// The version that is wanted from now on.
@@ -63,6 +65,21 @@ pub struct UpdateOptions {
     pub servers: Mode,
     /// Servers by the user's own names, from now on: upstream's name to the user's.
     pub bind: BTreeMap<String, String>,
+}
+
+impl UpdateOptions {
+    /// The command as it was typed, whole, and more: what to type instead of it.
+    fn again(&self, more: &str) -> String {
+        let conflicts = match self.conflicts {
+            Conflicts::Ask => "",
+            Conflicts::Ours => " --ours",
+            Conflicts::Theirs => " --theirs",
+            Conflicts::Fail => " --conflicts=fail",
+            Conflicts::Skip => " --conflicts=skip",
+            Conflicts::Markers => " --conflicts=markers",
+        };
+        format!("agentpkg {}{conflicts} {more}", self.typed)
+    }
 }
 
 /// What happened, or would happen, to one agent.
@@ -132,7 +149,8 @@ impl UpdateOutcome {
             .collect();
         if !skipped.is_empty() {
             return Err(Failure::new(Kind::Conflict, format!("not updated, because of conflicts: {}", skipped.join(", ")))
-                .hint("run `agentpkg update` in a terminal, or add `--ours`, `--theirs` or `--conflicts=markers`"));
+                .hint(format!("run `agentpkg update {}` in a terminal, which asks", skipped.join(" ")))
+                .hint("or add `--ours`, `--theirs` or `--conflicts=markers`"));
         }
         let kind = match self.failures.first() {
             Some(failure) if self.failures.iter().all(|other| other.kind() == failure.kind()) => failure.kind(),
