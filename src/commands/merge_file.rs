@@ -22,7 +22,8 @@ The exit code is the number of conflicts (at most 127), or 255 for an error.
 
 As a merge driver, so that `git merge` itself has fewer conflicts:
   echo '.claude/agents/*.md merge=agentpkg' >> .gitattributes
-  git config merge.agentpkg.driver 'agentpkg merge-file --marker-size=%L -L %X -L %S -L %Y %A %O %B'")]
+  git config merge.agentpkg.driver \\
+    'agentpkg merge-file --marker-size=%L -L %X -L %S -L %Y %A %O %B'")]
 pub struct MergeFileArgs {
     /// Your version; the result is written here
     pub current: PathBuf,

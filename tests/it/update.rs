@@ -691,6 +691,9 @@ fn hints_lead_to_the_agents_that_were_meant() {
         theirs(&sandbox, "planner", "Read, Grep, Write", "Read, Grep, Write, Bash");
         let output = run(&["update", "planner"]).code(4);
         assert!(output.stderr.contains(&format!("`agentpkg {typed} update planner --allow Bash`")), "{}", output.stderr);
+        let json = run(&["update", "planner", "--conflicts=skip", "--json"]).code(4).json();
+        let hint = json["failures"][0]["hints"][0].as_str().unwrap();
+        assert!(hint.contains(&format!("`agentpkg {typed} update planner --conflicts=skip --allow Bash`")), "{hint}");
         let output = run(&["update", "planner", "--allow", "Bash"]).code(0);
         assert!(output.stderr.contains(&format!("Undo with `agentpkg {typed} undo`.")), "{}", output.stderr);
         let output = run(&["update", "planer"]).code(1);
@@ -698,4 +701,52 @@ fn hints_lead_to_the_agents_that_were_meant() {
         theirs(&sandbox, "planner", "Read, Grep, Write, Bash", "Read, Grep, Write");
         let _ = run(&["remove", "planner", "--force"]).code(0);
     }
+}
+
+#[test]
+fn a_robot_takes_what_merges_by_itself_and_no_new_power() {
+    let sandbox = scene();
+    mine(&sandbox, "planner", "You plan.", "You plan well.");
+    theirs(&sandbox, "planner", "- read the code", "- read all the code");
+    theirs(&sandbox, "reviewer", "Read, Grep, Write", "Read, Grep, Write, Bash");
+    let robot = ["update", "--conflicts=skip", "--mcp", "skip"];
+    let output = sandbox.run(&robot).code(4);
+    insta::assert_snapshot!(output.stderr, @r#"
+         Checked 1 source
+          Merged planner   your edit kept
+         Skipped reviewer
+    Undo with `agentpkg undo`.
+    error: `reviewer` asks for more than before, so it stays as it is
+      + Bash  can run any command
+
+    hint: if that is meant: `agentpkg update reviewer --allow Bash`
+    error: one agent or registry could not be updated; the rest is
+    "#);
+    assert!(read(&sandbox, "planner").contains("You plan well.") && read(&sandbox, "planner").contains("read all the code"));
+    assert_eq!(read(&sandbox, "reviewer"), reviewer(), "not even without the power: that is for a person to say");
+    let before = sandbox.files();
+    let json = sandbox.run(&[&robot[..], &["--json"]].concat()).code(4).json();
+    assert_eq!((&json["agents"][1]["status"], &json["changes"]), (&"skipped".into(), &0.into()));
+    assert_eq!(json["failures"][0]["details"][0], "+ Bash  can run any command");
+    assert_eq!(sandbox.files(), before);
+    // Where something conflicts as well, that is what the exit code says.
+    mine(&sandbox, "planner", "model: sonnet", "model: haiku");
+    theirs(&sandbox, "planner", "model: sonnet", "model: opus");
+    let output = sandbox.run(&robot).code(3);
+    assert!(output.stderr.contains("not updated, because of conflicts: planner"), "{}", output.stderr);
+    assert!(output.stderr.contains("`reviewer` asks for more than before"), "{}", output.stderr);
+    assert!(read(&sandbox, "planner").contains("model: haiku") && !read(&sandbox, "reviewer").contains("Bash"));
+}
+
+#[test]
+fn every_page_has_the_same_merge_driver() {
+    let page = |name: &str| fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap();
+    let help = Sandbox::new().run(&["merge-file", "--help"]).code(0).stdout;
+    let of = |text: &str| -> Vec<String> {
+        let text = text.replace("\\\n", " ");
+        let lines = text.lines().filter(|line| line.contains("merge.agent") || line.contains("merge=agent"));
+        lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    assert_eq!(of(&help).len(), 2, "{help}");
+    assert_eq!((of(&page("ci.md")), of(&page("merge.md"))), (of(&help), of(&help)));
 }

@@ -53,7 +53,7 @@ pub(in crate::ops) fn decide(
             Conflicts::Ask | Conflicts::Fail => return Err(undecided(&planned.items, options)),
         }
     }
-    was_asked |= powers(session, manifest, &mut planned.items, options, may_ask, frontend)?;
+    was_asked |= powers(session, manifest, planned, options, may_ask, frontend)?;
     for item in &mut planned.items {
         if item.state == State::Active
             && !options.is_dry_run
@@ -321,7 +321,7 @@ fn edited(items: &[Item], (index, number): (usize, usize), frontend: &mut dyn Fr
 fn powers(
     session: &Session,
     manifest: &Manifest,
-    items: &mut [Item],
+    Planned { items, failures, .. }: &mut Planned,
     options: &UpdateOptions,
     may_ask: bool,
     frontend: &mut dyn Frontend,
@@ -351,6 +351,12 @@ fn powers(
         None
     };
     if !may_ask && !options.is_yes {
+        if options.conflicts == Conflicts::Skip {
+            for (gains, members) in grouped {
+                failures.extend(members.iter().map(|index| withheld(&mut items[*index], &gains, world.as_ref(), options)));
+            }
+            return Ok(false);
+        }
         return Err(unallowed(items, &grouped, world.as_ref(), options));
     }
     for (gains, members) in grouped {
@@ -413,6 +419,18 @@ fn ask_powers(
             answer => return Ok(answer),
         }
     }
+}
+
+/// Leaves out an agent that asks for more, when the others are to be updated all the same; gives back what to say about it.
+fn withheld(item: &mut Item, gains: &[Gain], world: Option<&World>, options: &UpdateOptions) -> Failure {
+    item.state = State::Skipped;
+    let failure = Failure::new(Kind::Consent, format!("`{}` asks for more than before, so it stays as it is", item.name));
+    let lines = explain(gains, world).into_iter().map(|(gain, meaning)| gain_line(&gain, &meaning));
+    let words: Vec<String> = gains.iter().map(Gain::word).collect();
+    let more = format!("--allow {}", words.join(","));
+    // Whoever named no agent would allow it to all of them.
+    let command = if options.names.is_empty() { format!("agentpkg update {} {more}", item.name) } else { options.again(&more) };
+    lines.fold(failure, Failure::detail).hint(format!("if that is meant: `{command}`"))
 }
 
 fn gain_line(gain: &str, meaning: &str) -> String {
