@@ -254,6 +254,16 @@ impl Manifest {
         self.agents.remove(name).is_some()
     }
 
+    /// Takes back what was edited in the entry of an agent since `original`.
+    pub fn restore_agent(&mut self, name: &AgentName, original: &Self) {
+        let old = original.document.get("agents").and_then(|agents| agents.as_table_like()?.get(name.as_str()));
+        let entry = self.document.get_mut("agents").and_then(|agents| agents.as_table_like_mut()?.get_mut(name.as_str()));
+        if let (Some(old), Some(entry), Some(wanted)) = (old, entry, original.agents.get(name)) {
+            *entry = old.clone();
+            self.agents.insert(name.clone(), wanted.clone());
+        }
+    }
+
     /// Adds a registry, or changes where it points to.
     pub fn set_registry(&mut self, name: &RegistryName, source: &Source) {
         let mut entry = InlineTable::new();
@@ -622,6 +632,21 @@ mod tests {
         assert_eq!(manifest.to_text(), TEXT);
         let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();
         assert_eq!(again.agents(), manifest.agents());
+    }
+
+    #[test]
+    fn an_edit_that_is_taken_back_leaves_no_trace() {
+        let original = Manifest::parse(TEXT, FILE_NAME).unwrap();
+        let mut manifest = original.clone();
+        for key in ["zed", "planner"] {
+            let wanted = Wanted { version: VersionRequest::parse("^9").ok(), ..manifest.agents()[&name(key)].clone() };
+            manifest.set_agent(&name(key), &wanted);
+        }
+        assert!(manifest.is_changed());
+        manifest.restore_agent(&name("zed"), &original);
+        manifest.restore_agent(&name("planner"), &original);
+        manifest.restore_agent(&name("nobody"), &original);
+        assert!(!manifest.is_changed() && manifest.agents() == original.agents());
     }
 
     #[test]

@@ -739,6 +739,25 @@ fn a_robot_takes_what_merges_by_itself_and_no_new_power() {
 }
 
 #[test]
+fn an_agent_that_is_left_out_keeps_its_version_in_the_manifest() {
+    let sandbox = Sandbox::new();
+    let Some(mut upstream) = from_git(&sandbox) else { return };
+    upstream.tag("v1.0.0");
+    upstream.file("agents/planner.md", PLANNER.replace("model: sonnet", "model: opus")).commit("second");
+    upstream.tag("v2.0.0");
+    let manifest = sandbox.read("agentpkg.toml");
+    let _ = sandbox.run(&["update", "planner", "--to", "^2", "--conflicts=skip"]).code(3);
+    assert_eq!(sandbox.read("agentpkg.toml"), manifest);
+    let _ = sandbox.run(&["install", "--locked"]).code(0);
+    fs::rename(upstream.path(), sandbox.path().join("away")).unwrap();
+    let _ = sandbox.run(&["update", "planner", "--to", "^2", "--ours"]).code(1);
+    assert_eq!(sandbox.read("agentpkg.toml"), manifest, "nor one whose source is out of reach");
+    fs::rename(sandbox.path().join("away"), upstream.path()).unwrap();
+    let _ = sandbox.run(&["update", "planner", "--to", "^2", "--ours"]).code(0);
+    assert!(sandbox.read("agentpkg.toml").contains("version = \"^2\""));
+}
+
+#[test]
 fn every_page_has_the_same_merge_driver() {
     let page = |name: &str| fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap();
     let help = Sandbox::new().run(&["merge-file", "--help"]).code(0).stdout;

@@ -174,6 +174,7 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     session.check_folders(&manifest)?;
+    let original = manifest.clone();
     bind(&mut manifest, options)?;
     let mut planned = plan(session, &mut manifest, &lockfile, &options.names, options.to.as_ref(), frontend)?;
     keep_resolutions(session, options, &mut planned)?;
@@ -182,6 +183,14 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
         manifest.add_pins(&name, &[key]);
     }
     let settled = settle(session, options, &mut manifest, &lockfile, &mut planned, frontend)?;
+    // What stays as it is stays so in the manifest, too: a version that nobody has would be news to the next install.
+    let is_settled = |name: &AgentName| {
+        let takes_part = |item: &Item| item.name == *name && item.state != State::Skipped;
+        planned.current.contains(name) || planned.items.iter().any(takes_part)
+    };
+    for name in original.agents().keys().filter(|name| !is_settled(name)) {
+        manifest.restore_agent(name, &original);
+    }
     apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref())
 }
 
