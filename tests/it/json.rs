@@ -45,11 +45,20 @@ fn documents() -> Vec<(&'static str, Value)> {
     take("check", &["check"]);
     take("diff", &["diff"]);
     take("update", &["update", "--dry-run"]);
+    let upstream = "../upstream/agents/planner.md";
+    take("merge-file", &["merge-file", "-p", ".claude/agents/planner.md", upstream, upstream]);
+    let _ = sandbox.run(&["update", "--conflicts=markers", "--allow", "all"]).code(3);
+    take("resolve", &["resolve", "--abort", "planner"]);
+    let _ = sandbox.run(&["update", "--conflicts=markers", "--allow", "all"]).code(3);
+    take("resolve", &["resolve", "--ours", "--allow", "all"]);
+    let _ = sandbox.run(&["undo"]).code(0);
     take("update", &["update", "--ours", "--allow", "all"]);
     take("undo-list", &["undo", "--list"]);
     take("undo", &["undo"]);
     take("doctor", &["doctor"]);
     take("remove", &["remove", "planner", "--force"]);
+    fs::remove_file(sandbox.project("agentpkg.toml")).unwrap();
+    take("init", &["init"]);
     all
 }
 
