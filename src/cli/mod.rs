@@ -1,8 +1,11 @@
 //! The command line: what can be typed, and how it becomes a session and a command.
 
+mod usage;
+
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
@@ -19,7 +22,7 @@ use crate::ui::{Ui, UiOptions};
 
 /// The package manager for Claude Code agents
 #[derive(Debug, Parser)]
-#[command(name = "agentpkg", version, max_term_width = 100, infer_subcommands = false)]
+#[command(name = "agentpkg", bin_name = "agentpkg", version, max_term_width = 100, infer_subcommands = false)]
 pub struct Cli {
     #[command(flatten, next_help_heading = "Global options")]
     global: GlobalArgs,
@@ -74,7 +77,7 @@ enum ColorWhen {
 /// The subcommands. They are not derived: most of a start would go into describing those that nobody asked for, so only what was typed
 /// is described, and the others when help wants them.
 macro_rules! commands {
-    ($($variant:ident($arguments:ty) = $name:literal, $about:literal;)*) => {
+    ($($variant:ident($arguments:ty) = $name:literal $(| $alias:literal)*, $about:literal;)*) => {
         #[derive(Debug)]
         enum Command {
             $($variant($arguments),)*
@@ -82,10 +85,10 @@ macro_rules! commands {
 
         impl Subcommand for Command {
             fn augment_subcommands(mut command: clap::Command) -> clap::Command {
-                let only = typed(&[$($name),*]);
+                let only = typed();
                 $(
                     if only.is_none_or(|only| only == $name) {
-                        command = command.subcommand(described::<$arguments>($name, $about));
+                        command = command.subcommand(described::<$arguments>($name, &[$($alias),*], $about));
                     }
                 )*
                 command
@@ -96,7 +99,7 @@ macro_rules! commands {
             }
 
             fn has_subcommand(name: &str) -> bool {
-                [$($name),*].contains(&name)
+                NAMES.iter().any(|(known, _)| *known == name)
             }
         }
 
@@ -104,7 +107,7 @@ macro_rules! commands {
             fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
                 match matches.subcommand() {
                     $(Some(($name, matches)) => <$arguments>::from_arg_matches(matches).map(Self::$variant),)*
-                    _ => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
+                    _ => Err(clap::Error::new(ErrorKind::MissingSubcommand)),
                 }
             }
 
@@ -113,6 +116,9 @@ macro_rules! commands {
                 Ok(())
             }
         }
+
+        /// Each name that a subcommand answers to, and its own.
+        const NAMES: &[(&str, &str)] = &[$(($name, $name), $(($alias, $name),)*)*];
 
         /// Name, description, and all of each subcommand.
         #[cfg(test)]
@@ -123,15 +129,15 @@ macro_rules! commands {
 }
 
 commands! {
-    Install(install::InstallArgs) = "install", "Install agents; without names, what agentpkg.toml and agentpkg.lock say";
-    Update(update::UpdateArgs) = "update", "Update agents, and merge upstream's changes with your own";
+    Install(install::InstallArgs) = "install" | "add", "Install agents; without names, what agentpkg.toml and agentpkg.lock say";
+    Update(update::UpdateArgs) = "update" | "upgrade", "Update agents, and merge upstream's changes with your own";
     Outdated(outdated::OutdatedArgs) = "outdated", "Show which agents have a newer version, and which of them you edited";
     Status(status::StatusArgs) = "status", "Show which agents are edited, missing or in conflict";
     Check(check::CheckArgs) = "check", "Check all agents against the project: what is missing, left over, or changed by hand";
     Diff(diff::DiffArgs) = "diff", "Show what you changed, what upstream changed, or what both would become";
     Resolve(resolve::ResolveArgs) = "resolve", "Finish updates that were put aside with conflict markers";
     Undo(undo::UndoArgs) = "undo", "Take an operation back: files return to what they were, edits included";
-    Remove(remove::RemoveArgs) = "remove", "Remove agents from the project";
+    Remove(remove::RemoveArgs) = "remove" | "uninstall" | "rm", "Remove agents from the project";
     Search(search::SearchArgs) = "search", "Search the agents of all registries by name, description, tool or server";
     List(list::ListArgs) = "list", "List installed agents, or with --available those that registries offer";
     Info(info::InfoArgs) = "info", "Show one agent: what it is for, what it may use, and whether the client loads it";
@@ -143,15 +149,16 @@ commands! {
     MergeFile(merge_file::MergeFileArgs) = "merge-file", "Merge three files as `git merge-file` does, but knowing agent definitions";
 }
 
-/// A subcommand: whole if it was typed, otherwise only as much as a list of them shows.
-fn described<A: clap::Args>(name: &'static str, about: &'static str) -> clap::Command {
-    let command = clap::Command::new(name).about(about);
+/// A subcommand: whole if it was typed, otherwise only as much as a list of them shows. The aliases are words of other tools, which
+/// whoever comes from there may type, and nobody has to read.
+fn described<A: clap::Args>(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> clap::Command {
+    let command = clap::Command::new(name).about(about).aliases(aliases);
     let mut arguments = std::env::args_os().skip(1);
     // A shell that asks for candidates puts the line behind `--`.
     let is_asked = arguments.next().is_some_and(|first| first == "--");
     // Whoever writes packages needs it; in the list it would be noise.
     let command = command.hide(name == "manual");
-    if std::env::args_os().any(|argument| argument == name) {
+    if std::env::args_os().any(|argument| argument == name || aliases.iter().any(|alias| argument == *alias)) {
         A::augment_args(command)
     } else if is_asked {
         command
@@ -162,7 +169,7 @@ fn described<A: clap::Args>(name: &'static str, about: &'static str) -> clap::Co
 
 /// The subcommand that stands before the cursor, when a shell asks for candidates: the others cannot be meant any more, and to describe
 /// them is most of the work.
-fn typed(names: &[&'static str]) -> Option<&'static str> {
+fn typed() -> Option<&'static str> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != "--" {
         return None;
@@ -171,7 +178,7 @@ fn typed(names: &[&'static str]) -> Option<&'static str> {
     let cursor = crate::env::completed_word().unwrap_or(words.len().saturating_sub(1));
     let takes_value = |word: &OsStr| ["-C", "--directory", "--color"].iter().any(|option| word == *option);
     let mut before = words.get(..cursor)?.windows(2).filter(|pair| !takes_value(&pair[0])).map(|pair| &pair[1]);
-    before.find_map(|word| names.iter().find(|name| word == **name)).copied()
+    before.find_map(|word| NAMES.iter().find(|(name, _)| word == *name)).map(|(_, command)| *command)
 }
 
 /// Everything that can be typed, whole.
@@ -188,9 +195,15 @@ pub fn run() -> u8 {
     clap_complete::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command).completer("agentpkg").complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(error) if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();
             return if error.use_stderr() { Kind::Usage.code() } else { 0 };
+        }
+        Err(error) => {
+            let typed: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+            let failure = usage::failure(&error, NAMES, &typed);
+            Ui::new(UiOptions::default()).failure(&failure);
+            return failure.kind().code();
         }
     };
     let Cli { global, command } = cli;

@@ -1,0 +1,132 @@
+//! Command lines that make no sense, help, and the words of other tools.
+
+use crate::support::sandbox::Sandbox;
+
+#[test]
+fn what_makes_no_sense_is_said_as_every_other_error() {
+    let sandbox = Sandbox::new();
+    let mut all = String::new();
+    for arguments in [
+        &["instal", "x"][..],
+        &["nonsense"],
+        &["install", "--frce"],
+        &["install", "--nothing-like-it"],
+        &["init", "x"],
+        &["update", "--conflicts=foo"],
+        &["update", "--to"],
+        &["update", "--to", "^2"],
+        &["update", "--ours", "--theirs"],
+        &["undo", "x"],
+        &["remove"],
+        &["rm", "--frce"],
+        &["-C"],
+        &["--color", "red", "list"],
+        &["merge-file", "a", "b", "c", "--marker-size", "0"],
+        &["list", "--user", "--user"],
+    ] {
+        let output = sandbox.run(arguments).code(2);
+        assert_eq!(output.stdout, "");
+        for foreign in ["tip:", "For more information", "\'", "Usage:"] {
+            assert!(!output.stderr.contains(foreign), "{foreign} in {}", output.stderr);
+        }
+        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+    }
+    insta::assert_snapshot!(all, @r#"
+    $ agentpkg instal x
+    error: there is no command `instal`
+
+    hint: did you mean `agentpkg install`?
+
+    $ agentpkg nonsense
+    error: there is no command `nonsense`
+
+    hint: `agentpkg --help` lists the commands
+
+    $ agentpkg install --frce
+    error: there is no option `--frce`
+
+    hint: did you mean `--force`?
+
+    $ agentpkg install --nothing-like-it
+    error: there is no option `--nothing-like-it`
+
+    hint: `agentpkg install --help` shows what can be typed
+
+    $ agentpkg init x
+    error: there is one word too many: `x`
+
+    hint: `agentpkg init --help` shows what can be typed
+
+    $ agentpkg update --conflicts=foo
+    error: `--conflicts` cannot be `foo`
+
+    hint: there are `fail`, `skip`, `markers`
+
+    $ agentpkg update --to
+    error: `--to` needs a value
+
+    hint: `agentpkg update --help` shows what can be typed
+
+    $ agentpkg update --to ^2
+    error: `NAME` is missing
+
+    hint: the form is `agentpkg update --to <VERSION> <NAME>...`
+
+    $ agentpkg update --ours --theirs
+    error: `--ours` and `--theirs` exclude each other
+
+    hint: `agentpkg update --help` shows what can be typed
+
+    $ agentpkg undo x
+    error: `N` cannot be `x`
+      caused by: invalid digit found in string
+
+    hint: `agentpkg undo --help` shows what can be typed
+
+    $ agentpkg remove
+    error: `NAME` is missing
+
+    hint: the form is `agentpkg remove <NAME>...`
+
+    $ agentpkg rm --frce
+    error: there is no option `--frce`
+
+    hint: did you mean `--force`?
+
+    $ agentpkg -C
+    error: `--directory` needs a value
+
+    hint: `agentpkg --help` shows what can be typed
+
+    $ agentpkg --color red list
+    error: `--color` cannot be `red`
+
+    hint: there are `auto`, `always`, `never`
+
+    $ agentpkg merge-file a b c --marker-size 0
+    error: `--marker-size` cannot be `0`
+      caused by: 0 is not in 1..=1000
+
+    hint: `agentpkg merge-file --help` shows what can be typed
+
+    $ agentpkg list --user --user
+    error: `--user` can be given only once
+
+    hint: `agentpkg list --help` shows what can be typed
+    "#);
+}
+
+#[test]
+fn the_words_of_other_tools_are_understood() {
+    let sandbox = Sandbox::new();
+    let _ = sandbox.run(&["add", "backend-architect"]).code(0);
+    assert!(sandbox.project(".claude/agents/backend-architect.md").exists());
+    let _ = sandbox.run(&["upgrade", "backend-architect", "--check"]).code(0);
+    let _ = sandbox.run(&["rm", "backend-architect"]).code(0);
+    let _ = sandbox.run(&["add", "backend-architect"]).code(0);
+    let _ = sandbox.run(&["uninstall", "backend-architect"]).code(0);
+    assert!(!sandbox.project(".claude/agents/backend-architect.md").exists());
+    let help = sandbox.run(&["--help"]).code(0).stdout;
+    assert!(!help.contains("uninstall") && !help.contains("upgrade"), "they are understood, not taught: {help}");
+    assert!(sandbox.run(&["rm", "--help"]).code(0).stdout.contains("Usage: agentpkg remove"));
+}
