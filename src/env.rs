@@ -18,7 +18,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use directories::{BaseDirs, ProjectDirs};
@@ -154,11 +154,27 @@ impl Environment {
     }
 
     /// Makes a path as the user typed it absolute: `~/` is the home folder, relative ones count from `base`.
+    ///
+    /// `./` and `../` at its beginning are worked out, so that messages show a path that can be read: unless a link in `base` or
+    /// further on may lead elsewhere.
     #[must_use]
     pub fn absolute(&self, base: &Path, typed: &str) -> PathBuf {
-        match (typed.strip_prefix("~/"), self.home()) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => base.join(typed),
+        if let (Some(rest), Some(home)) = (typed.strip_prefix("~/"), self.home()) {
+            return home.join(rest);
+        }
+        if !std::fs::canonicalize(base).is_ok_and(|canonical| canonical == base) {
+            return base.join(typed);
+        }
+        let mut base = base;
+        let mut parts = Path::new(typed).components();
+        loop {
+            let rest = parts.as_path();
+            match (parts.next(), base.parent()) {
+                (Some(Component::CurDir), _) => {}
+                (Some(Component::ParentDir), Some(parent)) => base = parent,
+                (None, _) => return base.to_owned(),
+                _ => return base.join(rest),
+            }
         }
     }
 

@@ -259,7 +259,14 @@ fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {
 fn context(global: &GlobalArgs) -> Result<Context, Failure> {
     let mut environment = Environment::read();
     if let Some(directory) = &global.directory {
-        environment.current_folder = fs::canonical(&environment.current_folder.join(directory))?;
+        let folder = environment.current_folder.join(directory);
+        if !fs::is_folder(&folder) {
+            let shown = directory.display();
+            let what =
+                if fs::entry(&folder)? == fs::Entry::Absent { "there is no folder" } else { "`-C` needs a folder, which is not" };
+            return Err(Failure::usage(format!("{what} `{shown}`")).hint("`-C DIR` runs the command in that folder"));
+        }
+        environment.current_folder = fs::canonical(&folder)?;
     }
     let project = if global.user { Project::user(&environment)? } else { Project::find(&environment.current_folder)? };
     let folder = global.directory.as_ref().map(|folder| folder.to_string_lossy());

@@ -14,10 +14,10 @@ use crate::ui::{CYAN, DIM, RED, YELLOW, sanitize, wrapped};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg check                            exit 4 if an agent does not work as it is
-  agentpkg check --strict                   exit 4 also for warnings
-  agentpkg check --project-only --json      for continuous integration
-  agentpkg check --fix                      take out servers that agentpkg added and nothing needs")]
+  agentpkg check                        exit 4 if an agent does not work
+  agentpkg check --strict               exit 4 also for warnings
+  agentpkg check --project-only --json  for continuous integration
+  agentpkg check --fix                  takes out servers that nothing needs")]
 pub struct CheckArgs {
     /// Exit 4 also for warnings
     #[arg(long)]

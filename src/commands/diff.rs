@@ -13,9 +13,9 @@ use crate::ui::{DIM, YELLOW, sanitize, unified};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg diff                       your edits
-  agentpkg diff --upstream planner    what is new upstream
-  agentpkg diff --merged              what `agentpkg update` would make of your files")]
+  agentpkg diff                     your edits
+  agentpkg diff --upstream planner  what is new upstream
+  agentpkg diff --merged            what an update would make of your files")]
 pub struct DiffArgs {
     /// The names; all if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]

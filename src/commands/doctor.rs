@@ -12,8 +12,8 @@ use crate::ui::Table;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg doctor                      this machine: git, client, programs of servers, registries
-  agentpkg check                       this project: what agents need and what changed")]
+  agentpkg doctor  this machine: git, client, programs of servers, registries
+  agentpkg check   this project: what agents need and what changed")]
 pub struct DoctorArgs {}
 
 /// Runs the command.

@@ -11,7 +11,7 @@ use crate::fs::{self, Entry};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg init                        not needed: `install` and `registry add` make the file, too")]
+  agentpkg init  not needed: `install` and `registry add` make the file, too")]
 pub struct InitArgs {}
 
 const TEMPLATE: &str = "\

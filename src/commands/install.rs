@@ -12,13 +12,12 @@ use crate::ops::install::{Action, InstallOptions, InstallOutcome, PlannedAgent, 
 use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
 
 /// Install agents; without names, what agentpkg.toml and agentpkg.lock say
-///
-/// Examples:
-///   agentpkg install backend-architect
-///   agentpkg install gh:owner/repo#planner --as my-planner
-///   agentpkg install ./agents --all
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  agentpkg install backend-architect
+  agentpkg install gh:owner/repo#planner --as my-planner
+  agentpkg install ./agents --all")]
 pub struct InstallArgs {
     /// NAME, REGISTRY/NAME, gh:owner/repo#NAME, a URL, ./folder#NAME or ./file.md, each with an optional @VERSION
     #[arg(value_name = "SPEC", add = super::complete::specs())]

@@ -12,8 +12,8 @@ use crate::ui::Table;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg outdated            what is installed, what an update takes, what there is
-  agentpkg outdated --check    exit 5 if an update would bring something")]
+  agentpkg outdated          what is installed, wanted, and newest
+  agentpkg outdated --check  exit 5 if an update would bring something")]
 pub struct OutdatedArgs {
     /// The names, as `agentpkg list` shows them; all if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]

@@ -12,8 +12,8 @@ use crate::ui::DIM;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg remove planner              the agent, and servers that only it needed
-  agentpkg remove planner --force      also if you edited it; `agentpkg undo` brings it back")]
+  agentpkg remove planner          the agent, and servers that only it needed
+  agentpkg remove planner --force  also if you edited it; `undo` brings it back")]
 pub struct RemoveArgs {
     /// The names, as `agentpkg list` shows them
     #[arg(required = true, value_name = "NAME", add = super::complete::installed())]

@@ -12,8 +12,8 @@ use crate::ops::resolve::{How, ResolveOptions, resolve};
 #[command(after_help = "\
 Examples:
   agentpkg resolve                  asks about each conflict
-  agentpkg resolve --continue       takes .agentpkg/conflicts/*.md as you edited them
-  agentpkg resolve --abort planner  gives the update of planner up; its file stays as it is")]
+  agentpkg resolve --continue       takes the files as you edited them
+  agentpkg resolve --abort planner  gives it up; the file stays as it is")]
 pub struct ResolveArgs {
     /// The names; all that wait if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]

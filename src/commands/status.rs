@@ -13,7 +13,7 @@ use crate::ui::{DIM, Table, one_line};
 #[command(after_help = "\
 Examples:
   agentpkg status
-  agentpkg status --check              exit 5 if something is missing or waits for you")]
+  agentpkg status --check  exit 5 if something is missing or waits for you")]
 pub struct StatusArgs {
     /// Exit 5 if something is missing or waits to be resolved
     #[arg(long)]

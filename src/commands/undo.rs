@@ -14,6 +14,12 @@ const LABEL_WIDTH: usize = 36;
 
 /// Take an operation back: files return to what they were, edits included
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg undo                takes the newest one back; again, the one before
+  agentpkg undo --list         shows what can be taken back, with numbers
+  agentpkg undo 3              takes operation 3 back, be it an undo itself
+  agentpkg undo --dry-run      shows which files would change")]
 pub struct UndoArgs {
     /// The operation, as --list shows it; the newest that was not undone yet if left out
     #[arg(value_name = "N")]

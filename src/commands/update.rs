@@ -16,11 +16,11 @@ use crate::ui::{CYAN, DIM, YELLOW, sanitize};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg update                              all agents
-  agentpkg update code-reviewer                one of them
-  agentpkg update code-reviewer --to ^2        a version, from now on
-  agentpkg update --conflicts=markers          decide conflicts later, in files
-  agentpkg update --check                      exit 5 if there is something newer")]
+  agentpkg update                        all agents
+  agentpkg update code-reviewer          one of them
+  agentpkg update code-reviewer --to ^2  a version, from now on
+  agentpkg update --conflicts=markers    decide conflicts later, in files
+  agentpkg update --check                exit 5 if there is something newer")]
 pub struct UpdateArgs {
     /// The names, as `agentpkg list` shows them; all if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]

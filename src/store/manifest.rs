@@ -94,6 +94,12 @@ impl Manifest {
         let text = bare(text);
         let reader = Reader { text, path, last: RefCell::new(None) };
         let document = Document::parse(text).map_err(|error| {
+            if let Some(span) = conflict_marker(text) {
+                let label = "a conflict marker of a version control system".to_owned();
+                return reader
+                    .failure(format!("`{path}` holds an unresolved merge conflict"), Some(span), label)
+                    .hint("keep the lines that you want of both sides, and remove the markers");
+            }
             let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
             reader.failure(format!("`{path}` is not valid TOML"), error.span(), message)
         })?;
@@ -290,6 +296,13 @@ impl Manifest {
 /// The text without the mark that may stand before it.
 fn bare(text: &str) -> &str {
     text.strip_prefix(MARK).unwrap_or(text)
+}
+
+/// Where the first conflict begins that a version control system left behind.
+fn conflict_marker(text: &str) -> Option<Range<usize>> {
+    let is_marker = |line: &&str| ["<<<<<<< ", "    let start: usize = text.split_inclusive('\n').take_while(|line| !is_marker(line)).map(str::len).sum();
+    (start < text.len()).then(|| start..start + 7)
+>>>>>>> 882f7bf (Put examples last in every help; name wrong folders, plain paths and conflict markers)
 }
 
 /// The text with the line endings of the original: each line its own where the original has it, a new one that of most lines.
@@ -760,6 +773,7 @@ mod tests {
     fn mistakes_are_shown_where_they_are() {
         for (text, part) in [
             ("[agents]\na = = 1\n", "= 1"),
+            ("[agents]\r\n<<<<<<< HEAD\r\na = \"1\"\r\n=======\r\n>>>>>>> x\r\n", "<<<<<<<"),
             ("[agents]\na = 3\n", "3"),
             ("[agents]\na = { registry = \"../x\" }\n", "\"../x\""),
             ("[registries]\nr = { git = \"ext::sh\" }\n", "\"ext::sh\""),

@@ -1,5 +1,7 @@
 //! Command lines that make no sense, help, and the words of other tools.
 
+use std::fs;
+
 use crate::support::sandbox::Sandbox;
 
 #[test]
@@ -129,4 +131,61 @@ fn the_words_of_other_tools_are_understood() {
     let help = sandbox.run(&["--help"]).code(0).stdout;
     assert!(!help.contains("uninstall") && !help.contains("upgrade"), "they are understood, not taught: {help}");
     assert!(sandbox.run(&["rm", "--help"]).code(0).stdout.contains("Usage: agentpkg remove"));
+}
+
+#[test]
+fn every_help_ends_with_examples() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.run(&["--help"]).code(0).stdout;
+    let names = list.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| line.starts_with("  "));
+    let names: Vec<&str> = names
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(names.len() > 15, "{names:?}");
+    for name in names.into_iter().filter(|name| *name != "merge-file") {
+        let help = sandbox.run(&[name, "--help"]).code(0).stdout;
+        let (usage, examples) = (help.find("Usage: agentpkg"), help.find("\nExamples:\n"));
+        assert!(usage.is_some() && usage < examples, "{name}: {help}");
+        let last = help[examples.unwrap()..].trim_end();
+        let mut examples = last.lines().skip(2);
+        assert!(examples.all(|line| line.starts_with("  agentpkg ")), "{name}: each has a line, and nothing follows them: {help}");
+    }
+}
+
+#[test]
+fn the_folder_to_run_in_must_be_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/file.txt", "x");
+    let output = sandbox.run(&["-C", "file.txt", "list"]).code(2);
+    assert!(output.stderr.starts_with("error: `-C` needs a folder, which is not `file.txt`\n"), "{}", output.stderr);
+    let output = sandbox.run(&["-C", "nowhere", "list"]).code(2);
+    assert!(output.stderr.starts_with("error: there is no folder `nowhere`\n"), "{}", output.stderr);
+}
+
+#[test]
+fn paths_are_shown_as_a_person_would_write_them() {
+    let sandbox = Sandbox::new();
+    let root = fs::canonicalize(sandbox.path()).unwrap();
+    for typed in ["../nothere", "./../nothere", "../project/../nothere"] {
+        let output = sandbox.run(&["install", &format!("{typed}#x")]).code(1);
+        let shown = if typed.starts_with("../project") { root.join(typed.trim_start_matches("../")) } else { root.join("nothere") };
+        assert!(output.stderr.contains(&format!("`{}`", shown.display())), "{typed}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn unresolved_conflicts_in_the_manifest_are_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/agentpkg.toml", "[agents]\n<<<<<<< HEAD\na = \"1\"\n=======\na = \"2\"\n>>>>>>> side\n");
+    insta::assert_snapshot!(sandbox.run(&["update"]).code(1).stderr, @r#"
+    error: `agentpkg.toml` holds an unresolved merge conflict
+     --> agentpkg.toml:2:1
+      |
+    2 | <<<<<<< HEAD
+      | ^^^^^^^ a conflict marker of a version control system
+
+    hint: keep the lines that you want of both sides, and remove the markers
+    "#);
 }
