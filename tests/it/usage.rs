@@ -189,3 +189,19 @@ fn unresolved_conflicts_in_the_manifest_are_named() {
     hint: keep the lines that you want of both sides, and remove the markers
     "#);
 }
+
+#[test]
+fn init_can_be_undone() {
+    let sandbox = Sandbox::new();
+    let _ = sandbox.run(&["init"]).code(0);
+    assert!(sandbox.read("agentpkg.toml").contains("[registries]"));
+    assert!(sandbox.run(&["init"]).code(1).stderr.contains("`agentpkg.toml` is already there"));
+    let output = sandbox.run(&["undo"]).code(0);
+    assert!(output.stderr.contains("Undid init") && !sandbox.project("agentpkg.toml").exists(), "{}", output.stderr);
+    let _ = sandbox.run(&["init"]).code(0);
+    let _ = sandbox.run(&["install", "debugger"]).code(0);
+    let _ = sandbox.run(&["undo"]).code(0);
+    assert!(!sandbox.read("agentpkg.toml").contains("\ndebugger"));
+    let _ = sandbox.run(&["undo"]).code(0);
+    assert!(!sandbox.project("agentpkg.toml").exists());
+}

@@ -1,0 +1,30 @@
+//! `init`: a manifest to start from. One operation like every other, so that it can be undone.
+
+use super::report::Frontend;
+use super::session::Session;
+use crate::error::{Failure, Result};
+use crate::fs::{self, Entry};
+use crate::store::transaction::Change;
+
+const TEMPLATE: &str = "\
+# What this project wants. `agentpkg install NAME` adds to it; edit it freely.
+
+[registries]
+# studio = { git = \"https://github.com/owner/repo\" }
+
+[agents]
+# backend-architect = { registry = \"builtin\" }
+";
+
+/// Writes the manifest; refuses if there is one. Gives back its path as it is shown.
+pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
+    let guard = session.lock(frontend)?;
+    let path = session.project.manifest_path();
+    let shown = session.project.display(path);
+    if fs::entry(path)? != Entry::Absent {
+        return Err(Failure::failed(format!("`{shown}` is already there")).hint("`agentpkg install NAME` adds agents to it"));
+    }
+    let after = Some(TEMPLATE.as_bytes().to_vec());
+    guard.apply("init", &[Change { path: path.to_owned(), before: None, after }])?;
+    Ok(shown)
+}
