@@ -75,6 +75,12 @@ pub fn installed() -> ArgValueCompleter {
     completer(|session, _| complete::installed(session))
 }
 
+/// Operations that can be undone.
+#[must_use]
+pub fn operations() -> ArgValueCompleter {
+    completer(|session, _| crate::ops::undo::numbers(session))
+}
+
 /// Registries, the built-in one included.
 #[must_use]
 pub fn registries() -> ArgValueCompleter {

@@ -22,7 +22,7 @@ Examples:
   agentpkg undo --dry-run      shows which files would change")]
 pub struct UndoArgs {
     /// The operation, as --list shows it; the newest that was not undone yet if left out
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", add = super::complete::operations())]
     pub number: Option<u64>,
     /// List the operations that can be undone, newest first
     #[arg(long, conflicts_with_all = ["number", "dry_run", "force"])]

@@ -47,6 +47,15 @@ pub enum Back {
     Removed,
 }
 
+/// The numbers of what can be taken back, newest first, and what was done. For whoever is typing one: looks only, and a history that
+/// cannot be read has none.
+#[must_use]
+pub fn numbers(session: &Session) -> Vec<(String, String)> {
+    let history = History::load(&session.project).unwrap_or_default();
+    let open = history.operations().iter().filter(|operation| !operation.is_undone);
+    open.map(|operation| (operation.number.to_string(), operation.label.clone())).collect()
+}
+
 /// Takes an operation back.
 pub fn undo(session: &Session, options: &UndoOptions, frontend: &mut dyn Frontend) -> Result<UndoOutcome> {
     let project = &session.project;

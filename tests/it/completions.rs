@@ -196,3 +196,18 @@ fn zsh_inserts_what_is_meant() {
 fn fish_inserts_what_is_meant() {
     in_shell("fish", &["--no-config", "-i"], &format!("source '{}'", script("agentpkg.fish")));
 }
+
+#[test]
+fn operations_are_offered_with_what_they_did() {
+    let sandbox = scene();
+    let offered = |sandbox: &Sandbox| -> Vec<String> {
+        let all = candidates(sandbox, &["undo", ""]);
+        all.into_iter().filter(|candidate| !candidate.starts_with('-')).collect()
+    };
+    assert_eq!(offered(&sandbox), ["2\tinstall reviewer", "1\tregistry add studio"]);
+    let _ = sandbox.run(&["undo"]).code(0);
+    assert_eq!(offered(&sandbox), ["3\tundo 2", "1\tregistry add studio"]);
+    assert_eq!(candidates(&sandbox, &["rm", "rev"]), candidates(&sandbox, &["remove", "rev"]));
+    fs::remove_dir_all(sandbox.project(".agentpkg")).unwrap();
+    assert_eq!(offered(&sandbox), [] as [&str; 0]);
+}
