@@ -262,8 +262,9 @@ impl Manifest {
 
     /// Takes back what was edited in the entry of an agent since `original`.
     pub fn restore_agent(&mut self, name: &AgentName, original: &Self) {
-        let old = original.document.get("agents").and_then(|agents| agents.as_table_like()?.get(name.as_str()));
-        let entry = self.document.get_mut("agents").and_then(|agents| agents.as_table_like_mut()?.get_mut(name.as_str()));
+        let before = original.edited.clone().unwrap_or_else(|| original.read());
+        let old = before.get("agents").and_then(|agents| agents.as_table_like()?.get(name.as_str()));
+        let entry = self.document().get_mut("agents").and_then(|agents| agents.as_table_like_mut()?.get_mut(name.as_str()));
         if let (Some(old), Some(entry), Some(wanted)) = (old, entry, original.agents.get(name)) {
             *entry = old.clone();
             self.agents.insert(name.clone(), wanted.clone());
@@ -300,9 +301,9 @@ fn bare(text: &str) -> &str {
 
 /// Where the first conflict begins that a version control system left behind.
 fn conflict_marker(text: &str) -> Option<Range<usize>> {
-    let is_marker = |line: &&str| ["<<<<<<< ", "    let start: usize = text.split_inclusive('\n').take_while(|line| !is_marker(line)).map(str::len).sum();
+    let is_marker = |line: &&str| ["<<<<<<< ", ">>>>>>> ", "||||||| "].iter().any(|marker| line.starts_with(marker));
+    let start: usize = text.split_inclusive('\n').take_while(|line| !is_marker(line)).map(str::len).sum();
     (start < text.len()).then(|| start..start + 7)
->>>>>>> 882f7bf (Put examples last in every help; name wrong folders, plain paths and conflict markers)
 }
 
 /// The text with the line endings of the original: each line its own where the original has it, a new one that of most lines.
