@@ -35,7 +35,7 @@ pub struct InstallArgs {
     /// Show what would be done, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// Replace edited or foreign files; a copy is kept
+    /// Replace edited or foreign files of the named agents, without names of all; a copy is kept
     #[arg(long)]
     pub force: bool,
     /// Allow fields that give an agent power over the session: hooks, permissionMode, mcpServers, or all

@@ -26,7 +26,9 @@ pub(super) fn finish(
     guard: Option<&Guard<'_>>,
 ) -> Result<InstallOutcome> {
     let project = &session.project;
-    let Plan { after: lockfile, bytes, refused, .. } = plan;
+    let Plan { after: lockfile, bytes, refused, picked, .. } = plan;
+    // What the user did not name keeps its edits, whatever is forced.
+    let is_forced = |name: &AgentName| options.is_forced && (options.specs.is_empty() || picked.contains(name));
     let Settled { report, mut changes } = settled;
     let mut outcome = InstallOutcome { refused, is_dry_run: options.is_dry_run, needs: report, ..InstallOutcome::default() };
     let mut blocked = Vec::new();
@@ -40,21 +42,21 @@ pub(super) fn finish(
         let known = before.agents.get(name);
         let is_clean = known.is_some_and(|known| Some(known.base) == digest);
         let merged = match (&current, known) {
-            (Some(current), Some(known)) if !is_clean && !options.is_forced => readapted(session, known, locked, current, new)?,
+            (Some(current), Some(known)) if !is_clean && !is_forced(name) => readapted(session, known, locked, current, new)?,
             _ => None,
         };
         let action = match (digest, known) {
             (None, _) => Action::Install,
             (Some(digest), _) if digest == locked.base => Action::Keep,
-            (Some(_), Some(_)) if is_clean || options.is_forced => Action::Replace,
+            (Some(_), Some(_)) if is_clean || is_forced(name) => Action::Replace,
             (Some(_), Some(known)) if known.base == locked.base => Action::Edited,
             (Some(_), Some(_)) if merged.is_some() => {
                 written = merged.unwrap_or(written);
                 Action::Replace
             }
-            (Some(_), None) if options.is_forced => Action::Replace,
+            (Some(_), None) if is_forced(name) => Action::Replace,
             (Some(_), known) => {
-                blocked.push((name.clone(), known.is_some()));
+                blocked.push(Blocked { name: name.clone(), is_known: known.is_some(), spec: spec_of(locked) });
                 continue;
             }
         };
@@ -65,7 +67,7 @@ pub(super) fn finish(
         outcome.agents.push(planned(project, name, action, locked));
     }
     if !blocked.is_empty() {
-        return Err(refuse_overwrite(project, &blocked));
+        return Err(refuse_overwrite(project, options, &blocked));
     }
     // Reading frontmatter is what costs most, and only one agent is described to the user.
     let mut changed = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
@@ -73,7 +75,7 @@ pub(super) fn finish(
         outcome.verdict = Some(Definition::parse(&bytes[&one.locked.base]).verdict().clone());
     }
     for (name, locked) in before.agents.iter().filter(|(name, _)| !agents.contains_key(*name)) {
-        remove::plan_removal(project, name, locked, options.is_forced, &mut changes)?;
+        remove::plan_removal(project, name, locked, options.is_forced && options.specs.is_empty(), &mut changes)?;
     }
     changes::drop_bases(project, before, agents, &mut changes)?;
     if options.is_locked && lockfile != *before {
@@ -101,18 +103,38 @@ fn readapted(session: &Session, known: &LockedAgent, locked: &LockedAgent, curre
     Ok(merge.to_bytes())
 }
 
-fn refuse_overwrite(project: &Project, blocked: &[(AgentName, bool)]) -> Failure {
-    let (first, is_known) = &blocked[0];
-    let path = project.display(&project.agent_path(first));
+/// A file that stays in the way.
+struct Blocked {
+    name: AgentName,
+    /// Whether agentpkg wrote it, so that it was edited since.
+    is_known: bool,
+    /// What names the agent that would replace it.
+    spec: String,
+}
+
+/// A spec that means the locked agent, whatever else has its name.
+fn spec_of(locked: &LockedAgent) -> String {
+    match &locked.registry {
+        Some(registry) => format!("{registry}/{}", locked.agent),
+        None => format!("{}#{}", locked.source, locked.agent),
+    }
+}
+
+fn refuse_overwrite(project: &Project, options: &InstallOptions, blocked: &[Blocked]) -> Failure {
+    let Blocked { name, is_known, spec } = &blocked[0];
+    let path = project.display(&project.agent_path(name));
     let message = if *is_known {
         format!("`{path}` was edited, so it is not replaced")
     } else {
         format!("`{path}` exists, and agentpkg did not write it")
     };
     let mut failure = Failure::failed(message);
-    for (name, is_known) in &blocked[1..] {
+    for Blocked { name, is_known, .. } in &blocked[1..] {
         let why = if *is_known { "was edited" } else { "exists" };
         failure = failure.detail(format!("{} {why}, too", project.display(&project.agent_path(name))));
+    }
+    if options.is_forced {
+        return failure.hint(format!("`--force` is for the agents that you name: add `{spec}` to the command"));
     }
     failure
         .hint("`--as NAME` installs beside it under another name")

@@ -27,6 +27,8 @@ pub(super) struct Planner<'a> {
     chains: BTreeMap<AgentName, Vec<String>>,
     bytes: BTreeMap<Digest, Vec<u8>>,
     refused: Vec<Failure>,
+    /// The agents that the user named, without those that they require.
+    picked: BTreeSet<AgentName>,
     /// The manifest as it was at first, for its policy.
     rules: Manifest,
 }
@@ -37,8 +39,10 @@ pub(super) struct Plan {
     pub(super) after: Lockfile,
     /// The bytes of the agents, by digest.
     pub(super) bytes: BTreeMap<Digest, Vec<u8>>,
-    /// The agents that the user named.
+    /// The agents that the user named, and those that they require.
     pub(super) named: BTreeSet<AgentName>,
+    /// The agents that the user named.
+    pub(super) picked: BTreeSet<AgentName>,
     /// What was asked for and will not be.
     pub(super) refused: Vec<Failure>,
 }
@@ -60,14 +64,15 @@ impl<'a> Planner<'a> {
             chains: BTreeMap::new(),
             bytes: BTreeMap::new(),
             refused: Vec::new(),
+            picked: BTreeSet::new(),
             rules,
         }
     }
 
-    /// The plan; `named`: the agents that the user named.
+    /// The plan; `named`: the agents that the user named, and those that they require.
     pub(super) fn into_plan(self, named: BTreeSet<AgentName>) -> Plan {
         let after = Lockfile { agents: self.planned, ..self.lockfile.clone() };
-        Plan { after, bytes: self.bytes, named, refused: self.refused }
+        Plan { after, bytes: self.bytes, named, picked: self.picked, refused: self.refused }
     }
 
     /// Plans what the manifest says.
@@ -174,6 +179,7 @@ impl<'a> Planner<'a> {
         }
         self.add(&name, &wanted, resolved, &["the command line".to_owned()], frontend)?;
         manifest.set_agent(&name, &wanted);
+        self.picked.insert(name);
         Ok(())
     }
 
