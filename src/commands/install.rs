@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::needs::{self, NeedsArgs};
+use super::remove::{dropped_json, show_dropped};
 use super::{Context, JSON_VERSION};
 use crate::domain::capability::Gain;
 use crate::domain::definition::Verdict;
@@ -67,6 +68,9 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         context.ui.json(&to_json(&outcome))?;
     } else {
         show(&outcome, options.specs.is_empty(), context);
+        if !outcome.dropped.is_empty() && !outcome.is_dry_run {
+            context.ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
+        }
     }
     if outcome.changes > 0 && !outcome.is_dry_run {
         warn_duplicates(&context.session, &outcome, &mut context.ui)?;
@@ -111,11 +115,13 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
     if let Some(report) = &outcome.needs {
         needs::show_done(report, outcome.is_dry_run, ui);
     }
+    show_dropped(&outcome.dropped, outcome.is_dry_run, ui);
     let edited = outcome.agents.iter().filter(|agent| agent.action == Action::Edited).count();
     if changed.is_empty() {
         let total = outcome.agents.len();
         let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
         match total {
+            0 if !outcome.dropped.is_empty() => {}
             0 if is_whole => {
                 ui.note("Nothing is wanted yet. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
             }
@@ -237,6 +243,6 @@ fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
     json!({
         "schema_version": JSON_VERSION, "dry_run": outcome.is_dry_run, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(), "refused": outcome.refused.iter().map(refused).collect::<Vec<_>>(),
-        "needs": outcome.needs.as_ref().map(needs::to_json),
+        "needs": outcome.needs.as_ref().map(needs::to_json), "removed": dropped_json(&outcome.dropped),
     })
 }

@@ -1,6 +1,7 @@
 //! What every use-case works with: the project, the environment, the cache. Also the start: recovery after a crash.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::report::{Event, Frontend};
 use crate::env::Environment;
@@ -33,6 +34,8 @@ pub struct Session {
     pub cache: Cache,
     /// What holds for the whole command.
     pub options: Options,
+    /// Whether the warnings about the manifest have been said.
+    has_warned: AtomicBool,
 }
 
 impl Session {
@@ -47,13 +50,14 @@ impl Session {
             may_prompt: options.may_prompt,
             now: environment.now(),
         });
-        Self { project, environment, cache, options }
+        Self { project, environment, cache, options, has_warned: AtomicBool::new(false) }
     }
 
-    /// The manifest; an absent one is empty. Its warnings are reported.
+    /// The manifest; an absent one is empty. Its warnings are reported, once for a command that reads it again.
     pub fn manifest(&self, frontend: &mut dyn Frontend) -> Result<Manifest> {
         let manifest = self.project.load_manifest()?.unwrap_or_else(Manifest::empty);
-        for warning in manifest.warnings() {
+        let is_new = manifest.warnings().is_empty() || !self.has_warned.swap(true, Ordering::Relaxed);
+        for warning in manifest.warnings().iter().filter(|_| is_new) {
             frontend.report(Event::Warning(warning.clone()));
         }
         Ok(manifest)

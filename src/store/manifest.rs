@@ -65,7 +65,12 @@ pub struct Manifest {
     /// Where each rule of the policy stands.
     rules: BTreeMap<String, Range<usize>>,
     warnings: Vec<String>,
+    /// The first top-level key that is no setting, with where it stands and the setting that may be meant.
+    misread: Option<(String, Range<usize>, Option<&'static str>)>,
 }
+
+/// The top-level keys.
+const SECTIONS: [&str; 4] = ["agents", "registries", "policy", "install"];
 
 impl Manifest {
     /// A manifest that says nothing yet.
@@ -80,6 +85,7 @@ impl Manifest {
             policy: Policy::default(),
             rules: BTreeMap::new(),
             warnings: Vec::new(),
+            misread: None,
         }
     }
 
@@ -97,7 +103,13 @@ impl Manifest {
                 "agents" => manifest.agents = reader.agents(item, &mut manifest.warnings)?,
                 "policy" => (manifest.policy, manifest.rules) = reader.policy(item)?,
                 "install" => manifest.follow_links = reader.follow_links(item)?,
-                _ => manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows")),
+                _ => {
+                    let meant = near(key);
+                    let hint = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+                    manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows{hint}"));
+                    let span = document.as_table().key(key).and_then(toml_edit::Key::span).unwrap_or_default();
+                    manifest.misread.get_or_insert((key.to_owned(), span, meant));
+                }
             }
         }
         manifest.document = document.into_mut();
@@ -150,6 +162,22 @@ impl Manifest {
             None => failure.caused_by(violation),
         };
         failure.hint(format!("the rule is `policy.{}` of this project; `--allow` does not outweigh it", violation.rule))
+    }
+
+    /// Refuses to conclude from what is not in the manifest, if a part of it is not understood. `lost`: the agents that would go.
+    pub fn refuse_guess(&self, lost: &[&AgentName]) -> Result<()> {
+        let (Some((key, span, meant)), [_, ..]) = (&self.misread, lost) else {
+            return Ok(());
+        };
+        let names: Vec<&str> = lost.iter().map(|name| name.as_str()).collect();
+        let label = meant.map_or_else(|| "this version does not know it".to_owned(), |meant| format!("did you mean `{meant}`?"));
+        let failure = Failure::failed(format!("`{key}` is not a setting, so it is not clear whether these agents are wanted"))
+            .at(Location { path: FILE_NAME.to_owned(), source: self.original.clone(), span: span.clone(), label })
+            .detail(names.join(", "));
+        Err(match meant {
+            Some(meant) => failure.hint(format!("write `[{meant}]`; or take `{key}` out, if the agents are meant to go")),
+            None => failure.hint(format!("take `{key}` out, if the agents are meant to go")),
+        })
     }
 
     /// Things that look like mistakes but stop nothing.
@@ -251,6 +279,13 @@ impl Manifest {
         self.registries.retain(|(known, _)| known != name);
         self.registries.len() != before
     }
+}
+
+/// The setting that a key may be meant for.
+fn near(key: &str) -> Option<&'static str> {
+    let likeness = SECTIONS.map(|known| (strsim::jaro_winkler(known, &key.to_lowercase()), known));
+    let best = likeness.into_iter().max_by(|one, other| one.0.total_cmp(&other.0));
+    best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, known)| known)
 }
 
 /// The text of a source in the manifest and the lockfile: the whole URL or the path, never a shorthand.

@@ -74,9 +74,9 @@ pub(super) fn finish(
     if let (Some(one), None) = (changed.next(), changed.next()) {
         outcome.verdict = Some(Definition::parse(&bytes[&one.locked.base]).verdict().clone());
     }
-    for (name, locked) in before.agents.iter().filter(|(name, _)| !agents.contains_key(*name)) {
-        remove::plan_removal(project, name, locked, options.is_forced && options.specs.is_empty(), &mut changes)?;
-    }
+    let is_all_forced = options.is_forced && options.specs.is_empty();
+    let is_wanted = |name: &AgentName| agents.contains_key(name);
+    outcome.dropped = remove::drop_unwanted(project, manifest, before, &is_wanted, is_all_forced, &mut changes)?;
     changes::drop_bases(project, before, agents, &mut changes)?;
     if options.is_locked && lockfile != *before {
         return Err(stale_lock("the result differs from it"));
@@ -84,9 +84,9 @@ pub(super) fn finish(
     changes::write_texts(project, manifest, before, &lockfile, &mut changes)?;
     outcome.changes = changes.iter().filter(|change| !change.is_void()).count();
     if let (false, Some(guard)) = (options.is_dry_run, guard) {
-        let names: Vec<&str> =
-            outcome.agents.iter().filter(|agent| agent.action != Action::Keep).map(|agent| agent.name.as_str()).collect();
-        guard.apply(&format!("install {}", names.join(" ")), &changes)?;
+        let written = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
+        let names: Vec<&str> = written.map(|agent| agent.name.as_str()).collect();
+        guard.apply(&remove::label("install", &names, &outcome.dropped), &changes)?;
     }
     Ok(outcome)
 }

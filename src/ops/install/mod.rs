@@ -7,6 +7,7 @@ mod plan;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
+use super::remove::Dropped;
 use super::report::{Choice, Event, Frontend};
 use super::requirement::{Mode, Report};
 use super::resolver::is_file;
@@ -83,6 +84,8 @@ pub struct InstallOutcome {
     pub agents: Vec<PlannedAgent>,
     /// Agents that were asked for but not installed, with the failure that says why.
     pub refused: Vec<Failure>,
+    /// Agents that nobody wants any more.
+    pub dropped: Vec<Dropped>,
     /// What the client makes of the one agent that changed, if it is one; otherwise `None`.
     pub verdict: Option<Verdict>,
     /// Files that differ from the plan's state; 0 if everything was as it should be.
