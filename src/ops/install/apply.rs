@@ -1,8 +1,10 @@
 //! From a planned install to changes of files, and refusing what would lose a person's edits.
 
+use std::collections::BTreeSet;
+
 use super::needs::Settled;
 use super::plan::Plan;
-use super::{Action, InstallOptions, InstallOutcome, planned, stale_lock};
+use super::{Action, InstallOptions, InstallOutcome, PlannedAgent, planned, stale_lock};
 use crate::domain::definition::Definition;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -26,9 +28,9 @@ pub(super) fn finish(
     guard: Option<&Guard<'_>>,
 ) -> Result<InstallOutcome> {
     let project = &session.project;
-    let Plan { after: lockfile, bytes, refused, picked, .. } = plan;
-    // What the user did not name keeps its edits, whatever is forced.
-    let is_forced = |name: &AgentName| options.is_forced && (options.specs.is_empty() || picked.contains(name));
+    let forced: BTreeSet<AgentName> = plan.after.agents.keys().filter(|name| plan.is_forced(name, options)).cloned().collect();
+    let is_forced = |name: &AgentName| forced.contains(name);
+    let Plan { after: lockfile, bytes, refused, mut gains, written: changed, .. } = plan;
     let Settled { report, mut changes } = settled;
     let mut outcome = InstallOutcome { refused, is_dry_run: options.is_dry_run, needs: report, ..InstallOutcome::default() };
     let mut blocked = Vec::new();
@@ -36,7 +38,7 @@ pub(super) fn finish(
     for (name, locked) in agents {
         let path = project.agent_path(name);
         let new = &bytes[&locked.base];
-        let mut written = new.clone();
+        let mut written = changed.get(name).unwrap_or(new).clone();
         let current = project.read_agent(name)?;
         let digest = current.as_deref().map(Digest::of);
         let known = before.agents.get(name);
@@ -64,15 +66,17 @@ pub(super) fn finish(
             changes.push(Change { path, before: digest, after: Some(written) });
         }
         changes::keep_base(project, &locked.base, new, &mut changes)?;
-        outcome.agents.push(planned(project, name, action, locked));
+        let gains = gains.remove(name).unwrap_or_default();
+        let agent = planned(project, name, action, locked);
+        outcome.agents.push(PlannedAgent { before: known.cloned(), gains, ..agent });
     }
     if !blocked.is_empty() {
         return Err(refuse_overwrite(project, options, &blocked));
     }
     // Reading frontmatter is what costs most, and only one agent is described to the user.
-    let mut changed = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
-    if let (Some(one), None) = (changed.next(), changed.next()) {
-        outcome.verdict = Some(Definition::parse(&bytes[&one.locked.base]).verdict().clone());
+    let mut new = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
+    if let (Some(one), None) = (new.next(), new.next()) {
+        outcome.verdict = Some(Definition::parse(changed.get(&one.name).unwrap_or(&bytes[&one.locked.base])).verdict().clone());
     }
     let is_all_forced = options.is_forced && options.specs.is_empty();
     let is_wanted = |name: &AgentName| agents.contains_key(name);

@@ -3,6 +3,7 @@
 mod apply;
 mod needs;
 mod plan;
+mod widen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +14,12 @@ use super::requirement::{Mode, Report};
 use super::resolver::is_file;
 use super::search::{SearchOptions, search};
 use super::session::Session;
+use super::update::versions;
+use crate::domain::capability::Gain;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Source, Target};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
@@ -41,7 +45,7 @@ pub struct InstallOptions {
     pub is_locked: bool,
     /// Replace files that agentpkg does not know, or that were edited; a copy is kept.
     pub is_forced: bool,
-    /// Fields of [`crate::domain::definition::SECURITY_FIELDS`] that may be installed; `all` for every one.
+    /// What is allowed, in the words of `--allow`: fields of [`crate::domain::definition::SECURITY_FIELDS`], new powers, or `all`.
     pub allowed: Vec<String>,
     /// Default answers: never a yes to a security field, nor to a server.
     pub is_yes: bool,
@@ -49,6 +53,27 @@ pub struct InstallOptions {
     pub bind: BTreeMap<String, String>,
     /// What to do about servers that could be added.
     pub servers: Mode,
+}
+
+impl InstallOptions {
+    /// The command as it was typed, without what was allowed, to be pasted with something added to it.
+    #[must_use]
+    pub fn typed(&self) -> String {
+        let mut words = vec!["agentpkg".to_owned(), "install".to_owned()];
+        words.extend(self.specs.iter().map(|spec| shell_quoted(spec)));
+        words.extend(self.all.then(|| "--all".to_owned()));
+        words.extend(self.name.iter().map(|name| format!("--as {}", shell_quoted(name))));
+        words.extend(self.is_verbatim.then(|| "--verbatim".to_owned()));
+        words.extend(self.is_forced.then(|| "--force".to_owned()));
+        words.extend(self.bind.iter().map(|(from, to)| format!("--bind {from}={to}")));
+        words.extend(match self.servers {
+            Mode::Usual => None,
+            Mode::Ask => Some("--mcp ask".to_owned()),
+            Mode::Add => Some("--mcp add".to_owned()),
+            Mode::Skip => Some("--mcp skip".to_owned()),
+        });
+        words.join(" ")
+    }
 }
 
 /// What happened, or would happen, to one agent.
@@ -75,6 +100,10 @@ pub struct PlannedAgent {
     pub locked: LockedAgent,
     /// Its path, for display.
     pub path: String,
+    /// Its lock entry before; `None`: it was not installed.
+    pub before: Option<LockedAgent>,
+    /// What it may do and could not do before, if it was installed before.
+    pub gains: Vec<Gain>,
 }
 
 /// What was planned, and done unless it was a dry run.
@@ -123,7 +152,8 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     let lockfile = session.project.load_lockfile()?;
     session.check_folders(&manifest)?;
     let freshness = if options.is_locked { Freshness::Any } else { Freshness::Recent };
-    let mut planner = Planner::new(session, options, freshness, &lockfile, manifest.clone());
+    let original = manifest.clone();
+    let mut planner = Planner::new(session, options, freshness, &lockfile, original.clone());
     let named = if options.specs.is_empty() {
         planner.manifest(&manifest, frontend)?;
         BTreeSet::new()
@@ -136,6 +166,7 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     {
         return Err(one.clone());
     }
+    widen::settle(session, options, &mut manifest, &original, &lockfile, &mut plan, frontend)?;
     let settled = needs::settle(session, options, &mut manifest, &lockfile, &mut plan, frontend)?;
     apply::finish(session, options, &manifest, &lockfile, plan, settled, guard.as_ref())
 }
@@ -240,7 +271,29 @@ pub(super) fn reachable(manifest: &Manifest, lockfile: &Lockfile) -> BTreeSet<Ag
 }
 
 fn planned(project: &Project, name: &AgentName, action: Action, locked: &LockedAgent) -> PlannedAgent {
-    PlannedAgent { name: name.clone(), action, locked: locked.clone(), path: project.display(&project.agent_path(name)) }
+    PlannedAgent {
+        name: name.clone(),
+        action,
+        locked: locked.clone(),
+        path: project.display(&project.agent_path(name)),
+        before: None,
+        gains: Vec::new(),
+    }
+}
+
+/// From what to what an agent changes: versions or commits, with the places that they are from if those differ.
+#[must_use]
+pub fn change(from: &LockedAgent, to: &LockedAgent) -> String {
+    let (old, new) = (versions(Some(from)), versions(Some(to)));
+    if from.source != to.source {
+        let place = |locked: &LockedAgent, version: &str| format!("{} {version}", registry_of(locked)).trim_end().to_owned();
+        return format!("{} -> {}", place(from, &old), place(to, &new));
+    }
+    match (old.is_empty(), new.is_empty()) {
+        (false, false) if old != new => format!("{old} -> {new}"),
+        (_, false) => new,
+        (_, true) => old,
+    }
 }
 
 /// The registry that a spec would add, for messages.

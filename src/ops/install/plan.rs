@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{InstallOptions, answers, stale_lock};
+use super::{InstallOptions, answers, file_folder, registry_of, stale_lock, widen};
+use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
+use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
@@ -45,6 +47,23 @@ pub(super) struct Plan {
     pub(super) picked: BTreeSet<AgentName>,
     /// What was asked for and will not be.
     pub(super) refused: Vec<Failure>,
+    /// What a replaced agent gains.
+    pub(super) gains: BTreeMap<AgentName, Vec<Gain>>,
+    /// The text of an agent that is not as upstream has it, because a new power was not taken.
+    pub(super) written: BTreeMap<AgentName, Vec<u8>>,
+}
+
+impl Plan {
+    /// Whether an agent may be replaced although it was edited: what the user did not name keeps its edits, whatever is forced.
+    pub(super) fn is_forced(&self, name: &AgentName, options: &InstallOptions) -> bool {
+        options.is_forced && (options.specs.is_empty() || self.picked.contains(name))
+    }
+}
+
+/// A spec as it was typed.
+struct Asked {
+    text: String,
+    spec: Spec,
 }
 
 impl<'a> Planner<'a> {
@@ -72,7 +91,8 @@ impl<'a> Planner<'a> {
     /// The plan; `named`: the agents that the user named, and those that they require.
     pub(super) fn into_plan(self, named: BTreeSet<AgentName>) -> Plan {
         let after = Lockfile { agents: self.planned, ..self.lockfile.clone() };
-        Plan { after, bytes: self.bytes, named, picked: self.picked, refused: self.refused }
+        let (gains, written) = (BTreeMap::new(), BTreeMap::new());
+        Plan { after, bytes: self.bytes, named, picked: self.picked, refused: self.refused, gains, written }
     }
 
     /// Plans what the manifest says.
@@ -86,18 +106,19 @@ impl<'a> Planner<'a> {
     /// Plans what the user named, and adds it to the manifest; gives back the names. Everything else stays as it is locked.
     pub(super) fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<BTreeSet<AgentName>> {
         let specs = self.options.specs.iter().map(|text| {
-            Spec::parse(text).map(|spec| from_project(self.session, spec)).map_err(|error| {
+            let asked = |spec| Asked { text: text.clone(), spec: from_project(self.session, spec) };
+            Spec::parse(text).map(asked).map_err(|error| {
                 Failure::usage(error.to_string())
                     .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
             })
         });
-        let specs = specs.collect::<Result<Vec<_>>>()?;
+        let specs = specs.collect::<Result<Vec<Asked>>>()?;
         if self.options.name.is_some() && (specs.len() > 1 || self.options.all) {
             return Err(Failure::usage("`--as` names one agent, but several are installed").hint("install them one by one"));
         }
-        for spec in specs {
-            for resolved in self.resolved(&spec, manifest, frontend)? {
-                let outcome = self.named(&spec, &resolved, manifest, frontend);
+        for asked in specs {
+            for resolved in self.resolved(&asked, manifest, frontend)? {
+                let outcome = self.named(&asked, &resolved, manifest, frontend);
                 match outcome {
                     Err(failure) if self.options.all && failure.kind() != Kind::Interrupted => self.refused.push(failure),
                     outcome => outcome?,
@@ -114,14 +135,16 @@ impl<'a> Planner<'a> {
         Ok(named)
     }
 
-    fn resolved(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
-        // A bare name that is in the manifest already means that entry.
-        if let (Place::Anywhere, Some(Target::Name(name)), None, None) =
-            (&spec.place, &spec.target, &spec.version, &self.options.name)
+    fn resolved(&mut self, asked: &Asked, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
+        let spec = &asked.spec;
+        // A bare name that is in the manifest already means that entry, at another version if one is named.
+        if let (Place::Anywhere, Some(Target::Name(name)), None) = (&spec.place, &spec.target, &self.options.name)
             && let Ok(name) = AgentName::new(name)
             && let Some(wanted) = manifest.agents().get(&name)
         {
-            return Ok(vec![self.resolver.resolve_wanted(&name, wanted, manifest, frontend)?]);
+            let version = spec.version.clone().or_else(|| wanted.version.clone());
+            let wanted = Wanted { version, ..wanted.clone() };
+            return Ok(vec![self.resolver.resolve_wanted(&name, &wanted, manifest, frontend)?]);
         }
         let (true, Place::Source(source), None) = (self.options.all, &spec.place, &spec.target) else {
             if self.options.all {
@@ -146,7 +169,14 @@ impl<'a> Planner<'a> {
         Ok(all)
     }
 
-    fn named(&mut self, spec: &Spec, resolved: &Resolved<'a>, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+    fn named(
+        &mut self,
+        asked: &Asked,
+        resolved: &Resolved<'a>,
+        manifest: &mut Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let spec = &asked.spec;
         let name = match &self.options.name {
             Some(name) => {
                 AgentName::new(name).map_err(|error| Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug())))?
@@ -177,10 +207,59 @@ impl<'a> Planner<'a> {
             return Err(Failure::failed(format!("`{name}` and the installed `{clash}` are one file where case does not count"))
                 .hint("choose another name with `--as`"));
         }
+        self.check_origin(&name, resolved, &asked.text, &[], frontend)?;
         self.add(&name, &wanted, resolved, &["the command line".to_owned()], frontend)?;
         manifest.set_agent(&name, &wanted);
         self.picked.insert(name);
         Ok(())
+    }
+
+    /// Asks before an agent of one source takes the place of one that came from another. `typed`: the spec; `chain`: who requires it.
+    fn check_origin(
+        &self,
+        name: &AgentName,
+        resolved: &Resolved<'a>,
+        typed: &str,
+        chain: &[String],
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let source = &resolved.snapshot.source;
+        let Some(locked) = self.lockfile.agents.get(name).filter(|locked| locked.source != source_text(source)) else {
+            return Ok(());
+        };
+        // What agentpkg.toml says already is no surprise.
+        let is_said = match self.rules.agents().get(name).map(|wanted| &wanted.origin) {
+            Some(Origin::Registry(registry)) => resolved.snapshot.registry.as_ref() == Some(registry),
+            Some(Origin::Source(wanted)) => resolved.snapshot.registry.is_none() && file_folder(wanted) == *source,
+            Some(Origin::Any) => false,
+            // Nobody named it, so it follows those that require it.
+            None => !chain.is_empty(),
+        };
+        if is_said || self.options.is_forced && chain.is_empty() {
+            return Ok(());
+        }
+        let old = registry_of(locked);
+        let new = resolved.snapshot.registry.as_ref().map_or_else(|| source.to_string(), ToString::to_string);
+        if frontend.is_interactive() && !self.options.is_yes {
+            let question = format!("`{name}` is installed from {old}. Replace it with the one from {new}?");
+            return if self.options.is_dry_run || frontend.confirm(&question, false)? { Ok(()) } else { Err(interrupted()) };
+        }
+        let failure = Failure::failed(format!("`{name}` is installed from {old}, and the one from {new} is another agent"));
+        if let [.., by] = chain {
+            return Err(failure
+                .detail(format!("`{by}` requires the one from {new}"))
+                .hint(format!("to have that: `agentpkg remove {name}`, then run the command again")));
+        }
+        let typed = shell_quoted(typed);
+        let other = if self.options.name.is_some() { "OTHER" } else { "NAME" };
+        Err(failure
+            .hint(format!("to have both: `agentpkg install {typed} --as {other}`"))
+            .hint(format!("to replace it: `agentpkg install {typed}{} --force`", self.renamed())))
+    }
+
+    /// `--as` as it was typed.
+    fn renamed(&self) -> String {
+        self.options.name.as_ref().map(|name| format!(" --as {}", shell_quoted(name))).unwrap_or_default()
     }
 
     /// Plans one manifest entry: as it is locked, if the lock answers it.
@@ -263,7 +342,10 @@ impl<'a> Planner<'a> {
         }
         let mut candidate = Candidate::of(self.session, name, wanted, resolved, frontend)?;
         self.permit(name, &candidate.locked, &candidate.bytes)?;
-        candidate.locked.allowed = self.consent(name, &candidate.bytes, frontend)?;
+        // What replaces an installed agent is judged by what is new in it, once all is planned.
+        if widen::before(self.session, name, self.lockfile.agents.get(name), &candidate.locked)?.is_none() {
+            candidate.locked.allowed = self.consent(name, &candidate.bytes, frontend)?;
+        }
         self.bytes.insert(candidate.locked.base, candidate.bytes);
         self.planned.insert(name.clone(), candidate.locked);
         self.chains.insert(name.clone(), chain.to_vec());
@@ -280,6 +362,7 @@ impl<'a> Planner<'a> {
             let resolved = Resolved { entry: entry.clone(), version, ..resolved.clone() };
             let plain = Wanted { is_verbatim: wanted.is_verbatim, ..Wanted::anything() };
             let chain: Vec<String> = chain.iter().cloned().chain([name.to_string()]).collect();
+            self.check_origin(&entry.name, &resolved, "", &chain, frontend)?;
             self.add(&entry.name.clone(), &plain, &resolved, &chain, frontend)?;
         }
         Ok(())

@@ -318,7 +318,7 @@ fn edited(items: &[Item], (index, number): (usize, usize), frontend: &mut dyn Fr
 }
 
 /// Decides about new powers; says whether anything was asked.
-fn powers(
+pub(in crate::ops) fn powers(
     session: &Session,
     manifest: &Manifest,
     items: &mut [Item],

@@ -10,7 +10,7 @@ mod plan;
 use std::collections::BTreeMap;
 
 pub(super) use self::apply::apply;
-pub(super) use self::decide::decide;
+pub(super) use self::decide::{decide, powers};
 pub use self::item::Status;
 pub(super) use self::item::{Item, State};
 pub(super) use self::needs::settle;
