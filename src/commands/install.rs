@@ -173,14 +173,16 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
 /// Which version of an agent was found where, and what it takes the place of.
 fn resolved(agent: &PlannedAgent) -> String {
     let PlannedAgent { locked, before, .. } = agent;
+    let newest = agent.newest_of.as_ref().map(|request| format!(", newest of {request}")).unwrap_or_default();
     match before.as_ref().filter(|before| before.sha256 != locked.sha256 || before.source != locked.source) {
-        Some(before) if before.source != locked.source => sanitize(&change(before, locked)),
+        Some(before) if before.source != locked.source => format!("{}{newest}", sanitize(&change(before, locked))),
         Some(before) if before.version.is_some() || before.commit.is_some() => {
-            format!("{} {DIM}({}){DIM:#}", change(before, locked), sanitize(&registry_of(locked)))
+            format!("{}{newest} {DIM}({}){DIM:#}", change(before, locked), sanitize(&registry_of(locked)))
         }
         _ => {
             let commit = || locked.commit.map(|commit| format!("@ {}", commit.short()));
-            let revision = locked.version.clone().or_else(commit).map(|revision| format!("{revision} ")).unwrap_or_default();
+            let revision =
+                locked.version.clone().or_else(commit).map(|revision| format!("{revision}{newest} ")).unwrap_or_default();
             format!("{revision}{DIM}({}){DIM:#}", sanitize(&registry_of(locked)))
         }
     }

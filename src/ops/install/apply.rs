@@ -13,7 +13,7 @@ use crate::merge;
 use crate::ops::session::Session;
 use crate::ops::{changes, remove};
 use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, Wanted};
 use crate::store::project::Project;
 use crate::store::transaction::{Change, Guard};
 
@@ -30,7 +30,7 @@ pub(super) fn finish(
     let project = &session.project;
     let forced: BTreeSet<AgentName> = plan.after.agents.keys().filter(|name| plan.is_forced(name, options)).cloned().collect();
     let is_forced = |name: &AgentName| forced.contains(name);
-    let Plan { after: lockfile, bytes, refused, mut gains, written: changed, .. } = plan;
+    let Plan { after: lockfile, bytes, refused, mut gains, picked, written: changed, .. } = plan;
     let Settled { report, mut changes } = settled;
     let mut outcome = InstallOutcome { refused, is_dry_run: options.is_dry_run, needs: report, ..InstallOutcome::default() };
     let mut blocked = Vec::new();
@@ -66,9 +66,10 @@ pub(super) fn finish(
             changes.push(Change { path, before: digest, after: Some(written) });
         }
         changes::keep_base(project, &locked.base, new, &mut changes)?;
+        let newest_of = manifest.agents().get(name).filter(|_| picked.contains(name)).and_then(|wanted| newest_of(wanted, locked));
         let gains = gains.remove(name).unwrap_or_default();
         let agent = planned(project, name, action, locked);
-        outcome.agents.push(PlannedAgent { before: known.cloned(), gains, ..agent });
+        outcome.agents.push(PlannedAgent { before: known.cloned(), gains, newest_of, ..agent });
     }
     if !blocked.is_empty() {
         return Err(refuse_overwrite(project, options, &blocked));
@@ -93,6 +94,13 @@ pub(super) fn finish(
         guard.apply(&remove::label("install", &names, &outcome.dropped), &changes)?;
     }
     Ok(outcome)
+}
+
+/// The requirement, if it names a whole version and means a newer one, as those of cargo do.
+fn newest_of(wanted: &Wanted, locked: &LockedAgent) -> Option<String> {
+    let request = wanted.version.as_ref()?;
+    let version = semver::Version::parse(locked.version.as_ref()?).ok()?;
+    request.is_older(&version).then(|| request.to_string())
 }
 
 /// An edited file whose upstream is the same and only the adaptation differs: both together, if they do not clash.

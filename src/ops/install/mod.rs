@@ -104,6 +104,8 @@ pub struct PlannedAgent {
     pub before: Option<LockedAgent>,
     /// What it may do and could not do before, if it was installed before.
     pub gains: Vec<Gain>,
+    /// The requirement of which it is the newest version, where another one was written in it.
+    pub newest_of: Option<String>,
 }
 
 /// What was planned, and done unless it was a dry run.
@@ -278,6 +280,7 @@ fn planned(project: &Project, name: &AgentName, action: Action, locked: &LockedA
         path: project.display(&project.agent_path(name)),
         before: None,
         gains: Vec::new(),
+        newest_of: None,
     }
 }
 

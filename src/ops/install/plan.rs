@@ -8,6 +8,7 @@ use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::{self, Candidate};
@@ -64,6 +65,8 @@ impl Plan {
 struct Asked {
     text: String,
     spec: Spec,
+    /// Whether the newest state was asked for in so many words.
+    is_latest: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -106,7 +109,8 @@ impl<'a> Planner<'a> {
     /// Plans what the user named, and adds it to the manifest; gives back the names. Everything else stays as it is locked.
     pub(super) fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<BTreeSet<AgentName>> {
         let specs = self.options.specs.iter().map(|text| {
-            let asked = |spec| Asked { text: text.clone(), spec: from_project(self.session, spec) };
+            let is_latest = text.ends_with("@latest");
+            let asked = |spec| Asked { text: text.clone(), spec: from_project(self.session, spec), is_latest };
             Spec::parse(text).map(asked).map_err(|error| {
                 Failure::usage(error.to_string())
                     .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
@@ -142,8 +146,8 @@ impl<'a> Planner<'a> {
             && let Ok(name) = AgentName::new(name)
             && let Some(wanted) = manifest.agents().get(&name)
         {
-            let version = spec.version.clone().or_else(|| wanted.version.clone());
-            let wanted = Wanted { version, ..wanted.clone() };
+            let kept = wanted.version.clone().filter(|_| !asked.is_latest);
+            let wanted = Wanted { version: spec.version.clone().or(kept), ..wanted.clone() };
             return Ok(vec![self.resolver.resolve_wanted(&name, &wanted, manifest, frontend)?]);
         }
         let (true, Place::Source(source), None) = (self.options.all, &spec.place, &spec.target) else {
@@ -198,7 +202,19 @@ impl<'a> Planner<'a> {
             _ => target,
         };
         let target = (target != Target::Name(name.to_string())).then_some(target);
-        let version = spec.version.clone().or_else(|| known.as_ref().and_then(|known| known.version.clone()));
+        let version = spec.version.clone().or_else(|| self.kept_version(asked, &name, &origin, known.as_ref(), resolved));
+        let at_version;
+        let resolved = match (&spec.place, &version) {
+            (Place::Registry(_) | Place::Source(_), Some(kept)) if spec.version.is_none() => {
+                let target = Some(Target::File(resolved.entry.file.clone()));
+                let spec = Spec { place: spec.place.clone(), target, version: version.clone() };
+                at_version = self.resolver.resolve(&spec, manifest, frontend).map_err(|failure| {
+                    failure.hint(format!("agentpkg.toml asks for `{kept}`; `{}@latest` asks for the newest", asked.text))
+                })?;
+                &at_version
+            }
+            _ => resolved,
+        };
         let is_verbatim = self.options.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
         let (pins, mut bind) = known.map(|known| (known.pins, known.bind)).unwrap_or_default();
         bind.extend(self.options.bind.clone());
@@ -212,6 +228,22 @@ impl<'a> Planner<'a> {
         manifest.set_agent(&name, &wanted);
         self.picked.insert(name);
         Ok(())
+    }
+
+    /// The requirement that the manifest has for the same agent of the same source. One for another source means nothing here.
+    fn kept_version(
+        &self,
+        asked: &Asked,
+        name: &AgentName,
+        origin: &Origin,
+        known: Option<&Wanted>,
+        resolved: &Resolved<'a>,
+    ) -> Option<VersionRequest> {
+        let known = known.filter(|_| !asked.is_latest)?;
+        let source = source_text(&resolved.snapshot.source);
+        let is_locked_there = || self.lockfile.agents.get(name).is_some_and(|locked| locked.source == source);
+        let is_same = known.origin == *origin || known.origin == Origin::Any && is_locked_there();
+        known.version.clone().filter(|_| is_same)
     }
 
     /// Asks before an agent of one source takes the place of one that came from another. `typed`: the spec; `chain`: who requires it.
