@@ -8,6 +8,7 @@ use crate::commands::{
     Context, check, completions, diff, doctor, info, init, install, list, manual, merge_file, next, outdated, registry, remove,
     resolve, search, status, undo, update,
 };
+use crate::domain::shell::shell_quoted;
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
 use crate::fs;
@@ -233,6 +234,9 @@ fn context(global: &GlobalArgs) -> Result<Context, Failure> {
         is_json: global.json,
         never_asks: global.no_input || global.yes || environment.is_ci,
     });
+    let folder = global.directory.as_ref().map(|folder| format!("-C {}", shell_quoted(&folder.display().to_string())));
+    let flags: Vec<String> = folder.into_iter().chain(global.user.then(|| "--user".to_owned())).collect();
+    let ui = ui.with_flags(flags.join(" "));
     let options = Options {
         is_offline: global.offline,
         allow_insecure: global.allow_insecure,

@@ -55,13 +55,35 @@ pub struct UiOptions {
 pub struct Ui {
     options: UiOptions,
     spinner: Option<ProgressBar>,
+    /// What stands behind `agentpkg` in every command that is shown, so that it means the same agents when it is pasted.
+    flags: String,
 }
 
 impl Ui {
     /// A terminal; nothing is printed yet.
     #[must_use]
     pub fn new(options: UiOptions) -> Self {
-        Self { options, spinner: None }
+        Self { options, spinner: None, flags: String::new() }
+    }
+
+    /// The same, with flags that belong into every command that is shown: `--user`, `-C FOLDER`.
+    #[must_use]
+    pub fn with_flags(self, flags: String) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// A command to be pasted, with the flags that belong into it.
+    #[must_use]
+    pub fn command(&self, text: &str) -> String {
+        match text.strip_prefix("agentpkg ") {
+            Some(rest) if !self.flags.is_empty() => format!("agentpkg {} {rest}", self.flags),
+            _ => text.to_owned(),
+        }
+    }
+
+    /// A text with commands in backticks, with the flags that belong into them.
+    fn flagged(&self, text: String) -> String {
+        if self.flags.is_empty() { text } else { text.replace("`agentpkg ", &format!("`agentpkg {} ", self.flags)) }
     }
 
     /// Whether stdout carries JSON.
@@ -114,7 +136,7 @@ impl Ui {
     pub fn note(&mut self, text: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{text}");
+            let _ = writeln!(anstream::stderr(), "{}", self.flagged(text.to_string()));
         }
     }
 
@@ -122,21 +144,21 @@ impl Ui {
     pub fn warn(&mut self, text: impl Display) {
         if !self.options.is_quiet {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {}", sanitize(&text.to_string()));
+            let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {}", sanitize(&self.flagged(text.to_string())));
         }
     }
 
     /// Prints a failure.
     pub fn failure(&mut self, failure: &Failure) {
         self.clear();
-        let _ = write!(anstream::stderr(), "{}", render_failure(failure));
+        let _ = write!(anstream::stderr(), "{}", self.flagged(render_failure(failure)));
     }
 
     /// Prints a failure that stops nothing.
     fn trouble(&mut self, failure: &Failure) {
         if !self.options.is_quiet {
             self.clear();
-            let text = render_failure(failure);
+            let text = self.flagged(render_failure(failure));
             let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
             let _ = write!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {text}");
         }

@@ -129,6 +129,9 @@ pub struct InstallOutcome {
 
 /// Installs agents.
 pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn Frontend) -> Result<InstallOutcome> {
+    if options.specs.is_empty() {
+        refuse_without_names(options)?;
+    }
     // In a folder without a manifest there is nothing to install, so a person is offered what there is.
     if options.specs.is_empty() && frontend.is_interactive() && !options.is_yes && session.project.load_manifest()?.is_none() {
         let Some(spec) = offered(session, frontend)? else {
@@ -171,6 +174,20 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     widen::settle(session, options, &mut manifest, &original, &lockfile, &mut plan, frontend)?;
     let settled = needs::settle(session, options, &mut manifest, &lockfile, &mut plan, frontend)?;
     apply::finish(session, options, &manifest, &lockfile, plan, settled, guard.as_ref())
+}
+
+/// Refuses options that mean nothing without the name of an agent or a source.
+fn refuse_without_names(options: &InstallOptions) -> Result<()> {
+    let Some((option, what, example)) = [
+        (options.all, "--all", "a source", "gh:owner/repo --all"),
+        (options.name.is_some(), "--as", "the name of an agent", "planner --as my-planner"),
+        (options.is_verbatim, "--verbatim", "the name of an agent", "planner --verbatim"),
+    ]
+    .into_iter()
+    .find_map(|(is_given, option, what, example)| is_given.then_some((option, what, example))) else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("`{option}` needs {what}")).hint(format!("for example `agentpkg install {example}`")))
 }
 
 /// Lets a person pick one of the agents that the registries have.

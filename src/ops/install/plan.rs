@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{InstallOptions, answers, file_folder, registry_of, stale_lock, widen};
 use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
-use crate::domain::name::AgentName;
+use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
@@ -121,6 +121,7 @@ impl<'a> Planner<'a> {
             return Err(Failure::usage("`--as` names one agent, but several are installed").hint("install them one by one"));
         }
         for asked in specs {
+            let asked = if self.options.all { whole(asked, manifest) } else { asked };
             for resolved in self.resolved(&asked, manifest, frontend)? {
                 let outcome = self.named(&asked, &resolved, manifest, frontend);
                 match outcome {
@@ -142,7 +143,8 @@ impl<'a> Planner<'a> {
     fn resolved(&mut self, asked: &Asked, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
         let spec = &asked.spec;
         // A bare name that is in the manifest already means that entry, at another version if one is named.
-        if let (Place::Anywhere, Some(Target::Name(name)), None) = (&spec.place, &spec.target, &self.options.name)
+        if let (Place::Anywhere, Some(Target::Name(name)), None, false) =
+            (&spec.place, &spec.target, &self.options.name, self.options.all)
             && let Ok(name) = AgentName::new(name)
             && let Some(wanted) = manifest.agents().get(&name)
         {
@@ -150,15 +152,19 @@ impl<'a> Planner<'a> {
             let wanted = Wanted { version: spec.version.clone().or(kept), ..wanted.clone() };
             return Ok(vec![self.resolver.resolve_wanted(&name, &wanted, manifest, frontend)?]);
         }
-        let (true, Place::Source(source), None) = (self.options.all, &spec.place, &spec.target) else {
-            if self.options.all {
-                return Err(
-                    Failure::usage("`--all` needs a whole source").hint("for example `agentpkg install gh:owner/repo --all`")
-                );
-            }
+        if !self.options.all {
             return Ok(vec![self.resolver.resolve(spec, manifest, frontend)?]);
+        }
+        let (registry, source) = match (&spec.place, &spec.target) {
+            (Place::Source(source), None) => (None, Some(source.clone())),
+            (Place::Registry(name), None) => (Some(name), manifest.registry(name)),
+            _ => (None, None),
         };
-        let snapshot = self.resolver.snapshot(None, source, frontend)?;
+        let Some(source) = source else {
+            return Err(Failure::usage("`--all` needs a whole source, or a registry of agentpkg.toml")
+                .hint("for example `agentpkg install gh:owner/repo --all`"));
+        };
+        let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
         let names = snapshot.offered.folded_names();
         let mut all = Vec::new();
         for name in names {
@@ -223,7 +229,8 @@ impl<'a> Planner<'a> {
             return Err(Failure::failed(format!("`{name}` and the installed `{clash}` are one file where case does not count"))
                 .hint("choose another name with `--as`"));
         }
-        self.check_origin(&name, resolved, &asked.text, &[], frontend)?;
+        let typed = if self.options.all { resolved.spec(false) } else { asked.text.clone() };
+        self.check_origin(&name, resolved, &typed, &[], frontend)?;
         self.add(&name, &wanted, resolved, &["the command line".to_owned()], frontend)?;
         manifest.set_agent(&name, &wanted);
         self.picked.insert(name);
@@ -426,6 +433,17 @@ impl<'a> Planner<'a> {
         }
         Ok(allowed)
     }
+}
+
+/// With `--all` the bare name of a registry means the whole of it.
+fn whole(asked: Asked, manifest: &Manifest) -> Asked {
+    if let (Place::Anywhere, Some(Target::Name(name))) = (&asked.spec.place, &asked.spec.target)
+        && let Ok(name) = RegistryName::new(name)
+        && manifest.registry(&name).is_some()
+    {
+        return Asked { spec: Spec { place: Place::Registry(name), target: None, version: asked.spec.version }, ..asked };
+    }
+    asked
 }
 
 /// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
