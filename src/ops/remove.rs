@@ -37,7 +37,7 @@ pub struct RemoveOutcome {
 
 /// Removes agents.
 pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Frontend) -> Result<RemoveOutcome> {
-    let guard = session.lock(frontend)?;
+    let guard = session.lock_if_used(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let before = session.project.load_lockfile()?;
     let kept = reachable(&manifest, &before);
@@ -67,7 +67,7 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
     }
     changes::drop_bases(&session.project, &before, &after.agents, &mut changes)?;
     changes::write_texts(&session.project, &manifest, &before, &after, &mut changes)?;
-    if !options.is_dry_run {
+    if let (false, Some(guard)) = (options.is_dry_run, guard) {
         guard.apply(&format!("remove {}", options.names.join(" ")), &changes)?;
     }
     Ok(outcome)

@@ -78,6 +78,31 @@ impl Session {
         Ok(guard)
     }
 
+    /// The lock; `None` where nothing of agentpkg's is: there is nothing to protect, and a command that finds nothing to do there
+    /// leaves nothing behind.
+    pub fn lock_if_used(&self, frontend: &mut dyn Frontend) -> Result<Option<Guard<'_>>> {
+        if self.is_used()? || fs::entry(self.project.data_folder())? != Entry::Absent {
+            return self.lock(frontend).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The lock for a plan that was made without it in an unused folder; `None` if somebody else was first there, so that the plan was
+    /// made on nothing.
+    pub fn lock_at_last<'a>(&'a self, guard: Option<Guard<'a>>, frontend: &mut dyn Frontend) -> Result<Option<Guard<'a>>> {
+        if guard.is_some() {
+            return Ok(guard);
+        }
+        let guard = self.lock(frontend)?;
+        Ok(if self.is_used()? { None } else { Some(guard) })
+    }
+
+    /// Whether there is a manifest or a lockfile.
+    fn is_used(&self) -> Result<bool> {
+        let is_there = |path| Ok::<_, Failure>(fs::entry(path)? != Entry::Absent);
+        Ok(is_there(self.project.manifest_path())? || is_there(self.project.lockfile_path())?)
+    }
+
     /// Completes or undoes an interrupted command, for commands that only read.
     pub fn recover(&self, frontend: &mut dyn Frontend) -> Result<()> {
         if transaction::is_interrupted(&self.project)? {

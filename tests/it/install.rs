@@ -257,3 +257,33 @@ fn options_without_a_name_are_not_passed_over() {
         assert!(output.stderr.contains(part), "{}", output.stderr);
     }
 }
+
+#[test]
+fn what_does_nothing_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    let is_empty = || fs::read_dir(sandbox.project("")).unwrap().next().is_none();
+    let commands: [(&[&str], i32); 6] = [
+        (&["install", "nope"], 1),
+        (&["install"], 0),
+        (&["remove", "x"], 1),
+        (&["update"], 0),
+        (&["resolve"], 0),
+        (&["registry", "remove", "x"], 1),
+    ];
+    for (arguments, code) in commands {
+        let _ = sandbox.run(arguments).code(code);
+        assert!(is_empty(), "{arguments:?}");
+    }
+    let _ = sandbox.run(&["registry", "add", "./nowhere"]).code(1);
+    assert!(is_empty());
+}
+
+#[test]
+fn two_first_installs_at_once_both_count() {
+    let sandbox = Sandbox::new();
+    let mut running: Vec<_> =
+        ["debugger", "test-writer"].map(|name| sandbox.command().args(["install", name, "-q"]).spawn().unwrap()).into();
+    assert!(running.iter_mut().all(|child| child.wait().unwrap().success()));
+    let _ = sandbox.run(&["install", "--locked"]).code(0);
+    assert_eq!(sandbox.run(&["list"]).code(0).stdout.lines().count(), 2);
+}

@@ -15,9 +15,9 @@ use crate::ops::{changes, remove};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Wanted};
 use crate::store::project::Project;
-use crate::store::transaction::{Change, Guard};
+use crate::store::transaction::Change;
 
-/// Turns a plan into changes and applies them.
+/// Turns a plan into an outcome, the name that the history gives to it, and changes.
 pub(super) fn finish(
     session: &Session,
     options: &InstallOptions,
@@ -25,8 +25,7 @@ pub(super) fn finish(
     before: &Lockfile,
     plan: Plan,
     settled: Settled,
-    guard: Option<&Guard<'_>>,
-) -> Result<InstallOutcome> {
+) -> Result<(InstallOutcome, String, Vec<Change>)> {
     let project = &session.project;
     let forced: BTreeSet<AgentName> = plan.after.agents.keys().filter(|name| plan.is_forced(name, options)).cloned().collect();
     let is_forced = |name: &AgentName| forced.contains(name);
@@ -88,12 +87,10 @@ pub(super) fn finish(
     }
     changes::write_texts(project, manifest, before, &lockfile, &mut changes)?;
     outcome.changes = changes.iter().filter(|change| !change.is_void()).count();
-    if let (false, Some(guard)) = (options.is_dry_run, guard) {
-        let written = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
-        let names: Vec<&str> = written.map(|agent| agent.name.as_str()).collect();
-        guard.apply(&remove::label("install", &names, &outcome.dropped), &changes)?;
-    }
-    Ok(outcome)
+    let written = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
+    let names: Vec<&str> = written.map(|agent| agent.name.as_str()).collect();
+    let label = remove::label("install", &names, &outcome.dropped);
+    Ok((outcome, label, changes))
 }
 
 /// The requirement, if it names a whole version and means a newer one, as those of cargo do.

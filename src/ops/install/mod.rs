@@ -152,7 +152,7 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     {
         return Ok(outcome);
     }
-    let guard = if options.is_dry_run { None } else { Some(session.lock(frontend)?) };
+    let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     session.check_folders(&manifest)?;
@@ -173,7 +173,16 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     }
     widen::settle(session, options, &mut manifest, &original, &lockfile, &mut plan, frontend)?;
     let settled = needs::settle(session, options, &mut manifest, &lockfile, &mut plan, frontend)?;
-    apply::finish(session, options, &manifest, &lockfile, plan, settled, guard.as_ref())
+    let (outcome, label, changes) = apply::finish(session, options, &manifest, &lockfile, plan, settled)?;
+    if options.is_dry_run || outcome.changes == 0 {
+        return Ok(outcome);
+    }
+    let guard = session.lock_at_last(guard, frontend)?;
+    let Some(guard) = guard else {
+        return install(session, options, frontend);
+    };
+    guard.apply(&label, &changes)?;
+    Ok(outcome)
 }
 
 /// Refuses options that mean nothing without the name of an agent or a source.

@@ -153,7 +153,7 @@ fn conflicts(agents: usize) -> String {
 
 /// Updates agents.
 pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Frontend) -> Result<UpdateOutcome> {
-    let guard = if options.is_dry_run { None } else { Some(session.lock(frontend)?) };
+    let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     session.check_folders(&manifest)?;
