@@ -231,4 +231,26 @@ fn what_is_required_does_not_take_the_place_of_what_is_wanted() {
     let output = sandbox.run(&["install", "other/lead"]).code(1);
     assert!(output.stderr.contains("`lead` requires the one from other"), "{}", output.stderr);
     assert!(read(&sandbox, "planner").contains("Of studio."));
+    // Nor of what another agent requires.
+    sandbox
+        .write("studio/agents/chief.md", agent("chief", "Read", "Leads."))
+        .write("studio/registry.toml", "name = \"studio\"\n\n[agents.chief]\nrequires = { agents = [\"planner\"] }\n");
+    let _ = sandbox.run(&["install", "studio/chief"]).code(0);
+    let manifest = sandbox.read("agentpkg.toml").replace("planner = { registry = \"studio\" }\n", "");
+    sandbox.write("project/agentpkg.toml", manifest);
+    let _ = sandbox.run(&["install"]).code(0);
+    let output = sandbox.run(&["install", "other/lead"]).code(1);
+    assert!(output.stderr.contains("`lead` requires the one from other"), "{}", output.stderr);
+    assert!(read(&sandbox, "planner").contains("Of studio."));
+}
+
+#[test]
+fn the_name_of_a_tool_is_quoted_where_it_is_to_be_allowed() {
+    let sandbox = folders();
+    let _ = sandbox.run(&["install", "studio/planner"]).code(0);
+    widen(&sandbox, "studio", "Read, mcp__x;id__y");
+    for command in [&["update"][..], &["install", "studio/planner"]] {
+        let output = sandbox.run(command).code(4);
+        assert!(output.stderr.contains("--allow 'mcp__x;id'`"), "{}", output.stderr);
+    }
 }

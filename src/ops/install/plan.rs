@@ -271,8 +271,11 @@ impl<'a> Planner<'a> {
             Some(Origin::Registry(registry)) => resolved.snapshot.registry.as_ref() == Some(registry),
             Some(Origin::Source(wanted)) => resolved.snapshot.registry.is_none() && file_folder(wanted) == *source,
             Some(Origin::Any) => false,
-            // Nobody named it, so it follows those that require it.
-            None => !chain.is_empty(),
+            // Nobody named it, so it follows those that require it, if they agree.
+            None => {
+                let mut askers = self.lockfile.agents.iter().filter(|(_, locked)| locked.requires.contains(name));
+                !chain.is_empty() && askers.all(|(by, _)| chain.iter().any(|known| known == by.as_str()))
+            }
         };
         if is_said || self.options.is_forced && chain.is_empty() {
             return Ok(());

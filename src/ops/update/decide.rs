@@ -7,6 +7,7 @@ use super::{Conflicts, UpdateOptions};
 use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
+use crate::domain::shell::shell_quoted;
 use crate::error::{Failure, Kind, Result};
 use crate::merge::{self, Choice as Decision, Unit};
 use crate::ops::report::{Choice, ConflictView, Event, Frontend, GainsView, OverviewLine, Preview, interrupted};
@@ -377,7 +378,7 @@ pub(in crate::ops) fn powers(
                 "{} would gain {}; not taken (`--allow {}` takes it)",
                 names.join(", "),
                 words.join(", "),
-                words.join(",")
+                shell_quoted(&words.join(","))
             )));
         }
     }
@@ -431,7 +432,7 @@ fn unallowed(items: &[Item], grouped: &[(Vec<Gain>, Vec<usize>)], world: Option<
     words.sort();
     words.dedup();
     failure
-        .hint(format!("if that is meant: `agentpkg update --allow {}`", words.join(",")))
+        .hint(format!("if that is meant: `agentpkg update --allow {}`", shell_quoted(&words.join(","))))
         .hint("or `agentpkg update --yes`, which takes the rest of the updates without it")
 }
 
