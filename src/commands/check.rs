@@ -69,6 +69,7 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
         if index > 0 || outcome.broken_file.is_some() {
             context.ui.data("")?;
         }
+        let finding = &Finding { mend: finding.mend.as_ref().map(|mend| context.ui.command(mend)), ..finding.clone() };
         for line in lines(finding, context.ui.data_columns()) {
             context.ui.data(line)?;
         }

@@ -68,7 +68,8 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     ui.data(format!("  from      {}", sanitize(&info.spec)))?;
     ui.data(format!("  file      {}", sanitize(&info.file)))?;
     match info.installed {
-        Some(installed) => ui.data(format!("  installed {}", state(installed)))?,
+        Some(installed) if info.installed_as.is_empty() => ui.data(format!("  installed {}", state(installed)))?,
+        Some(installed) => ui.data(format!("  installed {}, {}", state(installed), sanitize(&info.installed_as)))?,
         None => ui.data("  installed no")?,
     }
     match (&info.verdict, &info.adapted) {

@@ -4,11 +4,13 @@ use clap::Args;
 use serde_json::json;
 
 use super::needs::{self, NeedsArgs};
+use super::remove::{dropped_json, show_dropped};
 use super::{Context, JSON_VERSION};
 use crate::domain::capability::Gain;
 use crate::domain::definition::Verdict;
 use crate::error::{Failure, Result};
-use crate::ops::install::{Action, InstallOptions, InstallOutcome, PlannedAgent, install, registry_of, warn_duplicates};
+use crate::ops::install::{Action, InstallOptions, InstallOutcome, PlannedAgent, change, install, registry_of, warn_duplicates};
+use crate::store::lockfile::LockedAgent;
 use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
 
 /// Install agents; without names, what agentpkg.toml and agentpkg.lock say
@@ -34,11 +36,11 @@ pub struct InstallArgs {
     /// Show what would be done, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// Replace edited or foreign files; a copy is kept
+    /// Replace edited or foreign files of the named agents, without names of all; a copy is kept
     #[arg(long)]
     pub force: bool,
-    /// Allow fields that give an agent power over the session: hooks, permissionMode, mcpServers, or all
-    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = ["hooks", "permissionMode", "mcpServers", "all"])]
+    /// Allow `hooks`, `permissionMode`, `mcpServers`, new powers of a replaced agent by tool name, or `all`
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', add = super::complete::powers())]
     pub allow: Vec<String>,
     /// The servers that they need.
     #[command(flatten)]
@@ -66,6 +68,9 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         context.ui.json(&to_json(&outcome))?;
     } else {
         show(&outcome, options.specs.is_empty(), context);
+        if !outcome.dropped.is_empty() && !outcome.is_dry_run {
+            context.ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
+        }
     }
     if outcome.changes > 0 && !outcome.is_dry_run {
         warn_duplicates(&context.session, &outcome, &mut context.ui)?;
@@ -88,11 +93,7 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
     let ui = &mut context.ui;
     for agent in &changed {
         let locked = &agent.locked;
-        let revision =
-            locked.version.clone().or_else(|| locked.commit.map(|commit| format!("@ {}", commit.short()))).unwrap_or_default();
-        let place = registry_of(locked);
-        let gap = if revision.is_empty() { "" } else { " " };
-        ui.status("Resolved", format!("{CYAN}{}{CYAN:#}{gap}{revision} {DIM}({}){DIM:#}", agent.name, sanitize(&place)));
+        ui.status("Resolved", format!("{CYAN}{}{CYAN:#} {}", agent.name, resolved(agent)));
         for adaptation in &locked.adaptations {
             if let Some(field) = adaptation.strip_prefix("repair:") {
                 ui.status("Repaired", format!("{field}: the client would skip the file as upstream wrote it"));
@@ -106,15 +107,25 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
             (false, _) => "Installed",
         };
         ui.status(verb, &agent.path);
+        for gain in agent.gains.iter().filter(|_| outcome.is_dry_run) {
+            ui.note(format!(
+                "{:13}{YELLOW}+ {}{YELLOW:#}  {DIM}{}{DIM:#}",
+                "",
+                sanitize(&gain.to_string()),
+                sanitize(&gain.meaning())
+            ));
+        }
     }
     if let Some(report) = &outcome.needs {
         needs::show_done(report, outcome.is_dry_run, ui);
     }
+    show_dropped(&outcome.dropped, outcome.is_dry_run, ui);
     let edited = outcome.agents.iter().filter(|agent| agent.action == Action::Edited).count();
     if changed.is_empty() {
         let total = outcome.agents.len();
         let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
         match total {
+            0 if !outcome.dropped.is_empty() => {}
             0 if is_whole => {
                 ui.note("Nothing is wanted yet. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
             }
@@ -156,6 +167,29 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
             }
         }
     }
+}
+
+/// Which version of an agent was found where, and what it takes the place of.
+fn resolved(agent: &PlannedAgent) -> String {
+    let PlannedAgent { locked, before, .. } = agent;
+    let newest = agent.newest_of.as_ref().map(|request| format!(", newest of {request}")).unwrap_or_default();
+    match before.as_ref().filter(|before| before.sha256 != locked.sha256 || before.source != locked.source) {
+        Some(before) if before.source != locked.source => format!("{}{newest}", sanitize(&change(before, locked))),
+        Some(before) if before.version.is_some() || before.commit.is_some() => {
+            format!("{}{newest} {DIM}({}){DIM:#}", change(before, locked), sanitize(&registry_of(locked)))
+        }
+        _ => {
+            let commit = || locked.commit.map(|commit| format!("@ {}", commit.short()));
+            let revision =
+                locked.version.clone().or_else(commit).map(|revision| format!("{revision}{newest} ")).unwrap_or_default();
+            format!("{revision}{DIM}({}){DIM:#}", sanitize(&registry_of(locked)))
+        }
+    }
+}
+
+/// Version or commit; empty if there is neither.
+fn version(locked: &LockedAgent) -> String {
+    locked.version.clone().or_else(|| locked.commit.map(|commit| commit.short())).unwrap_or_default()
 }
 
 /// A text behind a label, wrapped at spaces.
@@ -229,6 +263,8 @@ fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
             "name": agent.name.as_str(), "action": action, "path": agent.path, "registry": locked.registry.as_ref().map(super::super::domain::name::RegistryName::as_str),
             "source": locked.source, "file": locked.file, "version": locked.version, "commit": locked.commit.map(|id| id.to_string()),
             "sha256": locked.sha256.to_string(), "base": locked.base.to_string(), "adaptations": locked.adaptations, "allowed": locked.allowed,
+            "from": agent.before.as_ref().map(version),
+            "gains": agent.gains.iter().map(|gain| json!({ "what": gain.to_string(), "meaning": gain.meaning(), "allow": gain.word() })).collect::<Vec<_>>(),
         })
     };
     let refused =
@@ -236,6 +272,6 @@ fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
     json!({
         "schema_version": JSON_VERSION, "dry_run": outcome.is_dry_run, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(), "refused": outcome.refused.iter().map(refused).collect::<Vec<_>>(),
-        "needs": outcome.needs.as_ref().map(needs::to_json),
+        "needs": outcome.needs.as_ref().map(needs::to_json), "removed": dropped_json(&outcome.dropped),
     })
 }

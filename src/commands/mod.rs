@@ -22,6 +22,7 @@ pub mod status;
 pub mod undo;
 pub mod update;
 
+use crate::domain::shell::shell_quoted;
 use crate::ops::Session;
 use crate::ui::Ui;
 
@@ -43,12 +44,7 @@ pub(crate) const JSON_VERSION: u32 = 1;
 
 /// Words as they can be typed into a shell again.
 pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@,+^%~#".contains(c);
-    let quoted = words.into_iter().map(|word| {
-        let is_bare = !word.is_empty() && !word.starts_with(['~', '#', '=']) && word.chars().all(is_plain);
-        if is_bare { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+    words.into_iter().map(shell_quoted).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -208,6 +208,8 @@ pub(super) fn word(status: &Status) -> &'static str {
 }
 
 fn detail(server: &ServerState) -> String {
+    // `--bind` takes only names that can stand in the name of a tool.
+    let can_bind = |other: &str| is_bindable(&server.name) && is_bindable(other);
     match &server.status {
         Status::Configured(scope) => scope.place(),
         Status::Disabled(scope, refusal) => format!("{refusal}; configured {}", scope.place()),
@@ -216,9 +218,12 @@ fn detail(server: &ServerState) -> String {
         Status::Provided(note) => note.clone(),
         Status::Archived(_, Some(successor)) => format!("`{successor}` took over, with other tools"),
         Status::Archived(_, None) => "nobody maintains it".to_owned(),
-        Status::Elsewhere(other) => format!("you have it as `{other}`; --bind says so"),
-        Status::Unknown(Some(other)) => format!("looks like `{other}`, which you have; --bind"),
-        Status::Unknown(None) => "private? --bind names yours".to_owned(),
+        Status::Elsewhere(other) if can_bind(other) => format!("you have it as `{other}`; --bind says so"),
+        Status::Elsewhere(other) => format!("you have it as `{other}`"),
+        Status::Unknown(Some(other)) if can_bind(other) => format!("looks like `{other}`, which you have; --bind"),
+        Status::Unknown(Some(other)) => format!("looks like `{other}`, which you have"),
+        Status::Unknown(None) if can_bind(&server.name) => "private? --bind names yours".to_owned(),
+        Status::Unknown(None) => "private? edit the agent to name yours".to_owned(),
     }
 }
 

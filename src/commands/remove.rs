@@ -1,12 +1,12 @@
 //! `agentpkg remove`.
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Context, JSON_VERSION};
 use crate::error::Result;
-use crate::ops::remove::{RemoveOptions, remove};
-use crate::ui::DIM;
+use crate::ops::remove::{Dropped, RemoveOptions, remove};
+use crate::ui::{DIM, Ui, sanitize};
 
 /// Remove agents from the project
 #[derive(Debug, Args)]
@@ -24,6 +24,25 @@ pub struct RemoveArgs {
     /// Also remove files that were edited; a copy is kept
     #[arg(long)]
     pub force: bool,
+}
+
+/// Shows which agents went, or would, because nobody wants them any more.
+pub(super) fn show_dropped(dropped: &[Dropped], is_dry_run: bool, ui: &mut Ui) {
+    for agent in dropped {
+        let (path, reason) = (sanitize(&agent.path), agent.reason);
+        match (agent.is_kept, is_dry_run) {
+            (true, _) => ui.attention("Kept", format!("{path}  {DIM}edited, and yours now: {reason}{DIM:#}")),
+            (false, true) => ui.status("Would remove", format!("{path}  {DIM}{reason}{DIM:#}")),
+            (false, false) => ui.status("Removed", format!("{path}  {DIM}{reason}{DIM:#}")),
+        }
+    }
+}
+
+/// The same as JSON.
+pub(super) fn dropped_json(dropped: &[Dropped]) -> Vec<Value> {
+    let agent =
+        |agent: &Dropped| json!({ "name": agent.name.as_str(), "path": agent.path, "kept": agent.is_kept, "reason": agent.reason });
+    dropped.iter().map(agent).collect()
 }
 
 /// Runs the command.

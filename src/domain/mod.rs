@@ -12,6 +12,7 @@ pub mod powers;
 pub mod registry_file;
 pub mod requirement;
 pub mod server;
+pub mod shell;
 pub mod spec;
 pub mod tool_rule;
 pub mod url;

@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::digest::Digest;
+use super::shell::shell_quoted;
 
 /// Names that the client keeps for itself.
 const RESERVED: [&str; 5] = ["workspace", "claude-in-chrome", "computer-use", "Claude Preview", "Claude Browser"];
@@ -198,7 +199,7 @@ pub fn is_addable(name: &str) -> bool {
 /// An argument as a shell would need it.
 fn shown(argument: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_=+.,/:@%^~{}$".contains(c);
-    if !argument.is_empty() && argument.chars().all(is_plain) { argument.to_owned() } else { format!("'{argument}'") }
+    if !argument.is_empty() && argument.chars().all(is_plain) { argument.to_owned() } else { shell_quoted(argument) }
 }
 
 fn strings(entry: &Map<String, Value>, key: &str) -> Result<Vec<(String, String)>, String> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use semver::{Version, VersionReq};
+use semver::{Comparator, Op, Version, VersionReq};
 
 /// What stands after `@` in a spec, or under `version` in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,18 @@ impl VersionRequest {
             Self::Requirement(requirement) => requirement.matches(version),
             Self::Revision(revision) => parse_lenient(revision).as_ref() == Some(version),
         }
+    }
+
+    /// Whether the request names one whole version, as `1.2.0` does, and takes this newer one as well: a user may not expect that.
+    #[must_use]
+    pub fn is_older(&self, version: &Version) -> bool {
+        let Self::Requirement(VersionReq { comparators }) = self else {
+            return false;
+        };
+        let [Comparator { op: Op::Caret, major, minor: Some(minor), patch: Some(patch), .. }] = comparators.as_slice() else {
+            return false;
+        };
+        (*major, *minor, *patch) < (version.major, version.minor, version.patch)
     }
 }
 

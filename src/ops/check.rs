@@ -15,10 +15,12 @@ use crate::domain::name::AgentName;
 use crate::domain::policy::Violation;
 use crate::domain::requirement::Origin;
 use crate::domain::server;
+use crate::domain::shell::shell_quoted;
+use crate::domain::spec::{Place, Spec, Target};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, is_bindable};
 use crate::store::mcp_file::FILE_NAME;
 use crate::store::project::MAX_AGENT;
 
@@ -286,9 +288,15 @@ impl Checker<'_> {
         let name = &server.name;
         let agent = server.askers.first().map_or("AGENT", |asker| asker.agent.as_str());
         let is_ours = AgentName::new(agent).is_ok_and(|agent| self.lockfile.agents.contains_key(&agent));
-        let by_hand = |path: &str| format!("edit {path}");
-        let bind =
-            |target: &str| if is_ours { format!("agentpkg install {agent} --bind {name}={target}") } else { by_hand(&places[0]) };
+        let by_hand = |path: &str| format!("edit {}", shell_quoted(path));
+        // Whoever wrote the agent chose the name, and the command is pasted into a shell.
+        let bind = |target: &str| {
+            if is_ours && is_bindable(name) && is_bindable(target) {
+                format!("agentpkg install {agent} --bind {name}={target}")
+            } else {
+                by_hand(&places[0])
+            }
+        };
         let missing = |what: String| format!("is not configured{what}");
         if let Status::Disabled(scope, refusal) = &server.status {
             let message = format!("is configured {}, but {refusal}", scope.place());
@@ -309,12 +317,16 @@ impl Checker<'_> {
                     let then = refused.map(|refusal| format!("; if it were added, it would be {refusal}")).unwrap_or_default();
                     (missing(format!("; known: {}{then}", known.entry)), mend)
                 }
+                Status::Known(known) if !server::is_addable(name) => (
+                    missing(format!(" under this name, which the client does not accept; known: {}", known.entry)),
+                    by_hand(&places[0]),
+                ),
                 Status::Known(known) if is_ours => {
                     (missing(format!("; known: {}", known.entry)), format!("agentpkg install {agent} --mcp add"))
                 }
                 Status::Known(known) => {
-                    let entry = known.entry.to_json();
-                    (missing(format!("; known: {}", known.entry)), format!("claude mcp add-json --scope project {name} '{entry}'"))
+                    let entry = shell_quoted(&known.entry.to_json().to_string());
+                    (missing(format!("; known: {}", known.entry)), format!("claude mcp add-json --scope project {name} {entry}"))
                 }
                 Status::Archived(known, Some(successor)) => {
                     (missing(format!("; {} is archived, `{successor}` took over with other tools", known.entry)), bind(successor))
@@ -331,7 +343,7 @@ impl Checker<'_> {
                 Problem::Skipped(_) => (Level::Error, "broken-server", Some(format!("mend its entry in {FILE_NAME}"))),
                 Problem::Program(program) => (Level::Error, "missing-program", Some(how_to_get(program))),
                 Problem::Variables(names) => {
-                    let exports: Vec<String> = names.iter().map(|name| format!("export {name}=…")).collect();
+                    let exports: Vec<String> = names.iter().map(|name| how_to_set(name)).collect();
                     (Level::Error, "unset-variable", Some(exports.join("; ")))
                 }
                 Problem::Archived(_, successor) => (
@@ -368,9 +380,7 @@ impl Checker<'_> {
             "agent" if is_required => {
                 (Level::Error, "missing-agent", "is required but not installed", "agentpkg install".to_owned())
             }
-            "agent" => {
-                (Level::Warning, "missing-agent", "may be started, but is not installed", format!("agentpkg install {name}"))
-            }
+            "agent" => (Level::Warning, "missing-agent", "may be started, but is not installed", how_to_install(name)),
             "skill" => (
                 Level::Warning,
                 "missing-skill",
@@ -378,7 +388,7 @@ impl Checker<'_> {
                 format!("put it at .claude/skills/{name}/SKILL.md"),
             ),
             "program" => (Level::Error, "missing-program", "is not on PATH", how_to_get(name)),
-            _ => (Level::Error, "unset-variable", "is not set", format!("export {name}=…")),
+            _ => (Level::Error, "unset-variable", "is not set", how_to_set(name)),
         };
         self.find(level, kind, name, message.to_owned(), vec![other.place.clone()], Some(mend));
     }
@@ -420,6 +430,26 @@ impl Checker<'_> {
 fn is_alias_only(report: &Report, agent: &str) -> bool {
     let mut own = report.odd_tools.iter().filter(|tool| tool.agent == agent);
     own.any(|tool| tool.retired.as_ref().is_some_and(|retired| retired.is_alias))
+}
+
+/// The command that installs an agent that another one names; in words where the text is no name.
+fn how_to_install(name: &str) -> String {
+    match Spec::parse(name) {
+        Ok(Spec { place: Place::Anywhere, target: Some(Target::Name(_)), .. }) => {
+            format!("agentpkg install {}", shell_quoted(name))
+        }
+        _ => "look for it with `agentpkg search`".to_owned(),
+    }
+}
+
+/// The command that sets a variable; in words where a shell has no such variable.
+fn how_to_set(name: &str) -> String {
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_name && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("export {name}=…")
+    } else {
+        format!("set the variable `{name}`")
+    }
 }
 
 /// Where a program comes from.

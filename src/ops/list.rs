@@ -6,17 +6,19 @@ use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::{Resolver, is_file, split_file};
 use super::session::Session;
+use super::update::versions;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery::{self, IndexEntry, Refused};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
 use crate::fs;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, Wanted, source_text};
 use crate::store::project::MAX_AGENT;
 use crate::store::registry::Snapshot;
 
@@ -58,6 +60,14 @@ pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<I
     let installed = lockfile.agents.into_iter().map(with_state).collect::<Result<_>>()?;
     seen.keep(session.environment.now());
     Ok(installed)
+}
+
+fn state_of(bytes: Option<&[u8]>, locked: &LockedAgent) -> State {
+    match bytes {
+        None => State::Missing,
+        Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,
+        Some(_) => State::Edited,
+    }
 }
 
 /// What one source offers.
@@ -111,6 +121,8 @@ pub struct Info {
     pub adapted: std::result::Result<(Verdict, Vec<String>), String>,
     /// Whether it is installed.
     pub installed: Option<State>,
+    /// Under which other name and at which other version it is installed; empty: neither differs.
+    pub installed_as: String,
     /// What it needs, and how it stands with that here.
     pub needs: Report,
     /// What the installed file may do that the installed version could not: the user's own doing.
@@ -134,17 +146,14 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     let lockfile = session.project.load_lockfile()?;
     let locked = match (&spec.place, &spec.target) {
         (Place::Anywhere, Some(Target::Name(name))) => {
-            AgentName::new(name).ok().and_then(|name| Some((lockfile.agents.get(&name)?.clone(), name)))
+            let is_meant = |locked: &&LockedAgent| spec.version.as_ref().is_none_or(|request| is_version(locked, request));
+            AgentName::new(name).ok().and_then(|name| Some((lockfile.agents.get(&name).filter(is_meant)?.clone(), name)))
         }
         _ => None,
     };
     if let Some((locked, name)) = locked {
         let bytes = session.project.read_agent(&name)?;
-        let state = match &bytes {
-            None => State::Missing,
-            Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,
-            Some(_) => State::Edited,
-        };
+        let state = state_of(bytes.as_deref(), &locked);
         let base = session.project.read_base(&locked.base)?;
         let gains = match (&bytes, base) {
             (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
@@ -161,14 +170,42 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
         return Ok(info);
     }
     let manifest = session.manifest(frontend)?;
-    let resolved = Resolver::new(session, Freshness::Recent).resolve(&spec, &manifest, frontend)?;
+    let mut resolver = Resolver::new(session, Freshness::Recent);
+    let wanted = match (&spec.place, &spec.target) {
+        (Place::Anywhere, Some(Target::Name(name))) => AgentName::new(name).ok(),
+        _ => None,
+    };
+    let resolved = match wanted.and_then(|name| Some((manifest.agents().get(&name)?.clone(), name))) {
+        // A name of the manifest means that entry, here as with `install`.
+        Some((wanted, name)) => {
+            resolver.resolve_wanted(&name, &Wanted { version: spec.version.clone(), ..wanted }, &manifest, frontend)?
+        }
+        None => resolver.resolve(&spec, &manifest, frontend)?,
+    };
     let bytes = resolved.snapshot.read(&resolved.entry, &mut |event| relay(frontend, event))?;
     let mut info = judge(resolved.spec(false), &resolved.entry.file, &bytes);
     info.name = resolved.entry.name.to_string();
     info.file.clone_from(&resolved.entry.file);
     info.revision = resolved.revision();
+    let source = source_text(&resolved.snapshot.source);
+    let is_it = |locked: &LockedAgent| locked.source == source && locked.file == resolved.entry.file;
+    if let Some((name, locked)) = lockfile.agents.iter().find(|(_, locked)| is_it(locked)) {
+        info.installed = Some(state_of(session.project.read_agent(name)?.as_deref(), locked));
+        let name = (name.as_str() != info.name).then(|| format!("as {name}"));
+        let is_other = locked.commit != resolved.commit || locked.blob != resolved.entry.blob;
+        let version = versions(Some(locked));
+        let version = (is_other && !version.is_empty()).then(|| format!("at {version}"));
+        info.installed_as = name.into_iter().chain(version).collect::<Vec<_>>().join(" ");
+    }
     info.needs = needs(session, &info, None, &bytes, Some(&resolved.snapshot), frontend)?;
     Ok(info)
+}
+
+/// Whether a locked agent is of a version that is asked for.
+fn is_version(locked: &LockedAgent, request: &VersionRequest) -> bool {
+    let is_commit = || locked.commit.is_some_and(|commit| commit.to_string().starts_with(&request.to_string()));
+    let version = locked.version.as_ref().and_then(|version| semver::Version::parse(version).ok());
+    version.is_some_and(|version| request.accepts(&version)) || is_commit()
 }
 
 /// What an agent needs, as it would be installed.
@@ -221,6 +258,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         verdict: definition.verdict().clone(),
         adapted,
         installed: None,
+        installed_as: String::new(),
         needs: Report::default(),
         gains: Vec::new(),
     }

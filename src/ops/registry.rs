@@ -42,7 +42,7 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     if name.is_builtin() {
         return Err(Failure::usage("`builtin` is the registry inside agentpkg").hint("choose another name with `--name`"));
     }
-    let guard = session.lock(frontend)?;
+    let guard = session.lock_if_used(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
         return Err(Failure::failed(format!("registry `{name}` is already there: {known}"))
@@ -55,6 +55,9 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     manifest.set_registry(&name, &source);
     let changes: Vec<_> =
         text_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
+    let Some(guard) = session.lock_at_last(guard, frontend)? else {
+        return add(session, url, Some(name.as_str()), frontend);
+    };
     guard.apply(&format!("registry add {name}"), &changes)?;
     Ok(Listed { name, source, agents: Ok(snapshot.offered.len()) })
 }
@@ -62,7 +65,7 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
 /// Removes a registry that no agent comes from.
 pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Result<RegistryName> {
     let name = RegistryName::new(name).map_err(|error| Failure::usage(format!("`{}`: {error}", name.escape_debug())))?;
-    let guard = session.lock(frontend)?;
+    let guard = session.lock_if_used(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let users: Vec<String> = session
         .project
@@ -86,7 +89,9 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
     }
     let changes: Vec<_> =
         text_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
-    guard.apply(&format!("registry remove {name}"), &changes)?;
+    if let Some(guard) = guard {
+        guard.apply(&format!("registry remove {name}"), &changes)?;
+    }
     Ok(name)
 }
 

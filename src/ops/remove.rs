@@ -9,6 +9,7 @@ use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::manifest::Manifest;
 use crate::store::project::Project;
 use crate::store::transaction::Change;
 
@@ -36,9 +37,11 @@ pub struct RemoveOutcome {
 
 /// Removes agents.
 pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Frontend) -> Result<RemoveOutcome> {
-    let guard = session.lock(frontend)?;
+    let guard = session.lock_if_used(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let before = session.project.load_lockfile()?;
+    let kept = reachable(&manifest, &before);
+    manifest.refuse_guess(&before.agents.keys().filter(|name| !kept.contains(*name)).collect::<Vec<_>>())?;
     for name in &options.names {
         let known = AgentName::new(name).ok().filter(|name| manifest.agents().contains_key(name));
         match known {
@@ -64,14 +67,64 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
     }
     changes::drop_bases(&session.project, &before, &after.agents, &mut changes)?;
     changes::write_texts(&session.project, &manifest, &before, &after, &mut changes)?;
-    if !options.is_dry_run {
+    if let (false, Some(guard)) = (options.is_dry_run, guard) {
         guard.apply(&format!("remove {}", options.names.join(" ")), &changes)?;
     }
     Ok(outcome)
 }
 
+/// An installed agent that nobody wants any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its name.
+    pub name: AgentName,
+    /// Its path, for display.
+    pub path: String,
+    /// Why nobody wants it.
+    pub reason: &'static str,
+    /// Whether its file stays, because it was edited: it is the user's own from now on.
+    pub is_kept: bool,
+}
+
+/// Plans that the agents go which are neither in the manifest nor required by one there, and says which. An edited file stays unless
+/// `is_forced`. `kept`: those that are wanted.
+pub(super) fn drop_unwanted(
+    project: &Project,
+    manifest: &Manifest,
+    before: &Lockfile,
+    kept: &dyn Fn(&AgentName) -> bool,
+    is_forced: bool,
+    changes: &mut Vec<Change>,
+) -> Result<Vec<Dropped>> {
+    let unwanted: Vec<&AgentName> = before.agents.keys().filter(|name| !kept(name)).collect();
+    manifest.refuse_guess(&unwanted)?;
+    let mut dropped = Vec::new();
+    for name in unwanted {
+        let Some(bytes) = project.read_agent(name)? else {
+            continue;
+        };
+        let path = project.agent_path(name);
+        let digest = Digest::of(&bytes);
+        let is_kept = digest != before.agents[name].base && !is_forced;
+        let was_required = before.agents.values().any(|locked| locked.requires.contains(name));
+        let reason = if was_required { "no agent requires it any more" } else { "not in agentpkg.toml" };
+        dropped.push(Dropped { name: name.clone(), path: project.display(&path), reason, is_kept });
+        if !is_kept {
+            changes.push(Change { path, before: Some(digest), after: None });
+        }
+    }
+    Ok(dropped)
+}
+
+/// What the history calls an operation: the command with the agents that it wrote, and those that it took away.
+pub(super) fn label(command: &str, names: &[&str], dropped: &[Dropped]) -> String {
+    let gone: Vec<&str> = dropped.iter().filter(|agent| !agent.is_kept).map(|agent| agent.name.as_str()).collect();
+    let done = [&[command], names].concat().join(" ");
+    if gone.is_empty() { done } else { format!("{done}, remove {}", gone.join(" ")) }
+}
+
 /// Plans that an agent's file goes, unless it was edited.
-pub(super) fn plan_removal(
+fn plan_removal(
     project: &Project,
     name: &AgentName,
     locked: &LockedAgent,

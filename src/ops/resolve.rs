@@ -60,7 +60,7 @@ pub struct ResolveOutcome {
 
 /// Resolves updates that wait.
 pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn Frontend) -> Result<ResolveOutcome> {
-    let guard = session.lock(frontend)?;
+    let guard = session.lock_if_used(frontend)?;
     let project = &session.project;
     let waiting = pending::names(project)?;
     let selected = select(&waiting, &options.names)?;
@@ -73,7 +73,9 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
             changes.extend(pending::forget(project, name)?);
         }
         let names: Vec<&str> = selected.iter().map(AgentName::as_str).collect();
-        guard.apply(&format!("resolve --abort {}", names.join(" ")), &changes)?;
+        if let Some(guard) = guard {
+            guard.apply(&format!("resolve --abort {}", names.join(" ")), &changes)?;
+        }
         let waiting = waiting.len() - selected.len();
         return Ok(ResolveOutcome { aborted: selected, waiting, ..ResolveOutcome::default() });
     }
@@ -102,7 +104,7 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
     }
     let done = planned.items.iter().filter(|item| item.state == State::Active).count();
     let settled = settle(session, &how, &mut manifest, &lockfile, &mut planned, frontend)?;
-    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, Some(&guard))?;
+    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref())?;
     Ok(ResolveOutcome { finished, aborted: Vec::new(), waiting: waiting.len().saturating_sub(done) })
 }
 

@@ -9,6 +9,7 @@ use super::report::{Choice, Event, Frontend, relay};
 use super::session::Session;
 use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::VersionRequest;
@@ -117,7 +118,7 @@ impl<'a> Resolver<'a> {
         }
         let found = drop_copies(found);
         match found.len() {
-            0 => Err(not_found(spec, &snapshots)),
+            0 => Err(not_found(spec, &snapshots, manifest)),
             1 => Ok(found.into_iter().next().expect("there is one")),
             _ => choose(found, spec, frontend),
         }
@@ -297,7 +298,9 @@ fn matches<'a>(snapshot: &Rc<Snapshot<'a>>, spec: &Spec, frontend: &mut dyn Fron
         return Ok(Vec::new());
     };
     let entry = discovery::examine_named(&file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
-        Failure::failed(format!("`{file}` cannot be installed: {reason}")).hint("give it a name of your own with `--as NAME`")
+        // `--as` renames what can be read; here it is the file that has to change.
+        Failure::failed(format!("`{file}` cannot be installed: {reason}"))
+            .hint("mend a copy: between two lines of `---` at the top it needs a `name` and a `description`")
     })?;
     Ok(vec![resolved(&entry)])
 }
@@ -321,7 +324,14 @@ fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
 fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
     let by_name: Vec<String> = found.iter().map(|candidate| candidate.spec(false)).collect();
     let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
-    let specs: Vec<String> = found.iter().zip(&by_name).map(|(candidate, spec)| candidate.spec(is_shared(spec))).collect();
+    let by_file: Vec<bool> = by_name.iter().map(is_shared).collect();
+    // What was typed behind `@` is still meant, and the spec is pasted into a shell.
+    let version = spec.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+    let specs: Vec<String> = found
+        .iter()
+        .zip(&by_file)
+        .map(|(candidate, by_file)| shell_quoted(&format!("{}{version}", candidate.spec(*by_file))))
+        .collect();
     let is_whole = spec.target.is_none();
     let question = match &spec.target {
         Some(target) => format!("{} agents answer to `{target}`", found.len()),
@@ -340,8 +350,7 @@ fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend
         Some(target) => format!("`{target}` means {} different agents", found.len()),
         None => format!("`{}` has {} agents", found[0].snapshot.source, found.len()),
     });
-    for (candidate, spec) in found.iter().zip(&specs) {
-        let is_by_file = spec.ends_with(&candidate.entry.file);
+    for ((candidate, spec), is_by_file) in found.iter().zip(&specs).zip(by_file) {
         let place = if is_by_file { candidate.revision() } else { format!("{} {}", candidate.entry.file, candidate.revision()) };
         failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
     }
@@ -366,8 +375,16 @@ fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
     }
 }
 
-fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>]) -> Failure {
+fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>], manifest: &Manifest) -> Failure {
     let target = spec.target.as_ref().map_or_else(String::new, ToString::to_string);
+    if let (Place::Anywhere, Ok(name)) = (&spec.place, RegistryName::new(&target))
+        && manifest.registry(&name).is_some()
+    {
+        return Failure::failed(format!("`{name}` is a registry, not an agent"))
+            .hint(format!("`agentpkg list --available {name}` shows its agents"))
+            .hint(format!("`agentpkg install {name}/NAME` installs one of them"))
+            .hint(format!("`agentpkg install {name} --all` installs all"));
+    }
     let place = match snapshots {
         [one] => match &one.registry {
             Some(registry) => format!("registry `{registry}`"),
@@ -398,7 +415,14 @@ fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>]) -> Failure {
     near.sort_by(|left, right| right.0.total_cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
     near.dedup_by(|left, right| left.1 == right.1);
     match near.as_slice() {
-        [] => failure.hint("`agentpkg list --available` shows what there is"),
+        [] => match &spec.place {
+            Place::Registry(name) => failure.hint(format!("`agentpkg list --available {name}` shows what there is")),
+            Place::Source(source) => {
+                let source = shell_quoted(&source.to_string());
+                failure.hint(format!("`agentpkg list --available {source}` shows what there is"))
+            }
+            Place::Anywhere => failure.hint("`agentpkg list --available` shows what there is"),
+        },
         [(_, name, place), ..] => failure.hint(format!("did you mean `{name}` ({place})?")),
     }
 }

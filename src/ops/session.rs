@@ -1,6 +1,7 @@
 //! What every use-case works with: the project, the environment, the cache. Also the start: recovery after a crash.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::report::{Event, Frontend};
 use crate::env::Environment;
@@ -33,6 +34,8 @@ pub struct Session {
     pub cache: Cache,
     /// What holds for the whole command.
     pub options: Options,
+    /// Whether the warnings about the manifest have been said.
+    has_warned: AtomicBool,
 }
 
 impl Session {
@@ -47,13 +50,14 @@ impl Session {
             may_prompt: options.may_prompt,
             now: environment.now(),
         });
-        Self { project, environment, cache, options }
+        Self { project, environment, cache, options, has_warned: AtomicBool::new(false) }
     }
 
-    /// The manifest; an absent one is empty. Its warnings are reported.
+    /// The manifest; an absent one is empty. Its warnings are reported, once for a command that reads it again.
     pub fn manifest(&self, frontend: &mut dyn Frontend) -> Result<Manifest> {
         let manifest = self.project.load_manifest()?.unwrap_or_else(Manifest::empty);
-        for warning in manifest.warnings() {
+        let is_new = manifest.warnings().is_empty() || !self.has_warned.swap(true, Ordering::Relaxed);
+        for warning in manifest.warnings().iter().filter(|_| is_new) {
             frontend.report(Event::Warning(warning.clone()));
         }
         Ok(manifest)
@@ -72,6 +76,31 @@ impl Session {
             Some(Recovered::Except(paths)) => frontend.report(Event::LeftAlone(paths.clone())),
         }
         Ok(guard)
+    }
+
+    /// The lock; `None` where nothing of agentpkg's is: there is nothing to protect, and a command that finds nothing to do there
+    /// leaves nothing behind.
+    pub fn lock_if_used(&self, frontend: &mut dyn Frontend) -> Result<Option<Guard<'_>>> {
+        if self.is_used()? || fs::entry(self.project.data_folder())? != Entry::Absent {
+            return self.lock(frontend).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The lock for a plan that was made without it in an unused folder; `None` if somebody else was first there, so that the plan was
+    /// made on nothing.
+    pub fn lock_at_last<'a>(&'a self, guard: Option<Guard<'a>>, frontend: &mut dyn Frontend) -> Result<Option<Guard<'a>>> {
+        if guard.is_some() {
+            return Ok(guard);
+        }
+        let guard = self.lock(frontend)?;
+        Ok(if self.is_used()? { None } else { Some(guard) })
+    }
+
+    /// Whether there is a manifest or a lockfile.
+    fn is_used(&self) -> Result<bool> {
+        let is_there = |path| Ok::<_, Failure>(fs::entry(path)? != Entry::Absent);
+        Ok(is_there(self.project.manifest_path())? || is_there(self.project.lockfile_path())?)
     }
 
     /// Completes or undoes an interrupted command, for commands that only read.

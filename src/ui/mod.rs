@@ -66,6 +66,15 @@ impl Ui {
         Self { options, spinner: None }
     }
 
+    /// A command that works where the user stands.
+    #[must_use]
+    pub fn command(&self, text: &str) -> String {
+        match text.strip_prefix("agentpkg ") {
+            Some(rest) if !self.options.place.is_empty() => format!("agentpkg {} {rest}", self.options.place),
+            _ => text.to_owned(),
+        }
+    }
+
     /// Whether stdout carries JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {

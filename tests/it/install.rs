@@ -201,3 +201,89 @@ fn the_users_own_agents_have_a_place_of_their_own() {
     assert_eq!(sandbox.files(), [], "the project is untouched");
     assert!(sandbox.run(&["list", "--user"]).code(0).stdout.contains("debugger"));
 }
+
+#[test]
+fn hints_can_be_pasted_and_keep_what_was_typed() {
+    let sandbox = Sandbox::new();
+    for place in ["studio", "my agents"] {
+        sandbox
+            .write(&format!("{place}/a/planner.md"), PLANNER)
+            .write(&format!("{place}/b/planner.md"), PLANNER.replace("Plan it", "Plan that"));
+    }
+    let folder = sandbox.path().display().to_string();
+    let output = sandbox.run(&["install", "../my agents#planner"]).code(1);
+    assert!(output.stderr.contains("`agentpkg install '../my agents#b/planner.md'`"), "{}", output.stderr);
+    let _ = sandbox.run(&["registry", "add", &format!("{folder}/studio"), "--name", "studio", "--user"]).code(0);
+    let output = sandbox.run(&["install", "planner@^1.2", "--user"]).code(1);
+    assert!(output.stderr.contains("`agentpkg --user install studio#b/planner.md@^1.2`"), "{}", output.stderr);
+    let output = sandbox.run(&["-C", "../my agents", "install", "debuger"]).code(1);
+    assert!(output.stderr.contains("did you mean `debugger`"), "{}", output.stderr);
+    let output = sandbox.run(&["-C", "../my agents", "remove", "x"]).code(1);
+    assert!(output.stderr.contains("`agentpkg -C '../my agents' list`"), "{}", output.stderr);
+    sandbox.write("project/f.txt", "hi\n");
+    let output = sandbox.run(&["install", "./f.txt", "--as", "hello"]).code(1);
+    assert!(output.stderr.contains("no description") && !output.stderr.contains("--as"), "{}", output.stderr);
+}
+
+#[test]
+fn the_name_of_a_registry_is_no_agent_but_means_all_of_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("studio/planner.md", PLANNER).write("studio/other.md", PLANNER.replace("planner", "other"));
+    let _ = sandbox.run(&["registry", "add", "../studio", "--name", "studio"]).code(0);
+    insta::assert_snapshot!(sandbox.run(&["install", "studio"]).code(1).stderr, @r#"
+    error: `studio` is a registry, not an agent
+
+    hint: `agentpkg list --available studio` shows its agents
+    hint: `agentpkg install studio/NAME` installs one of them
+    hint: `agentpkg install studio --all` installs all
+    "#);
+    let _ = sandbox.run(&["install", "studio", "--all"]).code(0);
+    assert_eq!(sandbox.run(&["list"]).code(0).stdout, "  other    -  clean  studio\n  planner  -  clean  studio\n");
+    let manifest = sandbox.read("agentpkg.toml");
+    assert!(manifest.contains("other = { registry = \"studio\" }"), "{manifest}");
+    let output = sandbox.run(&["install", "planner", "--all"]).code(2);
+    assert!(output.stderr.contains("needs a whole source"), "{}", output.stderr);
+}
+
+#[test]
+fn options_without_a_name_are_not_passed_over() {
+    let sandbox = Sandbox::new();
+    for (arguments, part) in [
+        (&["install", "--all"][..], "`--all` needs a source"),
+        (&["install", "--as", "x"], "`--as` needs the name of an agent"),
+        (&["install", "--verbatim"], "`--verbatim` needs the name of an agent"),
+    ] {
+        let output = sandbox.run(arguments).code(2);
+        assert!(output.stderr.contains(part), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn what_does_nothing_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    let is_empty = || fs::read_dir(sandbox.project("")).unwrap().next().is_none();
+    let commands: [(&[&str], i32); 6] = [
+        (&["install", "nope"], 1),
+        (&["install"], 0),
+        (&["remove", "x"], 1),
+        (&["update"], 0),
+        (&["resolve"], 0),
+        (&["registry", "remove", "x"], 1),
+    ];
+    for (arguments, code) in commands {
+        let _ = sandbox.run(arguments).code(code);
+        assert!(is_empty(), "{arguments:?}");
+    }
+    let _ = sandbox.run(&["registry", "add", "./nowhere"]).code(1);
+    assert!(is_empty());
+}
+
+#[test]
+fn two_first_installs_at_once_both_count() {
+    let sandbox = Sandbox::new();
+    let mut running: Vec<_> =
+        ["debugger", "test-writer"].map(|name| sandbox.command().args(["install", name, "-q"]).spawn().unwrap()).into();
+    assert!(running.iter_mut().all(|child| child.wait().unwrap().success()));
+    let _ = sandbox.run(&["install", "--locked"]).code(0);
+    assert_eq!(sandbox.run(&["list"]).code(0).stdout.lines().count(), 2);
+}

@@ -625,3 +625,17 @@ fn what_the_client_does_not_read_is_said() {
         assert_eq!(output.stderr.contains("warning: analyst"), warns, "{}", output.all());
     }
 }
+
+#[test]
+fn a_name_that_a_shell_would_obey_is_in_no_command() {
+    let sandbox = Sandbox::new();
+    let evil =
+        "---\nname: evil\ndescription: d\ntools: Read, Task(x;touch PWNED), mcp__x;touch${IFS}PWNED;#__a, mcp__github__x\n---\nb\n";
+    sandbox.write("project/evil.md", evil).write("home/.claude/.keep", "");
+    let output = sandbox.run(&["install", "./evil.md"]).code(0);
+    assert!(output.stderr.contains("edit the agent to name yours"), "{}", output.stderr);
+    let findings = sandbox.run(&["check", "--json"]).code(4).json()["findings"].clone();
+    let mends: Vec<&str> = findings.as_array().unwrap().iter().filter_map(|finding| finding["mend"].as_str()).collect();
+    assert!(mends.contains(&"edit .claude/agents/evil.md:4") && mends.contains(&"agentpkg install evil --mcp add"), "{mends:?}");
+    assert!(mends.iter().all(|mend| !mend.contains("PWNED") || mend.contains("'x;touch PWNED'")), "{mends:?}");
+}

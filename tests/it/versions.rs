@@ -207,3 +207,51 @@ fn a_folder_has_no_versions_to_update_to() {
     assert!(output.stderr.contains("which has no versions"), "{}", output.stderr);
     assert_eq!(sandbox.files(), before);
 }
+
+#[test]
+fn a_requirement_of_the_manifest_holds_until_another_is_named() {
+    let Some(sandbox) = scene() else { return };
+    let _ = sandbox.run(&["install", "team/planner@^1.2", "-q"]).code(0);
+    let _ = sandbox.run(&["install", "team/planner"]).code(0);
+    assert!(installed(&sandbox, "planner").contains("One four two."), "not the head of the default branch");
+    let _ = sandbox.run(&["install", "--locked"]).code(0);
+    let _ = sandbox.run(&["install", "planner@^2"]).code(0);
+    assert!(installed(&sandbox, "planner").contains("Two two.") && sandbox.read("agentpkg.toml").contains("version = \"^2\""));
+    let _ = sandbox.run(&["install", "team/planner@latest"]).code(0);
+    assert!(!sandbox.read("agentpkg.toml").contains("version"), "{}", sandbox.read("agentpkg.toml"));
+    // A folder has no versions, and what was wanted of one source means nothing for another.
+    let _ = sandbox.run(&["install", "planner@^1.2"]).code(0);
+    sandbox.write("local/planner.md", planner("Mine."));
+    let _ = sandbox.run(&["registry", "add", "../local", "--name", "local"]).code(0);
+    let output = sandbox.run(&["install", "local/planner", "--force"]).code(0);
+    assert!(output.stderr.contains("    Resolved planner team 1.4.2 -> local\n"), "{}", output.stderr);
+    assert!(sandbox.read("agentpkg.toml").contains("planner = { registry = \"local\" }"), "{}", sandbox.read("agentpkg.toml"));
+    let _ = sandbox.run(&["install", "--locked"]).code(0);
+}
+
+#[test]
+fn a_whole_version_means_what_it_means_to_cargo_and_says_so() {
+    let Some(sandbox) = scene() else { return };
+    let output = sandbox.run(&["install", "team/planner@1.0.0"]).code(0);
+    assert!(output.stderr.contains("    Resolved planner 1.4.2, newest of ^1.0.0 (team)\n"), "{}", output.stderr);
+    for spec in ["team/planner@=1.4.0", "team/planner@1.4.2", "team/planner@^1.2"] {
+        let output = sandbox.run(&["install", spec, "--dry-run"]).code(0);
+        assert!(!output.stderr.contains("newest of"), "{spec}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn info_is_about_the_version_that_is_named_and_knows_what_is_installed() {
+    let Some(sandbox) = scene() else { return };
+    let _ = sandbox.run(&["install", "team/planner@^1.2", "-q"]).code(0);
+    let says = |spec: &str, parts: [&str; 2]| {
+        let output = sandbox.run(&["info", spec]).code(0);
+        assert!(parts.iter().all(|part| output.stdout.contains(part)), "{spec}: {}", output.stdout);
+    };
+    says("planner", ["planner 1.4.2\n", "  installed clean\n"]);
+    says("planner@^1", ["planner 1.4.2\n", "  installed clean\n"]);
+    says("planner@^2", ["planner 2.2.0\n", "  installed clean, at 1.4.2\n"]);
+    says("team/planner", ["planner @ ", "  installed clean, at 1.4.2\n"]);
+    says("team/planner@1.4.2", ["planner 1.4.2\n", "  installed clean\n"]);
+    says("team/tester", ["tester @ ", "  installed no\n"]);
+}

@@ -1,8 +1,10 @@
 //! From a planned install to changes of files, and refusing what would lose a person's edits.
 
+use std::collections::BTreeSet;
+
 use super::needs::Settled;
 use super::plan::Plan;
-use super::{Action, InstallOptions, InstallOutcome, planned, stale_lock};
+use super::{Action, InstallOptions, InstallOutcome, PlannedAgent, planned, stale_lock};
 use crate::domain::definition::Definition;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -11,11 +13,11 @@ use crate::merge;
 use crate::ops::session::Session;
 use crate::ops::{changes, remove};
 use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, Wanted};
 use crate::store::project::Project;
-use crate::store::transaction::{Change, Guard};
+use crate::store::transaction::Change;
 
-/// Turns a plan into changes and applies them.
+/// Turns a plan into an outcome, the name that the history gives to it, and changes.
 pub(super) fn finish(
     session: &Session,
     options: &InstallOptions,
@@ -23,10 +25,11 @@ pub(super) fn finish(
     before: &Lockfile,
     plan: Plan,
     settled: Settled,
-    guard: Option<&Guard<'_>>,
-) -> Result<InstallOutcome> {
+) -> Result<(InstallOutcome, String, Vec<Change>)> {
     let project = &session.project;
-    let Plan { after: lockfile, bytes, refused, .. } = plan;
+    let forced: BTreeSet<AgentName> = plan.after.agents.keys().filter(|name| plan.is_forced(name, options)).cloned().collect();
+    let is_forced = |name: &AgentName| forced.contains(name);
+    let Plan { after: lockfile, bytes, refused, mut gains, picked, written: changed, .. } = plan;
     let Settled { report, mut changes } = settled;
     let mut outcome = InstallOutcome { refused, is_dry_run: options.is_dry_run, needs: report, ..InstallOutcome::default() };
     let mut blocked = Vec::new();
@@ -34,27 +37,27 @@ pub(super) fn finish(
     for (name, locked) in agents {
         let path = project.agent_path(name);
         let new = &bytes[&locked.base];
-        let mut written = new.clone();
+        let mut written = changed.get(name).unwrap_or(new).clone();
         let current = project.read_agent(name)?;
         let digest = current.as_deref().map(Digest::of);
         let known = before.agents.get(name);
         let is_clean = known.is_some_and(|known| Some(known.base) == digest);
         let merged = match (&current, known) {
-            (Some(current), Some(known)) if !is_clean && !options.is_forced => readapted(session, known, locked, current, new)?,
+            (Some(current), Some(known)) if !is_clean && !is_forced(name) => readapted(session, known, locked, current, new)?,
             _ => None,
         };
         let action = match (digest, known) {
             (None, _) => Action::Install,
             (Some(digest), _) if digest == locked.base => Action::Keep,
-            (Some(_), Some(_)) if is_clean || options.is_forced => Action::Replace,
+            (Some(_), Some(_)) if is_clean || is_forced(name) => Action::Replace,
             (Some(_), Some(known)) if known.base == locked.base => Action::Edited,
             (Some(_), Some(_)) if merged.is_some() => {
                 written = merged.unwrap_or(written);
                 Action::Replace
             }
-            (Some(_), None) if options.is_forced => Action::Replace,
+            (Some(_), None) if is_forced(name) => Action::Replace,
             (Some(_), known) => {
-                blocked.push((name.clone(), known.is_some()));
+                blocked.push(Blocked { name: name.clone(), is_known: known.is_some(), spec: spec_of(locked) });
                 continue;
             }
         };
@@ -62,31 +65,39 @@ pub(super) fn finish(
             changes.push(Change { path, before: digest, after: Some(written) });
         }
         changes::keep_base(project, &locked.base, new, &mut changes)?;
-        outcome.agents.push(planned(project, name.clone(), action, locked.clone()));
+        let newest_of = manifest.agents().get(name).filter(|_| picked.contains(name)).and_then(|wanted| newest_of(wanted, locked));
+        let gains = gains.remove(name).unwrap_or_default();
+        let agent = planned(project, name.clone(), action, locked.clone());
+        outcome.agents.push(PlannedAgent { before: known.cloned(), gains, newest_of, ..agent });
     }
     if !blocked.is_empty() {
-        return Err(refuse_overwrite(project, &blocked));
+        return Err(refuse_overwrite(project, options, &blocked));
     }
     // Reading frontmatter is what costs most, and only one agent is described to the user.
-    let mut changed = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
-    if let (Some(one), None) = (changed.next(), changed.next()) {
-        outcome.verdict = Some(Definition::parse(&bytes[&one.locked.base]).verdict().clone());
+    let mut new = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
+    if let (Some(one), None) = (new.next(), new.next()) {
+        outcome.verdict = Some(Definition::parse(changed.get(&one.name).unwrap_or(&bytes[&one.locked.base])).verdict().clone());
     }
-    for (name, locked) in before.agents.iter().filter(|(name, _)| !agents.contains_key(*name)) {
-        remove::plan_removal(project, name, locked, options.is_forced, &mut changes)?;
-    }
+    let is_all_forced = options.is_forced && options.specs.is_empty();
+    let is_wanted = |name: &AgentName| agents.contains_key(name);
+    outcome.dropped = remove::drop_unwanted(project, manifest, before, &is_wanted, is_all_forced, &mut changes)?;
     changes::drop_bases(project, before, agents, &mut changes)?;
     if options.is_locked && lockfile != *before {
         return Err(stale_lock("the result differs from it"));
     }
     changes::write_texts(project, manifest, before, &lockfile, &mut changes)?;
     outcome.changes = changes.iter().filter(|change| !change.is_void()).count();
-    if let (false, Some(guard)) = (options.is_dry_run, guard) {
-        let names: Vec<&str> =
-            outcome.agents.iter().filter(|agent| agent.action != Action::Keep).map(|agent| agent.name.as_str()).collect();
-        guard.apply(&format!("install {}", names.join(" ")), &changes)?;
-    }
-    Ok(outcome)
+    let written = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
+    let names: Vec<&str> = written.map(|agent| agent.name.as_str()).collect();
+    let label = remove::label("install", &names, &outcome.dropped);
+    Ok((outcome, label, changes))
+}
+
+/// The requirement, if it names a whole version and means a newer one, as those of cargo do.
+fn newest_of(wanted: &Wanted, locked: &LockedAgent) -> Option<String> {
+    let request = wanted.version.as_ref()?;
+    let version = semver::Version::parse(locked.version.as_ref()?).ok()?;
+    request.is_older(&version).then(|| request.to_string())
 }
 
 /// An edited file whose upstream is the same and only the adaptation differs: both together, if they do not clash.
@@ -101,18 +112,38 @@ fn readapted(session: &Session, known: &LockedAgent, locked: &LockedAgent, curre
     Ok(merge.to_bytes())
 }
 
-fn refuse_overwrite(project: &Project, blocked: &[(AgentName, bool)]) -> Failure {
-    let (first, is_known) = &blocked[0];
-    let path = project.display(&project.agent_path(first));
+/// A file that stays in the way.
+struct Blocked {
+    name: AgentName,
+    /// Whether agentpkg wrote it, so that it was edited since.
+    is_known: bool,
+    /// What names the agent that would replace it.
+    spec: String,
+}
+
+/// A spec that means the locked agent, whatever else has its name.
+fn spec_of(locked: &LockedAgent) -> String {
+    match &locked.registry {
+        Some(registry) => format!("{registry}/{}", locked.agent),
+        None => format!("{}#{}", locked.source, locked.agent),
+    }
+}
+
+fn refuse_overwrite(project: &Project, options: &InstallOptions, blocked: &[Blocked]) -> Failure {
+    let Blocked { name, is_known, spec } = &blocked[0];
+    let path = project.display(&project.agent_path(name));
     let message = if *is_known {
         format!("`{path}` was edited, so it is not replaced")
     } else {
         format!("`{path}` exists, and agentpkg did not write it")
     };
     let mut failure = Failure::failed(message);
-    for (name, is_known) in &blocked[1..] {
+    for Blocked { name, is_known, .. } in &blocked[1..] {
         let why = if *is_known { "was edited" } else { "exists" };
         failure = failure.detail(format!("{} {why}, too", project.display(&project.agent_path(name))));
+    }
+    if options.is_forced {
+        return failure.hint(format!("`--force` is for the agents that you name: add `{spec}` to the command"));
     }
     failure
         .hint("`--as NAME` installs beside it under another name")

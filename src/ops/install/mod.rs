@@ -3,18 +3,23 @@
 mod apply;
 mod needs;
 mod plan;
+mod widen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
+use super::remove::Dropped;
 use super::report::{Choice, Event, Frontend};
 use super::requirement::{Mode, Report};
 use super::resolver::is_file;
 use super::search::{SearchOptions, search};
 use super::session::Session;
+use super::update::versions;
+use crate::domain::capability::Gain;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Source, Target};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
@@ -40,7 +45,7 @@ pub struct InstallOptions {
     pub is_locked: bool,
     /// Replace files that agentpkg does not know, or that were edited; a copy is kept.
     pub is_forced: bool,
-    /// Fields of [`crate::domain::definition::SECURITY_FIELDS`] that may be installed; `all` for every one.
+    /// What is allowed, in the words of `--allow`: fields of [`crate::domain::definition::SECURITY_FIELDS`], new powers, or `all`.
     pub allowed: Vec<String>,
     /// Default answers: never a yes to a security field, nor to a server.
     pub is_yes: bool,
@@ -48,6 +53,27 @@ pub struct InstallOptions {
     pub bind: BTreeMap<String, String>,
     /// What to do about servers that could be added.
     pub servers: Mode,
+}
+
+impl InstallOptions {
+    /// The command as it was typed, without what was allowed, to be pasted with something added to it.
+    #[must_use]
+    pub fn typed(&self) -> String {
+        let mut words = vec!["agentpkg".to_owned(), "install".to_owned()];
+        words.extend(self.specs.iter().map(|spec| shell_quoted(spec)));
+        words.extend(self.all.then(|| "--all".to_owned()));
+        words.extend(self.name.iter().map(|name| format!("--as {}", shell_quoted(name))));
+        words.extend(self.is_verbatim.then(|| "--verbatim".to_owned()));
+        words.extend(self.is_forced.then(|| "--force".to_owned()));
+        words.extend(self.bind.iter().map(|(from, to)| format!("--bind {from}={to}")));
+        words.extend(match self.servers {
+            Mode::Usual => None,
+            Mode::Ask => Some("--mcp ask".to_owned()),
+            Mode::Add => Some("--mcp add".to_owned()),
+            Mode::Skip => Some("--mcp skip".to_owned()),
+        });
+        words.join(" ")
+    }
 }
 
 /// What happened, or would happen, to one agent.
@@ -74,6 +100,12 @@ pub struct PlannedAgent {
     pub locked: LockedAgent,
     /// Its path, for display.
     pub path: String,
+    /// Its lock entry before; `None`: it was not installed.
+    pub before: Option<LockedAgent>,
+    /// What it may do and could not do before, if it was installed before.
+    pub gains: Vec<Gain>,
+    /// The requirement of which it is the newest version, where another one was written in it.
+    pub newest_of: Option<String>,
 }
 
 /// What was planned, and done unless it was a dry run.
@@ -83,6 +115,8 @@ pub struct InstallOutcome {
     pub agents: Vec<PlannedAgent>,
     /// Agents that were asked for but not installed, with the failure that says why.
     pub refused: Vec<Failure>,
+    /// Agents that nobody wants any more.
+    pub dropped: Vec<Dropped>,
     /// What the client makes of the one agent that changed, if it is one; otherwise `None`.
     pub verdict: Option<Verdict>,
     /// Files that differ from the plan's state; 0 if everything was as it should be.
@@ -95,6 +129,9 @@ pub struct InstallOutcome {
 
 /// Installs agents.
 pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn Frontend) -> Result<InstallOutcome> {
+    if options.specs.is_empty() {
+        refuse_without_names(options)?;
+    }
     // In a folder without a manifest there is nothing to install, so a person is offered what there is.
     let has_manifest = || Ok::<_, Failure>(fs::entry(session.project.manifest_path())? != Entry::Absent);
     if options.specs.is_empty() && frontend.is_interactive() && !options.is_yes && !has_manifest()? {
@@ -116,12 +153,13 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     {
         return Ok(outcome);
     }
-    let guard = if options.is_dry_run { None } else { Some(session.lock(frontend)?) };
+    let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     session.check_folders(&manifest)?;
     let freshness = if options.is_locked { Freshness::Any } else { Freshness::Recent };
-    let mut planner = Planner::new(session, options, freshness, &lockfile, manifest.clone());
+    let original = manifest.clone();
+    let mut planner = Planner::new(session, options, freshness, &lockfile, original.clone());
     let named = if options.specs.is_empty() {
         planner.manifest(&manifest, frontend)?;
         BTreeSet::new()
@@ -134,8 +172,32 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     {
         return Err(one.clone());
     }
+    widen::settle(session, options, &mut manifest, &original, &lockfile, &mut plan, frontend)?;
     let settled = needs::settle(session, options, &mut manifest, &lockfile, &mut plan, frontend)?;
-    apply::finish(session, options, &manifest, &lockfile, plan, settled, guard.as_ref())
+    let (outcome, label, changes) = apply::finish(session, options, &manifest, &lockfile, plan, settled)?;
+    if options.is_dry_run || outcome.changes == 0 {
+        return Ok(outcome);
+    }
+    let guard = session.lock_at_last(guard, frontend)?;
+    let Some(guard) = guard else {
+        return install(session, options, frontend);
+    };
+    guard.apply(&label, &changes)?;
+    Ok(outcome)
+}
+
+/// Refuses options that mean nothing without the name of an agent or a source.
+fn refuse_without_names(options: &InstallOptions) -> Result<()> {
+    let Some((option, what, example)) = [
+        (options.all, "--all", "a source", "gh:owner/repo --all"),
+        (options.name.is_some(), "--as", "the name of an agent", "planner --as my-planner"),
+        (options.is_verbatim, "--verbatim", "the name of an agent", "planner --verbatim"),
+    ]
+    .into_iter()
+    .find_map(|(is_given, option, what, example)| is_given.then_some((option, what, example))) else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("`{option}` needs {what}")).hint(format!("for example `agentpkg install {example}`")))
 }
 
 /// Lets a person pick one of the agents that the registries have.
@@ -244,7 +306,30 @@ pub(super) fn reachable<'a>(manifest: &'a Manifest, lockfile: &'a Lockfile) -> B
 }
 
 fn planned(project: &Project, name: AgentName, action: Action, locked: LockedAgent) -> PlannedAgent {
-    PlannedAgent { path: project.display(&project.agent_path(&name)), name, action, locked }
+    PlannedAgent {
+        path: project.display(&project.agent_path(&name)),
+        name,
+        action,
+        locked,
+        before: None,
+        gains: Vec::new(),
+        newest_of: None,
+    }
+}
+
+/// From what to what an agent changes: versions or commits, with the places that they are from if those differ.
+#[must_use]
+pub fn change(from: &LockedAgent, to: &LockedAgent) -> String {
+    let (old, new) = (versions(Some(from)), versions(Some(to)));
+    if from.source != to.source {
+        let place = |locked: &LockedAgent, version: &str| format!("{} {version}", registry_of(locked)).trim_end().to_owned();
+        return format!("{} -> {}", place(from, &old), place(to, &new));
+    }
+    match (old.is_empty(), new.is_empty()) {
+        (false, false) if old != new => format!("{old} -> {new}"),
+        (_, false) => new,
+        (_, true) => old,
+    }
 }
 
 /// The registry that a spec would add, for messages.

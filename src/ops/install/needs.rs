@@ -6,6 +6,7 @@ use super::InstallOptions;
 use super::plan::Plan;
 use crate::domain::capability::Capabilities;
 use crate::domain::definition::Definition;
+use crate::domain::definition::{Request, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::requirement::Requirements;
@@ -37,7 +38,7 @@ pub(super) fn settle(
 ) -> Result<Settled> {
     let is_asked = options.specs.is_empty() && matches!(options.servers, Mode::Add | Mode::Ask);
     let mut new = BTreeSet::new();
-    let Plan { after, bytes, named, .. } = plan;
+    let Plan { after, bytes, named, written, .. } = plan;
     for (name, locked) in &after.agents {
         let is_same = before.agents.get(name) == Some(locked);
         if !is_same || is_asked || named.contains(name) || session.project.read_agent(name)?.is_none() {
@@ -69,6 +70,12 @@ pub(super) fn settle(
         };
         let bound = requirement::bind_agent(locked, &bytes[&locked.base], from, to)?;
         bytes.insert(locked.base, bound);
+        if let Some(text) = written.get_mut(&name) {
+            let bind = BTreeMap::from([(from.clone(), to.clone())]);
+            if let Ok(adapted) = adapt(text, &Request { bind, ..Request::default() }) {
+                *text = adapted.bytes;
+            }
+        }
         let mut wanted = manifest.agents()[&name].clone();
         wanted.bind.insert(from.clone(), to.clone());
         manifest.set_agent(&name, &wanted);

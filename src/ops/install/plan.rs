@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{InstallOptions, answers, stale_lock};
+use super::{InstallOptions, answers, file_folder, registry_of, stale_lock, widen};
+use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
-use crate::domain::name::AgentName;
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::{self, Candidate};
@@ -27,6 +30,8 @@ pub(super) struct Planner<'a> {
     chains: BTreeMap<AgentName, Vec<String>>,
     bytes: BTreeMap<Digest, Vec<u8>>,
     refused: Vec<Failure>,
+    /// The agents that the user named, without those that they require.
+    picked: BTreeSet<AgentName>,
     /// The manifest as it was at first, for its policy.
     rules: Manifest,
 }
@@ -37,10 +42,31 @@ pub(super) struct Plan {
     pub(super) after: Lockfile,
     /// The bytes of the agents, by digest.
     pub(super) bytes: BTreeMap<Digest, Vec<u8>>,
-    /// The agents that the user named.
+    /// The agents that the user named, and those that they require.
     pub(super) named: BTreeSet<AgentName>,
+    /// The agents that the user named.
+    pub(super) picked: BTreeSet<AgentName>,
     /// What was asked for and will not be.
     pub(super) refused: Vec<Failure>,
+    /// What a replaced agent gains.
+    pub(super) gains: BTreeMap<AgentName, Vec<Gain>>,
+    /// The text of an agent that is not as upstream has it, because a new power was not taken.
+    pub(super) written: BTreeMap<AgentName, Vec<u8>>,
+}
+
+impl Plan {
+    /// Whether an agent may be replaced although it was edited: what the user did not name keeps its edits, whatever is forced.
+    pub(super) fn is_forced(&self, name: &AgentName, options: &InstallOptions) -> bool {
+        options.is_forced && (options.specs.is_empty() || self.picked.contains(name))
+    }
+}
+
+/// A spec as it was typed.
+struct Asked {
+    text: String,
+    spec: Spec,
+    /// Whether the newest state was asked for in so many words.
+    is_latest: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -60,14 +86,16 @@ impl<'a> Planner<'a> {
             chains: BTreeMap::new(),
             bytes: BTreeMap::new(),
             refused: Vec::new(),
+            picked: BTreeSet::new(),
             rules,
         }
     }
 
-    /// The plan; `named`: the agents that the user named.
+    /// The plan; `named`: the agents that the user named, and those that they require.
     pub(super) fn into_plan(self, named: BTreeSet<AgentName>) -> Plan {
         let after = Lockfile { agents: self.planned, ..self.lockfile.clone() };
-        Plan { after, bytes: self.bytes, named, refused: self.refused }
+        let (gains, written) = (BTreeMap::new(), BTreeMap::new());
+        Plan { after, bytes: self.bytes, named, picked: self.picked, refused: self.refused, gains, written }
     }
 
     /// Plans what the manifest says.
@@ -81,18 +109,21 @@ impl<'a> Planner<'a> {
     /// Plans what the user named, and adds it to the manifest; gives back the names. Everything else stays as it is locked.
     pub(super) fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<BTreeSet<AgentName>> {
         let specs = self.options.specs.iter().map(|text| {
-            Spec::parse(text).map(|spec| from_project(self.session, spec)).map_err(|error| {
+            let is_latest = text.ends_with("@latest");
+            let asked = |spec| Asked { text: text.clone(), spec: from_project(self.session, spec), is_latest };
+            Spec::parse(text).map(asked).map_err(|error| {
                 Failure::usage(error.to_string())
                     .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
             })
         });
-        let specs = specs.collect::<Result<Vec<_>>>()?;
+        let specs = specs.collect::<Result<Vec<Asked>>>()?;
         if self.options.name.is_some() && (specs.len() > 1 || self.options.all) {
             return Err(Failure::usage("`--as` names one agent, but several are installed").hint("install them one by one"));
         }
-        for spec in specs {
-            for resolved in self.resolved(&spec, manifest, frontend)? {
-                let outcome = self.named(&spec, &resolved, manifest, frontend);
+        for asked in specs {
+            let asked = if self.options.all { whole(asked, manifest) } else { asked };
+            for resolved in self.resolved(&asked, manifest, frontend)? {
+                let outcome = self.named(&asked, &resolved, manifest, frontend);
                 match outcome {
                     Err(failure) if self.options.all && failure.kind() != Kind::Interrupted => self.refused.push(failure),
                     outcome => outcome?,
@@ -109,24 +140,31 @@ impl<'a> Planner<'a> {
         Ok(named)
     }
 
-    fn resolved(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
-        // A bare name that is in the manifest already means that entry.
-        if let (Place::Anywhere, Some(Target::Name(name)), None, None) =
-            (&spec.place, &spec.target, &spec.version, &self.options.name)
+    fn resolved(&mut self, asked: &Asked, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
+        let spec = &asked.spec;
+        // A bare name that is in the manifest already means that entry, at another version if one is named.
+        if let (Place::Anywhere, Some(Target::Name(name)), None, false) =
+            (&spec.place, &spec.target, &self.options.name, self.options.all)
             && let Ok(name) = AgentName::new(name)
             && let Some(wanted) = manifest.agents().get(&name)
         {
-            return Ok(vec![self.resolver.resolve_wanted(&name, wanted, manifest, frontend)?]);
+            let kept = wanted.version.clone().filter(|_| !asked.is_latest);
+            let wanted = Wanted { version: spec.version.clone().or(kept), ..wanted.clone() };
+            return Ok(vec![self.resolver.resolve_wanted(&name, &wanted, manifest, frontend)?]);
         }
-        let (true, Place::Source(source), None) = (self.options.all, &spec.place, &spec.target) else {
-            if self.options.all {
-                return Err(
-                    Failure::usage("`--all` needs a whole source").hint("for example `agentpkg install gh:owner/repo --all`")
-                );
-            }
+        if !self.options.all {
             return Ok(vec![self.resolver.resolve(spec, manifest, frontend)?]);
+        }
+        let (registry, source) = match (&spec.place, &spec.target) {
+            (Place::Source(source), None) => (None, Some(source.clone())),
+            (Place::Registry(name), None) => (Some(name), manifest.registry(name)),
+            _ => (None, None),
         };
-        let snapshot = self.resolver.snapshot(None, source, frontend)?;
+        let Some(source) = source else {
+            return Err(Failure::usage("`--all` needs a whole source, or a registry of agentpkg.toml")
+                .hint("for example `agentpkg install gh:owner/repo --all`"));
+        };
+        let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
         let names = snapshot.offered.folded_names();
         let mut all = Vec::new();
         for name in names {
@@ -141,7 +179,14 @@ impl<'a> Planner<'a> {
         Ok(all)
     }
 
-    fn named(&mut self, spec: &Spec, resolved: &Resolved<'a>, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+    fn named(
+        &mut self,
+        asked: &Asked,
+        resolved: &Resolved<'a>,
+        manifest: &mut Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let spec = &asked.spec;
         let name = match &self.options.name {
             Some(name) => {
                 AgentName::new(name).map_err(|error| Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug())))?
@@ -163,7 +208,19 @@ impl<'a> Planner<'a> {
             _ => target,
         };
         let target = (target != Target::Name(name.to_string())).then_some(target);
-        let version = spec.version.clone().or_else(|| known.as_ref().and_then(|known| known.version.clone()));
+        let version = spec.version.clone().or_else(|| self.kept_version(asked, &name, &origin, known.as_ref(), resolved));
+        let at_version;
+        let resolved = match (&spec.place, &version) {
+            (Place::Registry(_) | Place::Source(_), Some(kept)) if spec.version.is_none() => {
+                let target = Some(Target::File(resolved.entry.file.clone()));
+                let spec = Spec { place: spec.place.clone(), target, version: version.clone() };
+                at_version = self.resolver.resolve(&spec, manifest, frontend).map_err(|failure| {
+                    failure.hint(format!("agentpkg.toml asks for `{kept}`; `{}@latest` asks for the newest", asked.text))
+                })?;
+                &at_version
+            }
+            _ => resolved,
+        };
         let is_verbatim = self.options.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
         let (pins, mut bind) = known.map(|known| (known.pins, known.bind)).unwrap_or_default();
         bind.extend(self.options.bind.clone());
@@ -172,9 +229,79 @@ impl<'a> Planner<'a> {
             return Err(Failure::failed(format!("`{name}` and the installed `{clash}` are one file where case does not count"))
                 .hint("choose another name with `--as`"));
         }
+        let typed = if self.options.all { resolved.spec(false) } else { asked.text.clone() };
+        self.check_origin(&name, resolved, &typed, &[], frontend)?;
         self.add(&name, &wanted, resolved, &["the command line".to_owned()], frontend)?;
         manifest.set_agent(&name, &wanted);
+        self.picked.insert(name);
         Ok(())
+    }
+
+    /// The requirement that the manifest has for the same agent of the same source. One for another source means nothing here.
+    fn kept_version(
+        &self,
+        asked: &Asked,
+        name: &AgentName,
+        origin: &Origin,
+        known: Option<&Wanted>,
+        resolved: &Resolved<'a>,
+    ) -> Option<VersionRequest> {
+        let known = known.filter(|_| !asked.is_latest)?;
+        let source = source_text(&resolved.snapshot.source);
+        let is_locked_there = || self.lockfile.agents.get(name).is_some_and(|locked| locked.source == source);
+        let is_same = known.origin == *origin || known.origin == Origin::Any && is_locked_there();
+        known.version.clone().filter(|_| is_same)
+    }
+
+    /// Asks before an agent of one source takes the place of one that came from another. `typed`: the spec; `chain`: who requires it.
+    fn check_origin(
+        &self,
+        name: &AgentName,
+        resolved: &Resolved<'a>,
+        typed: &str,
+        chain: &[String],
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let source = &resolved.snapshot.source;
+        let Some(locked) = self.lockfile.agents.get(name).filter(|locked| locked.source != source_text(source)) else {
+            return Ok(());
+        };
+        // What agentpkg.toml says already is no surprise.
+        let is_said = match self.rules.agents().get(name).map(|wanted| &wanted.origin) {
+            Some(Origin::Registry(registry)) => resolved.snapshot.registry.as_ref() == Some(registry),
+            Some(Origin::Source(wanted)) => resolved.snapshot.registry.is_none() && file_folder(wanted) == *source,
+            Some(Origin::Any) => false,
+            // Nobody named it, so it follows those that require it, if they agree.
+            None => {
+                let mut askers = self.lockfile.agents.iter().filter(|(_, locked)| locked.requires.contains(name));
+                !chain.is_empty() && askers.all(|(by, _)| chain.iter().any(|known| known == by.as_str()))
+            }
+        };
+        if is_said || self.options.is_forced && chain.is_empty() {
+            return Ok(());
+        }
+        let old = registry_of(locked);
+        let new = resolved.snapshot.registry.as_ref().map_or_else(|| source.to_string(), ToString::to_string);
+        if frontend.is_interactive() && !self.options.is_yes {
+            let question = format!("`{name}` is installed from {old}. Replace it with the one from {new}?");
+            return if self.options.is_dry_run || frontend.confirm(&question, false)? { Ok(()) } else { Err(interrupted()) };
+        }
+        let failure = Failure::failed(format!("`{name}` is installed from {old}, and the one from {new} is another agent"));
+        if let [.., by] = chain {
+            return Err(failure
+                .detail(format!("`{by}` requires the one from {new}"))
+                .hint(format!("to have that: `agentpkg remove {name}`, then run the command again")));
+        }
+        let typed = shell_quoted(typed);
+        let other = if self.options.name.is_some() { "OTHER" } else { "NAME" };
+        Err(failure
+            .hint(format!("to have both: `agentpkg install {typed} --as {other}`"))
+            .hint(format!("to replace it: `agentpkg install {typed}{} --force`", self.renamed())))
+    }
+
+    /// `--as` as it was typed.
+    fn renamed(&self) -> String {
+        self.options.name.as_ref().map(|name| format!(" --as {}", shell_quoted(name))).unwrap_or_default()
     }
 
     /// Plans one manifest entry: as it is locked, if the lock answers it.
@@ -257,7 +384,10 @@ impl<'a> Planner<'a> {
         }
         let mut candidate = Candidate::of(self.session, name, wanted, resolved, frontend)?;
         self.permit(name, &candidate.locked, &candidate.bytes)?;
-        candidate.locked.allowed = self.consent(name, &candidate.bytes, frontend)?;
+        // What replaces an installed agent is judged by what is new in it, once all is planned.
+        if widen::before(self.session, name, self.lockfile.agents.get(name), &candidate.locked)?.is_none() {
+            candidate.locked.allowed = self.consent(name, &candidate.bytes, frontend)?;
+        }
         self.bytes.insert(candidate.locked.base, candidate.bytes);
         self.planned.insert(name.clone(), candidate.locked);
         self.chains.insert(name.clone(), chain.to_vec());
@@ -274,6 +404,7 @@ impl<'a> Planner<'a> {
             let resolved = Resolved { entry: entry.clone(), version, ..resolved.clone() };
             let plain = Wanted { is_verbatim: wanted.is_verbatim, ..Wanted::anything() };
             let chain: Vec<String> = chain.iter().cloned().chain([name.to_string()]).collect();
+            self.check_origin(&entry.name, &resolved, "", &chain, frontend)?;
             self.add(&entry.name.clone(), &plain, &resolved, &chain, frontend)?;
         }
         Ok(())
@@ -305,6 +436,17 @@ impl<'a> Planner<'a> {
         }
         Ok(allowed)
     }
+}
+
+/// With `--all` the bare name of a registry means the whole of it.
+fn whole(asked: Asked, manifest: &Manifest) -> Asked {
+    if let (Place::Anywhere, Some(Target::Name(name))) = (&asked.spec.place, &asked.spec.target)
+        && let Ok(name) = RegistryName::new(name)
+        && manifest.registry(&name).is_some()
+    {
+        return Asked { spec: Spec { place: Place::Registry(name), target: None, version: asked.spec.version }, ..asked };
+    }
+    asked
 }
 
 /// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.

@@ -8,6 +8,7 @@ use crate::domain::catalogue::{CatalogueServer, Meaning};
 use crate::domain::definition::{Request, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::server;
+use crate::domain::shell::shell_quoted;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 use crate::ops::report::{Choice, Event, Frontend, OfferView};
@@ -146,8 +147,8 @@ fn ask_to_bind(
 fn for_user(known: &[(&ServerState, &CatalogueServer)]) -> Failure {
     let failure = Failure::usage("`--mcp add` is for projects: the user's servers are in a file that only the client may write");
     known.iter().fold(failure, |failure, (state, server)| {
-        let entry = server.entry.to_json().to_string();
-        failure.hint(format!("claude mcp add-json --scope user {} '{entry}'", state.name))
+        let entry = shell_quoted(&server.entry.to_json().to_string());
+        failure.hint(format!("claude mcp add-json --scope user {} {entry}", shell_quoted(&state.name)))
     })
 }
 

@@ -14,6 +14,7 @@ use crate::ops::changes;
 use crate::ops::install::reachable;
 use crate::ops::merge_file;
 use crate::ops::pending::{self, Pending};
+use crate::ops::remove;
 use crate::ops::resolutions;
 use crate::ops::session::Session;
 use crate::store::lockfile::Lockfile;
@@ -51,12 +52,7 @@ pub(in crate::ops) fn apply(
         }
     }
     let kept: BTreeSet<AgentName> = reachable(manifest, &after).into_iter().cloned().collect();
-    for (name, locked) in before.agents.iter().filter(|(name, _)| !kept.contains(*name)) {
-        // Only an agent that nothing requires any more; one with the user's edits stays as a file of theirs.
-        if project.read_agent(name)?.is_some_and(|bytes| Digest::of(&bytes) == locked.base) {
-            changes.push(Change { path: project.agent_path(name), before: Some(locked.base), after: None });
-        }
-    }
+    let dropped = remove::drop_unwanted(project, manifest, before, &|name| kept.contains(name), false, &mut changes)?;
     after.agents.retain(|name, _| kept.contains(name));
     changes::drop_bases(project, before, &after.agents, &mut changes)?;
     changes::write_texts(project, manifest, before, &after, &mut changes)?;
@@ -64,9 +60,9 @@ pub(in crate::ops) fn apply(
     if let (false, Some(guard)) = (options.is_dry_run, guard) {
         let names: Vec<&str> =
             planned.items.iter().filter(|item| item.state != State::Skipped).map(|item| item.name.as_str()).collect();
-        guard.apply(&format!("{command} {}", names.join(" ")), &changes)?;
+        guard.apply(&remove::label(command, &names, &dropped), &changes)?;
     }
-    Ok(UpdateOutcome { needs: report, ..outcome(planned, before, count) })
+    Ok(UpdateOutcome { needs: report, dropped, ..outcome(planned, before, count) })
 }
 
 /// The changes of one agent: its file, its base, its lock entry. The base advances even where the user kept everything.

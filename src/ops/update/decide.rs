@@ -7,6 +7,7 @@ use super::{Conflicts, UpdateOptions};
 use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
+use crate::domain::shell::shell_quoted;
 use crate::error::{Failure, Kind, Result};
 use crate::merge::{self, Choice as Decision, Unit};
 use crate::ops::report::{Choice, ConflictView, Event, Frontend, GainsView, OverviewLine, Preview, interrupted};
@@ -53,7 +54,7 @@ pub(in crate::ops) fn decide(
             Conflicts::Ask | Conflicts::Fail => return Err(undecided(&planned.items, options)),
         }
     }
-    was_asked |= powers(session, manifest, planned, options, may_ask, frontend)?;
+    was_asked |= powers(session, manifest, &mut planned.items, &mut planned.failures, options, may_ask, frontend)?;
     for item in &mut planned.items {
         if item.state == State::Active
             && !options.is_dry_run
@@ -318,10 +319,11 @@ fn edited(items: &[Item], (index, number): (usize, usize), frontend: &mut dyn Fr
 }
 
 /// Decides about new powers; says whether anything was asked.
-fn powers(
+pub(in crate::ops) fn powers(
     session: &Session,
     manifest: &Manifest,
-    Planned { items, failures, .. }: &mut Planned,
+    items: &mut [Item],
+    failures: &mut Vec<Failure>,
     options: &UpdateOptions,
     may_ask: bool,
     frontend: &mut dyn Frontend,
@@ -383,7 +385,7 @@ fn powers(
                 "{} would gain {}; not taken (`--allow {}` takes it)",
                 names.join(", "),
                 words.join(", "),
-                words.join(",")
+                shell_quoted(&words.join(","))
             )));
         }
     }
@@ -453,7 +455,7 @@ fn unallowed(items: &[Item], grouped: &[(Vec<Gain>, Vec<usize>)], world: Option<
     words.sort();
     words.dedup();
     failure
-        .hint(format!("if that is meant: `{}`", options.again(&format!("--allow {}", words.join(",")))))
+        .hint(format!("if that is meant: `{}`", options.again(&format!("--allow {}", shell_quoted(&words.join(","))))))
         .hint("or with `--yes` instead, which takes the rest of the update without it")
 }
 

@@ -10,7 +10,7 @@ mod plan;
 use std::collections::BTreeMap;
 
 pub(super) use self::apply::apply;
-pub(super) use self::decide::decide;
+pub(super) use self::decide::{decide, powers};
 pub use self::item::Status;
 pub(super) use self::item::{Item, State};
 pub(super) use self::needs::settle;
@@ -124,6 +124,8 @@ pub struct UpdateOutcome {
     pub changes: usize,
     /// What the updated agents need that they did not need before, and what was done about it.
     pub needs: Report,
+    /// Agents that nobody wants any more.
+    pub dropped: Vec<super::remove::Dropped>,
 }
 
 impl UpdateOutcome {
@@ -170,7 +172,7 @@ fn conflicts(agents: usize) -> String {
 
 /// Updates agents.
 pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Frontend) -> Result<UpdateOutcome> {
-    let guard = if options.is_dry_run { None } else { Some(session.lock(frontend)?) };
+    let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     session.check_folders(&manifest)?;

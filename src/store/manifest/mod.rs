@@ -70,7 +70,12 @@ pub struct Manifest {
     /// Where each rule of the policy stands.
     rules: BTreeMap<String, Range<usize>>,
     warnings: Vec<String>,
+    /// The first top-level key that is no setting, with where it stands and the setting that may be meant.
+    misread: Option<(String, Range<usize>, Option<&'static str>)>,
 }
+
+/// The top-level keys.
+const SECTIONS: [&str; 4] = ["agents", "registries", "policy", "install"];
 
 impl Manifest {
     /// A manifest that says nothing yet.
@@ -85,6 +90,7 @@ impl Manifest {
             policy: Policy::default(),
             rules: BTreeMap::new(),
             warnings: Vec::new(),
+            misread: None,
         }
     }
 
@@ -110,7 +116,13 @@ impl Manifest {
                 "agents" => manifest.agents = reader.agents(item, &mut manifest.warnings)?,
                 "policy" => (manifest.policy, manifest.rules) = reader.policy(item)?,
                 "install" => manifest.follow_links = reader.follow_links(item)?,
-                _ => manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows")),
+                _ => {
+                    let meant = near(key);
+                    let hint = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+                    manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows{hint}"));
+                    let span = document.as_table().key(key).and_then(toml_edit::Key::span).unwrap_or_default();
+                    manifest.misread.get_or_insert((key.to_owned(), span, meant));
+                }
             }
         }
         original.clone_into(&mut manifest.original);
@@ -162,6 +174,22 @@ impl Manifest {
             None => failure.caused_by(violation),
         };
         failure.hint(format!("the rule is `policy.{}` of this project; `--allow` does not outweigh it", violation.rule))
+    }
+
+    /// Refuses to conclude from what is not in the manifest, if a part of it is not understood. `lost`: the agents that would go.
+    pub fn refuse_guess(&self, lost: &[&AgentName]) -> Result<()> {
+        let (Some((key, span, meant)), [_, ..]) = (&self.misread, lost) else {
+            return Ok(());
+        };
+        let names: Vec<&str> = lost.iter().map(|name| name.as_str()).collect();
+        let label = meant.map_or_else(|| "this version does not know it".to_owned(), |meant| format!("did you mean `{meant}`?"));
+        let failure = Failure::failed(format!("`{key}` is not a setting, so it is not clear whether these agents are wanted"))
+            .at(Location { path: FILE_NAME.to_owned(), source: self.original.clone(), span: span.clone(), label })
+            .detail(names.join(", "));
+        Err(match meant {
+            Some(meant) => failure.hint(format!("write `[{meant}]`; or take `{key}` out, if the agents are meant to go")),
+            None => failure.hint(format!("take `{key}` out, if the agents are meant to go")),
+        })
     }
 
     /// Things that look like mistakes but stop nothing.
@@ -334,6 +362,13 @@ fn with_endings_of(original: &str, edited: &str) -> String {
         }
     }
     text
+}
+
+/// The setting that a key may be meant for.
+fn near(key: &str) -> Option<&'static str> {
+    let likeness = SECTIONS.map(|known| (strsim::jaro_winkler(known, &key.to_lowercase()), known));
+    let best = likeness.into_iter().max_by(|one, other| one.0.total_cmp(&other.0));
+    best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, known)| known)
 }
 
 /// The text of a source in the manifest and the lockfile: the whole URL or the path, never a shorthand.
@@ -616,178 +651,4 @@ impl Reader<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEXT: &str = "# our agents\n[registries]\nstudio = { git = \"https://example.com/agents\" }   # the team's\nlocal = \"./agents\"\n\n[agents]\nzed = \"^1.2\"\n\n# for payments\nplanner = { registry = \"studio\", agent = \"backend-architect\" } # keep\n";
-
-    fn name(text: &str) -> AgentName {
-        AgentName::new(text).unwrap()
-    }
-
-    #[test]
-    fn a_manifest_says_what_is_wanted() {
-        let manifest = Manifest::parse(TEXT, FILE_NAME).unwrap();
-        assert_eq!(manifest.registries().len(), 2);
-        let planner = &manifest.agents()[&name("planner")];
-        assert_eq!(planner.origin, Origin::Registry(RegistryName::new("studio").unwrap()));
-        assert_eq!(planner.target, Some(Target::Name("backend-architect".to_owned())));
-        assert_eq!(manifest.agents()[&name("zed")].version.as_ref().unwrap().to_string(), "^1.2");
-        assert!(!manifest.is_changed());
-    }
-
-    #[test]
-    fn edits_keep_every_other_byte() {
-        let mut manifest = Manifest::parse(TEXT, FILE_NAME).unwrap();
-        let wanted = Wanted { origin: Origin::Registry(RegistryName::builtin()), ..Wanted::anything() };
-        manifest.set_agent(&name("reviewer"), &wanted);
-        assert_eq!(manifest.to_text(), format!("{TEXT}reviewer = {{ registry = \"builtin\" }}\n"));
-        assert!(manifest.remove_agent(&name("reviewer")));
-        assert_eq!(manifest.to_text(), TEXT);
-        let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();
-        assert_eq!(again.agents(), manifest.agents());
-    }
-
-    #[test]
-    fn an_edit_that_is_taken_back_leaves_no_trace() {
-        let original = Manifest::parse(TEXT, FILE_NAME).unwrap();
-        let mut manifest = original.clone();
-        for key in ["zed", "planner"] {
-            let wanted = Wanted { version: VersionRequest::parse("^9").ok(), ..manifest.agents()[&name(key)].clone() };
-            manifest.set_agent(&name(key), &wanted);
-        }
-        assert!(manifest.is_changed());
-        manifest.restore_agent(&name("zed"), &original);
-        manifest.restore_agent(&name("planner"), &original);
-        manifest.restore_agent(&name("nobody"), &original);
-        assert!(!manifest.is_changed() && manifest.agents() == original.agents());
-    }
-
-    #[test]
-    fn edits_keep_the_mark_and_the_line_endings() {
-        let windows = format!("\u{feff}{}", TEXT.replace('\n', "\r\n"));
-        let mut manifest = Manifest::parse(&windows, FILE_NAME).unwrap();
-        assert!(!manifest.is_changed() && manifest.to_text() == windows);
-        manifest.set_agent(&name("reviewer"), &Wanted::anything());
-        assert_eq!(manifest.to_text(), format!("{windows}reviewer = {{ version = \"*\" }}\r\n"));
-        assert!(manifest.remove_agent(&name("reviewer")));
-        assert_eq!(manifest.to_text(), windows);
-        assert!(!manifest.is_changed());
-        // A mark moves no underline.
-        let text = "\u{feff}[agents]\r\na = 3\r\n";
-        let failure = Manifest::parse(text, FILE_NAME).unwrap_err();
-        let location = failure.location().unwrap();
-        assert_eq!((location.line(), &location.source[location.span.clone()]), (2, "3"));
-    }
-
-    /// A line of a manifest, under the table that it belongs to.
-    const LINES: [&str; 9] = [
-        "# ours",
-        "[registries]",
-        "studio = { git = \"https://example.com/agents\" }   # the team's",
-        "",
-        "[agents]",
-        "zed = \"^1.2\"\t# \u{e9}",
-        "# for payments",
-        "planner = { registry = \"studio\" }",
-        "[other]",
-    ];
-
-    proptest::proptest! {
-        #[test]
-        fn an_edit_changes_only_the_lines_concerned(
-            endings in proptest::collection::vec(proptest::bool::weighted(0.7), LINES.len()),
-            has_mark: bool, has_end: bool, edits in proptest::collection::vec(0..5usize, 1..5),
-        ) {
-            let ending = |is_long: bool| if is_long { "\r\n" } else { "\n" };
-            let mut text: String = LINES.iter().zip(&endings).flat_map(|(line, long)| [line, ending(*long)]).collect();
-            if !has_end {
-                text.truncate(text.trim_end().len());
-            }
-            let text = format!("{}{text}", if has_mark { MARK } else { "" });
-            let mut manifest = Manifest::parse(&text, FILE_NAME).unwrap();
-            let mut plain = Manifest::parse(&text.replace("\r\n", "\n"), FILE_NAME).unwrap();
-            for edit in edits {
-                for manifest in [&mut manifest, &mut plain] {
-                    match edit {
-                        0 => manifest.set_agent(&name("new"), &Wanted::anything()),
-                        1 => manifest.add_pins(&name("planner"), &["model".to_owned()]),
-                        2 => drop(manifest.remove_agent(&name("zed"))),
-                        3 => manifest.set_registry(&RegistryName::new("local").unwrap(), &Source::Path("./x".to_owned())),
-                        _ => drop(manifest.remove_registry(&RegistryName::new("studio").unwrap())),
-                    }
-                }
-            }
-            let edited = manifest.to_text();
-            // What an edit does is the same whatever ends the lines.
-            proptest::prop_assert_eq!(edited.replace("\r\n", "\n"), plain.to_text());
-            // Each line of before that is still there is what it was, and in its place.
-            let old: Vec<&str> = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
-            let new: Vec<&str> = edited.split_inclusive('\n').collect();
-            for line in old {
-                let count = |lines: &[&str], line: &str| lines.iter().filter(|other| other.trim_end() == line.trim_end()).count();
-                if !line.trim().is_empty() && count(&new, line) > 0 {
-                    proptest::prop_assert!(new.contains(&line), "{:?} in {:?}", line, edited);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn bindings_of_a_table_of_their_own_stay_there() {
-        let text = "[agents.a]\nregistry = \"builtin\"\n\n[agents.a.bind]\nold = \"mine\" # ours\n\n[policy]\nhooks = false\n";
-        let mut manifest = Manifest::parse(text, FILE_NAME).unwrap();
-        let mut wanted = manifest.agents()[&name("a")].clone();
-        wanted.bind.insert("other".to_owned(), "theirs".to_owned());
-        manifest.set_agent(&name("a"), &wanted);
-        let expected = text.replace("# ours\n", "# ours\nother = \"theirs\"\n");
-        assert_eq!(manifest.to_text(), expected);
-        assert_eq!(manifest.policy().hooks, Some(false));
-        let violation = Violation { rule: "hooks", what: "it sets `hooks`".to_owned(), doubt: None };
-        assert_eq!(
-            manifest.forbidden("no", &violation).location().unwrap().span,
-            text.find("false").unwrap()..text.find("false").unwrap() + 5
-        );
-    }
-
-    #[test]
-    fn every_edit_reads_back_as_itself() {
-        for (target, version, is_verbatim) in [
-            (None, None, false),
-            (Some(Target::File("a/b.md".to_owned())), VersionRequest::parse("^1").ok(), true),
-            (Some(Target::Name("Other Name".to_owned())), VersionRequest::parse("main").ok(), false),
-        ] {
-            for origin in [Origin::Any, Origin::Source(Source::Path("./x".to_owned()))] {
-                let pins = if is_verbatim { vec!["model".to_owned(), "x y".to_owned()] } else { Vec::new() };
-                let bind = pins.iter().map(|_| ("up-stream".to_owned(), "mine".to_owned())).collect();
-                let wanted = Wanted { origin, target: target.clone(), version: version.clone(), is_verbatim, pins, bind };
-                let mut manifest = Manifest::empty();
-                manifest.set_agent(&name("a"), &wanted);
-                let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();
-                assert_eq!(again.agents()[&name("a")], wanted, "{}", manifest.to_text());
-                assert_eq!(again.warnings(), [] as [String; 0]);
-            }
-        }
-    }
-
-    #[test]
-    fn mistakes_are_shown_where_they_are() {
-        for (text, part) in [
-            ("[agents]\na = = 1\n", "= 1"),
-            ("[agents]\r\n<<<<<<< HEAD\r\na = \"1\"\r\n=======\r\n>>>>>>> x\r\n", "<<<<<<<"),
-            ("[agents]\na = 3\n", "3"),
-            ("[agents]\na = { registry = \"../x\" }\n", "\"../x\""),
-            ("[registries]\nr = { git = \"ext::sh\" }\n", "\"ext::sh\""),
-            ("[agents]\nfoo = \"*\"\nFoo = \"1\"\n", "\"1\""),
-            ("[agents]\na = \"^x\"\n", "\"^x\""),
-            ("[agents.a]\nbind = { \"a b\" = \"c\" }\n", "\"c\""),
-            ("[agents.a]\nbind = { a = \"b\", b = \"c\" }\n", "{"),
-            ("[policy]\ndeny_tools = [\"Bash\"]\n", "["),
-            ("[policy]\nhooks = \"no\"\n", "\"no\""),
-        ] {
-            let failure = Manifest::parse(text, FILE_NAME).unwrap_err();
-            let location = failure.location().unwrap_or_else(|| panic!("{text}: no location"));
-            assert_eq!(&text[location.span.clone()][..1], &part[..1], "{text}");
-        }
-    }
-}
+mod tests;
