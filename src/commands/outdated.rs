@@ -12,7 +12,7 @@ use crate::ui::Table;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg outdated            what is installed, what an update takes, what there is
+  agentpkg outdated            what is installed, what an update takes, what is newest
   agentpkg outdated --check    exit 5 if an update would bring something")]
 pub struct OutdatedArgs {
     /// The names, as `agentpkg list` shows them; all if there are none

@@ -90,8 +90,8 @@ fn outdated_says_what_is_behind_and_what_is_held_back() {
     exit 0
     --- stdout
       agent    current  wanted   latest
-      planner  1.4.0    1.4.2    2.2.0   edited: will be merged; held back by agentpkg.toml
-      tester   7f05992  7f05992  0.3.0   held back by agentpkg.toml
+      planner  1.4.0    1.4.2    2.2.0    edited: will be merged; held back by agentpkg.toml
+      tester   7f05992  7f05992  8cd648f  held back by agentpkg.toml
     --- stderr
     "#);
     let _ = sandbox.run(&["outdated", "--check"]).code(5);
@@ -102,4 +102,51 @@ fn outdated_says_what_is_behind_and_what_is_held_back() {
     let _ = sandbox.run(&["update", "planner", "--to", "^2"]).code(0);
     assert!(installed(&sandbox, "planner").contains("Two two."));
     let _ = sandbox.run(&["outdated", "planner", "--check"]).code(0);
+}
+
+#[test]
+fn latest_is_of_the_kind_that_the_manifest_asks_for() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        eprintln!("SKIPPED: there is no git on PATH");
+        return;
+    }
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    for (tag, text) in [("v1.0.0", "One."), ("v1.2.0", "One two."), ("v1.3.0-rc.1", "One three, nearly.")] {
+        repo.file("agents/planner.md", planner(text));
+        let _ = repo.commit(tag);
+        repo.tag(tag);
+    }
+    for text in ["More.", "More and more."] {
+        repo.file("agents/planner.md", planner(text));
+        let _ = repo.commit(text);
+    }
+    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    // A commit past the newest tag holds nothing back.
+    let _ = sandbox.run(&["install", "team/planner@^1", "-q"]).code(0);
+    insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      agent    current  wanted  latest
+      planner  1.2.0    1.2.0   1.2.0
+    --- stderr
+    "#);
+    // Without a version, nothing that is installed is newer than the latest.
+    let manifest = sandbox.read("agentpkg.toml").replace(", version = \"^1\"", "");
+    sandbox.write("project/agentpkg.toml", manifest);
+    insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      agent    current  wanted   latest
+      planner  1.2.0    8101f70  8101f70
+    --- stderr
+    "#);
+    let _ = sandbox.run(&["update", "-q"]).code(0);
+    insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      agent    current  wanted   latest
+      planner  8101f70  8101f70  8101f70
+    --- stderr
+    "#);
 }
