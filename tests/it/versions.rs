@@ -150,3 +150,51 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
     --- stderr
     "#);
 }
+
+#[test]
+fn status_knows_what_the_manifest_allows() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        eprintln!("SKIPPED: there is no git on PATH");
+        return;
+    }
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    repo.file("agents/planner.md", planner("One."));
+    let _ = repo.commit("one");
+    repo.tag("v1.0.0");
+    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    let _ = sandbox.run(&["install", "team/planner@^1", "-q"]).code(0);
+    repo.file("agents/planner.md", planner("Two."));
+    let _ = repo.commit("two");
+    repo.tag("v2.0.0");
+    assert!(!sandbox.run(&["status"]).code(0).stdout.contains("available"), "2.0.0 is not allowed");
+    let _ = sandbox.run(&["outdated", "--check"]).code(0);
+    repo.file("agents/planner.md", planner("One two."));
+    let _ = repo.commit("one two");
+    repo.tag("v1.2.0");
+    insta::assert_snapshot!(sandbox.run(&["status"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      planner  1.0.0  clean    update available 1.2.0
+    --- stderr
+    "#);
+    insta::assert_snapshot!(sandbox.run(&[]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+    1 agent
+
+      agentpkg update  1 agent has a newer version
+      agentpkg status  every agent, and what you changed
+      agentpkg --help  all commands
+    --- stderr
+    "#);
+    let _ = sandbox.run(&["outdated", "--check"]).code(5);
+    // A branch that moved on, too.
+    let manifest = sandbox.read("agentpkg.toml").replace("^1", "main");
+    sandbox.write("project/agentpkg.toml", manifest);
+    let _ = sandbox.run(&["update", "-q"]).code(0);
+    assert!(!sandbox.run(&["status"]).code(0).stdout.contains("available"));
+    repo.file("agents/planner.md", planner("Three."));
+    let _ = repo.commit("three");
+    assert!(sandbox.run(&["status"]).code(0).stdout.contains("update available"));
+}
