@@ -70,6 +70,33 @@ fn filters_narrow_it() {
 }
 
 #[test]
+fn totals_do_not_depend_on_the_limit() {
+    let sandbox = Sandbox::new();
+    for index in 0..100 {
+        let tools = if index >= 90 { "tools: Bash" } else { "tools: Read" };
+        let name = format!("team-alpha-{index:02}");
+        sandbox.write(&format!("upstream/agents/{name}.md"), agent(&name, "Does what is asked", tools));
+    }
+    sandbox.write("upstream/agents/team-zeta.md", agent("team-zeta", "Comes last", "tools: Bash"));
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "stock"]).code(0);
+    let ask = |arguments: &[&str]| -> (u64, usize) {
+        let json = sandbox.run(&[&["search", "--json", "--registry", "stock"], arguments].concat()).code(0).json();
+        (json["total"].as_u64().unwrap(), json["agents"].as_array().unwrap().len())
+    };
+    assert_eq!(ask(&["te"]), (101, 20));
+    assert_eq!(ask(&["te", "--limit", "200"]), (101, 101));
+    assert_eq!(ask(&["te", "--limit", "1"]), (101, 1));
+    assert_eq!(ask(&["te", "--tool", "Bash"]), (11, 11), "also those behind the first 64");
+    assert_eq!(ask(&["team", "--tool", "Bash", "--limit", "2"]), (11, 2));
+    assert_eq!(ask(&["asked"]), (100, 20));
+    assert_eq!(ask(&[]), (101, 20));
+    assert_eq!(ask(&["temzeta", "--limit", "1"]), (1, 1));
+    let shown = sandbox.run(&["search", "te", "--limit", "2", "--registry", "stock"]).code(0);
+    assert_eq!(shown.stderr, "99 more; `--limit` shows them, another word narrows it\n");
+    assert!(sandbox.run(&["search", "te", "--limit", "0"]).code(2).stderr.contains("--limit"));
+}
+
+#[test]
 fn git_registries_are_searched_without_git() {
     let sandbox = Sandbox::new();
     if hermetic_git(&sandbox.path().join("home")).is_none() {
