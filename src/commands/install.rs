@@ -91,12 +91,13 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
         let locked = &agent.locked;
         let revision =
             locked.version.clone().or_else(|| locked.commit.map(|commit| format!("@ {}", commit.short()))).unwrap_or_default();
+        let revision = sanitize(&revision);
         let place = registry_of(locked);
         let gap = if revision.is_empty() { "" } else { " " };
         ui.status("Resolved", format!("{CYAN}{}{CYAN:#}{gap}{revision} {DIM}({}){DIM:#}", agent.name, sanitize(&place)));
         for adaptation in &locked.adaptations {
             if let Some(field) = adaptation.strip_prefix("repair:") {
-                ui.status("Repaired", format!("{field}: the client would skip the file as upstream wrote it"));
+                ui.status("Repaired", format!("{}: the client would skip the file as upstream wrote it", sanitize(field)));
             } else if let Some(from) = adaptation.strip_prefix("rename:") {
                 ui.status("Renamed", format!("{} -> {}", sanitize(from), agent.name));
             }

@@ -67,7 +67,7 @@ fn show(outcome: &SearchOutcome, context: &mut Context) -> Result<()> {
             notes.push("installed".to_owned());
         }
         if hit.is_shared {
-            notes.push(hit.entry.file.clone());
+            notes.push(one_line(&hit.entry.file, 60));
         }
         if !hit.entry.servers.is_empty() {
             notes.push(one_line(&format!("needs {}", hit.entry.servers.join(", ")), 40));

@@ -96,6 +96,66 @@ fn totals_do_not_depend_on_the_limit() {
     assert!(sandbox.run(&["search", "te", "--limit", "0"]).code(2).stderr.contains("--limit"));
 }
 
+/// What a terminal would obey: it deletes the line.
+#[cfg(unix)]
+const ESCAPE: &str = "\u{1b}[2K";
+
+#[test]
+#[cfg(unix)]
+fn what_registries_say_is_shown_and_not_obeyed() {
+    let sandbox = Sandbox::new();
+    let text = |name: &str, more: &str| {
+        format!(
+            "---\nname: {name}\ndescription: \"Does\\e[2K things{more}\"\ntools: \"Read, X\\e[2K, mcp__s\\e[2K__t, Bash(\\e[2K)\"\nhooks: {{\"\\e[2K\": [{{hooks: [{{type: command, command: \"\\e[2K\"}}]}}]}}\n---\n\nText.\n"
+        )
+    };
+    sandbox.write(&format!("upstream/one/esc{ESCAPE}.md"), text("esc", ""));
+    sandbox.write("upstream/two\nlines/esc.md", text("esc", " twice"));
+    sandbox.write(&format!("upstream/three/odd{ESCAPE}.md"), text("odd", ""));
+    sandbox.write(&format!("upstream/four/bad{ESCAPE}.md"), "---\nname: \"../bad\\e[2K\"\ndescription: d\n---\n");
+    sandbox.write("upstream/five/broken.md", "---\nname: broken\ndescription: [\"\\e[2K\", *a\u{7}b]\n---\n\nAn agent.\n");
+    let check = |arguments: &[&str]| -> String {
+        let output = sandbox.run(&[arguments, &["--color", "always"]].concat());
+        let all = output.all();
+        assert!(!all.contains(ESCAPE) && !all.contains('\u{7}'), "{arguments:?}: {all:?}");
+        all
+    };
+    let all = check(&["registry", "add", "../upstream", "--name", "odd"]);
+    assert!(all.contains("Added"), "{all}");
+    let all = check(&["search", "esc"]);
+    assert!(all.contains("one/esc\\u{1b}[2K.md") && all.contains("two lines/esc.md"), "{all:?}");
+    let _ = check(&["list", "--available"]);
+    let _ = check(&["install", "odd/esc"]);
+    let _ = check(&["info", "odd/odd"]);
+    let _ = check(&["install", "odd/odd", "--dry-run"]);
+    let _ = check(&["install", "odd/odd", "--allow", "all"]);
+    for folder in ["five/broken.md", "four/nobody.md"] {
+        let _ = check(&["info", &format!("odd#{folder}")]);
+        let _ = check(&["install", &format!("odd#{folder}")]);
+    }
+    sandbox.write(
+        &format!("upstream/three/odd{ESCAPE}.md"),
+        text("odd", " and more").replace("Read,", "Read, Write(\\e[2K), Agent(\\e[2K),"),
+    );
+    for arguments in [
+        &["status"][..],
+        &["outdated"],
+        &["list"],
+        &["info", "odd"],
+        &["check"],
+        &["doctor"],
+        &["update", "--dry-run"],
+        &["update"],
+        &["diff", "--upstream"],
+        &["update", "--allow", "all"],
+        &["undo", "--list"],
+        &["remove", "odd"],
+        &["undo"],
+    ] {
+        let _ = check(arguments);
+    }
+}
+
 #[test]
 fn git_registries_are_searched_without_git() {
     let sandbox = Sandbox::new();
