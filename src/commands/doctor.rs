@@ -43,5 +43,9 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
             }
         }
     }
-    if bad > 0 { Err(Failure::failed(format!("{bad} things do not work"))) } else { Ok(()) }
+    match bad {
+        0 => Ok(()),
+        1 => Err(Failure::failed("1 thing does not work")),
+        count => Err(Failure::failed(format!("{count} things do not work"))),
+    }
 }

@@ -87,6 +87,7 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
     }
     match listed.iter().filter(|registry| registry.agents.is_err()).count() {
         0 => Ok(()),
+        1 => Err(Failure::failed("1 registry could not be read")),
         count => Err(Failure::failed(format!("{count} registries could not be read"))),
     }
 }

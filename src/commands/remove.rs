@@ -3,10 +3,10 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Context, JSON_VERSION};
+use super::{Context, JSON_VERSION, needs};
 use crate::error::Result;
 use crate::ops::remove::{RemoveOptions, remove};
-use crate::ui::DIM;
+use crate::ui::{DIM, sanitize};
 
 /// Remove agents from the project
 #[derive(Debug, Args)]
@@ -44,12 +44,12 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
         context.ui.status(verb, path);
     }
     if !removed.servers.is_empty() {
-        context.ui.status(verb, format!("{} from .mcp.json  {DIM}no agent needs it any more{DIM:#}", removed.servers.join(", ")));
+        context.ui.status(verb, needs::removed(&removed.servers));
     }
     if !removed.kept_servers.is_empty() {
-        context
-            .ui
-            .attention("Kept", format!("{} in .mcp.json  {DIM}changed since it was added{DIM:#}", removed.kept_servers.join(", ")));
+        let since = if removed.kept_servers.len() == 1 { "it was" } else { "they were" };
+        let names = sanitize(&removed.kept_servers.join(", "));
+        context.ui.attention("Kept", format!("{names} in .mcp.json  {DIM}changed since {since} added{DIM:#}"));
     }
     Ok(())
 }

@@ -149,6 +149,12 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
       planner  8101f70  8101f70  8101f70
     --- stderr
     "#);
+    insta::assert_snapshot!(sandbox.run(&["outdated"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+    --- stderr
+    `planner` is up to date.
+    "#);
 }
 
 #[test]
