@@ -113,6 +113,26 @@ fn versions_and_sources_of_git_are_completed() {
         ["team/scheduler@2.0.0\ttag v2.0.0", "team/scheduler@1.2.0\ttag v1.2.0"]
     );
     assert_eq!(candidates(&sandbox, &["install", &format!("{url}#s")]), [format!("{url}#scheduler\tPlans: work, and more")]);
+    // Wherever a version may stand, and however it is written.
+    for (typed, versions) in [
+        (format!("{url}#scheduler@"), &["2.0.0", "1.2.0"][..]),
+        (format!("{url}#agents/scheduler.md@"), &["2.0.0", "1.2.0"]),
+        ("team#scheduler@".to_owned(), &["2.0.0", "1.2.0"]),
+        ("scheduler@1".to_owned(), &["1.2.0"]),
+        ("scheduler@v".to_owned(), &["v2.0.0", "v1.2.0"]),
+        ("team/scheduler@v1".to_owned(), &["v1.2.0"]),
+        ("team/scheduler@^".to_owned(), &["^2.0.0", "^1.2.0"]),
+        ("team/scheduler@^1".to_owned(), &["^1.2.0"]),
+        ("team/scheduler@>=1, <2".to_owned(), &[">=1, <2.0.0"]),
+        ("team/scheduler@x".to_owned(), &[]),
+        ("git@host:team/agents.git#pre".to_owned(), &[]),
+    ] {
+        let head = typed.rsplit_once('@').unwrap().0;
+        let wanted: Vec<String> = versions.iter().map(|version| format!("{head}@{version}")).collect();
+        let found = candidates(&sandbox, &["install", &typed]);
+        let found: Vec<&str> = found.iter().map(|line| line.split('\t').next().unwrap()).collect();
+        assert_eq!(found, wanted, "{typed}");
+    }
 }
 
 /// Types each text and TAB, and compares the words that the shell has then.
@@ -138,6 +158,8 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
     let before = shell.exp_string("PREPARED").unwrap();
     let source = format!("install {url}#s");
     let sourced = format!("install|{url}#scheduler");
+    let versioned = format!("install {url}#scheduler@v1");
+    let version = format!("install|{url}#scheduler@v1.2.0");
     for (typed, words) in [
         ("ins", "install"),
         ("install backend-a", "install|backend-architect"),
@@ -145,6 +167,8 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
         ("install studio/pl", "install|studio/planner"),
         ("install team/scheduler@1", "install|team/scheduler@1.2.0"),
         (source.as_str(), sourced.as_str()),
+        (versioned.as_str(), version.as_str()),
+        ("install team/scheduler@^1", "install|team/scheduler@^1.2.0"),
         ("remove re", "remove|reviewer"),
         ("update rev", "update|reviewer"),
         ("install ./loc", "install|./local/"),
