@@ -1,7 +1,8 @@
 //! What could stand where the cursor is, for shells: a value and what helps to choose. Reads what is on this machine, asks nobody, says
 //! nothing. No git and no network, but for versions after `@`, which are read from the repository in the cache.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use semver::Version;
 
@@ -17,8 +18,11 @@ use crate::store::manifest::Manifest;
 use crate::store::registry::Snapshot;
 use crate::store::servers;
 
-/// How many names a shell is given.
+/// How many names a shell is given; of more it is told how they go on.
 const MAX_CANDIDATES: usize = 64;
+
+/// Rows of an index that stand side by side.
+type Rows<'a> = (&'a IndexFile, Range<u32>);
 
 /// A value, and what helps to choose; empty: nothing to say.
 pub type Candidate = (String, String);
@@ -73,12 +77,62 @@ fn from_here(session: &Session, source: Source) -> Source {
     }
 }
 
-/// The names that begin so.
+/// The names that begin so. If they are too many to show, how they go on: up to the next hyphen, or else the next letter. Every name
+/// begins with one of the candidates, so that a shell that inserts what all of them have in common inserts nothing wrong.
 fn names(indexes: &[IndexFile], folded: &str) -> Vec<Candidate> {
-    let mut seen = BTreeSet::new();
-    let entries = indexes.iter().flat_map(|index| index.beginning_with(folded, MAX_CANDIDATES));
-    let new = entries.filter(|entry| seen.insert(entry.name.to_string())).take(MAX_CANDIDATES);
-    new.map(|entry| (entry.name.to_string(), entry.description)).collect()
+    let mut found: BTreeMap<String, Candidate> = BTreeMap::new();
+    let mut is_whole = true;
+    for index in indexes {
+        // One more than is shown tells that there are more.
+        let entries = index.beginning_with(folded, MAX_CANDIDATES + 1);
+        is_whole &= entries.len() <= MAX_CANDIDATES;
+        for entry in entries {
+            found.entry(entry.name.folded()).or_insert_with(|| (entry.name.to_string(), entry.description));
+        }
+    }
+    if is_whole && found.len() <= MAX_CANDIDATES {
+        return found.into_values().collect();
+    }
+    let rows: Vec<Rows<'_>> = indexes.iter().map(|index| (index, index.beginning_so(folded))).collect();
+    let ends = rows.iter().flat_map(|(index, rows)| [index.name(rows.start), index.name(rows.end.saturating_sub(1))]);
+    let ends: Vec<String> = ends.flatten().map(|name| name.to_ascii_lowercase()).filter(|name| name.starts_with(folded)).collect();
+    let shared = ends.iter().map(|end| shared(end, &ends[0])).min().unwrap_or(0);
+    let to_hyphen = |name: &str| {
+        let hyphen = name.get(shared..).and_then(|rest| rest.find('-'));
+        hyphen.map_or(name.len(), |at| shared + at + 1)
+    };
+    let to_letter = |name: &str| name.len().min(shared + 1);
+    grouped(&rows, &to_hyphen, MAX_CANDIDATES).or_else(|| grouped(&rows, &to_letter, usize::MAX)).unwrap_or_default()
+}
+
+/// How many bytes two names have in common at their beginnings.
+fn shared(one: &str, other: &str) -> usize {
+    one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
+}
+
+/// The beginnings of names in several indexes; `None`: more than `most`.
+fn grouped(rows: &[Rows<'_>], end: &dyn Fn(&str) -> usize, most: usize) -> Option<Vec<Candidate>> {
+    let mut groups: BTreeMap<String, (String, Vec<Rows<'_>>)> = BTreeMap::new();
+    for (index, rows) in rows {
+        for (beginning, rows) in index.beginnings(rows.clone(), end, most)? {
+            let (_, members) = groups.entry(beginning.to_ascii_lowercase()).or_insert_with(|| (beginning, Vec::new()));
+            members.push((index, rows));
+        }
+        if groups.len() > most {
+            return None;
+        }
+    }
+    let candidate = |(beginning, members): (String, Vec<Rows<'_>>)| {
+        let count: usize = members.iter().map(|(_, rows)| rows.len()).sum();
+        let name = |(index, rows): &Rows<'_>| index.name(rows.start);
+        // A name of its own, in however many registries, is shown as one.
+        let is_one = count == 1 || members.iter().all(|member| name(member).is_some_and(|name| name.len() == beginning.len()));
+        match members.first().and_then(|(index, rows)| index.entry(rows.start)).filter(|_| is_one) {
+            Some(entry) => (entry.name.to_string(), entry.description),
+            None => (beginning, format!("{count} agents")),
+        }
+    };
+    Some(groups.into_values().map(candidate).collect())
 }
 
 /// The versions of an agent, as they can be written behind what is typed already: `1.2.0`, `v1.2.0`, `^1.2.0`, a tag.

@@ -102,6 +102,44 @@ fn candidates_are_what_could_stand_there() {
 }
 
 #[test]
+fn names_that_are_too_many_are_told_by_how_they_go_on() {
+    let sandbox = Sandbox::new();
+    let put = |folder: &str, name: &str| {
+        sandbox.write(&format!("{folder}/agents/{name}.md"), PLANNER.replace("planner", name));
+    };
+    for index in 0..100 {
+        put("one", &format!("crowd-alpha-{index:02}"));
+        put("two", &format!("zed{index:02}"));
+    }
+    put("one", "crowd-zeta");
+    put("two", "crowd-beta-1");
+    put("two", "zedx");
+    for name in ["one", "two"] {
+        let _ = sandbox.run(&["registry", "add", &format!("../{name}"), "--name", name]).code(0);
+    }
+    let all = ["crowd-alpha-\t100 agents", "crowd-beta-1\tPlans: work, and more", "crowd-zeta\tPlans: work, and more"];
+    for typed in ["crow", "crowd-"] {
+        assert_eq!(candidates(&sandbox, &["install", typed]), all, "those of the second registry, too");
+    }
+    assert_eq!(
+        candidates(&sandbox, &["install", "one/crowd"]),
+        ["one/crowd-alpha-\t100 agents", "one/crowd-zeta\tPlans: work, and more"]
+    );
+    assert_eq!(
+        candidates(&sandbox, &["install", "../one#CROWD"]),
+        ["../one#crowd-alpha-\t100 agents", "../one#crowd-zeta\tPlans: work, and more"]
+    );
+    assert_eq!(candidates(&sandbox, &["install", "crowd-alpha-1"]).len(), 10);
+    // Without hyphens the next letter has to do.
+    let letters = candidates(&sandbox, &["install", "ze"]);
+    assert_eq!((letters.len(), letters[0].as_str(), letters[10].as_str()), (11, "zed0\t10 agents", "zedx\tPlans: work, and more"));
+    // Whatever is typed, every name begins with a candidate.
+    let first = candidates(&sandbox, &["install", ""]);
+    let begins = |name: &str| first.iter().any(|line| name.starts_with(line.split('\t').next().unwrap()));
+    assert!(begins("crowd-alpha-77") && begins("zed42") && begins("backend-architect") && begins("one/"), "{first:?}");
+}
+
+#[test]
 fn versions_and_sources_of_git_are_completed() {
     let sandbox = scene();
     let Some(url) = tagged(&sandbox) else {
@@ -156,6 +194,11 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
     shell.send_line(prepare).unwrap();
     shell.send_line("printf '%s%s\\n' PRE PARED").unwrap();
     let before = shell.exp_string("PREPARED").unwrap();
+    for index in 0..100 {
+        let name = format!("crowd-{}-{index:02}", if index < 90 { "alpha" } else { "beta" });
+        sandbox.write(&format!("upstream/agents/{name}.md"), PLANNER.replace("planner", &name));
+    }
+    let _ = sandbox.run(&["registry", "refresh", "-q"]).code(0);
     let source = format!("install {url}#s");
     let sourced = format!("install|{url}#scheduler");
     let versioned = format!("install {url}#scheduler@v1");
@@ -169,6 +212,7 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
         (source.as_str(), sourced.as_str()),
         (versioned.as_str(), version.as_str()),
         ("install team/scheduler@^1", "install|team/scheduler@^1.2.0"),
+        ("install crow", "install|crowd-"),
         ("remove re", "remove|reviewer"),
         ("update rev", "update|reviewer"),
         ("install ./loc", "install|./local/"),

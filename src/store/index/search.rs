@@ -9,6 +9,9 @@ use super::{IndexFile, Section, WORD, long, number};
 /// How many words of one beginning are joined.
 const MAX_WORDS: u32 = 4096;
 
+/// Up to how many names are read at once; of more, those that are needed are read one by one.
+const MAX_NEAR: usize = 4096;
+
 /// Why something was found; the better first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
@@ -106,6 +109,49 @@ impl IndexFile {
         let start = self.first_at_least(folded);
         let begins = |row: u32| self.name(row).is_some_and(|name| has_beginning(&name, folded));
         start..self.first_without(start, self.rows, &begins)
+    }
+
+    /// The beginnings of the names in `rows`, each with how many rows have it. `end` says how far a name's beginning goes; names that
+    /// are no longer than that stand for themselves. `None`: more than `most`. Costs by how many there are, not by the rows.
+    #[must_use]
+    pub fn beginnings(&self, rows: Range<u32>, end: &dyn Fn(&str) -> usize, most: usize) -> Option<Vec<(String, Range<u32>)>> {
+        let near = if rows.len() <= MAX_NEAR { self.names_of(rows.clone()) } else { None };
+        let name_at = |row: u32| match &near {
+            Some(near) => near.get((row - rows.start) as usize).cloned(),
+            None => self.name(row),
+        };
+        let mut found = Vec::new();
+        let mut row = rows.start;
+        while row < rows.end {
+            // What cannot be read is left out here as everywhere.
+            let Some(name) = name_at(row) else {
+                row += 1;
+                continue;
+            };
+            if found.len() == most {
+                return None;
+            }
+            let beginning = name.get(..end(&name)).unwrap_or(&name);
+            let is_whole = beginning.len() == name.len();
+            let has = |row: u32| {
+                let other = name_at(row);
+                other.is_some_and(|other| has_beginning(&other, beginning) && (!is_whole || other.len() == beginning.len()))
+            };
+            let next = self.first_without(row + 1, rows.end, &has);
+            found.push((beginning.to_owned(), row..next));
+            row = next;
+        }
+        Some(found)
+    }
+
+    /// The names in rows that stand side by side, read at once.
+    fn names_of(&self, rows: Range<u32>) -> Option<Vec<String>> {
+        let (first, last) = (self.row(rows.start)?, self.row(rows.end.checked_sub(1)?)?);
+        let start = number(&first, 0)?;
+        let length = number(&last, 0)?.checked_sub(start)?.checked_add(number(&last, 4)?)?;
+        let names = String::from_utf8(self.part(Section::Names, u64::from(start), length as usize)?).ok()?;
+        let names: Vec<String> = names.split('\n').map(str::to_owned).collect();
+        (names.len() == rows.len()).then_some(names)
     }
 
     /// The first row from `start` on that has not what all have before it. Looks close by first, since most groups are small.

@@ -159,6 +159,13 @@ proptest! {
         prop_assert_eq!(rows.len(), found.rows.len());
         let range = index.beginning_so(&text);
         prop_assert_eq!(range.len(), names.iter().filter(|name| name.starts_with(&text)).count());
+        // Every name begins with a beginning, and no more are counted than there are.
+        for end in [&|name: &str| name.find('-').map_or(name.len(), |at| at + 1), &|_: &str| 1] as [&dyn Fn(&str) -> usize; 2] {
+            let all = index.beginnings(0..u32::try_from(names.len()).unwrap(), end, usize::MAX).unwrap();
+            prop_assert_eq!(all.iter().map(|(_, rows)| rows.len()).sum::<usize>(), names.len());
+            prop_assert!(names.iter().all(|name| all.iter().any(|(beginning, _)| name.starts_with(beginning))));
+            prop_assert!(index.beginnings(0..u32::try_from(names.len()).unwrap(), end, all.len() - 1).is_none());
+        }
     }
 
     #[test]
