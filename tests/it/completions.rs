@@ -140,6 +140,31 @@ fn names_that_are_too_many_are_told_by_how_they_go_on() {
 }
 
 #[test]
+fn the_line_says_where_the_command_runs() {
+    let sandbox = scene();
+    for folder in ["my folder", "home/o"] {
+        fs::create_dir(sandbox.path().join(folder)).unwrap();
+        let _ = sandbox.run(&["-C", &format!("../{folder}"), "install", "debugger", "-q"]).code(0);
+    }
+    let path = sandbox.path().join("my folder");
+    let path = path.to_str().unwrap();
+    for words in [
+        &["-C", "../my folder", "remove", "d"][..],
+        &["-C../my folder", "remove", "d"],
+        &["--directory=../my folder", "remove", "d"],
+        &["remove", "--directory", path, "d"],
+        &["update", "--conflicts", "skip", "--ours", "-qC", path, "d"],
+        &["-C", "~/o", "remove", "d"],
+    ] {
+        let found = candidates(&sandbox, words);
+        assert!(found.iter().any(|line| line.starts_with("debugger\t")), "{words:?}: {found:?}");
+    }
+    assert!(candidates(&sandbox, &["remove", "d"]).is_empty(), "not in this project");
+    assert!(candidates(&sandbox, &["remove", "-C", "../nowhere", "r"]).is_empty());
+    assert_eq!(candidates(&sandbox, &["-C", "..", "install", "./upst"]), ["./upstream/"]);
+}
+
+#[test]
 fn versions_and_sources_of_git_are_completed() {
     let sandbox = scene();
     let Some(url) = tagged(&sandbox) else {
@@ -198,11 +223,16 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
         let name = format!("crowd-{}-{index:02}", if index < 90 { "alpha" } else { "beta" });
         sandbox.write(&format!("upstream/agents/{name}.md"), PLANNER.replace("planner", &name));
     }
+    for folder in ["my folder", "home/o"] {
+        fs::create_dir(sandbox.path().join(folder)).unwrap();
+        let _ = sandbox.run(&["-C", &format!("../{folder}"), "install", "debugger", "-q"]).code(0);
+    }
     let _ = sandbox.run(&["registry", "refresh", "-q"]).code(0);
     let source = format!("install {url}#s");
     let sourced = format!("install|{url}#scheduler");
     let versioned = format!("install {url}#scheduler@v1");
     let version = format!("install|{url}#scheduler@v1.2.0");
+    let home = format!("-C|{}|remove|debugger", sandbox.path().join("home/o").display());
     for (typed, words) in [
         ("ins", "install"),
         ("install backend-a", "install|backend-architect"),
@@ -213,6 +243,12 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
         (versioned.as_str(), version.as_str()),
         ("install team/scheduler@^1", "install|team/scheduler@^1.2.0"),
         ("install crow", "install|crowd-"),
+        ("-C \"../my folder\" remove de", "-C|../my folder|remove|debugger"),
+        ("-C ../my\\ folder remove de", "-C|../my folder|remove|debugger"),
+        ("--directory=../my\\ folder remove de", "--directory=../my folder|remove|debugger"),
+        ("-C ~/o remove de", home.as_str()),
+        ("install \"backend-a", "install|backend-architect"),
+        ("-C ../my\\ fo", "-C|../my folder/"),
         ("remove re", "remove|reviewer"),
         ("update rev", "update|reviewer"),
         ("install ./loc", "install|./local/"),
@@ -221,6 +257,10 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
         ("registry remove stu", "registry|remove|studio"),
         ("update --conflicts ma", "update|--conflicts|markers"),
     ] {
+        // fish's own script gives an escaped path as it was typed.
+        if program == "fish" && typed.ends_with("\\ fo") {
+            continue;
+        }
         // The words are shown by a command that is put in front of them.
         shell.send(&format!("agentpkg {typed}\t")).unwrap();
         shell.flush().unwrap();
