@@ -29,11 +29,14 @@ pub fn run(_args: &InitArgs, context: &mut Context) -> Result<()> {
     let path = context.session.project.manifest_path();
     let shown = context.session.project.display(path);
     if fs::entry(path)? != Entry::Absent {
+        if context.ui.is_json() {
+            context.ui.json(&json!({ "schema_version": JSON_VERSION, "path": shown, "created": null }))?;
+        }
         return Err(Failure::failed(format!("`{shown}` is already there")).hint("`agentpkg install NAME` adds agents to it"));
     }
     fs::replace(path, TEMPLATE.as_bytes(), true)?;
     if context.ui.is_json() {
-        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "created": shown }));
+        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "path": shown, "created": shown }));
     }
     context.ui.status("Created", shown);
     Ok(())
