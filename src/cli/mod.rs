@@ -9,8 +9,8 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, check, command_line, completions, diff, doctor, info, init, install, list, manual, merge_file, next, outdated,
-    registry, remove, resolve, search, status, undo, update,
+    Context, check, command_line, complete, completions, diff, doctor, info, init, install, list, manual, merge_file, next,
+    outdated, registry, remove, resolve, search, status, undo, update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -192,6 +192,7 @@ fn whole() -> clap::Command {
 #[must_use]
 pub fn run() -> u8 {
     // A shell that asks what could stand at the cursor gets its answer here, and the program ends.
+    complete::read_with(typed_globals);
     clap_complete::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command).completer("agentpkg").complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -231,6 +232,20 @@ pub fn run() -> u8 {
             if is_merge_file { merge_file::ERROR } else { failure.kind().code() }
         }
     }
+}
+
+/// What the line that is being typed says so far, as clap reads it; what makes no sense yet is passed over.
+fn typed_globals() -> complete::Typed {
+    let words: Vec<_> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
+    // Most lines have no option at all, and describing all of them takes longer than finding a name.
+    if !words.iter().any(|word| word.as_encoded_bytes().starts_with(b"-")) {
+        return complete::Typed::default();
+    }
+    let command = <Cli as clap::CommandFactory>::command().ignore_errors(true).disable_help_flag(true).disable_version_flag(true);
+    let Ok(matches) = command.try_get_matches_from(words) else {
+        return complete::Typed::default();
+    };
+    complete::Typed { directory: matches.get_one::<PathBuf>("directory").cloned(), is_user: matches.get_flag("user") }
 }
 
 fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {

@@ -58,9 +58,7 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
 
 fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
     if !outcome.removed.is_empty() {
-        context
-            .ui
-            .status("Removed", format!("{} from .mcp.json  {DIM}no agent needs it any more{DIM:#}", outcome.removed.join(", ")));
+        context.ui.status("Removed", needs::removed(&outcome.removed));
     }
     if let Some(failure) = &outcome.broken_file {
         context.ui.failure(failure);

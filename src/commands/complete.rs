@@ -1,10 +1,13 @@
 //! What arguments are completed with. Each function gives the completer of one kind of value.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _};
 
 use crate::env::Environment;
+use crate::fs;
 use crate::ops::complete::{self, Candidate};
 use crate::ops::session::{Options, Session};
 use crate::store::project::Project;
@@ -13,22 +16,48 @@ use crate::ui::one_line;
 /// How long a description is beside a candidate.
 const WIDTH: usize = 60;
 
+/// What a line that is being typed says about where its command runs.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    /// The folder behind `-C`.
+    pub directory: Option<PathBuf>,
+    /// Whether it is about the agents of the user.
+    pub is_user: bool,
+}
+
+/// Reads the line. Completers are called without anything that they could have been given, and only `cli` knows what can be typed.
+static READER: OnceLock<fn() -> Typed> = OnceLock::new();
+
+/// Says who reads the line that is being typed; nobody reads it before a candidate depends on it.
+pub fn read_with(reader: fn() -> Typed) {
+    let _ = READER.set(reader);
+}
+
 /// The session of the command line that is being typed; `None` if it makes no sense yet.
 fn session() -> Option<Session> {
     let mut environment = Environment::read();
-    let arguments: Vec<_> = std::env::args_os().collect();
-    let folder = arguments.windows(2).find(|pair| pair[0] == "-C" || pair[0] == "--directory").map(|pair| pair[1].clone());
-    if let Some(folder) = folder {
-        environment.current_folder = environment.current_folder.join(folder);
+    let typed = READER.get().map(|read| read()).unwrap_or_default();
+    if let Some(folder) = typed.directory {
+        // Not every shell says what `~` means before the command runs.
+        let folder = match folder.to_str() {
+            Some("~") => environment.home()?,
+            Some(folder) => environment.absolute(&environment.current_folder, folder),
+            None => environment.current_folder.join(folder),
+        };
+        environment.current_folder = fs::canonical(&folder).ok()?;
     }
-    let is_user = arguments.iter().any(|argument| argument == "--user");
-    let project = if is_user { Project::user(&environment) } else { Project::find(&environment.current_folder) };
+    let project = if typed.is_user { Project::user(&environment) } else { Project::find(&environment.current_folder) };
     Some(Session::new(project.ok()?, environment, Options { is_offline: true, ..Options::default() }))
+}
+
+/// The text at the cursor. Where a quotation is still open, some shells give its mark, too; no value begins with one.
+fn unquoted(current: &OsStr) -> Option<&str> {
+    current.to_str().map(|text| text.strip_prefix(['"', '\'']).unwrap_or(text))
 }
 
 fn completer(candidates: impl Fn(&Session, &str) -> Vec<Candidate> + Send + Sync + 'static) -> ArgValueCompleter {
     ArgValueCompleter::new(move |current: &OsStr| {
-        let (Some(current), Some(session)) = (current.to_str(), session()) else {
+        let (Some(current), Some(session)) = (unquoted(current), session()) else {
             return Vec::new();
         };
         shown(candidates(&session, current), current)
@@ -50,11 +79,13 @@ fn shown(candidates: Vec<Candidate>, current: &str) -> Vec<CompletionCandidate> 
 #[must_use]
 pub fn specs() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        let text = current.to_str().unwrap_or_default();
+        let (Some(text), Some(session)) = (unquoted(current), session()) else {
+            return Vec::new();
+        };
         if text.starts_with(['.', '/', '~']) && !text.contains('#') {
-            return PathCompleter::any().complete(current);
+            return PathCompleter::any().current_dir(session.environment.current_folder).complete(OsStr::new(text));
         }
-        session().map(|session| shown(complete::specs(&session, text), text)).unwrap_or_default()
+        shown(complete::specs(&session, text), text)
     })
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Context, JSON_VERSION};
 use crate::error::{Failure, Result};
 use crate::ops::doctor::{Health, doctor};
-use crate::ui::Table;
+use crate::ui::{Table, sanitize};
 
 /// Check git, the folders, the client and the registries
 #[derive(Debug, Args)]
@@ -39,9 +39,13 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
         table.lines().iter().try_for_each(|line| context.ui.data(line))?;
         for finding in findings.iter().filter(|finding| finding.health != Health::Good) {
             if let Some(hint) = &finding.hint {
-                context.ui.note(format!("\n{}: {hint}", finding.subject));
+                context.ui.note(sanitize(&format!("\n{}: {hint}", finding.subject)));
             }
         }
     }
-    if bad > 0 { Err(Failure::failed(format!("{bad} things do not work"))) } else { Ok(()) }
+    match bad {
+        0 => Ok(()),
+        1 => Err(Failure::failed("1 thing does not work")),
+        count => Err(Failure::failed(format!("{count} things do not work"))),
+    }
 }

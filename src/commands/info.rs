@@ -42,7 +42,7 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         }));
     }
     let ui = &mut context.ui;
-    ui.data(format!("{} {}", sanitize(&info.name), info.revision).trim_end())?;
+    ui.data(format!("{} {}", sanitize(&info.name), sanitize(&info.revision)).trim_end())?;
     let verdict = match &info.adapted {
         Ok((verdict @ Verdict::Loads(_), _)) => verdict,
         _ => &info.verdict,
@@ -72,16 +72,13 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         Some(installed) => ui.data(format!("  installed {}, {}", state(installed), sanitize(&info.installed_as)))?,
         None => ui.data("  installed no")?,
     }
-    match (&info.verdict, &info.adapted) {
-        (Verdict::Loads(_), _) => ui.data("  client    loads it"),
-        (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => {
-            ui.data(format!("  client    skips it as it is ({reason}); agentpkg repairs it"))
-        }
-        (Verdict::Skipped(reason), Ok(_)) => ui.data(format!("  client    skips it: {reason}")),
-        (Verdict::Skipped(reason), Err(error)) => {
-            ui.data(format!("  client    skips it: {reason}; it cannot be repaired: {error}"))
-        }
-    }?;
+    let client = match (&info.verdict, &info.adapted) {
+        (Verdict::Loads(_), _) => "loads it".to_owned(),
+        (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => format!("skips it as it is ({reason}); agentpkg repairs it"),
+        (Verdict::Skipped(reason), Ok(_)) => format!("skips it: {reason}"),
+        (Verdict::Skipped(reason), Err(error)) => format!("skips it: {reason}; it cannot be repaired: {error}"),
+    };
+    ui.data(format!("  client    {}", sanitize(&client)))?;
     let lines = needs::report_lines(&info.needs, ui.columns());
     if !lines.is_empty() {
         ui.data("")?;

@@ -16,10 +16,12 @@ pub struct InitArgs {}
 
 /// Runs the command.
 pub fn run(_args: &InitArgs, context: &mut Context) -> Result<()> {
-    let shown = init(&context.session, &mut context.ui)?;
+    let outcome = init(&context.session, &mut context.ui);
     if context.ui.is_json() {
-        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "created": shown }));
+        let path = context.session.project.display(context.session.project.manifest_path());
+        context.ui.json(&json!({ "schema_version": JSON_VERSION, "path": path, "created": outcome.as_ref().ok() }))?;
+        return outcome.map(drop);
     }
-    context.ui.status("Created", shown);
+    context.ui.status("Created", outcome?);
     Ok(())
 }

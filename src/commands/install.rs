@@ -96,7 +96,7 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
         ui.status("Resolved", format!("{CYAN}{}{CYAN:#} {}", agent.name, resolved(agent)));
         for adaptation in &locked.adaptations {
             if let Some(field) = adaptation.strip_prefix("repair:") {
-                ui.status("Repaired", format!("{field}: the client would skip the file as upstream wrote it"));
+                ui.status("Repaired", format!("{}: the client would skip the file as upstream wrote it", sanitize(field)));
             } else if let Some(from) = adaptation.strip_prefix("rename:") {
                 ui.status("Renamed", format!("{} -> {}", sanitize(from), agent.name));
             }
@@ -243,10 +243,12 @@ pub fn tools(tools: Option<&[String]>) -> String {
     } else {
         own.iter().map(|tool| sanitize(tool)).collect::<Vec<_>>().join(", ")
     };
-    match (own.is_empty(), mcp.len()) {
-        (_, 0) => own,
-        (true, count) => format!("{count} tools of {} MCP servers", servers.len()),
-        (false, count) => format!("{own}, {count} tools of {} MCP servers", servers.len()),
+    let counted = |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+    let of_servers = format!("{} of {}", counted(mcp.len(), "tool"), counted(servers.len(), "MCP server"));
+    match (own.is_empty(), mcp.is_empty()) {
+        (_, true) => own,
+        (true, false) => of_servers,
+        (false, false) => format!("{own}, {of_servers}"),
     }
 }
 
@@ -274,4 +276,17 @@ fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(), "refused": outcome.refused.iter().map(refused).collect::<Vec<_>>(),
         "needs": outcome.needs.as_ref().map(needs::to_json), "removed": dropped_json(&outcome.dropped),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tools;
+
+    #[test]
+    fn one_of_a_kind_is_said_as_one() {
+        let of = |list: &[&str]| tools(Some(&list.iter().map(|tool| (*tool).to_owned()).collect::<Vec<_>>()));
+        assert_eq!(of(&["mcp__a__b"]), "1 tool of 1 MCP server");
+        assert_eq!(of(&["Read", "mcp__a__b", "mcp__a__c"]), "Read, 2 tools of 1 MCP server");
+        assert_eq!(of(&["mcp__a__b", "mcp__c__d"]), "2 tools of 2 MCP servers");
+    }
 }

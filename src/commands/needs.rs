@@ -134,6 +134,12 @@ fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     }
 }
 
+/// Servers that were taken out of `.mcp.json`, and why.
+pub(super) fn removed(names: &[String]) -> String {
+    let them = if names.len() == 1 { "it" } else { "them" };
+    format!("{} from .mcp.json  {DIM}no agent needs {them} any more{DIM:#}", sanitize(&names.join(", ")))
+}
+
 /// The table of servers.
 pub(super) fn lines(servers: &[ServerState], columns: usize) -> Vec<String> {
     if servers.is_empty() {

@@ -1,6 +1,8 @@
 //! `agentpkg` alone: what is here, and what to do next.
 
-use super::Context;
+use serde_json::json;
+
+use super::{Context, JSON_VERSION};
 use crate::error::Result;
 use crate::ops::status::{FileState, status};
 use crate::ui::{CYAN, DIM};
@@ -27,16 +29,28 @@ pub fn run(context: &mut Context) -> Result<()> {
     if !status.missing_servers.is_empty() {
         steps.push(("check", format!("{} missing", count(status.missing_servers.len(), "server is", "servers are"))));
     }
-    if installed == 0 && missing == 0 {
-        context.ui.data("No agents are installed here yet.\n")?;
+    let is_new = installed == 0 && missing == 0;
+    let is_done = steps.is_empty();
+    if is_new {
         steps.push(("search WORD", "find an agent in the registries".to_owned()));
         steps.push(("install backend-architect", "install one".to_owned()));
         steps.push(("registry add gh:owner/repo", "add a git repository or a folder".to_owned()));
     } else {
-        let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
-        let clean = if steps.is_empty() { ", nothing to do" } else { "" };
-        context.ui.data(format!("{}{note}{clean}\n", count(installed, "agent", "agents")))?;
         steps.push(("status", "every agent, and what you changed".to_owned()));
+    }
+    if context.ui.is_json() {
+        let steps = steps.iter().map(|(step, why)| json!({ "command": format!("agentpkg {step}"), "why": why }));
+        return context.ui.json(&json!({
+            "schema_version": JSON_VERSION, "agents": installed, "edited": edited, "nothing_to_do": !is_new && is_done,
+            "steps": steps.collect::<Vec<_>>(),
+        }));
+    }
+    if is_new {
+        context.ui.data("No agents are installed here yet.\n")?;
+    } else {
+        let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
+        let clean = if is_done { ", nothing to do" } else { "" };
+        context.ui.data(format!("{}{note}{clean}\n", count(installed, "agent", "agents")))?;
     }
     steps.push(("--help", "all commands".to_owned()));
     let width = steps.iter().map(|(step, _)| step.len()).max().unwrap_or(0);

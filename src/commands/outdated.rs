@@ -53,10 +53,10 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
     if shown.is_empty() {
         let count = outcome.agents.len();
         if outcome.failures.is_empty() {
-            context.ui.note(if count == 0 {
-                "Nothing is installed yet.".to_owned()
-            } else {
-                format!("All {count} agents are up to date.")
+            context.ui.note(match count {
+                0 => "Nothing is installed yet.".to_owned(),
+                1 => format!("`{}` is up to date.", outcome.agents[0].name),
+                count => format!("All {count} agents are up to date."),
             });
         }
         return Ok(());

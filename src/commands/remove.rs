@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Context, JSON_VERSION};
+use super::{Context, JSON_VERSION, needs};
 use crate::error::Result;
 use crate::ops::remove::{Dropped, RemoveOptions, remove};
 use crate::ui::{DIM, Ui, sanitize};
@@ -63,12 +63,12 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
         context.ui.status(verb, path);
     }
     if !removed.servers.is_empty() {
-        context.ui.status(verb, format!("{} from .mcp.json  {DIM}no agent needs it any more{DIM:#}", removed.servers.join(", ")));
+        context.ui.status(verb, needs::removed(&removed.servers));
     }
     if !removed.kept_servers.is_empty() {
-        context
-            .ui
-            .attention("Kept", format!("{} in .mcp.json  {DIM}changed since it was added{DIM:#}", removed.kept_servers.join(", ")));
+        let since = if removed.kept_servers.len() == 1 { "it was" } else { "they were" };
+        let names = sanitize(&removed.kept_servers.join(", "));
+        context.ui.attention("Kept", format!("{names} in .mcp.json  {DIM}changed since {since} added{DIM:#}"));
     }
     Ok(())
 }

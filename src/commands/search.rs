@@ -1,5 +1,7 @@
 //! `agentpkg search`.
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 use serde_json::json;
 
@@ -8,6 +10,9 @@ use crate::error::Result;
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, search};
 use crate::store::index::Tier;
 use crate::ui::{CYAN, DIM, GREEN, one_line};
+
+/// How many agents are shown.
+const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(20).unwrap();
 
 /// Search the agents of all registries by name, description, tool or server
 #[derive(Debug, Args)]
@@ -30,14 +35,14 @@ pub struct SearchArgs {
     #[arg(long, value_name = "SERVER", add = super::complete::servers())]
     pub needs_mcp: Option<String>,
     /// How many to show
-    #[arg(long, value_name = "COUNT", default_value_t = 20)]
-    pub limit: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = DEFAULT_LIMIT)]
+    pub limit: NonZeroUsize,
 }
 
 /// Runs the command.
 pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     let SearchArgs { words, registry, tool, needs_mcp, limit } = args;
-    let options = SearchOptions { words, registries: registry, tool, server: needs_mcp, limit };
+    let options = SearchOptions { words, registries: registry, tool, server: needs_mcp, limit: limit.get() };
     let outcome = search(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         return context.ui.json(&to_json(&outcome));
@@ -62,7 +67,7 @@ fn show(outcome: &SearchOutcome, context: &mut Context) -> Result<()> {
             notes.push("installed".to_owned());
         }
         if hit.is_shared {
-            notes.push(hit.entry.file.clone());
+            notes.push(one_line(&hit.entry.file, 60));
         }
         if !hit.entry.servers.is_empty() {
             notes.push(one_line(&format!("needs {}", hit.entry.servers.join(", ")), 40));

@@ -161,11 +161,12 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
                     "{:13}{YELLOW}conflict{YELLOW:#} {}  {DIM}{}{DIM:#}",
                     "",
                     sanitize(&conflict.unit),
-                    conflict.reason
+                    sanitize(&conflict.reason)
                 ));
             }
             for gain in &agent.gains {
-                ui.note(format!("{:13}{YELLOW}+ {gain}{YELLOW:#}  {DIM}{}{DIM:#}", "", sanitize(&gain.meaning())));
+                let (gain, meaning) = (sanitize(&gain.to_string()), sanitize(&gain.meaning()));
+                ui.note(format!("{:13}{YELLOW}+ {gain}{YELLOW:#}  {DIM}{meaning}{DIM:#}", ""));
             }
         }
     }

@@ -148,6 +148,37 @@ impl Spec {
     }
 }
 
+/// The parts of a spec that may be typed only half: what stands before and behind its marks, however little it means so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// A registry's name, a URL or a path; `None`: anywhere.
+    pub place: Option<&'a str>,
+    /// The beginning of a name or file; `None` if the place goes on.
+    pub target: Option<&'a str>,
+    /// The beginning of a version.
+    pub version: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes a text apart as [`Spec::parse`] does.
+    #[must_use]
+    pub fn of(text: &'a str) -> Self {
+        let versioned = |text: &'a str| text.rsplit_once('@').map_or((text, None), |(rest, version)| (rest, Some(version)));
+        let hash = if is_path(text) { text.rsplit_once('#') } else { text.split_once('#') };
+        if let Some((place, rest)) = hash {
+            let (target, version) = versioned(rest);
+            return Self { place: Some(place), target: Some(target), version };
+        }
+        if is_path(text) || is_url(text) {
+            let (place, version) = if text.starts_with(GITHUB) { versioned(text) } else { (text, None) };
+            return Self { place: Some(place), target: None, version };
+        }
+        let (rest, version) = versioned(text);
+        let (place, target) = rest.split_once('/').map_or((None, rest), |(place, target)| (Some(place), target));
+        Self { place, target: Some(target), version }
+    }
+}
+
 /// A URL as short as it can be typed again: `gh:owner/repo` for GitHub.
 #[must_use]
 pub fn short_url(url: &GitUrl) -> String {
@@ -356,6 +387,32 @@ mod tests {
             "gh:a/b#x@..",
         ] {
             assert!(show(text).starts_with("error: "), "{text:?}: {}", show(text));
+        }
+    }
+
+    #[test]
+    fn half_of_a_spec_has_parts() {
+        let parts = |text| {
+            let Parts { place, target, version } = Parts::of(text);
+            (place, target, version)
+        };
+        for (text, meaning) in [
+            ("", (None, Some(""), None)),
+            ("pl", (None, Some("pl"), None)),
+            ("planner@^1", (None, Some("planner"), Some("^1"))),
+            ("studio/", (Some("studio"), Some(""), None)),
+            ("studio/planner@", (Some("studio"), Some("planner"), Some(""))),
+            ("studio#a/b.md@v1", (Some("studio"), Some("a/b.md"), Some("v1"))),
+            ("gh:acme/agents", (Some("gh:acme/agents"), None, None)),
+            ("gh:acme/agents@v", (Some("gh:acme/agents"), None, Some("v"))),
+            ("gh:acme/agents#pl", (Some("gh:acme/agents"), Some("pl"), None)),
+            ("git@example.com:acme/r.git", (Some("git@example.com:acme/r.git"), None, None)),
+            ("git@example.com:acme/r.git#pl", (Some("git@example.com:acme/r.git"), Some("pl"), None)),
+            ("git@example.com:acme/r.git#planner@", (Some("git@example.com:acme/r.git"), Some("planner"), Some(""))),
+            ("https://me@example.com/r.git", (Some("https://me@example.com/r.git"), None, None)),
+            ("./a#b#c@1", (Some("./a#b"), Some("c"), Some("1"))),
+        ] {
+            assert_eq!(parts(text), meaning, "{text}");
         }
     }
 

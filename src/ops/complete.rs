@@ -1,20 +1,28 @@
 //! What could stand where the cursor is, for shells: a value and what helps to choose. Reads what is on this machine, asks nobody, says
 //! nothing. No git and no network, but for versions after `@`, which are read from the repository in the cache.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use semver::Version;
 
 use super::search::{index_of, registries};
 use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::name::{AgentName, RegistryName};
-use crate::domain::spec::Source;
+use crate::domain::spec::{Parts, Source};
+use crate::domain::version::VersionRequest;
 use crate::store::cache::Freshness;
+use crate::store::index::{IndexFile, Offered};
 use crate::store::manifest::Manifest;
 use crate::store::registry::Snapshot;
 use crate::store::servers;
 
-/// How many candidates a shell is given.
+/// How many names a shell is given; of more it is told how they go on.
 const MAX_CANDIDATES: usize = 64;
+
+/// Rows of an index that stand side by side.
+type Rows<'a> = (&'a IndexFile, Range<u32>);
 
 /// A value, and what helps to choose; empty: nothing to say.
 pub type Candidate = (String, String);
@@ -24,37 +32,33 @@ fn manifest(session: &Session) -> Manifest {
     session.project.load_manifest().ok().flatten().unwrap_or_else(Manifest::empty)
 }
 
-/// Agents that can be installed: by name, by registry and name, with versions after `@`.
+/// What can be installed: agents by name, by registry and name, by source and name, with versions after `@`.
 #[must_use]
 pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
     let manifest = manifest(session);
-    if let Some((name, version)) = current.rsplit_once('@').filter(|(name, _)| !name.is_empty()) {
-        return versions(session, &manifest, name, version);
-    }
-    if let Some((source, prefix)) = current.rsplit_once('#') {
-        return of_source(session, &manifest, source, prefix);
-    }
-    let (place, prefix) = match current.split_once('/') {
-        Some((place, prefix)) => (Some(place), prefix),
-        None => (None, current),
-    };
-    let folded = prefix.to_ascii_lowercase();
-    let mut seen = BTreeSet::new();
-    let mut candidates = Vec::new();
-    for (registry, source) in registries(&manifest).filter(|(name, _)| place.is_none_or(|place| name.as_str() == place)) {
-        let Some(index) = index_of(session, &source) else {
-            continue;
-        };
-        for entry in index.beginning_with(&folded, MAX_CANDIDATES) {
-            let name = entry.name.to_string();
-            if candidates.len() >= MAX_CANDIDATES || !seen.insert(name.clone()) {
-                continue;
-            }
-            let value = place.map_or_else(|| name, |_| format!("{registry}/{}", entry.name));
-            candidates.push((value, entry.description));
+    let parts = Parts::of(current);
+    let sources: Vec<(RegistryName, Source)> = match parts.place {
+        None => registries(&manifest).collect(),
+        Some(place) => {
+            let named: Vec<_> = registries(&manifest).filter(|(name, _)| name.as_str() == place).collect();
+            // A source that is typed needs no name.
+            let typed = || Some((RegistryName::builtin(), from_here(session, Source::parse(place).ok()?)));
+            if named.is_empty() { typed().into_iter().collect() } else { named }
         }
+    };
+    if let Some(version) = parts.version {
+        let head = &current[..current.len() - version.len()];
+        let found = versions(session, &sources, parts.target, version).into_iter();
+        return found.map(|(version, help)| (format!("{head}{version}"), help)).collect();
     }
-    if place.is_none() {
+    let Some(target) = parts.target else {
+        return Vec::new();
+    };
+    let indexes: Vec<IndexFile> = sources.iter().filter_map(|(_, source)| index_of(session, source)).collect();
+    let head = &current[..current.len() - target.len()];
+    let found = names(&indexes, &target.to_ascii_lowercase()).into_iter();
+    let mut candidates: Vec<Candidate> = found.map(|(name, help)| (format!("{head}{name}"), help)).collect();
+    if parts.place.is_none() {
         let names = registries(&manifest).filter(|(name, _)| name.as_str().starts_with(current));
         candidates.extend(names.map(|(name, source)| (format!("{name}/"), format!("the registry {source}"))));
     }
@@ -62,45 +66,125 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
     candidates
 }
 
-/// Agents of a registry or a source that was looked into before: `gh:owner/repo#…`.
-fn of_source(session: &Session, manifest: &Manifest, place: &str, prefix: &str) -> Vec<Candidate> {
-    let named = registries(manifest).find(|(name, _)| name.as_str() == place).map(|(_, source)| source);
-    let source = named.or_else(|| Source::parse(place).ok());
-    let Some(index) = source.and_then(|source| index_of(session, &source)) else {
-        return Vec::new();
-    };
-    let rows = index.with_prefix(&prefix.to_ascii_lowercase(), MAX_CANDIDATES).into_iter();
-    rows.map(|(name, row)| (format!("{place}#{name}"), index.entry(row).map(|entry| entry.description).unwrap_or_default()))
-        .collect()
+/// A source as it was typed, which counts from the current folder, not from the project's.
+fn from_here(session: &Session, source: Source) -> Source {
+    match source {
+        Source::Path(path) => {
+            let environment = &session.environment;
+            Source::Path(environment.absolute(&environment.current_folder, &path).display().to_string())
+        }
+        source => source,
+    }
 }
 
-fn versions(session: &Session, manifest: &Manifest, name: &str, prefix: &str) -> Vec<Candidate> {
-    let (place, agent) = name.split_once('/').map_or((None, name), |(place, agent)| (Some(place), agent));
-    for (registry, source) in registries(manifest).filter(|(known, _)| place.is_none_or(|place| known.as_str() == place)) {
-        let Some(index) = index_of(session, &source).filter(|index| !index.named(&agent.to_lowercase()).is_empty()) else {
+/// The names that begin so. If they are too many to show, how they go on: up to the next hyphen, or else the next letter. Every name
+/// begins with one of the candidates, so that a shell that inserts what all of them have in common inserts nothing wrong.
+fn names(indexes: &[IndexFile], folded: &str) -> Vec<Candidate> {
+    let mut found: BTreeMap<String, Candidate> = BTreeMap::new();
+    let mut is_whole = true;
+    for index in indexes {
+        // One more than is shown tells that there are more.
+        let entries = index.beginning_with(folded, MAX_CANDIDATES + 1);
+        is_whole &= entries.len() <= MAX_CANDIDATES;
+        for entry in entries {
+            found.entry(entry.name.folded()).or_insert_with(|| (entry.name.to_string(), entry.description));
+        }
+    }
+    if is_whole && found.len() <= MAX_CANDIDATES {
+        return found.into_values().collect();
+    }
+    let rows: Vec<Rows<'_>> = indexes.iter().map(|index| (index, index.beginning_so(folded))).collect();
+    let ends = rows.iter().flat_map(|(index, rows)| [index.name(rows.start), index.name(rows.end.saturating_sub(1))]);
+    let ends: Vec<String> = ends.flatten().map(|name| name.to_ascii_lowercase()).filter(|name| name.starts_with(folded)).collect();
+    let shared = ends.iter().map(|end| shared(end, &ends[0])).min().unwrap_or(0);
+    let to_hyphen = |name: &str| {
+        let hyphen = name.get(shared..).and_then(|rest| rest.find('-'));
+        hyphen.map_or(name.len(), |at| shared + at + 1)
+    };
+    let to_letter = |name: &str| name.len().min(shared + 1);
+    grouped(&rows, &to_hyphen, MAX_CANDIDATES).or_else(|| grouped(&rows, &to_letter, usize::MAX)).unwrap_or_default()
+}
+
+/// How many bytes two names have in common at their beginnings.
+fn shared(one: &str, other: &str) -> usize {
+    one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
+}
+
+/// The beginnings of names in several indexes; `None`: more than `most`.
+fn grouped(rows: &[Rows<'_>], end: &dyn Fn(&str) -> usize, most: usize) -> Option<Vec<Candidate>> {
+    let mut groups: BTreeMap<String, (String, Vec<Rows<'_>>)> = BTreeMap::new();
+    for (index, rows) in rows {
+        for (beginning, rows) in index.beginnings(rows.clone(), end, most)? {
+            let (_, members) = groups.entry(beginning.to_ascii_lowercase()).or_insert_with(|| (beginning, Vec::new()));
+            members.push((index, rows));
+        }
+        if groups.len() > most {
+            return None;
+        }
+    }
+    let candidate = |(beginning, members): (String, Vec<Rows<'_>>)| {
+        let count: usize = members.iter().map(|(_, rows)| rows.len()).sum();
+        let name = |(index, rows): &Rows<'_>| index.name(rows.start);
+        // A name of its own, in however many registries, is shown as one.
+        let is_one = count == 1 || members.iter().all(|member| name(member).is_some_and(|name| name.len() == beginning.len()));
+        match members.first().and_then(|(index, rows)| index.entry(rows.start)).filter(|_| is_one) {
+            Some(entry) => (entry.name.to_string(), entry.description),
+            None => (beginning, format!("{count} agents")),
+        }
+    };
+    Some(groups.into_values().map(candidate).collect())
+}
+
+/// The versions of an agent, as they can be written behind what is typed already: `1.2.0`, `v1.2.0`, `^1.2.0`, a tag.
+fn versions(session: &Session, sources: &[(RegistryName, Source)], target: Option<&str>, typed: &str) -> Vec<Candidate> {
+    let mark = typed.rfind(|c: char| "^~=<>, ".contains(c)).map_or(0, |at| at + 1);
+    let (marks, begun) = typed.split_at(mark);
+    let spelled = |version: &Version, tag: Option<&str>| {
+        let version = version.to_string();
+        if version.starts_with(begun) || !marks.is_empty() {
+            return Some(version).filter(|version| version.starts_with(begun));
+        }
+        let spellings = [format!("v{version}"), tag.unwrap_or_default().to_owned()];
+        spellings.into_iter().find(|text| text.starts_with(begun) && VersionRequest::parse(text).is_ok())
+    };
+    for (registry, source) in sources {
+        let Some(offered) = index_of(session, source).map(|index| Offered::Indexed(Box::new(index))) else {
             continue;
         };
-        drop(index);
-        let found = match &source {
-            Source::Git(url) => {
-                let repository = session.cache.repository(url, Freshness::Any, &mut |_| {});
-                let tags = repository.and_then(|repository| repository.versions(agent)).unwrap_or_default();
-                tags.into_iter().map(|tag| (tag.version.to_string(), format!("tag {}", tag.tag))).collect()
-            }
-            Source::Builtin => recorded(&Snapshot::builtin(), agent),
-            Source::Path(path) => Snapshot::folder(Some(registry), source.clone(), &session.absolute(path), &session.cache)
-                .map(|snapshot| recorded(&snapshot, agent))
-                .unwrap_or_default(),
+        let entry = match target {
+            Some(target) => offered.find(target).into_iter().next().or_else(|| offered.find_file(target)),
+            None if offered.len() == 1 => offered.all().into_iter().next(),
+            None => None,
         };
-        let found: Vec<Candidate> = found.into_iter().filter(|(version, _)| version.starts_with(prefix)).collect();
-        return found.into_iter().map(|(version, help)| (format!("{name}@{version}"), help)).collect();
+        let Some(name) = entry.map(|entry| entry.name.to_string()).or_else(|| target.is_none().then(String::new)) else {
+            continue;
+        };
+        let repository = match source {
+            Source::Builtin => None,
+            Source::Git(url) => session.cache.repository(url, Freshness::Any, &mut |_| {}).ok(),
+            Source::Path(path) => session.cache.bare_repository(&session.absolute(path)).ok().flatten(),
+        };
+        let found: Vec<(String, String)> = match (repository, source) {
+            (Some(repository), _) => {
+                let tags = repository.versions(&name).unwrap_or_default().into_iter();
+                tags.filter_map(|tag| Some((spelled(&tag.version, Some(&tag.tag))?, format!("tag {}", tag.tag)))).collect()
+            }
+            (None, Source::Git(_)) => Vec::new(),
+            (None, _) => {
+                let snapshot = match source {
+                    Source::Path(path) => {
+                        Snapshot::folder(Some(registry.clone()), source.clone(), &session.absolute(path), &session.cache).ok()
+                    }
+                    _ => Some(Snapshot::builtin()),
+                };
+                let version = snapshot.and_then(|snapshot| snapshot.record(&name)?.version.clone());
+                let version = version.and_then(|version| spelled(&version, None));
+                version.map(|version| (version, "the only one".to_owned())).into_iter().collect()
+            }
+        };
+        return found.into_iter().map(|(version, help)| (format!("{marks}{version}"), help)).collect();
     }
     Vec::new()
-}
-
-fn recorded(snapshot: &Snapshot<'_>, agent: &str) -> Vec<Candidate> {
-    let version = snapshot.record(agent).and_then(|record| record.version.as_ref());
-    version.map(|version| vec![(version.to_string(), "the only one".to_owned())]).unwrap_or_default()
 }
 
 /// Agents that are installed.

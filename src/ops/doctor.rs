@@ -63,6 +63,7 @@ pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Find
     for listed in registry::list(session, Freshness::Now, frontend)? {
         let subject = format!("registry {}", listed.name);
         findings.push(match listed.agents {
+            Ok(1) => finding(&subject, Health::Good, format!("1 agent, {}", listed.source), None),
             Ok(count) => finding(&subject, Health::Good, format!("{count} agents, {}", listed.source), None),
             Err(failure) => {
                 let hint = failure.hints().first().map(String::as_str);

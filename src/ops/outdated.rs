@@ -1,5 +1,7 @@
 //! `outdated`: which installed agents are behind: what they are, what the manifest would take, and what there is. Writes nothing.
 
+use semver::Version;
+
 use super::report::Frontend;
 use super::resolver::{Resolved, Resolver};
 use super::session::Session;
@@ -20,11 +22,11 @@ pub struct Outdated {
     pub current: String,
     /// The newest that the manifest allows.
     pub wanted: String,
-    /// The newest.
+    /// The newest of its kind: the newest version where the manifest asks for one, otherwise the default branch.
     pub latest: String,
     /// Whether an update would bring something.
     pub is_behind: bool,
-    /// Whether there is something newer that the manifest does not allow.
+    /// Whether the latest is not what the manifest allows.
     pub is_held_back: bool,
     /// Whether the file has edits of the user.
     pub is_edited: bool,
@@ -67,14 +69,14 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
         };
         let lookup = Wanted { origin, ..wanted.clone() };
         let newest = Wanted { version: None, ..lookup.clone() };
-        let found = resolver.resolve_wanted(name, &newest, &manifest, frontend).and_then(|latest| {
+        let found = resolver.resolve_wanted(name, &newest, &manifest, frontend).and_then(|branch| {
             let allowed = match &wanted.version {
-                None => latest.clone(),
+                None => branch.clone(),
                 Some(_) => resolver.resolve_wanted(name, &lookup, &manifest, frontend)?,
             };
-            Ok((allowed, latest))
+            Ok((allowed, branch))
         });
-        let (allowed, latest) = match found {
+        let (allowed, branch) = match found {
             Ok(found) => found,
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
             Err(failure) => {
@@ -82,16 +84,21 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
                 continue;
             }
         };
+        // Versions are held against versions, commits against commits: a commit past the newest tag is no newer version.
+        let version = wanted.version.as_ref().and(allowed.version.as_ref());
+        let newest = version.map(|version| newest_version(session, &branch, version, frontend));
+        let is_held_back = match (&newest, version) {
+            (Some(newest), Some(version)) => newest != version,
+            _ => wanted.version.is_some() && allowed.entry.blob != branch.entry.blob,
+        };
         let bytes = session.project.read_agent(name)?;
-        let newest_tag = newest_version(session, &latest, frontend);
-        let latest_text = newest_tag.unwrap_or_else(|| revision(&latest));
         outcome.agents.push(Outdated {
             name: name.clone(),
             current: versions(Some(locked)),
             wanted: revision(&allowed),
             is_behind: differs(locked, &allowed),
-            is_held_back: wanted.version.is_some() && allowed.entry.blob != latest.entry.blob,
-            latest: latest_text,
+            latest: newest.map_or_else(|| revision(&branch), |newest| newest.to_string()),
+            is_held_back,
             is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),
         });
     }
@@ -112,10 +119,12 @@ fn revision(resolved: &Resolved<'_>) -> String {
     }
 }
 
-/// The newest version that a tag names, where the source has tags.
-fn newest_version(session: &Session, latest: &Resolved<'_>, frontend: &mut dyn Frontend) -> Option<String> {
-    let versions = latest.snapshot.versions(&session.cache, latest.entry.name.as_str(), &mut |event| {
+/// The newest version of an agent. One before a release counts only for those who have one.
+fn newest_version(session: &Session, branch: &Resolved<'_>, allowed: &Version, frontend: &mut dyn Frontend) -> Version {
+    let versions = branch.snapshot.versions(&session.cache, branch.entry.name.as_str(), &mut |event| {
         super::report::relay(frontend, event);
     });
-    versions.first().map(|version| version.version.to_string())
+    let mut versions = versions.into_iter().map(|tag| tag.version);
+    let newest = versions.find(|version| version.pre.is_empty() || version <= allowed || !allowed.pre.is_empty());
+    newest.unwrap_or_else(|| allowed.clone())
 }

@@ -100,6 +100,7 @@ pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Fro
     };
     let mut outcome = SearchOutcome::default();
     let mut hits: Vec<(Tier, usize, Hit)> = Vec::new();
+    let mut alike = 0;
     for (order, (registry, source)) in registries(&manifest).enumerate() {
         if !options.registries.is_empty() && !options.registries.iter().any(|name| registry.as_str() == name) {
             continue;
@@ -109,7 +110,12 @@ pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Fro
         };
         outcome.registries += 1;
         let (found, total) = offered.search(&query);
-        outcome.total += total;
+        // What only looks alike is found where there is nothing else, so the first tells for all.
+        if found.first().is_some_and(|(_, tier)| *tier == Tier::Alike) {
+            alike += total;
+        } else {
+            outcome.total += total;
+        }
         let source = source_text(&source);
         for (entry, tier) in found {
             let is_installed = installed.contains(&(source.as_str(), entry.file.as_str()));
@@ -117,12 +123,11 @@ pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Fro
             hits.push((tier, order, Hit { registry: registry.clone(), entry, tier, is_installed, is_shared }));
         }
     }
-    // What only looks alike is of no use beside what is meant.
-    let best = hits.iter().map(|(tier, ..)| *tier).min();
-    if best.is_some_and(|best| best < Tier::Alike) {
-        let before = hits.len();
+    // It is of no use beside what is meant.
+    if outcome.total == 0 {
+        outcome.total = alike;
+    } else {
         hits.retain(|(tier, ..)| *tier < Tier::Alike);
-        outcome.total -= before - hits.len();
     }
     hits.sort_by_key(|(tier, order, _)| (*tier, *order));
     outcome.hits = hits.into_iter().map(|(_, _, hit)| hit).take(options.limit).collect();

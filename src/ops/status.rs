@@ -6,16 +6,18 @@ use super::pending;
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
 use super::resolver::Resolver;
-use super::session::Session;
+use super::session::{Options, Session};
 use super::update::versions;
-use crate::domain::digest::Digest;
+use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
+use crate::domain::version::VersionRequest;
 use crate::error::Result;
 use crate::fs::{self, Entry};
 use crate::merge::{self, Difference};
-use crate::store::cache::Freshness;
+use crate::store::cache::{CachedRepository, Freshness};
 use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::Wanted;
 
 /// The state of an installed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub struct AgentStatus {
     pub is_conflicted: bool,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
-    /// The newer version that the cache knows of.
+    /// What an update would take, as far as the cache knows.
     pub newer: Option<String>,
 }
 
@@ -85,7 +87,10 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let manifest = session.manifest(frontend)?;
     let lockfile = project.load_lockfile()?;
     let waiting: BTreeSet<AgentName> = pending::names(project)?.into_iter().collect();
-    let mut resolver = Resolver::new(session, Freshness::Any);
+    // The cache may hold half of what a source has; the other half is not worth a fetch here.
+    let options = Options { is_offline: true, ..session.options };
+    let offline = Session::new(project.clone(), session.environment.clone(), options);
+    let mut resolver = Resolver::new(&offline, Freshness::Any);
     let mut outcome = ProjectStatus::default();
     for (name, locked) in &lockfile.agents {
         let base = project.read_base(&locked.base)?;
@@ -101,11 +106,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             has_base: base.is_some(),
             is_conflicted: waiting.contains(name),
             pins: manifest.agents().get(name).map(|wanted| wanted.pins.clone()).unwrap_or_default(),
-            newer: match manifest.agents().get(name) {
-                // Whether a version that the manifest forbids is newer does not matter.
-                Some(wanted) if wanted.version.is_some() => None,
-                _ => newer(session, locked, &mut resolver, frontend),
-            },
+            newer: newer(&offline, locked, manifest.agents().get(name), &mut resolver, frontend),
         });
     }
     outcome.uninstalled = manifest.agents().keys().filter(|name| !lockfile.agents.contains_key(*name)).cloned().collect();
@@ -116,7 +117,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
         }
     }
     outcome.foreign.sort();
-    let world = World::open(session, &manifest, &lockfile, frontend)?;
+    let world = World::open(&offline, &manifest, &lockfile, frontend)?;
     let agents = requirement::all_agents(session, &world, &manifest, &lockfile)?;
     let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
     let disabled = servers.iter().filter(|server| server.refusal().is_some());
@@ -125,19 +126,57 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     Ok(outcome)
 }
 
-/// The version that the source had when it was looked at last, if it is another one. Whatever goes wrong here is not worth a word.
-fn newer(session: &Session, locked: &LockedAgent, resolver: &mut Resolver<'_>, frontend: &mut dyn Frontend) -> Option<String> {
+/// What an update would take of what is on this machine, if it is another version. Whatever goes wrong here is not worth a word.
+fn newer(
+    session: &Session,
+    locked: &LockedAgent,
+    wanted: Option<&Wanted>,
+    resolver: &mut Resolver<'_>,
+    frontend: &mut dyn Frontend,
+) -> Option<String> {
     let source = Source::parse(&locked.source).ok()?;
     if let Source::Git(url) = &source
         && !session.cache.has(url)
     {
         return None;
     }
+    let request = wanted.and_then(|wanted| wanted.version.as_ref());
+    if let (Some(request), Some(repository)) = (request, repository(session, &source)) {
+        return newer_version(&repository, locked, request);
+    }
     let snapshot = resolver.snapshot(locked.registry.as_ref(), &source, frontend).ok()?;
     let entry = snapshot.offered.find_file(&locked.file)?;
-    if entry.blob == locked.blob {
+    let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.as_ref());
+    if request.is_some_and(|request| !version.is_some_and(|version| request.accepts(version))) {
         return None;
     }
-    let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.as_ref()).map(ToString::to_string);
+    let version = version.map(ToString::to_string);
+    if entry.blob == locked.blob && (version.is_none() || version == locked.version) {
+        return None;
+    }
     Some(version.or_else(|| snapshot.commit.map(|commit| commit.short())).unwrap_or_else(|| "changed".to_owned()))
+}
+
+/// The repository of a source that is one.
+fn repository<'s>(session: &'s Session, source: &Source) -> Option<CachedRepository<'s>> {
+    match source {
+        Source::Builtin => None,
+        Source::Git(url) => session.cache.repository(url, Freshness::Any, &mut |_| {}).ok(),
+        Source::Path(path) => session.cache.bare_repository(&session.absolute(path)).ok().flatten(),
+    }
+}
+
+/// The version that answers a request. Tags and commits are looked at, and no index is made, which could take long.
+fn newer_version(repository: &CachedRepository<'_>, locked: &LockedAgent, request: &VersionRequest) -> Option<String> {
+    let (commit, version) = repository.resolve(request, &locked.agent, &mut |_| {}).ok()?;
+    let version = version.map(|version| version.to_string());
+    if version.is_some() && version != locked.version {
+        return version;
+    }
+    if locked.commit == Some(commit) {
+        return None;
+    }
+    // A tag that was moved, or a branch: only another file is news.
+    let bytes = repository.read_file(commit, &locked.file, &mut |_| {}).ok()??;
+    (ObjectId::of_blob(&bytes) != locked.blob).then(|| version.unwrap_or_else(|| commit.short()))
 }

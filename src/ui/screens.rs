@@ -75,7 +75,8 @@ fn side(text: &mut String, label: &str, base: &str, side: &str) {
         };
     }
     if more > 0 {
-        let _ = writeln!(text, "{indent}{DIM}… {more} more lines{DIM:#}");
+        let noun = if more == 1 { "line" } else { "lines" };
+        let _ = writeln!(text, "{indent}{DIM}… {more} more {noun}{DIM:#}");
     }
     text.push('\n');
 }

@@ -15,9 +15,10 @@ impl Table {
         Self::default()
     }
 
-    /// Adds a row.
+    /// Adds a row. Nothing in a cell begins a line of its own.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| super::sanitize(&cell)).collect());
+        let shown = |cell: String| super::sanitize(&cell).replace('\n', "\\n").replace('\t', "\\t");
+        self.rows.push(cells.into_iter().map(shown).collect());
     }
 
     /// The lines; the last column is not padded.
@@ -48,6 +49,7 @@ mod tests {
         let mut table = Table::new();
         table.row(["a".to_owned(), "bb".to_owned()]);
         table.row(["ccc".to_owned(), "d".to_owned()]);
-        assert_eq!(table.lines(), ["  a    bb", "  ccc  d"]);
+        table.row(["e\n".to_owned(), "\u{1b}[2K".to_owned()]);
+        assert_eq!(table.lines(), ["  a    bb", "  ccc  d", "  e\\n  \\u{1b}[2K"]);
     }
 }

@@ -104,6 +104,69 @@ fn candidates_are_what_could_stand_there() {
 }
 
 #[test]
+fn names_that_are_too_many_are_told_by_how_they_go_on() {
+    let sandbox = Sandbox::new();
+    let put = |folder: &str, name: &str| {
+        sandbox.write(&format!("{folder}/agents/{name}.md"), PLANNER.replace("planner", name));
+    };
+    for index in 0..100 {
+        put("one", &format!("crowd-alpha-{index:02}"));
+        put("two", &format!("zed{index:02}"));
+    }
+    put("one", "crowd-zeta");
+    put("two", "crowd-beta-1");
+    put("two", "zedx");
+    for name in ["one", "two"] {
+        let _ = sandbox.run(&["registry", "add", &format!("../{name}"), "--name", name]).code(0);
+    }
+    let all = ["crowd-alpha-\t100 agents", "crowd-beta-1\tPlans: work, and more", "crowd-zeta\tPlans: work, and more"];
+    for typed in ["crow", "crowd-"] {
+        assert_eq!(candidates(&sandbox, &["install", typed]), all, "those of the second registry, too");
+    }
+    assert_eq!(
+        candidates(&sandbox, &["install", "one/crowd"]),
+        ["one/crowd-alpha-\t100 agents", "one/crowd-zeta\tPlans: work, and more"]
+    );
+    assert_eq!(
+        candidates(&sandbox, &["install", "../one#CROWD"]),
+        ["../one#crowd-alpha-\t100 agents", "../one#crowd-zeta\tPlans: work, and more"]
+    );
+    assert_eq!(candidates(&sandbox, &["install", "crowd-alpha-1"]).len(), 10);
+    // Without hyphens the next letter has to do.
+    let letters = candidates(&sandbox, &["install", "ze"]);
+    assert_eq!((letters.len(), letters[0].as_str(), letters[10].as_str()), (11, "zed0\t10 agents", "zedx\tPlans: work, and more"));
+    // Whatever is typed, every name begins with a candidate.
+    let first = candidates(&sandbox, &["install", ""]);
+    let begins = |name: &str| first.iter().any(|line| name.starts_with(line.split('\t').next().unwrap()));
+    assert!(begins("crowd-alpha-77") && begins("zed42") && begins("backend-architect") && begins("one/"), "{first:?}");
+}
+
+#[test]
+fn the_line_says_where_the_command_runs() {
+    let sandbox = scene();
+    for folder in ["my folder", "home/o"] {
+        fs::create_dir(sandbox.path().join(folder)).unwrap();
+        let _ = sandbox.run(&["-C", &format!("../{folder}"), "install", "debugger", "-q"]).code(0);
+    }
+    let path = sandbox.path().join("my folder");
+    let path = path.to_str().unwrap();
+    for words in [
+        &["-C", "../my folder", "remove", "d"][..],
+        &["-C../my folder", "remove", "d"],
+        &["--directory=../my folder", "remove", "d"],
+        &["remove", "--directory", path, "d"],
+        &["update", "--conflicts", "skip", "--ours", "-qC", path, "d"],
+        &["-C", "~/o", "remove", "d"],
+    ] {
+        let found = candidates(&sandbox, words);
+        assert!(found.iter().any(|line| line.starts_with("debugger\t")), "{words:?}: {found:?}");
+    }
+    assert!(candidates(&sandbox, &["remove", "d"]).is_empty(), "not in this project");
+    assert!(candidates(&sandbox, &["remove", "-C", "../nowhere", "r"]).is_empty());
+    assert_eq!(candidates(&sandbox, &["-C", "..", "install", "./upst"]), ["./upstream/"]);
+}
+
+#[test]
 fn versions_and_sources_of_git_are_completed() {
     let sandbox = scene();
     let Some(url) = tagged(&sandbox) else { return };
@@ -112,6 +175,26 @@ fn versions_and_sources_of_git_are_completed() {
         ["team/scheduler@2.0.0\ttag v2.0.0", "team/scheduler@1.2.0\ttag v1.2.0"]
     );
     assert_eq!(candidates(&sandbox, &["install", &format!("{url}#s")]), [format!("{url}#scheduler\tPlans: work, and more")]);
+    // Wherever a version may stand, and however it is written.
+    for (typed, versions) in [
+        (format!("{url}#scheduler@"), &["2.0.0", "1.2.0"][..]),
+        (format!("{url}#agents/scheduler.md@"), &["2.0.0", "1.2.0"]),
+        ("team#scheduler@".to_owned(), &["2.0.0", "1.2.0"]),
+        ("scheduler@1".to_owned(), &["1.2.0"]),
+        ("scheduler@v".to_owned(), &["v2.0.0", "v1.2.0"]),
+        ("team/scheduler@v1".to_owned(), &["v1.2.0"]),
+        ("team/scheduler@^".to_owned(), &["^2.0.0", "^1.2.0"]),
+        ("team/scheduler@^1".to_owned(), &["^1.2.0"]),
+        ("team/scheduler@>=1, <2".to_owned(), &[">=1, <2.0.0"]),
+        ("team/scheduler@x".to_owned(), &[]),
+        ("git@host:team/agents.git#pre".to_owned(), &[]),
+    ] {
+        let head = typed.rsplit_once('@').unwrap().0;
+        let wanted: Vec<String> = versions.iter().map(|version| format!("{head}@{version}")).collect();
+        let found = candidates(&sandbox, &["install", &typed]);
+        let found: Vec<&str> = found.iter().map(|line| line.split('\t').next().unwrap()).collect();
+        assert_eq!(found, wanted, "{typed}");
+    }
 }
 
 /// Types each text and TAB, and compares the words that the shell has then.
@@ -136,8 +219,20 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
     shell.send_line(prepare).unwrap();
     shell.send_line("printf '%s%s\\n' PRE PARED").unwrap();
     let before = shell.exp_string("PREPARED").unwrap();
+    for index in 0..100 {
+        let name = format!("crowd-{}-{index:02}", if index < 90 { "alpha" } else { "beta" });
+        sandbox.write(&format!("upstream/agents/{name}.md"), PLANNER.replace("planner", &name));
+    }
+    for folder in ["my folder", "home/o"] {
+        fs::create_dir(sandbox.path().join(folder)).unwrap();
+        let _ = sandbox.run(&["-C", &format!("../{folder}"), "install", "debugger", "-q"]).code(0);
+    }
+    let _ = sandbox.run(&["registry", "refresh", "-q"]).code(0);
     let source = format!("install {url}#s");
     let sourced = format!("install|{url}#scheduler");
+    let versioned = format!("install {url}#scheduler@v1");
+    let version = format!("install|{url}#scheduler@v1.2.0");
+    let home = format!("-C|{}|remove|debugger", sandbox.path().join("home/o").display());
     for (typed, words) in [
         ("ins", "install"),
         ("install backend-a", "install|backend-architect"),
@@ -145,6 +240,15 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
         ("install studio/pl", "install|studio/planner"),
         ("install team/scheduler@1", "install|team/scheduler@1.2.0"),
         (source.as_str(), sourced.as_str()),
+        (versioned.as_str(), version.as_str()),
+        ("install team/scheduler@^1", "install|team/scheduler@^1.2.0"),
+        ("install crow", "install|crowd-"),
+        ("-C \"../my folder\" remove de", "-C|../my folder|remove|debugger"),
+        ("-C ../my\\ folder remove de", "-C|../my folder|remove|debugger"),
+        ("--directory=../my\\ folder remove de", "--directory=../my folder|remove|debugger"),
+        ("-C ~/o remove de", home.as_str()),
+        ("install \"backend-a", "install|backend-architect"),
+        ("-C ../my\\ fo", "-C|../my folder/"),
         ("remove re", "remove|reviewer"),
         ("update rev", "update|reviewer"),
         ("install ./loc", "install|./local/"),
@@ -153,6 +257,10 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
         ("registry remove stu", "registry|remove|studio"),
         ("update --conflicts ma", "update|--conflicts|markers"),
     ] {
+        // fish's own script gives an escaped path as it was typed.
+        if program == "fish" && typed.ends_with("\\ fo") {
+            continue;
+        }
         // The words are shown by a command that is put in front of them.
         shell.send(&format!("agentpkg {typed}\t")).unwrap();
         shell.flush().unwrap();

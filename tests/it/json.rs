@@ -13,25 +13,35 @@ fn schema(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Every command once, in a project where there is something to say.
-fn documents() -> Vec<(&'static str, Value)> {
+/// Every command once, with what was typed and its document, in a project where there is something to say.
+fn documents() -> Vec<(&'static str, String, Value)> {
     let planner = "---\nname: planner\ndescription: Plans\ntools: Read, LS, read, mcp__context7__query-docs, mcp__ours__x\nmodel: sonnet\n---\n\nOne.\n";
     let sandbox = Sandbox::new();
+    sandbox.write("elsewhere/empty", "");
     sandbox.write("upstream/agents/planner.md", planner);
     sandbox.write("upstream/agents/evil.md", "---\nname: ../evil\ndescription: d\n---\n");
     let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
     let mut all = Vec::new();
     let mut take = |name: &'static str, arguments: &[&str]| {
         let output = sandbox.run(&[arguments, &["--json"]].concat());
-        assert!(output.code != 1 && output.code != 2, "{name}: {}", output.all());
-        all.push((name, output.json()));
+        // A manifest that is there already is the one failure with a document; `merge-file` counts conflicts.
+        let is_expected = output.code != 1 && output.code != 2 || arguments == ["init"] || name == "merge-file";
+        assert!(is_expected, "{name}: {}", output.all());
+        let typed = arguments.iter().take(if arguments.first() == Some(&"registry") { 2 } else { 1 });
+        all.push((name, typed.copied().collect::<Vec<_>>().join(" "), output.json()));
     };
+    take("init", &["-C", "../elsewhere", "init"]);
+    take("next", &[]);
+    take("init", &["init"]);
+    take("registry-add", &["registry", "add", "../upstream", "--name", "other"]);
+    take("registry-remove", &["registry", "remove", "other"]);
     take("install", &["install", "studio/planner", "builtin/debugger", "--mcp", "add"]);
     take("list", &["list"]);
     take("list-available", &["list", "--available"]);
     take("info", &["info", "planner"]);
     take("info", &["info", "studio/planner"]);
     take("registry", &["registry", "list"]);
+    take("registry", &["registry", "refresh"]);
     take("search", &["search", "plan"]);
     take("outdated", &["outdated"]);
     let path = "project/.claude/agents/planner.md";
@@ -55,10 +65,35 @@ fn documents() -> Vec<(&'static str, Value)> {
     take("update", &["update", "--ours", "--allow", "all"]);
     take("undo-list", &["undo", "--list"]);
     take("undo", &["undo"]);
+    take("update", &["update", "--conflicts", "markers", "--allow", "all"]);
+    take("next", &[]);
+    take("resolve", &["resolve", "--abort", "planner"]);
+    take("update", &["update", "--conflicts", "markers", "--allow", "all"]);
+    take("resolve", &["resolve", "--ours", "--allow", "all"]);
     take("doctor", &["doctor"]);
     take("remove", &["remove", "planner", "--force"]);
-    fs::remove_file(sandbox.project("agentpkg.toml")).unwrap();
-    take("init", &["init"]);
+    for (name, text) in [("base", "One.\n"), ("mine", "Mine.\n"), ("theirs", "Theirs.\n")] {
+        sandbox.write(&format!("project/{name}.md"), text);
+    }
+    take("merge-file", &["merge-file", "-p", "mine.md", "base.md", "theirs.md"]);
+    all
+}
+
+/// All commands, as help lists them.
+fn commands() -> Vec<String> {
+    let sandbox = Sandbox::new();
+    let listed = |arguments: &[&str], before: &str| -> Vec<String> {
+        let help = sandbox.run(arguments).code(0).stdout;
+        let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        // A description that goes on is further to the right.
+        let names = lines
+            .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+            .filter_map(|line| line.split_whitespace().next());
+        names.map(|name| format!("{before}{name}")).collect()
+    };
+    let mut all = listed(&["--help"], "");
+    all.extend(listed(&["registry", "--help"], "registry ").into_iter().filter(|name| name != "registry help"));
+    assert!(all.len() > 18, "{all:?}");
     all
 }
 
@@ -66,12 +101,18 @@ fn documents() -> Vec<(&'static str, Value)> {
 fn every_document_is_as_described() {
     let schema = schema("output.json");
     let mut seen = Vec::new();
-    for (name, document) in documents() {
+    let mut typed = Vec::new();
+    for (name, command, document) in documents() {
         let own = schema["$defs"].get(name).unwrap_or_else(|| panic!("{name} is not described"));
         let found = violations(&schema, own, &document, name);
         assert!(found.is_empty(), "{name}: {found:#?}\n{document:#}");
         seen.push(name);
+        typed.push(command);
     }
+    // What prints a script or files has no document.
+    typed.extend(["completions", "registry", "help"].map(str::to_owned));
+    let missing: Vec<String> = commands().into_iter().filter(|command| !typed.contains(command)).collect();
+    assert!(missing.is_empty(), "nobody looked at the documents of {missing:?}");
     let described = schema["properties"].as_object().unwrap().keys();
     let missing: Vec<&String> = described.filter(|name| !seen.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "described, but never looked at: {missing:?}");

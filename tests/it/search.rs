@@ -70,6 +70,93 @@ fn filters_narrow_it() {
 }
 
 #[test]
+fn totals_do_not_depend_on_the_limit() {
+    let sandbox = Sandbox::new();
+    for index in 0..100 {
+        let tools = if index >= 90 { "tools: Bash" } else { "tools: Read" };
+        let name = format!("team-alpha-{index:02}");
+        sandbox.write(&format!("upstream/agents/{name}.md"), agent(&name, "Does what is asked", tools));
+    }
+    sandbox.write("upstream/agents/team-zeta.md", agent("team-zeta", "Comes last", "tools: Bash"));
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "stock"]).code(0);
+    let ask = |arguments: &[&str]| -> (u64, usize) {
+        let json = sandbox.run(&[&["search", "--json", "--registry", "stock"], arguments].concat()).code(0).json();
+        (json["total"].as_u64().unwrap(), json["agents"].as_array().unwrap().len())
+    };
+    assert_eq!(ask(&["te"]), (101, 20));
+    assert_eq!(ask(&["te", "--limit", "200"]), (101, 101));
+    assert_eq!(ask(&["te", "--limit", "1"]), (101, 1));
+    assert_eq!(ask(&["te", "--tool", "Bash"]), (11, 11), "also those behind the first 64");
+    assert_eq!(ask(&["team", "--tool", "Bash", "--limit", "2"]), (11, 2));
+    assert_eq!(ask(&["asked"]), (100, 20));
+    assert_eq!(ask(&[]), (101, 20));
+    assert_eq!(ask(&["temzeta", "--limit", "1"]), (1, 1));
+    let shown = sandbox.run(&["search", "te", "--limit", "2", "--registry", "stock"]).code(0);
+    assert_eq!(shown.stderr, "99 more; `--limit` shows them, another word narrows it\n");
+    assert!(sandbox.run(&["search", "te", "--limit", "0"]).code(2).stderr.contains("--limit"));
+}
+
+/// What a terminal would obey: it deletes the line.
+#[cfg(unix)]
+const ESCAPE: &str = "\u{1b}[2K";
+
+#[test]
+#[cfg(unix)]
+fn what_registries_say_is_shown_and_not_obeyed() {
+    let sandbox = Sandbox::new();
+    let text = |name: &str, more: &str| {
+        format!(
+            "---\nname: {name}\ndescription: \"Does\\e[2K things{more}\"\ntools: \"Read, X\\e[2K, mcp__s\\e[2K__t, Bash(\\e[2K)\"\nhooks: {{\"\\e[2K\": [{{hooks: [{{type: command, command: \"\\e[2K\"}}]}}]}}\n---\n\nText.\n"
+        )
+    };
+    sandbox.write(&format!("upstream/one/esc{ESCAPE}.md"), text("esc", ""));
+    sandbox.write("upstream/two\nlines/esc.md", text("esc", " twice"));
+    sandbox.write(&format!("upstream/three/odd{ESCAPE}.md"), text("odd", ""));
+    sandbox.write(&format!("upstream/four/bad{ESCAPE}.md"), "---\nname: \"../bad\\e[2K\"\ndescription: d\n---\n");
+    sandbox.write("upstream/five/broken.md", "---\nname: broken\ndescription: [\"\\e[2K\", *a\u{7}b]\n---\n\nAn agent.\n");
+    let check = |arguments: &[&str]| -> String {
+        let output = sandbox.run(&[arguments, &["--color", "always"]].concat());
+        let all = output.all();
+        assert!(!all.contains(ESCAPE) && !all.contains('\u{7}'), "{arguments:?}: {all:?}");
+        all
+    };
+    let all = check(&["registry", "add", "../upstream", "--name", "odd"]);
+    assert!(all.contains("Added"), "{all}");
+    let all = check(&["search", "esc"]);
+    assert!(all.contains("one/esc\\u{1b}[2K.md") && all.contains("two lines/esc.md"), "{all:?}");
+    let _ = check(&["list", "--available"]);
+    let _ = check(&["install", "odd/esc"]);
+    let _ = check(&["info", "odd/odd"]);
+    let _ = check(&["install", "odd/odd", "--dry-run"]);
+    let _ = check(&["install", "odd/odd", "--allow", "all"]);
+    for folder in ["five/broken.md", "four/nobody.md"] {
+        let _ = check(&["info", &format!("odd#{folder}")]);
+        let _ = check(&["install", &format!("odd#{folder}")]);
+    }
+    sandbox.write(
+        &format!("upstream/three/odd{ESCAPE}.md"),
+        text("odd", " and more").replace("Read,", "Read, Write(\\e[2K), Agent(\\e[2K),"),
+    );
+    for arguments in [
+        &["status"][..],
+        &["outdated"],
+        &["list"],
+        &["info", "odd"],
+        &["check"],
+        &["doctor"],
+        &["update", "--dry-run"],
+        &["update"],
+        &["diff", "--upstream"],
+        &["update", "--allow", "all"],
+        &["undo", "--list"],
+        &["remove", "odd"],
+        &["undo"],
+    ] {
+        let _ = check(arguments);
+    }
+}
+
+#[test]
 fn git_registries_are_searched_without_git() {
     let sandbox = Sandbox::new();
     if hermetic_git(&sandbox.path().join("home")).is_none() {

@@ -87,8 +87,8 @@ fn outdated_says_what_is_behind_and_what_is_held_back() {
     exit 0
     --- stdout
       agent    current  wanted   latest
-      planner  1.4.0    1.4.2    2.2.0   edited: will be merged; held back by agentpkg.toml
-      tester   7f05992  7f05992  0.3.0   held back by agentpkg.toml
+      planner  1.4.0    1.4.2    2.2.0    edited: will be merged; held back by agentpkg.toml
+      tester   7f05992  7f05992  8cd648f  held back by agentpkg.toml
     --- stderr
     "#);
     let _ = sandbox.run(&["outdated", "--check"]).code(5);
@@ -254,4 +254,103 @@ fn info_is_about_the_version_that_is_named_and_knows_what_is_installed() {
     says("team/planner", ["planner @ ", "  installed clean, at 1.4.2\n"]);
     says("team/planner@1.4.2", ["planner 1.4.2\n", "  installed clean\n"]);
     says("team/tester", ["tester @ ", "  installed no\n"]);
+}
+
+#[test]
+fn latest_is_of_the_kind_that_the_manifest_asks_for() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        return;
+    }
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    for (tag, text) in [("v1.0.0", "One."), ("v1.2.0", "One two."), ("v1.3.0-rc.1", "One three, nearly.")] {
+        repo.file("agents/planner.md", planner(text));
+        let _ = repo.commit(tag);
+        repo.tag(tag);
+    }
+    for text in ["More.", "More and more."] {
+        repo.file("agents/planner.md", planner(text));
+        let _ = repo.commit(text);
+    }
+    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    // A commit past the newest tag holds nothing back.
+    let _ = sandbox.run(&["install", "team/planner@^1", "-q"]).code(0);
+    insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      agent    current  wanted  latest
+      planner  1.2.0    1.2.0   1.2.0
+    --- stderr
+    "#);
+    // Without a version, nothing that is installed is newer than the latest.
+    let manifest = sandbox.read("agentpkg.toml").replace(", version = \"^1\"", "");
+    sandbox.write("project/agentpkg.toml", manifest);
+    insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      agent    current  wanted   latest
+      planner  1.2.0    8101f70  8101f70
+    --- stderr
+    "#);
+    let _ = sandbox.run(&["update", "-q"]).code(0);
+    insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      agent    current  wanted   latest
+      planner  8101f70  8101f70  8101f70
+    --- stderr
+    "#);
+    insta::assert_snapshot!(sandbox.run(&["outdated"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+    --- stderr
+    `planner` is up to date.
+    "#);
+}
+
+#[test]
+fn status_knows_what_the_manifest_allows() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        return;
+    }
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    repo.file("agents/planner.md", planner("One."));
+    let _ = repo.commit("one");
+    repo.tag("v1.0.0");
+    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    let _ = sandbox.run(&["install", "team/planner@^1", "-q"]).code(0);
+    repo.file("agents/planner.md", planner("Two."));
+    let _ = repo.commit("two");
+    repo.tag("v2.0.0");
+    assert!(!sandbox.run(&["status"]).code(0).stdout.contains("available"), "2.0.0 is not allowed");
+    let _ = sandbox.run(&["outdated", "--check"]).code(0);
+    repo.file("agents/planner.md", planner("One two."));
+    let _ = repo.commit("one two");
+    repo.tag("v1.2.0");
+    insta::assert_snapshot!(sandbox.run(&["status"]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+      planner  1.0.0  clean    update available 1.2.0
+    --- stderr
+    "#);
+    insta::assert_snapshot!(sandbox.run(&[]).code(0).all(), @r#"
+    exit 0
+    --- stdout
+    1 agent
+
+      agentpkg update  1 agent has a newer version
+      agentpkg status  every agent, and what you changed
+      agentpkg --help  all commands
+    --- stderr
+    "#);
+    let _ = sandbox.run(&["outdated", "--check"]).code(5);
+    // A branch that moved on, too.
+    let manifest = sandbox.read("agentpkg.toml").replace("^1", "main");
+    sandbox.write("project/agentpkg.toml", manifest);
+    let _ = sandbox.run(&["update", "-q"]).code(0);
+    assert!(!sandbox.run(&["status"]).code(0).stdout.contains("available"));
+    repo.file("agents/planner.md", planner("Three."));
+    let _ = repo.commit("three");
+    assert!(sandbox.run(&["status"]).code(0).stdout.contains("update available"));
 }

@@ -342,9 +342,9 @@ impl<'a> Planner<'a, '_> {
 /// Offers the nearest upstream version in place of a lost base. Never taken without an answer.
 fn choose_nearest(name: &AgentName, nearest: &Nearest, frontend: &mut dyn Frontend) -> Result<bool> {
     let commit = nearest.commit.map_or_else(|| "its source has now".to_owned(), |commit| format!("of commit {}", commit.short()));
+    let lines = if nearest.lines == 1 { "1 line".to_owned() } else { format!("{} lines", nearest.lines) };
     frontend.report(Event::Warning(format!(
-        "the version that `{name}` was installed from is lost; the nearest is the one {commit}, which differs in {} lines",
-        nearest.lines
+        "the version that `{name}` was installed from is lost; the nearest is the one {commit}, which differs in {lines}"
     )));
     let choices = [
         Choice { label: "skip".to_owned(), detail: "leave the agent as it is".to_owned() },

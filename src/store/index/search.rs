@@ -1,13 +1,16 @@
 //! Finds agents by what a person remembers of them: the name, how it begins, words of it, words of the description, and last names that
 //! look alike. Each tier is only as long as it needs to be.
 
-use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::write::split;
 use super::{IndexFile, Section, WORD, long, number};
 
 /// How many words of one beginning are joined.
 const MAX_WORDS: u32 = 4096;
+
+/// Up to how many names are read at once; of more, those that are needed are read one by one.
+const MAX_NEAR: usize = 4096;
 
 /// Why something was found; the better first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,47 +54,128 @@ impl IndexFile {
     #[must_use]
     pub fn search(&self, query: &Query) -> Found {
         let filter = self.filter(query);
+        let is_left = |row: u32| filter.as_ref().is_none_or(|filter| filter.binary_search(&row).is_ok());
+        if query.text.is_empty() {
+            let total = filter.as_ref().map_or(self.len(), Vec::len);
+            let rows = filter.unwrap_or_else(|| (0..self.rows).take(query.limit).collect());
+            return Found { rows: rows.into_iter().take(query.limit).map(|row| (row, Tier::Name)).collect(), total };
+        }
         let mut words: Vec<String> = Vec::new();
         split(&query.text, &mut |word| words.push(word.to_owned()));
-        let mut found = Found::default();
-        let mut seen = BTreeSet::new();
-        let mut take = |found: &mut Found, row: u32, tier: Tier| {
-            if filter.as_ref().is_none_or(|filter| filter.binary_search(&row).is_ok()) && seen.insert(row) {
-                found.total += 1;
-                if found.rows.len() < query.limit {
-                    found.rows.push((row, tier));
-                }
-            }
-        };
-        if query.text.is_empty() {
-            let rows = filter.clone().unwrap_or_else(|| (0..self.rows).collect());
-            for row in rows {
-                take(&mut found, row, Tier::Name);
-            }
-            return found;
-        }
         // A name is one word with hyphens, however it is typed.
         let name = query.text.split_whitespace().collect::<Vec<_>>().join("-");
-        let by_prefix = self.with_prefix(&name, query.limit.max(64));
-        for (known, row) in &by_prefix {
-            take(&mut found, *row, if known.eq_ignore_ascii_case(&name) { Tier::Exact } else { Tier::Prefix });
-        }
+        let tier = |row: u32| {
+            let is_exact = self.name(row).is_some_and(|known| known.eq_ignore_ascii_case(&name));
+            if is_exact { Tier::Exact } else { Tier::Prefix }
+        };
+        // Those that begin so stand side by side, so they are counted, not looked at.
+        let by_prefix = self.beginning_so(&name);
+        let (first, total): (Vec<u32>, usize) = match &filter {
+            Some(filter) => {
+                let before = |end: u32| filter.partition_point(|row| *row < end);
+                let left = &filter[before(by_prefix.start)..before(by_prefix.end)];
+                (left.iter().copied().take(query.limit).collect(), left.len())
+            }
+            None => (by_prefix.clone().take(query.limit).collect(), by_prefix.len()),
+        };
+        let mut found = Found { rows: first.into_iter().map(|row| (row, tier(row))).collect(), total };
         if !words.is_empty() {
             let in_name = self.all_of(&words, b"n");
-            for row in in_name {
-                take(&mut found, row, Tier::Name);
-            }
             let anywhere = self.all_of(&words, b"nd");
-            for row in anywhere {
-                take(&mut found, row, Tier::Description);
-            }
+            let others = |rows: &[u32]| -> Vec<u32> {
+                rows.iter().copied().filter(|row| !by_prefix.contains(row) && is_left(*row)).collect()
+            };
+            let (in_name, anywhere) = (others(&in_name), others(&anywhere));
+            // What is in the name is anywhere, too.
+            found.total += anywhere.len();
+            let room = query.limit - found.rows.len();
+            found.rows.extend(in_name.iter().take(room).map(|row| (*row, Tier::Name)));
+            let in_description = anywhere.into_iter().filter(|row| in_name.binary_search(row).is_err());
+            let room = query.limit - found.rows.len();
+            found.rows.extend(in_description.take(room).map(|row| (row, Tier::Description)));
         }
-        if found.total < query.limit.min(5) {
-            for row in self.alike(&name, query.limit) {
-                take(&mut found, row, Tier::Alike);
-            }
+        if found.total == 0 {
+            let mut rows = self.alike(&name, usize::MAX);
+            rows.retain(|row| is_left(*row));
+            found.total = rows.len();
+            found.rows = rows.into_iter().take(query.limit).map(|row| (row, Tier::Alike)).collect();
         }
         found
+    }
+
+    /// The rows of the agents whose names begin so.
+    #[must_use]
+    pub fn beginning_so(&self, folded: &str) -> Range<u32> {
+        let start = self.first_at_least(folded);
+        let begins = |row: u32| self.name(row).is_some_and(|name| has_beginning(&name, folded));
+        start..self.first_without(start, self.rows, &begins)
+    }
+
+    /// The beginnings of the names in `rows`, each with how many rows have it. `end` says how far a name's beginning goes; names that
+    /// are no longer than that stand for themselves. `None`: more than `most`. Costs by how many there are, not by the rows.
+    #[must_use]
+    pub fn beginnings(&self, rows: Range<u32>, end: &dyn Fn(&str) -> usize, most: usize) -> Option<Vec<(String, Range<u32>)>> {
+        let near = if rows.len() <= MAX_NEAR { self.names_of(rows.clone()) } else { None };
+        let name_at = |row: u32| match &near {
+            Some(near) => near.get((row - rows.start) as usize).cloned(),
+            None => self.name(row),
+        };
+        let mut found = Vec::new();
+        let mut row = rows.start;
+        while row < rows.end {
+            // What cannot be read is left out here as everywhere.
+            let Some(name) = name_at(row) else {
+                row += 1;
+                continue;
+            };
+            if found.len() == most {
+                return None;
+            }
+            let beginning = name.get(..end(&name)).unwrap_or(&name);
+            let is_whole = beginning.len() == name.len();
+            let has = |row: u32| {
+                let other = name_at(row);
+                other.is_some_and(|other| has_beginning(&other, beginning) && (!is_whole || other.len() == beginning.len()))
+            };
+            let next = self.first_without(row + 1, rows.end, &has);
+            found.push((beginning.to_owned(), row..next));
+            row = next;
+        }
+        Some(found)
+    }
+
+    /// The names in rows that stand side by side, read at once.
+    fn names_of(&self, rows: Range<u32>) -> Option<Vec<String>> {
+        let (first, last) = (self.row(rows.start)?, self.row(rows.end.checked_sub(1)?)?);
+        let start = number(&first, 0)?;
+        let length = number(&last, 0)?.checked_sub(start)?.checked_add(number(&last, 4)?)?;
+        let names = String::from_utf8(self.part(Section::Names, u64::from(start), length as usize)?).ok()?;
+        let names: Vec<String> = names.split('\n').map(str::to_owned).collect();
+        (names.len() == rows.len()).then_some(names)
+    }
+
+    /// The first row from `start` on that has not what all have before it. Looks close by first, since most groups are small.
+    fn first_without(&self, start: u32, end: u32, has: &dyn Fn(u32) -> bool) -> u32 {
+        let (mut low, mut step) = (start, 1);
+        let mut high = end.min(self.rows);
+        while low < high {
+            let probe = low.saturating_add(step - 1).min(high - 1);
+            if !has(probe) {
+                high = probe;
+                break;
+            }
+            low = probe + 1;
+            step = step.saturating_mul(2);
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if has(middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
     }
 
     /// The rows that the filters leave, sorted; `None`: all.
@@ -225,6 +309,10 @@ impl IndexFile {
         near.sort_unstable();
         near.into_iter().take(limit).map(|(_, row)| row).collect()
     }
+}
+
+fn has_beginning(name: &str, folded: &str) -> bool {
+    name.get(..folded.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(folded))
 }
 
 /// The letters of a text, one bit each.

@@ -194,6 +194,46 @@ proptest! {
     }
 
     #[test]
+    fn a_search_counts_what_a_look_at_all_finds(
+        names in prop::collection::btree_set("[ab]{1,2}(-[ab]{1,2}){0,2}", 1..40),
+        text in "[ab]{1,2}(-[ab]{0,2}){0,1}",
+        limit in 1..9_usize,
+        is_filtered in any::<bool>(),
+    ) {
+        let all: Vec<IndexEntry> = names.iter().enumerate().map(|(number, name)| {
+            let mut entry = entry(name, "zz", &format!("{name}.md"));
+            entry.tools = Some(vec![if number % 3 == 0 { "Bash" } else { "Read" }.to_owned()]);
+            entry
+        }).collect();
+        let index = IndexFile::in_memory(&all);
+        let query = Query { text: text.clone(), tool: is_filtered.then(|| "bash".to_owned()), limit, ..Query::default() };
+        let found = index.search(&query);
+        let is_left = |entry: &IndexEntry| !is_filtered || entry.tools.as_ref().is_some_and(|tools| tools[0] == "Bash");
+        let words: Vec<&str> = text.split('-').filter(|word| word.len() > 1).collect();
+        let is_meant = |entry: &&IndexEntry| {
+            let name = entry.name.as_str();
+            let has_words = !words.is_empty() && words.iter().all(|word| name.split('-').any(|part| part == *word));
+            is_left(entry) && (name.starts_with(&text) || has_words)
+        };
+        let meant = all.iter().filter(is_meant).count();
+        let is_alike = found.rows.first().is_some_and(|(_, tier)| *tier == Tier::Alike);
+        prop_assert!(is_alike && meant == 0 || found.total == meant, "{found:?}, not {meant}");
+        prop_assert_eq!(found.rows.len(), found.total.min(limit));
+        prop_assert!(found.rows.is_sorted_by_key(|(_, tier)| *tier));
+        let rows: std::collections::BTreeSet<u32> = found.rows.iter().map(|(row, _)| *row).collect();
+        prop_assert_eq!(rows.len(), found.rows.len());
+        let range = index.beginning_so(&text);
+        prop_assert_eq!(range.len(), names.iter().filter(|name| name.starts_with(&text)).count());
+        // Every name begins with a beginning, and no more are counted than there are.
+        for end in [&|name: &str| name.find('-').map_or(name.len(), |at| at + 1), &|_: &str| 1] as [&dyn Fn(&str) -> usize; 2] {
+            let all = index.beginnings(0..u32::try_from(names.len()).unwrap(), end, usize::MAX).unwrap();
+            prop_assert_eq!(all.iter().map(|(_, rows)| rows.len()).sum::<usize>(), names.len());
+            prop_assert!(names.iter().all(|name| all.iter().any(|(beginning, _)| name.starts_with(beginning))));
+            prop_assert!(index.beginnings(0..u32::try_from(names.len()).unwrap(), end, all.len() - 1).is_none());
+        }
+    }
+
+    #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let mut whole = bytes_of("abc", &[], b"");
         whole.extend_from_slice(&bytes);
