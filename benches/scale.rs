@@ -32,7 +32,11 @@ fn main() {
         let [complete, floor] =
             compare(&mut || timed(|| place.complete("java-gu")), &mut || timed(|| run(&mut Command::new(&hello))));
         show("completion of `install java-gu` / hello world", complete, floor);
-        completions.push(complete);
+        let [one, floor] = compare(&mut || timed(|| place.complete("java-guardian-0001")), &mut || {
+            timed(|| run(&mut Command::new(&hello)))
+        });
+        show("completion with one candidate / hello world", one, floor);
+        completions.push((complete, one));
         let [search, floor] =
             compare(&mut || timed(|| place.run(&["search", "payments audit"])), &mut || timed(|| run(&mut Command::new(&hello))));
         show("search, two words / hello world", search, floor);
@@ -58,7 +62,8 @@ fn main() {
             }
         }
     }
-    show("completion at 100,000 / at 1,000", completions[2], completions[0]);
+    show("completion at 100,000 / at 1,000, groups of 500 names / 5 names", completions[2].0, completions[0].0);
+    show("completion at 100,000 / at 1,000, one candidate", completions[2].1, completions[0].1);
     many(root);
 }
 

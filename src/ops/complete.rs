@@ -13,7 +13,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Parts, Source};
 use crate::domain::version::VersionRequest;
 use crate::store::cache::Freshness;
-use crate::store::index::{IndexFile, Offered};
+use crate::store::index::{Beginning, IndexFile, Offered};
 use crate::store::manifest::Manifest;
 use crate::store::registry::Snapshot;
 use crate::store::servers;
@@ -81,19 +81,27 @@ fn from_here(session: &Session, source: Source) -> Source {
 /// begins with one of the candidates, so that a shell that inserts what all of them have in common inserts nothing wrong.
 fn names(indexes: &[IndexFile], folded: &str) -> Vec<Candidate> {
     let mut found: BTreeMap<String, Candidate> = BTreeMap::new();
-    let mut is_whole = true;
+    let mut first_rows: Vec<(&IndexFile, Option<u32>)> = Vec::new();
     for index in indexes {
-        // One more than is shown tells that there are more.
-        let entries = index.beginning_with(folded, MAX_CANDIDATES + 1);
-        is_whole &= entries.len() <= MAX_CANDIDATES;
-        for entry in entries {
-            found.entry(entry.name.folded()).or_insert_with(|| (entry.name.to_string(), entry.description));
+        match index.beginning_with(folded, MAX_CANDIDATES) {
+            Beginning::Few(entries) if entries.is_empty() => {}
+            Beginning::Few(entries) => {
+                first_rows.push((index, None));
+                for entry in entries {
+                    found.entry(entry.name.folded()).or_insert_with(|| (entry.name.to_string(), entry.description));
+                }
+            }
+            Beginning::Many(first) => first_rows.push((index, Some(first))),
         }
     }
-    if is_whole && found.len() <= MAX_CANDIDATES {
+    if found.len() <= MAX_CANDIDATES && first_rows.iter().all(|(_, first)| first.is_none()) {
         return found.into_values().collect();
     }
-    let rows: Vec<Rows<'_>> = indexes.iter().map(|index| (index, index.beginning_so(folded))).collect();
+    let range = |index: &IndexFile, first: Option<u32>| match first {
+        Some(first) => index.beginning_from(first, folded),
+        None => index.beginning_so(folded),
+    };
+    let rows: Vec<Rows<'_>> = first_rows.into_iter().map(|(index, first)| (index, range(index, first))).collect();
     let ends = rows.iter().flat_map(|(index, rows)| [index.name(rows.start), index.name(rows.end.saturating_sub(1))]);
     let ends: Vec<String> = ends.flatten().map(|name| name.to_ascii_lowercase()).filter(|name| name.starts_with(folded)).collect();
     let shared = ends.iter().map(|end| shared(end, &ends[0])).min().unwrap_or(0);
@@ -175,7 +183,7 @@ fn versions(session: &Session, sources: &[(RegistryName, Source)], target: Optio
                     Source::Path(path) => {
                         Snapshot::folder(Some(registry.clone()), source.clone(), &session.absolute(path), &session.cache).ok()
                     }
-                    _ => Some(Snapshot::builtin()),
+                    _ => Some(Snapshot::builtin_without_agents()),
                 };
                 let version = snapshot.and_then(|snapshot| snapshot.record(&name)?.version.clone());
                 let version = version.and_then(|version| spelled(&version, None));
@@ -225,7 +233,7 @@ pub fn configured(session: &Session) -> Vec<Candidate> {
 /// Servers that the registries know.
 #[must_use]
 pub fn known_servers() -> Vec<Candidate> {
-    let builtin = Snapshot::builtin();
+    let builtin = Snapshot::builtin_without_agents();
     let paths = builtin.servers.iter().filter_map(|(path, _)| path.strip_prefix("mcp/")?.strip_suffix(".json"));
     paths.map(|name| (name.to_owned(), String::new())).collect()
 }
@@ -233,7 +241,7 @@ pub fn known_servers() -> Vec<Candidate> {
 /// The client's tools.
 #[must_use]
 pub fn tools() -> Vec<Candidate> {
-    Snapshot::builtin().file.tools.into_iter().map(|tool| (tool, String::new())).collect()
+    Snapshot::builtin_without_agents().file.tools.into_iter().map(|tool| (tool, String::new())).collect()
 }
 
 /// `OLD=NEW`: what installed agents ask for and is not configured, then the servers that are.

@@ -159,7 +159,7 @@ fn offered(session: &Session, registry: &RegistryName, source: &Source, frontend
 
 /// The names that agents have for a server: other spellings of the same one.
 fn spellings(server: &str) -> Vec<String> {
-    let builtin = Snapshot::builtin();
+    let builtin = Snapshot::builtin_without_agents();
     let mut names = vec![server.to_lowercase()];
     let meant = builtin.file.aliases.get(server).cloned().unwrap_or_else(|| server.to_owned());
     names.push(meant.to_lowercase());

@@ -1,12 +1,12 @@
 //! A registry at one point in time: what it offers, and the bytes of each agent. Built-in, folder and git look the same from above.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use semver::Version;
 
 use super::cache::{CachedRepository, Watch};
-use super::contents::{FOLDER_KEY, Index, Opened, Previous, is_interesting, is_special};
+use super::contents::{FOLDER_KEY, Index, Known, Opened, Previous, is_interesting, is_special};
 use super::index::Offered;
 use super::project::MAX_AGENT;
 use super::{builtin, cache};
@@ -57,8 +57,19 @@ impl<'a> Snapshot<'a> {
     /// The registry inside the program.
     #[must_use]
     pub fn builtin() -> Self {
+        Self::builtin_knowing(&|_| None)
+    }
+
+    /// What the registry inside the program says beside its agents, which takes a look at none of them.
+    #[must_use]
+    pub fn builtin_without_agents() -> Self {
+        Self::builtin_knowing(&|_| Some(Known::Nothing))
+    }
+
+    /// The same, with what is known of its files.
+    fn builtin_knowing(known: &dyn Fn(&str) -> Option<Known>) -> Self {
         let files = builtin::files().iter().map(|(path, _)| (*path).to_owned());
-        let index = Index::build(&files.collect(), &|_| None, &mut |path| Ok(builtin::read(path).map(<[u8]>::to_vec)));
+        let index = Index::build(&files.collect(), known, &mut |path| Ok(builtin::read(path).map(<[u8]>::to_vec)));
         let index = index.expect("reading from memory cannot fail");
         Self::new(Some(RegistryName::builtin()), Source::Builtin, Opened::Built(index), Backing::Builtin)
     }
@@ -228,7 +239,13 @@ pub fn open<'a>(
     watch: Watch<'_>,
 ) -> Result<Snapshot<'a>> {
     match source {
-        Source::Builtin => Ok(Snapshot::builtin()),
+        Source::Builtin => {
+            let kept: HashMap<String, IndexEntry> = cache
+                .newest_index(&Source::Builtin, absolute)
+                .map(|index| index.entries().map(|entry| (entry.file.clone(), entry)).collect())
+                .unwrap_or_default();
+            Ok(Snapshot::builtin_knowing(&|file| kept.get(file).cloned().map(Known::Agent)))
+        }
         Source::Path(path) => {
             let folder = absolute(path);
             if let Some(repository) = cache.bare_repository(&folder)? {

@@ -51,7 +51,7 @@ impl World {
             frontend.report(Event::Warning(warning.clone()));
         }
         let mut world = Self { catalogue: Catalogue::default(), servers, records: BTreeMap::new() };
-        world.learn(&Snapshot::builtin());
+        world.learn(&Snapshot::builtin_without_agents());
         let mut resolver = Resolver::new(session, Freshness::Any);
         let mut seen = BTreeSet::from([RegistryName::BUILTIN.to_owned()]);
         let named = manifest.registries().iter().map(|(name, source)| (Some(name.clone()), source.clone()));

@@ -37,7 +37,7 @@ use crate::fs::{self, RandomFile};
 
 const MAGIC: &[u8; 8] = b"agentpkg";
 /// Raised when the layout or the meaning changes; files of other formats are built anew.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// The length of the header.
 const HEADER: usize = 168;
 /// The length of the key: a commit in hex, or what stands for one.
@@ -65,6 +65,15 @@ enum Section {
     Records,
     Meta,
     End,
+}
+
+/// The agents whose names begin in one way.
+#[derive(Debug)]
+pub enum Beginning {
+    /// All of them, sorted.
+    Few(Vec<IndexEntry>),
+    /// More than were asked for, from this row on.
+    Many(u32),
 }
 
 /// What a hash is of.
@@ -163,10 +172,11 @@ impl IndexFile {
     /// Whether everything behind the header is as it was written. Reads all of it.
     #[must_use]
     pub fn is_sound(&self) -> bool {
+        let mut check = BodyChecksum::default();
         if let Some(body) = self.file.as_bytes().and_then(|bytes| bytes.get(HEADER..)) {
-            return checksum(body) == self.body_check;
+            check.add(body);
+            return check.value() == self.body_check;
         }
-        let mut check = Checksum::default();
         let mut at = HEADER as u64;
         let mut buffer = vec![0; 64 << 10];
         while at < self.file.len() {
@@ -213,22 +223,18 @@ impl IndexFile {
 
     /// The agents whose names begin so, sorted. What stands side by side is read at once.
     #[must_use]
-    pub fn beginning_with(&self, folded: &str, limit: usize) -> Vec<IndexEntry> {
+    pub fn beginning_with(&self, folded: &str, most: usize) -> Beginning {
         let start = self.first_at_least(folded);
-        let count = (self.rows - start).min(u32::try_from(limit).unwrap_or(u32::MAX));
-        let Some(rows) = self.part(Section::Rows, u64::from(start) * ROW as u64, count as usize * ROW) else {
-            return Vec::new();
-        };
-        let (Some(first), Some(last)) = (rows.get(..ROW), rows.len().checked_sub(ROW).and_then(|last| rows.get(last..))) else {
-            return Vec::new();
-        };
-        let (Some(from), Some(to), Some(length)) = (number(first, 0), number(last, 0), number(last, 4)) else {
-            return Vec::new();
-        };
+        self.side_by_side(start, folded, most).unwrap_or_else(|| Beginning::Few(Vec::new()))
+    }
+
+    fn side_by_side(&self, start: u32, folded: &str, most: usize) -> Option<Beginning> {
+        let count = (self.rows - start).min(u32::try_from(most).ok()?.checked_add(1)?);
+        let rows = self.part(Section::Rows, u64::from(start) * ROW as u64, count as usize * ROW)?;
+        let (first, last) = (rows.get(..ROW)?, rows.len().checked_sub(ROW).and_then(|last| rows.get(last..))?);
+        let (from, to, length) = (number(first, 0)?, number(last, 0)?, number(last, 4)?);
         let length = (to.saturating_sub(from) as usize).saturating_add(length as usize);
-        let Some(names) = self.part(Section::Names, u64::from(from), length) else {
-            return Vec::new();
-        };
+        let names = self.part(Section::Names, u64::from(from), length)?;
         // Only names tell how many of the rows are meant, so records are read after them.
         let is_meant = |row: &&[u8]| {
             let at = number(row, 0).and_then(|at| at.checked_sub(from)).map_or(usize::MAX, |at| at as usize);
@@ -236,14 +242,13 @@ impl IndexFile {
             name.is_some_and(|name| name.eq_ignore_ascii_case(folded.as_bytes()))
         };
         let meant: Vec<&[u8]> = rows.chunks_exact(ROW).take_while(is_meant).collect();
+        if meant.len() > most {
+            return Some(Beginning::Many(start));
+        }
         let bounds = |row: &&[u8]| Some((long(row, 8)?, number(row, 16)? as usize));
-        let (Some((begin, _)), Some((end, size))) = (meant.first().and_then(bounds), meant.last().and_then(bounds)) else {
-            return Vec::new();
-        };
-        let all = usize::try_from(end.saturating_sub(begin)).ok().and_then(|gap| self.part(Section::Records, begin, gap + size));
-        let Some(all) = all else {
-            return Vec::new();
-        };
+        let ((begin, _), (end, size)) = (meant.first().and_then(bounds)?, meant.last().and_then(bounds)?);
+        let gap = usize::try_from(end.saturating_sub(begin)).ok()?;
+        let all = self.part(Section::Records, begin, gap.checked_add(size)?)?;
         let entry = |row: &&[u8]| {
             let (at, size) = bounds(row)?;
             let at = usize::try_from(at.checked_sub(begin)?).ok()?;
@@ -252,7 +257,7 @@ impl IndexFile {
             let is_whole = checksum(record) as u32 == number(row, 20)?;
             decode(record).filter(|_| is_whole).map(|(entry, _)| entry)
         };
-        meant.iter().filter_map(entry).collect()
+        Some(Beginning::Few(meant.iter().filter_map(entry).collect()))
     }
 
     /// The agents that have this title, stem, file or blob.
@@ -433,6 +438,50 @@ impl Checksum {
         self.mix(u64::from_le_bytes(self.rest));
         self.mix(filled as u64 + 1);
         self.state ^ (self.state >> 29)
+    }
+}
+
+/// The checksum of everything behind the header: four in turn, as a processor adds them at the same time.
+#[derive(Debug, Default)]
+struct BodyChecksum {
+    lanes: [Checksum; 4],
+    rest: Vec<u8>,
+}
+
+impl BodyChecksum {
+    const TURN: usize = 32;
+
+    fn add(&mut self, mut bytes: &[u8]) {
+        if !self.rest.is_empty() {
+            let take = (Self::TURN - self.rest.len()).min(bytes.len());
+            self.rest.extend_from_slice(&bytes[..take]);
+            bytes = &bytes[take..];
+            if self.rest.len() < Self::TURN {
+                return;
+            }
+            let rest = std::mem::take(&mut self.rest);
+            self.turn(&rest);
+        }
+        let mut turns = bytes.chunks_exact(Self::TURN);
+        for turn in &mut turns {
+            self.turn(turn);
+        }
+        self.rest.extend_from_slice(turns.remainder());
+    }
+
+    fn turn(&mut self, turn: &[u8]) {
+        for (lane, word) in self.lanes.iter_mut().zip(turn.chunks_exact(8)) {
+            lane.mix(u64::from_le_bytes(word.try_into().unwrap_or_default()));
+        }
+    }
+
+    fn value(self) -> u64 {
+        let mut all = Checksum::default();
+        for lane in self.lanes {
+            all.mix(lane.value());
+        }
+        all.add(&self.rest);
+        all.value()
     }
 }
 

@@ -106,7 +106,12 @@ impl IndexFile {
     /// The rows of the agents whose names begin so.
     #[must_use]
     pub fn beginning_so(&self, folded: &str) -> Range<u32> {
-        let start = self.first_at_least(folded);
+        self.beginning_from(self.first_at_least(folded), folded)
+    }
+
+    /// The same, of which the first is known.
+    #[must_use]
+    pub fn beginning_from(&self, start: u32, folded: &str) -> Range<u32> {
         let begins = |row: u32| self.name(row).is_some_and(|name| has_beginning(&name, folded));
         start..self.first_without(start, self.rows, &begins)
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
-use super::{Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, checksum, encode, hash, long, number};
+use super::{BodyChecksum, Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, checksum, encode, hash, long, number};
 use crate::domain::discovery::{self, IndexEntry};
 
 /// Rows by word. Words are many, and nobody gains by choosing them badly, so they are hashed quickly.
@@ -225,7 +225,7 @@ pub(super) fn assemble<'a>(key: &str, rows: Rows<'a>, hashes: Vec<u8>, words: Wo
     for end in ends {
         header.extend_from_slice(&(end as u64).to_le_bytes());
     }
-    let mut body = Checksum::default();
+    let mut body = BodyChecksum::default();
     for part in &parts {
         body.add(part);
     }
