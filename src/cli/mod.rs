@@ -193,7 +193,7 @@ fn whole() -> clap::Command {
 pub fn run() -> u8 {
     // A shell that asks what could stand at the cursor gets its answer here, and the program ends.
     complete::read_with(typed_globals);
-    clap_complete::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command).completer("agentpkg").complete();
+    clap_complete::CompleteEnv::with_factory(for_completion).completer("agentpkg").complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -232,6 +232,17 @@ pub fn run() -> u8 {
             if is_merge_file { merge_file::ERROR } else { failure.kind().code() }
         }
     }
+}
+
+/// Options are hidden, so that they are candidates only where nothing else fits: after a `-`.
+fn for_completion() -> clap::Command {
+    let hidden = |argument: clap::Arg| if argument.is_positional() { argument } else { argument.hide(true) };
+    // Those that clap adds by itself it would add visibly.
+    let own = |name: &'static str, action| clap::Arg::new(name).long(name).action(action).global(name == "help");
+    let help = own("help", ArgAction::Help).short('h').help("Print help");
+    let version = own("version", ArgAction::Version).short('V').help("Print version");
+    let command = <Cli as clap::CommandFactory>::command().disable_help_flag(true).disable_version_flag(true);
+    command.args([help, version]).mut_args(hidden).mut_subcommands(|command| command.mut_args(hidden))
 }
 
 /// What the line that is being typed says so far, as clap reads it; what makes no sense yet is passed over.
