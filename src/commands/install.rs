@@ -176,13 +176,13 @@ fn resolved(agent: &PlannedAgent) -> String {
     match before.as_ref().filter(|before| before.sha256 != locked.sha256 || before.source != locked.source) {
         Some(before) if before.source != locked.source => format!("{}{newest}", sanitize(&change(before, locked))),
         Some(before) if before.version.is_some() || before.commit.is_some() => {
-            format!("{}{newest} {DIM}({}){DIM:#}", change(before, locked), sanitize(&registry_of(locked)))
+            format!("{}{newest} {DIM}({}){DIM:#}", sanitize(&change(before, locked)), sanitize(&registry_of(locked)))
         }
         _ => {
             let commit = || locked.commit.map(|commit| format!("@ {}", commit.short()));
             let revision =
                 locked.version.clone().or_else(commit).map(|revision| format!("{revision}{newest} ")).unwrap_or_default();
-            format!("{revision}{DIM}({}){DIM:#}", sanitize(&registry_of(locked)))
+            format!("{}{DIM}({}){DIM:#}", sanitize(&revision), sanitize(&registry_of(locked)))
         }
     }
 }

@@ -15,8 +15,16 @@ pub fn run(context: &mut Context) -> Result<()> {
     let edited = status.agents.iter().filter(|agent| matches!(agent.file, FileState::Edited(_))).count();
     let mut steps: Vec<(&str, String)> = Vec::new();
     let missing = status.uninstalled.len() + status.agents.iter().filter(|agent| agent.file == FileState::Missing).count();
+    let unwanted = status.agents.iter().filter(|agent| !agent.is_wanted).count();
+    let mut reasons = Vec::new();
     if missing > 0 {
-        steps.push(("install", format!("{} in agentpkg.toml but not here", count(missing, "agent is", "agents are"))));
+        reasons.push(format!("{} in agentpkg.toml but not here", count(missing, "agent is", "agents are")));
+    }
+    if unwanted > 0 {
+        reasons.push(format!("{} no longer in agentpkg.toml", count(unwanted, "agent is", "agents are")));
+    }
+    if !reasons.is_empty() {
+        steps.push(("install", reasons.join(", ")));
     }
     let conflicted = status.agents.iter().filter(|agent| agent.is_conflicted).count();
     if conflicted > 0 {
@@ -26,8 +34,12 @@ pub fn run(context: &mut Context) -> Result<()> {
     if newer > 0 {
         steps.push(("update", format!("{} a newer version", count(newer, "agent has", "agents have"))));
     }
-    if !status.missing_servers.is_empty() {
-        steps.push(("check", format!("{} missing", count(status.missing_servers.len(), "server is", "servers are"))));
+    let servers = [(&status.missing_servers, "missing"), (&status.disabled_servers, "disabled")];
+    let servers = servers.into_iter().filter(|(servers, _)| !servers.is_empty());
+    let servers: Vec<String> =
+        servers.map(|(servers, how)| format!("{} {how}", count(servers.len(), "server is", "servers are"))).collect();
+    if !servers.is_empty() {
+        steps.push(("check", servers.join(", ")));
     }
     let is_new = installed == 0 && missing == 0;
     let is_done = steps.is_empty();

@@ -36,7 +36,7 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
         let mut others = status.clone();
         others.agents.iter_mut().for_each(|agent| agent.is_conflicted = false);
         if others.needs_work() {
-            failure = failure.hint("`agentpkg install` restores what is missing");
+            failure = failure.hint("`agentpkg install` brings everything to what agentpkg.toml says");
         }
         return Err(failure);
     }
@@ -49,6 +49,11 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
         let mut notes = Vec::new();
         if agent.is_conflicted {
             notes.push("waits for `agentpkg resolve`".to_owned());
+        }
+        if !agent.is_wanted {
+            let then =
+                if agent.file == FileState::Clean { "`agentpkg install` removes it" } else { "yours from the next install on" };
+            notes.push(format!("not in agentpkg.toml: {then}"));
         }
         if !agent.has_base {
             notes.push("base missing".to_owned());
@@ -115,7 +120,7 @@ fn to_json(status: &ProjectStatus) -> serde_json::Value {
         };
         json!({
             "name": agent.name.as_str(), "version": agent.version, "state": state, "difference": edits, "has_base": agent.has_base,
-            "pins": agent.pins, "newer": agent.newer,
+            "pins": agent.pins, "newer": agent.newer, "wanted": agent.is_wanted,
         })
     };
     json!({

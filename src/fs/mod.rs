@@ -91,15 +91,17 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(Failure::failed(format!("`{}` is not a regular file", path.display())));
     }
+    read_any(path, limit)
+}
+
+/// The same for what a person named outright, which may be a pipe.
+pub fn read_any(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(failure("read", path, &error)),
     };
     let metadata = file.metadata().map_err(|error| failure("read", path, &error))?;
-    if !metadata.is_file() {
-        return Err(Failure::failed(format!("`{}` is not a regular file", path.display())));
-    }
     let too_large = || Failure::failed(format!("`{}` is larger than {} allows", path.display(), human_size(limit)));
     if metadata.len() > limit {
         return Err(too_large());

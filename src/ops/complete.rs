@@ -9,12 +9,13 @@ use semver::Version;
 use super::search::{index_of, registries};
 use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
+use crate::domain::discovery;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Parts, Source};
 use crate::domain::version::VersionRequest;
 use crate::store::cache::Freshness;
 use crate::store::index::{Beginning, IndexFile, Offered};
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, is_bindable};
 use crate::store::registry::Snapshot;
 use crate::store::servers;
 
@@ -227,7 +228,8 @@ pub fn configured(session: &Session) -> Vec<Candidate> {
     };
     let named =
         found.found.iter().map(|server| (server.name.clone(), server.entry.as_ref().map(ToString::to_string).unwrap_or_default()));
-    named.collect()
+    // Only these can be bound, and a name comes from a file that anybody wrote.
+    named.filter(|(name, _)| is_bindable(name)).collect()
 }
 
 /// Servers that the registries know.
@@ -255,7 +257,7 @@ pub fn bindings(session: &Session, current: &str) -> Vec<Candidate> {
     let mut names = BTreeSet::new();
     for name in lockfile.agents.keys() {
         let bytes = session.project.read_agent(name).ok().flatten().unwrap_or_default();
-        names.extend(crate::domain::discovery::servers(&bytes));
+        names.extend(discovery::servers(&bytes).into_iter().filter(|name| is_bindable(name)));
     }
     let is_open = |name: &String| !configured.iter().any(|(known, _)| known == name);
     names.into_iter().filter(is_open).map(|name| (format!("{name}="), "not configured under this name".to_owned())).collect()

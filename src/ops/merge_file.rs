@@ -116,6 +116,8 @@ pub fn report(merged: &Merge<'_>) -> Vec<ConflictReport> {
 fn read(path: &Path) -> Result<Vec<u8>> {
     match fs::entry(path)? {
         Entry::Folder => Err(Failure::new(Kind::Usage, format!("`{}` is a folder", path.display()))),
-        _ => fs::read(path, MAX_SIZE)?.ok_or_else(|| Failure::new(Kind::Usage, format!("there is no file `{}`", path.display()))),
+        _ => {
+            fs::read_any(path, MAX_SIZE)?.ok_or_else(|| Failure::new(Kind::Usage, format!("there is no file `{}`", path.display())))
+        }
     }
 }

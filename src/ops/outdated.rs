@@ -2,6 +2,7 @@
 
 use semver::Version;
 
+use super::install::reachable;
 use super::report::Frontend;
 use super::resolver::{Resolved, Resolver};
 use super::session::Session;
@@ -50,6 +51,9 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
         return Err(Failure::failed(format!("`{}` is not in agentpkg.toml", unknown.escape_debug()))
             .hint("`agentpkg list` shows what is installed"));
     }
+    let wanted = reachable(&manifest, &lockfile);
+    let unwanted: Vec<&AgentName> = lockfile.agents.keys().filter(|name| !wanted.contains(name)).collect();
+    manifest.refuse_guess(&unwanted)?;
     let mut resolver = Resolver::new(session, Freshness::Now);
     let is_meant = |name: &AgentName| names.is_empty() || names.iter().any(|known| known == name.as_str());
     let agents = manifest.agents().iter().filter(|(name, _)| is_meant(name));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::install::reachable;
 use super::pending;
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
@@ -47,13 +48,15 @@ pub struct AgentStatus {
     pub pins: Vec<String>,
     /// What an update would take, as far as the cache knows.
     pub newer: Option<String>,
+    /// Whether the manifest wants it, or one that it wants requires it.
+    pub is_wanted: bool,
 }
 
 impl AgentStatus {
     /// Whether there is something to do.
     #[must_use]
     pub fn needs_work(&self) -> bool {
-        self.file == FileState::Missing || self.is_conflicted || !self.has_base && self.file != FileState::Clean
+        self.file == FileState::Missing || self.is_conflicted || !self.is_wanted || !self.has_base && self.file != FileState::Clean
     }
 }
 
@@ -92,7 +95,9 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let offline = Session::new(project.clone(), session.environment.clone(), options);
     let mut resolver = Resolver::new(&offline, Freshness::Any);
     let mut outcome = ProjectStatus::default();
+    let wanted = reachable(&manifest, &lockfile);
     for (name, locked) in &lockfile.agents {
+        let is_wanted = wanted.contains(name);
         let base = project.read_base(&locked.base)?;
         let file = match project.read_agent(name)? {
             None => FileState::Missing,
@@ -106,7 +111,8 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             has_base: base.is_some(),
             is_conflicted: waiting.contains(name),
             pins: manifest.agents().get(name).map(|wanted| wanted.pins.clone()).unwrap_or_default(),
-            newer: newer(&offline, locked, manifest.agents().get(name), &mut resolver, frontend),
+            newer: if is_wanted { newer(&offline, locked, manifest.agents().get(name), &mut resolver, frontend) } else { None },
+            is_wanted,
         });
     }
     outcome.uninstalled = manifest.agents().keys().filter(|name| !lockfile.agents.contains_key(*name)).cloned().collect();

@@ -154,3 +154,16 @@ fn a_pipe_in_the_place_of_a_file_does_not_stop_anybody() {
     let output = sandbox.run(&["check"]);
     assert!(output.all().contains("not a regular file"), "{}", output.all());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_a_person_names_is_read() {
+    let sandbox = Sandbox::new();
+    let pipe = sandbox.project("base.md");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    sandbox.write("project/mine.md", "One.\nMine.\n").write("project/theirs.md", "Theirs.\nTwo.\n");
+    let writer = std::thread::spawn(move || fs::write(pipe, "One.\nTwo.\n"));
+    let output = sandbox.run(&["merge-file", "-p", "mine.md", "base.md", "theirs.md"]);
+    writer.join().unwrap().unwrap();
+    assert!(output.stdout.contains("Mine.") && output.stdout.contains("Theirs."), "{}", output.all());
+}

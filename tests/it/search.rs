@@ -214,3 +214,26 @@ fn the_program_alone_says_what_to_do_next() {
     --- stderr
     "#);
 }
+
+#[test]
+fn what_left_the_manifest_is_said_before_it_goes() {
+    let sandbox = scene();
+    sandbox.write("upstream/agents/clerk.md", agent("clerk", "Writes letters", ""));
+    let manifest = sandbox.read("agentpkg.toml");
+    sandbox
+        .write("project/agentpkg.toml", manifest.lines().filter(|line| !line.starts_with("clerk")).collect::<Vec<_>>().join("\n"));
+    assert_ne!(sandbox.read("agentpkg.toml").len() + 1, manifest.len(), "there was a line to take out");
+    let says = "not in agentpkg.toml: `agentpkg install` removes it";
+    let output = sandbox.run(&["status"]).code(0);
+    assert!(output.stdout.contains(says) && !output.stdout.contains("update available"), "{}", output.all());
+    let output = sandbox.run(&[]).code(0);
+    assert!(output.stdout.contains("agentpkg install  1 agent is no longer in agentpkg.toml"), "{}", output.all());
+    let output = sandbox.run(&["check"]).code(0);
+    assert!(output.stdout.contains("is installed, but not in agentpkg.toml any more"), "{}", output.all());
+    // With a table that nobody understands, nothing is concluded.
+    sandbox.write("project/agentpkg.toml", manifest.replace("[agents]", "[agent]"));
+    let output = sandbox.run(&["outdated", "--check"]).code(1);
+    assert!(output.stderr.contains("`agent` is not a setting"), "{}", output.all());
+    let output = sandbox.run(&["check", "--project-only"]).code(4);
+    assert!(output.stdout.contains("`agent` is not a setting"), "{}", output.all());
+}

@@ -210,17 +210,6 @@ impl IndexFile {
         rows.filter_map(|row| self.entry(row)).collect()
     }
 
-    /// The names that begin so, with their rows, sorted.
-    #[must_use]
-    pub fn with_prefix(&self, folded: &str, limit: usize) -> Vec<(String, u32)> {
-        let start = self.first_at_least(folded);
-        let rows = (start..self.rows).map_while(|row| {
-            let name = self.name(row)?;
-            name.to_ascii_lowercase().starts_with(folded).then_some((name, row))
-        });
-        rows.take(limit).collect()
-    }
-
     /// The agents whose names begin so, sorted. What stands side by side is read at once.
     #[must_use]
     pub fn beginning_with(&self, folded: &str, most: usize) -> Beginning {

@@ -6,9 +6,6 @@ use std::ops::Range;
 use super::write::split;
 use super::{IndexFile, Section, WORD, long, number};
 
-/// How many words of one beginning are joined.
-const MAX_WORDS: u32 = 4096;
-
 /// Up to how many names are read at once; of more, those that are needed are read one by one.
 const MAX_NEAR: usize = 4096;
 
@@ -238,7 +235,7 @@ impl IndexFile {
         let first = self.first_word(&key);
         let mut end = key.clone();
         end.push(0xff);
-        let last = self.first_word(&end).min(first.saturating_add(MAX_WORDS));
+        let last = self.first_word(&end);
         // The rows of words that stand side by side stand side by side.
         let (Some((_, start, _)), Some((_, offset, count))) =
             (self.word(first), last.checked_sub(1).and_then(|last| self.word(last)))

@@ -189,7 +189,7 @@ proptest! {
             }
             let known = some();
             prop_assert!(index.entries().all(|entry| known.contains(&entry)), "a record is whole or left out");
-            let _ = (index.named("planner"), index.keyed(Key::File, "agents/planner.md"), index.meta(), index.with_prefix("b", 9));
+            let _ = (index.named("planner"), index.keyed(Key::File, "agents/planner.md"), index.meta(), index.beginning_with("b", 9));
         }
     }
 
@@ -234,12 +234,24 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-        let mut whole = bytes_of("abc", &[], b"");
-        whole.extend_from_slice(&bytes);
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40)) {
+        let all = some();
+        let mut whole = bytes_of("abc", &all.iter().map(|entry| (entry, 1)).collect::<Vec<_>>(), b"{}");
+        // Behind the header nothing is checked at opening but its length.
+        let body = &mut whole[HEADER..];
+        for (at, byte) in changes {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        prop_assert!(IndexFile::of_bytes(whole.clone(), None).is_some());
         for bytes in [bytes, whole] {
-            if let Some(index) = IndexFile::from_file(RandomFile::in_memory(bytes), None) {
-                let _ = (index.search(&Query { text: "ab".to_owned(), limit: 3, ..Query::default() }), index.entries().count());
+            if let Some(index) = IndexFile::of_bytes(bytes, None) {
+                for text in ["backend", "ab", "wri", "servers apis", ""] {
+                    let _ = (index.search(&Query { text: text.to_owned(), limit: 3, ..Query::default() }), index.beginning_with(text, 2));
+                }
+                let beginnings = index.beginnings(0..5, &|name| name.len().min(1), 9);
+                let _ = (beginnings, index.entries().count(), index.named("planner"), index.keyed(Key::Stem, "tester"), index.names());
+                let _ = index.amended("def", &["agents/tester.md"], &[(all[0].clone(), 2)], Vec::new()).map(|image| image.to_bytes());
             }
         }
     }
