@@ -6,10 +6,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, JSON_VERSION};
+use crate::domain::shell::shell_quoted;
 use crate::error::Result;
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, search};
 use crate::store::index::Tier;
-use crate::ui::{CYAN, DIM, GREEN, one_line};
+use crate::ui::{CYAN, DIM, GREEN, one_line, one_path, sanitize};
 
 /// How many agents are shown.
 const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(20).unwrap();
@@ -42,18 +43,24 @@ pub struct SearchArgs {
 /// Runs the command.
 pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     let SearchArgs { words, registry, tool, needs_mcp, limit } = args;
+    let given = [("`--registry`", !registry.is_empty()), ("`--tool`", tool.is_some()), ("`--needs-mcp`", needs_mcp.is_some())];
+    let filters: Vec<&str> = given.into_iter().filter(|(_, is_given)| *is_given).map(|(filter, _)| filter).collect();
     let options = SearchOptions { words, registries: registry, tool, server: needs_mcp, limit: limit.get() };
     let outcome = search(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         return context.ui.json(&to_json(&outcome));
     }
-    show(&outcome, context)
+    show(&outcome, &filters, context)
 }
 
-fn show(outcome: &SearchOutcome, context: &mut Context) -> Result<()> {
+fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Result<()> {
     if outcome.hits.is_empty() {
         let noun = if outcome.registries == 1 { "1 registry".to_owned() } else { format!("{} registries", outcome.registries) };
-        context.ui.note(format!("Nothing was found in {noun}. `agentpkg registry add URL` adds another one."));
+        if filters.is_empty() {
+            context.ui.note(format!("Nothing was found in {noun}. `agentpkg registry add URL` adds another one."));
+        } else {
+            context.ui.note(format!("Nothing was found in {noun} with {}.", filters.join(" and ")));
+        }
         return Ok(());
     }
     let width = |text: &dyn Fn(&Hit) -> String| outcome.hits.iter().map(|hit| text(hit).chars().count()).max().unwrap_or(0);
@@ -66,13 +73,14 @@ fn show(outcome: &SearchOutcome, context: &mut Context) -> Result<()> {
         if hit.is_installed {
             notes.push("installed".to_owned());
         }
+        // Half of the room is for what the agent is about.
         if hit.is_shared {
-            notes.push(one_line(&hit.entry.file, 60));
+            notes.push(one_path(&hit.entry.file, room / 2));
         }
         if !hit.entry.servers.is_empty() {
             notes.push(one_line(&format!("needs {}", hit.entry.servers.join(", ")), 40));
         }
-        let note = notes.join(", ");
+        let note = if hit.is_shared { notes.join(", ") } else { one_line(&notes.join(", "), room / 2) };
         let gap = if note.is_empty() { 0 } else { note.chars().count() + 2 };
         let style = if hit.is_installed { GREEN } else { CYAN };
         let description = one_line(&hit.entry.description, room.saturating_sub(gap).max(20));
@@ -86,11 +94,16 @@ fn show(outcome: &SearchOutcome, context: &mut Context) -> Result<()> {
     }
     if outcome.total > outcome.hits.len() {
         context.ui.note(format!(
-            "{DIM}{} more; `--limit` shows them, another word narrows it{DIM:#}",
-            outcome.total - outcome.hits.len()
+            "{DIM}{} more; `--limit {}` shows them, another word narrows it{DIM:#}",
+            outcome.total - outcome.hits.len(),
+            outcome.total
         ));
     } else if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
         context.ui.note(format!("{DIM}only names that look alike{DIM:#}"));
+    }
+    if let Some(hit) = outcome.hits.iter().find(|hit| hit.is_shared) {
+        context.ui.note(format!("{DIM}A registry that has a name twice tells them apart by their files:{DIM:#}"));
+        context.ui.note(format!("{DIM}  agentpkg install {}{DIM:#}", sanitize(&shell_quoted(&hit.spec()))));
     }
     Ok(())
 }

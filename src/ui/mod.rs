@@ -18,7 +18,7 @@ use dialoguer::console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use failure::render as render_failure;
-pub use sanitize::{one_line, sanitize};
+pub use sanitize::{one_line, one_path, sanitize};
 pub use screens::{unified, wrapped};
 pub use table::Table;
 
@@ -252,6 +252,20 @@ impl Reporter for Ui {
     }
 }
 
+/// Choices as lines that fit the terminal, `margin` columns beside them: labels, and behind them what helps to choose, for which half
+/// of the room is kept.
+fn items(choices: &[Choice], margin: usize) -> Vec<String> {
+    let room = usize::from(Term::stderr().size().1).max(40).saturating_sub(margin);
+    let has_details = choices.iter().any(|choice| !choice.detail.is_empty());
+    let longest = choices.iter().map(|choice| choice.label.chars().count()).max().unwrap_or(0);
+    let width = longest.min(if has_details { room / 2 } else { room });
+    let item = |choice: &Choice| {
+        let detail = one_line(&choice.detail, room.saturating_sub(width));
+        format!("{:width$}  {detail}", one_path(&choice.label, width)).trim_end().to_owned()
+    };
+    choices.iter().map(item).collect()
+}
+
 impl Decide for Ui {
     fn is_interactive(&self) -> bool {
         !self.options.never_asks && !self.options.is_json && io::stdin().is_terminal() && io::stderr().is_terminal()
@@ -259,13 +273,7 @@ impl Decide for Ui {
 
     fn choose(&mut self, question: &str, choices: &[Choice], default: usize) -> Result<usize> {
         self.clear();
-        let width = choices.iter().map(|choice| choice.label.len()).max().unwrap_or(0);
-        let columns = usize::from(Term::stderr().size().1).max(40);
-        let items = choices.iter().map(|choice| {
-            let room = columns.saturating_sub(width + 6);
-            format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room))
-        });
-        let items: Vec<String> = items.collect();
+        let items = items(choices, 6);
         let select = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(default).report(false);
         let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;
         // The list is gone from the screen; the answer stays.
@@ -277,10 +285,7 @@ impl Decide for Ui {
 
     fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Option<usize>> {
         self.clear();
-        let width = choices.iter().map(|choice| choice.label.len()).max().unwrap_or(0).min(40);
-        let room = usize::from(Term::stderr().size().1).max(40).saturating_sub(width + 6);
-        let items = choices.iter().map(|choice| format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room)));
-        let items: Vec<String> = items.collect();
+        let items = items(choices, 6);
         let prompt = format!("{} (type to narrow, esc to leave)", sanitize(question));
         let select = dialoguer::FuzzySelect::new().with_prompt(prompt).items(&items).default(0).max_length(12).report(false);
         asking(|| select.interact_opt())
@@ -288,13 +293,7 @@ impl Decide for Ui {
 
     fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
         self.clear();
-        let width = choices.iter().map(|choice| choice.label.len()).max().unwrap_or(0);
-        let columns = usize::from(Term::stderr().size().1).max(40);
-        let room = columns.saturating_sub(width + 10);
-        let items: Vec<String> = choices
-            .iter()
-            .map(|choice| format!("{:width$}  {}", sanitize(&choice.label), one_line(&choice.detail, room)))
-            .collect();
+        let items = items(choices, 10);
         let prompt = format!("{} (space to choose, enter when done)", sanitize(question));
         let select = dialoguer::MultiSelect::new().with_prompt(prompt).items(&items).report(false);
         let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;

@@ -15,6 +15,35 @@ pub fn sanitize(text: &str) -> String {
     text.chars().flat_map(|c| if is_safe(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
 }
 
+/// A path or a spec in at most `width` columns: of one that is longer the beginning and the end stay, which tell most.
+#[must_use]
+pub fn one_path(text: &str, width: usize) -> String {
+    let text = sanitize(&text.replace(['\n', '\t'], " "));
+    if text.width() <= width {
+        return text;
+    }
+    let (mut front, mut back) = (String::new(), Vec::new());
+    let mut used = 1;
+    let (mut from_front, mut from_back) = (text.chars(), text.chars().rev());
+    // The file's name is at the end, so that gets two thirds.
+    for c in from_front.by_ref() {
+        used += c.width().unwrap_or(0);
+        if used > width / 3 {
+            break;
+        }
+        front.push(c);
+    }
+    let mut left = width.saturating_sub(front.width() + 1);
+    for c in from_back.by_ref() {
+        let Some(rest) = left.checked_sub(c.width().unwrap_or(0)) else {
+            break;
+        };
+        left = rest;
+        back.push(c);
+    }
+    format!("{front}…{}", back.into_iter().rev().collect::<String>())
+}
+
 /// The first sentence or so of a text in one line of at most `width` columns: examples and markup are cut.
 #[must_use]
 pub fn one_line(text: &str, width: usize) -> String {

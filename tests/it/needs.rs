@@ -501,6 +501,13 @@ fn a_person_in_an_empty_folder_picks_from_what_there_is() {
     let mut script = Script::new(&["none of them"]);
     let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
     assert!(outcome.agents.is_empty() && sandbox.files().is_empty());
+    // A registry is not an agent yet.
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", "---\nname: planner\ndescription: Plans\ntools: Read\n---\n");
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
+    let mut script = Script::new(&["studio/planner"]);
+    let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
+    assert_eq!(outcome.agents[0].name.as_str(), "planner");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn totals_do_not_depend_on_the_limit() {
     assert_eq!(ask(&[]), (101, 20));
     assert_eq!(ask(&["temzeta", "--limit", "1"]), (1, 1));
     let shown = sandbox.run(&["search", "te", "--limit", "2", "--registry", "stock"]).code(0);
-    assert_eq!(shown.stderr, "99 more; `--limit` shows them, another word narrows it\n");
+    assert_eq!(shown.stderr, "99 more; `--limit 101` shows them, another word narrows it\n");
     assert!(sandbox.run(&["search", "te", "--limit", "0"]).code(2).stderr.contains("--limit"));
 }
 

@@ -132,14 +132,6 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     if options.specs.is_empty() {
         refuse_without_names(options)?;
     }
-    // In a folder without a manifest there is nothing to install, so a person is offered what there is.
-    let has_manifest = || Ok::<_, Failure>(fs::entry(session.project.manifest_path())? != Entry::Absent);
-    if options.specs.is_empty() && frontend.is_interactive() && !options.is_yes && !has_manifest()? {
-        let Some(spec) = offered(session, frontend)? else {
-            return Ok(InstallOutcome::default());
-        };
-        return install(session, &InstallOptions { specs: vec![spec], ..options.clone() }, frontend);
-    }
     // The usual case of a second install needs no lock: nothing is written.
     if options.specs.is_empty() && !options.bind.is_empty() {
         return Err(
@@ -156,6 +148,15 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
+    // Where nothing is wanted yet, a person is offered what there is.
+    let is_new = options.specs.is_empty() && manifest.agents().is_empty() && lockfile.agents.is_empty();
+    if is_new && frontend.is_interactive() && !options.is_yes {
+        drop(guard);
+        return match offered(session, frontend)? {
+            Some(spec) => install(session, &InstallOptions { specs: vec![spec], ..options.clone() }, frontend),
+            None => Ok(InstallOutcome::default()),
+        };
+    }
     session.check_folders(&manifest)?;
     let freshness = if options.is_locked { Freshness::Any } else { Freshness::Recent };
     let original = manifest.clone();
