@@ -112,6 +112,18 @@ pub fn operations() -> ArgValueCompleter {
     completer(|session, _| crate::ops::undo::numbers(session))
 }
 
+/// Versions of the installed agent that the line names.
+#[must_use]
+pub fn versions() -> ArgValueCompleter {
+    completer(|session, current| {
+        let named = std::env::args_os().filter_map(|word| word.into_string().ok());
+        named
+            .map(|name| complete::versions_of_installed(session, &name, current))
+            .find(|found| !found.is_empty())
+            .unwrap_or_default()
+    })
+}
+
 /// Registries, the built-in one included.
 #[must_use]
 pub fn registries() -> ArgValueCompleter {

@@ -27,7 +27,7 @@ pub struct UpdateArgs {
     #[arg(value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
     /// The version to have from now on, for example ^2 or a branch
-    #[arg(long, value_name = "VERSION", requires = "names")]
+    #[arg(long, value_name = "VERSION", requires = "names", add = super::complete::versions())]
     pub to: Option<String>,
     /// What to do with conflicts
     #[arg(long, value_name = "HOW", value_enum)]

@@ -196,6 +196,18 @@ fn versions(session: &Session, sources: &[(RegistryName, Source)], target: Optio
     Vec::new()
 }
 
+/// The versions that an installed agent could be updated to, as they can be written behind what is typed already.
+#[must_use]
+pub fn versions_of_installed(session: &Session, name: &str, typed: &str) -> Vec<Candidate> {
+    let lockfile = session.project.load_lockfile().unwrap_or_default();
+    let locked = AgentName::new(name).ok().and_then(|name| lockfile.agents.get(&name).cloned());
+    let Some((locked, source)) = locked.and_then(|locked| Source::parse(&locked.source).ok().map(|source| (locked, source))) else {
+        return Vec::new();
+    };
+    let registry = locked.registry.clone().unwrap_or_else(RegistryName::builtin);
+    versions(session, &[(registry, source)], Some(&locked.agent), typed)
+}
+
 /// Agents that are installed.
 #[must_use]
 pub fn installed(session: &Session) -> Vec<Candidate> {

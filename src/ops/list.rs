@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::report::{Frontend, relay};
+use super::report::{Event, Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::{Resolver, is_file, split_file};
 use super::session::Session;
@@ -14,7 +14,7 @@ use crate::domain::discovery::{self, IndexEntry, Refused};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Kind, Result};
 use crate::fs;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
@@ -91,8 +91,13 @@ pub fn available<'a>(session: &'a Session, place: Option<&str>, frontend: &mut d
         offers.push(Offer { snapshot: resolver.snapshot(name.as_ref(), &source, frontend)? });
         return Ok(offers);
     }
+    resolver.ask(manifest.registries().iter().map(|(_, source)| source.clone()), frontend);
     for (name, source) in registries {
-        offers.push(Offer { snapshot: resolver.snapshot(Some(&name), &source, frontend)? });
+        match resolver.snapshot(Some(&name), &source, frontend) {
+            Ok(snapshot) => offers.push(Offer { snapshot }),
+            Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
+            Err(failure) => frontend.report(Event::Warning(format!("registry `{name}` is left out: {failure}"))),
+        }
     }
     Ok(offers)
 }

@@ -59,6 +59,7 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
     let agents = manifest.agents().iter().filter(|(name, _)| is_meant(name));
     resolver.ask_for(agents.filter_map(|(name, wanted)| Some((wanted, lockfile.agents.get(name)?))), &manifest, frontend);
     let mut outcome = OutdatedOutcome::default();
+    let mut failures: Vec<(Failure, Vec<&str>)> = Vec::new();
     for (name, wanted) in manifest.agents() {
         if !is_meant(name) {
             continue;
@@ -84,7 +85,11 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
             Ok(found) => found,
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
             Err(failure) => {
-                outcome.failures.push(failure);
+                // One source out of reach is one failure, however many agents come from it.
+                match failures.iter_mut().find(|(known, _)| *known == failure) {
+                    Some((_, names)) => names.push(name.as_str()),
+                    None => failures.push((failure, vec![name.as_str()])),
+                }
                 continue;
             }
         };
@@ -106,6 +111,8 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
             is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),
         });
     }
+    let told = |(failure, names): (Failure, Vec<&str>)| failure.detail(format!("wanted for {}", names.join(", ")));
+    outcome.failures = failures.into_iter().map(told).collect();
     Ok(outcome)
 }
 

@@ -195,6 +195,9 @@ fn versions_and_sources_of_git_are_completed() {
         let found: Vec<&str> = found.iter().map(|line| line.split('\t').next().unwrap()).collect();
         assert_eq!(found, wanted, "{typed}");
     }
+    let _ = sandbox.run(&["install", "team/scheduler@^1", "-q"]).code(0);
+    assert_eq!(candidates(&sandbox, &["update", "scheduler", "--to", "^"]), ["^2.0.0\ttag v2.0.0", "^1.2.0\ttag v1.2.0"]);
+    assert_eq!(candidates(&sandbox, &["update", "nobody", "--to", "1"]), [""; 0]);
 }
 
 /// Types each text and TAB, and compares the words that the shell has then.

@@ -354,3 +354,19 @@ fn status_knows_what_the_manifest_allows() {
     let _ = repo.commit("three");
     assert!(sandbox.run(&["status"]).code(0).stdout.contains("update available"));
 }
+
+#[test]
+fn one_source_out_of_reach_is_one_failure() {
+    let sandbox = Sandbox::new();
+    for name in ["one", "two"] {
+        sandbox.write(&format!("upstream/agents/{name}.md"), planner("One.").replace("name: planner", &format!("name: {name}")));
+    }
+    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "near"]).code(0);
+    let _ = sandbox.run(&["install", "near/one", "near/two", "builtin/debugger", "-q"]).code(0);
+    std::fs::rename(sandbox.path().join("upstream"), sandbox.path().join("elsewhere")).unwrap();
+    let output = sandbox.run(&["outdated"]).code(1);
+    assert_eq!(output.stderr.matches("there is no folder").count(), 1, "{}", output.all());
+    assert!(output.stderr.contains("wanted for one, two"), "{}", output.all());
+    let output = sandbox.run(&["list", "--available"]).code(0);
+    assert!(output.stdout.contains("debugger") && output.stderr.contains("registry `near` is left out"), "{}", output.all());
+}
