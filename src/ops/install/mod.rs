@@ -8,7 +8,7 @@ mod widen;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
-use super::remove::Dropped;
+use super::remove::{self, Dropped};
 use super::report::{Choice, Event, Frontend};
 use super::requirement::{Mode, Report};
 use super::resolver::is_file;
@@ -132,9 +132,14 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     if options.specs.is_empty() {
         refuse_without_names(options)?;
     }
+    let is_absent = || Ok::<_, Failure>(fs::entry(session.project.manifest_path())? == Entry::Absent);
+    if options.specs.is_empty() && is_absent()? {
+        session.recover(frontend)?;
+        let lockfile = session.project.load_lockfile()?;
+        remove::refuse_without_manifest(&session.project, &lockfile, lockfile.agents.len())?;
+    }
     // In a folder without a manifest there is nothing to install, so a person is offered what there is.
-    let has_manifest = || Ok::<_, Failure>(fs::entry(session.project.manifest_path())? != Entry::Absent);
-    if options.specs.is_empty() && frontend.is_interactive() && !options.is_yes && !has_manifest()? {
+    if options.specs.is_empty() && frontend.is_interactive() && !options.is_yes && is_absent()? {
         let Some(spec) = offered(session, frontend)? else {
             return Ok(InstallOutcome::default());
         };
@@ -293,10 +298,20 @@ fn file_folder(source: &Source) -> Source {
 
 /// The agents that the manifest wants, and those that they require, as locked.
 pub(super) fn reachable<'a>(manifest: &'a Manifest, lockfile: &'a Lockfile) -> BTreeSet<&'a AgentName> {
+    with_required(manifest.agents().keys(), lockfile, &|_| false)
+}
+
+/// Locked agents with all that they require. Where `ends_at` says so, nothing is followed.
+pub(super) fn with_required<'a>(
+    roots: impl Iterator<Item = &'a AgentName>,
+    lockfile: &'a Lockfile,
+    ends_at: &dyn Fn(&AgentName) -> bool,
+) -> BTreeSet<&'a AgentName> {
     let mut reached = BTreeSet::new();
-    let mut open: Vec<&AgentName> = manifest.agents().keys().collect();
+    let mut open: Vec<&AgentName> = roots.collect();
     while let Some(name) = open.pop() {
         if let Some(locked) = lockfile.agents.get(name)
+            && !ends_at(name)
             && reached.insert(name)
         {
             open.extend(&locked.requires);

@@ -9,7 +9,7 @@ mod plan;
 
 use std::collections::BTreeMap;
 
-pub(super) use self::apply::apply;
+pub(super) use self::apply::{Prune, apply};
 pub(super) use self::decide::{decide, powers};
 pub use self::item::Status;
 pub(super) use self::item::{Item, State};
@@ -193,7 +193,7 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     for name in original.agents().keys().filter(|name| !is_settled(name)) {
         manifest.restore_agent(name, &original);
     }
-    apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref())
+    apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Unwanted)
 }
 
 /// Leaves alone what somebody is resolving by hand: an update of such an agent would answer for them.
