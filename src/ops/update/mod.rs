@@ -190,9 +190,7 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
         let takes_part = |item: &Item| item.name == *name && item.state != State::Skipped;
         planned.current.contains(name) || planned.items.iter().any(takes_part)
     };
-    for name in original.agents().keys().filter(|name| !is_settled(name)) {
-        manifest.restore_agent(name, &original);
-    }
+    manifest.take_back(|name| !is_settled(name), &original);
     apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Unwanted)
 }
 
