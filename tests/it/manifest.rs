@@ -69,3 +69,43 @@ fn errors_in_a_file_with_windows_line_endings_point_to_their_line() {
       |     ^ extra `=`, expected nothing
     "#);
 }
+
+#[test]
+fn a_version_that_changes_only_the_manifest_is_said() {
+    let Some(sandbox) = scene("planner = \"^1\"\ntester = \"^1\"\n") else { return };
+    let output = sandbox.run(&["install", "planner@1.0.0"]).code(0);
+    insta::assert_snapshot!(output.stderr, @r#"
+     Unchanged planner 1.2.0, newest of ^1.0.0
+       Changed agentpkg.toml
+    needs     nothing that is missing
+    "#);
+    assert!(sandbox.read("agentpkg.toml").contains("planner = \"^1.0.0\"\n"), "{}", sandbox.read("agentpkg.toml"));
+    let list = sandbox.run(&["undo", "--list"]).code(0).stdout;
+    assert!(list.lines().next().unwrap().contains("install planner "), "{list}");
+    assert_eq!(sandbox.run(&["install", "team/tester"]).code(0).stderr.lines().next(), Some("   Unchanged tester"));
+    assert_eq!(sandbox.run(&["install"]).code(0).stderr, "   Unchanged 2 agents\n");
+}
+
+#[test]
+fn a_power_that_was_left_out_can_be_taken_later() {
+    for command in [&["install", "planner@^2", "--yes"][..], &["update", "planner", "--to", "^2", "--yes"]] {
+        let Some(sandbox) = scene(ENTRY) else { return };
+        let installed = || sandbox.read(".claude/agents/planner.md");
+        let output = sandbox.run(command).code(0);
+        assert!(output.stderr.contains("not taken (`agentpkg update planner --allow Bash` takes it)"), "{}", output.stderr);
+        assert!(installed().contains("tools: Read, Glob\n"));
+        sandbox.write("project/.claude/agents/planner.md", installed() + "\nMy own rule.\n");
+        // Only who names it means it.
+        let before = sandbox.files();
+        let _ = sandbox.run(&["update", "--allow", "Bash"]).code(0);
+        let _ = sandbox.run(&["update", "planner"]).code(0);
+        assert_eq!(sandbox.files(), before);
+        let _ = sandbox.run(&["update", "planner", "--allow", "Bash"]).code(0);
+        assert_eq!(installed(), planner("Read, Glob, Bash") + "\nMy own rule.\n");
+        // What the user added to the same line is worth more than the shortcut.
+        let mine = installed().replace("Glob, Bash", "Glob, Write");
+        sandbox.write("project/.claude/agents/planner.md", &mine);
+        let _ = sandbox.run(&["update", "planner", "--allow", "Bash"]).code(0);
+        assert_eq!(installed(), mine);
+    }
+}

@@ -104,6 +104,8 @@ pub struct PlannedAgent {
     pub before: Option<LockedAgent>,
     /// What it may do and could not do before, if it was installed before.
     pub gains: Vec<Gain>,
+    /// Whether the user named it.
+    pub is_named: bool,
     /// The requirement of which it is the newest version, where another one was written in it.
     pub newest_of: Option<String>,
 }
@@ -121,6 +123,8 @@ pub struct InstallOutcome {
     pub verdict: Option<Verdict>,
     /// Files that differ from the plan's state; 0 if everything was as it should be.
     pub changes: usize,
+    /// Whether agentpkg.toml is among them.
+    pub is_manifest_changed: bool,
     /// Whether this was a dry run.
     pub is_dry_run: bool,
     /// What the new agents need, and what was done about it; `None`: nothing is new.
@@ -328,6 +332,7 @@ fn planned(project: &Project, name: AgentName, action: Action, locked: LockedAge
         locked,
         before: None,
         gains: Vec::new(),
+        is_named: false,
         newest_of: None,
     }
 }
