@@ -105,7 +105,8 @@ fn a_power_that_was_left_out_can_be_taken_later() {
         // What the user added to the same line is worth more than the shortcut.
         let mine = installed().replace("Glob, Bash", "Glob, Write");
         sandbox.write("project/.claude/agents/planner.md", &mine);
-        let _ = sandbox.run(&["update", "planner", "--allow", "Bash"]).code(0);
+        let output = sandbox.run(&["update", "planner", "--allow", "Bash"]).code(0);
+        assert!(output.stderr.contains("you changed `tools` of `planner`, so add there yourself"), "{}", output.stderr);
         assert_eq!(installed(), mine);
     }
 }

@@ -249,7 +249,17 @@ impl<'a> Planner<'a, '_> {
                 && locked.version == candidate.locked.version
                 && locked.requires == candidate.locked.requires
         });
-        let without = ours.as_deref().filter(|_| is_same).and_then(|ours| without_declined(ours, &candidate, wanted, self.allowed));
+        let declined = ours.as_deref().filter(|_| is_same).map(|ours| declined(ours, &candidate, wanted, self.allowed));
+        let without = match declined {
+            Some(Declined::Base(base)) => Some(base),
+            Some(Declined::Edited(keys)) => {
+                let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
+                let keys = keys.join(", ");
+                frontend.report(Event::Warning(format!("you changed {keys} of `{name}`, so add there yourself what you allow")));
+                None
+            }
+            Some(Declined::Nothing) | None => None,
+        };
         if is_same && ours.is_some() && without.is_none() {
             self.planned.current.push(name.clone());
             return Ok(());
@@ -348,20 +358,33 @@ impl<'a> Planner<'a, '_> {
     }
 }
 
-/// Upstream's version as it was written without the powers that an earlier command left out and `allowed` allows now. As a base it
-/// makes them news again. `None`: there are none, or the user changed the same keys, so that taking upstream's would lose that.
-fn without_declined(ours: &[u8], candidate: &Candidate, wanted: &Wanted, allowed: &[String]) -> Option<Vec<u8>> {
+/// What `allowed` changes about an agent that has upstream's newest version already.
+enum Declined {
+    /// Nothing was left out that is allowed now.
+    Nothing,
+    /// Upstream's version as it was written without it. As a base it makes that news again.
+    Base(Vec<u8>),
+    /// The user added to the same keys, which taking upstream's would lose.
+    Edited(BTreeSet<&'static str>),
+}
+
+/// Looks for powers that an earlier command left out and that are allowed now.
+fn declined(ours: &[u8], candidate: &Candidate, wanted: &Wanted, allowed: &[String]) -> Declined {
     if allowed.is_empty() {
-        return None;
+        return Declined::Nothing;
     }
     let [mine, theirs] = [ours, candidate.bytes.as_slice()].map(Capabilities::of);
     let is_open = |gain: &Gain| gain.is_allowed(allowed) && !wanted.pins.iter().any(|pin| pin == gain.key());
-    let keys: BTreeSet<String> = theirs.gains_over(&mine).into_iter().filter(is_open).map(|gain| gain.key().to_owned()).collect();
-    if keys.is_empty() || mine.gains_over(&theirs).iter().any(|gain| keys.contains(gain.key())) {
-        return None;
+    let keys: BTreeSet<&str> = theirs.gains_over(&mine).iter().filter(|gain| is_open(gain)).map(Gain::key).collect();
+    if keys.is_empty() {
+        return Declined::Nothing;
     }
-    let pins = keys.into_iter().collect();
-    Some(merge_with(ours, ours, &candidate.bytes, &Options { pins, ..Options::default() }).resolve(&[]))
+    let edited: BTreeSet<&str> = mine.gains_over(&theirs).iter().map(Gain::key).filter(|key| keys.contains(key)).collect();
+    if !edited.is_empty() {
+        return Declined::Edited(edited);
+    }
+    let pins = keys.into_iter().map(str::to_owned).collect();
+    Declined::Base(merge_with(ours, ours, &candidate.bytes, &Options { pins, ..Options::default() }).resolve(&[]))
 }
 
 /// Offers the nearest upstream version in place of a lost base. Never taken without an answer.
