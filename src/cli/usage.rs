@@ -46,6 +46,8 @@ pub(super) fn failure(error: &clap::Error, commands: &[(&'static str, &'static s
             let value = text(ContextKind::InvalidValue);
             let failure = Failure::usage(format!("{} cannot be `{}`", argument(), value.escape_debug()));
             let failure = match std::error::Error::source(error) {
+                // What is no number is wrong whatever a library finds in it.
+                Some(reason) if reason.is::<std::num::ParseIntError>() => failure.caused_by("a whole number is expected"),
                 Some(reason) => failure.caused_by(reason),
                 None => failure,
             };

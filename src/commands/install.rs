@@ -120,17 +120,28 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
         needs::show_done(report, outcome.is_dry_run, ui);
     }
     show_dropped(&outcome.dropped, outcome.is_dry_run, ui);
-    let edited = outcome.agents.iter().filter(|agent| agent.action == Action::Edited).count();
     if changed.is_empty() {
-        let total = outcome.agents.len();
+        let mut agents: Vec<&PlannedAgent> = outcome.agents.iter().filter(|agent| agent.is_named).collect();
+        if agents.is_empty() {
+            agents = outcome.agents.iter().collect();
+        }
+        let edited = agents.iter().filter(|agent| agent.action == Action::Edited).count();
+        let total = agents.len();
         let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
         match total {
             0 if !outcome.dropped.is_empty() => {}
             0 if is_whole => {
                 ui.note("Nothing is wanted yet. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
             }
-            1 => ui.status("Unchanged", format!("{}{note}", outcome.agents[0].name)),
+            1 => {
+                let agent = agents[0];
+                let newest = agent.newest_of.as_ref().map(|request| format!(" {}, newest of {request}", version(&agent.locked)));
+                ui.status("Unchanged", format!("{}{}{note}", agent.name, newest.unwrap_or_default()));
+            }
             _ => ui.status("Unchanged", format!("{total} agents{note}")),
+        }
+        if outcome.is_manifest_changed {
+            ui.status(if outcome.is_dry_run { "Would change" } else { "Changed" }, "agentpkg.toml");
         }
         if let Some(report) = &outcome.needs {
             needs::show(report, false, ui);

@@ -1,13 +1,16 @@
 //! `remove`: takes agents out of the manifest, the lockfile and the agents folder. Edited files go only when that is said.
 
+use std::collections::BTreeSet;
+
 use super::changes;
-use super::install::reachable;
+use super::install::{reachable, with_required};
 use super::report::Frontend;
 use super::requirement::{self, World};
 use super::session::Session;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
+use crate::fs::{self, Entry};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::project::Project;
@@ -40,21 +43,12 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
     let guard = session.lock_if_used(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let before = session.project.load_lockfile()?;
-    let kept = reachable(&manifest, &before);
-    manifest.refuse_guess(&before.agents.keys().filter(|name| !kept.contains(*name)).collect::<Vec<_>>())?;
-    for name in &options.names {
-        let known = AgentName::new(name).ok().filter(|name| manifest.agents().contains_key(name));
-        match known {
-            Some(name) => drop(manifest.remove_agent(&name)),
-            None => return Err(unknown(name, &before, manifest.agents().keys())),
-        }
-    }
-    let kept = reachable(&manifest, &before);
+    let gone: BTreeSet<AgentName> = leaving(&mut manifest, &before, &options.names)?.into_iter().cloned().collect();
     let mut after = before.clone();
-    after.agents.retain(|name, _| kept.contains(name));
+    after.agents.retain(|name, _| !gone.contains(name));
     let mut changes = Vec::new();
     let mut outcome = RemoveOutcome::default();
-    for (name, locked) in before.agents.iter().filter(|(name, _)| !kept.contains(*name)) {
+    for (name, locked) in before.agents.iter().filter(|(name, _)| gone.contains(*name)) {
         plan_removal(&session.project, name, locked, options.is_forced, &mut changes)?;
         outcome.agents.push(name.clone());
     }
@@ -71,6 +65,46 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
         guard.apply(&format!("remove {}", options.names.join(" ")), &changes)?;
     }
     Ok(outcome)
+}
+
+/// Takes the named agents out of the manifest, and says which installed ones go with that: them, and what only they required. One
+/// that left the manifest by another way is not this command's business, but can be named.
+fn leaving<'l>(manifest: &mut Manifest, lockfile: &'l Lockfile, names: &[String]) -> Result<BTreeSet<&'l AgentName>> {
+    let wanted: BTreeSet<AgentName> = reachable(manifest, lockfile).into_iter().cloned().collect();
+    let mut named = BTreeSet::new();
+    for text in names {
+        let is_known =
+            |name: &AgentName| manifest.agents().contains_key(name) || lockfile.agents.contains_key(name) && !wanted.contains(name);
+        match AgentName::new(text).ok().filter(is_known) {
+            Some(name) => named.insert(name),
+            None => return Err(unknown(text, lockfile, manifest.agents().keys())),
+        };
+    }
+    for name in named.iter().filter(|name| manifest.agents().contains_key(*name)).cloned().collect::<Vec<_>>() {
+        manifest.remove_agent(&name);
+    }
+    let mut leaving = with_required(lockfile.agents.keys().filter(|name| named.contains(*name)), lockfile, &|_| false);
+    let others: Vec<&AgentName> = lockfile.agents.keys().filter(|name| !leaving.contains(name)).collect();
+    // Who requires a named agent keeps it, unless nobody wants that one either.
+    let still_wanted = reachable(manifest, lockfile);
+    let still_required = with_required(others.into_iter(), lockfile, &|name| named.contains(name));
+    leaving.retain(|name| !still_wanted.contains(name) && !still_required.contains(name));
+    manifest.refuse_guess(&leaving.iter().copied().filter(|name| !named.contains(*name)).collect::<Vec<_>>())?;
+    Ok(leaving)
+}
+
+/// Refuses to conclude that nothing is wanted from an agentpkg.toml that is not there. `lost`: how many agents would go.
+pub(super) fn refuse_without_manifest(project: &Project, lockfile: &Lockfile, lost: usize) -> Result<()> {
+    if lost == 0 || fs::entry(project.manifest_path())? != Entry::Absent {
+        return Ok(());
+    }
+    let agents = match lockfile.agents.len() {
+        1 => "1 agent".to_owned(),
+        count => format!("{count} agents"),
+    };
+    let [manifest, locked] = [project.manifest_path(), project.lockfile_path()].map(|path| project.display(path));
+    Err(Failure::failed(format!("{manifest} is missing, while {locked} lists {agents}"))
+        .hint(format!("bring {manifest} back; `agentpkg remove NAME` takes an agent away")))
 }
 
 /// An installed agent that nobody wants any more.
@@ -98,6 +132,7 @@ pub(super) fn drop_unwanted(
 ) -> Result<Vec<Dropped>> {
     let unwanted: Vec<&AgentName> = before.agents.keys().filter(|name| !kept(name)).collect();
     manifest.refuse_guess(&unwanted)?;
+    refuse_without_manifest(project, before, unwanted.len())?;
     let mut dropped = Vec::new();
     for name in unwanted {
         let Some(bytes) = project.read_agent(name)? else {

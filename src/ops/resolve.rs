@@ -5,7 +5,7 @@ use super::candidate::Candidate;
 use super::pending::{self, Pending};
 use super::report::{Event, Frontend};
 use super::session::Session;
-use super::update::{Conflicts, Item, Planned, State, UpdateOptions, UpdateOutcome, apply, decide, settle};
+use super::update::{Conflicts, Item, Planned, Prune, State, UpdateOptions, UpdateOutcome, apply, decide, settle};
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -104,7 +104,7 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
     }
     let done = planned.items.iter().filter(|item| item.state == State::Active).count();
     let settled = settle(session, &how, &mut manifest, &lockfile, &mut planned, frontend)?;
-    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref())?;
+    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Nothing)?;
     Ok(ResolveOutcome { finished, aborted: Vec::new(), waiting: waiting.len().saturating_sub(done) })
 }
 

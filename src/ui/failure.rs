@@ -1,6 +1,7 @@
 //! How a failure looks: what, where with the line, what to do next.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
@@ -27,14 +28,23 @@ pub fn render(failure: &Failure) -> String {
     text
 }
 
+/// A part of a text as it is printed. The carriage return of a line's end is not printed: it would look like a mistake of the user.
+fn shown(source: &str, part: Range<usize>) -> String {
+    let start = part.start;
+    let text = source.get(part).unwrap_or_default();
+    let is_ending = |at: usize| source.as_bytes()[start + at..].starts_with(b"\r\n");
+    sanitize(&text.char_indices().filter(|(at, _)| !is_ending(*at)).map(|(_, c)| c).collect::<String>())
+}
+
 /// The line in question, underlined; without the renderer's own first line, which would repeat the message.
 fn snippet(location: &Location) -> String {
     let end = location.source.len();
     let start = location.span.start.min(end);
     let span = start..location.span.end.clamp(start, end);
-    let source = sanitize(&location.source);
-    // Escaping moves what follows, so a text that needed it is shown without underlining.
-    let span = if source.len() == end { span } else { 0..0 };
+    // Escaping moves what follows, so the three parts are escaped one by one and measured afterwards.
+    let parts = [0..span.start, span.clone(), span.end..end].map(|part| shown(&location.source, part));
+    let span = parts[0].len()..parts[0].len() + parts[1].len();
+    let source = parts.concat();
     let annotation = AnnotationKind::Primary.span(span).label(location.label.as_str());
     let snippet = Snippet::source(source.as_str()).path(location.path.as_str()).annotation(annotation);
     let rendered = Renderer::plain().render(&[Level::ERROR.primary_title("").element(snippet)]).clone();

@@ -124,7 +124,7 @@ fn a_slip_of_the_pen_in_the_manifest_removes_nothing() {
         assert_eq!(sandbox.files(), before);
     }
     sandbox.write("project/agentpkg.toml", manifest.replace("[agents]", "[agnets]") + "\n[agents]\ndebugger = \"*\"\n");
-    let _ = sandbox.run(&["remove", "debugger"]).code(1);
+    let _ = sandbox.run(&["remove", "debugger"]).code(0);
     assert!(read(&sandbox, "planner").contains("Of studio."));
 }
 
@@ -253,4 +253,60 @@ fn the_name_of_a_tool_is_quoted_where_it_is_to_be_allowed() {
         let output = sandbox.run(command).code(4);
         assert!(output.stderr.contains("--allow 'mcp__x;id'`"), "{}", output.stderr);
     }
+}
+
+#[test]
+fn only_install_and_update_take_away_what_left_the_manifest() {
+    let sandbox = folders();
+    let _ = sandbox.run(&["install", "studio/planner", "studio/tester", "debugger"]).code(0);
+    let manifest = sandbox.read("agentpkg.toml").replace("tester = { registry = \"studio\" }\n", "");
+    sandbox.write("project/agentpkg.toml", &manifest);
+    let before = sandbox.files();
+    assert_eq!(sandbox.run(&["resolve"]).code(0).stderr, "No conflicts wait to be resolved.\n");
+    assert_eq!(sandbox.files(), before);
+    assert_eq!(sandbox.run(&["remove", "planner"]).code(0).stderr, "     Removed .claude/agents/planner.md\n");
+    assert!(read(&sandbox, "tester").contains("Of studio.") && sandbox.read("agentpkg.lock").contains("tester"));
+    // It can be named all the same.
+    assert_eq!(sandbox.run(&["remove", "tester"]).code(0).stderr, "     Removed .claude/agents/tester.md\n");
+    assert!(!sandbox.read("agentpkg.lock").contains("tester") && sandbox.project(".claude/agents/debugger.md").exists());
+}
+
+#[test]
+fn remove_takes_what_only_the_named_agent_required() {
+    let sandbox = Sandbox::new();
+    for name in ["lead", "chief", "helper", "scribe"] {
+        sandbox.write(&format!("studio/{name}.md"), agent(name, "Read", "Works."));
+    }
+    let requires =
+        "[agents.lead]\nrequires = { agents = [\"helper\", \"scribe\"] }\n[agents.chief]\nrequires = { agents = [\"helper\"] }\n";
+    sandbox.write("studio/registry.toml", format!("name = \"studio\"\n\n{requires}"));
+    let _ = sandbox.run(&["install", "../studio#lead", "../studio#chief"]).code(0);
+    let manifest = sandbox.read("agentpkg.toml");
+    let chief = manifest.lines().find(|line| line.starts_with("chief")).unwrap();
+    sandbox.write("project/agentpkg.toml", manifest.replace(&format!("{chief}\n"), ""));
+    let output = sandbox.run(&["remove", "lead"]).code(0).stderr;
+    assert_eq!(output, "     Removed .claude/agents/lead.md\n     Removed .claude/agents/scribe.md\n");
+    // What requires it left the manifest, too, but is still there.
+    assert!(read(&sandbox, "helper").contains("Works."));
+}
+
+#[test]
+fn a_manifest_that_is_gone_removes_nothing() {
+    let sandbox = folders();
+    let _ = sandbox.run(&["install", "studio/planner", "studio/tester"]).code(0);
+    fs::rename(sandbox.project("agentpkg.toml"), sandbox.project("elsewhere.toml")).unwrap();
+    let before = sandbox.files();
+    insta::assert_snapshot!(sandbox.run(&["install"]).code(1).stderr, @r#"
+    error: agentpkg.toml is missing, while agentpkg.lock lists 2 agents
+
+    hint: bring agentpkg.toml back; `agentpkg remove NAME` takes an agent away
+    "#);
+    for arguments in [&["update"][..], &["install", "--dry-run"], &["install", "--force"], &["install", "debugger"]] {
+        let output = sandbox.run(arguments).code(1);
+        assert!(output.stderr.contains("agentpkg.toml is missing, while agentpkg.lock lists 2 agents"), "{}", output.stderr);
+        assert_eq!(sandbox.files(), before);
+    }
+    assert_eq!(sandbox.run(&["remove", "tester"]).code(0).stderr, "     Removed .claude/agents/tester.md\n");
+    let _ = sandbox.run(&["remove", "planner"]).code(0);
+    let _ = sandbox.run(&["install", "debugger"]).code(0);
 }

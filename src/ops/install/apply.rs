@@ -65,10 +65,11 @@ pub(super) fn finish(
             changes.push(Change { path, before: digest, after: Some(written) });
         }
         changes::keep_base(project, &locked.base, new, &mut changes)?;
-        let newest_of = manifest.agents().get(name).filter(|_| picked.contains(name)).and_then(|wanted| newest_of(wanted, locked));
+        let is_named = picked.contains(name);
+        let newest_of = manifest.agents().get(name).filter(|_| is_named).and_then(|wanted| newest_of(wanted, locked));
         let gains = gains.remove(name).unwrap_or_default();
         let agent = planned(project, name.clone(), action, locked.clone());
-        outcome.agents.push(PlannedAgent { before: known.cloned(), gains, newest_of, ..agent });
+        outcome.agents.push(PlannedAgent { before: known.cloned(), gains, is_named, newest_of, ..agent });
     }
     if !blocked.is_empty() {
         return Err(refuse_overwrite(project, options, &blocked));
@@ -87,9 +88,16 @@ pub(super) fn finish(
     }
     changes::write_texts(project, manifest, before, &lockfile, &mut changes)?;
     outcome.changes = changes.iter().filter(|change| !change.is_void()).count();
-    let written = outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
-    let names: Vec<&str> = written.map(|agent| agent.name.as_str()).collect();
-    let label = remove::label("install", &names, &outcome.dropped);
+    outcome.is_manifest_changed = manifest.is_changed();
+    let names = |is_one: &dyn Fn(&PlannedAgent) -> bool| -> Vec<&str> {
+        outcome.agents.iter().filter(|agent| is_one(agent)).map(|agent| agent.name.as_str()).collect()
+    };
+    let mut written = names(&|agent| matches!(agent.action, Action::Install | Action::Replace));
+    if written.is_empty() {
+        // Where only the two text files change, what was named is what it is about.
+        written = names(&|agent| agent.is_named);
+    }
+    let label = remove::label("install", &written, &outcome.dropped);
     Ok((outcome, label, changes))
 }
 

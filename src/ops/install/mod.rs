@@ -8,7 +8,7 @@ mod widen;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
-use super::remove::Dropped;
+use super::remove::{self, Dropped};
 use super::report::{Choice, Event, Frontend};
 use super::requirement::{Mode, Report};
 use super::resolver::is_file;
@@ -104,6 +104,8 @@ pub struct PlannedAgent {
     pub before: Option<LockedAgent>,
     /// What it may do and could not do before, if it was installed before.
     pub gains: Vec<Gain>,
+    /// Whether the user named it.
+    pub is_named: bool,
     /// The requirement of which it is the newest version, where another one was written in it.
     pub newest_of: Option<String>,
 }
@@ -121,6 +123,8 @@ pub struct InstallOutcome {
     pub verdict: Option<Verdict>,
     /// Files that differ from the plan's state; 0 if everything was as it should be.
     pub changes: usize,
+    /// Whether agentpkg.toml is among them.
+    pub is_manifest_changed: bool,
     /// Whether this was a dry run.
     pub is_dry_run: bool,
     /// What the new agents need, and what was done about it; `None`: nothing is new.
@@ -131,6 +135,12 @@ pub struct InstallOutcome {
 pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn Frontend) -> Result<InstallOutcome> {
     if options.specs.is_empty() {
         refuse_without_names(options)?;
+    }
+    let is_absent = || Ok::<_, Failure>(fs::entry(session.project.manifest_path())? == Entry::Absent);
+    if options.specs.is_empty() && is_absent()? {
+        session.recover(frontend)?;
+        let lockfile = session.project.load_lockfile()?;
+        remove::refuse_without_manifest(&session.project, &lockfile, lockfile.agents.len())?;
     }
     // The usual case of a second install needs no lock: nothing is written.
     if options.specs.is_empty() && !options.bind.is_empty() {
@@ -294,10 +304,20 @@ fn file_folder(source: &Source) -> Source {
 
 /// The agents that the manifest wants, and those that they require, as locked.
 pub(super) fn reachable<'a>(manifest: &'a Manifest, lockfile: &'a Lockfile) -> BTreeSet<&'a AgentName> {
+    with_required(manifest.agents().keys(), lockfile, &|_| false)
+}
+
+/// Locked agents with all that they require. Where `ends_at` says so, nothing is followed.
+pub(super) fn with_required<'a>(
+    roots: impl Iterator<Item = &'a AgentName>,
+    lockfile: &'a Lockfile,
+    ends_at: &dyn Fn(&AgentName) -> bool,
+) -> BTreeSet<&'a AgentName> {
     let mut reached = BTreeSet::new();
-    let mut open: Vec<&AgentName> = manifest.agents().keys().collect();
+    let mut open: Vec<&AgentName> = roots.collect();
     while let Some(name) = open.pop() {
         if let Some(locked) = lockfile.agents.get(name)
+            && !ends_at(name)
             && reached.insert(name)
         {
             open.extend(&locked.requires);
@@ -314,6 +334,7 @@ fn planned(project: &Project, name: AgentName, action: Action, locked: LockedAge
         locked,
         before: None,
         gains: Vec::new(),
+        is_named: false,
         newest_of: None,
     }
 }

@@ -1,5 +1,7 @@
 //! New powers of an agent that an install replaces: the same questions as in an update, since for the user it is one.
 
+use std::collections::BTreeSet;
+
 use super::plan::Plan;
 use super::{InstallOptions, change};
 use crate::domain::capability::Gain;
@@ -95,6 +97,7 @@ pub(super) fn settle(
     let may_ask = frontend.is_interactive() && !options.is_dry_run && !options.is_yes;
     let asked = powers(session, manifest, &mut items, &mut Vec::new(), &how, may_ask, frontend);
     asked.map_err(|failure| if failure.kind() == Kind::Consent { refused(options, &items, &failure) } else { failure })?;
+    let mut skipped = BTreeSet::new();
     for item in items {
         let Item { name, .. } = &item;
         if item.state == State::Skipped {
@@ -102,10 +105,7 @@ pub(super) fn settle(
             let bytes = base::find(session, name, &known, frontend)?.into_bytes()?;
             plan.bytes.insert(known.base, bytes);
             plan.after.agents.insert(name.clone(), known);
-            match original.agents().get(name) {
-                Some(wanted) => manifest.set_agent(name, wanted),
-                None => drop(manifest.remove_agent(name)),
-            }
+            skipped.insert(name.clone());
             continue;
         }
         let result = item.result();
@@ -116,6 +116,9 @@ pub(super) fn settle(
         if result != item.candidate.bytes {
             plan.written.insert(name.clone(), result);
         }
+    }
+    if !skipped.is_empty() {
+        manifest.take_back(|name| skipped.contains(name), original);
     }
     Ok(())
 }

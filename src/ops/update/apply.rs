@@ -21,6 +21,15 @@ use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 use crate::store::transaction::{Change, Guard};
 
+/// Which agents go that no decision was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Prune {
+    /// Those that the manifest does not want any more.
+    Unwanted,
+    /// None.
+    Nothing,
+}
+
 /// Applies what was decided, unless it is a dry run, and says what became of each agent.
 #[expect(clippy::too_many_arguments, reason = "the parts of one plan, used once")]
 pub(in crate::ops) fn apply(
@@ -32,6 +41,7 @@ pub(in crate::ops) fn apply(
     planned: Planned,
     settled: Settled,
     guard: Option<&Guard<'_>>,
+    prune: Prune,
 ) -> Result<UpdateOutcome> {
     let project = &session.project;
     let Settled { report, servers, created, mut changes, .. } = settled;
@@ -51,7 +61,10 @@ pub(in crate::ops) fn apply(
             State::Skipped => {}
         }
     }
-    let kept: BTreeSet<AgentName> = reachable(manifest, &after).into_iter().cloned().collect();
+    let kept: BTreeSet<AgentName> = match prune {
+        Prune::Unwanted => reachable(manifest, &after).into_iter().cloned().collect(),
+        Prune::Nothing => after.agents.keys().cloned().collect(),
+    };
     let dropped = remove::drop_unwanted(project, manifest, before, &|name| kept.contains(name), false, &mut changes)?;
     after.agents.retain(|name, _| kept.contains(name));
     changes::drop_bases(project, before, &after.agents, &mut changes)?;

@@ -382,9 +382,10 @@ pub(in crate::ops) fn powers(
         if !may_ask {
             let words: Vec<String> = gains.iter().map(Gain::word).collect();
             frontend.report(Event::Warning(format!(
-                "{} would gain {}; not taken (`--allow {}` takes it)",
+                "{} would gain {}; not taken (`agentpkg update {} --allow {}` takes it)",
                 names.join(", "),
                 words.join(", "),
+                names.join(" "),
                 shell_quoted(&words.join(","))
             )));
         }

@@ -9,7 +9,7 @@ mod plan;
 
 use std::collections::BTreeMap;
 
-pub(super) use self::apply::apply;
+pub(super) use self::apply::{Prune, apply};
 pub(super) use self::decide::{decide, powers};
 pub use self::item::Status;
 pub(super) use self::item::{Item, State};
@@ -178,7 +178,8 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     session.check_folders(&manifest)?;
     let original = manifest.clone();
     bind(&mut manifest, options)?;
-    let mut planned = plan(session, &mut manifest, &lockfile, &options.names, options.to.as_ref(), frontend)?;
+    let to = options.to.as_ref();
+    let mut planned = plan(session, &mut manifest, &lockfile, &options.names, to, &options.allowed, frontend)?;
     keep_resolutions(session, options, &mut planned)?;
     let pins = decide(session, &manifest, &mut planned, options, frontend)?;
     for (name, key) in pins {
@@ -190,10 +191,8 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
         let takes_part = |item: &Item| item.name == *name && item.state != State::Skipped;
         planned.current.contains(name) || planned.items.iter().any(takes_part)
     };
-    for name in original.agents().keys().filter(|name| !is_settled(name)) {
-        manifest.restore_agent(name, &original);
-    }
-    apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref())
+    manifest.take_back(|name| !is_settled(name), &original);
+    apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Unwanted)
 }
 
 /// Leaves alone what somebody is resolving by hand: an update of such an agent would answer for them.

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::item::{Item, State};
+use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
+use crate::merge::{Options, merge_with};
 use crate::ops::base::{self, Nearest, Search};
 use crate::ops::candidate::Candidate;
 use crate::ops::report::{Choice, Event, Frontend};
@@ -43,13 +45,14 @@ pub(in crate::ops) fn versions(locked: Option<&LockedAgent>) -> String {
     }
 }
 
-/// Plans the update of `names`, or of all.
+/// Plans the update of `names`, or of all. `allowed`: the words of `--allow`.
 pub(in crate::ops) fn plan(
     session: &Session,
     manifest: &mut Manifest,
     lockfile: &Lockfile,
     names: &[String],
     to: Option<&VersionRequest>,
+    allowed: &[String],
     frontend: &mut dyn Frontend,
 ) -> Result<Planned> {
     let selected = select(manifest, lockfile, names)?;
@@ -68,6 +71,8 @@ pub(in crate::ops) fn plan(
         seen: BTreeSet::new(),
         broken: BTreeMap::new(),
         is_asked: to.is_some(),
+        // Who names no agent allows what is new, and does not think of what an agent was denied before.
+        allowed: if names.is_empty() { &[] } else { allowed },
     };
     let agents =
         selected.iter().filter_map(|name| Some((planner.manifest.agents().get(name)?, planner.lockfile.agents.get(name)?)));
@@ -130,6 +135,8 @@ struct Planner<'a, 'm> {
     broken: BTreeMap<String, usize>,
     /// Whether the version was typed, and not read from the manifest.
     is_asked: bool,
+    /// What the named agents may take that was left out before, in the words of `--allow`.
+    allowed: &'m [String],
 }
 
 impl<'a> Planner<'a, '_> {
@@ -242,11 +249,23 @@ impl<'a> Planner<'a, '_> {
                 && locked.version == candidate.locked.version
                 && locked.requires == candidate.locked.requires
         });
-        if is_same && ours.is_some() {
+        let declined = ours.as_deref().filter(|_| is_same).map(|ours| declined(ours, &candidate, wanted, self.allowed));
+        let without = match declined {
+            Some(Declined::Base(base)) => Some(base),
+            Some(Declined::Edited(keys)) => {
+                let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
+                let keys = keys.join(", ");
+                frontend.report(Event::Warning(format!("you changed {keys} of `{name}`, so add there yourself what you allow")));
+                None
+            }
+            Some(Declined::Nothing) | None => None,
+        };
+        if is_same && ours.is_some() && without.is_none() {
             self.planned.current.push(name.clone());
             return Ok(());
         }
         let (base, origin) = match locked {
+            _ if without.is_some() => (without.unwrap_or_default(), None),
             None => (Vec::new(), None),
             Some(locked) if locked.base == candidate.locked.base => (candidate.bytes.clone(), None),
             Some(locked) => match self.base(name, locked, ours.is_some(), frontend)? {
@@ -337,6 +356,35 @@ impl<'a> Planner<'a, '_> {
             }
         }
     }
+}
+
+/// What `allowed` changes about an agent that has upstream's newest version already.
+enum Declined {
+    /// Nothing was left out that is allowed now.
+    Nothing,
+    /// Upstream's version as it was written without it. As a base it makes that news again.
+    Base(Vec<u8>),
+    /// The user added to the same keys, which taking upstream's would lose.
+    Edited(BTreeSet<&'static str>),
+}
+
+/// Looks for powers that an earlier command left out and that are allowed now.
+fn declined(ours: &[u8], candidate: &Candidate, wanted: &Wanted, allowed: &[String]) -> Declined {
+    if allowed.is_empty() {
+        return Declined::Nothing;
+    }
+    let [mine, theirs] = [ours, candidate.bytes.as_slice()].map(Capabilities::of);
+    let is_open = |gain: &Gain| gain.is_allowed(allowed) && !wanted.pins.iter().any(|pin| pin == gain.key());
+    let keys: BTreeSet<&str> = theirs.gains_over(&mine).iter().filter(|gain| is_open(gain)).map(Gain::key).collect();
+    if keys.is_empty() {
+        return Declined::Nothing;
+    }
+    let edited: BTreeSet<&str> = mine.gains_over(&theirs).iter().map(Gain::key).filter(|key| keys.contains(key)).collect();
+    if !edited.is_empty() {
+        return Declined::Edited(edited);
+    }
+    let pins = keys.into_iter().map(str::to_owned).collect();
+    Declined::Base(merge_with(ours, ours, &candidate.bytes, &Options { pins, ..Options::default() }).resolve(&[]))
 }
 
 /// Offers the nearest upstream version in place of a lost base. Never taken without an answer.

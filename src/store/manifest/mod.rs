@@ -167,7 +167,7 @@ impl Manifest {
         let failure = match self.rules.get(violation.rule) {
             Some(span) => failure.at(Location {
                 path: FILE_NAME.to_owned(),
-                source: self.original.clone(),
+                source: bare(&self.original).to_owned(),
                 span: span.clone(),
                 label: violation.what.clone(),
             }),
@@ -184,7 +184,7 @@ impl Manifest {
         let names: Vec<&str> = lost.iter().map(|name| name.as_str()).collect();
         let label = meant.map_or_else(|| "this version does not know it".to_owned(), |meant| format!("did you mean `{meant}`?"));
         let failure = Failure::failed(format!("`{key}` is not a setting, so it is not clear whether these agents are wanted"))
-            .at(Location { path: FILE_NAME.to_owned(), source: self.original.clone(), span: span.clone(), label })
+            .at(Location { path: FILE_NAME.to_owned(), source: bare(&self.original).to_owned(), span: span.clone(), label })
             .detail(names.join(", "));
         Err(match meant {
             Some(meant) => failure.hint(format!("write `[{meant}]`; or take `{key}` out, if the agents are meant to go")),
@@ -236,14 +236,21 @@ impl Manifest {
         let table = section(self.document(), "agents");
         let keys = wanted_keys(name, wanted);
         let is_inline = table.get(name.as_str()).is_some_and(Item::is_inline_table);
+        // No version of their own is as good as the words for that.
+        let says_any = |entry: &dyn TableLike| matches!(entry.get("version").and_then(Item::as_str), Some("*" | "latest"));
         if let Some(entry) = table.get_mut(name.as_str()).and_then(Item::as_table_like_mut) {
+            let is_any = wanted.version.is_none() && says_any(entry);
             for key in ["registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind"] {
                 match keys.iter().find(|(known, _)| *known == key) {
                     Some((_, value)) if entry.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value)) => {}
                     Some((_, Value::InlineTable(new))) if entry.get(key).is_some_and(Item::is_table) => {
                         set_table(entry.get_mut(key).and_then(Item::as_table_mut), new);
                     }
-                    Some((_, value)) => drop(entry.insert(key, Item::Value(value.clone()))),
+                    Some((_, value)) => match entry.get_mut(key).and_then(Item::as_value_mut) {
+                        Some(old) => put(old, value.clone()),
+                        None => drop(entry.insert(key, Item::Value(value.clone()))),
+                    },
+                    None if key == "version" && is_any => {}
                     None => drop(entry.remove(key)),
                 }
             }
@@ -257,12 +264,22 @@ impl Manifest {
                 value.decor_mut().set_suffix(" ");
             }
         } else {
-            let mut entry = InlineTable::new();
-            for (key, value) in keys {
-                entry.insert(key, value);
+            // A text is a version, and a table only where more is to be said.
+            let value = match <[_; 1]>::try_from(keys) {
+                Ok([("version", version)]) => version,
+                keys => {
+                    let mut entry = InlineTable::new();
+                    for (key, value) in keys.map_or_else(|keys| keys, Vec::from) {
+                        entry.insert(key, value);
+                    }
+                    entry.fmt();
+                    Value::InlineTable(entry)
+                }
+            };
+            match table.get_mut(name.as_str()).and_then(Item::as_value_mut) {
+                Some(old) => put(old, value),
+                None => drop(table.insert(name.as_str(), Item::Value(value))),
             }
-            entry.fmt();
-            table.insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
         }
         self.agents.insert(name.clone(), wanted.clone());
     }
@@ -288,15 +305,17 @@ impl Manifest {
         self.agents.remove(name).is_some()
     }
 
-    /// Takes back what was edited in the entry of an agent since `original`.
-    pub fn restore_agent(&mut self, name: &AgentName, original: &Self) {
-        let before = original.edited.clone().unwrap_or_else(|| original.read());
-        let old = before.get("agents").and_then(|agents| agents.as_table_like()?.get(name.as_str()));
-        let entry = self.document().get_mut("agents").and_then(|agents| agents.as_table_like_mut()?.get_mut(name.as_str()));
-        if let (Some(old), Some(entry), Some(wanted)) = (old, entry, original.agents.get(name)) {
-            *entry = old.clone();
-            self.agents.insert(name.clone(), wanted.clone());
+    /// Takes back what was edited about the agents of which `is_back` says so, since `original`.
+    pub fn take_back(&mut self, is_back: impl Fn(&AgentName) -> bool, original: &Self) {
+        // The other edits are made anew: one that is taken back would leave its traces in the spacing and the comments.
+        let mut again = original.clone();
+        for name in original.agents.keys().filter(|name| !self.agents.contains_key(*name) && !is_back(name)) {
+            again.remove_agent(name);
         }
+        for (name, wanted) in self.agents.iter().filter(|(name, _)| !is_back(name)) {
+            again.set_agent(name, wanted);
+        }
+        *self = again;
     }
 
     /// Adds a registry, or changes where it points to.
@@ -408,11 +427,8 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
         Some(Target::File(file)) => keys.push(("file", file.into())),
         _ => {}
     }
-    // An entry that says nothing else says that any version will do.
     if let Some(version) = &wanted.version {
         keys.push(("version", version.to_string().into()));
-    } else if keys.is_empty() {
-        keys.push(("version", "*".into()));
     }
     if wanted.is_verbatim {
         keys.push(("verbatim", true.into()));
@@ -427,6 +443,10 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
         }
         table.fmt();
         keys.push(("bind", Value::InlineTable(table)));
+    }
+    // An entry that says nothing else says that any version will do.
+    if keys.is_empty() {
+        keys.push(("version", "*".into()));
     }
     keys
 }
@@ -443,6 +463,12 @@ fn same(left: &Value, right: &Value) -> bool {
         || table(left).is_some() && table(left) == table(right)
 }
 
+/// Replaces a value; the comment behind it and the space around it stay.
+fn put(old: &mut Value, mut new: Value) {
+    new.decor_mut().clone_from(old.decor());
+    *old = new;
+}
+
 /// Makes a table of the user's own hold these entries; what is right already stays as it is.
 fn set_table(table: Option<&mut Table>, new: &InlineTable) {
     let Some(table) = table else {
@@ -450,8 +476,10 @@ fn set_table(table: Option<&mut Table>, new: &InlineTable) {
     };
     table.retain(|key, _| new.contains_key(key));
     for (key, value) in new {
-        if table.get(key).and_then(Item::as_str) != value.as_str() {
-            table.insert(key, Item::Value(value.clone()));
+        match table.get_mut(key).and_then(Item::as_value_mut) {
+            Some(old) if old.as_str() == value.as_str() => {}
+            Some(old) => put(old, value.clone()),
+            None => drop(table.insert(key, Item::Value(value.clone()))),
         }
     }
 }

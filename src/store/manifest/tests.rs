@@ -38,10 +38,13 @@ fn an_edit_that_is_taken_back_leaves_no_trace() {
         manifest.set_agent(&name(key), &wanted);
     }
     assert!(manifest.is_changed());
-    manifest.restore_agent(&name("zed"), &original);
-    manifest.restore_agent(&name("planner"), &original);
-    manifest.restore_agent(&name("nobody"), &original);
+    manifest.set_agent(&name("new"), &Wanted::anything());
+    let both = manifest.clone();
+    manifest.take_back(|_| true, &original);
     assert!(!manifest.is_changed() && manifest.agents() == original.agents());
+    manifest = both;
+    manifest.take_back(|back| *back == name("planner"), &original);
+    assert_eq!(manifest.to_text(), TEXT.replace("^1.2", "^9") + "new = \"*\"\n");
 }
 
 #[test]
@@ -50,7 +53,7 @@ fn edits_keep_the_mark_and_the_line_endings() {
     let mut manifest = Manifest::parse(&windows, FILE_NAME).unwrap();
     assert!(!manifest.is_changed() && manifest.to_text() == windows);
     manifest.set_agent(&name("reviewer"), &Wanted::anything());
-    assert_eq!(manifest.to_text(), format!("{windows}reviewer = {{ version = \"*\" }}\r\n"));
+    assert_eq!(manifest.to_text(), format!("{windows}reviewer = \"*\"\r\n"));
     assert!(manifest.remove_agent(&name("reviewer")));
     assert_eq!(manifest.to_text(), windows);
     assert!(!manifest.is_changed());
@@ -170,4 +173,30 @@ fn mistakes_are_shown_where_they_are() {
         let location = failure.location().unwrap_or_else(|| panic!("{text}: no location"));
         assert_eq!(&text[location.span.clone()][..1], &part[..1], "{text}");
     }
+}
+
+#[test]
+fn another_version_leaves_the_comments_where_they_are() {
+    let text = "[agents]\n# of the team\n\"reviewer\" = \"^1\" # rev note\nzed = \"*\"\n\n[agents.own]\n# why\nversion  = \"^1\" # keep me\n";
+    let at = |version: &str| Wanted { version: VersionRequest::parse(version).ok(), ..Wanted::anything() };
+    let edited = |key: &str, wanted: &Wanted| {
+        let mut manifest = Manifest::parse(text, FILE_NAME).unwrap();
+        manifest.set_agent(&name(key), wanted);
+        let edited = manifest.to_text();
+        assert_eq!(Manifest::parse(&edited, FILE_NAME).unwrap().agents(), manifest.agents());
+        edited
+    };
+    assert_eq!(edited("reviewer", &at("^2")), text.replace("\"^1\" # rev", "\"^2\" # rev"));
+    assert_eq!(edited("reviewer", &Wanted::anything()), text.replace("\"^1\" # rev", "\"*\" # rev"));
+    assert_eq!(edited("own", &at("^2")), text.replace("\"^1\" # keep", "\"^2\" # keep"));
+    assert_eq!(edited("own", &Wanted::anything()), text.replace("\"^1\" # keep", "\"*\" # keep"));
+    // Where more than a version is to be said.
+    let pinned = Wanted { pins: vec!["model".to_owned()], ..at("^1") };
+    assert_eq!(edited("reviewer", &pinned), text.replace("\"^1\" # rev", "{ version = \"^1\", pin = [\"model\"] } # rev"));
+    let bound = Wanted { is_verbatim: true, ..Wanted::anything() };
+    assert_eq!(edited("zed", &bound), text.replace("zed = \"*\"", "zed = { verbatim = true }"));
+    // What says any version keeps saying it.
+    let mut any = Manifest::parse("[agents]\na = { version = \"latest\" }\n", FILE_NAME).unwrap();
+    any.set_agent(&name("a"), &bound);
+    assert_eq!(any.to_text(), "[agents]\na = { version = \"latest\", verbatim = true }\n");
 }

@@ -1,0 +1,112 @@
+//! What becomes of a manifest that a person wrote: comments, spacing, line endings, and what errors say about it.
+
+use crate::support::repo::{RepoBuilder, hermetic_git};
+use crate::support::sandbox::Sandbox;
+
+fn planner(tools: &str) -> String {
+    format!("---\nname: planner\ndescription: Plans\ntools: {tools}\n---\n\nPlan with {tools}.\n")
+}
+
+/// A registry whose planner gains a tool in version 2, installed at version 1; `None` without git.
+fn scene(entry: &str) -> Option<Sandbox> {
+    let sandbox = Sandbox::new();
+    hermetic_git(&sandbox.path().join("home"))?;
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    for (tag, tools) in [("v1.0.0", "Read"), ("v1.2.0", "Read, Glob"), ("v2.0.0", "Read, Glob, Bash")] {
+        repo.file("agents/planner.md", planner(tools));
+        repo.file("agents/tester.md", planner("Read").replace("planner", "tester"));
+        let _ = repo.commit(tag);
+        repo.tag(tag);
+    }
+    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    let manifest = sandbox.read("agentpkg.toml");
+    sandbox.write("project/agentpkg.toml", format!("{manifest}\n[agents]\n{entry}"));
+    let _ = sandbox.run(&["install"]).code(0);
+    Some(sandbox)
+}
+
+const ENTRY: &str = "# why\nplanner = \"^1\" # keep me\n";
+
+#[test]
+fn an_update_that_takes_nothing_leaves_the_manifest_as_it_is() {
+    let Some(sandbox) = scene(ENTRY) else { return };
+    let (before, list) = (sandbox.files(), sandbox.run(&["undo", "--list"]).code(0).stdout);
+    let output = sandbox.run(&["update", "planner", "--to", "^2", "--conflicts=skip"]).code(4);
+    assert!(output.stderr.contains("`planner` asks for more than before, so it stays as it is"), "{}", output.stderr);
+    assert_eq!(sandbox.files(), before);
+    assert_eq!(sandbox.run(&["undo", "--list"]).code(0).stdout, list, "nothing was done");
+}
+
+#[test]
+fn another_version_changes_nothing_else_of_its_entry() {
+    for command in [&["install", "planner@^2"][..], &["update", "planner", "--to", "^2"]] {
+        let Some(sandbox) = scene(ENTRY) else { return };
+        let manifest = sandbox.read("agentpkg.toml");
+        let _ = sandbox.run(&[command, &["--allow", "Bash"]].concat()).code(0);
+        assert_eq!(sandbox.read("agentpkg.toml"), manifest.replace("\"^1\" #", "\"^2\" #"));
+        let _ = sandbox.run(&["install", "planner@latest"]).code(0);
+        assert_eq!(sandbox.read("agentpkg.toml"), manifest.replace("\"^1\" #", "\"*\" #"));
+    }
+}
+
+#[test]
+fn errors_in_a_file_with_windows_line_endings_point_to_their_line() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/agentpkg.toml", "\u{feff}# \u{202e}ours\r\n[agents]\r\na = \"1\"\r\nb = 3 # x\r\n");
+    insta::assert_snapshot!(sandbox.run(&["install"]).code(1).stderr, @r#"
+    error: `agentpkg.toml` has a value that makes no sense
+     --> agentpkg.toml:4:5
+      |
+    4 | b = 3 # x
+      |     ^ an agent is a table
+    "#);
+    sandbox.write("project/agentpkg.toml", "[agents]\r\na = \"1\"\r\nb = = 3\r\n");
+    insta::assert_snapshot!(sandbox.run(&["install"]).code(1).stderr, @r#"
+    error: `agentpkg.toml` is not valid TOML
+     --> agentpkg.toml:3:5
+      |
+    3 | b = = 3
+      |     ^ extra `=`, expected nothing
+    "#);
+}
+
+#[test]
+fn a_version_that_changes_only_the_manifest_is_said() {
+    let Some(sandbox) = scene("planner = \"^1\"\ntester = \"^1\"\n") else { return };
+    let output = sandbox.run(&["install", "planner@1.0.0"]).code(0);
+    insta::assert_snapshot!(output.stderr, @r#"
+     Unchanged planner 1.2.0, newest of ^1.0.0
+       Changed agentpkg.toml
+    needs     nothing that is missing
+    "#);
+    assert!(sandbox.read("agentpkg.toml").contains("planner = \"^1.0.0\"\n"), "{}", sandbox.read("agentpkg.toml"));
+    let list = sandbox.run(&["undo", "--list"]).code(0).stdout;
+    assert!(list.lines().next().unwrap().contains("install planner "), "{list}");
+    assert_eq!(sandbox.run(&["install", "team/tester"]).code(0).stderr.lines().next(), Some("   Unchanged tester"));
+    assert_eq!(sandbox.run(&["install"]).code(0).stderr, "   Unchanged 2 agents\n");
+}
+
+#[test]
+fn a_power_that_was_left_out_can_be_taken_later() {
+    for command in [&["install", "planner@^2", "--yes"][..], &["update", "planner", "--to", "^2", "--yes"]] {
+        let Some(sandbox) = scene(ENTRY) else { return };
+        let installed = || sandbox.read(".claude/agents/planner.md");
+        let output = sandbox.run(command).code(0);
+        assert!(output.stderr.contains("not taken (`agentpkg update planner --allow Bash` takes it)"), "{}", output.stderr);
+        assert!(installed().contains("tools: Read, Glob\n"));
+        sandbox.write("project/.claude/agents/planner.md", installed() + "\nMy own rule.\n");
+        // Only who names it means it.
+        let before = sandbox.files();
+        let _ = sandbox.run(&["update", "--allow", "Bash"]).code(0);
+        let _ = sandbox.run(&["update", "planner"]).code(0);
+        assert_eq!(sandbox.files(), before);
+        let _ = sandbox.run(&["update", "planner", "--allow", "Bash"]).code(0);
+        assert_eq!(installed(), planner("Read, Glob, Bash") + "\nMy own rule.\n");
+        // What the user added to the same line is worth more than the shortcut.
+        let mine = installed().replace("Glob, Bash", "Glob, Write");
+        sandbox.write("project/.claude/agents/planner.md", &mine);
+        let output = sandbox.run(&["update", "planner", "--allow", "Bash"]).code(0);
+        assert!(output.stderr.contains("you changed `tools` of `planner`, so add there yourself"), "{}", output.stderr);
+        assert_eq!(installed(), mine);
+    }
+}
