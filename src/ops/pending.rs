@@ -28,6 +28,8 @@ pub(super) struct Pending {
     pub(super) ours: Digest,
     /// Upstream's new version, adapted.
     pub(super) theirs: Vec<u8>,
+    /// The agents that it newly requires, with their lock entries and adapted bytes: they come when it does.
+    pub(super) required: Vec<(AgentName, LockedAgent, Vec<u8>)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,6 +54,11 @@ fn theirs_path(project: &Project, name: &AgentName) -> PathBuf {
     project.pending_folder().join(format!("{name}.theirs"))
 }
 
+/// Where the bytes of an agent are that `name` newly requires. No name has a `+` in it.
+fn required_path(project: &Project, name: &AgentName, required: &AgentName) -> PathBuf {
+    project.pending_folder().join(format!("{name}+{required}.theirs"))
+}
+
 /// The agents that wait, sorted.
 pub(super) fn names(project: &Project) -> Result<Vec<AgentName>> {
     let listed = fs::list(&project.pending_folder())?;
@@ -73,9 +80,15 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
     let record: Record = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
     let lock = Lockfile::parse(&record.lock, "the pending update").map_err(|_| damaged())?;
     let theirs = fs::read(&theirs_path(project, name), MAX_AGENT)?;
+    let mut required = Vec::new();
+    for (other, locked) in lock.agents.iter().filter(|(other, _)| *other != name) {
+        let bytes = fs::read(&required_path(project, name, other), MAX_AGENT)?;
+        let bytes = bytes.filter(|bytes| Digest::of(bytes) == locked.base).ok_or_else(damaged)?;
+        required.push((other.clone(), locked.clone(), bytes));
+    }
     match (lock.agents.get(name), record.ours.parse(), theirs) {
         (Some(locked), Ok(ours), Some(theirs)) if Digest::of(&theirs) == locked.base => {
-            Ok(Some(Pending { name: name.clone(), locked: locked.clone(), ours, theirs }))
+            Ok(Some(Pending { name: name.clone(), locked: locked.clone(), ours, theirs, required }))
         }
         _ => Err(damaged()),
     }
@@ -98,15 +111,18 @@ pub(super) fn is_begun(project: &Project, name: &AgentName) -> Result<bool> {
 pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -> Result<Vec<Change>> {
     let mut lock = Lockfile::default();
     lock.agents.insert(pending.name.clone(), pending.locked.clone());
+    lock.agents.extend(pending.required.iter().map(|(name, locked, _)| (name.clone(), locked.clone())));
     let marked_as = Some(Digest::of(&marked).to_string());
     let record = Record { ours: pending.ours.to_string(), lock: lock.to_text(), marked: marked_as };
     let record = serde_json::to_vec_pretty(&record)
         .map_err(|error| Failure::failed("could not note the pending update").caused_by(error))?;
-    let contents = [
+    let mut contents = vec![
         (record_path(project, &pending.name), record),
         (theirs_path(project, &pending.name), pending.theirs.clone()),
         (marker_path(project, &pending.name), marked),
     ];
+    let required = pending.required.iter();
+    contents.extend(required.map(|(name, _, bytes)| (required_path(project, &pending.name, name), bytes.clone())));
     let change = |(path, after): (PathBuf, Vec<u8>)| -> Result<Change> {
         let before = fs::read(&path, MAX_AGENT)?.as_deref().map(Digest::of);
         Ok(Change { path, before, after: Some(after) })
@@ -116,7 +132,10 @@ pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -
 
 /// The changes that forget it.
 pub(super) fn forget(project: &Project, name: &AgentName) -> Result<Vec<Change>> {
-    let paths = [record_path(project, name), theirs_path(project, name), marker_path(project, name)];
+    let mut paths = vec![record_path(project, name), theirs_path(project, name), marker_path(project, name)];
+    let prefix = format!("{name}+");
+    let listed = fs::list(&project.pending_folder())?.into_iter().filter(|listed| listed.name.starts_with(&prefix));
+    paths.extend(listed.map(|listed| project.pending_folder().join(listed.name)));
     let mut changes = Vec::new();
     for path in paths {
         if let Some(bytes) = fs::read(&path, MAX_AGENT)? {

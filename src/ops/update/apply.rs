@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::item::{Item, State, Status};
 use super::needs::Settled;
 use super::plan::{Planned, versions};
+use super::together::newly_required;
 use super::{Conflicts, UpdateOptions, UpdateOutcome, UpdatedAgent};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -47,7 +48,7 @@ pub(in crate::ops) fn apply(
                 // An earlier update that still waited is answered by this one.
                 changes.extend(pending::forget(project, &item.name)?);
             }
-            State::Marked => changes.extend(aside(session, item)?),
+            State::Marked => changes.extend(aside(session, item, &planned)?),
             State::Skipped => {}
         }
     }
@@ -90,8 +91,8 @@ fn record(session: &Session, item: &Item, changes: &mut Vec<Change>) -> Result<(
     Ok(())
 }
 
-/// The changes that put an agent aside with markers.
-fn aside(session: &Session, item: &Item) -> Result<Vec<Change>> {
+/// The changes that put an agent aside with markers, and with it what only its new version requires.
+fn aside(session: &Session, item: &Item, planned: &Planned) -> Result<Vec<Change>> {
     let labels = [versions(item.before.as_ref()), versions(Some(&item.candidate.locked))];
     let base = format!("base {}", labels[0]);
     let theirs = format!("upstream {}", labels[1]);
@@ -102,6 +103,10 @@ fn aside(session: &Session, item: &Item) -> Result<Vec<Change>> {
         locked: item.candidate.locked.clone(),
         ours: Digest::of(item.ours.as_deref().unwrap_or_default()),
         theirs: item.candidate.bytes.clone(),
+        required: newly_required(&planned.items, item)
+            .into_iter()
+            .map(|new| (new.name.clone(), new.candidate.locked.clone(), new.candidate.bytes.clone()))
+            .collect(),
     };
     pending::put_aside(&session.project, &pending, marked)
 }

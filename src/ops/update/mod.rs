@@ -6,6 +6,7 @@ mod decide;
 mod item;
 mod needs;
 mod plan;
+mod together;
 
 use std::collections::BTreeMap;
 
@@ -180,7 +181,7 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     bind(&mut manifest, options)?;
     let mut planned = plan(session, &mut manifest, &lockfile, &options.names, options.to.as_ref(), frontend)?;
     keep_resolutions(session, options, &mut planned)?;
-    let pins = decide(session, &manifest, &mut planned, options, frontend)?;
+    let pins = decide(session, &manifest, &lockfile, &mut planned, options, frontend)?;
     for (name, key) in pins {
         manifest.add_pins(&name, &[key]);
     }
