@@ -2,7 +2,13 @@
 
 use std::fs;
 
+use agentpkg::env::Environment;
+use agentpkg::ops::install::{InstallOptions, install};
+use agentpkg::ops::session::{Options, Session};
+use agentpkg::store::project::Project;
+
 use crate::support::sandbox::Sandbox;
+use crate::support::script::Script;
 
 const HOOKS: &str = "hooks:\n  Stop: [{hooks: [{type: command, command: beep}]}]\n";
 
@@ -132,4 +138,53 @@ fn an_unknown_setting_does_not_stop_what_has_nothing_to_do_with_it() {
     let output = sandbox.run(&["update"]).code(0);
     assert!(output.stderr.contains("Removed .claude/agents/olddep.md  no agent requires it any more"), "{}", output.stderr);
     is_whole(&sandbox, "newdep", "olddep");
+}
+
+#[test]
+fn an_agent_that_an_install_skips_keeps_what_it_requires() {
+    let sandbox = scene();
+    let manifest = sandbox.read("agentpkg.toml").replace("lead = { registry = \"studio\" }", "lead = {registry=\"studio\"} # mine");
+    sandbox.write("project/agentpkg.toml", manifest);
+    let before = sandbox.files();
+    upstream(&sandbox, 2, HOOKS, "Leads better.", "newdep");
+    let root = fs::canonicalize(sandbox.project("")).unwrap();
+    let environment = Environment::within(root.clone(), &sandbox.path().join("home"));
+    let session = Session::new(Project::at(&root), environment, Options { is_offline: true, ..Options::default() });
+    let options = InstallOptions { specs: vec!["studio/lead".to_owned()], ..InstallOptions::default() };
+    let mut script = Script::new(&["skip"]);
+    let _ = install(&session, &options, &mut script).unwrap();
+    assert_eq!(script.asked, ["lead gain hooks"]);
+    assert_eq!(sandbox.files(), before);
+    is_whole(&sandbox, "olddep", "newdep");
+    let _ = sandbox.run(&["install", "studio/lead", "--allow", "hooks"]).code(0);
+    is_whole(&sandbox, "newdep", "olddep");
+}
+
+/// A lockfile in which somebody, or a merge, lost one agent.
+fn without(sandbox: &Sandbox, name: &str) -> String {
+    let lock = sandbox.read("agentpkg.lock");
+    let (kept, lost): (Vec<&str>, Vec<&str>) = lock
+        .split("\n\n")
+        .partition(|part| !part.contains(&format!("name = \"{name}\"")) && !part.contains(&format!("[agents.{name}]")));
+    assert_eq!(lost.len(), 1, "{lock}");
+    kept.join("\n\n") + "\n"
+}
+
+#[test]
+fn a_required_agent_that_is_not_locked_is_installed() {
+    let sandbox = scene();
+    sandbox.write("project/agentpkg.lock", without(&sandbox, "olddep"));
+    fs::remove_file(sandbox.project(".claude/agents/olddep.md")).unwrap();
+    let output = sandbox.run(&["install", "--locked"]).code(1);
+    assert!(output.stderr.contains("`olddep`, which `lead` requires, is missing in it"), "{}", output.stderr);
+    let output = sandbox.run(&["install"]).code(0);
+    assert!(output.stderr.contains("Installed .claude/agents/olddep.md"), "{}", output.stderr);
+    is_whole(&sandbox, "olddep", "newdep");
+    let _ = sandbox.run(&["check"]).code(0);
+    // One that the registry no longer has cannot come from anywhere.
+    sandbox.write("project/agentpkg.lock", without(&sandbox, "olddep"));
+    fs::remove_file(sandbox.project(".claude/agents/olddep.md")).unwrap();
+    fs::remove_file(sandbox.path().join("studio/agents/olddep.md")).unwrap();
+    let output = sandbox.run(&["install"]).code(1);
+    assert!(output.stderr.contains("`lead` requires `olddep`, which is not locked"), "{}", output.stderr);
 }
