@@ -79,12 +79,13 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
         let waiting = waiting.len() - selected.len();
         return Ok(ResolveOutcome { aborted: selected, waiting, ..ResolveOutcome::default() });
     }
+    let original = manifest.clone();
     let mut planned = Planned::default();
     for name in &selected {
         let Some(pending) = pending::load(project, name)? else {
             continue;
         };
-        let required = pending.required.clone();
+        let (required, intent) = (pending.required.clone(), pending.intent.clone());
         let Some(item) = item(session, options.how, pending, &manifest, &lockfile, frontend)? else {
             continue;
         };
@@ -97,6 +98,9 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
             }
         }
         planned.items.push(item);
+        if let Some(wanted) = manifest.agents().get(name) {
+            manifest.set_agent(name, &intent.applied_to(wanted));
+        }
         for (name, locked, bytes) in required {
             new(session, name, locked, bytes, &lockfile, &mut planned)?;
         }
@@ -123,6 +127,11 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
     }
     let settled = settle(session, &how, &mut manifest, &lockfile, &mut planned, frontend)?;
     let done = planned.items.iter().filter(|item| item.state == State::Active && selected.contains(&item.name)).count();
+    // What still waits has not changed what is wanted.
+    let is_done = |name: &AgentName| planned.items.iter().any(|item| item.name == *name && item.state == State::Active);
+    for name in selected.iter().filter(|name| !is_done(name)) {
+        manifest.restore_agent(name, &original);
+    }
     let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref())?;
     Ok(ResolveOutcome { finished, aborted: Vec::new(), waiting: waiting.len().saturating_sub(done) })
 }

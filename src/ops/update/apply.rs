@@ -107,6 +107,7 @@ fn aside(session: &Session, item: &Item, planned: &Planned) -> Result<Vec<Change
             .into_iter()
             .map(|new| (new.name.clone(), new.candidate.locked.clone(), new.candidate.bytes.clone()))
             .collect(),
+        intent: planned.intents.get(&item.name).cloned().unwrap_or_default(),
     };
     pending::put_aside(&session.project, &pending, marked)
 }

@@ -16,7 +16,7 @@ pub use self::item::Status;
 pub(super) use self::item::{Item, State};
 pub(super) use self::needs::settle;
 pub(super) use self::plan::{Planned, plan, versions};
-use super::pending;
+use super::pending::{self, Intent};
 use super::report::Frontend;
 use super::requirement::{Mode, Report};
 use super::session::Session;
@@ -186,9 +186,15 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
         manifest.add_pins(&name, &[key]);
     }
     let settled = settle(session, options, &mut manifest, &lockfile, &mut planned, frontend)?;
-    // What stays as it is stays so in the manifest, too: a version that nobody has would be news to the next install.
+    for item in planned.items.iter().filter(|item| item.state == State::Marked) {
+        if let (Some(before), Some(wanted)) = (original.agents().get(&item.name), manifest.agents().get(&item.name)) {
+            planned.intents.insert(item.name.clone(), Intent::between(before, wanted));
+        }
+    }
+    // What stays as it is stays so in the manifest, too: a version that nobody has would be news to the next install. What is put aside
+    // may still be given up, so its version waits with it.
     let is_settled = |name: &AgentName| {
-        let takes_part = |item: &Item| item.name == *name && item.state != State::Skipped;
+        let takes_part = |item: &Item| item.name == *name && item.state == State::Active;
         planned.current.contains(name) || planned.items.iter().any(takes_part)
     };
     for name in original.agents().keys().filter(|name| !is_settled(name)) {
