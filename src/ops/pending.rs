@@ -2,20 +2,51 @@
 //!
 //! The file with markers is `.agentpkg/conflicts/<name>.md`, where the client does not look for agents. The live file stays as it was.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
+use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
 use crate::fs;
 use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::manifest::Wanted;
 use crate::store::project::{MAX_AGENT, Project};
 use crate::store::transaction::Change;
 
 /// The largest record that is read, in bytes.
 const MAX_RECORD: u64 = 1 << 20;
+
+/// What an update wants the manifest to say from now on; written when it is done, and not before.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Intent {
+    /// The version, if it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// More bindings.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    bind: BTreeMap<String, String>,
+}
+
+impl Intent {
+    /// What is new in `wanted`.
+    pub(super) fn between(before: &Wanted, wanted: &Wanted) -> Self {
+        let version = wanted.version.as_ref().filter(|_| wanted.version != before.version).map(ToString::to_string);
+        let bind = wanted.bind.iter().filter(|(from, to)| before.bind.get(*from) != Some(*to));
+        Self { version, bind: bind.map(|(from, to)| (from.clone(), to.clone())).collect() }
+    }
+
+    /// An entry of the manifest with it.
+    pub(super) fn applied_to(&self, wanted: &Wanted) -> Wanted {
+        let version = self.version.as_ref().and_then(|version| VersionRequest::parse(version).ok());
+        let mut wanted = Wanted { version: version.or_else(|| wanted.version.clone()), ..wanted.clone() };
+        wanted.bind.extend(self.bind.clone());
+        wanted
+    }
+}
 
 /// An update that waits for its conflicts to be resolved.
 #[derive(Debug, Clone)]
@@ -28,6 +59,10 @@ pub(super) struct Pending {
     pub(super) ours: Digest,
     /// Upstream's new version, adapted.
     pub(super) theirs: Vec<u8>,
+    /// The agents that it newly requires, with their lock entries and adapted bytes: they come when it does.
+    pub(super) required: Vec<(AgentName, LockedAgent, Vec<u8>)>,
+    /// What the manifest is to say.
+    pub(super) intent: Intent,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +72,8 @@ struct Record {
     /// The digest of the file with markers as it was put aside; older records do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     marked: Option<String>,
+    #[serde(default)]
+    intent: Intent,
 }
 
 /// Where the file with markers is.
@@ -50,6 +87,11 @@ fn record_path(project: &Project, name: &AgentName) -> PathBuf {
 
 fn theirs_path(project: &Project, name: &AgentName) -> PathBuf {
     project.pending_folder().join(format!("{name}.theirs"))
+}
+
+/// Where the bytes of an agent are that `name` newly requires. No name has a `+` in it.
+fn required_path(project: &Project, name: &AgentName, required: &AgentName) -> PathBuf {
+    project.pending_folder().join(format!("{name}+{required}.theirs"))
 }
 
 /// The agents that wait, sorted.
@@ -73,9 +115,15 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
     let record: Record = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
     let lock = Lockfile::parse(&record.lock, "the pending update").map_err(|_| damaged())?;
     let theirs = fs::read(&theirs_path(project, name), MAX_AGENT)?;
+    let mut required = Vec::new();
+    for (other, locked) in lock.agents.iter().filter(|(other, _)| *other != name) {
+        let bytes = fs::read(&required_path(project, name, other), MAX_AGENT)?;
+        let bytes = bytes.filter(|bytes| Digest::of(bytes) == locked.base).ok_or_else(damaged)?;
+        required.push((other.clone(), locked.clone(), bytes));
+    }
     match (lock.agents.get(name), record.ours.parse(), theirs) {
         (Some(locked), Ok(ours), Some(theirs)) if Digest::of(&theirs) == locked.base => {
-            Ok(Some(Pending { name: name.clone(), locked: locked.clone(), ours, theirs }))
+            Ok(Some(Pending { name: name.clone(), locked: locked.clone(), ours, theirs, required, intent: record.intent }))
         }
         _ => Err(damaged()),
     }
@@ -98,15 +146,18 @@ pub(super) fn is_begun(project: &Project, name: &AgentName) -> Result<bool> {
 pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -> Result<Vec<Change>> {
     let mut lock = Lockfile::default();
     lock.agents.insert(pending.name.clone(), pending.locked.clone());
+    lock.agents.extend(pending.required.iter().map(|(name, locked, _)| (name.clone(), locked.clone())));
     let marked_as = Some(Digest::of(&marked).to_string());
-    let record = Record { ours: pending.ours.to_string(), lock: lock.to_text(), marked: marked_as };
+    let record = Record { ours: pending.ours.to_string(), lock: lock.to_text(), marked: marked_as, intent: pending.intent.clone() };
     let record = serde_json::to_vec_pretty(&record)
         .map_err(|error| Failure::failed("could not note the pending update").caused_by(error))?;
-    let contents = [
+    let mut contents = vec![
         (record_path(project, &pending.name), record),
         (theirs_path(project, &pending.name), pending.theirs.clone()),
         (marker_path(project, &pending.name), marked),
     ];
+    let required = pending.required.iter();
+    contents.extend(required.map(|(name, _, bytes)| (required_path(project, &pending.name, name), bytes.clone())));
     let change = |(path, after): (PathBuf, Vec<u8>)| -> Result<Change> {
         let before = fs::read(&path, MAX_AGENT)?.as_deref().map(Digest::of);
         Ok(Change { path, before, after: Some(after) })
@@ -116,7 +167,10 @@ pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -
 
 /// The changes that forget it.
 pub(super) fn forget(project: &Project, name: &AgentName) -> Result<Vec<Change>> {
-    let paths = [record_path(project, name), theirs_path(project, name), marker_path(project, name)];
+    let mut paths = vec![record_path(project, name), theirs_path(project, name), marker_path(project, name)];
+    let prefix = format!("{name}+");
+    let listed = fs::list(&project.pending_folder())?.into_iter().filter(|listed| listed.name.starts_with(&prefix));
+    paths.extend(listed.map(|listed| project.pending_folder().join(listed.name)));
     let mut changes = Vec::new();
     for path in paths {
         if let Some(bytes) = fs::read(&path, MAX_AGENT)? {

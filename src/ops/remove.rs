@@ -131,7 +131,9 @@ pub(super) fn drop_unwanted(
     changes: &mut Vec<Change>,
 ) -> Result<Vec<Dropped>> {
     let unwanted: Vec<&AgentName> = before.agents.keys().filter(|name| !kept(name)).collect();
-    manifest.refuse_guess(&unwanted)?;
+    // What another agent no longer requires was never wanted by the manifest, whatever its unknown keys mean.
+    let wanted = reachable(manifest, before);
+    manifest.refuse_guess(&unwanted.iter().copied().filter(|name| !wanted.contains(name)).collect::<Vec<_>>())?;
     refuse_without_manifest(project, before, unwanted.len())?;
     let mut dropped = Vec::new();
     for name in unwanted {

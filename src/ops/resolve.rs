@@ -12,7 +12,7 @@ use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Location, Result};
 use crate::fs;
 use crate::merge;
-use crate::store::lockfile::Lockfile;
+use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::project::MAX_AGENT;
 
@@ -79,10 +79,33 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
         let waiting = waiting.len() - selected.len();
         return Ok(ResolveOutcome { aborted: selected, waiting, ..ResolveOutcome::default() });
     }
+    let original = manifest.clone();
     let mut planned = Planned::default();
     for name in &selected {
-        planned.items.extend(item(session, options.how, name, &manifest, &lockfile, frontend)?);
+        let Some(pending) = pending::load(project, name)? else {
+            continue;
+        };
+        let (required, intent) = (pending.required.clone(), pending.intent.clone());
+        let Some(item) = item(session, options.how, pending, &manifest, &lockfile, frontend)? else {
+            continue;
+        };
+        for missing in &item.candidate.locked.requires {
+            if !lockfile.agents.contains_key(missing) && !required.iter().any(|(known, ..)| known == missing) {
+                planned.failures.push(
+                    Failure::failed(format!("`{missing}`, which `{name}` requires now, could not be fetched with its update"))
+                        .hint(format!("`agentpkg resolve --abort {name}`, then `agentpkg update {name}`")),
+                );
+            }
+        }
+        planned.items.push(item);
+        if let Some(wanted) = manifest.agents().get(name) {
+            manifest.set_agent(name, &intent.applied_to(wanted));
+        }
+        for (name, locked, bytes) in required {
+            new(session, name, locked, bytes, &lockfile, &mut planned)?;
+        }
     }
+    planned.items.sort_by(|one, other| one.name.cmp(&other.name));
     if options.how == How::Ask && !selected.is_empty() && !frontend.is_interactive() {
         return Err(Failure::new(Kind::Conflict, "the conflicts have to be decided by somebody, and there is no terminal to ask")
             .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
@@ -99,12 +122,15 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
         is_yes: options.is_yes,
         ..UpdateOptions::default()
     };
-    for (name, key) in decide(session, &manifest.clone(), &mut planned, &how, frontend)? {
+    for (name, key) in decide(session, &manifest.clone(), &lockfile, &mut planned, &how, frontend)? {
         manifest.add_pins(&name, &[key]);
     }
-    let done = planned.items.iter().filter(|item| item.state == State::Active).count();
     let settled = settle(session, &how, &mut manifest, &lockfile, &mut planned, frontend)?;
-    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Nothing)?;
+    let done = planned.items.iter().filter(|item| item.state == State::Active && selected.contains(&item.name)).count();
+    // What still waits has not changed what is wanted.
+    let is_done = |name: &AgentName| planned.items.iter().any(|item| item.name == *name && item.state == State::Active);
+    manifest.take_back(|name| selected.contains(name) && !is_done(name), &original);
+    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Released)?;
     Ok(ResolveOutcome { finished, aborted: Vec::new(), waiting: waiting.len().saturating_sub(done) })
 }
 
@@ -129,15 +155,14 @@ fn select(waiting: &[AgentName], names: &[String]) -> Result<Vec<AgentName>> {
 fn item(
     session: &Session,
     how: How,
-    name: &AgentName,
+    pending: Pending,
     manifest: &Manifest,
     lockfile: &Lockfile,
     frontend: &mut dyn Frontend,
 ) -> Result<Option<Item>> {
     let project = &session.project;
-    let Some(Pending { locked, ours: expected, theirs, .. }) = pending::load(project, name)? else {
-        return Ok(None);
-    };
+    let Pending { name, locked, ours: expected, theirs, .. } = pending;
+    let name = &name;
     let Some(before) = lockfile.agents.get(name) else {
         frontend
             .report(Event::Warning(format!("`{name}` was removed since; `agentpkg resolve --abort {name}` forgets its update")));
@@ -164,6 +189,43 @@ fn item(
         item.choices = vec![None; item.merge().conflicts().len()];
     }
     Ok(Some(item))
+}
+
+/// Adds an agent that comes with one that waits, unless it is installed by now.
+fn new(
+    session: &Session,
+    name: AgentName,
+    locked: LockedAgent,
+    bytes: Vec<u8>,
+    lockfile: &Lockfile,
+    planned: &mut Planned,
+) -> Result<()> {
+    if lockfile.agents.contains_key(&name) || planned.items.iter().any(|item| item.name == name) {
+        return Ok(());
+    }
+    if session.project.read_agent(&name)?.is_some() {
+        let path = session.project.display(&session.project.agent_path(&name));
+        planned.failures.push(
+            Failure::failed(format!("`{path}` exists, and agentpkg did not write it"))
+                .hint("move it away, then run the command again"),
+        );
+        return Ok(());
+    }
+    planned.items.push(Item {
+        name,
+        before: None,
+        candidate: Candidate { locked, bytes, required: Vec::new() },
+        base: Vec::new(),
+        origin: None,
+        ours: None,
+        pins: Vec::new(),
+        kept: Vec::new(),
+        choices: Vec::new(),
+        state: State::Active,
+        notes: Vec::new(),
+        text: None,
+    });
+    Ok(())
 }
 
 /// The file with markers as the user left it, without markers.

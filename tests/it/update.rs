@@ -758,6 +758,26 @@ fn an_agent_that_is_left_out_keeps_its_version_in_the_manifest() {
 }
 
 #[test]
+fn a_version_waits_in_the_manifest_with_the_agent_that_was_put_aside() {
+    let sandbox = Sandbox::new();
+    let Some(mut upstream) = from_git(&sandbox) else { return };
+    upstream.tag("v1.0.0");
+    upstream.file("agents/planner.md", PLANNER.replace("model: sonnet", "model: opus")).commit("second");
+    upstream.tag("v2.0.0");
+    let manifest = sandbox.read("agentpkg.toml");
+    let _ = sandbox.run(&["update", "planner", "--to", "^2", "--conflicts=markers"]).code(3);
+    assert_eq!(sandbox.read("agentpkg.toml"), manifest);
+    let _ = sandbox.run(&["install", "--locked"]).code(0);
+    let _ = sandbox.run(&["resolve", "--abort"]).code(0);
+    assert_eq!(sandbox.read("agentpkg.toml"), manifest);
+    let _ = sandbox.run(&["install"]).code(0);
+    let _ = sandbox.run(&["update", "planner", "--to", "^2", "--conflicts=markers"]).code(3);
+    let _ = sandbox.run(&["resolve", "--theirs"]).code(0);
+    assert!(sandbox.read("agentpkg.toml").contains("version = \"^2\"") && read(&sandbox, "planner").contains("model: opus"));
+    let _ = sandbox.run(&["install", "--locked"]).code(0);
+}
+
+#[test]
 fn every_page_has_the_same_merge_driver() {
     let page = |name: &str| fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap();
     let help = Sandbox::new().run(&["merge-file", "--help"]).code(0).stdout;

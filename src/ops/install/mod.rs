@@ -228,6 +228,10 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
         return Ok(None);
     }
     let lockfile = session.project.load_lockfile()?;
+    // A required agent that is not locked is not reached, so that counting alone would not miss it.
+    if lockfile.agents.values().flat_map(|locked| &locked.requires).any(|required| !lockfile.agents.contains_key(required)) {
+        return Ok(None);
+    }
     let wanted = reachable(&manifest, &lockfile);
     if wanted.len() != lockfile.agents.len() || !manifest.agents().keys().all(|name| wanted.contains(name)) {
         return Ok(None);

@@ -355,12 +355,39 @@ impl<'a> Planner<'a> {
         for required in &locked.requires {
             match self.lockfile.agents.get(required) {
                 Some(locked) => self.keep(required, locked, frontend)?,
-                None => {
+                None if self.options.is_locked => {
                     return Err(stale_lock(&format!("`{required}`, which `{name}` requires, is missing in it")));
                 }
+                // What is planned already, or will be because the manifest names it, is not planned for the requirer.
+                None if self.planned.contains_key(required) || self.rules.agents().contains_key(required) => {}
+                None => self.missing(required, name, locked, frontend)?,
             }
         }
         Ok(())
+    }
+
+    /// Plans an agent that the lock forgot, although a locked one requires it: from the same source, at the same commit if it is there.
+    fn missing(&mut self, required: &AgentName, by: &AgentName, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<()> {
+        let source = Source::parse(&locked.source).map_err(|error| Failure::failed(error.to_string()))?;
+        let snapshot = self.resolver.snapshot(locked.registry.as_ref(), &source, frontend)?;
+        let found = snapshot.offered.find(required.as_str());
+        let [entry] = found.as_slice() else {
+            return Err(Failure::failed(format!(
+                "`{by}` requires `{required}`, which is not locked, and which its registry has {} times",
+                found.len()
+            ))
+            .hint(format!("`agentpkg update {by}` takes the newest `{by}` with what that requires")));
+        };
+        let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone());
+        let newest = Resolved { entry: entry.clone(), version, commit: snapshot.commit, snapshot };
+        let commit = locked.commit.map(|commit| VersionRequest::Revision(commit.to_string()));
+        let resolved = match self.resolver.at_version(newest.clone(), commit.as_ref(), frontend) {
+            Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
+            Err(_) => newest,
+            Ok(resolved) => resolved,
+        };
+        let chain = ["agentpkg.lock".to_owned(), by.to_string()];
+        self.add(required, &Wanted::anything(), &resolved, &chain, frontend)
     }
 
     /// Plans a newly resolved agent and all that it requires.
@@ -378,7 +405,7 @@ impl<'a> Planner<'a> {
                 return Ok(());
             }
             return Err(Failure::failed(format!("two different agents would be installed as `{name}`"))
-                .detail(format!("{} ({}), for {}", planned.file, planned.source, self.chains[name].join(" -> ")))
+                .detail(format!("{} ({}), for {}", planned.file, planned.source, self.chain_of(name)))
                 .detail(format!("{} ({source}), for {}", resolved.entry.file, chain.join(" -> ")))
                 .hint("install one of them under another name with `--as`"));
         }
@@ -408,6 +435,11 @@ impl<'a> Planner<'a> {
             self.add(&entry.name.clone(), &plain, &resolved, &chain, frontend)?;
         }
         Ok(())
+    }
+
+    /// Who asked for an agent; what is as it was locked, nobody did.
+    fn chain_of(&self, name: &AgentName) -> String {
+        self.chains.get(name).map_or_else(|| "agentpkg.lock".to_owned(), |chain| chain.join(" -> "))
     }
 
     /// Asks for leave for fields that give an agent powers over the session; gives back those that were allowed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::plan::Plan;
-use super::{InstallOptions, change};
+use super::{InstallOptions, change, reachable};
 use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -101,10 +101,6 @@ pub(super) fn settle(
     for item in items {
         let Item { name, .. } = &item;
         if item.state == State::Skipped {
-            let known = lockfile.agents[name].clone();
-            let bytes = base::find(session, name, &known, frontend)?.into_bytes()?;
-            plan.bytes.insert(known.base, bytes);
-            plan.after.agents.insert(name.clone(), known);
             skipped.insert(name.clone());
             continue;
         }
@@ -117,10 +113,53 @@ pub(super) fn settle(
             plan.written.insert(name.clone(), result);
         }
     }
-    if !skipped.is_empty() {
-        manifest.take_back(|name| skipped.contains(name), original);
+    if skipped.is_empty() {
+        return Ok(());
     }
+    manifest.take_back(|name| skipped.contains(name), original);
+    reinstate(session, manifest, lockfile, &skipped, plan, frontend)
+}
+
+/// Leaves the skipped agents as they were, with all that they require. What others want as well stays as it is planned for them, and
+/// what only the skipped versions wanted is not installed.
+fn reinstate(
+    session: &Session,
+    manifest: &Manifest,
+    lockfile: &Lockfile,
+    skipped: &BTreeSet<AgentName>,
+    plan: &mut Plan,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let of_others = closure(manifest.agents().keys(), &plan.after, skipped);
+    for name in closure(skipped.iter(), lockfile, &of_others) {
+        let Some(known) = lockfile.agents.get(&name) else {
+            continue;
+        };
+        let bytes = base::find(session, &name, known, frontend)?.into_bytes()?;
+        plan.bytes.insert(known.base, bytes);
+        plan.gains.remove(&name);
+        plan.written.remove(&name);
+        plan.after.agents.insert(name, known.clone());
+    }
+    let kept: BTreeSet<AgentName> = reachable(manifest, &plan.after).into_iter().cloned().collect();
+    plan.after.agents.retain(|name, _| kept.contains(name));
     Ok(())
+}
+
+/// The agents that are required from `roots` on, `but` some and what only those require.
+fn closure<'n>(
+    roots: impl Iterator<Item = &'n AgentName>,
+    lockfile: &'n Lockfile,
+    but: &BTreeSet<AgentName>,
+) -> BTreeSet<AgentName> {
+    let mut closure = BTreeSet::new();
+    let mut open: Vec<&AgentName> = roots.collect();
+    while let Some(name) = open.pop() {
+        if !but.contains(name) && closure.insert(name.clone()) {
+            open.extend(lockfile.agents.get(name).into_iter().flat_map(|locked| &locked.requires));
+        }
+    }
+    closure
 }
 
 /// The refusal of an update, with the commands of this install.

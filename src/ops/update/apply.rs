@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::item::{Item, State, Status};
 use super::needs::Settled;
 use super::plan::{Planned, versions};
+use super::together::newly_required;
 use super::{Conflicts, UpdateOptions, UpdateOutcome, UpdatedAgent};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -26,8 +27,8 @@ use crate::store::transaction::{Change, Guard};
 pub(in crate::ops) enum Prune {
     /// Those that the manifest does not want any more.
     Unwanted,
-    /// None.
-    Nothing,
+    /// Those that only the old versions of what is applied required.
+    Released,
 }
 
 /// Applies what was decided, unless it is a dry run, and says what became of each agent.
@@ -57,13 +58,16 @@ pub(in crate::ops) fn apply(
                 // An earlier update that still waited is answered by this one.
                 changes.extend(pending::forget(project, &item.name)?);
             }
-            State::Marked => changes.extend(aside(session, item)?),
+            State::Marked => changes.extend(aside(session, item, &planned)?),
             State::Skipped => {}
         }
     }
     let kept: BTreeSet<AgentName> = match prune {
         Prune::Unwanted => reachable(manifest, &after).into_iter().cloned().collect(),
-        Prune::Nothing => after.agents.keys().cloned().collect(),
+        Prune::Released => {
+            let (was, is) = (reachable(manifest, before), reachable(manifest, &after));
+            after.agents.keys().filter(|name| is.contains(name) || !was.contains(name)).cloned().collect()
+        }
     };
     let dropped = remove::drop_unwanted(project, manifest, before, &|name| kept.contains(name), false, &mut changes)?;
     after.agents.retain(|name, _| kept.contains(name));
@@ -103,8 +107,8 @@ fn record(session: &Session, item: &Item, changes: &mut Vec<Change>) -> Result<(
     Ok(())
 }
 
-/// The changes that put an agent aside with markers.
-fn aside(session: &Session, item: &Item) -> Result<Vec<Change>> {
+/// The changes that put an agent aside with markers, and with it what only its new version requires.
+fn aside(session: &Session, item: &Item, planned: &Planned) -> Result<Vec<Change>> {
     let labels = [versions(item.before.as_ref()), versions(Some(&item.candidate.locked))];
     let base = format!("base {}", labels[0]);
     let theirs = format!("upstream {}", labels[1]);
@@ -115,6 +119,11 @@ fn aside(session: &Session, item: &Item) -> Result<Vec<Change>> {
         locked: item.candidate.locked.clone(),
         ours: Digest::of(item.ours.as_deref().unwrap_or_default()),
         theirs: item.candidate.bytes.clone(),
+        required: newly_required(&planned.items, item)
+            .into_iter()
+            .map(|new| (new.name.clone(), new.candidate.locked.clone(), new.candidate.bytes.clone()))
+            .collect(),
+        intent: planned.intents.get(&item.name).cloned().unwrap_or_default(),
     };
     pending::put_aside(&session.project, &pending, marked)
 }

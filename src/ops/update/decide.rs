@@ -3,6 +3,7 @@
 
 use super::item::{Item, State};
 use super::plan::{Planned, versions};
+use super::together::{requirer, skip_together};
 use super::{Conflicts, UpdateOptions};
 use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
@@ -14,6 +15,7 @@ use crate::ops::report::{Choice, ConflictView, Event, Frontend, GainsView, Overv
 use crate::ops::requirement::{World, explain};
 use crate::ops::resolutions;
 use crate::ops::session::Session;
+use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 
 /// One question: a conflict, and the places where it is to be decided.
@@ -31,6 +33,7 @@ pub(in crate::ops) type Pin = (AgentName, String);
 pub(in crate::ops) fn decide(
     session: &Session,
     manifest: &Manifest,
+    before: &Lockfile,
     planned: &mut Planned,
     options: &UpdateOptions,
     frontend: &mut dyn Frontend,
@@ -55,18 +58,21 @@ pub(in crate::ops) fn decide(
         }
     }
     was_asked |= powers(session, manifest, &mut planned.items, &mut planned.failures, options, may_ask, frontend)?;
-    for item in &mut planned.items {
+    for index in 0..planned.items.len() {
+        let item = &planned.items[index];
         if item.state == State::Active
             && !options.is_dry_run
             && let Some(reason) = item.breaks()
         {
-            item.state = State::Skipped;
+            let named = requirer(manifest, before, &planned.items, &item.name);
             planned.failures.push(
                 Failure::failed(format!("the client would ignore the merged `{}`: {reason}", item.name))
-                    .hint(format!("mend your file, or take upstream's with `agentpkg update {} --theirs`", item.name)),
+                    .hint(format!("mend your file, or take upstream's with `agentpkg update {named} --theirs`")),
             );
+            planned.items[index].state = State::Skipped;
         }
     }
+    skip_together(manifest, before, &mut planned.items);
     if was_asked && planned.items.iter().any(|item| item.state == State::Active) {
         confirm(session, &planned.items, frontend)?;
     }
@@ -354,8 +360,12 @@ pub(in crate::ops) fn powers(
     };
     if !may_ask && !options.is_yes {
         if options.conflicts == Conflicts::Skip {
+            let before = session.project.load_lockfile()?;
             for (gains, members) in grouped {
-                failures.extend(members.iter().map(|index| withheld(&mut items[*index], &gains, world.as_ref(), options)));
+                for index in members {
+                    let named = requirer(manifest, &before, items, &items[index].name);
+                    failures.push(withheld(&mut items[index], &named, &gains, world.as_ref(), options));
+                }
             }
             return Ok(false);
         }
@@ -424,15 +434,20 @@ fn ask_powers(
     }
 }
 
-/// Leaves out an agent that asks for more, when the others are to be updated all the same; gives back what to say about it.
-fn withheld(item: &mut Item, gains: &[Gain], world: Option<&World>, options: &UpdateOptions) -> Failure {
+/// Leaves out an agent that asks for more, when the others are to be updated all the same; gives back what to say about it. `named`: the
+/// agent whose update brings this one, which is not in the manifest if it is only required.
+fn withheld(item: &mut Item, named: &AgentName, gains: &[Gain], world: Option<&World>, options: &UpdateOptions) -> Failure {
     item.state = State::Skipped;
-    let failure = Failure::new(Kind::Consent, format!("`{}` asks for more than before, so it stays as it is", item.name));
+    let message = match &item.before {
+        Some(_) => format!("`{}` asks for more than before, so it stays as it is", item.name),
+        None => format!("`{}` asks for power over the session, so it is not installed", item.name),
+    };
+    let failure = Failure::new(Kind::Consent, message);
     let lines = explain(gains, world).into_iter().map(|(gain, meaning)| gain_line(&gain, &meaning));
     let words: Vec<String> = gains.iter().map(Gain::word).collect();
     let more = format!("--allow {}", words.join(","));
     // Whoever named no agent would allow it to all of them.
-    let command = if options.names.is_empty() { format!("agentpkg update {} {more}", item.name) } else { options.again(&more) };
+    let command = if options.names.is_empty() { format!("agentpkg update {named} {more}") } else { options.again(&more) };
     lines.fold(failure, Failure::detail).hint(format!("if that is meant: `{command}`"))
 }
 

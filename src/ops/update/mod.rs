@@ -6,6 +6,7 @@ mod decide;
 mod item;
 mod needs;
 mod plan;
+mod together;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub use self::item::Status;
 pub(super) use self::item::{Item, State};
 pub(super) use self::needs::settle;
 pub(super) use self::plan::{Planned, plan, versions};
-use super::pending;
+use super::pending::{self, Intent};
 use super::report::Frontend;
 use super::requirement::{Mode, Report};
 use super::session::Session;
@@ -181,14 +182,20 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     let to = options.to.as_ref();
     let mut planned = plan(session, &mut manifest, &lockfile, &options.names, to, &options.allowed, frontend)?;
     keep_resolutions(session, options, &mut planned)?;
-    let pins = decide(session, &manifest, &mut planned, options, frontend)?;
+    let pins = decide(session, &manifest, &lockfile, &mut planned, options, frontend)?;
     for (name, key) in pins {
         manifest.add_pins(&name, &[key]);
     }
     let settled = settle(session, options, &mut manifest, &lockfile, &mut planned, frontend)?;
-    // What stays as it is stays so in the manifest, too: a version that nobody has would be news to the next install.
+    for item in planned.items.iter().filter(|item| item.state == State::Marked) {
+        if let (Some(before), Some(wanted)) = (original.agents().get(&item.name), manifest.agents().get(&item.name)) {
+            planned.intents.insert(item.name.clone(), Intent::between(before, wanted));
+        }
+    }
+    // What stays as it is stays so in the manifest, too: a version that nobody has would be news to the next install. What is put aside
+    // may still be given up, so its version waits with it.
     let is_settled = |name: &AgentName| {
-        let takes_part = |item: &Item| item.name == *name && item.state != State::Skipped;
+        let takes_part = |item: &Item| item.name == *name && item.state == State::Active;
         planned.current.contains(name) || planned.items.iter().any(takes_part)
     };
     manifest.take_back(|name| !is_settled(name), &original);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::UpdateOptions;
 use super::item::{Item, State};
 use super::plan::Planned;
+use super::together::skip_together;
 use crate::domain::capability::Capabilities;
 use crate::domain::catalogue::CatalogueServer;
 use crate::domain::definition::{Definition, Request, adapt};
@@ -39,6 +40,7 @@ pub(in crate::ops) fn settle(
     frontend: &mut dyn Frontend,
 ) -> Result<Settled> {
     forbid(manifest, planned);
+    skip_together(manifest, before, &mut planned.items);
     let mut after = before.clone();
     let mut settled = Settled { servers: after.servers.clone(), created: after.created, ..Settled::default() };
     if !planned.items.iter().any(|item| item.state == State::Active) && options.servers != Mode::Add {

@@ -12,6 +12,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::merge::{Options, merge_with};
 use crate::ops::base::{self, Nearest, Search};
 use crate::ops::candidate::Candidate;
+use crate::ops::pending::Intent;
 use crate::ops::report::{Choice, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::session::Session;
@@ -34,6 +35,8 @@ pub(in crate::ops) struct Planned {
     pub(in crate::ops) failures: Vec<Failure>,
     /// How many sources were looked at.
     pub(in crate::ops) sources: usize,
+    /// What the manifest is to say about those that are put aside, once they are finished.
+    pub(in crate::ops) intents: BTreeMap<AgentName, Intent>,
 }
 
 /// Version or commit of a lock entry, for people.
