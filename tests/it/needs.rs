@@ -645,4 +645,13 @@ fn a_name_that_a_shell_would_obey_is_in_no_command() {
     let mends: Vec<&str> = findings.as_array().unwrap().iter().filter_map(|finding| finding["mend"].as_str()).collect();
     assert!(mends.contains(&"edit .claude/agents/evil.md:4") && mends.contains(&"agentpkg install evil --mcp add"), "{mends:?}");
     assert!(mends.iter().all(|mend| !mend.contains("PWNED") || mend.contains("'x;touch PWNED'")), "{mends:?}");
+    // An update that asks for such a tool, too.
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", "---\nname: planner\ndescription: d\ntools: Read\n---\n");
+    let _ = sandbox.run(&["install", "../upstream#planner"]).code(0);
+    sandbox.write("upstream/agents/planner.md", "---\nname: planner\ndescription: d\ntools: Read, x;touch${IFS}PWNED\n---\n");
+    for arguments in [&["update"][..], &["update", "--conflicts=skip"]] {
+        let output = sandbox.run(arguments).code(4);
+        assert!(output.stderr.contains("--allow 'x;touch${IFS}PWNED'"), "{}", output.all());
+    }
 }

@@ -445,7 +445,7 @@ fn withheld(item: &mut Item, named: &AgentName, gains: &[Gain], world: Option<&W
     let failure = Failure::new(Kind::Consent, message);
     let lines = explain(gains, world).into_iter().map(|(gain, meaning)| gain_line(&gain, &meaning));
     let words: Vec<String> = gains.iter().map(Gain::word).collect();
-    let more = format!("--allow {}", words.join(","));
+    let more = format!("--allow {}", shell_quoted(&words.join(",")));
     // Whoever named no agent would allow it to all of them.
     let command = if options.names.is_empty() { format!("agentpkg update {named} {more}") } else { options.again(&more) };
     lines.fold(failure, Failure::detail).hint(format!("if that is meant: `{command}`"))
