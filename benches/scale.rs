@@ -32,9 +32,8 @@ fn main() {
         let [complete, floor] =
             compare(&mut || timed(|| place.complete("java-gu")), &mut || timed(|| run(&mut Command::new(&hello))));
         show("completion of `install java-gu` / hello world", complete, floor);
-        let [one, floor] = compare(&mut || timed(|| place.complete("java-guardian-0001")), &mut || {
-            timed(|| run(&mut Command::new(&hello)))
-        });
+        let [one, floor] =
+            compare(&mut || timed(|| place.complete("java-guardian-0001")), &mut || timed(|| run(&mut Command::new(&hello))));
         show("completion with one candidate / hello world", one, floor);
         completions.push((complete, one));
         let [search, floor] =

@@ -251,7 +251,7 @@ fn typed_globals() -> complete::Typed {
 fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {
     match command {
         Command::Install(args) => install::run(args, context).map(|()| 0),
-        Command::Update(args) => update::run(args, context).map(|()| 0),
+        Command::Update(args) => update::run(&args, context).map(|()| 0),
         Command::Outdated(args) => outdated::run(&args, context).map(|()| 0),
         Command::Undo(args) => undo::run(&args, context).map(|()| 0),
         Command::Status(args) => status::run(&args, context).map(|()| 0),

@@ -255,7 +255,7 @@ fn stale_lock(reason: &str) -> Failure {
 }
 
 /// Whether a lock entry is what a manifest entry wants.
-fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
+pub(super) fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
     let origin = match &wanted.origin {
         Origin::Any => true,
         Origin::Registry(registry) => {
