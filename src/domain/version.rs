@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::shell::shell_quoted;
 use semver::{Comparator, Op, Version, VersionReq};
 
 /// What stands after `@` in a spec, or under `version` in the manifest.
@@ -59,6 +60,41 @@ impl fmt::Display for VersionRequest {
         match self {
             Self::Requirement(requirement) => requirement.fmt(formatter),
             Self::Revision(revision) => formatter.write_str(revision),
+        }
+    }
+}
+
+/// Where a version was asked for: what a hint says instead has to fit there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Behind this spec.
+    Behind(String),
+    /// With `--to`.
+    To,
+    /// In agentpkg.toml.
+    Manifest,
+}
+
+impl Written {
+    /// Another version there, or one of several.
+    #[must_use]
+    pub fn example(&self, versions: &[String]) -> String {
+        let one = |version: &String| match self {
+            Self::Behind(spec) => format!("`{}`", shell_quoted(&format!("{spec}@{version}"))),
+            Self::To => format!("`--to {}`", shell_quoted(version)),
+            Self::Manifest => format!("`version = \"{version}\"`"),
+        };
+        let place = if *self == Self::Manifest { " in agentpkg.toml" } else { "" };
+        format!("{}{place}", versions.iter().map(one).collect::<Vec<_>>().join(", or "))
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn asked(&self, request: &VersionRequest) -> String {
+        match self {
+            Self::Behind(_) => format!("`@{request}`"),
+            Self::To => format!("`--to {}`", shell_quoted(&request.to_string())),
+            Self::Manifest => format!("`{request}` in agentpkg.toml"),
         }
     }
 }

@@ -60,7 +60,7 @@ pub fn diff(session: &Session, names: &[String], view: View, frontend: &mut dyn 
         return local(session, names, &lockfile, frontend);
     }
     let mut manifest = session.manifest(frontend)?;
-    let planned = plan(session, &mut manifest, &lockfile, names, None, frontend)?;
+    let planned = plan(session, &mut manifest, &lockfile, names, None, "", frontend)?;
     let mut outcome = DiffOutcome { files: Vec::new(), failures: planned.failures };
     outcome.failures.extend(planned.lost.into_iter().map(|(_, failure)| failure));
     for item in &planned.items {

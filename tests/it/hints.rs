@@ -69,3 +69,207 @@ fn an_update_says_what_was_typed_and_praises_no_rest_that_is_not_there() {
     let output = sandbox.run(&["update", "planner"]).code(1);
     assert!(output.stderr.ends_with("error: nothing was updated\n"), "{}", output.stderr);
 }
+
+/// Two registries that both have a `debugger` and a `planner`.
+fn twice() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for registry in ["one", "two"] {
+        for name in ["debugger", "planner"] {
+            let text = agent(name, &format!("Of {registry}."));
+            sandbox.write(&format!("project/{registry}/{name}.md"), text);
+        }
+        let _ = sandbox.run(&["registry", "add", &format!("./{registry}")]).code(0);
+    }
+    sandbox
+}
+
+#[test]
+fn an_ambiguous_name_is_answered_with_the_command_that_was_typed() {
+    let sandbox = twice();
+    let mut all = String::new();
+    for arguments in [
+        &["info", "debugger"][..],
+        &["install", "one/planner", "debugger@=1.0.0", "--mcp", "skip", "--allow", "Bash"],
+        &["install", "debugger", "--as", "mine"],
+    ] {
+        let output = sandbox.run(arguments).code(1);
+        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+    }
+    insta::assert_snapshot!(all, @r#"
+    $ agentpkg info debugger
+    error: `debugger` means 3 different agents
+      one/debugger      debugger.md
+      two/debugger      debugger.md
+      builtin/debugger  agents/debugger.md 1.0.0
+
+    hint: name one, for example `agentpkg info builtin/debugger`
+
+    $ agentpkg install one/planner debugger@=1.0.0 --mcp skip --allow Bash
+    error: `debugger` means 3 different agents
+      one/debugger@=1.0.0      debugger.md
+      two/debugger@=1.0.0      debugger.md
+      builtin/debugger@=1.0.0  agents/debugger.md 1.0.0
+
+    hint: name one, for example `agentpkg install one/planner builtin/debugger@=1.0.0 --mcp skip --allow Bash`
+
+    $ agentpkg install debugger --as mine
+    error: `debugger` means 3 different agents
+      one/debugger      debugger.md
+      two/debugger      debugger.md
+      builtin/debugger  agents/debugger.md 1.0.0
+
+    hint: name one, for example `agentpkg install builtin/debugger --as mine`
+    "#);
+    let _ = sandbox.run(&["info", "two/debugger"]).code(0);
+    let _ = sandbox.run(&["install", "two/debugger", "--as", "mine"]).code(0);
+}
+
+#[test]
+fn an_ambiguous_name_of_the_manifest_is_said_with_its_line() {
+    let sandbox = twice();
+    let registries = sandbox.read("agentpkg.toml");
+    sandbox
+        .write("project/agentpkg.toml", format!("{registries}\n[agents]\ndebugger = {{ version = \"*\", pin = [\"model\"] }}\n"));
+    let mut all = String::new();
+    for arguments in [
+        &["install", "--mcp", "skip"][..],
+        &["install", "one/planner"],
+        &["install", "debugger"],
+        &["update", "debugger", "--to", "^2", "--allow", "Bash"],
+    ] {
+        let output = sandbox.run(arguments).code(1);
+        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+    }
+    insta::assert_snapshot!(all, @r#"
+    $ agentpkg install --mcp skip
+    error: `debugger` in agentpkg.toml means 3 different agents
+     --> agentpkg.toml:6:1
+      |
+    6 | debugger = { version = "*", pin = ["model"] }
+      | ^^^^^^^^ it does not say which
+      one/debugger      debugger.md
+      two/debugger      debugger.md
+      builtin/debugger  agents/debugger.md 1.0.0
+
+    hint: say which there, for example `debugger = { registry = "builtin", pin = ["model"] }`, then `agentpkg install --mcp skip`
+
+    $ agentpkg install one/planner
+    error: `debugger` in agentpkg.toml means 3 different agents
+     --> agentpkg.toml:6:1
+      |
+    6 | debugger = { version = "*", pin = ["model"] }
+      | ^^^^^^^^ it does not say which
+      one/debugger      debugger.md
+      two/debugger      debugger.md
+      builtin/debugger  agents/debugger.md 1.0.0
+
+    hint: say which there, for example `debugger = { registry = "builtin", pin = ["model"] }`, then `agentpkg install one/planner`
+
+    $ agentpkg install debugger
+    error: `debugger` means 3 different agents
+      one/debugger      debugger.md
+      two/debugger      debugger.md
+      builtin/debugger  agents/debugger.md 1.0.0
+
+    hint: name one, for example `agentpkg install builtin/debugger`
+
+    $ agentpkg update debugger --to ^2 --allow Bash
+         Checked 3 sources
+    error: `debugger` in agentpkg.toml means 3 different agents
+     --> agentpkg.toml:6:1
+      |
+    6 | debugger = { version = "*", pin = ["model"] }
+      | ^^^^^^^^ it does not say which
+      one/debugger@^2      debugger.md
+      two/debugger@^2      debugger.md
+      builtin/debugger@^2  agents/debugger.md 1.0.0
+
+    hint: say which there, for example `debugger = { registry = "builtin", version = "^2", pin = ["model"] }`, then `agentpkg update debugger --to ^2 --allow Bash`
+    error: nothing was updated
+    "#);
+    let line = "debugger = { registry = \"two\", pin = [\"model\"] }";
+    sandbox.write("project/agentpkg.toml", format!("{registries}\n[agents]\n{line}\n"));
+    let _ = sandbox.run(&["install", "--mcp", "skip"]).code(0);
+    assert!(sandbox.read(".claude/agents/debugger.md").contains("Of two."));
+}
+
+#[test]
+fn a_version_that_is_not_there_is_answered_where_it_was_asked_for() {
+    let Some(sandbox) = edited() else { return };
+    let mut all = String::new();
+    for arguments in [
+        &["update", "planner", "--to", "^9"][..],
+        &["install", "studio/planner@99.0.0"],
+        &["install", "studio/planner@^1.9"],
+        &["info", "studio/planner@nothing"],
+    ] {
+        let output = sandbox.run(arguments).code(1);
+        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+    }
+    let manifest = sandbox.read("agentpkg.toml").replace("^1", "^9");
+    sandbox.write("project/agentpkg.toml", manifest);
+    let output = sandbox.run(&["install"]).code(1);
+    all.push_str(&format!("$ agentpkg install\n{}\n", output.stderr));
+    insta::assert_snapshot!(all, @r#"
+    $ agentpkg update planner --to ^9
+    error: `planner` has no version matching `^9`
+      newest: v2.0.0, v1.0.0
+
+    hint: for example `--to 2.0.0`
+
+    $ agentpkg install studio/planner@99.0.0
+    error: `planner` has no version matching `^99.0.0`
+      newest: v2.0.0, v1.0.0
+
+    hint: for example `studio/planner@2.0.0`
+
+    $ agentpkg install studio/planner@^1.9
+    error: `planner` has no version matching `^1.9`
+      newest: v2.0.0, v1.0.0
+
+    hint: for example `studio/planner@1.0.0`, or `studio/planner@^2`
+
+    $ agentpkg info studio/planner@nothing
+    error: `planner` has no version matching `nothing`
+      newest: v2.0.0, v1.0.0
+
+    hint: for example `studio/planner@2.0.0`
+
+    $ agentpkg install
+    error: `planner` has no version matching `^9`
+      newest: v2.0.0, v1.0.0
+
+    hint: for example `version = "2.0.0"` in agentpkg.toml
+    "#);
+}
+
+#[test]
+fn what_brings_servers_of_its_own_is_trusted_by_a_whole_command() {
+    let sandbox = Sandbox::new();
+    let text = agent("inl", "Mine.").replace("tools: Read", "tools: Read\npermissionMode: plan\nmcpServers:\n  - context7");
+    sandbox.write("project/inl.md", text);
+    let output = sandbox.run(&["install", "./inl.md", "--mcp", "skip"]).code(4);
+    assert!(
+        output.stderr.contains("if you trust it: `agentpkg install ./inl.md --mcp skip --allow permissionMode,mcpServers`"),
+        "{}",
+        output.stderr
+    );
+    let _ = sandbox.run(&["install", "./inl.md", "--mcp", "skip", "--allow", "permissionMode,mcpServers"]).code(0);
+}
+
+#[test]
+fn the_start_screen_advises_commands_for_where_the_user_stands() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.project("sub folder")).unwrap();
+    let output = sandbox.run(&["-C", "sub folder", "--user"]).code(0);
+    insta::assert_snapshot!(output.stdout, @r#"
+    No agents are installed here yet.
+
+      agentpkg -C 'sub folder' --user search WORD                 find an agent in the registries
+      agentpkg -C 'sub folder' --user install backend-architect   install one
+      agentpkg -C 'sub folder' --user registry add gh:owner/repo  add a git repository or a folder
+      agentpkg -C 'sub folder' --user --help                      all commands
+    "#);
+    let json = sandbox.run(&["--user", "--json"]).code(0).json();
+    assert_eq!(json["steps"][0]["command"], "agentpkg --user search WORD");
+}

@@ -181,7 +181,7 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     session.check_folders(&manifest)?;
     let original = manifest.clone();
     bind(&mut manifest, options)?;
-    let mut planned = plan(session, &mut manifest, &lockfile, &options.names, options.to.as_ref(), frontend)?;
+    let mut planned = plan(session, &mut manifest, &lockfile, &options.names, options.to.as_ref(), &options.typed, frontend)?;
     keep_resolutions(session, options, &mut planned)?;
     let pins = decide(session, &manifest, &mut planned, options, frontend)?;
     for (name, key) in pins {

@@ -11,7 +11,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::ops::base::{self, Nearest, Search};
 use crate::ops::candidate::Candidate;
 use crate::ops::report::{Choice, Event, Frontend};
-use crate::ops::resolver::{Resolved, Resolver};
+use crate::ops::resolver::{Asker, Resolved, Resolver};
 use crate::ops::session::Session;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
@@ -43,13 +43,14 @@ pub(in crate::ops) fn versions(locked: Option<&LockedAgent>) -> String {
     }
 }
 
-/// Plans the update of `names`, or of all.
+/// Plans the update of `names`, or of all. `typed`: the command, for hints; empty for one that only looks.
 pub(in crate::ops) fn plan(
     session: &Session,
     manifest: &mut Manifest,
     lockfile: &Lockfile,
     names: &[String],
     to: Option<&VersionRequest>,
+    typed: &str,
     frontend: &mut dyn Frontend,
 ) -> Result<Planned> {
     let selected = select(manifest, lockfile, names)?;
@@ -69,6 +70,7 @@ pub(in crate::ops) fn plan(
         broken: BTreeMap::new(),
         is_asked: to.is_some(),
     };
+    planner.resolver.asked_by(Asker::Manifest { command: typed.to_owned(), is_version_typed: to.is_some() });
     let agents =
         selected.iter().filter_map(|name| Some((planner.manifest.agents().get(name)?, planner.lockfile.agents.get(name)?)));
     planner.resolver.ask_for(agents, planner.manifest, frontend);
