@@ -88,7 +88,7 @@ fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
         Level::Note => (DIM, "note"),
     };
     let subject = sanitize(&finding.subject);
-    let text = format!("{subject} {}", sanitize(&finding.message));
+    let text = format!("{subject}: {}", sanitize(&finding.message));
     let text = columns.map_or_else(|| vec![text.clone()], |columns| wrapped(&text, columns - 11));
     let mut lines: Vec<String> = text.iter().map(|line| format!("{:11}{}", "", line.trim_end())).collect();
     let first = lines[0].trim_start();

@@ -22,9 +22,7 @@ impl VersionRequest {
             return Ok(Self::Revision(text.to_ascii_lowercase()));
         }
         if text.starts_with(|c: char| c.is_ascii_digit() || "^~=<>*".contains(c)) {
-            return VersionReq::parse(text)
-                .map(Self::Requirement)
-                .map_err(|error| VersionError::Requirement { text: text.to_owned(), reason: error.to_string() });
+            return VersionReq::parse(text).map(Self::Requirement).map_err(|_| VersionError::Requirement { text: text.to_owned() });
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-+".contains(c);
         if text.is_empty() || text.starts_with(['-', '/', '.']) || text.contains("..") || !text.chars().all(is_plain) {
@@ -103,13 +101,14 @@ impl Written {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionError {
     /// It looks like a requirement, but is none.
-    #[error("`{text}` is not a version requirement: {reason}")]
+    #[error("`{text}` is not a version requirement; write for example `^1.2`, `~1.4` or `=1.4.0`")]
     Requirement {
         /// What was typed.
         text: String,
-        /// What semver says.
-        reason: String,
     },
+    /// Nothing was given.
+    #[error("the version is missing; leave out `@`, or write for example `@^1.2`")]
+    Missing,
     /// It cannot be the name of a tag, commit or branch.
     #[error("`{}` is neither a version nor the name of a tag, commit or branch", .text.escape_default())]
     Revision {

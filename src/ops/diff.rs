@@ -127,7 +127,13 @@ fn selected<'l>(names: &[String], lockfile: &'l Lockfile) -> Result<Vec<(&'l Age
     let find = |text: &String| {
         let name = AgentName::new(text).ok();
         name.and_then(|name| lockfile.agents.get_key_value(&name)).ok_or_else(|| {
-            Failure::failed(format!("`{}` is not installed", text.escape_debug())).hint("`agentpkg list` shows what is installed")
+            let failure = Failure::failed(format!("`{}` is not installed", text.escape_debug()));
+            let likeness = |known: &AgentName| strsim::jaro_winkler(known.as_str(), text);
+            let near = lockfile.agents.keys().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+            match near.filter(|near| likeness(near) > 0.8) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint("`agentpkg list` shows what is installed"),
+            }
         })
     };
     names.iter().map(find).collect()

@@ -273,3 +273,104 @@ fn the_start_screen_advises_commands_for_where_the_user_stands() {
     let json = sandbox.run(&["--user", "--json"]).code(0).json();
     assert_eq!(json["steps"][0]["command"], "agentpkg --user search WORD");
 }
+
+#[test]
+fn slips_of_the_pen_are_answered_in_our_words() {
+    let sandbox = Sandbox::new();
+    let _ = sandbox.run(&["install", "planner"]);
+    let mut all = String::new();
+    for arguments in [
+        &["registry", "ad", "x"][..],
+        &["registry", "rm", "x"],
+        &["registry", "update"],
+        &["registry", "nonsense"],
+        &["search", "--server", "x"],
+        &["--frce", "install", "x"],
+        &["-v"],
+        &["search", "--limit", "0"],
+        &["search", "--limit", "many"],
+        &["install", "planner@^1.x.y"],
+        &["install", "@1"],
+        &["install", "planner@"],
+        &["install", "studio/planner#x"],
+    ] {
+        let output = sandbox.run(arguments).code(2);
+        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+    }
+    insta::assert_snapshot!(all, @r#"
+    $ agentpkg registry ad x
+    error: there is no command `registry ad`
+
+    hint: did you mean `agentpkg registry add`?
+
+    $ agentpkg registry rm x
+    error: there is no command `registry rm`
+
+    hint: did you mean `agentpkg registry remove`?
+
+    $ agentpkg registry update
+    error: there is no command `registry update`
+
+    hint: did you mean `agentpkg registry refresh`?
+
+    $ agentpkg registry nonsense
+    error: there is no command `registry nonsense`
+
+    hint: `agentpkg registry --help` lists the commands
+
+    $ agentpkg search --server x
+    error: there is no option `--server`
+
+    hint: did you mean `--needs-mcp`?
+
+    $ agentpkg --frce install x
+    error: there is no option `--frce`
+
+    hint: did you mean `agentpkg install --force`?
+
+    $ agentpkg -v
+    error: `-v` says nothing without a command
+
+    hint: `agentpkg --version` or `-V` prints the version
+
+    $ agentpkg search --limit 0
+    error: `--limit` cannot be `0`
+      caused by: it has to be at least 1
+
+    hint: `agentpkg search --help` shows what can be typed
+
+    $ agentpkg search --limit many
+    error: `--limit` cannot be `many`
+      caused by: it is not a whole number
+
+    hint: `agentpkg search --help` shows what can be typed
+
+    $ agentpkg install planner@^1.x.y
+    error: `^1.x.y` is not a version requirement; write for example `^1.2`, `~1.4` or `=1.4.0`
+
+    $ agentpkg install @1
+    error: the name of an agent is missing in `@1`
+
+    hint: write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`
+
+    $ agentpkg install planner@
+    error: the version is missing; leave out `@`, or write for example `@^1.2`
+
+    $ agentpkg install studio/planner#x
+    error: `studio/planner#x` has both `/` and `#`; write `studio/planner`, or `gh:studio/planner#NAME` for a repository on GitHub
+    "#);
+    let _ = sandbox.run(&["install", "code-reviewer", "--mcp", "skip"]).code(0);
+    let output = sandbox.run(&["diff", "code-reviewr"]).code(1);
+    assert!(output.stderr.contains("did you mean `code-reviewer`?"), "{}", output.stderr);
+}
+
+#[test]
+fn what_was_done_is_said_and_what_was_not_is_not() {
+    let sandbox = twice();
+    let output = sandbox.run(&["registry", "add", "./one"]).code(0);
+    assert_eq!(output.stderr, "   Unchanged one  2 agents\n");
+    let registries = sandbox.read("agentpkg.toml");
+    sandbox.write("project/agentpkg.toml", format!("{registries}\n[agents]\nscribe = \"*\"\n"));
+    let output = sandbox.run(&["remove", "scribe"]).code(0);
+    assert_eq!(output.stderr, "     Removed scribe from agentpkg.toml  it was not installed\n");
+}

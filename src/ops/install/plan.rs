@@ -7,7 +7,7 @@ use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
-use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
@@ -113,8 +113,12 @@ impl<'a> Planner<'a> {
             let is_latest = text.ends_with("@latest");
             let asked = |spec| Asked { text: text.clone(), spec: from_project(self.session, spec), is_latest };
             Spec::parse(text).map(asked).map_err(|error| {
-                Failure::usage(error.to_string())
-                    .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
+                let failure = Failure::usage(error.to_string());
+                // These say themselves what to write.
+                if matches!(error, SpecError::Version(_) | SpecError::Both { .. }) {
+                    return failure;
+                }
+                failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
             })
         });
         let specs = specs.collect::<Result<Vec<Asked>>>()?;
