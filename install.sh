@@ -288,7 +288,6 @@ say "  completions  $prefix/share/bash-completion/completions/$program"
 say "               $prefix/share/zsh/site-functions/_$program"
 say "               $prefix/share/fish/vendor_completions.d/$program.fish"
 say "  man pages    $prefix/share/man/man1/$program*.1"
-say "Undo with: $undo"
 # Now, before minutes of building, and again when all files are known.
 look_at_all
 [ "$is_dry" = no ] || exit 0
@@ -343,3 +342,4 @@ case ${SHELL:-} in
     *) ;;
 esac
 say "Try: $program install backend-architect"
+say "Undo with: $undo"

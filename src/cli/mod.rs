@@ -202,7 +202,7 @@ pub fn run() -> u8 {
         }
         Err(error) => {
             let typed: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-            let failure = usage::failure(&error, NAMES, &typed);
+            let failure = usage::failure(&error, NAMES, &typed, &whole);
             Ui::new(UiOptions::default()).failure(&failure);
             return failure.kind().code();
         }
@@ -220,6 +220,12 @@ pub fn run() -> u8 {
             return failure.kind().code();
         }
     };
+    if command.is_none() && global.verbose > 0 {
+        // It is what many programs print their version for.
+        let failure = Failure::usage("`-v` says nothing without a command").hint("`agentpkg --version` or `-V` prints the version");
+        context.ui.failure(&failure);
+        return failure.kind().code();
+    }
     let is_merge_file = matches!(command, Some(Command::MergeFile(_)));
     let outcome = match command {
         None => next::run(&mut context).map(|()| 0),
@@ -262,7 +268,7 @@ fn typed_globals() -> complete::Typed {
 fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {
     match command {
         Command::Install(args) => install::run(args, context).map(|()| 0),
-        Command::Update(args) => update::run(args, context).map(|()| 0),
+        Command::Update(args) => update::run(&args, context).map(|()| 0),
         Command::Outdated(args) => outdated::run(&args, context).map(|()| 0),
         Command::Undo(args) => undo::run(&args, context).map(|()| 0),
         Command::Status(args) => status::run(&args, context).map(|()| 0),

@@ -1,5 +1,7 @@
 //! A command line that makes no sense, as a failure like every other one: clap knows what is wrong, the words are ours.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::error::Failure;
@@ -7,8 +9,25 @@ use crate::error::Failure;
 /// From which likeness on a command is suggested.
 const ALIKE: f64 = 0.75;
 
-/// What is wrong, and what to type next. `commands` are all names that a command has, `typed` is the command line.
-pub(super) fn failure(error: &clap::Error, commands: &[(&'static str, &'static str)], typed: &[String]) -> Failure {
+/// Words that people know from elsewhere, and ours, behind `registry`.
+const REGISTRY: &[(&str, &str)] = &[
+    ("add", "registry add"),
+    ("list", "registry list"),
+    ("ls", "registry list"),
+    ("remove", "registry remove"),
+    ("rm", "registry remove"),
+    ("refresh", "registry refresh"),
+    ("update", "registry refresh"),
+];
+
+/// What is wrong, and what to type next. `commands` are all names that a command has, `typed` is the command line, `whole` describes
+/// all that can be typed.
+pub(super) fn failure(
+    error: &clap::Error,
+    commands: &[(&'static str, &'static str)],
+    typed: &[String],
+    whole: &dyn Fn() -> clap::Command,
+) -> Failure {
     let texts = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => vec![text.clone()],
         Some(ContextValue::Strings(texts)) => texts.clone(),
@@ -20,22 +39,31 @@ pub(super) fn failure(error: &clap::Error, commands: &[(&'static str, &'static s
     let help = format!("`agentpkg {}--help` shows what can be typed", command.map(|name| format!("{name} ")).unwrap_or_default());
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
-            let typed = text(ContextKind::InvalidSubcommand);
+            let invalid = text(ContextKind::InvalidSubcommand);
+            let is_behind = typed.iter().take_while(|word| **word != invalid).any(|word| word == "registry");
+            let (commands, group) = if is_behind { (REGISTRY, "registry ") } else { (commands, "") };
+            let typed = invalid;
             let likeness = |name: &str| strsim::jaro_winkler(name, &typed);
             let near = commands.iter().map(|(name, command)| (likeness(name), command)).filter(|(likeness, _)| *likeness > ALIKE);
-            let failure = Failure::usage(format!("there is no command `{}`", typed.escape_debug()));
+            let failure = Failure::usage(format!("there is no command `{group}{}`", typed.escape_debug()));
             match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
                 Some((_, near)) => failure.hint(format!("did you mean `agentpkg {near}`?")),
-                None => failure.hint("`agentpkg --help` lists the commands"),
+                None => failure.hint(format!("`agentpkg {group}--help` lists the commands")),
             }
         }
         ErrorKind::UnknownArgument => {
             let typed = text(ContextKind::InvalidArg);
             let what = if typed.starts_with('-') { "there is no option" } else { "there is one word too many:" };
             let failure = Failure::usage(format!("{what} `{}`", typed.escape_debug()));
-            match texts(ContextKind::SuggestedArg).first() {
-                Some(near) => failure.hint(format!("did you mean `{}`?", argument_name(near))),
-                None => failure.hint(help),
+            match (texts(ContextKind::SuggestedArg).first(), command) {
+                // It is how most people would call it.
+                (_, Some("search")) if typed == "--server" => failure.hint("did you mean `--needs-mcp`?"),
+                (Some(near), _) => failure.hint(format!("did you mean `{}`?", argument_name(near))),
+                (None, Some(command)) => match option_near(&typed, command, &whole()) {
+                    Some(near) => failure.hint(format!("did you mean `agentpkg {command} --{near}`?")),
+                    None => failure.hint(help),
+                },
+                (None, None) => failure.hint(help),
             }
         }
         ErrorKind::InvalidValue if text(ContextKind::InvalidValue).is_empty() => {
@@ -46,9 +74,7 @@ pub(super) fn failure(error: &clap::Error, commands: &[(&'static str, &'static s
             let value = text(ContextKind::InvalidValue);
             let failure = Failure::usage(format!("{} cannot be `{}`", argument(), value.escape_debug()));
             let failure = match std::error::Error::source(error) {
-                // What is no number is wrong whatever a library finds in it.
-                Some(reason) if reason.is::<std::num::ParseIntError>() => failure.caused_by("a whole number is expected"),
-                Some(reason) => failure.caused_by(reason),
+                Some(reason) => failure.caused_by(in_our_words(reason)),
                 None => failure,
             };
             with_values(failure, &texts(ContextKind::ValidValue), help)
@@ -81,6 +107,24 @@ pub(super) fn failure(error: &clap::Error, commands: &[(&'static str, &'static s
             let line = rendered.lines().next().unwrap_or_default();
             Failure::usage(line.strip_prefix("error: ").unwrap_or(line).replace('\'', "`")).hint(help)
         }
+    }
+}
+
+/// The option of a command that is most like what was typed, be it before the command.
+fn option_near(typed: &str, command: &str, whole: &clap::Command) -> Option<String> {
+    let typed = typed.strip_prefix("--")?;
+    let options = whole.find_subcommand(command)?.get_arguments().filter_map(clap::Arg::get_long);
+    let likely = options.map(|option| (strsim::jaro_winkler(option, typed), option)).filter(|(likeness, _)| *likeness > ALIKE);
+    likely.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, option)| option.to_owned())
+}
+
+/// Why a value is none, without the words of the language that this is written in.
+fn in_our_words(reason: &(dyn std::error::Error + 'static)) -> String {
+    match reason.downcast_ref::<ParseIntError>().map(ParseIntError::kind) {
+        Some(IntErrorKind::Zero) => "it has to be at least 1".to_owned(),
+        Some(IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => "it is too large".to_owned(),
+        Some(_) => "it is not a whole number".to_owned(),
+        None => reason.to_string(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `agentpkg check`.
 
+use anstyle::Style;
 use clap::Args;
 use serde_json::json;
 
@@ -88,21 +89,28 @@ fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
         Level::Note => (DIM, "note"),
     };
     let subject = sanitize(&finding.subject);
-    let text = format!("{subject} {}", sanitize(&finding.message));
+    let text = format!("{subject}: {}", sanitize(&finding.message));
     let text = columns.map_or_else(|| vec![text.clone()], |columns| wrapped(&text, columns - 11));
     let mut lines: Vec<String> = text.iter().map(|line| format!("{:11}{}", "", line.trim_end())).collect();
     let first = lines[0].trim_start();
     let first = first.strip_prefix(&subject).map_or_else(|| first.to_owned(), |rest| format!("{CYAN}{subject}{CYAN:#}{rest}"));
     lines[0] = format!("{style}{word:>9}{style:#}  {first}");
+    // A command stays on one line, so that it can be pasted.
+    let flowed = |text: &str, style: Style| -> Vec<String> {
+        let text = sanitize(text);
+        let is_command = ["agentpkg ", "export "].iter().any(|begin| text.starts_with(begin));
+        let parts = columns.filter(|_| !is_command).map_or_else(|| vec![text.clone()], |columns| wrapped(&text, columns - 11));
+        parts.iter().map(|part| format!("{:11}{style}{}{style:#}", "", part.trim_end())).collect()
+    };
     let shown = 3;
     for place in finding.places.iter().take(shown) {
-        lines.push(format!("{:11}{DIM}{}{DIM:#}", "", sanitize(place)));
+        lines.extend(flowed(place, DIM));
     }
     if finding.places.len() > shown {
         lines.push(format!("{:11}{DIM}and {} more{DIM:#}", "", finding.places.len() - shown));
     }
     if let Some(mend) = &finding.mend {
-        lines.push(format!("{:11}{CYAN}{}{CYAN:#}", "", sanitize(mend)));
+        lines.extend(flowed(mend, CYAN));
     }
     lines
 }
@@ -128,4 +136,31 @@ fn to_json(outcome: &CheckOutcome) -> serde_json::Value {
         "schema_version": JSON_VERSION, "agents": outcome.agents, "servers": outcome.servers.iter().map(needs::server_json).collect::<Vec<_>>(),
         "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(), "broken_mcp_file": broken, "removed_servers": outcome.removed,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_mends_are_wrapped_and_commands_are_not() {
+        let long = "twelve words ".repeat(12);
+        let finding = |mend: String| Finding {
+            level: Level::Error,
+            kind: "gone",
+            subject: "planner".to_owned(),
+            message: "its file is gone".to_owned(),
+            places: vec![long.clone()],
+            mend: Some(mend),
+            is_about_machine: false,
+        };
+        let plain = |finding: &Finding| -> Vec<String> {
+            lines(finding, Some(60)).iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect()
+        };
+        let shown = plain(&finding(long.clone()));
+        assert_eq!(shown[0], "    error  planner: its file is gone");
+        assert!(shown.len() > 5 && shown.iter().all(|line| line.len() <= 60), "{shown:?}");
+        let command = format!("agentpkg install {long}");
+        assert!(plain(&finding(command)).iter().any(|line| line.len() > 100));
+    }
 }

@@ -1,6 +1,7 @@
 //! `agentpkg` alone: what is here, and what to do next.
 
 use serde_json::json;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Context, JSON_VERSION};
 use crate::error::Result;
@@ -51,7 +52,8 @@ pub fn run(context: &mut Context) -> Result<()> {
         steps.push(("status", "every agent, and what you changed".to_owned()));
     }
     if context.ui.is_json() {
-        let steps = steps.iter().map(|(step, why)| json!({ "command": format!("agentpkg {step}"), "why": why }));
+        let steps =
+            steps.iter().map(|(step, why)| json!({ "command": context.ui.command(&format!("agentpkg {step}")), "why": why }));
         return context.ui.json(&json!({
             "schema_version": JSON_VERSION, "agents": installed, "edited": edited, "nothing_to_do": !is_new && is_done,
             "steps": steps.collect::<Vec<_>>(),
@@ -65,9 +67,12 @@ pub fn run(context: &mut Context) -> Result<()> {
         context.ui.data(format!("{}{note}{clean}\n", count(installed, "agent", "agents")))?;
     }
     steps.push(("--help", "all commands".to_owned()));
-    let width = steps.iter().map(|(step, _)| step.len()).max().unwrap_or(0);
+    let steps = steps.into_iter().map(|(step, why)| (context.ui.command(&format!("agentpkg {step}")), why));
+    let steps: Vec<(String, String)> = steps.collect();
+    let width = steps.iter().map(|(step, _)| step.width()).max().unwrap_or(0);
     for (step, why) in steps {
-        context.ui.data(format!("  {CYAN}agentpkg {step:width$}{CYAN:#}  {DIM}{why}{DIM:#}"))?;
+        let gap = width - step.width();
+        context.ui.data(format!("  {CYAN}{step}{CYAN:#}{:gap$}  {DIM}{why}{DIM:#}", ""))?;
     }
     Ok(())
 }

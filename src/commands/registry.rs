@@ -54,7 +54,8 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
             if context.ui.is_json() {
                 return context.ui.json(&json!({ "schema_version": JSON_VERSION, "registry": to_json(&listed) }));
             }
-            context.ui.status("Added", format!("{}  {}", listed.name, counted(&listed)));
+            let verb = if listed.is_known { "Unchanged" } else { "Added" };
+            context.ui.status(verb, format!("{}  {}", listed.name, counted(&listed)));
             Ok(())
         }
         RegistryCommand::Remove { name } => {

@@ -62,6 +62,9 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
         let path = context.session.project.display(&context.session.project.agent_path(&name));
         context.ui.status(verb, path);
     }
+    for name in removed.uninstalled {
+        context.ui.status(verb, format!("{name} from agentpkg.toml  {DIM}it was not installed{DIM:#}"));
+    }
     if !removed.servers.is_empty() {
         context.ui.status(verb, needs::removed(&removed.servers));
     }

@@ -71,5 +71,5 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
             if outcome.waiting == 1 { "1 agent still waits".to_owned() } else { format!("{} agents still wait", outcome.waiting) };
         return Err(Failure::new(Kind::Conflict, format!("{noun} to be resolved")).hint("run `agentpkg resolve` again"));
     }
-    outcome.finished.verdict()
+    outcome.finished.verdict(&|names| command_line(["update"].iter().chain(names).copied()))
 }

@@ -64,14 +64,15 @@ pub enum ConflictsArg {
 }
 
 /// Runs the command.
-pub fn run(args: UpdateArgs, context: &mut Context) -> Result<()> {
+pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
     let to = args.to.as_deref().map(VersionRequest::parse).transpose();
     let to = to.map_err(|error| {
         Failure::usage(error.to_string()).hint("write a version like `1.2.0`, a requirement like `^1.2`, a branch or a commit")
     })?;
+    let names: Vec<&str> = args.names.iter().map(String::as_str).collect();
     let options = UpdateOptions {
-        typed: typed(&args),
-        names: args.names,
+        typed: typed(args, &names),
+        names: args.names.clone(),
         to,
         conflicts: match (args.ours, args.theirs, args.conflicts) {
             (true, ..) => Conflicts::Ours,
@@ -82,7 +83,7 @@ pub fn run(args: UpdateArgs, context: &mut Context) -> Result<()> {
             (.., None) => Conflicts::Ask,
         },
         is_dry_run: args.dry_run || args.check,
-        allowed: args.allow,
+        allowed: args.allow.clone(),
         is_yes: context.is_yes,
         bind: args.needs.bindings()?,
         servers: args.needs.mode(),
@@ -111,13 +112,13 @@ pub fn run(args: UpdateArgs, context: &mut Context) -> Result<()> {
     if options.is_dry_run && outcome.failures.is_empty() {
         return Ok(());
     }
-    outcome.verdict()
+    outcome.verdict(&|names| typed(args, names))
 }
 
-/// What was typed, but for how conflicts are decided and what only looks.
-fn typed(args: &UpdateArgs) -> String {
+/// What was typed, but for how conflicts are decided and what only looks, for the agents with these names.
+fn typed(args: &UpdateArgs, names: &[&str]) -> String {
     let mut words = vec!["update"];
-    words.extend(args.names.iter().map(String::as_str));
+    words.extend(names);
     words.extend(args.to.iter().flat_map(|to| ["--to", to.as_str()]));
     let allowed = args.allow.join(",");
     words.extend((!allowed.is_empty()).then_some(["--allow", allowed.as_str()]).into_iter().flatten());

@@ -106,18 +106,23 @@ impl Spec {
         if is_url(text) {
             return Self::parse_remote(text);
         }
+        let whole = text;
         let (text, version) = split_version(text)?;
         if let Some((registry, target)) = text.split_once('#') {
+            if let Some((registry, name)) = registry.split_once('/') {
+                let (registry, name) = (registry.to_owned(), name.to_owned());
+                return Err(SpecError::Both { text: whole.to_owned(), registry, name });
+            }
             let place = Place::Registry(registry_name(registry)?);
-            return Ok(Self { place, target: Some(parse_target(target)?), version });
+            return Ok(Self { place, target: Some(parse_target(target, whole)?), version });
         }
         if text.ends_with(".md") {
             return Err(SpecError::BareFile { text: text.to_owned() });
         }
         match text.split_once('/') {
-            None => Ok(Self { place: Place::Anywhere, target: Some(parse_target(text)?), version }),
+            None => Ok(Self { place: Place::Anywhere, target: Some(parse_target(text, whole)?), version }),
             Some((registry, name)) if !name.contains('/') => {
-                Ok(Self { place: Place::Registry(registry_name(registry)?), target: Some(parse_target(name)?), version })
+                Ok(Self { place: Place::Registry(registry_name(registry)?), target: Some(parse_target(name, whole)?), version })
             }
             Some(_) => Err(SpecError::Slashes { text: text.to_owned() }),
         }
@@ -128,14 +133,14 @@ impl Spec {
             return Ok(Self { place: Place::Source(Source::Path(text.to_owned())), target: None, version: None });
         };
         let (target, version) = split_version(target)?;
-        Ok(Self { place: Place::Source(Source::Path(path.to_owned())), target: Some(parse_target(target)?), version })
+        Ok(Self { place: Place::Source(Source::Path(path.to_owned())), target: Some(parse_target(target, text)?), version })
     }
 
     fn parse_remote(text: &str) -> Result<Self, SpecError> {
         let (url, target, version) = match text.split_once('#') {
             Some((url, target)) => {
                 let (target, version) = split_version(target)?;
-                (url, Some(parse_target(target)?), version)
+                (url, Some(parse_target(target, text)?), version)
             }
             // Other URLs may hold an `@` of their own, so only the shorthand takes a version without a name.
             None if text.starts_with(GITHUB) => {
@@ -225,13 +230,14 @@ fn split_version(text: &str) -> Result<(&str, Option<VersionRequest>), SpecError
     match text.rsplit_once('@') {
         None => Ok((text, None)),
         Some((rest, "latest")) => Ok((rest, None)),
+        Some((_, "")) => Err(VersionError::Missing.into()),
         Some((rest, version)) => Ok((rest, Some(VersionRequest::parse(version)?))),
     }
 }
 
-fn parse_target(text: &str) -> Result<Target, SpecError> {
+fn parse_target(text: &str, whole: &str) -> Result<Target, SpecError> {
     if text.is_empty() {
-        return Err(SpecError::NoTarget);
+        return Err(SpecError::NoTarget { text: whole.to_owned() });
     }
     let has_extension = [".md", ".markdown", ".txt"].iter().any(|extension| text.ends_with(extension));
     if !has_extension {
@@ -265,9 +271,22 @@ pub enum SpecError {
         /// What was typed, escaped.
         text: String,
     },
-    /// `#` without anything behind it.
-    #[error("the name behind `#` is missing")]
-    NoTarget,
+    /// `studio#`, `studio/` or `@1`.
+    #[error("the name of an agent is missing in `{text}`")]
+    NoTarget {
+        /// What was typed.
+        text: String,
+    },
+    /// `studio/planner#x`: what stands before `#` is neither a registry nor a source.
+    #[error("`{text}` has both `/` and `#`; write `{registry}/{name}`, or `gh:{registry}/{name}#NAME` for a repository on GitHub")]
+    Both {
+        /// What was typed.
+        text: String,
+        /// What stands before `/`.
+        registry: String,
+        /// What stands between both.
+        name: String,
+    },
     /// A file name without a folder could be a name as well.
     #[error("`{text}` is neither a name nor a path; for a file write `./{text}`")]
     BareFile {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::shell::shell_quoted;
 use semver::{Comparator, Op, Version, VersionReq};
 
 /// What stands after `@` in a spec, or under `version` in the manifest.
@@ -61,6 +62,41 @@ impl fmt::Display for VersionRequest {
     }
 }
 
+/// Where a version was asked for: what a hint says instead has to fit there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Behind this spec.
+    Behind(String),
+    /// With `--to`.
+    To,
+    /// In agentpkg.toml.
+    Manifest,
+}
+
+impl Written {
+    /// Another version there, or one of several.
+    #[must_use]
+    pub fn example(&self, versions: &[String]) -> String {
+        let one = |version: &String| match self {
+            Self::Behind(spec) => format!("`{}`", shell_quoted(&format!("{spec}@{version}"))),
+            Self::To => format!("`--to {}`", shell_quoted(version)),
+            Self::Manifest => format!("`version = \"{version}\"`"),
+        };
+        let place = if *self == Self::Manifest { " in agentpkg.toml" } else { "" };
+        format!("{}{place}", versions.iter().map(one).collect::<Vec<_>>().join(", or "))
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn asked(&self, request: &VersionRequest) -> String {
+        match self {
+            Self::Behind(_) => format!("`@{request}`"),
+            Self::To => format!("`--to {}`", shell_quoted(&request.to_string())),
+            Self::Manifest => format!("`{request}` in agentpkg.toml"),
+        }
+    }
+}
+
 /// Why a text after `@` means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionError {
@@ -70,6 +106,9 @@ pub enum VersionError {
         /// What was typed.
         text: String,
     },
+    /// Nothing was given.
+    #[error("the version is missing; leave out `@`, or write for example `@^1.2`")]
+    Missing,
     /// It cannot be the name of a tag, commit or branch.
     #[error("`{}` is neither a version nor the name of a tag, commit or branch", .text.escape_default())]
     Revision {

@@ -3,7 +3,7 @@
 use super::base::{self, Search};
 use super::report::Frontend;
 use super::session::Session;
-use super::update::{plan, versions};
+use super::update::{UpdateOptions, plan, versions};
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
@@ -60,7 +60,8 @@ pub fn diff(session: &Session, names: &[String], view: View, frontend: &mut dyn 
         return local(session, names, &lockfile, frontend);
     }
     let mut manifest = session.manifest(frontend)?;
-    let planned = plan(session, &mut manifest, &lockfile, names, None, &[], frontend)?;
+    let options = UpdateOptions { names: names.to_vec(), ..UpdateOptions::default() };
+    let planned = plan(session, &mut manifest, &lockfile, &options, frontend)?;
     let mut outcome = DiffOutcome { files: Vec::new(), failures: planned.failures };
     outcome.failures.extend(planned.lost.into_iter().map(|(_, failure)| failure));
     for item in &planned.items {
@@ -127,7 +128,13 @@ fn selected<'l>(names: &[String], lockfile: &'l Lockfile) -> Result<Vec<(&'l Age
     let find = |text: &String| {
         let name = AgentName::new(text).ok();
         name.and_then(|name| lockfile.agents.get_key_value(&name)).ok_or_else(|| {
-            Failure::failed(format!("`{}` is not installed", text.escape_debug())).hint("`agentpkg list` shows what is installed")
+            let failure = Failure::failed(format!("`{}` is not installed", text.escape_debug()));
+            let likeness = |known: &AgentName| strsim::jaro_winkler(known.as_str(), text);
+            let near = lockfile.agents.keys().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+            match near.filter(|near| likeness(near) > 0.8) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint("`agentpkg list` shows what is installed"),
+            }
         })
     };
     names.iter().map(find).collect()

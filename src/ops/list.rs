@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::report::{Event, Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
-use super::resolver::{Resolver, is_file, split_file};
+use super::resolver::{Asker, Resolver, is_file, split_file};
 use super::session::Session;
 use super::update::versions;
 use crate::domain::capability::{Capabilities, Gain};
@@ -176,6 +176,7 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     }
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, Freshness::Recent);
+    resolver.asked_by(Asker::spec(text, &spec, "info".to_owned(), String::new()));
     let wanted = match (&spec.place, &spec.target) {
         (Place::Anywhere, Some(Target::Name(name))) => AgentName::new(name).ok(),
         _ => None,

@@ -20,6 +20,8 @@ pub struct Listed {
     pub source: Source,
     /// How many agents it offers, or why that is unknown.
     pub agents: std::result::Result<usize, Failure>,
+    /// Whether the manifest had it already.
+    pub is_known: bool,
 }
 
 /// Adds a registry after looking into it; gives back its name and the number of its agents.
@@ -52,6 +54,7 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
         return Err(manifest.forbidden(format!("registry `{name}` is against the policy of this project"), &violation));
     }
     let snapshot = Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
+    let is_known = manifest.registry(&name).is_some();
     manifest.set_registry(&name, &source);
     let changes: Vec<_> =
         text_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
@@ -59,7 +62,7 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
         return add(session, url, Some(name.as_str()), frontend);
     };
     guard.apply(&format!("registry add {name}"), &changes)?;
-    Ok(Listed { name, source, agents: Ok(snapshot.offered.len()) })
+    Ok(Listed { name, source, agents: Ok(snapshot.offered.len()), is_known })
 }
 
 /// Removes a registry that no agent comes from.
@@ -105,7 +108,7 @@ pub fn list(session: &Session, freshness: Freshness, frontend: &mut dyn Frontend
     let mut listed = Vec::new();
     for (name, source) in registries {
         let agents = resolver.snapshot(Some(&name), &source, frontend).map(|snapshot| snapshot.offered.len());
-        listed.push(Listed { name, source, agents });
+        listed.push(Listed { name, source, agents, is_known: true });
     }
     Ok(listed)
 }

@@ -32,6 +32,8 @@ pub struct RemoveOptions {
 pub struct RemoveOutcome {
     /// The agents, those required by no other one any more included.
     pub agents: Vec<AgentName>,
+    /// Those that were only in the manifest.
+    pub uninstalled: Vec<String>,
     /// The servers that agentpkg had added and no agent needs any more.
     pub servers: Vec<String>,
     /// Servers that would have gone, but were changed since they were added.
@@ -47,7 +49,9 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
     let mut after = before.clone();
     after.agents.retain(|name, _| !gone.contains(name));
     let mut changes = Vec::new();
-    let mut outcome = RemoveOutcome::default();
+    let is_uninstalled = |name: &&String| !before.agents.keys().any(|known| known.as_str() == name.as_str());
+    let uninstalled = options.names.iter().filter(is_uninstalled).cloned().collect();
+    let mut outcome = RemoveOutcome { uninstalled, ..RemoveOutcome::default() };
     for (name, locked) in before.agents.iter().filter(|(name, _)| gone.contains(*name)) {
         plan_removal(&session.project, name, locked, options.is_forced, &mut changes)?;
         outcome.agents.push(name.clone());

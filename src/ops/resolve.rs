@@ -2,6 +2,7 @@
 
 use super::base;
 use super::candidate::Candidate;
+use super::install::answers;
 use super::pending::{self, Pending};
 use super::report::{Event, Frontend};
 use super::session::Session;
@@ -71,6 +72,14 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
         let mut changes = Vec::new();
         for name in &selected {
             changes.extend(pending::forget(project, name)?);
+            // A version that the user wrote into the manifest stays there, and the next command meets it again.
+            if let (Some(wanted), Some(locked)) = (manifest.agents().get(name), lockfile.agents.get(name))
+                && let Some(version) = wanted.version.as_ref().filter(|_| !answers(locked, wanted, &manifest))
+            {
+                frontend.report(Event::Warning(format!(
+                    "`{name}` stays at `{version}` in agentpkg.toml; change it there, or update again"
+                )));
+            }
         }
         let names: Vec<&str> = selected.iter().map(AgentName::as_str).collect();
         if let Some(guard) = guard {

@@ -12,7 +12,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::url::{GitUrl, Transport};
-use crate::domain::version::VersionRequest;
+use crate::domain::version::{VersionRequest, Written};
 use crate::error::{Failure, Result};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
@@ -32,9 +32,51 @@ pub struct Resolved<'a> {
     pub commit: Option<crate::domain::digest::ObjectId>,
 }
 
+/// Who asks for an agent: a hint says what to write there instead.
+#[derive(Debug, Clone)]
+pub enum Asker {
+    /// A spec on the command line.
+    Spec {
+        /// It, without a version.
+        spec: String,
+        /// Whether it has a version.
+        has_version: bool,
+        /// What was typed before it, behind `agentpkg`.
+        before: String,
+        /// And behind it.
+        after: String,
+    },
+    /// An entry of agentpkg.toml.
+    Manifest {
+        /// What was typed behind `agentpkg`; empty if no other command makes use of the entry.
+        command: String,
+        /// Whether the version was typed, with `--to`.
+        is_version_typed: bool,
+    },
+}
+
+impl Asker {
+    /// A text as it was typed, with what stands before and behind it.
+    #[must_use]
+    pub fn spec(text: &str, spec: &Spec, before: String, after: String) -> Self {
+        let has_version = spec.version.is_some();
+        let bare = text.rsplit_once('@').filter(|_| has_version).map_or(text, |(bare, _)| bare);
+        Self::Spec { spec: bare.to_owned(), has_version, before, after }
+    }
+
+    fn written(&self) -> Written {
+        match self {
+            Self::Spec { spec, has_version: true, .. } => Written::Behind(spec.clone()),
+            Self::Manifest { is_version_typed: true, .. } => Written::To,
+            Self::Spec { .. } | Self::Manifest { .. } => Written::Manifest,
+        }
+    }
+}
+
 /// Looks things up; remembers what it opened.
 pub struct Resolver<'a> {
     session: &'a Session,
+    asker: Asker,
     freshness: Freshness,
     opened: BTreeMap<String, Rc<Snapshot<'a>>>,
     /// Remotes that were asked already, and those of them that cannot be reached.
@@ -45,7 +87,13 @@ impl<'a> Resolver<'a> {
     /// A resolver that asks remotes as `freshness` says.
     #[must_use]
     pub fn new(session: &'a Session, freshness: Freshness) -> Self {
-        Self { session, freshness, opened: BTreeMap::new(), asked: BTreeMap::new() }
+        let asker = Asker::Manifest { command: String::new(), is_version_typed: false };
+        Self { session, asker, freshness, opened: BTreeMap::new(), asked: BTreeMap::new() }
+    }
+
+    /// Who asks from now on.
+    pub fn asked_by(&mut self, asker: Asker) {
+        self.asker = asker;
     }
 
     /// Asks the remotes among sources that will be needed, at once instead of one after the other.
@@ -105,12 +153,19 @@ impl<'a> Resolver<'a> {
 
     /// The agent that a spec means, at the version that it asks for.
     pub fn resolve(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
-        let found = self.find(spec, manifest, frontend)?;
+        let found = self.find(spec, None, manifest, frontend)?;
         self.at_version(found, spec.version.as_ref(), frontend)
     }
 
     /// The agent that a spec means, as its source has it now, whatever version is asked for.
-    fn find(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
+    /// `entry`: the one of the manifest that it stands for.
+    fn find(
+        &mut self,
+        spec: &Spec,
+        entry: Option<(&AgentName, &Wanted)>,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
         let snapshots = self.snapshots(&spec.place, manifest, frontend)?;
         let mut found: Vec<Resolved<'a>> = Vec::new();
         for snapshot in &snapshots {
@@ -120,7 +175,7 @@ impl<'a> Resolver<'a> {
         match found.len() {
             0 => Err(not_found(spec, &snapshots, manifest)),
             1 => Ok(found.into_iter().next().expect("there is one")),
-            _ => choose(found, spec, frontend),
+            _ => self.choose(found, spec, entry, frontend),
         }
     }
 
@@ -168,7 +223,7 @@ impl<'a> Resolver<'a> {
             Place::Source(Source::Path(path)) if is_file(path) => None,
             _ => Some(Target::Name(name.to_string())),
         });
-        self.find(&Spec { place, target, version: None }, manifest, frontend)
+        self.find(&Spec { place, target, version: None }, Some((name, wanted)), manifest, frontend)
     }
 
     fn snapshots(&mut self, place: &Place, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Rc<Snapshot<'a>>>> {
@@ -214,14 +269,17 @@ impl<'a> Resolver<'a> {
         };
         let name = found.entry.name.to_string();
         let mut watch = |event: crate::store::cache::Event| relay(frontend, event);
-        let Some((snapshot, version)) = found.snapshot.at_version(&self.session.cache, request, &name, &mut watch)? else {
+        let written = self.asker.written();
+        let at = found.snapshot.at_version(&self.session.cache, request, &name, &written, &mut watch)?;
+        let Some((snapshot, version)) = at else {
+            let asked = written.asked(request);
             return match &found.version {
                 Some(version) if request.accepts(version) => Ok(found),
                 Some(version) => Err(Failure::failed(format!("`{name}` has no version matching `{request}`"))
                     .detail(format!("newest: {version}"))
-                    .hint(format!("leave out `@{request}`, or write `{name}@^{}`", version.major))),
+                    .hint(format!("leave out {asked}, or write {}", written.example(&[format!("^{}", version.major)])))),
                 None => Err(Failure::failed(format!("`{name}` comes from a folder, which has no versions"))
-                    .hint(format!("leave out `@{request}`"))),
+                    .hint(format!("leave out {asked}"))),
             };
         };
         let candidates = snapshot.offered.find(&name);
@@ -234,6 +292,92 @@ impl<'a> Resolver<'a> {
         let commit = snapshot.commit;
         Ok(Resolved { snapshot: Rc::new(snapshot), entry, version, commit })
     }
+
+    /// One of several: as a person says, or an error that shows how to say it.
+    fn choose(
+        &self,
+        found: Vec<Resolved<'a>>,
+        spec: &Spec,
+        entry: Option<(&AgentName, &Wanted)>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
+        let by_name: Vec<String> = found.iter().map(|candidate| candidate.spec(false)).collect();
+        let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
+        let by_file: Vec<bool> = by_name.iter().map(is_shared).collect();
+        // What was typed behind `@` is still meant, and the spec is pasted into a shell.
+        let version = entry.map_or(&spec.version, |(_, wanted)| &wanted.version);
+        let version = version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+        let specs: Vec<String> = found
+            .iter()
+            .zip(&by_file)
+            .map(|(candidate, by_file)| shell_quoted(&format!("{}{version}", candidate.spec(*by_file))))
+            .collect();
+        let question = match &spec.target {
+            Some(target) => format!("{} agents answer to `{target}`", found.len()),
+            None => format!("{} has {} agents", found[0].snapshot.source, found.len()),
+        };
+        if frontend.is_interactive() {
+            let choices = found
+                .iter()
+                .zip(&specs)
+                .map(|(candidate, spec)| Choice { label: spec.clone(), detail: candidate.entry.description.clone() });
+            let index = frontend.choose(&question, &choices.collect::<Vec<_>>(), 0)?;
+            return found.into_iter().nth(index).ok_or_else(super::report::interrupted);
+        }
+        let mut failure = match (&spec.target, &self.asker, entry) {
+            (_, Asker::Manifest { .. }, Some((name, _))) => {
+                let failure = Failure::failed(format!("`{name}` in agentpkg.toml means {} different agents", found.len()));
+                match self.session.project.manifest_entry(name, "it does not say which") {
+                    Some(location) => failure.at(location),
+                    None => failure,
+                }
+            }
+            (Some(target), ..) => Failure::failed(format!("`{target}` means {} different agents", found.len())),
+            (None, ..) => Failure::failed(format!("`{}` has {} agents", found[0].snapshot.source, found.len())),
+        };
+        let width = specs.iter().map(String::len).max().unwrap_or(0);
+        for ((candidate, spec), is_by_file) in found.iter().zip(&specs).zip(&by_file) {
+            let place =
+                if *is_by_file { candidate.revision() } else { format!("{} {}", candidate.entry.file, candidate.revision()) };
+            failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
+        }
+        let last = found.len() - 1;
+        match (&self.asker, entry) {
+            (Asker::Manifest { command, .. }, Some((name, wanted))) => {
+                let line = entry_line(name, wanted, &found[last], by_file[last]);
+                let again = if command.is_empty() { String::new() } else { format!(", then `agentpkg {command}`") };
+                Err(failure.hint(format!("say which there, for example `{line}`{again}")))
+            }
+            (Asker::Manifest { .. }, None) => Err(failure.hint(format!("name one, for example `{}`", specs[last]))),
+            (Asker::Spec { before, after, .. }, _) => {
+                let failure = failure.hint(format!("name one, for example `agentpkg {before} {}{after}`", specs[last]));
+                let is_install = before.starts_with("install");
+                // One agent can be renamed, and once.
+                let is_alone = before == "install" && (after.is_empty() || after.starts_with(" --"));
+                let may_rename = is_alone && !after.contains(" --as ") && entry.is_none();
+                Err(match &spec.target {
+                    // While the entry of the manifest means several, another name beside it mends nothing.
+                    Some(Target::Name(name)) if may_rename => {
+                        failure.hint(format!("or keep both: add `--as OTHER-{}`", name.to_lowercase().replace(' ', "-")))
+                    }
+                    None if is_install => failure.hint("or take all of them with `--all`"),
+                    _ => failure,
+                })
+            }
+        }
+    }
+}
+
+/// A line of agentpkg.toml that means exactly this agent, and what the entry says beside.
+fn entry_line(name: &AgentName, wanted: &Wanted, resolved: &Resolved<'_>, by_file: bool) -> String {
+    let origin = match &resolved.snapshot.registry {
+        Some(registry) => Origin::Registry(registry.clone()),
+        None => wanted.origin.clone(),
+    };
+    let target = if by_file { Some(Target::File(resolved.entry.file.clone())) } else { wanted.target.clone() };
+    let mut manifest = Manifest::empty();
+    manifest.set_agent(name, &Wanted { origin, target, ..wanted.clone() });
+    manifest.to_text().lines().last().unwrap_or_default().to_owned()
 }
 
 impl Resolved<'_> {
@@ -319,50 +463,6 @@ fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
         }
     }
     kept
-}
-
-fn choose<'a>(found: Vec<Resolved<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
-    let by_name: Vec<String> = found.iter().map(|candidate| candidate.spec(false)).collect();
-    let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
-    let by_file: Vec<bool> = by_name.iter().map(is_shared).collect();
-    // What was typed behind `@` is still meant, and the spec is pasted into a shell.
-    let version = spec.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
-    let specs: Vec<String> = found
-        .iter()
-        .zip(&by_file)
-        .map(|(candidate, by_file)| shell_quoted(&format!("{}{version}", candidate.spec(*by_file))))
-        .collect();
-    let is_whole = spec.target.is_none();
-    let question = match &spec.target {
-        Some(target) => format!("{} agents answer to `{target}`", found.len()),
-        None => format!("{} has {} agents", found[0].snapshot.source, found.len()),
-    };
-    if frontend.is_interactive() {
-        let choices = found
-            .iter()
-            .zip(&specs)
-            .map(|(candidate, spec)| Choice { label: spec.clone(), detail: candidate.entry.description.clone() });
-        let index = frontend.choose(&question, &choices.collect::<Vec<_>>(), 0)?;
-        return found.into_iter().nth(index).ok_or_else(super::report::interrupted);
-    }
-    let width = specs.iter().map(String::len).max().unwrap_or(0);
-    let mut failure = Failure::failed(match &spec.target {
-        Some(target) => format!("`{target}` means {} different agents", found.len()),
-        None => format!("`{}` has {} agents", found[0].snapshot.source, found.len()),
-    });
-    for ((candidate, spec), is_by_file) in found.iter().zip(&specs).zip(by_file) {
-        let place = if is_by_file { candidate.revision() } else { format!("{} {}", candidate.entry.file, candidate.revision()) };
-        failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
-    }
-    let example = specs.last().cloned().unwrap_or_default();
-    let failure = failure.hint(format!("name one, for example `agentpkg install {example}`"));
-    Err(match &spec.target {
-        Some(Target::Name(name)) => {
-            failure.hint(format!("or keep both: add `--as OTHER-{}`", name.to_lowercase().replace(' ', "-")))
-        }
-        _ if is_whole => failure.hint("or take all of them with `--all`"),
-        _ => failure,
-    })
 }
 
 fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {

@@ -187,6 +187,15 @@ impl Project {
         if cfg!(windows) { shown.replace('\\', "/") } else { shown }
     }
 
+    /// Where the manifest names an agent, for a failure that is about its entry; `None` if that cannot be told.
+    #[must_use]
+    pub fn manifest_entry(&self, name: &AgentName, label: &str) -> Option<Location> {
+        let source = self.read_text(&self.manifest, manifest::MAX_SIZE).ok()??;
+        let document = toml_edit::Document::parse(source.as_str()).ok()?;
+        let span = document.get("agents")?.as_table_like()?.key(name.as_str())?.span()?;
+        Some(Location { path: self.display(&self.manifest), span, label: label.to_owned(), source })
+    }
+
     /// Reads the manifest; `None` if there is none.
     pub fn load_manifest(&self) -> Result<Option<Manifest>> {
         let text = self.read_text(&self.manifest, manifest::MAX_SIZE)?;

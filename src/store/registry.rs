@@ -15,7 +15,7 @@ use crate::domain::discovery::{IndexEntry, Refused};
 use crate::domain::name::RegistryName;
 use crate::domain::registry_file::{AgentRecord, RegistryFile};
 use crate::domain::spec::Source;
-use crate::domain::version::{VersionRequest, VersionTag};
+use crate::domain::version::{VersionRequest, VersionTag, Written};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 
@@ -183,6 +183,7 @@ impl<'a> Snapshot<'a> {
         cache: &'a cache::Cache,
         request: &VersionRequest,
         agent: &str,
+        written: &Written,
         watch: Watch<'_>,
     ) -> Result<Option<(Self, Option<Version>)>> {
         let repository = match (&self.backing, &self.source) {
@@ -193,7 +194,7 @@ impl<'a> Snapshot<'a> {
             },
             _ => return Ok(None),
         };
-        let (commit, version) = repository.resolve(request, agent, watch)?;
+        let (commit, version) = repository.resolve_written(request, agent, written, watch)?;
         let snapshot = Self::git(self.registry.clone(), self.source.clone(), repository, commit, watch)?;
         Ok(Some((snapshot, version)))
     }

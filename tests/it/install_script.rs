@@ -128,7 +128,7 @@ fn the_commands_that_it_names_can_be_pasted() {
         }
         let prefix = sandbox.path().join("it's a prefix");
         let output = run(&shell, &sandbox, "release", &["--prefix", prefix.to_str().unwrap()]).code(0);
-        assert!(output.stdout.ends_with("Try: agentpkg install backend-architect\n"), "{}", output.all());
+        assert!(output.stdout.contains("\nTry: agentpkg install backend-architect\nUndo with: "), "{}", output.all());
         let undo = output.stdout.lines().find_map(|line| line.strip_prefix("Undo with: ")).unwrap();
         sh(sandbox.path(), undo);
         assert!(!prefix.exists(), "{undo}");

@@ -135,7 +135,7 @@ fn a_server_of_the_user_is_neither_overwritten_nor_removed() {
     let changed = sandbox.read(".mcp.json").replace("server-sequential-thinking@", "another-package@");
     sandbox.write("project/.mcp.json", &changed);
     let output = run(&sandbox, &["check"]).code(4);
-    assert!(output.stdout.contains("sequentialthinking was changed since you agreed to it"), "{}", output.all());
+    assert!(output.stdout.contains("sequentialthinking: was changed since you agreed to it"), "{}", output.all());
     let output = run(&sandbox, &["remove", "analyst"]).code(0);
     assert!(
         output.stderr.contains("Removed github from .mcp.json") && output.stderr.contains("Kept sequentialthinking"),
@@ -341,27 +341,27 @@ fn check_finds_what_is_wrong_and_says_how_to_mend_it() {
     insta::assert_snapshot!(run(&sandbox, &["check"]).code(4).all(), @r#"
     exit 4
     --- stdout
-        error  github GITHUB_PERSONAL_ACCESS_TOKEN is not set
+        error  github: GITHUB_PERSONAL_ACCESS_TOKEN is not set
                .claude/agents/analyst.md:4
                export GITHUB_PERSONAL_ACCESS_TOKEN=…
 
-        error  nobody is not configured, and not known; a private server?
+        error  nobody: is not configured, and not known; a private server?
                .claude/agents/mine.md:4
                edit .claude/agents/mine.md:4
 
-        error  serena `uvx` is not on PATH
+        error  serena: `uvx` is not on PATH
                .claude/agents/analyst.md:4
                install uv: https://docs.astral.sh/uv
 
-      warning  helper may be started, but is not installed
+      warning  helper: may be started, but is not installed
                .claude/agents/analyst.md:4
                agentpkg install helper
 
-      warning  notes is a skill that is not installed
+      warning  notes: is a skill that is not installed
                .claude/agents/analyst.md:5
                put it at .claude/skills/notes/SKILL.md
 
-         note  analyst names tools that the client does not have: LS (now Glob)
+         note  analyst: names tools that the client does not have: LS (now Glob)
                .claude/agents/analyst.md:4
                edit its `tools` line; your edit survives updates
     --- stderr
@@ -542,15 +542,15 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     "#);
     assert_eq!(sandbox.read(".mcp.json"), servers, "what would not start is not added");
     insta::assert_snapshot!(run(&sandbox, &["check"]).code(4).stdout, @r#"
-    error  context7 is configured in .mcp.json, but disabled in .claude/settings.local.json
+    error  context7: is configured in .mcp.json, but disabled in .claude/settings.local.json
            .claude/agents/analyst.md:4
            take it out of `disabledMcpjsonServers` in .claude/settings.local.json
 
-    error  db is configured in .mcp.json, but denied in .claude/settings.json
+    error  db: is configured in .mcp.json, but denied in .claude/settings.json
            .claude/agents/analyst.md:4
            change `deniedMcpServers` in .claude/settings.json
 
-    error  fetch is not configured; known: uvx mcp-server-fetch==2026.10.24; if it were added, it would be denied in ~/.claude/settings.json
+    error  fetch: is not configured; known: uvx mcp-server-fetch==2026.10.24; if it were added, it would be denied in ~/.claude/settings.json
            .claude/agents/analyst.md:4
            change `deniedMcpServers` in ~/.claude/settings.json
     "#);
@@ -567,7 +567,7 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     let says = "context7      1  disabled  disabled in .claude/settings.local.json; configured in .mcp.json";
     assert!(output.stdout.contains(says), "{}", output.all());
     let output = run(&sandbox, &["check", "--project-only"]).code(4);
-    assert!(!output.stdout.contains("context7") && output.stdout.contains("db is configured"), "{}", output.all());
+    assert!(!output.stdout.contains("context7") && output.stdout.contains("db: is configured"), "{}", output.all());
     let json = run(&sandbox, &["check", "--json"]).code(4).json();
     assert_eq!(json["servers"][0]["status"], "disabled");
     assert_eq!(json["servers"][0]["disabled"], "disabled in .claude/settings.local.json");
@@ -583,7 +583,7 @@ fn what_manages_the_machine_is_said_by_name() {
     let plain = |text: &str| text.replace(&sandbox.path().display().to_string(), "");
     let output = install_analyst(&sandbox, &[]).code(0);
     insta::assert_snapshot!(plain(&run(&sandbox, &["check"]).code(4).stdout), @r#"
-    error  context7 is configured in .mcp.json, but shut out by /managed/managed-mcp.json
+    error  context7: is configured in .mcp.json, but shut out by /managed/managed-mcp.json
            .claude/agents/analyst.md:4
            ask whoever manages this machine, who wrote /managed/managed-mcp.json
     "#);
@@ -612,7 +612,7 @@ fn what_the_client_does_not_read_is_said() {
     Try it in Claude Code: "use the analyst agent to ...".
     "#);
     insta::assert_snapshot!(run(&sandbox, &["check"]).code(0).stdout, @r#"
-    warning  analyst loses `tools`: the `---` in line 3 ends its frontmatter
+    warning  analyst: loses `tools`: the `---` in line 3 ends its frontmatter
              .claude/agents/analyst.md:3
              write that `---` in another way; your edit survives updates
     "#);

@@ -117,15 +117,15 @@ fn what_cannot_be_judged_is_not_let_through() {
     // By hand it comes in all the same.
     sandbox.write("project/.claude/agents/planner.md", broken);
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
-      error  planner the client ignores it: line 5 is not valid YAML: found unexpected end of stream
+      error  planner: the client ignores it: line 5 is not valid YAML: found unexpected end of stream
              .claude/agents/planner.md
              agentpkg diff planner
 
-      error  planner it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
+      error  planner: it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
              .claude/agents/planner.md
              mend its frontmatter (line 5 is not valid YAML: found unexpected end of stream), or `agentpkg remove planner`
 
-    warning  planner was changed by hand and may do more than what was installed: every tool
+    warning  planner: was changed by hand and may do more than what was installed: every tool
              .claude/agents/planner.md
              agentpkg diff planner
     "#);
@@ -150,19 +150,19 @@ fn agents_that_nobody_installed_are_held_against_it() {
     sandbox.write("project/.claude/agents/fine.md", PLAIN.replace("planner", "fine"));
     sandbox.write("project/.claude/agents/notes.md", "# Notes\n");
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
-    error  broken the client ignores it: line 4 is not valid YAML: found unexpected end of stream
+    error  broken: the client ignores it: line 4 is not valid YAML: found unexpected end of stream
            .claude/agents/broken.md
            mend its frontmatter
 
-    error  broken it cannot be judged, so it may use every tool (rule `policy.missing-tools`)
+    error  broken: it cannot be judged, so it may use every tool (rule `policy.missing-tools`)
            .claude/agents/broken.md
            mend its frontmatter (line 4 is not valid YAML: found unexpected end of stream), or delete .claude/agents/broken.md
 
-    error  broken it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
+    error  broken: it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
            .claude/agents/broken.md
            mend its frontmatter (line 4 is not valid YAML: found unexpected end of stream), or delete .claude/agents/broken.md
 
-    error  mine it may use `Bash` (rule `policy.deny-tools`)
+    error  mine: it may use `Bash` (rule `policy.deny-tools`)
            .claude/agents/mine.md
            change it, or delete .claude/agents/mine.md
     "#);
@@ -176,16 +176,16 @@ fn check_looks_at_files_that_nobody_installed() {
     sandbox.write("project/.claude/agents/mine.md", PLAIN.replace("tools", "hooks:\n  Stop: []\ntools"));
     sandbox.write("project/.claude/agents/unnamed.md", "---\ndescription: Without a name\n---\n");
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
-    error  mine it sets `hooks` (rule `policy.hooks`)
+    error  mine: it sets `hooks` (rule `policy.hooks`)
            .claude/agents/mine.md
            change it, or delete .claude/agents/mine.md
 
-    error  planner several files have this name; the client loads only one
+    error  planner: several files have this name; the client loads only one
            .claude/agents/planner.md
            .claude/agents/mine.md
            rename one of them: `agentpkg install SPEC --as NAME`
 
-    error  unnamed the client ignores it: it has no name
+    error  unnamed: the client ignores it: it has no name
            .claude/agents/unnamed.md
            mend its frontmatter
     "#);

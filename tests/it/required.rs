@@ -63,7 +63,7 @@ fn what_a_skipped_agent_would_require_does_not_come() {
       + hooks  runs `beep` at Stop
 
     hint: if that is meant: `agentpkg update lead --allow hooks`
-    error: one agent or registry could not be updated; the rest is
+    error: nothing was updated
     ");
     assert_eq!(sandbox.files(), before);
     is_whole(&sandbox, "olddep", "newdep");
@@ -111,7 +111,7 @@ fn an_agent_is_not_updated_without_what_it_requires() {
       + permissionMode  acceptEdits: changes what it must ask for
 
     hint: if that is meant: `agentpkg update lead --allow permissionMode`
-    error: one agent or registry could not be updated; the rest is
+    error: nothing was updated
     ");
     assert_eq!(sandbox.files(), before);
     is_whole(&sandbox, "olddep", "newdep");

@@ -81,7 +81,7 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
 
     $ agentpkg undo x
     error: `N` cannot be `x`
-      caused by: a whole number is expected
+      caused by: it is not a whole number
 
     hint: `agentpkg undo --help` shows what can be typed
 

@@ -8,10 +8,11 @@ use super::{Action, InstallOptions, InstallOutcome, PlannedAgent, planned, stale
 use crate::domain::definition::Definition;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
+use crate::domain::shell::shell_quoted;
 use crate::error::{Failure, Result};
 use crate::merge;
 use crate::ops::session::Session;
-use crate::ops::{changes, remove};
+use crate::ops::{changes, pending, remove};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Wanted};
 use crate::store::project::Project;
@@ -57,7 +58,16 @@ pub(super) fn finish(
             }
             (Some(_), None) if is_forced(name) => Action::Replace,
             (Some(_), known) => {
-                blocked.push(Blocked { name: name.clone(), is_known: known.is_some(), spec: spec_of(locked) });
+                let wanted = manifest.agents().get(name);
+                let is_picked = picked.contains(name);
+                blocked.push(Blocked {
+                    name: name.clone(),
+                    is_known: known.is_some(),
+                    is_picked,
+                    is_waiting: pending::names(project)?.contains(name),
+                    merge: known.filter(|known| known.source == locked.source).map(|_| merging(name, wanted, is_picked, options)),
+                    spec: spec_of(locked),
+                });
                 continue;
             }
         };
@@ -125,8 +135,24 @@ struct Blocked {
     name: AgentName,
     /// Whether agentpkg wrote it, so that it was edited since.
     is_known: bool,
+    /// Whether the user named the agent.
+    is_picked: bool,
+    /// Whether an update of it waits to be resolved.
+    is_waiting: bool,
+    /// The update that does with a merge what this install would have done; `None`: it would be another agent.
+    merge: Option<String>,
     /// What names the agent that would replace it.
     spec: String,
+}
+
+/// The update that merges what an install would write over.
+fn merging(name: &AgentName, wanted: Option<&Wanted>, is_picked: bool, options: &InstallOptions) -> String {
+    // Those that another one requires are updated with it.
+    let Some(wanted) = wanted else { return "agentpkg update".to_owned() };
+    // What agentpkg.toml asks for needs no word; what was typed is not in it yet.
+    let to = wanted.version.as_ref().filter(|_| is_picked).map(|version| format!(" --to {}", shell_quoted(&version.to_string())));
+    let allowed = (!options.allowed.is_empty()).then(|| format!(" --allow {}", shell_quoted(&options.allowed.join(","))));
+    format!("agentpkg update {name}{}{}", to.unwrap_or_default(), allowed.unwrap_or_default())
 }
 
 /// A spec that means the locked agent, whatever else has its name.
@@ -138,9 +164,9 @@ fn spec_of(locked: &LockedAgent) -> String {
 }
 
 fn refuse_overwrite(project: &Project, options: &InstallOptions, blocked: &[Blocked]) -> Failure {
-    let Blocked { name, is_known, spec } = &blocked[0];
-    let path = project.display(&project.agent_path(name));
-    let message = if *is_known {
+    let first = &blocked[0];
+    let path = project.display(&project.agent_path(&first.name));
+    let message = if first.is_known {
         format!("`{path}` was edited, so it is not replaced")
     } else {
         format!("`{path}` exists, and agentpkg did not write it")
@@ -150,10 +176,21 @@ fn refuse_overwrite(project: &Project, options: &InstallOptions, blocked: &[Bloc
         let why = if *is_known { "was edited" } else { "exists" };
         failure = failure.detail(format!("{} {why}, too", project.display(&project.agent_path(name))));
     }
-    if options.is_forced {
-        return failure.hint(format!("`--force` is for the agents that you name: add `{spec}` to the command"));
+    if first.is_waiting {
+        failure = failure.hint(format!("an update of it waits: `agentpkg resolve {}` finishes it", first.name));
+    } else if let Some(merge) = &first.merge {
+        failure = failure.hint(format!("`{merge}` merges it"));
     }
-    failure
-        .hint("`--as NAME` installs beside it under another name")
-        .hint(format!("`--force` replaces it; a copy stays in {}", project.display(&project.state_folder().join("history"))))
+    if options.is_forced {
+        return failure.hint(format!("`--force` is for the agents that you name: add `{}` to the command", first.spec));
+    }
+    if first.is_picked {
+        let other = if options.name.is_some() { "OTHER" } else { "NAME" };
+        failure = failure.hint(format!("`--as {other}` installs beside it under another name"));
+    }
+    let copy = format!("a copy stays in {}", project.display(&project.state_folder().join("history")));
+    if first.is_picked || options.specs.is_empty() {
+        return failure.hint(format!("`--force` replaces it; {copy}"));
+    }
+    failure.hint(format!("`agentpkg install {} --force` replaces it; {copy}", shell_quoted(&first.spec)))
 }

@@ -11,7 +11,7 @@ use self::plan::Planner;
 use super::remove::{self, Dropped};
 use super::report::{Choice, Event, Frontend};
 use super::requirement::{Mode, Report};
-use super::resolver::is_file;
+use super::resolver::{Asker, is_file};
 use super::search::{SearchOptions, search};
 use super::session::Session;
 use super::update::versions;
@@ -62,6 +62,41 @@ impl InstallOptions {
         let mut words = vec!["agentpkg".to_owned(), "install".to_owned()];
         words.extend(self.specs.iter().map(|spec| shell_quoted(spec)));
         words.extend(self.all.then(|| "--all".to_owned()));
+        words.extend(self.switches());
+        words.join(" ")
+    }
+
+    /// The same, whole.
+    #[must_use]
+    pub fn again(&self) -> String {
+        format!("{}{}", self.typed(), self.allowing())
+    }
+
+    /// Who asks for what is in the manifest.
+    fn asker(&self) -> Asker {
+        let again = self.again();
+        Asker::Manifest { command: again.trim_start_matches("agentpkg ").to_owned(), is_version_typed: false }
+    }
+
+    /// `--allow` as it was typed.
+    fn allowing(&self) -> String {
+        if self.allowed.is_empty() { String::new() } else { format!(" --allow {}", shell_quoted(&self.allowed.join(","))) }
+    }
+
+    /// What was typed before one of the specs, without `agentpkg`, and behind it.
+    fn around(&self, index: usize) -> (String, String) {
+        // With `--all` one agent of a source is tried at a time, and named alone.
+        let others = if self.all { &[] } else { self.specs.as_slice() };
+        let before = others.get(..index).unwrap_or_default().iter().map(|spec| shell_quoted(spec));
+        let after = others.get(index + 1..).unwrap_or_default().iter().map(|spec| shell_quoted(spec));
+        let before: Vec<String> = ["install".to_owned()].into_iter().chain(before).collect();
+        let after: Vec<String> = [String::new()].into_iter().chain(after).chain(self.switches()).collect();
+        (before.join(" "), format!("{}{}", after.join(" "), self.allowing()))
+    }
+
+    /// The options, but for `--all` and `--allow`.
+    fn switches(&self) -> Vec<String> {
+        let mut words = Vec::new();
         words.extend(self.name.iter().map(|name| format!("--as {}", shell_quoted(name))));
         words.extend(self.is_verbatim.then(|| "--verbatim".to_owned()));
         words.extend(self.is_forced.then(|| "--force".to_owned()));
@@ -72,7 +107,7 @@ impl InstallOptions {
             Mode::Add => Some("--mcp add".to_owned()),
             Mode::Skip => Some("--mcp skip".to_owned()),
         });
-        words.join(" ")
+        words
     }
 }
 
@@ -270,7 +305,7 @@ fn stale_lock(reason: &str) -> Failure {
 }
 
 /// Whether a lock entry is what a manifest entry wants.
-fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
+pub(super) fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
     let origin = match &wanted.origin {
         Origin::Any => true,
         Origin::Registry(registry) => {

@@ -7,14 +7,14 @@ use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
-use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::{self, Candidate};
 use crate::ops::policy;
 use crate::ops::report::{Frontend, interrupted};
-use crate::ops::resolver::{Resolved, Resolver, is_file};
+use crate::ops::resolver::{Asker, Resolved, Resolver, is_file};
 use crate::ops::session::Session;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
@@ -100,6 +100,7 @@ impl<'a> Planner<'a> {
 
     /// Plans what the manifest says.
     pub(super) fn manifest(&mut self, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+        self.resolver.asked_by(self.options.asker());
         for (name, wanted) in manifest.agents() {
             self.wanted(name, wanted, manifest, frontend)?;
         }
@@ -112,15 +113,21 @@ impl<'a> Planner<'a> {
             let is_latest = text.ends_with("@latest");
             let asked = |spec| Asked { text: text.clone(), spec: from_project(self.session, spec), is_latest };
             Spec::parse(text).map(asked).map_err(|error| {
-                Failure::usage(error.to_string())
-                    .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
+                let failure = Failure::usage(error.to_string());
+                // These say themselves what to write.
+                if matches!(error, SpecError::Version(_) | SpecError::Both { .. }) {
+                    return failure;
+                }
+                failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
             })
         });
         let specs = specs.collect::<Result<Vec<Asked>>>()?;
         if self.options.name.is_some() && (specs.len() > 1 || self.options.all) {
             return Err(Failure::usage("`--as` names one agent, but several are installed").hint("install them one by one"));
         }
-        for asked in specs {
+        for (index, asked) in specs.into_iter().enumerate() {
+            let (before, after) = self.options.around(index);
+            self.resolver.asked_by(Asker::spec(&asked.text, &asked.spec, before, after));
             let asked = if self.options.all { whole(asked, manifest) } else { asked };
             for resolved in self.resolved(&asked, manifest, frontend)? {
                 let outcome = self.named(&asked, &resolved, manifest, frontend);
@@ -130,6 +137,7 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        self.resolver.asked_by(self.options.asker());
         let named: BTreeSet<AgentName> = self.planned.keys().cloned().collect();
         let names: BTreeSet<AgentName> =
             manifest.agents().keys().filter(|name| !self.planned.contains_key(*name)).cloned().collect();
@@ -447,6 +455,7 @@ impl<'a> Planner<'a> {
         let fields = candidate::powers(bytes);
         let before = self.lockfile.agents.get(name).map(|locked| locked.allowed.clone()).unwrap_or_default();
         let mut allowed = Vec::new();
+        let is_missing = |field: &&str| !self.options.allowed.iter().any(|given| given == field || given == "all");
         for field in &fields {
             let is_known = before.iter().any(|known| known == field)
                 && self.lockfile.agents.get(name).is_some_and(|locked| locked.base == Digest::of(bytes));
@@ -457,7 +466,11 @@ impl<'a> Planner<'a> {
                 for line in candidate::shown_power(bytes, field) {
                     failure = failure.detail(line);
                 }
-                return Err(failure.hint(format!("if you trust it: `--allow {field}`")));
+                // All that is missing at once, lest the next try ends at the next field.
+                let missing = fields.iter().map(|field| &**field).filter(is_missing);
+                let words: Vec<&str> = self.options.allowed.iter().map(String::as_str).chain(missing).collect();
+                let command = format!("{} --allow {}", self.options.typed(), shell_quoted(&words.join(",")));
+                return Err(failure.hint(format!("if you trust it: `{command}`")));
             }
             if !is_allowed
                 && !frontend.confirm(&format!("`{name}` sets `{field}`, which gives it power over your session. Allow?"), false)?

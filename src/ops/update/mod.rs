@@ -130,8 +130,8 @@ pub struct UpdateOutcome {
 }
 
 impl UpdateOutcome {
-    /// How the command ends: a failure if something is left to do.
-    pub fn verdict(&self) -> Result<()> {
+    /// How the command ends: a failure if something is left to do. `again`: the command for the agents with these names.
+    pub fn verdict(&self, again: &dyn Fn(&[&str]) -> String) -> Result<()> {
         let with = |status: Status| -> Vec<&str> {
             self.agents.iter().filter(|agent| agent.status == status).map(|agent| agent.name.as_str()).collect()
         };
@@ -152,15 +152,18 @@ impl UpdateOutcome {
             .collect();
         if !skipped.is_empty() {
             return Err(Failure::new(Kind::Conflict, format!("not updated, because of conflicts: {}", skipped.join(", ")))
-                .hint(format!("run `agentpkg update {}` in a terminal, which asks", skipped.join(" ")))
+                .hint(format!("run `agentpkg {}` in a terminal, which asks", again(&skipped)))
                 .hint("or add `--ours`, `--theirs` or `--conflicts=markers`"));
         }
         let kind = match self.failures.first() {
             Some(failure) if self.failures.iter().all(|other| other.kind() == failure.kind()) => failure.kind(),
             _ => Kind::Failed,
         };
+        let is_done = |agent: &UpdatedAgent| !matches!(agent.status, Status::Skipped | Status::Gone | Status::BaseLost);
         match self.failures.len() {
             0 => Ok(()),
+            // Each was said before; without a rest there is nothing to be glad about.
+            _ if !self.agents.iter().any(is_done) => Err(Failure::new(kind, "nothing was updated")),
             1 => Err(Failure::new(kind, "one agent or registry could not be updated; the rest is")),
             count => Err(Failure::new(kind, format!("{count} agents or registries could not be updated; the rest is"))),
         }
@@ -179,8 +182,7 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     session.check_folders(&manifest)?;
     let original = manifest.clone();
     bind(&mut manifest, options)?;
-    let to = options.to.as_ref();
-    let mut planned = plan(session, &mut manifest, &lockfile, &options.names, to, &options.allowed, frontend)?;
+    let mut planned = plan(session, &mut manifest, &lockfile, options, frontend)?;
     keep_resolutions(session, options, &mut planned)?;
     let pins = decide(session, &manifest, &lockfile, &mut planned, options, frontend)?;
     for (name, key) in pins {

@@ -3,18 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::UpdateOptions;
 use super::item::{Item, State};
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
-use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::merge::{Options, merge_with};
 use crate::ops::base::{self, Nearest, Search};
 use crate::ops::candidate::Candidate;
 use crate::ops::pending::Intent;
 use crate::ops::report::{Choice, Event, Frontend};
-use crate::ops::resolver::{Resolved, Resolver};
+use crate::ops::resolver::{Asker, Resolved, Resolver};
 use crate::ops::session::Session;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
@@ -48,16 +48,15 @@ pub(in crate::ops) fn versions(locked: Option<&LockedAgent>) -> String {
     }
 }
 
-/// Plans the update of `names`, or of all. `allowed`: the words of `--allow`.
+/// Plans the update of the agents that are named, or of all. Options without a command as it was typed only look.
 pub(in crate::ops) fn plan(
     session: &Session,
     manifest: &mut Manifest,
     lockfile: &Lockfile,
-    names: &[String],
-    to: Option<&VersionRequest>,
-    allowed: &[String],
+    options: &UpdateOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<Planned> {
+    let UpdateOptions { names, to, allowed, typed, .. } = options;
     let selected = select(manifest, lockfile, names)?;
     if let Some(to) = to {
         for name in &selected {
@@ -77,6 +76,7 @@ pub(in crate::ops) fn plan(
         // Who names no agent allows what is new, and does not think of what an agent was denied before.
         allowed: if names.is_empty() { &[] } else { allowed },
     };
+    planner.resolver.asked_by(Asker::Manifest { command: typed.to_owned(), is_version_typed: to.is_some() });
     let agents =
         selected.iter().filter_map(|name| Some((planner.manifest.agents().get(name)?, planner.lockfile.agents.get(name)?)));
     planner.resolver.ask_for(agents, planner.manifest, frontend);

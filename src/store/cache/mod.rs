@@ -32,7 +32,7 @@ use super::seen::Seen;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::spec::Source;
 use crate::domain::url::{GitUrl, Transport};
-use crate::domain::version::{VersionRequest, VersionTag, versions_of};
+use crate::domain::version::{VersionRequest, VersionTag, Written, versions_of};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry, Lock};
 use crate::git::{Access, BlobFilter, FetchRequest, Git, GitError, Progress, Repository, init_bare};
@@ -324,14 +324,25 @@ impl CachedRepository<'_> {
         Ok(versions_of(agent, tags.iter().map(|(tag, _)| tag.as_str())))
     }
 
-    /// The commit that answers a request, and the version if a tag gives one.
+    /// The commit that answers a request of the manifest, and the version if a tag gives one.
     pub fn resolve(&self, request: &VersionRequest, agent: &str, watch: Watch<'_>) -> Result<(ObjectId, Option<Version>)> {
+        self.resolve_written(request, agent, &Written::Manifest, watch)
+    }
+
+    /// The same for a request that stands elsewhere.
+    pub fn resolve_written(
+        &self,
+        request: &VersionRequest,
+        agent: &str,
+        written: &Written,
+        watch: Watch<'_>,
+    ) -> Result<(ObjectId, Option<Version>)> {
         let versions = self.versions(agent)?;
         let repository = self.open()?;
         let (revision, version) = match request {
             VersionRequest::Requirement(requirement) => {
                 let found = versions.iter().find(|version| requirement.matches(&version.version));
-                let found = found.ok_or_else(|| no_version(request, agent, &versions))?;
+                let found = found.ok_or_else(|| no_version(request, agent, &versions, written))?;
                 (found.tag.clone(), Some(found.version.clone()))
             }
             VersionRequest::Revision(revision) => {
@@ -355,7 +366,7 @@ impl CachedRepository<'_> {
                 return Ok((commit, version));
             }
         }
-        Err(no_version(request, agent, &versions))
+        Err(no_version(request, agent, &versions, written))
     }
 
     /// Whether `commit` is the newest one of the default branch or of a tag, or one that such a commit continues.
@@ -564,10 +575,11 @@ fn nearest<'v>(request: &VersionRequest, versions: &'v [VersionTag]) -> Option<&
     if asked.is_empty() { None } else { versions.iter().min_by_key(|tag| distance(&tag.version)) }
 }
 
-fn no_version(request: &VersionRequest, agent: &str, versions: &[VersionTag]) -> Failure {
+fn no_version(request: &VersionRequest, agent: &str, versions: &[VersionTag], written: &Written) -> Failure {
     let failure = Failure::failed(format!("`{agent}` has no version matching `{request}`"));
     if versions.is_empty() {
-        return failure.hint(format!("its repository has no version tags; leave out `@{request}`, or name a commit or a branch"));
+        let asked = written.asked(request);
+        return failure.hint(format!("its repository has no version tags; leave out {asked}, or name a commit or a branch"));
     }
     let newest: Vec<&str> = versions.iter().take(3).map(|version| version.tag.as_str()).collect();
     let failure = failure.detail(format!("newest: {}", newest.join(", ")));
@@ -576,12 +588,15 @@ fn no_version(request: &VersionRequest, agent: &str, versions: &[VersionTag]) ->
         Some(nearest) if !newest.contains(&nearest.tag.as_str()) => failure.detail(format!("nearest: {}", nearest.tag)),
         _ => failure,
     };
-    let example = nearest.unwrap_or(&versions[0]);
+    let example = &nearest.unwrap_or(&versions[0]).version;
     // A pre-release answers only those who name it, so its major is not suggested: that could be what was asked for.
-    match versions.iter().find(|version| version.version.pre.is_empty()) {
-        Some(release) => {
-            failure.hint(format!("for example `{agent}@{}`, or `{agent}@^{}`", example.version, release.version.major))
-        }
-        None => failure.hint(format!("pre-releases are taken only by name, for example `{agent}@{}`", example.version)),
-    }
+    let Some(release) = versions.iter().map(|version| &version.version).find(|version| version.pre.is_empty()) else {
+        let example = written.example(&[example.to_string()]);
+        return failure.hint(format!("pre-releases are taken only by name, for example {example}"));
+    };
+    // A whole version takes the newest of its major, as the major alone does.
+    let is_same = example.pre.is_empty() && example.major == release.major && example.major > 0;
+    let major = (!is_same).then(|| format!("^{}", release.major));
+    let examples: Vec<String> = [example.to_string()].into_iter().chain(major).collect();
+    failure.hint(format!("for example {}", written.example(&examples)))
 }
