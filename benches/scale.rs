@@ -22,7 +22,7 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let hello = hello(root);
-    let mut completions = Vec::new();
+    let mut places = Vec::new();
     for count in [1_000, 10_000, 100_000] {
         println!("\n{count} agents");
         let place = Place::new(root, count);
@@ -35,7 +35,6 @@ fn main() {
         let [one, floor] =
             compare(&mut || timed(|| place.complete("java-guardian-0001")), &mut || timed(|| run(&mut Command::new(&hello))));
         show("completion with one candidate / hello world", one, floor);
-        completions.push((complete, one));
         let [search, floor] =
             compare(&mut || timed(|| place.run(&["search", "payments audit"])), &mut || timed(|| run(&mut Command::new(&hello))));
         show("search, two words / hello world", search, floor);
@@ -60,9 +59,12 @@ fn main() {
                 None => println!("  peak memory of `{}`: not measured, /usr/bin/time is not here", words.join(" ")),
             }
         }
+        places.push(place);
     }
-    show("completion at 100,000 / at 1,000, groups of 500 names / 5 names", completions[2].0, completions[0].0);
-    show("completion at 100,000 / at 1,000, one candidate", completions[2].1, completions[0].1);
+    for (what, word) in [("500 names / 5 names", "java-gu"), ("one candidate", "java-guardian-0001")] {
+        let [large, small] = compare(&mut || timed(|| places[2].complete(word)), &mut || timed(|| places[0].complete(word)));
+        show(&format!("completion at 100,000 / at 1,000, {what}"), large, small);
+    }
     many(root);
 }
 
