@@ -54,7 +54,7 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
         let count = outcome.agents.len();
         if outcome.failures.is_empty() {
             context.ui.note(match count {
-                0 => "Nothing is installed yet.".to_owned(),
+                0 => "No agent of agentpkg.toml is installed yet.".to_owned(),
                 1 => format!("`{}` is up to date.", outcome.agents[0].name),
                 count => format!("All {count} agents are up to date."),
             });

@@ -51,9 +51,7 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
             notes.push("waits for `agentpkg resolve`".to_owned());
         }
         if !agent.is_wanted {
-            let then =
-                if agent.file == FileState::Clean { "`agentpkg install` removes it" } else { "yours from the next install on" };
-            notes.push(format!("not in agentpkg.toml: {then}"));
+            notes.push("not in agentpkg.toml any more".to_owned());
         }
         if !agent.has_base {
             notes.push("base missing".to_owned());
@@ -94,6 +92,10 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
         if count > 0 {
             context.ui.note(format!("  {noun} {how}: {names}  {DIM}`agentpkg check`{DIM:#}"));
         }
+    }
+    if status.agents.iter().any(|agent| !agent.is_wanted) {
+        let note = "`agentpkg install` removes what is not in agentpkg.toml, unless you edited it.";
+        context.ui.note(format!("{DIM}{note}{DIM:#}"));
     }
     if status.agents.iter().any(|agent| agent.file == FileState::Missing || !agent.has_base) {
         context.ui.note(format!("{DIM}`agentpkg install` restores what is missing.{DIM:#}"));

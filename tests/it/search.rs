@@ -223,7 +223,7 @@ fn what_left_the_manifest_is_said_before_it_goes() {
     sandbox
         .write("project/agentpkg.toml", manifest.lines().filter(|line| !line.starts_with("clerk")).collect::<Vec<_>>().join("\n"));
     assert_ne!(sandbox.read("agentpkg.toml").len() + 1, manifest.len(), "there was a line to take out");
-    let says = "not in agentpkg.toml: `agentpkg install` removes it";
+    let says = "not in agentpkg.toml any more";
     let output = sandbox.run(&["status"]).code(0);
     assert!(output.stdout.contains(says) && !output.stdout.contains("update available"), "{}", output.all());
     let output = sandbox.run(&[]).code(0);
