@@ -67,6 +67,8 @@ fn what_a_skipped_agent_would_require_does_not_come() {
     ");
     assert_eq!(sandbox.files(), before);
     is_whole(&sandbox, "olddep", "newdep");
+    let output = sandbox.run(&["check"]).code(0);
+    assert!(!output.stdout.contains("newdep"), "only the version that is not installed requires it: {}", output.all());
     let _ = sandbox.run(&["update", "--allow", "hooks"]).code(0);
     is_whole(&sandbox, "newdep", "olddep");
 }

@@ -20,7 +20,7 @@ use crate::domain::definition::{Definition, Loss};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::policy::{Policy, Violation};
 use crate::domain::registry_file::AgentRecord;
-use crate::domain::requirement::{Place, Requirements, ServerNeed};
+use crate::domain::requirement::{Origin, Place, Requirements, ServerNeed};
 use crate::domain::server::{ServerEntry, is_addable};
 use crate::domain::spec::Source;
 use crate::env::Environment;
@@ -88,7 +88,13 @@ impl World {
     #[must_use]
     pub fn needs(&self, bytes: &[u8], locked: Option<&LockedAgent>, bind: &BTreeMap<String, String>) -> Requirements {
         let record = locked.and_then(|locked| self.records.get(&(locked.source.clone(), locked.agent.clone())));
-        Requirements::of(bytes, record, &self.catalogue).bound(bind)
+        let mut needs = Requirements::of(bytes, record, &self.catalogue).bound(bind);
+        // The registry speaks of its newest version; what the installed one requires is in the lock.
+        let is_locked = |name: &str| locked.is_none_or(|locked| locked.requires.iter().any(|required| required.as_str() == name));
+        needs
+            .agents
+            .retain(|need| need.place.origin != Origin::Registry || is_locked(&need.name) || AgentName::new(&need.name).is_err());
+        needs
     }
 
     /// What is known about a server that was asked for by this name, in one line.
