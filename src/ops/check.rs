@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::install::reachable;
+use super::install::unwanted;
 use super::policy;
 use super::report::Frontend;
 use super::requirement::{self, AgentNeeds, Other, Problem, Report, ServerState, Status, World};
@@ -141,14 +141,13 @@ impl Checker<'_> {
             );
         }
         let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let wanted = reachable(self.manifest, self.lockfile);
-        let unwanted: Vec<&AgentName> = self.lockfile.agents.keys().filter(|name| !wanted.contains(name)).collect();
+        let unwanted = unwanted(self.manifest, self.lockfile);
         if let Err(failure) = self.manifest.refuse_guess(&unwanted) {
             let mend = failure.hints().first().map(ToString::to_string);
             self.find(Level::Error, "manifest", "agentpkg.toml", failure.message().to_owned(), Vec::new(), mend);
         }
         for (name, locked) in &self.lockfile.agents {
-            if !wanted.contains(name) {
+            if unwanted.contains(&name) {
                 let message = "is installed, but not in agentpkg.toml any more".to_owned();
                 self.find(
                     Level::Warning,

@@ -2,17 +2,17 @@
 
 use semver::Version;
 
-use super::install::reachable;
+use super::install::unwanted;
 use super::report::Frontend;
 use super::resolver::{Resolved, Resolver};
 use super::session::Session;
-use super::update::versions;
+use super::update::{at_home, versions};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::{Origin, Wanted};
+use crate::store::manifest::Wanted;
 
 /// One agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,9 +51,7 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
         return Err(Failure::failed(format!("`{}` is not in agentpkg.toml", unknown.escape_debug()))
             .hint("`agentpkg list` shows what is installed"));
     }
-    let wanted = reachable(&manifest, &lockfile);
-    let unwanted: Vec<&AgentName> = lockfile.agents.keys().filter(|name| !wanted.contains(name)).collect();
-    manifest.refuse_guess(&unwanted)?;
+    manifest.refuse_guess(&unwanted(&manifest, &lockfile))?;
     let mut resolver = Resolver::new(session, Freshness::Now);
     let is_meant = |name: &AgentName| names.is_empty() || names.iter().any(|known| known == name.as_str());
     let agents = manifest.agents().iter().filter(|(name, _)| is_meant(name));
@@ -67,12 +65,7 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
         let Some(locked) = lockfile.agents.get(name) else {
             continue;
         };
-        // An agent stays with the source that it came from.
-        let origin = match (&wanted.origin, &locked.registry) {
-            (Origin::Any, Some(registry)) if manifest.registry(registry).is_some() => Origin::Registry(registry.clone()),
-            (origin, _) => origin.clone(),
-        };
-        let lookup = Wanted { origin, ..wanted.clone() };
+        let lookup = at_home(wanted, locked, &manifest);
         let newest = Wanted { version: None, ..lookup.clone() };
         let found = resolver.resolve_wanted(name, &newest, &manifest, frontend).and_then(|branch| {
             let allowed = match &wanted.version {

@@ -180,19 +180,13 @@ fn item(
     let current = project.read_agent(name)?;
     let base = base::find(session, name, before, frontend)?.into_bytes()?;
     let text = if how == How::Continue { Some(edited(session, name, current.as_deref(), expected)?) } else { None };
+    let candidate = Candidate { locked, bytes: theirs, required: Vec::new() };
     let mut item = Item {
-        name: name.clone(),
         before: Some(before.clone()),
-        candidate: Candidate { locked, bytes: theirs, required: Vec::new() },
-        base,
-        origin: None,
         ours: current,
         pins: manifest.agents().get(name).map(|wanted| wanted.pins.clone()).unwrap_or_default(),
-        kept: Vec::new(),
-        choices: Vec::new(),
-        state: State::Active,
-        notes: Vec::new(),
         text,
+        ..Item::new(name.clone(), candidate, base)
     };
     if item.text.is_none() && item.ours.is_some() {
         item.choices = vec![None; item.merge().conflicts().len()];
@@ -220,20 +214,8 @@ fn new(
         );
         return Ok(());
     }
-    planned.items.push(Item {
-        name,
-        before: None,
-        candidate: Candidate { locked, bytes, required: Vec::new() },
-        base: Vec::new(),
-        origin: None,
-        ours: None,
-        pins: Vec::new(),
-        kept: Vec::new(),
-        choices: Vec::new(),
-        state: State::Active,
-        notes: Vec::new(),
-        text: None,
-    });
+    let candidate = Candidate { locked, bytes, required: Vec::new() };
+    planned.items.push(Item::new(name, candidate, Vec::new()));
     Ok(())
 }
 

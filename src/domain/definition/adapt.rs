@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::layout::{Layout, key};
 use super::yaml::Fields;
-use super::{Definition, SkipReason, Verdict};
+use super::{Definition, FIELDS, SkipReason, Verdict};
 use crate::domain::name::AgentName;
 
 /// What to adapt.
@@ -216,24 +216,8 @@ fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request)
     Ok(())
 }
 
-/// Fields whose lines begin an entry for certain. In broken frontmatter any other `word:` may be a line of somebody's prose.
-const KNOWN: [&str; 46] = [
-    "name",
-    "description",
-    "tools",
-    "disallowedTools",
-    "model",
-    "permissionMode",
-    "maxTurns",
-    "skills",
-    "mcpServers",
-    "hooks",
-    "memory",
-    "background",
-    "effort",
-    "isolation",
-    "color",
-    "initialPrompt",
+/// Fields beside the client's own whose lines begin an entry for certain. In broken frontmatter any other `word:` may be a line of somebody's prose.
+const OTHERS: [&str; 30] = [
     "allowed-tools",
     "allowedTools",
     "version",
@@ -322,7 +306,7 @@ fn segments(bytes: &[u8], block: Range<usize>) -> Vec<(Option<String>, Range<usi
         let line_end = at + line.len();
         let (current, span) = segments.last_mut().expect("there is always one");
         let is_sound = current.as_deref() != Some("description") && is_valid(&bytes[span.clone()]) && is_valid(line);
-        match key(line).filter(|key| is_sound || KNOWN.contains(&key.as_str())) {
+        match key(line).filter(|key| is_sound || FIELDS.contains(&key.as_str()) || OTHERS.contains(&key.as_str())) {
             Some(key) => segments.push((Some(key), at..line_end)),
             None => span.end = line_end,
         }

@@ -3,28 +3,9 @@
 
 use std::fmt;
 
+use super::FIELDS;
 use super::layout::{Layout, key};
 use super::yaml::Fields;
-
-/// The fields that the client knows.
-const FIELDS: [&str; 16] = [
-    "name",
-    "description",
-    "tools",
-    "disallowedTools",
-    "model",
-    "permissionMode",
-    "maxTurns",
-    "skills",
-    "mcpServers",
-    "hooks",
-    "memory",
-    "background",
-    "effort",
-    "isolation",
-    "color",
-    "initialPrompt",
-];
 
 /// Something that the client loses.
 #[derive(Debug, Clone, PartialEq, Eq)]

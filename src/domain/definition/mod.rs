@@ -26,6 +26,26 @@ use self::yaml::{Fields, ReadError};
 /// The largest frontmatter that is read, in bytes.
 pub const MAX_FRONTMATTER: usize = 64 << 10;
 
+/// The fields that the client reads.
+const FIELDS: [&str; 16] = [
+    "name",
+    "description",
+    "tools",
+    "disallowedTools",
+    "model",
+    "permissionMode",
+    "maxTurns",
+    "skills",
+    "mcpServers",
+    "hooks",
+    "memory",
+    "background",
+    "effort",
+    "isolation",
+    "color",
+    "initialPrompt",
+];
+
 /// The fields that give an agent powers over the session itself; the client honours them in an agents folder, though not in plugins.
 pub const SECURITY_FIELDS: [&str; 3] = ["hooks", "permissionMode", "mcpServers"];
 

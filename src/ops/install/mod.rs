@@ -365,6 +365,12 @@ pub(super) fn with_required<'a>(
     reached
 }
 
+/// The locked agents that neither the manifest wants nor one that it wants requires.
+pub(super) fn unwanted<'a>(manifest: &Manifest, lockfile: &'a Lockfile) -> Vec<&'a AgentName> {
+    let wanted = reachable(manifest, lockfile);
+    lockfile.agents.keys().filter(|name| !wanted.contains(name)).collect()
+}
+
 fn planned(project: &Project, name: AgentName, action: Action, locked: LockedAgent) -> PlannedAgent {
     PlannedAgent {
         path: project.display(&project.agent_path(&name)),

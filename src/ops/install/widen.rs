@@ -73,20 +73,7 @@ pub(super) fn settle(
             return Ok(());
         }
         let candidate = Candidate { locked: locked.clone(), bytes: plan.bytes[&locked.base].clone(), required: Vec::new() };
-        items.push(Item {
-            name: name.clone(),
-            before: known.cloned(),
-            candidate,
-            base,
-            origin: None,
-            ours,
-            pins: Vec::new(),
-            kept: Vec::new(),
-            choices: Vec::new(),
-            state: State::Active,
-            notes: Vec::new(),
-            text: None,
-        });
+        items.push(Item { before: known.cloned(), ours, ..Item::new(name.clone(), candidate, base) });
     }
     let how = UpdateOptions {
         allowed: options.allowed.clone(),

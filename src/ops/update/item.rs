@@ -65,6 +65,24 @@ pub(in crate::ops) struct Item {
 }
 
 impl Item {
+    /// An agent about which nothing is decided yet, and that is not here.
+    pub(in crate::ops) fn new(name: AgentName, candidate: Candidate, base: Vec<u8>) -> Self {
+        Self {
+            name,
+            before: None,
+            candidate,
+            base,
+            origin: None,
+            ours: None,
+            pins: Vec::new(),
+            kept: Vec::new(),
+            choices: Vec::new(),
+            state: State::Active,
+            notes: Vec::new(),
+            text: None,
+        }
+    }
+
     /// The merge as it is now.
     pub(in crate::ops) fn merge(&self) -> Merge<'_> {
         let ours = self.ours.as_deref().unwrap_or(&self.base);

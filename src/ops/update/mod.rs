@@ -15,7 +15,7 @@ pub(super) use self::decide::{decide, powers};
 pub use self::item::Status;
 pub(super) use self::item::{Item, State};
 pub(super) use self::needs::settle;
-pub(super) use self::plan::{Planned, plan, versions};
+pub(super) use self::plan::{Planned, at_home, plan, versions};
 use super::pending::{self, Intent};
 use super::report::Frontend;
 use super::requirement::{Mode, Report};

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::UpdateOptions;
-use super::item::{Item, State};
+use super::item::Item;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
@@ -284,18 +284,12 @@ impl<'a> Planner<'a, '_> {
             notes.push(format!("the base was found in {origin}"));
         }
         let mut item = Item {
-            name: name.clone(),
             before: locked.cloned(),
-            candidate,
-            base,
             origin,
             ours,
             pins: wanted.pins.clone(),
-            kept: Vec::new(),
-            choices: Vec::new(),
-            state: State::Active,
             notes,
-            text: None,
+            ..Item::new(name.clone(), candidate, base)
         };
         if locked.is_none() && item.ours.is_some() {
             let path = self.session.project.display(&self.session.project.agent_path(name));
@@ -405,7 +399,7 @@ fn choose_nearest(name: &AgentName, nearest: &Nearest, frontend: &mut dyn Fronte
 }
 
 /// An agent stays with the source that it came from, whatever else has one of its name now.
-fn at_home(wanted: &Wanted, locked: &LockedAgent, manifest: &Manifest) -> Wanted {
+pub(in crate::ops) fn at_home(wanted: &Wanted, locked: &LockedAgent, manifest: &Manifest) -> Wanted {
     let origin = match (&wanted.origin, &locked.registry) {
         (Origin::Any, Some(registry)) if manifest.registry(registry).is_some() => Origin::Registry(registry.clone()),
         (origin, _) => origin.clone(),
