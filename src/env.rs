@@ -5,12 +5,15 @@
 //! | `AGENTPKG_CACHE_DIR` | where the cache is, instead of the platform's cache folder |
 //! | `AGENTPKG_CONFIG_DIR` | where the manifest and lockfile of `--user` are |
 //! | `AGENTPKG_DATA_DIR` | where the bases and the history of `--user` are |
+//! | `AGENTPKG_STATE_DIR` | where the key is that seals agentpkg's own state |
 //! | `AGENTPKG_MANAGED_DIR` | where the client's managed files are looked for, instead of the platform's folder |
 //! | `CLAUDE_CONFIG_DIR` | the client's folder, instead of `~/.claude` |
 //! | `XDG_DATA_HOME`, `XDG_CONFIG_HOME` | where shells look for completion scripts |
 //! | `CI` | not interactive |
 //! | `_CLAP_COMPLETE_INDEX` | which word the shell asks candidates for |
 //! | `PATH` | where `git` and the programs of MCP servers are looked for |
+//!
+//! A folder that is not an absolute path is refused: it would be another one in every project.
 //!
 //! Of all other variables only the names are read: whether a server's variable is set.
 #![expect(clippy::disallowed_methods, reason = "this is the boundary that the lint protects")]
@@ -44,9 +47,13 @@ pub struct Environment {
     cache: Option<PathBuf>,
     config: Option<PathBuf>,
     data: Option<PathBuf>,
+    state: Option<PathBuf>,
     client: Option<PathBuf>,
     managed: Option<PathBuf>,
+    home: Option<PathBuf>,
     variables: BTreeSet<OsString>,
+    /// The variables that name a folder by a relative path, and what they say.
+    relative: Vec<(&'static str, PathBuf)>,
 }
 
 /// Which word the shell asks candidates for, where it says so: 0 is the program.
@@ -59,18 +66,48 @@ impl Environment {
     /// Reads the environment.
     #[must_use]
     pub fn read() -> Self {
-        let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let mut relative = Vec::new();
+        let mut folder = |name: &'static str| {
+            let folder = env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)?;
+            if folder.is_absolute() {
+                return Some(folder);
+            }
+            relative.push((name, folder));
+            None
+        };
+        let [cache, config, data, state, client, managed] = [
+            "AGENTPKG_CACHE_DIR",
+            "AGENTPKG_CONFIG_DIR",
+            "AGENTPKG_DATA_DIR",
+            "AGENTPKG_STATE_DIR",
+            "CLAUDE_CONFIG_DIR",
+            "AGENTPKG_MANAGED_DIR",
+        ]
+        .map(&mut folder);
+        // Not taken from here: without it, the platform knows better.
+        if cfg!(unix) {
+            let _ = folder("HOME");
+        }
         Self {
             current_folder: env::current_dir().unwrap_or_default(),
             path: env::var_os("PATH"),
             is_ci: env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false"),
-            cache: folder("AGENTPKG_CACHE_DIR"),
-            config: folder("AGENTPKG_CONFIG_DIR"),
-            data: folder("AGENTPKG_DATA_DIR"),
-            client: folder("CLAUDE_CONFIG_DIR"),
-            managed: Some(folder("AGENTPKG_MANAGED_DIR").unwrap_or_else(|| PathBuf::from(MANAGED))),
+            cache,
+            config,
+            data,
+            state,
+            client,
+            managed: Some(managed.unwrap_or_else(|| PathBuf::from(MANAGED))),
+            home: None,
             variables: env::vars_os().map(|(name, _)| name).collect(),
+            relative,
         }
+    }
+
+    /// The first variable that names a folder by a relative path, and what it says.
+    #[must_use]
+    pub fn relative_folder(&self) -> Option<(&'static str, &Path)> {
+        self.relative.first().map(|(name, folder)| (*name, folder.as_path()))
     }
 
     /// An environment whose folders are all below `home`, and which knows no programs.
@@ -84,28 +121,42 @@ impl Environment {
             cache: folder("cache"),
             config: folder("config"),
             data: folder("data"),
+            state: folder("state"),
             client: folder("client"),
             managed: folder("managed"),
+            home: Some(home.to_owned()),
             variables: BTreeSet::new(),
+            relative: Vec::new(),
         }
     }
 
     /// The cache folder; `None` if there is no home folder to put it in.
     #[must_use]
     pub fn cache_folder(&self) -> Option<PathBuf> {
-        self.cache.clone().or_else(|| Some(project()?.cache_dir().to_owned()))
+        self.cache.clone().or_else(|| absolute(project()?.cache_dir()))
     }
 
     /// The folder of the user's manifest and lockfile.
     #[must_use]
     pub fn config_folder(&self) -> Option<PathBuf> {
-        self.config.clone().or_else(|| Some(project()?.config_dir().to_owned()))
+        self.config.clone().or_else(|| absolute(project()?.config_dir()))
     }
 
     /// The folder of the user's bases and history.
     #[must_use]
     pub fn data_folder(&self) -> Option<PathBuf> {
-        self.data.clone().or_else(|| Some(project()?.data_dir().to_owned()))
+        self.data.clone().or_else(|| absolute(project()?.data_dir()))
+    }
+
+    /// The folders in which a key of this machine may be, best first.
+    #[must_use]
+    pub fn key_folders(&self) -> Vec<PathBuf> {
+        if let Some(state) = &self.state {
+            return vec![state.clone()];
+        }
+        let Some(project) = project() else { return Vec::new() };
+        let folders = [project.state_dir(), Some(project.data_local_dir())];
+        folders.into_iter().flatten().filter_map(absolute).collect()
     }
 
     /// The client's own folder, usually `~/.claude`.
@@ -150,7 +201,7 @@ impl Environment {
     /// The user's home folder.
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
-        BaseDirs::new().map(|folders| folders.home_dir().to_owned())
+        self.home.clone().or_else(|| absolute(BaseDirs::new()?.home_dir()))
     }
 
     /// Makes a path as the user typed it absolute: `~/` is the home folder, relative ones count from `base`.
@@ -193,6 +244,10 @@ impl Environment {
     pub fn now(&self) -> u64 {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |duration| duration.as_secs())
     }
+}
+
+fn absolute(folder: &Path) -> Option<PathBuf> {
+    folder.is_absolute().then(|| folder.to_owned())
 }
 
 fn project() -> Option<ProjectDirs> {

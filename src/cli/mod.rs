@@ -4,13 +4,14 @@ mod usage;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     Context, check, command_line, complete, completions, diff, doctor, info, init, install, list, manual, merge_file, next,
-    outdated, registry, remove, resolve, search, status, undo, update,
+    outdated, recover, registry, remove, resolve, search, status, undo, update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -62,6 +63,9 @@ struct GlobalArgs {
     /// Never ask
     #[arg(long, global = true)]
     no_input: bool,
+    /// How long to wait for another agentpkg that works on the same project [default: 60]
+    #[arg(long, global = true, value_name = "SECONDS")]
+    wait: Option<u32>,
     /// Allow unencrypted http:// and git://
     #[arg(long, global = true)]
     allow_insecure: bool,
@@ -117,6 +121,15 @@ macro_rules! commands {
             }
         }
 
+        impl Command {
+            /// The subcommand's own name.
+            fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+        }
+
         /// Each name that a subcommand answers to, and its own.
         const NAMES: &[(&str, &str)] = &[$(($name, $name), $(($alias, $name),)*)*];
 
@@ -137,6 +150,7 @@ commands! {
     Diff(diff::DiffArgs) = "diff", "Show what you changed, what upstream changed, or what both would become";
     Resolve(resolve::ResolveArgs) = "resolve", "Finish updates that were put aside with conflict markers";
     Undo(undo::UndoArgs) = "undo", "Take an operation back: files return to what they were, edits included";
+    Recover(recover::RecoverArgs) = "recover", "Complete or take back a command that was interrupted";
     Remove(remove::RemoveArgs) = "remove" | "uninstall" | "rm", "Remove agents from the project";
     Search(search::SearchArgs) = "search", "Search the agents of all registries by name, description, tool or server";
     List(list::ListArgs) = "list", "List installed agents, or with --available those that registries offer";
@@ -176,7 +190,7 @@ fn typed() -> Option<&'static str> {
     }
     let words: Vec<_> = arguments.collect();
     let cursor = crate::env::completed_word().unwrap_or(words.len().saturating_sub(1));
-    let takes_value = |word: &OsStr| ["-C", "--directory", "--color"].iter().any(|option| word == *option);
+    let takes_value = |word: &OsStr| ["-C", "--directory", "--color", "--wait"].iter().any(|option| word == *option);
     let mut before = words.get(..cursor)?.windows(2).filter(|pair| !takes_value(&pair[0])).map(|pair| &pair[1]);
     before.find_map(|word| NAMES.iter().find(|(name, _)| word == *name)).map(|(_, command)| *command)
 }
@@ -213,7 +227,8 @@ pub fn run() -> u8 {
         ColorWhen::Always => anstream::ColorChoice::Always.write_global(),
         ColorWhen::Never => anstream::ColorChoice::Never.write_global(),
     }
-    let mut context = match context(&global) {
+    let name = command.as_ref().map_or("", Command::name);
+    let mut context = match context(&global, name) {
         Ok(context) => context,
         Err(failure) => {
             Ui::new(UiOptions::default()).failure(&failure);
@@ -231,13 +246,14 @@ pub fn run() -> u8 {
         None => next::run(&mut context).map(|()| 0),
         Some(command) => run_command(command, &mut context),
     };
-    match outcome {
+    let code = match outcome {
         Ok(code) => code,
         Err(failure) => {
             context.ui.failure(&failure);
             if is_merge_file { merge_file::ERROR } else { failure.kind().code() }
         }
-    }
+    };
+    context.ui.end(code)
 }
 
 /// Options are hidden, so that they are candidates only where nothing else fits: after a `-`.
@@ -276,6 +292,7 @@ fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {
         Command::Diff(args) => diff::run(&args, context).map(|()| 0),
         Command::Resolve(args) => resolve::run(args, context).map(|()| 0),
         Command::Search(args) => search::run(args, context).map(|()| 0),
+        Command::Recover(args) => recover::run(&args, context).map(|()| 0),
         Command::Remove(args) => remove::run(args, context).map(|()| 0),
         Command::List(args) => list::run(&args, context).map(|()| 0),
         Command::Info(args) => info::run(&args, context).map(|()| 0),
@@ -288,8 +305,13 @@ fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {
     }
 }
 
-fn context(global: &GlobalArgs) -> Result<Context, Failure> {
+fn context(global: &GlobalArgs, command: &str) -> Result<Context, Failure> {
     let mut environment = Environment::read();
+    if let Some((name, folder)) = environment.relative_folder() {
+        let folder = folder.display();
+        return Err(Failure::failed(format!("`{name}` is `{folder}`, which is not an absolute path"))
+            .hint("it would be another folder in every project; set it to an absolute path, or unset it"));
+    }
     if let Some(directory) = &global.directory {
         let folder = environment.current_folder.join(directory);
         if !fs::is_folder(&folder) {
@@ -300,20 +322,25 @@ fn context(global: &GlobalArgs) -> Result<Context, Failure> {
         }
         environment.current_folder = fs::canonical(&folder)?;
     }
-    let project = if global.user { Project::user(&environment)? } else { Project::find(&environment.current_folder)? };
+    let project = if global.user { Project::user(&environment)? } else { Project::find(&environment)? };
     let folder = global.directory.as_ref().map(|folder| folder.to_string_lossy());
     let place = folder.iter().flat_map(|folder| ["-C", folder.as_ref()]).chain(global.user.then_some("--user"));
-    let ui = Ui::new(UiOptions {
+    let mut ui = Ui::new(UiOptions {
         place: command_line(place),
         is_quiet: global.quiet,
         is_json: global.json,
         never_asks: global.no_input || global.yes || environment.is_ci,
     });
     let options = Options {
+        command: command.to_owned(),
+        wait: global.wait.map(|seconds| Duration::from_secs(seconds.into())),
         is_offline: global.offline,
         allow_insecure: global.allow_insecure,
         may_prompt: crate::ops::Decide::is_interactive(&ui),
     };
+    if let Some(manifest) = project.passed_over() {
+        ui.warn(format!("`{}` does not count: it belongs to another user, and is in no repository", manifest.display()));
+    }
     let session = Session::new(project, environment, options);
     Ok(Context { ui, session, is_yes: global.yes, is_locked: global.locked })
 }

@@ -42,6 +42,9 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
     } else {
         show(&outcome, context)?;
     }
+    if context.ui.is_interrupted() {
+        return Err(Failure::failed("an interrupted command waits here").hint("`agentpkg recover` ends it"));
+    }
     let count = |level: Level| outcome.findings.iter().filter(|finding| finding.level == level).count();
     let errors = count(Level::Error) + usize::from(outcome.broken_file.is_some());
     let warnings = count(Level::Warning);

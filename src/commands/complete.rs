@@ -46,7 +46,7 @@ fn session() -> Option<Session> {
         };
         environment.current_folder = fs::canonical(&folder).ok()?;
     }
-    let project = if typed.is_user { Project::user(&environment) } else { Project::find(&environment.current_folder) };
+    let project = if typed.is_user { Project::user(&environment) } else { Project::find(&environment) };
     Some(Session::new(project.ok()?, environment, Options { is_offline: true, ..Options::default() }))
 }
 

@@ -14,6 +14,7 @@ pub mod merge_file;
 mod needs;
 pub mod next;
 pub mod outdated;
+pub mod recover;
 pub mod registry;
 pub mod remove;
 pub mod resolve;

@@ -1,10 +1,17 @@
-//! Locks between processes: held by the kernel, so a killed holder leaves nothing behind.
+//! Locks between processes: held by the kernel, so a killed holder leaves nothing behind. The holder writes a line into the file, which
+//! whoever waits can show.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::{create_folder, failure};
 use crate::error::{Failure, Result};
+
+/// How much of what a holder wrote is read, in bytes.
+const MAX_LINE: u64 = 4096;
 
 /// An exclusive lock; released when dropped.
 #[derive(Debug)]
@@ -13,24 +20,50 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock at `path`, making the file if need be. Calls `waiting` once if another process holds it.
-    pub fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+    /// Opens the lock at `path`, making the file if need be.
+    pub fn open(path: &Path) -> Result<File> {
         if let Some(folder) = path.parent() {
             create_folder(folder)?;
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .map_err(|error| failure("lock", path, &error))?;
-        match file.try_lock() {
-            Ok(()) => return Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => waiting(),
-            Err(TryLockError::Error(error)) => return Err(unsupported(path, &error)),
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).read(true).write(true);
+        options.open(path).map_err(|error| failure("lock", path, &error))
+    }
+
+    /// Takes the lock that `file` stands for, and writes `line` into it. If another process holds it, `waiting` is called once with what
+    /// that one wrote, and the lock is waited for; `None` if it is still held after `patience`.
+    pub fn take(
+        mut file: File,
+        path: &Path,
+        line: &[u8],
+        patience: Duration,
+        waiting: impl FnOnce(&[u8]),
+    ) -> Result<Option<Self>> {
+        let start = Instant::now();
+        let mut waiting = Some(waiting);
+        let mut pause = Duration::from_millis(5);
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(unsupported(path, &error)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if let Some(waiting) = waiting.take() {
+                let mut holder = Vec::new();
+                // What cannot be read is the line of nobody.
+                let _ = (&file).take(MAX_LINE).read_to_end(&mut holder);
+                waiting(&holder);
+            }
+            let left = patience.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            sleep(pause.min(left));
+            pause = (pause * 2).min(Duration::from_millis(100));
         }
-        file.lock().map_err(|error| unsupported(path, &error))?;
-        Ok(Self { _file: file })
+        // The line is a courtesy: a full disk must not keep anybody from the lock.
+        let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(line));
+        Ok(Some(Self { _file: file }))
     }
 }
 
@@ -46,17 +79,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_holder_waits_and_says_so() {
+    fn a_second_holder_waits_and_knows_for_whom() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sub/lock");
-        let first = Lock::take(&path, || panic!("nobody holds it")).unwrap();
+        let take = |line: &'static [u8], patience, waiting: &mut dyn FnMut(&[u8])| {
+            Lock::take(Lock::open(&path).unwrap(), &path, line, patience, waiting).unwrap()
+        };
+        let first = take(b"the first", Duration::ZERO, &mut |_| panic!("nobody holds it")).unwrap();
+        let mut holder = Vec::new();
+        assert!(take(b"", Duration::ZERO, &mut |line| holder = line.to_vec()).is_none(), "it does not wait");
+        assert_eq!(holder, b"the first");
         let (sender, receiver) = mpsc::channel();
-        let other = path.clone();
-        let second = thread::spawn(move || {
-            Lock::take(&other, || sender.send(()).unwrap()).unwrap();
+        thread::scope(|scope| {
+            let second = scope.spawn(|| take(b"2", Duration::from_secs(60), &mut |_| sender.send(()).unwrap()).is_some());
+            receiver.recv().unwrap();
+            drop(first);
+            assert!(second.join().unwrap());
         });
-        receiver.recv().unwrap();
-        drop(first);
-        second.join().unwrap();
     }
 }

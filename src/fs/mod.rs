@@ -5,7 +5,9 @@
 
 mod lock;
 mod look;
+mod private;
 mod random;
+mod root;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -14,12 +16,19 @@ use std::time::SystemTime;
 
 pub use lock::Lock;
 pub use look::{Look, look};
+pub use private::{create_private_folder, is_owned, is_private_folder, read_private, write_private};
 pub use random::RandomFile;
+pub use root::{Exchanged, Moved, Roots};
 
 use crate::error::{Failure, Result};
 
 /// How the names of files begin and end that are only there while another one is written.
 const TEMPORARY: (&str, &str) = (".agentpkg-", ".tmp");
+
+/// How the names of files end that belong to a running transaction: the new content of a file, and its old one.
+pub const STAGED: &str = ".agentpkg-new";
+/// See [`STAGED`].
+pub const SET_ASIDE: &str = ".agentpkg-old";
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +45,21 @@ pub enum Entry {
     Other,
 }
 
+impl Entry {
+    fn of(kind: fs::FileType) -> Self {
+        match kind {
+            kind if kind.is_symlink() => Self::Link,
+            kind if kind.is_dir() => Self::Folder,
+            kind if kind.is_file() => Self::File,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Says what stands at `path`, without following a link.
 pub fn entry(path: &Path) -> Result<Entry> {
     match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => Ok(Entry::Link),
-        Ok(metadata) if metadata.is_file() => Ok(Entry::File),
-        Ok(metadata) if metadata.is_dir() => Ok(Entry::Folder),
-        Ok(_) => Ok(Entry::Other),
+        Ok(metadata) => Ok(Entry::of(metadata.file_type())),
         Err(error) if is_absent(&error) => Ok(Entry::Absent),
         Err(error) => Err(failure("look at", path, &error)),
     }
@@ -87,29 +104,44 @@ pub fn canonical(path: &Path) -> Result<PathBuf> {
 
 /// Reads a whole file of at most `limit` bytes; `None` if nothing is there.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
     // Opening a pipe would wait for somebody who writes to it.
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Failure::failed(format!("`{}` is not a regular file", path.display())));
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits().cast_signed(),
+    );
+    match options.open(path) {
+        Ok(file) => read_open(&file, path, limit, true).map(Some),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(failure("read", path, &error)),
     }
-    read_any(path, limit)
 }
 
 /// The same for what a person named outright, which may be a pipe.
 pub fn read_any(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(failure("read", path, &error)),
-    };
+    match File::open(path) {
+        Ok(file) => read_open(&file, path, limit, false).map(Some),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(failure("read", path, &error)),
+    }
+}
+
+/// Reads an open file of at most `limit` bytes to its end. `must_be_regular`: refuses what is no regular file.
+fn read_open(mut file: &File, path: &Path, limit: u64, must_be_regular: bool) -> Result<Vec<u8>> {
     let metadata = file.metadata().map_err(|error| failure("read", path, &error))?;
+    if must_be_regular && !metadata.is_file() {
+        return Err(Failure::failed(format!("`{}` is not a regular file", path.display())));
+    }
     let too_large = || Failure::failed(format!("`{}` is larger than {} allows", path.display(), human_size(limit)));
     if metadata.len() > limit {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     // The file may grow while it is read, so the limit holds here too.
-    (&file).take(limit + 1).read_to_end(&mut bytes).map_err(|error| failure("read", path, &error))?;
-    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(Some(bytes)) }
+    (&mut file).take(limit + 1).read_to_end(&mut bytes).map_err(|error| failure("read", path, &error))?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// Writes a file that must not exist yet. `durable`: the bytes are on the disk before this returns.
@@ -175,7 +207,20 @@ pub fn set_modified(path: &Path, modified: SystemTime) -> Result<()> {
 /// Whether this is the name of a file that is only there while another one is written.
 #[must_use]
 pub fn is_temporary(name: &str) -> bool {
-    name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1)
+    (name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1))
+        || (name.starts_with('.') && (name.ends_with(STAGED) || name.ends_with(SET_ASIDE)))
+}
+
+/// Sixteen hex digits that nobody can guess, for the names of temporary files.
+pub fn random_name() -> Result<String> {
+    random_bytes().map(|bytes: [u8; 8]| format!("{:016x}", u64::from_le_bytes(bytes)))
+}
+
+/// Bytes from the system's source of randomness.
+pub fn random_bytes<const SIZE: usize>() -> Result<[u8; SIZE]> {
+    let mut bytes = [0; SIZE];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::failed("the system gives no random bytes").caused_by(error))?;
+    Ok(bytes)
 }
 
 /// Moves a file over another one in one step.
@@ -238,14 +283,8 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>> {
     for found in entries {
         let found = found.map_err(|error| failure("read the folder", folder, &error))?;
         let kind = found.file_type().map_err(|error| failure("look at", &found.path(), &error))?;
-        let entry = match kind {
-            kind if kind.is_symlink() => Entry::Link,
-            kind if kind.is_dir() => Entry::Folder,
-            kind if kind.is_file() => Entry::File,
-            _ => Entry::Other,
-        };
         if let Ok(name) = found.file_name().into_string() {
-            listed.push(Listed { name, entry });
+            listed.push(Listed { name, entry: Entry::of(kind) });
         }
     }
     listed.sort_by(|left, right| left.name.cmp(&right.name));

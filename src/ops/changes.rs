@@ -1,45 +1,50 @@
 //! The changes that several use-cases plan alike: the two text files, bases that come and go, files of agents that go.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::Result;
-use crate::fs;
-use crate::store::lockfile::{self, LockedAgent, Lockfile};
-use crate::store::manifest::Manifest;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::manifest::{self, Manifest};
 use crate::store::project::{MAX_AGENT, Project};
-use crate::store::transaction::Change;
+use crate::store::transaction::{Change, Relock, Transaction};
 
-/// A change of one of the two text files, if there is one.
-pub(super) fn text_change(path: &Path, text: &str, is_changed: bool) -> Result<Option<Change>> {
-    if !is_changed {
-        return Ok(None);
-    }
-    let before = fs::read(path, lockfile::MAX_SIZE)?.as_deref().map(Digest::of);
-    Ok(Some(Change { path: path.to_owned(), before, after: Some(text.as_bytes().to_vec()) }))
-}
-
-/// Plans that the two text files say what was decided; the lockfile is the last of all changes.
-pub(super) fn write_texts(
+/// What is to happen in one step: these changes, and that manifest and lockfile say what was decided.
+pub(super) fn transaction(
     project: &Project,
+    label: String,
     manifest: &Manifest,
     before: &Lockfile,
     after: &Lockfile,
-    changes: &mut Vec<Change>,
-) -> Result<()> {
-    changes.extend(text_change(project.manifest_path(), &manifest.to_text(), manifest.is_changed())?);
-    changes.extend(text_change(project.lockfile_path(), &after.to_text(), after != before)?);
-    Ok(())
+    mut changes: Vec<Change>,
+) -> Result<Transaction> {
+    changes.extend(manifest_change(project, manifest)?);
+    Ok(Transaction { label, changes, lockfile: Relock::between(project, before, after)? })
+}
+
+/// The change of the manifest, if it was edited.
+pub(super) fn manifest_change(project: &Project, manifest: &Manifest) -> Result<Option<Change>> {
+    if !manifest.is_changed() {
+        return Ok(None);
+    }
+    let path = project.manifest_path();
+    let before = project.files().read(path, manifest::MAX_SIZE)?.as_deref().map(Digest::of);
+    Ok(Some(Change { path: path.to_owned(), agent: None, before, after: Some(manifest.to_text().into_bytes()) }))
+}
+
+/// How many files a transaction really changes.
+pub(super) fn count(transaction: &Transaction) -> usize {
+    let changed = transaction.changes.iter().filter(|change| !change.is_void()).count();
+    changed + usize::from(transaction.lockfile.is_some())
 }
 
 /// Plans that a base is there, whole.
 pub(super) fn keep_base(project: &Project, base: &Digest, bytes: &[u8], changes: &mut Vec<Change>) -> Result<()> {
     if project.read_base(base)?.is_none() {
         let path = project.base_path(base);
-        let damaged = fs::read(&path, MAX_AGENT)?.as_deref().map(Digest::of);
-        changes.push(Change { path, before: damaged, after: Some(bytes.to_vec()) });
+        let damaged = project.files().read(&path, MAX_AGENT)?.as_deref().map(Digest::of);
+        changes.push(Change { path, agent: None, before: damaged, after: Some(bytes.to_vec()) });
     }
     Ok(())
 }
@@ -55,8 +60,8 @@ pub(super) fn drop_bases(
     let dropped: BTreeSet<Digest> = before.agents.values().map(|locked| locked.base).filter(|base| !named.contains(base)).collect();
     for base in dropped {
         let path = project.base_path(&base);
-        if let Some(bytes) = fs::read(&path, MAX_AGENT)? {
-            changes.push(Change { path, before: Some(Digest::of(&bytes)), after: None });
+        if let Some(bytes) = project.files().read(&path, MAX_AGENT)? {
+            changes.push(Change { path, agent: None, before: Some(Digest::of(&bytes)), after: None });
         }
     }
     Ok(())

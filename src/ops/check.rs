@@ -19,7 +19,7 @@ use crate::domain::server;
 use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Place, Spec, Target};
 use crate::error::{Failure, Result};
-use crate::fs::{self, Entry};
+use crate::fs::Entry;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, is_bindable};
 use crate::store::mcp_file::FILE_NAME;
@@ -76,7 +76,9 @@ pub struct CheckOutcome {
 /// Looks at everything. `is_fixing`: servers that agentpkg added and nothing needs are taken out.
 pub fn check(session: &Session, is_fixing: bool, frontend: &mut dyn Frontend) -> Result<CheckOutcome> {
     let guard = if is_fixing { Some(session.lock(frontend)?) } else { None };
-    session.recover(frontend)?;
+    if guard.is_none() {
+        session.look_for_interruption(frontend)?;
+    }
     let manifest = session.manifest(frontend)?;
     let mut lockfile = session.project.load_lockfile()?;
     let mut world = World::open(session, &manifest, &lockfile, frontend)?;
@@ -86,8 +88,9 @@ pub fn check(session: &Session, is_fixing: bool, frontend: &mut dyn Frontend) ->
         let before = lockfile.clone();
         let mut changes = Vec::new();
         (outcome.removed, _) = requirement::drop_unneeded(&session.project, &world, &agents, &mut lockfile, &mut changes)?;
-        super::changes::write_texts(&session.project, &manifest, &before, &lockfile, &mut changes)?;
-        guard.apply("check --fix", &changes)?;
+        let label = "check --fix".to_owned();
+        let transaction = super::changes::transaction(&session.project, label, &manifest, &before, &lockfile, changes)?;
+        session.apply(&guard, &transaction, frontend)?;
         world = World::open(session, &manifest, &lockfile, frontend)?;
     }
     let installed = requirement::installed_names(session, &lockfile)?;
@@ -190,7 +193,7 @@ impl Checker<'_> {
     /// The agents that agentpkg did not write, wherever they come from: loaded, within the policy.
     fn foreign(&mut self, names: &mut BTreeMap<String, Vec<String>>) -> Result<()> {
         let project = &self.session.project;
-        for listed in fs::list(project.agents_folder())? {
+        for listed in project.files().list(project.agents_folder())? {
             let Some(stem) = listed.name.strip_suffix(".md").filter(|_| listed.entry == Entry::File) else {
                 continue;
             };
@@ -198,7 +201,7 @@ impl Checker<'_> {
                 continue;
             }
             let path = project.agents_folder().join(&listed.name);
-            let Some(bytes) = fs::read(&path, MAX_AGENT)? else {
+            let Some(bytes) = project.files().read(&path, MAX_AGENT)? else {
                 continue;
             };
             let shown = project.display(&path);

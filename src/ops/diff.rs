@@ -54,7 +54,7 @@ pub struct DiffOutcome {
 
 /// Compares agents.
 pub fn diff(session: &Session, names: &[String], view: View, frontend: &mut dyn Frontend) -> Result<DiffOutcome> {
-    session.recover(frontend)?;
+    session.look_for_interruption(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     if view == View::Local {
         return local(session, names, &lockfile, frontend);

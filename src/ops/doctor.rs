@@ -39,7 +39,7 @@ pub struct Finding {
 
 /// Looks at git, the folders, the client and the registries.
 pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Finding>> {
-    session.recover(frontend)?;
+    session.look_for_interruption(frontend)?;
     let mut findings = vec![git(session), client(session)];
     let folders = [("cache", session.environment.cache_folder()), ("client folder", session.environment.client_folder())];
     findings.extend(folders.map(|(subject, folder)| match folder {

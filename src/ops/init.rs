@@ -3,8 +3,8 @@
 use super::report::Frontend;
 use super::session::Session;
 use crate::error::{Failure, Result};
-use crate::fs::{self, Entry};
-use crate::store::transaction::Change;
+use crate::fs::Entry;
+use crate::store::transaction::{Change, Transaction};
 
 const TEMPLATE: &str = "\
 # What this project wants. `agentpkg install NAME` adds to it; edit it freely.
@@ -21,10 +21,11 @@ pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
     let guard = session.lock(frontend)?;
     let path = session.project.manifest_path();
     let shown = session.project.display(path);
-    if fs::entry(path)? != Entry::Absent {
+    if session.project.files().entry(path)? != Entry::Absent {
         return Err(Failure::failed(format!("`{shown}` is already there")).hint("`agentpkg install NAME` adds agents to it"));
     }
     let after = Some(TEMPLATE.as_bytes().to_vec());
-    guard.apply("init", &[Change { path: path.to_owned(), before: None, after }])?;
+    let changes = vec![Change { path: path.to_owned(), agent: None, before: None, after }];
+    session.apply(&guard, &Transaction { label: "init".to_owned(), changes, lockfile: None }, frontend)?;
     Ok(shown)
 }

@@ -46,7 +46,7 @@ pub struct Installed {
 
 /// The installed agents, sorted by name.
 pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
-    session.recover(frontend)?;
+    session.look_for_interruption(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     let mut seen = session.cache.seen(session.project.agents_folder(), lockfile.agents.len());
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
@@ -136,7 +136,7 @@ pub struct Info {
 
 /// Looks at an agent: an installed one by its name, or whatever a spec means.
 pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
-    session.recover(frontend)?;
+    session.look_for_interruption(frontend)?;
     let usage = |error: crate::domain::spec::SpecError| Failure::usage(error.to_string());
     let spec = Spec::parse(text).map_err(usage)?;
     if let (Place::Source(Source::Path(path)), None) = (&spec.place, &spec.target)

@@ -16,6 +16,7 @@ pub mod merge_file;
 pub mod outdated;
 mod pending;
 mod policy;
+pub mod recover;
 pub mod registry;
 pub mod remove;
 pub mod report;

@@ -44,7 +44,7 @@ pub struct OutdatedOutcome {
 
 /// Looks at all agents of the manifest, or those that are named.
 pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend) -> Result<OutdatedOutcome> {
-    session.recover(frontend)?;
+    session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     if let Some(unknown) = names.iter().find(|name| !manifest.agents().keys().any(|known| known.as_str() == *name)) {

@@ -11,10 +11,10 @@ use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
-use crate::fs;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Wanted;
 use crate::store::project::{MAX_AGENT, Project};
+use crate::store::seal::Kind;
 use crate::store::transaction::Change;
 
 /// The largest record that is read, in bytes.
@@ -69,9 +69,8 @@ pub(super) struct Pending {
 struct Record {
     ours: String,
     lock: String,
-    /// The digest of the file with markers as it was put aside; older records do not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    marked: Option<String>,
+    /// The digest of the file with markers as it was put aside.
+    marked: String,
     #[serde(default)]
     intent: Intent,
 }
@@ -94,30 +93,37 @@ fn required_path(project: &Project, name: &AgentName, required: &AgentName) -> P
     project.pending_folder().join(format!("{name}+{required}.theirs"))
 }
 
+/// The text of a record; `None` if there is none that this machine sealed.
+fn read_record(project: &Project, name: &AgentName) -> Result<Option<Vec<u8>>> {
+    let bytes = project.files().read(&record_path(project, name), MAX_RECORD)?;
+    Ok(bytes.and_then(|bytes| project.seal().open(Kind::Pending, &bytes).map(<[u8]>::to_vec)))
+}
+
 /// The agents that wait, sorted.
 pub(super) fn names(project: &Project) -> Result<Vec<AgentName>> {
-    let listed = fs::list(&project.pending_folder())?;
-    let mut names: Vec<AgentName> =
-        listed.iter().filter_map(|listed| AgentName::new(listed.name.strip_suffix(".json")?).ok()).collect();
+    let listed = project.files().list(&project.pending_folder())?;
+    let names = listed.iter().filter_map(|listed| AgentName::new(listed.name.strip_suffix(".json")?).ok());
+    // What this machine did not seal may have come with the project, and counts as absent.
+    let mut names: Vec<AgentName> = names.filter(|name| read_record(project, name).is_ok_and(|record| record.is_some())).collect();
     names.sort();
     Ok(names)
 }
 
 /// Reads one that waits; `None` if none does under this name.
 pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending>> {
-    let Some(bytes) = fs::read(&record_path(project, name), MAX_RECORD)? else {
+    let Some(text) = read_record(project, name)? else {
         return Ok(None);
     };
     let damaged = || {
         Failure::failed(format!("what was noted about the update of `{name}` is damaged"))
             .hint(format!("`agentpkg resolve --abort {name}` forgets it; then run `agentpkg update {name}` again"))
     };
-    let record: Record = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+    let record: Record = serde_json::from_slice(&text).map_err(|_| damaged())?;
     let lock = Lockfile::parse(&record.lock, "the pending update").map_err(|_| damaged())?;
-    let theirs = fs::read(&theirs_path(project, name), MAX_AGENT)?;
+    let theirs = project.files().read(&theirs_path(project, name), MAX_AGENT)?;
     let mut required = Vec::new();
     for (other, locked) in lock.agents.iter().filter(|(other, _)| *other != name) {
-        let bytes = fs::read(&required_path(project, name, other), MAX_AGENT)?;
+        let bytes = project.files().read(&required_path(project, name, other), MAX_AGENT)?;
         let bytes = bytes.filter(|bytes| Digest::of(bytes) == locked.base).ok_or_else(damaged)?;
         required.push((other.clone(), locked.clone(), bytes));
     }
@@ -133,12 +139,11 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
 ///
 /// Where it is not known what was put aside, any file counts: writing over half a resolution is worse than asking once too often.
 pub(super) fn is_begun(project: &Project, name: &AgentName) -> Result<bool> {
-    let Some(bytes) = fs::read(&marker_path(project, name), MAX_AGENT)? else {
+    let Some(bytes) = project.files().read(&marker_path(project, name), MAX_AGENT)? else {
         return Ok(false);
     };
-    let record = fs::read(&record_path(project, name), MAX_RECORD)?;
-    let record: Option<Record> = record.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let marked: Option<Digest> = record.and_then(|record| record.marked?.parse().ok());
+    let record: Option<Record> = read_record(project, name)?.and_then(|text| serde_json::from_slice(&text).ok());
+    let marked: Option<Digest> = record.and_then(|record| record.marked.parse().ok());
     Ok(marked != Some(Digest::of(&bytes)))
 }
 
@@ -147,10 +152,11 @@ pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -
     let mut lock = Lockfile::default();
     lock.agents.insert(pending.name.clone(), pending.locked.clone());
     lock.agents.extend(pending.required.iter().map(|(name, locked, _)| (name.clone(), locked.clone())));
-    let marked_as = Some(Digest::of(&marked).to_string());
+    let marked_as = Digest::of(&marked).to_string();
     let record = Record { ours: pending.ours.to_string(), lock: lock.to_text(), marked: marked_as, intent: pending.intent.clone() };
     let record = serde_json::to_vec_pretty(&record)
         .map_err(|error| Failure::failed("could not note the pending update").caused_by(error))?;
+    let record = project.seal().close(Kind::Pending, record);
     let mut contents = vec![
         (record_path(project, &pending.name), record),
         (theirs_path(project, &pending.name), pending.theirs.clone()),
@@ -159,8 +165,8 @@ pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -
     let required = pending.required.iter();
     contents.extend(required.map(|(name, _, bytes)| (required_path(project, &pending.name, name), bytes.clone())));
     let change = |(path, after): (PathBuf, Vec<u8>)| -> Result<Change> {
-        let before = fs::read(&path, MAX_AGENT)?.as_deref().map(Digest::of);
-        Ok(Change { path, before, after: Some(after) })
+        let before = project.files().read(&path, MAX_AGENT)?.as_deref().map(Digest::of);
+        Ok(Change { path, agent: Some(pending.name.clone()), before, after: Some(after) })
     };
     contents.into_iter().map(change).collect()
 }
@@ -169,12 +175,12 @@ pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -
 pub(super) fn forget(project: &Project, name: &AgentName) -> Result<Vec<Change>> {
     let mut paths = vec![record_path(project, name), theirs_path(project, name), marker_path(project, name)];
     let prefix = format!("{name}+");
-    let listed = fs::list(&project.pending_folder())?.into_iter().filter(|listed| listed.name.starts_with(&prefix));
+    let listed = project.files().list(&project.pending_folder())?.into_iter().filter(|listed| listed.name.starts_with(&prefix));
     paths.extend(listed.map(|listed| project.pending_folder().join(listed.name)));
     let mut changes = Vec::new();
     for path in paths {
-        if let Some(bytes) = fs::read(&path, MAX_AGENT)? {
-            changes.push(Change { path, before: Some(Digest::of(&bytes)), after: None });
+        if let Some(bytes) = project.files().read(&path, MAX_AGENT)? {
+            changes.push(Change { path, agent: Some(name.clone()), before: Some(Digest::of(&bytes)), after: None });
         }
     }
     Ok(changes)

@@ -1,6 +1,6 @@
 //! `registry add|list|remove|refresh`: the registries of the manifest.
 
-use super::changes::text_change;
+use super::changes::manifest_change;
 use super::list::parse_source;
 use super::report::Frontend;
 use super::resolver::Resolver;
@@ -10,6 +10,7 @@ use crate::domain::spec::Source;
 use crate::error::{Failure, Result};
 use crate::store::cache::Freshness;
 use crate::store::manifest::source_text;
+use crate::store::transaction::Transaction;
 
 /// One registry, for display.
 #[derive(Debug, Clone)]
@@ -56,12 +57,11 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     let snapshot = Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
     let is_known = manifest.registry(&name).is_some();
     manifest.set_registry(&name, &source);
-    let changes: Vec<_> =
-        text_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
+    let changes = manifest_change(&session.project, &manifest)?.into_iter().collect();
     let Some(guard) = session.lock_at_last(guard, frontend)? else {
         return add(session, url, Some(name.as_str()), frontend);
     };
-    guard.apply(&format!("registry add {name}"), &changes)?;
+    session.apply(&guard, &Transaction { label: format!("registry add {name}"), changes, lockfile: None }, frontend)?;
     Ok(Listed { name, source, agents: Ok(snapshot.offered.len()), is_known })
 }
 
@@ -90,17 +90,16 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
             failure.hint("`agentpkg registry list` shows them")
         });
     }
-    let changes: Vec<_> =
-        text_change(session.project.manifest_path(), &manifest.to_text(), manifest.is_changed())?.into_iter().collect();
+    let changes = manifest_change(&session.project, &manifest)?.into_iter().collect();
     if let Some(guard) = guard {
-        guard.apply(&format!("registry remove {name}"), &changes)?;
+        session.apply(&guard, &Transaction { label: format!("registry remove {name}"), changes, lockfile: None }, frontend)?;
     }
     Ok(name)
 }
 
 /// The registries in the order they are asked, each looked into as `freshness` says.
 pub fn list(session: &Session, freshness: Freshness, frontend: &mut dyn Frontend) -> Result<Vec<Listed>> {
-    session.recover(frontend)?;
+    session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, freshness);
     let registries = manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)]);

@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
-use crate::fs::{self, Entry};
+use crate::fs::Entry;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::project::Project;
@@ -42,7 +42,7 @@ pub struct RemoveOutcome {
 
 /// Removes agents.
 pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Frontend) -> Result<RemoveOutcome> {
-    let guard = session.lock_if_used(frontend)?;
+    let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
     let mut manifest = session.manifest(frontend)?;
     let before = session.project.load_lockfile()?;
     let gone: BTreeSet<AgentName> = leaving(&mut manifest, &before, &options.names)?.into_iter().cloned().collect();
@@ -64,9 +64,10 @@ pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Fro
             requirement::drop_unneeded(&session.project, &world, &agents, &mut after, &mut changes)?;
     }
     changes::drop_bases(&session.project, &before, &after.agents, &mut changes)?;
-    changes::write_texts(&session.project, &manifest, &before, &after, &mut changes)?;
+    let label = format!("remove {}", options.names.join(" "));
+    let transaction = changes::transaction(&session.project, label, &manifest, &before, &after, changes)?;
     if let (false, Some(guard)) = (options.is_dry_run, guard) {
-        guard.apply(&format!("remove {}", options.names.join(" ")), &changes)?;
+        session.apply(&guard, &transaction, frontend)?;
     }
     Ok(outcome)
 }
@@ -99,7 +100,7 @@ fn leaving<'l>(manifest: &mut Manifest, lockfile: &'l Lockfile, names: &[String]
 
 /// Refuses to conclude that nothing is wanted from an agentpkg.toml that is not there. `lost`: how many agents would go.
 pub(super) fn refuse_without_manifest(project: &Project, lockfile: &Lockfile, lost: usize) -> Result<()> {
-    if lost == 0 || fs::entry(project.manifest_path())? != Entry::Absent {
+    if lost == 0 || project.files().entry(project.manifest_path())? != Entry::Absent {
         return Ok(());
     }
     let agents = match lockfile.agents.len() {
@@ -151,7 +152,7 @@ pub(super) fn drop_unwanted(
         let reason = if was_required { "no agent requires it any more" } else { "not in agentpkg.toml" };
         dropped.push(Dropped { name: name.clone(), path: project.display(&path), reason, is_kept });
         if !is_kept {
-            changes.push(Change { path, before: Some(digest), after: None });
+            changes.push(Change { path, agent: Some(name.clone()), before: Some(digest), after: None });
         }
     }
     Ok(dropped)
@@ -181,7 +182,7 @@ fn plan_removal(
         return Err(Failure::failed(format!("`{}` was edited, so it is not removed", project.display(&path)))
             .hint("`--force` removes it; `agentpkg undo` brings it back"));
     }
-    changes.push(Change { path, before: Some(digest), after: None });
+    changes.push(Change { path, agent: Some(name.clone()), before: Some(digest), after: None });
     Ok(())
 }
 

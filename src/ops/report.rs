@@ -1,14 +1,17 @@
 //! How a use-case speaks upward: it reports events, and asks for decisions.
 
-use std::path::PathBuf;
-
 use crate::error::{Failure, Result};
 
 /// Something worth telling while a use-case runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Another process holds a lock.
-    Waiting(String),
+    Waiting {
+        /// The place that is locked.
+        what: String,
+        /// Who holds it, in words.
+        who: String,
+    },
     /// A fetch begins.
     Fetching(String),
     /// A fetch goes on: bytes or objects so far, in words.
@@ -17,10 +20,16 @@ pub enum Event {
     Fetched(String, u64),
     /// Something is not as it should be, but nothing stops.
     Warning(String),
-    /// An earlier command that did not end was completed or undone.
-    Recovered(String),
-    /// Files that recovery left alone because somebody changed them.
-    LeftAlone(Vec<PathBuf>),
+    /// An earlier command that did not end waits here; this one leaves it as it is.
+    Interrupted(InterruptionView),
+    /// What the next question about such a command is about.
+    Steps(InterruptionView),
+    /// An earlier command that did not end was ended: how, and the files that stay as somebody saved them.
+    Recovered(String, Vec<String>),
+    /// Temporary files of an earlier command, which were moved into the history.
+    PutAway(Vec<String>),
+    /// Changes were made; but somebody saved these files meanwhile, so nothing about their agents was changed.
+    Applied(Vec<String>),
     /// What an update found, before anything is asked.
     Overview(Vec<OverviewLine>),
     /// The conflict that the next question is about.
@@ -33,6 +42,21 @@ pub enum Event {
     Offers(Vec<OfferView>),
     /// A failure that does not stop the command.
     Trouble(Failure),
+}
+
+/// A command that did not end, as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterruptionView {
+    /// What it was, in the words of the command line; `None`: its journal cannot be read.
+    pub label: Option<String>,
+    /// Whether this machine wrote its journal.
+    pub is_sealed: bool,
+    /// Whether it would be completed, not taken back.
+    pub is_forward: bool,
+    /// What it does to each file: a verb and the path.
+    pub files: Vec<(&'static str, String)>,
+    /// The first file that is none of agentpkg's business, so that it can only be discarded.
+    pub misplaced: Option<String>,
 }
 
 /// A server as a person sees it who has to agree to it: whole, nothing cut.
@@ -173,7 +197,7 @@ impl<T: Reporter + Decide> Frontend for T {}
 pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Event) {
     use crate::store::cache::Event as Told;
     let event = match event {
-        Told::Waiting => Event::Waiting("the cache".to_owned()),
+        Told::Waiting(who) => Event::Waiting { what: "the cache".to_owned(), who },
         Told::Fetching(url) => Event::Fetching(crate::domain::spec::short_url(&url)),
         Told::FetchingSeveral(count) => Event::Fetching(format!("{count} repositories")),
         Told::Progress(progress) => Event::Progress(crate::fs::human_size(progress.received_bytes)),

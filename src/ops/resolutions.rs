@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 use crate::error::Result;
-use crate::fs;
 use crate::merge::{Choice, Conflict, Unit};
 use crate::store::project::Project;
+use crate::store::seal::Kind;
 use crate::store::transaction::Change;
 
 /// The largest record that is read, in bytes.
@@ -43,8 +43,9 @@ pub(super) fn recorded(project: &Project, conflict: &Conflict<'_>) -> Option<Cho
     if !is_recordable(conflict) {
         return None;
     }
-    let bytes = fs::read(&path(project, &identity(conflict)), MAX_SIZE).ok()??;
-    let record: Record = serde_json::from_slice(&bytes).ok()?;
+    let bytes = project.files().read(&path(project, &identity(conflict)), MAX_SIZE).ok()??;
+    // A decision that came with the project is nobody's.
+    let record: Record = serde_json::from_slice(project.seal().open(Kind::Resolution, &bytes)?).ok()?;
     Some(match record.choice.as_str() {
         "ours" => Choice::Ours,
         "theirs" => Choice::Theirs,
@@ -73,8 +74,9 @@ pub(super) fn record(project: &Project, conflict: &Conflict<'_>, choice: &Choice
         return Ok(None);
     };
     let path = path(project, &identity(conflict));
-    let before = fs::read(&path, MAX_SIZE)?.as_deref().map(Digest::of);
-    Ok(Some(Change { path, before, after: Some(bytes) }))
+    let before = project.files().read(&path, MAX_SIZE)?.as_deref().map(Digest::of);
+    let after = Some(project.seal().close(Kind::Resolution, bytes));
+    Ok(Some(Change { path, agent: None, before, after }))
 }
 
 fn is_recordable(conflict: &Conflict<'_>) -> bool {

@@ -11,11 +11,11 @@ use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Location, Result};
-use crate::fs;
 use crate::merge;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::project::MAX_AGENT;
+use crate::store::transaction::Transaction;
 
 /// How to finish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,7 +67,6 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
     let selected = select(&waiting, &options.names)?;
     let mut manifest = session.manifest(frontend)?;
     let lockfile = project.load_lockfile()?;
-    session.check_folders(&manifest)?;
     if options.how == How::Abort {
         let mut changes = Vec::new();
         for name in &selected {
@@ -83,7 +82,8 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
         }
         let names: Vec<&str> = selected.iter().map(AgentName::as_str).collect();
         if let Some(guard) = guard {
-            guard.apply(&format!("resolve --abort {}", names.join(" ")), &changes)?;
+            let label = format!("resolve --abort {}", names.join(" "));
+            session.apply(&guard, &Transaction { label, changes, lockfile: None }, frontend)?;
         }
         let waiting = waiting.len() - selected.len();
         return Ok(ResolveOutcome { aborted: selected, waiting, ..ResolveOutcome::default() });
@@ -139,7 +139,7 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
     // What still waits has not changed what is wanted.
     let is_done = |name: &AgentName| planned.items.iter().any(|item| item.name == *name && item.state == State::Active);
     manifest.take_back(|name| selected.contains(name) && !is_done(name), &original);
-    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Released)?;
+    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Released, frontend)?;
     Ok(ResolveOutcome { finished, aborted: Vec::new(), waiting: waiting.len().saturating_sub(done) })
 }
 
@@ -224,7 +224,7 @@ fn edited(session: &Session, name: &AgentName, current: Option<&[u8]>, expected:
     let project = &session.project;
     let path = pending::marker_path(project, name);
     let shown = project.display(&path);
-    let bytes = fs::read(&path, MAX_AGENT)?.ok_or_else(|| {
+    let bytes = project.files().read(&path, MAX_AGENT)?.ok_or_else(|| {
         Failure::failed(format!("`{shown}` is gone"))
             .hint(format!("`agentpkg resolve {name}` asks instead; `--abort` gives the update up"))
     })?;

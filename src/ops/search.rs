@@ -80,7 +80,7 @@ pub fn index_of(session: &Session, source: &Source) -> Option<IndexFile> {
 
 /// Searches.
 pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Frontend) -> Result<SearchOutcome> {
-    session.recover(frontend)?;
+    session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     let installed: BTreeSet<(&str, &str)> =

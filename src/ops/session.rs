@@ -1,20 +1,29 @@
-//! What every use-case works with: the project, the environment, the cache. Also the start: recovery after a crash.
+//! What every use-case works with: the project, the environment, the cache. Also the lock, and how a plan is applied under it.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use super::report::{Event, Frontend};
+use super::report::{Event, Frontend, InterruptionView};
 use crate::env::Environment;
 use crate::error::{Failure, Result};
-use crate::fs::{self, Entry};
+use crate::fs::Entry;
 use crate::store::cache::{Cache, Settings};
-use crate::store::manifest::Manifest;
+use crate::store::holder::{Holder, Patience};
+use crate::store::manifest::{self, Manifest};
 use crate::store::project::{Project, Scope};
-use crate::store::transaction::{self, Guard, Recovered};
+use crate::store::transaction::{self, Deed, Guard, Recovered, Transaction, Trust};
+
+/// How long a command waits for another one that works on the same project.
+const USUAL_WAIT: Duration = Duration::from_secs(60);
 
 /// The choices that hold for a whole command.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// The subcommand, for whoever waits for this one to end.
+    pub command: String,
+    /// How long to wait for other commands; `None`: as long as is usual.
+    pub wait: Option<Duration>,
     /// The network must not be used.
     pub is_offline: bool,
     /// Plain http and git are allowed.
@@ -36,6 +45,7 @@ pub struct Session {
     pub options: Options,
     /// Whether the warnings about the manifest have been said.
     has_warned: AtomicBool,
+    has_warned_of_links: AtomicBool,
 }
 
 impl Session {
@@ -49,8 +59,11 @@ impl Session {
             allow_insecure: options.allow_insecure,
             may_prompt: options.may_prompt,
             now: environment.now(),
+            command: options.command.clone(),
+            wait: options.wait,
+            key_folders: environment.key_folders(),
         });
-        Self { project, environment, cache, options, has_warned: AtomicBool::new(false) }
+        Self { project, environment, cache, options, has_warned: AtomicBool::new(false), has_warned_of_links: AtomicBool::new(false) }
     }
 
     /// The manifest; an absent one is empty. Its warnings are reported, once for a command that reads it again.
@@ -60,28 +73,76 @@ impl Session {
         for warning in manifest.warnings().iter().filter(|_| is_new) {
             frontend.report(Event::Warning(warning.clone()));
         }
+        if self.project.scope() == Scope::Project
+            && manifest.follows_links().is_some()
+            && !self.has_warned_of_links.swap(true, Ordering::Relaxed)
+        {
+            frontend.report(Event::Warning(self.misplaced_links()));
+        }
         Ok(manifest)
+    }
+
+    /// That `follow-symlinks` does not count where it stands: a project does not decide where agentpkg may write.
+    fn misplaced_links(&self) -> String {
+        let root = self.project.root().display();
+        let user = self.environment.config_folder().map(|folder| folder.join(manifest::FILE_NAME).display().to_string());
+        format!(
+            "`follow-symlinks` counts only in the manifest of the user; move it to {} as `follow-symlinks = [\"{root}\"]`",
+            user.as_deref().unwrap_or("there")
+        )
     }
 
     /// Takes the project's lock; says so if it has to wait, and what an earlier crash left behind.
     pub fn lock(&self, frontend: &mut dyn Frontend) -> Result<Guard<'_>> {
-        let folder = self.project.root().display().to_string();
-        let guard = transaction::lock(&self.project, self.environment.now(), || frontend.report(Event::Waiting(folder)))?;
-        match guard.recovered() {
-            None => {}
-            Some(Recovered::Undone) => frontend.report(Event::Recovered("undid what an interrupted command had begun".to_owned())),
-            Some(Recovered::Completed) => {
-                frontend.report(Event::Recovered("completed what an interrupted command had begun".to_owned()));
-            }
-            Some(Recovered::Except(paths)) => frontend.report(Event::LeftAlone(paths.clone())),
+        self.lock_trusting(Trust::Sealed, frontend)
+    }
+
+    /// The same, and acts on whatever journal `trust` allows.
+    pub fn lock_trusting(&self, trust: Trust, frontend: &mut dyn Frontend) -> Result<Guard<'_>> {
+        let patience = Patience {
+            command: self.options.command.clone(),
+            wait: self.options.wait.unwrap_or(USUAL_WAIT),
+            now: self.environment.now(),
+        };
+        let waiting = |holder: Option<Holder>| {
+            let what = self.project.root().display().to_string();
+            frontend.report(Event::Waiting { what, who: Holder::describe(holder.as_ref(), patience.now) });
+        };
+        let guard = transaction::lock(&self.project, &patience, trust, waiting)?;
+        if let Some(recovered) = guard.recovered() {
+            let (how, left) = match recovered {
+                Recovered::Undone(left) => ("took back what an interrupted command had begun".to_owned(), left.as_slice()),
+                Recovered::Completed(left) => ("completed what an interrupted command had begun".to_owned(), left.as_slice()),
+                Recovered::Discarded(1) => ("moved the journal of an interrupted command into the history".to_owned(), &[][..]),
+                Recovered::Discarded(count) => (format!("moved {count} files of an interrupted command into the history"), &[][..]),
+            };
+            frontend.report(Event::Recovered(how, self.shown(left)));
+        }
+        if !guard.moved().is_empty() {
+            frontend.report(Event::PutAway(self.shown(guard.moved())));
         }
         Ok(guard)
+    }
+
+    /// Applies a plan; says so if somebody saved a file meanwhile, whose agent is left as it was. Gives back the number under which it
+    /// can be undone.
+    pub fn apply(&self, guard: &Guard<'_>, transaction: &Transaction, frontend: &mut dyn Frontend) -> Result<Option<u64>> {
+        let applied = guard.apply(transaction)?;
+        if applied.number.is_some() {
+            frontend.report(Event::Applied(self.shown(&applied.saved_over)));
+        }
+        Ok(applied.number)
+    }
+
+    /// Paths as a person would type them.
+    pub(super) fn shown(&self, paths: &[PathBuf]) -> Vec<String> {
+        paths.iter().map(|path| self.project.display(path)).collect()
     }
 
     /// The lock; `None` where nothing of agentpkg's is: there is nothing to protect, and a command that finds nothing to do there
     /// leaves nothing behind.
     pub fn lock_if_used(&self, frontend: &mut dyn Frontend) -> Result<Option<Guard<'_>>> {
-        if self.is_used()? || fs::entry(self.project.data_folder())? != Entry::Absent {
+        if self.is_used()? || self.project.files().entry(self.project.data_folder())? != Entry::Absent {
             return self.lock(frontend).map(Some);
         }
         Ok(None)
@@ -99,37 +160,33 @@ impl Session {
 
     /// Whether there is a manifest or a lockfile.
     fn is_used(&self) -> Result<bool> {
-        let is_there = |path| Ok::<_, Failure>(fs::entry(path)? != Entry::Absent);
+        let is_there = |path| Ok::<_, Failure>(self.project.files().entry(path)? != Entry::Absent);
         Ok(is_there(self.project.manifest_path())? || is_there(self.project.lockfile_path())?)
     }
 
-    /// Completes or undoes an interrupted command, for commands that only read.
-    pub fn recover(&self, frontend: &mut dyn Frontend) -> Result<()> {
-        if transaction::is_interrupted(&self.project)? {
-            drop(self.lock(frontend)?);
+    /// Says so if a command was interrupted here. A command that only reads leaves that as it is.
+    pub fn look_for_interruption(&self, frontend: &mut dyn Frontend) -> Result<()> {
+        if let Some(view) = self.interruption()? {
+            frontend.report(Event::Interrupted(view));
         }
         Ok(())
     }
 
-    /// The folders that are written to must not lead out of the project, unless the user wants that.
-    pub fn check_folders(&self, manifest: &Manifest) -> Result<()> {
-        let project = &self.project;
-        if project.scope() == Scope::User || manifest.follows_links() {
-            return Ok(());
-        }
-        let folders = [project.root().join(".claude"), project.agents_folder().to_owned(), project.data_folder().to_owned()];
-        for folder in folders {
-            let shown = project.display(&folder);
-            match fs::entry(&folder)? {
-                Entry::Absent | Entry::Folder => {}
-                Entry::Link => {
-                    return Err(Failure::failed(format!("`{shown}` is a symbolic link, and may lead out of the project"))
-                        .hint("put `[install]` with `follow-symlinks = true` into agentpkg.toml if that is meant"));
-                }
-                _ => return Err(Failure::failed(format!("`{shown}` is not a folder"))),
-            }
-        }
-        Ok(())
+    /// The command that was interrupted here, if there is one.
+    pub(super) fn interruption(&self) -> Result<Option<InterruptionView>> {
+        let Some(found) = transaction::interruption(&self.project)? else { return Ok(None) };
+        let verb = |deed| match deed {
+            Deed::Create => "create",
+            Deed::Replace => "replace",
+            Deed::Remove => "remove",
+        };
+        Ok(Some(InterruptionView {
+            label: found.label,
+            is_sealed: found.is_sealed,
+            is_forward: found.is_forward,
+            files: found.files.iter().map(|(path, deed)| (verb(*deed), self.project.display(path))).collect(),
+            misplaced: found.misplaced.map(|path| path.display().to_string()),
+        }))
     }
 
     /// A path as the manifest has it, made absolute.

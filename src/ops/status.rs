@@ -14,7 +14,7 @@ use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
 use crate::error::Result;
-use crate::fs::{self, Entry};
+use crate::fs::Entry;
 use crate::merge::{self, Difference};
 use crate::store::cache::{CachedRepository, Freshness};
 use crate::store::lockfile::LockedAgent;
@@ -85,13 +85,13 @@ impl ProjectStatus {
 
 /// Looks at all agents.
 pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectStatus> {
-    session.recover(frontend)?;
+    session.look_for_interruption(frontend)?;
     let project = &session.project;
     let manifest = session.manifest(frontend)?;
     let lockfile = project.load_lockfile()?;
     let waiting: BTreeSet<AgentName> = pending::names(project)?.into_iter().collect();
     // The cache may hold half of what a source has; the other half is not worth a fetch here.
-    let options = Options { is_offline: true, ..session.options };
+    let options = Options { is_offline: true, ..session.options.clone() };
     let offline = Session::new(project.clone(), session.environment.clone(), options);
     let mut resolver = Resolver::new(&offline, Freshness::Any);
     let mut outcome = ProjectStatus::default();
@@ -117,7 +117,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     }
     outcome.uninstalled = manifest.agents().keys().filter(|name| !lockfile.agents.contains_key(*name)).cloned().collect();
     let known: BTreeSet<String> = lockfile.agents.keys().map(AgentName::file_name).collect();
-    for listed in fs::list(project.agents_folder())? {
+    for listed in project.files().list(project.agents_folder())? {
         if listed.entry == Entry::File && listed.name.ends_with(".md") && !known.contains(&listed.name) {
             outcome.foreign.push(listed.name);
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::report::{Event, Frontend};
 use super::session::Session;
 use crate::error::{Failure, Result};
-use crate::store::manifest::Manifest;
+use crate::fs::Entry;
 use crate::store::project::Project;
 use crate::store::transaction::{History, Operation, Reversal};
 
@@ -59,16 +59,16 @@ pub fn numbers(session: &Session) -> Vec<(String, String)> {
 /// Takes an operation back.
 pub fn undo(session: &Session, options: &UndoOptions, frontend: &mut dyn Frontend) -> Result<UndoOutcome> {
     let project = &session.project;
-    session.recover(frontend)?;
     // The lock makes folders, which a project without history does not need.
-    let is_empty = History::load(project)?.operations().is_empty();
-    let guard = if options.is_dry_run || is_empty { None } else { Some(session.lock(frontend)?) };
+    let is_used = project.files().entry(&project.state_folder())? != Entry::Absent;
+    let guard = if options.is_dry_run || !is_used { None } else { Some(session.lock(frontend)?) };
+    if guard.is_none() {
+        session.look_for_interruption(frontend)?;
+    }
     let history = load(session, frontend)?;
-    let Some(operation) = chosen(&history, options.number)? else {
+    let Some(operation) = chosen(project, &history, options.number)? else {
         return Ok(UndoOutcome::Nothing);
     };
-    // Undo also helps where the manifest cannot be read any more; such a one allows nothing.
-    session.check_folders(&project.load_manifest().ok().flatten().unwrap_or_else(Manifest::empty))?;
     let reversal = operation.reversal(project)?;
     if !reversal.changed_since().is_empty() && !options.is_forced {
         return Err(changed_since(project, &history, operation, &reversal));
@@ -76,7 +76,14 @@ pub fn undo(session: &Session, options: &UndoOptions, frontend: &mut dyn Fronten
     if reversal.changes().is_empty() {
         return Ok(UndoOutcome::AsBefore(operation.clone()));
     }
-    let undoing = guard.map(|guard| guard.undo(&reversal)).transpose()?.flatten();
+    let undoing = match guard {
+        Some(guard) => {
+            let applied = guard.undo(&reversal)?;
+            frontend.report(Event::Applied(session.shown(&applied.saved_over)));
+            applied.number
+        }
+        None => None,
+    };
     let back = |is_there: bool| if is_there { Back::Restored } else { Back::Removed };
     let known = reversal.changes().iter().filter(|change| is_visible(project, &change.path));
     let files = known.map(|change| (change.path.clone(), back(change.after.is_some()))).collect();
@@ -86,7 +93,7 @@ pub fn undo(session: &Session, options: &UndoOptions, frontend: &mut dyn Fronten
 
 /// The operations that are remembered, newest first.
 pub fn operations(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Operation>> {
-    session.recover(frontend)?;
+    session.look_for_interruption(frontend)?;
     Ok(load(session, frontend)?.operations().to_vec())
 }
 
@@ -101,19 +108,23 @@ pub fn is_visible(project: &Project, path: &Path) -> bool {
 
 fn load(session: &Session, frontend: &mut dyn Frontend) -> Result<History> {
     let history = History::load(&session.project)?;
-    for number in history.damaged() {
-        frontend.report(Event::Warning(format!("the record of operation {number} is damaged, so it cannot be undone")));
+    let count = history.unsealed().len();
+    if count > 0 {
+        let records = if count == 1 { "1 record of the history does".to_owned() } else { format!("{count} records of the history do") };
+        frontend.report(Event::Warning(format!(
+            "{records} not count: not written by agentpkg on this machine, or damaged; they may have come with the project"
+        )));
     }
     Ok(history)
 }
 
-fn chosen(history: &History, number: Option<u64>) -> Result<Option<&Operation>> {
+fn chosen<'h>(project: &Project, history: &'h History, number: Option<u64>) -> Result<Option<&'h Operation>> {
     let Some(number) = number else {
-        return history.last();
+        return history.last(project);
     };
     history.operation(number).map(Some).ok_or_else(|| {
-        let problem = if history.damaged().contains(&number) {
-            format!("operation {number} cannot be undone: its record is damaged")
+        let problem = if history.unsealed().contains(&number) {
+            format!("operation {number} cannot be undone: its record was not written by agentpkg on this machine, or is damaged")
         } else {
             format!("there is no operation {number} in the history")
         };
@@ -128,7 +139,7 @@ fn changed_since(project: &Project, history: &History, operation: &Operation, re
     let failure = Failure::failed(format!("operation {number} ({}) is not undone: {files} changed since", operation.label));
     let failure = paths.iter().fold(failure, |failure, path| failure.detail(project.display(path)));
     // Only a hint: what is in the way of undoing the newest one is said when that is tried.
-    let failure = match history.last() {
+    let failure = match history.last(project) {
         Ok(Some(last)) if last.number > number => {
             failure.hint(format!("`agentpkg undo` undoes the newest operation first, which is {} ({})", last.number, last.label))
         }

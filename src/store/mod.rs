@@ -5,12 +5,14 @@
 pub mod builtin;
 pub mod cache;
 mod contents;
+pub mod holder;
 pub mod index;
 pub mod lockfile;
 pub mod manifest;
 pub mod mcp_file;
 pub mod project;
 pub mod registry;
+pub mod seal;
 pub mod seen;
 pub mod servers;
 pub mod transaction;

@@ -1,15 +1,17 @@
 //! Where everything of one project is, or of the user (`--user`): paths, their display form, and loading the two files.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::lockfile::{self, Lockfile};
-use super::manifest::{self, Manifest};
+use super::manifest::{self, FollowLinks, Manifest};
+use super::seal::Seal;
 use super::seen::Seen;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::env::Environment;
 use crate::error::{Failure, Location, Result};
-use crate::fs::{self, Entry};
+use crate::fs::{self, Entry, Roots};
 
 /// The largest agent file that is read, in bytes.
 pub const MAX_AGENT: u64 = 1 << 20;
@@ -23,7 +25,7 @@ pub enum Scope {
     User,
 }
 
-/// The places of one project, or of the user.
+/// The places of one project, or of the user, and the door to them.
 #[derive(Debug, Clone)]
 pub struct Project {
     scope: Scope,
@@ -32,51 +34,131 @@ pub struct Project {
     lockfile: PathBuf,
     data: PathBuf,
     agents: PathBuf,
+    files: Arc<Roots>,
+    seal: Arc<Seal>,
+    /// A manifest further up that does not count, because it belongs to somebody else.
+    passed_over: Option<PathBuf>,
 }
 
 impl Project {
-    /// Finds the project that `folder` belongs to: the nearest folder upwards with a manifest, not beyond a repository's root;
-    /// otherwise `folder` itself.
-    pub fn find(folder: &Path) -> Result<Self> {
+    /// Finds the project that the current folder belongs to: the nearest folder upwards with a manifest, not beyond a repository's
+    /// root; otherwise the current folder itself. Outside a repository a manifest further up counts only if it belongs to the user:
+    /// in a folder like `/tmp` anybody can leave one.
+    pub fn find(environment: &Environment) -> Result<Self> {
+        let folder = environment.current_folder.as_path();
+        let mut found = None;
+        let mut is_in_repository = false;
         for candidate in folder.ancestors() {
-            if fs::entry(&candidate.join(manifest::FILE_NAME))? != Entry::Absent {
-                return Ok(Self::at(candidate));
+            if found.is_none() && fs::entry(&candidate.join(manifest::FILE_NAME))? != Entry::Absent {
+                found = Some(candidate);
+            }
+            // Where the manifest is, needs no more looking.
+            if found == Some(folder) {
+                break;
             }
             if fs::entry(&candidate.join(".git"))? != Entry::Absent {
+                is_in_repository = true;
                 break;
             }
         }
-        Ok(Self::at(folder))
+        let Some(root) = found else { return Self::at(folder, environment) };
+        let manifest = root.join(manifest::FILE_NAME);
+        if root == folder || is_in_repository || (fs::is_owned(&manifest) && fs::is_owned(root)) {
+            return Self::at(root, environment);
+        }
+        Ok(Self { passed_over: Some(manifest), ..Self::at(folder, environment)? })
     }
 
     /// The project whose folder is `root`.
-    #[must_use]
-    pub fn at(root: &Path) -> Self {
-        Self {
+    pub fn at(root: &Path, environment: &Environment) -> Result<Self> {
+        let agents = root.join(".claude").join("agents");
+        let mut files = Roots::new().with(root, None).relative_to(root);
+        for folder in [root.join(".claude"), agents.clone()] {
+            if fs::entry(&folder)? == Entry::Link {
+                let user = Self::user(environment).ok();
+                if user.as_ref().map_or(Ok(false), |user| user.lets_follow(root, environment))? {
+                    files = files.with(&agents, fs::canonical(&agents).ok());
+                } else if let Some(user) = user {
+                    files = files.hinting(vec![root.join(".claude"), agents.clone()], follow_hint(&user, root));
+                }
+                break;
+            }
+        }
+        Ok(Self {
             scope: Scope::Project,
             root: root.to_owned(),
             manifest: root.join(manifest::FILE_NAME),
             lockfile: root.join(lockfile::FILE_NAME),
             data: root.join(".agentpkg"),
-            agents: root.join(".claude").join("agents"),
-        }
+            agents,
+            files: Arc::new(files),
+            seal: Arc::new(Seal::new(environment.key_folders(), root, root, environment.home())),
+            passed_over: None,
+        })
     }
 
-    /// The agents of the user.
+    /// The agents of the user. Any of the user's own folders and files may be a link, as those who keep dotfiles have it.
     pub fn user(environment: &Environment) -> Result<Self> {
         let folders = (environment.config_folder(), environment.data_folder(), environment.client_folder());
         let (Some(config), Some(data), Some(client)) = folders else {
             return Err(Failure::failed("there is no home folder to install into")
                 .hint("set `HOME`; or `AGENTPKG_CONFIG_DIR`, `AGENTPKG_DATA_DIR` and `CLAUDE_CONFIG_DIR`"));
         };
+        let real = |path: PathBuf| fs::canonical(&path).unwrap_or(path);
+        let manifest = real(config.join(manifest::FILE_NAME));
+        let lockfile = real(config.join(lockfile::FILE_NAME));
+        let (data, agents) = (real(data), real(client.join("agents")));
+        let above = |path: &Path| path.parent().unwrap_or(Path::new("/")).to_owned();
+        let mut files = Roots::new();
+        for folder in [above(&manifest), above(&lockfile), data.clone(), agents.clone()] {
+            files = files.with(&folder, None);
+        }
+        let seal = Seal::new(environment.key_folders(), &config, &agents, None);
         Ok(Self {
             scope: Scope::User,
-            root: config.clone(),
-            manifest: config.join(manifest::FILE_NAME),
-            lockfile: config.join(lockfile::FILE_NAME),
+            root: real(config),
+            manifest,
+            lockfile,
             data,
-            agents: client.join("agents"),
+            agents,
+            files: Arc::new(files),
+            seal: Arc::new(seal),
+            passed_over: None,
         })
+    }
+
+    /// Whether the user's manifest allows the agents folder of the project at `root` to be a link.
+    fn lets_follow(&self, root: &Path, environment: &Environment) -> Result<bool> {
+        let manifest = self.load_manifest()?;
+        let Some(FollowLinks::Folders(folders)) = manifest.as_ref().and_then(Manifest::follows_links) else {
+            return Ok(false);
+        };
+        let root = fs::canonical(root)?;
+        let is_it = |folder: &String| fs::canonical(&environment.absolute(&self.root, folder)).is_ok_and(|folder| folder == root);
+        Ok(folders.iter().any(is_it))
+    }
+
+    /// The door to all files of the project.
+    #[must_use]
+    pub fn files(&self) -> &Roots {
+        &self.files
+    }
+
+    /// The seal on agentpkg's own state of this project.
+    #[must_use]
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// A manifest in a folder further up that does not count, because it belongs to somebody else.
+    #[must_use]
+    pub fn passed_over(&self) -> Option<&Path> {
+        self.passed_over.as_deref()
+    }
+
+    /// Fails if a folder that would be written to is a link, or no folder: better now than after a fetch.
+    pub fn check_folders(&self) -> Result<()> {
+        [&self.agents, &self.data].into_iter().try_for_each(|folder| self.files.check_folder(folder))
     }
 
     /// Project or user.
@@ -212,23 +294,23 @@ impl Project {
 
     /// Reads a merge base; `None` if it is not there, or is not what its name says.
     pub fn read_base(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let bytes = fs::read(&self.base_path(digest), MAX_AGENT)?;
+        let bytes = self.files.read(&self.base_path(digest), MAX_AGENT)?;
         Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
     }
 
     /// Reads an installed agent; `None` if there is no file.
     pub fn read_agent(&self, name: &AgentName) -> Result<Option<Vec<u8>>> {
-        fs::read(&self.agent_path(name), MAX_AGENT)
+        self.files.read(&self.agent_path(name), MAX_AGENT)
     }
 
     /// The digest of an installed agent, which is read only if it has changed since it was seen last; `None` if there is no file.
     pub fn digest_agent(&self, name: &AgentName, seen: &mut Seen) -> Result<Option<Digest>> {
         let path = self.agent_path(name);
-        seen.digest(name, &path, || fs::read(&path, MAX_AGENT))
+        seen.digest(name, || self.files.look(&path), || self.files.read(&path, MAX_AGENT))
     }
 
     fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {
-        let Some(bytes) = fs::read(path, limit)? else {
+        let Some(bytes) = self.files.read(path, limit)? else {
             return Ok(None);
         };
         String::from_utf8(bytes).map(Some).map_err(|error| {
@@ -240,27 +322,47 @@ impl Project {
     }
 }
 
+/// What to type so that a linked agents folder may be written to.
+fn follow_hint(user: &Project, root: &Path) -> String {
+    let (root, manifest) = (root.display(), user.manifest.display());
+    format!("if that is meant, put `[install]` with `follow-symlinks = [\"{root}\"]` into {manifest}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A folder for projects, and a home beside it.
+    fn world() -> (tempfile::TempDir, Environment) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonical(folder.path()).unwrap();
+        let environment = Environment::within(root.clone(), &root.join("home"));
+        (folder, environment)
+    }
+
     #[test]
     fn a_project_is_found_upwards_but_not_beyond_its_repository() {
-        let folder = tempfile::tempdir().unwrap();
-        let outer = folder.path().join("outer");
+        let (_folder, environment) = world();
+        let outer = environment.current_folder.join("outer");
         let inner = outer.join("inner/deep");
+        let find = || {
+            let mut environment = environment.clone();
+            environment.current_folder.clone_from(&inner);
+            Project::find(&environment).unwrap().root().to_owned()
+        };
         fs::create_folder(&inner).unwrap();
-        assert_eq!(Project::find(&inner).unwrap().root(), inner);
+        assert_eq!(find(), inner);
         fs::write_new(&outer.join(manifest::FILE_NAME), b"", false).unwrap();
-        assert_eq!(Project::find(&inner).unwrap().root(), outer);
+        assert_eq!(find(), outer);
         fs::create_folder(&outer.join("inner/.git")).unwrap();
-        assert_eq!(Project::find(&inner).unwrap().root(), inner);
+        assert_eq!(find(), inner);
     }
 
     #[test]
     fn only_the_files_of_the_project_are_its_own() {
-        let root = Path::new("/p");
-        let project = Project::at(root);
+        let (_folder, environment) = world();
+        let root = environment.current_folder.as_path();
+        let project = Project::at(root, &environment).unwrap();
         for path in ["agentpkg.toml", "agentpkg.lock", ".mcp.json", ".claude/agents/x.md", ".agentpkg/base/0"] {
             assert!(project.owns(&root.join(path)), "{path}");
         }
@@ -269,5 +371,27 @@ mod tests {
         {
             assert!(!project.owns(&root.join(path)), "{path}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_linked_agents_folder_counts_only_where_the_user_says_so() {
+        let (_folder, environment) = world();
+        let (root, elsewhere) = (environment.current_folder.join("p"), environment.current_folder.join("elsewhere"));
+        fs::create_folder(&root.join(".claude")).unwrap();
+        fs::create_folder(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, root.join(".claude/agents")).unwrap();
+        let name: AgentName = AgentName::new("x").unwrap();
+        fs::write_new(&elsewhere.join("x.md"), b"x", false).unwrap();
+        let read = || Project::at(&root, &environment).unwrap().read_agent(&name);
+        let failure = read().unwrap_err();
+        assert!(failure.message().contains("is a symbolic link"), "{failure}");
+        assert!(failure.hints()[0].contains("follow-symlinks"), "{:?}", failure.hints());
+        let project = format!("[install]\nfollow-symlinks = [{:?}]\n", root.display().to_string());
+        fs::replace(&root.join(manifest::FILE_NAME), project.as_bytes(), false).unwrap();
+        assert!(read().is_err(), "the project does not decide that");
+        let user = Project::user(&environment).unwrap();
+        fs::replace(user.manifest_path(), project.as_bytes(), false).unwrap();
+        assert_eq!(read().unwrap().as_deref(), Some(&b"x"[..]));
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! What is said here is for showing. Nothing is replaced or removed on the word of it: whoever writes reads before.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -57,15 +57,15 @@ impl Seen {
         Self { path, started, known, asked: Vec::new() }
     }
 
-    /// The digest of an agent's file; `None` if there is none. `read` is asked if it is not known for certain.
+    /// The digest of an agent's file; `None` if there is none. `look` looks at it, `read` is asked if it is not known for certain.
     pub fn digest(
         &mut self,
         name: &AgentName,
-        file: &Path,
+        look: impl Fn() -> Option<Look>,
         read: impl FnOnce() -> Result<Option<Vec<u8>>>,
     ) -> Result<Option<Digest>> {
         let read = || Ok(read()?.as_deref().map(Digest::of));
-        if self.path.is_none() { read() } else { self.judge(name.as_str(), || fs::look(file), read) }
+        if self.path.is_none() { read() } else { self.judge(name.as_str(), look, read) }
     }
 
     fn judge(
@@ -354,7 +354,7 @@ mod tests {
                         reads += 1;
                         fs::read(&file, 100)
                     };
-                    seen.digest(name, &file, read).unwrap()
+                    seen.digest(name, || fs::look(&file), read).unwrap()
                 };
                 let digests = self.names.iter().map(ask).collect();
                 seen.keep(started);
@@ -384,7 +384,7 @@ mod tests {
 
         #[test]
         fn a_file_is_not_read_again_until_it_changes() {
-            type Edit = fn(&Path);
+            type Edit = fn(&std::path::Path);
             let edits: [(&str, Edit); 6] = [
                 ("another size", |path| fs::replace(path, b"more than it was", false).unwrap()),
                 ("the same size, in place", |path| {

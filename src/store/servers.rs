@@ -127,7 +127,7 @@ pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
             servers.warnings.extend(notes);
         }
         servers.take(table.and_then(|table| table.get("mcpServers")), &Scope::Local);
-        let bytes = fs::read(&file_path(project), mcp_file::MAX_SIZE)?;
+        let bytes = project.files().read(&file_path(project), mcp_file::MAX_SIZE)?;
         servers.file = McpFile::parse(bytes.as_deref(), mcp_file::FILE_NAME);
         if let Ok(file) = servers.file.clone() {
             servers.take_file(&Scope::Project, &file);
@@ -393,7 +393,7 @@ mod tests {
         let record = format!(r#"{{"version": 2, "plugins": {{"tools@shop": [{{"installPath": "{}"}}]}}}}"#, plugin.display());
         write(&client.join("plugins/installed_plugins.json"), &record);
         write(&plugin.join(".mcp.json"), &format!(r#"{{"my db": {}}}"#, entry("plugin")));
-        let servers = read(&Project::at(&root), &environment).unwrap();
+        let servers = read(&Project::at(&root, &environment).unwrap(), &environment).unwrap();
         let shown: Vec<String> = servers
             .found
             .iter()
@@ -422,7 +422,7 @@ mod tests {
         write(&client.join("settings.json"), r#"{"deniedMcpServers": [{"serverName": "d"}], "allowedMcpServers": 3}"#);
         write(&root.join(".claude/settings.json"), r#"{"disabledMcpjsonServers": ["b"]}"#);
         write(&root.join(".claude/settings.local.json"), r#"{"disabledMcpjsonServers": ["a"]}"#);
-        let servers = read(&Project::at(&root), &environment).unwrap();
+        let servers = read(&Project::at(&root, &environment).unwrap(), &environment).unwrap();
         let refusal = |name: &str| servers.get(name).unwrap().refusal.as_ref().map(ToString::to_string);
         assert_eq!(refusal("a").as_deref(), Some("disabled in .claude/settings.local.json"));
         assert_eq!((refusal("b"), &servers.get("b").unwrap().scope), (None, &Scope::User), "the user's has the name now");
@@ -443,7 +443,7 @@ mod tests {
         write(&managed.join("managed-settings.json"), &format!(r#"{{"managedMcpServers": {provided}}}"#));
         write(&managed.join("managed-settings.d/10-deny.json"), r#"{"deniedMcpServers": [{"serverName": "no"}]}"#);
         write(&managed.join("managed-settings.d/.off.json"), r#"{"deniedMcpServers": [{"serverName": "a"}]}"#);
-        let look = || read(&Project::at(&root), &environment).unwrap();
+        let look = || read(&Project::at(&root, &environment).unwrap(), &environment).unwrap();
         let servers = look();
         let scope = servers.get("search").unwrap().scope.place();
         assert!(scope.starts_with("in ") && scope.ends_with("managed-settings.json"), "{scope}");
@@ -466,7 +466,7 @@ mod tests {
         write(&managed.join("managed-settings.d/a.json"), r#"{"managedMcpServers": [], "deniedMcpServers": {}}"#);
         fs::create_folder(&managed.join("managed-settings.d/b.json")).unwrap();
         write(&folder.path().join(".mcp.json"), r#"{"mcpServers": {"a": {"command": "x"}}}"#);
-        let servers = read(&Project::at(folder.path()), &environment).unwrap();
+        let servers = read(&Project::at(folder.path(), &environment).unwrap(), &environment).unwrap();
         assert_eq!(servers.warnings.len(), 5, "{:?}", servers.warnings);
         assert!(servers.get("a").unwrap().refusal.is_none());
     }
@@ -477,7 +477,7 @@ mod tests {
         let environment = Environment::within(folder.path().to_owned(), &folder.path().join("home"));
         write(&environment.client_state().unwrap(), "{ nonsense");
         write(&folder.path().join(".mcp.json"), "{ // no\n}");
-        let servers = read(&Project::at(folder.path()), &environment).unwrap();
+        let servers = read(&Project::at(folder.path(), &environment).unwrap(), &environment).unwrap();
         assert_eq!(servers.warnings.len(), 1);
         assert!(servers.file.is_err() && servers.found.is_empty());
     }

@@ -23,7 +23,7 @@ pub use screens::{unified, wrapped};
 pub use table::Table;
 
 use crate::error::{Failure, Kind, Result};
-use crate::ops::report::{Choice, Decide, Event, Reporter, interrupted};
+use crate::ops::report::{Choice, Decide, Event, InterruptionView, Reporter, interrupted};
 
 /// Done.
 pub const GREEN: Style = AnsiColor::Green.on_default().bold();
@@ -57,13 +57,19 @@ pub struct UiOptions {
 pub struct Ui {
     options: UiOptions,
     spinner: Option<ProgressBar>,
+    /// The interrupted command that a document has to name.
+    interruption: Option<InterruptionView>,
+    /// Whether changes were made: from then on a failure to print is no failure of the command.
+    is_applied: bool,
+    /// Files that somebody saved while they were replaced.
+    saved_over: Vec<String>,
 }
 
 impl Ui {
     /// A terminal; nothing is printed yet.
     #[must_use]
     pub fn new(options: UiOptions) -> Self {
-        Self { options, spinner: None }
+        Self { options, spinner: None, interruption: None, is_applied: false, saved_over: Vec::new() }
     }
 
     /// A command that works where the user stands.
@@ -84,7 +90,46 @@ impl Ui {
     /// Prints a line of data. A reader that has gone away is no error.
     pub fn data(&mut self, line: impl Display) -> Result<()> {
         self.clear();
-        ignore_broken_pipe(writeln!(anstream::stdout(), "{line}"))
+        let printed = writeln!(anstream::stdout(), "{line}");
+        self.printed(printed)
+    }
+
+    /// What a failure to print means. Once changes were made it is only told, lest somebody thinks that they were not.
+    fn printed(&mut self, outcome: io::Result<()>) -> Result<()> {
+        match outcome {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                if self.is_applied {
+                    self.warn(format!("could not write to stdout: {error}"));
+                    return Ok(());
+                }
+                Err(Failure::failed("could not write to stdout").caused_by(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an interrupted command waits here.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.interruption.is_some()
+    }
+
+    /// The exit code at the end: a part that was not done outweighs what is only left to do.
+    #[must_use]
+    pub fn end(&mut self, code: u8) -> u8 {
+        let left_to_do = [Kind::Conflict, Kind::Consent, Kind::Check].map(Kind::code);
+        if self.saved_over.is_empty() || !(code == 0 || left_to_do.contains(&code)) {
+            return code;
+        }
+        let files = std::mem::take(&mut self.saved_over);
+        let what = match files.as_slice() {
+            [file] => format!("`{file}` was saved by somebody else meanwhile, so its agent was left as it was"),
+            files => format!("{} files were saved by somebody else meanwhile, so their agents were left as they were", files.len()),
+        };
+        let failure = Failure::failed(what);
+        let failure = if files.len() > 1 { files.into_iter().fold(failure, Failure::detail) } else { failure };
+        self.failure(&failure.hint("everything else is done; run the command again for the rest"));
+        Kind::Failed.code()
     }
 
     /// How wide what goes to stderr may be.
@@ -103,16 +148,25 @@ impl Ui {
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.clear();
         let mut stdout = io::stdout().lock();
-        ignore_broken_pipe(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+        let printed = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        drop(stdout);
+        self.printed(printed)
     }
 
     /// Prints a value as JSON.
     pub fn json(&mut self, value: &serde_json::Value) -> Result<()> {
-        if self.options.place.is_empty() {
-            return self.data(format!("{value:#}"));
-        }
         let mut value = value.clone();
-        self.hints_in_place(&mut value);
+        if let Some(fields) = value.as_object_mut() {
+            if let Some(InterruptionView { label, is_sealed, .. }) = &self.interruption {
+                fields.insert("interrupted".to_owned(), serde_json::json!({ "command": label, "sealed": is_sealed }));
+            }
+            if !self.saved_over.is_empty() {
+                fields.insert("partial".to_owned(), self.saved_over.clone().into());
+            }
+        }
+        if !self.options.place.is_empty() {
+            self.hints_in_place(&mut value);
+        }
         self.data(format!("{value:#}"))
     }
 
@@ -225,7 +279,7 @@ impl Ui {
 impl Reporter for Ui {
     fn report(&mut self, event: Event) {
         match event {
-            Event::Waiting(what) => self.line(CYAN, "Waiting", format!("for another agentpkg to finish with {what}")),
+            Event::Waiting { what, who } => self.line(CYAN, "Waiting", format!("for {who} to finish with {what}")),
             Event::Fetching(what) => self.spin(format!("fetching {what}")),
             Event::Progress(text) => {
                 if let Some(spinner) = &self.spinner {
@@ -236,11 +290,32 @@ impl Reporter for Ui {
             }
             Event::Fetched(what, bytes) => self.status("Fetched", format!("{what}  {DIM}{}{DIM:#}", crate::fs::human_size(bytes))),
             Event::Warning(text) => self.warn(text),
-            Event::Recovered(text) => self.line(GREEN, "Recovered", text),
-            Event::LeftAlone(paths) => {
-                for path in paths {
-                    self.warn(format!("`{}` was changed after an interrupted command, and stays as it is", path.display()));
+            Event::Interrupted(view) => {
+                let what = view.label.as_ref().map_or_else(String::new, |label| format!(" (`{label}`)"));
+                let next = if view.is_sealed {
+                    "the next command that writes ends it, or `agentpkg recover`"
+                } else {
+                    "and not on this machine or by this user; `agentpkg recover` shows what it was doing"
+                };
+                self.warn(format!("a command was interrupted here{what}; {next}"));
+                self.interruption = Some(view);
+            }
+            Event::Steps(view) => self.screen(&screens::steps(&view)),
+            Event::Recovered(text, left) => {
+                self.line(GREEN, "Recovered", text);
+                for path in &left {
+                    self.warn(format!("`{path}` was changed after the interrupted command, and stays as it is"));
                 }
+                self.saved_over.extend(left);
+            }
+            Event::PutAway(paths) => {
+                for path in paths {
+                    self.warn(format!("`{path}` was left behind by an interrupted command; it is in the history now"));
+                }
+            }
+            Event::Applied(saved_over) => {
+                self.is_applied = true;
+                self.saved_over.extend(saved_over);
             }
             Event::Overview(lines) => self.screen(&screens::overview(&lines)),
             Event::Conflict(view) => self.screen(&screens::conflict(&view)),
@@ -354,11 +429,4 @@ fn stop() {
     std::process::exit(i32::from(Kind::Interrupted.code()));
 }
 
-fn ignore_broken_pipe(outcome: io::Result<()>) -> Result<()> {
-    match outcome {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed("could not write to stdout").caused_by(error))
-        }
-        _ => Ok(()),
-    }
-}
+

@@ -8,7 +8,7 @@ use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{CYAN, DIM, GREEN, YELLOW, sanitize};
-use crate::ops::report::{ConflictView, GainsView, OfferView, OverviewLine, Preview};
+use crate::ops::report::{ConflictView, GainsView, InterruptionView, OfferView, OverviewLine, Preview};
 
 /// Added words and lines.
 const ADDED: Style = AnsiColor::Green.on_default();
@@ -23,6 +23,28 @@ const MAX_LINES: usize = 14;
 
 fn columns() -> usize {
     usize::from(Term::stderr().size().1).clamp(60, 110)
+}
+
+/// What an interrupted command was doing.
+pub(super) fn steps(view: &InterruptionView) -> String {
+    const SHOWN: usize = 20;
+    let what = view.label.as_deref().map_or_else(|| "a command".to_owned(), |label| format!("`{}`", sanitize(label)));
+    let by = if view.is_sealed { "" } else { ", and not by agentpkg on this machine" };
+    let mut text = format!("  {YELLOW}{what} was interrupted{by}{YELLOW:#}\n");
+    let done = if view.is_forward { "to be completed" } else { "to be taken back" };
+    if !view.files.is_empty() {
+        let _ = writeln!(text, "  {DIM}{done}:{DIM:#}");
+    }
+    for (verb, path) in view.files.iter().take(SHOWN) {
+        let _ = writeln!(text, "    {verb:<8} {CYAN}{}{CYAN:#}", sanitize(path));
+    }
+    if view.files.len() > SHOWN {
+        let _ = writeln!(text, "    {DIM}and {} more{DIM:#}", view.files.len() - SHOWN);
+    }
+    if let Some(path) = &view.misplaced {
+        let _ = writeln!(text, "  {YELLOW}{}{YELLOW:#} is not agentpkg's to change", sanitize(path));
+    }
+    text
 }
 
 /// What an update found.

@@ -70,6 +70,7 @@ fn documents() -> Vec<(&'static str, String, Value)> {
     take("resolve", &["resolve", "--abort", "planner"]);
     take("update", &["update", "--conflicts", "markers", "--allow", "all"]);
     take("resolve", &["resolve", "--ours", "--allow", "all"]);
+    take("recover", &["recover"]);
     take("doctor", &["doctor"]);
     take("remove", &["remove", "planner", "--force"]);
     for (name, text) in [("base", "One.\n"), ("mine", "Mine.\n"), ("theirs", "Theirs.\n")] {
@@ -127,7 +128,7 @@ fn manifests_are_as_described() {
     };
     for text in [
         "",
-        "[registries]\na = { git = \"https://x.example/y\" }\nb = \"./z\"\nc = { path = \"../w\" }\n[agents]\none = \"^1.2\"\ntwo = { registry = \"a\", agent = \"x\", version = \"1\", pin = [\"model\"], bind = { old = \"new\" } }\nthree = { git = \"gh:a/b\", file = \"c/d.md\", verbatim = true }\n[install]\nfollow-symlinks = true\n",
+        "[registries]\na = { git = \"https://x.example/y\" }\nb = \"./z\"\nc = { path = \"../w\" }\n[agents]\none = \"^1.2\"\ntwo = { registry = \"a\", agent = \"x\", version = \"1\", pin = [\"model\"], bind = { old = \"new\" } }\nthree = { git = \"gh:a/b\", file = \"c/d.md\", verbatim = true }\n",
         "[policy]\nregistries = [\"builtin\"]\ndeny-tools = [\"Bash\"]\ncommands = []\nhosts = []\nhooks = false\npermission-mode = false\nmcp-servers = false\nmissing-tools = false\n",
     ] {
         assert_eq!(judge(text), Vec::<String>::new(), "{text}");
@@ -136,8 +137,9 @@ fn manifests_are_as_described() {
         let output = sandbox.run(&["list"]).code(0);
         assert!(!output.stderr.contains("warning"), "{}", output.all());
     }
+    assert_eq!(judge("[install]\nfollow-symlinks = [\"/home/me/project\"]\n"), Vec::<String>::new());
     for text in
-        ["[agents]\na = 3\n", "[policy]\nhook = false\n", "[registries]\na = { url = \"x\" }\n", "[agents.a]\nbind = { x = 1 }\n"]
+        ["[install]\nfollow-symlinks = true\n", "[agents]\na = 3\n", "[policy]\nhook = false\n", "[registries]\na = { url = \"x\" }\n", "[agents.a]\nbind = { x = 1 }\n"]
     {
         assert!(!judge(text).is_empty(), "{text}");
     }

@@ -1,7 +1,8 @@
 //! What becomes of a manifest that a person wrote: comments, spacing, line endings, and what errors say about it.
 
 use crate::support::repo::{RepoBuilder, hermetic_git};
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Sandbox, finish};
+use crate::support::skip;
 
 fn planner(tools: &str) -> String {
     format!("---\nname: planner\ndescription: Plans\ntools: {tools}\n---\n\nPlan with {tools}.\n")
@@ -109,4 +110,43 @@ fn a_power_that_was_left_out_can_be_taken_later() {
         assert!(output.stderr.contains("you changed `tools` of `planner`, so add there yourself"), "{}", output.stderr);
         assert_eq!(installed(), mine);
     }
+}
+
+#[test]
+fn a_project_does_not_decide_which_links_are_followed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/agentpkg.toml", "[install]\nfollow-symlinks = true\n");
+    let output = sandbox.run(&["list"]).code(0);
+    assert!(output.stderr.contains("counts only in the manifest of the user"), "{}", output.all());
+}
+
+#[test]
+fn a_relative_folder_from_the_environment_is_refused() {
+    for name in ["AGENTPKG_CACHE_DIR", "AGENTPKG_STATE_DIR", "CLAUDE_CONFIG_DIR", "HOME"] {
+        if name == "HOME" && !cfg!(unix) {
+            continue;
+        }
+        let sandbox = Sandbox::new();
+        let output = finish(sandbox.command().env(name, "inside").args(["list"])).code(1);
+        assert!(output.stderr.contains(&format!("`{name}` is `inside`, which is not an absolute path")), "{}", output.all());
+        assert!(!sandbox.project("inside").exists());
+    }
+}
+
+/// Another user's manifest in a parent folder outside a repository; needs root to make one.
+#[cfg(unix)]
+#[test]
+fn a_manifest_further_up_counts_only_if_it_is_the_users() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/agentpkg.toml", "[agents]\nx = { git = \"https://evil.example/a/b\" }\n");
+    sandbox.write("project/deep/own.txt", "");
+    let list = || finish(sandbox.command().current_dir(sandbox.project("deep")).args(["registry", "list"]));
+    assert!(!list().code(0).stderr.contains("does not count"));
+    if std::os::unix::fs::chown(sandbox.project("agentpkg.toml"), Some(65534), Some(65534)).is_err() {
+        return skip::say("a manifest of another user: only root can make one");
+    }
+    let output = list().code(0);
+    assert!(output.stderr.contains("does not count: it belongs to another user"), "{}", output.all());
+    std::fs::create_dir(sandbox.project(".git")).unwrap();
+    assert!(!list().code(0).stderr.contains("does not count"), "a repository is one person's");
 }

@@ -426,7 +426,7 @@ fn the_users_own_servers_are_only_the_clients_to_write() {
 fn session(sandbox: &Sandbox) -> Session {
     let root = fs::canonicalize(sandbox.project("")).unwrap();
     let environment = Environment::within(root.clone(), &sandbox.path().join("home"));
-    Session::new(Project::at(&root), environment, Options { is_offline: true, ..Options::default() })
+    Session::new(Project::at(&root, &environment).unwrap(), environment, Options { is_offline: true, ..Options::default() })
 }
 
 fn ask(sandbox: &Sandbox, script: &mut Script) -> Result<InstallOutcome> {

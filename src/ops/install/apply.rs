@@ -16,9 +16,9 @@ use crate::ops::{changes, pending, remove};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Wanted};
 use crate::store::project::Project;
-use crate::store::transaction::Change;
+use crate::store::transaction::{Change, Transaction};
 
-/// Turns a plan into an outcome, the name that the history gives to it, and changes.
+/// Turns a plan into an outcome, and what is to be done in one step.
 pub(super) fn finish(
     session: &Session,
     options: &InstallOptions,
@@ -26,7 +26,7 @@ pub(super) fn finish(
     before: &Lockfile,
     plan: Plan,
     settled: Settled,
-) -> Result<(InstallOutcome, String, Vec<Change>)> {
+) -> Result<(InstallOutcome, Transaction)> {
     let project = &session.project;
     let forced: BTreeSet<AgentName> = plan.after.agents.keys().filter(|name| plan.is_forced(name, options)).cloned().collect();
     let is_forced = |name: &AgentName| forced.contains(name);
@@ -72,7 +72,7 @@ pub(super) fn finish(
             }
         };
         if matches!(action, Action::Install | Action::Replace) {
-            changes.push(Change { path, before: digest, after: Some(written) });
+            changes.push(Change { path, agent: Some(name.clone()), before: digest, after: Some(written) });
         }
         changes::keep_base(project, &locked.base, new, &mut changes)?;
         let is_named = picked.contains(name);
@@ -96,8 +96,6 @@ pub(super) fn finish(
     if options.is_locked && lockfile != *before {
         return Err(stale_lock("the result differs from it"));
     }
-    changes::write_texts(project, manifest, before, &lockfile, &mut changes)?;
-    outcome.changes = changes.iter().filter(|change| !change.is_void()).count();
     outcome.is_manifest_changed = manifest.is_changed();
     let names = |is_one: &dyn Fn(&PlannedAgent) -> bool| -> Vec<&str> {
         outcome.agents.iter().filter(|agent| is_one(agent)).map(|agent| agent.name.as_str()).collect()
@@ -108,7 +106,9 @@ pub(super) fn finish(
         written = names(&|agent| agent.is_named);
     }
     let label = remove::label("install", &written, &outcome.dropped);
-    Ok((outcome, label, changes))
+    let transaction = changes::transaction(project, label, manifest, before, &lockfile, changes)?;
+    outcome.changes = changes::count(&transaction);
+    Ok((outcome, transaction))
 }
 
 /// The requirement, if it names a whole version and means a newer one, as those of cargo do.

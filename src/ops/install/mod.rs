@@ -22,11 +22,12 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Source, Target};
 use crate::error::{Failure, Result};
-use crate::fs::{self, Entry};
+use crate::fs::Entry;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
 use crate::store::project::{MAX_AGENT, Project};
+use crate::store::transaction;
 
 /// What to install, and how.
 #[derive(Debug, Clone, Default)]
@@ -171,9 +172,8 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     if options.specs.is_empty() {
         refuse_without_names(options)?;
     }
-    let is_absent = || Ok::<_, Failure>(fs::entry(session.project.manifest_path())? == Entry::Absent);
+    let is_absent = || Ok::<_, Failure>(session.project.files().entry(session.project.manifest_path())? == Entry::Absent);
     if options.specs.is_empty() && is_absent()? {
-        session.recover(frontend)?;
         let lockfile = session.project.load_lockfile()?;
         remove::refuse_without_manifest(&session.project, &lockfile, lockfile.agents.len())?;
     }
@@ -202,7 +202,7 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
             None => Ok(InstallOutcome::default()),
         };
     }
-    session.check_folders(&manifest)?;
+    session.project.check_folders()?;
     let freshness = if options.is_locked { Freshness::Any } else { Freshness::Recent };
     let original = manifest.clone();
     let mut planner = Planner::new(session, options, freshness, &lockfile, original.clone());
@@ -220,7 +220,7 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     }
     widen::settle(session, options, &mut manifest, &original, &lockfile, &mut plan, frontend)?;
     let settled = needs::settle(session, options, &mut manifest, &lockfile, &mut plan, frontend)?;
-    let (outcome, label, changes) = apply::finish(session, options, &manifest, &lockfile, plan, settled)?;
+    let (outcome, transaction) = apply::finish(session, options, &manifest, &lockfile, plan, settled)?;
     if options.is_dry_run || outcome.changes == 0 {
         return Ok(outcome);
     }
@@ -228,7 +228,7 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     let Some(guard) = guard else {
         return install(session, options, frontend);
     };
-    guard.apply(&label, &changes)?;
+    session.apply(&guard, &transaction, frontend)?;
     Ok(outcome)
 }
 
@@ -257,7 +257,10 @@ fn offered(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<Stri
 
 /// The whole outcome, if manifest, lockfile and files agree already.
 fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<InstallOutcome>> {
-    session.recover(frontend)?;
+    // What was interrupted is ended first, and that takes the lock.
+    if transaction::interruption(&session.project)?.is_some() {
+        return Ok(None);
+    }
     let manifest = session.manifest(frontend)?;
     if manifest.agents().is_empty() || !manifest.policy().is_empty() {
         return Ok(None);
@@ -272,7 +275,7 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
         return Ok(None);
     }
     // One listing instead of a look at each base: this is the path that has to be quick.
-    let bases = fs::list(&session.project.base_folder())?;
+    let bases = session.project.files().list(&session.project.base_folder())?;
     let is_kept = |digest: &Digest| {
         let name = digest.to_string();
         bases.binary_search_by(|base| base.name.cmp(&name)).is_ok_and(|found| bases[found].entry == Entry::File)
@@ -408,7 +411,7 @@ pub fn registry_of(locked: &LockedAgent) -> String {
 /// Warns about agents whose client name another file in the folder has, where a file that agentpkg did not write is among them.
 pub fn warn_duplicates(session: &Session, outcome: &InstallOutcome, frontend: &mut dyn Frontend) -> Result<()> {
     let folder = session.project.agents_folder();
-    let files: Vec<String> = fs::list(folder)?
+    let files: Vec<String> = session.project.files().list(folder)?
         .into_iter()
         .filter(|listed| listed.entry == Entry::File && listed.name.ends_with(".md"))
         .map(|listed| listed.name)
@@ -419,7 +422,7 @@ pub fn warn_duplicates(session: &Session, outcome: &InstallOutcome, frontend: &m
     }
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for file in files {
-        let bytes = fs::read(&folder.join(&file), MAX_AGENT)?.unwrap_or_default();
+        let bytes = session.project.files().read(&folder.join(&file), MAX_AGENT)?.unwrap_or_default();
         if let Verdict::Loads(loaded) = Definition::parse(&bytes).verdict()
             && let Some(other) = names.insert(loaded.name.clone(), file.clone())
         {

@@ -264,12 +264,12 @@ impl ServerState {
 pub(super) fn all_agents(session: &Session, world: &World, manifest: &Manifest, lockfile: &Lockfile) -> Result<Vec<AgentNeeds>> {
     let project = &session.project;
     let mut agents = Vec::new();
-    for listed in fs::list(project.agents_folder())? {
+    for listed in project.files().list(project.agents_folder())? {
         let Some(stem) = listed.name.strip_suffix(".md").filter(|_| listed.entry == Entry::File) else {
             continue;
         };
         let path = project.agents_folder().join(&listed.name);
-        let Some(bytes) = fs::read(&path, MAX_AGENT)? else {
+        let Some(bytes) = project.files().read(&path, MAX_AGENT)? else {
             continue;
         };
         let name = AgentName::new(stem).ok();
@@ -292,8 +292,9 @@ pub(super) fn installed_names(session: &Session, lockfile: &Lockfile) -> Result<
     let mut names: BTreeSet<String> =
         lockfile.agents.iter().flat_map(|(name, locked)| [name.to_string(), locked.agent.clone()]).collect();
     let user = session.environment.client_folder().map(|folder| folder.join("agents"));
-    for folder in [Some(session.project.agents_folder().to_owned()), user].into_iter().flatten() {
-        let files = fs::list(&folder)?.into_iter().filter(|listed| listed.entry == Entry::File);
+    let listed = [Some(session.project.files().list(session.project.agents_folder())?), user.map(|folder| fs::list(&folder)).transpose()?];
+    for listed in listed.into_iter().flatten() {
+        let files = listed.into_iter().filter(|listed| listed.entry == Entry::File);
         names.extend(files.filter_map(|listed| listed.name.strip_suffix(".md").map(str::to_owned)));
     }
     Ok(names)

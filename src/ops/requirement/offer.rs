@@ -10,7 +10,7 @@ use crate::domain::digest::Digest;
 use crate::domain::server;
 use crate::domain::shell::shell_quoted;
 use crate::error::{Failure, Result};
-use crate::fs::{self, Entry};
+use crate::fs::Entry;
 use crate::ops::report::{Choice, Event, Frontend, OfferView};
 use crate::store::lockfile::{LockedAgent, LockedServer, Lockfile};
 use crate::store::mcp_file::{FILE_NAME, McpFile};
@@ -273,9 +273,9 @@ pub(in crate::ops) fn drop_unneeded(
 /// The change of the file, as it was read, to this text; `None`: the file goes.
 fn change(project: &Project, before: Option<Digest>, text: Option<&str>) -> Result<Change> {
     let path = file_path(project);
-    if fs::entry(&path)? == Entry::Link {
+    if project.files().entry(&path)? == Entry::Link {
         return Err(Failure::failed(format!("{FILE_NAME} is a symbolic link, and is not written through"))
             .hint("add the server by hand, or make it a file"));
     }
-    Ok(Change { path, before, after: text.map(|text| text.as_bytes().to_vec()) })
+    Ok(Change { path, agent: None, before, after: text.map(|text| text.as_bytes().to_vec()) })
 }

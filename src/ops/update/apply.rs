@@ -16,6 +16,7 @@ use crate::ops::install::reachable;
 use crate::ops::merge_file;
 use crate::ops::pending::{self, Pending};
 use crate::ops::remove;
+use crate::ops::report::Frontend;
 use crate::ops::resolutions;
 use crate::ops::session::Session;
 use crate::store::lockfile::Lockfile;
@@ -43,6 +44,7 @@ pub(in crate::ops) fn apply(
     settled: Settled,
     guard: Option<&Guard<'_>>,
     prune: Prune,
+    frontend: &mut dyn Frontend,
 ) -> Result<UpdateOutcome> {
     let project = &session.project;
     let Settled { report, servers, created, mut changes, .. } = settled;
@@ -72,12 +74,13 @@ pub(in crate::ops) fn apply(
     let dropped = remove::drop_unwanted(project, manifest, before, &|name| kept.contains(name), false, &mut changes)?;
     after.agents.retain(|name, _| kept.contains(name));
     changes::drop_bases(project, before, &after.agents, &mut changes)?;
-    changes::write_texts(project, manifest, before, &after, &mut changes)?;
-    let count = changes.iter().filter(|change| !change.is_void()).count();
+    let names: Vec<&str> =
+        planned.items.iter().filter(|item| item.state != State::Skipped).map(|item| item.name.as_str()).collect();
+    let label = remove::label(command, &names, &dropped);
+    let transaction = changes::transaction(project, label, manifest, before, &after, changes)?;
+    let count = changes::count(&transaction);
     if let (false, Some(guard)) = (options.is_dry_run, guard) {
-        let names: Vec<&str> =
-            planned.items.iter().filter(|item| item.state != State::Skipped).map(|item| item.name.as_str()).collect();
-        guard.apply(&remove::label(command, &names, &dropped), &changes)?;
+        session.apply(guard, &transaction, frontend)?;
     }
     Ok(UpdateOutcome { needs: report, dropped, ..outcome(planned, before, count) })
 }
@@ -87,7 +90,8 @@ fn write(session: &Session, item: &Item, after: &mut Lockfile, changes: &mut Vec
     let project = &session.project;
     let result = item.result();
     let current = item.ours.as_deref().map(Digest::of);
-    changes.push(Change { path: project.agent_path(&item.name), before: current, after: Some(result.clone()) });
+    let agent = Some(item.name.clone());
+    changes.push(Change { path: project.agent_path(&item.name), agent, before: current, after: Some(result.clone()) });
     changes::keep_base(project, &item.candidate.locked.base, &item.candidate.bytes, changes)?;
     let mut locked = item.candidate.locked.clone();
     locked.allowed = crate::ops::candidate::powers(&result).into_iter().map(str::to_owned).collect();

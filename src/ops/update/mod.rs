@@ -179,7 +179,7 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
-    session.check_folders(&manifest)?;
+    session.project.check_folders()?;
     let original = manifest.clone();
     bind(&mut manifest, options)?;
     let mut planned = plan(session, &mut manifest, &lockfile, options, frontend)?;
@@ -201,7 +201,7 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
         planned.current.contains(name) || planned.items.iter().any(takes_part)
     };
     manifest.take_back(|name| !is_settled(name), &original);
-    apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Unwanted)
+    apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Unwanted, frontend)
 }
 
 /// Leaves alone what somebody is resolving by hand: an update of such an agent would answer for them.

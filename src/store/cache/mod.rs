@@ -20,14 +20,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use semver::Version;
 
 use super::builtin;
 use super::contents::FOLDER_KEY;
+use super::holder::{Holder, Patience, take_lock};
 use super::index::{self, IndexFile};
 use super::project::MAX_AGENT;
 use super::registry::Snapshot;
+use super::seal::Seal;
 use super::seen::Seen;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::spec::Source;
@@ -60,8 +63,8 @@ pub enum Freshness {
 /// What the cache tells while it works.
 #[derive(Debug)]
 pub enum Event {
-    /// Another process holds the cache's lock.
-    Waiting,
+    /// Another process holds the cache's lock: who, in words.
+    Waiting(String),
     /// A fetch begins.
     Fetching(GitUrl),
     /// Fetches of so many repositories begin.
@@ -94,7 +97,16 @@ pub struct Settings {
     pub may_prompt: bool,
     /// Seconds since 1970.
     pub now: u64,
+    /// The subcommand, for whoever waits for this one to end.
+    pub command: String,
+    /// How long to wait for another process; `None`: as long as its fetch may take.
+    pub wait: Option<Duration>,
+    /// The folders in which a key of this machine may be.
+    pub key_folders: Vec<PathBuf>,
 }
+
+/// How long another process may hold the lock of a repository: two attempts to fetch, and what comes after.
+const LONGEST_FETCH: Duration = Duration::from_secs(300);
 
 /// The cache of one user.
 #[derive(Debug)]
@@ -546,7 +558,17 @@ impl CachedRepository<'_> {
 
     fn lock(&self, watch: Watch<'_>) -> Result<Lock> {
         let folder = self.folder.as_deref().unwrap_or(&self.git);
-        Lock::take(&folder.join("lock"), || watch(Event::Waiting))
+        let settings = &self.cache.settings;
+        let patience = Patience {
+            command: settings.command.clone(),
+            wait: settings.wait.unwrap_or(LONGEST_FETCH),
+            now: settings.now,
+        };
+        let path = folder.join("lock");
+        let seal = Seal::new(settings.key_folders.clone(), folder, folder, None);
+        take_lock(Lock::open(&path)?, &path, "the cache", &seal, &patience, |holder| {
+            watch(Event::Waiting(Holder::describe(holder.as_ref(), settings.now)));
+        })
     }
 
     fn checked(&self) -> Option<u64> {

@@ -57,6 +57,15 @@ impl Wanted {
     }
 }
 
+/// What `install.follow-symlinks` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FollowLinks {
+    /// The projects whose agents folder may be a link.
+    Folders(Vec<String>),
+    /// Something that is no list of folders.
+    Other,
+}
+
 /// A manifest: the document that the user wrote, and what it says.
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -65,7 +74,7 @@ pub struct Manifest {
     edited: Option<DocumentMut>,
     registries: Vec<(RegistryName, Source)>,
     agents: BTreeMap<AgentName, Wanted>,
-    follow_links: bool,
+    follow_links: Option<FollowLinks>,
     policy: Policy,
     /// Where each rule of the policy stands.
     rules: BTreeMap<String, Range<usize>>,
@@ -86,7 +95,7 @@ impl Manifest {
             edited: None,
             registries: Vec::new(),
             agents: BTreeMap::new(),
-            follow_links: false,
+            follow_links: None,
             policy: Policy::default(),
             rules: BTreeMap::new(),
             warnings: Vec::new(),
@@ -148,10 +157,10 @@ impl Manifest {
         &self.agents
     }
 
-    /// Whether the agents folder may be a link that leads out of the project.
+    /// What `install.follow-symlinks` says, if it is there. It counts in the manifest of the user only.
     #[must_use]
-    pub fn follows_links(&self) -> bool {
-        self.follow_links
+    pub fn follows_links(&self) -> Option<&FollowLinks> {
+        self.follow_links.as_ref()
     }
 
     /// What agents and servers may not have.
@@ -535,9 +544,11 @@ impl Reader<'_> {
         strings.ok_or_else(|| self.wrong(item, "a list of strings is expected"))
     }
 
-    fn follow_links(&self, item: &Item) -> Result<bool> {
+    fn follow_links(&self, item: &Item) -> Result<Option<FollowLinks>> {
         let table = self.table(item, "`install`")?;
-        table.get("follow-symlinks").map_or(Ok(false), |item| self.boolean(item))
+        let Some(item) = table.get("follow-symlinks") else { return Ok(None) };
+        // A project's manifest may say anything here, since it does not count there.
+        Ok(Some(self.strings(item).map_or(FollowLinks::Other, FollowLinks::Folders)))
     }
 
     fn registries(&self, item: &Item) -> Result<Vec<(RegistryName, Source)>> {

@@ -1,169 +1,166 @@
-//! The journal: which steps an operation consists of, how far each came, and how an operation that did not end is brought to one.
+//! The journal: which steps an operation consists of and how far it has come, as a sealed file. Once the operation has ended, the same
+//! file is its record in the history.
 //!
-//! What operations did once they have ended is `history`'s.
+//! How a step is carried out is `step`'s, how an operation that did not end is brought to one is `settle`'s.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::history::{copy, history_folder, prune, record_path};
-use super::{MAX_CONTENT, Recovered, checkpoint};
 use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
-use crate::fs::{self, Entry};
+use crate::fs;
 use crate::store::project::Project;
+use crate::store::seal::{Kind, Seal};
 
 /// The largest journal, in bytes.
-pub(super) const MAX_JOURNAL: u64 = 256 << 20;
+pub(super) const MAX_JOURNAL: u64 = 64 << 20;
 
 /// The journal of the running operation, and its entry in the history once it has ended.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Journal {
     pub(super) number: u64,
     pub(super) label: String,
-    pub(super) is_committed: bool,
-    /// It failed after it was committed, so it is only to be taken back.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) is_given_up: bool,
-    /// When, in seconds since 1970; older records do not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) time: Option<u64>,
+    pub(super) phase: Phase,
+    /// When, in seconds since 1970.
+    pub(super) time: u64,
     /// The operation that this one took back.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) undoes: Option<u64>,
     /// Operations newer than that one which did not show in the files any more, and so count as taken back with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) passed: Vec<u64>,
+    /// Part of the names of all temporary files of the operation.
+    pub(super) token: String,
     pub(super) steps: Vec<Step>,
+    /// Agents whose files somebody saved meanwhile: all about them stays as it was.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) left_out: BTreeSet<AgentName>,
+    /// The lockfile was made anew without them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_relocked: bool,
+    /// Contents that are in the history for their own sake: what somebody saved meanwhile, or an earlier crash left behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) kept: Vec<Kept>,
+}
+
+/// How far an operation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Phase {
+    /// New contents are being written beside their targets; nothing that counts has changed.
+    Begun,
+    /// All new contents are there, and take the places of the old ones.
+    Committed,
+    /// It failed after that, so it is only to be taken back.
+    GivenUp,
 }
 
 /// One file of an operation.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Step {
-    /// A new file under its own digest, which nobody reads before the lockfile names it: staged where it belongs.
-    pub(super) is_direct: bool,
-    /// Relative to the project's root where that is possible, so that a moved project recovers too.
+    /// Relative to the project's root where that is possible.
     pub(super) path: PathBuf,
+    /// The agent that it belongs to: the steps of an agent are made together, or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) agent: Option<AgentName>,
     pub(super) before: Option<Digest>,
     pub(super) after: Option<Digest>,
 }
 
-/// How far a step came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// The target is old, the new content lies ready.
-    Pending,
-    /// The target is new.
-    Done,
-    /// The target is old, the new content is damaged or gone.
-    Damaged,
-    /// The target is neither: somebody changed it since.
-    Foreign,
+/// A content that is in the history for its own sake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// Where it was, relative to the project's root where that is possible.
+    pub(super) path: PathBuf,
+    pub(super) digest: Digest,
+}
+
+/// Where one step takes place.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    pub(super) target: PathBuf,
+    /// The new content before it is at the target; the old one after the two were exchanged.
+    pub(super) new: PathBuf,
+    /// The old content where it was moved away.
+    pub(super) old: PathBuf,
+    /// The new lockfile that another one took the place of.
+    pub(super) spare: Option<PathBuf>,
 }
 
 impl Journal {
-    /// The journal, if the bytes are whole.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let (text, digest) = bytes.split_at_checked(bytes.len().checked_sub(64)?)?;
-        let digest: Digest = std::str::from_utf8(digest).ok()?.parse().ok()?;
-        (Digest::of(text) == digest).then(|| serde_json::from_slice(text).ok()).flatten()
+    pub(super) fn new(number: u64, label: &str, time: u64, token: String) -> Self {
+        Self {
+            number,
+            label: label.to_owned(),
+            phase: Phase::Begun,
+            time,
+            undoes: None,
+            passed: Vec::new(),
+            token,
+            steps: Vec::new(),
+            left_out: BTreeSet::new(),
+            is_relocked: false,
+            kept: Vec::new(),
+        }
+    }
+
+    /// The journal or record in the bytes of a file, if this machine sealed it.
+    pub(super) fn open(project: &Project, bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(project.seal().open(Kind::Journal, bytes)?).ok()
+    }
+
+    /// The same whoever wrote it: to be shown, or after a person agreed.
+    pub(super) fn unsealed(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(Seal::unsealed(bytes)?).ok()
+    }
+
+    pub(super) fn to_bytes(&self, project: &Project) -> Result<Vec<u8>> {
+        let mut text =
+            serde_json::to_vec_pretty(self).map_err(|error| Failure::failed("could not write the journal").caused_by(error))?;
+        text.push(b'\n');
+        Ok(project.seal().close(Kind::Journal, text))
+    }
+
+    pub(super) fn write(&self, project: &Project) -> Result<()> {
+        project.files().replace(&journal_path(project), &self.to_bytes(project)?, true)
     }
 
     /// The first path that agentpkg has no business with, or that is named twice.
     pub(super) fn misplaced(&self, project: &Project) -> Option<PathBuf> {
         let mut seen = BTreeSet::new();
-        let is_misplaced = |step: &&Step| {
-            let target = step.target(project);
-            let is_base = target.starts_with(project.base_folder());
-            !project.owns(&target) || (step.is_direct && !is_base) || !seen.insert(target)
-        };
-        Some(self.steps.iter().find(is_misplaced)?.target(project))
+        let is_token = !self.token.is_empty() && self.token.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let targets = self.steps.iter().map(|step| step.target(project));
+        targets.into_iter().find(|target| !is_token || !project.owns(target) || !seen.insert(target.clone()))
     }
 
-    pub(super) fn write(&self, project: &Project, durable: bool) -> Result<()> {
-        let mut text =
-            serde_json::to_vec_pretty(self).map_err(|error| Failure::failed("could not write the journal").caused_by(error))?;
-        text.push(b'\n');
-        let digest = Digest::of(&text);
-        text.extend_from_slice(digest.to_string().as_bytes());
-        fs::replace(&journal_path(project), &text, durable)
+    pub(super) fn places(&self, project: &Project, step: &Step) -> Places {
+        let target = step.target(project);
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        // Hidden, and not ending in `.md`, so that the client does not load it.
+        let beside = |token: &str, end: &str| target.with_file_name(format!(".{name}.{token}{end}"));
+        let first = beside(&self.token, fs::STAGED);
+        let old = beside(&self.token, fs::SET_ASIDE);
+        if self.is_relocked && target == project.lockfile_path() {
+            let again = beside(&format!("{}0", self.token), fs::STAGED);
+            return Places { target, new: again, old, spare: Some(first) };
+        }
+        Places { target, new: first, old, spare: None }
     }
 
-    /// Takes back what an operation did before it failed; gives back what to tell the user.
-    pub(super) fn take_back(&mut self, project: &Project, failure: Failure) -> Failure {
-        let noted = if self.is_committed {
-            // Should this process end before everything is taken back, the next command must not complete it.
-            self.is_given_up = true;
-            self.write(project, true)
-        } else {
-            Ok(())
-        };
-        checkpoint("given up");
-        match self.settle(project) {
-            Ok(Recovered::Except(paths)) => {
-                let changed = "changed meanwhile, and left as it is";
-                paths.iter().fold(failure, |failure, path| failure.detail(format!("{}: {changed}", project.display(path))))
-            }
-            Ok(_) => failure.detail("nothing was changed"),
-            Err(second) => failure.detail(format!("what was begun could not be taken back: {second}")).hint(match noted {
-                Ok(()) => "the next command tries to take it back, before anything else",
-                Err(_) => "the next command tries to complete it, before anything else",
-            }),
-        }
+    /// Whether a step is not made, because somebody saved the file of its agent meanwhile.
+    pub(super) fn leaves_out(&self, step: &Step) -> bool {
+        step.agent.as_ref().is_some_and(|agent| self.left_out.contains(agent))
     }
 
-    /// Brings an operation that did not end to its end: completes it if all of it is there and nothing failed, else takes it back.
-    fn settle(&self, project: &Project) -> Result<Recovered> {
-        let path = journal_path(project);
-        if !self.is_committed {
-            self.steps.iter().try_for_each(|step| step.discard(project))?;
-            fs::remove(&path)?;
-            return Ok(Recovered::Undone);
+    /// Notes that a content is in the history now.
+    pub(super) fn keep(&mut self, project: &Project, path: &Path, digest: Digest) {
+        let kept = Kept { path: relative(project, path), digest };
+        if !self.kept.contains(&kept) {
+            self.kept.push(kept);
         }
-        let states = self.steps.iter().map(|step| step.state(project)).collect::<Result<Vec<_>>>()?;
-        let mut foreign: Vec<PathBuf> = Vec::new();
-        let can_complete = !self.is_given_up && !states.contains(&State::Damaged);
-        let mut outcome = Ok(());
-        for (step, state) in self.steps.iter().zip(states) {
-            let done = match state {
-                State::Foreign => {
-                    foreign.push(step.target(project));
-                    step.discard(project)
-                }
-                State::Pending if can_complete => step.apply(project),
-                State::Done if !can_complete => step.undo(project),
-                State::Pending | State::Damaged => step.discard(project),
-                State::Done => Ok(()),
-            };
-            // Forward, a step that fails holds up the rest: the lockfile comes last. Back, every file that returns is one less to mend.
-            outcome = outcome.and(done);
-            if can_complete && outcome.is_err() {
-                break;
-            }
-        }
-        outcome?;
-        if can_complete {
-            self.finish(project)?;
-        } else {
-            fs::remove(&path)?;
-        }
-        Ok(match foreign {
-            foreign if !foreign.is_empty() => Recovered::Except(foreign),
-            _ if can_complete => Recovered::Completed,
-            _ => Recovered::Undone,
-        })
-    }
-
-    pub(super) fn finish(&self, project: &Project) -> Result<()> {
-        let history = history_folder(project);
-        fs::create_folder(&history)?;
-        fs::rename(&journal_path(project), &record_path(&history, self.number))?;
-        if self.number.is_multiple_of(10) {
-            // The operation has succeeded, whether or not older ones could be forgotten.
-            let _ = prune(&history);
-        }
-        Ok(())
     }
 }
 
@@ -171,94 +168,13 @@ impl Step {
     pub(super) fn target(&self, project: &Project) -> PathBuf {
         project.root().join(&self.path)
     }
-
-    /// The staged content: beside the target, hidden, and not ending in `.md`, so that the client does not load it.
-    fn temporary(&self, project: &Project) -> PathBuf {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        self.target(project).with_file_name(format!(".{name}.agentpkg-new"))
-    }
-
-    /// Where the new content is before it counts.
-    pub(super) fn staged(&self, project: &Project) -> PathBuf {
-        if self.is_direct { self.target(project) } else { self.temporary(project) }
-    }
-
-    fn state(&self, project: &Project) -> Result<State> {
-        let digest = |path: &Path| Ok::<_, Failure>(current(path)?.map(|bytes| Digest::of(&bytes)));
-        if !matches!(fs::entry(&self.target(project))?, Entry::Absent | Entry::File) {
-            return Ok(State::Foreign);
-        }
-        let target = digest(&self.target(project))?;
-        if target == self.after {
-            return Ok(State::Done);
-        }
-        if self.is_direct {
-            return Ok(State::Damaged);
-        }
-        if target != self.before {
-            return Ok(State::Foreign);
-        }
-        let staged = self.temporary(project);
-        let is_ready = self.after.is_none() || fs::entry(&staged)? == Entry::File && digest(&staged)? == self.after;
-        Ok(if is_ready { State::Pending } else { State::Damaged })
-    }
-
-    pub(super) fn apply(&self, project: &Project) -> Result<()> {
-        match self.after {
-            Some(_) if self.is_direct => Ok(()),
-            Some(_) => fs::rename(&self.temporary(project), &self.target(project)),
-            None => fs::remove(&self.target(project)),
-        }
-    }
-
-    /// Removes the new content. What is not a file is not agentpkg's, and stays.
-    fn discard(&self, project: &Project) -> Result<()> {
-        let staged = self.staged(project);
-        if matches!(fs::entry(&staged)?, Entry::File | Entry::Link) { fs::remove(&staged) } else { Ok(()) }
-    }
-
-    fn undo(&self, project: &Project) -> Result<()> {
-        let target = self.target(project);
-        let Some(before) = &self.before else {
-            return fs::remove(&target);
-        };
-        match copy(project, before)? {
-            Some(bytes) => fs::replace(&target, &bytes, true),
-            None => Err(Failure::failed(format!("the copy of `{}` in the history is damaged", project.display(&target)))),
-        }
-    }
 }
 
-/// Completes or undoes an operation that did not end. The caller holds the lock.
-pub(super) fn recover(project: &Project) -> Result<Option<Recovered>> {
-    let path = journal_path(project);
-    let Some(bytes) = fs::read(&path, MAX_JOURNAL)? else {
-        return Ok(None);
-    };
-    let Some(journal) = Journal::parse(&bytes) else {
-        // Only the first, uncommitted journal is not synced, so a damaged one means that nothing was changed.
-        fs::remove(&path)?;
-        return Ok(Some(Recovered::Undone));
-    };
-    if let Some(misplaced) = journal.misplaced(project) {
-        let (journal, misplaced) = (project.display(&path), misplaced.display());
-        return Err(Failure::failed(format!("the journal of an interrupted command names `{misplaced}`, which is not agentpkg's"))
-            .hint(format!("if `{journal}` came with the project from somewhere else, remove it")));
-    }
-    journal.settle(project).map(Some)
+/// A path as journals have it: a project on this machine has one root only, and a short path is easier to read.
+pub(super) fn relative(project: &Project, path: &Path) -> PathBuf {
+    path.strip_prefix(project.root()).unwrap_or(path).to_owned()
 }
 
 pub(super) fn journal_path(project: &Project) -> PathBuf {
     project.state_folder().join("journal")
-}
-
-/// The content of a file, without following a link: a link is nobody's to replace.
-pub(super) fn current(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::entry(path)? {
-        Entry::Absent => Ok(None),
-        Entry::File => fs::read(path, MAX_CONTENT),
-        Entry::Link => Err(Failure::failed(format!("`{}` is a symbolic link", path.display()))
-            .hint("replace the link by a file, or remove it, then run the command again")),
-        Entry::Folder | Entry::Other => Err(Failure::failed(format!("`{}` is not a regular file", path.display()))),
-    }
 }

@@ -1,44 +1,112 @@
-//! Changing several files of a project as one step: after a crash at any point they are all old or all new.
+//! Changing several files of a project as one step: after a crash at any point they are all old or all new, and what somebody saves
+//! meanwhile is never lost.
 //!
 //! ```text
 //! begin   the journal says which temporary files may lie about
-//! stage   every new content goes to a temporary file beside its target; old contents that people may have written are copied
-//! commit  the journal is replaced by one that lists every change with the digests before and after
-//! apply   the temporary files are renamed over their targets, in order; the lockfile is the last
-//! end     the journal becomes the newest entry of the history
+//! stage   every new content goes to a temporary file beside its target
+//! commit  the journal says that all of them are there
+//! put     each new content takes the place of the old one, which is kept and looked at
+//! look    a moment later all are looked at again: what somebody saved meanwhile stays
+//! end     what only a good end removes; then the lockfile; the old contents move into the history; the journal becomes a record
 //! ```
 //!
-//! A crash before commit is rolled back, one after it is rolled forward (or back, should staged content be damaged). Whoever holds
-//! the project's lock calls `recover` before anything else. An error is no crash: whatever was begun is taken back at once, so that a
-//! command that says it failed has changed nothing. What to change is decided in `ops`.
+//! A crash before commit is rolled back, one after it is rolled forward (or back, should staged content be damaged). Whoever writes takes
+//! the project's lock and recovers first; whoever only reads says that something waits. An error is no crash: whatever was begun is
+//! taken back at once, so that a command that says it failed has changed nothing. What to change is decided in `ops`.
 
+mod copies;
 mod history;
 mod journal;
+mod recover;
+mod settle;
+mod step;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-pub use history::{FileChange, History, Operation, Reversal};
-use history::{history_folder, keep_copy, next_number};
-use journal::{Journal, Step, current, journal_path, recover};
-
+use self::copies::{next_number, objects_folder};
+pub use self::history::{FileChange, History, Operation, Reversal};
+use self::journal::{Journal, Phase, Step, relative};
+use self::recover::recover;
+pub use self::recover::{Deed, Interruption, Recovered, Trust, interruption};
+use self::settle::{Ending, Settling};
+use self::step::State;
+use super::holder::{Holder, Patience, take_lock};
+use super::lockfile::{self, Lockfile};
 use super::project::Project;
 use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry, Lock};
 
 /// The largest file that takes part in a transaction, in bytes.
 const MAX_CONTENT: u64 = 64 << 20;
 
+/// How long after the last exchange the old files are looked at again: an editor that had one of them open has written by then.
+const SECOND_LOOK: Duration = Duration::from_millis(10);
+
+/// What git must not see of agentpkg's own folder: all that belongs to one machine.
+const IGNORED: &[u8] = b"# Written by agentpkg: what belongs to one machine only.
+/state/
+/conflicts/
+.agentpkg-*.tmp
+.*.agentpkg-new
+.*.agentpkg-old
+";
+
 /// What a transaction does to one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The file.
     pub path: PathBuf,
+    /// The agent that it belongs to, if it belongs to one alone.
+    pub agent: Option<AgentName>,
     /// The digest of the content that the plan was made on; `None`: there was no file.
     pub before: Option<Digest>,
     /// The new content; `None`: the file goes away.
     pub after: Option<Vec<u8>>,
+}
+
+/// What is to be done in one step.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    /// What the history calls it.
+    pub label: String,
+    /// The files, in the order in which they change; the lockfile is not among them.
+    pub changes: Vec<Change>,
+    /// What becomes of the lockfile.
+    pub lockfile: Option<Relock>,
+}
+
+/// The lockfile before and after.
+#[derive(Debug, Clone)]
+pub struct Relock {
+    /// The digest of the file that the plan was made on.
+    before: Option<Digest>,
+    after: Option<Vec<u8>>,
+}
+
+impl Relock {
+    /// From one state to another; `None` where they are the same. `before` is what the file holds.
+    pub fn between(project: &Project, before: &Lockfile, after: &Lockfile) -> Result<Option<Self>> {
+        if before == after {
+            return Ok(None);
+        }
+        let found = project.files().read(project.lockfile_path(), lockfile::MAX_SIZE)?;
+        Ok(Some(Self { before: found.as_deref().map(Digest::of), after: Some(after.to_text().into_bytes()) }))
+    }
+}
+
+/// What came of a transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The number under which it can be undone; `None`: nothing was to be changed.
+    pub number: Option<u64>,
+    /// Files of agents that somebody saved while they were replaced. Those files stay as they were saved, and all about their agents as
+    /// it was.
+    pub saved_over: Vec<PathBuf>,
 }
 
 /// Exclusive use of a project, with earlier crashes cleaned up.
@@ -48,32 +116,26 @@ pub struct Guard<'a> {
     _lock: Lock,
     now: u64,
     recovered: Option<Recovered>,
+    moved: Vec<PathBuf>,
 }
 
-/// What was found of an operation that did not end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recovered {
-    /// It had not changed anything yet.
-    Undone,
-    /// It was completed.
-    Completed,
-    /// It was completed, or undone, but for these files, which somebody else changed since.
-    Except(Vec<PathBuf>),
-}
-
-/// Whether an operation did not end, so that a command that only reads must recover first. Costs one look at the file system.
-pub fn is_interrupted(project: &Project) -> Result<bool> {
-    Ok(fs::entry(&journal_path(project))? != Entry::Absent)
-}
-
-/// Takes the project's lock and cleans up after an earlier crash. `waiting` is called once if another process has the lock.
-///
-/// `now`, in seconds since 1970, is the time that the history gives to what is done under the lock.
-pub fn lock(project: &Project, now: u64, waiting: impl FnOnce()) -> Result<Guard<'_>> {
+/// Takes the project's lock and ends what an earlier command did not end, as far as `trust` allows. `waiting` is called once if another
+/// process has the lock.
+pub fn lock<'a>(project: &'a Project, patience: &Patience, trust: Trust, waiting: impl FnOnce(Option<Holder>)) -> Result<Guard<'a>> {
+    let files = project.files();
+    // What another process put in the place of a folder since counts from now on.
+    files.forget();
+    if trust != Trust::Discard {
+        project.check_folders()?;
+    }
     let state = project.state_folder();
-    let lock = Lock::take(&state.join("lock"), waiting)?;
-    let recovered = recover(project)?;
-    Ok(Guard { project, _lock: lock, now, recovered })
+    write_once(project, &state.join(".gitignore"), b"*\n")?;
+    let path = state.join("lock");
+    let place = project.root().display().to_string();
+    let lock = take_lock(files.open_lock(&path)?, &path, &place, project.seal(), patience, waiting)?;
+    let mut moved = Vec::new();
+    let recovered = recover(project, patience.now, trust, &mut moved)?;
+    Ok(Guard { project, _lock: lock, now: patience.now, recovered, moved })
 }
 
 impl Guard<'_> {
@@ -83,100 +145,118 @@ impl Guard<'_> {
         self.recovered.as_ref()
     }
 
-    /// Makes all of `changes`, or none. Refuses if a file is no longer as it was when the plan was made.
-    ///
-    /// `label` names the operation in the history. The order of `changes` is kept; the lockfile belongs last.
-    pub fn apply(&self, label: &str, changes: &[Change]) -> Result<()> {
-        self.run(label, None, Vec::new(), changes).map(drop)
+    /// Temporary files of commands that did not end, which were moved into the history when the lock was taken.
+    #[must_use]
+    pub fn moved(&self) -> &[PathBuf] {
+        &self.moved
+    }
+
+    /// Makes all of a transaction, or none of it. Refuses if a file is no longer as it was when the plan was made.
+    pub fn apply(&self, transaction: &Transaction) -> Result<Applied> {
+        self.run(transaction, None, Vec::new())
     }
 
     /// Takes an operation back, files that changed since included: whether that is wanted, the caller has asked.
-    ///
-    /// Gives back the number under which this itself can be undone; `None` if everything was as before already.
-    pub fn undo(&self, reversal: &Reversal) -> Result<Option<u64>> {
+    pub fn undo(&self, reversal: &Reversal) -> Result<Applied> {
         let number = reversal.number();
-        let passed = History::load(self.project)?.faded(number);
-        self.run(&format!("undo {number}"), Some(number), passed, reversal.changes())
+        let passed = History::load(self.project)?.faded(self.project, number);
+        let transaction = reversal.transaction(self.project, format!("undo {number}"));
+        self.run(&transaction, Some(number), passed)
     }
 
-    fn run(&self, label: &str, undoes: Option<u64>, passed: Vec<u64>, changes: &[Change]) -> Result<Option<u64>> {
-        let changes: Vec<&Change> = changes.iter().filter(|change| !change.is_void()).collect();
+    fn run(&self, transaction: &Transaction, undoes: Option<u64>, passed: Vec<u64>) -> Result<Applied> {
+        let project = self.project;
+        let lockfile = transaction.lockfile.as_ref().map(|relock| Change {
+            path: project.lockfile_path().to_owned(),
+            agent: None,
+            before: relock.before,
+            after: relock.after.clone(),
+        });
+        let changes: Vec<&Change> = transaction.changes.iter().chain(&lockfile).filter(|change| !change.is_void()).collect();
         if changes.is_empty() {
-            return Ok(None);
+            return Ok(Applied::default());
         }
-        let mut copies = BTreeMap::new();
         for change in &changes {
-            let current = current(&change.path)?;
-            let digest = current.as_deref().map(Digest::of);
-            if digest != change.before {
-                let path = self.project.display(&change.path);
-                return Err(Failure::failed(format!("`{path}` changed while the command ran")).hint("run the command again"));
-            }
-            if let (Some(bytes), Some(digest)) = (current, digest) {
-                copies.insert(digest, bytes);
+            if current(project, &change.path)?.as_deref().map(Digest::of) != change.before {
+                return Err(changed(project, &change.path));
             }
         }
-
-        let number = next_number(self.project)?;
-        let (label, time) = (label.to_owned(), Some(self.now));
-        let (is_committed, is_given_up, steps) = (false, false, Vec::new());
-        let mut journal = Journal { number, label, is_committed, is_given_up, time, undoes, passed, steps };
-        for change in &changes {
-            journal.steps.push(Step {
-                path: change.path.strip_prefix(self.project.root()).unwrap_or(&change.path).to_owned(),
-                is_direct: change.before.is_none() && change.path.starts_with(self.project.base_folder()),
-                before: change.before,
-                after: change.after.as_deref().map(Digest::of),
-            });
+        let number = next_number(project)?;
+        let mut journal = Journal::new(number, &transaction.label, self.now, fs::random_name()?[..8].to_owned());
+        (journal.undoes, journal.passed) = (undoes, passed);
+        journal.steps.extend(changes.iter().map(|change| Step {
+            path: relative(project, &change.path),
+            agent: change.agent.clone(),
+            before: change.before,
+            after: change.after.as_deref().map(Digest::of),
+        }));
+        if let Some(misplaced) = journal.misplaced(project) {
+            return Err(Failure::failed(format!("`{}` is not agentpkg's to change", project.display(&misplaced))));
         }
-        if let Some(misplaced) = journal.misplaced(self.project) {
-            return Err(Failure::failed(format!("`{}` is not agentpkg's to change", self.project.display(&misplaced))));
-        }
-        let new_folders = Self::missing_folders(&changes)?;
-        match self.carry_out(&mut journal, &changes, &copies) {
-            Ok(()) => Ok(Some(number)),
+        let new_folders = self.missing_folders(&changes)?;
+        let mut settling = Settling { project, journal, is_sealed: true };
+        match self.carry_out(&mut settling, &changes) {
+            Ok(saved_over) => Ok(Applied { number: Some(number), saved_over }),
             Err(failure) => {
-                let failure = journal.take_back(self.project, failure);
-                new_folders.iter().rev().for_each(|folder| fs::remove_empty_folder(folder));
+                let failure = taken_back(&mut settling, failure);
+                new_folders.iter().rev().for_each(|folder| project.files().remove_empty_folder(folder));
                 Err(failure)
             }
         }
     }
 
-    /// Everything from the first write on: what fails here is taken back by the caller.
-    fn carry_out(&self, journal: &mut Journal, changes: &[&Change], copies: &BTreeMap<Digest, Vec<u8>>) -> Result<()> {
+    /// Everything from the first write on: what fails here is taken back by the caller. Gives back what somebody saved meanwhile.
+    fn carry_out(&self, settling: &mut Settling<'_>, changes: &[&Change]) -> Result<Vec<PathBuf>> {
         self.prepare_folders(changes)?;
-        journal.write(self.project, false)?;
+        settling.journal.write(self.project)?;
         checkpoint("begun");
-
-        for (digest, bytes) in copies {
-            keep_copy(self.project, digest, bytes)?;
-        }
-        for (change, step) in changes.iter().zip(&journal.steps) {
+        for (index, change) in changes.iter().enumerate() {
             if let Some(bytes) = &change.after {
-                // What can be fetched again need not be on the disk at once; what replaces a person's file must be.
-                fs::write_over(&step.staged(self.project), bytes, change.before.is_some())?;
+                settling.bench(index).stage(bytes)?;
             }
         }
         checkpoint("staged");
-        journal.is_committed = true;
-        journal.write(self.project, true)?;
+        settling.journal.phase = Phase::Committed;
+        settling.journal.write(self.project)?;
         checkpoint("committed");
 
-        for step in &journal.steps {
-            step.apply(self.project)?;
+        let mut last_exchange = None;
+        for index in settling.steps(|settling, index| changes[index].after.is_some() || settling.is_shared(index)) {
+            if !settling.bench(index).put()? {
+                return Err(changed(self.project, &changes[index].path));
+            }
+            if changes[index].before.is_some() && settling.is_shared(index) {
+                last_exchange = Some(Instant::now());
+            }
             checkpoint("applied a step");
         }
-        journal.finish(self.project)
+        if let Some(exchanged) = last_exchange {
+            sleep(SECOND_LOOK.saturating_sub(exchanged.elapsed()));
+        }
+        let mut disturbed = Vec::new();
+        for index in settling.steps(Settling::is_shared) {
+            if settling.bench(index).state()? != State::Done {
+                disturbed.push(index);
+            }
+        }
+        if !settling.leave_out(&disturbed)? {
+            let first = disturbed.iter().find(|index| changes[**index].agent.is_none()).or(disturbed.first());
+            return Err(changed(self.project, &changes[*first.unwrap_or(&0)].path));
+        }
+        checkpoint("looked again");
+        match settling.finish()? {
+            Ending::Made(saved_over) | Ending::TakenBack(saved_over) => Ok(saved_over),
+        }
     }
 
     /// The folders that the changes need and that are not there yet, outermost first.
-    fn missing_folders<'c>(changes: &[&'c Change]) -> Result<Vec<&'c Path>> {
+    fn missing_folders<'c>(&self, changes: &[&'c Change]) -> Result<Vec<&'c Path>> {
         let above = changes.iter().flat_map(|change| change.path.ancestors().skip(1));
-        let folders: BTreeSet<&Path> = above.collect();
+        let is_inside = |folder: &&Path| folder.starts_with(self.project.root()) && *folder != self.project.root();
+        let folders: BTreeSet<&Path> = above.filter(is_inside).collect();
         let mut missing = Vec::new();
         for folder in folders {
-            if fs::entry(folder)? == Entry::Absent {
+            if self.project.files().entry(folder)? == Entry::Absent {
                 missing.push(folder);
             }
         }
@@ -184,13 +264,13 @@ impl Guard<'_> {
     }
 
     fn prepare_folders(&self, changes: &[&Change]) -> Result<()> {
+        let project = self.project;
         let mut folders: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
-        let history = history_folder(self.project);
-        let objects = history.join("objects");
+        let objects = objects_folder(project);
         folders.insert(&objects);
-        folders.into_iter().try_for_each(fs::create_folder)?;
-        write_once(&self.project.state_folder().join(".gitignore"), b"*\n")?;
-        write_once(&self.project.data_folder().join(".gitattributes"), b"* -text\n")
+        folders.into_iter().try_for_each(|folder| project.files().create_folder(folder))?;
+        write_once(project, &project.data_folder().join(".gitignore"), IGNORED)?;
+        write_once(project, &project.data_folder().join(".gitattributes"), b"* -text\n")
     }
 }
 
@@ -205,8 +285,37 @@ impl Change {
     }
 }
 
-fn write_once(path: &Path, bytes: &[u8]) -> Result<()> {
-    if fs::entry(path)? == Entry::Absent { fs::replace(path, bytes, false) } else { Ok(()) }
+/// Takes back what an operation did before it failed; gives back what to tell the user.
+fn taken_back(settling: &mut Settling<'_>, failure: Failure) -> Failure {
+    let project = settling.project;
+    // Should this process end before everything is taken back, the next command must not complete it.
+    let noted = settling.give_up();
+    match settling.take_back() {
+        Ok(Ending::TakenBack(paths) | Ending::Made(paths)) if !paths.is_empty() => {
+            let saved = "saved by somebody else meanwhile, and left as it is";
+            let failure = paths.iter().fold(failure, |failure, path| failure.detail(format!("{}: {saved}", project.display(path))));
+            failure.detail("nothing else was changed")
+        }
+        Ok(_) => failure.detail("nothing was changed"),
+        Err(second) => failure.detail(format!("what was begun could not be taken back: {second}")).hint(match noted {
+            Ok(()) => "the next command that writes tries to take it back, before anything else",
+            Err(_) => "the next command that writes tries to complete it, before anything else",
+        }),
+    }
+}
+
+fn changed(project: &Project, path: &Path) -> Failure {
+    Failure::failed(format!("`{}` changed while the command ran", project.display(path))).hint("run the command again")
+}
+
+fn write_once(project: &Project, path: &Path, bytes: &[u8]) -> Result<()> {
+    let files = project.files();
+    if files.entry(path)? == Entry::Absent { files.replace(path, bytes, false) } else { Ok(()) }
+}
+
+/// The content of a file. A link is nobody's to replace.
+fn current(project: &Project, path: &Path) -> Result<Option<Vec<u8>>> {
+    project.files().read(path, MAX_CONTENT)
 }
 
 /// A point where the tests let the program die, or make the next write fail.

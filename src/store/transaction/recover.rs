@@ -1,0 +1,210 @@
+//! What an operation that did not end leaves behind: seeing it, ending it, and putting left-over temporary files into the history.
+//!
+//! A journal that this machine did not seal may have come with the project, so nobody acts on it until a person agreed.
+
+use std::path::{Path, PathBuf};
+
+use super::copies::{next_number, record_path, retire};
+use super::journal::{Journal, MAX_JOURNAL, Phase, journal_path};
+use super::settle::{Ending, Settling};
+use crate::error::{Failure, Result};
+use crate::fs::{self, Entry};
+use crate::store::project::Project;
+
+/// An operation that did not end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interruption {
+    /// What it was, in the words of the command line; `None`: its journal cannot be read.
+    pub label: Option<String>,
+    /// Whether this machine wrote the journal, so that the next command that writes ends the operation by itself.
+    pub is_sealed: bool,
+    /// Whether it would be completed, not taken back.
+    pub is_forward: bool,
+    /// What it does to each file.
+    pub files: Vec<(PathBuf, Deed)>,
+    /// The first file that is none of agentpkg's business.
+    pub misplaced: Option<PathBuf>,
+}
+
+/// What an operation does to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// It creates it.
+    Create,
+    /// It replaces it.
+    Replace,
+    /// It removes it.
+    Remove,
+}
+
+/// What came of an operation that did not end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recovered {
+    /// It was taken back, but for these files, which somebody changed since.
+    Undone(Vec<PathBuf>),
+    /// It was completed, but for the agents of these files, which somebody changed since.
+    Completed(Vec<PathBuf>),
+    /// Its journal and its temporary files were moved into the history; so many of them.
+    Discarded(usize),
+}
+
+/// Whose journals are acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Those that this machine sealed.
+    Sealed,
+    /// Any: a person has seen the steps and agreed.
+    Accepted,
+    /// None: journal and temporary files only move into the history.
+    Discard,
+}
+
+/// The operation that did not end, if there is one. Looks only.
+pub fn interruption(project: &Project) -> Result<Option<Interruption>> {
+    let path = journal_path(project);
+    if project.files().entry(&path)? == Entry::Absent {
+        return Ok(None);
+    }
+    // What is no readable file is a journal that nobody wrote here.
+    let bytes = project.files().read(&path, MAX_JOURNAL).ok().flatten().unwrap_or_default();
+    let sealed = Journal::open(project, &bytes);
+    let is_sealed = sealed.is_some();
+    let Some(journal) = sealed.or_else(|| Journal::unsealed(&bytes)) else {
+        let (label, misplaced) = (None, None);
+        return Ok(Some(Interruption { label, is_sealed, is_forward: false, files: Vec::new(), misplaced }));
+    };
+    let misplaced = journal.misplaced(project);
+    let deed = |before: bool, after: bool| match (before, after) {
+        (false, _) => Deed::Create,
+        (true, true) => Deed::Replace,
+        (true, false) => Deed::Remove,
+    };
+    let files = journal.steps.iter();
+    let files = files.map(|step| (step.target(project), deed(step.before.is_some(), step.after.is_some()))).collect();
+    let label = Some(journal.label.replace(['\n', '\t'], " "));
+    Ok(Some(Interruption { label, is_sealed, is_forward: journal.phase == Phase::Committed, files, misplaced }))
+}
+
+/// Ends an operation that did not end, as far as `trust` allows, and puts left-over files away; what those were is in `moved`. The caller
+/// holds the lock.
+pub(super) fn recover(project: &Project, now: u64, trust: Trust, moved: &mut Vec<PathBuf>) -> Result<Option<Recovered>> {
+    let path = journal_path(project);
+    let files = project.files();
+    if files.entry(&path)? == Entry::Absent {
+        sweep(project, now, moved)?;
+        return Ok(None);
+    }
+    if trust == Trust::Discard {
+        return discard(project, now, moved).map(Some);
+    }
+    let bytes = files.read(&path, MAX_JOURNAL).unwrap_or_default().unwrap_or_default();
+    let sealed = Journal::open(project, &bytes);
+    let is_sealed = sealed.is_some();
+    let shown = project.display(&path);
+    let journal = match sealed {
+        Some(journal) => journal,
+        None if trust == Trust::Sealed => return Err(stranger(&shown)),
+        None => Journal::unsealed(&bytes).ok_or_else(|| {
+            Failure::failed(format!("`{shown}` cannot be read, so its steps cannot be made"))
+                .hint("`agentpkg recover --discard` moves it out of the way")
+        })?,
+    };
+    if let Some(misplaced) = journal.misplaced(project) {
+        let misplaced = misplaced.display();
+        return Err(Failure::failed(format!("`{shown}` names `{misplaced}`, which is not agentpkg's to change"))
+            .hint("`agentpkg recover --discard` moves it out of the way"));
+    }
+    let mut settling = Settling { project, journal, is_sealed };
+    if !is_sealed {
+        // Its number may be one that is taken.
+        settling.journal.number = next_number(project)?;
+        settling.journal.undoes = None;
+        settling.journal.passed.clear();
+        settling.journal.kept.clear();
+    }
+    let ending = settling.settle()?;
+    sweep(project, now, moved)?;
+    Ok(Some(match ending {
+        Ending::Made(paths) => Recovered::Completed(paths),
+        Ending::TakenBack(paths) => Recovered::Undone(paths),
+    }))
+}
+
+/// Why a command that writes does not go on.
+fn stranger(journal: &str) -> Failure {
+    Failure::failed("a command was interrupted here, and not on this machine or by this user")
+        .detail(format!("{journal} is not sealed with this machine's key; it may have come with the project"))
+        .hint("`agentpkg recover` shows what the command was doing, and asks what to do about it")
+}
+
+/// Moves the journal and all temporary files into the history.
+fn discard(project: &Project, now: u64, moved: &mut Vec<PathBuf>) -> Result<Recovered> {
+    let path = journal_path(project);
+    let mut found = leftovers(project)?;
+    found.insert(0, path);
+    let count = found.len();
+    put_away(project, now, "recover --discard", &found)?;
+    moved.extend(found.into_iter().skip(1));
+    Ok(Recovered::Discarded(count))
+}
+
+/// Moves temporary files that no journal names into the history.
+fn sweep(project: &Project, now: u64, moved: &mut Vec<PathBuf>) -> Result<()> {
+    let found = leftovers(project)?;
+    if !found.is_empty() {
+        put_away(project, now, "leftovers of an interrupted command", &found)?;
+        moved.extend(found);
+    }
+    Ok(())
+}
+
+/// The temporary files in the folders that operations write to.
+fn leftovers(project: &Project) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let above = |path: &Path| path.parent().unwrap_or(Path::new("/")).to_owned();
+    let mut folders = vec![
+        above(project.manifest_path()),
+        above(project.lockfile_path()),
+        project.agents_folder().to_owned(),
+        project.data_folder().to_owned(),
+        project.base_folder(),
+        project.conflicts_folder(),
+        project.state_folder(),
+        project.pending_folder(),
+        project.resolutions_folder(),
+    ];
+    folders.dedup();
+    for folder in folders {
+        // A folder that is a link is not looked into, and nothing of ours can be there.
+        let listed = project.files().list(&folder).unwrap_or_default().into_iter();
+        let temporary = listed.filter(|listed| listed.entry == Entry::File && fs::is_temporary(&listed.name));
+        found.extend(temporary.map(|listed| folder.join(listed.name)));
+    }
+    Ok(found)
+}
+
+/// Moves files into the history, under a record of their own.
+fn put_away(project: &Project, now: u64, label: &str, paths: &[PathBuf]) -> Result<()> {
+    let number = next_number(project)?;
+    let mut journal = Journal::new(number, label, now, fs::random_name()?);
+    journal.phase = Phase::GivenUp;
+    for path in paths {
+        match project.files().entry(path)? {
+            Entry::File => {
+                if let Some(digest) = retire(project, path)? {
+                    journal.keep(project, path, digest);
+                }
+            }
+            // A link or a folder in the place of a file is nobody's content.
+            _ => set_strange_aside(project, path, number)?,
+        }
+    }
+    project.files().replace(&record_path(project, number), &journal.to_bytes(project)?, true)
+}
+
+/// Moves what is no file out of the way, unread.
+fn set_strange_aside(project: &Project, path: &Path, number: u64) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = super::copies::history_folder(project).join(format!("{number:06}-{name}"));
+    project.files().rename(path, &aside)
+}

@@ -1,0 +1,257 @@
+//! One file of an operation: putting its new content in the place of the old one, and back, without ever losing what somebody saves in
+//! between.
+//!
+//! A file is replaced by exchanging it with the new one. What comes out is looked at, kept, and looked at once more before the lockfile
+//! is written: an editor that had the file open may still have written to it. What is not the planned content is somebody's save, and
+//! goes back. Where the file system cannot exchange two files, the old one is moved away, looked at, and the new one linked.
+
+use std::path::{Path, PathBuf};
+
+use super::MAX_CONTENT;
+use super::copies::{copy, retire};
+use super::journal::{Journal, Places, Step};
+use crate::domain::digest::Digest;
+use crate::error::{Failure, Result};
+use crate::fs::{Entry, Exchanged, Moved};
+use crate::store::project::Project;
+
+/// How far a step has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// The target is old, the new content lies ready.
+    Pending,
+    /// The target is new.
+    Done,
+    /// The target is old, the new content is damaged or gone.
+    Damaged,
+    /// Somebody saved something meanwhile: at the target, or into what is kept of it.
+    Disturbed,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Content(Digest),
+    /// A link, a folder, a device.
+    Strange,
+}
+
+/// A step in its places, with the journal that notes what is kept.
+pub(super) struct Bench<'a> {
+    project: &'a Project,
+    journal: &'a mut Journal,
+    step: Step,
+    places: Places,
+    /// Whether temporary files are known to be ours, so that those with the new content can go.
+    is_sealed: bool,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(project: &'a Project, journal: &'a mut Journal, index: usize, is_sealed: bool) -> Self {
+        let step = journal.steps[index].clone();
+        let places = journal.places(project, &step);
+        Self { project, journal, step, places, is_sealed }
+    }
+
+    /// Writes the new content beside the target.
+    pub(super) fn stage(&self, bytes: &[u8]) -> Result<()> {
+        // What can be fetched again need not be on the disk at once; what replaces a person's file must be.
+        let old = self.step.before.map(|_| self.places.target.as_path());
+        self.project.files().write_new(&self.places.new, bytes, old.is_some(), old)
+    }
+
+    /// Puts the new content in place. `false`: the target is not what was planned on. Whatever came out of it is kept, and
+    /// [`Bench::back`] puts it back.
+    pub(super) fn put(&self) -> Result<bool> {
+        let files = self.project.files();
+        let Places { target, new, old, .. } = &self.places;
+        let is_planned = |path: &Path| Ok::<_, Failure>(self.found(path)? == self.before());
+        match (self.step.before, self.step.after) {
+            (None, _) => Ok(files.rename_new(new, target)? == Moved::Done),
+            (Some(_), Some(_)) => match files.exchange(new, target)? {
+                Exchanged::Done => is_planned(new),
+                Exchanged::Absent => Ok(false),
+                Exchanged::Unsupported => {
+                    Ok(files.rename_new(target, old)? == Moved::Done
+                        && is_planned(old)?
+                        && files.rename_new(new, target)? == Moved::Done)
+                }
+            },
+            (Some(_), None) => Ok(files.rename_new(target, old)? == Moved::Done && is_planned(old)?),
+        }
+    }
+
+    /// How far the step has come, judged by what stands where.
+    pub(super) fn state(&self) -> Result<State> {
+        let (target, aside) = (self.found(&self.places.target)?, self.aside()?);
+        let is_staged = aside.iter().any(|(_, digest)| Some(*digest) == self.step.after);
+        let mut others = aside.iter().filter(|(_, digest)| Some(*digest) != self.step.after);
+        let is_ready = is_staged || self.step.after.is_none();
+        Ok(if target == self.after() {
+            let is_clean = others.all(|(_, digest)| Some(*digest) == self.step.before);
+            if is_clean { State::Done } else { State::Disturbed }
+        } else if target == self.before() {
+            if is_ready { State::Pending } else { State::Damaged }
+        } else if target == Found::Nothing && is_ready && others.any(|(_, digest)| Some(*digest) == self.step.before) {
+            // Moved away, and the new content is not there yet.
+            State::Pending
+        } else {
+            State::Disturbed
+        })
+    }
+
+    /// Makes a step whose state is [`State::Pending`]; the same results as [`Bench::put`].
+    pub(super) fn forward(&self) -> Result<bool> {
+        if self.found(&self.places.target)? == Found::Nothing && self.step.before.is_some() {
+            return Ok(self.project.files().rename_new(&self.places.new, &self.places.target)? == Moved::Done);
+        }
+        self.put()
+    }
+
+    /// Takes the step back, however far it has come. `false`: somebody saved something meanwhile, and that stays. Nothing temporary is
+    /// left.
+    pub(super) fn back(&mut self) -> Result<bool> {
+        let files = self.project.files();
+        let Places { target, old, .. } = self.places.clone();
+        let found = self.found(&target)?;
+        let aside = self.aside()?;
+        // A save into the old file is newer than the old content.
+        let others = aside.iter().filter(|(_, digest)| Some(*digest) != self.step.after);
+        let source = others.max_by_key(|(_, digest)| Some(*digest) != self.step.before).cloned();
+        let mut is_as_before = true;
+        if found == self.before() {
+            // Nothing to do at the target.
+        } else if found == self.after() && found == Found::Nothing || found == Found::Nothing && source.is_some() {
+            match &source {
+                Some((path, digest)) => {
+                    is_as_before = files.rename_new(path, &target)? == Moved::Done && Some(*digest) == self.step.before;
+                }
+                None => is_as_before = self.restore()?,
+            }
+        } else if found == self.after() {
+            match (&source, self.step.before) {
+                (Some((path, digest)), Some(before)) => {
+                    is_as_before = self.swap_back(&path.clone(), &target)? && *digest == before;
+                }
+                (None, Some(_)) => is_as_before = self.restore_over(&target)?,
+                (_, None) => {
+                    is_as_before = match files.rename_new(&target, &old)? {
+                        Moved::Done if self.found(&old)? == self.after() => true,
+                        Moved::Done => {
+                            files.rename_new(&old, &target)?;
+                            false
+                        }
+                        Moved::Occupied | Moved::Absent => false,
+                    };
+                }
+            }
+        } else {
+            is_as_before = false;
+        }
+        self.tidy()?;
+        Ok(is_as_before)
+    }
+
+    /// Moves all temporary files of the step into the history.
+    pub(super) fn tidy(&mut self) -> Result<()> {
+        for (path, _) in self.aside()? {
+            match retire(self.project, &path)? {
+                Some(digest) if Some(digest) != self.step.before && Some(digest) != self.step.after => {
+                    self.journal.keep(self.project, &self.places.target, digest);
+                }
+                _ => {}
+            }
+        }
+        if let Some(spare) = &self.places.spare {
+            retire(self.project, spare)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the new content away that an operation wrote which had not changed anything yet. It may be a part of it.
+    pub(super) fn discard(&mut self) -> Result<()> {
+        // Nobody can have opened a file of this name, unless the journal is not ours.
+        if self.is_sealed && self.found(&self.places.new)? == self.after() {
+            self.project.files().remove(&self.places.new)?;
+        }
+        self.tidy()
+    }
+
+    /// Exchanges the target, which is new, with what is to be there again. `false`: somebody saved over the new content, and that stays.
+    fn swap_back(&mut self, source: &Path, target: &Path) -> Result<bool> {
+        let files = self.project.files();
+        match files.exchange(source, target)? {
+            Exchanged::Done if self.found(source)? == self.after() => return Ok(true),
+            Exchanged::Done => {
+                // What came out is a save that is newer still: it goes back, and the older content into the history.
+                files.exchange(source, target)?;
+                return Ok(false);
+            }
+            Exchanged::Absent => return Ok(files.rename_new(source, target)? == Moved::Done),
+            Exchanged::Unsupported => {}
+        }
+        let free = if source == self.places.new { &self.places.old } else { &self.places.new };
+        if files.rename_new(target, free)? != Moved::Done {
+            return Ok(false);
+        }
+        if self.found(free)? == self.after() {
+            return Ok(files.rename_new(source, target)? == Moved::Done);
+        }
+        files.rename_new(free, target)?;
+        Ok(false)
+    }
+
+    /// Puts the old content at the target, where nothing is, from the history. `false`: a person removed the file.
+    fn restore(&self) -> Result<bool> {
+        let Some(before) = self.step.before else { return Ok(true) };
+        // With the new content still beside it, the step was never made.
+        match copy(self.project, &before)? {
+            Some(bytes) if self.found(&self.places.new)? == Found::Nothing => {
+                let files = self.project.files();
+                files.write_new(&self.places.old, &bytes, true, None)?;
+                Ok(files.rename_new(&self.places.old, &self.places.target)? == Moved::Done)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Puts the old content at the target, where the new one is, from the history.
+    fn restore_over(&mut self, target: &Path) -> Result<bool> {
+        let Some(bytes) = self.step.before.map(|before| copy(self.project, &before)).transpose()?.flatten() else {
+            let path = self.project.display(target);
+            return Err(Failure::failed(format!("the copy of `{path}` in the history is damaged")));
+        };
+        self.project.files().write_new(&self.places.old, &bytes, true, Some(target))?;
+        let old = self.places.old.clone();
+        self.swap_back(&old, target)
+    }
+
+    fn before(&self) -> Found {
+        self.step.before.map_or(Found::Nothing, Found::Content)
+    }
+
+    fn after(&self) -> Found {
+        self.step.after.map_or(Found::Nothing, Found::Content)
+    }
+
+    /// The temporary files of the step that are there, with their digests.
+    fn aside(&self) -> Result<Vec<(PathBuf, Digest)>> {
+        let mut aside = Vec::new();
+        for path in [&self.places.new, &self.places.old] {
+            if let Found::Content(digest) = self.found(path)? {
+                aside.push((path.clone(), digest));
+            }
+        }
+        Ok(aside)
+    }
+
+    fn found(&self, path: &Path) -> Result<Found> {
+        let files = self.project.files();
+        match files.entry(path)? {
+            Entry::Absent => Ok(Found::Nothing),
+            Entry::File => Ok(files.read(path, MAX_CONTENT)?.map_or(Found::Nothing, |bytes| Found::Content(Digest::of(&bytes)))),
+            Entry::Link | Entry::Folder | Entry::Other => Ok(Found::Strange),
+        }
+    }
+}
