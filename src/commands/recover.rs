@@ -14,9 +14,9 @@ use crate::ops::recover::{How, RecoverOptions, RecoverOutcome, recover};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg recover            completes or takes back; asks if the journal is not yours
+  agentpkg recover            ends it, or asks if the journal is not yours
   agentpkg recover --dry-run  shows what waits
-  agentpkg recover --discard  moves a journal that is not yours out of the way")]
+  agentpkg recover --discard  moves the journal out of the way")]
 pub struct RecoverArgs {
     /// Act on a journal that was not written on this machine
     #[arg(long, conflicts_with = "discard")]

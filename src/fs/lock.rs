@@ -32,13 +32,7 @@ impl Lock {
 
     /// Takes the lock that `file` stands for, and writes `line` into it. If another process holds it, `waiting` is called once with what
     /// that one wrote, and the lock is waited for; `None` if it is still held after `patience`.
-    pub fn take(
-        mut file: File,
-        path: &Path,
-        line: &[u8],
-        patience: Duration,
-        waiting: impl FnOnce(&[u8]),
-    ) -> Result<Option<Self>> {
+    pub fn take(mut file: File, path: &Path, line: &[u8], patience: Duration, waiting: impl FnOnce(&[u8])) -> Result<Option<Self>> {
         let start = Instant::now();
         let mut waiting = Some(waiting);
         let mut pause = Duration::from_millis(5);

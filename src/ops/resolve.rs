@@ -139,7 +139,8 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
     // What still waits has not changed what is wanted.
     let is_done = |name: &AgentName| planned.items.iter().any(|item| item.name == *name && item.state == State::Active);
     manifest.take_back(|name| selected.contains(name) && !is_done(name), &original);
-    let finished = apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Released, frontend)?;
+    let finished =
+        apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Released, frontend)?;
     Ok(ResolveOutcome { finished, aborted: Vec::new(), waiting: waiting.len().saturating_sub(done) })
 }
 

@@ -63,7 +63,14 @@ impl Session {
             wait: options.wait,
             key_folders: environment.key_folders(),
         });
-        Self { project, environment, cache, options, has_warned: AtomicBool::new(false), has_warned_of_links: AtomicBool::new(false) }
+        Self {
+            project,
+            environment,
+            cache,
+            options,
+            has_warned: AtomicBool::new(false),
+            has_warned_of_links: AtomicBool::new(false),
+        }
     }
 
     /// The manifest; an absent one is empty. Its warnings are reported, once for a command that reads it again.

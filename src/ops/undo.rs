@@ -110,7 +110,8 @@ fn load(session: &Session, frontend: &mut dyn Frontend) -> Result<History> {
     let history = History::load(&session.project)?;
     let count = history.unsealed().len();
     if count > 0 {
-        let records = if count == 1 { "1 record of the history does".to_owned() } else { format!("{count} records of the history do") };
+        let records =
+            if count == 1 { "1 record of the history does".to_owned() } else { format!("{count} records of the history do") };
         frontend.report(Event::Warning(format!(
             "{records} not count: not written by agentpkg on this machine, or damaged; they may have come with the project"
         )));

@@ -133,9 +133,7 @@ impl Seal {
 
     /// The key, made if need be; `None` where none can be made.
     fn key_to_write(&self) -> Option<[u8; KEY]> {
-        *self.made.get_or_init(|| {
-            self.key().or_else(|| self.resolved().1.iter().find_map(|folder| create(folder)))
-        })
+        *self.made.get_or_init(|| self.key().or_else(|| self.resolved().1.iter().find_map(|folder| create(folder))))
     }
 }
 
@@ -192,9 +190,9 @@ mod tests {
 
         fn seal(&self, keys: &str, place: &str) -> Seal {
             {
-            let place = self.0.path().join(place);
-            Seal::new(vec![self.0.path().join(keys)], &place, &place, None)
-        }
+                let place = self.0.path().join(place);
+                Seal::new(vec![self.0.path().join(keys)], &place, &place, None)
+            }
         }
     }
 

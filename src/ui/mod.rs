@@ -428,5 +428,3 @@ fn stop() {
     }
     std::process::exit(i32::from(Kind::Interrupted.code()));
 }
-
-

@@ -138,9 +138,13 @@ fn manifests_are_as_described() {
         assert!(!output.stderr.contains("warning"), "{}", output.all());
     }
     assert_eq!(judge("[install]\nfollow-symlinks = [\"/home/me/project\"]\n"), Vec::<String>::new());
-    for text in
-        ["[install]\nfollow-symlinks = true\n", "[agents]\na = 3\n", "[policy]\nhook = false\n", "[registries]\na = { url = \"x\" }\n", "[agents.a]\nbind = { x = 1 }\n"]
-    {
+    for text in [
+        "[install]\nfollow-symlinks = true\n",
+        "[agents]\na = 3\n",
+        "[policy]\nhook = false\n",
+        "[registries]\na = { url = \"x\" }\n",
+        "[agents.a]\nbind = { x = 1 }\n",
+    ] {
         assert!(!judge(text).is_empty(), "{text}");
     }
 }

@@ -116,7 +116,7 @@ fn a_power_that_was_left_out_can_be_taken_later() {
 fn a_project_does_not_decide_which_links_are_followed() {
     let sandbox = Sandbox::new();
     sandbox.write("project/agentpkg.toml", "[install]\nfollow-symlinks = true\n");
-    let output = sandbox.run(&["list"]).code(0);
+    let output = sandbox.run(&["status"]).code(0);
     assert!(output.stderr.contains("counts only in the manifest of the user"), "{}", output.all());
 }
 

@@ -44,7 +44,8 @@ fn scene() -> Sandbox {
 fn run(sandbox: &Sandbox, script: &mut Script) -> Result<UpdateOutcome> {
     let root = fs::canonicalize(sandbox.project("")).unwrap();
     let environment = Environment::within(root.clone(), &sandbox.path().join("home"));
-    let session = Session::new(Project::at(&root, &environment).unwrap(), environment, Options { is_offline: true, ..Options::default() });
+    let session =
+        Session::new(Project::at(&root, &environment).unwrap(), environment, Options { is_offline: true, ..Options::default() });
     update(&session, &UpdateOptions::default(), script)
 }
 

@@ -136,7 +136,8 @@ fn widen(sandbox: &Sandbox, place: &str, tools: &str) {
 fn asked(sandbox: &Sandbox, specs: &[&str], answers: &[&'static str]) -> (Script, Result<InstallOutcome>) {
     let root = fs::canonicalize(sandbox.project("")).unwrap();
     let environment = Environment::within(root.clone(), &sandbox.path().join("home"));
-    let session = Session::new(Project::at(&root, &environment).unwrap(), environment, Options { is_offline: true, ..Options::default() });
+    let session =
+        Session::new(Project::at(&root, &environment).unwrap(), environment, Options { is_offline: true, ..Options::default() });
     let options = InstallOptions { specs: specs.iter().map(|spec| (*spec).to_owned()).collect(), ..InstallOptions::default() };
     let mut script = Script::new(answers);
     let outcome = install(&session, &options, &mut script);

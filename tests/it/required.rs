@@ -151,7 +151,8 @@ fn an_agent_that_an_install_skips_keeps_what_it_requires() {
     upstream(&sandbox, 2, HOOKS, "Leads better.", "newdep");
     let root = fs::canonicalize(sandbox.project("")).unwrap();
     let environment = Environment::within(root.clone(), &sandbox.path().join("home"));
-    let session = Session::new(Project::at(&root, &environment).unwrap(), environment, Options { is_offline: true, ..Options::default() });
+    let session =
+        Session::new(Project::at(&root, &environment).unwrap(), environment, Options { is_offline: true, ..Options::default() });
     let options = InstallOptions { specs: vec!["studio/lead".to_owned()], ..InstallOptions::default() };
     let mut script = Script::new(&["skip"]);
     let _ = install(&session, &options, &mut script).unwrap();

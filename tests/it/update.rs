@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use agentpkg::domain::digest::Digest;
+
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Output, Sandbox};
 
@@ -627,8 +629,10 @@ fn a_command_that_fails_while_it_writes_has_changed_nothing() {
     mine(&sandbox, "planner", "You plan.", "You plan well.");
     theirs(&sandbox, "planner", "- read the code", "- read all the code");
     theirs(&sandbox, "reviewer", "You plan.", "You review.");
-    // A folder where the new lockfile is to lie, which is the last file: whoever runs the tests, nobody can write a file there.
-    sandbox.write("project/.agentpkg.lock.agentpkg-new/in/the/way", "");
+    // A folder where the old lockfile is to lie, which is the last that happens: whoever runs the tests, nobody can write a file there.
+    let lockfile = Digest::of(sandbox.read("agentpkg.lock").as_bytes());
+    let obstacle = format!(".agentpkg/state/history/objects/{lockfile}");
+    sandbox.write(&format!("project/{obstacle}/in/the/way"), "");
     let before = sandbox.files();
     let journal = sandbox.project(".agentpkg/state/journal");
     for arguments in [&["update"][..], &["remove", "reviewer"], &["install", "studio/helper"], &["update", "planner", "--ours"]] {
@@ -639,10 +643,10 @@ fn a_command_that_fails_while_it_writes_has_changed_nothing() {
         assert_eq!(sandbox.run(&["list"]).code(0).stderr, "");
         assert_eq!(sandbox.files(), before, "nor does the next command finish it");
     }
-    fs::remove_dir_all(sandbox.project(".agentpkg.lock.agentpkg-new")).unwrap();
+    fs::remove_dir_all(sandbox.project(&obstacle)).unwrap();
     let _ = sandbox.run(&["update"]).code(0);
     let _ = sandbox.run(&["undo"]).code(0);
-    assert_eq!(sandbox.files().len(), before.len() - 1);
+    assert_eq!(sandbox.files().len(), before.len());
 }
 
 #[test]

@@ -125,6 +125,9 @@ impl Roots {
 
     /// Says what stands at `path`; links are seen, not followed.
     pub fn entry(&self, path: &Path) -> Result<Entry> {
+        if self.mounts.iter().any(|mount| mount.prefix == path) {
+            return Ok(if self.folder(path)?.is_some() { Entry::Folder } else { Entry::Absent });
+        }
         match self.place(path)? {
             Some(place) => place.folder.entry(&place.name).map_err(|error| self.failure("look at", path, &error)),
             None => Ok(Entry::Absent),
@@ -372,7 +375,8 @@ impl Roots {
     }
 
     fn link(&self, path: &Path) -> Failure {
-        let failure = Failure::failed(format!("`{}` is a symbolic link, which agentpkg does not follow", self.shown(path).display()));
+        let failure =
+            Failure::failed(format!("`{}` is a symbolic link, which agentpkg does not follow", self.shown(path).display()));
         match &self.hint {
             Some((paths, hint)) if paths.iter().any(|known| known == path) => failure.hint(hint.clone()),
             _ => failure.hint("replace the link with what it points to, or remove it, then run the command again"),

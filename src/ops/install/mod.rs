@@ -411,7 +411,10 @@ pub fn registry_of(locked: &LockedAgent) -> String {
 /// Warns about agents whose client name another file in the folder has, where a file that agentpkg did not write is among them.
 pub fn warn_duplicates(session: &Session, outcome: &InstallOutcome, frontend: &mut dyn Frontend) -> Result<()> {
     let folder = session.project.agents_folder();
-    let files: Vec<String> = session.project.files().list(folder)?
+    let files: Vec<String> = session
+        .project
+        .files()
+        .list(folder)?
         .into_iter()
         .filter(|listed| listed.entry == Entry::File && listed.name.ends_with(".md"))
         .map(|listed| listed.name)

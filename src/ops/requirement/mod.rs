@@ -292,7 +292,8 @@ pub(super) fn installed_names(session: &Session, lockfile: &Lockfile) -> Result<
     let mut names: BTreeSet<String> =
         lockfile.agents.iter().flat_map(|(name, locked)| [name.to_string(), locked.agent.clone()]).collect();
     let user = session.environment.client_folder().map(|folder| folder.join("agents"));
-    let listed = [Some(session.project.files().list(session.project.agents_folder())?), user.map(|folder| fs::list(&folder)).transpose()?];
+    let listed =
+        [Some(session.project.files().list(session.project.agents_folder())?), user.map(|folder| fs::list(&folder)).transpose()?];
     for listed in listed.into_iter().flatten() {
         let files = listed.into_iter().filter(|listed| listed.entry == Entry::File);
         names.extend(files.filter_map(|listed| listed.name.strip_suffix(".md").map(str::to_owned)));

@@ -559,11 +559,8 @@ impl CachedRepository<'_> {
     fn lock(&self, watch: Watch<'_>) -> Result<Lock> {
         let folder = self.folder.as_deref().unwrap_or(&self.git);
         let settings = &self.cache.settings;
-        let patience = Patience {
-            command: settings.command.clone(),
-            wait: settings.wait.unwrap_or(LONGEST_FETCH),
-            now: settings.now,
-        };
+        let patience =
+            Patience { command: settings.command.clone(), wait: settings.wait.unwrap_or(LONGEST_FETCH), now: settings.now };
         let path = folder.join("lock");
         let seal = Seal::new(settings.key_folders.clone(), folder, folder, None);
         take_lock(Lock::open(&path)?, &path, "the cache", &seal, &patience, |holder| {

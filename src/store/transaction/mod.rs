@@ -121,7 +121,12 @@ pub struct Guard<'a> {
 
 /// Takes the project's lock and ends what an earlier command did not end, as far as `trust` allows. `waiting` is called once if another
 /// process has the lock.
-pub fn lock<'a>(project: &'a Project, patience: &Patience, trust: Trust, waiting: impl FnOnce(Option<Holder>)) -> Result<Guard<'a>> {
+pub fn lock<'a>(
+    project: &'a Project,
+    patience: &Patience,
+    trust: Trust,
+    waiting: impl FnOnce(Option<Holder>),
+) -> Result<Guard<'a>> {
     let files = project.files();
     // What another process put in the place of a folder since counts from now on.
     files.forget();

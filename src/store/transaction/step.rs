@@ -72,11 +72,9 @@ impl<'a> Bench<'a> {
             (Some(_), Some(_)) => match files.exchange(new, target)? {
                 Exchanged::Done => is_planned(new),
                 Exchanged::Absent => Ok(false),
-                Exchanged::Unsupported => {
-                    Ok(files.rename_new(target, old)? == Moved::Done
-                        && is_planned(old)?
-                        && files.rename_new(new, target)? == Moved::Done)
-                }
+                Exchanged::Unsupported => Ok(files.rename_new(target, old)? == Moved::Done
+                    && is_planned(old)?
+                    && files.rename_new(new, target)? == Moved::Done),
             },
             (Some(_), None) => Ok(files.rename_new(target, old)? == Moved::Done && is_planned(old)?),
         }

@@ -78,6 +78,8 @@ impl Sandbox {
         command.env_clear().current_dir(self.project("")).stdin(Stdio::null());
         command.env("HOME", self.path().join("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("COLUMNS", "80");
         command.env("AGENTPKG_MANAGED_DIR", self.path().join("managed"));
+        // Where sessions that tests make themselves have it.
+        command.env("AGENTPKG_STATE_DIR", self.path().join("home/state"));
         for name in ["PATH", "SystemRoot", "TEMP", "TMP"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
