@@ -1,0 +1,44 @@
+//! The program is killed at each system call that changes something, in the recovery too.
+
+use super::judge::{Judge, TEMPLATE};
+use super::trace::{disturbed, points};
+use super::{assert_none, sample};
+
+const KILL: &str = "signal=SIGKILL";
+
+for_each_scenario!(kill_at_every_call);
+
+fn kill_at_every_call(name: &str) {
+    let Some(judge) = Judge::new(name) else { return };
+    let all = judge.points().into_iter().filter(|point| point.did_something);
+    let (inside, outside): (Vec<_>, Vec<_>) = all.partition(|point| point.is_in_project);
+    // A sample of the recoveries begins where the project changes.
+    let (chosen, middle) = (sample(inside, 8), if super::is_full() { 5 } else { 6 });
+    let (mut wrong, mut own, mut killed, mut recoveries) = (Vec::new(), 0, 0, 0);
+    let chosen: Vec<_> = chosen.into_iter().chain(sample(outside, 3)).collect();
+    for (index, point) in chosen.iter().enumerate() {
+        judge.stage.restore(TEMPLATE);
+        let output = disturbed(&judge.stage, &judge.words, &[point.injection(KILL)]);
+        own += usize::from(point.is_own);
+        killed += usize::from(point.is_own && output.code == -1);
+        let is_kept = index % middle == middle - 1;
+        if is_kept {
+            judge.stage.keep("interrupted");
+        }
+        wrong.extend(judge.after_kill().into_iter().map(|what| format!("{point}: {what}")));
+        if is_kept {
+            judge.stage.restore("interrupted");
+            let inner: Vec<_> = points(&judge.stage, &judge.recovery()).into_iter().filter(|inner| inner.did_something).collect();
+            for inner in sample(inner, 4) {
+                judge.stage.restore("interrupted");
+                let _ = disturbed(&judge.stage, &judge.recovery(), &[inner.injection(KILL)]);
+                wrong.extend(judge.after_kill().into_iter().map(|what| format!("{point}, in the recovery {inner}: {what}")));
+                recoveries += 1;
+            }
+        }
+    }
+    assert!(killed * 2 > own, "only {killed} of {own} runs were killed");
+    assert!(recoveries > 0 || name.starts_with("registry_refresh"), "no recovery was interrupted");
+    super::count(&format!("{name}: {} kills, {recoveries} in the recovery", chosen.len()));
+    assert_none(&wrong, chosen.len() + recoveries);
+}
