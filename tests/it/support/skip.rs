@@ -6,7 +6,7 @@ use std::io::Write as _;
 #[track_caller]
 pub(crate) fn skip(reason: &str) {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
-    assert!(!is_ci, "{reason}, and with CI set no test is skipped; .ci/tools installs the shells");
+    assert!(!is_ci, "{reason}, and with CI set no test is skipped; .ci/tools installs what is missing");
     // The name of the thread is that of the test.
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");

@@ -55,7 +55,6 @@ pub(super) struct Judge {
     is_marked: bool,
     /// How many times the reading commands were tried.
     looks: Cell<usize>,
-    has_recover: bool,
 }
 
 impl Judge {
@@ -71,9 +70,8 @@ impl Judge {
         assert!(matches!(output.code, 0 | 3), "{name}: {}", output.all());
         let after = stage.files();
         stage.restore(TEMPLATE);
-        let has_recover = stage.run(&["--help"]).stdout.contains("\n  recover ");
         let is_marked = contains(&before, EDIT);
-        Some(Self { stage, words, scenario, before, after, code: output.code, is_marked, looks: Cell::new(0), has_recover })
+        Some(Self { stage, words, scenario, before, after, code: output.code, is_marked, looks: Cell::new(0) })
     }
 
     /// The calls of the command that change something.
@@ -82,16 +80,10 @@ impl Judge {
         points(&self.stage, &self.words)
     }
 
-    /// What a person runs after a command was killed.
-    pub(super) fn recovery(&self) -> Vec<String> {
-        // Programs without that command recover whenever they start.
-        vec![if self.has_recover { "recover" } else { "list" }.to_owned()]
-    }
-
     /// What is wrong after a kill.
     pub(super) fn after_kill(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        if self.has_recover {
+        if self.stage.recovery() == "recover" {
             self.look(&mut wrong);
         }
         self.recover(&mut wrong);
@@ -142,7 +134,7 @@ impl Judge {
     }
 
     fn recover(&self, wrong: &mut Vec<String>) {
-        let output = run(&mut self.stage.command(&self.recovery()));
+        let output = run(&mut self.stage.command(&[self.stage.recovery()]));
         if output.code != 0 {
             wrong.push(format!("the recovery fails: {}", output.all()));
         }

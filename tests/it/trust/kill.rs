@@ -28,10 +28,11 @@ fn kill_at_every_call(name: &str) {
         wrong.extend(judge.after_kill().into_iter().map(|what| format!("{point}: {what}")));
         if is_kept {
             judge.stage.restore("interrupted");
-            let inner: Vec<_> = points(&judge.stage, &judge.recovery()).into_iter().filter(|inner| inner.did_something).collect();
+            let inner: Vec<_> =
+                points(&judge.stage, &[judge.stage.recovery()]).into_iter().filter(|inner| inner.did_something).collect();
             for inner in sample(inner, 4) {
                 judge.stage.restore("interrupted");
-                let _ = disturbed(&judge.stage, &judge.recovery(), &[inner.injection(KILL)]);
+                let _ = disturbed(&judge.stage, &[judge.stage.recovery()], &[inner.injection(KILL)]);
                 wrong.extend(judge.after_kill().into_iter().map(|what| format!("{point}, in the recovery {inner}: {what}")));
                 recoveries += 1;
             }

@@ -75,11 +75,11 @@ impl Random {
     }
 }
 
-/// Fails if anything was found, and shows the first of it.
+/// Fails if anything went wrong, and shows the first of it, each in one line.
 #[track_caller]
-fn assert_none(found: &[String], tried: usize) {
-    let first: Vec<&str> = found.iter().take(8).map(String::as_str).collect();
-    assert!(found.is_empty(), "{} of {tried} went wrong:\n{}", found.len(), first.join("\n"));
+fn assert_none(wrong: &[String], tried: usize) {
+    let first: Vec<String> = wrong.iter().take(8).map(|what| what.replace('\n', " / ")).collect();
+    assert!(wrong.is_empty(), "{} things went wrong in {tried} runs:\n{}", wrong.len(), first.join("\n"));
 }
 
 /// Says how much was tried; the test harness shows it with `--nocapture`.

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use crate::support::http::Server;
 use crate::support::repo::{RepoBuilder, hermetic_git};
@@ -123,6 +124,14 @@ impl Stage {
         self.sandbox.prepared(Command::new(program))
     }
 
+    /// What a person runs after a command was killed.
+    pub(super) fn recovery(&self) -> String {
+        static HAS_RECOVER: OnceLock<bool> = OnceLock::new();
+        let has_recover = HAS_RECOVER.get_or_init(|| self.run(&["--help"]).stdout.contains("\n  recover "));
+        // A program without that command recovers whenever it starts.
+        if *has_recover { "recover" } else { "list" }.to_owned()
+    }
+
     /// Runs a command to its end.
     pub(super) fn run(&self, command: &[&str]) -> Output {
         run(&mut self.command(&self.words(command)))
@@ -210,6 +219,8 @@ pub(super) fn run(command: &mut Command) -> Output {
 pub(super) struct Running {
     /// The process, which leads a group of its own.
     pub(super) id: Pid,
+    /// The process itself, not only its number, which another one may get later.
+    handle: OwnedFd,
     what: String,
     output: mpsc::Receiver<std::process::Output>,
 }
@@ -219,15 +230,21 @@ impl Running {
     pub(super) fn start(command: &mut Command) -> Self {
         let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let id = Pid::from_child(&child);
+        let handle = pidfd_open(id, PidfdFlags::empty()).unwrap();
         let (sender, output) = mpsc::channel();
         // Nobody listens any more to a command that took too long.
         thread::spawn(move || drop(sender.send(child.wait_with_output().unwrap())));
-        Self { id, what: format!("{command:?}"), output }
+        Self { id, handle, what: format!("{command:?}"), output }
     }
 
     /// Whether the command has not ended.
     pub(super) fn is_running(&self) -> bool {
         rustix::process::test_kill_process_group(self.id).is_ok()
+    }
+
+    /// Kills the command, but nothing that it has started. It may have ended already.
+    pub(super) fn kill(&self) {
+        let _ = pidfd_send_signal(&self.handle, Signal::KILL);
     }
 
     /// Waits for the end; a command that takes too long is killed, and that is an error.

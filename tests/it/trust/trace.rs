@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use super::stage::{Running, Stage, run};
 use crate::support::sandbox::Output;
@@ -135,6 +137,25 @@ pub(super) fn disturbing(stage: &Stage, words: &[String], injections: &[String])
     options.extend(injections.iter().flat_map(|injection| ["-e".to_owned(), injection.clone()]));
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     Running::start(&mut strace(stage, &options, words))
+}
+
+/// Waits until strace holds a command up for longer than it needs to look at a call; gives the number of its process.
+pub(super) fn wait_until_held(running: &Running) -> Option<String> {
+    let tracer = running.id.as_raw_nonzero();
+    let mut looks = 0;
+    while running.is_running() {
+        let children = fs::read_to_string(format!("/proc/{tracer}/task/{tracer}/children")).unwrap_or_default();
+        let held = children.split_whitespace().next().filter(|child| {
+            let status = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+            status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('t'))
+        });
+        looks = if held.is_some() { looks + 1 } else { 0 };
+        if looks == 8 {
+            return held.map(str::to_owned);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    None
 }
 
 fn strace(stage: &Stage, options: &[&str], words: &[String]) -> Command {
