@@ -16,7 +16,7 @@ const LATE: &str = "EDITED-AFTER-THE-KILL";
 fn changes(track: &Track) -> Vec<Point> {
     track.stage.restore(TEMPLATE);
     let all = points(&track.stage, &track.words).into_iter();
-    all.filter(|point| point.is_own && point.is_in_project && point.did_something).collect()
+    all.filter(|point| point.is_own && point.is_in_project && point.changes()).collect()
 }
 
 #[test]

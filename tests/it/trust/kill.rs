@@ -10,18 +10,17 @@ for_each_scenario!(kill_at_every_call);
 
 fn kill_at_every_call(name: &str) {
     let Some(judge) = Judge::new(name) else { return };
-    let all = judge.points().into_iter().filter(|point| point.did_something);
+    let all = judge.points().into_iter().filter(|point| point.changes());
     let (inside, outside): (Vec<_>, Vec<_>) = all.partition(|point| point.is_in_project);
-    // A sample of the recoveries begins where the project changes.
-    let (chosen, middle) = (sample(inside, 8), if super::is_full() { 5 } else { 6 });
     let (mut wrong, mut own, mut killed, mut recoveries) = (Vec::new(), 0, 0, 0);
-    let chosen: Vec<_> = chosen.into_iter().chain(sample(outside, 3)).collect();
+    let chosen: Vec<_> = sample(inside, 8).into_iter().chain(sample(outside, 3)).collect();
     for (index, point) in chosen.iter().enumerate() {
         judge.stage.restore(TEMPLATE);
         let output = disturbed(&judge.stage, &judge.words, &[point.injection(KILL)]);
         own += usize::from(point.is_own);
         killed += usize::from(point.is_own && output.code == -1);
-        let is_kept = index % middle == middle - 1;
+        // A sample has one recovery, from about the middle of the command on.
+        let is_kept = super::is_full() || (index >= 4 && recoveries == 0);
         if is_kept {
             judge.stage.keep("interrupted");
         }
@@ -29,7 +28,7 @@ fn kill_at_every_call(name: &str) {
         if is_kept {
             judge.stage.restore("interrupted");
             let inner: Vec<_> =
-                points(&judge.stage, &[judge.stage.recovery()]).into_iter().filter(|inner| inner.did_something).collect();
+                points(&judge.stage, &[judge.stage.recovery()]).into_iter().filter(|inner| inner.changes()).collect();
             for inner in sample(inner, 4) {
                 judge.stage.restore("interrupted");
                 let _ = disturbed(&judge.stage, &[judge.stage.recovery()], &[inner.injection(KILL)]);

@@ -181,7 +181,7 @@ mod natural {
         rename_over = RenameOver, truncate = Truncate, in_place = InPlace, append = Append, backup = Backup, unlink = Unlink);
 
     fn race_freely(way: Way) {
-        let rounds = if is_full() { 1250 } else { 12 };
+        let rounds = if is_full() { 1250 } else { 8 };
         let mut random = Random(way as u64 + 1);
         let (mut wrong, mut saves, mut all) = (Vec::new(), 0, 0);
         for race in RACES {
@@ -279,8 +279,8 @@ mod held {
             let Some(track) = Track::new(race) else { return };
             track.stage.restore(TEMPLATE);
             let all = points(&track.stage, &track.words).into_iter();
-            let points: Vec<_> = all.filter(|point| point.is_own && point.is_in_project && point.did_something).collect();
-            for (index, point) in sample(points, 6).iter().enumerate() {
+            let points: Vec<_> = all.filter(|point| point.is_own && point.is_in_project && point.changes()).collect();
+            for (index, point) in sample(points, 4).iter().enumerate() {
                 let hold = Duration::from_millis(if index % 2 == 0 { 0 } else { 5 });
                 let (output, done) = pause_at(&track, point, way, hold);
                 wrong.extend(track.verdict(&done, &output, &format!("held at {point}")));

@@ -170,7 +170,7 @@ fn a_command_that_waits_says_for_whom() {
     let words = stage.words(&["install", "../folder#agent-a"]);
     // The lockfile is among the last that is written, and the lock is held then.
     let all = points(&stage, &words);
-    let last = all.iter().rfind(|point| point.is_in_project && point.did_something && point.call.starts_with("rename")).unwrap();
+    let last = all.iter().rfind(|point| point.is_in_project && point.changes() && point.call.starts_with("rename")).unwrap();
     stage.restore(TEMPLATE);
     let holder = disturbing(&stage, &words, &[last.injection("delay_enter=1500000")]);
     let id = wait_until_held(&holder).expect("the holder is held");

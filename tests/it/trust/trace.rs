@@ -55,13 +55,20 @@ pub(super) struct Point {
     pub(super) is_own: bool,
     /// Whether it is about the project, not about the cache.
     pub(super) is_in_project: bool,
+    /// Whether it only opened something for reading.
+    pub(super) is_reading: bool,
     /// Whether it did what it was called for.
-    pub(super) did_something: bool,
+    did_something: bool,
     /// The arguments, for people.
     text: String,
 }
 
 impl Point {
+    /// Whether something was different after it.
+    pub(super) fn changes(&self) -> bool {
+        self.did_something && !self.is_reading
+    }
+
     /// How strace is told to do something at this call.
     pub(super) fn injection(&self, what: &str) -> String {
         format!("inject={}:{what}:when={}", self.call, self.number)
@@ -74,7 +81,7 @@ impl std::fmt::Display for Point {
     }
 }
 
-/// Runs a command and gives the calls that change something, in their order.
+/// Runs a command and gives the calls that change something, or read something that is its own, in their order.
 pub(super) fn points(stage: &Stage, words: &[String]) -> Vec<Point> {
     let log = stage.root().join("calls");
     let calls: Vec<String> = CALLS.iter().map(|call| format!("?{call}")).collect();
@@ -100,12 +107,13 @@ fn parse(log: &str, root: &str) -> Vec<Point> {
         }
         let number = numbers.entry((process, call)).or_default();
         *number += 1;
-        let is_for_reading =
+        let is_reading =
             call.starts_with("open") && !["O_CREAT", "O_WRONLY", "O_RDWR", "O_TRUNC"].iter().any(|flag| arguments.contains(flag));
+        let is_foreign = is_reading && !arguments.replacen(&format!("AT_FDCWD<{root}"), "", 1).contains(root);
         let is_talk =
             call.starts_with("write") && (arguments.starts_with("1<") || arguments.starts_with("2<") || !arguments.contains(root));
         // Whichever process makes this call first is disturbed, so once is enough.
-        if is_for_reading || is_talk || arguments.contains("</dev/") || !seen.insert((call, *number)) {
+        if is_foreign || is_talk || arguments.contains("\"/dev/null\"") || !seen.insert((call, *number)) {
             continue;
         }
         // An absolute path does not count from the working folder.
@@ -118,6 +126,7 @@ fn parse(log: &str, root: &str) -> Vec<Point> {
             number: *number,
             is_own: process == own,
             is_in_project: about.contains(&format!("{root}/project")),
+            is_reading,
             did_something: !arguments.contains(") = -1"),
             text: arguments.replace(root, "").chars().take(140).collect(),
         });
@@ -169,17 +178,18 @@ fn calls_that_change_something_are_told_from_others() {
     let log = "\
 7 openat(AT_FDCWD</s/project>, \"/s/project/a\", O_RDONLY) = 3</s/project/a>\n\
 7 openat(AT_FDCWD</s/project>, \"/s/home/b\", O_WRONLY|O_CREAT, 0666) = 3</s/home/b>\n\
-8 openat(AT_FDCWD</s/home>, \"/s/project/c\", O_WRONLY|O_CREAT, 0666 <unfinished ...>\n\
+8 open(\"/s/project/c\", O_WRONLY|O_CREAT, 0666 <unfinished ...>\n\
 7 write(2</s/err>, \"x\", 1) = 1\n\
 7 write(3<pipe:[9]>, \"x\", 1) = 1\n\
-8 <... openat resumed>) = 4</s/project/c>\n\
+8 <... open resumed>) = 4</s/project/c>\n\
 7 renameat2(4</s/project/x>, \"d\", 4</s/project/x>, \"e\", RENAME_EXCHANGE) = 0\n\
 7 mkdir(\"/s/project/x\", 0777) = -1 EEXIST (File exists)\n";
     let points = parse(log, "/s");
-    let found: Vec<_> = points.iter().map(|p| (p.call.as_str(), p.number, p.is_own, p.is_in_project, p.did_something)).collect();
+    let found: Vec<_> = points.iter().map(|p| (p.call.as_str(), p.number, p.is_own, p.is_in_project, p.changes())).collect();
     let expected = [
+        ("openat", 1, true, true, false),
         ("openat", 2, true, false, true),
-        ("openat", 1, false, true, true),
+        ("open", 1, false, true, true),
         ("renameat2", 1, true, true, true),
         ("mkdir", 1, true, true, false),
     ];
