@@ -15,7 +15,7 @@ const LATE: &str = "EDITED-AFTER-THE-KILL";
 /// The calls of agentpkg itself that change the project.
 fn changes(track: &Track) -> Vec<Point> {
     track.stage.restore(TEMPLATE);
-    let all = points(&track.stage, &track.words).into_iter();
+    let all = points(&track.stage, &track.words, &[]).into_iter();
     all.filter(|point| point.is_own && point.is_in_project && point.changes()).collect()
 }
 
@@ -27,7 +27,7 @@ fn the_next_update_merges_the_edit_with_what_upstream_changed() {
         let Some(track) = Track::new(race) else { return };
         for point in sample(changes(&track), 12) {
             track.stage.restore(TEMPLATE);
-            let _ = disturbed(&track.stage, &track.words, &[point.injection(KILL)]);
+            let _ = disturbed(&track.stage, &track.words, &[&point.injection(KILL)]);
             // Where files cannot be exchanged, a kill can leave a name without a file; nobody edits it then.
             if !track.stage.project(race.target).exists() {
                 continue;
@@ -84,7 +84,7 @@ fn a_save_before_the_recovery_is_never_lost() {
         let Some(track) = Track::new(race) else { return };
         for (index, point) in sample(changes(&track), 6).iter().enumerate() {
             track.stage.restore(TEMPLATE);
-            let _ = disturbed(&track.stage, &track.words, &[point.injection(KILL)]);
+            let _ = disturbed(&track.stage, &track.words, &[&point.injection(KILL)]);
             let saved = track.save(Way::ALL[index % Way::ALL.len()], LATE, Duration::ZERO);
             assert!(saved.is_complete);
             tried += 1;

@@ -74,10 +74,10 @@ impl Judge {
         Some(Self { stage, words, scenario, before, after, code: output.code, is_marked, looks: Cell::new(0) })
     }
 
-    /// The calls of the command that change something.
-    pub(super) fn points(&self) -> Vec<Point> {
+    /// The calls of the command while the injections are in force.
+    pub(super) fn points(&self, injections: &[&str]) -> Vec<Point> {
         self.stage.restore(TEMPLATE);
-        points(&self.stage, &self.words)
+        points(&self.stage, &self.words, injections)
     }
 
     /// What is wrong after a kill.
@@ -126,6 +126,10 @@ impl Judge {
             if now != before {
                 wrong.push(format!("{command:?} changed {}", difference(&now, &before)));
                 return;
+            }
+            let is_interrupted = before.contains_key(".agentpkg/state/journal");
+            if is_interrupted && !command.contains(&"--json") && !output.stderr.contains("agentpkg recover") {
+                wrong.push(format!("{command:?} does not say that a command was interrupted: {}", output.all()));
             }
             if !matches!(output.code, 0..=5) {
                 wrong.push(format!("{command:?}: {}", output.all()));

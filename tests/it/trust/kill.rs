@@ -1,22 +1,33 @@
 //! The program is killed at each system call that changes something, in the recovery too.
 
 use super::judge::{Judge, TEMPLATE};
-use super::trace::{disturbed, points};
+use super::trace::{Point, WITHOUT_EXCHANGE, disturbed, points};
 use super::{assert_none, sample};
 
 const KILL: &str = "signal=SIGKILL";
+
+/// Scenarios that a sample also tries where files cannot be exchanged.
+const ALSO_WITHOUT_EXCHANGE: &[&str] = &["update_edited", "remove_edited", "undo_update", "install_with_servers"];
 
 for_each_scenario!(kill_at_every_call);
 
 fn kill_at_every_call(name: &str) {
     let Some(judge) = Judge::new(name) else { return };
-    let all = judge.points().into_iter().filter(|point| point.changes());
-    let (inside, outside): (Vec<_>, Vec<_>) = all.partition(|point| point.is_in_project);
+    kill(name, &judge, &[]);
+    if super::is_full() || ALSO_WITHOUT_EXCHANGE.contains(&name) {
+        kill(name, &judge, &[WITHOUT_EXCHANGE]);
+    }
+}
+
+fn kill(name: &str, judge: &Judge, surroundings: &[&str]) {
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        judge.points(surroundings).into_iter().filter(Point::changes).partition(|point| point.is_in_project);
     let (mut wrong, mut own, mut killed, mut recoveries) = (Vec::new(), 0, 0, 0);
     let chosen: Vec<_> = sample(inside, 8).into_iter().chain(sample(outside, 3)).collect();
+    let recovery = [judge.stage.recovery()];
     for (index, point) in chosen.iter().enumerate() {
         judge.stage.restore(TEMPLATE);
-        let output = disturbed(&judge.stage, &judge.words, &[point.injection(KILL)]);
+        let output = disturbed(&judge.stage, &judge.words, &[surroundings, &[&point.injection(KILL)]].concat());
         own += usize::from(point.is_own);
         killed += usize::from(point.is_own && output.code == -1);
         // A sample has one recovery, from about the middle of the command on.
@@ -27,11 +38,10 @@ fn kill_at_every_call(name: &str) {
         wrong.extend(judge.after_kill().into_iter().map(|what| format!("{point}: {what}")));
         if is_kept {
             judge.stage.restore("interrupted");
-            let inner: Vec<_> =
-                points(&judge.stage, &[judge.stage.recovery()]).into_iter().filter(|inner| inner.changes()).collect();
+            let inner: Vec<_> = points(&judge.stage, &recovery, surroundings).into_iter().filter(Point::changes).collect();
             for inner in sample(inner, 4) {
                 judge.stage.restore("interrupted");
-                let _ = disturbed(&judge.stage, &[judge.stage.recovery()], &[inner.injection(KILL)]);
+                let _ = disturbed(&judge.stage, &recovery, &[surroundings, &[&inner.injection(KILL)]].concat());
                 wrong.extend(judge.after_kill().into_iter().map(|what| format!("{point}, in the recovery {inner}: {what}")));
                 recoveries += 1;
             }
@@ -39,6 +49,6 @@ fn kill_at_every_call(name: &str) {
     }
     assert!(killed * 2 > own, "only {killed} of {own} runs were killed");
     assert!(recoveries > 0 || name.starts_with("registry_refresh"), "no recovery was interrupted");
-    super::count(&format!("{name}: {} kills, {recoveries} in the recovery", chosen.len()));
+    super::count(&format!("{name} {surroundings:?}: {} kills, {recoveries} in the recovery", chosen.len()));
     assert_none(&wrong, chosen.len() + recoveries);
 }

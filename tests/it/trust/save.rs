@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use super::judge::{TEMPLATE, contains, has};
 use super::saver::{Buffer, Save, Way, save};
 use super::stage::{Files, Running, Stage, agent, run};
-use super::trace::{Point, disturbing, points, wait_until_held};
+use super::trace::{Point, WITHOUT_EXCHANGE, disturbing, points, wait_until_held};
 use super::{Random, assert_none, is_full, sample, scenario};
 use crate::support::sandbox::Output;
 
@@ -253,8 +253,7 @@ mod natural {
                 saves
             });
             let output = if without_exchange {
-                let injection = "inject=renameat2:error=EINVAL".to_owned();
-                disturbing(&track.stage, &track.words, &[injection]).end()
+                disturbing(&track.stage, &track.words, &[WITHOUT_EXCHANGE]).end()
             } else {
                 Running::start(&mut track.stage.command(&track.words)).end()
             };
@@ -275,17 +274,23 @@ mod held {
 
     fn save_in_each_pause(way: Way) {
         let (mut wrong, mut tried, mut saved) = (Vec::new(), 0, 0);
-        for race in RACES {
+        for (index, race) in RACES.iter().enumerate() {
             let Some(track) = Track::new(race) else { return };
-            track.stage.restore(TEMPLATE);
-            let all = points(&track.stage, &track.words).into_iter();
-            let points: Vec<_> = all.filter(|point| point.is_own && point.is_in_project && point.changes()).collect();
-            for (index, point) in sample(points, 4).iter().enumerate() {
-                let hold = Duration::from_millis(if index % 2 == 0 { 0 } else { 5 });
-                let (output, done) = pause_at(&track, point, way, hold);
-                wrong.extend(track.verdict(&done, &output, &format!("held at {point}")));
-                saved += done.len();
-                tried += 1;
+            for surroundings in [&[][..], &[WITHOUT_EXCHANGE]] {
+                // A sample takes the two in turn.
+                if !is_full() && surroundings.len() != index % 2 {
+                    continue;
+                }
+                track.stage.restore(TEMPLATE);
+                let all = points(&track.stage, &track.words, surroundings).into_iter();
+                let points: Vec<_> = all.filter(|point| point.is_own && point.is_in_project && point.changes()).collect();
+                for (index, point) in sample(points, 4).iter().enumerate() {
+                    let hold = Duration::from_millis(if index % 2 == 0 { 0 } else { 5 });
+                    let (output, done) = pause_at(&track, point, surroundings, way, hold);
+                    wrong.extend(track.verdict(&done, &output, &format!("{surroundings:?} held at {point}")));
+                    saved += done.len();
+                    tried += 1;
+                }
             }
         }
         crate::trust::count(&format!("{way:?}: {tried} pauses, {saved} saves"));
@@ -294,10 +299,10 @@ mod held {
     }
 
     /// Holds agentpkg up before a call, and saves in the meantime.
-    fn pause_at(track: &Track, point: &Point, way: Way, hold: Duration) -> (Output, Vec<Save>) {
+    fn pause_at(track: &Track, point: &Point, surroundings: &[&str], way: Way, hold: Duration) -> (Output, Vec<Save>) {
         track.stage.restore(TEMPLATE);
-        let injection = point.injection(&format!("delay_enter={}", PAUSE.as_micros()));
-        let running = disturbing(&track.stage, &track.words, &[injection]);
+        let pause = point.injection(&format!("delay_enter={}", PAUSE.as_micros()));
+        let running = disturbing(&track.stage, &track.words, &[surroundings, &[&pause]].concat());
         let mut saves = Vec::new();
         if wait_until_held(&running).is_some() {
             saves.push(track.save(way, "SAVED-IN-THE-PAUSE", hold));

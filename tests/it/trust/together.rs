@@ -169,10 +169,10 @@ fn a_command_that_waits_says_for_whom() {
     stage.keep(TEMPLATE);
     let words = stage.words(&["install", "../folder#agent-a"]);
     // The lockfile is among the last that is written, and the lock is held then.
-    let all = points(&stage, &words);
+    let all = points(&stage, &words, &[]);
     let last = all.iter().rfind(|point| point.is_in_project && point.changes() && point.call.starts_with("rename")).unwrap();
     stage.restore(TEMPLATE);
-    let holder = disturbing(&stage, &words, &[last.injection("delay_enter=1500000")]);
+    let holder = disturbing(&stage, &words, &[&last.injection("delay_enter=3000000")]);
     let id = wait_until_held(&holder).expect("the holder is held");
     let waiting = stage.run(&["install", "../folder#agent-b"]);
     let _ = holder.end().unwrap().code(0);

@@ -44,6 +44,9 @@ const CALLS: &[&str] = &[
     "fallocate",
 ];
 
+/// As if the file system could not exchange two files, nor rename without replacing.
+pub(super) const WITHOUT_EXCHANGE: &str = "inject=renameat2:error=EINVAL";
+
 /// One system call of a command.
 #[derive(Debug, Clone)]
 pub(super) struct Point {
@@ -81,12 +84,15 @@ impl std::fmt::Display for Point {
     }
 }
 
-/// Runs a command and gives the calls that change something, or read something that is its own, in their order.
-pub(super) fn points(stage: &Stage, words: &[String]) -> Vec<Point> {
+/// Runs a command and gives the calls that change something, or read something that is its own, in their order. The
+/// injections are in force meanwhile.
+pub(super) fn points(stage: &Stage, words: &[String], injections: &[&str]) -> Vec<Point> {
     let log = stage.root().join("calls");
     let calls: Vec<String> = CALLS.iter().map(|call| format!("?{call}")).collect();
     let (log_path, trace) = (log.display().to_string(), format!("trace={}", calls.join(",")));
-    let _ = run(&mut strace(stage, &["-y", "-s", "32", "-o", &log_path, "-e", &trace], words));
+    let mut options = vec!["-y", "-s", "32", "-o", &log_path, "-e", &trace];
+    options.extend(injections.iter().flat_map(|injection| ["-e", *injection]));
+    let _ = run(&mut strace(stage, &options, words));
     let root = stage.root().display().to_string();
     let text = fs::read(&log).unwrap();
     fs::remove_file(log).unwrap();
@@ -135,16 +141,16 @@ fn parse(log: &str, root: &str) -> Vec<Point> {
 }
 
 /// Runs a command while strace does what the injections say.
-pub(super) fn disturbed(stage: &Stage, words: &[String], injections: &[String]) -> Output {
+pub(super) fn disturbed(stage: &Stage, words: &[String], injections: &[&str]) -> Output {
     disturbing(stage, words, injections).end().unwrap_or_else(|reason| panic!("{reason}, {injections:?}"))
 }
 
 /// The same, without waiting for the end.
-pub(super) fn disturbing(stage: &Stage, words: &[String], injections: &[String]) -> Running {
+pub(super) fn disturbing(stage: &Stage, words: &[String], injections: &[&str]) -> Running {
     let calls: Vec<&str> = injections.iter().filter_map(|injection| injection.split(['=', ':']).nth(1)).collect();
-    let mut options = vec!["-o".to_owned(), "/dev/null".to_owned(), "-e".to_owned(), format!("trace={}", calls.join(","))];
-    options.extend(injections.iter().flat_map(|injection| ["-e".to_owned(), injection.clone()]));
-    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let trace = format!("trace={}", calls.join(","));
+    let mut options = vec!["-o", "/dev/null", "-e", &trace];
+    options.extend(injections.iter().flat_map(|injection| ["-e", *injection]));
     Running::start(&mut strace(stage, &options, words))
 }
 
