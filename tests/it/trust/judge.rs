@@ -1,8 +1,8 @@
 //! What a project may look like after a command was killed or a system call of it failed.
 //!
 //! The reading commands leave it alone. Then `agentpkg recover` ends with 0, and the project is exactly as before or as after the
-//! command; agentpkg's own marks for git do not count, nor does its state. No file is left that neither of the two has. The words of the
-//! person are still in the project, or in its history. Where the command did not happen, it can be run again and does its work.
+//! command; agentpkg's own marks for git do not count, nor does its state. No file is left that neither of the two has. The words of
+//! the person are still in the project, or in its history. Where the command did not happen, it can be run again and does its work.
 
 use std::cell::Cell;
 use std::path::Path;

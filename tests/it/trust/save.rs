@@ -1,16 +1,15 @@
 //! A person's program saves a file while a command replaces, makes or removes it.
 //!
-//! A saver saves again and again, each time the text from before the command with another mark, and stops at a random moment of the command.
-//! Its judgement:
+//! A saver saves again and again, each time the text from before the command with another mark, and stops at a random moment of the
+//! command. The judgement:
 //!
 //! - A save counts if it came to its end. Its mark must then be in the file or below `.agentpkg/state/history`.
-//! - The only excuse is a later save of the same saver that says it took this very text away (`saver` sees that exactly). The last save
-//!   of each round has no such excuse, and its moment is spread over the whole command.
-//! - A command that ends with 0 leaves the last save in the file: none of these commands is allowed to take an edit away. It says nothing
-//!   only if it saw nothing: a saver that had the file open for longer than agentpkg looks is excused from this rule, though never from
-//!   the first.
-//! - A command that ends with another code names the file, or the agent. 3 and 4 are possible as well as 1, because a file that is read
-//!   while somebody writes it can look like an edit in conflict.
+//! - The only excuse is a later save of the same saver that took this very text away, which the saver sees exactly (`saver`). The last
+//!   save of each round has no such excuse, and its moment is spread over the whole command.
+//! - A command that ends with 0 leaves the last save in the file: none of these commands may take an edit away in silence. A saver that
+//!   had the file open for longer than agentpkg waits before its last look is excused from this rule, but not from the first one.
+//! - A command that ends with another code names the file, or the agent. 3 and 4 are possible as well as 1, because a file that is
+//!   read while somebody writes it can look like an edit in conflict.
 //! - Nothing is left over in the project that neither the command nor the saver has made.
 //!
 //! `natural` lets the two run freely. `held` stops agentpkg at each call that changes the project, and saves in the pause.
@@ -28,8 +27,8 @@ use super::trace::{Point, WITHOUT_EXCHANGE, disturbing, points, wait_until_held}
 use super::{Random, assert_none, is_full, sample, scenario};
 use crate::support::sandbox::Output;
 
-/// How long agentpkg waits before it looks for the last time is more than savers hold a file, which is up to 5 ms. On a busy machine a
-/// saver may be late.
+/// A saver that has the file open for longer may be too late for agentpkg's last look, which comes after 10 ms. It wants to hold the
+/// file for 5 ms at most, but the machine may be busy.
 const LATE: Duration = Duration::from_millis(9);
 
 /// A command and the file that is saved meanwhile.

@@ -1,7 +1,7 @@
 //! Programs that save a file: the six ways in which editors and tools do it.
 //!
-//! A saver knows what it took away: it reads the very file that it replaces or overwrites, not the one that had the name a moment before.
-//! So a text that is gone was taken away either by a later save, which then says so, or by agentpkg.
+//! A saver knows what it took away: it reads the very file that it replaces or overwrites, not the one that had the name a moment
+//! before. So a text that is gone was taken away either by a later save, which then says so, or by agentpkg.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
@@ -126,7 +126,7 @@ fn write_slowly(file: &mut File, text: &[u8], hold: Duration) -> io::Result<()> 
     file.write_all(second)
 }
 
-/// Renames `new` to `path`. Exchanged rather than renamed, which is the same for everybody else, so that the saver sees what it replaced.
+/// Renames `new` to `path`, by an exchange: for everybody else that is the same, and the saver sees what it replaced.
 fn put_over(new: &Path, path: &Path, replaced: &mut Vec<u8>) -> io::Result<()> {
     loop {
         if renameat_with(CWD, new, CWD, path, RenameFlags::EXCHANGE).is_ok() {

@@ -40,8 +40,8 @@ pub(super) struct Stage {
 impl Stage {
     /// An empty project; `None`, loudly, if strace or git is missing.
     pub(super) fn new() -> Option<Self> {
-        if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-            skip("strace is not on PATH");
+        if let Some(reason) = missing_tracer() {
+            skip(reason);
             return None;
         }
         let sandbox = Sandbox::new();
@@ -163,6 +163,15 @@ impl Stage {
         let mut files = Files::new();
         collect(&self.project(""), &self.project(""), &mut files);
         files
+    }
+}
+
+/// Why no system call can be traced here.
+fn missing_tracer() -> Option<&'static str> {
+    match Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status() {
+        Err(_) => Some("strace is not on PATH"),
+        Ok(status) if !status.success() => Some("strace may not trace here"),
+        Ok(_) => None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Sixteen commands at once on one project, some of them killed at a random moment, while a person writes a file of their own.
 //!
-//! Afterwards, one recovery later: each agent in the lockfile has its file and its base, no agent file is there that the lockfile does not
-//! know, the manifest wants nothing that is not locked, nothing is left over, and the person's file is whole. Each command ends by itself
-//! within a minute, and one that waits says who it waits for.
+//! Afterwards, one recovery later: each agent in the lockfile has its file and its base, no agent file is there that the lockfile does
+//! not know, the manifest wants nothing that is not locked, nothing is left over, and the person's file is whole. Each command ends by
+//! itself within a minute, and one that waits says for whom.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
