@@ -20,6 +20,8 @@ fn what_is_skipped_is_said_and_fails_in_continuous_integration() {
         ("completions::fish_inserts_what_is_meant", "fish is not on PATH"),
         ("completions::versions_and_sources_of_git_are_completed", "git is not on PATH"),
         ("update::merge_file_is_a_merge_driver_for_git", "git is not on PATH"),
+        #[cfg(target_os = "linux")]
+        ("trust::kill::init", "strace is not on PATH"),
     ] {
         let output = lonely(test, "").code(0);
         assert!(output.stderr.contains(&format!("\n!! SKIPPED: {test}: {reason}\n")), "{}", output.all());
@@ -29,7 +31,7 @@ fn what_is_skipped_is_said_and_fails_in_continuous_integration() {
 }
 
 #[test]
-fn missing_shells_are_installed_with_a_sudo_that_asks_nothing() {
+fn missing_tools_are_installed_with_a_sudo_that_asks_nothing() {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/tools");
     if !tools.is_file() {
         // The published crate has the tests, but not what runs them.
@@ -50,7 +52,7 @@ fn missing_shells_are_installed_with_a_sudo_that_asks_nothing() {
             sandbox.write(&format!("bin/{name}"), format!("#!/bin/sh\n{text}\n"));
             fs::set_permissions(bin.join(name), PermissionsExt::from_mode(0o755)).unwrap();
         }
-        for name in ["dash", "bash", "zsh", "shellcheck"] {
+        for name in ["dash", "bash", "zsh", "shellcheck", "strace"] {
             symlink("/bin/sh", bin.join(name)).unwrap();
         }
         let output = finish(Command::new("/bin/sh").arg(&tools).env_clear().env("PATH", &bin));
