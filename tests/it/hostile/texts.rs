@@ -180,27 +180,25 @@ fn agents() -> Vec<Case> {
     ]
 }
 
-/// Manifests in a folder above a project that is no repository.
+/// Manifests of another user in a folder above a project that is no repository. Only root can give a file to somebody else, so for
+/// other users there are no such cases.
 fn parents() -> Vec<Case> {
-    let parent = |name: &str, manifest: &'static str| {
-        Case::new(name, move |world| {
+    if !rustix::process::geteuid().is_root() {
+        return Vec::new();
+    }
+    let parent = |what: &str, manifest: String| {
+        Case::new(format!("manifest of another user in the parent folder: {what}"), move |world| {
             fs::remove_dir_all(world.project(".git")).unwrap();
             fs::remove_file(world.project("agentpkg.toml")).unwrap();
-            world.write("agentpkg.toml", manifest);
+            world.write("agentpkg.toml", &manifest);
             world.write(".claude/agents/mine.md", agent("mine")).write("agentpkg.lock", "version = 1\n");
-            // Only another user's does not count; where nobody may give a file away, there is nobody else to be afraid of.
-            let is_given = chown(world.path("agentpkg.toml"), Some(12_345), Some(12_345)).is_ok();
-            if !is_given {
-                fs::remove_file(world.path("agentpkg.toml")).unwrap();
-            }
+            chown(world.path("agentpkg.toml"), Some(12_345), Some(12_345)).unwrap();
         })
     };
+    let registry = "[registries]\nlocal = { path = \"./project/registry\" }\n[agents]\nx = { registry = \"local\" }\n";
     vec![
-        parent("manifest of another user in the parent folder", "[agents]\nx = \"*\"\n"),
-        parent(
-            "manifest of another user in the parent folder, with links",
-            "[install]\nfollow-symlinks = true\n[registries]\nlocal = { path = \"./project/registry\" }\n[agents]\nx = { registry = \"local\" }\n",
-        ),
-        parent("manifest of another user in the parent folder, with a secret", "THE-SECRET-OF-THE-VICTIM\n"),
+        parent("an agent", "[agents]\nx = \"*\"\n".to_owned()),
+        parent("a registry, and links are followed", format!("[install]\nfollow-symlinks = true\n{registry}")),
+        parent("a secret", format!("{SECRET}\n")),
     ]
 }

@@ -46,7 +46,7 @@ pub(super) struct Run {
 impl World {
     /// Makes the templates.
     pub(super) fn new() -> Self {
-        let world = Self { sandbox: Sandbox::new() };
+        let world = Self { sandbox: Sandbox::in_memory() };
         fs::create_dir(world.path(MACHINE)).unwrap();
         world.write("home/.bashrc", "# mine\n").write("home/.ssh/config", "# mine\n");
         world.write("victim/keep.txt", "keep\n").write("victim/secret.txt", format!("{SECRET}\n"));
@@ -73,7 +73,7 @@ impl World {
         self.write("project/.claude/settings.json", "{\"permissions\": {}}\n");
         self.write("project/.claude/agents/mine.md", agent("mine"));
         self.write("project/.mcp.json", "{\"mcpServers\": {\"mine\": {\"command\": \"mine\"}}}\n");
-        run_git(&self.project(""), ["init", "--quiet", "--initial-branch=main"]);
+        run_git(&self.project(""), ["init", "--quiet", "--initial-branch=main", "--template="]);
         self.must(&["registry", "add", "./registry", "--name", "local"], 0);
         self.must(&["install", "local/x", "local/y", "local/z", "local/v", "--mcp", "add"], 0);
         self.edit(".claude/agents/v.md", "Read, mcp__context7__query-docs", "Read");
@@ -88,6 +88,8 @@ impl World {
         // What is ignored would not come with a clone, but a stranger can add anything by force.
         run_git(&self.project(""), ["add", "."]);
         run_git(&self.project(""), ["commit", "--quiet", "-m", "first"]);
+        // One file is copied faster than many.
+        run_git(&self.project(""), ["gc", "--quiet"]);
     }
 
     /// Builds a case anew.
