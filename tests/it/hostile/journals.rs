@@ -1,6 +1,7 @@
 //! Journals that nobody's interrupted command left: whoever acts on them does what a stranger wants.
 
 use std::fs;
+use std::sync::LazyLock;
 
 use agentpkg::domain::digest::Digest;
 use serde_json::{Value, json};
@@ -13,6 +14,13 @@ const JOURNAL: &str = ".agentpkg/state/journal";
 
 /// Where an operation's copies are.
 pub(super) const OBJECTS: &str = ".agentpkg/state/history/objects";
+
+/// A journal so long that reading it takes its time; it is made only once.
+static LONG: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let step = |at| json!({"is_direct": false, "path": format!(".claude/agents/{at}.md"), "before": null, "after": null});
+    let steps: Vec<Value> = (0..100_000).map(step).collect();
+    sealed(&json!({"number": 1, "label": "install", "is_committed": true, "steps": steps}), Seal::Digest)
+});
 
 /// How far the operation is said to have come.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +43,7 @@ pub(super) enum Seal {
 
 /// The bytes of a journal or a record.
 pub(super) fn sealed(record: &Value, seal: Seal) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(record).unwrap();
+    let mut bytes = serde_json::to_vec(record).unwrap();
     bytes.push(b'\n');
     let digest = match seal {
         Seal::Digest => Digest::of(&bytes).to_string(),
@@ -214,15 +222,7 @@ pub(super) fn cases() -> Vec<Case> {
         world.plant(JOURNAL, sealed(&journal, Seal::Digest));
     }));
     cases.push(case("journal of a hundred thousand steps", |world| {
-        // Larger than it has to be would only test the tests.
-        let steps: Vec<Value> = (0..100_000)
-            .map(|at| json!({"is_direct": false, "path": format!(".claude/agents/{at}.md"), "before": null, "after": null}))
-            .collect();
-        let journal = json!({"number": 1, "label": "install", "is_committed": true, "steps": steps});
-        let mut bytes = serde_json::to_vec(&journal).unwrap();
-        bytes.push(b'\n');
-        let digest = Digest::of(&bytes).to_string();
-        world.plant(JOURNAL, [bytes.as_slice(), digest.as_bytes()].concat());
+        world.plant(JOURNAL, &*LONG);
     }));
     let broken: [(&str, Vec<u8>); 4] = [
         ("empty", Vec::new()),

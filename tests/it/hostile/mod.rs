@@ -33,6 +33,9 @@ const THREADS: usize = 2;
 /// How many commands a case meets in every run of the tests.
 const SAMPLE: usize = 4;
 
+/// How many commands may hang in a case before the others are left out.
+const MAX_LATE: usize = 3;
+
 /// How many cases there are at least.
 const CASES: usize = 110;
 
@@ -55,10 +58,11 @@ fn a_strangers_project_is_harmless() {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 let world = World::new();
-                while let Some((at, case)) = {
+                loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    cases.get(at).map(|case| (at, case))
-                } {
+                    let Some(case) = cases.get(at) else {
+                        break;
+                    };
                     let chosen: Vec<&Command> = pick(at).into_iter().map(|index| &commands[index]).collect();
                     runs.fetch_add(chosen.len(), Ordering::Relaxed);
                     complaints.lock().unwrap().extend(try_case(&world, case, &chosen));
@@ -97,8 +101,14 @@ fn try_case(world: &World, case: &Case, commands: &[&Command]) -> Vec<Complaint>
     world.prepare(case);
     let mut before = look();
     let mut complaints = Vec::new();
+    let mut late = 0;
     for command in commands {
+        // What hangs for some would hang for all, and the rest can be tried when that is mended.
+        if late == MAX_LATE {
+            break;
+        }
         let run = world.run(command, case.home);
+        late += usize::from(run.is_late);
         let after = look();
         let mut reasons = verdict::of_run(&run);
         let is_changed = before.inside != after.inside || before.outside != after.outside;
