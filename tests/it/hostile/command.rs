@@ -101,7 +101,7 @@ const ALL: &[Command] = {
         Command::new(Writes, "registry remove local"),
         Command::new(Writes, "check --fix"),
         Command::new(Writes, "update --offline"),
-        Command::new(Writes, "update --offline --theirs"),
+        Command::new(Writes, "update x z --offline --theirs"),
         Command::new(Writes, "update --offline --conflicts=markers"),
         Command::new(Writes, "remove x"),
         Command::new(Writes, "remove x --force"),
@@ -114,6 +114,7 @@ const ALL: &[Command] = {
         Command::new(UsesRecords, "undo"),
         Command::new(UsesRecords, "undo --force"),
         Command::new(UsesRecords, "undo 1 --force"),
+        Command::new(UsesRecords, "undo 3 --force"),
         // Without a person and without an option it has nobody to agree with.
         Command::new(Discards, "recover"),
         Command::new(Accepts, "recover --accept"),

@@ -19,8 +19,11 @@ const NAMES: &[&str] = &[
     ".agentpkg/base/.agentpkg-abc.tmp",
 ];
 
+/// Puts something at a path.
+type Plant = fn(&World, &str);
+
 /// What has the name.
-const KINDS: &[(&str, fn(&World, &str))] = &[
+const KINDS: &[(&str, Plant)] = &[
     ("a link to a file outside", |world, path| {
         world.link(path, world.path("victim/keep.txt"));
     }),

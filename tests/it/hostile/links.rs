@@ -48,6 +48,11 @@ pub(super) fn cases() -> Vec<Case> {
             let is_state = folder.starts_with(".agentpkg/state");
             let case = Case::new(format!("folder `{folder}` is a link: {leads:?}"), move |world| lead(world, folder, *leads));
             cases.push(case.in_use());
+            if matches!(leads, Leads::OutToEmpty) {
+                // Nothing of agentpkg's is there yet, so that its first command would make it outside.
+                let name = format!("folder `{folder}` is a link in a fresh clone: {leads:?}");
+                cases.push(Case::new(name, move |world| lead(world, folder, *leads)));
+            }
             // A stranger's manifest cannot allow the links that came with it.
             if matches!(leads, Leads::OutToCopy | Leads::IntoGit) && !is_state {
                 let name = format!("folder `{folder}` is a link: {leads:?}, and the manifest follows links");

@@ -12,6 +12,12 @@ use super::world::{World, agent};
 const HISTORY: &str = ".agentpkg/state/history";
 const PENDING: &str = ".agentpkg/state/pending";
 
+/// Makes a number as JSON has it.
+type Number = fn() -> Value;
+
+/// Puts something where the copies are.
+type Copies = fn(&World);
+
 /// What the steps of an operation are said to have been.
 type Steps = fn(&World) -> Vec<Value>;
 
@@ -97,7 +103,7 @@ fn histories() -> Vec<Case> {
 
 /// Numbers, names, references and labels that no program writes.
 fn numbers() -> Vec<Case> {
-    let files: [(&str, &str, fn() -> Value); 6] = [
+    let files: [(&str, &str, Number); 6] = [
         ("number zero", "000000", || json!(0)),
         ("the largest number", "18446744073709551615", || json!(u64::MAX)),
         ("a number that does not fit", "18446744073709551616", || serde_json::from_str("18446744073709551616").unwrap()),
@@ -138,7 +144,7 @@ fn numbers() -> Vec<Case> {
 
 /// Histories so long that the next operation forgets the oldest, with a linked folder where the copies are.
 fn pruned() -> Vec<Case> {
-    let targets: [(&str, fn(&World)); 4] = [
+    let targets: [(&str, Copies); 4] = [
         ("a folder outside", |world| {
             world.link(OBJECTS, world.path("victim"));
         }),

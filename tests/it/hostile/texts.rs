@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::chown;
 
 use super::case::Case;
-use super::world::{SECRET, World, agent};
+use super::world::{SECRET, agent};
 
 /// Names that lead out of the folder, that a system keeps for devices, or that speak to the terminal; as TOML has them in a string.
 const NAMES: &[(&str, &str)] = &[

@@ -55,14 +55,17 @@ impl World {
         world.keep("home", "home");
         world.keep("victim", "victim");
         world.keep("project", &template(Base::Used));
-        fs::remove_dir_all(world.project(".agentpkg/state")).unwrap();
+        // What is of this machine does not come with a clone.
+        for folder in ["state", "conflicts"] {
+            fs::remove_dir_all(world.project(".agentpkg").join(folder)).unwrap();
+        }
         world.keep("project", &template(Base::Cloned));
         world
     }
 
     /// A project with agents that are clean, edited, and in conflict; with files that are the user's, and a server that nobody needs.
     fn make_project(&self) {
-        for name in ["x", "y", "z"] {
+        for name in ["u", "x", "y", "z"] {
             self.write(&format!("project/registry/agents/{name}.md"), agent(name));
         }
         self.write("project/registry/agents/v.md", agent("v").replace("Read, Grep", "Read, mcp__context7__query-docs"));
@@ -85,6 +88,8 @@ impl World {
         self.must(&["update", "y", "--conflicts=markers"], 3);
         // The user has decided, and has not told agentpkg yet.
         self.write("project/.agentpkg/conflicts/y.md", agent("y").replace("- write the plan", &format!("- write {}", WORDS[2])));
+        // The newest operation is one that nothing was built on, so that it can be undone.
+        self.must(&["install", "local/u"], 0);
         // What is ignored would not come with a clone, but a stranger can add anything by force.
         run_git(&self.project(""), ["add", "."]);
         run_git(&self.project(""), ["commit", "--quiet", "-m", "first"]);
