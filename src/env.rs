@@ -148,15 +148,10 @@ impl Environment {
         self.data.clone().or_else(|| absolute(project()?.data_dir()))
     }
 
-    /// The folders in which a key of this machine may be, best first.
+    /// Where a key of this machine may be.
     #[must_use]
-    pub fn key_folders(&self) -> Vec<PathBuf> {
-        if let Some(state) = &self.state {
-            return vec![state.clone()];
-        }
-        let Some(project) = project() else { return Vec::new() };
-        let folders = [project.state_dir(), Some(project.data_local_dir())];
-        folders.into_iter().flatten().filter_map(absolute).collect()
+    pub fn key_place(&self) -> KeyPlace {
+        KeyPlace { state: self.state.clone(), home: self.home.clone() }
     }
 
     /// The client's own folder, usually `~/.claude`.
@@ -201,7 +196,7 @@ impl Environment {
     /// The user's home folder.
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
-        self.home.clone().or_else(|| absolute(BaseDirs::new()?.home_dir()))
+        home(self.home.as_deref())
     }
 
     /// Makes a path as the user typed it absolute: `~/` is the home folder, relative ones count from `base`.
@@ -244,6 +239,42 @@ impl Environment {
     pub fn now(&self) -> u64 {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |duration| duration.as_secs())
     }
+}
+
+/// Where a key of this machine may be; worked out only when one is needed.
+#[derive(Debug, Clone, Default)]
+pub struct KeyPlace {
+    state: Option<PathBuf>,
+    home: Option<PathBuf>,
+}
+
+impl KeyPlace {
+    /// The folders, best first.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
+        if let Some(state) = &self.state {
+            return vec![state.clone()];
+        }
+        let Some(project) = project() else { return Vec::new() };
+        let folders = [project.state_dir(), Some(project.data_local_dir())];
+        folders.into_iter().flatten().filter_map(absolute).collect()
+    }
+
+    /// The user's home folder.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        home(self.home.as_deref())
+    }
+
+    /// One folder, whatever the platform says.
+    #[cfg(test)]
+    pub(crate) fn at(folder: PathBuf, home: Option<PathBuf>) -> Self {
+        Self { state: Some(folder), home }
+    }
+}
+
+fn home(given: Option<&Path>) -> Option<PathBuf> {
+    given.map(Path::to_owned).or_else(|| absolute(BaseDirs::new()?.home_dir()))
 }
 
 fn absolute(folder: &Path) -> Option<PathBuf> {

@@ -6,7 +6,7 @@ use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::{self, Manifest};
+use crate::store::manifest::Manifest;
 use crate::store::project::{MAX_AGENT, Project};
 use crate::store::transaction::{Change, Relock, Transaction};
 
@@ -29,7 +29,8 @@ pub(super) fn manifest_change(project: &Project, manifest: &Manifest) -> Result<
         return Ok(None);
     }
     let path = project.manifest_path();
-    let before = project.files().read(path, manifest::MAX_SIZE)?.as_deref().map(Digest::of);
+    // What was read is what was planned on, whatever the file holds by now.
+    let before = manifest.digest();
     Ok(Some(Change { path: path.to_owned(), agent: None, before, after: Some(manifest.to_text().into_bytes()) }))
 }
 

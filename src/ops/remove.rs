@@ -42,7 +42,7 @@ pub struct RemoveOutcome {
 
 /// Removes agents.
 pub fn remove(session: &Session, options: &RemoveOptions, frontend: &mut dyn Frontend) -> Result<RemoveOutcome> {
-    let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
+    let guard = session.lock_to_write(options.is_dry_run, frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let before = session.project.load_lockfile()?;
     let gone: BTreeSet<AgentName> = leaving(&mut manifest, &before, &options.names)?.into_iter().cloned().collect();

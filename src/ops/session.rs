@@ -61,7 +61,7 @@ impl Session {
             now: environment.now(),
             command: options.command.clone(),
             wait: options.wait,
-            key_folders: environment.key_folders(),
+            keys: environment.key_place(),
         });
         Self {
             project,
@@ -144,6 +144,14 @@ impl Session {
     /// Paths as a person would type them.
     pub(super) fn shown(&self, paths: &[PathBuf]) -> Vec<String> {
         paths.iter().map(|path| self.project.display(path)).collect()
+    }
+
+    /// The lock, unless nothing is to be written: then what an earlier crash left behind is only said.
+    pub fn lock_to_write(&self, is_dry_run: bool, frontend: &mut dyn Frontend) -> Result<Option<Guard<'_>>> {
+        if is_dry_run {
+            return self.look_for_interruption(frontend).map(|()| None);
+        }
+        self.lock_if_used(frontend)
     }
 
     /// The lock; `None` where nothing of agentpkg's is: there is nothing to protect, and a command that finds nothing to do there

@@ -92,7 +92,7 @@ impl Project {
             data: root.join(".agentpkg"),
             agents,
             files: Arc::new(files),
-            seal: Arc::new(Seal::new(environment.key_folders(), root, root, environment.home())),
+            seal: Arc::new(Seal::new(environment.key_place(), root, root, true)),
             passed_over: None,
         })
     }
@@ -113,7 +113,7 @@ impl Project {
         for folder in [above(&manifest), above(&lockfile), data.clone(), agents.clone()] {
             files = files.with(&folder, None);
         }
-        let seal = Seal::new(environment.key_folders(), &config, &agents, None);
+        let seal = Seal::new(environment.key_place(), &config, &agents, false);
         Ok(Self {
             scope: Scope::User,
             root: real(config),

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::env::KeyPlace;
 use crate::fs;
 
 /// How long a key is, in bytes.
@@ -46,13 +47,14 @@ impl Kind {
 /// The key of this machine, for one place.
 #[derive(Debug, Default)]
 pub struct Seal {
-    /// Where the key may be, best first.
-    folders: Vec<PathBuf>,
+    /// Where the key may be.
+    keys: KeyPlace,
     /// What the seal is for.
     place: PathBuf,
     /// The folder that must not hold the key.
     foreign: PathBuf,
-    home: Option<PathBuf>,
+    /// Whether that is the home folder, is looked at.
+    may_be_home: bool,
     /// The place without links, and the folders that can hold the key.
     resolved: OnceLock<(PathBuf, Vec<PathBuf>)>,
     found: OnceLock<[u8; KEY]>,
@@ -60,12 +62,12 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// The seal for the files of `place`, with a key in the first of `folders` that can hold one. A folder below `foreign` cannot, because
-    /// a key that comes with a project is the key of whoever made the project; unless `foreign` is the `home` folder. No key is
-    /// looked for yet.
+    /// The seal for the files of `place`, with a key in the first of the folders of `keys` that can hold one. A folder below `foreign`
+    /// cannot, because a key that comes with a project is the key of whoever made the project; unless `foreign` is a home folder, where
+    /// that may be. No key is looked for yet.
     #[must_use]
-    pub fn new(folders: Vec<PathBuf>, place: &Path, foreign: &Path, home: Option<PathBuf>) -> Self {
-        Self { folders, place: place.to_owned(), foreign: foreign.to_owned(), home, ..Self::default() }
+    pub fn new(keys: KeyPlace, place: &Path, foreign: &Path, may_be_home: bool) -> Self {
+        Self { keys, place: place.to_owned(), foreign: foreign.to_owned(), may_be_home, ..Self::default() }
     }
 
     /// Made at the first use: a command that meets no sealed file needs none of it.
@@ -73,13 +75,13 @@ impl Seal {
         self.resolved.get_or_init(|| {
             let real = |path: &Path| fs::canonical(path).unwrap_or_else(|_| path.to_owned());
             let foreign = real(&self.foreign);
-            let is_home = self.home.as_deref().is_some_and(|home| real(home) == foreign);
-            let may_hold = |folder: &&PathBuf| {
+            let is_home = self.may_be_home && self.keys.home().is_some_and(|home| real(&home) == foreign);
+            let may_hold = |folder: &PathBuf| {
                 // What is not there yet is where its nearest folder is.
                 let nearest = folder.ancestors().find_map(|above| fs::canonical(above).ok());
-                is_home || !nearest.unwrap_or_else(|| folder.to_path_buf()).starts_with(&foreign)
+                is_home || !nearest.unwrap_or_else(|| folder.clone()).starts_with(&foreign)
             };
-            (real(&self.place), self.folders.iter().filter(may_hold).cloned().collect())
+            (real(&self.place), self.keys.folders().into_iter().filter(may_hold).collect())
         })
     }
 
@@ -191,7 +193,7 @@ mod tests {
         fn seal(&self, keys: &str, place: &str) -> Seal {
             {
                 let place = self.0.path().join(place);
-                Seal::new(vec![self.0.path().join(keys)], &place, &place, None)
+                Seal::new(KeyPlace::at(self.0.path().join(keys), None), &place, &place, true)
             }
         }
     }
@@ -225,7 +227,7 @@ mod tests {
         assert_eq!(Seal::unsealed(&sealed), Some(&b"text"[..]));
         assert_eq!(fs::entry(&machine.0.path().join("project/keys")).unwrap(), fs::Entry::Absent);
         let home = machine.0.path().join("project");
-        let at_home = Seal::new(vec![home.join("keys")], &home, &home, Some(home.clone()));
+        let at_home = Seal::new(KeyPlace::at(home.join("keys"), Some(home.clone())), &home, &home, true);
         let sealed = at_home.close(Kind::Journal, b"text".to_vec());
         assert!(at_home.open(Kind::Journal, &sealed).is_some());
     }

@@ -45,8 +45,9 @@ fn snippet(location: &Location) -> String {
     let parts = [0..span.start, span.clone(), span.end..end].map(|part| shown(&location.source, part));
     let span = parts[0].len()..parts[0].len() + parts[1].len();
     let source = parts.concat();
-    let annotation = AnnotationKind::Primary.span(span).label(location.label.as_str());
-    let snippet = Snippet::source(source.as_str()).path(location.path.as_str()).annotation(annotation);
+    let [label, path] = [&location.label, &location.path].map(|text| sanitize(text));
+    let annotation = AnnotationKind::Primary.span(span).label(label.as_str());
+    let snippet = Snippet::source(source.as_str()).path(path.as_str()).annotation(annotation);
     let rendered = Renderer::plain().render(&[Level::ERROR.primary_title("").element(snippet)]).clone();
     let lines: Vec<&str> = rendered.lines().skip(1).collect();
     lines.join("\n") + "\n"

@@ -18,6 +18,7 @@ use dialoguer::console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use failure::render as render_failure;
+use sanitize::escaped;
 pub use sanitize::{one_line, one_path, sanitize};
 pub use screens::{unified, wrapped};
 pub use table::Table;
@@ -167,7 +168,7 @@ impl Ui {
         if !self.options.place.is_empty() {
             self.hints_in_place(&mut value);
         }
-        self.data(format!("{value:#}"))
+        self.data(escaped(&format!("{value:#}")))
     }
 
     /// Prints a status line: a right-aligned verb and its object.

@@ -1,5 +1,7 @@
 //! Text from strangers on a terminal: control, bidi and invisible characters are shown, not obeyed.
 
+use std::fmt::Write as _;
+
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::domain::name::is_invisible;
@@ -13,6 +15,23 @@ pub fn sanitize(text: &str) -> String {
     }
     let is_safe = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c) && c != '\u{200d}');
     text.chars().flat_map(|c| if is_safe(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
+}
+
+/// A JSON document in which what a terminal would obey, or nobody sees, is escaped as JSON has it.
+#[must_use]
+pub(super) fn escaped(document: &str) -> String {
+    let mut text = String::with_capacity(document.len());
+    for c in document.chars() {
+        if c.is_ascii() || !(c.is_control() || is_invisible(c)) {
+            text.push(c);
+            continue;
+        }
+        let mut units = [0; 2];
+        for unit in c.encode_utf16(&mut units) {
+            let _ = write!(text, "\\u{unit:04x}");
+        }
+    }
+    text
 }
 
 /// A path or a spec in at most `width` columns: of one that is longer the beginning and the end stay, which tell most.

@@ -190,7 +190,7 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     {
         return Ok(outcome);
     }
-    let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
+    let guard = session.lock_to_write(options.is_dry_run, frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     // Where nothing is wanted yet, a person is offered what there is.

@@ -176,7 +176,7 @@ fn conflicts(agents: usize) -> String {
 
 /// Updates agents.
 pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Frontend) -> Result<UpdateOutcome> {
-    let guard = if options.is_dry_run { None } else { session.lock_if_used(frontend)? };
+    let guard = session.lock_to_write(options.is_dry_run, frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     session.project.check_folders()?;

@@ -36,6 +36,7 @@ use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::spec::Source;
 use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::{VersionRequest, VersionTag, Written, versions_of};
+use crate::env::KeyPlace;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry, Lock};
 use crate::git::{Access, BlobFilter, FetchRequest, Git, GitError, Progress, Repository, init_bare};
@@ -101,8 +102,8 @@ pub struct Settings {
     pub command: String,
     /// How long to wait for another process; `None`: as long as its fetch may take.
     pub wait: Option<Duration>,
-    /// The folders in which a key of this machine may be.
-    pub key_folders: Vec<PathBuf>,
+    /// Where a key of this machine may be.
+    pub keys: KeyPlace,
 }
 
 /// How long another process may hold the lock of a repository: two attempts to fetch, and what comes after.
@@ -562,7 +563,7 @@ impl CachedRepository<'_> {
         let patience =
             Patience { command: settings.command.clone(), wait: settings.wait.unwrap_or(LONGEST_FETCH), now: settings.now };
         let path = folder.join("lock");
-        let seal = Seal::new(settings.key_folders.clone(), folder, folder, None);
+        let seal = Seal::new(settings.keys.clone(), folder, folder, false);
         take_lock(Lock::open(&path)?, &path, "the cache", &seal, &patience, |holder| {
             watch(Event::Waiting(Holder::describe(holder.as_ref(), settings.now)));
         })

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
+use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::policy::{self, Policy, Violation};
 use crate::domain::spec::{Source, Target};
@@ -70,6 +71,8 @@ pub enum FollowLinks {
 #[derive(Debug, Clone)]
 pub struct Manifest {
     original: String,
+    /// Whether there is no file.
+    is_absent: bool,
     /// The document with its edits; made at the first one, as most commands make none.
     edited: Option<DocumentMut>,
     registries: Vec<(RegistryName, Source)>,
@@ -92,6 +95,7 @@ impl Manifest {
     pub fn empty() -> Self {
         Self {
             original: String::new(),
+            is_absent: true,
             edited: None,
             registries: Vec::new(),
             agents: BTreeMap::new(),
@@ -135,6 +139,7 @@ impl Manifest {
             }
         }
         original.clone_into(&mut manifest.original);
+        manifest.is_absent = false;
         Ok(manifest)
     }
 
@@ -205,6 +210,12 @@ impl Manifest {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// The digest of the file as it was read; `None`: there is no file.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        (!self.is_absent).then(|| Digest::of(self.original.as_bytes()))
     }
 
     /// Whether an edit changed something.

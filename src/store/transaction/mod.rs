@@ -94,7 +94,16 @@ impl Relock {
         if before == after {
             return Ok(None);
         }
-        let found = project.files().read(project.lockfile_path(), lockfile::MAX_SIZE)?;
+        let path = project.lockfile_path();
+        let found = project.files().read(path, lockfile::MAX_SIZE)?;
+        let text = found.as_deref().map(String::from_utf8_lossy);
+        let is_planned_on = match text {
+            Some(text) => Lockfile::parse(&text, &project.display(path)).is_ok_and(|found| found == *before),
+            None => *before == Lockfile::default(),
+        };
+        if !is_planned_on {
+            return Err(changed(project, path));
+        }
         Ok(Some(Self { before: found.as_deref().map(Digest::of), after: Some(after.to_text().into_bytes()) }))
     }
 }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::copies::{next_number, record_path, retire};
+use super::copies::{history_folder, next_number, objects_folder, record_path, retire};
 use super::journal::{Journal, MAX_JOURNAL, Phase, journal_path};
 use super::settle::{Ending, Settling};
 use crate::error::{Failure, Result};
@@ -62,7 +62,8 @@ pub enum Trust {
 /// The operation that did not end, if there is one. Looks only.
 pub fn interruption(project: &Project) -> Result<Option<Interruption>> {
     let path = journal_path(project);
-    if project.files().entry(&path)? == Entry::Absent {
+    // Every command asks this, and nearly always there is nothing: one look, which does not have to be right about links.
+    if fs::entry(&path)? == Entry::Absent {
         return Ok(None);
     }
     // What is no readable file is a journal that nobody wrote here.
@@ -170,6 +171,8 @@ fn leftovers(project: &Project) -> Result<Vec<PathBuf>> {
         project.base_folder(),
         project.conflicts_folder(),
         project.state_folder(),
+        history_folder(project),
+        objects_folder(project),
         project.pending_folder(),
         project.resolutions_folder(),
     ];
@@ -205,6 +208,6 @@ fn put_away(project: &Project, now: u64, label: &str, paths: &[PathBuf]) -> Resu
 /// Moves what is no file out of the way, unread.
 fn set_strange_aside(project: &Project, path: &Path, number: u64) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = super::copies::history_folder(project).join(format!("{number:06}-{name}"));
+    let aside = history_folder(project).join(format!("{number:06}-{name}"));
     project.files().rename(path, &aside)
 }

@@ -162,6 +162,8 @@ impl Stage {
     pub(super) fn files(&self) -> Files {
         let mut files = Files::new();
         collect(&self.project(""), &self.project(""), &mut files);
+        // It names the last process that held the lock.
+        files.remove(".agentpkg/state/lock");
         files
     }
 }
