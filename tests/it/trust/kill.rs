@@ -30,8 +30,8 @@ fn kill(name: &str, judge: &Judge, surroundings: &[&str]) {
         let output = disturbed(&judge.stage, &judge.words, &[surroundings, &[&point.injection(KILL)]].concat());
         own += usize::from(point.is_own);
         killed += usize::from(point.is_own && output.code == -1);
-        // A sample has one recovery, from about the middle of the command on.
-        let is_kept = super::is_full() || (index >= 4 && recoveries == 0);
+        // A sample interrupts one recovery, from about the middle of the command on; a full run some thirty for each command.
+        let is_kept = if super::is_full() { index % (chosen.len() / 30 + 1) == 0 } else { index >= 4 && recoveries == 0 };
         if is_kept {
             judge.stage.keep("interrupted");
         }

@@ -10,7 +10,8 @@
 //!
 //! `scenario` is the table of the commands, `stage` the place they run in, `trace` lets strace record and disturb their system
 //! calls, `judge` decides what a project may look like afterwards, `saver` saves files as editors do. Everything random has a
-//! fixed seed. A normal run takes a sample that is spread evenly over each command; with `AGENTPKG_FULL=1` nothing is left out.
+//! fixed seed. A normal run takes a sample that is spread evenly over each command. With `AGENTPKG_FULL=1` each call is attacked; only
+//! of the recoveries that are interrupted there is still a choice, because each command has thousands.
 
 /// Makes a test of each scenario, so that one can be run alone, and all run side by side.
 macro_rules! for_each_scenario {
