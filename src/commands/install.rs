@@ -73,7 +73,10 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         }
     }
     if outcome.changes > 0 && !outcome.is_dry_run {
-        warn_duplicates(&context.session, &outcome, &mut context.ui)?;
+        // All is written by now: what cannot be looked at any more is no failure of the install.
+        if let Err(failure) = warn_duplicates(&context.session, &outcome, &mut context.ui) {
+            context.ui.warn(failure);
+        }
     }
     for failure in &outcome.refused {
         context.ui.failure(failure);

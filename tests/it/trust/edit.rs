@@ -69,7 +69,7 @@ fn merged(track: &Track, target: &str) -> Result<(), String> {
 
 /// Recovers. What somebody edited meanwhile is named, unless the recovery had nothing to do with it.
 fn recover(track: &Track) -> Result<(), String> {
-    let output = run(&mut track.stage.command(&[track.stage.recovery()]));
+    let output = run(&mut track.stage.command(&["recover".to_owned()]));
     match output.code {
         0 => Ok(()),
         1 if track.is_named(&output) => Ok(()),

@@ -83,9 +83,7 @@ impl Judge {
     /// What is wrong after a kill.
     pub(super) fn after_kill(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        if self.stage.recovery() == "recover" {
-            self.look(&mut wrong);
-        }
+        self.look(&mut wrong);
         self.recover(&mut wrong);
         wrong
     }
@@ -94,13 +92,16 @@ impl Judge {
     pub(super) fn after_fault(&self, output: &Output) -> Vec<String> {
         let mut wrong = Vec::new();
         let outcome = self.outcome();
+        // A cache that cannot be written to leaves everything as it was, and says that it could not look.
+        let is_stale = output.stderr.contains("could not look at");
         let is_said = output.all().contains("partial") || output.stderr.contains("agentpkg recover");
         if matches!(output.code, 101 | -1) || output.stderr.contains("panicked") {
             wrong.push(format!("it did not end by itself: {}", output.all()));
-        } else if output.code == self.code && !matches!(outcome, Ok(found) if found == self.expected()) {
+        } else if output.code == self.code && !is_stale && !matches!(outcome, Ok(found) if found == self.expected()) {
             wrong.push(format!("it says that it worked, but the project is not as it should be: {}", describe(&outcome)));
         } else if output.code != self.code {
-            if !output.stderr.contains("error: ") {
+            // The write of the error itself may be what fails.
+            if !output.stderr.starts_with("error") && !output.stderr.contains("error: ") {
                 wrong.push(format!("it fails without an error: {}", output.all()));
             }
             if outcome != Ok(Outcome::Before) && !is_said {
@@ -138,7 +139,7 @@ impl Judge {
     }
 
     fn recover(&self, wrong: &mut Vec<String>) {
-        let output = run(&mut self.stage.command(&[self.stage.recovery()]));
+        let output = run(&mut self.stage.command(&["recover".to_owned()]));
         if output.code != 0 {
             wrong.push(format!("the recovery fails: {}", output.all()));
         }

@@ -24,7 +24,7 @@ fn kill(name: &str, judge: &Judge, surroundings: &[&str]) {
         judge.points(surroundings).into_iter().filter(Point::changes).partition(|point| point.is_in_project);
     let (mut wrong, mut own, mut killed, mut recoveries) = (Vec::new(), 0, 0, 0);
     let chosen: Vec<_> = sample(inside, 8).into_iter().chain(sample(outside, 3)).collect();
-    let recovery = [judge.stage.recovery()];
+    let recovery = ["recover".to_owned()];
     for (index, point) in chosen.iter().enumerate() {
         judge.stage.restore(TEMPLATE);
         let output = disturbed(&judge.stage, &judge.words, &[surroundings, &[&point.injection(KILL)]].concat());

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{OnceLock, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -122,14 +122,6 @@ impl Stage {
     /// Another program with the same surroundings.
     pub(super) fn other(&self, program: &str) -> Command {
         self.sandbox.prepared(Command::new(program))
-    }
-
-    /// What a person runs after a command was killed.
-    pub(super) fn recovery(&self) -> String {
-        static HAS_RECOVER: OnceLock<bool> = OnceLock::new();
-        let has_recover = HAS_RECOVER.get_or_init(|| self.run(&["--help"]).stdout.contains("\n  recover "));
-        // A program without that command recovers whenever it starts.
-        if *has_recover { "recover" } else { "list" }.to_owned()
     }
 
     /// Runs a command to its end.

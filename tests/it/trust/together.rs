@@ -90,7 +90,7 @@ fn together(with_kills: bool) {
                 found("waits, and does not say for whom");
             }
         }
-        let recovered = run(&mut stage.command(&[stage.recovery()]));
+        let recovered = run(&mut stage.command(&["recover".to_owned()]));
         if recovered.code != 0 {
             wrong.push(format!("round {round}: the recovery fails: {}", recovered.all()));
         }
