@@ -121,7 +121,7 @@ fn is_question(screen: &str) -> bool {
 
 impl Terminal {
     /// Answers each question in turn until the program ends: by the beginning of a choice, where a question that is no list takes the
-    /// first letter. The answer `...` is for all that is asked from there on: the one before it where that is offered, else what is marked.
+    /// first letter. `+NAME` ticks a box and takes what is ticked. The answer `...` is for all that is asked from there on: the one before it where that is offered, else what is marked.
     #[track_caller]
     pub(crate) fn converse(mut self, answers: &[&str]) -> Conversation {
         let begin = Instant::now();
@@ -153,11 +153,19 @@ impl Terminal {
     /// Gives an answer; says whether it could be given.
     fn answer(&mut self, answer: &str, takes_any: bool) -> bool {
         let begin = Instant::now();
+        let box_of = |mark: &str| answer.strip_prefix('+').map(|name| format!("[{mark}] {name}"));
+        if let (Some(empty), Some(ticked)) = (box_of(" "), box_of("x")) {
+            self.go_to(&empty);
+            self.press(" ");
+            self.wait_for(&format!("> {ticked}"));
+            self.choose(&ticked);
+            return true;
+        }
         let is_list = |screen: &str| screen.lines().any(|line| line.starts_with("> "));
         let offers = |screen: &str| screen.lines().any(|line| line.get(2..).is_some_and(|choice| choice.starts_with(answer)));
         if is_list(&self.screen()) {
             // A list is drawn line by line.
-            while !offers(&self.screen()) && begin.elapsed() < Duration::from_millis(500) {
+            while !offers(&self.screen()) && begin.elapsed() < Duration::from_secs(3) {
                 std::thread::sleep(Duration::from_millis(10));
             }
             let screen = self.screen();

@@ -2,7 +2,7 @@
 
 use crate::support::sandbox::Sandbox;
 
-use super::{Situation, add_registry, done, publish, reader, row};
+use super::{Situation, add_registry, agent, done, publish, reader, row};
 
 /// A file that agentpkg did not write stands where `planner` would go.
 #[test]
@@ -188,5 +188,30 @@ fn every_command_obeys_locked() {
     Situation::new(|_| {}).check([
         row("init --locked").exits(1).known_fault(4, "exit 0, not 1; changes `+manifest`, not nothing"),
         row("init").changes("+manifest"),
+    ]);
+}
+
+/// An update was made, with a power that was allowed; `other` was edited since.
+#[test]
+fn an_operation_to_take_back() {
+    let build = |sandbox: &Sandbox| {
+        publish(sandbox, "studio", &[("planner", reader("planner", "Plans.")), ("other", reader("other", "Helps."))]);
+        add_registry(sandbox, "studio");
+        done(sandbox, "install studio/planner studio/other");
+        publish(sandbox, "studio", &[("planner", agent("planner", "tools: Read, Bash\n", "Plans better."))]);
+        done(sandbox, "update --allow Bash");
+        sandbox.write("project/.claude/agents/other.md", reader("other", "Mine."));
+    };
+    Situation::new(build).check([
+        row("undo").changes("~lock ~planner").leaves("planner", "Plans.").leaves("other", "Mine."),
+        row("undo --yes").changes("~lock ~planner"),
+        row("undo --json").changes("~lock ~planner").field("/files/0/action", "restore"),
+        row("undo --offline").changes("~lock ~planner"),
+        row("undo --dry-run").says(&["planner"]),
+        row("undo --dry-run --json").field("/dry_run", true),
+        row("undo --locked").exits(1).known_fault(4, "exit 0, not 1; changes `~lock ~planner`, not nothing"),
+        row("undo --list").says(&["update"]),
+        row("undo 77").exits(1).says(&["77"]),
+        row("undo --dry-run --locked").exits(1).known_fault(4, "exit 0, not 1"),
     ]);
 }

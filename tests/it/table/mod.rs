@@ -14,6 +14,7 @@ mod powers;
 mod required;
 mod servers;
 mod sources;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -130,6 +131,7 @@ struct Row {
     says: Vec<&'static str>,
     hides: Vec<&'static str>,
     fields: Vec<(&'static str, Value)>,
+    present: Vec<&'static str>,
     contents: Vec<(&'static str, &'static str)>,
     fault: Option<(u8, &'static str)>,
 }
@@ -144,6 +146,7 @@ fn row(line: impl Into<String>) -> Row {
         says: Vec::new(),
         hides: Vec::new(),
         fields: Vec::new(),
+        present: Vec::new(),
         contents: Vec::new(),
         fault: None,
     }
@@ -191,6 +194,12 @@ impl Row {
         self
     }
 
+    /// The JSON document has something at a pointer.
+    fn has(mut self, pointer: &'static str) -> Self {
+        self.present.push(pointer);
+        self
+    }
+
     /// Afterwards a file, by its short name, contains a text.
     fn leaves(mut self, file: &'static str, part: &'static str) -> Self {
         self.contents.push((file, part));
@@ -233,11 +242,15 @@ impl Row {
         found.extend(self.hides.iter().filter(|part| text.contains(**part)).map(|part| format!("says `{part}`")));
         if self.line.split(' ').any(|word| word == "--json") {
             match document(&run.stdout) {
-                Ok(document) => found.extend(self.fields.iter().filter_map(|(pointer, value)| {
-                    let is = document.pointer(pointer);
-                    let shown = is.map_or("absent".to_owned(), Value::to_string);
-                    (is != Some(value)).then(|| format!("{pointer} is {shown}, not {value}"))
-                })),
+                Ok(document) => {
+                    found.extend(self.fields.iter().filter_map(|(pointer, value)| {
+                        let is = document.pointer(pointer);
+                        let shown = is.map_or("absent".to_owned(), Value::to_string);
+                        (is != Some(value)).then(|| format!("{pointer} is {shown}, not {value}"))
+                    }));
+                    let absent = self.present.iter().filter(|pointer| document.pointer(pointer).is_none());
+                    found.extend(absent.map(|pointer| format!("has no {pointer}")));
+                }
                 Err(complaint) => found.push(complaint.to_owned()),
             }
         }
