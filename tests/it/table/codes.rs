@@ -3,11 +3,9 @@
 use std::fs;
 
 use crate::support::help::commands;
-use crate::support::http::{Fault, Server};
-use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::Sandbox;
 
-use super::{Row, Situation, add_registry, agent, document, done, publish, reader, row, still_wrong, words};
+use super::{Row, Situation, add_registry, agent, done, publish, reader, row};
 
 /// What these print is for other programs as it is, and no document.
 const WITHOUT_DOCUMENT: [&str; 2] = ["completions", "help"];
@@ -270,6 +268,10 @@ fn a_source_that_is_gone() {
 #[test]
 #[cfg(unix)]
 fn a_command_that_is_interrupted() {
+    use super::{document, still_wrong, words};
+    use crate::support::http::{Fault, Server};
+    use crate::support::repo::{RepoBuilder, hermetic_git};
+
     let sandbox = Sandbox::new();
     if hermetic_git(&sandbox.path().join("home")).is_none() {
         return;

@@ -36,7 +36,7 @@ fn a_required_agent_that_is_new() {
             .field("/removed/0/name", "olddep")
             .hides(&["\"there\": false"])
             .known_fault(3, "says `\"there\": false`"),
-        row("update --locked").exits(1).known_fault(0, "exit 2, not 1"),
+        row("update --locked").exits(1).known_fault(0, "exit 2"),
         row("update --check").exits(5),
         row("install"),
         row("install --locked"),
@@ -63,10 +63,7 @@ fn a_required_agent_that_goes_and_was_edited() {
         row("update --json").changes("+newdep ~lead ~lock ~other").field("/removed/0/kept", true),
         row("update --dry-run").says(&["olddep"]),
         row("install studio/lead").changes("+newdep ~lead ~lock").says(&["olddep"]),
-        row("remove lead")
-            .changes("-lead ~lock ~manifest")
-            .says(&["olddep"])
-            .known_fault(0, "exit 1, not 0; changes nothing, not `-lead ~lock ~manifest`"),
+        row("remove lead").changes("-lead ~lock ~manifest").says(&["olddep"]).known_fault(0, "exit 1; changes nothing"),
     ]);
 }
 
@@ -75,25 +72,30 @@ fn a_required_agent_that_goes_and_was_edited() {
 fn a_required_agent_that_asks_for_power() {
     let newdep = agent("newdep", "tools: Read\npermissionMode: bypassPermissions\n", "Helps, too.");
     Situation::new(|sandbox| swapped(sandbox, newdep)).check([
-        row("update").exits(4).says(&["newdep", "bypassPermissions", "--allow permissionMode"]),
+        row("update").exits(4).says(&["newdep", "bypass", "--allow permissionMode"]),
         row("update --yes")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["bypassPermissions", "agentpkg update lead --allow permissionMode"])
-            .hides(&["update newdep"]).known_fault(7, "exit 0, not 4; does not say `bypassPermissions`; does not say `agentpkg update lead --allow permissionMode`; says `update newdep`"),
+            .says(&["bypass", "agentpkg update lead --allow permissionMode"])
+            .hides(&["update newdep"])
+            .known_fault(7, "exit 0; omits `bypass`, `agentpkg update lead --allow permissionMode`; says `update newdep`"),
         row("update --conflicts=skip")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["bypassPermissions", "agentpkg update lead --allow permissionMode"])
+            .says(&["bypass", "agentpkg update lead --allow permissionMode"])
             .hides(&["update newdep"]),
-        row("update --conflicts=markers").exits(4).changes("~lock ~other").says(&["bypassPermissions"]).known_fault(9, "changes nothing, not `~lock ~other`"),
+        row("update --conflicts=markers").exits(4).changes("~lock ~other").says(&["bypass"]).known_fault(9, "changes nothing"),
         row("update lead --allow permissionMode").changes("+newdep -olddep ~lead ~lock"),
-        row("update --dry-run").says(&["newdep", "bypassPermissions"]),
-        row("update --json").exits(4).says(&["bypassPermissions"]).known_fault(0, "prints no document"),
-        row("install studio/lead").exits(4).says(&["newdep", "bypassPermissions", "--allow permissionMode"]),
-        row("install studio/lead --yes").exits(4).says(&["bypassPermissions"]),
-        row("install studio/lead studio/other --yes").exits(4).changes("~lock ~other").says(&["bypassPermissions"]).known_fault(9, "changes nothing, not `~lock ~other`"),
-        row("install studio/lead --dry-run").says(&["newdep", "bypassPermissions"]).known_fault(6, "exit 4, not 0"),
+        row("update --dry-run").says(&["newdep", "bypass"]),
+        row("update --json").exits(4).says(&["bypass"]).known_fault(0, "prints no document"),
+        row("install studio/lead").exits(4).says(&["newdep", "bypass", "--allow permissionMode"]),
+        row("install studio/lead --yes").exits(4).says(&["bypass"]),
+        row("install studio/lead studio/other --yes")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(&["bypass"])
+            .known_fault(9, "changes nothing"),
+        row("install studio/lead --dry-run").says(&["newdep", "bypass"]).known_fault(6, "exit 4"),
         row("install studio/lead --allow permissionMode").changes("+newdep -olddep ~lead ~lock"),
     ]);
 }
@@ -110,13 +112,24 @@ fn a_required_agent_that_gains_a_tool() {
     };
     Situation::new(build).check([
         row("update").exits(4).says(&["helper", "Bash"]).hides(&["update helper"]),
-        row("update --yes").exits(4).says(&["helper", "Bash", "agentpkg update lead --allow Bash"]).hides(&["update helper"]).known_fault(7, "exit 0, not 4; changes `~helper ~lock`, not nothing; does not say `agentpkg update lead --allow Bash`; says `update helper`"),
-        row("update lead --yes").exits(4).says(&["agentpkg update lead --allow Bash"]).hides(&["update helper"]).known_fault(7, "exit 0, not 4; changes `~helper ~lock`, not nothing; does not say `agentpkg update lead --allow Bash`; says `update helper`"),
+        row("update --yes")
+            .exits(4)
+            .says(&["helper", "Bash", "agentpkg update lead --allow Bash"])
+            .hides(&["update helper"])
+            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `agentpkg update lead --allow Bash`; says `update helper`"),
+        row("update lead --yes")
+            .exits(4)
+            .says(&["agentpkg update lead --allow Bash"])
+            .hides(&["update helper"])
+            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `agentpkg update lead --allow Bash`; says `update helper`"),
         row("update --conflicts=skip").exits(4).says(&["agentpkg update lead --allow Bash"]).hides(&["update helper"]),
         row("update lead --allow Bash").changes("~helper ~lock"),
         row("update --dry-run").says(&["helper", "Bash"]),
         row("install studio/lead").exits(4).says(&["helper", "Bash", "agentpkg install studio/lead --allow Bash"]),
-        row("install studio/lead --yes").exits(4).says(&["helper", "Bash", "agentpkg install studio/lead --allow Bash"]).known_fault(9, "exit 0, not 4; changes `~helper ~lock`, not nothing; does not say `agentpkg install studio/lead --allow Bash`"),
+        row("install studio/lead --yes")
+            .exits(4)
+            .says(&["helper", "Bash", "agentpkg install studio/lead --allow Bash"])
+            .known_fault(9, "exit 0; changes `~helper ~lock`; omits `agentpkg install studio/lead --allow Bash`"),
         row("install studio/lead --dry-run").says(&["helper", "Bash"]),
     ]);
 }
@@ -169,10 +182,10 @@ fn a_required_agent_that_is_gone_upstream() {
     Situation::new(build).check([
         row("install"),
         row("install --locked"),
-        row("update").says(&["olddep"]).known_fault(0, "exit 1, not 0"),
-        row("update --check").exits(5).says(&["olddep"]).known_fault(0, "exit 1, not 5"),
-        row("outdated --check").exits(5).known_fault(0, "exit 0, not 5"),
-        row("update --locked").known_fault(0, "exit 2, not 0"),
+        row("update").says(&["olddep"]).known_fault(0, "exit 1"),
+        row("update --check").exits(5).says(&["olddep"]).known_fault(0, "exit 1"),
+        row("outdated --check").exits(5).known_fault(0, "exit 0"),
+        row("update --locked").known_fault(0, "exit 2"),
         row("check"),
         row("remove lead").changes("-lead -olddep ~lock ~manifest"),
     ]);
