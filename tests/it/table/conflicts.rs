@@ -123,6 +123,8 @@ fn a_conflict_that_waits() {
         row("resolve --theirs").changes("-conflicts/planner -pending/planner ~lock ~planner").leaves("planner", "better"),
         row("resolve planner --ours").changes("-conflicts/planner -pending/planner ~lock"),
         row("resolve --abort").changes("-conflicts/planner -pending/planner"),
+        row("resolve --abort --json").changes("-conflicts/planner -pending/planner").field("/aborted/0", "planner"),
+        row("resolve --abort --locked").changes("-conflicts/planner -pending/planner"),
         row("resolve --ours --locked").exits(1).known_fault(4, "exit 0; changes `-conflicts/planner ~lock -pending/planner`"),
         row("resolve --theirs --locked")
             .exits(1)
@@ -210,6 +212,27 @@ fn a_conflict_that_waits_and_a_policy_that_forbids() {
         row("resolve --theirs").exits(4).says(rule).known_fault(0, "omits `deny-tools`"),
         row("resolve --theirs --allow all").exits(4).says(rule).known_fault(0, "exit 3"),
         row("resolve --theirs --allow Bash --yes").exits(4).says(rule).known_fault(0, "exit 3"),
+        row("resolve --abort").changes("-conflicts/planner -pending/planner"),
+    ]);
+}
+
+/// The line of an agent is taken out of the manifest while its update waits: the edited file is the user's from then on, and nothing waits.
+#[test]
+fn a_conflict_that_waits_for_an_agent_that_nobody_wants() {
+    let build = |sandbox: &Sandbox| {
+        waiting(sandbox);
+        let manifest = sandbox.read("agentpkg.toml").replace("planner = { registry = \"studio\" }\n", "");
+        sandbox.write("project/agentpkg.toml", manifest);
+    };
+    Situation::new(build).check([
+        row("install").changes("-conflicts/planner -pending/planner ~lock").says(&["planner"]).known_fault(5, "changes `~lock`"),
+        row("install --dry-run").says(&["planner"]),
+        row("install --locked").exits(1),
+        row("update").changes("-conflicts/planner -pending/planner ~lock").says(&["planner"]).known_fault(5, "changes `~lock`"),
+        row("remove planner").exits(1).says(&["edited"]),
+        row("remove planner --force")
+            .changes("-conflicts/planner -pending/planner -planner ~lock")
+            .known_fault(5, "changes `~lock -planner`"),
         row("resolve --abort").changes("-conflicts/planner -pending/planner"),
     ]);
 }

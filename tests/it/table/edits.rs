@@ -75,6 +75,11 @@ fn an_edited_file_in_the_way() {
         row("remove planner --force").changes("-planner ~lock ~manifest"),
         row("remove planner --force --locked").exits(1).known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
         row("remove other").changes("-other ~lock ~manifest"),
+        row("remove other --yes").changes("-other ~lock ~manifest"),
+        row("remove other --offline").changes("-other ~lock ~manifest"),
+        row("remove other --json").changes("-other ~lock ~manifest").field("/removed/0", "other"),
+        row("remove other --dry-run").says(&["other"]),
+        row("remove other --dry-run --json").field("/removed/0", "other").field("/dry_run", true),
         row("check"),
     ]);
 }

@@ -83,7 +83,7 @@ struct Situation {
 
 impl Situation {
     fn new(build: impl FnOnce(&Sandbox)) -> Self {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         build(&sandbox);
         let start = Snapshot::of(sandbox.path());
         Self { sandbox, start }
@@ -415,4 +415,45 @@ fn changes(before: &State, after: &State) -> String {
     let is_behind = |name: &str| name.starts_with('.');
     let shown = changed.iter().filter(|(_, name)| !is_behind(name) || changed.iter().all(|(_, name)| is_behind(name)));
     shown.map(|(sign, name)| format!("{sign}{name}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The table itself: rows that lie are found out.
+mod honesty {
+    use super::{Situation, row};
+
+    #[test]
+    fn a_row_that_holds_passes() {
+        Situation::new(|_| {}).check([row("list"), row("init").changes("+manifest").leaves("manifest", "[registries]")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "exit 0, not 1; changes `+manifest`, not nothing; omits `nonsense`")]
+    fn a_row_that_does_not_hold_says_all_differences() {
+        Situation::new(|_| {}).check([row("init").exits(1).says(&["nonsense"])]);
+    }
+
+    #[test]
+    #[should_panic(expected = "known fault 9 is mended")]
+    fn a_mark_does_not_outlive_its_fault() {
+        Situation::new(|_| {}).check([row("list").known_fault(9, "exit 1")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "known fault 9 shows itself otherwise: exit 0")]
+    fn a_mark_says_what_happens() {
+        Situation::new(|_| {}).check([row("list").exits(1).known_fault(9, "exit 4")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "/agents is [], not 3; has no /nothing")]
+    fn fields_are_looked_at() {
+        Situation::new(|_| {}).check([row("list --json").field("/agents", 3).has("/nothing")]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    #[should_panic(expected = "asks 0 times, not 1")]
+    fn questions_are_counted() {
+        Situation::new(|_| {}).check([row("list").in_terminal(&["yes"])]);
+    }
 }
