@@ -110,6 +110,20 @@ impl Sandbox {
     }
 }
 
+/// A program for which interrupts are not ignored, though these tests may run where they are: behind `nohup`, or in the background of a
+/// script. Where `env` cannot do that, it is the program as it is.
+#[cfg(unix)]
+pub(crate) fn interruptible(program: &str) -> Command {
+    let reset = "--default-signal=INT";
+    let can_reset = Command::new("env").args([reset, "true"]).stderr(Stdio::null()).status();
+    if !can_reset.is_ok_and(|status| status.success()) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.args([reset, program]);
+    command
+}
+
 /// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Output {
     let output = command.output().unwrap();

@@ -271,6 +271,7 @@ fn a_command_that_is_interrupted() {
     use super::{document, still_wrong, words};
     use crate::support::http::{Fault, Server};
     use crate::support::repo::{RepoBuilder, hermetic_git};
+    use crate::support::sandbox::interruptible;
 
     let sandbox = Sandbox::new();
     if hermetic_git(&sandbox.path().join("home")).is_none() {
@@ -284,7 +285,8 @@ fn a_command_that_is_interrupted() {
     server.fault(Fault::Hang);
     let _ = server.requests();
     let before = sandbox.files();
-    let child = sandbox.command().args(words("update --json")).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut command = sandbox.prepared(interruptible(env!("CARGO_BIN_EXE_agentpkg")));
+    let child = command.args(words("update --json")).stdout(std::process::Stdio::piped()).spawn().unwrap();
     while server.requests().is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }

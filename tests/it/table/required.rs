@@ -76,13 +76,13 @@ fn a_required_agent_that_asks_for_power() {
         row("update --yes")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["bypass", "agentpkg update lead --allow permissionMode"])
+            .says(&["bypass", "update lead --allow permissionMode"])
             .hides(&["update newdep"])
-            .known_fault(7, "exit 0; omits `bypass`, `agentpkg update lead --allow permissionMode`; says `update newdep`"),
+            .known_fault(7, "exit 0; omits `bypass`, `update lead --allow permissionMode`; says `update newdep`"),
         row("update --conflicts=skip")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["bypass", "agentpkg update lead --allow permissionMode"])
+            .says(&["bypass", "update lead --allow permissionMode"])
             .hides(&["update newdep"]),
         row("update --conflicts=markers").exits(4).changes("~lock ~other").says(&["bypass"]).known_fault(9, "changes nothing"),
         row("update lead --allow permissionMode").changes("+newdep -olddep ~lead ~lock"),
@@ -114,22 +114,22 @@ fn a_required_agent_that_gains_a_tool() {
         row("update").exits(4).says(&["helper", "Bash"]).hides(&["update helper"]),
         row("update --yes")
             .exits(4)
-            .says(&["helper", "Bash", "agentpkg update lead --allow Bash"])
+            .says(&["helper", "Bash", "update lead --allow Bash"])
             .hides(&["update helper"])
-            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `agentpkg update lead --allow Bash`; says `update helper`"),
+            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `update lead --allow Bash`; says `update helper`"),
         row("update lead --yes")
             .exits(4)
-            .says(&["agentpkg update lead --allow Bash"])
+            .says(&["update lead --allow Bash"])
             .hides(&["update helper"])
-            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `agentpkg update lead --allow Bash`; says `update helper`"),
-        row("update --conflicts=skip").exits(4).says(&["agentpkg update lead --allow Bash"]).hides(&["update helper"]),
+            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `update lead --allow Bash`; says `update helper`"),
+        row("update --conflicts=skip").exits(4).says(&["update lead --allow Bash"]).hides(&["update helper"]),
         row("update lead --allow Bash").changes("~helper ~lock"),
         row("update --dry-run").says(&["helper", "Bash"]),
-        row("install studio/lead").exits(4).says(&["helper", "Bash", "agentpkg install studio/lead --allow Bash"]),
+        row("install studio/lead").exits(4).says(&["helper", "Bash", "install studio/lead --allow Bash"]),
         row("install studio/lead --yes")
             .exits(4)
-            .says(&["helper", "Bash", "agentpkg install studio/lead --allow Bash"])
-            .known_fault(9, "exit 0; changes `~helper ~lock`; omits `agentpkg install studio/lead --allow Bash`"),
+            .says(&["helper", "Bash", "install studio/lead --allow Bash"])
+            .known_fault(9, "exit 0; changes `~helper ~lock`; omits `install studio/lead --allow Bash`"),
         row("install studio/lead --dry-run").says(&["helper", "Bash"]),
     ]);
 }
