@@ -273,7 +273,7 @@ fn a_command_that_is_interrupted() {
     use crate::support::repo::{RepoBuilder, hermetic_git};
     use crate::support::sandbox::interruptible;
 
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::in_memory();
     if hermetic_git(&sandbox.path().join("home")).is_none() {
         return;
     }

@@ -7,7 +7,7 @@ use super::{add_registry, agent, done, publish, reader, still_wrong};
 /// Fault 8: two files that the client knows by one name are said by `install`; the one who updates has to learn of them, too.
 #[test]
 fn an_update_warns_of_two_files_with_one_name() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::in_memory();
     publish(&sandbox, "studio", &[("one", reader("one", "It.")), ("two", reader("two", "It."))]);
     add_registry(&sandbox, "studio");
     done(&sandbox, "install studio/one");
@@ -23,7 +23,7 @@ fn an_update_warns_of_two_files_with_one_name() {
 #[test]
 fn an_agent_that_is_dropped_takes_its_server_along() {
     let left = |command: &str| {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         let text = agent("one", "tools: Read, mcp__context7__resolve-library-id\n", "Reads.");
         publish(&sandbox, "studio", &[("one", text)]);
         add_registry(&sandbox, "studio");
@@ -42,7 +42,7 @@ fn an_agent_that_is_dropped_takes_its_server_along() {
 /// Fault 11: a server that the catalogue knows under two names is added once.
 #[test]
 fn one_server_is_added_once_whatever_it_is_called() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::in_memory();
     let asking = |name, server| agent(name, &format!("tools: Read, mcp__{server}__sequentialthinking\n"), "Thinks.");
     publish(&sandbox, "studio", &[("one", asking("one", "sequential")), ("two", asking("two", "sequential-thinking"))]);
     add_registry(&sandbox, "studio");
@@ -56,7 +56,7 @@ fn one_server_is_added_once_whatever_it_is_called() {
 /// Fault 12: whoever pastes the hint of `check` as it stands must not get a server of a name that nobody has.
 #[test]
 fn a_hint_to_bind_can_be_pasted_without_harm() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::in_memory();
     publish(&sandbox, "studio", &[("one", agent("one", "tools: Read, mcp__ledger__post\n", "Books."))]);
     add_registry(&sandbox, "studio");
     done(&sandbox, "install studio/one");
