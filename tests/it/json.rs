@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::support::help::commands;
 use crate::support::sandbox::Sandbox;
 use crate::support::schema::violations;
 
@@ -77,24 +78,6 @@ fn documents() -> Vec<(&'static str, String, Value)> {
         sandbox.write(&format!("project/{name}.md"), text);
     }
     take("merge-file", &["merge-file", "-p", "mine.md", "base.md", "theirs.md"]);
-    all
-}
-
-/// All commands, as help lists them.
-fn commands() -> Vec<String> {
-    let sandbox = Sandbox::new();
-    let listed = |arguments: &[&str], before: &str| -> Vec<String> {
-        let help = sandbox.run(arguments).code(0).stdout;
-        let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-        // A description that goes on is further to the right.
-        let names = lines
-            .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
-            .filter_map(|line| line.split_whitespace().next());
-        names.map(|name| format!("{before}{name}")).collect()
-    };
-    let mut all = listed(&["--help"], "");
-    all.extend(listed(&["registry", "--help"], "registry ").into_iter().filter(|name| name != "registry help"));
-    assert!(all.len() > 18, "{all:?}");
     all
 }
 

@@ -1,10 +1,12 @@
 //! What the tests stand on: repositories, servers and sandboxes made on the spot.
 
+pub(crate) mod help;
 pub(crate) mod http;
 pub(crate) mod repo;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod script;
 pub(crate) mod skip;
+pub(crate) mod snapshot;
 #[cfg(target_os = "linux")]
 pub(crate) mod terminal;

@@ -39,16 +39,17 @@ impl Output {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        Self::of(tempfile::tempdir().unwrap())
+        Self::within(tempfile::tempdir().unwrap())
     }
 
-    /// One whose files never reach a disk, where the machine has such a place: what waits for the disk is many times quicker there.
-    #[cfg(unix)]
+    /// The same in memory, where the system has such a folder: the program syncs what it writes, which takes most of its time on a disk.
     pub(crate) fn in_memory() -> Self {
-        tempfile::tempdir_in("/dev/shm").map_or_else(|_| Self::new(), Self::of)
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self::within(folder.or_else(|_| tempfile::tempdir()).unwrap())
     }
 
-    fn of(folder: tempfile::TempDir) -> Self {
+    fn within(folder: tempfile::TempDir) -> Self {
         fs::create_dir(folder.path().join("home")).unwrap();
         fs::create_dir(folder.path().join("project")).unwrap();
         Self { folder }
@@ -109,6 +110,20 @@ impl Sandbox {
         files.sort();
         files
     }
+}
+
+/// A program for which interrupts are not ignored, though these tests may run where they are: behind `nohup`, or in the background of a
+/// script. Where `env` cannot do that, it is the program as it is.
+#[cfg(unix)]
+pub(crate) fn interruptible(program: &str) -> Command {
+    let reset = "--default-signal=INT";
+    let can_reset = Command::new("env").args([reset, "true"]).stderr(Stdio::null()).status();
+    if !can_reset.is_ok_and(|status| status.success()) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.args([reset, program]);
+    command
 }
 
 /// Runs a command to its end.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 
 use crate::support::sandbox::Sandbox;
@@ -97,6 +98,90 @@ impl Terminal {
         let rest = self.session.exp_eof().unwrap();
         self.bytes.extend(rest.chars().map(|byte| u8::try_from(u32::from(byte)).unwrap()));
         drawn(&String::from_utf8_lossy(&self.bytes))
+    }
+}
+
+/// What came of a program that may ask questions.
+pub(crate) struct Conversation {
+    pub(crate) code: i32,
+    /// The screen at the end.
+    pub(crate) screen: String,
+    /// How many of the answers were given.
+    pub(crate) answered: usize,
+    /// The screen at the first question that could not be answered; the program was interrupted there.
+    pub(crate) unanswered: Option<String>,
+}
+
+/// Whether the last thing on the screen is a question: a list with a marked line, or a yes or no.
+fn is_question(screen: &str) -> bool {
+    let is_list = screen.lines().any(|line| line.starts_with("> "));
+    let last = screen.lines().next_back().unwrap_or_default();
+    is_list || ["[y/n]", "[Y/n]", "[y/N]"].iter().any(|end| last.ends_with(end))
+}
+
+impl Terminal {
+    /// Answers each question in turn until the program ends: by the beginning of a choice, where a question that is no list takes the
+    /// first letter. `+NAME` ticks a box and takes what is ticked. The answer `...` is for all that is asked from there on: the one before it where that is offered, else what is marked.
+    #[track_caller]
+    pub(crate) fn converse(mut self, answers: &[&str]) -> Conversation {
+        let begin = Instant::now();
+        let (mut answered, mut unanswered) = (0, None);
+        loop {
+            if let Some(WaitStatus::Exited(_, code)) = self.session.process().status() {
+                let answered = answered + usize::from(answers.get(answered) == Some(&"..."));
+                return Conversation { code, screen: self.end(), answered, unanswered };
+            }
+            let screen = self.screen();
+            assert!(begin.elapsed() < PATIENCE, "the program does not end:\n{screen}");
+            if unanswered.is_some() || !is_question(&screen) {
+                std::thread::sleep(Duration::from_millis(10));
+                continue;
+            }
+            let (answer, is_rest) = match answers.get(answered) {
+                Some(&"...") => (answers[answered - 1], true),
+                answer => (*answer.unwrap_or(&""), false),
+            };
+            if !answer.is_empty() && self.answer(answer, is_rest) {
+                answered += usize::from(!is_rest);
+            } else {
+                self.press("\u{3}");
+                unanswered = Some(screen);
+            }
+        }
+    }
+
+    /// Gives an answer; says whether it could be given.
+    fn answer(&mut self, answer: &str, takes_any: bool) -> bool {
+        let begin = Instant::now();
+        let box_of = |mark: &str| answer.strip_prefix('+').map(|name| format!("[{mark}] {name}"));
+        if let (Some(empty), Some(ticked)) = (box_of(" "), box_of("x")) {
+            self.go_to(&empty);
+            self.press(" ");
+            self.wait_for(&format!("> {ticked}"));
+            self.choose(&ticked);
+            return true;
+        }
+        let is_list = |screen: &str| screen.lines().any(|line| line.starts_with("> "));
+        let offers = |screen: &str| screen.lines().any(|line| line.get(2..).is_some_and(|choice| choice.starts_with(answer)));
+        if is_list(&self.screen()) {
+            // A list is drawn line by line.
+            while !offers(&self.screen()) && begin.elapsed() < Duration::from_secs(3) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let screen = self.screen();
+            match (offers(&screen), screen.lines().rev().find_map(|line| line.strip_prefix("> "))) {
+                (true, _) => self.choose(answer),
+                (false, Some(marked)) if takes_any => self.choose(marked),
+                _ => return false,
+            }
+            return true;
+        }
+        let screen = self.screen();
+        self.press(&answer[..1]);
+        while self.screen() == screen && begin.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
     }
 }
 

@@ -1,0 +1,92 @@
+//! Which command asks the network: the table of it over a server that counts.
+
+use crate::support::http::Server;
+use crate::support::repo::{RepoBuilder, hermetic_git};
+use crate::support::sandbox::Sandbox;
+
+use super::{Situation, done, reader, words};
+
+/// Runs each line in a project that has `planner` of a repository, which is in the cache, and gives back the lines that asked the server,
+/// or with `expects_requests` those that did not.
+fn surprises(lines: &[&'static str], expects_requests: bool) -> Option<Vec<&'static str>> {
+    let folder = tempfile::tempdir().unwrap();
+    hermetic_git(folder.path())?;
+    let mut repo = RepoBuilder::bare(&folder.path().join("far.git"));
+    repo.file("agents/planner.md", reader("planner", "Plans.")).file("agents/spare.md", reader("spare", "Waits."));
+    let _ = repo.commit("first");
+    let _ = RepoBuilder::bare(&folder.path().join("other.git")).file("agents/other.md", reader("other", "Helps.")).commit("first");
+    let server = Server::start(folder.path());
+    let situation = Situation::new(|sandbox: &Sandbox| {
+        done(sandbox, &format!("registry add {} --name far", server.url("far.git")));
+        done(sandbox, "install far/planner");
+    });
+    let _ = server.requests();
+    let other = server.url("other.git").to_string();
+    let mut found = Vec::new();
+    for line in lines {
+        situation.start.restore();
+        let output = situation.sandbox.run(&words(&line.replace("OTHER", &other)));
+        assert!(output.code == 0 || output.code == 1, "{line}: {}", output.all());
+        if server.requests().is_empty() == expects_requests {
+            found.push(*line);
+        }
+    }
+    Some(found)
+}
+
+#[test]
+fn what_never_asks() {
+    let lines = [
+        "",
+        "list",
+        "status",
+        "check",
+        "check --fix",
+        "registry list",
+        "search planner",
+        "undo",
+        "undo --list",
+        "remove planner",
+        "diff",
+        "diff planner",
+        "info planner",
+        "doctor",
+        "resolve",
+        "init",
+        "install",
+        "install --locked",
+        "install --force",
+        // What is in the cache is not asked for again.
+        "install far/spare",
+        "install far/spare --dry-run",
+        "info far/spare",
+        "list --available",
+        "list --available far",
+        "install OTHER#other --offline",
+        "update --offline",
+        "outdated --offline",
+        "registry refresh --offline",
+    ];
+    let Some(found) = surprises(&lines, false) else { return };
+    // Known fault 0: `doctor` asks every registry, though nobody told it to.
+    assert_eq!(found, ["doctor"]);
+}
+
+#[test]
+fn what_always_asks() {
+    let lines = [
+        "update",
+        "update planner",
+        "update --check",
+        "update --dry-run",
+        "outdated",
+        "outdated --check",
+        "diff --upstream",
+        "diff --merged",
+        "registry add OTHER --name other",
+        "registry refresh",
+        "install OTHER#other",
+    ];
+    let Some(found) = surprises(&lines, true) else { return };
+    assert_eq!(found, [""; 0], "these did not ask");
+}

@@ -1,0 +1,192 @@
+//! Agents that are required: new ones, ones that are gone, and ones that cannot come.
+
+use crate::support::sandbox::Sandbox;
+
+use super::{Situation, add_registry, agent, done, publish, reader, require, row};
+
+/// `lead` is installed with `olddep`, which it requires; the newer one requires `newdep` instead, whose text is this. `other` is newer, too.
+fn swapped(sandbox: &Sandbox, newdep: String) {
+    let first = [("lead", reader("lead", "Leads.")), ("olddep", reader("olddep", "Helps.")), ("other", reader("other", "Rests."))];
+    publish(sandbox, "studio", &first);
+    require(sandbox, "studio", &[("lead", "olddep")]);
+    add_registry(sandbox, "studio");
+    done(sandbox, "install studio/lead studio/other");
+    let second = [("lead", reader("lead", "Leads better.")), ("newdep", newdep), ("other", reader("other", "Rests more."))];
+    publish(sandbox, "studio", &second);
+    require(sandbox, "studio", &[("lead", "newdep")]);
+}
+
+#[test]
+fn a_required_agent_that_is_new() {
+    Situation::new(|sandbox| swapped(sandbox, reader("newdep", "Helps, too."))).check([
+        row("update")
+            .changes("+newdep -olddep ~lead ~lock ~other")
+            .says(&["newdep", "olddep"])
+            .hides(&["is not installed"])
+            .known_fault(3, "says `is not installed`"),
+        row("update --yes").changes("+newdep -olddep ~lead ~lock ~other"),
+        row("update lead")
+            .changes("+newdep -olddep ~lead ~lock")
+            .hides(&["is not installed"])
+            .known_fault(3, "says `is not installed`"),
+        row("update other").changes("~lock ~other"),
+        row("update --dry-run").says(&["newdep", "olddep"]).hides(&["is not installed"]).known_fault(3, "says `is not installed`"),
+        row("update --json")
+            .changes("+newdep -olddep ~lead ~lock ~other")
+            .field("/removed/0/name", "olddep")
+            .hides(&["\"there\": false"])
+            .known_fault(3, "says `\"there\": false`"),
+        row("update --locked").exits(1).known_fault(0, "exit 2"),
+        row("update --check").exits(5),
+        row("install"),
+        row("install --locked"),
+        row("install studio/lead").changes("+newdep -olddep ~lead ~lock").hides(&["is not installed"]),
+        row("install studio/lead --dry-run").says(&["newdep", "olddep"]).hides(&["is not installed"]),
+        row("install studio/lead --yes").changes("+newdep -olddep ~lead ~lock"),
+        row("install studio/lead --locked").exits(1),
+        row("install studio/newdep").changes("+newdep ~lock ~manifest"),
+        row("remove lead").changes("-lead -olddep ~lock ~manifest").says(&["olddep"]),
+        row("remove olddep").exits(1).says(&["lead"]),
+        row("check").hides(&["newdep"]),
+    ]);
+}
+
+/// The edits of an agent that nobody requires any more are the user's.
+#[test]
+fn a_required_agent_that_goes_and_was_edited() {
+    let build = |sandbox: &Sandbox| {
+        swapped(sandbox, reader("newdep", "Helps, too."));
+        sandbox.write("project/.claude/agents/olddep.md", reader("olddep", "Helps as I say."));
+    };
+    Situation::new(build).check([
+        row("update").changes("+newdep ~lead ~lock ~other").says(&["olddep"]),
+        row("update --json").changes("+newdep ~lead ~lock ~other").field("/removed/0/kept", true),
+        row("update --dry-run").says(&["olddep"]),
+        row("install studio/lead").changes("+newdep ~lead ~lock").says(&["olddep"]),
+        row("remove lead").changes("-lead ~lock ~manifest").says(&["olddep"]).known_fault(0, "exit 1; changes nothing"),
+    ]);
+}
+
+/// The new one asks for power over the session.
+#[test]
+fn a_required_agent_that_asks_for_power() {
+    let newdep = agent("newdep", "tools: Read\npermissionMode: bypassPermissions\n", "Helps, too.");
+    Situation::new(|sandbox| swapped(sandbox, newdep)).check([
+        row("update").exits(4).says(&["newdep", "bypass", "--allow permissionMode"]),
+        row("update --yes")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(&["bypass", "update lead --allow permissionMode"])
+            .hides(&["update newdep"])
+            .known_fault(7, "exit 0; omits `bypass`, `update lead --allow permissionMode`; says `update newdep`"),
+        row("update --conflicts=skip")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(&["bypass", "update lead --allow permissionMode"])
+            .hides(&["update newdep"]),
+        row("update --conflicts=markers").exits(4).changes("~lock ~other").says(&["bypass"]).known_fault(9, "changes nothing"),
+        row("update lead --allow permissionMode").changes("+newdep -olddep ~lead ~lock"),
+        row("update --dry-run").says(&["newdep", "bypass"]),
+        row("update --json").exits(4).says(&["bypass"]).known_fault(0, "prints no document"),
+        row("install studio/lead").exits(4).says(&["newdep", "bypass", "--allow permissionMode"]),
+        row("install studio/lead --yes").exits(4).says(&["bypass"]),
+        row("install studio/lead studio/other --yes")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(&["bypass"])
+            .known_fault(9, "changes nothing"),
+        row("install studio/lead --dry-run").says(&["newdep", "bypass"]).known_fault(6, "exit 4"),
+        row("install studio/lead --allow permissionMode").changes("+newdep -olddep ~lead ~lock"),
+    ]);
+}
+
+/// A required agent, already installed, gains a tool: what is hinted must work although it is not in the manifest.
+#[test]
+fn a_required_agent_that_gains_a_tool() {
+    let build = |sandbox: &Sandbox| {
+        publish(sandbox, "studio", &[("lead", reader("lead", "Leads.")), ("helper", reader("helper", "Helps."))]);
+        require(sandbox, "studio", &[("lead", "helper")]);
+        add_registry(sandbox, "studio");
+        done(sandbox, "install studio/lead");
+        publish(sandbox, "studio", &[("helper", agent("helper", "tools: Read, Bash\n", "Helps more."))]);
+    };
+    Situation::new(build).check([
+        row("update").exits(4).says(&["helper", "Bash"]).hides(&["update helper"]),
+        row("update --yes")
+            .exits(4)
+            .says(&["helper", "Bash", "update lead --allow Bash"])
+            .hides(&["update helper"])
+            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `update lead --allow Bash`; says `update helper`"),
+        row("update lead --yes")
+            .exits(4)
+            .says(&["update lead --allow Bash"])
+            .hides(&["update helper"])
+            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `update lead --allow Bash`; says `update helper`"),
+        row("update --conflicts=skip").exits(4).says(&["update lead --allow Bash"]).hides(&["update helper"]),
+        row("update lead --allow Bash").changes("~helper ~lock"),
+        row("update --dry-run").says(&["helper", "Bash"]),
+        row("install studio/lead").exits(4).says(&["helper", "Bash", "install studio/lead --allow Bash"]),
+        row("install studio/lead --yes")
+            .exits(4)
+            .says(&["helper", "Bash", "install studio/lead --allow Bash"])
+            .known_fault(9, "exit 0; changes `~helper ~lock`; omits `install studio/lead --allow Bash`"),
+        row("install studio/lead --dry-run").says(&["helper", "Bash"]),
+    ]);
+}
+
+/// A foreign file stands where the new one would go.
+#[test]
+fn a_required_agent_with_a_foreign_file_in_the_way() {
+    let build = |sandbox: &Sandbox| {
+        swapped(sandbox, reader("newdep", "Helps, too."));
+        sandbox.write("project/.claude/agents/newdep.md", reader("newdep", "Mine."));
+    };
+    Situation::new(build).check([
+        row("update").exits(1).changes("~lock ~other").says(&["newdep.md"]),
+        row("update lead").exits(1).says(&["newdep.md"]),
+        row("update --yes").exits(1).changes("~lock ~other").says(&["newdep.md"]),
+        row("update lead --dry-run").exits(1).says(&["newdep.md"]),
+        row("install studio/lead").exits(1).says(&["newdep.md"]),
+        row("install studio/lead --yes").exits(1).says(&["newdep.md"]),
+        row("install studio/lead --dry-run").exits(1).says(&["newdep.md"]),
+    ]);
+}
+
+/// Nobody has what the newer `lead` requires.
+#[test]
+fn a_required_agent_that_is_nowhere() {
+    let build = |sandbox: &Sandbox| {
+        swapped(sandbox, reader("newdep", "Helps, too."));
+        require(sandbox, "studio", &[("lead", "nobody")]);
+    };
+    Situation::new(build).check([
+        row("update").exits(1).changes("~lock ~other").says(&["nobody", "lead"]),
+        row("update lead").exits(1).says(&["nobody"]),
+        row("update lead --json").exits(1).says(&["nobody"]),
+        row("update lead --dry-run").exits(1).says(&["nobody"]),
+        row("install studio/lead").exits(1).says(&["nobody", "lead"]),
+        row("install studio/lead --dry-run").exits(1).says(&["nobody"]),
+    ]);
+}
+
+/// `olddep` is not in the registry any more, and its file and lock entry stand.
+#[test]
+fn a_required_agent_that_is_gone_upstream() {
+    let build = |sandbox: &Sandbox| {
+        publish(sandbox, "studio", &[("lead", reader("lead", "Leads.")), ("olddep", reader("olddep", "Helps."))]);
+        require(sandbox, "studio", &[("lead", "olddep")]);
+        add_registry(sandbox, "studio");
+        done(sandbox, "install studio/lead");
+        std::fs::remove_file(sandbox.path().join("studio/agents/olddep.md")).unwrap();
+    };
+    Situation::new(build).check([
+        row("install"),
+        row("install --locked"),
+        row("update").says(&["olddep"]).known_fault(0, "exit 1"),
+        row("update --check").exits(5).says(&["olddep"]).known_fault(0, "exit 1"),
+        row("outdated --check").exits(5).known_fault(0, "exit 0"),
+        row("update --locked").known_fault(0, "exit 2"),
+        row("check"),
+        row("remove lead").changes("-lead -olddep ~lock ~manifest"),
+    ]);
+}
