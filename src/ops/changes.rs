@@ -19,19 +19,19 @@ pub(super) fn transaction(
     after: &Lockfile,
     mut changes: Vec<Change>,
 ) -> Result<Transaction> {
-    changes.extend(manifest_change(project, manifest)?);
+    changes.extend(manifest_change(project, manifest));
     Ok(Transaction { label, changes, lockfile: Relock::between(project, before, after)? })
 }
 
 /// The change of the manifest, if it was edited.
-pub(super) fn manifest_change(project: &Project, manifest: &Manifest) -> Result<Option<Change>> {
+pub(super) fn manifest_change(project: &Project, manifest: &Manifest) -> Option<Change> {
     if !manifest.is_changed() {
-        return Ok(None);
+        return None;
     }
     let path = project.manifest_path();
     // What was read is what was planned on, whatever the file holds by now.
     let before = manifest.digest();
-    Ok(Some(Change { path: path.to_owned(), agent: None, before, after: Some(manifest.to_text().into_bytes()) }))
+    Some(Change { path: path.to_owned(), agent: None, before, after: Some(manifest.to_text().into_bytes()) })
 }
 
 /// How many files a transaction really changes.

@@ -75,10 +75,7 @@ pub struct CheckOutcome {
 
 /// Looks at everything. `is_fixing`: servers that agentpkg added and nothing needs are taken out.
 pub fn check(session: &Session, is_fixing: bool, frontend: &mut dyn Frontend) -> Result<CheckOutcome> {
-    let guard = if is_fixing { Some(session.lock(frontend)?) } else { None };
-    if guard.is_none() {
-        session.look_for_interruption(frontend)?;
-    }
+    let guard = session.lock_to_write(!is_fixing, frontend)?;
     let manifest = session.manifest(frontend)?;
     let mut lockfile = session.project.load_lockfile()?;
     let mut world = World::open(session, &manifest, &lockfile, frontend)?;

@@ -57,7 +57,7 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     let snapshot = Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
     let is_known = manifest.registry(&name).is_some();
     manifest.set_registry(&name, &source);
-    let changes = manifest_change(&session.project, &manifest)?.into_iter().collect();
+    let changes = manifest_change(&session.project, &manifest).into_iter().collect();
     let Some(guard) = session.lock_at_last(guard, frontend)? else {
         return add(session, url, Some(name.as_str()), frontend);
     };
@@ -90,7 +90,7 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
             failure.hint("`agentpkg registry list` shows them")
         });
     }
-    let changes = manifest_change(&session.project, &manifest)?.into_iter().collect();
+    let changes = manifest_change(&session.project, &manifest).into_iter().collect();
     if let Some(guard) = guard {
         session.apply(&guard, &Transaction { label: format!("registry remove {name}"), changes, lockfile: None }, frontend)?;
     }

@@ -177,6 +177,7 @@ fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "others do not go through the doors")]
 mod tests {
     use super::*;
 

@@ -52,6 +52,10 @@ pub(super) fn retire(project: &Project, path: &Path) -> Result<Option<Digest>> {
     let object = object_path(project, &digest);
     set_late_aside(project, &object, &digest)?;
     if files.rename_within(path, &object)? {
+        // Two names of one file stay two where one is moved to the other; what it holds is in the history.
+        if files.entry(path)? != Entry::Absent {
+            files.remove(path)?;
+        }
         return Ok(Some(digest));
     }
     // Another file system: a copy, and another look, since the file may have been written to meanwhile.

@@ -141,7 +141,7 @@ fn stranger(journal: &str) -> Failure {
 /// Moves the journal and all temporary files into the history.
 fn discard(project: &Project, now: u64, moved: &mut Vec<PathBuf>) -> Result<Recovered> {
     let path = journal_path(project);
-    let mut found = leftovers(project)?;
+    let mut found = leftovers(project);
     found.insert(0, path);
     let count = found.len();
     put_away(project, now, "recover --discard", &found)?;
@@ -151,7 +151,7 @@ fn discard(project: &Project, now: u64, moved: &mut Vec<PathBuf>) -> Result<Reco
 
 /// Moves temporary files that no journal names into the history.
 fn sweep(project: &Project, now: u64, moved: &mut Vec<PathBuf>) -> Result<()> {
-    let found = leftovers(project)?;
+    let found = leftovers(project);
     if !found.is_empty() {
         put_away(project, now, "leftovers of an interrupted command", &found)?;
         moved.extend(found);
@@ -160,7 +160,7 @@ fn sweep(project: &Project, now: u64, moved: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// The temporary files in the folders that operations write to.
-fn leftovers(project: &Project) -> Result<Vec<PathBuf>> {
+fn leftovers(project: &Project) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let above = |path: &Path| path.parent().unwrap_or(Path::new("/")).to_owned();
     let mut folders = vec![
@@ -183,7 +183,7 @@ fn leftovers(project: &Project) -> Result<Vec<PathBuf>> {
         let temporary = listed.filter(|listed| listed.entry == Entry::File && fs::is_temporary(&listed.name));
         found.extend(temporary.map(|listed| folder.join(listed.name)));
     }
-    Ok(found)
+    found
 }
 
 /// Moves files into the history, under a record of their own.

@@ -153,7 +153,7 @@ impl Settling<'_> {
             }
         }
         let named = self.named_bases()?;
-        for index in self.steps(|settling, index| settling.is_last(index)) {
+        for index in self.steps(Self::is_last) {
             let is_named = named.as_ref().is_some_and(|named| named.contains(&self.journal.steps[index].target(self.project)));
             if !is_named {
                 self.go_on(index)?;

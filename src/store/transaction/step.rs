@@ -72,11 +72,11 @@ impl<'a> Bench<'a> {
             (Some(_), Some(_)) => match files.exchange(new, target)? {
                 Exchanged::Done => is_planned(new),
                 Exchanged::Absent => Ok(false),
-                Exchanged::Unsupported => Ok(files.rename_new(target, old)? == Moved::Done
+                Exchanged::Unsupported => Ok(self.move_aside(target, old)? == Moved::Done
                     && is_planned(old)?
                     && files.rename_new(new, target)? == Moved::Done),
             },
-            (Some(_), None) => Ok(files.rename_new(target, old)? == Moved::Done && is_planned(old)?),
+            (Some(_), None) => Ok(self.move_aside(target, old)? == Moved::Done && is_planned(old)?),
         }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Bench<'a> {
         let mut is_as_before = true;
         if found == self.before() {
             // Nothing to do at the target.
-        } else if found == self.after() && found == Found::Nothing || found == Found::Nothing && source.is_some() {
+        } else if found == Found::Nothing && (self.step.after.is_none() || source.is_some()) {
             match &source {
                 Some((path, digest)) => {
                     is_as_before = files.rename_new(path, &target)? == Moved::Done && Some(*digest) == self.step.before;
@@ -134,7 +134,7 @@ impl<'a> Bench<'a> {
                 }
                 (None, Some(_)) => is_as_before = self.restore_over(&target)?,
                 (_, None) => {
-                    is_as_before = match files.rename_new(&target, &old)? {
+                    is_as_before = match self.move_aside(&target, &old)? {
                         Moved::Done if self.found(&old)? == self.after() => true,
                         Moved::Done => {
                             files.rename_new(&old, &target)?;
@@ -190,7 +190,7 @@ impl<'a> Bench<'a> {
             Exchanged::Unsupported => {}
         }
         let free = if source == self.places.new { &self.places.old } else { &self.places.new };
-        if files.rename_new(target, free)? != Moved::Done {
+        if self.move_aside(target, free)? != Moved::Done {
             return Ok(false);
         }
         if self.found(free)? == self.after() {
@@ -223,6 +223,15 @@ impl<'a> Bench<'a> {
         self.project.files().write_new(&self.places.old, &bytes, true, Some(target))?;
         let old = self.places.old.clone();
         self.swap_back(&old, target)
+    }
+
+    /// Moves a file to one of the temporary names. A second name of the same file may be left there by a crash, where a move is a link
+    /// and a removal.
+    fn move_aside(&self, from: &Path, to: &Path) -> Result<Moved> {
+        if self.found(to)? != Found::Nothing {
+            retire(self.project, to)?;
+        }
+        self.project.files().rename_new(from, to)
     }
 
     fn before(&self) -> Found {

@@ -62,6 +62,8 @@ const CALM: &[Case] = &[
     ("undo", 0, ""),
     ("undo --list", 0, ""),
     ("undo --dry-run", 0, ""),
+    ("recover", 0, ""),
+    ("recover --dry-run", 0, ""),
     ("remove other", 0, ""),
     ("remove other --dry-run", 0, ""),
     ("search planner", 0, ""),

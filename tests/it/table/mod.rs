@@ -358,7 +358,7 @@ fn short(path: &Path) -> Option<String> {
         return short_in_project(path);
     }
     let path = path.strip_prefix("home/")?;
-    if path.to_lowercase().contains("cache") || path.contains("/state/") {
+    if path.to_lowercase().contains("cache") || path.contains("/state/") || path == "state/key" {
         return None;
     }
     let name = path.rsplit('/').next().unwrap();

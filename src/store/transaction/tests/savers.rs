@@ -1,7 +1,7 @@
 //! Editors that save while a file is replaced or removed, over and over: no save is lost.
 //!
 //! A saver reads nothing: each save is a new text with a mark of its own, so a save that is neither in the file, nor in the history, nor
-//! replaced by a later save of the same saver is lost. AGENTPKG_FULL=1 makes ten thousand rounds for each kind of saver.
+//! replaced by a later save of the same saver is lost. `AGENTPKG_FULL=1` makes ten thousand rounds for each kind of saver.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;

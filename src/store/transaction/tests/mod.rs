@@ -1,6 +1,8 @@
 //! What holds for transactions whatever happens: crashes at every step, damage, saves in between.
+#![allow(clippy::disallowed_methods, reason = "editors and strangers do not go through the doors")]
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::copies::{copy, record_path};
@@ -183,6 +185,13 @@ fn a_crash_at_any_point_leaves_all_old_or_all_new() {
     }
 }
 
+/// Takes away what lies ready to be put in place.
+fn unstage(project: &Project) {
+    for path in staged(project) {
+        fs::remove(&path).unwrap();
+    }
+}
+
 /// The temporary files beside the agents.
 fn staged(project: &Project) -> Vec<PathBuf> {
     let agents = project.agents_folder().to_owned();
@@ -200,7 +209,7 @@ fn a_command_that_fails_at_any_point_has_changed_nothing() {
             0,
             Box::new(move || {
                 if point == "committed" {
-                    staged(&project).iter().for_each(|path| fs::remove(path).unwrap());
+                    unstage(&project);
                 } else {
                     // Neither the journal nor the record can be written any more.
                     fs::replace(&record_path(&project, 1).join("x"), b"x", false).unwrap();
@@ -248,7 +257,7 @@ fn a_crash_while_a_failed_command_is_taken_back_does_not_complete_it() {
 fn folders_made_for_a_command_that_fails_go_again() {
     let scene = Scene::empty();
     let project = scene.project.clone();
-    EVENT_AT.set(Some(("committed", 0, Box::new(move || staged(&project).iter().for_each(|path| fs::remove(path).unwrap())))));
+    EVENT_AT.set(Some(("committed", 0, Box::new(move || unstage(&project)))));
     let change = Change { path: scene.path("a.md"), agent: None, before: None, after: Some(b"a".to_vec()) };
     scene.apply(&[change]).unwrap_err();
     assert_eq!(fs::entry(&scene.project.root().join(".claude")).unwrap(), Entry::Absent);
@@ -294,10 +303,11 @@ fn lockfile(names: &[&str], base: &str) -> Lockfile {
     let mut text = "version = 1\n".to_owned();
     for name in names {
         let digest = Digest::of(format!("{name} {base}").as_bytes());
-        text.push_str(&format!(
-            "\n[[agent]]\nname = \"{name}\"\nsource = \"builtin\"\nagent = \"{name}\"\nfile = \"{name}.md\"\nblob = \"{}\"\nsha256 = \"{digest}\"\nbase = \"{digest}\"\n",
+        let _ = writeln!(
+            text,
+            "\n[[agent]]\nname = \"{name}\"\nsource = \"builtin\"\nagent = \"{name}\"\nfile = \"{name}.md\"\nblob = \"{}\"\nsha256 = \"{digest}\"\nbase = \"{digest}\"",
             "0".repeat(40)
-        ));
+        );
     }
     Lockfile::parse(&text, "test").unwrap()
 }
