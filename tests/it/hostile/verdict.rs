@@ -26,6 +26,9 @@ const BOOKKEEPING: &[&str] = &[
     ".agentpkg/state/lock",
 ];
 
+/// The parts of agentpkg's own state that decide what other commands do.
+const WAITING: &[&str] = &[".agentpkg/state/pending", ".agentpkg/state/resolutions"];
+
 /// The world at one moment.
 pub(super) struct Looks {
     pub(super) outside: Snapshot,
@@ -97,6 +100,8 @@ fn may_change(case: &Case, command: &Command, difference: &Difference, kind: Opt
         Power::Discards => {
             is_bookkeeping || is_temporary || path.starts_with(".agentpkg/state") || *what == What::Touched && is_own
         }
+        // What waits for the user, and how conflicts were decided, nobody can bring by a journal.
+        Power::Accepts if WAITING.iter().any(|folder| path.starts_with(folder) && path != Path::new(folder)) => false,
         Power::Accepts => is_own || is_agent && is_regular,
         Power::Writes | Power::UsesRecords if case.forged == Forged::Journal => is_bookkeeping,
         Power::UsesRecords if case.forged == Forged::Records => is_bookkeeping,
