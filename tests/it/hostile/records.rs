@@ -6,7 +6,7 @@ use agentpkg::domain::digest::Digest;
 use serde_json::{Value, json};
 
 use super::case::{Case, Forged, Home};
-use super::journals::{OBJECTS, Seal, plant_object, sealed, step};
+use super::journals::{OBJECTS, Seal, TOKEN, plant_object, sealed, step};
 use super::world::{World, agent};
 
 const HISTORY: &str = ".agentpkg/state/history";
@@ -79,7 +79,7 @@ fn case(name: impl Into<String>, plant: impl Fn(&World) + Send + Sync + 'static)
 }
 
 fn record(number: &Value, steps: &[Value]) -> Value {
-    json!({"number": number, "label": "install x", "is_committed": true, "time": 1, "steps": steps})
+    json!({"number": number, "label": "install x", "phase": "committed", "time": 1, "token": TOKEN, "steps": steps})
 }
 
 fn histories() -> Vec<Case> {
