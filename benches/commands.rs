@@ -1,5 +1,10 @@
 //! Whole commands beside what they are compared with, in one run: `cargo bench --bench commands`. Prints ratios; nothing is judged.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stands outside the doors")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark stands outside the doors"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -59,10 +64,15 @@ fn main() {
     show("install from a warm cache / cp -r", install, copy);
     let nothing_to_do = |what: &str| {
         for command in ["install", "list"] {
-            let [noop, parse] = compare(&mut || timed(|| agentpkg(root, &project, &[command, "-q"])), &mut || {
-                timed(|| git(&registry, &["rev-parse", "HEAD"]))
-            });
-            show(&format!("{command} with nothing to do (200 agents, {what}) / git rev-parse HEAD"), noop, parse);
+            let [noop, parse] = compare(
+                &mut || timed(|| agentpkg(root, &project, &[command, "-q"])),
+                &mut || timed(|| git(&registry, &["rev-parse", "HEAD"])),
+            );
+            show(
+                &format!("{command} with nothing to do (200 agents, {what}) / git rev-parse HEAD"),
+                noop,
+                parse,
+            );
         }
     };
     nothing_to_do("just installed");
@@ -73,21 +83,35 @@ fn main() {
     let small = root.join("small");
     fs::create_dir_all(&small).unwrap();
     agentpkg(root, &small, &["install", "debugger", "-q"]);
-    let [noop, parse] = compare(&mut || timed(|| agentpkg(root, &small, &["install", "-q"])), &mut || {
-        timed(|| git(&registry, &["rev-parse", "HEAD"]))
-    });
-    show("install with nothing to do (1 agent) / git rev-parse HEAD", noop, parse);
+    let [noop, parse] = compare(
+        &mut || timed(|| agentpkg(root, &small, &["install", "-q"])),
+        &mut || timed(|| git(&registry, &["rev-parse", "HEAD"])),
+    );
+    show(
+        "install with nothing to do (1 agent) / git rev-parse HEAD",
+        noop,
+        parse,
+    );
 }
 
 fn agent(index: usize) -> String {
-    let mut text = format!("---\nname: agent-{index:03}\ndescription: Does the work of agent {index}\ntools: Read, Grep\n---\n\n");
+    let mut text = format!(
+        "---\nname: agent-{index:03}\ndescription: Does the work of agent {index}\ntools: Read, Grep\n---\n\n"
+    );
     for line in 0..80 {
-        writeln!(text, "Line {line} of agent {index}, which says something about sixty bytes long.").unwrap();
+        writeln!(
+            text,
+            "Line {line} of agent {index}, which says something about sixty bytes long."
+        )
+        .unwrap();
     }
     text
 }
 
-fn compare(one: &mut dyn FnMut() -> Duration, other: &mut dyn FnMut() -> Duration) -> [Duration; 2] {
+fn compare(
+    one: &mut dyn FnMut() -> Duration,
+    other: &mut dyn FnMut() -> Duration,
+) -> [Duration; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         times[0].push(one());
@@ -101,7 +125,11 @@ fn compare(one: &mut dyn FnMut() -> Duration, other: &mut dyn FnMut() -> Duratio
 
 fn show(what: &str, ours: Duration, theirs: Duration) {
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
-    println!("{what}: {ratio:.2} ({:.2} ms / {:.2} ms)", ours.as_secs_f64() * 1e3, theirs.as_secs_f64() * 1e3);
+    println!(
+        "{what}: {ratio:.2} ({:.2} ms / {:.2} ms)",
+        ours.as_secs_f64() * 1e3,
+        theirs.as_secs_f64() * 1e3
+    );
 }
 
 fn timed(action: impl FnOnce()) -> Duration {
@@ -111,15 +139,33 @@ fn timed(action: impl FnOnce()) -> Duration {
 }
 
 fn agentpkg(root: &Path, project: &Path, arguments: &[&str]) {
-    run(Command::new(env!("CARGO_BIN_EXE_agentpkg")).env("HOME", root.join("home")).current_dir(project).args(arguments));
+    run(Command::new(env!("CARGO_BIN_EXE_agentpkg"))
+        .env("HOME", root.join("home"))
+        .current_dir(project)
+        .args(arguments));
 }
 
 fn git(folder: &Path, arguments: &[&str]) {
-    let identity = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "gc.auto=0"];
-    run(Command::new("git").env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(folder).args(identity).args(arguments));
+    let identity = [
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.com",
+        "-c",
+        "gc.auto=0",
+    ];
+    run(Command::new("git")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .current_dir(folder)
+        .args(identity)
+        .args(arguments));
 }
 
 fn run(command: &mut Command) {
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
     assert!(status.success(), "{command:?}");
 }

@@ -18,7 +18,12 @@
 //!   that the result can only be theirs with CRLF.
 //!
 //! Each merge is timed three times, and the best is taken. The laws are what must hold for any three files; a violation is a failure.
-#![expect(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, reason = "a benchmark stands outside the doors")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark stands outside the doors"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -59,16 +64,29 @@ fn run() -> Result<ExitCode, String> {
     if triples.is_empty() {
         return Err(format!("there are no such triples in {folder}"));
     }
-    let scores = engines(arguments.is_git)?.iter().map(|engine| Score::of(engine, &triples)).collect::<Vec<_>>();
-    let beyond = [beyond_git(&triples, &scores, &Options::default(), 0), beyond_git(&triples, &scores, &guarded(), 1)];
+    let scores = engines(arguments.is_git)?
+        .iter()
+        .map(|engine| Score::of(engine, &triples))
+        .collect::<Vec<_>>();
+    let beyond = [
+        beyond_git(&triples, &scores, &Options::default(), 0),
+        beyond_git(&triples, &scores, &guarded(), 1),
+    ];
     let laws = laws(&triples);
     if arguments.is_json {
-        println!("{:#}", as_json(&triples, &scores, &beyond, &laws, arguments.shown));
+        println!(
+            "{:#}",
+            as_json(&triples, &scores, &beyond, &laws, arguments.shown)
+        );
     } else {
         print(&triples, &scores, &beyond, &laws, arguments.shown);
     }
     let is_broken = laws.iter().any(|(_, broken)| !broken.is_empty());
-    Ok(if is_broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if is_broken {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 #[derive(Default)]
@@ -95,12 +113,18 @@ impl Arguments {
                     let number = rest.next().and_then(|number| number.parse().ok());
                     found.shown = number.ok_or("`--show` needs a number")?;
                 }
-                option if option.starts_with('-') => return Err(format!("unknown option {option}\n\n{USAGE}")),
+                option if option.starts_with('-') => {
+                    return Err(format!("unknown option {option}\n\n{USAGE}"));
+                }
                 _ if found.folder.is_none() => found.folder = Some(argument),
                 _ => return Err(format!("one folder only, not {argument} too")),
             }
         }
-        found.folder = found.folder.or_else(|| std::env::var("AGENTPKG_TRIPLES").ok().filter(|folder| !folder.is_empty()));
+        found.folder = found.folder.or_else(|| {
+            std::env::var("AGENTPKG_TRIPLES")
+                .ok()
+                .filter(|folder| !folder.is_empty())
+        });
         Ok(found)
     }
 }
@@ -116,15 +140,24 @@ struct Triple {
 
 fn load(folder: &Path, is_core: bool) -> Result<Vec<Triple>, String> {
     let index = folder.join("index.jsonl");
-    let text = fs::read_to_string(&index).map_err(|error| format!("{}: {error}", index.display()))?;
+    let text =
+        fs::read_to_string(&index).map_err(|error| format!("{}: {error}", index.display()))?;
     let mut triples = Vec::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
         let wrong = |what: &str| format!("{}: line {}: {what}", index.display(), number + 1);
         let row: Value = serde_json::from_str(line).map_err(|error| wrong(&error.to_string()))?;
         if is_core && row["core"] != true {
             continue;
         }
-        let value = |key: &str| row[key].as_str().ok_or_else(|| wrong(&format!("there is no `{key}`")));
+        let value = |key: &str| {
+            row[key]
+                .as_str()
+                .ok_or_else(|| wrong(&format!("there is no `{key}`")))
+        };
         let blob = |key: &str| {
             let path = folder.join("blobs").join(format!("{}.md", value(key)?));
             fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
@@ -134,7 +167,10 @@ fn load(folder: &Path, is_core: bool) -> Result<Vec<Triple>, String> {
             base: blob("base")?,
             ours: blob("ours")?,
             theirs: blob("theirs")?,
-            resolved: row["resolved"].is_string().then(|| blob("resolved")).transpose()?,
+            resolved: row["resolved"]
+                .is_string()
+                .then(|| blob("resolved"))
+                .transpose()?,
             commit: row["ours_commit"].as_str().unwrap_or(&id).to_owned(),
             id,
         });
@@ -155,22 +191,43 @@ struct Engine {
 /// agentpkg comes first, then agentpkg with its guard, then what they are compared with.
 fn engines(is_git: bool) -> Result<Vec<Engine>, String> {
     // libgit2 has to be woken before its free function for merging works.
-    git2::Oid::hash_object(git2::ObjectType::Blob, b"").map_err(|error| format!("libgit2: {error}"))?;
+    git2::Oid::hash_object(git2::ObjectType::Blob, b"")
+        .map_err(|error| format!("libgit2: {error}"))?;
     let mut engines = vec![
-        Engine { name: "agentpkg", run: Box::new(|[base, ours, theirs]| Ok(merge(base, ours, theirs).to_bytes())) },
-        Engine { name: "guarded", run: Box::new(|[base, ours, theirs]| Ok(merge_with(base, ours, theirs, &guarded()).to_bytes())) },
-        Engine { name: "libgit2", run: Box::new(by_libgit2) },
-        Engine { name: "similar", run: Box::new(by_similar) },
+        Engine {
+            name: "agentpkg",
+            run: Box::new(|[base, ours, theirs]| Ok(merge(base, ours, theirs).to_bytes())),
+        },
+        Engine {
+            name: "guarded",
+            run: Box::new(|[base, ours, theirs]| {
+                Ok(merge_with(base, ours, theirs, &guarded()).to_bytes())
+            }),
+        },
+        Engine {
+            name: "libgit2",
+            run: Box::new(by_libgit2),
+        },
+        Engine {
+            name: "similar",
+            run: Box::new(by_similar),
+        },
     ];
     if is_git {
         let folder = tempfile::tempdir().map_err(|error| format!("a folder for git: {error}"))?;
-        engines.push(Engine { name: "git", run: Box::new(move |inputs| by_git(folder.path(), inputs)) });
+        engines.push(Engine {
+            name: "git",
+            run: Box::new(move |inputs| by_git(folder.path(), inputs)),
+        });
     }
     Ok(engines)
 }
 
 fn guarded() -> Options {
-    Options { guards_tools_line: true, ..Options::default() }
+    Options {
+        guards_tools_line: true,
+        ..Options::default()
+    }
 }
 
 fn by_libgit2(inputs: Inputs<'_>) -> Outcome {
@@ -179,13 +236,15 @@ fn by_libgit2(inputs: Inputs<'_>) -> Outcome {
         input.content(bytes);
         input
     });
-    let merged = git2::merge_file(&base, &ours, &theirs, None).map_err(|error| error.to_string())?;
+    let merged =
+        git2::merge_file(&base, &ours, &theirs, None).map_err(|error| error.to_string())?;
     Ok(merged.is_automergeable().then(|| merged.content().to_vec()))
 }
 
 fn by_similar(inputs: Inputs<'_>) -> Outcome {
     let text = |bytes| std::str::from_utf8(bytes).map_err(|error| error.to_string());
-    let merged = similar::TextMerge::from_lines(text(inputs[0])?, text(inputs[1])?, text(inputs[2])?);
+    let merged =
+        similar::TextMerge::from_lines(text(inputs[0])?, text(inputs[1])?, text(inputs[2])?);
     Ok((!merged.is_conflicted()).then(|| merged.to_string().into_bytes()))
 }
 
@@ -195,7 +254,10 @@ fn by_git(folder: &Path, inputs: Inputs<'_>) -> Outcome {
         fs::write(folder.join(name), bytes).map_err(|error| format!("{name}: {error}"))?;
     }
     let mut command = Command::new("git");
-    command.args(["merge-file", "-p", "-q", "ours", "base", "theirs"]).current_dir(folder).stdin(Stdio::null());
+    command
+        .args(["merge-file", "-p", "-q", "ours", "base", "theirs"])
+        .current_dir(folder)
+        .stdin(Stdio::null());
     let output = command.output().map_err(|error| format!("git: {error}"))?;
     match output.status.code() {
         Some(0) => Ok(Some(output.stdout)),
@@ -229,7 +291,10 @@ struct Score {
 
 impl Score {
     fn of(engine: &Engine, triples: &[Triple]) -> Self {
-        let mut score = Self { name: engine.name, ..Self::default() };
+        let mut score = Self {
+            name: engine.name,
+            ..Self::default()
+        };
         for (index, triple) in triples.iter().enumerate() {
             let (outcome, time) = timed(engine, [&triple.base, &triple.ours, &triple.theirs]);
             score.times.push(time);
@@ -252,7 +317,12 @@ impl Score {
     fn judge(&mut self, triple: &Triple, merged: &[u8]) {
         let id = || triple.id.clone();
         if let Some(resolved) = &triple.resolved {
-            let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let words = |bytes: &[u8]| {
+                String::from_utf8_lossy(bytes)
+                    .split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
             if merged == resolved {
                 self.equal += 1;
             } else if words(merged) == words(resolved) {
@@ -269,13 +339,19 @@ impl Score {
             self.lost.push(id());
         }
         let is_gone = |word: &&str| !base.words.contains(*word) && !result.words.contains(*word);
-        if lost.iter().flatten().any(|line| words(line).iter().any(is_gone)) {
+        if lost
+            .iter()
+            .flatten()
+            .any(|line| words(line).iter().any(is_gone))
+        {
             self.lost_words.push(id());
         }
         if let (Some(old), Some(ours)) = (tools(&triple.base), tools(&triple.ours)) {
             match tools(merged) {
                 None => self.line_gone.push(id()),
-                Some(tools) if old.difference(&ours).any(|tool| tools.contains(tool)) => self.regranted.push(id()),
+                Some(tools) if old.difference(&ours).any(|tool| tools.contains(tool)) => {
+                    self.regranted.push(id())
+                }
                 Some(_) => {}
             }
         }
@@ -288,7 +364,9 @@ impl Score {
 
     /// Merges with nothing but the line endings changed on our side.
     fn flip(&mut self, engine: &Engine, triple: &Triple) {
-        let Some([ours, wanted]) = flipped(triple) else { return };
+        let Some([ours, wanted]) = flipped(triple) else {
+            return;
+        };
         match (engine.run)([&triple.base, &ours, &triple.theirs]) {
             Ok(Some(merged)) if merged == wanted => self.flipped_exact += 1,
             Ok(Some(_)) => self.flipped_inexact.push(triple.id.clone()),
@@ -301,15 +379,24 @@ impl Score {
     fn rows(&self) -> Vec<(&'static str, Value)> {
         let (commits, triples) = (self.commits.len(), self.times.len());
         let conflicts: usize = self.commits.values().map(|(conflicts, _)| conflicts).sum();
-        let per_commit: f64 = self.commits.values().map(|(conflicts, all)| percent(*conflicts, *all)).sum();
+        let per_commit: f64 = self
+            .commits
+            .values()
+            .map(|(conflicts, all)| percent(*conflicts, *all))
+            .sum();
         let at = |share: usize| {
-            let time = self.times.get((triples * share / 100).min(triples.saturating_sub(1)));
+            let time = self
+                .times
+                .get((triples * share / 100).min(triples.saturating_sub(1)));
             json!(time.map_or(0, |time| time.as_micros().try_into().unwrap_or(u64::MAX)))
         };
         vec![
             ("triples", json!(triples)),
             ("conflicts %", rounded(percent(conflicts, triples))),
-            ("conflicts %, per commit", rounded(per_commit / number(commits.max(1)))),
+            (
+                "conflicts %, per commit",
+                rounded(per_commit / number(commits.max(1))),
+            ),
             ("errors", json!(self.errors.len())),
             ("gold: equal", json!(self.equal)),
             ("gold: white space only", json!(self.white_space)),
@@ -319,9 +406,15 @@ impl Score {
             ("re-grants", json!(self.regranted.len())),
             ("tools line gone", json!(self.line_gone.len())),
             ("endings, real: exact", json!(self.endings_exact)),
-            ("endings, real: not exact", json!(self.endings_inexact.len())),
+            (
+                "endings, real: not exact",
+                json!(self.endings_inexact.len()),
+            ),
             ("endings, flipped: exact", json!(self.flipped_exact)),
-            ("endings, flipped: not exact", json!(self.flipped_inexact.len())),
+            (
+                "endings, flipped: not exact",
+                json!(self.flipped_inexact.len()),
+            ),
             ("endings, flipped: conflict", json!(self.flipped_conflicts)),
             ("p50 \u{b5}s", at(50)),
             ("p99 \u{b5}s", at(99)),
@@ -385,7 +478,10 @@ impl Text {
         }
         Self {
             lines,
-            head: frontmatter(text).iter().map(|line| line.trim().to_owned()).collect(),
+            head: frontmatter(text)
+                .iter()
+                .map(|line| line.trim().to_owned())
+                .collect(),
             words: words(text).into_iter().map(str::to_owned).collect(),
         }
     }
@@ -394,15 +490,22 @@ impl Text {
     fn lost<'t>(&self, side: &'t Self, result: &Self) -> Vec<&'t str> {
         let is_new = |line: &str, count: usize| count > self.lines.get(line).copied().unwrap_or(0);
         let is_there = |line: &str| {
-            let is_in_head = side.head.contains(line) && words(line).iter().all(|word| result.words.contains(*word));
+            let is_in_head = side.head.contains(line)
+                && words(line).iter().all(|word| result.words.contains(*word));
             result.lines.contains_key(line) || is_in_head
         };
-        side.lines.iter().filter(|(line, count)| is_new(line, **count) && !is_there(line)).map(|(line, _)| line.as_str()).collect()
+        side.lines
+            .iter()
+            .filter(|(line, count)| is_new(line, **count) && !is_there(line))
+            .map(|(line, _)| line.as_str())
+            .collect()
     }
 }
 
 fn words(text: &str) -> BTreeSet<&str> {
-    text.split(|character: char| !character.is_alphanumeric() && character != '_').filter(|word| !word.is_empty()).collect()
+    text.split(|character: char| !character.is_alphanumeric() && character != '_')
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 /// The lines between the fences, read independently of agentpkg.
@@ -412,7 +515,10 @@ fn frontmatter(text: &str) -> Vec<&str> {
         return Vec::new();
     }
     let lines: Vec<&str> = lines.collect();
-    let close = lines.iter().position(|line| line.starts_with("---")).unwrap_or(0);
+    let close = lines
+        .iter()
+        .position(|line| line.starts_with("---"))
+        .unwrap_or(0);
     lines[..close].to_vec()
 }
 
@@ -421,7 +527,10 @@ fn tools(bytes: &[u8]) -> Option<BTreeSet<String>> {
     let text = String::from_utf8_lossy(bytes);
     let head = frontmatter(text.trim_start_matches('\u{feff}'));
     let start = head.iter().position(|line| line.starts_with("tools:"))?;
-    let more = head[start + 1..].iter().copied().take_while(|line| line.starts_with([' ', '\t', '-']));
+    let more = head[start + 1..]
+        .iter()
+        .copied()
+        .take_while(|line| line.starts_with([' ', '\t', '-']));
     let mut found = BTreeSet::new();
     for line in std::iter::once(&head[start]["tools:".len()..]).chain(more) {
         let mut depth = 0_usize;
@@ -433,7 +542,8 @@ fn tools(bytes: &[u8]) -> Option<BTreeSet<String>> {
             }
             character == ',' && depth == 0
         });
-        let names = parts.map(|part| part.trim_matches(|c: char| c.is_whitespace() || "-[]\"'".contains(c)));
+        let names = parts
+            .map(|part| part.trim_matches(|c: char| c.is_whitespace() || "-[]\"'".contains(c)));
         found.extend(names.filter(|name| !name.is_empty()).map(str::to_owned));
     }
     Some(found)
@@ -457,7 +567,11 @@ fn ending(bytes: &[u8]) -> Option<LineEnding> {
 
 /// The line ending that a result must have, if the three files do not all have the same.
 fn wanted_ending(triple: &Triple) -> Option<LineEnding> {
-    let (base, ours, theirs) = (ending(&triple.base)?, ending(&triple.ours)?, ending(&triple.theirs)?);
+    let (base, ours, theirs) = (
+        ending(&triple.base)?,
+        ending(&triple.ours)?,
+        ending(&triple.theirs)?,
+    );
     // There are two kinds only, so one that differs from the base is the change.
     (base != ours || base != theirs).then_some(if ours == base { theirs } else { ours })
 }
@@ -466,7 +580,12 @@ fn wanted_ending(triple: &Triple) -> Option<LineEnding> {
 fn flipped(triple: &Triple) -> Option<[Vec<u8>; 2]> {
     let flip = |bytes: &[u8]| {
         let is_lf = ending(bytes) == Some(LineEnding::Lf);
-        is_lf.then(|| bytes.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]))
+        is_lf.then(|| {
+            bytes
+                .split(|byte| *byte == b'\n')
+                .collect::<Vec<_>>()
+                .join(&b"\r\n"[..])
+        })
     };
     Some([flip(&triple.base)?, flip(&triple.theirs)?])
 }
@@ -490,9 +609,14 @@ fn beyond_git(triples: &[Triple], scores: &[Score], options: &Options, index: us
         clean_in_git_only: Vec::new(),
         reasons: BTreeMap::new(),
     };
-    for triple in git.clean.difference(&here.clean).map(|index| &triples[*index]) {
+    for triple in git
+        .clean
+        .difference(&here.clean)
+        .map(|index| &triples[*index])
+    {
         beyond.clean_in_git_only.push(triple.id.clone());
-        for conflict in merge_with(&triple.base, &triple.ours, &triple.theirs, options).conflicts() {
+        for conflict in merge_with(&triple.base, &triple.ours, &triple.theirs, options).conflicts()
+        {
             let reason = match conflict.unit() {
                 Unit::Key(key) => format!("{key}: {}", conflict.reason()),
                 _ => conflict.reason().to_string(),
@@ -515,36 +639,69 @@ fn laws(triples: &[Triple]) -> Laws {
         ("merging again asks nothing", asks_nothing_again),
         ("line endings alone change nothing else", keeps_endings),
     ];
-    let broken = |law: Law| triples.iter().filter(|triple| !law(triple)).map(|triple| triple.id.clone()).collect();
-    laws.into_iter().map(|(name, law)| (name, broken(law))).collect()
+    let broken = |law: Law| {
+        triples
+            .iter()
+            .filter(|triple| !law(triple))
+            .map(|triple| triple.id.clone())
+            .collect()
+    };
+    laws.into_iter()
+        .map(|(name, law)| (name, broken(law)))
+        .collect()
 }
 
-fn has_identity(Triple { base, ours, theirs, .. }: &Triple) -> bool {
+fn has_identity(
+    Triple {
+        base, ours, theirs, ..
+    }: &Triple,
+) -> bool {
     let gives = |merge: &Merge<'_>, wanted: &[u8]| merge.to_bytes().as_deref() == Some(wanted);
-    gives(&merge(base, ours, base), ours) && gives(&merge(base, base, theirs), theirs) && gives(&merge(base, ours, ours), ours)
+    gives(&merge(base, ours, base), ours)
+        && gives(&merge(base, base, theirs), theirs)
+        && gives(&merge(base, ours, ours), ours)
 }
 
-fn is_symmetric(Triple { base, ours, theirs, .. }: &Triple) -> bool {
+fn is_symmetric(
+    Triple {
+        base, ours, theirs, ..
+    }: &Triple,
+) -> bool {
     let (one, other) = (merge(base, ours, theirs), merge(base, theirs, ours));
     one.to_bytes() == other.to_bytes() && one.conflicts().len() == other.conflicts().len()
 }
 
-fn is_determined(Triple { base, ours, theirs, .. }: &Triple) -> bool {
+fn is_determined(
+    Triple {
+        base, ours, theirs, ..
+    }: &Triple,
+) -> bool {
     let (one, other) = (merge(base, ours, theirs), merge(base, ours, theirs));
-    let reasons =
-        |merge: &Merge<'_>| merge.conflicts().iter().map(|one| (one.unit().clone(), one.reason().clone())).collect::<Vec<_>>();
+    let reasons = |merge: &Merge<'_>| {
+        merge
+            .conflicts()
+            .iter()
+            .map(|one| (one.unit().clone(), one.reason().clone()))
+            .collect::<Vec<_>>()
+    };
     one.resolve(&[]) == other.resolve(&[]) && reasons(&one) == reasons(&other)
 }
 
 /// After an update theirs is the base.
-fn asks_nothing_again(Triple { base, ours, theirs, .. }: &Triple) -> bool {
+fn asks_nothing_again(
+    Triple {
+        base, ours, theirs, ..
+    }: &Triple,
+) -> bool {
     let merged = merge(base, ours, theirs).to_bytes();
     merged.is_none_or(|merged| merge(theirs, &merged, theirs).to_bytes().as_ref() == Some(&merged))
 }
 
 /// Whether the result is exact too is a row of the table.
 fn keeps_endings(triple: &Triple) -> bool {
-    flipped(triple).is_none_or(|[ours, wanted]| merge(&triple.base, &ours, &triple.theirs).to_bytes() == Some(wanted))
+    flipped(triple).is_none_or(|[ours, wanted]| {
+        merge(&triple.base, &ours, &triple.theirs).to_bytes() == Some(wanted)
+    })
 }
 
 fn print(triples: &[Triple], scores: &[Score], beyond: &[Beyond], laws: &Laws, shown: usize) {
@@ -554,8 +711,18 @@ fn print(triples: &[Triple], scores: &[Score], beyond: &[Beyond], laws: &Laws, s
         print_row(name, columns.iter().map(|column| column[row].1.to_string()));
     }
     println!();
-    for Beyond { name, git, clean_here_only, clean_in_git_only, reasons } in beyond {
-        println!("clean in {git} but conflict in {name}: {} (the other way round: {clean_here_only})", clean_in_git_only.len());
+    for Beyond {
+        name,
+        git,
+        clean_here_only,
+        clean_in_git_only,
+        reasons,
+    } in beyond
+    {
+        println!(
+            "clean in {git} but conflict in {name}: {} (the other way round: {clean_here_only})",
+            clean_in_git_only.len()
+        );
         for (reason, count) in reasons {
             println!("{count:>7}  {reason}");
         }
@@ -564,7 +731,10 @@ fn print(triples: &[Triple], scores: &[Score], beyond: &[Beyond], laws: &Laws, s
     for (name, broken) in laws {
         println!("{:>7}  {name}", broken.len());
     }
-    for (what, ids) in listed(scores, beyond, laws).iter().filter(|(_, ids)| shown > 0 && !ids.is_empty()) {
+    for (what, ids) in listed(scores, beyond, laws)
+        .iter()
+        .filter(|(_, ids)| shown > 0 && !ids.is_empty())
+    {
         println!("\n{what}:");
         for id in ids.iter().take(shown) {
             println!("  {id}");
@@ -581,16 +751,45 @@ fn print_row(name: &str, cells: impl Iterator<Item = String>) {
 }
 
 /// Everything that `--show` lists.
-fn listed<'a>(scores: &'a [Score], beyond: &'a [Beyond], laws: &'a Laws) -> Vec<(String, &'a [String])> {
-    let of_score = |score: &'a Score| score.lists().map(|(what, ids)| (format!("{}, {what}", score.name), ids));
-    let of_beyond = |one: &'a Beyond| (format!("{}, clean in {} only", one.name, one.git), one.clean_in_git_only.as_slice());
-    let of_law = |(name, broken): &'a (&str, Vec<String>)| (format!("law broken, {name}"), broken.as_slice());
-    scores.iter().flat_map(of_score).chain(beyond.iter().map(of_beyond)).chain(laws.iter().map(of_law)).collect()
+fn listed<'a>(
+    scores: &'a [Score],
+    beyond: &'a [Beyond],
+    laws: &'a Laws,
+) -> Vec<(String, &'a [String])> {
+    let of_score = |score: &'a Score| {
+        score
+            .lists()
+            .map(|(what, ids)| (format!("{}, {what}", score.name), ids))
+    };
+    let of_beyond = |one: &'a Beyond| {
+        (
+            format!("{}, clean in {} only", one.name, one.git),
+            one.clean_in_git_only.as_slice(),
+        )
+    };
+    let of_law = |(name, broken): &'a (&str, Vec<String>)| {
+        (format!("law broken, {name}"), broken.as_slice())
+    };
+    scores
+        .iter()
+        .flat_map(of_score)
+        .chain(beyond.iter().map(of_beyond))
+        .chain(laws.iter().map(of_law))
+        .collect()
 }
 
-fn as_json(triples: &[Triple], scores: &[Score], beyond: &[Beyond], laws: &Laws, shown: usize) -> Value {
+fn as_json(
+    triples: &[Triple],
+    scores: &[Score],
+    beyond: &[Beyond],
+    laws: &Laws,
+    shown: usize,
+) -> Value {
     let engine = |score: &Score| {
-        let rows = score.rows().into_iter().map(|(name, value)| (name.to_owned(), value));
+        let rows = score
+            .rows()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
         (score.name.to_owned(), Value::Object(rows.collect()))
     };
     let difference = |one: &Beyond| {
@@ -602,7 +801,9 @@ fn as_json(triples: &[Triple], scores: &[Score], beyond: &[Beyond], laws: &Laws,
             "reasons": one.reasons,
         })
     };
-    let ids = listed(scores, beyond, laws).into_iter().filter(|(_, ids)| shown > 0 && !ids.is_empty());
+    let ids = listed(scores, beyond, laws)
+        .into_iter()
+        .filter(|(_, ids)| shown > 0 && !ids.is_empty());
     json!({
         "triples": triples.len(),
         "engines": scores.iter().map(engine).collect::<serde_json::Map<_, _>>(),

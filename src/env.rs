@@ -16,7 +16,10 @@
 //! A folder that is not an absolute path is refused: it would be another one in every project.
 //!
 //! Of all other variables only the names are read: whether a server's variable is set.
-#![expect(clippy::disallowed_methods, reason = "this is the boundary that the lint protects")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the boundary that the lint protects"
+)]
 
 use std::collections::BTreeSet;
 use std::env;
@@ -68,7 +71,9 @@ impl Environment {
     pub fn read() -> Self {
         let mut relative = Vec::new();
         let mut folder = |name: &'static str| {
-            let folder = env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)?;
+            let folder = env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)?;
             if folder.is_absolute() {
                 return Some(folder);
             }
@@ -107,7 +112,9 @@ impl Environment {
     /// The first variable that names a folder by a relative path, and what it says.
     #[must_use]
     pub fn relative_folder(&self) -> Option<(&'static str, &Path)> {
-        self.relative.first().map(|(name, folder)| (*name, folder.as_path()))
+        self.relative
+            .first()
+            .map(|(name, folder)| (*name, folder.as_path()))
     }
 
     /// An environment whose folders are all below `home`, and which knows no programs.
@@ -133,31 +140,42 @@ impl Environment {
     /// The cache folder; `None` if there is no home folder to put it in.
     #[must_use]
     pub fn cache_folder(&self) -> Option<PathBuf> {
-        self.cache.clone().or_else(|| absolute(project()?.cache_dir()))
+        self.cache
+            .clone()
+            .or_else(|| absolute(project()?.cache_dir()))
     }
 
     /// The folder of the user's manifest and lockfile.
     #[must_use]
     pub fn config_folder(&self) -> Option<PathBuf> {
-        self.config.clone().or_else(|| absolute(project()?.config_dir()))
+        self.config
+            .clone()
+            .or_else(|| absolute(project()?.config_dir()))
     }
 
     /// The folder of the user's bases and history.
     #[must_use]
     pub fn data_folder(&self) -> Option<PathBuf> {
-        self.data.clone().or_else(|| absolute(project()?.data_dir()))
+        self.data
+            .clone()
+            .or_else(|| absolute(project()?.data_dir()))
     }
 
     /// Where a key of this machine may be.
     #[must_use]
     pub fn key_place(&self) -> KeyPlace {
-        KeyPlace { state: self.state.clone(), home: self.home.clone() }
+        KeyPlace {
+            state: self.state.clone(),
+            home: self.home.clone(),
+        }
     }
 
     /// The client's own folder, usually `~/.claude`.
     #[must_use]
     pub fn client_folder(&self) -> Option<PathBuf> {
-        self.client.clone().or_else(|| Some(self.home()?.join(".claude")))
+        self.client
+            .clone()
+            .or_else(|| Some(self.home()?.join(".claude")))
     }
 
     /// The folder in which whoever manages the machine leaves files for the client. Never written to.
@@ -182,14 +200,18 @@ impl Environment {
     /// Where programs keep data of the user: `~/.local/share` on Linux, whatever the platform says.
     #[must_use]
     pub fn user_data_folder(&self) -> Option<PathBuf> {
-        let given = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let given = env::var_os("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .filter(|folder| folder.is_absolute());
         given.or_else(|| Some(self.home()?.join(".local/share")))
     }
 
     /// Where programs keep settings of the user: `~/.config`, which shells use on every platform.
     #[must_use]
     pub fn user_config_folder(&self) -> Option<PathBuf> {
-        let given = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let given = env::var_os("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .filter(|folder| folder.is_absolute());
         given.or_else(|| Some(self.home()?.join(".config")))
     }
 
@@ -227,17 +249,30 @@ impl Environment {
     /// A program on `PATH`, without running it.
     #[must_use]
     pub fn find_program(&self, name: &str) -> Option<PathBuf> {
-        let suffixes: &[&str] = if cfg!(windows) { &[".exe", ".cmd", ".bat"] } else { &[""] };
+        let suffixes: &[&str] = if cfg!(windows) {
+            &[".exe", ".cmd", ".bat"]
+        } else {
+            &[""]
+        };
         env::split_paths(self.path.as_ref()?)
             .filter(|folder| folder.is_absolute())
-            .flat_map(|folder| suffixes.iter().map(move |suffix| folder.join(format!("{name}{suffix}"))))
-            .find(|candidate| crate::fs::size(candidate).is_ok_and(|size| size.is_some()) && !crate::fs::is_folder(candidate))
+            .flat_map(|folder| {
+                suffixes
+                    .iter()
+                    .map(move |suffix| folder.join(format!("{name}{suffix}")))
+            })
+            .find(|candidate| {
+                crate::fs::size(candidate).is_ok_and(|size| size.is_some())
+                    && !crate::fs::is_folder(candidate)
+            })
     }
 
     /// Seconds since 1970.
     #[must_use]
     pub fn now(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |duration| duration.as_secs())
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |duration| duration.as_secs())
     }
 }
 
@@ -255,7 +290,9 @@ impl KeyPlace {
         if let Some(state) = &self.state {
             return vec![state.clone()];
         }
-        let Some(project) = project() else { return Vec::new() };
+        let Some(project) = project() else {
+            return Vec::new();
+        };
         let folders = [project.state_dir(), Some(project.data_local_dir())];
         folders.into_iter().flatten().filter_map(absolute).collect()
     }
@@ -269,12 +306,17 @@ impl KeyPlace {
     /// One folder, whatever the platform says.
     #[cfg(test)]
     pub(crate) fn at(folder: PathBuf, home: Option<PathBuf>) -> Self {
-        Self { state: Some(folder), home }
+        Self {
+            state: Some(folder),
+            home,
+        }
     }
 }
 
 fn home(given: Option<&Path>) -> Option<PathBuf> {
-    given.map(Path::to_owned).or_else(|| absolute(BaseDirs::new()?.home_dir()))
+    given
+        .map(Path::to_owned)
+        .or_else(|| absolute(BaseDirs::new()?.home_dir()))
 }
 
 fn absolute(folder: &Path) -> Option<PathBuf> {

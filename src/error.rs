@@ -54,7 +54,12 @@ impl Location {
     /// The line that it begins on, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
-        1 + self.source.get(..self.span.start).unwrap_or_default().matches('\n').count()
+        1 + self
+            .source
+            .get(..self.span.start)
+            .unwrap_or_default()
+            .matches('\n')
+            .count()
     }
 }
 
@@ -175,7 +180,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0.message)?;
-        self.0.causes.iter().try_for_each(|cause| write!(formatter, ": {cause}"))
+        self.0
+            .causes
+            .iter()
+            .try_for_each(|cause| write!(formatter, ": {cause}"))
     }
 }
 

@@ -10,8 +10,9 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, check, command_line, complete, completions, diff, doctor, info, init, install, list, manual, merge_file, next,
-    outdated, recover, registry, remove, resolve, search, status, undo, update,
+    Context, check, command_line, complete, completions, diff, doctor, info, init, install, list,
+    manual, merge_file, next, outdated, recover, registry, remove, resolve, search, status, undo,
+    update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -23,7 +24,13 @@ use crate::ui::{Ui, UiOptions};
 
 /// The package manager for Claude Code agents
 #[derive(Debug, Parser)]
-#[command(name = "agentpkg", bin_name = "agentpkg", version, max_term_width = 100, infer_subcommands = false)]
+#[command(
+    name = "agentpkg",
+    bin_name = "agentpkg",
+    version,
+    max_term_width = 100,
+    infer_subcommands = false
+)]
 pub struct Cli {
     #[command(flatten, next_help_heading = "Global options")]
     global: GlobalArgs,
@@ -49,7 +56,13 @@ struct GlobalArgs {
     #[arg(short, long, global = true, action = ArgAction::Count, hide = true)]
     verbose: u8,
     /// When to use colour
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
     color: ColorWhen,
     /// Never use the network
     #[arg(long, global = true)]
@@ -165,14 +178,20 @@ commands! {
 
 /// A subcommand: whole if it was typed, otherwise only as much as a list of them shows. The aliases are words of other tools, which
 /// whoever comes from there may type, and nobody has to read.
-fn described<A: clap::Args>(name: &'static str, aliases: &'static [&'static str], about: &'static str) -> clap::Command {
+fn described<A: clap::Args>(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    about: &'static str,
+) -> clap::Command {
     let command = clap::Command::new(name).about(about).aliases(aliases);
     let mut arguments = std::env::args_os().skip(1);
     // A shell that asks for candidates puts the line behind `--`.
     let is_asked = arguments.next().is_some_and(|first| first == "--");
     // Whoever writes packages needs it; in the list it would be noise.
     let command = command.hide(name == "manual");
-    if std::env::args_os().any(|argument| argument == name || aliases.iter().any(|alias| argument == *alias)) {
+    if std::env::args_os()
+        .any(|argument| argument == name || aliases.iter().any(|alias| argument == *alias))
+    {
         A::augment_args(command)
     } else if is_asked {
         command
@@ -190,9 +209,19 @@ fn typed() -> Option<&'static str> {
     }
     let words: Vec<_> = arguments.collect();
     let cursor = crate::env::completed_word().unwrap_or(words.len().saturating_sub(1));
-    let takes_value = |word: &OsStr| ["-C", "--directory", "--color", "--wait"].iter().any(|option| word == *option);
-    let mut before = words.get(..cursor)?.windows(2).filter(|pair| !takes_value(&pair[0])).map(|pair| &pair[1]);
-    before.find_map(|word| NAMES.iter().find(|(name, _)| word == *name)).map(|(_, command)| *command)
+    let takes_value = |word: &OsStr| {
+        ["-C", "--directory", "--color", "--wait"]
+            .iter()
+            .any(|option| word == *option)
+    };
+    let mut before = words
+        .get(..cursor)?
+        .windows(2)
+        .filter(|pair| !takes_value(&pair[0]))
+        .map(|pair| &pair[1]);
+    before
+        .find_map(|word| NAMES.iter().find(|(name, _)| word == *name))
+        .map(|(_, command)| *command)
 }
 
 /// Everything that can be typed, whole.
@@ -207,15 +236,27 @@ fn whole() -> clap::Command {
 pub fn run() -> u8 {
     // A shell that asks what could stand at the cursor gets its answer here, and the program ends.
     complete::read_with(typed_globals);
-    clap_complete::CompleteEnv::with_factory(for_completion).completer("agentpkg").complete();
+    clap_complete::CompleteEnv::with_factory(for_completion)
+        .completer("agentpkg")
+        .complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        Err(error)
+            if !error.use_stderr()
+                || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
+        {
             let _ = error.print();
-            return if error.use_stderr() { Kind::Usage.code() } else { 0 };
+            return if error.use_stderr() {
+                Kind::Usage.code()
+            } else {
+                0
+            };
         }
         Err(error) => {
-            let typed: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+            let typed: Vec<String> = std::env::args_os()
+                .skip(1)
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect();
             let failure = usage::failure(&error, NAMES, &typed, &whole);
             Ui::new(UiOptions::default()).failure(&failure);
             return failure.kind().code();
@@ -237,7 +278,8 @@ pub fn run() -> u8 {
     };
     if command.is_none() && global.verbose > 0 {
         // It is what many programs print their version for.
-        let failure = Failure::usage("`-v` says nothing without a command").hint("`agentpkg --version` or `-V` prints the version");
+        let failure = Failure::usage("`-v` says nothing without a command")
+            .hint("`agentpkg --version` or `-V` prints the version");
         context.ui.failure(&failure);
         return failure.kind().code();
     }
@@ -250,7 +292,11 @@ pub fn run() -> u8 {
         Ok(code) => code,
         Err(failure) => {
             context.ui.failure(&failure);
-            if is_merge_file { merge_file::ERROR } else { failure.kind().code() }
+            if is_merge_file {
+                merge_file::ERROR
+            } else {
+                failure.kind().code()
+            }
         }
     };
     context.ui.end(code)
@@ -258,27 +304,57 @@ pub fn run() -> u8 {
 
 /// Options are hidden, so that they are candidates only where nothing else fits: after a `-`.
 fn for_completion() -> clap::Command {
-    let hidden = |argument: clap::Arg| if argument.is_positional() { argument } else { argument.hide(true) };
+    let hidden = |argument: clap::Arg| {
+        if argument.is_positional() {
+            argument
+        } else {
+            argument.hide(true)
+        }
+    };
     // Those that clap adds by itself it would add visibly.
-    let own = |name: &'static str, action| clap::Arg::new(name).long(name).action(action).global(name == "help");
+    let own = |name: &'static str, action| {
+        clap::Arg::new(name)
+            .long(name)
+            .action(action)
+            .global(name == "help")
+    };
     let help = own("help", ArgAction::Help).short('h').help("Print help");
-    let version = own("version", ArgAction::Version).short('V').help("Print version");
-    let command = <Cli as clap::CommandFactory>::command().disable_help_flag(true).disable_version_flag(true);
-    command.args([help, version]).mut_args(hidden).mut_subcommands(|command| command.mut_args(hidden))
+    let version = own("version", ArgAction::Version)
+        .short('V')
+        .help("Print version");
+    let command = <Cli as clap::CommandFactory>::command()
+        .disable_help_flag(true)
+        .disable_version_flag(true);
+    command
+        .args([help, version])
+        .mut_args(hidden)
+        .mut_subcommands(|command| command.mut_args(hidden))
 }
 
 /// What the line that is being typed says so far, as clap reads it; what makes no sense yet is passed over.
 fn typed_globals() -> complete::Typed {
-    let words: Vec<_> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
+    let words: Vec<_> = std::env::args_os()
+        .skip_while(|word| word != "--")
+        .skip(1)
+        .collect();
     // Most lines have no option at all, and describing all of them takes longer than finding a name.
-    if !words.iter().any(|word| word.as_encoded_bytes().starts_with(b"-")) {
+    if !words
+        .iter()
+        .any(|word| word.as_encoded_bytes().starts_with(b"-"))
+    {
         return complete::Typed::default();
     }
-    let command = <Cli as clap::CommandFactory>::command().ignore_errors(true).disable_help_flag(true).disable_version_flag(true);
+    let command = <Cli as clap::CommandFactory>::command()
+        .ignore_errors(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true);
     let Ok(matches) = command.try_get_matches_from(words) else {
         return complete::Typed::default();
     };
-    complete::Typed { directory: matches.get_one::<PathBuf>("directory").cloned(), is_user: matches.get_flag("user") }
+    complete::Typed {
+        directory: matches.get_one::<PathBuf>("directory").cloned(),
+        is_user: matches.get_flag("user"),
+    }
 }
 
 fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {
@@ -309,22 +385,40 @@ fn context(global: &GlobalArgs, command: &str) -> Result<Context, Failure> {
     let mut environment = Environment::read();
     if let Some((name, folder)) = environment.relative_folder() {
         let folder = folder.display();
-        return Err(Failure::failed(format!("`{name}` is `{folder}`, which is not an absolute path"))
-            .hint("it would be another folder in every project; set it to an absolute path, or unset it"));
+        return Err(Failure::failed(format!(
+            "`{name}` is `{folder}`, which is not an absolute path"
+        ))
+        .hint(
+            "it would be another folder in every project; set it to an absolute path, or unset it",
+        ));
     }
     if let Some(directory) = &global.directory {
         let folder = environment.current_folder.join(directory);
         if !fs::is_folder(&folder) {
             let shown = directory.display();
-            let what =
-                if fs::entry(&folder)? == fs::Entry::Absent { "there is no folder" } else { "`-C` needs a folder, which is not" };
-            return Err(Failure::usage(format!("{what} `{shown}`")).hint("`-C DIR` runs the command in that folder"));
+            let what = if fs::entry(&folder)? == fs::Entry::Absent {
+                "there is no folder"
+            } else {
+                "`-C` needs a folder, which is not"
+            };
+            return Err(Failure::usage(format!("{what} `{shown}`"))
+                .hint("`-C DIR` runs the command in that folder"));
         }
         environment.current_folder = fs::canonical(&folder)?;
     }
-    let project = if global.user { Project::user(&environment)? } else { Project::find(&environment)? };
-    let folder = global.directory.as_ref().map(|folder| folder.to_string_lossy());
-    let place = folder.iter().flat_map(|folder| ["-C", folder.as_ref()]).chain(global.user.then_some("--user"));
+    let project = if global.user {
+        Project::user(&environment)?
+    } else {
+        Project::find(&environment)?
+    };
+    let folder = global
+        .directory
+        .as_ref()
+        .map(|folder| folder.to_string_lossy());
+    let place = folder
+        .iter()
+        .flat_map(|folder| ["-C", folder.as_ref()])
+        .chain(global.user.then_some("--user"));
     let mut ui = Ui::new(UiOptions {
         place: command_line(place),
         is_quiet: global.quiet,
@@ -333,16 +427,26 @@ fn context(global: &GlobalArgs, command: &str) -> Result<Context, Failure> {
     });
     let options = Options {
         command: command.to_owned(),
-        wait: global.wait.map(|seconds| Duration::from_secs(seconds.into())),
+        wait: global
+            .wait
+            .map(|seconds| Duration::from_secs(seconds.into())),
         is_offline: global.offline,
         allow_insecure: global.allow_insecure,
         may_prompt: crate::ops::Decide::is_interactive(&ui),
     };
     if let Some(manifest) = project.passed_over() {
-        ui.warn(format!("`{}` does not count: it belongs to another user, and is in no repository", manifest.display()));
+        ui.warn(format!(
+            "`{}` does not count: it belongs to another user, and is in no repository",
+            manifest.display()
+        ));
     }
     let session = Session::new(project, environment, options);
-    Ok(Context { ui, session, is_yes: global.yes, is_locked: global.locked })
+    Ok(Context {
+        ui,
+        session,
+        is_yes: global.yes,
+        is_locked: global.locked,
+    })
 }
 
 #[cfg(test)]
@@ -356,7 +460,10 @@ mod tests {
         Cli::command().debug_assert();
         for (name, about, command) in all() {
             command.clone().debug_assert();
-            let long = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let long = command
+                .get_about()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             assert_eq!(long, about, "{name}: the list and the page say the same");
         }
     }

@@ -35,17 +35,36 @@ pub(super) fn failure(
     };
     let text = |kind| texts(kind).into_iter().next().unwrap_or_default();
     let argument = || format!("`{}`", argument_name(&text(ContextKind::InvalidArg)));
-    let command = typed.iter().find_map(|word| commands.iter().find(|(name, _)| name == word)).map(|(_, command)| *command);
-    let help = format!("`agentpkg {}--help` shows what can be typed", command.map(|name| format!("{name} ")).unwrap_or_default());
+    let command = typed
+        .iter()
+        .find_map(|word| commands.iter().find(|(name, _)| name == word))
+        .map(|(_, command)| *command);
+    let help = format!(
+        "`agentpkg {}--help` shows what can be typed",
+        command.map(|name| format!("{name} ")).unwrap_or_default()
+    );
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let invalid = text(ContextKind::InvalidSubcommand);
-            let is_behind = typed.iter().take_while(|word| **word != invalid).any(|word| word == "registry");
-            let (commands, group) = if is_behind { (REGISTRY, "registry ") } else { (commands, "") };
+            let is_behind = typed
+                .iter()
+                .take_while(|word| **word != invalid)
+                .any(|word| word == "registry");
+            let (commands, group) = if is_behind {
+                (REGISTRY, "registry ")
+            } else {
+                (commands, "")
+            };
             let typed = invalid;
             let likeness = |name: &str| strsim::jaro_winkler(name, &typed);
-            let near = commands.iter().map(|(name, command)| (likeness(name), command)).filter(|(likeness, _)| *likeness > ALIKE);
-            let failure = Failure::usage(format!("there is no command `{group}{}`", typed.escape_debug()));
+            let near = commands
+                .iter()
+                .map(|(name, command)| (likeness(name), command))
+                .filter(|(likeness, _)| *likeness > ALIKE);
+            let failure = Failure::usage(format!(
+                "there is no command `{group}{}`",
+                typed.escape_debug()
+            ));
             match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
                 Some((_, near)) => failure.hint(format!("did you mean `agentpkg {near}`?")),
                 None => failure.hint(format!("`agentpkg {group}--help` lists the commands")),
@@ -53,14 +72,22 @@ pub(super) fn failure(
         }
         ErrorKind::UnknownArgument => {
             let typed = text(ContextKind::InvalidArg);
-            let what = if typed.starts_with('-') { "there is no option" } else { "there is one word too many:" };
+            let what = if typed.starts_with('-') {
+                "there is no option"
+            } else {
+                "there is one word too many:"
+            };
             let failure = Failure::usage(format!("{what} `{}`", typed.escape_debug()));
             match (texts(ContextKind::SuggestedArg).first(), command) {
                 // It is how most people would call it.
-                (_, Some("search")) if typed == "--server" => failure.hint("did you mean `--needs-mcp`?"),
+                (_, Some("search")) if typed == "--server" => {
+                    failure.hint("did you mean `--needs-mcp`?")
+                }
                 (Some(near), _) => failure.hint(format!("did you mean `{}`?", argument_name(near))),
                 (None, Some(command)) => match option_near(&typed, command, &whole()) {
-                    Some(near) => failure.hint(format!("did you mean `agentpkg {command} --{near}`?")),
+                    Some(near) => {
+                        failure.hint(format!("did you mean `agentpkg {command} --{near}`?"))
+                    }
                     None => failure.hint(help),
                 },
                 (None, None) => failure.hint(help),
@@ -72,7 +99,11 @@ pub(super) fn failure(
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = text(ContextKind::InvalidValue);
-            let failure = Failure::usage(format!("{} cannot be `{}`", argument(), value.escape_debug()));
+            let failure = Failure::usage(format!(
+                "{} cannot be `{}`",
+                argument(),
+                value.escape_debug()
+            ));
             let failure = match std::error::Error::source(error) {
                 Some(reason) => failure.caused_by(in_our_words(reason)),
                 None => failure,
@@ -80,24 +111,35 @@ pub(super) fn failure(
             with_values(failure, &texts(ContextKind::ValidValue), help)
         }
         ErrorKind::MissingRequiredArgument => {
-            let missing: Vec<String> =
-                texts(ContextKind::InvalidArg).iter().map(|text| format!("`{}`", argument_name(text))).collect();
+            let missing: Vec<String> = texts(ContextKind::InvalidArg)
+                .iter()
+                .map(|text| format!("`{}`", argument_name(text)))
+                .collect();
             let verb = if missing.len() == 1 { "is" } else { "are" };
             let failure = Failure::usage(format!("{} {verb} missing", missing.join(", ")));
             match error.get(ContextKind::Usage) {
-                Some(ContextValue::StyledStr(usage)) => {
-                    failure.hint(format!("the form is `{}`", usage.to_string().trim_start_matches("Usage: ").trim()))
-                }
+                Some(ContextValue::StyledStr(usage)) => failure.hint(format!(
+                    "the form is `{}`",
+                    usage.to_string().trim_start_matches("Usage: ").trim()
+                )),
                 _ => failure.hint(help),
             }
         }
         ErrorKind::ArgumentConflict => {
-            let others: Vec<String> =
-                texts(ContextKind::PriorArg).iter().map(|other| format!("`{}`", argument_name(other))).collect();
+            let others: Vec<String> = texts(ContextKind::PriorArg)
+                .iter()
+                .map(|other| format!("`{}`", argument_name(other)))
+                .collect();
             let failure = match others.as_slice() {
                 [] => Failure::usage(format!("{} does not go with the rest", argument())),
-                [one] if *one == argument() => Failure::usage(format!("{one} can be given only once")),
-                others => Failure::usage(format!("{} and {} exclude each other", argument(), others.join(", "))),
+                [one] if *one == argument() => {
+                    Failure::usage(format!("{one} can be given only once"))
+                }
+                others => Failure::usage(format!(
+                    "{} and {} exclude each other",
+                    argument(),
+                    others.join(", ")
+                )),
             };
             failure.hint(help)
         }
@@ -105,7 +147,12 @@ pub(super) fn failure(
         _ => {
             let rendered = error.render().to_string();
             let line = rendered.lines().next().unwrap_or_default();
-            Failure::usage(line.strip_prefix("error: ").unwrap_or(line).replace('\'', "`")).hint(help)
+            Failure::usage(
+                line.strip_prefix("error: ")
+                    .unwrap_or(line)
+                    .replace('\'', "`"),
+            )
+            .hint(help)
         }
     }
 }
@@ -113,14 +160,24 @@ pub(super) fn failure(
 /// The option of a command that is most like what was typed, be it before the command.
 fn option_near(typed: &str, command: &str, whole: &clap::Command) -> Option<String> {
     let typed = typed.strip_prefix("--")?;
-    let options = whole.find_subcommand(command)?.get_arguments().filter_map(clap::Arg::get_long);
-    let likely = options.map(|option| (strsim::jaro_winkler(option, typed), option)).filter(|(likeness, _)| *likeness > ALIKE);
-    likely.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, option)| option.to_owned())
+    let options = whole
+        .find_subcommand(command)?
+        .get_arguments()
+        .filter_map(clap::Arg::get_long);
+    let likely = options
+        .map(|option| (strsim::jaro_winkler(option, typed), option))
+        .filter(|(likeness, _)| *likeness > ALIKE);
+    likely
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, option)| option.to_owned())
 }
 
 /// Why a value is none, without the words of the language that this is written in.
 fn in_our_words(reason: &(dyn std::error::Error + 'static)) -> String {
-    match reason.downcast_ref::<ParseIntError>().map(ParseIntError::kind) {
+    match reason
+        .downcast_ref::<ParseIntError>()
+        .map(ParseIntError::kind)
+    {
         Some(IntErrorKind::Zero) => "it has to be at least 1".to_owned(),
         Some(IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => "it is too large".to_owned(),
         Some(_) => "it is not a whole number".to_owned(),
@@ -139,5 +196,8 @@ fn with_values(failure: Failure, values: &[String], help: String) -> Failure {
 /// The name of an argument as people know it: `--to` of `--to <VERSION>`, `NAME` of `<NAME>...`.
 fn argument_name(text: &str) -> String {
     let first = text.split_whitespace().next().unwrap_or_default();
-    first.trim_end_matches('.').trim_matches(['<', '>', '[', ']']).to_owned()
+    first
+        .trim_end_matches('.')
+        .trim_matches(['<', '>', '[', ']'])
+        .to_owned()
 }

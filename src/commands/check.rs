@@ -43,26 +43,49 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
         show(&outcome, context)?;
     }
     if context.ui.is_interrupted() {
-        return Err(Failure::failed("an interrupted command waits here").hint("`agentpkg recover` ends it"));
+        return Err(
+            Failure::failed("an interrupted command waits here").hint("`agentpkg recover` ends it")
+        );
     }
-    let count = |level: Level| outcome.findings.iter().filter(|finding| finding.level == level).count();
+    let count = |level: Level| {
+        outcome
+            .findings
+            .iter()
+            .filter(|finding| finding.level == level)
+            .count()
+    };
     let errors = count(Level::Error) + usize::from(outcome.broken_file.is_some());
     let warnings = count(Level::Warning);
     if errors + if args.strict { warnings } else { 0 } == 0 {
         return Ok(());
     }
-    let noun = |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+    let noun = |count: usize, noun: &str| {
+        if count == 1 {
+            format!("1 {noun}")
+        } else {
+            format!("{count} {noun}s")
+        }
+    };
     let what = match (errors, warnings) {
         (0, warnings) => noun(warnings, "warning"),
         (errors, 0) => noun(errors, "error"),
-        (errors, warnings) => format!("{} and {}", noun(errors, "error"), noun(warnings, "warning")),
+        (errors, warnings) => format!(
+            "{} and {}",
+            noun(errors, "error"),
+            noun(warnings, "warning")
+        ),
     };
-    Err(Failure::new(Kind::Consent, format!("the agents of this project have {what}")))
+    Err(Failure::new(
+        Kind::Consent,
+        format!("the agents of this project have {what}"),
+    ))
 }
 
 fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
     if !outcome.removed.is_empty() {
-        context.ui.status("Removed", needs::removed(&outcome.removed));
+        context
+            .ui
+            .status("Removed", needs::removed(&outcome.removed));
     }
     if let Some(failure) = &outcome.broken_file {
         context.ui.failure(failure);
@@ -71,15 +94,30 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
         if index > 0 || outcome.broken_file.is_some() {
             context.ui.data("")?;
         }
-        let finding = &Finding { mend: finding.mend.as_ref().map(|mend| context.ui.command(mend)), ..finding.clone() };
+        let finding = &Finding {
+            mend: finding.mend.as_ref().map(|mend| context.ui.command(mend)),
+            ..finding.clone()
+        };
         for line in lines(finding, context.ui.data_columns()) {
             context.ui.data(line)?;
         }
     }
-    let plural = |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+    let plural = |count: usize, noun: &str| {
+        if count == 1 {
+            format!("1 {noun}")
+        } else {
+            format!("{count} {noun}s")
+        }
+    };
     if outcome.findings.is_empty() && outcome.broken_file.is_none() {
-        let looked = format!("{}, {}", plural(outcome.agents, "agent"), plural(outcome.servers.len(), "server"));
-        context.ui.status("Checked", format!("{looked}  {DIM}nothing to mend{DIM:#}"));
+        let looked = format!(
+            "{}, {}",
+            plural(outcome.agents, "agent"),
+            plural(outcome.servers.len(), "server")
+        );
+        context
+            .ui
+            .status("Checked", format!("{looked}  {DIM}nothing to mend{DIM:#}"));
     }
     Ok(())
 }
@@ -93,24 +131,45 @@ fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
     };
     let subject = sanitize(&finding.subject);
     let text = format!("{subject}: {}", sanitize(&finding.message));
-    let text = columns.map_or_else(|| vec![text.clone()], |columns| wrapped(&text, columns - 11));
-    let mut lines: Vec<String> = text.iter().map(|line| format!("{:11}{}", "", line.trim_end())).collect();
+    let text = columns.map_or_else(
+        || vec![text.clone()],
+        |columns| wrapped(&text, columns - 11),
+    );
+    let mut lines: Vec<String> = text
+        .iter()
+        .map(|line| format!("{:11}{}", "", line.trim_end()))
+        .collect();
     let first = lines[0].trim_start();
-    let first = first.strip_prefix(&subject).map_or_else(|| first.to_owned(), |rest| format!("{CYAN}{subject}{CYAN:#}{rest}"));
+    let first = first.strip_prefix(&subject).map_or_else(
+        || first.to_owned(),
+        |rest| format!("{CYAN}{subject}{CYAN:#}{rest}"),
+    );
     lines[0] = format!("{style}{word:>9}{style:#}  {first}");
     // A command stays on one line, so that it can be pasted.
     let flowed = |text: &str, style: Style| -> Vec<String> {
         let text = sanitize(text);
-        let is_command = ["agentpkg ", "export "].iter().any(|begin| text.starts_with(begin));
-        let parts = columns.filter(|_| !is_command).map_or_else(|| vec![text.clone()], |columns| wrapped(&text, columns - 11));
-        parts.iter().map(|part| format!("{:11}{style}{}{style:#}", "", part.trim_end())).collect()
+        let is_command = ["agentpkg ", "export "]
+            .iter()
+            .any(|begin| text.starts_with(begin));
+        let parts = columns.filter(|_| !is_command).map_or_else(
+            || vec![text.clone()],
+            |columns| wrapped(&text, columns - 11),
+        );
+        parts
+            .iter()
+            .map(|part| format!("{:11}{style}{}{style:#}", "", part.trim_end()))
+            .collect()
     };
     let shown = 3;
     for place in finding.places.iter().take(shown) {
         lines.extend(flowed(place, DIM));
     }
     if finding.places.len() > shown {
-        lines.push(format!("{:11}{DIM}and {} more{DIM:#}", "", finding.places.len() - shown));
+        lines.push(format!(
+            "{:11}{DIM}and {} more{DIM:#}",
+            "",
+            finding.places.len() - shown
+        ));
     }
     if let Some(mend) = &finding.mend {
         lines.extend(flowed(mend, CYAN));
@@ -158,11 +217,17 @@ mod tests {
             is_about_machine: false,
         };
         let plain = |finding: &Finding| -> Vec<String> {
-            lines(finding, Some(60)).iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect()
+            lines(finding, Some(60))
+                .iter()
+                .map(|line| anstream::adapter::strip_str(line).to_string())
+                .collect()
         };
         let shown = plain(&finding(long.clone()));
         assert_eq!(shown[0], "    error  planner: its file is gone");
-        assert!(shown.len() > 5 && shown.iter().all(|line| line.len() <= 60), "{shown:?}");
+        assert!(
+            shown.len() > 5 && shown.iter().all(|line| line.len() <= 60),
+            "{shown:?}"
+        );
         let command = format!("agentpkg install {long}");
         assert!(plain(&finding(command)).iter().any(|line| line.len() > 100));
     }

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _};
+use clap_complete::engine::{
+    ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
+};
 
 use crate::env::Environment;
 use crate::fs;
@@ -46,16 +48,31 @@ fn session() -> Option<Session> {
         };
         environment.current_folder = fs::canonical(&folder).ok()?;
     }
-    let project = if typed.is_user { Project::user(&environment) } else { Project::find(&environment) };
-    Some(Session::new(project.ok()?, environment, Options { is_offline: true, ..Options::default() }))
+    let project = if typed.is_user {
+        Project::user(&environment)
+    } else {
+        Project::find(&environment)
+    };
+    Some(Session::new(
+        project.ok()?,
+        environment,
+        Options {
+            is_offline: true,
+            ..Options::default()
+        },
+    ))
 }
 
 /// The text at the cursor. Where a quotation is still open, some shells give its mark, too; no value begins with one.
 fn unquoted(current: &OsStr) -> Option<&str> {
-    current.to_str().map(|text| text.strip_prefix(['"', '\'']).unwrap_or(text))
+    current
+        .to_str()
+        .map(|text| text.strip_prefix(['"', '\'']).unwrap_or(text))
 }
 
-fn completer(candidates: impl Fn(&Session, &str) -> Vec<Candidate> + Send + Sync + 'static) -> ArgValueCompleter {
+fn completer(
+    candidates: impl Fn(&Session, &str) -> Vec<Candidate> + Send + Sync + 'static,
+) -> ArgValueCompleter {
     ArgValueCompleter::new(move |current: &OsStr| {
         let (Some(current), Some(session)) = (unquoted(current), session()) else {
             return Vec::new();
@@ -66,7 +83,9 @@ fn completer(candidates: impl Fn(&Session, &str) -> Vec<Candidate> + Send + Sync
 
 fn shown(candidates: Vec<Candidate>, current: &str) -> Vec<CompletionCandidate> {
     let folded = current.to_ascii_lowercase();
-    let matching = candidates.into_iter().filter(|(value, _)| value.to_ascii_lowercase().starts_with(&folded));
+    let matching = candidates
+        .into_iter()
+        .filter(|(value, _)| value.to_ascii_lowercase().starts_with(&folded));
     matching
         .map(|(value, help)| {
             let help = one_line(&help, WIDTH);
@@ -83,7 +102,9 @@ pub fn specs() -> ArgValueCompleter {
             return Vec::new();
         };
         if text.starts_with(['.', '/', '~']) && !text.contains('#') {
-            return PathCompleter::any().current_dir(session.environment.current_folder).complete(OsStr::new(text));
+            return PathCompleter::any()
+                .current_dir(session.environment.current_folder)
+                .complete(OsStr::new(text));
         }
         shown(complete::specs(&session, text), text)
     })
@@ -94,8 +115,16 @@ pub fn specs() -> ArgValueCompleter {
 pub fn installed_or_specs() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let mut all = installed().complete(current);
-        let known: Vec<_> = all.iter().map(|candidate| candidate.get_value().to_owned()).collect();
-        all.extend(specs().complete(current).into_iter().filter(|candidate| !known.contains(&candidate.get_value().to_owned())));
+        let known: Vec<_> = all
+            .iter()
+            .map(|candidate| candidate.get_value().to_owned())
+            .collect();
+        all.extend(
+            specs()
+                .complete(current)
+                .into_iter()
+                .filter(|candidate| !known.contains(&candidate.get_value().to_owned())),
+        );
         all
     })
 }
@@ -152,8 +181,15 @@ pub fn tools() -> ArgValueCompleter {
 #[must_use]
 pub fn powers() -> ArgValueCompleter {
     completer(|_, _| {
-        let fields =
-            ["all", "hooks", "permissionMode", "mcpServers", "memory", "tools"].map(|word| (word.to_owned(), String::new()));
+        let fields = [
+            "all",
+            "hooks",
+            "permissionMode",
+            "mcpServers",
+            "memory",
+            "tools",
+        ]
+        .map(|word| (word.to_owned(), String::new()));
         fields.into_iter().chain(complete::tools()).collect()
     })
 }

@@ -13,9 +13,18 @@ const SCRIPTS: [(Shell, &str); 6] = [
     (Shell::Bash, include_str!("../../completions/agentpkg.bash")),
     (Shell::Zsh, include_str!("../../completions/_agentpkg")),
     (Shell::Fish, include_str!("../../completions/agentpkg.fish")),
-    (Shell::Powershell, include_str!("../../completions/agentpkg.ps1")),
-    (Shell::Elvish, include_str!("../../completions/agentpkg.elv")),
-    (Shell::Nushell, include_str!("../../completions/agentpkg.nu")),
+    (
+        Shell::Powershell,
+        include_str!("../../completions/agentpkg.ps1"),
+    ),
+    (
+        Shell::Elvish,
+        include_str!("../../completions/agentpkg.elv"),
+    ),
+    (
+        Shell::Nushell,
+        include_str!("../../completions/agentpkg.nu"),
+    ),
 ];
 
 /// A shell.
@@ -52,7 +61,10 @@ pub struct CompletionsArgs {
 
 /// Runs the command.
 pub fn run(args: &CompletionsArgs, context: &mut Context) -> Result<()> {
-    let script = SCRIPTS.iter().find(|(shell, _)| *shell == args.shell).map_or("", |(_, script)| script);
+    let script = SCRIPTS
+        .iter()
+        .find(|(shell, _)| *shell == args.shell)
+        .map_or("", |(_, script)| script);
     if !args.install {
         return context.ui.bytes(script.as_bytes());
     }
@@ -88,7 +100,9 @@ fn after(shell: Shell, path: &std::path::Path) -> Option<String> {
         Shell::Bash | Shell::Fish | Shell::Nushell => None,
         Shell::Zsh => {
             let folder = path.parent()?.display();
-            Some(format!("If zsh does not find it, put this before `compinit` in ~/.zshrc:\n  fpath=({folder} $fpath)"))
+            Some(format!(
+                "If zsh does not find it, put this before `compinit` in ~/.zshrc:\n  fpath=({folder} $fpath)"
+            ))
         }
         Shell::Elvish => Some("Put this into ~/.config/elvish/rc.elv:\n  use agentpkg".to_owned()),
         Shell::Powershell => Some(format!("Put this into your $PROFILE:\n  . \"{shown}\"")),

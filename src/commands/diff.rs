@@ -66,19 +66,37 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn labels(file: &FileDiff) -> (String, String) {
-    (format!("{} ({})", file.path, file.before_label), format!("{} ({})", file.path, file.after_label))
+    (
+        format!("{} ({})", file.path, file.before_label),
+        format!("{} ({})", file.path, file.after_label),
+    )
 }
 
 fn show(file: &FileDiff, context: &mut Context) -> Result<()> {
     let (old, new) = labels(file);
-    context.ui.data(unified(&text(&file.before), &text(&file.after), &old, &new).trim_end_matches('\n'))?;
+    context.ui.data(
+        unified(&text(&file.before), &text(&file.after), &old, &new).trim_end_matches('\n'),
+    )?;
     if file.conflicts > 0 {
-        let noun = if file.conflicts == 1 { "1 conflict".to_owned() } else { format!("{} conflicts", file.conflicts) };
-        context.ui.note(format!("{YELLOW}{noun}{YELLOW:#} to decide in {}", file.name));
+        let noun = if file.conflicts == 1 {
+            "1 conflict".to_owned()
+        } else {
+            format!("{} conflicts", file.conflicts)
+        };
+        context.ui.note(format!(
+            "{YELLOW}{noun}{YELLOW:#} to decide in {}",
+            file.name
+        ));
     }
     for gain in &file.gains {
-        let line = format!("{YELLOW}+ {}{YELLOW:#}  {DIM}{}{DIM:#}", sanitize(&gain.to_string()), sanitize(&gain.meaning()));
-        context.ui.note(format!("{} may use more: {line}", file.name));
+        let line = format!(
+            "{YELLOW}+ {}{YELLOW:#}  {DIM}{}{DIM:#}",
+            sanitize(&gain.to_string()),
+            sanitize(&gain.meaning())
+        );
+        context
+            .ui
+            .note(format!("{} may use more: {line}", file.name));
     }
     Ok(())
 }

@@ -24,22 +24,39 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
         Health::Warning => "warning",
         Health::Bad => "error",
     };
-    let bad = findings.iter().filter(|finding| finding.health == Health::Bad).count();
+    let bad = findings
+        .iter()
+        .filter(|finding| finding.health == Health::Bad)
+        .count();
     if context.ui.is_json() {
         let findings = findings.iter().map(|finding| {
             json!({ "subject": finding.subject, "health": word(finding.health), "detail": finding.detail, "hint": finding.hint })
         });
         let findings: Vec<_> = findings.collect();
-        context.ui.json(&json!({ "schema_version": JSON_VERSION, "findings": findings }))?;
+        context
+            .ui
+            .json(&json!({ "schema_version": JSON_VERSION, "findings": findings }))?;
     } else {
         let mut table = Table::new();
         for finding in &findings {
-            table.row([finding.subject.clone(), word(finding.health).to_owned(), finding.detail.clone()]);
+            table.row([
+                finding.subject.clone(),
+                word(finding.health).to_owned(),
+                finding.detail.clone(),
+            ]);
         }
-        table.lines().iter().try_for_each(|line| context.ui.data(line))?;
-        for finding in findings.iter().filter(|finding| finding.health != Health::Good) {
+        table
+            .lines()
+            .iter()
+            .try_for_each(|line| context.ui.data(line))?;
+        for finding in findings
+            .iter()
+            .filter(|finding| finding.health != Health::Good)
+        {
             if let Some(hint) = &finding.hint {
-                context.ui.note(sanitize(&format!("\n{}: {hint}", finding.subject)));
+                context
+                    .ui
+                    .note(sanitize(&format!("\n{}: {hint}", finding.subject)));
             }
         }
     }

@@ -50,7 +50,11 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     if let Verdict::Loads(loaded) = verdict {
         ui.data(format!("  {}", one_line(&loaded.description, 400)))?;
         ui.data("")?;
-        for line in install::labelled("may use", &install::tools(loaded.tools.as_deref()), ui.columns()) {
+        for line in install::labelled(
+            "may use",
+            &install::tools(loaded.tools.as_deref()),
+            ui.columns(),
+        ) {
             ui.data(line)?;
         }
         let can = install::abilities(loaded.tools.as_deref());
@@ -62,21 +66,34 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
             ui.data(sanitize(line.trim_end()))?;
         }
         if !loaded.security.is_empty() {
-            ui.data(format!("  sets      {} (installed only with `--allow`)", loaded.security.join(", ")))?;
+            ui.data(format!(
+                "  sets      {} (installed only with `--allow`)",
+                loaded.security.join(", ")
+            ))?;
         }
     }
     ui.data(format!("  from      {}", sanitize(&info.spec)))?;
     ui.data(format!("  file      {}", sanitize(&info.file)))?;
     match info.installed {
-        Some(installed) if info.installed_as.is_empty() => ui.data(format!("  installed {}", state(installed)))?,
-        Some(installed) => ui.data(format!("  installed {}, {}", state(installed), sanitize(&info.installed_as)))?,
+        Some(installed) if info.installed_as.is_empty() => {
+            ui.data(format!("  installed {}", state(installed)))?
+        }
+        Some(installed) => ui.data(format!(
+            "  installed {}, {}",
+            state(installed),
+            sanitize(&info.installed_as)
+        ))?,
         None => ui.data("  installed no")?,
     }
     let client = match (&info.verdict, &info.adapted) {
         (Verdict::Loads(_), _) => "loads it".to_owned(),
-        (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => format!("skips it as it is ({reason}); agentpkg repairs it"),
+        (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => {
+            format!("skips it as it is ({reason}); agentpkg repairs it")
+        }
         (Verdict::Skipped(reason), Ok(_)) => format!("skips it: {reason}"),
-        (Verdict::Skipped(reason), Err(error)) => format!("skips it: {reason}; it cannot be repaired: {error}"),
+        (Verdict::Skipped(reason), Err(error)) => {
+            format!("skips it: {reason}; it cannot be repaired: {error}")
+        }
     };
     ui.data(format!("  client    {}", sanitize(&client)))?;
     let lines = needs::report_lines(&info.needs, ui.columns());

@@ -18,7 +18,10 @@ pub struct InitArgs {}
 pub fn run(_args: &InitArgs, context: &mut Context) -> Result<()> {
     let outcome = init(&context.session, &mut context.ui);
     if context.ui.is_json() {
-        let path = context.session.project.display(context.session.project.manifest_path());
+        let path = context
+            .session
+            .project
+            .display(context.session.project.manifest_path());
         context.ui.json(&json!({ "schema_version": JSON_VERSION, "path": path, "created": outcome.as_ref().ok() }))?;
         return outcome.map(drop);
     }

@@ -9,7 +9,10 @@ use super::{Context, JSON_VERSION};
 use crate::domain::capability::Gain;
 use crate::domain::definition::Verdict;
 use crate::error::{Failure, Result};
-use crate::ops::install::{Action, InstallOptions, InstallOutcome, PlannedAgent, change, install, registry_of, warn_duplicates};
+use crate::ops::install::{
+    Action, InstallOptions, InstallOutcome, PlannedAgent, change, install, registry_of,
+    warn_duplicates,
+};
 use crate::store::lockfile::LockedAgent;
 use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
 
@@ -49,7 +52,16 @@ pub struct InstallArgs {
 
 /// Runs the command.
 pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
-    let InstallArgs { specs, all, name, verbatim, dry_run, force, allow, needs } = args;
+    let InstallArgs {
+        specs,
+        all,
+        name,
+        verbatim,
+        dry_run,
+        force,
+        allow,
+        needs,
+    } = args;
     let options = InstallOptions {
         specs,
         all,
@@ -69,7 +81,9 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
     } else {
         show(&outcome, options.specs.is_empty(), context);
         if !outcome.dropped.is_empty() && !outcome.is_dry_run {
-            context.ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
+            context
+                .ui
+                .note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
         }
     }
     if outcome.changes > 0 && !outcome.is_dry_run {
@@ -83,23 +97,45 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
     }
     match outcome.refused.first() {
         Some(first) => {
-            let (left, noun) = (outcome.refused.len(), if outcome.refused.len() == 1 { "name was" } else { "names were" });
-            Err(Failure::new(first.kind(), format!("{left} {noun} not installed; the rest is")))
+            let (left, noun) = (
+                outcome.refused.len(),
+                if outcome.refused.len() == 1 {
+                    "name was"
+                } else {
+                    "names were"
+                },
+            );
+            Err(Failure::new(
+                first.kind(),
+                format!("{left} {noun} not installed; the rest is"),
+            ))
         }
         None => Ok(()),
     }
 }
 
 fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
-    let changed: Vec<&PlannedAgent> =
-        outcome.agents.iter().filter(|agent| matches!(agent.action, Action::Install | Action::Replace)).collect();
+    let changed: Vec<&PlannedAgent> = outcome
+        .agents
+        .iter()
+        .filter(|agent| matches!(agent.action, Action::Install | Action::Replace))
+        .collect();
     let ui = &mut context.ui;
     for agent in &changed {
         let locked = &agent.locked;
-        ui.status("Resolved", format!("{CYAN}{}{CYAN:#} {}", agent.name, resolved(agent)));
+        ui.status(
+            "Resolved",
+            format!("{CYAN}{}{CYAN:#} {}", agent.name, resolved(agent)),
+        );
         for adaptation in &locked.adaptations {
             if let Some(field) = adaptation.strip_prefix("repair:") {
-                ui.status("Repaired", format!("{}: the client would skip the file as upstream wrote it", sanitize(field)));
+                ui.status(
+                    "Repaired",
+                    format!(
+                        "{}: the client would skip the file as upstream wrote it",
+                        sanitize(field)
+                    ),
+                );
             } else if let Some(from) = adaptation.strip_prefix("rename:") {
                 ui.status("Renamed", format!("{} -> {}", sanitize(from), agent.name));
             }
@@ -124,13 +160,24 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
     }
     show_dropped(&outcome.dropped, outcome.is_dry_run, ui);
     if changed.is_empty() {
-        let mut agents: Vec<&PlannedAgent> = outcome.agents.iter().filter(|agent| agent.is_named).collect();
+        let mut agents: Vec<&PlannedAgent> = outcome
+            .agents
+            .iter()
+            .filter(|agent| agent.is_named)
+            .collect();
         if agents.is_empty() {
             agents = outcome.agents.iter().collect();
         }
-        let edited = agents.iter().filter(|agent| agent.action == Action::Edited).count();
+        let edited = agents
+            .iter()
+            .filter(|agent| agent.action == Action::Edited)
+            .count();
         let total = agents.len();
-        let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
+        let note = if edited > 0 {
+            format!(", {edited} with your edits")
+        } else {
+            String::new()
+        };
         match total {
             0 if !outcome.dropped.is_empty() => {}
             0 if is_whole => {
@@ -138,13 +185,26 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
             }
             1 => {
                 let agent = agents[0];
-                let newest = agent.newest_of.as_ref().map(|request| format!(" {}, newest of {request}", version(&agent.locked)));
-                ui.status("Unchanged", format!("{}{}{note}", agent.name, newest.unwrap_or_default()));
+                let newest = agent
+                    .newest_of
+                    .as_ref()
+                    .map(|request| format!(" {}, newest of {request}", version(&agent.locked)));
+                ui.status(
+                    "Unchanged",
+                    format!("{}{}{note}", agent.name, newest.unwrap_or_default()),
+                );
             }
             _ => ui.status("Unchanged", format!("{total} agents{note}")),
         }
         if outcome.is_manifest_changed {
-            ui.status(if outcome.is_dry_run { "Would change" } else { "Changed" }, "agentpkg.toml");
+            ui.status(
+                if outcome.is_dry_run {
+                    "Would change"
+                } else {
+                    "Changed"
+                },
+                "agentpkg.toml",
+            );
         }
         if let Some(report) = &outcome.needs {
             needs::show(report, false, ui);
@@ -162,14 +222,19 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
                 ui.note(format!("  can       {can}"));
             }
             if !loaded.security.is_empty() {
-                ui.note(format!("  {YELLOW}allowed{YELLOW:#}   {}", loaded.security.join(", ")));
+                ui.note(format!(
+                    "  {YELLOW}allowed{YELLOW:#}   {}",
+                    loaded.security.join(", ")
+                ));
             }
             if let Some(report) = &outcome.needs {
                 needs::show(report, false, ui);
             }
             if !outcome.is_dry_run {
                 let name = one_line(&loaded.name, 60);
-                ui.note(format!("\nTry it in Claude Code: \"use the {name} agent to ...\"."));
+                ui.note(format!(
+                    "\nTry it in Claude Code: \"use the {name} agent to ...\"."
+                ));
             }
         }
         Some(Verdict::Skipped(reason)) => {
@@ -186,24 +251,49 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
 /// Which version of an agent was found where, and what it takes the place of.
 fn resolved(agent: &PlannedAgent) -> String {
     let PlannedAgent { locked, before, .. } = agent;
-    let newest = agent.newest_of.as_ref().map(|request| format!(", newest of {request}")).unwrap_or_default();
-    match before.as_ref().filter(|before| before.sha256 != locked.sha256 || before.source != locked.source) {
-        Some(before) if before.source != locked.source => format!("{}{newest}", sanitize(&change(before, locked))),
+    let newest = agent
+        .newest_of
+        .as_ref()
+        .map(|request| format!(", newest of {request}"))
+        .unwrap_or_default();
+    match before
+        .as_ref()
+        .filter(|before| before.sha256 != locked.sha256 || before.source != locked.source)
+    {
+        Some(before) if before.source != locked.source => {
+            format!("{}{newest}", sanitize(&change(before, locked)))
+        }
         Some(before) if before.version.is_some() || before.commit.is_some() => {
-            format!("{}{newest} {DIM}({}){DIM:#}", sanitize(&change(before, locked)), sanitize(&registry_of(locked)))
+            format!(
+                "{}{newest} {DIM}({}){DIM:#}",
+                sanitize(&change(before, locked)),
+                sanitize(&registry_of(locked))
+            )
         }
         _ => {
             let commit = || locked.commit.map(|commit| format!("@ {}", commit.short()));
-            let revision =
-                locked.version.clone().or_else(commit).map(|revision| format!("{revision}{newest} ")).unwrap_or_default();
-            format!("{}{DIM}({}){DIM:#}", sanitize(&revision), sanitize(&registry_of(locked)))
+            let revision = locked
+                .version
+                .clone()
+                .or_else(commit)
+                .map(|revision| format!("{revision}{newest} "))
+                .unwrap_or_default();
+            format!(
+                "{}{DIM}({}){DIM:#}",
+                sanitize(&revision),
+                sanitize(&registry_of(locked))
+            )
         }
     }
 }
 
 /// Version or commit; empty if there is neither.
 fn version(locked: &LockedAgent) -> String {
-    locked.version.clone().or_else(|| locked.commit.map(|commit| commit.short())).unwrap_or_default()
+    locked
+        .version
+        .clone()
+        .or_else(|| locked.commit.map(|commit| commit.short()))
+        .unwrap_or_default()
 }
 
 /// A text behind a label, wrapped at spaces.
@@ -221,7 +311,10 @@ pub fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
         }
     }
     let labels = std::iter::once(label).chain(std::iter::repeat(""));
-    labels.zip(lines).map(|(label, line)| format!("  {label:<8}  {line}")).collect()
+    labels
+        .zip(lines)
+        .map(|(label, line)| format!("  {label:<8}  {line}"))
+        .collect()
 }
 
 /// What the tools let it do, in a few words; empty: it only reads.
@@ -233,7 +326,11 @@ pub fn abilities(tools: Option<&[String]>) -> String {
     let mut words: Vec<String> = Vec::new();
     for tool in tools.iter().filter(|tool| !tool.starts_with("mcp__")) {
         let meaning = Gain::Tool(tool.clone()).meaning();
-        if let Some(word) = meaning.strip_prefix("can ").map(str::to_owned).filter(|word| !words.contains(word)) {
+        if let Some(word) = meaning
+            .strip_prefix("can ")
+            .map(str::to_owned)
+            .filter(|word| !words.contains(word))
+        {
             words.push(word);
         }
     }
@@ -249,16 +346,32 @@ pub fn tools(tools: Option<&[String]>) -> String {
     if tools.is_empty() {
         return "no tool".to_owned();
     }
-    let (mcp, own): (Vec<&String>, Vec<&String>) = tools.iter().partition(|tool| tool.starts_with("mcp__"));
-    let servers: std::collections::BTreeSet<&str> =
-        mcp.iter().filter_map(|tool| tool.trim_start_matches("mcp__").split("__").next()).collect();
+    let (mcp, own): (Vec<&String>, Vec<&String>) =
+        tools.iter().partition(|tool| tool.starts_with("mcp__"));
+    let servers: std::collections::BTreeSet<&str> = mcp
+        .iter()
+        .filter_map(|tool| tool.trim_start_matches("mcp__").split("__").next())
+        .collect();
     let own = if own.len() > 12 {
         format!("{} tools", own.len())
     } else {
-        own.iter().map(|tool| sanitize(tool)).collect::<Vec<_>>().join(", ")
+        own.iter()
+            .map(|tool| sanitize(tool))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
-    let counted = |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
-    let of_servers = format!("{} of {}", counted(mcp.len(), "tool"), counted(servers.len(), "MCP server"));
+    let counted = |count: usize, noun: &str| {
+        if count == 1 {
+            format!("1 {noun}")
+        } else {
+            format!("{count} {noun}s")
+        }
+    };
+    let of_servers = format!(
+        "{} of {}",
+        counted(mcp.len(), "tool"),
+        counted(servers.len(), "MCP server")
+    );
     match (own.is_empty(), mcp.is_empty()) {
         (_, true) => own,
         (true, false) => of_servers,
@@ -283,8 +396,7 @@ fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
             "gains": agent.gains.iter().map(|gain| json!({ "what": gain.to_string(), "meaning": gain.meaning(), "allow": gain.word() })).collect::<Vec<_>>(),
         })
     };
-    let refused =
-        |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
+    let refused = |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
     json!({
         "schema_version": JSON_VERSION, "dry_run": outcome.is_dry_run, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(), "refused": outcome.refused.iter().map(refused).collect::<Vec<_>>(),
@@ -298,9 +410,19 @@ mod tests {
 
     #[test]
     fn one_of_a_kind_is_said_as_one() {
-        let of = |list: &[&str]| tools(Some(&list.iter().map(|tool| (*tool).to_owned()).collect::<Vec<_>>()));
+        let of = |list: &[&str]| {
+            tools(Some(
+                &list
+                    .iter()
+                    .map(|tool| (*tool).to_owned())
+                    .collect::<Vec<_>>(),
+            ))
+        };
         assert_eq!(of(&["mcp__a__b"]), "1 tool of 1 MCP server");
-        assert_eq!(of(&["Read", "mcp__a__b", "mcp__a__c"]), "Read, 2 tools of 1 MCP server");
+        assert_eq!(
+            of(&["Read", "mcp__a__b", "mcp__a__c"]),
+            "Read, 2 tools of 1 MCP server"
+        );
         assert_eq!(of(&["mcp__a__b", "mcp__c__d"]), "2 tools of 2 MCP servers");
     }
 }

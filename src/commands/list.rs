@@ -27,23 +27,37 @@ pub struct ListArgs {
 
 /// Runs the command.
 pub fn run(args: &ListArgs, context: &mut Context) -> Result<()> {
-    if args.available { show_available(args.source.as_deref(), context) } else { show_installed(context) }
+    if args.available {
+        show_available(args.source.as_deref(), context)
+    } else {
+        show_installed(context)
+    }
 }
 
 fn show_installed(context: &mut Context) -> Result<()> {
     let agents = installed(&context.session, &mut context.ui)?;
     if context.ui.is_json() {
         let agents: Vec<_> = agents.iter().map(|agent| to_json(agent, context)).collect();
-        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "agents": agents }));
+        return context
+            .ui
+            .json(&json!({ "schema_version": JSON_VERSION, "agents": agents }));
     }
     if agents.is_empty() {
         context.ui.note("No agents are installed. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
     }
     let mut table = Table::new();
     for agent in &agents {
-        table.row([agent.name.to_string(), revision(agent), state(agent.state).to_owned(), registry_of(&agent.locked)]);
+        table.row([
+            agent.name.to_string(),
+            revision(agent),
+            state(agent.state).to_owned(),
+            registry_of(&agent.locked),
+        ]);
     }
-    table.lines().iter().try_for_each(|line| context.ui.data(line))
+    table
+        .lines()
+        .iter()
+        .try_for_each(|line| context.ui.data(line))
 }
 
 fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
@@ -62,19 +76,36 @@ fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
             })
         });
         let offers: Vec<_> = offers.collect();
-        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "sources": offers }));
+        return context
+            .ui
+            .json(&json!({ "schema_version": JSON_VERSION, "sources": offers }));
     }
     let mut table = Table::new();
     let mut warnings = Vec::new();
     for offer in &offers {
         let (entries, refused) = offered(offer);
         for entry in &entries {
-            let place = offer.snapshot.registry.as_ref().map_or_else(|| offer.snapshot.source.to_string(), ToString::to_string);
-            table.row([entry.name.to_string(), one_line(&entry.description, 48), place]);
+            let place = offer
+                .snapshot
+                .registry
+                .as_ref()
+                .map_or_else(|| offer.snapshot.source.to_string(), ToString::to_string);
+            table.row([
+                entry.name.to_string(),
+                one_line(&entry.description, 48),
+                place,
+            ]);
         }
-        warnings.extend(refused.iter().map(|refused| format!("{} is not offered: {}", refused.file, refused.reason)));
+        warnings.extend(
+            refused
+                .iter()
+                .map(|refused| format!("{} is not offered: {}", refused.file, refused.reason)),
+        );
     }
-    table.lines().iter().try_for_each(|line| context.ui.data(line))?;
+    table
+        .lines()
+        .iter()
+        .try_for_each(|line| context.ui.data(line))?;
     for warning in warnings {
         context.ui.warn(warning);
     }
@@ -82,7 +113,12 @@ fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
 }
 
 fn revision(agent: &Installed) -> String {
-    agent.locked.version.clone().or_else(|| agent.locked.commit.map(|commit| commit.short())).unwrap_or_else(|| "-".to_owned())
+    agent
+        .locked
+        .version
+        .clone()
+        .or_else(|| agent.locked.commit.map(|commit| commit.short()))
+        .unwrap_or_else(|| "-".to_owned())
 }
 
 /// The state in a word.

@@ -18,7 +18,11 @@ pub struct ManualArgs {
 
 /// Writes a page for the program, and one for each subcommand of `program`.
 pub fn run(args: &ManualArgs, program: &clap::Command, context: &mut Context) -> Result<()> {
-    let folder = context.session.environment.current_folder.join(&args.folder);
+    let folder = context
+        .session
+        .environment
+        .current_folder
+        .join(&args.folder);
     let name = program.get_name().to_owned();
     let mut pages = vec![(name.clone(), program.clone())];
     collect(&name, program, &mut pages);
@@ -33,7 +37,10 @@ pub fn run(args: &ManualArgs, program: &clap::Command, context: &mut Context) ->
 }
 
 fn collect(prefix: &str, command: &clap::Command, pages: &mut Vec<(String, clap::Command)>) {
-    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set() && subcommand.get_name() != "help") {
+    for subcommand in command
+        .get_subcommands()
+        .filter(|subcommand| !subcommand.is_hide_set() && subcommand.get_name() != "help")
+    {
         let name = format!("{prefix}-{}", subcommand.get_name());
         pages.push((name.clone(), subcommand.clone()));
         collect(&name, subcommand, pages);

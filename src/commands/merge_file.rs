@@ -70,7 +70,10 @@ pub fn run(args: MergeFileArgs, context: &mut Context) -> Result<u8> {
         _ => Favor::Nobody,
     };
     let mut labels = args.labels;
-    for path in [&args.current, &args.base, &args.other].into_iter().skip(labels.len()) {
+    for path in [&args.current, &args.base, &args.other]
+        .into_iter()
+        .skip(labels.len())
+    {
         labels.push(path.display().to_string());
     }
     let options = MergeFileOptions {
@@ -96,14 +99,21 @@ pub fn run(args: MergeFileArgs, context: &mut Context) -> Result<u8> {
             })
         };
         let conflicts: Vec<_> = merged.conflicts.iter().map(conflict).collect();
-        let result = args.stdout.then(|| String::from_utf8_lossy(&merged.bytes).into_owned());
-        context.ui.json(&json!({ "schema_version": JSON_VERSION, "conflicts": conflicts, "result": result }))?;
+        let result = args
+            .stdout
+            .then(|| String::from_utf8_lossy(&merged.bytes).into_owned());
+        context.ui.json(
+            &json!({ "schema_version": JSON_VERSION, "conflicts": conflicts, "result": result }),
+        )?;
     } else if args.stdout {
         context.ui.bytes(&merged.bytes)?;
     }
     if !context.ui.is_json() {
         for conflict in &merged.conflicts {
-            context.ui.warn(format!("conflict in {}: {}", conflict.unit, conflict.reason));
+            context.ui.warn(format!(
+                "conflict in {}: {}",
+                conflict.unit, conflict.reason
+            ));
         }
     }
     Ok(u8::try_from(merged.conflicts.len().min(MOST)).unwrap_or(ERROR))

@@ -45,7 +45,11 @@ pub(crate) const JSON_VERSION: u32 = 1;
 
 /// Words as they can be typed into a shell again.
 pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    words.into_iter().map(shell_quoted).collect::<Vec<_>>().join(" ")
+    words
+        .into_iter()
+        .map(shell_quoted)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -54,9 +58,21 @@ mod tests {
 
     #[test]
     fn what_is_typed_again_means_the_same() {
-        assert_eq!(command_line(["update", "planner", "--to", "^2"]), "update planner --to ^2");
         assert_eq!(
-            command_line(["--to", ">=1, <3", "-C", "my folder", "it's", "", "~1.2", "$HOME"]),
+            command_line(["update", "planner", "--to", "^2"]),
+            "update planner --to ^2"
+        );
+        assert_eq!(
+            command_line([
+                "--to",
+                ">=1, <3",
+                "-C",
+                "my folder",
+                "it's",
+                "",
+                "~1.2",
+                "$HOME"
+            ]),
             r"--to '>=1, <3' -C 'my folder' 'it'\''s' '' '~1.2' '$HOME'"
         );
     }

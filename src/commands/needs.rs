@@ -59,15 +59,25 @@ impl NeedsArgs {
     pub fn bindings(&self) -> Result<BTreeMap<String, String>> {
         let mut bind = BTreeMap::new();
         for text in &self.bind {
-            let pair = text.split_once('=').filter(|(from, to)| is_bindable(from) && is_bindable(to));
+            let pair = text
+                .split_once('=')
+                .filter(|(from, to)| is_bindable(from) && is_bindable(to));
             let Some((from, to)) = pair else {
-                return Err(Failure::usage(format!("`--bind {}` is not a pair of server names", text.escape_debug()))
-                    .hint("for example `--bind firebase-afterdark=firebase`"));
+                return Err(Failure::usage(format!(
+                    "`--bind {}` is not a pair of server names",
+                    text.escape_debug()
+                ))
+                .hint("for example `--bind firebase-afterdark=firebase`"));
             };
             bind.insert(from.to_owned(), to.to_owned());
         }
-        match bind.iter().find(|(from, to)| from != to && bind.contains_key(*to)) {
-            Some((from, to)) => Err(Failure::usage(format!("`{from}` is bound to `{to}`, which is bound itself"))),
+        match bind
+            .iter()
+            .find(|(from, to)| from != to && bind.contains_key(*to))
+        {
+            Some((from, to)) => Err(Failure::usage(format!(
+                "`{from}` is bound to `{to}`, which is bound itself"
+            ))),
             None => Ok(bind),
         }
     }
@@ -78,18 +88,39 @@ pub(super) fn show_done(report: &Report, is_dry_run: bool, ui: &mut Ui) {
     let added: Vec<String> = report
         .servers
         .iter()
-        .filter(|server| matches!(server.status, Status::Added(_)) && !report.changed.iter().any(|(name, _)| *name == server.name))
+        .filter(|server| {
+            matches!(server.status, Status::Added(_))
+                && !report.changed.iter().any(|(name, _)| *name == server.name)
+        })
         .map(|server| sanitize(&server.name))
         .collect();
     if !added.is_empty() {
         let verb = if is_dry_run { "Would add" } else { "Added" };
-        ui.status(verb, format!("{CYAN}{}{CYAN:#} to .mcp.json", added.join(", ")));
+        ui.status(
+            verb,
+            format!("{CYAN}{}{CYAN:#} to .mcp.json", added.join(", ")),
+        );
     }
     for (agent, from, to) in &report.bound {
-        ui.status("Bound", format!("{} to {CYAN}{}{CYAN:#}  {DIM}in {}{DIM:#}", sanitize(from), sanitize(to), sanitize(agent)));
+        ui.status(
+            "Bound",
+            format!(
+                "{} to {CYAN}{}{CYAN:#}  {DIM}in {}{DIM:#}",
+                sanitize(from),
+                sanitize(to),
+                sanitize(agent)
+            ),
+        );
     }
     for (name, runs) in &report.changed {
-        ui.status("Changed", format!("{CYAN}{}{CYAN:#} in .mcp.json  {DIM}{}{DIM:#}", sanitize(name), sanitize(runs)));
+        ui.status(
+            "Changed",
+            format!(
+                "{CYAN}{}{CYAN:#} in .mcp.json  {DIM}{}{DIM:#}",
+                sanitize(name),
+                sanitize(runs)
+            ),
+        );
     }
 }
 
@@ -106,11 +137,21 @@ fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
         ui.note(line);
     }
     let is_fine = |server: &ServerState| {
-        !server.is_missing() && server.problems.is_empty() && !matches!(server.status, Status::Added(_) | Status::Disabled(..))
+        !server.is_missing()
+            && server.problems.is_empty()
+            && !matches!(server.status, Status::Added(_) | Status::Disabled(..))
     };
-    let absent: Vec<_> = report.others.iter().filter(|other| !other.is_there).collect();
+    let absent: Vec<_> = report
+        .others
+        .iter()
+        .filter(|other| !other.is_there)
+        .collect();
     if report.servers.iter().all(is_fine) && absent.is_empty() {
-        let servers: Vec<String> = report.servers.iter().map(|server| sanitize(&server.name)).collect();
+        let servers: Vec<String> = report
+            .servers
+            .iter()
+            .map(|server| sanitize(&server.name))
+            .collect();
         match (servers.is_empty(), is_quiet_if_fine) {
             (true, true) => {}
             (true, false) => ui.note("  needs     nothing that is missing"),
@@ -125,9 +166,20 @@ fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for other in absent {
         ui.note(other_line(other));
     }
-    let disabled = report.servers.iter().filter(|server| server.refusal().is_some()).count();
-    for (count, how) in [(report.missing().count(), "missing"), (disabled, "disabled")] {
-        let noun = if count == 1 { "1 server is".to_owned() } else { format!("{count} servers are") };
+    let disabled = report
+        .servers
+        .iter()
+        .filter(|server| server.refusal().is_some())
+        .count();
+    for (count, how) in [
+        (report.missing().count(), "missing"),
+        (disabled, "disabled"),
+    ] {
+        let noun = if count == 1 {
+            "1 server is".to_owned()
+        } else {
+            format!("{count} servers are")
+        };
         if count > 0 {
             ui.warn(format!("{noun} {how}; `agentpkg check` shows what to do"));
         }
@@ -137,7 +189,10 @@ fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
 /// Servers that were taken out of `.mcp.json`, and why.
 pub(super) fn removed(names: &[String]) -> String {
     let them = if names.len() == 1 { "it" } else { "them" };
-    format!("{} from .mcp.json  {DIM}no agent needs {them} any more{DIM:#}", sanitize(&names.join(", ")))
+    format!(
+        "{} from .mcp.json  {DIM}no agent needs {them} any more{DIM:#}",
+        sanitize(&names.join(", "))
+    )
 }
 
 /// The table of servers.
@@ -148,12 +203,25 @@ pub(super) fn lines(servers: &[ServerState], columns: usize) -> Vec<String> {
     let mut table = Table::new();
     table.row(["server", "tools", "status"].map(str::to_owned));
     for server in servers {
-        let tools = if server.is_whole { "all".to_owned() } else { server.tools.len().to_string() };
-        table.row([server.name.clone(), format!("{tools:>5}"), word(&server.status).to_owned(), detail(server)]);
+        let tools = if server.is_whole {
+            "all".to_owned()
+        } else {
+            server.tools.len().to_string()
+        };
+        table.row([
+            server.name.clone(),
+            format!("{tools:>5}"),
+            word(&server.status).to_owned(),
+            detail(server),
+        ]);
     }
     let mut lines = Vec::new();
     for (index, line) in table.lines().into_iter().enumerate() {
-        let line = if line.chars().count() > columns { one_line_kept(&line, columns) } else { line };
+        let line = if line.chars().count() > columns {
+            one_line_kept(&line, columns)
+        } else {
+            line
+        };
         lines.push(if index == 0 {
             format!("{DIM}{line}{DIM:#}")
         } else {
@@ -161,7 +229,10 @@ pub(super) fn lines(servers: &[ServerState], columns: usize) -> Vec<String> {
         });
         if let Some(server) = index.checked_sub(1).and_then(|at| servers.get(at)) {
             for problem in &server.problems {
-                lines.push(format!("    {YELLOW}!{YELLOW:#} {}", sanitize(&problem.to_string())));
+                lines.push(format!(
+                    "    {YELLOW}!{YELLOW:#} {}",
+                    sanitize(&problem.to_string())
+                ));
             }
             if !server.lost_tools.is_empty() {
                 let tools = server.lost_tools.join(", ");
@@ -186,7 +257,10 @@ fn coloured(line: &str, server: Option<&ServerState>) -> String {
         return line.to_owned();
     };
     let word = word(&server.status);
-    let style = match (&server.status, server.is_missing() || server.refusal().is_some()) {
+    let style = match (
+        &server.status,
+        server.is_missing() || server.refusal().is_some(),
+    ) {
         (Status::Added(_), _) => GREEN,
         (_, true) => YELLOW,
         (_, false) => DIM,
@@ -194,7 +268,11 @@ fn coloured(line: &str, server: Option<&ServerState>) -> String {
     // The word stands behind the name, which may hold it as well.
     let from = 2 + server.name.len().min(line.len().saturating_sub(2));
     match line.get(from..).and_then(|rest| rest.find(word)) {
-        Some(at) => format!("{}{style}{word}{style:#}{}", &line[..from + at], &line[from + at + word.len()..]),
+        Some(at) => format!(
+            "{}{style}{word}{style:#}{}",
+            &line[..from + at],
+            &line[from + at + word.len()..]
+        ),
         None => line.to_owned(),
     }
 }
@@ -222,11 +300,17 @@ fn detail(server: &ServerState) -> String {
         Status::Added(known) | Status::Known(known) => known.entry.to_string(),
         Status::Inline => "by the agent itself".to_owned(),
         Status::Provided(note) => note.clone(),
-        Status::Archived(_, Some(successor)) => format!("`{successor}` took over, with other tools"),
+        Status::Archived(_, Some(successor)) => {
+            format!("`{successor}` took over, with other tools")
+        }
         Status::Archived(_, None) => "nobody maintains it".to_owned(),
-        Status::Elsewhere(other) if can_bind(other) => format!("you have it as `{other}`; --bind says so"),
+        Status::Elsewhere(other) if can_bind(other) => {
+            format!("you have it as `{other}`; --bind says so")
+        }
         Status::Elsewhere(other) => format!("you have it as `{other}`"),
-        Status::Unknown(Some(other)) if can_bind(other) => format!("looks like `{other}`, which you have; --bind"),
+        Status::Unknown(Some(other)) if can_bind(other) => {
+            format!("looks like `{other}`, which you have; --bind")
+        }
         Status::Unknown(Some(other)) => format!("looks like `{other}`, which you have"),
         Status::Unknown(None) if can_bind(&server.name) => "private? --bind names yours".to_owned(),
         Status::Unknown(None) => "private? edit the agent to name yours".to_owned(),
@@ -236,9 +320,20 @@ fn detail(server: &ServerState) -> String {
 /// Everything about needs, for a command that prints it as data.
 pub(super) fn report_lines(report: &Report, columns: usize) -> Vec<String> {
     let mut all = odd_tools(&report.odd_tools, columns);
-    all.extend(report.lost.iter().map(|lost| format!("  {YELLOW}!{YELLOW:#} {}", sanitize(&lost.loss.to_string()))));
+    all.extend(
+        report
+            .lost
+            .iter()
+            .map(|lost| format!("  {YELLOW}!{YELLOW:#} {}", sanitize(&lost.loss.to_string()))),
+    );
     all.extend(lines(&report.servers, columns));
-    all.extend(report.others.iter().filter(|other| !other.is_there).map(other_line));
+    all.extend(
+        report
+            .others
+            .iter()
+            .filter(|other| !other.is_there)
+            .map(other_line),
+    );
     all
 }
 
@@ -248,14 +343,23 @@ fn other_line(other: &Other) -> String {
         "variable" => "is not set",
         _ => "is not installed",
     };
-    format!("  {} {CYAN}{}{CYAN:#} {what}  {DIM}{}{DIM:#}", other.kind, sanitize(&other.name), sanitize(&other.place))
+    format!(
+        "  {} {CYAN}{}{CYAN:#} {what}  {DIM}{}{DIM:#}",
+        other.kind,
+        sanitize(&other.name),
+        sanitize(&other.place)
+    )
 }
 
 fn odd_tools(tools: &[OddTool], columns: usize) -> Vec<String> {
     let mut retired: Vec<String> = Vec::new();
     let mut foreign: Vec<String> = Vec::new();
     for tool in tools {
-        let list = if tool.retired.is_some() { &mut retired } else { &mut foreign };
+        let list = if tool.retired.is_some() {
+            &mut retired
+        } else {
+            &mut foreign
+        };
         let text = sanitize(&odd(tool));
         if !list.contains(&text) {
             list.push(text);
@@ -263,7 +367,10 @@ fn odd_tools(tools: &[OddTool], columns: usize) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for (label, list) in [("retired", retired), ("unknown", foreign)] {
-        for (index, line) in wrapped(&list, columns.saturating_sub(12)).into_iter().enumerate() {
+        for (index, line) in wrapped(&list, columns.saturating_sub(12))
+            .into_iter()
+            .enumerate()
+        {
             let label = if index == 0 { label } else { "" };
             lines.push(format!("  {DIM}{label:<8}{DIM:#}  {line}"));
         }
@@ -275,7 +382,11 @@ fn odd_tools(tools: &[OddTool], columns: usize) -> Vec<String> {
 pub(super) fn odd(tool: &OddTool) -> String {
     match (&tool.retired, &tool.meant) {
         (Some(retired), _) => {
-            let became = retired.became.as_ref().map(|name| format!("became {name}; ")).unwrap_or_default();
+            let became = retired
+                .became
+                .as_ref()
+                .map(|name| format!("became {name}; "))
+                .unwrap_or_default();
             match retired.now.as_slice() {
                 [] => format!("{} ({became}nothing took over)", tool.text),
                 now => format!("{} ({became}use {})", tool.text, now.join(" or ")),
@@ -289,7 +400,11 @@ pub(super) fn odd(tool: &OddTool) -> String {
 fn wrapped(items: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let item = if index + 1 < items.len() { format!("{item},") } else { item.clone() };
+        let item = if index + 1 < items.len() {
+            format!("{item},")
+        } else {
+            item.clone()
+        };
         match lines.last_mut() {
             Some(line) if line.chars().count() + 1 + item.chars().count() <= width => {
                 line.push(' ');
@@ -310,8 +425,13 @@ pub(super) fn to_json(report: &Report) -> Value {
         let now = tool.retired.as_ref().map(|retired| retired.now.clone());
         json!({ "tool": tool.text, "agent": tool.agent, "place": tool.place, "retired": tool.retired.is_some(), "now": now, "meant": tool.meant })
     });
-    let lost = report.lost.iter().map(|lost| json!({ "agent": lost.agent, "place": lost.place, "what": lost.loss.to_string() }));
-    let bound = report.bound.iter().map(|(agent, from, to)| json!({ "agent": agent, "from": from, "to": to }));
+    let lost = report.lost.iter().map(
+        |lost| json!({ "agent": lost.agent, "place": lost.place, "what": lost.loss.to_string() }),
+    );
+    let bound = report
+        .bound
+        .iter()
+        .map(|(agent, from, to)| json!({ "agent": agent, "from": from, "to": to }));
     json!({
         "servers": report.servers.iter().map(server_json).collect::<Vec<_>>(),
         "others": others.collect::<Vec<_>>(), "odd_tools": tools.collect::<Vec<_>>(), "lost_text": lost.collect::<Vec<_>>(), "bound": bound.collect::<Vec<_>>(),
@@ -323,7 +443,9 @@ pub(super) fn server_json(server: &ServerState) -> Value {
         json!({ "agent": asker.agent, "path": asker.path, "line": asker.place.line, "origin": asker.place.origin.to_string() })
     });
     let other = match &server.status {
-        Status::Elsewhere(other) | Status::Unknown(Some(other)) | Status::Archived(_, Some(other)) => Some(other.clone()),
+        Status::Elsewhere(other)
+        | Status::Unknown(Some(other))
+        | Status::Archived(_, Some(other)) => Some(other.clone()),
         _ => None,
     };
     let catalogue = match &server.status {

@@ -11,34 +11,85 @@ use crate::ui::{CYAN, DIM};
 /// Says what to do next in this folder.
 pub fn run(context: &mut Context) -> Result<()> {
     let status = status(&context.session, &mut context.ui)?;
-    let count = |count: usize, one: &str, several: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {several}") };
+    let count = |count: usize, one: &str, several: &str| {
+        if count == 1 {
+            format!("1 {one}")
+        } else {
+            format!("{count} {several}")
+        }
+    };
     let installed = status.agents.len();
-    let edited = status.agents.iter().filter(|agent| matches!(agent.file, FileState::Edited(_))).count();
+    let edited = status
+        .agents
+        .iter()
+        .filter(|agent| matches!(agent.file, FileState::Edited(_)))
+        .count();
     let mut steps: Vec<(&str, String)> = Vec::new();
-    let missing = status.uninstalled.len() + status.agents.iter().filter(|agent| agent.file == FileState::Missing).count();
-    let unwanted = status.agents.iter().filter(|agent| !agent.is_wanted).count();
+    let missing = status.uninstalled.len()
+        + status
+            .agents
+            .iter()
+            .filter(|agent| agent.file == FileState::Missing)
+            .count();
+    let unwanted = status
+        .agents
+        .iter()
+        .filter(|agent| !agent.is_wanted)
+        .count();
     let mut reasons = Vec::new();
     if missing > 0 {
-        reasons.push(format!("{} in agentpkg.toml but not here", count(missing, "agent is", "agents are")));
+        reasons.push(format!(
+            "{} in agentpkg.toml but not here",
+            count(missing, "agent is", "agents are")
+        ));
     }
     if unwanted > 0 {
-        reasons.push(format!("{} no longer in agentpkg.toml", count(unwanted, "agent is", "agents are")));
+        reasons.push(format!(
+            "{} no longer in agentpkg.toml",
+            count(unwanted, "agent is", "agents are")
+        ));
     }
     if !reasons.is_empty() {
         steps.push(("install", reasons.join(", ")));
     }
-    let conflicted = status.agents.iter().filter(|agent| agent.is_conflicted).count();
+    let conflicted = status
+        .agents
+        .iter()
+        .filter(|agent| agent.is_conflicted)
+        .count();
     if conflicted > 0 {
-        steps.push(("resolve", format!("{} for you to decide conflicts", count(conflicted, "update waits", "updates wait"))));
+        steps.push((
+            "resolve",
+            format!(
+                "{} for you to decide conflicts",
+                count(conflicted, "update waits", "updates wait")
+            ),
+        ));
     }
-    let newer = status.agents.iter().filter(|agent| agent.newer.is_some()).count();
+    let newer = status
+        .agents
+        .iter()
+        .filter(|agent| agent.newer.is_some())
+        .count();
     if newer > 0 {
-        steps.push(("update", format!("{} a newer version", count(newer, "agent has", "agents have"))));
+        steps.push((
+            "update",
+            format!(
+                "{} a newer version",
+                count(newer, "agent has", "agents have")
+            ),
+        ));
     }
-    let servers = [(&status.missing_servers, "missing"), (&status.disabled_servers, "disabled")];
-    let servers = servers.into_iter().filter(|(servers, _)| !servers.is_empty());
-    let servers: Vec<String> =
-        servers.map(|(servers, how)| format!("{} {how}", count(servers.len(), "server is", "servers are"))).collect();
+    let servers = [
+        (&status.missing_servers, "missing"),
+        (&status.disabled_servers, "disabled"),
+    ];
+    let servers = servers
+        .into_iter()
+        .filter(|(servers, _)| !servers.is_empty());
+    let servers: Vec<String> = servers
+        .map(|(servers, how)| format!("{} {how}", count(servers.len(), "server is", "servers are")))
+        .collect();
     if !servers.is_empty() {
         steps.push(("check", servers.join(", ")));
     }
@@ -47,7 +98,10 @@ pub fn run(context: &mut Context) -> Result<()> {
     if is_new {
         steps.push(("search WORD", "find an agent in the registries".to_owned()));
         steps.push(("install backend-architect", "install one".to_owned()));
-        steps.push(("registry add gh:owner/repo", "add a git repository or a folder".to_owned()));
+        steps.push((
+            "registry add gh:owner/repo",
+            "add a git repository or a folder".to_owned(),
+        ));
     } else {
         steps.push(("status", "every agent, and what you changed".to_owned()));
     }
@@ -62,17 +116,33 @@ pub fn run(context: &mut Context) -> Result<()> {
     if is_new {
         context.ui.data("No agents are installed here yet.\n")?;
     } else {
-        let note = if edited > 0 { format!(", {edited} with your edits") } else { String::new() };
+        let note = if edited > 0 {
+            format!(", {edited} with your edits")
+        } else {
+            String::new()
+        };
         let clean = if is_done { ", nothing to do" } else { "" };
-        context.ui.data(format!("{}{note}{clean}\n", count(installed, "agent", "agents")))?;
+        context.ui.data(format!(
+            "{}{note}{clean}\n",
+            count(installed, "agent", "agents")
+        ))?;
     }
     steps.push(("--help", "all commands".to_owned()));
-    let steps = steps.into_iter().map(|(step, why)| (context.ui.command(&format!("agentpkg {step}")), why));
+    let steps = steps
+        .into_iter()
+        .map(|(step, why)| (context.ui.command(&format!("agentpkg {step}")), why));
     let steps: Vec<(String, String)> = steps.collect();
-    let width = steps.iter().map(|(step, _)| step.width()).max().unwrap_or(0);
+    let width = steps
+        .iter()
+        .map(|(step, _)| step.width())
+        .max()
+        .unwrap_or(0);
     for (step, why) in steps {
         let gap = width - step.width();
-        context.ui.data(format!("  {CYAN}{step}{CYAN:#}{:gap$}  {DIM}{why}{DIM:#}", ""))?;
+        context.ui.data(format!(
+            "  {CYAN}{step}{CYAN:#}{:gap$}  {DIM}{why}{DIM:#}",
+            ""
+        ))?;
     }
     Ok(())
 }

@@ -37,11 +37,20 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
     for failure in &outcome.failures {
         context.ui.failure(failure);
     }
-    let behind = outcome.agents.iter().filter(|agent| agent.is_behind).count();
+    let behind = outcome
+        .agents
+        .iter()
+        .filter(|agent| agent.is_behind)
+        .count();
     match (args.check, behind, outcome.failures.len()) {
         (true, 1.., _) => {
-            let noun = if behind == 1 { "1 agent is".to_owned() } else { format!("{behind} agents are") };
-            Err(Failure::new(Kind::Check, format!("{noun} not up to date")).hint("run `agentpkg update`"))
+            let noun = if behind == 1 {
+                "1 agent is".to_owned()
+            } else {
+                format!("{behind} agents are")
+            };
+            Err(Failure::new(Kind::Check, format!("{noun} not up to date"))
+                .hint("run `agentpkg update`"))
         }
         (_, _, 0) => Ok(()),
         _ => Err(Failure::failed("not every agent could be looked at")),
@@ -49,7 +58,11 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Result<()> {
-    let shown: Vec<&Outdated> = outcome.agents.iter().filter(|agent| is_all || agent.is_behind || agent.is_held_back).collect();
+    let shown: Vec<&Outdated> = outcome
+        .agents
+        .iter()
+        .filter(|agent| is_all || agent.is_behind || agent.is_held_back)
+        .collect();
     if shown.is_empty() {
         let count = outcome.agents.len();
         if outcome.failures.is_empty() {
@@ -64,7 +77,13 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
     let mut table = Table::new();
     table.row(["agent", "current", "wanted", "latest", ""].map(str::to_owned));
     for agent in shown {
-        let text = |text: &String| if text.is_empty() { "-".to_owned() } else { text.clone() };
+        let text = |text: &String| {
+            if text.is_empty() {
+                "-".to_owned()
+            } else {
+                text.clone()
+            }
+        };
         let mut notes = Vec::new();
         if agent.is_behind && agent.current == agent.wanted {
             notes.push("changed");
@@ -75,9 +94,18 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
         if agent.is_held_back {
             notes.push("held back by agentpkg.toml");
         }
-        table.row([agent.name.to_string(), text(&agent.current), text(&agent.wanted), text(&agent.latest), notes.join("; ")]);
+        table.row([
+            agent.name.to_string(),
+            text(&agent.current),
+            text(&agent.wanted),
+            text(&agent.latest),
+            notes.join("; "),
+        ]);
     }
-    table.lines().iter().try_for_each(|line| context.ui.data(line))
+    table
+        .lines()
+        .iter()
+        .try_for_each(|line| context.ui.data(line))
 }
 
 fn to_json(outcome: &OutdatedOutcome) -> serde_json::Value {
@@ -87,7 +115,8 @@ fn to_json(outcome: &OutdatedOutcome) -> serde_json::Value {
             "behind": agent.is_behind, "held_back": agent.is_held_back, "edited": agent.is_edited,
         })
     };
-    let failure = |failure: &Failure| json!({ "message": failure.to_string(), "hints": failure.hints() });
+    let failure =
+        |failure: &Failure| json!({ "message": failure.to_string(), "hints": failure.hints() });
     json!({
         "schema_version": JSON_VERSION, "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(),
         "failures": outcome.failures.iter().map(failure).collect::<Vec<_>>(),

@@ -36,7 +36,14 @@ pub fn run(args: &RecoverArgs, context: &mut Context) -> Result<()> {
         (_, true) => How::Discard,
         _ => How::Ask,
     };
-    let outcome = recover(&context.session, RecoverOptions { how, is_dry_run: args.dry_run }, &mut context.ui)?;
+    let outcome = recover(
+        &context.session,
+        RecoverOptions {
+            how,
+            is_dry_run: args.dry_run,
+        },
+        &mut context.ui,
+    )?;
     if context.ui.is_json() {
         return context.ui.json(&to_json(&outcome, args.dry_run));
     }

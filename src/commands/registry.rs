@@ -50,18 +50,29 @@ pub enum RegistryCommand {
 pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
     match args.command {
         RegistryCommand::Add { source, name } => {
-            let listed = registry::add(&context.session, &source, name.as_deref(), &mut context.ui)?;
+            let listed =
+                registry::add(&context.session, &source, name.as_deref(), &mut context.ui)?;
             if context.ui.is_json() {
-                return context.ui.json(&json!({ "schema_version": JSON_VERSION, "registry": to_json(&listed) }));
+                return context.ui.json(
+                    &json!({ "schema_version": JSON_VERSION, "registry": to_json(&listed) }),
+                );
             }
-            let verb = if listed.is_known { "Unchanged" } else { "Added" };
-            context.ui.status(verb, format!("{}  {}", listed.name, counted(&listed)));
+            let verb = if listed.is_known {
+                "Unchanged"
+            } else {
+                "Added"
+            };
+            context
+                .ui
+                .status(verb, format!("{}  {}", listed.name, counted(&listed)));
             Ok(())
         }
         RegistryCommand::Remove { name } => {
             let name = registry::remove(&context.session, &name, &mut context.ui)?;
             if context.ui.is_json() {
-                return context.ui.json(&json!({ "schema_version": JSON_VERSION, "removed": name.as_str() }));
+                return context
+                    .ui
+                    .json(&json!({ "schema_version": JSON_VERSION, "removed": name.as_str() }));
             }
             context.ui.status("Removed", name);
             Ok(())
@@ -75,21 +86,39 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
     let listed = registry::list(&context.session, freshness, &mut context.ui)?;
     if context.ui.is_json() {
         let registries: Vec<_> = listed.iter().map(to_json).collect();
-        context.ui.json(&json!({ "schema_version": JSON_VERSION, "registries": registries }))?;
+        context
+            .ui
+            .json(&json!({ "schema_version": JSON_VERSION, "registries": registries }))?;
     } else {
         let mut table = Table::new();
         for registry in &listed {
-            table.row([registry.name.to_string(), counted(registry), registry.source.to_string()]);
+            table.row([
+                registry.name.to_string(),
+                counted(registry),
+                registry.source.to_string(),
+            ]);
         }
-        table.lines().iter().try_for_each(|line| context.ui.data(line))?;
-        for failure in listed.iter().filter_map(|registry| registry.agents.as_ref().err()) {
+        table
+            .lines()
+            .iter()
+            .try_for_each(|line| context.ui.data(line))?;
+        for failure in listed
+            .iter()
+            .filter_map(|registry| registry.agents.as_ref().err())
+        {
             context.ui.failure(failure);
         }
     }
-    match listed.iter().filter(|registry| registry.agents.is_err()).count() {
+    match listed
+        .iter()
+        .filter(|registry| registry.agents.is_err())
+        .count()
+    {
         0 => Ok(()),
         1 => Err(Failure::failed("1 registry could not be read")),
-        count => Err(Failure::failed(format!("{count} registries could not be read"))),
+        count => Err(Failure::failed(format!(
+            "{count} registries could not be read"
+        ))),
     }
 }
 

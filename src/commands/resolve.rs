@@ -44,12 +44,24 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
         (.., true) => How::Theirs,
         _ => How::Ask,
     };
-    let words = ["resolve"].into_iter().chain(args.is_continue.then_some("--continue"));
+    let words = ["resolve"]
+        .into_iter()
+        .chain(args.is_continue.then_some("--continue"));
     let typed = command_line(words.chain(args.names.iter().map(String::as_str)));
-    let options = ResolveOptions { typed, names: args.names, how, allowed: args.allow, is_yes: context.is_yes };
+    let options = ResolveOptions {
+        typed,
+        names: args.names,
+        how,
+        allowed: args.allow,
+        is_yes: context.is_yes,
+    };
     let outcome = resolve(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        let aborted: Vec<&str> = outcome.aborted.iter().map(crate::domain::name::AgentName::as_str).collect();
+        let aborted: Vec<&str> = outcome
+            .aborted
+            .iter()
+            .map(crate::domain::name::AgentName::as_str)
+            .collect();
         let mut value = update::to_json(&outcome.finished, false);
         value["aborted"] = json!(aborted);
         value["waiting"] = json!(outcome.waiting);
@@ -61,15 +73,26 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
         update::show(&outcome.finished, false, context);
     }
     for name in &outcome.aborted {
-        context.ui.status("Gave up", format!("the update of {name}; the file stays as it is"));
+        context.ui.status(
+            "Gave up",
+            format!("the update of {name}; the file stays as it is"),
+        );
     }
     for failure in &outcome.finished.failures {
         context.ui.failure(failure);
     }
     if outcome.waiting > 0 && !outcome.finished.agents.is_empty() {
-        let noun =
-            if outcome.waiting == 1 { "1 agent still waits".to_owned() } else { format!("{} agents still wait", outcome.waiting) };
-        return Err(Failure::new(Kind::Conflict, format!("{noun} to be resolved")).hint("run `agentpkg resolve` again"));
+        let noun = if outcome.waiting == 1 {
+            "1 agent still waits".to_owned()
+        } else {
+            format!("{} agents still wait", outcome.waiting)
+        };
+        return Err(
+            Failure::new(Kind::Conflict, format!("{noun} to be resolved"))
+                .hint("run `agentpkg resolve` again"),
+        );
     }
-    outcome.finished.verdict(&|names| command_line(["update"].iter().chain(names).copied()))
+    outcome
+        .finished
+        .verdict(&|names| command_line(["update"].iter().chain(names).copied()))
 }

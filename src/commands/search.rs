@@ -42,10 +42,30 @@ pub struct SearchArgs {
 
 /// Runs the command.
 pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
-    let SearchArgs { words, registry, tool, needs_mcp, limit } = args;
-    let given = [("`--registry`", !registry.is_empty()), ("`--tool`", tool.is_some()), ("`--needs-mcp`", needs_mcp.is_some())];
-    let filters: Vec<&str> = given.into_iter().filter(|(_, is_given)| *is_given).map(|(filter, _)| filter).collect();
-    let options = SearchOptions { words, registries: registry, tool, server: needs_mcp, limit: limit.get() };
+    let SearchArgs {
+        words,
+        registry,
+        tool,
+        needs_mcp,
+        limit,
+    } = args;
+    let given = [
+        ("`--registry`", !registry.is_empty()),
+        ("`--tool`", tool.is_some()),
+        ("`--needs-mcp`", needs_mcp.is_some()),
+    ];
+    let filters: Vec<&str> = given
+        .into_iter()
+        .filter(|(_, is_given)| *is_given)
+        .map(|(filter, _)| filter)
+        .collect();
+    let options = SearchOptions {
+        words,
+        registries: registry,
+        tool,
+        server: needs_mcp,
+        limit: limit.get(),
+    };
     let outcome = search(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         return context.ui.json(&to_json(&outcome));
@@ -55,15 +75,31 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
 
 fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Result<()> {
     if outcome.hits.is_empty() {
-        let noun = if outcome.registries == 1 { "1 registry".to_owned() } else { format!("{} registries", outcome.registries) };
-        if filters.is_empty() {
-            context.ui.note(format!("Nothing was found in {noun}. `agentpkg registry add URL` adds another one."));
+        let noun = if outcome.registries == 1 {
+            "1 registry".to_owned()
         } else {
-            context.ui.note(format!("Nothing was found in {noun} with {}.", filters.join(" and ")));
+            format!("{} registries", outcome.registries)
+        };
+        if filters.is_empty() {
+            context.ui.note(format!(
+                "Nothing was found in {noun}. `agentpkg registry add URL` adds another one."
+            ));
+        } else {
+            context.ui.note(format!(
+                "Nothing was found in {noun} with {}.",
+                filters.join(" and ")
+            ));
         }
         return Ok(());
     }
-    let width = |text: &dyn Fn(&Hit) -> String| outcome.hits.iter().map(|hit| text(hit).chars().count()).max().unwrap_or(0);
+    let width = |text: &dyn Fn(&Hit) -> String| {
+        outcome
+            .hits
+            .iter()
+            .map(|hit| text(hit).chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let names = width(&|hit| hit.entry.name.to_string());
     let places = width(&|hit| hit.registry.to_string());
     let columns = context.ui.data_columns().unwrap_or(80);
@@ -78,13 +114,28 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
             notes.push(one_path(&hit.entry.file, room / 2));
         }
         if !hit.entry.servers.is_empty() {
-            notes.push(one_line(&format!("needs {}", hit.entry.servers.join(", ")), 40));
+            notes.push(one_line(
+                &format!("needs {}", hit.entry.servers.join(", ")),
+                40,
+            ));
         }
-        let note = if hit.is_shared { notes.join(", ") } else { one_line(&notes.join(", "), room / 2) };
-        let gap = if note.is_empty() { 0 } else { note.chars().count() + 2 };
+        let note = if hit.is_shared {
+            notes.join(", ")
+        } else {
+            one_line(&notes.join(", "), room / 2)
+        };
+        let gap = if note.is_empty() {
+            0
+        } else {
+            note.chars().count() + 2
+        };
         let style = if hit.is_installed { GREEN } else { CYAN };
         let description = one_line(&hit.entry.description, room.saturating_sub(gap).max(20));
-        let note = if note.is_empty() { String::new() } else { format!("  {DIM}{note}{DIM:#}") };
+        let note = if note.is_empty() {
+            String::new()
+        } else {
+            format!("  {DIM}{note}{DIM:#}")
+        };
         let (name, place) = (&hit.entry.name, hit.registry.to_string());
         context.ui.data(format!(
             "  {style}{name}{style:#}{:pad$}{DIM}{place:places$}{DIM:#}  {description}{note}",
@@ -99,11 +150,18 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
             outcome.total
         ));
     } else if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
-        context.ui.note(format!("{DIM}only names that look alike{DIM:#}"));
+        context
+            .ui
+            .note(format!("{DIM}only names that look alike{DIM:#}"));
     }
     if let Some(hit) = outcome.hits.iter().find(|hit| hit.is_shared) {
-        context.ui.note(format!("{DIM}A registry that has a name twice tells them apart by their files:{DIM:#}"));
-        context.ui.note(format!("{DIM}  agentpkg install {}{DIM:#}", sanitize(&shell_quoted(&hit.spec()))));
+        context.ui.note(format!(
+            "{DIM}A registry that has a name twice tells them apart by their files:{DIM:#}"
+        ));
+        context.ui.note(format!(
+            "{DIM}  agentpkg install {}{DIM:#}",
+            sanitize(&shell_quoted(&hit.spec()))
+        ));
     }
     Ok(())
 }

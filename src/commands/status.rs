@@ -34,9 +34,13 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
             failure = failure.hint("`agentpkg resolve` finishes what waits");
         }
         let mut others = status.clone();
-        others.agents.iter_mut().for_each(|agent| agent.is_conflicted = false);
+        others
+            .agents
+            .iter_mut()
+            .for_each(|agent| agent.is_conflicted = false);
         if others.needs_work() {
-            failure = failure.hint("`agentpkg install` brings everything to what agentpkg.toml says");
+            failure =
+                failure.hint("`agentpkg install` brings everything to what agentpkg.toml says");
         }
         return Err(failure);
     }
@@ -63,7 +67,13 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
             notes.push(format!("update available {newer}"));
         }
         let (state, count) = words(agent);
-        table.row([agent.name.to_string(), agent.version.clone(), state.to_owned(), count, notes.join("; ")]);
+        table.row([
+            agent.name.to_string(),
+            agent.version.clone(),
+            state.to_owned(),
+            count,
+            notes.join("; "),
+        ]);
     }
     for name in &status.uninstalled {
         table.row([
@@ -76,29 +86,52 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
     }
     for file in &status.foreign {
         let name = file.strip_suffix(".md").unwrap_or(file);
-        table.row([name.to_owned(), String::new(), "unmanaged".to_owned(), String::new(), String::new()]);
+        table.row([
+            name.to_owned(),
+            String::new(),
+            "unmanaged".to_owned(),
+            String::new(),
+            String::new(),
+        ]);
     }
     let lines = table.lines();
     if lines.is_empty() {
-        context.ui.note("Nothing is installed yet. Try `agentpkg install backend-architect`.");
+        context
+            .ui
+            .note("Nothing is installed yet. Try `agentpkg install backend-architect`.");
     }
     for line in lines {
         context.ui.data(line)?;
     }
-    for (servers, how) in [(&status.missing_servers, "missing"), (&status.disabled_servers, "disabled")] {
+    for (servers, how) in [
+        (&status.missing_servers, "missing"),
+        (&status.disabled_servers, "disabled"),
+    ] {
         let count = servers.len();
-        let noun = if count == 1 { "1 server".to_owned() } else { format!("{count} servers") };
+        let noun = if count == 1 {
+            "1 server".to_owned()
+        } else {
+            format!("{count} servers")
+        };
         let names = one_line(&servers.join(", "), context.ui.columns().saturating_sub(40));
         if count > 0 {
-            context.ui.note(format!("  {noun} {how}: {names}  {DIM}`agentpkg check`{DIM:#}"));
+            context.ui.note(format!(
+                "  {noun} {how}: {names}  {DIM}`agentpkg check`{DIM:#}"
+            ));
         }
     }
     if status.agents.iter().any(|agent| !agent.is_wanted) {
         let note = "`agentpkg install` removes what is not in agentpkg.toml, unless you edited it.";
         context.ui.note(format!("{DIM}{note}{DIM:#}"));
     }
-    if status.agents.iter().any(|agent| agent.file == FileState::Missing || !agent.has_base) {
-        context.ui.note(format!("{DIM}`agentpkg install` restores what is missing.{DIM:#}"));
+    if status
+        .agents
+        .iter()
+        .any(|agent| agent.file == FileState::Missing || !agent.has_base)
+    {
+        context.ui.note(format!(
+            "{DIM}`agentpkg install` restores what is missing.{DIM:#}"
+        ));
     }
     Ok(())
 }
@@ -109,7 +142,9 @@ fn words(agent: &AgentStatus) -> (&'static str, String) {
         (true, _) => ("conflicted", String::new()),
         (false, FileState::Clean) => ("clean", String::new()),
         (false, FileState::Edited(None)) => ("edited", String::new()),
-        (false, FileState::Edited(Some(edits))) => ("edited", format!("+{} -{}", edits.added, edits.removed)),
+        (false, FileState::Edited(Some(edits))) => {
+            ("edited", format!("+{} -{}", edits.added, edits.removed))
+        }
     }
 }
 
@@ -117,7 +152,9 @@ fn to_json(status: &ProjectStatus) -> serde_json::Value {
     let agent = |agent: &AgentStatus| {
         let (state, _) = words(agent);
         let edits = match agent.file {
-            FileState::Edited(Some(edits)) => json!({ "edits": edits.edits, "added": edits.added, "removed": edits.removed }),
+            FileState::Edited(Some(edits)) => {
+                json!({ "edits": edits.edits, "added": edits.added, "removed": edits.removed })
+            }
             _ => json!(null),
         };
         json!({

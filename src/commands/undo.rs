@@ -37,11 +37,20 @@ pub struct UndoArgs {
 
 /// Runs the command.
 pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
-    let UndoArgs { number, list, dry_run, force } = *args;
+    let UndoArgs {
+        number,
+        list,
+        dry_run,
+        force,
+    } = *args;
     if list {
         return show_list(context);
     }
-    let options = UndoOptions { number, is_dry_run: dry_run, is_forced: force };
+    let options = UndoOptions {
+        number,
+        is_dry_run: dry_run,
+        is_forced: force,
+    };
     let outcome = undo(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         return context.ui.json(&to_json(&outcome, dry_run, context));
@@ -51,10 +60,21 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
         UndoOutcome::Nothing => ui.note("Nothing to undo."),
         UndoOutcome::AsBefore(operation) => {
             let label = sanitize(&operation.label);
-            ui.note(format!("Nothing to undo: the files are as they were before operation {} ({label}).", operation.number));
+            ui.note(format!(
+                "Nothing to undo: the files are as they were before operation {} ({label}).",
+                operation.number
+            ));
         }
-        UndoOutcome::Undone { operation, undoing, files } => {
-            let label = format!("{} {DIM}(operation {}){DIM:#}", sanitize(&operation.label), operation.number);
+        UndoOutcome::Undone {
+            operation,
+            undoing,
+            files,
+        } => {
+            let label = format!(
+                "{} {DIM}(operation {}){DIM:#}",
+                sanitize(&operation.label),
+                operation.number
+            );
             ui.status(if dry_run { "Would undo" } else { "Undid" }, label);
             for (path, back) in files {
                 let verb = match (back, dry_run) {
@@ -66,7 +86,9 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
                 ui.status(verb, sanitize(&context.session.project.display(&path)));
             }
             if let Some(undoing) = undoing {
-                ui.note(format!("\n{DIM}Bring it back with `agentpkg undo {undoing}`.{DIM:#}"));
+                ui.note(format!(
+                    "\n{DIM}Bring it back with `agentpkg undo {undoing}`.{DIM:#}"
+                ));
             }
         }
     }
@@ -76,11 +98,18 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
 fn show_list(context: &mut Context) -> Result<()> {
     let operations = operations(&context.session, &mut context.ui)?;
     if context.ui.is_json() {
-        let listed: Vec<_> = operations.iter().map(|operation| listed_json(operation, context)).collect();
-        return context.ui.json(&json!({ "schema_version": JSON_VERSION, "operations": listed }));
+        let listed: Vec<_> = operations
+            .iter()
+            .map(|operation| listed_json(operation, context))
+            .collect();
+        return context
+            .ui
+            .json(&json!({ "schema_version": JSON_VERSION, "operations": listed }));
     }
     if operations.is_empty() {
-        context.ui.note("Nothing to undo: nothing was done here yet.");
+        context
+            .ui
+            .note("Nothing to undo: nothing was done here yet.");
     }
     let now = context.session.environment.now();
     let mut table = Table::new();
@@ -91,9 +120,18 @@ fn show_list(context: &mut Context) -> Result<()> {
         };
         let state = if operation.is_undone { "undone" } else { "" };
         let label = one_line(&operation.label, LABEL_WIDTH);
-        table.row([operation.number.to_string(), label, age(operation.time, now), files, state.to_owned()]);
+        table.row([
+            operation.number.to_string(),
+            label,
+            age(operation.time, now),
+            files,
+            state.to_owned(),
+        ]);
     }
-    table.lines().iter().try_for_each(|line| context.ui.data(line))
+    table
+        .lines()
+        .iter()
+        .try_for_each(|line| context.ui.data(line))
 }
 
 /// How long ago, in words of at most 14 columns.
@@ -101,7 +139,8 @@ fn age(time: u64, now: u64) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
-    let counted = |count: u64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
+    let counted =
+        |count: u64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
     match now.saturating_sub(time) {
         0..MINUTE => "just now".to_owned(),
         seconds @ MINUTE..HOUR => counted(seconds / MINUTE, "minute"),
@@ -113,7 +152,11 @@ fn age(time: u64, now: u64) -> String {
 /// The paths of the files that people know of.
 fn visible(operation: &Operation, context: &Context) -> Vec<String> {
     let project = &context.session.project;
-    let paths = operation.files.iter().map(|file| &file.path).filter(|path| is_visible(project, path));
+    let paths = operation
+        .files
+        .iter()
+        .map(|file| &file.path)
+        .filter(|path| is_visible(project, path));
     paths.map(|path| project.display(path)).collect()
 }
 
@@ -121,7 +164,11 @@ fn to_json(outcome: &UndoOutcome, is_dry_run: bool, context: &Context) -> serde_
     let (operation, undoing, files) = match outcome {
         UndoOutcome::Nothing => (None, None, &[][..]),
         UndoOutcome::AsBefore(operation) => (Some(operation), None, &[][..]),
-        UndoOutcome::Undone { operation, undoing, files } => (Some(operation), *undoing, files.as_slice()),
+        UndoOutcome::Undone {
+            operation,
+            undoing,
+            files,
+        } => (Some(operation), *undoing, files.as_slice()),
     };
     let operation = operation.map(|operation| listed_json(operation, context));
     let files = files.iter().map(|(path, back)| {
@@ -151,8 +198,14 @@ mod tests {
     #[test]
     fn ages_are_said_in_words() {
         let words = |seconds: u64| age(1_000_000_000, 1_000_000_000 + seconds);
-        assert_eq!([0, 59, 60, 3_599].map(words), ["just now", "just now", "1 minute ago", "59 minutes ago"]);
-        assert_eq!([3_600, 86_399, 86_400, 400 * 86_400].map(words), ["1 hour ago", "23 hours ago", "1 day ago", "400 days ago"]);
+        assert_eq!(
+            [0, 59, 60, 3_599].map(words),
+            ["just now", "just now", "1 minute ago", "59 minutes ago"]
+        );
+        assert_eq!(
+            [3_600, 86_399, 86_400, 400 * 86_400].map(words),
+            ["1 hour ago", "23 hours ago", "1 day ago", "400 days ago"]
+        );
         assert_eq!(age(5, 4), "just now", "clocks differ");
     }
 }

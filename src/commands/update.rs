@@ -67,7 +67,8 @@ pub enum ConflictsArg {
 pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
     let to = args.to.as_deref().map(VersionRequest::parse).transpose();
     let to = to.map_err(|error| {
-        Failure::usage(error.to_string()).hint("write a version like `1.2.0`, a requirement like `^1.2`, a branch or a commit")
+        Failure::usage(error.to_string())
+            .hint("write a version like `1.2.0`, a requirement like `^1.2`, a branch or a commit")
     })?;
     let names: Vec<&str> = args.names.iter().map(String::as_str).collect();
     let options = UpdateOptions {
@@ -89,7 +90,10 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         servers: args.needs.mode(),
     };
     if context.is_locked && !options.is_dry_run {
-        return Err(Failure::usage("`update` changes the lockfile, which `--locked` forbids").hint("leave one of the two out"));
+        return Err(
+            Failure::usage("`update` changes the lockfile, which `--locked` forbids")
+                .hint("leave one of the two out"),
+        );
     }
     let outcome = update(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
@@ -101,12 +105,18 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         context.ui.failure(failure);
     }
     if args.check && outcome.failures.is_empty() {
-        let newer = outcome.agents.iter().filter(|agent| agent.status != Status::Current && agent.status != Status::Gone).count();
+        let newer = outcome
+            .agents
+            .iter()
+            .filter(|agent| agent.status != Status::Current && agent.status != Status::Gone)
+            .count();
         let hint = format!("run `agentpkg {}`", options.typed);
         return match newer {
             0 => Ok(()),
             1 => Err(Failure::new(Kind::Check, "1 agent is not up to date").hint(hint)),
-            count => Err(Failure::new(Kind::Check, format!("{count} agents are not up to date")).hint(hint)),
+            count => Err(
+                Failure::new(Kind::Check, format!("{count} agents are not up to date")).hint(hint),
+            ),
         };
     }
     if options.is_dry_run && outcome.failures.is_empty() {
@@ -121,21 +131,49 @@ fn typed(args: &UpdateArgs, names: &[&str]) -> String {
     words.extend(names);
     words.extend(args.to.iter().flat_map(|to| ["--to", to.as_str()]));
     let allowed = args.allow.join(",");
-    words.extend((!allowed.is_empty()).then_some(["--allow", allowed.as_str()]).into_iter().flatten());
+    words.extend(
+        (!allowed.is_empty())
+            .then_some(["--allow", allowed.as_str()])
+            .into_iter()
+            .flatten(),
+    );
     words.extend(args.needs.mcp.iter().flat_map(|mcp| ["--mcp", mcp.word()]));
-    words.extend(args.needs.bind.iter().flat_map(|bind| ["--bind", bind.as_str()]));
+    words.extend(
+        args.needs
+            .bind
+            .iter()
+            .flat_map(|bind| ["--bind", bind.as_str()]),
+    );
     command_line(words)
 }
 
 pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Context) {
     let ui = &mut context.ui;
-    let plural = |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+    let plural = |count: usize, noun: &str| {
+        if count == 1 {
+            format!("1 {noun}")
+        } else {
+            format!("{count} {noun}s")
+        }
+    };
     if outcome.sources > 0 {
         ui.status("Checked", plural(outcome.sources, "source"));
     }
-    let changed: Vec<&UpdatedAgent> = outcome.agents.iter().filter(|agent| agent.status != Status::Current).collect();
-    let width = changed.iter().map(|agent| agent.name.as_str().len()).max().unwrap_or(0);
-    let between = changed.iter().map(|agent| versions(agent).len()).max().unwrap_or(0);
+    let changed: Vec<&UpdatedAgent> = outcome
+        .agents
+        .iter()
+        .filter(|agent| agent.status != Status::Current)
+        .collect();
+    let width = changed
+        .iter()
+        .map(|agent| agent.name.as_str().len())
+        .max()
+        .unwrap_or(0);
+    let between = changed
+        .iter()
+        .map(|agent| versions(agent).len())
+        .max()
+        .unwrap_or(0);
     for agent in &changed {
         let (verb, note) = words(agent, is_dry_run);
         let mut line = format!("{CYAN}{}{CYAN:#}", agent.name);
@@ -146,9 +184,16 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
                 let _ = write!(line, "{:gap$}{DIM}{}{DIM:#}", "", sanitize(&text));
                 gap = 0;
             }
-            gap += if column > 0 { column - text.len() + 2 } else { 0 };
+            gap += if column > 0 {
+                column - text.len() + 2
+            } else {
+                0
+            };
         }
-        if matches!(agent.status, Status::Skipped | Status::Marked | Status::Gone | Status::BaseLost) {
+        if matches!(
+            agent.status,
+            Status::Skipped | Status::Marked | Status::Gone | Status::BaseLost
+        ) {
             ui.attention(verb, line);
         } else {
             ui.status(verb, line);
@@ -167,13 +212,20 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
             }
             for gain in &agent.gains {
                 let (gain, meaning) = (sanitize(&gain.to_string()), sanitize(&gain.meaning()));
-                ui.note(format!("{:13}{YELLOW}+ {gain}{YELLOW:#}  {DIM}{meaning}{DIM:#}", ""));
+                ui.note(format!(
+                    "{:13}{YELLOW}+ {gain}{YELLOW:#}  {DIM}{meaning}{DIM:#}",
+                    ""
+                ));
             }
         }
     }
     let current = outcome.agents.len() - changed.len();
     if current > 0 {
-        let what = match outcome.agents.iter().find(|agent| agent.status == Status::Current) {
+        let what = match outcome
+            .agents
+            .iter()
+            .find(|agent| agent.status == Status::Current)
+        {
             Some(agent) if current == 1 => agent.name.to_string(),
             _ => plural(current, "agent"),
         };
@@ -185,7 +237,12 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
     needs::show_done(&outcome.needs, is_dry_run, ui);
     show_dropped(&outcome.dropped, is_dry_run, ui);
     needs::show(&outcome.needs, true, ui);
-    let is_written = changed.iter().any(|agent| matches!(agent.status, Status::Updated | Status::Merged | Status::Installed));
+    let is_written = changed.iter().any(|agent| {
+        matches!(
+            agent.status,
+            Status::Updated | Status::Merged | Status::Installed
+        )
+    });
     if (is_written || !outcome.dropped.is_empty()) && !is_dry_run {
         ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
     }
@@ -193,7 +250,10 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
 
 /// From which version to which.
 fn versions(agent: &UpdatedAgent) -> String {
-    match (agent.from.is_empty(), agent.to.is_empty() || agent.from == agent.to) {
+    match (
+        agent.from.is_empty(),
+        agent.to.is_empty() || agent.from == agent.to,
+    ) {
         (_, true) => agent.from.clone(),
         (true, false) => agent.to.clone(),
         (false, false) => format!("{} -> {}", agent.from, agent.to),
@@ -220,9 +280,15 @@ fn words(agent: &UpdatedAgent, is_dry_run: bool) -> (&'static str, String) {
         (Status::Merged, false) if agent.conflicts.is_empty() => ("Merged", edits),
         (Status::Merged, false) => ("Merged", "conflicts decided".to_owned()),
         (Status::Installed, false) => ("Installed", String::new()),
-        (Status::Marked, _) => ("Put aside", format!(".agentpkg/conflicts/{}", agent.name.file_name())),
+        (Status::Marked, _) => (
+            "Put aside",
+            format!(".agentpkg/conflicts/{}", agent.name.file_name()),
+        ),
         (Status::Skipped, _) => ("Skipped", open),
-        (Status::Gone, _) => ("Gone", "upstream no longer has it; your file stays".to_owned()),
+        (Status::Gone, _) => (
+            "Gone",
+            "upstream no longer has it; your file stays".to_owned(),
+        ),
         (Status::BaseLost, _) => ("Not merged", String::new()),
         (Status::Current, _) => ("Kept", String::new()),
     }
@@ -244,8 +310,7 @@ pub(super) fn to_json(outcome: &UpdateOutcome, is_dry_run: bool) -> serde_json::
             "automatic": agent.rules.iter().map(|(rule, unit)| json!({ "rule": rule, "unit": unit })).collect::<Vec<_>>(),
         })
     };
-    let failure =
-        |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
+    let failure = |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
     json!({
         "schema_version": JSON_VERSION, "dry_run": is_dry_run, "sources": outcome.sources, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(),

@@ -7,7 +7,10 @@ use serde_json::Value;
 
 use super::definition::{Definition, SECURITY_FIELDS, Verdict};
 use super::powers;
-use super::tool_rule::{covers, governed, is_limited, is_void_as_allowed, may_be_limited, may_give, may_govern, may_meet};
+use super::tool_rule::{
+    covers, governed, is_limited, is_void_as_allowed, may_be_limited, may_give, may_govern,
+    may_meet,
+};
 
 /// The tools that the client gives to an agent with a memory.
 const MEMORY_TOOLS: [&str; 3] = ["Edit", "Read", "Write"];
@@ -46,20 +49,36 @@ impl Capabilities {
         let definition = Definition::parse(bytes);
         match definition.verdict() {
             Verdict::Loads(loaded) => Self {
-                tools: loaded.tools.as_ref().map(|tools| tools.iter().cloned().collect()),
+                tools: loaded
+                    .tools
+                    .as_ref()
+                    .map(|tools| tools.iter().cloned().collect()),
                 disallowed: loaded.disallowed_tools.iter().cloned().collect(),
                 unclear: loaded.unclear.clone(),
                 powers: {
-                    let memory = loaded.memory.iter().map(|memory| ("memory", Value::from(memory.as_str()).to_string()));
-                    loaded.security_values.clone().into_iter().chain(memory).collect()
+                    let memory = loaded
+                        .memory
+                        .iter()
+                        .map(|memory| ("memory", Value::from(memory.as_str()).to_string()));
+                    loaded
+                        .security_values
+                        .clone()
+                        .into_iter()
+                        .chain(memory)
+                        .collect()
                 },
             },
             Verdict::Skipped(_) if definition.is_in_doubt() => {
-                let powers = SECURITY_FIELDS.into_iter().chain(["memory"]).filter(|field| definition.may_set(field));
+                let powers = SECURITY_FIELDS
+                    .into_iter()
+                    .chain(["memory"])
+                    .filter(|field| definition.may_set(field));
                 Self {
                     tools: None,
                     disallowed: BTreeSet::new(),
-                    unclear: ["tools", "disallowedTools"].map(|key| (key, String::new())).into(),
+                    unclear: ["tools", "disallowedTools"]
+                        .map(|key| (key, String::new()))
+                        .into(),
                     powers: powers.map(|field| (field, String::new())).collect(),
                 }
             }
@@ -81,8 +100,14 @@ impl Capabilities {
             let words = powers::gained(field, before.powers.get(field).map(String::as_str), value);
             gains.extend(words.map(|words| Gain::Power(field, words)));
         }
-        for (field, value) in before.powers.iter().filter(|(field, _)| !self.powers.contains_key(*field)) {
-            gains.extend(powers::gained_by_loss(field, value).map(|words| Gain::Power(field, words)));
+        for (field, value) in before
+            .powers
+            .iter()
+            .filter(|(field, _)| !self.powers.contains_key(*field))
+        {
+            gains.extend(
+                powers::gained_by_loss(field, value).map(|words| Gain::Power(field, words)),
+            );
         }
         gains.sort();
         gains
@@ -90,14 +115,26 @@ impl Capabilities {
 
     fn gained_tools(&self, before: &Self) -> Vec<Gain> {
         let nothing = BTreeSet::new();
-        let had = if self.is_unclear_in("tools", before) { Some(&nothing) } else { before.tools.as_ref() };
+        let had = if self.is_unclear_in("tools", before) {
+            Some(&nothing)
+        } else {
+            before.tools.as_ref()
+        };
         match (had, &self.tools) {
             (Some(_), None) => vec![Gain::EveryTool],
             (Some(had), Some(has)) => {
-                let had_it = |tool: &str| had.iter().any(|old| old == tool || covers(old, tool) && !is_void_as_allowed(old));
+                let had_it = |tool: &str| {
+                    had.iter()
+                        .any(|old| old == tool || covers(old, tool) && !is_void_as_allowed(old))
+                };
                 // Limits of both lists are not set off against each other: nobody says that they mean the same in both.
-                let is_taken = |tool: &str| self.disallowed.iter().any(|taken| takes_whole(taken, tool));
-                has.iter().filter(|tool| !had_it(tool) && !is_taken(tool)).cloned().map(Gain::Tool).collect()
+                let is_taken =
+                    |tool: &str| self.disallowed.iter().any(|taken| takes_whole(taken, tool));
+                has.iter()
+                    .filter(|tool| !had_it(tool) && !is_taken(tool))
+                    .cloned()
+                    .map(Gain::Tool)
+                    .collect()
             }
             (None, _) => Vec::new(),
         }
@@ -105,24 +142,50 @@ impl Capabilities {
 
     fn returned_tools(&self, before: &Self) -> Vec<Gain> {
         // What names a tool takes that tool. What limits one takes less, but from others, too.
-        let is_left = |tool: &str| self.may_use(tool, may_meet) && !self.disallowed.iter().any(|other| takes_whole(other, tool));
-        let takes_as_much = |other: &String, tool: &String| {
-            other != "*" && covers(other, tool) && (is_limited(other) || !governed(tool).iter().any(|governed| is_left(governed)))
+        let is_left = |tool: &str| {
+            self.may_use(tool, may_meet)
+                && !self.disallowed.iter().any(|other| takes_whole(other, tool))
         };
-        let is_still_taken =
-            |tool: &String| self.disallowed.contains(tool) || self.disallowed.iter().any(|other| takes_as_much(other, tool));
+        let takes_as_much = |other: &String, tool: &String| {
+            other != "*"
+                && covers(other, tool)
+                && (is_limited(other) || !governed(tool).iter().any(|governed| is_left(governed)))
+        };
+        let is_still_taken = |tool: &String| {
+            self.disallowed.contains(tool)
+                || self
+                    .disallowed
+                    .iter()
+                    .any(|other| takes_as_much(other, tool))
+        };
         let may_use = |tool: &&String| self.may_use(tool, may_govern);
-        let lost = before.disallowed.iter().filter(|tool| !is_still_taken(tool)).filter(may_use).cloned();
+        let lost = before
+            .disallowed
+            .iter()
+            .filter(|tool| !is_still_taken(tool))
+            .filter(may_use)
+            .cloned();
         let mut returned: Vec<Gain> = lost.map(Gain::Returned).collect();
-        let unclear = before.unclear.get("disallowedTools").filter(|_| self.is_unclear_in("disallowedTools", before));
+        let unclear = before
+            .unclear
+            .get("disallowedTools")
+            .filter(|_| self.is_unclear_in("disallowedTools", before));
         // A file that was not read at all gave nothing, so there is nothing to come back.
-        returned.extend(unclear.filter(|text| !text.is_empty()).map(|text| Gain::Power("disallowedTools", powers::returned(text))));
+        returned.extend(
+            unclear
+                .filter(|text| !text.is_empty())
+                .map(|text| Gain::Power("disallowedTools", powers::returned(text))),
+        );
         returned
     }
 
     /// Whether one of its tools is meant by `tool`, as `is_meant` has it.
     fn may_use(&self, tool: &str, is_meant: impl Fn(&str, &str) -> bool) -> bool {
-        let memory: &[&str] = if self.powers.contains_key("memory") { &MEMORY_TOOLS } else { &[] };
+        let memory: &[&str] = if self.powers.contains_key("memory") {
+            &MEMORY_TOOLS
+        } else {
+            &[]
+        };
         let has = |tools: &BTreeSet<String>| tools.iter().any(|own| is_meant(tool, own));
         self.tools.as_ref().is_none_or(has) || memory.iter().any(|own| is_meant(tool, own))
     }
@@ -130,26 +193,41 @@ impl Capabilities {
     /// What it may use of all that a rule is about: the rule itself, or the first of the other tools that the rule may govern.
     #[must_use]
     pub fn first_of<'r>(&self, rule: &'r str) -> Option<&'r str> {
-        std::iter::once(rule).chain(governed(rule).iter().copied()).find(|tool| self.may_reach(tool))
+        std::iter::once(rule)
+            .chain(governed(rule).iter().copied())
+            .find(|tool| self.may_reach(tool))
     }
 
     /// Whether there is a reading of its lists by which it has something of a tool. Only what is certainly taken away does not count.
     fn may_reach(&self, tool: &str) -> bool {
         let is_taken = |tool: &str| self.disallowed.iter().any(|taken| takes_whole(taken, tool));
         // What meets a tool is gone with what takes it; what only gives it is another tool, and the rule may stand without that.
-        !is_taken(tool) && self.may_use(tool, |tool, own| may_give(own, tool) && !(may_meet(own, tool) && is_taken(own)))
+        !is_taken(tool)
+            && self.may_use(tool, |tool, own| {
+                may_give(own, tool) && !(may_meet(own, tool) && is_taken(own))
+            })
     }
 
     /// Whether nobody knows what a list gave before. The same text gives the same, whatever it is.
     fn is_unclear_in(&self, key: &str, before: &Self) -> bool {
-        before.unclear.get(key).is_some_and(|text| text.is_empty() || self.unclear.get(key) != Some(text))
+        before
+            .unclear
+            .get(key)
+            .is_some_and(|text| text.is_empty() || self.unclear.get(key) != Some(text))
     }
 
     /// What a first install asks for: the fields that give power over the session.
     #[must_use]
     pub fn asked_at_first(&self) -> Vec<Gain> {
-        let powers = self.powers.iter().filter(|(field, _)| SECURITY_FIELDS.contains(field));
-        powers.filter_map(|(field, value)| Some(Gain::Power(field, powers::gained(field, None, value)?))).collect()
+        let powers = self
+            .powers
+            .iter()
+            .filter(|(field, _)| SECURITY_FIELDS.contains(field));
+        powers
+            .filter_map(|(field, value)| {
+                Some(Gain::Power(field, powers::gained(field, None, value)?))
+            })
+            .collect()
     }
 }
 
@@ -162,7 +240,9 @@ impl Gain {
                 || *word == self.word()
                 || match self {
                     Self::EveryTool => word == "*" || word == "tools",
-                    Self::Tool(tool) | Self::Returned(tool) => covers(word, tool) || server(tool).is_some_and(|name| name == word),
+                    Self::Tool(tool) | Self::Returned(tool) => {
+                        covers(word, tool) || server(tool).is_some_and(|name| name == word)
+                    }
                     Self::Power(field, _) => word == field,
                 }
         })
@@ -234,7 +314,8 @@ fn takes_whole(taken: &str, tool: &str) -> bool {
 }
 
 fn server(tool: &str) -> Option<&str> {
-    tool.strip_prefix("mcp__").map(|rest| rest.split("__").next().unwrap_or(rest))
+    tool.strip_prefix("mcp__")
+        .map(|rest| rest.split("__").next().unwrap_or(rest))
 }
 
 fn of_tool(tool: &str) -> &'static str {
@@ -253,8 +334,14 @@ mod tests {
     use super::*;
 
     fn gains(before: &str, after: &str) -> Vec<String> {
-        let of = |fields: &str| Capabilities::of(format!("---\nname: a\ndescription: d\n{fields}\n---\n").as_bytes());
-        of(after).gains_over(&of(before)).iter().map(ToString::to_string).collect()
+        let of = |fields: &str| {
+            Capabilities::of(format!("---\nname: a\ndescription: d\n{fields}\n---\n").as_bytes())
+        };
+        of(after)
+            .gains_over(&of(before))
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -265,30 +352,83 @@ mod tests {
         assert_eq!(gains("", "tools: Bash"), [""; 0]);
         assert_eq!(gains("tools: Bash", "tools: Bash(git *)"), [""; 0]);
         assert_eq!(gains("tools: Bash(git *)", "tools: Bash"), ["Bash"]);
-        assert_eq!(gains("tools: mcp__db", "tools: mcp__db__query, mcp__other__x"), ["mcp__other__x"]);
+        assert_eq!(
+            gains("tools: mcp__db", "tools: mcp__db__query, mcp__other__x"),
+            ["mcp__other__x"]
+        );
         assert_eq!(gains("tools: mcp__db__*", "tools: mcp__db__query"), [""; 0]);
-        assert_eq!(gains("tools: mcp__db__query", "tools: mcp__db__query_all"), ["mcp__db__query_all"]);
-        assert_eq!(gains("disallowedTools: Bash, Write", "disallowedTools: Write"), ["Bash"]);
-        assert_eq!(gains("disallowedTools: Bash\ntools: Read", "tools: Read"), [""; 0]);
-        assert_eq!(gains("", "hooks:\n  Stop: [{hooks: [{type: command, command: x}]}]"), ["hooks"]);
-        assert_eq!(gains("permissionMode: plan", "permissionMode: bypassPermissions"), ["permissionMode"]);
-        assert_eq!(gains("permissionMode: plan", "permissionMode: \"plan\""), [""; 0]);
+        assert_eq!(
+            gains("tools: mcp__db__query", "tools: mcp__db__query_all"),
+            ["mcp__db__query_all"]
+        );
+        assert_eq!(
+            gains("disallowedTools: Bash, Write", "disallowedTools: Write"),
+            ["Bash"]
+        );
+        assert_eq!(
+            gains("disallowedTools: Bash\ntools: Read", "tools: Read"),
+            [""; 0]
+        );
+        assert_eq!(
+            gains(
+                "",
+                "hooks:\n  Stop: [{hooks: [{type: command, command: x}]}]"
+            ),
+            ["hooks"]
+        );
+        assert_eq!(
+            gains("permissionMode: plan", "permissionMode: bypassPermissions"),
+            ["permissionMode"]
+        );
+        assert_eq!(
+            gains("permissionMode: plan", "permissionMode: \"plan\""),
+            [""; 0]
+        );
         assert_eq!(gains("permissionMode: plan", ""), ["permissionMode"]);
         assert_eq!(gains("tools: Task(a)", "tools: Agent(a)"), [""; 0]);
-        assert_eq!(gains("tools: Task\ndisallowedTools: Agent", "tools: Task"), ["Agent"]);
+        assert_eq!(
+            gains("tools: Task\ndisallowedTools: Agent", "tools: Task"),
+            ["Agent"]
+        );
         assert_eq!(gains("tools: mcp__*", "tools: mcp__db__x"), ["mcp__db__x"]);
-        assert_eq!(gains("disallowedTools: Bash", "disallowedTools: Bash(rm *)"), ["Bash"]);
-        assert_eq!(gains("disallowedTools: mcp__db", "disallowedTools: mcp__*"), [""; 0]);
-        assert_eq!(gains("tools: Read", "tools: Read\nmemory: project"), ["memory"]);
+        assert_eq!(
+            gains("disallowedTools: Bash", "disallowedTools: Bash(rm *)"),
+            ["Bash"]
+        );
+        assert_eq!(
+            gains("disallowedTools: mcp__db", "disallowedTools: mcp__*"),
+            [""; 0]
+        );
+        assert_eq!(
+            gains("tools: Read", "tools: Read\nmemory: project"),
+            ["memory"]
+        );
     }
 
     #[test]
     fn a_first_install_asks_for_powers_over_the_session_only() {
-        let of = |fields: &str| Capabilities::of(format!("---\nname: a\ndescription: d\n{fields}\n---\n").as_bytes());
-        let asked = |fields: &str| of(fields).asked_at_first().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let of = |fields: &str| {
+            Capabilities::of(format!("---\nname: a\ndescription: d\n{fields}\n---\n").as_bytes())
+        };
+        let asked = |fields: &str| {
+            of(fields)
+                .asked_at_first()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(asked("tools: Bash\nmemory: user"), [""; 0]);
-        assert_eq!(asked("memory: user\npermissionMode: acceptEdits\nmcpServers: [db]"), ["mcpServers", "permissionMode"]);
-        assert_eq!(of("memory: user").gains_over(&of(""))[0].meaning().split(':').next(), Some("user"));
+        assert_eq!(
+            asked("memory: user\npermissionMode: acceptEdits\nmcpServers: [db]"),
+            ["mcpServers", "permissionMode"]
+        );
+        assert_eq!(
+            of("memory: user").gains_over(&of(""))[0]
+                .meaning()
+                .split(':')
+                .next(),
+            Some("user")
+        );
         // In doubt, what may be there is asked for; memory is not among it.
         assert_eq!(asked("x: &a [*a]\nhooks: {}\nmemory: user"), ["hooks"]);
     }

@@ -79,7 +79,12 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// Adds what a registry knows. What is there already stays: the first registry that names something has the word.
-    pub fn extend<'t>(&mut self, registry: &str, file: &RegistryFile, entries: impl Iterator<Item = (&'t str, &'t str)>) {
+    pub fn extend<'t>(
+        &mut self,
+        registry: &str,
+        file: &RegistryFile,
+        entries: impl Iterator<Item = (&'t str, &'t str)>,
+    ) {
         for (path, text) in entries {
             match CatalogueServer::parse(text, registry) {
                 Ok(server) => drop(self.servers.entry(server.server.clone()).or_insert(server)),
@@ -87,20 +92,28 @@ impl Catalogue {
             }
         }
         for (alias, server) in &file.aliases {
-            self.aliases.entry(alias.clone()).or_insert_with(|| server.clone());
+            self.aliases
+                .entry(alias.clone())
+                .or_insert_with(|| server.clone());
         }
         for (package, archived) in &file.archived {
-            self.archived.entry(package.clone()).or_insert_with(|| archived.clone());
+            self.archived
+                .entry(package.clone())
+                .or_insert_with(|| archived.clone());
         }
         for (name, note) in &file.provided {
-            self.provided.entry(name.clone()).or_insert_with(|| note.clone());
+            self.provided
+                .entry(name.clone())
+                .or_insert_with(|| note.clone());
         }
         if self.tools.is_empty() {
             self.tools.clone_from(&file.tools);
             self.own_agents.clone_from(&file.own_agents);
         }
         for (name, tool) in &file.retired_tools {
-            self.retired.entry(name.clone()).or_insert_with(|| tool.clone());
+            self.retired
+                .entry(name.clone())
+                .or_insert_with(|| tool.clone());
         }
     }
 
@@ -123,12 +136,24 @@ impl Catalogue {
         let aliased = |name: &str| self.servers.get(self.aliases.get(name)?);
         let folded = fold(name);
         let by_words = || {
-            let servers = self.servers.values().map(|server| (server.server.as_str(), server.server.as_str()));
-            let aliases = self.aliases.iter().map(|(alias, server)| (alias.as_str(), server.as_str()));
+            let servers = self
+                .servers
+                .values()
+                .map(|server| (server.server.as_str(), server.server.as_str()));
+            let aliases = self
+                .aliases
+                .iter()
+                .map(|(alias, server)| (alias.as_str(), server.as_str()));
             let mut names = servers.chain(aliases);
-            names.find(|(known, _)| fold(known) == folded).and_then(|(_, server)| self.servers.get(server))
+            names
+                .find(|(known, _)| fold(known) == folded)
+                .and_then(|(_, server)| self.servers.get(server))
         };
-        let found = self.servers.get(name).or_else(|| aliased(name)).or_else(by_words);
+        let found = self
+            .servers
+            .get(name)
+            .or_else(|| aliased(name))
+            .or_else(by_words);
         found.map_or(Meaning::Unknown, Meaning::Known)
     }
 
@@ -142,7 +167,9 @@ impl Catalogue {
     /// What is known about the package that an entry starts, if it was archived.
     #[must_use]
     pub fn archived(&self, entry: &ServerEntry) -> Option<&ArchivedPackage> {
-        self.archived.values().find(|archived| entry.starts_package(&archived.package))
+        self.archived
+            .values()
+            .find(|archived| entry.starts_package(&archived.package))
     }
 
     /// What is said about a server that nobody maintains any more, by its name.
@@ -166,22 +193,47 @@ impl Catalogue {
         if let Some(retired) = self.retired.get(name) {
             return ToolMeaning::Retired(retired.clone());
         }
-        let is_spelled = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(|c| c.is_ascii_alphanumeric());
-        let meant = self.tools.iter().find(|known| known.eq_ignore_ascii_case(name)).cloned();
+        let is_spelled = name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.chars().all(|c| c.is_ascii_alphanumeric());
+        let meant = self
+            .tools
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(name))
+            .cloned();
         let meant = meant.or_else(|| {
-            let mut retired = self.retired.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-            retired.next().and_then(|(_, tool)| tool.now.first().cloned())
+            let mut retired = self
+                .retired
+                .iter()
+                .filter(|(known, _)| known.eq_ignore_ascii_case(name));
+            retired
+                .next()
+                .and_then(|(_, tool)| tool.now.first().cloned())
         });
-        if is_spelled && meant.is_none() { ToolMeaning::Unknown } else { ToolMeaning::Foreign(meant) }
+        if is_spelled && meant.is_none() {
+            ToolMeaning::Unknown
+        } else {
+            ToolMeaning::Foreign(meant)
+        }
     }
 }
 
 /// A server's name without what people write differently: case, `-` and `_`, the words `mcp` and `server`.
 fn fold(name: &str) -> String {
     let lower = name.to_lowercase();
-    let words: Vec<&str> = lower.split(['-', '_', '.', ' ']).filter(|word| !word.is_empty()).collect();
-    let own: Vec<&str> = words.iter().copied().filter(|word| !matches!(*word, "mcp" | "server")).collect();
-    if own.is_empty() { words.concat() } else { own.concat() }
+    let words: Vec<&str> = lower
+        .split(['-', '_', '.', ' '])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let own: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| !matches!(*word, "mcp" | "server"))
+        .collect();
+    if own.is_empty() {
+        words.concat()
+    } else {
+        own.concat()
+    }
 }
 
 impl CatalogueServer {
@@ -192,28 +244,49 @@ impl CatalogueServer {
         }
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         check_characters(&value)?;
-        let required = |key: &str| value[key].as_str().filter(|text| !text.is_empty()).ok_or(format!("`{key}` is missing"));
+        let required = |key: &str| {
+            value[key]
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .ok_or(format!("`{key}` is missing"))
+        };
         let name = required("name")?.to_owned();
         let own = &value["_meta"][PUBLISHER]["agentpkg"];
-        let server = own["server"].as_str().or_else(|| name.rsplit('/').next()).unwrap_or_default().to_owned();
+        let server = own["server"]
+            .as_str()
+            .or_else(|| name.rsplit('/').next())
+            .unwrap_or_default()
+            .to_owned();
         if !super::server::is_addable(&server) {
             return Err(format!("`{server}` cannot be the name of a server"));
         }
         let texts = |value: &Value| {
             let items = value.as_array().into_iter().flatten();
-            items.filter_map(|item| item.as_str().map(str::to_owned)).collect::<Vec<_>>()
+            items
+                .filter_map(|item| item.as_str().map(str::to_owned))
+                .collect::<Vec<_>>()
         };
         let packages = value["packages"].as_array().map_or(&[][..], Vec::as_slice);
         let remotes = value["remotes"].as_array().map_or(&[][..], Vec::as_slice);
-        let by_package = || packages.iter().map(|package| package_entry(&server, package));
+        let by_package = || {
+            packages
+                .iter()
+                .map(|package| package_entry(&server, package))
+        };
         let by_remote = || remotes.iter().map(|remote| remote_entry(&server, remote));
         let launches: Vec<_> = match own["prefer"].as_str() {
             Some("remote") => by_remote().chain(by_package()).collect(),
             _ => by_package().chain(by_remote()).collect(),
         };
-        let reasons: Vec<String> = launches.iter().filter_map(|launch| launch.as_ref().err().cloned()).collect();
+        let reasons: Vec<String> = launches
+            .iter()
+            .filter_map(|launch| launch.as_ref().err().cloned())
+            .collect();
         let Some(Launch { entry, optional }) = launches.into_iter().find_map(Result::ok) else {
-            return Err(reasons.into_iter().next().unwrap_or_else(|| "it says neither what to start nor where it is".to_owned()));
+            return Err(reasons
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| "it says neither what to start nor where it is".to_owned()));
         };
         Ok(Self {
             server,
@@ -237,14 +310,20 @@ struct Launch {
 fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
     let text = |key: &str| package[key].as_str().unwrap_or_default();
     let (kind, identifier, version) = (text("registryType"), text("identifier"), text("version"));
-    if package["transport"]["type"].as_str().is_some_and(|transport| transport != "stdio") {
+    if package["transport"]["type"]
+        .as_str()
+        .is_some_and(|transport| transport != "stdio")
+    {
         return Err("its package is not started through stdio".to_owned());
     }
     let is_plain = |text: &str, others: &str| {
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
-        text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '@' && others.contains('@')) && text.chars().all(is_allowed)
+        text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '@' && others.contains('@'))
+            && text.chars().all(is_allowed)
     };
-    let is_exact = |version: &str| version.starts_with(|c: char| c.is_ascii_digit()) && is_plain(version, ".-+_");
+    let is_exact = |version: &str| {
+        version.starts_with(|c: char| c.is_ascii_digit()) && is_plain(version, ".-+_")
+    };
     let (command, base, separator) = match kind {
         "npm" => ("npx", "https://registry.npmjs.org", "@"),
         "pypi" => ("uvx", "https://pypi.org", "=="),
@@ -252,9 +331,16 @@ fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
         other => return Err(format!("packages of the kind `{other}` cannot be started")),
     };
     if !["", command].contains(&text("runtimeHint")) {
-        return Err(format!("it wants to be started with `{}`", text("runtimeHint")));
+        return Err(format!(
+            "it wants to be started with `{}`",
+            text("runtimeHint")
+        ));
     }
-    if package["registryBaseUrl"].as_str().is_some_and(|url| url.trim_end_matches('/') != base) && kind != "oci" {
+    if package["registryBaseUrl"]
+        .as_str()
+        .is_some_and(|url| url.trim_end_matches('/') != base)
+        && kind != "oci"
+    {
         return Err(format!("its package is not in {base}"));
     }
     let is_sound = match kind {
@@ -270,7 +356,11 @@ fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
     }
     let mut optional = Vec::new();
     let mut env = Vec::new();
-    for variable in package["environmentVariables"].as_array().into_iter().flatten() {
+    for variable in package["environmentVariables"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
         let name = variable["name"].as_str().unwrap_or_default();
         if !is_variable(name) {
             return Err(format!("`{name}` cannot be the name of a variable"));
@@ -280,12 +370,19 @@ fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
             None => optional.push(name.to_owned()),
         }
     }
-    let (runtime, own) = (arguments(server, &package["runtimeArguments"])?, arguments(server, &package["packageArguments"])?);
+    let (runtime, own) = (
+        arguments(server, &package["runtimeArguments"])?,
+        arguments(server, &package["packageArguments"])?,
+    );
     let mut args = Vec::new();
     match kind {
         "npm" => {
             args.push("-y".to_owned());
-            args.extend(runtime.into_iter().filter(|argument| argument != "-y" && argument != "--yes"));
+            args.extend(
+                runtime
+                    .into_iter()
+                    .filter(|argument| argument != "-y" && argument != "--yes"),
+            );
             args.push(format!("{identifier}{separator}{version}"));
         }
         "pypi" => {
@@ -294,21 +391,36 @@ fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
         }
         _ => {
             args.extend(["run", "-i", "--rm"].map(str::to_owned));
-            args.extend(env.iter().flat_map(|(name, _)| ["-e".to_owned(), name.clone()]));
+            args.extend(
+                env.iter()
+                    .flat_map(|(name, _)| ["-e".to_owned(), name.clone()]),
+            );
             args.extend(runtime);
             args.push(identifier.to_owned());
         }
     }
     args.extend(own);
     env.sort();
-    Ok(Launch { entry: ServerEntry::Program { command: command.to_owned(), args, env }, optional })
+    Ok(Launch {
+        entry: ServerEntry::Program {
+            command: command.to_owned(),
+            args,
+            env,
+        },
+        optional,
+    })
 }
 
 fn remote_entry(server: &str, remote: &Value) -> Result<Launch, String> {
     let transport = match remote["type"].as_str() {
         Some("streamable-http" | "http") => "http",
         Some("sse") => "sse",
-        other => return Err(format!("the transport `{}` is unknown", other.unwrap_or_default())),
+        other => {
+            return Err(format!(
+                "the transport `{}` is unknown",
+                other.unwrap_or_default()
+            ));
+        }
     };
     let url = remote["url"].as_str().unwrap_or_default();
     if !url.starts_with("https://") {
@@ -326,21 +438,41 @@ fn remote_entry(server: &str, remote: &Value) -> Result<Launch, String> {
     }
     let url = substituted(server, url, &remote["variables"]);
     headers.sort();
-    Ok(Launch { entry: ServerEntry::Remote { transport, url, headers }, optional: Vec::new() })
+    Ok(Launch {
+        entry: ServerEntry::Remote {
+            transport,
+            url,
+            headers,
+        },
+        optional: Vec::new(),
+    })
 }
 
 fn arguments(server: &str, list: &Value) -> Result<Vec<String>, String> {
     let mut args = Vec::new();
     for argument in list.as_array().into_iter().flatten() {
-        let name = argument["name"].as_str().or_else(|| argument["valueHint"].as_str()).unwrap_or("argument");
+        let name = argument["name"]
+            .as_str()
+            .or_else(|| argument["valueHint"].as_str())
+            .unwrap_or("argument");
         let value = filled(server, &format!("{server}_{name}"), argument);
         match argument["type"].as_str() {
             Some("positional") => args.extend(value),
             Some("named") => {
-                let name = argument["name"].as_str().filter(|name| name.starts_with('-')).ok_or("an argument has no name")?;
-                let takes_value = ["valueHint", "format", "choices", "placeholder", "default", "value"]
-                    .iter()
-                    .any(|key| !argument[key].is_null());
+                let name = argument["name"]
+                    .as_str()
+                    .filter(|name| name.starts_with('-'))
+                    .ok_or("an argument has no name")?;
+                let takes_value = [
+                    "valueHint",
+                    "format",
+                    "choices",
+                    "placeholder",
+                    "default",
+                    "value",
+                ]
+                .iter()
+                .any(|key| !argument[key].is_null());
                 match value {
                     Some(value) => args.extend([name.to_owned(), value]),
                     None if !takes_value => args.push(name.to_owned()),
@@ -363,12 +495,20 @@ fn filled(server: &str, name: &str, input: &Value) -> Option<String> {
     if !is_required && (input["default"].is_null() || input["type"].is_null()) {
         return None;
     }
-    let default = input["default"].as_str().filter(|_| !input["isSecret"].as_bool().unwrap_or(false));
+    let default = input["default"]
+        .as_str()
+        .filter(|_| !input["isSecret"].as_bool().unwrap_or(false));
     match default {
         // What is no secret and has a usual value stands there as it is; a variable of the environment can still be set.
         Some(default) if !input["type"].is_null() => Some(default.to_owned()),
         Some(default) => Some(format!("${{{}:-{default}}}", variable(server, name))),
-        None if is_named && input["valueHint"].is_null() && input["format"].is_null() && input["choices"].is_null() => None,
+        None if is_named
+            && input["valueHint"].is_null()
+            && input["format"].is_null()
+            && input["choices"].is_null() =>
+        {
+            None
+        }
         None => Some(format!("${{{}}}", variable(server, name))),
     }
 }
@@ -377,7 +517,9 @@ fn filled(server: &str, name: &str, input: &Value) -> Option<String> {
 fn substituted(server: &str, text: &str, variables: &Value) -> String {
     let mut result = text.to_owned();
     for (name, input) in variables.as_object().into_iter().flatten() {
-        let default = input["default"].as_str().filter(|_| !input["isSecret"].as_bool().unwrap_or(false));
+        let default = input["default"]
+            .as_str()
+            .filter(|_| !input["isSecret"].as_bool().unwrap_or(false));
         let value = match (input["value"].as_str(), default) {
             (Some(value), _) => value.to_owned(),
             (None, Some(default)) => format!("${{{}:-{default}}}", variable(server, name)),
@@ -394,25 +536,40 @@ fn variable(server: &str, name: &str) -> String {
         return name.to_owned();
     }
     let plain = |text: &str| -> String {
-        let upper = text.to_uppercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect::<String>();
+        let upper = text
+            .to_uppercase()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect::<String>();
         upper.trim_matches('_').to_owned()
     };
     let (server, name) = (plain(server), plain(name));
-    if name.starts_with(&server) { name } else { format!("{server}_{name}") }
+    if name.starts_with(&server) {
+        name
+    } else {
+        format!("{server}_{name}")
+    }
 }
 
 fn is_variable(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Text that would look like something else on a screen has no place in what is to be agreed to.
 fn check_characters(value: &Value) -> Result<(), String> {
     let is_hidden = |text: &str| text.chars().any(|c| c.is_control() || is_invisible(c));
     match value {
-        Value::String(text) if is_hidden(text) => Err("it holds characters that cannot be seen".to_owned()),
+        Value::String(text) if is_hidden(text) => {
+            Err("it holds characters that cannot be seen".to_owned())
+        }
         Value::Array(items) => items.iter().try_for_each(check_characters),
         Value::Object(entries) => entries.iter().try_for_each(|(key, value)| {
-            if is_hidden(key) { Err("it holds characters that cannot be seen".to_owned()) } else { check_characters(value) }
+            if is_hidden(key) {
+                Err("it holds characters that cannot be seen".to_owned())
+            } else {
+                check_characters(value)
+            }
         }),
         _ => Ok(()),
     }
@@ -426,20 +583,29 @@ mod tests {
 
     fn entry(parts: &Value) -> Result<String, String> {
         let mut value = json!({ "name": "io.example/some-server", "version": "1.0.0" });
-        value.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
-        CatalogueServer::parse(&value.to_string(), "test").map(|server| server.entry.to_json().to_string())
+        value
+            .as_object_mut()
+            .unwrap()
+            .extend(parts.as_object().unwrap().clone());
+        CatalogueServer::parse(&value.to_string(), "test")
+            .map(|server| server.entry.to_json().to_string())
     }
 
     fn package(parts: &Value) -> Result<String, String> {
-        let mut package =
-            json!({ "registryType": "npm", "identifier": "@a/b", "version": "1.2.3", "transport": { "type": "stdio" } });
-        package.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+        let mut package = json!({ "registryType": "npm", "identifier": "@a/b", "version": "1.2.3", "transport": { "type": "stdio" } });
+        package
+            .as_object_mut()
+            .unwrap()
+            .extend(parts.as_object().unwrap().clone());
         entry(&json!({ "packages": [package] }))
     }
 
     #[test]
     fn every_kind_of_package_becomes_a_command() {
-        assert_eq!(package(&json!({})).unwrap(), r#"{"args":["-y","@a/b@1.2.3"],"command":"npx","env":{},"type":"stdio"}"#);
+        assert_eq!(
+            package(&json!({})).unwrap(),
+            r#"{"args":["-y","@a/b@1.2.3"],"command":"npx","env":{},"type":"stdio"}"#
+        );
         assert_eq!(
             package(&json!({ "registryType": "pypi", "identifier": "a-b" })).unwrap(),
             r#"{"args":["a-b==1.2.3"],"command":"uvx","env":{},"type":"stdio"}"#
@@ -484,7 +650,10 @@ mod tests {
             assert!(package(&parts).is_err(), "{parts}");
         }
         assert!(entry(&json!({})).is_err());
-        assert!(entry(&json!({ "remotes": [{ "type": "streamable-http", "url": "http://x.y" }] })).is_err());
+        assert!(
+            entry(&json!({ "remotes": [{ "type": "streamable-http", "url": "http://x.y" }] }))
+                .is_err()
+        );
         assert!(CatalogueServer::parse("{", "test").is_err());
     }
 

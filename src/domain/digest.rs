@@ -66,7 +66,9 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
     }
 }
 
@@ -133,7 +135,10 @@ pub struct DigestError {
 fn write_hex(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    let text: String = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+    let text: String = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect();
     formatter.write_str(&text)
 }
 
@@ -152,7 +157,11 @@ fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], DigestError> {
         seen |= high | low;
         *byte = high << 4 | low;
     }
-    if pairs.len() == N && rest.is_empty() && seen < 16 { Ok(bytes) } else { Err(DigestError { expected: 2 * N }) }
+    if pairs.len() == N && rest.is_empty() && seen < 16 {
+        Ok(bytes)
+    } else {
+        Err(DigestError { expected: 2 * N })
+    }
 }
 
 #[cfg(test)]
@@ -164,7 +173,11 @@ mod tests {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Digest::of(b"").to_string(), empty);
         assert_eq!(empty.parse(), Ok(Digest::of(b"")));
-        assert_eq!(ObjectId::of_blob(b"hello\n").to_string(), "ce013625030ba8dba906f756967f9e9ca394464a", "as `git hash-object`");
+        assert_eq!(
+            ObjectId::of_blob(b"hello\n").to_string(),
+            "ce013625030ba8dba906f756967f9e9ca394464a",
+            "as `git hash-object`"
+        );
     }
 
     #[test]
@@ -172,6 +185,10 @@ mod tests {
         for text in ["", "e3", &"G".repeat(64), &"A".repeat(64), &"0".repeat(63)] {
             assert!(text.parse::<Digest>().is_err(), "{text}");
         }
-        assert!("0123456789abcdef0123456789abcdef01234567".parse::<ObjectId>().is_ok());
+        assert!(
+            "0123456789abcdef0123456789abcdef01234567"
+                .parse::<ObjectId>()
+                .is_ok()
+        );
     }
 }

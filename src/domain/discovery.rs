@@ -106,29 +106,51 @@ pub fn is_candidate(file: &str, extension: &str, listed: &BTreeSet<String>) -> b
     };
     let stem = stem.to_ascii_uppercase();
     // `README.zh`, `README_de` and `README-zh-CN` are READMEs, `readme-generator` is a name.
-    let is_translated = stem.strip_prefix("README").is_some_and(|rest| rest.starts_with(['.', '_', '-']) && rest.len() <= 6);
+    let is_translated = stem
+        .strip_prefix("README")
+        .is_some_and(|rest| rest.starts_with(['.', '_', '-']) && rest.len() <= 6);
     let is_other = OTHER_FILES.contains(&stem.as_str()) || is_translated;
     if listed.contains(file) {
         return !is_other;
     }
-    !is_other && (is_below_agents(&folders) || !folders.iter().any(|folder| OTHER_FOLDERS.contains(folder)))
+    !is_other
+        && (is_below_agents(&folders)
+            || !folders.iter().any(|folder| OTHER_FOLDERS.contains(folder)))
 }
 
 /// Says what a candidate is. `record` gives what a prepared registry says about a name.
-pub fn examine<'r>(file: &str, blob: ObjectId, bytes: &[u8], record: &dyn Fn(&str) -> Option<&'r AgentRecord>) -> Finding {
+pub fn examine<'r>(
+    file: &str,
+    blob: ObjectId,
+    bytes: &[u8],
+    record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
+) -> Finding {
     let definition = Definition::parse(bytes);
     if !is_agent(file, &definition) {
         return Finding::Nothing;
     }
     match describe(file, blob, bytes, &definition, record) {
         Ok(entry) => Finding::Agent(entry),
-        Err(reason) => Finding::Refused(Refused { file: file.escape_debug().to_string(), reason }),
+        Err(reason) => Finding::Refused(Refused {
+            file: file.escape_debug().to_string(),
+            reason,
+        }),
     }
 }
 
 /// Takes a file that a user named outright, whatever it looks like; the error says why it cannot be an agent.
-pub fn examine_named<'r>(file: &str, bytes: &[u8], record: &dyn Fn(&str) -> Option<&'r AgentRecord>) -> Result<IndexEntry, String> {
-    describe(file, ObjectId::of_blob(bytes), bytes, &Definition::parse(bytes), record)
+pub fn examine_named<'r>(
+    file: &str,
+    bytes: &[u8],
+    record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
+) -> Result<IndexEntry, String> {
+    describe(
+        file,
+        ObjectId::of_blob(bytes),
+        bytes,
+        &Definition::parse(bytes),
+        record,
+    )
 }
 
 fn describe<'r>(
@@ -142,7 +164,8 @@ fn describe<'r>(
     let (verdict, loads) = match definition.verdict() {
         Verdict::Loads(_) => (definition.verdict().clone(), true),
         Verdict::Skipped(_) => {
-            adapted = adapt(bytes, &request(file, definition, record)).map_err(|error| error.to_string())?;
+            adapted = adapt(bytes, &request(file, definition, record))
+                .map_err(|error| error.to_string())?;
             (Definition::parse(&adapted.bytes).verdict().clone(), false)
         }
     };
@@ -150,12 +173,35 @@ fn describe<'r>(
         Verdict::Loads(loaded) => loaded,
         Verdict::Skipped(reason) => return Err(reason.to_string()),
     };
-    let name = AgentName::from_title(&loaded.name)
-        .map_err(|error| format!("the name `{}` cannot be a file name: {error}", loaded.name.escape_debug()))?;
+    let name = AgentName::from_title(&loaded.name).map_err(|error| {
+        format!(
+            "the name `{}` cannot be a file name: {error}",
+            loaded.name.escape_debug()
+        )
+    })?;
     let servers = servers(bytes);
-    let Loaded { name: title, description, tools, .. } = loaded;
-    let tools = tools.map(|tools| tools.into_iter().filter(|tool| !tool.starts_with("mcp__")).collect());
-    Ok(IndexEntry { name, title, description, file: file.to_owned(), blob, loads, tools, servers })
+    let Loaded {
+        name: title,
+        description,
+        tools,
+        ..
+    } = loaded;
+    let tools = tools.map(|tools| {
+        tools
+            .into_iter()
+            .filter(|tool| !tool.starts_with("mcp__"))
+            .collect()
+    });
+    Ok(IndexEntry {
+        name,
+        title,
+        description,
+        file: file.to_owned(),
+        blob,
+        loads,
+        tools,
+        servers,
+    })
 }
 
 /// The servers that a file names; cheap for the many that name none.
@@ -166,7 +212,11 @@ pub fn servers(bytes: &[u8]) -> Vec<String> {
         return Vec::new();
     }
     let needs = Requirements::of(bytes, None, &Catalogue::default());
-    let mut names: Vec<String> = needs.server_names().filter(|name| name.len() <= 64).map(str::to_owned).collect();
+    let mut names: Vec<String> = needs
+        .server_names()
+        .filter(|name| name.len() <= 64)
+        .map(str::to_owned)
+        .collect();
     names.sort();
     names.dedup();
     names
@@ -174,7 +224,11 @@ pub fn servers(bytes: &[u8]) -> Vec<String> {
 
 /// The adaptation that every version of this file gets, but for a new name and bindings, which the user decides.
 #[must_use]
-pub fn request<'r>(file: &str, definition: &Definition<'_>, record: &dyn Fn(&str) -> Option<&'r AgentRecord>) -> Request {
+pub fn request<'r>(
+    file: &str,
+    definition: &Definition<'_>,
+    record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
+) -> Request {
     let stem = stem(file);
     // Without frontmatter the title says more than a file name does.
     let fallback_name = (definition.has_frontmatter() || definition.title().is_none())
@@ -182,7 +236,12 @@ pub fn request<'r>(file: &str, definition: &Definition<'_>, record: &dyn Fn(&str
         .flatten()
         .map(|name| name.to_string());
     let fallback_description = record(stem).and_then(|record| record.description.clone());
-    Request { repair: true, fallback_name, fallback_description, ..Request::default() }
+    Request {
+        repair: true,
+        fallback_name,
+        fallback_description,
+        ..Request::default()
+    }
 }
 
 /// Whether the content is an agent's, given where it stands.
@@ -191,9 +250,13 @@ fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
         return true;
     }
     let (folders, _) = split(file);
-    let (has_name, has_description) = (definition.get("name").is_some(), definition.get("description").is_some());
+    let (has_name, has_description) = (
+        definition.get("name").is_some(),
+        definition.get("description").is_some(),
+    );
     if definition.has_frontmatter() {
-        return has_name && has_description || is_below_agents(&folders) && (has_name || has_description);
+        return has_name && has_description
+            || is_below_agents(&folders) && (has_name || has_description);
     }
     // A fence that is only indented, or comes after blank lines, is one that a repair finds.
     let body = definition.body();
@@ -205,7 +268,9 @@ fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
 }
 
 fn is_below_agents(folders: &[&str]) -> bool {
-    folders.iter().any(|folder| folder.eq_ignore_ascii_case("agents") || folder.eq_ignore_ascii_case("subagents"))
+    folders.iter().any(|folder| {
+        folder.eq_ignore_ascii_case("agents") || folder.eq_ignore_ascii_case("subagents")
+    })
 }
 
 fn split(file: &str) -> (Vec<&str>, &str) {
@@ -277,8 +342,14 @@ mod tests {
         assert_eq!(offered("x.md", broken), Some(("planner".to_owned(), false)));
         let nameless = "---\ndescription: plans things\n---\nPlan.\n";
         assert_eq!(offered("x.md", nameless), None);
-        assert_eq!(offered("plugins/p/agents/plan-maker.md", nameless), Some(("plan-maker".to_owned(), false)));
-        assert_eq!(offered("x.md", &format!("\n  {agent}")), Some(("planner".to_owned(), false)));
+        assert_eq!(
+            offered("plugins/p/agents/plan-maker.md", nameless),
+            Some(("plan-maker".to_owned(), false))
+        );
+        assert_eq!(
+            offered("x.md", &format!("\n  {agent}")),
+            Some(("planner".to_owned(), false))
+        );
         assert_eq!(offered("page.md", "# A page\n\nSome text.\n"), None);
         let plain = "# Planning Agent\n\n**Identity**: somebody who plans\n\nPlan.\n";
         assert_eq!(offered("x.md", plain), Some(("planning".to_owned(), false)));
@@ -286,7 +357,9 @@ mod tests {
 
     #[test]
     fn names_that_read_as_paths_are_refused_with_a_reason() {
-        let Finding::Refused(refused) = finding("x.md", "---\nname: ../evil\ndescription: d\n---\nb\n") else {
+        let Finding::Refused(refused) =
+            finding("x.md", "---\nname: ../evil\ndescription: d\n---\nb\n")
+        else {
             panic!("it was offered");
         };
         assert!(refused.reason.contains("`../evil`"), "{}", refused.reason);

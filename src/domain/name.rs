@@ -45,9 +45,14 @@ impl AgentName {
         }
         let is_path = |separator: char| {
             !title.contains(char::is_whitespace)
-                || title.split(separator).any(|part| matches!(part.trim(), "" | "." | ".." | ".git"))
+                || title
+                    .split(separator)
+                    .any(|part| matches!(part.trim(), "" | "." | ".." | ".git"))
         };
-        if title.contains("..") || title.contains('\\') || title.starts_with(['-', '.', '~']) || title.contains('/') && is_path('/')
+        if title.contains("..")
+            || title.contains('\\')
+            || title.starts_with(['-', '.', '~'])
+            || title.contains('/') && is_path('/')
         {
             return Err(NameError::Path);
         }
@@ -63,7 +68,11 @@ impl AgentName {
             }
         }
         let slug = slug.trim_end_matches(['-', '.', '_']);
-        if slug.is_empty() { Err(NameError::Empty) } else { Self::new(slug) }
+        if slug.is_empty() {
+            Err(NameError::Empty)
+        } else {
+            Self::new(slug)
+        }
     }
 
     /// The name as text.
@@ -190,7 +199,9 @@ fn check(name: &str) -> Result<(), NameError> {
         match c {
             '/' | '\\' => return Err(NameError::Path),
             c if c.is_control() || is_invisible(c) => return Err(NameError::Hidden),
-            c if !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) => return Err(NameError::Character(c)),
+            c if !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) => {
+                return Err(NameError::Character(c));
+            }
             _ => {}
         }
     }
@@ -201,9 +212,14 @@ fn check(name: &str) -> Result<(), NameError> {
         return Err(NameError::Long);
     }
     let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    let is_numbered =
-        |prefix: &str| stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit());
-    if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || is_numbered("com") || is_numbered("lpt") {
+    let is_numbered = |prefix: &str| {
+        stem.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
+    };
+    if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul")
+        || is_numbered("com")
+        || is_numbered("lpt")
+    {
         return Err(NameError::Reserved(name.to_owned()));
     }
     Ok(())
@@ -216,7 +232,9 @@ mod tests {
     use super::*;
 
     fn slug(title: &str) -> Option<String> {
-        AgentName::from_title(title).ok().map(|name| name.to_string())
+        AgentName::from_title(title)
+            .ok()
+            .map(|name| name.to_string())
     }
 
     #[test]
@@ -225,9 +243,15 @@ mod tests {
             ("backend-architect", "backend-architect"),
             ("Foo-Case", "Foo-Case"),
             ("Frontend Developer", "frontend-developer"),
-            ("SRE (Site Reliability Engineer)", "sre-site-reliability-engineer"),
+            (
+                "SRE (Site Reliability Engineer)",
+                "sre-site-reliability-engineer",
+            ),
             ("UI/UX Designer", "ui-ux-designer"),
-            ("Code Review & Quality Gate Agent", "code-review-quality-gate-agent"),
+            (
+                "Code Review & Quality Gate Agent",
+                "code-review-quality-gate-agent",
+            ),
             ("C++ Expert", "c-expert"),
         ] {
             assert_eq!(slug(title).as_deref(), Some(name), "{title}");

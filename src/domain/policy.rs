@@ -34,8 +34,16 @@ pub struct Policy {
 }
 
 /// The keys of the table.
-pub const KEYS: [&str; 8] =
-    ["registries", "deny-tools", "commands", "hosts", "hooks", "permission-mode", "mcp-servers", "missing-tools"];
+pub const KEYS: [&str; 8] = [
+    "registries",
+    "deny-tools",
+    "commands",
+    "hosts",
+    "hooks",
+    "permission-mode",
+    "mcp-servers",
+    "missing-tools",
+];
 
 /// Something that the policy forbids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +58,11 @@ pub struct Violation {
 
 impl Violation {
     fn new(rule: &'static str, what: String) -> Self {
-        Self { rule, what, doubt: None }
+        Self {
+            rule,
+            what,
+            doubt: None,
+        }
     }
 }
 
@@ -96,7 +108,11 @@ impl Policy {
             _ => None,
         };
         let violation = |rule, may: &str, is: String| match &doubt {
-            Some(_) => Violation { rule, what: format!("it cannot be judged, so it may {may}"), doubt: doubt.clone() },
+            Some(_) => Violation {
+                rule,
+                what: format!("it cannot be judged, so it may {may}"),
+                doubt: doubt.clone(),
+            },
             None => Violation::new(rule, is),
         };
         let rules = [
@@ -104,29 +120,67 @@ impl Policy {
             ("permission-mode", "permissionMode", self.permission_mode),
             ("mcp-servers", "mcpServers", self.mcp_servers),
         ];
-        debug_assert!(rules.iter().all(|(_, field, _)| SECURITY_FIELDS.contains(field)));
-        let set = rules.into_iter().filter(|(_, field, allowed)| *allowed == Some(false) && fields.contains(field));
-        let mut violations: Vec<Violation> =
-            set.map(|(rule, field, _)| violation(rule, &format!("set `{field}`"), format!("it sets `{field}`"))).collect();
+        debug_assert!(
+            rules
+                .iter()
+                .all(|(_, field, _)| SECURITY_FIELDS.contains(field))
+        );
+        let set = rules
+            .into_iter()
+            .filter(|(_, field, allowed)| *allowed == Some(false) && fields.contains(field));
+        let mut violations: Vec<Violation> = set
+            .map(|(rule, field, _)| {
+                violation(
+                    rule,
+                    &format!("set `{field}`"),
+                    format!("it sets `{field}`"),
+                )
+            })
+            .collect();
         if self.missing_tools == Some(false) && capabilities.tools.is_none() {
             let is = "no `tools` line limits it, so it may use every tool".to_owned();
             violations.push(violation("missing-tools", "use every tool", is));
         }
-        if doubt.is_some() && fields.contains(&"mcpServers") && (self.commands.is_some() || self.hosts.is_some()) {
-            let rule = if self.commands.is_some() { "commands" } else { "hosts" };
+        if doubt.is_some()
+            && fields.contains(&"mcpServers")
+            && (self.commands.is_some() || self.hosts.is_some())
+        {
+            let rule = if self.commands.is_some() {
+                "commands"
+            } else {
+                "hosts"
+            };
             violations.push(violation(rule, "bring any MCP server", String::new()));
         }
         violations.extend(self.brought(bytes));
-        let had: Vec<(&String, &str)> =
-            self.deny_tools.iter().filter_map(|denied| Some((denied, capabilities.first_of(denied)?))).collect();
+        let had: Vec<(&String, &str)> = self
+            .deny_tools
+            .iter()
+            .filter_map(|denied| Some((denied, capabilities.first_of(denied)?)))
+            .collect();
         if doubt.is_some() && !had.is_empty() {
-            let names: Vec<String> = had.iter().map(|(denied, _)| format!("`{denied}`")).collect();
-            violations.push(violation("deny-tools", &format!("use {}", names.join(", ")), String::new()));
+            let names: Vec<String> = had
+                .iter()
+                .map(|(denied, _)| format!("`{denied}`"))
+                .collect();
+            violations.push(violation(
+                "deny-tools",
+                &format!("use {}", names.join(", ")),
+                String::new(),
+            ));
             return violations;
         }
-        let how = if capabilities.tools.is_none() { "it may use every tool, so also" } else { "it may use" };
+        let how = if capabilities.tools.is_none() {
+            "it may use every tool, so also"
+        } else {
+            "it may use"
+        };
         violations.extend(had.into_iter().map(|(denied, tool)| {
-            let about = if tool == denied { String::new() } else { format!(", which `{denied}` is about, too") };
+            let about = if tool == denied {
+                String::new()
+            } else {
+                format!(", which `{denied}` is about, too")
+            };
             Violation::new("deny-tools", format!("{how} `{tool}`{about}"))
         }));
         violations
@@ -137,11 +191,18 @@ impl Policy {
         if self.commands.is_none() && self.hosts.is_none() {
             return Vec::new();
         }
-        let rule = if self.commands.is_some() { "commands" } else { "hosts" };
+        let rule = if self.commands.is_some() {
+            "commands"
+        } else {
+            "hosts"
+        };
         let needs = Requirements::of(bytes, None, &Catalogue::default());
         let judge = |(name, entry): &(String, Value)| match ServerEntry::from_json(entry) {
             Ok(entry) => self.server(name, &entry),
-            Err(_) => Some(Violation::new(rule, format!("nobody can tell what the server `{name}` starts"))),
+            Err(_) => Some(Violation::new(
+                rule,
+                format!("nobody can tell what the server `{name}` starts"),
+            )),
         };
         needs.brought.iter().filter_map(judge).collect()
     }
@@ -152,14 +213,19 @@ impl Policy {
         if let Some(program) = entry.program_name() {
             let allowed = self.commands.as_ref()?;
             let is_meant = allowed.iter().any(|command| command == program);
-            return (!is_meant).then(|| Violation::new("commands", format!("the server `{name}` runs `{program}`")));
+            return (!is_meant).then(|| {
+                Violation::new("commands", format!("the server `{name}` runs `{program}`"))
+            });
         }
         let (host, allowed) = (entry.host()?, self.hosts.as_ref()?);
         let is_meant = |rule: &String| match rule.strip_prefix("*.") {
-            Some(domain) => host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
+            Some(domain) => host
+                .strip_suffix(domain)
+                .is_some_and(|rest| rest.ends_with('.')),
             None => rule == host,
         };
-        (!allowed.iter().any(is_meant)).then(|| Violation::new("hosts", format!("the server `{name}` is at `{host}`")))
+        (!allowed.iter().any(is_meant))
+            .then(|| Violation::new("hosts", format!("the server `{name}` is at `{host}`")))
     }
 }
 
@@ -171,57 +237,150 @@ mod tests {
 
     fn rules(policy: &Policy, fields: &str) -> Vec<&'static str> {
         let text = format!("---\nname: a\ndescription: d\n{fields}\n---\n");
-        policy.agent(text.as_bytes()).iter().map(|violation| violation.rule).collect()
+        policy
+            .agent(text.as_bytes())
+            .iter()
+            .map(|violation| violation.rule)
+            .collect()
     }
 
     #[test]
     fn tools_are_denied_in_every_form() {
-        let policy = Policy { deny_tools: vec!["Bash".to_owned(), "mcp__db__write".to_owned()], ..Policy::default() };
+        let policy = Policy {
+            deny_tools: vec!["Bash".to_owned(), "mcp__db__write".to_owned()],
+            ..Policy::default()
+        };
         assert_eq!(rules(&policy, "tools: Read"), [""; 0]);
         assert_eq!(rules(&policy, "tools: Read, Bash(git *)"), ["deny-tools"]);
         assert_eq!(rules(&policy, "tools: mcp__db"), ["deny-tools"]);
         assert_eq!(rules(&policy, "tools: mcp__db__*"), ["deny-tools"]);
-        assert_eq!(rules(&policy, "tools: mcp__db__read, mcp__dba__write"), [""; 0]);
+        assert_eq!(
+            rules(&policy, "tools: mcp__db__read, mcp__dba__write"),
+            [""; 0]
+        );
         assert_eq!(rules(&policy, ""), ["deny-tools"; 2]);
         assert_eq!(rules(&policy, "disallowedTools: Bash, mcp__db"), [""; 0]);
-        assert_eq!(rules(&policy, "tools: Bash\ndisallowedTools: Bash(rm *)"), ["deny-tools"], "the rest of it is left");
+        assert_eq!(
+            rules(&policy, "tools: Bash\ndisallowedTools: Bash(rm *)"),
+            ["deny-tools"],
+            "the rest of it is left"
+        );
     }
 
     #[test]
     fn only_what_certainly_takes_a_tool_away_counts() {
-        let policy = Policy { deny_tools: vec!["Bash".to_owned()], ..Policy::default() };
-        for open in ["\"*\"", "Bash(*)", "Bash()", "B*", "Bash(*", "[[Bash]]", "{Bash: true}", "KillBash"] {
-            assert_eq!(rules(&policy, &format!("tools: Bash\ndisallowedTools: {open}")), ["deny-tools"], "{open}");
-            assert_eq!(rules(&policy, &format!("disallowedTools: {open}")), ["deny-tools"], "{open}");
+        let policy = Policy {
+            deny_tools: vec!["Bash".to_owned()],
+            ..Policy::default()
+        };
+        for open in [
+            "\"*\"",
+            "Bash(*)",
+            "Bash()",
+            "B*",
+            "Bash(*",
+            "[[Bash]]",
+            "{Bash: true}",
+            "KillBash",
+        ] {
+            assert_eq!(
+                rules(&policy, &format!("tools: Bash\ndisallowedTools: {open}")),
+                ["deny-tools"],
+                "{open}"
+            );
+            assert_eq!(
+                rules(&policy, &format!("disallowedTools: {open}")),
+                ["deny-tools"],
+                "{open}"
+            );
         }
         // By a reading that needs no repair, the list may be anything.
-        assert_eq!(rules(&policy, "x: @y\ndisallowedTools: [Bash, *z]"), ["deny-tools"]);
+        assert_eq!(
+            rules(&policy, "x: @y\ndisallowedTools: [Bash, *z]"),
+            ["deny-tools"]
+        );
         assert_eq!(rules(&policy, "x: @y\ntools: *z"), ["deny-tools"]);
-        assert_eq!(rules(&policy, "tools: Read, Bash(git *)\ndisallowedTools: Bash"), [""; 0]);
-        let policy = Policy { deny_tools: vec!["mcp__db".to_owned(), "Write".to_owned()], ..Policy::default() };
-        assert_eq!(rules(&policy, "tools: mcp__db__a\ndisallowedTools: mcp__db__a"), [""; 0], "it has nothing else of it");
-        assert_eq!(rules(&policy, "tools: mcp__db__a, mcp__db__b\ndisallowedTools: mcp__db__a"), ["deny-tools"]);
-        assert_eq!(rules(&policy, "tools: Read\nmemory: project"), ["deny-tools"], "the client gives it Write for that");
-        assert_eq!(rules(&policy, "tools: Read\nmemory: project\ndisallowedTools: Write"), [""; 0]);
+        assert_eq!(
+            rules(&policy, "tools: Read, Bash(git *)\ndisallowedTools: Bash"),
+            [""; 0]
+        );
+        let policy = Policy {
+            deny_tools: vec!["mcp__db".to_owned(), "Write".to_owned()],
+            ..Policy::default()
+        };
+        assert_eq!(
+            rules(&policy, "tools: mcp__db__a\ndisallowedTools: mcp__db__a"),
+            [""; 0],
+            "it has nothing else of it"
+        );
+        assert_eq!(
+            rules(
+                &policy,
+                "tools: mcp__db__a, mcp__db__b\ndisallowedTools: mcp__db__a"
+            ),
+            ["deny-tools"]
+        );
+        assert_eq!(
+            rules(&policy, "tools: Read\nmemory: project"),
+            ["deny-tools"],
+            "the client gives it Write for that"
+        );
+        assert_eq!(
+            rules(
+                &policy,
+                "tools: Read\nmemory: project\ndisallowedTools: Write"
+            ),
+            [""; 0]
+        );
     }
 
     #[test]
     fn tools_that_govern_others_are_denied_with_them() {
         let whats = |denied: &str, fields: &str| -> Vec<String> {
-            let policy = Policy { deny_tools: vec![denied.to_owned()], ..Policy::default() };
+            let policy = Policy {
+                deny_tools: vec![denied.to_owned()],
+                ..Policy::default()
+            };
             let text = format!("---\nname: a\ndescription: d\n{fields}\n---\n");
-            policy.agent(text.as_bytes()).into_iter().map(|violation| violation.what).collect()
+            policy
+                .agent(text.as_bytes())
+                .into_iter()
+                .map(|violation| violation.what)
+                .collect()
         };
         let none: [&str; 0] = [];
-        assert_eq!(whats("Edit(/secret/**)", "tools: Write"), ["it may use `Write`, which `Edit(/secret/**)` is about, too"]);
-        assert_eq!(whats("Edit(/secret/**)", "disallowedTools: Edit").len(), 1, "the other tools for files are left");
-        assert_eq!(whats("Edit", "tools: Write"), none, "without a limit it is one tool");
-        assert_eq!(whats("Bash(rm *)", "tools: Monitor"), ["it may use `Monitor`, which `Bash(rm *)` is about, too"]);
+        assert_eq!(
+            whats("Edit(/secret/**)", "tools: Write"),
+            ["it may use `Write`, which `Edit(/secret/**)` is about, too"]
+        );
+        assert_eq!(
+            whats("Edit(/secret/**)", "disallowedTools: Edit").len(),
+            1,
+            "the other tools for files are left"
+        );
+        assert_eq!(
+            whats("Edit", "tools: Write"),
+            none,
+            "without a limit it is one tool"
+        );
+        assert_eq!(
+            whats("Bash(rm *)", "tools: Monitor"),
+            ["it may use `Monitor`, which `Bash(rm *)` is about, too"]
+        );
         assert_eq!(whats("Bash(rm *)", "tools: Read, Grep"), none);
-        assert_eq!(whats("Read(.env)", "tools: Grep\ndisallowedTools: Grep"), none);
+        assert_eq!(
+            whats("Read(.env)", "tools: Grep\ndisallowedTools: Grep"),
+            none
+        );
         // The other way round: what an agent has may give it more than its own name says.
-        assert_eq!(whats("Write", "tools: Edit(/docs/**)"), ["it may use `Write`"]);
-        assert_eq!(whats("Write", "tools: Edit(/docs/**)\ndisallowedTools: Write"), none);
+        assert_eq!(
+            whats("Write", "tools: Edit(/docs/**)"),
+            ["it may use `Write`"]
+        );
+        assert_eq!(
+            whats("Write", "tools: Edit(/docs/**)\ndisallowedTools: Write"),
+            none
+        );
         assert_eq!(whats("Bash", "tools: Read(/docs/**)"), none);
     }
 
@@ -229,36 +388,107 @@ mod tests {
     fn what_nobody_can_read_is_forbidden_what_it_may_have() {
         let deny_tools = vec!["Bash".to_owned(), "Write".to_owned()];
         let commands = Some(vec!["npx".to_owned()]);
-        let policy = Policy { deny_tools, commands, missing_tools: Some(false), hooks: Some(false), ..Policy::default() };
+        let policy = Policy {
+            deny_tools,
+            commands,
+            missing_tools: Some(false),
+            hooks: Some(false),
+            ..Policy::default()
+        };
         let found = policy.agent(b"---\nname: a\ndescription: \"x\ntools: Read\n---\n");
         let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
-        let is_said = |violation: &Violation| violation.doubt.as_ref().is_some_and(|doubt| doubt.contains("is not valid YAML"));
+        let is_said = |violation: &Violation| {
+            violation
+                .doubt
+                .as_ref()
+                .is_some_and(|doubt| doubt.contains("is not valid YAML"))
+        };
         assert!(found.iter().all(is_said), "{shown:?}");
-        assert_eq!(found.iter().map(|violation| violation.rule).collect::<Vec<_>>(), ["missing-tools", "deny-tools"]);
-        assert_eq!(shown[1], "it cannot be judged, so it may use `Bash`, `Write` (rule `policy.deny-tools`)");
-        assert_eq!(rules(&policy, "hooks: 5"), ["hooks", "missing-tools", "deny-tools"]);
+        assert_eq!(
+            found
+                .iter()
+                .map(|violation| violation.rule)
+                .collect::<Vec<_>>(),
+            ["missing-tools", "deny-tools"]
+        );
+        assert_eq!(
+            shown[1],
+            "it cannot be judged, so it may use `Bash`, `Write` (rule `policy.deny-tools`)"
+        );
+        assert_eq!(
+            rules(&policy, "hooks: 5"),
+            ["hooks", "missing-tools", "deny-tools"]
+        );
         // What the client certainly skips can do nothing.
         assert_eq!(policy.agent(b"# Not an agent\n"), []);
         assert_eq!(policy.agent(b"---\ndescription: d\n---\n"), []);
-        assert_eq!(Policy { registries: Some(Vec::new()), ..Policy::default() }.agent(b"---\nx: \"\n---\n"), []);
+        assert_eq!(
+            Policy {
+                registries: Some(Vec::new()),
+                ..Policy::default()
+            }
+            .agent(b"---\nx: \"\n---\n"),
+            []
+        );
     }
 
     #[test]
     fn fields_and_missing_tools_are_denied() {
-        let policy = Policy { hooks: Some(false), permission_mode: Some(true), missing_tools: Some(false), ..Policy::default() };
-        assert_eq!(rules(&policy, "hooks:\n  Stop: []\npermissionMode: plan"), ["hooks", "missing-tools"]);
+        let policy = Policy {
+            hooks: Some(false),
+            permission_mode: Some(true),
+            missing_tools: Some(false),
+            ..Policy::default()
+        };
+        assert_eq!(
+            rules(&policy, "hooks:\n  Stop: []\npermissionMode: plan"),
+            ["hooks", "missing-tools"]
+        );
         assert_eq!(rules(&policy, "tools: Read\nhooks: {}"), [""; 0]);
     }
 
     #[test]
     fn servers_in_an_agents_own_file_are_judged_each() {
-        let policy = Policy { commands: Some(vec!["npx".to_owned()]), hosts: Some(Vec::new()), ..Policy::default() };
-        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: npx}"), [""; 0]);
-        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: npx}\n  - b: {command: evil}"), ["commands"]);
-        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: evil}\n  - a: {command: npx}"), ["commands"]);
-        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {type: http, url: https://evil.example}"), ["hosts"]);
-        assert_eq!(rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: 5}"), ["commands"], "what cannot be read");
-        assert_eq!(rules(&policy, "tools: Read\nmcpServers: [a]"), [""; 0], "a name only, which stands for what is configured");
+        let policy = Policy {
+            commands: Some(vec!["npx".to_owned()]),
+            hosts: Some(Vec::new()),
+            ..Policy::default()
+        };
+        assert_eq!(
+            rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: npx}"),
+            [""; 0]
+        );
+        assert_eq!(
+            rules(
+                &policy,
+                "tools: Read\nmcpServers:\n  - a: {command: npx}\n  - b: {command: evil}"
+            ),
+            ["commands"]
+        );
+        assert_eq!(
+            rules(
+                &policy,
+                "tools: Read\nmcpServers:\n  - a: {command: evil}\n  - a: {command: npx}"
+            ),
+            ["commands"]
+        );
+        assert_eq!(
+            rules(
+                &policy,
+                "tools: Read\nmcpServers:\n  - a: {type: http, url: https://evil.example}"
+            ),
+            ["hosts"]
+        );
+        assert_eq!(
+            rules(&policy, "tools: Read\nmcpServers:\n  - a: {command: 5}"),
+            ["commands"],
+            "what cannot be read"
+        );
+        assert_eq!(
+            rules(&policy, "tools: Read\nmcpServers: [a]"),
+            [""; 0],
+            "a name only, which stands for what is configured"
+        );
     }
 
     #[test]
@@ -271,14 +501,34 @@ mod tests {
             ..Policy::default()
         };
         assert!(policy.source(Some("builtin"), "builtin").is_none());
-        assert!(policy.source(Some("other"), "https://git.example/team/x").is_none());
+        assert!(
+            policy
+                .source(Some("other"), "https://git.example/team/x")
+                .is_none()
+        );
         assert!(policy.source(None, "https://git.example/teams").is_some());
-        let server = |value: Value| policy.server("x", &ServerEntry::from_json(&value).unwrap()).map(|found| found.rule);
+        let server = |value: Value| {
+            policy
+                .server("x", &ServerEntry::from_json(&value).unwrap())
+                .map(|found| found.rule)
+        };
         assert_eq!(server(json!({ "command": "npx" })), None);
         assert_eq!(server(json!({ "command": "/tmp/npx" })), Some("commands"));
-        assert_eq!(server(json!({ "type": "http", "url": "https://mcp.example/x" })), None);
-        assert_eq!(server(json!({ "type": "http", "url": "https://a.team.example" })), None);
-        assert_eq!(server(json!({ "type": "http", "url": "https://team.example" })), Some("hosts"));
-        assert_eq!(server(json!({ "type": "http", "url": "https://mcp.example@evil.example/" })), Some("hosts"));
+        assert_eq!(
+            server(json!({ "type": "http", "url": "https://mcp.example/x" })),
+            None
+        );
+        assert_eq!(
+            server(json!({ "type": "http", "url": "https://a.team.example" })),
+            None
+        );
+        assert_eq!(
+            server(json!({ "type": "http", "url": "https://team.example" })),
+            Some("hosts")
+        );
+        assert_eq!(
+            server(json!({ "type": "http", "url": "https://mcp.example@evil.example/" })),
+            Some("hosts")
+        );
     }
 }

@@ -33,7 +33,10 @@ pub fn gained(field: &str, before: Option<&str>, after: &str) -> Option<String> 
         },
         ("mcpServers", Some(new)) => match servers(new) {
             Some((layout, new)) => {
-                let same = old.as_ref().and_then(servers).filter(|(other, _)| *other == layout);
+                let same = old
+                    .as_ref()
+                    .and_then(servers)
+                    .filter(|(other, _)| *other == layout);
                 entries(&new, &same.map(|(_, old)| old).unwrap_or_default())?
             }
             None => plain(field).to_owned(),
@@ -49,9 +52,17 @@ pub fn gained(field: &str, before: Option<&str>, after: &str) -> Option<String> 
 /// What losing a field gives: without `plan`, an agent may do what it could only plan before. A mode that nobody knows may be like it.
 #[must_use]
 pub fn gained_by_loss(field: &str, before: &str) -> Option<String> {
-    let mode = serde_json::from_str::<Value>(before).ok().filter(|_| field == "permissionMode")?;
-    let words = if mode == "plan" { "no longer only plans" } else { "no longer asks as it did" };
-    freedoms(mode.as_str().unwrap_or_default()).is_none_or(<[_]>::is_empty).then(|| words.to_owned())
+    let mode = serde_json::from_str::<Value>(before)
+        .ok()
+        .filter(|_| field == "permissionMode")?;
+    let words = if mode == "plan" {
+        "no longer only plans"
+    } else {
+        "no longer asks as it did"
+    };
+    freedoms(mode.as_str().unwrap_or_default())
+        .is_none_or(<[_]>::is_empty)
+        .then(|| words.to_owned())
 }
 
 /// What it means that an unclear list of what is taken away, or a part of it, is gone.
@@ -80,16 +91,27 @@ fn freedoms(mode: &str) -> Option<&'static [&'static str]> {
         "acceptEdits" => Some(&["acts", "edits"]),
         "auto" => Some(&["acts", "edits", "runs what seems harmless"]),
         "dontAsk" => Some(&["acts", "never asks"]),
-        "bypassPermissions" => Some(&["acts", "edits", "runs what seems harmless", "never asks", "runs everything"]),
+        "bypassPermissions" => Some(&[
+            "acts",
+            "edits",
+            "runs what seems harmless",
+            "never asks",
+            "runs everything",
+        ]),
         _ => None,
     }
 }
 
 /// A mode that lets it do nothing that the one before did not is no gain; what had none was in `default`.
 fn mode(old: Option<&Value>, new: &Value) -> Option<String> {
-    let had = freedoms(old.map_or(Some("default"), Value::as_str).unwrap_or_default()).unwrap_or_default();
+    let had = freedoms(
+        old.map_or(Some("default"), Value::as_str)
+            .unwrap_or_default(),
+    )
+    .unwrap_or_default();
     let new = new.as_str().unwrap_or_default();
-    let is_within = freedoms(new).is_some_and(|has| has.iter().all(|freedom| had.contains(freedom)));
+    let is_within =
+        freedoms(new).is_some_and(|has| has.iter().all(|freedom| had.contains(freedom)));
     (!is_within).then(|| cut(&format!("{new}: {}", plain("permissionMode"))))
 }
 
@@ -99,7 +121,10 @@ fn hooks(value: &Value) -> Option<BTreeSet<Hook>> {
     for (event, matchers) in value.as_object()? {
         for group in matchers.as_array()? {
             let matcher = group.get("matcher").map_or(Some(""), Value::as_str)?;
-            let others = group.as_object()?.keys().any(|key| !matches!(key.as_str(), "matcher" | "hooks"));
+            let others = group
+                .as_object()?
+                .keys()
+                .any(|key| !matches!(key.as_str(), "matcher" | "hooks"));
             if others {
                 return None;
             }
@@ -113,9 +138,21 @@ fn hooks(value: &Value) -> Option<BTreeSet<Hook>> {
 
 fn commands(new: &BTreeSet<Hook>, old: &BTreeSet<Hook>) -> Option<String> {
     let part = |(event, matcher, hook): &Hook| {
-        let at = if matcher.is_empty() { event.clone() } else { format!("{event} ({matcher})") };
-        let what = serde_json::from_str(hook).ok().as_ref().and_then(run_by).unwrap_or_else(|| hook.clone());
-        Part { head: "runs `".to_owned(), what, tail: format!("` at {at}") }
+        let at = if matcher.is_empty() {
+            event.clone()
+        } else {
+            format!("{event} ({matcher})")
+        };
+        let what = serde_json::from_str(hook)
+            .ok()
+            .as_ref()
+            .and_then(run_by)
+            .unwrap_or_else(|| hook.clone());
+        Part {
+            head: "runs `".to_owned(),
+            what,
+            tail: format!("` at {at}"),
+        }
     };
     joined(&new.difference(old).map(part).collect::<Vec<_>>())
 }
@@ -125,7 +162,10 @@ fn run_by(hook: &Value) -> Option<String> {
     let text = |key: &str| hook.get(key).and_then(Value::as_str);
     match text("type")? {
         "command" => {
-            let args = hook.get("args").map(|args| format!(" {args}")).unwrap_or_default();
+            let args = hook
+                .get("args")
+                .map(|args| format!(" {args}"))
+                .unwrap_or_default();
             Some(format!("{}{args}", text("command")?))
         }
         "http" => text("url").map(str::to_owned),
@@ -146,7 +186,9 @@ fn servers(value: &Value) -> Option<(Layout, BTreeMap<String, Option<Value>>)> {
     let items = match value {
         Value::Array(items) => items,
         Value::Object(table) => {
-            let found = table.iter().map(|(name, entry)| (name.clone(), Some(entry.clone())));
+            let found = table
+                .iter()
+                .map(|(name, entry)| (name.clone(), Some(entry.clone())));
             return Some((Layout::Table, found.collect()));
         }
         _ => return None,
@@ -155,7 +197,10 @@ fn servers(value: &Value) -> Option<(Layout, BTreeMap<String, Option<Value>>)> {
     for item in items {
         let (name, entry) = match item {
             Value::String(name) => (name, None),
-            Value::Object(table) if table.len() == 1 => table.iter().next().map(|(name, entry)| (name, Some(entry.clone())))?,
+            Value::Object(table) if table.len() == 1 => table
+                .iter()
+                .next()
+                .map(|(name, entry)| (name, Some(entry.clone())))?,
             _ => return None,
         };
         // Nobody says which of two counts.
@@ -166,10 +211,17 @@ fn servers(value: &Value) -> Option<(Layout, BTreeMap<String, Option<Value>>)> {
     Some((Layout::List, found))
 }
 
-fn entries(new: &BTreeMap<String, Option<Value>>, old: &BTreeMap<String, Option<Value>>) -> Option<String> {
+fn entries(
+    new: &BTreeMap<String, Option<Value>>,
+    old: &BTreeMap<String, Option<Value>>,
+) -> Option<String> {
     let part = |(name, entry): (&String, &Option<Value>)| {
         let Some(entry) = entry else {
-            return Part { head: "uses the configured server ".to_owned(), what: name.clone(), tail: String::new() };
+            return Part {
+                head: "uses the configured server ".to_owned(),
+                what: name.clone(),
+                tail: String::new(),
+            };
         };
         let (verb, what) = match ServerEntry::from_json(entry) {
             Ok(entry @ ServerEntry::Program { .. }) => ("runs ", entry.to_string()),
@@ -177,10 +229,22 @@ fn entries(new: &BTreeMap<String, Option<Value>>, old: &BTreeMap<String, Option<
             // The client may make more of it than we do.
             Err(_) => ("", entry.to_string()),
         };
-        let helper = entry.get("headersHelper").map(|helper| format!("; runs {helper} for its headers")).unwrap_or_default();
-        Part { head: format!("{name}: {verb}"), what: format!("{what}{helper}"), tail: String::new() }
+        let helper = entry
+            .get("headersHelper")
+            .map(|helper| format!("; runs {helper} for its headers"))
+            .unwrap_or_default();
+        Part {
+            head: format!("{name}: {verb}"),
+            what: format!("{what}{helper}"),
+            tail: String::new(),
+        }
     };
-    joined(&new.iter().filter(|(name, entry)| old.get(*name) != Some(*entry)).map(part).collect::<Vec<_>>())
+    joined(
+        &new.iter()
+            .filter(|(name, entry)| old.get(*name) != Some(*entry))
+            .map(part)
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// One of several things to say; what stands in the middle may be cut.
@@ -194,7 +258,14 @@ struct Part {
 fn joined(parts: &[Part]) -> Option<String> {
     let width = |text: &str| text.chars().count();
     let shown = |parts: &[Part], room: usize| {
-        let texts = parts.iter().map(|part| format!("{}{}{}", part.head, shortened(&one_line(&part.what), room), part.tail));
+        let texts = parts.iter().map(|part| {
+            format!(
+                "{}{}{}",
+                part.head,
+                shortened(&one_line(&part.what), room),
+                part.tail
+            )
+        });
         texts.collect::<Vec<_>>().join("; ")
     };
     let whole = shown(parts, usize::MAX);
@@ -202,13 +273,23 @@ fn joined(parts: &[Part]) -> Option<String> {
         return (!parts.is_empty()).then_some(whole);
     }
     (1..=parts.len()).rev().find_map(|count| {
-        let rest = if count < parts.len() { format!("; and {} more", parts.len() - count) } else { String::new() };
-        let fixed: usize = parts[..count].iter().map(|part| width(&part.head) + width(&part.tail) + 2).sum();
+        let rest = if count < parts.len() {
+            format!("; and {} more", parts.len() - count)
+        } else {
+            String::new()
+        };
+        let fixed: usize = parts[..count]
+            .iter()
+            .map(|part| width(&part.head) + width(&part.tail) + 2)
+            .sum();
         let room = MAX_WORDS.saturating_sub(fixed + rest.len()) / count;
         (room >= MIN_PART || count == 1).then(|| {
             // The end of a single part may be long itself.
             let line = shown(&parts[..count], room.max(MIN_PART));
-            format!("{}{rest}", shortened(&one_line(&line), MAX_WORDS.saturating_sub(rest.len())))
+            format!(
+                "{}{rest}",
+                shortened(&one_line(&line), MAX_WORDS.saturating_sub(rest.len()))
+            )
         })
     })
 }
@@ -225,7 +306,10 @@ fn one_line(text: &str) -> String {
 fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some(_) => {
-            let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
+            let end = text
+                .char_indices()
+                .nth(most.saturating_sub(1))
+                .map_or(0, |(at, _)| at);
             format!("{}…", text[..end].trim_end())
         }
         None => text.to_owned(),
@@ -241,19 +325,42 @@ mod tests {
         let hooks = |list: &[(&str, &str)]| {
             let events: Vec<String> = list
                 .iter()
-                .map(|(event, command)| format!(r#""{event}":[{{"hooks":[{{"command":"{command}","type":"command"}}]}}]"#))
+                .map(|(event, command)| {
+                    format!(
+                        r#""{event}":[{{"hooks":[{{"command":"{command}","type":"command"}}]}}]"#
+                    )
+                })
                 .collect();
             format!("{{{}}}", events.join(","))
         };
-        let (one, two) = (hooks(&[("Stop", "a")]), hooks(&[("Stop", "a"), ("PreToolUse", "b")]));
+        let (one, two) = (
+            hooks(&[("Stop", "a")]),
+            hooks(&[("Stop", "a"), ("PreToolUse", "b")]),
+        );
         assert_eq!(gained("hooks", None, &one).unwrap(), "runs `a` at Stop");
-        assert_eq!(gained("hooks", Some(&one), &two).unwrap(), "runs `b` at PreToolUse");
+        assert_eq!(
+            gained("hooks", Some(&one), &two).unwrap(),
+            "runs `b` at PreToolUse"
+        );
         assert_eq!(gained("hooks", Some(&two), &one), None);
-        assert!(gained("hooks", Some(&one), "[]").is_some(), "what cannot be read is shown");
+        assert!(
+            gained("hooks", Some(&one), "[]").is_some(),
+            "what cannot be read is shown"
+        );
         let servers = r#"["db",{"x":{"command":"npx","args":["-y","x@1"]}}]"#;
-        assert_eq!(gained("mcpServers", None, servers).unwrap(), "uses the configured server db; x: runs npx -y x@1");
+        assert_eq!(
+            gained("mcpServers", None, servers).unwrap(),
+            "uses the configured server db; x: runs npx -y x@1"
+        );
         assert_eq!(gained("mcpServers", Some(servers), r#"["db"]"#), None);
-        assert!(gained("mcpServers", Some(servers), r#"["db",{"x":{"command":"npx"}}]"#).is_some());
+        assert!(
+            gained(
+                "mcpServers",
+                Some(servers),
+                r#"["db",{"x":{"command":"npx"}}]"#
+            )
+            .is_some()
+        );
         for (old, new, is_gain) in [
             (None, "plan", false),
             (None, "default", false),
@@ -268,25 +375,64 @@ mod tests {
             (Some("plan"), "odd", true),
         ] {
             let old = old.map(|mode| format!("\"{mode}\""));
-            assert_eq!(gained("permissionMode", old.as_deref(), &format!("\"{new}\"")).is_some(), is_gain, "{old:?} -> {new}");
+            assert_eq!(
+                gained("permissionMode", old.as_deref(), &format!("\"{new}\"")).is_some(),
+                is_gain,
+                "{old:?} -> {new}"
+            );
         }
-        assert_eq!(gained_by_loss("permissionMode", "\"plan\"").unwrap(), "no longer only plans");
-        assert!(gained_by_loss("permissionMode", "\"odd\"").is_some() && gained_by_loss("permissionMode", "\"auto\"").is_none());
+        assert_eq!(
+            gained_by_loss("permissionMode", "\"plan\"").unwrap(),
+            "no longer only plans"
+        );
+        assert!(
+            gained_by_loss("permissionMode", "\"odd\"").is_some()
+                && gained_by_loss("permissionMode", "\"auto\"").is_none()
+        );
         assert!(gained_by_loss("hooks", "{}").is_none());
         assert!(gained("memory", Some("\"user\""), "\"project\"").is_some());
-        assert!(gained("hooks", Some(""), "").is_some(), "in doubt, it is shown");
+        assert!(
+            gained("hooks", Some(""), "").is_some(),
+            "in doubt, it is shown"
+        );
     }
     #[test]
     fn nothing_hides_behind_something_long() {
-        let hook = |command: &str| format!(r#"{{"hooks":[{{"type":"command","command":"{command}"}}],"matcher":"Bash"}}"#);
+        let hook = |command: &str| {
+            format!(r#"{{"hooks":[{{"type":"command","command":"{command}"}}],"matcher":"Bash"}}"#)
+        };
         let (long, other) = (hook(&"x ".repeat(500)), hook("curl evil"));
-        let words = gained("hooks", None, &format!(r#"{{"PreToolUse":[{long},{other}]}}"#)).unwrap();
-        assert!(words.contains("runs `curl evil` at PreToolUse (Bash)") && words.contains('…'), "{words}");
-        assert!(words.chars().count() <= MAX_WORDS && !words.contains('\n'), "{words}");
-        let many: Vec<String> = (0..40).map(|at| hook(&format!("command number {at} with some words"))).collect();
-        let words = gained("hooks", None, &format!(r#"{{"Stop":[{}]}}"#, many.join(","))).unwrap();
-        assert!(words.ends_with(" more") && words.chars().count() <= MAX_WORDS, "{words}");
-        let wide = format!(r#"{{"Stop":[{{"hooks":[{{"type":"command","command":"y"}}],"matcher":"{}"}}]}}"#, "m".repeat(900));
+        let words = gained(
+            "hooks",
+            None,
+            &format!(r#"{{"PreToolUse":[{long},{other}]}}"#),
+        )
+        .unwrap();
+        assert!(
+            words.contains("runs `curl evil` at PreToolUse (Bash)") && words.contains('…'),
+            "{words}"
+        );
+        assert!(
+            words.chars().count() <= MAX_WORDS && !words.contains('\n'),
+            "{words}"
+        );
+        let many: Vec<String> = (0..40)
+            .map(|at| hook(&format!("command number {at} with some words")))
+            .collect();
+        let words = gained(
+            "hooks",
+            None,
+            &format!(r#"{{"Stop":[{}]}}"#, many.join(",")),
+        )
+        .unwrap();
+        assert!(
+            words.ends_with(" more") && words.chars().count() <= MAX_WORDS,
+            "{words}"
+        );
+        let wide = format!(
+            r#"{{"Stop":[{{"hooks":[{{"type":"command","command":"y"}}],"matcher":"{}"}}]}}"#,
+            "m".repeat(900)
+        );
         assert!(gained("hooks", None, &wide).unwrap().chars().count() <= MAX_WORDS);
     }
 
@@ -303,16 +449,27 @@ mod tests {
                 r#"{"Stop":[{"hooks":[{"type":"command","command":"sh","args":["-c","evil"]}]}]}"#,
                 r#"runs `sh ["-c","evil"]` at Stop"#,
             ),
-            ("hooks", r#"{"Stop":[{"hooks":[{"type":"new","x":1}]}]}"#, r#"runs `{"type":"new","x":1}` at Stop"#),
+            (
+                "hooks",
+                r#"{"Stop":[{"hooks":[{"type":"new","x":1}]}]}"#,
+                r#"runs `{"type":"new","x":1}` at Stop"#,
+            ),
             (
                 "mcpServers",
                 r#"[{"a":{"type":"http","url":"https://x.y","headersHelper":"evil"}}]"#,
                 r#"a: https://x.y; runs "evil" for its headers"#,
             ),
-            ("mcpServers", r#"[{"a":{"url":"https://x.y"}}]"#, r#"a: {"url":"https://x.y"}"#),
+            (
+                "mcpServers",
+                r#"[{"a":{"url":"https://x.y"}}]"#,
+                r#"a: {"url":"https://x.y"}"#,
+            ),
         ] {
             assert_eq!(gained(field, None, value).unwrap(), words);
         }
-        assert_eq!(gained("mcpServers", None, r#"[{"a":{},"b":{}}]"#).unwrap(), plain("mcpServers"));
+        assert_eq!(
+            gained("mcpServers", None, r#"[{"a":{},"b":{}}]"#).unwrap(),
+            plain("mcpServers")
+        );
     }
 }

@@ -82,36 +82,106 @@ impl RegistryFile {
         let raw: RawRegistry = match toml::from_str(text) {
             Ok(raw) => raw,
             Err(error) => {
-                let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
-                return Self { notes: vec![format!("registry.toml line {line}: {}", error.message())], ..Self::default() };
+                let line = error.span().map_or(1, |span| {
+                    text[..span.start.min(text.len())].lines().count().max(1)
+                });
+                return Self {
+                    notes: vec![format!("registry.toml line {line}: {}", error.message())],
+                    ..Self::default()
+                };
             }
         };
-        let mut file = Self { name: raw.name, description: raw.description, ..Self::default() };
+        let mut file = Self {
+            name: raw.name,
+            description: raw.description,
+            ..Self::default()
+        };
         for (name, agent) in raw.agents {
-            let version = agent.version.as_deref().and_then(|text| match Version::parse(text) {
-                Ok(version) => Some(version),
-                Err(error) => {
-                    file.notes.push(format!("registry.toml: version of `{name}`: {error}"));
-                    None
-                }
-            });
-            let RawRequires { agents: requires, servers, programs, variables } = agent.requires.unwrap_or_default();
+            let version = agent
+                .version
+                .as_deref()
+                .and_then(|text| match Version::parse(text) {
+                    Ok(version) => Some(version),
+                    Err(error) => {
+                        file.notes
+                            .push(format!("registry.toml: version of `{name}`: {error}"));
+                        None
+                    }
+                });
+            let RawRequires {
+                agents: requires,
+                servers,
+                programs,
+                variables,
+            } = agent.requires.unwrap_or_default();
             let (description, tags) = (agent.description, agent.tags);
-            file.agents.insert(name, AgentRecord { version, description, tags, requires, servers, programs, variables });
+            file.agents.insert(
+                name,
+                AgentRecord {
+                    version,
+                    description,
+                    tags,
+                    requires,
+                    servers,
+                    programs,
+                    variables,
+                },
+            );
         }
         file.aliases = raw.mcp.aliases;
-        file.provided = raw.mcp.provided.into_iter().map(|(name, provided)| (name, provided.note)).collect();
+        file.provided = raw
+            .mcp
+            .provided
+            .into_iter()
+            .map(|(name, provided)| (name, provided.note))
+            .collect();
         let archived = raw.mcp.archived.into_iter();
         file.archived = archived
-            .map(|(name, RawArchived { package, successor, reason })| (name, ArchivedPackage { package, successor, reason }))
+            .map(
+                |(
+                    name,
+                    RawArchived {
+                        package,
+                        successor,
+                        reason,
+                    },
+                )| {
+                    (
+                        name,
+                        ArchivedPackage {
+                            package,
+                            successor,
+                            reason,
+                        },
+                    )
+                },
+            )
             .collect();
         file.tools = raw.tools.current;
         file.own_agents = raw.tools.agents;
         let retired = raw.tools.retired.into_iter();
         file.retired_tools = retired
-            .map(|(name, RawRetired { now, note, became, alias })| {
-                (name, RetiredTool { now: now.into_list(), note, became, is_alias: alias })
-            })
+            .map(
+                |(
+                    name,
+                    RawRetired {
+                        now,
+                        note,
+                        became,
+                        alias,
+                    },
+                )| {
+                    (
+                        name,
+                        RetiredTool {
+                            now: now.into_list(),
+                            note,
+                            became,
+                            is_alias: alias,
+                        },
+                    )
+                },
+            )
             .collect();
         file
     }
@@ -132,7 +202,11 @@ pub fn marketplace_agents(marketplace: &str, read: &dyn Fn(&str) -> Option<Strin
         };
         let described = join(&root, ".claude-plugin/plugin.json").and_then(|path| read(&path));
         let described = described.and_then(|text| serde_json::from_str::<Plugin>(&text).ok());
-        for agents in described.into_iter().map(|plugin| plugin.agents).chain([plugin.agents]) {
+        for agents in described
+            .into_iter()
+            .map(|plugin| plugin.agents)
+            .chain([plugin.agents])
+        {
             files.extend(agents.paths().iter().filter_map(|path| join(&root, path)));
         }
     }
@@ -280,7 +354,10 @@ impl Paths {
     fn paths(&self) -> Vec<String> {
         match &self.0 {
             serde_json::Value::String(path) => vec![path.clone()],
-            serde_json::Value::Array(paths) => paths.iter().filter_map(|path| path.as_str().map(str::to_owned)).collect(),
+            serde_json::Value::Array(paths) => paths
+                .iter()
+                .filter_map(|path| path.as_str().map(str::to_owned))
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -308,8 +385,14 @@ mod tests {
             {"source": {"source": "github"}, "agents": "./n.md"},
             {"source": "./plugins/b"}
         ]}"#;
-        let read = |path: &str| (path == "plugins/b/.claude-plugin/plugin.json").then(|| r#"{"agents": "./docs/b.md"}"#.to_owned());
-        assert_eq!(marketplace_agents(marketplace, &read), ["plugins/a/extra/x.md", "plugins/b/docs/b.md"]);
+        let read = |path: &str| {
+            (path == "plugins/b/.claude-plugin/plugin.json")
+                .then(|| r#"{"agents": "./docs/b.md"}"#.to_owned())
+        };
+        assert_eq!(
+            marketplace_agents(marketplace, &read),
+            ["plugins/a/extra/x.md", "plugins/b/docs/b.md"]
+        );
         assert_eq!(marketplace_agents("nonsense", &read), [] as [String; 0]);
     }
 }

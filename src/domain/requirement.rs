@@ -113,8 +113,13 @@ impl Requirements {
     #[must_use]
     pub fn of(bytes: &[u8], record: Option<&AgentRecord>, catalogue: &Catalogue) -> Self {
         let definition = Definition::parse(bytes);
-        let mut reader =
-            Reader { catalogue, values: definition.values(), definition, found: Self::default(), servers: BTreeMap::new() };
+        let mut reader = Reader {
+            catalogue,
+            values: definition.values(),
+            definition,
+            found: Self::default(),
+            servers: BTreeMap::new(),
+        };
         if !reader.values.is_empty() {
             reader.tools();
             reader.own_servers();
@@ -131,7 +136,10 @@ impl Requirements {
 
     /// The names of the servers that have to be configured: those that the agent does not bring itself.
     pub fn server_names(&self) -> impl Iterator<Item = &str> {
-        self.servers.iter().filter(|server| server.inline.is_none()).map(|server| server.name.as_str())
+        self.servers
+            .iter()
+            .filter(|server| server.inline.is_none())
+            .map(|server| server.name.as_str())
     }
 
     /// The same needs with servers by the user's names, where only the body or the registry names them: those are not rewritten.
@@ -147,7 +155,10 @@ impl Requirements {
                     known.is_whole |= moved.is_whole;
                     known.tools.append(&mut moved.tools);
                 }
-                None => self.servers.push(ServerNeed { name: to.clone(), ..moved }),
+                None => self.servers.push(ServerNeed {
+                    name: to.clone(),
+                    ..moved
+                }),
             }
         }
         self.servers.sort_by(|one, other| one.name.cmp(&other.name));
@@ -165,7 +176,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn tools(&mut self) {
-        let taken = self.values.get("disallowedTools").map(texts).unwrap_or_default();
+        let taken = self
+            .values
+            .get("disallowedTools")
+            .map(texts)
+            .unwrap_or_default();
         let Some(tools) = self.values.get("tools").map(texts) else {
             self.found.is_every_tool = true;
             return;
@@ -176,9 +191,12 @@ impl Reader<'_> {
                 self.found.is_every_tool = true;
             } else if let Some(rest) = text.strip_prefix("mcp__") {
                 let rest = rest.split('(').next().unwrap_or(rest);
-                let (server, tool) = rest.split_once("__").map_or((rest, None), |(server, tool)| (server, Some(tool)));
-                let is_taken =
-                    taken.iter().any(|other| *other == format!("mcp__{server}") || *other == format!("mcp__{server}__*"));
+                let (server, tool) = rest
+                    .split_once("__")
+                    .map_or((rest, None), |(server, tool)| (server, Some(tool)));
+                let is_taken = taken.iter().any(|other| {
+                    *other == format!("mcp__{server}") || *other == format!("mcp__{server}__*")
+                });
                 if !is_taken {
                     self.server(server, tool.filter(|tool| *tool != "*"), place);
                 }
@@ -189,14 +207,26 @@ impl Reader<'_> {
     }
 
     fn tool(&mut self, text: String, place: Place) {
-        let (name, argument) = text.split_once('(').map_or((text.as_str(), ""), |(name, rest)| (name, rest.trim_end_matches(')')));
+        let (name, argument) = text
+            .split_once('(')
+            .map_or((text.as_str(), ""), |(name, rest)| {
+                (name, rest.trim_end_matches(')'))
+            });
         let meaning = self.catalogue.tool(name);
         let is_agent = matches!(name, "Agent" | "Task");
-        for agent in argument.split(',').map(str::trim).filter(|agent| is_agent && !agent.is_empty() && *agent != "*") {
+        for agent in argument
+            .split(',')
+            .map(str::trim)
+            .filter(|agent| is_agent && !agent.is_empty() && *agent != "*")
+        {
             push(&mut self.found.agents, agent, place);
         }
         if !self.found.tools.iter().any(|known| known.text == text) {
-            self.found.tools.push(ToolNeed { text, meaning, place });
+            self.found.tools.push(ToolNeed {
+                text,
+                meaning,
+                place,
+            });
         }
     }
 
@@ -204,7 +234,13 @@ impl Reader<'_> {
         if name.is_empty() || name == "*" {
             return;
         }
-        let new = || ServerNeed { name: name.to_owned(), tools: BTreeSet::new(), is_whole: false, place, inline: None };
+        let new = || ServerNeed {
+            name: name.to_owned(),
+            tools: BTreeSet::new(),
+            is_whole: false,
+            place,
+            inline: None,
+        };
         let need = self.servers.entry(name.to_owned()).or_insert_with(new);
         match tool {
             Some(tool) => drop(need.tools.insert(tool.to_owned())),
@@ -219,16 +255,26 @@ impl Reader<'_> {
             Some(Value::Object(table)) => (Vec::new(), vec![table.clone()]),
             _ => return,
         };
-        let names: Vec<String> = items.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        let names: Vec<String> = items
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
         for name in names {
             let place = self.place("mcpServers", Origin::Servers, &name);
             self.server(&name, None, place);
         }
-        let inline = items.into_iter().filter_map(|item| item.as_object().cloned());
+        let inline = items
+            .into_iter()
+            .filter_map(|item| item.as_object().cloned());
         for (name, entry) in inline.chain(tables).flatten() {
             let place = self.place("mcpServers", Origin::Servers, &name);
             if let Ok(server) = ServerEntry::from_json(&entry) {
-                for (variable, _) in server.variables().iter().filter(|(_, has_default)| !has_default) {
+                for (variable, _) in server
+                    .variables()
+                    .iter()
+                    .filter(|(_, has_default)| !has_default)
+                {
                     push(&mut self.found.variables, variable, place);
                 }
                 if let Some(program) = server.program_name() {
@@ -258,7 +304,9 @@ impl Reader<'_> {
         }
         for command in commands {
             let program = command.split_whitespace().next().unwrap_or_default();
-            let is_plain = program.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'));
+            let is_plain = program
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'));
             if is_plain && !program.is_empty() && !BUILTINS.contains(&program) {
                 let place = self.place("hooks", Origin::Hooks, program);
                 push(&mut self.found.programs, program, place);
@@ -271,7 +319,10 @@ impl Reader<'_> {
         let body = String::from_utf8_lossy(self.definition.body()).into_owned();
         let first = self.definition.body_line();
         for (name, line) in declared(&body) {
-            let place = Place { origin: Origin::Body, line: Some(first + line) };
+            let place = Place {
+                origin: Origin::Body,
+                line: Some(first + line),
+            };
             if !self.servers.contains_key(&name) {
                 self.server(&name, None, place);
             }
@@ -279,29 +330,49 @@ impl Reader<'_> {
     }
 
     fn record(&mut self, record: &AgentRecord) {
-        let place = Place { origin: Origin::Registry, line: None };
+        let place = Place {
+            origin: Origin::Registry,
+            line: None,
+        };
         for server in &record.servers {
             if !self.servers.contains_key(server) {
                 self.server(server, None, place);
             }
         }
-        record.requires.iter().for_each(|agent| push(&mut self.found.agents, agent, place));
-        record.programs.iter().for_each(|program| push(&mut self.found.programs, program, place));
-        record.variables.iter().for_each(|variable| push(&mut self.found.variables, variable, place));
+        record
+            .requires
+            .iter()
+            .for_each(|agent| push(&mut self.found.agents, agent, place));
+        record
+            .programs
+            .iter()
+            .for_each(|program| push(&mut self.found.programs, program, place));
+        record
+            .variables
+            .iter()
+            .for_each(|variable| push(&mut self.found.variables, variable, place));
     }
 
     fn place(&self, key: &str, origin: Origin, word: &str) -> Place {
-        Place { origin, line: self.definition.line_of(key, word) }
+        Place {
+            origin,
+            line: self.definition.line_of(key, word),
+        }
     }
 }
 
 /// What a shell knows without looking at `PATH`.
-const BUILTINS: [&str; 14] =
-    ["echo", "printf", "test", "true", "false", "cd", "exit", "set", "export", "read", "if", "for", "while", "command"];
+const BUILTINS: [&str; 14] = [
+    "echo", "printf", "test", "true", "false", "cd", "exit", "set", "export", "read", "if", "for",
+    "while", "command",
+];
 
 fn push(needs: &mut Vec<Need>, name: &str, place: Place) {
     if !needs.iter().any(|known| known.name == name) {
-        needs.push(Need { name: name.to_owned(), place });
+        needs.push(Need {
+            name: name.to_owned(),
+            place,
+        });
     }
 }
 
@@ -309,17 +380,30 @@ fn push(needs: &mut Vec<Need>, name: &str, place: Place) {
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => split_tools(text),
-        Value::Array(items) => items.iter().filter_map(Value::as_str).flat_map(split_tools).collect(),
+        Value::Array(items) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .flat_map(split_tools)
+            .collect(),
         _ => Vec::new(),
     }
 }
 
 fn collect_commands(value: &Value, commands: &mut Vec<String>) {
     match value {
-        Value::Array(items) => items.iter().for_each(|item| collect_commands(item, commands)),
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| collect_commands(item, commands)),
         Value::Object(entries) => {
-            commands.extend(entries.get("command").and_then(Value::as_str).map(str::to_owned));
-            entries.values().for_each(|value| collect_commands(value, commands));
+            commands.extend(
+                entries
+                    .get("command")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
+            );
+            entries
+                .values()
+                .for_each(|value| collect_commands(value, commands));
         }
         _ => {}
     }
@@ -333,9 +417,17 @@ fn declared(body: &str) -> Vec<(String, usize)> {
     let mut list: Option<(usize, bool)> = None;
     for (number, line) in body.lines().enumerate() {
         let trimmed = line.trim();
-        if let Some(mark) = ["```", "~~~"].into_iter().find(|mark| trimmed.starts_with(mark)) {
-            let is_data = ["", "yaml", "yml", "json", "jsonc"]
-                .contains(&trimmed.trim_start_matches(['`', '~']).trim().to_lowercase().as_str());
+        if let Some(mark) = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| trimmed.starts_with(mark))
+        {
+            let is_data = ["", "yaml", "yml", "json", "jsonc"].contains(
+                &trimmed
+                    .trim_start_matches(['`', '~'])
+                    .trim()
+                    .to_lowercase()
+                    .as_str(),
+            );
             fence = match fence {
                 Some(open) if open == mark || open == "other" => None,
                 Some(open) => Some(open),
@@ -350,7 +442,9 @@ fn declared(body: &str) -> Vec<(String, usize)> {
         let indent = line.len() - line.trim_start().len();
         if let Some((outer, in_brackets)) = list {
             if in_brackets {
-                found.extend(names(trimmed.split(']').next().unwrap_or_default()).map(|name| (name, number)));
+                found.extend(
+                    names(trimmed.split(']').next().unwrap_or_default()).map(|name| (name, number)),
+                );
                 list = (!trimmed.contains(']')).then_some((outer, true));
                 continue;
             }
@@ -365,12 +459,21 @@ fn declared(body: &str) -> Vec<(String, usize)> {
         let Some((key, value)) = trimmed.split_once(':') else {
             continue;
         };
-        if !["mcp_servers", "mcp-servers", "mcpServers"].contains(&key.trim_matches(['"', '\'', ' '])) {
+        if !["mcp_servers", "mcp-servers", "mcpServers"]
+            .contains(&key.trim_matches(['"', '\'', ' ']))
+        {
             continue;
         }
-        let value = value.split(" #").next().unwrap_or_default().trim().trim_end_matches(',');
+        let value = value
+            .split(" #")
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .trim_end_matches(',');
         if let Some(inside) = value.strip_prefix('[') {
-            found.extend(names(inside.split(']').next().unwrap_or_default()).map(|name| (name, number)));
+            found.extend(
+                names(inside.split(']').next().unwrap_or_default()).map(|name| (name, number)),
+            );
             list = (!inside.contains(']')).then_some((indent, true));
         } else if value.is_empty() {
             list = Some((indent, false));
@@ -384,10 +487,21 @@ fn names(text: &str) -> impl Iterator<Item = String> {
     let is_name = |name: &&str| {
         name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.len() <= 64
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
     };
-    let names = text.split(" #").next().unwrap_or_default().split(',').map(|name| name.trim().trim_matches(['"', '\'']));
-    names.filter(is_name).map(str::to_owned).collect::<Vec<_>>().into_iter()
+    let names = text
+        .split(" #")
+        .next()
+        .unwrap_or_default()
+        .split(',')
+        .map(|name| name.trim().trim_matches(['"', '\'']));
+    names
+        .filter(is_name)
+        .map(str::to_owned)
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 #[cfg(test)]
@@ -402,10 +516,15 @@ mod tests {
     fn catalogue() -> Catalogue {
         let mut catalogue = Catalogue::default();
         let file = RegistryFile {
-            tools: ["Read", "Bash", "Agent", "Glob"].map(str::to_owned).to_vec(),
+            tools: ["Read", "Bash", "Agent", "Glob"]
+                .map(str::to_owned)
+                .to_vec(),
             retired_tools: BTreeMap::from([(
                 "LS".to_owned(),
-                RetiredTool { now: vec!["Glob".to_owned()], ..RetiredTool::default() },
+                RetiredTool {
+                    now: vec!["Glob".to_owned()],
+                    ..RetiredTool::default()
+                },
             )]),
             ..RegistryFile::default()
         };
@@ -418,18 +537,38 @@ mod tests {
     }
 
     fn shown(needs: &Requirements) -> String {
-        let line = |place: Place| place.line.map_or_else(String::new, |line| format!(":{line}"));
+        let line = |place: Place| {
+            place
+                .line
+                .map_or_else(String::new, |line| format!(":{line}"))
+        };
         let mut text = String::new();
         for server in &needs.servers {
             let tools: Vec<&str> = server.tools.iter().map(String::as_str).collect();
             let whole = if server.is_whole { "+" } else { "" };
-            let _ = writeln!(text, "{}{whole} [{}] {}{}", server.name, tools.join(" "), server.place.origin, line(server.place));
+            let _ = writeln!(
+                text,
+                "{}{whole} [{}] {}{}",
+                server.name,
+                tools.join(" "),
+                server.place.origin,
+                line(server.place)
+            );
         }
-        for (kind, list) in
-            [("skill", &needs.skills), ("agent", &needs.agents), ("program", &needs.programs), ("variable", &needs.variables)]
-        {
+        for (kind, list) in [
+            ("skill", &needs.skills),
+            ("agent", &needs.agents),
+            ("program", &needs.programs),
+            ("variable", &needs.variables),
+        ] {
             for need in list {
-                let _ = writeln!(text, "{kind} {} {}{}", need.name, need.place.origin, line(need.place));
+                let _ = writeln!(
+                    text,
+                    "{kind} {} {}{}",
+                    need.name,
+                    need.place.origin,
+                    line(need.place)
+                );
             }
         }
         text
@@ -438,7 +577,11 @@ mod tests {
     #[test]
     fn needs_are_read_from_every_place() {
         let text = "---\nname: a\ndescription: d\ntools:\n  - Read\n  - mcp__db__query\n  - mcp__db__get_*\n  - mcp__web\n  - mcp__all__*\n  - Agent(helper, other)\n  - mcp__gone__x\ndisallowedTools: mcp__gone\nskills: [one, two]\nmcpServers:\n  - ref\n  - own:\n      command: npx\n      args: [\"${KEY}\"]\nhooks:\n  Stop:\n    - hooks:\n        - type: command\n          command: jq . x\n---\n\n```yaml\nmcp_servers: [sequential, \"db\"] # two\nx:\n  mcp-servers:\n    - listed\n  other: 1\n```\n";
-        let record = AgentRecord { servers: vec!["extra".to_owned()], programs: vec!["gh".to_owned()], ..AgentRecord::default() };
+        let record = AgentRecord {
+            servers: vec!["extra".to_owned()],
+            programs: vec!["gh".to_owned()],
+            ..AgentRecord::default()
+        };
         let needs = Requirements::of(text.as_bytes(), Some(&record), &catalogue());
         insta::assert_snapshot!(shown(&needs), @r"
         all+ [] tools:9
@@ -458,14 +601,23 @@ mod tests {
         program gh registry
         variable KEY mcpServers:16
         ");
-        assert_eq!(needs.server_names().filter(|name| *name == "own").count(), 0, "it is brought along");
+        assert_eq!(
+            needs.server_names().filter(|name| *name == "own").count(),
+            0,
+            "it is brought along"
+        );
     }
 
     #[test]
     fn tools_are_told_apart() {
-        let found =
-            needs("---\nname: a\ndescription: d\ntools: Read, Bash(git *), LS, read, search/codebase, Newer, mcp__x__y\n---\n");
-        let meanings: Vec<String> = found.tools.iter().map(|tool| format!("{} {:?}", tool.text, tool.meaning)).collect();
+        let found = needs(
+            "---\nname: a\ndescription: d\ntools: Read, Bash(git *), LS, read, search/codebase, Newer, mcp__x__y\n---\n",
+        );
+        let meanings: Vec<String> = found
+            .tools
+            .iter()
+            .map(|tool| format!("{} {:?}", tool.text, tool.meaning))
+            .collect();
         insta::assert_snapshot!(meanings.join("\n"), @r#"
         Read Current
         Bash(git *) Current
@@ -491,13 +643,17 @@ mod tests {
             let needs = needs(&format!("---\nname: a\ndescription: d\n---\n{body}"));
             assert!(needs.servers.is_empty(), "{body}: {:?}", needs.servers);
         }
-        let listed = needs("# T\n\n```\n{ \"x\": 1,\n  \"mcp_servers\": [\n    \"one\",\n    \"two\"\n  ] }\n```\n");
+        let listed = needs(
+            "# T\n\n```\n{ \"x\": 1,\n  \"mcp_servers\": [\n    \"one\",\n    \"two\"\n  ] }\n```\n",
+        );
         assert_eq!(listed.server_names().collect::<Vec<_>>(), ["one", "two"]);
     }
 
     #[test]
     fn binding_joins_what_is_one_server_for_the_user() {
-        let needs = needs("---\nname: a\ndescription: d\ntools: mcp__db__x\n---\n```yaml\nmcp_servers: [sequential]\n```\n");
+        let needs = needs(
+            "---\nname: a\ndescription: d\ntools: mcp__db__x\n---\n```yaml\nmcp_servers: [sequential]\n```\n",
+        );
         let bind = BTreeMap::from([("sequential".to_owned(), "db".to_owned())]);
         let bound = needs.bound(&bind);
         assert_eq!(bound.server_names().collect::<Vec<_>>(), ["db"]);

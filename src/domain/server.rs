@@ -10,7 +10,13 @@ use super::digest::Digest;
 use super::shell::shell_quoted;
 
 /// Names that the client keeps for itself.
-const RESERVED: [&str; 5] = ["workspace", "claude-in-chrome", "computer-use", "Claude Preview", "Claude Browser"];
+const RESERVED: [&str; 5] = [
+    "workspace",
+    "claude-in-chrome",
+    "computer-use",
+    "Claude Preview",
+    "Claude Browser",
+];
 
 /// One entry of `mcpServers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,43 +60,78 @@ impl ServerEntry {
             "ws" => "ws",
             other => return Err(format!("the type `{}` is unknown", other.escape_debug())),
         };
-        let url = entry.get("url").and_then(Value::as_str).ok_or("`url` is missing")?.to_owned();
-        Ok(Self::Remote { transport, url, headers: strings(entry, "headers")? })
+        let url = entry
+            .get("url")
+            .and_then(Value::as_str)
+            .ok_or("`url` is missing")?
+            .to_owned();
+        Ok(Self::Remote {
+            transport,
+            url,
+            headers: strings(entry, "headers")?,
+        })
     }
 
     /// Reads an entry of managed settings, which may name nothing to run; the reason, if the client skips it.
     pub fn provided(value: &Value) -> Result<Self, String> {
         let entry = Self::from_json(value)?;
-        let Self::Remote { transport: "http" | "sse", url, .. } = &entry else {
-            return Err("managed settings have only servers of the types `http` and `sse`".to_owned());
+        let Self::Remote {
+            transport: "http" | "sse",
+            url,
+            ..
+        } = &entry
+        else {
+            return Err(
+                "managed settings have only servers of the types `http` and `sse`".to_owned(),
+            );
         };
         if !url.starts_with("https://") {
             return Err("its `url` does not begin with `https://`".to_owned());
         }
-        if ["command", "args", "env", "headersHelper"].iter().any(|key| value.get(key).is_some()) || !entry.variables().is_empty() {
+        if ["command", "args", "env", "headersHelper"]
+            .iter()
+            .any(|key| value.get(key).is_some())
+            || !entry.variables().is_empty()
+        {
             return Err("managed settings neither run something nor fill in variables".to_owned());
         }
         Ok(entry)
     }
 
     fn program(entry: &Map<String, Value>) -> Result<Self, String> {
-        let command = entry.get("command").and_then(Value::as_str).ok_or("`command` is missing")?.to_owned();
+        let command = entry
+            .get("command")
+            .and_then(Value::as_str)
+            .ok_or("`command` is missing")?
+            .to_owned();
         let args = match entry.get("args") {
             None => Vec::new(),
             Some(Value::Array(items)) => {
-                let texts = items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>();
+                let texts = items
+                    .iter()
+                    .map(|item| item.as_str().map(str::to_owned))
+                    .collect::<Option<_>>();
                 texts.ok_or("`args` is a list of strings")?
             }
             Some(_) => return Err("`args` is a list of strings".to_owned()),
         };
-        Ok(Self::Program { command, args, env: strings(entry, "env")? })
+        Ok(Self::Program {
+            command,
+            args,
+            env: strings(entry, "env")?,
+        })
     }
 
     /// The fields in the order in which the client writes them.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, Value)> {
         let map = |pairs: &[(String, String)]| {
-            Value::Object(pairs.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect())
+            Value::Object(
+                pairs
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Value::String(value.clone())))
+                    .collect(),
+            )
         };
         match self {
             Self::Program { command, args, env } => vec![
@@ -99,7 +140,11 @@ impl ServerEntry {
                 ("args", args.clone().into()),
                 ("env", map(env)),
             ],
-            Self::Remote { transport, url, headers } => {
+            Self::Remote {
+                transport,
+                url,
+                headers,
+            } => {
                 let mut fields = vec![("type", (*transport).into()), ("url", url.as_str().into())];
                 if !headers.is_empty() {
                     fields.push(("headers", map(headers)));
@@ -112,7 +157,12 @@ impl ServerEntry {
     /// The entry as JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        Value::Object(self.fields().into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+        Value::Object(
+            self.fields()
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        )
     }
 
     /// The program on this machine that it needs; `None` for a server elsewhere.
@@ -144,10 +194,13 @@ impl ServerEntry {
     #[must_use]
     pub fn variables(&self) -> Vec<(String, bool)> {
         let texts: Vec<&String> = match self {
-            Self::Program { command, args, env } => {
-                std::iter::once(command).chain(args).chain(env.iter().map(|(_, value)| value)).collect()
-            }
-            Self::Remote { url, headers, .. } => std::iter::once(url).chain(headers.iter().map(|(_, value)| value)).collect(),
+            Self::Program { command, args, env } => std::iter::once(command)
+                .chain(args)
+                .chain(env.iter().map(|(_, value)| value))
+                .collect(),
+            Self::Remote { url, headers, .. } => std::iter::once(url)
+                .chain(headers.iter().map(|(_, value)| value))
+                .collect(),
         };
         let mut found = Vec::new();
         for text in texts {
@@ -165,7 +218,10 @@ impl ServerEntry {
         let Self::Program { args, .. } = self else {
             return false;
         };
-        args.iter().any(|arg| arg.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with(['@', '='])))
+        args.iter().any(|arg| {
+            arg.strip_prefix(package)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['@', '=']))
+        })
     }
 }
 
@@ -175,7 +231,8 @@ impl fmt::Display for ServerEntry {
         match self {
             Self::Program { command, args, .. } => {
                 formatter.write_str(&shown(command))?;
-                args.iter().try_for_each(|arg| write!(formatter, " {}", shown(arg)))
+                args.iter()
+                    .try_for_each(|arg| write!(formatter, " {}", shown(arg)))
             }
             Self::Remote { url, .. } => formatter.write_str(url),
         }
@@ -193,13 +250,21 @@ pub fn digest(entry: &Value) -> Digest {
 #[must_use]
 pub fn is_addable(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    !name.is_empty() && name.len() <= 64 && name.chars().all(is_plain) && !name.contains("__") && !RESERVED.contains(&name)
+    !name.is_empty()
+        && name.len() <= 64
+        && name.chars().all(is_plain)
+        && !name.contains("__")
+        && !RESERVED.contains(&name)
 }
 
 /// An argument as a shell would need it.
 fn shown(argument: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_=+.,/:@%^~{}$".contains(c);
-    if !argument.is_empty() && argument.chars().all(is_plain) { argument.to_owned() } else { shell_quoted(argument) }
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        argument.to_owned()
+    } else {
+        shell_quoted(argument)
+    }
 }
 
 fn strings(entry: &Map<String, Value>, key: &str) -> Result<Vec<(String, String)>, String> {
@@ -208,7 +273,9 @@ fn strings(entry: &Map<String, Value>, key: &str) -> Result<Vec<(String, String)
     };
     let wrong = || format!("`{key}` is a table of strings");
     let pairs = value.as_object().ok_or_else(wrong)?.iter();
-    pairs.map(|(name, value)| Ok((name.clone(), value.as_str().ok_or_else(wrong)?.to_owned()))).collect()
+    pairs
+        .map(|(name, value)| Ok((name.clone(), value.as_str().ok_or_else(wrong)?.to_owned())))
+        .collect()
 }
 
 /// `${NAME}` and `${NAME:-default}`; anything else is literal text for the client.
@@ -260,10 +327,17 @@ mod tests {
         }
         let provided = |value: Value| ServerEntry::provided(&value).is_ok();
         assert!(provided(json!({ "type": "http", "url": "https://x.y/z" })));
-        assert!(!provided(json!({ "type": "http", "url": "http://x.y/z" })) && !provided(json!({ "command": "x" })));
-        assert!(!provided(json!({ "type": "sse", "url": "https://x.y", "headersHelper": "x" })));
+        assert!(
+            !provided(json!({ "type": "http", "url": "http://x.y/z" }))
+                && !provided(json!({ "command": "x" }))
+        );
+        assert!(!provided(
+            json!({ "type": "sse", "url": "https://x.y", "headersHelper": "x" })
+        ));
         assert!(!provided(json!({ "type": "sse", "url": "https://${X}" })));
-        let entry = ServerEntry::from_json(&json!({ "command": "x", "args": ["a"], "env": { "A": "b" } })).unwrap();
+        let entry =
+            ServerEntry::from_json(&json!({ "command": "x", "args": ["a"], "env": { "A": "b" } }))
+                .unwrap();
         assert_eq!(ServerEntry::from_json(&entry.to_json()), Ok(entry));
     }
 
@@ -271,11 +345,27 @@ mod tests {
     fn variables_and_hosts_are_found() {
         let entry = json!({ "command": "${A}", "args": ["--x=${B:-1}", "$C", "${D-1}", "${B}"], "env": { "E": "${F}" } });
         let names = |entry: &Value| ServerEntry::from_json(entry).unwrap().variables();
-        assert_eq!(names(&entry), [("A".to_owned(), false), ("B".to_owned(), false), ("F".to_owned(), false)]);
+        assert_eq!(
+            names(&entry),
+            [
+                ("A".to_owned(), false),
+                ("B".to_owned(), false),
+                ("F".to_owned(), false)
+            ]
+        );
         let remote = json!({ "type": "http", "url": "https://u@h.example:8443/${P:-x}?q", "headers": { "X": "Bearer ${T}" } });
-        assert_eq!(names(&remote), [("P".to_owned(), true), ("T".to_owned(), false)]);
-        assert_eq!(ServerEntry::from_json(&remote).unwrap().host(), Some("h.example"));
-        let program = ServerEntry::from_json(&json!({ "command": "npx", "args": ["-y", "@a/b@1.2.3", "two words"] })).unwrap();
+        assert_eq!(
+            names(&remote),
+            [("P".to_owned(), true), ("T".to_owned(), false)]
+        );
+        assert_eq!(
+            ServerEntry::from_json(&remote).unwrap().host(),
+            Some("h.example")
+        );
+        let program = ServerEntry::from_json(
+            &json!({ "command": "npx", "args": ["-y", "@a/b@1.2.3", "two words"] }),
+        )
+        .unwrap();
         assert_eq!(program.to_string(), "npx -y @a/b@1.2.3 'two words'");
         assert!(program.starts_package("@a/b") && !program.starts_package("@a/"));
     }

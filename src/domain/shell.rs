@@ -7,7 +7,8 @@
 pub fn shell_quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:@,+=^%#~".contains(c);
     // At the beginning `~` is somebody's home, `#` a comment, `=` a program.
-    let is_special = word.starts_with(['#', '=']) || word.starts_with('~') && !word.starts_with("~/");
+    let is_special =
+        word.starts_with(['#', '=']) || word.starts_with('~') && !word.starts_with("~/");
     if !word.is_empty() && word.chars().all(is_plain) && !is_special {
         return word.to_owned();
     }
@@ -20,7 +21,15 @@ mod tests {
 
     #[test]
     fn only_what_a_shell_would_read_otherwise_is_quoted() {
-        for plain in ["planner", "gh:acme/agents#planner@^1.2", "~/agents#x", "./a.md", "größe", "x@~1.4.0", "x@=1.0.0"] {
+        for plain in [
+            "planner",
+            "gh:acme/agents#planner@^1.2",
+            "~/agents#x",
+            "./a.md",
+            "größe",
+            "x@~1.4.0",
+            "x@=1.0.0",
+        ] {
             assert_eq!(shell_quoted(plain), plain);
         }
         for (word, quoted) in [

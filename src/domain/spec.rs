@@ -95,10 +95,14 @@ impl Spec {
             return Err(SpecError::Empty);
         }
         if text.starts_with('-') {
-            return Err(SpecError::Option { text: text.to_owned() });
+            return Err(SpecError::Option {
+                text: text.to_owned(),
+            });
         }
         if text.chars().any(char::is_control) {
-            return Err(SpecError::Control { text: text.escape_debug().to_string() });
+            return Err(SpecError::Control {
+                text: text.escape_debug().to_string(),
+            });
         }
         if is_path(text) {
             return Self::parse_path(text);
@@ -111,29 +115,55 @@ impl Spec {
         if let Some((registry, target)) = text.split_once('#') {
             if let Some((registry, name)) = registry.split_once('/') {
                 let (registry, name) = (registry.to_owned(), name.to_owned());
-                return Err(SpecError::Both { text: whole.to_owned(), registry, name });
+                return Err(SpecError::Both {
+                    text: whole.to_owned(),
+                    registry,
+                    name,
+                });
             }
             let place = Place::Registry(registry_name(registry)?);
-            return Ok(Self { place, target: Some(parse_target(target, whole)?), version });
+            return Ok(Self {
+                place,
+                target: Some(parse_target(target, whole)?),
+                version,
+            });
         }
         if text.ends_with(".md") {
-            return Err(SpecError::BareFile { text: text.to_owned() });
+            return Err(SpecError::BareFile {
+                text: text.to_owned(),
+            });
         }
         match text.split_once('/') {
-            None => Ok(Self { place: Place::Anywhere, target: Some(parse_target(text, whole)?), version }),
-            Some((registry, name)) if !name.contains('/') => {
-                Ok(Self { place: Place::Registry(registry_name(registry)?), target: Some(parse_target(name, whole)?), version })
-            }
-            Some(_) => Err(SpecError::Slashes { text: text.to_owned() }),
+            None => Ok(Self {
+                place: Place::Anywhere,
+                target: Some(parse_target(text, whole)?),
+                version,
+            }),
+            Some((registry, name)) if !name.contains('/') => Ok(Self {
+                place: Place::Registry(registry_name(registry)?),
+                target: Some(parse_target(name, whole)?),
+                version,
+            }),
+            Some(_) => Err(SpecError::Slashes {
+                text: text.to_owned(),
+            }),
         }
     }
 
     fn parse_path(text: &str) -> Result<Self, SpecError> {
         let Some((path, target)) = text.rsplit_once('#') else {
-            return Ok(Self { place: Place::Source(Source::Path(text.to_owned())), target: None, version: None });
+            return Ok(Self {
+                place: Place::Source(Source::Path(text.to_owned())),
+                target: None,
+                version: None,
+            });
         };
         let (target, version) = split_version(target)?;
-        Ok(Self { place: Place::Source(Source::Path(path.to_owned())), target: Some(parse_target(target, text)?), version })
+        Ok(Self {
+            place: Place::Source(Source::Path(path.to_owned())),
+            target: Some(parse_target(target, text)?),
+            version,
+        })
     }
 
     fn parse_remote(text: &str) -> Result<Self, SpecError> {
@@ -149,7 +179,11 @@ impl Spec {
             }
             None => (text, None, None),
         };
-        Ok(Self { place: Place::Source(Source::Git(parse_url(url)?)), target, version })
+        Ok(Self {
+            place: Place::Source(Source::Git(parse_url(url)?)),
+            target,
+            version,
+        })
     }
 }
 
@@ -168,19 +202,44 @@ impl<'a> Parts<'a> {
     /// Takes a text apart as [`Spec::parse`] does.
     #[must_use]
     pub fn of(text: &'a str) -> Self {
-        let versioned = |text: &'a str| text.rsplit_once('@').map_or((text, None), |(rest, version)| (rest, Some(version)));
-        let hash = if is_path(text) { text.rsplit_once('#') } else { text.split_once('#') };
+        let versioned = |text: &'a str| {
+            text.rsplit_once('@')
+                .map_or((text, None), |(rest, version)| (rest, Some(version)))
+        };
+        let hash = if is_path(text) {
+            text.rsplit_once('#')
+        } else {
+            text.split_once('#')
+        };
         if let Some((place, rest)) = hash {
             let (target, version) = versioned(rest);
-            return Self { place: Some(place), target: Some(target), version };
+            return Self {
+                place: Some(place),
+                target: Some(target),
+                version,
+            };
         }
         if is_path(text) || is_url(text) {
-            let (place, version) = if text.starts_with(GITHUB) { versioned(text) } else { (text, None) };
-            return Self { place: Some(place), target: None, version };
+            let (place, version) = if text.starts_with(GITHUB) {
+                versioned(text)
+            } else {
+                (text, None)
+            };
+            return Self {
+                place: Some(place),
+                target: None,
+                version,
+            };
         }
         let (rest, version) = versioned(text);
-        let (place, target) = rest.split_once('/').map_or((None, rest), |(place, target)| (Some(place), target));
-        Self { place, target: Some(target), version }
+        let (place, target) = rest
+            .split_once('/')
+            .map_or((None, rest), |(place, target)| (Some(place), target));
+        Self {
+            place,
+            target: Some(target),
+            version,
+        }
     }
 }
 
@@ -190,7 +249,9 @@ pub fn short_url(url: &GitUrl) -> String {
     let path = url.as_str().strip_prefix("https://github.com/");
     match path.map(|path| path.strip_suffix(".git").unwrap_or(path)) {
         // `.git` may be dropped only where adding the shorthand's own form gives the same cache entry.
-        Some(path) if path.split('/').count() == 2 && !url.as_str().ends_with(".git") => format!("{GITHUB}{path}"),
+        Some(path) if path.split('/').count() == 2 && !url.as_str().ends_with(".git") => {
+            format!("{GITHUB}{path}")
+        }
         _ => url.display().clone(),
     }
 }
@@ -199,10 +260,15 @@ const GITHUB: &str = "gh:";
 
 fn is_path(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let is_drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
+    let is_drive = bytes.len() > 2
+        && bytes[0].is_ascii_alphabetic()
+        && bytes[1] == b':'
+        && matches!(bytes[2], b'\\' | b'/');
     text == "."
         || text == ".."
-        || ["./", "../", "/", "~/", ".\\", "..\\"].iter().any(|prefix| text.starts_with(prefix))
+        || ["./", "../", "/", "~/", ".\\", "..\\"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
         || text.starts_with(".#")
         || text.starts_with("..#")
         || is_drive
@@ -211,7 +277,10 @@ fn is_path(text: &str) -> bool {
 fn is_url(text: &str) -> bool {
     let before = text.split('#').next().unwrap_or(text);
     let is_scp = before.split_once('@').is_some_and(|(user, rest)| {
-        !user.contains('/') && rest.split_once(':').is_some_and(|(host, _)| !host.is_empty() && !host.contains('/'))
+        !user.contains('/')
+            && rest
+                .split_once(':')
+                .is_some_and(|(host, _)| !host.is_empty() && !host.contains('/'))
     });
     text.starts_with(GITHUB) || before.contains("::") || before.contains("://") || is_scp
 }
@@ -219,7 +288,9 @@ fn is_url(text: &str) -> bool {
 fn parse_url(text: &str) -> Result<GitUrl, SpecError> {
     if let Some(path) = text.strip_prefix(GITHUB) {
         let Some((owner, repository)) = path.split_once('/') else {
-            return Err(SpecError::Github { text: text.to_owned() });
+            return Err(SpecError::Github {
+                text: text.to_owned(),
+            });
         };
         return Ok(GitUrl::github(owner, repository)?);
     }
@@ -237,20 +308,33 @@ fn split_version(text: &str) -> Result<(&str, Option<VersionRequest>), SpecError
 
 fn parse_target(text: &str, whole: &str) -> Result<Target, SpecError> {
     if text.is_empty() {
-        return Err(SpecError::NoTarget { text: whole.to_owned() });
+        return Err(SpecError::NoTarget {
+            text: whole.to_owned(),
+        });
     }
-    let has_extension = [".md", ".markdown", ".txt"].iter().any(|extension| text.ends_with(extension));
+    let has_extension = [".md", ".markdown", ".txt"]
+        .iter()
+        .any(|extension| text.ends_with(extension));
     if !has_extension {
         return Ok(Target::Name(text.to_owned()));
     }
-    if text.starts_with('/') || text.split(['/', '\\']).any(|part| matches!(part, "" | "." | "..")) {
-        return Err(SpecError::File { text: text.to_owned() });
+    if text.starts_with('/')
+        || text
+            .split(['/', '\\'])
+            .any(|part| matches!(part, "" | "." | ".."))
+    {
+        return Err(SpecError::File {
+            text: text.to_owned(),
+        });
     }
     Ok(Target::File(text.to_owned()))
 }
 
 fn registry_name(text: &str) -> Result<RegistryName, SpecError> {
-    RegistryName::new(text).map_err(|error| SpecError::Registry { text: text.to_owned(), error })
+    RegistryName::new(text).map_err(|error| SpecError::Registry {
+        text: text.to_owned(),
+        error,
+    })
 }
 
 /// Why a text is not a spec.
@@ -278,7 +362,9 @@ pub enum SpecError {
         text: String,
     },
     /// `studio/planner#x`: what stands before `#` is neither a registry nor a source.
-    #[error("`{text}` has both `/` and `#`; write `{registry}/{name}`, or `gh:{registry}/{name}#NAME` for a repository on GitHub")]
+    #[error(
+        "`{text}` has both `/` and `#`; write `{registry}/{name}`, or `gh:{registry}/{name}#NAME` for a repository on GitHub"
+    )]
     Both {
         /// What was typed.
         text: String,
@@ -348,7 +434,10 @@ mod tests {
                     Some(Target::Name(name)) => format!(", name {name}"),
                     Some(Target::File(file)) => format!(", file {file}"),
                 };
-                let version = spec.version.map(|version| format!(", version {version}")).unwrap_or_default();
+                let version = spec
+                    .version
+                    .map(|version| format!(", version {version}"))
+                    .unwrap_or_default();
                 format!("{place}{target}{version}")
             }
         }
@@ -359,18 +448,48 @@ mod tests {
         for (text, meaning) in [
             ("backend-architect", "anywhere, name backend-architect"),
             ("Frontend Developer", "anywhere, name Frontend Developer"),
-            ("backend-architect@^1.2", "anywhere, name backend-architect, version ^1.2"),
-            ("backend-architect@latest", "anywhere, name backend-architect"),
-            ("studio/backend-architect", "registry studio, name backend-architect"),
-            ("studio/backend-architect@v1.4.0", "registry studio, name backend-architect, version v1.4.0"),
+            (
+                "backend-architect@^1.2",
+                "anywhere, name backend-architect, version ^1.2",
+            ),
+            (
+                "backend-architect@latest",
+                "anywhere, name backend-architect",
+            ),
+            (
+                "studio/backend-architect",
+                "registry studio, name backend-architect",
+            ),
+            (
+                "studio/backend-architect@v1.4.0",
+                "registry studio, name backend-architect, version v1.4.0",
+            ),
             ("studio#agents/x.md", "registry studio, file agents/x.md"),
             ("gh:acme/agents", "source gh:acme/agents"),
-            ("gh:acme/agents@v1.0.0", "source gh:acme/agents, version v1.0.0"),
-            ("gh:acme/agents#planner", "source gh:acme/agents, name planner"),
-            ("gh:acme/agents#planner@3f0399d", "source gh:acme/agents, name planner, version 3f0399d"),
-            ("gh:acme/agents#a/b.md@main", "source gh:acme/agents, file a/b.md, version main"),
-            ("https://example.com/r.git#x", "source https://example.com/r.git, name x"),
-            ("git@example.com:acme/r.git#x", "source git@example.com:acme/r.git, name x"),
+            (
+                "gh:acme/agents@v1.0.0",
+                "source gh:acme/agents, version v1.0.0",
+            ),
+            (
+                "gh:acme/agents#planner",
+                "source gh:acme/agents, name planner",
+            ),
+            (
+                "gh:acme/agents#planner@3f0399d",
+                "source gh:acme/agents, name planner, version 3f0399d",
+            ),
+            (
+                "gh:acme/agents#a/b.md@main",
+                "source gh:acme/agents, file a/b.md, version main",
+            ),
+            (
+                "https://example.com/r.git#x",
+                "source https://example.com/r.git, name x",
+            ),
+            (
+                "git@example.com:acme/r.git#x",
+                "source git@example.com:acme/r.git, name x",
+            ),
             ("./agents", "path ./agents"),
             ("./agents#x", "path ./agents, name x"),
             ("../a/my-agent.md", "path ../a/my-agent.md"),
@@ -405,14 +524,22 @@ mod tests {
             "x@-y",
             "gh:a/b#x@..",
         ] {
-            assert!(show(text).starts_with("error: "), "{text:?}: {}", show(text));
+            assert!(
+                show(text).starts_with("error: "),
+                "{text:?}: {}",
+                show(text)
+            );
         }
     }
 
     #[test]
     fn half_of_a_spec_has_parts() {
         let parts = |text| {
-            let Parts { place, target, version } = Parts::of(text);
+            let Parts {
+                place,
+                target,
+                version,
+            } = Parts::of(text);
             (place, target, version)
         };
         for (text, meaning) in [
@@ -420,15 +547,43 @@ mod tests {
             ("pl", (None, Some("pl"), None)),
             ("planner@^1", (None, Some("planner"), Some("^1"))),
             ("studio/", (Some("studio"), Some(""), None)),
-            ("studio/planner@", (Some("studio"), Some("planner"), Some(""))),
-            ("studio#a/b.md@v1", (Some("studio"), Some("a/b.md"), Some("v1"))),
+            (
+                "studio/planner@",
+                (Some("studio"), Some("planner"), Some("")),
+            ),
+            (
+                "studio#a/b.md@v1",
+                (Some("studio"), Some("a/b.md"), Some("v1")),
+            ),
             ("gh:acme/agents", (Some("gh:acme/agents"), None, None)),
-            ("gh:acme/agents@v", (Some("gh:acme/agents"), None, Some("v"))),
-            ("gh:acme/agents#pl", (Some("gh:acme/agents"), Some("pl"), None)),
-            ("git@example.com:acme/r.git", (Some("git@example.com:acme/r.git"), None, None)),
-            ("git@example.com:acme/r.git#pl", (Some("git@example.com:acme/r.git"), Some("pl"), None)),
-            ("git@example.com:acme/r.git#planner@", (Some("git@example.com:acme/r.git"), Some("planner"), Some(""))),
-            ("https://me@example.com/r.git", (Some("https://me@example.com/r.git"), None, None)),
+            (
+                "gh:acme/agents@v",
+                (Some("gh:acme/agents"), None, Some("v")),
+            ),
+            (
+                "gh:acme/agents#pl",
+                (Some("gh:acme/agents"), Some("pl"), None),
+            ),
+            (
+                "git@example.com:acme/r.git",
+                (Some("git@example.com:acme/r.git"), None, None),
+            ),
+            (
+                "git@example.com:acme/r.git#pl",
+                (Some("git@example.com:acme/r.git"), Some("pl"), None),
+            ),
+            (
+                "git@example.com:acme/r.git#planner@",
+                (
+                    Some("git@example.com:acme/r.git"),
+                    Some("planner"),
+                    Some(""),
+                ),
+            ),
+            (
+                "https://me@example.com/r.git",
+                (Some("https://me@example.com/r.git"), None, None),
+            ),
             ("./a#b#c@1", (Some("./a#b"), Some("c"), Some("1"))),
         ] {
             assert_eq!(parts(text), meaning, "{text}");

@@ -18,13 +18,40 @@ const DOCUMENTED_ALIAS: &str = "Task";
 /// What a rule about one tool limits, if it names less than the whole tool: it governs these others, too.
 const GOVERNED: [(&str, &[&str]); 3] = [
     ("Bash", &["Monitor"]),
-    ("Edit", &["Write", "NotebookEdit", "MultiEdit", "Bash", "PowerShell", "Monitor"]),
-    ("Read", &["Grep", "Glob", "LSP", "Edit", "Write", "NotebookEdit", "MultiEdit", "Bash", "PowerShell", "Monitor"]),
+    (
+        "Edit",
+        &[
+            "Write",
+            "NotebookEdit",
+            "MultiEdit",
+            "Bash",
+            "PowerShell",
+            "Monitor",
+        ],
+    ),
+    (
+        "Read",
+        &[
+            "Grep",
+            "Glob",
+            "LSP",
+            "Edit",
+            "Write",
+            "NotebookEdit",
+            "MultiEdit",
+            "Bash",
+            "PowerShell",
+            "Monitor",
+        ],
+    ),
 ];
 
 /// What such a rule allows, if it is among the allowed ones: its own tool, and these.
-const GIVEN: [(&str, &[&str]); 3] =
-    [("Bash", &["Monitor"]), ("Edit", &["Write", "NotebookEdit", "MultiEdit"]), ("Read", &["Grep", "Glob", "LSP"])];
+const GIVEN: [(&str, &[&str]); 3] = [
+    ("Bash", &["Monitor"]),
+    ("Edit", &["Write", "NotebookEdit", "MultiEdit"]),
+    ("Read", &["Grep", "Glob", "LSP"]),
+];
 
 /// On which side of a comparison a rule stands. What is uncertain about it is read as less on the wide side, and as more on the narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +68,10 @@ enum Rule<'a> {
     /// Tools of MCP servers: those whose name begins so, or the one that is called so.
     Mcp { name: &'a str, is_prefix: bool },
     /// A tool, and what it is limited to.
-    Tool { name: &'a str, limit: Option<&'a str> },
+    Tool {
+        name: &'a str,
+        limit: Option<&'a str>,
+    },
     /// Something that nobody documents; the client may take it for anything.
     Odd,
 }
@@ -61,18 +91,30 @@ impl<'a> Rule<'a> {
         if name.starts_with("mcp__") {
             return match (name.strip_suffix('*'), limit) {
                 (_, Some(_)) => Self::Odd,
-                (Some(prefix), None) => Self::Mcp { name: prefix, is_prefix: true },
-                (None, None) => Self::Mcp { name, is_prefix: false },
+                (Some(prefix), None) => Self::Mcp {
+                    name: prefix,
+                    is_prefix: true,
+                },
+                (None, None) => Self::Mcp {
+                    name,
+                    is_prefix: false,
+                },
             };
         }
         let is_understood = |old: &str| side == Side::Narrow || old == DOCUMENTED_ALIAS;
-        let name = ALIASES.iter().find(|(old, _)| *old == name && is_understood(old)).map_or(name, |(_, new)| new);
+        let name = ALIASES
+            .iter()
+            .find(|(old, _)| *old == name && is_understood(old))
+            .map_or(name, |(_, new)| new);
         let is_whole = |limit: &str| match side {
             // For paths `*` is less than everything.
             Side::Wide => limit == "*" && matches!(name, "Bash" | "PowerShell" | "Monitor"),
             Side::Narrow => matches!(limit.trim(), "*" | ""),
         };
-        Self::Tool { name, limit: limit.filter(|limit| !is_whole(limit)) }
+        Self::Tool {
+            name,
+            limit: limit.filter(|limit| !is_whole(limit)),
+        }
     }
 }
 
@@ -82,23 +124,54 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
     if wide == narrow {
         return true;
     }
-    match (Rule::parse(wide, Side::Wide), Rule::parse(narrow, Side::Narrow)) {
+    match (
+        Rule::parse(wide, Side::Wide),
+        Rule::parse(narrow, Side::Narrow),
+    ) {
         (Rule::Every, _) => true,
-        (Rule::Mcp { name: wide, is_prefix: true }, Rule::Mcp { name: narrow, .. }) => {
+        (
+            Rule::Mcp {
+                name: wide,
+                is_prefix: true,
+            },
+            Rule::Mcp { name: narrow, .. },
+        ) => {
             // Documented are `mcp__*` and what follows the name of a server. `mcp__db__*` and `mcp__db` mean the same.
             let is_documented = wide == "mcp__" || is_within_server(wide);
             is_documented && (narrow.starts_with(wide) || wide.strip_suffix("__") == Some(narrow))
         }
-        (Rule::Mcp { name: wide, is_prefix: false }, Rule::Mcp { name: narrow, is_prefix }) => {
-            let is_below = narrow.strip_prefix(wide).is_some_and(|rest| rest.starts_with("__"));
+        (
+            Rule::Mcp {
+                name: wide,
+                is_prefix: false,
+            },
+            Rule::Mcp {
+                name: narrow,
+                is_prefix,
+            },
+        ) => {
+            let is_below = narrow
+                .strip_prefix(wide)
+                .is_some_and(|rest| rest.starts_with("__"));
             wide == narrow && !is_prefix || !is_within_server(wide) && is_below
         }
-        (Rule::Tool { name: wide, limit: wide_limit }, Rule::Tool { name: narrow, limit: narrow_limit }) => {
+        (
+            Rule::Tool {
+                name: wide,
+                limit: wide_limit,
+            },
+            Rule::Tool {
+                name: narrow,
+                limit: narrow_limit,
+            },
+        ) => {
             wide == narrow
                 && match (wide_limit, narrow_limit) {
                     (None, _) => true,
                     (Some(_), None) => false,
-                    (Some(wide_limit), Some(narrow_limit)) => limit_covers(wide, wide_limit, narrow_limit),
+                    (Some(wide_limit), Some(narrow_limit)) => {
+                        limit_covers(wide, wide_limit, narrow_limit)
+                    }
                 }
         }
         _ => false,
@@ -114,7 +187,9 @@ fn is_within_server(name: &str) -> bool {
 #[must_use]
 pub fn may_meet(one: &str, other: &str) -> bool {
     let (one, other) = (Stem::of(one), Stem::of(other));
-    one.text == other.text || one.is_open && other.text.starts_with(one.text) || other.is_open && one.text.starts_with(other.text)
+    one.text == other.text
+        || one.is_open && other.text.starts_with(one.text)
+        || other.is_open && one.text.starts_with(other.text)
 }
 
 /// Whether to take away `rule` may take something from a tool that is allowed by `own`.
@@ -137,7 +212,9 @@ pub fn governed(rule: &str) -> &'static [&'static str] {
 
 fn others(table: &[(&str, &'static [&'static str])], rule: &str) -> &'static [&'static str] {
     let name = Stem::of(rule).text;
-    let found = table.iter().find(|(tool, _)| *tool == name && may_be_limited(rule));
+    let found = table
+        .iter()
+        .find(|(tool, _)| *tool == name && may_be_limited(rule));
     found.map_or(&[], |(_, tools)| tools)
 }
 
@@ -150,7 +227,10 @@ pub fn may_be_limited(rule: &str) -> bool {
 /// Whether it is certainly about less than a whole tool: with `*` or nothing in the parentheses it means the same as without.
 #[must_use]
 pub fn is_limited(rule: &str) -> bool {
-    matches!(Rule::parse(rule, Side::Narrow), Rule::Tool { limit: Some(_), .. })
+    matches!(
+        Rule::parse(rule, Side::Narrow),
+        Rule::Tool { limit: Some(_), .. }
+    )
 }
 
 /// How the name of every tool begins that a rule may be about.
@@ -164,10 +244,19 @@ impl<'a> Stem<'a> {
     fn of(rule: &'a str) -> Self {
         let name = rule.split('(').next().unwrap_or(rule).trim();
         if let Some((start, _)) = name.split_once('*') {
-            return Self { text: start, is_open: true };
+            return Self {
+                text: start,
+                is_open: true,
+            };
         }
-        let text = ALIASES.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new);
-        Self { text, is_open: name.starts_with("mcp__") }
+        let text = ALIASES
+            .iter()
+            .find(|(old, _)| *old == name)
+            .map_or(name, |(_, new)| new);
+        Self {
+            text,
+            is_open: name.starts_with("mcp__"),
+        }
     }
 }
 
@@ -175,7 +264,10 @@ impl<'a> Stem<'a> {
 #[must_use]
 pub fn is_void_as_allowed(rule: &str) -> bool {
     match Rule::parse(rule, Side::Wide) {
-        Rule::Mcp { name, is_prefix: true } => !is_within_server(name),
+        Rule::Mcp {
+            name,
+            is_prefix: true,
+        } => !is_within_server(name),
         _ => false,
     }
 }
@@ -187,7 +279,12 @@ fn limit_covers(tool: &str, wide: &str, narrow: &str) -> bool {
     }
     match tool {
         "Agent" => {
-            let names = |limit: &str| -> Vec<String> { limit.split(',').map(|name| name.trim().to_owned()).collect() };
+            let names = |limit: &str| -> Vec<String> {
+                limit
+                    .split(',')
+                    .map(|name| name.trim().to_owned())
+                    .collect()
+            };
             let wide = names(wide);
             names(narrow).iter().all(|name| wide.contains(name))
         }
@@ -235,11 +332,16 @@ impl<'a> Command<'a> {
     /// Whether it is one command, and nothing in it is special to a shell: the client takes command lines apart and asks its rules about
     /// every command, so a line may be more than its beginning says.
     fn is_plain(&self) -> bool {
-        self.text.chars().all(|c| c.is_alphanumeric() || " -_./:=@,+%^~".contains(c))
+        self.text
+            .chars()
+            .all(|c| c.is_alphanumeric() || " -_./:=@,+%^~".contains(c))
     }
 
     fn covers(&self, narrow: &Self) -> bool {
-        let has_more = narrow.text.strip_prefix(self.text).is_some_and(|rest| rest.starts_with(' '));
+        let has_more = narrow
+            .text
+            .strip_prefix(self.text)
+            .is_some_and(|rest| rest.starts_with(' '));
         match self.end {
             End::Here => narrow.end == End::Here && narrow.text == self.text,
             End::Anything => narrow.text.starts_with(self.text),
@@ -275,7 +377,10 @@ mod tests {
             ("mcp__*", "mcp__db__x"),
         ] {
             assert!(covers(wide, narrow), "{wide} covers {narrow}");
-            assert!(may_meet(wide, narrow) && may_meet(narrow, wide), "{wide} meets {narrow}");
+            assert!(
+                may_meet(wide, narrow) && may_meet(narrow, wide),
+                "{wide} meets {narrow}"
+            );
         }
         for (wide, narrow) in [
             ("Bash(git *)", "Bash"),
@@ -306,11 +411,31 @@ mod tests {
         ] {
             assert!(!covers(wide, narrow), "{wide} does not cover {narrow}");
         }
-        assert!(may_govern("Edit(a)", "Write") && !may_govern("Edit", "Write") && !may_govern("Write(a)", "Edit"));
-        assert!(may_govern("Web*", "WebFetch") && may_govern("mcp__*__x", "mcp__db__x") && may_meet("KillBash", "TaskStop"));
-        assert!(may_give("Edit(a)", "Write") && !may_give("Edit", "Write") && !may_give("Write", "Edit(a)"));
-        assert!(may_give("Read(a)", "Grep") && !may_give("Read(a)", "Bash") && may_give("Bash(a)", "Bash(b)"));
+        assert!(
+            may_govern("Edit(a)", "Write")
+                && !may_govern("Edit", "Write")
+                && !may_govern("Write(a)", "Edit")
+        );
+        assert!(
+            may_govern("Web*", "WebFetch")
+                && may_govern("mcp__*__x", "mcp__db__x")
+                && may_meet("KillBash", "TaskStop")
+        );
+        assert!(
+            may_give("Edit(a)", "Write")
+                && !may_give("Edit", "Write")
+                && !may_give("Write", "Edit(a)")
+        );
+        assert!(
+            may_give("Read(a)", "Grep")
+                && !may_give("Read(a)", "Bash")
+                && may_give("Bash(a)", "Bash(b)")
+        );
         assert!(!may_meet("Read", "Edit") && !may_meet("mcp__a__x", "mcp__b__x"));
-        assert!(is_void_as_allowed("mcp__*") && is_void_as_allowed("mcp__d*") && !is_void_as_allowed("mcp__d__*"));
+        assert!(
+            is_void_as_allowed("mcp__*")
+                && is_void_as_allowed("mcp__d*")
+                && !is_void_as_allowed("mcp__d__*")
+        );
     }
 }

@@ -17,16 +17,27 @@ pub enum VersionRequest {
 impl VersionRequest {
     /// Parses what a user typed. A bare number is a requirement; text that begins with `v` and a digit names a tag.
     pub fn parse(text: &str) -> Result<Self, VersionError> {
-        let is_commit = (7..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_commit =
+            (7..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_commit {
             return Ok(Self::Revision(text.to_ascii_lowercase()));
         }
         if text.starts_with(|c: char| c.is_ascii_digit() || "^~=<>*".contains(c)) {
-            return VersionReq::parse(text).map(Self::Requirement).map_err(|_| VersionError::Requirement { text: text.to_owned() });
+            return VersionReq::parse(text).map(Self::Requirement).map_err(|_| {
+                VersionError::Requirement {
+                    text: text.to_owned(),
+                }
+            });
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-+".contains(c);
-        if text.is_empty() || text.starts_with(['-', '/', '.']) || text.contains("..") || !text.chars().all(is_plain) {
-            return Err(VersionError::Revision { text: text.to_owned() });
+        if text.is_empty()
+            || text.starts_with(['-', '/', '.'])
+            || text.contains("..")
+            || !text.chars().all(is_plain)
+        {
+            return Err(VersionError::Revision {
+                text: text.to_owned(),
+            });
         }
         Ok(Self::Revision(text.to_owned()))
     }
@@ -46,7 +57,16 @@ impl VersionRequest {
         let Self::Requirement(VersionReq { comparators }) = self else {
             return false;
         };
-        let [Comparator { op: Op::Caret, major, minor: Some(minor), patch: Some(patch), .. }] = comparators.as_slice() else {
+        let [
+            Comparator {
+                op: Op::Caret,
+                major,
+                minor: Some(minor),
+                patch: Some(patch),
+                ..
+            },
+        ] = comparators.as_slice()
+        else {
             return false;
         };
         (*major, *minor, *patch) < (version.major, version.minor, version.patch)
@@ -82,8 +102,15 @@ impl Written {
             Self::To => format!("`--to {}`", shell_quoted(version)),
             Self::Manifest => format!("`version = \"{version}\"`"),
         };
-        let place = if *self == Self::Manifest { " in agentpkg.toml" } else { "" };
-        format!("{}{place}", versions.iter().map(one).collect::<Vec<_>>().join(", or "))
+        let place = if *self == Self::Manifest {
+            " in agentpkg.toml"
+        } else {
+            ""
+        };
+        format!(
+            "{}{place}",
+            versions.iter().map(one).collect::<Vec<_>>().join(", or ")
+        )
     }
 
     /// What was asked for.
@@ -134,16 +161,30 @@ pub fn versions_of<'a>(agent: &str, tags: impl IntoIterator<Item = &'a str>) -> 
     let mut versions: Vec<VersionTag> = tags
         .into_iter()
         .filter_map(|tag| {
-            let own = ["-", "@", "/"].iter().find_map(|separator| tag.strip_prefix(agent)?.strip_prefix(separator));
+            let own = ["-", "@", "/"]
+                .iter()
+                .find_map(|separator| tag.strip_prefix(agent)?.strip_prefix(separator));
             let version = parse_lenient(own.unwrap_or(tag))?;
-            Some(VersionTag { tag: tag.to_owned(), version, is_own: own.is_some() })
+            Some(VersionTag {
+                tag: tag.to_owned(),
+                version,
+                is_own: own.is_some(),
+            })
         })
         .collect();
     let is_released = |version: &VersionTag| version.version.pre.is_empty();
-    if versions.iter().any(|version| version.is_own && is_released(version)) {
+    if versions
+        .iter()
+        .any(|version| version.is_own && is_released(version))
+    {
         versions.retain(|version| version.is_own);
     }
-    versions.sort_by(|left, right| right.version.cmp(&left.version).then_with(|| left.tag.cmp(&right.tag)));
+    versions.sort_by(|left, right| {
+        right
+            .version
+            .cmp(&left.version)
+            .then_with(|| left.tag.cmp(&right.tag))
+    });
     versions
 }
 
@@ -170,24 +211,68 @@ mod tests {
         assert_eq!(kind("1234567"), "revision 1234567");
         assert_eq!(kind("release/2026"), "revision release/2026");
         assert!(kind("^x").starts_with("error `^x` is not a version requirement"));
-        for hostile in ["", "-x", "--upload-pack=x", "../x", "a b", "a\nb", "a..b", "a:b", "a^{commit}"] {
+        for hostile in [
+            "",
+            "-x",
+            "--upload-pack=x",
+            "../x",
+            "a b",
+            "a\nb",
+            "a..b",
+            "a:b",
+            "a^{commit}",
+        ] {
             assert!(kind(hostile).starts_with("error"), "{hostile:?}");
         }
     }
 
     #[test]
     fn an_agents_own_tags_win_over_the_repositorys() {
-        let tags = ["v1.0.0", "v2.0.0", "nightly", "planner-v1.2.0", "planner-v1.10.0"];
-        let names = |agent| versions_of(agent, tags).into_iter().map(|version| version.tag).collect::<Vec<_>>();
+        let tags = [
+            "v1.0.0",
+            "v2.0.0",
+            "nightly",
+            "planner-v1.2.0",
+            "planner-v1.10.0",
+        ];
+        let names = |agent| {
+            versions_of(agent, tags)
+                .into_iter()
+                .map(|version| version.tag)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names("planner"), ["planner-v1.10.0", "planner-v1.2.0"]);
         assert_eq!(names("reviewer"), ["v2.0.0", "v1.0.0"]);
     }
 
     #[test]
     fn a_pre_release_of_an_agent_does_not_hide_the_repositorys_releases() {
-        let tags = ["v1.0.0", "v2.1.0", "planner-v2.1.0-rc.1", "planner-v3.0.0-beta"];
-        let names: Vec<String> = versions_of("planner", tags).into_iter().map(|version| version.tag).collect();
-        assert_eq!(names, ["planner-v3.0.0-beta", "v2.1.0", "planner-v2.1.0-rc.1", "v1.0.0"]);
-        assert_eq!(versions_of("planner", ["v9.0.0", "planner-v1.0.0", "planner-v2.0.0-rc.1"]).len(), 2);
+        let tags = [
+            "v1.0.0",
+            "v2.1.0",
+            "planner-v2.1.0-rc.1",
+            "planner-v3.0.0-beta",
+        ];
+        let names: Vec<String> = versions_of("planner", tags)
+            .into_iter()
+            .map(|version| version.tag)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "planner-v3.0.0-beta",
+                "v2.1.0",
+                "planner-v2.1.0-rc.1",
+                "v1.0.0"
+            ]
+        );
+        assert_eq!(
+            versions_of(
+                "planner",
+                ["v9.0.0", "planner-v1.0.0", "planner-v2.0.0-rc.1"]
+            )
+            .len(),
+            2
+        );
     }
 }

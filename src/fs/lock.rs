@@ -27,12 +27,20 @@ impl Lock {
         }
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
-        options.open(path).map_err(|error| failure("lock", path, &error))
+        options
+            .open(path)
+            .map_err(|error| failure("lock", path, &error))
     }
 
     /// Takes the lock that `file` stands for, and writes `line` into it. If another process holds it, `waiting` is called once with what
     /// that one wrote, and the lock is waited for; `None` if it is still held after `patience`.
-    pub fn take(mut file: File, path: &Path, line: &[u8], patience: Duration, waiting: impl FnOnce(&[u8])) -> Result<Option<Self>> {
+    pub fn take(
+        mut file: File,
+        path: &Path,
+        line: &[u8],
+        patience: Duration,
+        waiting: impl FnOnce(&[u8]),
+    ) -> Result<Option<Self>> {
         let start = Instant::now();
         let mut waiting = Some(waiting);
         let mut pause = Duration::from_millis(5);
@@ -56,13 +64,17 @@ impl Lock {
             pause = (pause * 2).min(Duration::from_millis(100));
         }
         // The line is a courtesy: a full disk must not keep anybody from the lock.
-        let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(line));
+        let _ = file
+            .rewind()
+            .and_then(|()| file.set_len(0))
+            .and_then(|()| file.write_all(line));
         Ok(Some(Self { _file: file }))
     }
 }
 
 fn unsupported(path: &Path, error: &std::io::Error) -> Failure {
-    failure("lock", path, error).hint("the file system may not support locks; use a folder on a local disk")
+    failure("lock", path, error)
+        .hint("the file system may not support locks; use a folder on a local disk")
 }
 
 #[cfg(test)]
@@ -79,13 +91,24 @@ mod tests {
         let take = |line: &'static [u8], patience, waiting: &mut dyn FnMut(&[u8])| {
             Lock::take(Lock::open(&path).unwrap(), &path, line, patience, waiting).unwrap()
         };
-        let first = take(b"the first", Duration::ZERO, &mut |_| panic!("nobody holds it")).unwrap();
+        let first = take(b"the first", Duration::ZERO, &mut |_| {
+            panic!("nobody holds it")
+        })
+        .unwrap();
         let mut holder = Vec::new();
-        assert!(take(b"", Duration::ZERO, &mut |line| holder = line.to_vec()).is_none(), "it does not wait");
+        assert!(
+            take(b"", Duration::ZERO, &mut |line| holder = line.to_vec()).is_none(),
+            "it does not wait"
+        );
         assert_eq!(holder, b"the first");
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {
-            let second = scope.spawn(|| take(b"2", Duration::from_secs(60), &mut |_| sender.send(()).unwrap()).is_some());
+            let second = scope.spawn(|| {
+                take(b"2", Duration::from_secs(60), &mut |_| {
+                    sender.send(()).unwrap()
+                })
+                .is_some()
+            });
             receiver.recv().unwrap();
             drop(first);
             assert!(second.join().unwrap());

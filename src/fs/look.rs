@@ -50,11 +50,22 @@ pub fn look(path: &Path) -> Option<Look> {
 
     let metadata = std::fs::symlink_metadata(path).ok()?;
     // A time beyond the year 2554 wraps around, and is still the same number for the same time.
-    let nanoseconds = |seconds: i64, rest: i64| seconds.wrapping_mul(1_000_000_000).wrapping_add(rest).cast_unsigned();
+    let nanoseconds = |seconds: i64, rest: i64| {
+        seconds
+            .wrapping_mul(1_000_000_000)
+            .wrapping_add(rest)
+            .cast_unsigned()
+    };
     let is_exact = metadata.is_file() && metadata.ctime_nsec() != 0;
     is_exact.then(|| {
         let written = nanoseconds(metadata.mtime(), metadata.mtime_nsec());
-        Look::new(metadata.dev(), metadata.ino(), metadata.size(), written, nanoseconds(metadata.ctime(), metadata.ctime_nsec()))
+        Look::new(
+            metadata.dev(),
+            metadata.ino(),
+            metadata.size(),
+            written,
+            nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        )
     })
 }
 

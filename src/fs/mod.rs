@@ -1,7 +1,10 @@
 //! The door to the file system: every error names its path, every read is bounded, links are seen.
 //!
 //! Policy (what may be overwritten, where things belong) is not here: `store` knows that.
-#![expect(clippy::disallowed_methods, reason = "this is the boundary that the lint protects")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the boundary that the lint protects"
+)]
 
 mod lock;
 mod look;
@@ -16,7 +19,9 @@ use std::time::SystemTime;
 
 pub use lock::Lock;
 pub use look::{Look, look};
-pub use private::{create_private_folder, is_owned, is_private_folder, read_private, write_private};
+pub use private::{
+    create_private_folder, is_owned, is_private_folder, read_private, write_private,
+};
 pub use random::RandomFile;
 pub use root::{Exchanged, Moved, Roots};
 
@@ -81,7 +86,10 @@ pub fn stamp(path: &Path, now: u64) -> u64 {
     let Ok(metadata) = fs::symlink_metadata(path) else {
         return 0;
     };
-    let written = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let written = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     match written {
         Some(written) if written.as_secs() + 2 < now => {
             let nanos = u64::try_from(written.as_nanos() & u128::from(u64::MAX)).unwrap_or(0);
@@ -110,7 +118,9 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(
         &mut options,
-        (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits().cast_signed(),
+        (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY)
+            .bits()
+            .cast_signed(),
     );
     match options.open(path) {
         Ok(file) => read_open(&file, path, limit, true).map(Some),
@@ -130,18 +140,36 @@ pub fn read_any(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
 
 /// Reads an open file of at most `limit` bytes to its end. `must_be_regular`: refuses what is no regular file.
 fn read_open(mut file: &File, path: &Path, limit: u64, must_be_regular: bool) -> Result<Vec<u8>> {
-    let metadata = file.metadata().map_err(|error| failure("read", path, &error))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| failure("read", path, &error))?;
     if must_be_regular && !metadata.is_file() {
-        return Err(Failure::failed(format!("`{}` is not a regular file", path.display())));
+        return Err(Failure::failed(format!(
+            "`{}` is not a regular file",
+            path.display()
+        )));
     }
-    let too_large = || Failure::failed(format!("`{}` is larger than {} allows", path.display(), human_size(limit)));
+    let too_large = || {
+        Failure::failed(format!(
+            "`{}` is larger than {} allows",
+            path.display(),
+            human_size(limit)
+        ))
+    };
     if metadata.len() > limit {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     // The file may grow while it is read, so the limit holds here too.
-    (&mut file).take(limit + 1).read_to_end(&mut bytes).map_err(|error| failure("read", path, &error))?;
-    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+    (&mut file)
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failure("read", path, &error))?;
+    if bytes.len() as u64 > limit {
+        Err(too_large())
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// Writes a file that must not exist yet. `durable`: the bytes are on the disk before this returns.
@@ -181,7 +209,10 @@ pub fn replace_parts<'b>(
     let folder = path.parent().unwrap_or(Path::new("."));
     create_folder(folder)?;
     let write = || {
-        let mut file = tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(TEMPORARY.0)
+            .suffix(TEMPORARY.1)
+            .tempfile_in(folder)?;
         for part in parts {
             file.write_all(part)?;
         }
@@ -193,14 +224,23 @@ pub fn replace_parts<'b>(
             let _ = file.as_file().set_modified(modified);
         }
         file.persist(path).map_err(|error| error.error)?;
-        if durable { sync_folder_io(folder) } else { Ok(()) }
+        if durable {
+            sync_folder_io(folder)
+        } else {
+            Ok(())
+        }
     };
     write().map_err(|error| failure("write", path, &error))
 }
 
 /// Sets the time of a file's last change.
 pub fn set_modified(path: &Path, modified: SystemTime) -> Result<()> {
-    let set = || OpenOptions::new().write(true).open(path)?.set_modified(modified);
+    let set = || {
+        OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .set_modified(modified)
+    };
     set().map_err(|error| failure("write", path, &error))
 }
 
@@ -219,7 +259,8 @@ pub fn random_name() -> Result<String> {
 /// Bytes from the system's source of randomness.
 pub fn random_bytes<const SIZE: usize>() -> Result<[u8; SIZE]> {
     let mut bytes = [0; SIZE];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::failed("the system gives no random bytes").caused_by(error))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::failed("the system gives no random bytes").caused_by(error))?;
     Ok(bytes)
 }
 
@@ -282,9 +323,14 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>> {
     let mut listed = Vec::new();
     for found in entries {
         let found = found.map_err(|error| failure("read the folder", folder, &error))?;
-        let kind = found.file_type().map_err(|error| failure("look at", &found.path(), &error))?;
+        let kind = found
+            .file_type()
+            .map_err(|error| failure("look at", &found.path(), &error))?;
         if let Ok(name) = found.file_name().into_string() {
-            listed.push(Listed { name, entry: Entry::of(kind) });
+            listed.push(Listed {
+                name,
+                entry: Entry::of(kind),
+            });
         }
     }
     listed.sort_by(|left, right| left.name.cmp(&right.name));
@@ -297,26 +343,46 @@ pub fn human_size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{} kB", bytes / 1_000),
-        1_000_000..1_000_000_000 => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
-        _ => format!("{}.{} GB", bytes / 1_000_000_000, bytes % 1_000_000_000 / 100_000_000),
+        1_000_000..1_000_000_000 => {
+            format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+        }
+        _ => format!(
+            "{}.{} GB",
+            bytes / 1_000_000_000,
+            bytes % 1_000_000_000 / 100_000_000
+        ),
     }
 }
 
 fn sync_folder_io(folder: &Path) -> io::Result<()> {
     // Windows has no handle to a folder that could be synced; there the rename itself is the best there is.
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 fn failure(verb: &str, path: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::failed(format!("could not {verb} `{}`", path.display())).caused_by(error);
+    let failure =
+        Failure::failed(format!("could not {verb} `{}`", path.display())).caused_by(error);
     match error.kind() {
-        io::ErrorKind::PermissionDenied => failure.hint("check who owns it and what its permissions are"),
-        io::ErrorKind::StorageFull => failure.hint("free some space on the disk, then run the command again"),
-        io::ErrorKind::ReadOnlyFilesystem => failure.hint("the file system is read-only; nothing was changed"),
+        io::ErrorKind::PermissionDenied => {
+            failure.hint("check who owns it and what its permissions are")
+        }
+        io::ErrorKind::StorageFull => {
+            failure.hint("free some space on the disk, then run the command again")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            failure.hint("the file system is read-only; nothing was changed")
+        }
         _ => failure,
     }
 }
@@ -332,8 +398,16 @@ mod tests {
         assert_eq!(read(&path, 10), Ok(None));
         write_new(&path, b"12345", true).unwrap();
         assert_eq!(read(&path, 5), Ok(Some(b"12345".to_vec())));
-        assert!(read(&path, 4).unwrap_err().message().contains("larger than 4 B"));
-        assert!(write_new(&path, b"", false).is_err(), "an existing file is not overwritten");
+        assert!(
+            read(&path, 4)
+                .unwrap_err()
+                .message()
+                .contains("larger than 4 B")
+        );
+        assert!(
+            write_new(&path, b"", false).is_err(),
+            "an existing file is not overwritten"
+        );
         replace(&path, b"new", true).unwrap();
         assert_eq!(read(&path, 5), Ok(Some(b"new".to_vec())));
     }

@@ -19,7 +19,9 @@ pub fn read_private(path: &Path, size: u64) -> Option<Vec<u8>> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(
         &mut options,
-        (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed(),
+        (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK)
+            .bits()
+            .cast_signed(),
     );
     let file = options.open(path).ok()?;
     let found = file.metadata().ok()?;
@@ -44,10 +46,15 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // A temporary file of this crate is for this user alone.
-    let mut file = tempfile::Builder::new().prefix(super::TEMPORARY.0).suffix(super::TEMPORARY.1).tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(super::TEMPORARY.0)
+        .suffix(super::TEMPORARY.1)
+        .tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(path).map(drop).map_err(|error| error.error)
+    file.persist_noclobber(path)
+        .map(drop)
+        .map_err(|error| error.error)
 }
 
 /// Whether the file belongs to this user, or to nobody in particular, and has none of the permissions in `mode`.

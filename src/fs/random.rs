@@ -25,13 +25,21 @@ impl RandomFile {
         let file = File::open(path).ok()?;
         let metadata = file.metadata().ok()?;
         let modified = metadata.modified().ok();
-        metadata.is_file().then_some(Self { content: Content::File(file), len: metadata.len(), modified })
+        metadata.is_file().then_some(Self {
+            content: Content::File(file),
+            len: metadata.len(),
+            modified,
+        })
     }
 
     /// Bytes in memory that are read like a file.
     #[must_use]
     pub fn in_memory(bytes: Vec<u8>) -> Self {
-        Self { len: bytes.len() as u64, content: Content::Memory(bytes), modified: None }
+        Self {
+            len: bytes.len() as u64,
+            content: Content::Memory(bytes),
+            modified: None,
+        }
     }
 
     /// Its length in bytes.
@@ -78,7 +86,9 @@ impl RandomFile {
         match &self.content {
             Content::File(file) => read_at(file, offset, bytes).is_ok(),
             Content::Memory(content) => {
-                let part = usize::try_from(offset).ok().and_then(|start| content.get(start..start.checked_add(bytes.len())?));
+                let part = usize::try_from(offset)
+                    .ok()
+                    .and_then(|start| content.get(start..start.checked_add(bytes.len())?));
                 part.map(|part| bytes.copy_from_slice(part)).is_some()
             }
         }

@@ -2,7 +2,10 @@
 //!
 //! Not responsible for its objects; those come by [`super::Git`] and are read by [`super::Repository`].
 
-#![allow(clippy::disallowed_methods, reason = "this is the boundary the lint protects")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this is the boundary the lint protects"
+)]
 
 use std::fs;
 use std::io;
@@ -15,12 +18,21 @@ const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tlo
 
 /// Makes an empty bare repository at `path`, open to its owner only, or completes one; changes nothing in one that is complete.
 pub fn init_bare(path: &Path) -> Result<(), GitError> {
-    let failed = |source| GitError::Io { path: path.to_owned(), source };
+    let failed = |source| GitError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    for folder in ["objects/pack", "objects/info", "refs/heads", "refs/tags", "refs/agentpkg"] {
+    for folder in [
+        "objects/pack",
+        "objects/info",
+        "refs/heads",
+        "refs/tags",
+        "refs/agentpkg",
+    ] {
         builder.create(path.join(folder)).map_err(failed)?;
     }
     for (name, text) in [("config", CONFIG), ("HEAD", "ref: refs/heads/main\n")] {
@@ -35,8 +47,14 @@ pub fn init_bare(path: &Path) -> Result<(), GitError> {
 
 /// Removes temporary packs and lock files of a git that was killed. The caller holds the lock on this repository.
 pub(super) fn remove_leftovers(path: &Path) -> Result<(), GitError> {
-    let failed = |source| GitError::Io { path: path.to_owned(), source };
-    remove_files(&path.join("objects/pack"), 1, &|name| name.starts_with("tmp_") || name.starts_with(".tmp-")).map_err(failed)?;
+    let failed = |source| GitError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    remove_files(&path.join("objects/pack"), 1, &|name| {
+        name.starts_with("tmp_") || name.starts_with(".tmp-")
+    })
+    .map_err(failed)?;
     remove_files(path, 1, &is_lock).map_err(failed)?;
     remove_files(&path.join("refs"), 8, &is_lock).map_err(failed)
 }
@@ -72,7 +90,8 @@ pub(super) fn objects_size(path: &Path) -> u64 {
 
 fn is_lock(name: &str) -> bool {
     // Git writes it so on every system.
-    name.rsplit_once('.').is_some_and(|(_, extension)| extension == "lock")
+    name.rsplit_once('.')
+        .is_some_and(|(_, extension)| extension == "lock")
 }
 
 fn remove_files(folder: &Path, depth: usize, is_leftover: &dyn Fn(&str) -> bool) -> io::Result<()> {
@@ -116,7 +135,12 @@ mod tests {
         let path = folder.path().join("a/b.git");
         init_bare(&path)?;
         init_bare(&path)?;
-        for name in ["objects/pack/tmp_pack_x", "objects/pack/.tmp-1-pack-x", "shallow.lock", "refs/tags/v1.lock"] {
+        for name in [
+            "objects/pack/tmp_pack_x",
+            "objects/pack/.tmp-1-pack-x",
+            "shallow.lock",
+            "refs/tags/v1.lock",
+        ] {
             fs::write(path.join(name), "xx")?;
         }
         fs::write(path.join("objects/pack/pack-1.pack"), "12345")?;

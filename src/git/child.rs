@@ -61,7 +61,14 @@ pub(super) fn run(
     bounds: &mut Bounds<'_>,
     is_progress: &mut dyn FnMut(&str) -> bool,
 ) -> io::Result<Outcome> {
-    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     #[cfg(unix)]
     if bounds.own_group {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -86,7 +93,10 @@ pub(super) fn run(
             drop(sender.send(Message::Output(output)));
         });
     }
-    let mut gathered = Gathered { output: Vec::new(), messages: VecDeque::new() };
+    let mut gathered = Gathered {
+        output: Vec::new(),
+        messages: VecDeque::new(),
+    };
     let end = watch(&mut child, bounds, &receiver, &mut |message| {
         gathered.take(message, is_progress);
     });
@@ -101,10 +111,16 @@ pub(super) fn run(
         stop(&mut child, bounds.own_group);
     }
     let patience = Instant::now() + GRACE;
-    while let Ok(message) = receiver.recv_timeout(patience.saturating_duration_since(Instant::now())) {
+    while let Ok(message) =
+        receiver.recv_timeout(patience.saturating_duration_since(Instant::now()))
+    {
         gathered.take(message, is_progress);
     }
-    Ok(Outcome { end, output: gathered.output, messages: gathered.messages.into() })
+    Ok(Outcome {
+        end,
+        output: gathered.output,
+        messages: gathered.messages.into(),
+    })
 }
 
 struct Gathered {
@@ -133,7 +149,13 @@ fn watch(
     receiver: &Receiver<Message>,
     take: &mut dyn FnMut(Message),
 ) -> io::Result<End> {
-    let of = |status: ExitStatus| if status.success() { End::Success } else { End::Failure };
+    let of = |status: ExitStatus| {
+        if status.success() {
+            End::Success
+        } else {
+            End::Failure
+        }
+    };
     let mut measured = Instant::now();
     loop {
         match receiver.recv_timeout(TICK) {
@@ -165,7 +187,11 @@ fn stop(child: &mut Child, own_group: bool) {
         use rustix::process::{Pid, Signal, kill_process, kill_process_group};
         let pid = Pid::from_child(child);
         let send = |signal| {
-            if own_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) }
+            if own_group {
+                kill_process_group(pid, signal)
+            } else {
+                kill_process(pid, signal)
+            }
         };
         // Git removes its temporary packs, and its helpers, on this one. A process that is gone already is as good.
         let _ = send(Signal::TERM);
@@ -199,7 +225,10 @@ fn read_lines(mut source: impl Read, sender: &Sender<Message>) {
         };
         for byte in &buffer[..read] {
             if matches!(byte, b'\n' | b'\r') {
-                if sender.send(Message::Line(String::from_utf8_lossy(&line).into_owned())).is_err() {
+                if sender
+                    .send(Message::Line(String::from_utf8_lossy(&line).into_owned()))
+                    .is_err()
+                {
                     return;
                 }
                 line.clear();

@@ -3,7 +3,10 @@
 //! Responsible for what a run may see and do: no `GIT_*` variable of a calling git, no prompt without leave, no protocol but those
 //! meant, no hooks, no background maintenance. What is fetched is [`super::remote`]'s, how long it may take [`super::child`]'s.
 
-#![allow(clippy::disallowed_methods, reason = "this is the boundary the lint protects")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this is the boundary the lint protects"
+)]
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -27,7 +30,13 @@ const KEPT_VARIABLES: [&str; 9] = [
     "GIT_CONFIG_NOSYSTEM",
     "GIT_CONFIG_COUNT",
 ];
-const KEPT_PREFIXES: [&str; 5] = ["GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_SSL_", "GIT_PROXY_", "GIT_HTTP_"];
+const KEPT_PREFIXES: [&str; 5] = [
+    "GIT_CONFIG_KEY_",
+    "GIT_CONFIG_VALUE_",
+    "GIT_SSL_",
+    "GIT_PROXY_",
+    "GIT_HTTP_",
+];
 
 /// The remote's name in the settings of each call. Not `origin`, for which users may have settings of their own.
 pub(super) const REMOTE: &str = "agentpkg-registry";
@@ -45,7 +54,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(120), max_bytes: 256 << 20, max_references: 100_000 }
+        Self {
+            deadline: Duration::from_secs(120),
+            max_bytes: 256 << 20,
+            max_references: 100_000,
+        }
     }
 }
 
@@ -93,7 +106,12 @@ impl FetchRequest {
     #[must_use]
     pub fn history(access: Access) -> Self {
         let refspecs = vec![Self::HEAD.to_owned(), Self::TAGS.to_owned()];
-        Self { refspecs, depth: None, blobs: BlobFilter::None, access }
+        Self {
+            refspecs,
+            depth: None,
+            blobs: BlobFilter::None,
+            access,
+        }
     }
 
     /// One commit without history: what a throw-away machine wants. `from` is `HEAD`, a full reference name or a full commit id,
@@ -105,7 +123,12 @@ impl FetchRequest {
             from if from.starts_with("refs/") => format!("+{from}:{from}"),
             commit => format!("+{commit}:refs/agentpkg/commits/{commit}"),
         };
-        Self { refspecs: vec![refspec], depth: Some(1), blobs: BlobFilter::None, access }
+        Self {
+            refspecs: vec![refspec],
+            depth: Some(1),
+            blobs: BlobFilter::None,
+            access,
+        }
     }
 }
 
@@ -141,8 +164,16 @@ impl Git {
     pub fn find(path_variable: Option<&OsStr>) -> Result<Self, GitError> {
         let name = format!("git{}", std::env::consts::EXE_SUFFIX);
         let folders = std::env::split_paths(path_variable.ok_or(GitError::Missing)?);
-        let program = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(&name)).find(|file| is_program(file));
-        program.map(|program| Self { program, variables: Vec::new() }).ok_or(GitError::Missing)
+        let program = folders
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(&name))
+            .find(|file| is_program(file));
+        program
+            .map(|program| Self {
+                program,
+                variables: Vec::new(),
+            })
+            .ok_or(GitError::Missing)
     }
 
     /// Gives git one more variable, which wins over the environment.
@@ -154,9 +185,16 @@ impl Git {
 
     /// What `git --version` says, such as `2.47.3`.
     pub fn version(&self) -> Result<String, GitError> {
-        let output = self.bare_command().arg("--version").output().map_err(|source| GitError::Spawn { source })?;
+        let output = self
+            .bare_command()
+            .arg("--version")
+            .output()
+            .map_err(|source| GitError::Spawn { source })?;
         let text = super::stderr::cleaned(&String::from_utf8_lossy(&output.stdout));
-        Ok(text.strip_prefix("git version ").unwrap_or(&text).to_owned())
+        Ok(text
+            .strip_prefix("git version ")
+            .unwrap_or(&text)
+            .to_owned())
     }
 
     /// `git --git-dir=into` with everything but the subcommand, for an address that was checked by [`check`].
@@ -185,7 +223,10 @@ impl Git {
             // Larger objects are written through without being held in memory.
             "core.bigFileThreshold=1m".to_owned(),
             "http.followRedirects=false".to_owned(),
-            format!("http.lowSpeedTime={}", access.limits.deadline.as_secs().max(1)),
+            format!(
+                "http.lowSpeedTime={}",
+                access.limits.deadline.as_secs().max(1)
+            ),
             "http.lowSpeedLimit=1".to_owned(),
         ] {
             command.arg("-c").arg(setting);
@@ -201,7 +242,10 @@ impl Git {
             },
         );
         if !access.may_prompt {
-            command.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never").env("GCM_INTERACTIVE", "never");
+            command
+                .env("GIT_TERMINAL_PROMPT", "0")
+                .env("SSH_ASKPASS_REQUIRE", "never")
+                .env("GCM_INTERACTIVE", "never");
             command.env_remove("SSH_ASKPASS");
             if url.transport() == Transport::Ssh && !self.has_ssh_command() {
                 command.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
@@ -254,7 +298,9 @@ fn is_kept(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else {
         return true;
     };
-    !name.starts_with("GIT_") || KEPT_VARIABLES.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    !name.starts_with("GIT_")
+        || KEPT_VARIABLES.contains(&name)
+        || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn is_program(file: &Path) -> bool {
@@ -262,7 +308,8 @@ fn is_program(file: &Path) -> bool {
         return false;
     };
     #[cfg(unix)]
-    let is_executable = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+    let is_executable =
+        std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
     #[cfg(not(unix))]
     let is_executable = true;
     metadata.is_file() && is_executable
@@ -293,7 +340,13 @@ mod tests {
     #[test]
     fn git_is_not_taken_from_relative_folders() {
         assert!(matches!(Git::find(None), Err(GitError::Missing)));
-        assert!(matches!(Git::find(Some(OsStr::new("."))), Err(GitError::Missing)));
-        assert!(matches!(Git::find(Some(OsStr::new(""))), Err(GitError::Missing)));
+        assert!(matches!(
+            Git::find(Some(OsStr::new("."))),
+            Err(GitError::Missing)
+        ));
+        assert!(matches!(
+            Git::find(Some(OsStr::new(""))),
+            Err(GitError::Missing)
+        ));
     }
 }

@@ -282,7 +282,10 @@ impl GitError {
 
     /// Whether trying again at once could help: never for what the server refuses or limits.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Connection { .. } | Self::Server { status: 500.., .. })
+        matches!(
+            self,
+            Self::Connection { .. } | Self::Server { status: 500.., .. }
+        )
     }
 
     /// Git's or the system's own words.
@@ -300,7 +303,9 @@ impl GitError {
             | Self::NotOpened { detail, .. }
             | Self::Corrupt { detail, .. }
             | Self::Damaged { detail, .. }
-            | Self::Unreadable { detail, .. } => Some(detail.clone()).filter(|detail| !detail.is_empty()),
+            | Self::Unreadable { detail, .. } => {
+                Some(detail.clone()).filter(|detail| !detail.is_empty())
+            }
             Self::Spawn { source } | Self::Io { source, .. } => Some(source.to_string()),
             _ => None,
         }

@@ -26,14 +26,21 @@ impl Repository {
     /// Opens the repository at `path`, and no folder above it.
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let no_ceilings: [&Path; 0] = [];
-        let inner = git2::Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, no_ceilings).map_err(|error| {
+        let inner = git2::Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, no_ceilings)
+            .map_err(|error| {
             let path = path.to_owned();
             match error.code() {
                 ErrorCode::Owner => GitError::Owner { path },
-                _ => GitError::NotOpened { path, detail: cleaned(error.message()) },
+                _ => GitError::NotOpened {
+                    path,
+                    detail: cleaned(error.message()),
+                },
             }
         })?;
-        Ok(Self { inner, path: path.to_owned() })
+        Ok(Self {
+            inner,
+            path: path.to_owned(),
+        })
     }
 
     /// The folder it was opened at.
@@ -64,7 +71,11 @@ impl Repository {
         if revision == "HEAD" {
             return self.head();
         }
-        for name in [format!("refs/tags/{revision}"), format!("refs/heads/{revision}"), revision.to_owned()] {
+        for name in [
+            format!("refs/tags/{revision}"),
+            format!("refs/heads/{revision}"),
+            revision.to_owned(),
+        ] {
             if name.starts_with("refs/")
                 && git2::Reference::is_valid_name(&name)
                 && let Some(id) = self.reference(&name)?
@@ -78,7 +89,9 @@ impl Repository {
         }
         match self.inner.find_commit_by_prefix(revision) {
             Ok(commit) => Ok(Some(id_of(commit.id()))),
-            Err(error) if error.code() == ErrorCode::Ambiguous => Err(GitError::Ambiguous { revision: revision.to_owned() }),
+            Err(error) if error.code() == ErrorCode::Ambiguous => Err(GitError::Ambiguous {
+                revision: revision.to_owned(),
+            }),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(self.unreadable(&error)),
         }
@@ -87,7 +100,10 @@ impl Repository {
     /// All tags that lead to a commit, with that commit, sorted by name.
     pub fn tags(&self) -> Result<Vec<(String, ObjectId)>, GitError> {
         let mut tags = Vec::new();
-        let references = self.inner.references_glob("refs/tags/*").map_err(|error| self.unreadable(&error))?;
+        let references = self
+            .inner
+            .references_glob("refs/tags/*")
+            .map_err(|error| self.unreadable(&error))?;
         for reference in references {
             let reference = reference.map_err(|error| self.unreadable(&error))?;
             // Names that are no UTF-8 cannot be asked for, and tags of files are nobody's versions.
@@ -131,9 +147,14 @@ impl Repository {
     /// The blob at `path` in `commit`, or none.
     pub fn blob_at(&self, commit: ObjectId, path: &str) -> Result<Option<ObjectId>, GitError> {
         let id = self.tree_of(commit)?;
-        let tree = self.inner.find_tree(oid(&id)).map_err(|error| self.object_error(id, &error))?;
+        let tree = self
+            .inner
+            .find_tree(oid(&id))
+            .map_err(|error| self.object_error(id, &error))?;
         match tree.get_path(Path::new(path)) {
-            Ok(entry) if super::walk::is_file_mode(entry.filemode_raw()) => Ok(Some(id_of(entry.id()))),
+            Ok(entry) if super::walk::is_file_mode(entry.filemode_raw()) => {
+                Ok(Some(id_of(entry.id())))
+            }
             Ok(_) => Ok(None),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(self.unreadable(&error)),
@@ -143,14 +164,25 @@ impl Repository {
     /// The newest commits in the history of `from` that gave `path` another content, newest first, each with that content.
     ///
     /// Follows first parents only; stops after `limit` commits that changed it, and where the history is cut.
-    pub fn history(&self, path: &str, from: ObjectId, limit: usize) -> Result<Vec<(ObjectId, Option<ObjectId>)>, GitError> {
+    pub fn history(
+        &self,
+        path: &str,
+        from: ObjectId,
+        limit: usize,
+    ) -> Result<Vec<(ObjectId, Option<ObjectId>)>, GitError> {
         let mut changes = Vec::new();
         let mut commit = from;
         let mut blob = self.blob_at(commit, path)?;
         while changes.len() < limit {
-            let parent = self.inner.find_commit(oid(&commit)).and_then(|commit| commit.parent(0));
+            let parent = self
+                .inner
+                .find_commit(oid(&commit))
+                .and_then(|commit| commit.parent(0));
             let (parent, before) = match parent {
-                Ok(parent) => (Some(id_of(parent.id())), self.blob_at(id_of(parent.id()), path)?),
+                Ok(parent) => (
+                    Some(id_of(parent.id())),
+                    self.blob_at(id_of(parent.id()), path)?,
+                ),
                 Err(error) if is_missing(&error) => (None, None),
                 Err(error) => return Err(self.unreadable(&error)),
             };
@@ -183,11 +215,17 @@ impl Repository {
             _ => return Ok(None),
         }
         let store = self.inner.odb().map_err(|error| self.unreadable(&error))?;
-        let object = store.read(oid(&id)).map_err(|error| self.damaged(id, &error))?;
+        let object = store
+            .read(oid(&id))
+            .map_err(|error| self.damaged(id, &error))?;
         // Libgit2 checks too, unless another part of the program has turned that off for the process.
         if object.kind() != ObjectType::Blob || hash_blob(object.data()) != id {
             let detail = "the content has another name".to_owned();
-            return Err(GitError::Corrupt { id, path: self.path.clone(), detail });
+            return Err(GitError::Corrupt {
+                id,
+                path: self.path.clone(),
+                detail,
+            });
         }
         Ok(Some(object.data().to_vec()))
     }
@@ -201,26 +239,47 @@ impl Repository {
         match reference.peel_to_commit() {
             Ok(commit) => Ok(Some(id_of(commit.id()))),
             // An unborn branch, or a tag of a file.
-            Err(error) if is_missing(&error) || matches!(error.code(), ErrorCode::Peel | ErrorCode::InvalidSpec) => Ok(None),
+            Err(error)
+                if is_missing(&error)
+                    || matches!(error.code(), ErrorCode::Peel | ErrorCode::InvalidSpec) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(self.unreadable(&error)),
         }
     }
 
     fn commit(&self, id: ObjectId) -> Result<git2::Commit<'_>, GitError> {
-        self.inner.find_commit(oid(&id)).map_err(|error| self.object_error(id, &error))
+        self.inner
+            .find_commit(oid(&id))
+            .map_err(|error| self.object_error(id, &error))
     }
 
     /// The error for an object that has to be there.
     pub(super) fn object_error(&self, id: ObjectId, error: &git2::Error) -> GitError {
-        if is_missing(error) { GitError::MissingObject { id, path: self.path.clone() } } else { self.damaged(id, error) }
+        if is_missing(error) {
+            GitError::MissingObject {
+                id,
+                path: self.path.clone(),
+            }
+        } else {
+            self.damaged(id, error)
+        }
     }
 
     fn damaged(&self, id: ObjectId, error: &git2::Error) -> GitError {
-        GitError::Corrupt { id, path: self.path.clone(), detail: cleaned(error.message()) }
+        GitError::Corrupt {
+            id,
+            path: self.path.clone(),
+            detail: cleaned(error.message()),
+        }
     }
 
     fn unreadable(&self, error: &git2::Error) -> GitError {
-        GitError::Unreadable { path: self.path.clone(), detail: cleaned(error.message()) }
+        GitError::Unreadable {
+            path: self.path.clone(),
+            detail: cleaned(error.message()),
+        }
     }
 }
 

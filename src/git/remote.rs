@@ -67,7 +67,13 @@ impl Git {
             check_refspec(refspec)?;
             arguments.push(refspec.clone());
         }
-        let job = Job { git: self, into, access: &request.access, arguments, input: None };
+        let job = Job {
+            git: self,
+            into,
+            access: &request.access,
+            arguments,
+            input: None,
+        };
         let mut fetched = fetch_with(&job, url, progress)?;
         fetched.is_filtered &= request.blobs == BlobFilter::None;
         Ok(fetched)
@@ -84,38 +90,75 @@ impl Git {
     ) -> Result<Fetched, GitError> {
         let ids: BTreeSet<_> = ids.iter().collect();
         if ids.is_empty() {
-            return Ok(Fetched { url: url.clone(), is_filtered: true, bytes: 0 });
+            return Ok(Fetched {
+                url: url.clone(),
+                is_filtered: true,
+                bytes: 0,
+            });
         }
         let lines: Vec<_> = ids.iter().map(|id| format!("{id}\n")).collect();
         // Told of the commits that we have, a server takes their files for ours too and sends nothing.
-        let mut arguments = ["-c", "fetch.negotiationAlgorithm=noop"].map(str::to_owned).to_vec();
+        let mut arguments = ["-c", "fetch.negotiationAlgorithm=noop"]
+            .map(str::to_owned)
+            .to_vec();
         arguments.extend(fetch_arguments());
         // The filter keeps the server from sending what hangs on the objects; they themselves come as they are named.
-        arguments.extend(["--filter=blob:none", "--stdin", "--end-of-options", REMOTE].map(str::to_owned));
-        let job = Job { git: self, into, access, arguments, input: Some(lines.concat().into_bytes()) };
+        arguments.extend(
+            ["--filter=blob:none", "--stdin", "--end-of-options", REMOTE].map(str::to_owned),
+        );
+        let job = Job {
+            git: self,
+            into,
+            access,
+            arguments,
+            input: Some(lines.concat().into_bytes()),
+        };
         fetch_with(&job, url, progress)
     }
 
     /// Asks for the references at `url` that match `patterns`, all for none, and for what `HEAD` stands for.
-    pub fn list_remote(&self, url: &GitUrl, patterns: &[&str], access: &Access) -> Result<RemoteRefs, GitError> {
-        let mut arguments: Vec<_> = ["ls-remote", "--symref", "--end-of-options", REMOTE].map(str::to_owned).into();
+    pub fn list_remote(
+        &self,
+        url: &GitUrl,
+        patterns: &[&str],
+        access: &Access,
+    ) -> Result<RemoteRefs, GitError> {
+        let mut arguments: Vec<_> = ["ls-remote", "--symref", "--end-of-options", REMOTE]
+            .map(str::to_owned)
+            .into();
         for pattern in patterns {
             check_refspec(pattern)?;
             arguments.push((*pattern).to_owned());
         }
-        let job = Job { git: self, into: Path::new(NOWHERE), access, arguments, input: None };
+        let job = Job {
+            git: self,
+            into: Path::new(NOWHERE),
+            access,
+            arguments,
+            input: None,
+        };
         let done = job.run(url, &mut |_| {})?;
         Ok(read_references(&String::from_utf8_lossy(&done.output)))
     }
 }
 
 fn fetch_arguments() -> Vec<String> {
-    let arguments =
-        ["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance"];
+    let arguments = [
+        "fetch",
+        "--progress",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--no-auto-maintenance",
+    ];
     arguments.map(str::to_owned).into()
 }
 
-fn fetch_with(job: &Job<'_>, url: &GitUrl, progress: &mut dyn FnMut(Progress)) -> Result<Fetched, GitError> {
+fn fetch_with(
+    job: &Job<'_>,
+    url: &GitUrl,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Fetched, GitError> {
     remove_leftovers(job.into)?;
     let before = objects_size(job.into);
     let done = job.run(url, progress);
@@ -145,12 +188,17 @@ impl Job<'_> {
                     redirects += 1;
                     let to = self.redirected(&url, deadline)?;
                     if redirects > MAX_REDIRECTS {
-                        return Err(GitError::Redirect { from: url, to: to.display() });
+                        return Err(GitError::Redirect {
+                            from: url,
+                            to: to.display(),
+                        });
                     }
                     url = to;
                 }
                 Err(Verdict::Error(error)) => match pauses.next() {
-                    Some(pause) if error.is_passing() && Instant::now() + *pause < deadline => thread::sleep(*pause),
+                    Some(pause) if error.is_passing() && Instant::now() + *pause < deadline => {
+                        thread::sleep(*pause)
+                    }
                     _ => return Err(error),
                 },
             }
@@ -168,12 +216,17 @@ impl Job<'_> {
         command.args(&self.arguments);
         let before = objects_size(self.into);
         let received = std::cell::Cell::new(0);
-        let has_too_many_references = || count_references(self.into, limits.max_references) > limits.max_references;
+        let has_too_many_references =
+            || count_references(self.into, limits.max_references) > limits.max_references;
         let mut may_go_on = || {
             received.set(objects_size(self.into).saturating_sub(before));
             received.get() <= limits.max_bytes && !has_too_many_references()
         };
-        let mut bounds = Bounds { deadline, own_group: !self.access.may_prompt, may_go_on: &mut may_go_on };
+        let mut bounds = Bounds {
+            deadline,
+            own_group: !self.access.may_prompt,
+            may_go_on: &mut may_go_on,
+        };
         let mut state = Progress::START;
         progress(state);
         let outcome = child::run(command, self.input.clone(), &mut bounds, &mut |line| {
@@ -186,17 +239,35 @@ impl Job<'_> {
         })
         .map_err(|source| GitError::Spawn { source })?;
         match outcome.end {
-            End::Late => Err(GitError::Timeout { url: url.clone(), after: limits.deadline }),
+            End::Late => Err(GitError::Timeout {
+                url: url.clone(),
+                after: limits.deadline,
+            }),
             End::Stopped | End::Success if has_too_many_references() => {
-                Err(GitError::TooManyReferences { url: url.clone(), limit: limits.max_references })
+                Err(GitError::TooManyReferences {
+                    url: url.clone(),
+                    limit: limits.max_references,
+                })
             }
-            End::Stopped => Err(GitError::TooLarge { url: url.clone(), limit: limits.max_bytes }),
+            End::Stopped => Err(GitError::TooLarge {
+                url: url.clone(),
+                limit: limits.max_bytes,
+            }),
             // A fetch can end above the limit, between two measurements. What has arrived is kept: it is there and whole.
-            End::Success => Ok(Ok(Done { url: url.clone(), output: outcome.output, messages: outcome.messages })),
+            End::Success => Ok(Ok(Done {
+                url: url.clone(),
+                output: outcome.output,
+                messages: outcome.messages,
+            })),
             End::Failure => Ok(Err(match stderr::judge(&outcome.messages, url) {
-                Verdict::Error(GitError::DiskFull { .. }) => Verdict::Error(GitError::DiskFull { path: self.into.to_owned() }),
+                Verdict::Error(GitError::DiskFull { .. }) => Verdict::Error(GitError::DiskFull {
+                    path: self.into.to_owned(),
+                }),
                 Verdict::Error(GitError::Damaged { detail, .. }) => {
-                    Verdict::Error(GitError::Damaged { path: self.into.to_owned(), detail })
+                    Verdict::Error(GitError::Damaged {
+                        path: self.into.to_owned(),
+                        detail,
+                    })
                 }
                 verdict => verdict,
             })),
@@ -207,20 +278,37 @@ impl Job<'_> {
     fn redirected(&self, from: &GitUrl, deadline: Instant) -> Result<GitUrl, GitError> {
         let mut command = self.git.command(Path::new(NOWHERE), from, self.access);
         command.args(["ls-remote", "--end-of-options", REMOTE, "HEAD"]);
-        command.env("GIT_TRACE_CURL", "1").env("GIT_TRACE_CURL_NO_DATA", "1").env("GIT_TRACE_REDACT", "1");
-        let mut bounds = Bounds { deadline, own_group: !self.access.may_prompt, may_go_on: &mut || true };
-        let outcome = child::run(command, None, &mut bounds, &mut |_| false).map_err(|source| GitError::Spawn { source })?;
+        command
+            .env("GIT_TRACE_CURL", "1")
+            .env("GIT_TRACE_CURL_NO_DATA", "1")
+            .env("GIT_TRACE_REDACT", "1");
+        let mut bounds = Bounds {
+            deadline,
+            own_group: !self.access.may_prompt,
+            may_go_on: &mut || true,
+        };
+        let outcome = child::run(command, None, &mut bounds, &mut |_| false)
+            .map_err(|source| GitError::Spawn { source })?;
         if outcome.end == End::Late {
-            return Err(GitError::Timeout { url: from.clone(), after: self.access.limits.deadline });
+            return Err(GitError::Timeout {
+                url: from.clone(),
+                after: self.access.limits.deadline,
+            });
         }
         let target = stderr::redirect_target(&outcome.messages).unwrap_or("an unknown address");
-        let absolute = match target.strip_prefix('/').filter(|rest| !rest.starts_with('/')) {
+        let absolute = match target
+            .strip_prefix('/')
+            .filter(|rest| !rest.starts_with('/'))
+        {
             Some(path) => format!("{}{path}", origin(from)),
             None => target.to_owned(),
         };
         let base = absolute.strip_suffix("/info/refs?service=git-upload-pack");
         let to = base.and_then(|base| GitUrl::parse(base).ok());
-        let refused = |to: &str| GitError::Redirect { from: from.clone(), to: stderr::cleaned(to) };
+        let refused = |to: &str| GitError::Redirect {
+            from: from.clone(),
+            to: stderr::cleaned(to),
+        };
         match to {
             Some(to) if to.same_origin(from) || is_upgrade(from, &to) => Ok(to),
             _ => Err(refused(base.unwrap_or(&absolute))),
@@ -232,7 +320,9 @@ impl Job<'_> {
 fn origin(url: &GitUrl) -> String {
     let text = url.as_str();
     let start = text.find("://").map_or(0, |at| at + 3);
-    let end = text[start..].find('/').map_or(text.len(), |at| start + at + 1);
+    let end = text[start..]
+        .find('/')
+        .map_or(text.len(), |at| start + at + 1);
     text[..end].to_owned()
 }
 
@@ -246,10 +336,17 @@ fn is_upgrade(from: &GitUrl, to: &GitUrl) -> bool {
 
 /// What git takes as a reference, a pattern or a commit, and nothing that it, or a terminal, takes otherwise.
 fn check_refspec(refspec: &str) -> Result<(), GitError> {
-    let plain = |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '\\' | '~' | '^' | '?' | '[');
-    let has_parts = refspec.trim_start_matches('+').split(':').all(|part| !part.is_empty() && !part.starts_with('-'));
+    let plain = |c: char| {
+        !c.is_control() && !c.is_whitespace() && !matches!(c, '\\' | '~' | '^' | '?' | '[')
+    };
+    let has_parts = refspec
+        .trim_start_matches('+')
+        .split(':')
+        .all(|part| !part.is_empty() && !part.starts_with('-'));
     if refspec.contains("..") || !has_parts || !refspec.chars().all(plain) {
-        return Err(GitError::BadReference { name: stderr::cleaned(refspec) });
+        return Err(GitError::BadReference {
+            name: stderr::cleaned(refspec),
+        });
     }
     Ok(())
 }
@@ -280,19 +377,44 @@ mod tests {
     #[test]
     fn references_are_read_with_tags_followed() {
         let (a, b) = ("a".repeat(40), "b".repeat(40));
-        let text = format!("ref: refs/heads/main\tHEAD\n{a}\tHEAD\n{b}\trefs/tags/v1\n{a}\trefs/tags/v1^{{}}\nnonsense\n");
+        let text = format!(
+            "ref: refs/heads/main\tHEAD\n{a}\tHEAD\n{b}\trefs/tags/v1\n{a}\trefs/tags/v1^{{}}\nnonsense\n"
+        );
         let found = read_references(&text);
         assert_eq!(found.head_branch.as_deref(), Some("refs/heads/main"));
-        let names: Vec<_> = found.refs.iter().map(|(name, id)| (name.as_str(), id.to_string() == a)).collect();
+        let names: Vec<_> = found
+            .refs
+            .iter()
+            .map(|(name, id)| (name.as_str(), id.to_string() == a))
+            .collect();
         assert_eq!(names, [("HEAD", true), ("refs/tags/v1", true)]);
     }
 
     #[test]
     fn references_that_mean_something_else_are_refused() {
-        for bad in ["", "-x", "--upload-pack=x", "+-x:y", "a:-y", "a b", "a\nb", "a..b", "a:", ":a", "a~1", "@{u}^"] {
+        for bad in [
+            "",
+            "-x",
+            "--upload-pack=x",
+            "+-x:y",
+            "a:-y",
+            "a b",
+            "a\nb",
+            "a..b",
+            "a:",
+            ":a",
+            "a~1",
+            "@{u}^",
+        ] {
             assert!(check_refspec(bad).is_err(), "{bad:?}");
         }
-        for good in [FetchRequest::HEAD, FetchRequest::TAGS, "HEAD", "refs/heads/feature/x", "refs/tags/*"] {
+        for good in [
+            FetchRequest::HEAD,
+            FetchRequest::TAGS,
+            "HEAD",
+            "refs/heads/feature/x",
+            "refs/tags/*",
+        ] {
             assert!(check_refspec(good).is_ok(), "{good:?}");
         }
     }

@@ -39,58 +39,200 @@ enum Meaning {
 /// Parts of messages in lower case; the first rule with a part that occurs decides.
 const RULES: &[(Meaning, &[&str])] = &[
     (Meaning::TooOld, &["unknown option", "unknown switch"]),
-    (Meaning::DiskFull, &["no space left on device", "disk quota exceeded", "there is not enough space on the disk"]),
-    (Meaning::HostKey, &["host key verification failed", "remote host identification has changed"]),
+    (
+        Meaning::DiskFull,
+        &[
+            "no space left on device",
+            "disk quota exceeded",
+            "there is not enough space on the disk",
+        ],
+    ),
+    (
+        Meaning::HostKey,
+        &[
+            "host key verification failed",
+            "remote host identification has changed",
+        ],
+    ),
     // `could not read Username … terminal prompts disabled` is what a 401 looks like without a terminal.
-    (Meaning::Authentication, &["authentication failed", "could not read username", "could not read password"]),
-    (Meaning::Authentication, &["permission denied (", "permission denied, please", "access denied", "too many authentication"]),
+    (
+        Meaning::Authentication,
+        &[
+            "authentication failed",
+            "could not read username",
+            "could not read password",
+        ],
+    ),
+    (
+        Meaning::Authentication,
+        &[
+            "permission denied (",
+            "permission denied, please",
+            "access denied",
+            "too many authentication",
+        ],
+    ),
     // What git says of the repository that it fetches into, not of the one that it fetches from.
     (
         Meaning::Damaged,
-        &["bad object refs/", "loose object", "packfile ", "index file", "fatal: not a git repository", "bad config"],
+        &[
+            "bad object refs/",
+            "loose object",
+            "packfile ",
+            "index file",
+            "fatal: not a git repository",
+            "bad config",
+        ],
     ),
-    (Meaning::UnknownReference, &["couldn't find remote ref", "no such remote ref"]),
-    (Meaning::UnknownObject, &["not our ref", "unadvertised object", "no such object"]),
-    (Meaning::ObjectFormat, &["mismatched algorithms", "unsupported hash"]),
-    (Meaning::Protocol, &["' not allowed", "unsupported protocol", "disabled in libcurl"]),
-    (Meaning::Unreachable, &["could not resolve", "unable to look up", "name or service not known", "no route to host"]),
+    (
+        Meaning::UnknownReference,
+        &["couldn't find remote ref", "no such remote ref"],
+    ),
+    (
+        Meaning::UnknownObject,
+        &["not our ref", "unadvertised object", "no such object"],
+    ),
+    (
+        Meaning::ObjectFormat,
+        &["mismatched algorithms", "unsupported hash"],
+    ),
+    (
+        Meaning::Protocol,
+        &[
+            "' not allowed",
+            "unsupported protocol",
+            "disabled in libcurl",
+        ],
+    ),
     (
         Meaning::Unreachable,
-        &["connection refused", "failed to connect", "couldn't connect", "could not connect", "unable to connect"],
+        &[
+            "could not resolve",
+            "unable to look up",
+            "name or service not known",
+            "no route to host",
+        ],
     ),
-    (Meaning::Unreachable, &["network is unreachable", "connection timed out"]),
+    (
+        Meaning::Unreachable,
+        &[
+            "connection refused",
+            "failed to connect",
+            "couldn't connect",
+            "could not connect",
+            "unable to connect",
+        ],
+    ),
+    (
+        Meaning::Unreachable,
+        &["network is unreachable", "connection timed out"],
+    ),
     // A connection that breaks also leaves a damaged pack, so this comes before that.
-    (Meaning::Broken, &["early eof", "unexpected disconnect", "hung up", "connection reset", "recv failure", "send failure"]),
-    (Meaning::Broken, &["rpc failed", "empty reply", "transfer closed", "unexpected eof", "ssl_error_syscall", "broken pipe"]),
-    (Meaning::Broken, &["operation too slow", "timed out", "partial file", "outstanding read data"]),
-    (Meaning::Tls, &["certificate", "ssl", "gnutls", "tls", "schannel"]),
-    (Meaning::NotRepository, &["is this a git repository", "invalid server response", "bad line length", "protocol error"]),
-    (Meaning::NotRepository, &["could not determine hash algorithm", "not valid: "]),
+    (
+        Meaning::Broken,
+        &[
+            "early eof",
+            "unexpected disconnect",
+            "hung up",
+            "connection reset",
+            "recv failure",
+            "send failure",
+        ],
+    ),
+    (
+        Meaning::Broken,
+        &[
+            "rpc failed",
+            "empty reply",
+            "transfer closed",
+            "unexpected eof",
+            "ssl_error_syscall",
+            "broken pipe",
+        ],
+    ),
+    (
+        Meaning::Broken,
+        &[
+            "operation too slow",
+            "timed out",
+            "partial file",
+            "outstanding read data",
+        ],
+    ),
+    (
+        Meaning::Tls,
+        &["certificate", "ssl", "gnutls", "tls", "schannel"],
+    ),
+    (
+        Meaning::NotRepository,
+        &[
+            "is this a git repository",
+            "invalid server response",
+            "bad line length",
+            "protocol error",
+        ],
+    ),
+    (
+        Meaning::NotRepository,
+        &["could not determine hash algorithm", "not valid: "],
+    ),
     (
         Meaning::Corrupt,
-        &["index-pack failed", "pack has bad", "pack is corrupted", "inflate", "unresolved delta", "pack signature"],
+        &[
+            "index-pack failed",
+            "pack has bad",
+            "pack is corrupted",
+            "inflate",
+            "unresolved delta",
+            "pack signature",
+        ],
     ),
-    (Meaning::Corrupt, &["did not send all necessary objects", "sha1 collision", "checksum", "fsck error", "invalid index-pack"]),
-    (Meaning::NotFound, &["not found", "does not appear to be a git repository", "does not exist"]),
+    (
+        Meaning::Corrupt,
+        &[
+            "did not send all necessary objects",
+            "sha1 collision",
+            "checksum",
+            "fsck error",
+            "invalid index-pack",
+        ],
+    ),
+    (
+        Meaning::NotFound,
+        &[
+            "not found",
+            "does not appear to be a git repository",
+            "does not exist",
+        ],
+    ),
 ];
 
 /// Says what the messages of a failed run mean.
 pub(super) fn judge(messages: &[String], url: &GitUrl) -> Verdict {
     // Without the address, whose words mean nothing.
-    let text = messages.join("\n").to_lowercase().replace(&url.as_str().to_lowercase(), "");
+    let text = messages
+        .join("\n")
+        .to_lowercase()
+        .replace(&url.as_str().to_lowercase(), "");
     let url = url.clone();
     let detail = detail(messages);
     match status(&text) {
         Some(300..=399) => return Verdict::Redirected,
         Some(401 | 403 | 407) => return Verdict::Error(GitError::Authentication { url, detail }),
         Some(404 | 410) => return Verdict::Error(GitError::NotFound { url }),
-        Some(status @ (429 | 500..=599)) => return Verdict::Error(GitError::Server { url, status }),
+        Some(status @ (429 | 500..=599)) => {
+            return Verdict::Error(GitError::Server { url, status });
+        }
         _ => {}
     }
-    let rule = RULES.iter().find(|(_, parts)| parts.iter().any(|part| text.contains(part)));
+    let rule = RULES
+        .iter()
+        .find(|(_, parts)| parts.iter().any(|part| text.contains(part)));
     Verdict::Error(match rule.map(|(meaning, _)| *meaning) {
         Some(Meaning::TooOld) => GitError::TooOld,
-        Some(Meaning::DiskFull) => GitError::DiskFull { path: PathBuf::new() },
+        Some(Meaning::DiskFull) => GitError::DiskFull {
+            path: PathBuf::new(),
+        },
         Some(Meaning::HostKey) => GitError::HostKey { url, detail },
         Some(Meaning::Authentication) => GitError::Authentication { url, detail },
         Some(Meaning::UnknownReference) => unknown_reference(messages, url),
@@ -102,7 +244,10 @@ pub(super) fn judge(messages: &[String], url: &GitUrl) -> Verdict {
         Some(Meaning::Tls) => GitError::Tls { url, detail },
         Some(Meaning::NotRepository) => GitError::NotRepository { url, detail },
         Some(Meaning::Corrupt) => GitError::CorruptPack { url, detail },
-        Some(Meaning::Damaged) => GitError::Damaged { path: PathBuf::new(), detail },
+        Some(Meaning::Damaged) => GitError::Damaged {
+            path: PathBuf::new(),
+            detail,
+        },
         Some(Meaning::NotFound) => GitError::NotFound { url },
         None => GitError::Failed { url, detail },
     })
@@ -110,7 +255,9 @@ pub(super) fn judge(messages: &[String], url: &GitUrl) -> Verdict {
 
 /// Whether the server ignored the wish for a partial clone.
 pub(super) fn is_filter_ignored(messages: &[String]) -> bool {
-    messages.iter().any(|line| line.contains("filtering not recognized by server"))
+    messages
+        .iter()
+        .any(|line| line.contains("filtering not recognized by server"))
 }
 
 /// Where a server redirects to, in the trace of git's HTTP headers.
@@ -124,7 +271,16 @@ pub(super) fn redirect_target(messages: &[String]) -> Option<&str> {
 
 /// Text from others for one line on a terminal: no control and no invisible characters, no secrets, not endless.
 pub(super) fn cleaned(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c }).collect();
+    let plain: String = text
+        .chars()
+        .map(|c| {
+            if c.is_control() || is_invisible(c) {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect();
     let mut plain = redact(plain.trim());
     if let Some((end, _)) = plain.char_indices().nth(MAX_DETAIL) {
         plain.truncate(end);
@@ -135,10 +291,12 @@ pub(super) fn cleaned(text: &str) -> String {
 
 /// The status of `The requested URL returned error: 404`, and of `RPC failed; HTTP 500`.
 fn status(text: &str) -> Option<u16> {
-    ["returned error: ", "rpc failed; http "].iter().find_map(|marker| {
-        let (_, rest) = text.split_once(marker)?;
-        rest.get(..3)?.parse().ok()
-    })
+    ["returned error: ", "rpc failed; http "]
+        .iter()
+        .find_map(|marker| {
+            let (_, rest) = text.split_once(marker)?;
+            rest.get(..3)?.parse().ok()
+        })
 }
 
 /// The line that says most: the server's own error, else git's first fatal error.
@@ -150,14 +308,23 @@ fn detail(messages: &[String]) -> String {
         line if line.starts_with("warning: ") => 4,
         _ => 2,
     };
-    let line = messages.iter().filter(|line| !line.trim().is_empty()).min_by_key(rank);
+    let line = messages
+        .iter()
+        .filter(|line| !line.trim().is_empty())
+        .min_by_key(rank);
     let line = line.map_or("", |line| line.as_str());
-    let line = ["fatal: ", "error: ", "remote: "].iter().find_map(|prefix| line.strip_prefix(prefix)).unwrap_or(line);
+    let line = ["fatal: ", "error: ", "remote: "]
+        .iter()
+        .find_map(|prefix| line.strip_prefix(prefix))
+        .unwrap_or(line);
     cleaned(line)
 }
 
 fn unknown_reference(messages: &[String], url: GitUrl) -> GitError {
-    let name = messages.iter().find_map(|line| line.split_once("remote ref ").map(|(_, name)| cleaned(name)));
+    let name = messages.iter().find_map(|line| {
+        line.split_once("remote ref ")
+            .map(|(_, name)| cleaned(name))
+    });
     match name {
         Some(name) if name != "HEAD" => GitError::UnknownReference { url, name },
         _ => GitError::NoDefaultBranch { url },
@@ -165,8 +332,13 @@ fn unknown_reference(messages: &[String], url: GitUrl) -> GitError {
 }
 
 fn unknown_object(text: &str, url: GitUrl) -> GitError {
-    let id = text.split(|c: char| !c.is_ascii_hexdigit()).find(|word| word.parse::<ObjectId>().is_ok());
-    GitError::UnknownReference { url, name: id.unwrap_or("such object").to_owned() }
+    let id = text
+        .split(|c: char| !c.is_ascii_hexdigit())
+        .find(|word| word.parse::<ObjectId>().is_ok());
+    GitError::UnknownReference {
+        url,
+        name: id.unwrap_or("such object").to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -175,47 +347,132 @@ mod tests {
 
     fn name_of(message: &str) -> String {
         let url = "https://host/a".parse().expect("a good address");
-        match judge(&message.lines().map(str::to_owned).collect::<Vec<_>>(), &url) {
+        match judge(
+            &message.lines().map(str::to_owned).collect::<Vec<_>>(),
+            &url,
+        ) {
             Verdict::Redirected => "Redirected".to_owned(),
-            Verdict::Error(error) => format!("{error:?}").split([' ', '{']).next().unwrap_or_default().to_owned(),
+            Verdict::Error(error) => format!("{error:?}")
+                .split([' ', '{'])
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
         }
     }
 
     #[test]
     fn messages_of_git_and_its_helpers_are_told_apart() {
         for (message, name) in [
-            ("fatal: unable to access 'https://h/': The requested URL returned error: 301", "Redirected"),
-            ("fatal: unable to access 'https://h/': The requested URL returned error: 403", "Authentication"),
-            ("fatal: unable to access 'https://h/': The requested URL returned error: 500", "Server"),
-            ("error: RPC failed; HTTP 502 curl 22\nfatal: expected flush after ref listing", "Server"),
-            ("fatal: could not read Username for 'https://h': terminal prompts disabled", "Authentication"),
-            ("fatal: Authentication failed for 'https://h/a/'", "Authentication"),
-            ("git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.", "Authentication"),
-            ("Host key verification failed.\nfatal: Could not read from remote repository.", "HostKey"),
+            (
+                "fatal: unable to access 'https://h/': The requested URL returned error: 301",
+                "Redirected",
+            ),
+            (
+                "fatal: unable to access 'https://h/': The requested URL returned error: 403",
+                "Authentication",
+            ),
+            (
+                "fatal: unable to access 'https://h/': The requested URL returned error: 500",
+                "Server",
+            ),
+            (
+                "error: RPC failed; HTTP 502 curl 22\nfatal: expected flush after ref listing",
+                "Server",
+            ),
+            (
+                "fatal: could not read Username for 'https://h': terminal prompts disabled",
+                "Authentication",
+            ),
+            (
+                "fatal: Authentication failed for 'https://h/a/'",
+                "Authentication",
+            ),
+            (
+                "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+                "Authentication",
+            ),
+            (
+                "Host key verification failed.\nfatal: Could not read from remote repository.",
+                "HostKey",
+            ),
             ("fatal: repository 'https://h/a/' not found", "NotFound"),
-            ("remote: Repository not found.\nfatal: repository 'https://h/a/' not found", "NotFound"),
-            ("ERROR: Repository not found.\nfatal: Could not read from remote repository.", "NotFound"),
-            ("fatal: 'x.git' does not appear to be a git repository", "NotFound"),
-            ("fatal: unable to access 'https://h/': Could not resolve host: h", "Unreachable"),
-            ("fatal: unable to access 'https://h/': Failed to connect to h port 443 after 1 ms: Couldn't connect", "Unreachable"),
-            ("ssh: Could not resolve hostname h: Name or service not known", "Unreachable"),
-            ("ssh: connect to host h port 22: Connection refused", "Unreachable"),
-            ("fatal: unable to access 'https://h/': SSL certificate problem: self-signed certificate", "Tls"),
-            ("fatal: unable to access 'https://h/': server certificate verification failed. CAfile: none", "Tls"),
-            ("fatal: unable to access 'https://h/': OpenSSL SSL_read: unexpected eof while reading", "Connection"),
-            ("fatal: unable to access 'https://h/': Empty reply from server", "Connection"),
-            ("fatal: early EOF\nfatal: fetch-pack: invalid index-pack output", "Connection"),
-            ("fetch-pack: unexpected disconnect while reading sideband packet", "Connection"),
-            ("fatal: pack has bad object at offset 12: inflate returned -3", "CorruptPack"),
+            (
+                "remote: Repository not found.\nfatal: repository 'https://h/a/' not found",
+                "NotFound",
+            ),
+            (
+                "ERROR: Repository not found.\nfatal: Could not read from remote repository.",
+                "NotFound",
+            ),
+            (
+                "fatal: 'x.git' does not appear to be a git repository",
+                "NotFound",
+            ),
+            (
+                "fatal: unable to access 'https://h/': Could not resolve host: h",
+                "Unreachable",
+            ),
+            (
+                "fatal: unable to access 'https://h/': Failed to connect to h port 443 after 1 ms: Couldn't connect",
+                "Unreachable",
+            ),
+            (
+                "ssh: Could not resolve hostname h: Name or service not known",
+                "Unreachable",
+            ),
+            (
+                "ssh: connect to host h port 22: Connection refused",
+                "Unreachable",
+            ),
+            (
+                "fatal: unable to access 'https://h/': SSL certificate problem: self-signed certificate",
+                "Tls",
+            ),
+            (
+                "fatal: unable to access 'https://h/': server certificate verification failed. CAfile: none",
+                "Tls",
+            ),
+            (
+                "fatal: unable to access 'https://h/': OpenSSL SSL_read: unexpected eof while reading",
+                "Connection",
+            ),
+            (
+                "fatal: unable to access 'https://h/': Empty reply from server",
+                "Connection",
+            ),
+            (
+                "fatal: early EOF\nfatal: fetch-pack: invalid index-pack output",
+                "Connection",
+            ),
+            (
+                "fetch-pack: unexpected disconnect while reading sideband packet",
+                "Connection",
+            ),
+            (
+                "fatal: pack has bad object at offset 12: inflate returned -3",
+                "CorruptPack",
+            ),
             ("fatal: pack is corrupted (SHA1 mismatch)", "CorruptPack"),
             ("fatal: couldn't find remote ref HEAD", "NoDefaultBranch"),
-            ("fatal: couldn't find remote ref refs/tags/v9", "UnknownReference"),
-            ("fatal: remote error: upload-pack: not our ref 0123456789abcdef0123456789abcdef01234567", "UnknownReference"),
+            (
+                "fatal: couldn't find remote ref refs/tags/v9",
+                "UnknownReference",
+            ),
+            (
+                "fatal: remote error: upload-pack: not our ref 0123456789abcdef0123456789abcdef01234567",
+                "UnknownReference",
+            ),
             ("fatal: write error: No space left on device", "DiskFull"),
-            ("fatal: mismatched algorithms: client sha1; server sha256", "ObjectFormat"),
+            (
+                "fatal: mismatched algorithms: client sha1; server sha256",
+                "ObjectFormat",
+            ),
             ("fatal: transport 'ext' not allowed", "Protocol"),
             ("error: unknown option `no-write-fetch-head'", "TooOld"),
-            ("fatal: https://h/a/info/refs not valid: is this a git repository?", "NotRepository"),
+            (
+                "fatal: https://h/a/info/refs not valid: is this a git repository?",
+                "NotRepository",
+            ),
             ("fatal: something new", "Failed"),
             ("", "Failed"),
         ] {
@@ -225,7 +482,10 @@ mod tests {
 
     #[test]
     fn words_of_others_are_cleaned() {
-        assert_eq!(cleaned("a\u{1b}[2K\u{202e}b https://me:secret@h/x"), "a [2K b https://***@h/x");
+        assert_eq!(
+            cleaned("a\u{1b}[2K\u{202e}b https://me:secret@h/x"),
+            "a [2K b https://***@h/x"
+        );
         assert_eq!(cleaned(&"é".repeat(1000)).chars().count(), MAX_DETAIL + 1);
     }
 }

@@ -31,7 +31,10 @@ pub struct WalkLimits {
 
 impl Default for WalkLimits {
     fn default() -> Self {
-        Self { depth: 16, entries: 200_000 }
+        Self {
+            depth: 16,
+            entries: 200_000,
+        }
     }
 }
 
@@ -78,16 +81,42 @@ impl Repository {
     ///
     /// `None` if a difference concerns anything that a walk refuses, or does not end within the limits: then only a walk can tell what
     /// there is.
-    pub fn changes(&self, from: ObjectId, to: ObjectId, limits: &WalkLimits) -> Result<Option<Vec<ChangedFile>>, GitError> {
-        let mut comparison = Comparison { repository: self, limits, entries: 0, changes: Vec::new() };
-        let is_plain = comparison.folder(Some(oid(&self.tree_of(from)?)), Some(oid(&self.tree_of(to)?)), "", 1)?;
+    pub fn changes(
+        &self,
+        from: ObjectId,
+        to: ObjectId,
+        limits: &WalkLimits,
+    ) -> Result<Option<Vec<ChangedFile>>, GitError> {
+        let mut comparison = Comparison {
+            repository: self,
+            limits,
+            entries: 0,
+            changes: Vec::new(),
+        };
+        let is_plain = comparison.folder(
+            Some(oid(&self.tree_of(from)?)),
+            Some(oid(&self.tree_of(to)?)),
+            "",
+            1,
+        )?;
         comparison.changes.sort_unstable();
         Ok(is_plain.then_some(comparison.changes))
     }
 
     /// Lists the files of `commit` for which `is_wanted` holds; it is asked with the whole path.
-    pub fn walk(&self, commit: ObjectId, limits: &WalkLimits, is_wanted: &dyn Fn(&str) -> bool) -> Result<Walk, GitError> {
-        let mut walker = Walker { repository: self, limits, is_wanted, entries: 0, walk: Walk::default() };
+    pub fn walk(
+        &self,
+        commit: ObjectId,
+        limits: &WalkLimits,
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Walk, GitError> {
+        let mut walker = Walker {
+            repository: self,
+            limits,
+            is_wanted,
+            entries: 0,
+            walk: Walk::default(),
+        };
         walker.folder(self.tree_of(commit)?, "", 1)?;
         let mut walk = walker.walk;
         walk.files.sort_unstable();
@@ -106,10 +135,17 @@ struct Walker<'a> {
 
 impl Walker<'_> {
     fn folder(&mut self, id: ObjectId, path: &str, depth: usize) -> Result<(), GitError> {
-        let tree = self.repository.inner.find_tree(oid(&id)).map_err(|error| self.repository.object_error(id, &error))?;
+        let tree = self
+            .repository
+            .inner
+            .find_tree(oid(&id))
+            .map_err(|error| self.repository.object_error(id, &error))?;
         self.entries += tree.len();
         if self.entries > self.limits.entries {
-            return Err(GitError::TreeTooLarge { path: self.repository.path().to_owned(), limit: self.limits.entries });
+            return Err(GitError::TreeTooLarge {
+                path: self.repository.path().to_owned(),
+                limit: self.limits.entries,
+            });
         }
         // Which of two equal names is the right one nobody can say, so both go.
         let entries: Vec<_> = tree.iter().collect();
@@ -118,7 +154,9 @@ impl Walker<'_> {
         let twice: HashSet<&[u8]> = names.filter(|name| !seen.insert(*name)).collect();
         for entry in &entries {
             let name = match checked_name(entry.name_bytes()) {
-                Ok(_) if twice.contains(entry.name_bytes()) => Err("the same name twice in one folder"),
+                Ok(_) if twice.contains(entry.name_bytes()) => {
+                    Err("the same name twice in one folder")
+                }
                 checked => checked,
             };
             let name = match name {
@@ -128,13 +166,22 @@ impl Walker<'_> {
                     continue;
                 }
             };
-            let inner = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+            let inner = if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}/{name}")
+            };
             match entry.filemode_raw() {
-                0o040_000 if depth >= self.limits.depth => self.refuse(path, entry.name_bytes(), "too many folders in folders"),
+                0o040_000 if depth >= self.limits.depth => {
+                    self.refuse(path, entry.name_bytes(), "too many folders in folders")
+                }
                 0o040_000 => self.folder(id_of(entry.id()), &inner, depth + 1)?,
                 mode if is_file_mode(mode) => {
                     if (self.is_wanted)(&inner) {
-                        self.walk.files.push(TreeFile { path: inner, id: id_of(entry.id()) });
+                        self.walk.files.push(TreeFile {
+                            path: inner,
+                            id: id_of(entry.id()),
+                        });
                     }
                 }
                 0o120_000 => self.refuse(path, entry.name_bytes(), "a symbolic link"),
@@ -166,8 +213,19 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// Compares two folders, of which one may be missing; says whether all that differs is plain files and folders.
-    fn folder(&mut self, from: Option<Oid>, to: Option<Oid>, path: &str, depth: usize) -> Result<bool, GitError> {
-        let find = |id: Oid| self.repository.inner.find_tree(id).map_err(|error| self.repository.object_error(id_of(id), &error));
+    fn folder(
+        &mut self,
+        from: Option<Oid>,
+        to: Option<Oid>,
+        path: &str,
+        depth: usize,
+    ) -> Result<bool, GitError> {
+        let find = |id: Oid| {
+            self.repository
+                .inner
+                .find_tree(id)
+                .map_err(|error| self.repository.object_error(id_of(id), &error))
+        };
         let (from, to) = (from.map(find).transpose()?, to.map(find).transpose()?);
         let (Some(from), Some(to)) = (by_name(from.as_ref()), by_name(to.as_ref())) else {
             return Ok(false);
@@ -195,22 +253,37 @@ impl Comparison<'_> {
         depth: usize,
     ) -> Result<bool, GitError> {
         let what = |entry: &TreeEntry<'_>| (entry.filemode_raw(), entry.id());
-        let (name, was, now) = (was.or(now).map(TreeEntry::name_bytes), was.map(what), now.map(what));
+        let (name, was, now) = (
+            was.or(now).map(TreeEntry::name_bytes),
+            was.map(what),
+            now.map(what),
+        );
         if was == now {
             return Ok(true);
         }
         let is_plain = |mode: i32| mode == FOLDER_MODE || is_file_mode(mode);
-        let (true, Ok(name)) =
-            ([was, now].iter().flatten().all(|(mode, _)| is_plain(*mode)), checked_name(name.unwrap_or_default()))
-        else {
+        let (true, Ok(name)) = (
+            [was, now].iter().flatten().all(|(mode, _)| is_plain(*mode)),
+            checked_name(name.unwrap_or_default()),
+        ) else {
             return Ok(false);
         };
-        let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-        let of_kind =
-            |entry: Option<(i32, Oid)>, is_folder| entry.filter(|(mode, _)| (*mode == FOLDER_MODE) == is_folder).map(|(_, id)| id);
+        let path = if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}/{name}")
+        };
+        let of_kind = |entry: Option<(i32, Oid)>, is_folder| {
+            entry
+                .filter(|(mode, _)| (*mode == FOLDER_MODE) == is_folder)
+                .map(|(_, id)| id)
+        };
         let (was_file, file) = (of_kind(was, false), of_kind(now, false));
         if was_file != file {
-            self.changes.push(ChangedFile { path: path.clone(), id: file.map(id_of) });
+            self.changes.push(ChangedFile {
+                path: path.clone(),
+                id: file.map(id_of),
+            });
         }
         match (of_kind(was, true), of_kind(now, true)) {
             (None, None) => Ok(true),
@@ -233,7 +306,9 @@ fn earlier(was: Option<&TreeEntry<'_>>, now: Option<&TreeEntry<'_>>) -> Option<O
 fn by_name<'t>(tree: Option<&'t git2::Tree<'_>>) -> Option<Vec<TreeEntry<'t>>> {
     let mut entries: Vec<_> = tree.into_iter().flatten().collect();
     entries.sort_unstable_by(|left, right| left.name_bytes().cmp(right.name_bytes()));
-    let is_unique = entries.windows(2).all(|pair| pair[0].name_bytes() != pair[1].name_bytes());
+    let is_unique = entries
+        .windows(2)
+        .all(|pair| pair[0].name_bytes() != pair[1].name_bytes());
     is_unique.then_some(entries)
 }
 
@@ -260,7 +335,10 @@ fn checked_name(name: &[u8]) -> Result<&str, &'static str> {
         Err("a name that means another folder")
     } else if name.contains(['/', '\\']) {
         Err("a name with a separator")
-    } else if [seen_by_windows, &seen_by_macos].iter().any(|name| matches!(*name, ".git" | "git~1")) {
+    } else if [seen_by_windows, &seen_by_macos]
+        .iter()
+        .any(|name| matches!(*name, ".git" | "git~1"))
+    {
         Err("a name that means git's own folder")
     } else if name.contains(|c: char| c.is_control()) {
         Err("a name with control characters")
@@ -281,10 +359,14 @@ fn checked_name(name: &[u8]) -> Result<&str, &'static str> {
 
 fn is_device(stem: &str) -> bool {
     let is_numbered = |prefix: &str| {
-        let digit = stem.strip_prefix(prefix).and_then(|rest| rest.chars().next().filter(|c| rest.len() == c.len_utf8()));
+        let digit = stem
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.chars().next().filter(|c| rest.len() == c.len_utf8()));
         digit.is_some_and(|c| matches!(c, '0'..='9' | '¹' | '²' | '³'))
     };
-    matches!(stem, "con" | "prn" | "aux" | "nul" | "conin$" | "conout$") || is_numbered("com") || is_numbered("lpt")
+    matches!(stem, "con" | "prn" | "aux" | "nul" | "conin$" | "conout$")
+        || is_numbered("com")
+        || is_numbered("lpt")
 }
 
 /// A name for a message: every byte that is not plain shows as an escape.
@@ -300,7 +382,10 @@ fn escaped(name: &[u8]) -> String {
         }
         for byte in chunk.invalid() {
             shown.push_str("\\x");
-            shown.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('?')));
+            shown.extend(
+                [byte >> 4, byte & 15]
+                    .map(|digit| char::from_digit(digit.into(), 16).unwrap_or('?')),
+            );
         }
     }
     stderr::cleaned(&shown)

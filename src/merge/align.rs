@@ -64,7 +64,8 @@ pub(super) fn merge(
 ) -> Option<Vec<Part>> {
     let left = edits(base, ours)?;
     let right = edits(base, theirs)?;
-    let all_safe = left.iter().all(|edit| is_safe(edit, true)) && right.iter().all(|edit| is_safe(edit, false));
+    let all_safe = left.iter().all(|edit| is_safe(edit, true))
+        && right.iter().all(|edit| is_safe(edit, false));
     all_safe.then(|| combine(above, base, ours, theirs, &left, &right))
 }
 
@@ -72,7 +73,12 @@ pub(super) fn merge(
 fn edits(base: &[Token<'_>], side: &[Token<'_>]) -> Option<Vec<Edit>> {
     let is_equal = |(one, other): &(&Token<'_>, &Token<'_>)| one.id == other.id;
     let head = base.iter().zip(side).take_while(is_equal).count();
-    let tail = base[head..].iter().rev().zip(side[head..].iter().rev()).take_while(is_equal).count();
+    let tail = base[head..]
+        .iter()
+        .rev()
+        .zip(side[head..].iter().rev())
+        .take_while(is_equal)
+        .count();
     let (rows, columns) = (base.len() - head - tail, side.len() - head - tail);
     if rows * columns > MAX_CELLS {
         return None;
@@ -83,10 +89,16 @@ fn edits(base: &[Token<'_>], side: &[Token<'_>]) -> Option<Vec<Edit>> {
     let (mut row, mut column) = (0, 0);
     for (to_row, to_column) in pairs.into_iter().chain([(rows, columns)]) {
         if to_row > row || to_column > column {
-            edits.push(Edit { base: head + row..head + to_row, side: head + column..head + to_column });
+            edits.push(Edit {
+                base: head + row..head + to_row,
+                side: head + column..head + to_column,
+            });
         }
         if to_row < rows && old[to_row].id != new[to_column].id {
-            edits.push(Edit { base: head + to_row..head + to_row + 1, side: head + to_column..head + to_column + 1 });
+            edits.push(Edit {
+                base: head + to_row..head + to_row + 1,
+                side: head + to_column..head + to_column + 1,
+            });
         }
         (row, column) = (to_row + 1, to_column + 1);
     }
@@ -95,7 +107,12 @@ fn edits(base: &[Token<'_>], side: &[Token<'_>]) -> Option<Vec<Edit>> {
 
 /// The best alignment: pairs of rows and columns that correspond, in order.
 fn pairs(old: &[Token<'_>], new: &[Token<'_>]) -> Vec<(usize, usize)> {
-    let bags = |tokens: &[Token<'_>]| tokens.iter().map(|token| bag(token.text)).collect::<Vec<_>>();
+    let bags = |tokens: &[Token<'_>]| {
+        tokens
+            .iter()
+            .map(|token| bag(token.text))
+            .collect::<Vec<_>>()
+    };
     let (old_bags, new_bags) = (bags(old), bags(new));
     let width = new.len() + 1;
     let mut best = vec![0_u32; (old.len() + 1) * width];
@@ -104,8 +121,14 @@ fn pairs(old: &[Token<'_>], new: &[Token<'_>]) -> Vec<(usize, usize)> {
         for column in (0..new.len()).rev() {
             let score = likeness(&old[row], &new[column], &old_bags[row], &new_bags[column]);
             scores[row * new.len() + column] = score;
-            let paired = if score > 0 { best[(row + 1) * width + column + 1] + score } else { 0 };
-            best[row * width + column] = paired.max(best[(row + 1) * width + column]).max(best[row * width + column + 1]);
+            let paired = if score > 0 {
+                best[(row + 1) * width + column + 1] + score
+            } else {
+                0
+            };
+            best[row * width + column] = paired
+                .max(best[(row + 1) * width + column])
+                .max(best[row * width + column + 1]);
         }
     }
     let mut pairs = Vec::new();
@@ -129,7 +152,11 @@ fn pairs(old: &[Token<'_>], new: &[Token<'_>]) -> Vec<(usize, usize)> {
 /// How much two tokens look like versions of one; 0: they do not.
 fn likeness(old: &Token<'_>, new: &Token<'_>, old_bag: &[u64], new_bag: &[u64]) -> u32 {
     if old.id == new.id {
-        return if old.kind == Kind::Blank { BLANK } else { EXACT };
+        return if old.kind == Kind::Blank {
+            BLANK
+        } else {
+            EXACT
+        };
     }
     let total = old_bag.len() + new_bag.len();
     // Even if the smaller bag is wholly in the larger one, it may be too little.
@@ -149,14 +176,20 @@ fn likeness(old: &Token<'_>, new: &Token<'_>, old_bag: &[u64], new_bag: &[u64]) 
         }
     }
     let dice = u32::try_from(200 * common / total).unwrap_or(0);
-    let enough = if old.kind.is_heading() { ALIKE_HEADINGS } else { ALIKE };
+    let enough = if old.kind.is_heading() {
+        ALIKE_HEADINGS
+    } else {
+        ALIKE
+    };
     if dice >= enough { dice } else { 0 }
 }
 
 /// The words of a text as sorted hashes.
 fn bag(text: &[u8]) -> Vec<u64> {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
-    let words = text.split(|byte| !is_word(byte)).filter(|word| !word.is_empty());
+    let words = text
+        .split(|byte| !is_word(byte))
+        .filter(|word| !word.is_empty());
     let fnv = |word: &[u8]| {
         word.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
@@ -183,18 +216,26 @@ fn combine(
         let (from_left, from_right) = (next_left, next_right);
         match (left.get(next_left), right.get(next_right)) {
             (None, None) => break,
-            (Some(one), Some(other)) if (other.base.start, other.base.end) < (one.base.start, one.base.end) => next_right += 1,
+            (Some(one), Some(other))
+                if (other.base.start, other.base.end) < (one.base.start, one.base.end) =>
+            {
+                next_right += 1
+            }
             (None, Some(_)) => next_right += 1,
             (Some(_), _) => next_left += 1,
         }
         loop {
             let (members, others) = (&left[from_left..next_left], &right[from_right..next_right]);
             if let Some(edit) = left.get(next_left)
-                && others.iter().any(|other| meet(above, base, (edit, ours), (other, theirs)))
+                && others
+                    .iter()
+                    .any(|other| meet(above, base, (edit, ours), (other, theirs)))
             {
                 next_left += 1;
             } else if let Some(edit) = right.get(next_right)
-                && members.iter().any(|member| meet(above, base, (member, ours), (edit, theirs)))
+                && members
+                    .iter()
+                    .any(|member| meet(above, base, (member, ours), (edit, theirs)))
             {
                 next_right += 1;
             } else {
@@ -224,10 +265,21 @@ fn combine(
         let range_ours = at_ours..at_ours + grown(members);
         let range_theirs = at_theirs..at_theirs + grown(others);
         (at, at_ours, at_theirs) = (end, range_ours.end, range_theirs.end);
-        let part = Part { base: start..end, ours: range_ours, theirs: range_theirs, change: Change::Conflict };
+        let part = Part {
+            base: start..end,
+            ours: range_ours,
+            theirs: range_theirs,
+            change: Change::Conflict,
+        };
         match (members, others) {
-            (_, []) => parts.push(Part { change: Change::Ours, ..part }),
-            ([], _) => parts.push(Part { change: Change::Theirs, ..part }),
+            (_, []) => parts.push(Part {
+                change: Change::Ours,
+                ..part
+            }),
+            ([], _) => parts.push(Part {
+                change: Change::Theirs,
+                ..part
+            }),
             _ => settle(part, base, ours, theirs, &mut parts),
         }
     }
@@ -243,7 +295,12 @@ fn combine(
 }
 
 /// Whether an edit of ours and one of theirs cannot simply both be made.
-fn meet(above: Option<Kind>, base: &[Token<'_>], ours: (&Edit, &[Token<'_>]), theirs: (&Edit, &[Token<'_>])) -> bool {
+fn meet(
+    above: Option<Kind>,
+    base: &[Token<'_>],
+    ours: (&Edit, &[Token<'_>]),
+    theirs: (&Edit, &[Token<'_>]),
+) -> bool {
     let (one, other) = (&ours.0.base, &theirs.0.base);
     let overlaps = match (one.is_empty(), other.is_empty()) {
         (true, true) => one.start == other.start,
@@ -255,7 +312,12 @@ fn meet(above: Option<Kind>, base: &[Token<'_>], ours: (&Edit, &[Token<'_>]), th
 }
 
 /// Whether deleting lines takes away what the lines that the other side inserted next to them belong to.
-fn orphans(above: Option<Kind>, base: &[Token<'_>], deletion: &Edit, (insertion, side): (&Edit, &[Token<'_>])) -> bool {
+fn orphans(
+    above: Option<Kind>,
+    base: &[Token<'_>],
+    deletion: &Edit,
+    (insertion, side): (&Edit, &[Token<'_>]),
+) -> bool {
     if !deletion.is_deletion() || !insertion.is_insertion() {
         return false;
     }
@@ -263,7 +325,11 @@ fn orphans(above: Option<Kind>, base: &[Token<'_>], deletion: &Edit, (insertion,
     let inserted = &side[insertion.side.clone()];
     let deleted = &base[deletion.base.clone()];
     if insertion.base.start == deletion.base.start {
-        return inserted.iter().rev().find(is_text).is_some_and(|last| last.kind.is_heading());
+        return inserted
+            .iter()
+            .rev()
+            .find(is_text)
+            .is_some_and(|last| last.kind.is_heading());
     }
     if insertion.base.start != deletion.base.end {
         return false;
@@ -271,7 +337,13 @@ fn orphans(above: Option<Kind>, base: &[Token<'_>], deletion: &Edit, (insertion,
     let Some(first) = inserted.iter().find(is_text) else {
         return false;
     };
-    let level = |kind: Kind| if let Kind::Heading(level) = kind { Some(level) } else { None };
+    let level = |kind: Kind| {
+        if let Kind::Heading(level) = kind {
+            Some(level)
+        } else {
+            None
+        }
+    };
     let highest = deleted.iter().filter_map(|token| level(token.kind)).min();
     match (level(first.kind), highest) {
         (Some(level), Some(highest)) => level > highest,
@@ -280,7 +352,8 @@ fn orphans(above: Option<Kind>, base: &[Token<'_>], deletion: &Edit, (insertion,
         (None, None) => {
             // A list or table that goes away wholly takes the new entry with it.
             let is_same = |kind: Option<Kind>| kind.is_some_and(|kind| kind.is_alike(first.kind));
-            let last = |tokens: &[Token<'_>]| tokens.iter().rev().find(is_text).map(|token| token.kind);
+            let last =
+                |tokens: &[Token<'_>]| tokens.iter().rev().find(is_text).map(|token| token.kind);
             matches!(first.kind, Kind::Bullet | Kind::Row)
                 && is_same(last(deleted))
                 && !is_same(last(&base[..deletion.base.start]).or(above))
@@ -290,7 +363,11 @@ fn orphans(above: Option<Kind>, base: &[Token<'_>], deletion: &Edit, (insertion,
 
 /// Which side made all of the other's change and more: the other's tokens are all there, in order, and what is added to them is not
 /// what the other deleted from the base.
-pub(super) fn extended(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>]) -> Option<Change> {
+pub(super) fn extended(
+    base: &[Token<'_>],
+    ours: &[Token<'_>],
+    theirs: &[Token<'_>],
+) -> Option<Change> {
     let includes = |large: &[Token<'_>], small: &[Token<'_>]| {
         let is_text = |token: &Token<'_>| token.kind != Kind::Blank;
         let mut rest = small.iter().peekable();
@@ -301,13 +378,22 @@ pub(super) fn extended(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'
             }
         }
         // What both have must be new, at least in part: deleting alone is included in any change.
-        let has_new = small.iter().any(|token| is_text(token) && !base.iter().any(|old| old.id == token.id));
+        let has_new = small
+            .iter()
+            .any(|token| is_text(token) && !base.iter().any(|old| old.id == token.id));
         let old_bags: Vec<Vec<u64>> = base.iter().map(|token| bag(token.text)).collect();
         let is_old = |token: &&Token<'_>| {
             let new_bag = bag(token.text);
-            is_text(token) && base.iter().zip(&old_bags).any(|(old, old_bag)| likeness(old, token, old_bag, &new_bag) >= SAME)
+            is_text(token)
+                && base
+                    .iter()
+                    .zip(&old_bags)
+                    .any(|(old, old_bag)| likeness(old, token, old_bag, &new_bag) >= SAME)
         };
-        rest.next().is_none() && has_new && base.len() * extra.len() <= MAX_CELLS && !extra.iter().any(is_old)
+        rest.next().is_none()
+            && has_new
+            && base.len() * extra.len() <= MAX_CELLS
+            && !extra.iter().any(is_old)
     };
     if includes(ours, theirs) {
         Some(Change::Ours)
@@ -319,19 +405,33 @@ pub(super) fn extended(base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'
 }
 
 /// Settles a part that both sides changed as far as that is safe.
-fn settle(part: Part, base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_>], parts: &mut Vec<Part>) {
+fn settle(
+    part: Part,
+    base: &[Token<'_>],
+    ours: &[Token<'_>],
+    theirs: &[Token<'_>],
+    parts: &mut Vec<Part>,
+) {
     let (one, other) = (&ours[part.ours.clone()], &theirs[part.theirs.clone()]);
     let is_equal = |(one, other): &(&Token<'_>, &Token<'_>)| one.id == other.id;
     let head = one.iter().zip(other).take_while(is_equal).count();
     if head == one.len() && head == other.len() {
-        parts.push(Part { change: Change::Both, ..part });
+        parts.push(Part {
+            change: Change::Both,
+            ..part
+        });
         return;
     }
     if let Some(change) = extended(&base[part.base.clone()], one, other) {
         parts.push(Part { change, ..part });
         return;
     }
-    let tail = one[head..].iter().rev().zip(other[head..].iter().rev()).take_while(is_equal).count();
+    let tail = one[head..]
+        .iter()
+        .rev()
+        .zip(other[head..].iter().rev())
+        .take_while(is_equal)
+        .count();
     let rest_ours = part.ours.start + head..part.ours.end - tail;
     let rest_theirs = part.theirs.start + head..part.theirs.end - tail;
     if head > 0 {
@@ -342,26 +442,52 @@ fn settle(part: Part, base: &[Token<'_>], ours: &[Token<'_>], theirs: &[Token<'_
             change: Change::Both,
         });
     }
-    let rest = Part { ours: rest_ours.clone(), theirs: rest_theirs.clone(), change: Change::Conflict, ..part.clone() };
-    match (part.base.is_empty(), rest_ours.is_empty(), rest_theirs.is_empty()) {
+    let rest = Part {
+        ours: rest_ours.clone(),
+        theirs: rest_theirs.clone(),
+        change: Change::Conflict,
+        ..part.clone()
+    };
+    match (
+        part.base.is_empty(),
+        rest_ours.is_empty(),
+        rest_theirs.is_empty(),
+    ) {
         (true, false, false) => {
             let opens = |tokens: &[Token<'_>]| {
                 let first = tokens.iter().find(|token| token.kind != Kind::Blank);
                 first.is_some_and(|token| token.kind.is_heading())
             };
-            let has_heading = |tokens: &[Token<'_>]| tokens.iter().any(|token| token.kind.is_heading());
+            let has_heading =
+                |tokens: &[Token<'_>]| tokens.iter().any(|token| token.kind.is_heading());
             let (one, other) = (&ours[rest_ours.clone()], &theirs[rest_theirs.clone()]);
             let end_ours = rest_ours.end..rest_ours.end;
             let end_theirs = rest_theirs.end..rest_theirs.end;
             // What continues the section stands before what opens a new one.
             if opens(other) && !has_heading(one) {
                 let start = rest_theirs.start..rest_theirs.start;
-                parts.push(Part { theirs: start, change: Change::Ours, ..rest.clone() });
-                parts.push(Part { ours: end_ours, change: Change::Theirs, ..rest });
+                parts.push(Part {
+                    theirs: start,
+                    change: Change::Ours,
+                    ..rest.clone()
+                });
+                parts.push(Part {
+                    ours: end_ours,
+                    change: Change::Theirs,
+                    ..rest
+                });
             } else if opens(one) && !has_heading(other) {
                 let start = rest_ours.start..rest_ours.start;
-                parts.push(Part { ours: start, change: Change::Theirs, ..rest.clone() });
-                parts.push(Part { theirs: end_theirs, change: Change::Ours, ..rest });
+                parts.push(Part {
+                    ours: start,
+                    change: Change::Theirs,
+                    ..rest.clone()
+                });
+                parts.push(Part {
+                    theirs: end_theirs,
+                    change: Change::Ours,
+                    ..rest
+                });
             } else {
                 parts.push(rest);
             }

@@ -74,7 +74,9 @@ impl Blocks {
                     kinds.push(Kind::Code);
                 }
                 (Some((mark, length)), fence) => {
-                    if fence.is_some_and(|(other, width, is_bare)| other == mark && width >= length && is_bare) {
+                    if fence.is_some_and(|(other, width, is_bare)| {
+                        other == mark && width >= length && is_bare
+                    }) {
                         open = None;
                     }
                     kinds.push(Kind::Code);
@@ -84,7 +86,13 @@ impl Blocks {
         }
         within.push(open.is_some());
         let (above, ordinals) = places(&kinds);
-        Self { kinds, within, above, ordinals, is_unbalanced: open.is_some() }
+        Self {
+            kinds,
+            within,
+            above,
+            ordinals,
+            is_unbalanced: open.is_some(),
+        }
     }
 
     /// Whether an edit of the lines `start..end` leaves a fenced block in pieces.
@@ -97,7 +105,11 @@ fn fence(text: &[u8]) -> Option<(u8, usize, bool)> {
     let mark = *text.first().filter(|mark| matches!(mark, b'`' | b'~'))?;
     let length = text.iter().take_while(|byte| **byte == mark).count();
     let rest = text[length..].trim_ascii();
-    (length >= 3 && !(mark == b'`' && rest.contains(&b'`'))).then_some((mark, length, rest.is_empty()))
+    (length >= 3 && !(mark == b'`' && rest.contains(&b'`'))).then_some((
+        mark,
+        length,
+        rest.is_empty(),
+    ))
 }
 
 fn kind(text: &[u8]) -> Kind {
@@ -105,7 +117,11 @@ fn kind(text: &[u8]) -> Kind {
         [] => Kind::Blank,
         [b'#', ..] => {
             let level = text.iter().take_while(|byte| **byte == b'#').count();
-            if level <= 6 && text.get(level).is_none_or(u8::is_ascii_whitespace) { Kind::Heading(level) } else { Kind::Text }
+            if level <= 6 && text.get(level).is_none_or(u8::is_ascii_whitespace) {
+                Kind::Heading(level)
+            } else {
+                Kind::Text
+            }
         }
         [b'>', ..] => Kind::Quote,
         [b'|', rest @ ..] => {
@@ -118,8 +134,13 @@ fn kind(text: &[u8]) -> Kind {
         [b'-' | b'*' | b'+', b' ' | b'\t', ..] => Kind::Bullet,
         _ => {
             let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let is_numbered = (1..=9).contains(&digits) && matches!(text[digits..], [b'.' | b')', b' ' | b'\t', ..]);
-            if is_numbered { Kind::Bullet } else { Kind::Text }
+            let is_numbered = (1..=9).contains(&digits)
+                && matches!(text[digits..], [b'.' | b')', b' ' | b'\t', ..]);
+            if is_numbered {
+                Kind::Bullet
+            } else {
+                Kind::Text
+            }
         }
     }
 }
@@ -184,10 +205,18 @@ pub(super) struct Section<'a> {
 }
 
 pub(super) fn sections<'a>(lines: &[Line<'a>], blocks: &Blocks) -> Vec<Section<'a>> {
-    let mut sections = vec![Section { heading: None, start: 0, end: 0 }];
+    let mut sections = vec![Section {
+        heading: None,
+        start: 0,
+        end: 0,
+    }];
     for (index, kind) in blocks.kinds.iter().enumerate() {
         if kind.is_heading() {
-            sections.push(Section { heading: Some(lines[index].text.trim_ascii()), start: index, end: index });
+            sections.push(Section {
+                heading: Some(lines[index].text.trim_ascii()),
+                start: index,
+                end: index,
+            });
         }
         if let Some(last) = sections.last_mut() {
             last.end = index + 1;
@@ -204,9 +233,27 @@ mod tests {
 
     #[test]
     fn lines_have_kinds() {
-        let text = b"# A\n\ntext\n- x\n12. y\n| a | b |\n|---|:-:|\n> q\n~~~ js\n# not\n```\n~~~\n#tag\n";
+        let text =
+            b"# A\n\ntext\n- x\n12. y\n| a | b |\n|---|:-:|\n> q\n~~~ js\n# not\n```\n~~~\n#tag\n";
         let blocks = Blocks::of(&split(text));
-        assert_eq!(blocks.kinds, [Heading(1), Blank, Text, Bullet, Bullet, Row, Rule, Quote, Code, Code, Code, Code, Text]);
+        assert_eq!(
+            blocks.kinds,
+            [
+                Heading(1),
+                Blank,
+                Text,
+                Bullet,
+                Bullet,
+                Row,
+                Rule,
+                Quote,
+                Code,
+                Code,
+                Code,
+                Code,
+                Text
+            ]
+        );
         assert!(!blocks.is_unbalanced);
         assert!(blocks.cuts_code(9, 9) && !blocks.cuts_code(8, 12));
         assert!(Blocks::of(&split(b"```\nx\n")).is_unbalanced);

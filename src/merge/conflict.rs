@@ -24,9 +24,13 @@ impl fmt::Display for Unit {
         match self {
             Self::Key(key) => write!(formatter, "frontmatter › {key}"),
             Self::Frontmatter => formatter.write_str("frontmatter"),
-            Self::Body(path) if path.is_empty() => formatter.write_str("the text below the frontmatter"),
+            Self::Body(path) if path.is_empty() => {
+                formatter.write_str("the text below the frontmatter")
+            }
             // The innermost heading and what is below it say enough.
-            Self::Body(path) => formatter.write_str(&path[path.len().saturating_sub(2)..].join(" › ")),
+            Self::Body(path) => {
+                formatter.write_str(&path[path.len().saturating_sub(2)..].join(" › "))
+            }
             Self::File => formatter.write_str("the whole file"),
         }
     }
@@ -67,12 +71,21 @@ impl fmt::Display for Reason {
             Self::BothAdded => formatter.write_str("both added something here"),
             Self::DeletedAndChanged => formatter.write_str("one deleted what the other changed"),
             Self::SameFamily { removed, added } => {
-                write!(formatter, "one removed {removed}, the other added {added}, which can do the same")
+                write!(
+                    formatter,
+                    "one removed {removed}, the other added {added}, which can do the same"
+                )
             }
-            Self::EveryTool => formatter.write_str("both changed the tools, and `*` means every tool"),
-            Self::ToolsLine => formatter.write_str("one removed the tools line, which means every tool"),
+            Self::EveryTool => {
+                formatter.write_str("both changed the tools, and `*` means every tool")
+            }
+            Self::ToolsLine => {
+                formatter.write_str("one removed the tools line, which means every tool")
+            }
             Self::Rewritten => formatter.write_str("one rewrote most of it"),
-            Self::NotYaml => formatter.write_str("both changed it, and together it would not be valid YAML"),
+            Self::NotYaml => {
+                formatter.write_str("both changed it, and together it would not be valid YAML")
+            }
             Self::Binary => formatter.write_str("it is not text"),
         }
     }
@@ -146,19 +159,28 @@ impl<'a> Conflict<'a> {
     /// Whether taking both makes sense: not within frontmatter, and not if one side deleted it.
     #[must_use]
     pub fn offers_both(&self) -> bool {
-        matches!(&self.unit, Unit::Body(path) if !path.is_empty()) && !self.ours.is_empty() && !self.theirs.is_empty()
+        matches!(&self.unit, Unit::Body(path) if !path.is_empty())
+            && !self.ours.is_empty()
+            && !self.theirs.is_empty()
     }
 
     pub(super) fn decided(&self, choice: &Choice, around: Surroundings) -> Vec<Out<'_>> {
         let of = |lines: &[Line<'a>]| -> Vec<Out<'_>> {
-            let lines = lines.iter().map(|line| Out { text: Cow::Borrowed(line.text), ending: around.fresh(line.ending) });
+            let lines = lines.iter().map(|line| Out {
+                text: Cow::Borrowed(line.text),
+                ending: around.fresh(line.ending),
+            });
             lines.collect()
         };
         let own = |text: &[u8]| -> Vec<Out<'_>> {
             let lines = text::split(text).into_iter();
             let fresh = |line: Line<'_>| Out {
                 text: Cow::Owned(line.text.to_vec()),
-                ending: around.fresh(if line.ending == Ending::None { Ending::Lf } else { line.ending }),
+                ending: around.fresh(if line.ending == Ending::None {
+                    Ending::Lf
+                } else {
+                    line.ending
+                }),
             };
             lines.map(fresh).collect()
         };
@@ -167,7 +189,10 @@ impl<'a> Conflict<'a> {
             Choice::Theirs => of(&self.theirs),
             Choice::OursThenTheirs => [of(&self.ours), of(&self.theirs)].concat(),
             Choice::TheirsThenOurs => [of(&self.theirs), of(&self.ours)].concat(),
-            Choice::Suggestion => self.suggestion.as_deref().map_or_else(|| of(&self.ours), own),
+            Choice::Suggestion => self
+                .suggestion
+                .as_deref()
+                .map_or_else(|| of(&self.ours), own),
             Choice::Text(text) => own(text),
         }
     }
@@ -191,7 +216,12 @@ impl<'a> Conflict<'a> {
 
 /// Why lines of a body are a conflict.
 pub(super) fn reason([base, ours, theirs]: &[Vec<Line<'_>>; 3]) -> Reason {
-    let is_blank = |lines: &[Line<'_>]| Blocks::of(lines).kinds.iter().all(|kind| *kind == Kind::Blank);
+    let is_blank = |lines: &[Line<'_>]| {
+        Blocks::of(lines)
+            .kinds
+            .iter()
+            .all(|kind| *kind == Kind::Blank)
+    };
     if is_blank(base) {
         Reason::BothAdded
     } else if is_blank(ours) || is_blank(theirs) {

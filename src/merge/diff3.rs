@@ -64,7 +64,12 @@ pub(super) fn edits(algorithm: Algorithm, base: &[u32], side: &[u32]) -> Vec<Edi
 }
 
 /// Splits three sequences into regions that cover them wholly and in order. Edits that touch belong to one region.
-pub(super) fn regions(algorithm: Algorithm, base: &[u32], ours: &[u32], theirs: &[u32]) -> Vec<Region> {
+pub(super) fn regions(
+    algorithm: Algorithm,
+    base: &[u32],
+    ours: &[u32],
+    theirs: &[u32],
+) -> Vec<Region> {
     let mut left = edits(algorithm, base, ours).into_iter().peekable();
     let mut right = edits(algorithm, base, theirs).into_iter().peekable();
     let mut regions = Vec::new();
@@ -107,7 +112,12 @@ pub(super) fn regions(algorithm: Algorithm, base: &[u32], ours: &[u32], theirs: 
             _ if ours[at_ours..end_ours] == theirs[at_theirs..end_theirs] => Change::Both,
             _ => Change::Conflict,
         };
-        regions.push(Region { base: start..end, ours: at_ours..end_ours, theirs: at_theirs..end_theirs, change });
+        regions.push(Region {
+            base: start..end,
+            ours: at_ours..end_ours,
+            theirs: at_theirs..end_theirs,
+            change,
+        });
         (at, at_ours, at_theirs) = (end, end_ours, end_theirs);
     }
     if at < base.len() {
@@ -151,14 +161,27 @@ mod tests {
     fn edits_that_touch_are_one_region() {
         let changes = |base: &[u32], ours: &[u32], theirs: &[u32]| {
             let regions = regions(Algorithm::Myers, base, ours, theirs);
-            regions.into_iter().map(|region| (region.base, region.change)).collect::<Vec<_>>()
+            regions
+                .into_iter()
+                .map(|region| (region.base, region.change))
+                .collect::<Vec<_>>()
         };
         assert_eq!(
             changes(&[1, 2, 3], &[9, 2, 3], &[1, 2, 8]),
-            [(0..1, Change::Ours), (1..2, Change::Nobody), (2..3, Change::Theirs)]
+            [
+                (0..1, Change::Ours),
+                (1..2, Change::Nobody),
+                (2..3, Change::Theirs)
+            ]
         );
-        assert_eq!(changes(&[1, 2], &[9, 2], &[1, 8]), [(0..2, Change::Conflict)]);
-        assert_eq!(changes(&[1], &[1, 5], &[1, 5]), [(0..1, Change::Nobody), (1..1, Change::Both)]);
+        assert_eq!(
+            changes(&[1, 2], &[9, 2], &[1, 8]),
+            [(0..2, Change::Conflict)]
+        );
+        assert_eq!(
+            changes(&[1], &[1, 5], &[1, 5]),
+            [(0..1, Change::Nobody), (1..1, Change::Both)]
+        );
         assert_eq!(changes(&[], &[1], &[2]), [(0..0, Change::Conflict)]);
     }
 

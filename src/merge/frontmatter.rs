@@ -33,13 +33,28 @@ pub(super) struct Frontmatter<'a> {
 #[derive(Debug)]
 pub(super) enum Piece<'a> {
     /// As all three have it, or as one side has it: these lines of the base, ours and theirs.
-    Taken { base: Range<usize>, ours: Range<usize>, theirs: Range<usize>, from: From },
+    Taken {
+        base: Range<usize>,
+        ours: Range<usize>,
+        theirs: Range<usize>,
+        from: From,
+    },
     /// Made from several inputs.
-    Made { key: String, lines: Vec<Vec<u8>>, rule: Rule },
+    Made {
+        key: String,
+        lines: Vec<Vec<u8>>,
+        rule: Rule,
+    },
     /// Merged by lines within the entry.
     Within { key: String, merged: Merged<'a> },
     /// Undecided.
-    Conflict { key: String, reason: Reason, base: Range<usize>, ours: Range<usize>, theirs: Range<usize> },
+    Conflict {
+        key: String,
+        reason: Reason,
+        base: Range<usize>,
+        ours: Range<usize>,
+        theirs: Range<usize>,
+    },
 }
 
 /// Which side's bytes are taken.
@@ -57,7 +72,9 @@ impl<'a> Frontmatter<'a> {
         if lines.first()?.text.trim_ascii_end() != b"---" {
             return None;
         }
-        let close = 1 + lines[1..].iter().position(|line| line.text.windows(3).any(|window| window == b"---"))?;
+        let close = 1 + lines[1..]
+            .iter()
+            .position(|line| line.text.windows(3).any(|window| window == b"---"))?;
         if lines[close].text.trim_ascii_end() != b"---" {
             return None;
         }
@@ -71,7 +88,12 @@ impl<'a> Frontmatter<'a> {
             let Some(key) = key(text) else {
                 match entries.last_mut() {
                     Some(entry) => entry.lines.end = at + 1,
-                    None if text.trim().is_empty() || text.starts_with('#') => entries.push(Entry { key: "", lines: at..at + 1 }),
+                    None if text.trim().is_empty() || text.starts_with('#') => {
+                        entries.push(Entry {
+                            key: "",
+                            lines: at..at + 1,
+                        })
+                    }
                     None => return None,
                 }
                 at += 1;
@@ -81,14 +103,20 @@ impl<'a> Frontmatter<'a> {
                 return None;
             }
             let end = quoted_end(lines, at, key.len() + 1, close);
-            entries.push(Entry { key, lines: at..end });
+            entries.push(Entry {
+                key,
+                lines: at..end,
+            });
             at = end;
         }
         Some(Self { entries, close })
     }
 
     fn get(&self, key: &str) -> Option<Range<usize>> {
-        self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.lines.clone())
+        self.entries
+            .iter()
+            .find(|entry| entry.key == key)
+            .map(|entry| entry.lines.clone())
     }
 
     fn keys(&self) -> Vec<&'a str> {
@@ -98,7 +126,9 @@ impl<'a> Frontmatter<'a> {
 
 /// The key that a line opens with.
 fn key(line: &str) -> Option<&str> {
-    let length = line.find(|character: char| !(character.is_ascii_alphanumeric() || "_-.".contains(character)))?;
+    let length = line.find(|character: char| {
+        !(character.is_ascii_alphanumeric() || "_-.".contains(character))
+    })?;
     let rest = line[length..].strip_prefix(':')?;
     (length > 0 && (rest.is_empty() || rest.starts_with([' ', '\t']))).then_some(&line[..length])
 }
@@ -111,7 +141,10 @@ fn is_linked(line: &str) -> bool {
         || trimmed.starts_with(['%', '?'])
         || values.any(|value| {
             value.strip_prefix(['&', '*']).is_some_and(|name| {
-                !name.is_empty() && name.chars().all(|character| character.is_alphanumeric() || "_-".contains(character))
+                !name.is_empty()
+                    && name
+                        .chars()
+                        .all(|character| character.is_alphanumeric() || "_-".contains(character))
             })
         })
 }
@@ -119,7 +152,11 @@ fn is_linked(line: &str) -> bool {
 /// The line behind an entry whose value is a quoted text over several lines, or the next line.
 fn quoted_end(lines: &[Line<'_>], at: usize, offset: usize, close: usize) -> usize {
     let value = lines[at].text[offset..].trim_ascii_start();
-    let Some(quote) = value.first().copied().filter(|first| matches!(first, b'"' | b'\'')) else {
+    let Some(quote) = value
+        .first()
+        .copied()
+        .filter(|first| matches!(first, b'"' | b'\''))
+    else {
         return at + 1;
     };
     let mut text = &value[1..];
@@ -172,24 +209,49 @@ pub(super) fn merge<'a>(heads: Heads<'_, 'a>, around: Surroundings) -> Vec<Piece
 
 fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Piece<'a>> {
     let Inputs { base, ours, theirs } = heads.inputs;
-    let (b, o, t) = (heads.base.get(key), heads.ours.get(key), heads.theirs.get(key));
+    let (b, o, t) = (
+        heads.base.get(key),
+        heads.ours.get(key),
+        heads.theirs.get(key),
+    );
     let texts = |side: &Side<'a>, range: &Option<Range<usize>>| {
-        range.clone().map(|range| side.lines[range].iter().map(|line| line.text).collect::<Vec<_>>())
+        range.clone().map(|range| {
+            side.lines[range]
+                .iter()
+                .map(|line| line.text)
+                .collect::<Vec<_>>()
+        })
     };
     let (old, one, other) = (texts(base, &b), texts(ours, &o), texts(theirs, &t));
     let or_empty = |range: &Option<Range<usize>>| range.clone().unwrap_or(0..0);
     let (rb, ro, rt) = (or_empty(&b), or_empty(&o), or_empty(&t));
-    let taken = |from: From| Piece::Taken { base: rb.clone(), ours: ro.clone(), theirs: rt.clone(), from };
+    let taken = |from: From| Piece::Taken {
+        base: rb.clone(),
+        ours: ro.clone(),
+        theirs: rt.clone(),
+        from,
+    };
     if one == other {
         return o.map(|_| taken(From::Both));
     }
     let conflict = |reason: Reason| {
-        Some(Piece::Conflict { key: key.to_owned(), reason, base: rb.clone(), ours: ro.clone(), theirs: rt.clone() })
+        Some(Piece::Conflict {
+            key: key.to_owned(),
+            reason,
+            base: rb.clone(),
+            ours: ro.clone(),
+            theirs: rt.clone(),
+        })
     };
     if heads.options.pins.iter().any(|pin| pin == key) {
         return o.map(|_| taken(From::Ours));
     }
-    if heads.options.guards_tools_line && key == "tools" && old.is_some() && one.is_some() && other.is_none() {
+    if heads.options.guards_tools_line
+        && key == "tools"
+        && old.is_some()
+        && one.is_some()
+        && other.is_none()
+    {
         return conflict(Reason::ToolsLine);
     }
     if one == old {
@@ -204,7 +266,11 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
         (_, Some(one), Some(other)) if one_value.is_some() && one_value == other_value => {
             // The same value in two notations: the shorter one, so that the sides do not matter.
             let length = |texts: &[&[u8]]| (texts.len(), texts.concat().len(), texts.concat());
-            return Some(taken(if length(one) <= length(other) { From::Ours } else { From::Theirs }));
+            return Some(taken(if length(one) <= length(other) {
+                From::Ours
+            } else {
+                From::Theirs
+            }));
         }
         (Some(_), Some(_), Some(_)) => {}
         (None, ..) => return conflict(Reason::BothAdded),
@@ -219,12 +285,24 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     if old_value.is_some() && old_value == other_value {
         return Some(taken(From::Ours));
     }
-    let (lb, lo, lt) = (&base.lines[rb.clone()], &ours.lines[ro.clone()], &theirs.lines[rt.clone()]);
-    if let (Some(old), Some(one), Some(other)) = (List::read(key, lb), List::read(key, lo), List::read(key, lt)) {
+    let (lb, lo, lt) = (
+        &base.lines[rb.clone()],
+        &ours.lines[ro.clone()],
+        &theirs.lines[rt.clone()],
+    );
+    if let (Some(old), Some(one), Some(other)) = (
+        List::read(key, lb),
+        List::read(key, lo),
+        List::read(key, lt),
+    ) {
         return match list::merge(key, &old, &one, &other) {
             Ok(lines) => {
                 let lines = lines.into_iter().map(String::into_bytes).collect();
-                Some(Piece::Made { key: key.to_owned(), lines, rule: Rule::Set })
+                Some(Piece::Made {
+                    key: key.to_owned(),
+                    lines,
+                    rule: Rule::Set,
+                })
             }
             Err(reason) => conflict(reason),
         };
@@ -232,22 +310,43 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     if list::grants(key) {
         return conflict(Reason::BothChanged);
     }
-    let is_prose = [&old_value, &one_value, &other_value].into_iter().all(|value| is_prose(value.as_ref()));
+    let is_prose = [&old_value, &one_value, &other_value]
+        .into_iter()
+        .all(|value| is_prose(value.as_ref()));
     let has_values = old_value.is_some() && one_value.is_some() && other_value.is_some();
     // What was text, or a list, or a mapping, must stay one.
-    let is_sound =
-        |lines: &[&[u8]]| !has_values || parse(key, lines).is_some_and(|value| one_value.as_ref().map(kind) == Some(kind(&value)));
-    if let Some(line) = prose(key, [lb, lo, lt], old_value.as_ref()).filter(|line| is_prose && is_sound(&[line])) {
-        return Some(Piece::Made { key: key.to_owned(), lines: vec![line], rule: Rule::Sentences });
+    let is_sound = |lines: &[&[u8]]| {
+        !has_values
+            || parse(key, lines)
+                .is_some_and(|value| one_value.as_ref().map(kind) == Some(kind(&value)))
+    };
+    if let Some(line) =
+        prose(key, [lb, lo, lt], old_value.as_ref()).filter(|line| is_prose && is_sound(&[line]))
+    {
+        return Some(Piece::Made {
+            key: key.to_owned(),
+            lines: vec![line],
+            rule: Rule::Sentences,
+        });
     }
-    let is_one_notation = notation(key, lb) == notation(key, lo) && notation(key, lb) == notation(key, lt);
+    let is_one_notation =
+        notation(key, lb) == notation(key, lo) && notation(key, lb) == notation(key, lt);
     if lb.len().min(lo.len()).min(lt.len()) < 2 || !is_one_notation {
         return conflict(Reason::BothChanged);
     }
     let mut interner = Interner::new();
-    let [small_base, small_ours, small_theirs] = [lb, lo, lt].map(|lines| Side::of(lines.to_vec(), &mut interner));
-    let small = Inputs { base: &small_base, ours: &small_ours, theirs: &small_theirs };
-    let merged = if is_prose { lines::merge(small, around) } else { lines::merge_plainly(small, around) };
+    let [small_base, small_ours, small_theirs] =
+        [lb, lo, lt].map(|lines| Side::of(lines.to_vec(), &mut interner));
+    let small = Inputs {
+        base: &small_base,
+        ours: &small_ours,
+        theirs: &small_theirs,
+    };
+    let merged = if is_prose {
+        lines::merge(small, around)
+    } else {
+        lines::merge_plainly(small, around)
+    };
     let result = merged.chunks.iter().flat_map(|chunk| match chunk {
         Chunk::Lines(lines) => lines.iter().map(|line| &*line.text).collect::<Vec<_>>(),
         Chunk::Conflict { .. } => Vec::new(),
@@ -255,14 +354,30 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     if merged.conflicts() > 0 || !is_sound(&result.collect::<Vec<_>>()) {
         return conflict(Reason::BothChanged);
     }
-    Some(Piece::Within { key: key.to_owned(), merged })
+    Some(Piece::Within {
+        key: key.to_owned(),
+        merged,
+    })
 }
 
 /// The line of an entry whose value is text on one line on both sides, written in one way there, merged by sentences.
-fn prose(key: &str, [base, ours, theirs]: [&[Line<'_>]; 3], old: Option<&Value>) -> Option<Vec<u8>> {
-    let is_over = |lines: &[Line<'_>]| lines[1..].iter().all(|line| line.text.trim_ascii().is_empty());
+fn prose(
+    key: &str,
+    [base, ours, theirs]: [&[Line<'_>]; 3],
+    old: Option<&Value>,
+) -> Option<Vec<u8>> {
+    let is_over = |lines: &[Line<'_>]| {
+        lines[1..]
+            .iter()
+            .all(|line| line.text.trim_ascii().is_empty())
+    };
     let quote = |lines: &[Line<'_>]| notation(key, lines);
-    if ours.len() != theirs.len() || !is_over(ours) || !is_over(theirs) || quote(ours) != quote(theirs) || ours.len() > 1 {
+    if ours.len() != theirs.len()
+        || !is_over(ours)
+        || !is_over(theirs)
+        || quote(ours) != quote(theirs)
+        || ours.len() > 1
+    {
         return None;
     }
     let inner = |lines: &[Line<'_>]| -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
@@ -271,18 +386,29 @@ fn prose(key: &str, [base, ours, theirs]: [&[Line<'_>]; 3], old: Option<&Value>)
         let start = text.len() - value.trim_ascii_start().len();
         let value = value.trim_ascii();
         let (open, value, close): (usize, &[u8], &[u8]) = match value {
-            [quote @ (b'"' | b'\''), inner @ .., last] if last == quote => (1, inner, &value[value.len() - 1..]),
+            [quote @ (b'"' | b'\''), inner @ .., last] if last == quote => {
+                (1, inner, &value[value.len() - 1..])
+            }
             [b'"' | b'\'' | b'|' | b'>' | b'[' | b'{', ..] => return None,
             _ => (0, value, &[]),
         };
-        Some((text[..start + open].to_vec(), value.to_vec(), close.to_vec()))
+        Some((
+            text[..start + open].to_vec(),
+            value.to_vec(),
+            close.to_vec(),
+        ))
     };
     let (before, ours, after) = inner(ours)?;
     let (before_theirs, theirs, _) = inner(theirs)?;
     // A base in another notation is compared by its value.
     let base = match (quote(base) == quote_of(&after), base.len()) {
         (true, 1) => inner(base)?.1,
-        _ => old?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" ").into_bytes(),
+        _ => old?
+            .as_str()?
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .into_bytes(),
     };
     let merged = words::merge_sentences(&base, &ours, &theirs).or_else(|| {
         let is_ours = words::covering(&base, &ours, &theirs)? == Change::Ours;
@@ -302,7 +428,9 @@ fn parse(key: &str, lines: &[&[u8]]) -> Option<Value> {
     let mapping: Value = serde_yaml::from_str(std::str::from_utf8(&text).ok()?).ok()?;
     match mapping.get(key)? {
         // The client turns written-out line breaks into real ones; space at the end comes from block notation.
-        Value::String(text) => Some(Value::String(text.replace("\\n", "\n").trim_end().to_owned())),
+        Value::String(text) => Some(Value::String(
+            text.replace("\\n", "\n").trim_end().to_owned(),
+        )),
         value => Some(value.clone()),
     }
 }
@@ -322,7 +450,10 @@ fn kind(value: &Value) -> u8 {
 /// How a value is written: the quote or block mark that it begins with, or none.
 fn notation(key: &str, lines: &[Line<'_>]) -> Option<u8> {
     let value = lines.first()?.text.get(key.len() + 1..)?.trim_ascii_start();
-    value.first().copied().filter(|first| b"\"'|>[{".contains(first))
+    value
+        .first()
+        .copied()
+        .filter(|first| b"\"'|>[{".contains(first))
 }
 
 /// Whether a value is text that consists of sentences. What YAML does not accept may be: the client accepts more.
@@ -349,14 +480,29 @@ mod tests {
         let keys = |text: &str| {
             let lines = split(text.as_bytes());
             Frontmatter::of(&lines).map(|head| {
-                let entries = head.entries.iter().map(|entry| format!("{}{:?}", entry.key, entry.lines));
+                let entries = head
+                    .entries
+                    .iter()
+                    .map(|entry| format!("{}{:?}", entry.key, entry.lines));
                 entries.collect::<Vec<_>>().join(" ")
             })
         };
-        assert_eq!(keys("---\n# c\na: 1\nb:\n  - x\n- y\n\nc: z\n---\n").as_deref(), Some("1..2 a2..3 b3..7 c7..8"));
-        assert_eq!(keys("---\na: \"x\nb: y\"\nc: 1\n---\n").as_deref(), Some("a1..3 c3..4"));
-        assert_eq!(keys("---\na: 'it''s\nb: y'\n---\n").as_deref(), Some("a1..3"));
-        assert_eq!(keys("---\na: \"open\nb: y\n---\n").as_deref(), Some("a1..2 b2..3"));
+        assert_eq!(
+            keys("---\n# c\na: 1\nb:\n  - x\n- y\n\nc: z\n---\n").as_deref(),
+            Some("1..2 a2..3 b3..7 c7..8")
+        );
+        assert_eq!(
+            keys("---\na: \"x\nb: y\"\nc: 1\n---\n").as_deref(),
+            Some("a1..3 c3..4")
+        );
+        assert_eq!(
+            keys("---\na: 'it''s\nb: y'\n---\n").as_deref(),
+            Some("a1..3")
+        );
+        assert_eq!(
+            keys("---\na: \"open\nb: y\n---\n").as_deref(),
+            Some("a1..2 b2..3")
+        );
         for unclear in [
             "",
             "a: 1\n",

@@ -8,10 +8,20 @@ use super::*;
 /// How many cases each law is tried with; `AGENTPKG_LAW_CASES` sets another number.
 const CASES: u32 = 100_000;
 
-#[expect(clippy::disallowed_methods, reason = "a test may look at the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test may look at the environment"
+)]
 fn config() -> ProptestConfig {
-    let cases = std::env::var("AGENTPKG_LAW_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
-    ProptestConfig { cases, max_global_rejects: 10 * cases, ..ProptestConfig::default() }
+    let cases = std::env::var("AGENTPKG_LAW_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(CASES);
+    ProptestConfig {
+        cases,
+        max_global_rejects: 10 * cases,
+        ..ProptestConfig::default()
+    }
 }
 
 /// A definition as parts that can be edited one by one.
@@ -24,7 +34,17 @@ struct Model {
     final_newline: bool,
 }
 
-const TOOLS: [&str; 9] = ["Read", "Grep", "Glob", "Bash", "Write", "Edit", "WebFetch", "mcp__db", "mcp__db__query"];
+const TOOLS: [&str; 9] = [
+    "Read",
+    "Grep",
+    "Glob",
+    "Bash",
+    "Write",
+    "Edit",
+    "WebFetch",
+    "mcp__db",
+    "mcp__db__query",
+];
 const BODY: [&str; 22] = [
     "# Agent",
     "You are an agent.",
@@ -56,7 +76,11 @@ impl Model {
         lines.extend(self.entries.iter().map(|(_, line)| line.clone()));
         lines.push("---".to_owned());
         lines.extend(self.body.iter().map(|line| (*line).to_owned()));
-        let mut bytes = if self.mark { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
+        let mut bytes = if self.mark {
+            "\u{feff}".as_bytes().to_vec()
+        } else {
+            Vec::new()
+        };
         let last = lines.len() - 1;
         for (index, line) in lines.iter().enumerate() {
             bytes.extend_from_slice(line.as_bytes());
@@ -152,11 +176,15 @@ fn edited(mut model: Model, edits: &[Edit]) -> Model {
     for edit in edits {
         let (entries, lines) = (model.entries.len(), model.body.len());
         match edit {
-            Edit::Entry((key, line)) => match model.entries.iter_mut().find(|(known, _)| known == key) {
-                Some(entry) => entry.1.clone_from(line),
-                None => model.entries.push((key, line.clone())),
-            },
-            Edit::DropEntry(at) if entries > 1 => drop(model.entries.remove(1 + at % (entries - 1))),
+            Edit::Entry((key, line)) => {
+                match model.entries.iter_mut().find(|(known, _)| known == key) {
+                    Some(entry) => entry.1.clone_from(line),
+                    None => model.entries.push((key, line.clone())),
+                }
+            }
+            Edit::DropEntry(at) if entries > 1 => {
+                drop(model.entries.remove(1 + at % (entries - 1)))
+            }
             Edit::SwapEntries(at) if entries > 2 => model.entries.swap(1, 1 + at % (entries - 1)),
             Edit::Insert(at, line) => model.body.insert(at % (lines + 1), line),
             Edit::Delete(at) if lines > 0 => drop(model.body.remove(at % lines)),
@@ -173,30 +201,58 @@ fn edited(mut model: Model, edits: &[Edit]) -> Model {
 
 fn triple() -> impl Strategy<Value = [Vec<u8>; 3]> {
     let edits = || prop::collection::vec(edit(), 0..4);
-    (model(), edits(), edits())
-        .prop_map(|(base, ours, theirs)| [base.bytes(), edited(base.clone(), &ours).bytes(), edited(base, &theirs).bytes()])
+    (model(), edits(), edits()).prop_map(|(base, ours, theirs)| {
+        [
+            base.bytes(),
+            edited(base.clone(), &ours).bytes(),
+            edited(base, &theirs).bytes(),
+        ]
+    })
 }
 
 /// The tools that a definition lists, read independently of the merge; `None`: there is no such line.
 fn tools(bytes: &[u8]) -> Option<std::collections::BTreeSet<String>> {
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
-    let head = text.trim_start_matches('\u{feff}').split("\n---\n").next()?.to_owned();
+    let head = text
+        .trim_start_matches('\u{feff}')
+        .split("\n---\n")
+        .next()?
+        .to_owned();
     let mut lines = head.lines().skip_while(|line| !line.starts_with("tools:"));
-    let mut all = lines.next()?.strip_prefix("tools:")?.replace(['[', ']', '"'], "");
+    let mut all = lines
+        .next()?
+        .strip_prefix("tools:")?
+        .replace(['[', ']', '"'], "");
     for line in lines.take_while(|line| line.starts_with("  - ")) {
         all.push_str(", ");
         all.push_str(&line[4..]);
     }
-    Some(all.split(',').map(|tool| tool.trim().to_owned()).filter(|tool| !tool.is_empty()).collect())
+    Some(
+        all.split(',')
+            .map(|tool| tool.trim().to_owned())
+            .filter(|tool| !tool.is_empty())
+            .collect(),
+    )
 }
 
 fn lines_of(bytes: &[u8]) -> std::collections::BTreeSet<Vec<u8>> {
-    Document::of(bytes).lines.iter().map(|line| line.text.to_vec()).collect()
+    Document::of(bytes)
+        .lines
+        .iter()
+        .map(|line| line.text.to_vec())
+        .collect()
 }
 
 fn head_of(bytes: &[u8]) -> Option<serde_yaml::Value> {
-    let text = String::from_utf8(bytes.to_vec()).ok()?.replace("\r\n", "\n");
-    let head = text.trim_start_matches('\u{feff}').strip_prefix("---\n")?.split("\n---").next()?.to_owned();
+    let text = String::from_utf8(bytes.to_vec())
+        .ok()?
+        .replace("\r\n", "\n");
+    let head = text
+        .trim_start_matches('\u{feff}')
+        .strip_prefix("---\n")?
+        .split("\n---")
+        .next()?
+        .to_owned();
     serde_yaml::from_str(&head).ok()
 }
 

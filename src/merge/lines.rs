@@ -32,13 +32,23 @@ impl<'a> Side<'a> {
     }
 
     fn tokens(&self, range: Range<usize>) -> Vec<Token<'a>> {
-        range.map(|index| Token { text: self.lines[index].text, id: self.ids[index], kind: self.blocks.kinds[index] }).collect()
+        range
+            .map(|index| Token {
+                text: self.lines[index].text,
+                id: self.ids[index],
+                kind: self.blocks.kinds[index],
+            })
+            .collect()
     }
 
     /// The share of the base's lines that a side still has, in percent.
     fn kept_of(&self, base: &Self) -> usize {
         let text = |side: &Self| {
-            let lines = side.ids.iter().zip(&side.blocks.kinds).filter(|(_, kind)| **kind != Kind::Blank);
+            let lines = side
+                .ids
+                .iter()
+                .zip(&side.blocks.kinds)
+                .filter(|(_, kind)| **kind != Kind::Blank);
             let mut ids: Vec<u32> = lines.map(|(id, _)| *id).collect();
             ids.sort_unstable();
             ids
@@ -76,7 +86,10 @@ pub(super) struct Merged<'a> {
 
 impl Merged<'_> {
     pub(super) fn conflicts(&self) -> usize {
-        self.chunks.iter().filter(|chunk| matches!(chunk, Chunk::Conflict { .. })).count()
+        self.chunks
+            .iter()
+            .filter(|chunk| matches!(chunk, Chunk::Conflict { .. }))
+            .count()
     }
 }
 
@@ -94,7 +107,10 @@ pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<
     if first.conflicts() == 0 {
         return first;
     }
-    if [inputs.base, inputs.ours, inputs.theirs].iter().any(|side| side.lines.len() > MAX_LINES) {
+    if [inputs.base, inputs.ours, inputs.theirs]
+        .iter()
+        .any(|side| side.lines.len() > MAX_LINES)
+    {
         return first;
     }
     // Another way to see the same edits may keep them apart.
@@ -105,7 +121,11 @@ pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<
     if let Some(moved) = with_moved_sections(inputs, around) {
         return moved;
     }
-    if second.conflicts() < first.conflicts() { second } else { first }
+    if second.conflicts() < first.conflicts() {
+        second
+    } else {
+        first
+    }
 }
 
 /// Merges lines that must not be taken apart any further: plain three-way comparison.
@@ -127,9 +147,21 @@ pub(super) fn is_rewritten(inputs: Inputs<'_, '_>, merged: &Merged<'_>) -> bool 
         && (ours.kept_of(base) < KEPT || theirs.kept_of(base) < KEPT)
 }
 
-fn with<'a>(algorithm: Algorithm, inputs: Inputs<'_, 'a>, around: Surroundings, looks_closer: bool) -> Merged<'a> {
+fn with<'a>(
+    algorithm: Algorithm,
+    inputs: Inputs<'_, 'a>,
+    around: Surroundings,
+    looks_closer: bool,
+) -> Merged<'a> {
     let Inputs { base, ours, theirs } = inputs;
-    let mut builder = Builder { inputs, around, merged: Merged { chunks: Vec::new(), rules: Vec::new() } };
+    let mut builder = Builder {
+        inputs,
+        around,
+        merged: Merged {
+            chunks: Vec::new(),
+            rules: Vec::new(),
+        },
+    };
     for region in regions(algorithm, &base.ids, &ours.ids, &theirs.ids) {
         if region.change == Change::Conflict && looks_closer {
             builder.closer(&region);
@@ -162,7 +194,11 @@ impl<'a> Builder<'_, 'a> {
     fn take(&mut self, region: &Region) {
         let Inputs { base, ours, theirs } = self.inputs;
         let around = self.around;
-        let (b, o, t) = (&base.lines[region.base.clone()], &ours.lines[region.ours.clone()], &theirs.lines[region.theirs.clone()]);
+        let (b, o, t) = (
+            &base.lines[region.base.clone()],
+            &ours.lines[region.ours.clone()],
+            &theirs.lines[region.theirs.clone()],
+        );
         // A line that all three have, changed or not, has an ending that all three have a say in.
         let shared = |side: &[Line<'a>]| -> Option<Vec<Out<'a>>> {
             (b.len() == o.len() && b.len() == t.len()).then(|| {
@@ -176,18 +212,35 @@ impl<'a> Builder<'_, 'a> {
             })
         };
         let fresh = |side: &[Line<'a>]| -> Vec<Out<'a>> {
-            side.iter().map(|line| Out { text: Cow::Borrowed(line.text), ending: around.fresh(line.ending) }).collect()
+            side.iter()
+                .map(|line| Out {
+                    text: Cow::Borrowed(line.text),
+                    ending: around.fresh(line.ending),
+                })
+                .collect()
         };
         let lines = match region.change {
-            Change::Nobody | Change::Both | Change::Ours => shared(o).unwrap_or_else(|| match region.change {
-                Change::Both => {
-                    let pairs = o.iter().zip(t);
-                    let ending =
-                        |(o, t): (&Line<'a>, &Line<'a>)| if o.ending == t.ending { o.ending } else { o.ending.min(t.ending) };
-                    pairs.map(|(o, t)| Out { text: Cow::Borrowed(o.text), ending: around.fresh(ending((o, t))) }).collect()
-                }
-                _ => fresh(o),
-            }),
+            Change::Nobody | Change::Both | Change::Ours => {
+                shared(o).unwrap_or_else(|| match region.change {
+                    Change::Both => {
+                        let pairs = o.iter().zip(t);
+                        let ending = |(o, t): (&Line<'a>, &Line<'a>)| {
+                            if o.ending == t.ending {
+                                o.ending
+                            } else {
+                                o.ending.min(t.ending)
+                            }
+                        };
+                        pairs
+                            .map(|(o, t)| Out {
+                                text: Cow::Borrowed(o.text),
+                                ending: around.fresh(ending((o, t))),
+                            })
+                            .collect()
+                    }
+                    _ => fresh(o),
+                })
+            }
             Change::Theirs => shared(t).unwrap_or_else(|| fresh(t)),
             Change::Conflict => return self.conflict(region, None),
         };
@@ -197,35 +250,59 @@ impl<'a> Builder<'_, 'a> {
     /// Looks closer at a region that both sides changed.
     fn closer(&mut self, region: &Region) {
         let Inputs { base, ours, theirs } = self.inputs;
-        if [base, ours, theirs].iter().any(|side| side.blocks.is_unbalanced) {
+        if [base, ours, theirs]
+            .iter()
+            .any(|side| side.blocks.is_unbalanced)
+        {
             return self.single(region);
         }
         let is_safe = |edit: &align::Edit, is_ours: bool| {
-            let (side, start) = if is_ours { (ours, region.ours.start) } else { (theirs, region.theirs.start) };
+            let (side, start) = if is_ours {
+                (ours, region.ours.start)
+            } else {
+                (theirs, region.theirs.start)
+            };
             let old = region.base.start + edit.base.start..region.base.start + edit.base.end;
             let new = start + edit.side.start..start + edit.side.end;
-            let has_rule = |side: &Side<'_>, range: Range<usize>| side.blocks.kinds[range].contains(&Kind::Rule);
+            let has_rule = |side: &Side<'_>, range: Range<usize>| {
+                side.blocks.kinds[range].contains(&Kind::Rule)
+            };
             let is_whole = edit.base.is_empty() || edit.side.is_empty();
             !base.blocks.cuts_code(old.start, old.end)
                 && !side.blocks.cuts_code(new.start, new.end)
                 && (is_whole || !has_rule(base, old) && !has_rule(side, new))
         };
-        let tokens = (base.tokens(region.base.clone()), ours.tokens(region.ours.clone()), theirs.tokens(region.theirs.clone()));
-        let above = base.blocks.kinds[..region.base.start].iter().rev().find(|kind| **kind != Kind::Blank).copied();
+        let tokens = (
+            base.tokens(region.base.clone()),
+            ours.tokens(region.ours.clone()),
+            theirs.tokens(region.theirs.clone()),
+        );
+        let above = base.blocks.kinds[..region.base.start]
+            .iter()
+            .rev()
+            .find(|kind| **kind != Kind::Blank)
+            .copied();
         let Some(parts) = align::merge(above, &tokens.0, &tokens.1, &tokens.2, &is_safe) else {
             return self.single(region);
         };
         if !parts.iter().any(|part| part.change == Change::Conflict) {
-            self.merged.rules.push((Rule::Neighbours, region.base.clone()));
+            self.merged
+                .rules
+                .push((Rule::Neighbours, region.base.clone()));
         }
         for part in parts {
             let part = Region {
                 base: region.base.start + part.base.start..region.base.start + part.base.end,
                 ours: region.ours.start + part.ours.start..region.ours.start + part.ours.end,
-                theirs: region.theirs.start + part.theirs.start..region.theirs.start + part.theirs.end,
+                theirs: region.theirs.start + part.theirs.start
+                    ..region.theirs.start + part.theirs.end,
                 change: part.change,
             };
-            if part.change == Change::Conflict { self.single(&part) } else { self.take(&part) }
+            if part.change == Change::Conflict {
+                self.single(&part)
+            } else {
+                self.take(&part)
+            }
         }
     }
 
@@ -233,21 +310,41 @@ impl<'a> Builder<'_, 'a> {
     fn single(&mut self, region: &Region) {
         let Inputs { base, ours, theirs } = self.inputs;
         if (region.base.len(), region.ours.len(), region.theirs.len()) != (1, 1, 1) {
-            let tokens = (base.tokens(region.base.clone()), ours.tokens(region.ours.clone()), theirs.tokens(region.theirs.clone()));
-            let change = align::extended(&tokens.0, &tokens.1, &tokens.2).or_else(|| self.covering(region));
-            return self.take(&Region { change: change.unwrap_or(Change::Conflict), ..region.clone() });
+            let tokens = (
+                base.tokens(region.base.clone()),
+                ours.tokens(region.ours.clone()),
+                theirs.tokens(region.theirs.clone()),
+            );
+            let change =
+                align::extended(&tokens.0, &tokens.1, &tokens.2).or_else(|| self.covering(region));
+            return self.take(&Region {
+                change: change.unwrap_or(Change::Conflict),
+                ..region.clone()
+            });
         }
         let line = |side: &Side<'a>, range: &Range<usize>| side.lines[range.start];
-        let (b, o, t) = (line(base, &region.base), line(ours, &region.ours), line(theirs, &region.theirs));
+        let (b, o, t) = (
+            line(base, &region.base),
+            line(ours, &region.ours),
+            line(theirs, &region.theirs),
+        );
         let is_code = base.blocks.kinds[region.base.start] == Kind::Code;
         match words::merge_line(b.text, o.text, t.text).filter(|_| !is_code) {
             Some(text) => {
                 let ending = self.around.shared(b.ending, o.ending, t.ending);
-                self.push(std::iter::once(Out { text: Cow::Owned(text), ending }));
-                self.merged.rules.push((Rule::Sentences, region.base.clone()));
+                self.push(std::iter::once(Out {
+                    text: Cow::Owned(text),
+                    ending,
+                }));
+                self.merged
+                    .rules
+                    .push((Rule::Sentences, region.base.clone()));
             }
             None => match self.covering(region) {
-                Some(change) => self.take(&Region { change, ..region.clone() }),
+                Some(change) => self.take(&Region {
+                    change,
+                    ..region.clone()
+                }),
                 None => self.conflict(region, words::suggest(b.text, o.text, t.text)),
             },
         }
@@ -260,14 +357,28 @@ impl<'a> Builder<'_, 'a> {
             return None;
         }
         let text = |side: &Side<'a>, range: &Range<usize>| {
-            side.lines[range.clone()].iter().flat_map(|line| [line.text, b"\n"]).collect::<Vec<_>>().concat()
+            side.lines[range.clone()]
+                .iter()
+                .flat_map(|line| [line.text, b"\n"])
+                .collect::<Vec<_>>()
+                .concat()
         };
-        words::covering(&text(base, &region.base), &text(ours, &region.ours), &text(theirs, &region.theirs))
+        words::covering(
+            &text(base, &region.base),
+            &text(ours, &region.ours),
+            &text(theirs, &region.theirs),
+        )
     }
 
     fn conflict(&mut self, region: &Region, suggested: Option<Vec<u8>>) {
-        if let Some(Chunk::Conflict { base, ours, theirs, suggestion }) = self.merged.chunks.last_mut()
-            && (base.end, ours.end, theirs.end) == (region.base.start, region.ours.start, region.theirs.start)
+        if let Some(Chunk::Conflict {
+            base,
+            ours,
+            theirs,
+            suggestion,
+        }) = self.merged.chunks.last_mut()
+            && (base.end, ours.end, theirs.end)
+                == (region.base.start, region.ours.start, region.theirs.start)
         {
             base.end = region.base.end;
             ours.end = region.ours.end;
@@ -287,7 +398,10 @@ impl<'a> Builder<'_, 'a> {
 /// If one side did nothing to the order of the sections, puts them into the order of the other, then merges. Clean, or not at all.
 fn with_moved_sections<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Option<Merged<'a>> {
     let Inputs { base, ours, theirs } = inputs;
-    if [base, ours, theirs].iter().any(|side| side.blocks.is_unbalanced) {
+    if [base, ours, theirs]
+        .iter()
+        .any(|side| side.blocks.is_unbalanced)
+    {
         return None;
     }
     let of = |side: &Side<'a>| {
@@ -299,8 +413,13 @@ fn with_moved_sections<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Opti
     };
     let (b, o, t) = (of(base)?, of(ours)?, of(theirs)?);
     let order = |sections: &[Section<'a>], others: &[Section<'a>]| -> Vec<Option<&'a [u8]>> {
-        let is_shared = |heading: Option<&[u8]>| others.iter().any(|other| other.heading == heading);
-        sections.iter().map(|section| section.heading).filter(|heading| is_shared(*heading)).collect()
+        let is_shared =
+            |heading: Option<&[u8]>| others.iter().any(|other| other.heading == heading);
+        sections
+            .iter()
+            .map(|section| section.heading)
+            .filter(|heading| is_shared(*heading))
+            .collect()
     };
     let has_moved = |side: &[Section<'a>]| order(side, &b) != order(&b, side);
     let (leader, follower, is_ours) = match (has_moved(&o), has_moved(&t)) {
@@ -309,7 +428,8 @@ fn with_moved_sections<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Opti
         _ => return None,
     };
     let arranged = |sections: &[Section<'a>], side: &Side<'a>| {
-        let place = |heading: Option<&[u8]>| leader.iter().position(|section| section.heading == heading);
+        let place =
+            |heading: Option<&[u8]>| leader.iter().position(|section| section.heading == heading);
         let mut keyed = Vec::new();
         let mut last = 0;
         for section in sections {
@@ -318,19 +438,34 @@ fn with_moved_sections<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Opti
             keyed.push((last, *section));
         }
         keyed.sort_by_key(|(place, _)| *place);
-        let picked: Vec<usize> = keyed.iter().flat_map(|(_, section)| section.start..section.end).collect();
+        let picked: Vec<usize> = keyed
+            .iter()
+            .flat_map(|(_, section)| section.start..section.end)
+            .collect();
         let lines: Vec<Line<'a>> = picked.iter().map(|index| side.lines[*index]).collect();
         let ids = picked.iter().map(|index| side.ids[*index]).collect();
-        Side { blocks: Blocks::of(&lines), lines, ids }
+        Side {
+            blocks: Blocks::of(&lines),
+            lines,
+            ids,
+        }
     };
     let new_base = arranged(&b, base);
     let (new_ours, new_theirs);
     let moved = if is_ours {
         new_theirs = arranged(follower, theirs);
-        Inputs { base: &new_base, ours, theirs: &new_theirs }
+        Inputs {
+            base: &new_base,
+            ours,
+            theirs: &new_theirs,
+        }
     } else {
         new_ours = arranged(follower, ours);
-        Inputs { base: &new_base, ours: &new_ours, theirs }
+        Inputs {
+            base: &new_base,
+            ours: &new_ours,
+            theirs,
+        }
     };
     let mut merged = with(Algorithm::Histogram, moved, around, true);
     if merged.conflicts() > 0 {

@@ -41,7 +41,11 @@ impl Merge<'_> {
         let length = length.unwrap_or(LENGTH).max(self.longest_run() + 1);
         let ending = self.around.marker();
         // Markers are lines, so what they are put around is, too: texts of their own, which the surroundings then finish.
-        let texts: Vec<Vec<u8>> = self.conflicts().iter().map(|conflict| marked(conflict, style, labels, length, ending)).collect();
+        let texts: Vec<Vec<u8>> = self
+            .conflicts()
+            .iter()
+            .map(|conflict| marked(conflict, style, labels, length, ending))
+            .collect();
         let choices: Vec<Choice> = texts.into_iter().map(Choice::Text).collect();
         self.resolve_verbatim(&choices)
     }
@@ -58,13 +62,23 @@ impl Merge<'_> {
     }
 
     fn longest_run(&self) -> usize {
-        let sides = self.conflicts().iter().flat_map(|conflict| [&conflict.base, &conflict.ours, &conflict.theirs]).flatten();
+        let sides = self
+            .conflicts()
+            .iter()
+            .flat_map(|conflict| [&conflict.base, &conflict.ours, &conflict.theirs])
+            .flatten();
         let settled = self.parts.iter().flat_map(|part| match part {
             Part::Lines(lines) => lines.as_slice(),
             Part::Conflict(_) => &[],
         });
-        let texts = sides.map(|line| line.text).chain(settled.map(|line| &*line.text));
-        texts.map(|text| run(text).map_or(0, |(_, length)| length)).filter(|length| *length >= LENGTH).max().unwrap_or(0)
+        let texts = sides
+            .map(|line| line.text)
+            .chain(settled.map(|line| &*line.text));
+        texts
+            .map(|text| run(text).map_or(0, |(_, length)| length))
+            .filter(|length| *length >= LENGTH)
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -73,8 +87,18 @@ impl Conflict<'_> {
     #[must_use]
     pub fn with_markers(&self, labels: Labels<'_>) -> Vec<u8> {
         let lines = [&self.base, &self.ours, &self.theirs].into_iter().flatten();
-        let longest = lines.filter_map(|line| run(line.text)).map(|(_, length)| length).filter(|length| *length >= LENGTH).max();
-        marked(self, Style::Diff3, labels, longest.map_or(LENGTH, |longest| longest + 1), b"\n")
+        let longest = lines
+            .filter_map(|line| run(line.text))
+            .map(|(_, length)| length)
+            .filter(|length| *length >= LENGTH)
+            .max();
+        marked(
+            self,
+            Style::Diff3,
+            labels,
+            longest.map_or(LENGTH, |longest| longest + 1),
+            b"\n",
+        )
     }
 }
 
@@ -84,13 +108,23 @@ fn run(text: &[u8]) -> Option<(u8, usize)> {
     Some((mark, text.iter().take_while(|byte| **byte == mark).count()))
 }
 
-fn marked(conflict: &Conflict<'_>, style: Style, labels: Labels<'_>, length: usize, ending: &[u8]) -> Vec<u8> {
+fn marked(
+    conflict: &Conflict<'_>,
+    style: Style,
+    labels: Labels<'_>,
+    length: usize,
+    ending: &[u8],
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     let marker = |bytes: &mut Vec<u8>, mark: u8, label: &str| {
         bytes.extend(std::iter::repeat_n(mark, length));
         if !label.is_empty() {
             bytes.push(b' ');
-            bytes.extend(label.bytes().map(|byte| if byte.is_ascii_control() { b' ' } else { byte }));
+            bytes.extend(
+                label
+                    .bytes()
+                    .map(|byte| if byte.is_ascii_control() { b' ' } else { byte }),
+            );
         }
         bytes.extend_from_slice(ending);
     };
@@ -106,7 +140,12 @@ fn marked(conflict: &Conflict<'_>, style: Style, labels: Labels<'_>, length: usi
     if style == Style::Zdiff3 {
         let is_equal = |(one, other): &(&Line<'_>, &Line<'_>)| one.text == other.text;
         let head = ours.iter().zip(theirs).take_while(is_equal).count();
-        let tail = ours[head..].iter().rev().zip(theirs[head..].iter().rev()).take_while(is_equal).count();
+        let tail = ours[head..]
+            .iter()
+            .rev()
+            .zip(theirs[head..].iter().rev())
+            .take_while(is_equal)
+            .count();
         (before, after) = (&ours[..head], &ours[ours.len() - tail..]);
         ours = &ours[head..ours.len() - tail];
         theirs = &theirs[head..theirs.len() - tail];
@@ -146,7 +185,11 @@ pub fn leftover(text: &[u8]) -> Option<Leftover> {
             && length >= LENGTH
             && matches!(line.text.get(length), None | Some(b' '))
         {
-            return Some(Leftover { line: index + 1, start, length: line.text.len() });
+            return Some(Leftover {
+                line: index + 1,
+                start,
+                length: line.text.len(),
+            });
         }
         start += line.text.len() + ending_bytes(line.ending).len();
     }

@@ -116,11 +116,23 @@ pub fn merge<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8]) -> Merge<'a> 
 
 /// Merges as [`merge`] does, with options.
 #[must_use]
-pub fn merge_with<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8], options: &Options) -> Merge<'a> {
+pub fn merge_with<'a>(
+    base: &'a [u8],
+    ours: &'a [u8],
+    theirs: &'a [u8],
+    options: &Options,
+) -> Merge<'a> {
     let documents = [base, ours, theirs].map(Document::of);
     let [b, o, t] = &documents;
     let around = Surroundings::merge(b, o, t);
-    let mut merge = Merge { parts: Vec::new(), conflicts: Vec::new(), rules: Vec::new(), around, whole: None, head: 0 };
+    let mut merge = Merge {
+        parts: Vec::new(),
+        conflicts: Vec::new(),
+        rules: Vec::new(),
+        around,
+        whole: None,
+        head: 0,
+    };
     // Pins hold even where ours changed nothing.
     if options.pins.is_empty() || ours == theirs || theirs == base {
         merge.whole = three_way(base, ours, theirs);
@@ -130,16 +142,33 @@ pub fn merge_with<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8], options:
     }
     if [base, ours, theirs].iter().any(|bytes| bytes.contains(&0)) {
         let whole = |bytes: &'a [u8]| text::split(bytes);
-        merge.conflict(Unit::File, Reason::Binary, [whole(base), whole(ours), whole(theirs)], None);
+        merge.conflict(
+            Unit::File,
+            Reason::Binary,
+            [whole(base), whole(ours), whole(theirs)],
+            None,
+        );
         return merge;
     }
-    let heads = documents.each_ref().map(|document| Frontmatter::of(&document.lines));
+    let heads = documents
+        .each_ref()
+        .map(|document| Frontmatter::of(&document.lines));
     let mut interner = Interner::new();
     let sides = documents.map(|document| Side::of(document.lines, &mut interner));
     let [b, o, t] = &sides;
-    let inputs = Inputs { base: b, ours: o, theirs: t };
+    let inputs = Inputs {
+        base: b,
+        ours: o,
+        theirs: t,
+    };
     if let [Some(base), Some(ours), Some(theirs)] = &heads {
-        merge.by_keys(Heads { inputs, base, ours, theirs, options });
+        merge.by_keys(Heads {
+            inputs,
+            base,
+            ours,
+            theirs,
+            options,
+        });
         merge.or_plain(inputs, options);
     } else {
         merge.by_lines(inputs, options);
@@ -182,10 +211,16 @@ impl<'a> Merge<'a> {
             .conflicts
             .iter()
             .enumerate()
-            .map(|(index, conflict)| conflict.decided(choices.get(index).unwrap_or(&Choice::Ours), self.around))
+            .map(|(index, conflict)| {
+                conflict.decided(choices.get(index).unwrap_or(&Choice::Ours), self.around)
+            })
             .collect();
         if let [Part::Conflict(_)] = self.parts.as_slice()
-            && let [Conflict { unit: Unit::File, .. }] = self.conflicts.as_slice()
+            && let [
+                Conflict {
+                    unit: Unit::File, ..
+                },
+            ] = self.conflicts.as_slice()
             && let Some(bytes) = self.conflicts[0].whole(choices.first().unwrap_or(&Choice::Ours))
         {
             return bytes;
@@ -204,9 +239,22 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn conflict(&mut self, unit: Unit, reason: Reason, [base, ours, theirs]: [Vec<Line<'a>>; 3], suggestion: Option<Vec<u8>>) {
+    fn conflict(
+        &mut self,
+        unit: Unit,
+        reason: Reason,
+        [base, ours, theirs]: [Vec<Line<'a>>; 3],
+        suggestion: Option<Vec<u8>>,
+    ) {
         self.parts.push(Part::Conflict(self.conflicts.len()));
-        self.conflicts.push(Conflict { unit, reason, base, ours, theirs, suggestion });
+        self.conflicts.push(Conflict {
+            unit,
+            reason,
+            base,
+            ours,
+            theirs,
+            suggestion,
+        });
     }
 
     /// Merges by lines: at least one of the files has no clear frontmatter. What stands between the fences is not taken apart, since
@@ -218,25 +266,41 @@ impl<'a> Merge<'a> {
         let starts = if starts.contains(&0) { [0; 3] } else { starts };
         let mut interner = Interner::new();
         let mut part = |from: [usize; 3], to: [usize; 3]| {
-            [0, 1, 2].map(|index| Side::of(all[index].lines[from[index]..to[index]].to_vec(), &mut interner))
+            [0, 1, 2].map(|index| {
+                Side::of(
+                    all[index].lines[from[index]..to[index]].to_vec(),
+                    &mut interner,
+                )
+            })
         };
         let [base, ours, theirs] = &part([0; 3], starts);
         let heads = Inputs { base, ours, theirs };
-        self.add(heads, lines::merge_plainly(heads, self.around), &|_| Unit::Frontmatter);
+        self.add(heads, lines::merge_plainly(heads, self.around), &|_| {
+            Unit::Frontmatter
+        });
         let [base, ours, theirs] = &part(starts, all.map(|side| side.lines.len()));
         self.add_body(Inputs { base, ours, theirs });
         if let Some(problem) = self.problem(inputs, options) {
             self.start_again();
-            self.conflict(Unit::File, problem, all.map(|side| side.lines.clone()), None);
+            self.conflict(
+                Unit::File,
+                problem,
+                all.map(|side| side.lines.clone()),
+                None,
+            );
         }
     }
 
     /// Why the result of a merge by lines must not be taken, if it must not.
     fn problem(&self, inputs: Inputs<'_, 'a>, options: &Options) -> Option<Reason> {
         let result = self.to_bytes()?;
-        let is_yaml = |lines: &[Line<'_>]| head_lines(lines).is_none_or(|head| frontmatter::is_yaml(&head.join(&b'\n')));
+        let is_yaml = |lines: &[Line<'_>]| {
+            head_lines(lines).is_none_or(|head| frontmatter::is_yaml(&head.join(&b'\n')))
+        };
         let Inputs { base, ours, theirs } = inputs;
-        if !is_yaml(&Document::of(&result).lines) && [base, ours, theirs].iter().all(|side| is_yaml(&side.lines)) {
+        if !is_yaml(&Document::of(&result).lines)
+            && [base, ours, theirs].iter().all(|side| is_yaml(&side.lines))
+        {
             return Some(Reason::NotYaml);
         }
         regranted(inputs, &result, options)
@@ -244,7 +308,13 @@ impl<'a> Merge<'a> {
 
     /// Where comparing the lines of the whole files finds no conflict, there is none in the body, unless a guard says so.
     fn or_plain(&mut self, inputs: Inputs<'_, 'a>, options: &Options) {
-        if self.is_clean() || self.head == 0 || !self.conflicts.iter().all(|conflict| matches!(conflict.unit, Unit::Body(_))) {
+        if self.is_clean()
+            || self.head == 0
+            || !self
+                .conflicts
+                .iter()
+                .all(|conflict| matches!(conflict.unit, Unit::Body(_)))
+        {
             return;
         }
         let mut merged = lines::merge_plainly(inputs, self.around);
@@ -289,8 +359,12 @@ impl<'a> Merge<'a> {
         }
         let mut interner = Interner::new();
         let body = |side: &Side<'a>, close: usize| side.lines[close + 1..].to_vec();
-        let bodies =
-            [body(base, closes[0]), body(ours, closes[1]), body(theirs, closes[2])].map(|lines| Side::of(lines, &mut interner));
+        let bodies = [
+            body(base, closes[0]),
+            body(ours, closes[1]),
+            body(theirs, closes[2]),
+        ]
+        .map(|lines| Side::of(lines, &mut interner));
         let [base, ours, theirs] = &bodies;
         self.add_body(Inputs { base, ours, theirs });
     }
@@ -302,39 +376,71 @@ impl<'a> Merge<'a> {
             let lines = [base, ours, theirs].map(|side| side.lines.clone());
             self.conflict(Unit::Body(Vec::new()), Reason::Rewritten, lines, None);
         } else {
-            self.add(inputs, merged, &|range| Unit::Body(blocks::path(&base.lines, &base.blocks, range.start, range.end)));
+            self.add(inputs, merged, &|range| {
+                Unit::Body(blocks::path(
+                    &base.lines,
+                    &base.blocks,
+                    range.start,
+                    range.end,
+                ))
+            });
         }
     }
 
     /// A fence line; the three differ at most in white space.
     fn fence(&self, inputs: Inputs<'_, 'a>, [b, o, t]: [usize; 3]) -> Out<'a> {
-        let (b, o, t) = (inputs.base.lines[b], inputs.ours.lines[o], inputs.theirs.lines[t]);
+        let (b, o, t) = (
+            inputs.base.lines[b],
+            inputs.ours.lines[o],
+            inputs.theirs.lines[t],
+        );
         let text = three_way(b.text, o.text, t.text).unwrap_or_else(|| o.text.min(t.text));
-        Out { text: Cow::Borrowed(text), ending: self.around.shared(b.ending, o.ending, t.ending) }
+        Out {
+            text: Cow::Borrowed(text),
+            ending: self.around.shared(b.ending, o.ending, t.ending),
+        }
     }
 
     fn entry(&mut self, inputs: Inputs<'_, 'a>, piece: Piece<'a>) {
         let Inputs { base, ours, theirs } = inputs;
         match piece {
-            Piece::Taken { base: rb, ours: ro, theirs: rt, from } => {
+            Piece::Taken {
+                base: rb,
+                ours: ro,
+                theirs: rt,
+                from,
+            } => {
                 let (b, o, t) = (&base.lines[rb], &ours.lines[ro], &theirs.lines[rt]);
                 let side = if from == From::Theirs { t } else { o };
                 let around = self.around;
-                let ending = |index: usize, own: Ending| match (b.get(index), o.get(index), t.get(index)) {
-                    (Some(b), Some(o), Some(t)) if b.text == o.text || b.text == t.text || o.text == t.text => {
-                        around.shared(b.ending, o.ending, t.ending)
-                    }
-                    (_, Some(o), Some(t)) if from == From::Both => around.fresh(o.ending.min(t.ending)),
-                    _ => around.fresh(own),
-                };
+                let ending =
+                    |index: usize, own: Ending| match (b.get(index), o.get(index), t.get(index)) {
+                        (Some(b), Some(o), Some(t))
+                            if b.text == o.text || b.text == t.text || o.text == t.text =>
+                        {
+                            around.shared(b.ending, o.ending, t.ending)
+                        }
+                        (_, Some(o), Some(t)) if from == From::Both => {
+                            around.fresh(o.ending.min(t.ending))
+                        }
+                        _ => around.fresh(own),
+                    };
                 let lines = side.iter().enumerate();
                 self.push(
-                    lines.map(|(index, line)| Out { text: Cow::Borrowed(line.text), ending: ending(index, line.ending) }).collect(),
+                    lines
+                        .map(|(index, line)| Out {
+                            text: Cow::Borrowed(line.text),
+                            ending: ending(index, line.ending),
+                        })
+                        .collect(),
                 );
             }
             Piece::Made { key, lines, rule } => {
                 let ending = self.around.fresh(Ending::Lf);
-                let lines = lines.into_iter().map(|line| Out { text: Cow::Owned(line), ending });
+                let lines = lines.into_iter().map(|line| Out {
+                    text: Cow::Owned(line),
+                    ending,
+                });
                 self.push(lines.collect());
                 self.rules.push((rule, Unit::Key(key)));
             }
@@ -348,10 +454,22 @@ impl<'a> Merge<'a> {
                     }
                 }
             }
-            Piece::Conflict { key, reason, base: rb, ours: ro, theirs: rt } => {
-                let (b, o, t) = (base.lines[rb].to_vec(), ours.lines[ro].to_vec(), theirs.lines[rt].to_vec());
+            Piece::Conflict {
+                key,
+                reason,
+                base: rb,
+                ours: ro,
+                theirs: rt,
+            } => {
+                let (b, o, t) = (
+                    base.lines[rb].to_vec(),
+                    ours.lines[ro].to_vec(),
+                    theirs.lines[rt].to_vec(),
+                );
                 let suggestion = match (b.as_slice(), o.as_slice(), t.as_slice()) {
-                    ([b], [o], [t]) if !list::grants(&key) => words::suggest(b.text, o.text, t.text),
+                    ([b], [o], [t]) if !list::grants(&key) => {
+                        words::suggest(b.text, o.text, t.text)
+                    }
                     _ => None,
                 };
                 self.conflict(Unit::Key(key), reason, [b, o, t], suggestion);
@@ -362,7 +480,11 @@ impl<'a> Merge<'a> {
     /// Three blocks that are YAML must not become one that is not.
     fn check_head(&mut self, heads: Heads<'_, 'a>) {
         let Inputs { base, ours, theirs } = heads.inputs;
-        let closes = [(base, heads.base.close), (ours, heads.ours.close), (theirs, heads.theirs.close)];
+        let closes = [
+            (base, heads.base.close),
+            (ours, heads.ours.close),
+            (theirs, heads.theirs.close),
+        ];
         let lines = closes.map(|(side, close)| side.lines[1..close].to_vec());
         let [b, o, t] = &lines;
         let texts = |lines: &[Line<'a>]| lines.iter().map(|line| line.text).collect::<Vec<_>>();
@@ -371,10 +493,18 @@ impl<'a> Merge<'a> {
             return;
         }
         let result = match self.parts.as_slice() {
-            [Part::Lines(lines)] => lines[1..].iter().map(|line| &*line.text).collect::<Vec<_>>().join(&b'\n'),
+            [Part::Lines(lines)] => lines[1..]
+                .iter()
+                .map(|line| &*line.text)
+                .collect::<Vec<_>>()
+                .join(&b'\n'),
             _ => return,
         };
-        let was_yaml = || [b, o, t].iter().all(|lines| frontmatter::is_yaml(&texts(lines).join(&b'\n')));
+        let was_yaml = || {
+            [b, o, t]
+                .iter()
+                .all(|lines| frontmatter::is_yaml(&texts(lines).join(&b'\n')))
+        };
         if !frontmatter::is_yaml(&result) && was_yaml() {
             self.start_again();
             self.push(vec![self.fence(heads.inputs, [0, 0, 0])]);
@@ -383,14 +513,33 @@ impl<'a> Merge<'a> {
     }
 
     /// Adds merged lines; `unit` says where a range of the base is.
-    fn add(&mut self, inputs: Inputs<'_, 'a>, merged: Merged<'a>, unit: &dyn Fn(&Range<usize>) -> Unit) {
+    fn add(
+        &mut self,
+        inputs: Inputs<'_, 'a>,
+        merged: Merged<'a>,
+        unit: &dyn Fn(&Range<usize>) -> Unit,
+    ) {
         let Inputs { base, ours, theirs } = inputs;
-        self.rules.extend(merged.rules.iter().map(|(rule, range)| (*rule, unit(range))));
+        self.rules.extend(
+            merged
+                .rules
+                .iter()
+                .map(|(rule, range)| (*rule, unit(range))),
+        );
         for chunk in merged.chunks {
             match chunk {
                 Chunk::Lines(lines) => self.push(lines),
-                Chunk::Conflict { base: rb, ours: ro, theirs: rt, suggestion } => {
-                    let lines = [base.lines[rb.clone()].to_vec(), ours.lines[ro].to_vec(), theirs.lines[rt].to_vec()];
+                Chunk::Conflict {
+                    base: rb,
+                    ours: ro,
+                    theirs: rt,
+                    suggestion,
+                } => {
+                    let lines = [
+                        base.lines[rb.clone()].to_vec(),
+                        ours.lines[ro].to_vec(),
+                        theirs.lines[rt].to_vec(),
+                    ];
                     let reason = conflict::reason(&lines);
                     self.conflict(unit(&rb), reason, lines, suggestion);
                 }
@@ -411,12 +560,26 @@ fn head_lines<'l>(lines: &[Line<'l>]) -> Option<Vec<&'l [u8]>> {
 fn regranted(inputs: Inputs<'_, '_>, result: &[u8], options: &Options) -> Option<Reason> {
     let document = Document::of(result);
     let tools = |lines: &[Line<'_>]| -> Option<List> {
-        let close = lines.iter().skip(1).position(|line| line.text.starts_with(b"---"))? + 1;
-        let start = lines[..close].iter().rposition(|line| line.text.starts_with(b"tools:"))?;
-        let more = lines[start + 1..close].iter().take_while(|line| line.text.first().is_some_and(|first| b" \t-".contains(first)));
+        let close = lines
+            .iter()
+            .skip(1)
+            .position(|line| line.text.starts_with(b"---"))?
+            + 1;
+        let start = lines[..close]
+            .iter()
+            .rposition(|line| line.text.starts_with(b"tools:"))?;
+        let more = lines[start + 1..close].iter().take_while(|line| {
+            line.text
+                .first()
+                .is_some_and(|first| b" \t-".contains(first))
+        });
         List::read("tools", &lines[start..=start + more.count()])
     };
-    let sides = (tools(&inputs.base.lines), tools(&inputs.ours.lines), tools(&inputs.theirs.lines));
+    let sides = (
+        tools(&inputs.base.lines),
+        tools(&inputs.ours.lines),
+        tools(&inputs.theirs.lines),
+    );
     let result = tools(&document.lines);
     if options.guards_tools_line && sides.0.is_some() && sides.1.is_some() && result.is_none() {
         return Some(Reason::ToolsLine);
@@ -430,7 +593,11 @@ fn regranted(inputs: Inputs<'_, '_>, result: &[u8], options: &Options) -> Option
         return Some(reason);
     }
     let result = result.values();
-    let kept = |side: &List| base.values().iter().all(|tool| side.values().contains(tool) || !result.contains(tool));
+    let kept = |side: &List| {
+        base.values()
+            .iter()
+            .all(|tool| side.values().contains(tool) || !result.contains(tool))
+    };
     (!kept(&ours) || !kept(&theirs)).then_some(Reason::BothChanged)
 }
 
@@ -449,13 +616,25 @@ pub struct Difference {
 #[must_use]
 pub fn difference(base: &[u8], side: &[u8]) -> Difference {
     let mut interner = Interner::new();
-    let [old, new] =
-        [base, side].map(|bytes| Document::of(bytes).lines.iter().map(|line| interner.id(line.text)).collect::<Vec<_>>());
+    let [old, new] = [base, side].map(|bytes| {
+        Document::of(bytes)
+            .lines
+            .iter()
+            .map(|line| interner.id(line.text))
+            .collect::<Vec<_>>()
+    });
     let edits = diff3::edits(similar::Algorithm::Histogram, &old, &new);
     let difference = Difference {
         edits: edits.len(),
         added: edits.iter().map(|(_, new)| new.len()).sum(),
         removed: edits.iter().map(|(old, _)| old.len()).sum(),
     };
-    if difference == Difference::default() && base != side { Difference { edits: 1, ..difference } } else { difference }
+    if difference == Difference::default() && base != side {
+        Difference {
+            edits: 1,
+            ..difference
+        }
+    } else {
+        difference
+    }
 }

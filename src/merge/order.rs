@@ -4,7 +4,12 @@
 use std::collections::BTreeSet;
 
 /// Orders the items of `result`, each of which is in at least one of the other lists.
-pub(super) fn merge<'k>(base: &[&'k str], ours: &[&'k str], theirs: &[&'k str], result: &BTreeSet<&'k str>) -> Vec<&'k str> {
+pub(super) fn merge<'k>(
+    base: &[&'k str],
+    ours: &[&'k str],
+    theirs: &[&'k str],
+    result: &BTreeSet<&'k str>,
+) -> Vec<&'k str> {
     let mut order = shared(base, ours, theirs, result);
     let mut seen: BTreeSet<&str> = order.iter().copied().collect();
     let left = runs(ours, base, result);
@@ -16,7 +21,12 @@ pub(super) fn merge<'k>(base: &[&'k str], ours: &[&'k str], theirs: &[&'k str], 
             merged.push(anchor);
         }
         let is_here = |run: &&(&str, Vec<&'k str>)| run.0 == anchor;
-        let mut here: Vec<&Vec<&str>> = left.iter().chain(&right).filter(is_here).map(|run| &run.1).collect();
+        let mut here: Vec<&Vec<&str>> = left
+            .iter()
+            .chain(&right)
+            .filter(is_here)
+            .map(|run| &run.1)
+            .collect();
         here.sort();
         for item in here.into_iter().flatten() {
             if seen.insert(item) {
@@ -28,10 +38,28 @@ pub(super) fn merge<'k>(base: &[&'k str], ours: &[&'k str], theirs: &[&'k str], 
 }
 
 /// The order of what stood in the base already.
-fn shared<'k>(base: &[&'k str], ours: &[&'k str], theirs: &[&'k str], result: &BTreeSet<&'k str>) -> Vec<&'k str> {
-    let kept: Vec<&str> = base.iter().copied().filter(|item| result.contains(item)).collect();
-    let of = |side: &[&'k str]| side.iter().copied().filter(|item| kept.contains(item)).collect::<Vec<_>>();
-    let is_permuted = |side: &[&'k str]| kept.iter().filter(|item| side.contains(item)).ne(of(side).iter());
+fn shared<'k>(
+    base: &[&'k str],
+    ours: &[&'k str],
+    theirs: &[&'k str],
+    result: &BTreeSet<&'k str>,
+) -> Vec<&'k str> {
+    let kept: Vec<&str> = base
+        .iter()
+        .copied()
+        .filter(|item| result.contains(item))
+        .collect();
+    let of = |side: &[&'k str]| {
+        side.iter()
+            .copied()
+            .filter(|item| kept.contains(item))
+            .collect::<Vec<_>>()
+    };
+    let is_permuted = |side: &[&'k str]| {
+        kept.iter()
+            .filter(|item| side.contains(item))
+            .ne(of(side).iter())
+    };
     let leader = match (is_permuted(ours), is_permuted(theirs)) {
         (true, false) => of(ours),
         (false, true) => of(theirs),
@@ -41,7 +69,10 @@ fn shared<'k>(base: &[&'k str], ours: &[&'k str], theirs: &[&'k str], result: &B
     let mut order = leader;
     for (index, item) in kept.iter().enumerate() {
         if !order.contains(item) {
-            let after = kept[..index].iter().rev().find_map(|before| order.iter().position(|other| other == before));
+            let after = kept[..index]
+                .iter()
+                .rev()
+                .find_map(|before| order.iter().position(|other| other == before));
             order.insert(after.map_or(0, |position| position + 1), item);
         }
     }
@@ -49,7 +80,11 @@ fn shared<'k>(base: &[&'k str], ours: &[&'k str], theirs: &[&'k str], result: &B
 }
 
 /// What a side added, run by run, each with what it stands behind; nothing is the empty text.
-fn runs<'k>(side: &[&'k str], base: &[&'k str], result: &BTreeSet<&'k str>) -> Vec<(&'k str, Vec<&'k str>)> {
+fn runs<'k>(
+    side: &[&'k str],
+    base: &[&'k str],
+    result: &BTreeSet<&'k str>,
+) -> Vec<(&'k str, Vec<&'k str>)> {
     let mut runs: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut anchor = "";
     for item in side.iter().copied().filter(|item| result.contains(item)) {
@@ -73,7 +108,8 @@ mod tests {
     fn merged(base: &str, ours: &str, theirs: &str, result: &str) -> String {
         let split = |text: &'static str| text.split_terminator("").skip(1).collect::<Vec<_>>();
         let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
-        let [base, ours, theirs, result] = [base, ours, theirs, result].map(|text| split(leak(text)));
+        let [base, ours, theirs, result] =
+            [base, ours, theirs, result].map(|text| split(leak(text)));
         merge(&base, &ours, &theirs, &result.into_iter().collect()).concat()
     }
 
@@ -81,7 +117,11 @@ mod tests {
     fn order_follows_the_side_that_changed_it() {
         assert_eq!(merged("abc", "cab", "abc", "abc"), "cab");
         assert_eq!(merged("abc", "abc", "abxc", "abxc"), "abxc");
-        assert_eq!(merged("abc", "cba", "acb", "abc"), "abc", "both changed it: as it was");
+        assert_eq!(
+            merged("abc", "cba", "acb", "abc"),
+            "abc",
+            "both changed it: as it was"
+        );
         assert_eq!(merged("ab", "aby", "abx", "abxy"), "abxy");
         assert_eq!(merged("ab", "xab", "abx", "abx"), "xab");
     }

@@ -42,28 +42,48 @@ impl<'a> Document<'a> {
             Some(text) => (true, text),
             None => (false, bytes),
         };
-        Self { has_mark, lines: split(text) }
+        Self {
+            has_mark,
+            lines: split(text),
+        }
     }
 
     /// The one ending of all lines; `None` if they differ or there are none.
     fn style(&self) -> Option<Ending> {
-        let mut endings = self.lines.iter().map(|line| line.ending).filter(|ending| *ending != Ending::None);
+        let mut endings = self
+            .lines
+            .iter()
+            .map(|line| line.ending)
+            .filter(|ending| *ending != Ending::None);
         let first = endings.next()?;
         endings.all(|ending| ending == first).then_some(first)
     }
 
     fn has_final_newline(&self) -> bool {
-        self.lines.last().is_none_or(|line| line.ending != Ending::None)
+        self.lines
+            .last()
+            .is_none_or(|line| line.ending != Ending::None)
     }
 }
 
 /// The lines of a text; the last one may lack an ending.
 pub(super) fn split(text: &[u8]) -> Vec<Line<'_>> {
-    let lines = text.split_inclusive(|byte| *byte == b'\n').map(|line| match line {
-        [text @ .., b'\r', b'\n'] => Line { text, ending: Ending::CrLf },
-        [text @ .., b'\n'] => Line { text, ending: Ending::Lf },
-        text => Line { text, ending: Ending::None },
-    });
+    let lines = text
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| match line {
+            [text @ .., b'\r', b'\n'] => Line {
+                text,
+                ending: Ending::CrLf,
+            },
+            [text @ .., b'\n'] => Line {
+                text,
+                ending: Ending::Lf,
+            },
+            text => Line {
+                text,
+                ending: Ending::None,
+            },
+        });
     lines.collect()
 }
 
@@ -78,10 +98,16 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     pub(super) fn merge(base: &Document<'_>, ours: &Document<'_>, theirs: &Document<'_>) -> Self {
-        let value = |of: &dyn Fn(&Document<'_>) -> bool| three_way(&of(base), &of(ours), &of(theirs)).copied().unwrap_or(true);
+        let value = |of: &dyn Fn(&Document<'_>) -> bool| {
+            three_way(&of(base), &of(ours), &of(theirs))
+                .copied()
+                .unwrap_or(true)
+        };
         Self {
             has_mark: value(&|document| document.has_mark),
-            style: three_way(&base.style(), &ours.style(), &theirs.style()).copied().flatten(),
+            style: three_way(&base.style(), &ours.style(), &theirs.style())
+                .copied()
+                .flatten(),
             has_final_newline: value(&|document| document.has_final_newline()),
         }
     }
@@ -94,16 +120,26 @@ impl Surroundings {
     /// The ending of a line that all three have.
     pub(super) fn shared(self, base: Ending, ours: Ending, theirs: Ending) -> Ending {
         // Where the line is the last one somewhere, it says nothing about how lines end there.
-        let known = [base, ours, theirs].into_iter().filter(|ending| *ending != Ending::None);
+        let known = [base, ours, theirs]
+            .into_iter()
+            .filter(|ending| *ending != Ending::None);
         if known.clone().count() < 3 {
-            return known.min().map_or(Ending::None, |ending| self.fresh(ending));
+            return known
+                .min()
+                .map_or(Ending::None, |ending| self.fresh(ending));
         }
-        three_way(&base, &ours, &theirs).copied().unwrap_or_else(|| self.fresh(ours.min(theirs)))
+        three_way(&base, &ours, &theirs)
+            .copied()
+            .unwrap_or_else(|| self.fresh(ours.min(theirs)))
     }
 
     /// Puts lines together. Only the last one may lack an ending.
     pub(super) fn assemble<'o, 'a: 'o>(self, lines: impl Iterator<Item = &'o Out<'a>>) -> Vec<u8> {
-        let mut bytes = if self.has_mark { BYTE_ORDER_MARK.to_vec() } else { Vec::new() };
+        let mut bytes = if self.has_mark {
+            BYTE_ORDER_MARK.to_vec()
+        } else {
+            Vec::new()
+        };
         let mut last = self.style.unwrap_or(Ending::Lf);
         let mut open = false;
         for line in lines {
@@ -148,12 +184,27 @@ mod tests {
     #[test]
     fn each_surrounding_is_merged_by_itself() {
         let merged = |base: &str, ours: &str, theirs: &str| {
-            let [base, ours, theirs] = [base, ours, theirs].map(|text| Document::of(text.as_bytes()));
+            let [base, ours, theirs] =
+                [base, ours, theirs].map(|text| Document::of(text.as_bytes()));
             Surroundings::merge(&base, &ours, &theirs)
         };
-        let expect = |has_mark, style, has_final_newline| Surroundings { has_mark, style, has_final_newline };
-        assert_eq!(merged("a\n", "a\r\n", "\u{feff}a\nb"), expect(true, Some(Ending::CrLf), false));
-        assert_eq!(merged("a\nb\r\n", "a\nb\r\n", "a\nb\n"), expect(false, Some(Ending::Lf), true));
-        assert_eq!(merged("a\n", "a\nb\r\n", "a\r\nb\r\n").style, None, "three different styles: each line keeps its own");
+        let expect = |has_mark, style, has_final_newline| Surroundings {
+            has_mark,
+            style,
+            has_final_newline,
+        };
+        assert_eq!(
+            merged("a\n", "a\r\n", "\u{feff}a\nb"),
+            expect(true, Some(Ending::CrLf), false)
+        );
+        assert_eq!(
+            merged("a\nb\r\n", "a\nb\r\n", "a\nb\n"),
+            expect(false, Some(Ending::Lf), true)
+        );
+        assert_eq!(
+            merged("a\n", "a\nb\r\n", "a\r\nb\r\n").style,
+            None,
+            "three different styles: each line keeps its own"
+        );
     }
 }

@@ -28,7 +28,11 @@ impl<'a> Parts<'a> {
     fn of(line: &'a [u8]) -> Self {
         let start = line.len() - line.trim_ascii_start().len();
         let text = line.trim_ascii();
-        Self { indent: &line[..start], text, trail: &line[start + text.len()..] }
+        Self {
+            indent: &line[..start],
+            text,
+            trail: &line[start + text.len()..],
+        }
     }
 }
 
@@ -55,7 +59,11 @@ pub(super) fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option
         // Where a sentence stands in the text, the space before it is no part of it.
         let mut tokens = Vec::with_capacity(sentences.len());
         for sentence in sentences {
-            tokens.push(Token { text: sentence.as_bytes(), id: ids.id(sentence.trim()), kind: Kind::Text });
+            tokens.push(Token {
+                text: sentence.as_bytes(),
+                id: ids.id(sentence.trim()),
+                kind: Kind::Text,
+            });
         }
         tokens
     });
@@ -65,8 +73,13 @@ pub(super) fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option
             Change::Conflict => return None,
             // The space between sentences may have changed.
             Change::Nobody => {
-                let triples = base[part.base].iter().zip(&ours[part.ours]).zip(&theirs[part.theirs]);
-                triples.map(|((b, o), t)| *three_way(&b.text, &o.text, &t.text).unwrap_or(&b.text)).collect()
+                let triples = base[part.base]
+                    .iter()
+                    .zip(&ours[part.ours])
+                    .zip(&theirs[part.theirs]);
+                triples
+                    .map(|((b, o), t)| *three_way(&b.text, &o.text, &t.text).unwrap_or(&b.text))
+                    .collect()
             }
             Change::Ours | Change::Both => texts(&ours[part.ours]),
             Change::Theirs => texts(&theirs[part.theirs]),
@@ -95,7 +108,8 @@ fn sentences(text: &str) -> Vec<&str> {
     let mut start = 0;
     let mut previous = ' ';
     for (at, character) in text.char_indices() {
-        let is_end = character.is_whitespace() && matches!(previous, '.' | '!' | '?' | ';') || previous == '\\' && character == 'n';
+        let is_end = character.is_whitespace() && matches!(previous, '.' | '!' | '?' | ';')
+            || previous == '\\' && character == 'n';
         let cut = if character == 'n' { at + 1 } else { at };
         if is_end && cut > start {
             parts.push(&text[start..cut]);
@@ -116,7 +130,8 @@ pub(super) fn suggest(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>
         return None;
     };
     let mut ids = Interner::new();
-    let [b, o, t] = [&base, &ours, &theirs].map(|words| words.iter().map(|word| ids.id(*word)).collect::<Vec<_>>());
+    let [b, o, t] = [&base, &ours, &theirs]
+        .map(|words| words.iter().map(|word| ids.id(*word)).collect::<Vec<_>>());
     if b.len() * o.len().max(t.len()) > MAX_CELLS {
         return None;
     }
@@ -132,7 +147,11 @@ pub(super) fn suggest(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>
         if region.change != Change::Nobody {
             if let Some((change, end)) = last
                 && change != region.change
-                && base[end..region.base.start].iter().filter(|word| !word.trim().is_empty()).count() < DISTANCE
+                && base[end..region.base.start]
+                    .iter()
+                    .filter(|word| !word.trim().is_empty())
+                    .count()
+                    < DISTANCE
             {
                 return None;
             }
@@ -155,7 +174,11 @@ pub(super) fn covering(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Change
     };
     let (one, other) = (ours.split_whitespace(), theirs.split_whitespace());
     if one.eq(other) {
-        return Some(if (ours.len(), ours) <= (theirs.len(), theirs) { Change::Ours } else { Change::Theirs });
+        return Some(if (ours.len(), ours) <= (theirs.len(), theirs) {
+            Change::Ours
+        } else {
+            Change::Theirs
+        });
     }
     match (covers(base, ours, theirs), covers(base, theirs, ours)) {
         (true, false) => Some(Change::Ours),
@@ -171,18 +194,28 @@ fn covers(base: &str, large: &str, small: &str) -> bool {
     let mut ids = Interner::new();
     let texts = [words(base), words(large), words(small)];
     // All white space is alike here.
-    let [b, l, s] =
-        texts.each_ref().map(|words| words.iter().map(|word| ids.id(if is_space(word) { " " } else { word })).collect::<Vec<_>>());
+    let [b, l, s] = texts.each_ref().map(|words| {
+        words
+            .iter()
+            .map(|word| ids.id(if is_space(word) { " " } else { word }))
+            .collect::<Vec<_>>()
+    });
     // What is new on the small side must be on the large side, too: most pairs fail here, before anything is compared in order.
     if b.len() * l.len().max(s.len()) > MAX_CELLS || !has_all_new(&b, &l, &s) {
         return false;
     }
-    let is_text = |side: &[&str], range: &Range<usize>| side[range.clone()].iter().any(|word| !is_space(word));
+    let is_text = |side: &[&str], range: &Range<usize>| {
+        side[range.clone()].iter().any(|word| !is_space(word))
+    };
     // Deleting alone is part of any rewriting, so something must have been written, too.
-    if !edits(Algorithm::Myers, &b, &s).iter().any(|(_, new)| is_text(&texts[2], new)) {
+    if !edits(Algorithm::Myers, &b, &s)
+        .iter()
+        .any(|(_, new)| is_text(&texts[2], new))
+    {
         return false;
     }
-    let only_more = |region: &Region| matches!(region.change, Change::Nobody | Change::Both | Change::Ours);
+    let only_more =
+        |region: &Region| matches!(region.change, Change::Nobody | Change::Both | Change::Ours);
     if regions(Algorithm::Myers, &b, &l, &s).iter().all(only_more) {
         return true;
     }
@@ -210,7 +243,9 @@ fn has_all_new(base: &[u32], large: &[u32], small: &[u32]) -> bool {
     };
     let (base, large) = (count(base), count(large));
     let of = |counts: &HashMap<u32, usize>, word: u32| counts.get(&word).copied().unwrap_or(0);
-    count(small).into_iter().all(|(word, times)| times.saturating_sub(of(&base, word)) <= of(&large, word))
+    count(small)
+        .into_iter()
+        .all(|(word, times)| times.saturating_sub(of(&base, word)) <= of(&large, word))
 }
 
 fn is_space(word: &str) -> bool {
@@ -248,7 +283,8 @@ mod tests {
     use super::*;
 
     fn merged(base: &str, ours: &str, theirs: &str) -> Option<String> {
-        merge_line(base.as_bytes(), ours.as_bytes(), theirs.as_bytes()).map(|text| String::from_utf8(text).unwrap())
+        merge_line(base.as_bytes(), ours.as_bytes(), theirs.as_bytes())
+            .map(|text| String::from_utf8(text).unwrap())
     }
 
     #[test]
@@ -272,26 +308,46 @@ mod tests {
             .as_deref(),
             Some("Reads the new code. Writes a report for the team. Asks first.")
         );
-        assert_eq!(merged("Use it for A.", "Use it for B.", "Use it for C."), None);
-        assert_eq!(merged("One.", "One. Two.", "One. Three."), None, "both add at the same place");
+        assert_eq!(
+            merged("Use it for A.", "Use it for B.", "Use it for C."),
+            None
+        );
+        assert_eq!(
+            merged("One.", "One. Two.", "One. Three."),
+            None,
+            "both add at the same place"
+        );
     }
 
     #[test]
     fn white_space_is_merged_apart_from_text() {
-        assert_eq!(merged("- a b", "  - a b", "- a c  ").as_deref(), Some("  - a c  "));
+        assert_eq!(
+            merged("- a b", "  - a b", "- a c  ").as_deref(),
+            Some("  - a c  ")
+        );
         assert_eq!(merged("x", " x", "  x"), None);
     }
 
     #[test]
     fn words_far_apart_are_suggested() {
         let suggested = |base: &str, ours: &str, theirs: &str| {
-            suggest(base.as_bytes(), ours.as_bytes(), theirs.as_bytes()).map(|text| String::from_utf8(text).unwrap())
+            suggest(base.as_bytes(), ours.as_bytes(), theirs.as_bytes())
+                .map(|text| String::from_utf8(text).unwrap())
         };
         assert_eq!(
-            suggested("review code with great care", "check code with great care", "review code with great speed").as_deref(),
+            suggested(
+                "review code with great care",
+                "check code with great care",
+                "review code with great speed"
+            )
+            .as_deref(),
             Some("check code with great speed")
         );
-        assert_eq!(suggested("review code now", "check code now", "review code later"), None, "too near");
+        assert_eq!(
+            suggested("review code now", "check code now", "review code later"),
+            None,
+            "too near"
+        );
     }
 
     proptest! {

@@ -81,7 +81,12 @@ impl Search {
 }
 
 /// Looks for the base of `name`, nearest place first.
-pub fn find(session: &Session, name: &AgentName, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<Search> {
+pub fn find(
+    session: &Session,
+    name: &AgentName,
+    locked: &LockedAgent,
+    frontend: &mut dyn Frontend,
+) -> Result<Search> {
     let project = &session.project;
     let is_base = |bytes: &Vec<u8>| Digest::of(bytes) == locked.base;
     if let Some(bytes) = project.read_base(&locked.base)? {
@@ -94,11 +99,18 @@ pub fn find(session: &Session, name: &AgentName, locked: &LockedAgent, frontend:
     if let Some(bytes) = in_project_history(session, name, locked) {
         return Ok(Search::Found(bytes, BaseOrigin::ProjectHistory));
     }
-    if let Some(bytes) = session.cache.content(locked.blob).and_then(|upstream| as_locked(name, locked, &upstream)) {
+    if let Some(bytes) = session
+        .cache
+        .content(locked.blob)
+        .and_then(|upstream| as_locked(name, locked, &upstream))
+    {
         return Ok(Search::Found(bytes, BaseOrigin::Cache));
     }
     let source = Source::parse(&locked.source).map_err(|error| {
-        Failure::failed(format!("the lock entry of `{name}` has a source that makes no sense")).caused_by(error)
+        Failure::failed(format!(
+            "the lock entry of `{name}` has a source that makes no sense"
+        ))
+        .caused_by(error)
     })?;
     let failure = match fetch(session, name, locked, &source, frontend) {
         Ok(upstream) => match as_locked(name, locked, &upstream) {
@@ -108,7 +120,10 @@ pub fn find(session: &Session, name: &AgentName, locked: &LockedAgent, frontend:
         Err(failure) => failure,
     };
     let versions = upstream_versions(session, locked, &source, frontend);
-    if let Some((bytes, _)) = versions.iter().find_map(|(upstream, commit)| Some((as_locked(name, locked, upstream)?, commit))) {
+    if let Some((bytes, _)) = versions
+        .iter()
+        .find_map(|(upstream, commit)| Some((as_locked(name, locked, upstream)?, commit)))
+    {
         return Ok(Search::Found(bytes, BaseOrigin::UpstreamHistory));
     }
     let nearest = installed.and_then(|installed| nearest(name, locked, &installed, &versions));
@@ -116,29 +131,47 @@ pub fn find(session: &Session, name: &AgentName, locked: &LockedAgent, frontend:
 }
 
 /// The upstream bytes of an agent as it is locked.
-pub(super) fn upstream(session: &Session, name: &AgentName, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<Vec<u8>> {
+pub(super) fn upstream(
+    session: &Session,
+    name: &AgentName,
+    locked: &LockedAgent,
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<u8>> {
     let is_upstream = |bytes: &Vec<u8>| Digest::of(bytes) == locked.sha256;
     if let Some(bytes) = session.cache.content(locked.blob).filter(is_upstream) {
         return Ok(bytes);
     }
     let source = Source::parse(&locked.source).map_err(|error| {
-        Failure::failed(format!("the lock entry of `{name}` has a source that makes no sense")).caused_by(error)
+        Failure::failed(format!(
+            "the lock entry of `{name}` has a source that makes no sense"
+        ))
+        .caused_by(error)
     })?;
     let bytes = fetch(session, name, locked, &source, frontend)?;
-    if is_upstream(&bytes) { Ok(bytes) } else { Err(differs(name, locked, &bytes)) }
+    if is_upstream(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(differs(name, locked, &bytes))
+    }
 }
 
 /// Whether the commit that an agent was locked at is gone from the history of its source, which means that it was rewritten.
 ///
 /// Only says yes about repositories that are here already.
 pub fn is_rewritten(session: &Session, locked: &LockedAgent, frontend: &mut dyn Frontend) -> bool {
-    let (Some(commit), Ok(Source::Git(url))) = (locked.commit, Source::parse(&locked.source)) else {
+    let (Some(commit), Ok(Source::Git(url))) = (locked.commit, Source::parse(&locked.source))
+    else {
         return false;
     };
-    let Ok(repository) = session.cache.repository(&url, Freshness::Any, &mut |event| relay(frontend, event)) else {
+    let Ok(repository) = session
+        .cache
+        .repository(&url, Freshness::Any, &mut |event| relay(frontend, event))
+    else {
         return false;
     };
-    repository.has_in_history(commit).is_ok_and(|is_there| !is_there)
+    repository
+        .has_in_history(commit)
+        .is_ok_and(|is_there| !is_there)
 }
 
 /// Upstream bytes adapted as the lock says, if that gives the base.
@@ -156,15 +189,24 @@ fn adapted(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Option<Ve
     }
     let rename = (locked.agent != name.as_str()).then(|| name.to_string());
     let bind = locked.bindings();
-    let request = Request { bind, ..adaptation(&locked.file, upstream, rename, false, &|_| None) };
+    let request = Request {
+        bind,
+        ..adaptation(&locked.file, upstream, rename, false, &|_| None)
+    };
     Some(adapt(upstream, &request).ok()?.bytes)
 }
 
 /// The base in the commits of the project itself: as the installed file once was, or as upstream's own bytes.
-fn in_project_history(session: &Session, name: &AgentName, locked: &LockedAgent) -> Option<Vec<u8>> {
+fn in_project_history(
+    session: &Session,
+    name: &AgentName,
+    locked: &LockedAgent,
+) -> Option<Vec<u8>> {
     let project = &session.project;
     let root = fs::canonical(project.root()).ok()?;
-    let repository = root.ancestors().find_map(|folder| Some((Repository::open(folder).ok()?, folder)));
+    let repository = root
+        .ancestors()
+        .find_map(|folder| Some((Repository::open(folder).ok()?, folder)));
     // Whatever is wrong with the user's own repository, it is only one of several places to look.
     let (repository, folder) = repository?;
     let read = |blob: ObjectId| repository.read_blob(blob, MAX_AGENT).ok().flatten();
@@ -173,12 +215,16 @@ fn in_project_history(session: &Session, name: &AgentName, locked: &LockedAgent)
     }
     let head = repository.head().ok()??;
     for path in [project.agent_path(name), project.base_path(&locked.base)] {
-        let path = fs::canonical(path.parent()?).map_or(path.clone(), |parent| parent.join(path.file_name().unwrap_or_default()));
+        let path = fs::canonical(path.parent()?).map_or(path.clone(), |parent| {
+            parent.join(path.file_name().unwrap_or_default())
+        });
         let Ok(relative) = path.strip_prefix(folder) else {
             continue;
         };
         let relative = relative.to_string_lossy().replace('\\', "/");
-        let versions = repository.history(&relative, head, MAX_VERSIONS).unwrap_or_default();
+        let versions = repository
+            .history(&relative, head, MAX_VERSIONS)
+            .unwrap_or_default();
         let mut contents = versions.into_iter().filter_map(|(_, blob)| read(blob?));
         if let Some(bytes) = contents.find(|bytes| Digest::of(bytes) == locked.base) {
             return Some(bytes);
@@ -196,11 +242,18 @@ fn fetch(
     frontend: &mut dyn Frontend,
 ) -> Result<Vec<u8>> {
     let gone = || {
-        Failure::failed(format!("`{name}` is no longer in {source}: `{}`", locked.file))
-            .hint(format!("install it from somewhere else, or remove it with `agentpkg remove {name}`"))
+        Failure::failed(format!(
+            "`{name}` is no longer in {source}: `{}`",
+            locked.file
+        ))
+        .hint(format!(
+            "install it from somewhere else, or remove it with `agentpkg remove {name}`"
+        ))
     };
     match source {
-        Source::Builtin => crate::store::builtin::read(&locked.file).map(<[u8]>::to_vec).ok_or_else(gone),
+        Source::Builtin => crate::store::builtin::read(&locked.file)
+            .map(<[u8]>::to_vec)
+            .ok_or_else(gone),
         Source::Path(path) => {
             let folder = session.absolute(path);
             if let Some(repository) = session.cache.bare_repository(&folder)? {
@@ -209,7 +262,9 @@ fn fetch(
             fs::read(&folder.join(&locked.file), MAX_AGENT)?.ok_or_else(gone)
         }
         Source::Git(url) => {
-            let repository = session.cache.repository(url, Freshness::Any, &mut |event| relay(frontend, event))?;
+            let repository = session
+                .cache
+                .repository(url, Freshness::Any, &mut |event| relay(frontend, event))?;
             repository.read(locked.blob, &mut |event| relay(frontend, event))
         }
     }
@@ -223,18 +278,30 @@ fn upstream_versions(
     frontend: &mut dyn Frontend,
 ) -> Vec<(Vec<u8>, Option<ObjectId>)> {
     let mut of = |repository: CachedRepository<'_>| {
-        let versions = repository.file_versions(&locked.file, MAX_VERSIONS, &mut |event| relay(frontend, event));
-        versions.unwrap_or_default().into_iter().map(|(commit, bytes)| (bytes, Some(commit))).collect()
+        let versions = repository.file_versions(&locked.file, MAX_VERSIONS, &mut |event| {
+            relay(frontend, event)
+        });
+        versions
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(commit, bytes)| (bytes, Some(commit)))
+            .collect()
     };
     match source {
-        Source::Builtin => crate::store::builtin::read(&locked.file).map(|bytes| (bytes.to_vec(), None)).into_iter().collect(),
+        Source::Builtin => crate::store::builtin::read(&locked.file)
+            .map(|bytes| (bytes.to_vec(), None))
+            .into_iter()
+            .collect(),
         Source::Path(path) => {
             let folder = session.absolute(path);
             match session.cache.bare_repository(&folder) {
                 Ok(Some(repository)) => of(repository),
-                _ => {
-                    fs::read(&folder.join(&locked.file), MAX_AGENT).ok().flatten().map(|bytes| (bytes, None)).into_iter().collect()
-                }
+                _ => fs::read(&folder.join(&locked.file), MAX_AGENT)
+                    .ok()
+                    .flatten()
+                    .map(|bytes| (bytes, None))
+                    .into_iter()
+                    .collect(),
             }
         }
         Source::Git(url) => {
@@ -244,11 +311,20 @@ fn upstream_versions(
     }
 }
 
-fn nearest(name: &AgentName, locked: &LockedAgent, installed: &[u8], versions: &[(Vec<u8>, Option<ObjectId>)]) -> Option<Nearest> {
+fn nearest(
+    name: &AgentName,
+    locked: &LockedAgent,
+    installed: &[u8],
+    versions: &[(Vec<u8>, Option<ObjectId>)],
+) -> Option<Nearest> {
     let candidates = versions.iter().filter_map(|(upstream, commit)| {
         let bytes = adapted(name, locked, upstream)?;
         let lines = differing_lines(installed, &bytes);
-        Some(Nearest { bytes, commit: *commit, lines })
+        Some(Nearest {
+            bytes,
+            commit: *commit,
+            lines,
+        })
     });
     candidates.min_by_key(|nearest| nearest.lines)
 }
@@ -256,7 +332,10 @@ fn nearest(name: &AgentName, locked: &LockedAgent, installed: &[u8], versions: &
 /// How many lines one text has and the other has not, in any order.
 fn differing_lines(one: &[u8], other: &[u8]) -> usize {
     let sorted = |text: &[u8]| {
-        let mut lines: Vec<Vec<u8>> = text.split(|byte| *byte == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect();
+        let mut lines: Vec<Vec<u8>> = text
+            .split(|byte| *byte == b'\n')
+            .map(|line| line.trim_ascii_end().to_vec())
+            .collect();
         lines.sort_unstable();
         lines
     };
@@ -272,12 +351,24 @@ fn differing_lines(one: &[u8], other: &[u8]) -> usize {
 
 fn differs(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Failure {
     if Digest::of(upstream) == locked.sha256 {
-        return Failure::failed(format!("`{name}` was adapted differently when it was locked"))
-            .hint(format!("install the agentpkg version that wrote the lockfile, or run `agentpkg install {name}`"));
+        return Failure::failed(format!(
+            "`{name}` was adapted differently when it was locked"
+        ))
+        .hint(format!(
+            "install the agentpkg version that wrote the lockfile, or run `agentpkg install {name}`"
+        ));
     }
-    Failure::failed(format!("`{name}` is not what the lockfile says: its source delivers other bytes"))
-        .detail(format!("locked {}, found {}", locked.sha256, Digest::of(upstream)))
-        .hint(format!("if the change is wanted, run `agentpkg install {name}`"))
+    Failure::failed(format!(
+        "`{name}` is not what the lockfile says: its source delivers other bytes"
+    ))
+    .detail(format!(
+        "locked {}, found {}",
+        locked.sha256,
+        Digest::of(upstream)
+    ))
+    .hint(format!(
+        "if the change is wanted, run `agentpkg install {name}`"
+    ))
 }
 
 #[cfg(test)]

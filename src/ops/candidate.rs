@@ -3,7 +3,9 @@
 use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
-use crate::domain::definition::{AdaptError, Adaptation, Adapted, Definition, Request, Verdict, adapt};
+use crate::domain::definition::{
+    AdaptError, Adaptation, Adapted, Definition, Request, Verdict, adapt,
+};
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
 use crate::domain::name::AgentName;
@@ -35,15 +37,29 @@ impl Candidate {
         resolved: &Resolved<'_>,
         frontend: &mut dyn Frontend,
     ) -> Result<Self> {
-        let Resolved { snapshot, entry, version, commit } = resolved;
+        let Resolved {
+            snapshot,
+            entry,
+            version,
+            commit,
+        } = resolved;
         let upstream = snapshot.read(entry, &mut |event| relay(frontend, event))?;
         let rename = (entry.name != *name).then(|| name.to_string());
-        let mut request = adaptation(&entry.file, &upstream, rename, wanted.is_verbatim, &|name| snapshot.record(name));
+        let mut request = adaptation(
+            &entry.file,
+            &upstream,
+            rename,
+            wanted.is_verbatim,
+            &|name| snapshot.record(name),
+        );
         if !wanted.is_verbatim {
             request.bind.clone_from(&wanted.bind);
         }
         let adapted = adapt(&upstream, &request).map_err(|error| not_adaptable(name, &error))?;
-        let required = snapshot.record(entry.name.as_str()).map(|record| record.requires.clone()).unwrap_or_default();
+        let required = snapshot
+            .record(entry.name.as_str())
+            .map(|record| record.requires.clone())
+            .unwrap_or_default();
         session.cache.keep_content(entry.blob, &upstream);
         let locked = LockedAgent {
             registry: snapshot.registry.clone(),
@@ -56,17 +72,31 @@ impl Candidate {
             sha256: Digest::of(&upstream),
             base: Digest::of(&adapted.bytes),
             adaptations: adaptations(&adapted, &request),
-            requires: required.iter().filter_map(|name| AgentName::new(name).ok()).collect(),
+            requires: required
+                .iter()
+                .filter_map(|name| AgentName::new(name).ok())
+                .collect(),
             allowed: Vec::new(),
         };
-        Ok(Self { locked, bytes: adapted.bytes, required })
+        Ok(Self {
+            locked,
+            bytes: adapted.bytes,
+            required,
+        })
     }
 }
 
 /// The same upstream bytes adapted as the manifest wants it now: the bytes, and what the lock says about it.
-pub(super) fn readapt(name: &AgentName, locked: &LockedAgent, wanted: &Wanted, upstream: &[u8]) -> Result<(Vec<u8>, Vec<String>)> {
+pub(super) fn readapt(
+    name: &AgentName,
+    locked: &LockedAgent,
+    wanted: &Wanted,
+    upstream: &[u8],
+) -> Result<(Vec<u8>, Vec<String>)> {
     let rename = (locked.agent != name.as_str()).then(|| name.to_string());
-    let mut request = adaptation(&locked.file, upstream, rename, wanted.is_verbatim, &|_| None);
+    let mut request = adaptation(&locked.file, upstream, rename, wanted.is_verbatim, &|_| {
+        None
+    });
     if !wanted.is_verbatim {
         request.bind.clone_from(&wanted.bind);
     }
@@ -77,8 +107,15 @@ pub(super) fn readapt(name: &AgentName, locked: &LockedAgent, wanted: &Wanted, u
 
 /// What the lock says about adaptations: bindings also where this version does not name the server, because a later one may.
 fn adaptations(adapted: &Adapted, request: &Request) -> Vec<String> {
-    let others = adapted.applied.iter().filter(|applied| !matches!(applied, Adaptation::Bind { .. }));
-    let mut bind: Vec<String> = request.bind.iter().map(|(from, to)| format!("bind:{from}={to}")).collect();
+    let others = adapted
+        .applied
+        .iter()
+        .filter(|applied| !matches!(applied, Adaptation::Bind { .. }));
+    let mut bind: Vec<String> = request
+        .bind
+        .iter()
+        .map(|(from, to)| format!("bind:{from}={to}"))
+        .collect();
     bind.sort();
     others.map(ToString::to_string).chain(bind).collect()
 }
@@ -94,7 +131,10 @@ pub(super) fn adaptation<'r>(
     if is_verbatim {
         return Request::default();
     }
-    Request { rename, ..discovery::request(file, &Definition::parse(bytes), record) }
+    Request {
+        rename,
+        ..discovery::request(file, &Definition::parse(bytes), record)
+    }
 }
 
 /// The fields of a file that give it power over the session. Where a file is skipped by our reading, those that may be in it.

@@ -20,7 +20,11 @@ pub(super) fn transaction(
     mut changes: Vec<Change>,
 ) -> Result<Transaction> {
     changes.extend(manifest_change(project, manifest));
-    Ok(Transaction { label, changes, lockfile: Relock::between(project, before, after)? })
+    Ok(Transaction {
+        label,
+        changes,
+        lockfile: Relock::between(project, before, after)?,
+    })
 }
 
 /// The change of the manifest, if it was edited.
@@ -31,21 +35,44 @@ pub(super) fn manifest_change(project: &Project, manifest: &Manifest) -> Option<
     let path = project.manifest_path();
     // What was read is what was planned on, whatever the file holds by now.
     let before = manifest.digest();
-    Some(Change { path: path.to_owned(), agent: None, before, after: Some(manifest.to_text().into_bytes()) })
+    Some(Change {
+        path: path.to_owned(),
+        agent: None,
+        before,
+        after: Some(manifest.to_text().into_bytes()),
+    })
 }
 
 /// How many files a transaction really changes.
 pub(super) fn count(transaction: &Transaction) -> usize {
-    let changed = transaction.changes.iter().filter(|change| !change.is_void()).count();
+    let changed = transaction
+        .changes
+        .iter()
+        .filter(|change| !change.is_void())
+        .count();
     changed + usize::from(transaction.lockfile.is_some())
 }
 
 /// Plans that a base is there, whole.
-pub(super) fn keep_base(project: &Project, base: &Digest, bytes: &[u8], changes: &mut Vec<Change>) -> Result<()> {
+pub(super) fn keep_base(
+    project: &Project,
+    base: &Digest,
+    bytes: &[u8],
+    changes: &mut Vec<Change>,
+) -> Result<()> {
     if project.read_base(base)?.is_none() {
         let path = project.base_path(base);
-        let damaged = project.files().read(&path, MAX_AGENT)?.as_deref().map(Digest::of);
-        changes.push(Change { path, agent: None, before: damaged, after: Some(bytes.to_vec()) });
+        let damaged = project
+            .files()
+            .read(&path, MAX_AGENT)?
+            .as_deref()
+            .map(Digest::of);
+        changes.push(Change {
+            path,
+            agent: None,
+            before: damaged,
+            after: Some(bytes.to_vec()),
+        });
     }
     Ok(())
 }
@@ -58,11 +85,21 @@ pub(super) fn drop_bases(
     changes: &mut Vec<Change>,
 ) -> Result<()> {
     let named: BTreeSet<Digest> = after.values().map(|locked| locked.base).collect();
-    let dropped: BTreeSet<Digest> = before.agents.values().map(|locked| locked.base).filter(|base| !named.contains(base)).collect();
+    let dropped: BTreeSet<Digest> = before
+        .agents
+        .values()
+        .map(|locked| locked.base)
+        .filter(|base| !named.contains(base))
+        .collect();
     for base in dropped {
         let path = project.base_path(&base);
         if let Some(bytes) = project.files().read(&path, MAX_AGENT)? {
-            changes.push(Change { path, agent: None, before: Some(Digest::of(&bytes)), after: None });
+            changes.push(Change {
+                path,
+                agent: None,
+                before: Some(Digest::of(&bytes)),
+                after: None,
+            });
         }
     }
     Ok(())

@@ -30,7 +30,12 @@ pub type Candidate = (String, String);
 
 fn manifest(session: &Session) -> Manifest {
     // Whatever is wrong with it, the command itself will say so.
-    session.project.load_manifest().ok().flatten().unwrap_or_else(Manifest::empty)
+    session
+        .project
+        .load_manifest()
+        .ok()
+        .flatten()
+        .unwrap_or_else(Manifest::empty)
 }
 
 /// What can be installed: agents by name, by registry and name, by source and name, with versions after `@`.
@@ -41,27 +46,47 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
     let sources: Vec<(RegistryName, Source)> = match parts.place {
         None => registries(&manifest).collect(),
         Some(place) => {
-            let named: Vec<_> = registries(&manifest).filter(|(name, _)| name.as_str() == place).collect();
+            let named: Vec<_> = registries(&manifest)
+                .filter(|(name, _)| name.as_str() == place)
+                .collect();
             // A source that is typed needs no name.
-            let typed = || Some((RegistryName::builtin(), from_here(session, Source::parse(place).ok()?)));
-            if named.is_empty() { typed().into_iter().collect() } else { named }
+            let typed = || {
+                Some((
+                    RegistryName::builtin(),
+                    from_here(session, Source::parse(place).ok()?),
+                ))
+            };
+            if named.is_empty() {
+                typed().into_iter().collect()
+            } else {
+                named
+            }
         }
     };
     if let Some(version) = parts.version {
         let head = &current[..current.len() - version.len()];
         let found = versions(session, &sources, parts.target, version).into_iter();
-        return found.map(|(version, help)| (format!("{head}{version}"), help)).collect();
+        return found
+            .map(|(version, help)| (format!("{head}{version}"), help))
+            .collect();
     }
     let Some(target) = parts.target else {
         return Vec::new();
     };
-    let indexes: Vec<IndexFile> = sources.iter().filter_map(|(_, source)| index_of(session, source)).collect();
+    let indexes: Vec<IndexFile> = sources
+        .iter()
+        .filter_map(|(_, source)| index_of(session, source))
+        .collect();
     let head = &current[..current.len() - target.len()];
     let found = names(&indexes, &target.to_ascii_lowercase()).into_iter();
-    let mut candidates: Vec<Candidate> = found.map(|(name, help)| (format!("{head}{name}"), help)).collect();
+    let mut candidates: Vec<Candidate> = found
+        .map(|(name, help)| (format!("{head}{name}"), help))
+        .collect();
     if parts.place.is_none() {
         let names = registries(&manifest).filter(|(name, _)| name.as_str().starts_with(current));
-        candidates.extend(names.map(|(name, source)| (format!("{name}/"), format!("the registry {source}"))));
+        candidates.extend(
+            names.map(|(name, source)| (format!("{name}/"), format!("the registry {source}"))),
+        );
     }
     candidates.sort();
     candidates
@@ -72,7 +97,12 @@ fn from_here(session: &Session, source: Source) -> Source {
     match source {
         Source::Path(path) => {
             let environment = &session.environment;
-            Source::Path(environment.absolute(&environment.current_folder, &path).display().to_string())
+            Source::Path(
+                environment
+                    .absolute(&environment.current_folder, &path)
+                    .display()
+                    .to_string(),
+            )
         }
         source => source,
     }
@@ -89,7 +119,9 @@ fn names(indexes: &[IndexFile], folded: &str) -> Vec<Candidate> {
             Beginning::Few(entries) => {
                 first_rows.push((index, None));
                 for entry in entries {
-                    found.entry(entry.name.folded()).or_insert_with(|| (entry.name.to_string(), entry.description));
+                    found
+                        .entry(entry.name.folded())
+                        .or_insert_with(|| (entry.name.to_string(), entry.description));
                 }
             }
             Beginning::Many(first) => first_rows.push((index, Some(first))),
@@ -102,21 +134,42 @@ fn names(indexes: &[IndexFile], folded: &str) -> Vec<Candidate> {
         Some(first) => index.beginning_from(first, folded),
         None => index.beginning_so(folded),
     };
-    let rows: Vec<Rows<'_>> = first_rows.into_iter().map(|(index, first)| (index, range(index, first))).collect();
-    let ends = rows.iter().flat_map(|(index, rows)| [index.name(rows.start), index.name(rows.end.saturating_sub(1))]);
-    let ends: Vec<String> = ends.flatten().map(|name| name.to_ascii_lowercase()).filter(|name| name.starts_with(folded)).collect();
-    let shared = ends.iter().map(|end| shared(end, &ends[0])).min().unwrap_or(0);
+    let rows: Vec<Rows<'_>> = first_rows
+        .into_iter()
+        .map(|(index, first)| (index, range(index, first)))
+        .collect();
+    let ends = rows.iter().flat_map(|(index, rows)| {
+        [
+            index.name(rows.start),
+            index.name(rows.end.saturating_sub(1)),
+        ]
+    });
+    let ends: Vec<String> = ends
+        .flatten()
+        .map(|name| name.to_ascii_lowercase())
+        .filter(|name| name.starts_with(folded))
+        .collect();
+    let shared = ends
+        .iter()
+        .map(|end| shared(end, &ends[0]))
+        .min()
+        .unwrap_or(0);
     let to_hyphen = |name: &str| {
         let hyphen = name.get(shared..).and_then(|rest| rest.find('-'));
         hyphen.map_or(name.len(), |at| shared + at + 1)
     };
     let to_letter = |name: &str| name.len().min(shared + 1);
-    grouped(&rows, &to_hyphen, MAX_CANDIDATES).or_else(|| grouped(&rows, &to_letter, usize::MAX)).unwrap_or_default()
+    grouped(&rows, &to_hyphen, MAX_CANDIDATES)
+        .or_else(|| grouped(&rows, &to_letter, usize::MAX))
+        .unwrap_or_default()
 }
 
 /// How many bytes two names have in common at their beginnings.
 fn shared(one: &str, other: &str) -> usize {
-    one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
+    one.bytes()
+        .zip(other.bytes())
+        .take_while(|(one, other)| one == other)
+        .count()
 }
 
 /// The beginnings of names in several indexes; `None`: more than `most`.
@@ -124,7 +177,9 @@ fn grouped(rows: &[Rows<'_>], end: &dyn Fn(&str) -> usize, most: usize) -> Optio
     let mut groups: BTreeMap<String, (String, Vec<Rows<'_>>)> = BTreeMap::new();
     for (index, rows) in rows {
         for (beginning, rows) in index.beginnings(rows.clone(), end, most)? {
-            let (_, members) = groups.entry(beginning.to_ascii_lowercase()).or_insert_with(|| (beginning, Vec::new()));
+            let (_, members) = groups
+                .entry(beginning.to_ascii_lowercase())
+                .or_insert_with(|| (beginning, Vec::new()));
             members.push((index, rows));
         }
         if groups.len() > most {
@@ -135,8 +190,15 @@ fn grouped(rows: &[Rows<'_>], end: &dyn Fn(&str) -> usize, most: usize) -> Optio
         let count: usize = members.iter().map(|(_, rows)| rows.len()).sum();
         let name = |(index, rows): &Rows<'_>| index.name(rows.start);
         // A name of its own, in however many registries, is shown as one.
-        let is_one = count == 1 || members.iter().all(|member| name(member).is_some_and(|name| name.len() == beginning.len()));
-        match members.first().and_then(|(index, rows)| index.entry(rows.start)).filter(|_| is_one) {
+        let is_one = count == 1
+            || members
+                .iter()
+                .all(|member| name(member).is_some_and(|name| name.len() == beginning.len()));
+        match members
+            .first()
+            .and_then(|(index, rows)| index.entry(rows.start))
+            .filter(|_| is_one)
+        {
             Some(entry) => (entry.name.to_string(), entry.description),
             None => (beginning, format!("{count} agents")),
         }
@@ -145,8 +207,15 @@ fn grouped(rows: &[Rows<'_>], end: &dyn Fn(&str) -> usize, most: usize) -> Optio
 }
 
 /// The versions of an agent, as they can be written behind what is typed already: `1.2.0`, `v1.2.0`, `^1.2.0`, a tag.
-fn versions(session: &Session, sources: &[(RegistryName, Source)], target: Option<&str>, typed: &str) -> Vec<Candidate> {
-    let mark = typed.rfind(|c: char| "^~=<>, ".contains(c)).map_or(0, |at| at + 1);
+fn versions(
+    session: &Session,
+    sources: &[(RegistryName, Source)],
+    target: Option<&str>,
+    typed: &str,
+) -> Vec<Candidate> {
+    let mark = typed
+        .rfind(|c: char| "^~=<>, ".contains(c))
+        .map_or(0, |at| at + 1);
     let (marks, begun) = typed.split_at(mark);
     let spelled = |version: &Version, tag: Option<&str>| {
         let version = version.to_string();
@@ -154,44 +223,78 @@ fn versions(session: &Session, sources: &[(RegistryName, Source)], target: Optio
             return Some(version).filter(|version| version.starts_with(begun));
         }
         let spellings = [format!("v{version}"), tag.unwrap_or_default().to_owned()];
-        spellings.into_iter().find(|text| text.starts_with(begun) && VersionRequest::parse(text).is_ok())
+        spellings
+            .into_iter()
+            .find(|text| text.starts_with(begun) && VersionRequest::parse(text).is_ok())
     };
     for (registry, source) in sources {
-        let Some(offered) = index_of(session, source).map(|index| Offered::Indexed(Box::new(index))) else {
+        let Some(offered) =
+            index_of(session, source).map(|index| Offered::Indexed(Box::new(index)))
+        else {
             continue;
         };
         let entry = match target {
-            Some(target) => offered.find(target).into_iter().next().or_else(|| offered.find_file(target)),
+            Some(target) => offered
+                .find(target)
+                .into_iter()
+                .next()
+                .or_else(|| offered.find_file(target)),
             None if offered.len() == 1 => offered.all().into_iter().next(),
             None => None,
         };
-        let Some(name) = entry.map(|entry| entry.name.to_string()).or_else(|| target.is_none().then(String::new)) else {
+        let Some(name) = entry
+            .map(|entry| entry.name.to_string())
+            .or_else(|| target.is_none().then(String::new))
+        else {
             continue;
         };
         let repository = match source {
             Source::Builtin => None,
-            Source::Git(url) => session.cache.repository(url, Freshness::Any, &mut |_| {}).ok(),
-            Source::Path(path) => session.cache.bare_repository(&session.absolute(path)).ok().flatten(),
+            Source::Git(url) => session
+                .cache
+                .repository(url, Freshness::Any, &mut |_| {})
+                .ok(),
+            Source::Path(path) => session
+                .cache
+                .bare_repository(&session.absolute(path))
+                .ok()
+                .flatten(),
         };
         let found: Vec<(String, String)> = match (repository, source) {
             (Some(repository), _) => {
                 let tags = repository.versions(&name).unwrap_or_default().into_iter();
-                tags.filter_map(|tag| Some((spelled(&tag.version, Some(&tag.tag))?, format!("tag {}", tag.tag)))).collect()
+                tags.filter_map(|tag| {
+                    Some((
+                        spelled(&tag.version, Some(&tag.tag))?,
+                        format!("tag {}", tag.tag),
+                    ))
+                })
+                .collect()
             }
             (None, Source::Git(_)) => Vec::new(),
             (None, _) => {
                 let snapshot = match source {
-                    Source::Path(path) => {
-                        Snapshot::folder(Some(registry.clone()), source.clone(), &session.absolute(path), &session.cache).ok()
-                    }
+                    Source::Path(path) => Snapshot::folder(
+                        Some(registry.clone()),
+                        source.clone(),
+                        &session.absolute(path),
+                        &session.cache,
+                    )
+                    .ok(),
                     _ => Some(Snapshot::builtin_without_agents()),
                 };
                 let version = snapshot.and_then(|snapshot| snapshot.record(&name)?.version.clone());
                 let version = version.and_then(|version| spelled(&version, None));
-                version.map(|version| (version, "the only one".to_owned())).into_iter().collect()
+                version
+                    .map(|version| (version, "the only one".to_owned()))
+                    .into_iter()
+                    .collect()
             }
         };
-        return found.into_iter().map(|(version, help)| (format!("{marks}{version}"), help)).collect();
+        return found
+            .into_iter()
+            .map(|(version, help)| (format!("{marks}{version}"), help))
+            .collect();
     }
     Vec::new()
 }
@@ -200,11 +303,20 @@ fn versions(session: &Session, sources: &[(RegistryName, Source)], target: Optio
 #[must_use]
 pub fn versions_of_installed(session: &Session, name: &str, typed: &str) -> Vec<Candidate> {
     let lockfile = session.project.load_lockfile().unwrap_or_default();
-    let locked = AgentName::new(name).ok().and_then(|name| lockfile.agents.get(&name).cloned());
-    let Some((locked, source)) = locked.and_then(|locked| Source::parse(&locked.source).ok().map(|source| (locked, source))) else {
+    let locked = AgentName::new(name)
+        .ok()
+        .and_then(|name| lockfile.agents.get(&name).cloned());
+    let Some((locked, source)) = locked.and_then(|locked| {
+        Source::parse(&locked.source)
+            .ok()
+            .map(|source| (locked, source))
+    }) else {
         return Vec::new();
     };
-    let registry = locked.registry.clone().unwrap_or_else(RegistryName::builtin);
+    let registry = locked
+        .registry
+        .clone()
+        .unwrap_or_else(RegistryName::builtin);
     versions(session, &[(registry, source)], Some(&locked.agent), typed)
 }
 
@@ -213,7 +325,12 @@ pub fn versions_of_installed(session: &Session, name: &str, typed: &str) -> Vec<
 pub fn installed(session: &Session) -> Vec<Candidate> {
     let lockfile = session.project.load_lockfile().unwrap_or_default();
     let described = |name: &AgentName| {
-        let bytes = session.project.read_agent(name).ok().flatten().unwrap_or_default();
+        let bytes = session
+            .project
+            .read_agent(name)
+            .ok()
+            .flatten()
+            .unwrap_or_default();
         match Definition::parse(&bytes).verdict() {
             Verdict::Loads(loaded) => loaded.description.clone(),
             Verdict::Skipped(_) => String::new(),
@@ -221,15 +338,30 @@ pub fn installed(session: &Session) -> Vec<Candidate> {
     };
     // Reading a file each is quick for as many as anybody looks through.
     let is_few = lockfile.agents.len() <= 64;
-    lockfile.agents.keys().map(|name| (name.to_string(), if is_few { described(name) } else { String::new() })).collect()
+    lockfile
+        .agents
+        .keys()
+        .map(|name| {
+            (
+                name.to_string(),
+                if is_few {
+                    described(name)
+                } else {
+                    String::new()
+                },
+            )
+        })
+        .collect()
 }
 
 /// Registries of the project; `with_builtin`: the one inside the program, too.
 #[must_use]
 pub fn registry_names(session: &Session, with_builtin: bool) -> Vec<Candidate> {
     let manifest = manifest(session);
-    let all = registries(&manifest).filter(|(name, _): &(RegistryName, Source)| with_builtin || !name.is_builtin());
-    all.map(|(name, source)| (name.to_string(), source.to_string())).collect()
+    let all = registries(&manifest)
+        .filter(|(name, _): &(RegistryName, Source)| with_builtin || !name.is_builtin());
+    all.map(|(name, source)| (name.to_string(), source.to_string()))
+        .collect()
 }
 
 /// Servers that are configured.
@@ -238,8 +370,16 @@ pub fn configured(session: &Session) -> Vec<Candidate> {
     let Ok(found) = servers::read(&session.project, &session.environment) else {
         return Vec::new();
     };
-    let named =
-        found.found.iter().map(|server| (server.name.clone(), server.entry.as_ref().map(ToString::to_string).unwrap_or_default()));
+    let named = found.found.iter().map(|server| {
+        (
+            server.name.clone(),
+            server
+                .entry
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        )
+    });
     // Only these can be bound, and a name comes from a file that anybody wrote.
     named.filter(|(name, _)| is_bindable(name)).collect()
 }
@@ -248,14 +388,22 @@ pub fn configured(session: &Session) -> Vec<Candidate> {
 #[must_use]
 pub fn known_servers() -> Vec<Candidate> {
     let builtin = Snapshot::builtin_without_agents();
-    let paths = builtin.servers.iter().filter_map(|(path, _)| path.strip_prefix("mcp/")?.strip_suffix(".json"));
+    let paths = builtin
+        .servers
+        .iter()
+        .filter_map(|(path, _)| path.strip_prefix("mcp/")?.strip_suffix(".json"));
     paths.map(|name| (name.to_owned(), String::new())).collect()
 }
 
 /// The client's tools.
 #[must_use]
 pub fn tools() -> Vec<Candidate> {
-    Snapshot::builtin_without_agents().file.tools.into_iter().map(|tool| (tool, String::new())).collect()
+    Snapshot::builtin_without_agents()
+        .file
+        .tools
+        .into_iter()
+        .map(|tool| (tool, String::new()))
+        .collect()
 }
 
 /// `OLD=NEW`: what installed agents ask for and is not configured, then the servers that are.
@@ -263,14 +411,35 @@ pub fn tools() -> Vec<Candidate> {
 pub fn bindings(session: &Session, current: &str) -> Vec<Candidate> {
     let configured = configured(session);
     if let Some((old, _)) = current.split_once('=') {
-        return configured.into_iter().map(|(name, help)| (format!("{old}={name}"), help)).collect();
+        return configured
+            .into_iter()
+            .map(|(name, help)| (format!("{old}={name}"), help))
+            .collect();
     }
     let lockfile = session.project.load_lockfile().unwrap_or_default();
     let mut names = BTreeSet::new();
     for name in lockfile.agents.keys() {
-        let bytes = session.project.read_agent(name).ok().flatten().unwrap_or_default();
-        names.extend(discovery::servers(&bytes).into_iter().filter(|name| is_bindable(name)));
+        let bytes = session
+            .project
+            .read_agent(name)
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        names.extend(
+            discovery::servers(&bytes)
+                .into_iter()
+                .filter(|name| is_bindable(name)),
+        );
     }
     let is_open = |name: &String| !configured.iter().any(|(known, _)| known == name);
-    names.into_iter().filter(is_open).map(|name| (format!("{name}="), "not configured under this name".to_owned())).collect()
+    names
+        .into_iter()
+        .filter(is_open)
+        .map(|name| {
+            (
+                format!("{name}="),
+                "not configured under this name".to_owned(),
+            )
+        })
+        .collect()
 }

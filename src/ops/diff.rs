@@ -53,32 +53,74 @@ pub struct DiffOutcome {
 }
 
 /// Compares agents.
-pub fn diff(session: &Session, names: &[String], view: View, frontend: &mut dyn Frontend) -> Result<DiffOutcome> {
+pub fn diff(
+    session: &Session,
+    names: &[String],
+    view: View,
+    frontend: &mut dyn Frontend,
+) -> Result<DiffOutcome> {
     session.look_for_interruption(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     if view == View::Local {
         return local(session, names, &lockfile, frontend);
     }
     let mut manifest = session.manifest(frontend)?;
-    let options = UpdateOptions { names: names.to_vec(), ..UpdateOptions::default() };
+    let options = UpdateOptions {
+        names: names.to_vec(),
+        ..UpdateOptions::default()
+    };
     let planned = plan(session, &mut manifest, &lockfile, &options, frontend)?;
-    let mut outcome = DiffOutcome { files: Vec::new(), failures: planned.failures };
-    outcome.failures.extend(planned.lost.into_iter().map(|(_, failure)| failure));
+    let mut outcome = DiffOutcome {
+        files: Vec::new(),
+        failures: planned.failures,
+    };
+    outcome
+        .failures
+        .extend(planned.lost.into_iter().map(|(_, failure)| failure));
     for item in &planned.items {
-        let (from, to) = (versions(item.before.as_ref()), versions(Some(&item.candidate.locked)));
+        let (from, to) = (
+            versions(item.before.as_ref()),
+            versions(Some(&item.candidate.locked)),
+        );
         let (before, after, before_label, after_label, conflicts) = if view == View::Upstream {
-            (item.base.clone(), item.candidate.bytes.clone(), format!("upstream {from}"), format!("upstream {to}"), 0)
+            (
+                item.base.clone(),
+                item.candidate.bytes.clone(),
+                format!("upstream {from}"),
+                format!("upstream {to}"),
+                0,
+            )
         } else {
             let theirs = format!("upstream {to}");
-            let labels = Labels { ours: "you", base: "base", theirs: &theirs };
-            let merged = if item.ours.is_some() { item.merge().with_markers(Style::Diff3, labels, None) } else { item.result() };
+            let labels = Labels {
+                ours: "you",
+                base: "base",
+                theirs: &theirs,
+            };
+            let merged = if item.ours.is_some() {
+                item.merge().with_markers(Style::Diff3, labels, None)
+            } else {
+                item.result()
+            };
             let before = item.ours.clone().unwrap_or_default();
-            (before, merged, "as it is".to_owned(), "merged".to_owned(), item.choices.len())
+            (
+                before,
+                merged,
+                "as it is".to_owned(),
+                "merged".to_owned(),
+                item.choices.len(),
+            )
         };
-        let gains = if conflicts == 0 { Capabilities::of(&after).gains_over(&Capabilities::of(&before)) } else { item.gains() };
+        let gains = if conflicts == 0 {
+            Capabilities::of(&after).gains_over(&Capabilities::of(&before))
+        } else {
+            item.gains()
+        };
         outcome.files.push(FileDiff {
             name: item.name.clone(),
-            path: session.project.display(&session.project.agent_path(&item.name)),
+            path: session
+                .project
+                .display(&session.project.agent_path(&item.name)),
             before_label: before_label.trim_end().to_owned(),
             after_label: after_label.trim_end().to_owned(),
             before,
@@ -90,7 +132,12 @@ pub fn diff(session: &Session, names: &[String], view: View, frontend: &mut dyn 
     Ok(outcome)
 }
 
-fn local(session: &Session, names: &[String], lockfile: &Lockfile, frontend: &mut dyn Frontend) -> Result<DiffOutcome> {
+fn local(
+    session: &Session,
+    names: &[String],
+    lockfile: &Lockfile,
+    frontend: &mut dyn Frontend,
+) -> Result<DiffOutcome> {
     let mut outcome = DiffOutcome::default();
     for (name, locked) in selected(names, lockfile)? {
         let path = session.project.display(&session.project.agent_path(name));
@@ -98,18 +145,26 @@ fn local(session: &Session, names: &[String], lockfile: &Lockfile, frontend: &mu
         let base = match base::find(session, name, locked, frontend)? {
             Search::Found(base, _) => base,
             Search::Lost(failure, _) => {
-                outcome.failures.push(Failure::failed(format!("the base of `{name}` is lost")).caused_by(failure));
+                outcome.failures.push(
+                    Failure::failed(format!("the base of `{name}` is lost")).caused_by(failure),
+                );
                 continue;
             }
         };
-        let after_label = if current.is_some() { "as it is" } else { "missing" };
+        let after_label = if current.is_some() {
+            "as it is"
+        } else {
+            "missing"
+        };
         let after = current.unwrap_or_default();
         if base != after {
             let gains = Capabilities::of(&after).gains_over(&Capabilities::of(&base));
             outcome.files.push(FileDiff {
                 name: name.clone(),
                 path,
-                before_label: format!("as installed {}", versions(Some(locked))).trim_end().to_owned(),
+                before_label: format!("as installed {}", versions(Some(locked)))
+                    .trim_end()
+                    .to_owned(),
                 after_label: after_label.to_owned(),
                 before: base,
                 after,
@@ -121,21 +176,29 @@ fn local(session: &Session, names: &[String], lockfile: &Lockfile, frontend: &mu
     Ok(outcome)
 }
 
-fn selected<'l>(names: &[String], lockfile: &'l Lockfile) -> Result<Vec<(&'l AgentName, &'l LockedAgent)>> {
+fn selected<'l>(
+    names: &[String],
+    lockfile: &'l Lockfile,
+) -> Result<Vec<(&'l AgentName, &'l LockedAgent)>> {
     if names.is_empty() {
         return Ok(lockfile.agents.iter().collect());
     }
     let find = |text: &String| {
         let name = AgentName::new(text).ok();
-        name.and_then(|name| lockfile.agents.get_key_value(&name)).ok_or_else(|| {
-            let failure = Failure::failed(format!("`{}` is not installed", text.escape_debug()));
-            let likeness = |known: &AgentName| strsim::jaro_winkler(known.as_str(), text);
-            let near = lockfile.agents.keys().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-            match near.filter(|near| likeness(near) > 0.8) {
-                Some(near) => failure.hint(format!("did you mean `{near}`?")),
-                None => failure.hint("`agentpkg list` shows what is installed"),
-            }
-        })
+        name.and_then(|name| lockfile.agents.get_key_value(&name))
+            .ok_or_else(|| {
+                let failure =
+                    Failure::failed(format!("`{}` is not installed", text.escape_debug()));
+                let likeness = |known: &AgentName| strsim::jaro_winkler(known.as_str(), text);
+                let near = lockfile
+                    .agents
+                    .keys()
+                    .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+                match near.filter(|near| likeness(near) > 0.8) {
+                    Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                    None => failure.hint("`agentpkg list` shows what is installed"),
+                }
+            })
     };
     names.iter().map(find).collect()
 }

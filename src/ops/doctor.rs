@@ -41,30 +41,58 @@ pub struct Finding {
 pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Finding>> {
     session.look_for_interruption(frontend)?;
     let mut findings = vec![git(session), client(session)];
-    let folders = [("cache", session.environment.cache_folder()), ("client folder", session.environment.client_folder())];
+    let folders = [
+        ("cache", session.environment.cache_folder()),
+        ("client folder", session.environment.client_folder()),
+    ];
     findings.extend(folders.map(|(subject, folder)| match folder {
         Some(folder) => finding(subject, Health::Good, folder.display().to_string(), None),
-        None => finding(subject, Health::Warning, "there is no home folder", Some("set `HOME`")),
+        None => finding(
+            subject,
+            Health::Warning,
+            "there is no home folder",
+            Some("set `HOME`"),
+        ),
     }));
     let agents = session.project.agents_folder();
     let shown = session.project.display(agents);
     findings.push(match fs::entry(agents)? {
         Entry::Folder => finding("agents folder", Health::Good, shown, None),
-        Entry::Absent => finding("agents folder", Health::Good, format!("{shown} (made at the first install)"), None),
+        Entry::Absent => finding(
+            "agents folder",
+            Health::Good,
+            format!("{shown} (made at the first install)"),
+            None,
+        ),
         Entry::Link => finding(
             "agents folder",
             Health::Warning,
             format!("{shown} is a symbolic link"),
             Some("agentpkg does not write through it by default"),
         ),
-        _ => finding("agents folder", Health::Bad, format!("{shown} is not a folder"), Some("move it away")),
+        _ => finding(
+            "agents folder",
+            Health::Bad,
+            format!("{shown} is not a folder"),
+            Some("move it away"),
+        ),
     });
     findings.extend(programs(session)?);
     for listed in registry::list(session, Freshness::Now, frontend)? {
         let subject = format!("registry {}", listed.name);
         findings.push(match listed.agents {
-            Ok(1) => finding(&subject, Health::Good, format!("1 agent, {}", listed.source), None),
-            Ok(count) => finding(&subject, Health::Good, format!("{count} agents, {}", listed.source), None),
+            Ok(1) => finding(
+                &subject,
+                Health::Good,
+                format!("1 agent, {}", listed.source),
+                None,
+            ),
+            Ok(count) => finding(
+                &subject,
+                Health::Good,
+                format!("{count} agents, {}", listed.source),
+                None,
+            ),
             Err(failure) => {
                 let hint = failure.hints().first().map(String::as_str);
                 finding(&subject, Health::Bad, failure.to_string(), hint)
@@ -79,7 +107,12 @@ fn git(session: &Session) -> Finding {
         Ok(version) => finding("git", Health::Good, version, None),
         Err(failure) => {
             let hint = failure.hints().first().map(String::as_str);
-            finding("git", Health::Warning, format!("{failure}; only built-in and folder registries work"), hint)
+            finding(
+                "git",
+                Health::Warning,
+                format!("{failure}; only built-in and folder registries work"),
+                hint,
+            )
         }
     }
 }
@@ -87,8 +120,16 @@ fn git(session: &Session) -> Finding {
 fn client(session: &Session) -> Finding {
     match session.environment.find_program("claude") {
         Some(path) => {
-            let version = client_version(&path).map_or_else(|| "version unknown".to_owned(), |version| version.to_string());
-            finding("Claude Code", Health::Good, format!("{version}, {}", path.display()), None)
+            let version = client_version(&path).map_or_else(
+                || "version unknown".to_owned(),
+                |version| version.to_string(),
+            );
+            finding(
+                "Claude Code",
+                Health::Good,
+                format!("{version}, {}", path.display()),
+                None,
+            )
         }
         None => finding(
             "Claude Code",
@@ -102,12 +143,17 @@ fn client(session: &Session) -> Finding {
 /// The version of the client by where it is installed, without running it: a `package.json` above it, or a folder of versions.
 fn client_version(path: &Path) -> Option<Version> {
     let path = fs::canonical(path).ok()?;
-    let by_name = path.file_name()?.to_str().and_then(|name| Version::parse(name).ok());
+    let by_name = path
+        .file_name()?
+        .to_str()
+        .and_then(|name| Version::parse(name).ok());
     by_name.or_else(|| {
         path.ancestors().skip(1).take(3).find_map(|folder| {
             let bytes = fs::read(&folder.join("package.json"), 1 << 20).ok()??;
             let package: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-            let is_client = package["name"].as_str()?.starts_with("@anthropic-ai/claude-code");
+            let is_client = package["name"]
+                .as_str()?
+                .starts_with("@anthropic-ai/claude-code");
             Version::parse(package["version"].as_str().filter(|_| is_client)?).ok()
         })
     })
@@ -117,8 +163,16 @@ fn client_version(path: &Path) -> Option<Version> {
 fn programs(session: &Session) -> Result<Vec<Finding>> {
     let servers = servers::read(&session.project, &session.environment)?;
     let mut used: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for server in servers.found.iter().filter(|server| server.refusal.is_none()) {
-        if let Some(program) = server.entry.as_ref().ok().and_then(|entry| entry.program_name())
+    for server in servers
+        .found
+        .iter()
+        .filter(|server| server.refusal.is_none())
+    {
+        if let Some(program) = server
+            .entry
+            .as_ref()
+            .ok()
+            .and_then(|entry| entry.program_name())
             && !program.contains(['/', '\\', '$'])
         {
             used.entry(program).or_default().push(&server.name);
@@ -137,7 +191,12 @@ fn programs(session: &Session) -> Result<Vec<Finding>> {
     for (program, names) in used {
         let names = names.join(", ");
         findings.push(match session.environment.find_program(program) {
-            Some(path) => finding(program, Health::Good, format!("{}, for {names}", path.display()), None),
+            Some(path) => finding(
+                program,
+                Health::Good,
+                format!("{}, for {names}", path.display()),
+                None,
+            ),
             None => finding(
                 program,
                 Health::Bad,
@@ -149,6 +208,16 @@ fn programs(session: &Session) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn finding(subject: &str, health: Health, detail: impl Into<String>, hint: Option<&str>) -> Finding {
-    Finding { subject: subject.to_owned(), health, detail: detail.into(), hint: hint.map(str::to_owned) }
+fn finding(
+    subject: &str,
+    health: Health,
+    detail: impl Into<String>,
+    hint: Option<&str>,
+) -> Finding {
+    Finding {
+        subject: subject.to_owned(),
+        health,
+        detail: detail.into(),
+        hint: hint.map(str::to_owned),
+    }
 }

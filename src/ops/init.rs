@@ -22,10 +22,24 @@ pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
     let path = session.project.manifest_path();
     let shown = session.project.display(path);
     if session.project.files().entry(path)? != Entry::Absent {
-        return Err(Failure::failed(format!("`{shown}` is already there")).hint("`agentpkg install NAME` adds agents to it"));
+        return Err(Failure::failed(format!("`{shown}` is already there"))
+            .hint("`agentpkg install NAME` adds agents to it"));
     }
     let after = Some(TEMPLATE.as_bytes().to_vec());
-    let changes = vec![Change { path: path.to_owned(), agent: None, before: None, after }];
-    session.apply(&guard, &Transaction { label: "init".to_owned(), changes, lockfile: None }, frontend)?;
+    let changes = vec![Change {
+        path: path.to_owned(),
+        agent: None,
+        before: None,
+        after,
+    }];
+    session.apply(
+        &guard,
+        &Transaction {
+            label: "init".to_owned(),
+            changes,
+            lockfile: None,
+        },
+        frontend,
+    )?;
     Ok(shown)
 }

@@ -48,16 +48,26 @@ pub struct Installed {
 pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
     session.look_for_interruption(frontend)?;
     let lockfile = session.project.load_lockfile()?;
-    let mut seen = session.cache.seen(session.project.agents_folder(), lockfile.agents.len());
+    let mut seen = session
+        .cache
+        .seen(session.project.agents_folder(), lockfile.agents.len());
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
         let state = match session.project.digest_agent(&name, &mut seen)? {
             None => State::Missing,
             Some(digest) if digest == locked.base => State::Clean,
             Some(_) => State::Edited,
         };
-        Ok(Installed { name, locked, state })
+        Ok(Installed {
+            name,
+            locked,
+            state,
+        })
     };
-    let installed = lockfile.agents.into_iter().map(with_state).collect::<Result<_>>()?;
+    let installed = lockfile
+        .agents
+        .into_iter()
+        .map(with_state)
+        .collect::<Result<_>>()?;
     seen.keep(session.environment.now());
     Ok(installed)
 }
@@ -77,26 +87,46 @@ pub struct Offer<'a> {
 }
 
 /// What the registries, or one source, offer.
-pub fn available<'a>(session: &'a Session, place: Option<&str>, frontend: &mut dyn Frontend) -> Result<Vec<Offer<'a>>> {
+pub fn available<'a>(
+    session: &'a Session,
+    place: Option<&str>,
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<Offer<'a>>> {
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, Freshness::Recent);
     let mut offers = Vec::new();
-    let registries = manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)]);
+    let registries = manifest
+        .registries()
+        .iter()
+        .cloned()
+        .chain([(RegistryName::builtin(), Source::Builtin)]);
     if let Some(place) = place {
-        let found = registries.into_iter().find(|(name, _)| name.as_str() == place);
+        let found = registries
+            .into_iter()
+            .find(|(name, _)| name.as_str() == place);
         let (name, source) = match found {
             Some((name, source)) => (Some(name), source),
             None => (None, parse_source(place)?),
         };
-        offers.push(Offer { snapshot: resolver.snapshot(name.as_ref(), &source, frontend)? });
+        offers.push(Offer {
+            snapshot: resolver.snapshot(name.as_ref(), &source, frontend)?,
+        });
         return Ok(offers);
     }
-    resolver.ask(manifest.registries().iter().map(|(_, source)| source.clone()), frontend);
+    resolver.ask(
+        manifest
+            .registries()
+            .iter()
+            .map(|(_, source)| source.clone()),
+        frontend,
+    );
     for (name, source) in registries {
         match resolver.snapshot(Some(&name), &source, frontend) {
             Ok(snapshot) => offers.push(Offer { snapshot }),
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-            Err(failure) => frontend.report(Event::Warning(format!("registry `{name}` is left out: {failure}"))),
+            Err(failure) => frontend.report(Event::Warning(format!(
+                "registry `{name}` is left out: {failure}"
+            ))),
         }
     }
     Ok(offers)
@@ -104,9 +134,16 @@ pub fn available<'a>(session: &'a Session, place: Option<&str>, frontend: &mut d
 
 /// A source as a user types it.
 pub fn parse_source(text: &str) -> Result<Source> {
-    let source = Source::parse(text)
-        .map_err(|error| Failure::usage(format!("`{}` is neither a registry nor a source", text.escape_debug())).caused_by(error));
-    source.map_err(|failure| failure.hint("write a URL, `gh:owner/repo`, or a path that begins with `./` or `/`"))
+    let source = Source::parse(text).map_err(|error| {
+        Failure::usage(format!(
+            "`{}` is neither a registry nor a source",
+            text.escape_debug()
+        ))
+        .caused_by(error)
+    });
+    source.map_err(|failure| {
+        failure.hint("write a URL, `gh:owner/repo`, or a path that begins with `./` or `/`")
+    })
 }
 
 /// Everything about one agent.
@@ -142,8 +179,11 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     if let (Place::Source(Source::Path(path)), None) = (&spec.place, &spec.target)
         && is_file(path)
     {
-        let absolute = session.environment.absolute(&session.environment.current_folder, path);
-        let bytes = fs::read(&absolute, MAX_AGENT)?.ok_or_else(|| Failure::failed(format!("there is no file `{path}`")))?;
+        let absolute = session
+            .environment
+            .absolute(&session.environment.current_folder, path);
+        let bytes = fs::read(&absolute, MAX_AGENT)?
+            .ok_or_else(|| Failure::failed(format!("there is no file `{path}`")))?;
         let mut info = judge(path.clone(), split_file(path).1, &bytes);
         info.needs = needs(session, &info, None, &bytes, None, frontend)?;
         return Ok(info);
@@ -151,8 +191,14 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     let lockfile = session.project.load_lockfile()?;
     let locked = match (&spec.place, &spec.target) {
         (Place::Anywhere, Some(Target::Name(name))) => {
-            let is_meant = |locked: &&LockedAgent| spec.version.as_ref().is_none_or(|request| is_version(locked, request));
-            AgentName::new(name).ok().and_then(|name| Some((lockfile.agents.get(&name).filter(is_meant)?.clone(), name)))
+            let is_meant = |locked: &&LockedAgent| {
+                spec.version
+                    .as_ref()
+                    .is_none_or(|request| is_version(locked, request))
+            };
+            AgentName::new(name)
+                .ok()
+                .and_then(|name| Some((lockfile.agents.get(&name).filter(is_meant)?.clone(), name)))
         }
         _ => None,
     };
@@ -161,13 +207,22 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
         let state = state_of(bytes.as_deref(), &locked);
         let base = session.project.read_base(&locked.base)?;
         let gains = match (&bytes, base) {
-            (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
+            (Some(bytes), Some(base)) => {
+                Capabilities::of(bytes).gains_over(&Capabilities::of(&base))
+            }
             _ => Vec::new(),
         };
-        let mut info = judge(session.project.display(&session.project.agent_path(&name)), &locked.file, &bytes.unwrap_or_default());
+        let mut info = judge(
+            session.project.display(&session.project.agent_path(&name)),
+            &locked.file,
+            &bytes.unwrap_or_default(),
+        );
         info.name = name.to_string();
         info.file = locked.file;
-        info.revision = locked.version.or_else(|| locked.commit.map(|commit| commit.short())).unwrap_or_default();
+        info.revision = locked
+            .version
+            .or_else(|| locked.commit.map(|commit| commit.short()))
+            .unwrap_or_default();
         info.installed = Some(state);
         info.gains = gains;
         let bytes = session.project.read_agent(&name)?.unwrap_or_default();
@@ -181,36 +236,67 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
         (Place::Anywhere, Some(Target::Name(name))) => AgentName::new(name).ok(),
         _ => None,
     };
-    let resolved = match wanted.and_then(|name| Some((manifest.agents().get(&name)?.clone(), name))) {
+    let resolved = match wanted.and_then(|name| Some((manifest.agents().get(&name)?.clone(), name)))
+    {
         // A name of the manifest means that entry, here as with `install`.
-        Some((wanted, name)) => {
-            resolver.resolve_wanted(&name, &Wanted { version: spec.version.clone(), ..wanted }, &manifest, frontend)?
-        }
+        Some((wanted, name)) => resolver.resolve_wanted(
+            &name,
+            &Wanted {
+                version: spec.version.clone(),
+                ..wanted
+            },
+            &manifest,
+            frontend,
+        )?,
         None => resolver.resolve(&spec, &manifest, frontend)?,
     };
-    let bytes = resolved.snapshot.read(&resolved.entry, &mut |event| relay(frontend, event))?;
+    let bytes = resolved
+        .snapshot
+        .read(&resolved.entry, &mut |event| relay(frontend, event))?;
     let mut info = judge(resolved.spec(false), &resolved.entry.file, &bytes);
     info.name = resolved.entry.name.to_string();
     info.file.clone_from(&resolved.entry.file);
     info.revision = resolved.revision();
     let source = source_text(&resolved.snapshot.source);
-    let is_it = |locked: &LockedAgent| locked.source == source && locked.file == resolved.entry.file;
+    let is_it =
+        |locked: &LockedAgent| locked.source == source && locked.file == resolved.entry.file;
     if let Some((name, locked)) = lockfile.agents.iter().find(|(_, locked)| is_it(locked)) {
-        info.installed = Some(state_of(session.project.read_agent(name)?.as_deref(), locked));
+        info.installed = Some(state_of(
+            session.project.read_agent(name)?.as_deref(),
+            locked,
+        ));
         let name = (name.as_str() != info.name).then(|| format!("as {name}"));
         let is_other = locked.commit != resolved.commit || locked.blob != resolved.entry.blob;
         let version = versions(Some(locked));
         let version = (is_other && !version.is_empty()).then(|| format!("at {version}"));
-        info.installed_as = name.into_iter().chain(version).collect::<Vec<_>>().join(" ");
+        info.installed_as = name
+            .into_iter()
+            .chain(version)
+            .collect::<Vec<_>>()
+            .join(" ");
     }
-    info.needs = needs(session, &info, None, &bytes, Some(&resolved.snapshot), frontend)?;
+    info.needs = needs(
+        session,
+        &info,
+        None,
+        &bytes,
+        Some(&resolved.snapshot),
+        frontend,
+    )?;
     Ok(info)
 }
 
 /// Whether a locked agent is of a version that is asked for.
 fn is_version(locked: &LockedAgent, request: &VersionRequest) -> bool {
-    let is_commit = || locked.commit.is_some_and(|commit| commit.to_string().starts_with(&request.to_string()));
-    let version = locked.version.as_ref().and_then(|version| semver::Version::parse(version).ok());
+    let is_commit = || {
+        locked
+            .commit
+            .is_some_and(|commit| commit.to_string().starts_with(&request.to_string()))
+    };
+    let version = locked
+        .version
+        .as_ref()
+        .and_then(|version| semver::Version::parse(version).ok());
     version.is_some_and(|version| request.accepts(&version)) || is_commit()
 }
 
@@ -223,16 +309,25 @@ fn needs(
     snapshot: Option<&Snapshot<'_>>,
     frontend: &mut dyn Frontend,
 ) -> Result<Report> {
-    let manifest = session.project.load_manifest()?.unwrap_or_else(Manifest::empty);
+    let manifest = session
+        .project
+        .load_manifest()?
+        .unwrap_or_else(Manifest::empty);
     let lockfile = session.project.load_lockfile()?;
     let mut world = World::open(session, &manifest, &lockfile, frontend)?;
     if let Some(snapshot) = snapshot {
         world.learn(snapshot);
     }
     let definition = Definition::parse(bytes);
-    let adapted = adapt(bytes, &discovery::request(&info.file, &definition, &|_| None));
+    let adapted = adapt(
+        bytes,
+        &discovery::request(&info.file, &definition, &|_| None),
+    );
     let bytes = adapted.map_or_else(|_| bytes.to_vec(), |adapted| adapted.bytes);
-    let bind = installed.and_then(|name| manifest.agents().get(name)).map(|wanted| wanted.bind.clone()).unwrap_or_default();
+    let bind = installed
+        .and_then(|name| manifest.agents().get(name))
+        .map(|wanted| wanted.bind.clone())
+        .unwrap_or_default();
     let locked = installed.and_then(|name| lockfile.agents.get(name));
     let agent = AgentNeeds {
         name: info.name.clone(),
@@ -247,10 +342,14 @@ fn needs(
 
 fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
     let definition = Definition::parse(bytes);
-    let adapted = adapt(bytes, &discovery::request(file, &definition, &|_| None)).map_err(|error| error.to_string());
+    let adapted = adapt(bytes, &discovery::request(file, &definition, &|_| None))
+        .map_err(|error| error.to_string());
     let adapted = adapted.map(|adapted| {
         let verdict = Definition::parse(&adapted.bytes).verdict().clone();
-        (verdict, adapted.applied.iter().map(ToString::to_string).collect())
+        (
+            verdict,
+            adapted.applied.iter().map(ToString::to_string).collect(),
+        )
     });
     let name = match (&adapted, definition.verdict()) {
         (_, Verdict::Loads(loaded)) | (Ok((Verdict::Loads(loaded), _)), _) => loaded.name.clone(),

@@ -72,12 +72,35 @@ pub struct MergedFile {
 
 /// Merges three files.
 pub fn merge_file(options: &MergeFileOptions) -> Result<MergedFile> {
-    let [current, base, other] = [read(&options.current)?, read(&options.base)?, read(&options.other)?];
+    let [current, base, other] = [
+        read(&options.current)?,
+        read(&options.base)?,
+        read(&options.other)?,
+    ];
     // Nobody will be asked for consent here.
-    let merged = merge_with(&base, &current, &other, &Options { guards_tools_line: true, ..Options::default() });
-    let default = [&options.current, &options.base, &options.other].map(|path| path.display().to_string());
-    let label = |index: usize| options.labels.get(index).unwrap_or(&default[index]).as_str();
-    let labels = Labels { ours: label(0), base: label(1), theirs: label(2) };
+    let merged = merge_with(
+        &base,
+        &current,
+        &other,
+        &Options {
+            guards_tools_line: true,
+            ..Options::default()
+        },
+    );
+    let default =
+        [&options.current, &options.base, &options.other].map(|path| path.display().to_string());
+    let label = |index: usize| {
+        options
+            .labels
+            .get(index)
+            .unwrap_or(&default[index])
+            .as_str()
+    };
+    let labels = Labels {
+        ours: label(0),
+        base: label(1),
+        theirs: label(2),
+    };
     let choice = match options.favor {
         Favor::Nobody => None,
         Favor::Ours => Some(Choice::Ours),
@@ -85,12 +108,24 @@ pub fn merge_file(options: &MergeFileOptions) -> Result<MergedFile> {
         Favor::Union => Some(Choice::OursThenTheirs),
     };
     let (bytes, conflicts) = match choice {
-        Some(choice) => (merged.resolve(&vec![choice; merged.conflicts().len()]), Vec::new()),
-        None if merged.conflicts().iter().any(|conflict| *conflict.reason() == crate::merge::Reason::Binary) => {
-            return Err(Failure::failed("these files are not text, so they cannot be merged by lines")
-                .hint("`--ours` or `--theirs` takes one of them"));
+        Some(choice) => (
+            merged.resolve(&vec![choice; merged.conflicts().len()]),
+            Vec::new(),
+        ),
+        None if merged
+            .conflicts()
+            .iter()
+            .any(|conflict| *conflict.reason() == crate::merge::Reason::Binary) =>
+        {
+            return Err(Failure::failed(
+                "these files are not text, so they cannot be merged by lines",
+            )
+            .hint("`--ours` or `--theirs` takes one of them"));
         }
-        None => (merged.with_markers(options.style, labels, options.marker_length), report(&merged)),
+        None => (
+            merged.with_markers(options.style, labels, options.marker_length),
+            report(&merged),
+        ),
     };
     if !options.is_print {
         fs::replace(&options.current, &bytes, false)?;
@@ -108,16 +143,24 @@ pub fn report(merged: &Merge<'_>) -> Vec<ConflictReport> {
         base: text(conflict.base()),
         ours: text(conflict.ours()),
         theirs: text(conflict.theirs()),
-        suggestion: conflict.suggestion().map(|text| String::from_utf8_lossy(text).into_owned()),
+        suggestion: conflict
+            .suggestion()
+            .map(|text| String::from_utf8_lossy(text).into_owned()),
     });
     conflicts.collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     match fs::entry(path)? {
-        Entry::Folder => Err(Failure::new(Kind::Usage, format!("`{}` is a folder", path.display()))),
-        _ => {
-            fs::read_any(path, MAX_SIZE)?.ok_or_else(|| Failure::new(Kind::Usage, format!("there is no file `{}`", path.display())))
-        }
+        Entry::Folder => Err(Failure::new(
+            Kind::Usage,
+            format!("`{}` is a folder", path.display()),
+        )),
+        _ => fs::read_any(path, MAX_SIZE)?.ok_or_else(|| {
+            Failure::new(
+                Kind::Usage,
+                format!("there is no file `{}`", path.display()),
+            )
+        }),
     }
 }

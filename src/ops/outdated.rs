@@ -43,19 +43,36 @@ pub struct OutdatedOutcome {
 }
 
 /// Looks at all agents of the manifest, or those that are named.
-pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend) -> Result<OutdatedOutcome> {
+pub fn outdated(
+    session: &Session,
+    names: &[String],
+    frontend: &mut dyn Frontend,
+) -> Result<OutdatedOutcome> {
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
-    if let Some(unknown) = names.iter().find(|name| !manifest.agents().keys().any(|known| known.as_str() == *name)) {
-        return Err(Failure::failed(format!("`{}` is not in agentpkg.toml", unknown.escape_debug()))
-            .hint("`agentpkg list` shows what is installed"));
+    if let Some(unknown) = names.iter().find(|name| {
+        !manifest
+            .agents()
+            .keys()
+            .any(|known| known.as_str() == *name)
+    }) {
+        return Err(Failure::failed(format!(
+            "`{}` is not in agentpkg.toml",
+            unknown.escape_debug()
+        ))
+        .hint("`agentpkg list` shows what is installed"));
     }
     manifest.refuse_guess(&unwanted(&manifest, &lockfile))?;
     let mut resolver = Resolver::new(session, Freshness::Now);
-    let is_meant = |name: &AgentName| names.is_empty() || names.iter().any(|known| known == name.as_str());
+    let is_meant =
+        |name: &AgentName| names.is_empty() || names.iter().any(|known| known == name.as_str());
     let agents = manifest.agents().iter().filter(|(name, _)| is_meant(name));
-    resolver.ask_for(agents.filter_map(|(name, wanted)| Some((wanted, lockfile.agents.get(name)?))), &manifest, frontend);
+    resolver.ask_for(
+        agents.filter_map(|(name, wanted)| Some((wanted, lockfile.agents.get(name)?))),
+        &manifest,
+        frontend,
+    );
     let mut outcome = OutdatedOutcome::default();
     let mut failures: Vec<(Failure, Vec<&str>)> = Vec::new();
     for (name, wanted) in manifest.agents() {
@@ -66,14 +83,19 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
             continue;
         };
         let lookup = at_home(wanted, locked, &manifest);
-        let newest = Wanted { version: None, ..lookup.clone() };
-        let found = resolver.resolve_wanted(name, &newest, &manifest, frontend).and_then(|branch| {
-            let allowed = match &wanted.version {
-                None => branch.clone(),
-                Some(_) => resolver.resolve_wanted(name, &lookup, &manifest, frontend)?,
-            };
-            Ok((allowed, branch))
-        });
+        let newest = Wanted {
+            version: None,
+            ..lookup.clone()
+        };
+        let found = resolver
+            .resolve_wanted(name, &newest, &manifest, frontend)
+            .and_then(|branch| {
+                let allowed = match &wanted.version {
+                    None => branch.clone(),
+                    Some(_) => resolver.resolve_wanted(name, &lookup, &manifest, frontend)?,
+                };
+                Ok((allowed, branch))
+            });
         let (allowed, branch) = match found {
             Ok(found) => found,
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
@@ -104,7 +126,9 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
             is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),
         });
     }
-    let told = |(failure, names): (Failure, Vec<&str>)| failure.detail(format!("wanted for {}", names.join(", ")));
+    let told = |(failure, names): (Failure, Vec<&str>)| {
+        failure.detail(format!("wanted for {}", names.join(", ")))
+    };
     outcome.failures = failures.into_iter().map(told).collect();
     Ok(outcome)
 }
@@ -112,7 +136,10 @@ pub fn outdated(session: &Session, names: &[String], frontend: &mut dyn Frontend
 /// Whether another version would change the file; commits that do not touch it are no news.
 fn differs(locked: &LockedAgent, resolved: &Resolved<'_>) -> bool {
     locked.blob != resolved.entry.blob
-        || resolved.version.as_ref().is_some_and(|version| locked.version != Some(version.to_string()))
+        || resolved
+            .version
+            .as_ref()
+            .is_some_and(|version| locked.version != Some(version.to_string()))
 }
 
 fn revision(resolved: &Resolved<'_>) -> String {
@@ -124,11 +151,20 @@ fn revision(resolved: &Resolved<'_>) -> String {
 }
 
 /// The newest version of an agent. One before a release counts only for those who have one.
-fn newest_version(session: &Session, branch: &Resolved<'_>, allowed: &Version, frontend: &mut dyn Frontend) -> Version {
-    let versions = branch.snapshot.versions(&session.cache, branch.entry.name.as_str(), &mut |event| {
-        super::report::relay(frontend, event);
-    });
+fn newest_version(
+    session: &Session,
+    branch: &Resolved<'_>,
+    allowed: &Version,
+    frontend: &mut dyn Frontend,
+) -> Version {
+    let versions =
+        branch
+            .snapshot
+            .versions(&session.cache, branch.entry.name.as_str(), &mut |event| {
+                super::report::relay(frontend, event);
+            });
     let mut versions = versions.into_iter().map(|tag| tag.version);
-    let newest = versions.find(|version| version.pre.is_empty() || version <= allowed || !allowed.pre.is_empty());
+    let newest = versions
+        .find(|version| version.pre.is_empty() || version <= allowed || !allowed.pre.is_empty());
     newest.unwrap_or_else(|| allowed.clone())
 }

@@ -34,15 +34,31 @@ pub(super) struct Intent {
 impl Intent {
     /// What is new in `wanted`.
     pub(super) fn between(before: &Wanted, wanted: &Wanted) -> Self {
-        let version = wanted.version.as_ref().filter(|_| wanted.version != before.version).map(ToString::to_string);
-        let bind = wanted.bind.iter().filter(|(from, to)| before.bind.get(*from) != Some(*to));
-        Self { version, bind: bind.map(|(from, to)| (from.clone(), to.clone())).collect() }
+        let version = wanted
+            .version
+            .as_ref()
+            .filter(|_| wanted.version != before.version)
+            .map(ToString::to_string);
+        let bind = wanted
+            .bind
+            .iter()
+            .filter(|(from, to)| before.bind.get(*from) != Some(*to));
+        Self {
+            version,
+            bind: bind.map(|(from, to)| (from.clone(), to.clone())).collect(),
+        }
     }
 
     /// An entry of the manifest with it.
     pub(super) fn applied_to(&self, wanted: &Wanted) -> Wanted {
-        let version = self.version.as_ref().and_then(|version| VersionRequest::parse(version).ok());
-        let mut wanted = Wanted { version: version.or_else(|| wanted.version.clone()), ..wanted.clone() };
+        let version = self
+            .version
+            .as_ref()
+            .and_then(|version| VersionRequest::parse(version).ok());
+        let mut wanted = Wanted {
+            version: version.or_else(|| wanted.version.clone()),
+            ..wanted.clone()
+        };
         wanted.bind.extend(self.bind.clone());
         wanted
     }
@@ -90,21 +106,34 @@ fn theirs_path(project: &Project, name: &AgentName) -> PathBuf {
 
 /// Where the bytes of an agent are that `name` newly requires. No name has a `+` in it.
 fn required_path(project: &Project, name: &AgentName, required: &AgentName) -> PathBuf {
-    project.pending_folder().join(format!("{name}+{required}.theirs"))
+    project
+        .pending_folder()
+        .join(format!("{name}+{required}.theirs"))
 }
 
 /// The text of a record; `None` if there is none that this machine sealed.
 fn read_record(project: &Project, name: &AgentName) -> Result<Option<Vec<u8>>> {
-    let bytes = project.files().read(&record_path(project, name), MAX_RECORD)?;
-    Ok(bytes.and_then(|bytes| project.seal().open(Kind::Pending, &bytes).map(<[u8]>::to_vec)))
+    let bytes = project
+        .files()
+        .read(&record_path(project, name), MAX_RECORD)?;
+    Ok(bytes.and_then(|bytes| {
+        project
+            .seal()
+            .open(Kind::Pending, &bytes)
+            .map(<[u8]>::to_vec)
+    }))
 }
 
 /// The agents that wait, sorted.
 pub(super) fn names(project: &Project) -> Result<Vec<AgentName>> {
     let listed = project.files().list(&project.pending_folder())?;
-    let names = listed.iter().filter_map(|listed| AgentName::new(listed.name.strip_suffix(".json")?).ok());
+    let names = listed
+        .iter()
+        .filter_map(|listed| AgentName::new(listed.name.strip_suffix(".json")?).ok());
     // What this machine did not seal may have come with the project, and counts as absent.
-    let mut names: Vec<AgentName> = names.filter(|name| read_record(project, name).is_ok_and(|record| record.is_some())).collect();
+    let mut names: Vec<AgentName> = names
+        .filter(|name| read_record(project, name).is_ok_and(|record| record.is_some()))
+        .collect();
     names.sort();
     Ok(names)
 }
@@ -115,21 +144,38 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
         return Ok(None);
     };
     let damaged = || {
-        Failure::failed(format!("what was noted about the update of `{name}` is damaged"))
-            .hint(format!("`agentpkg resolve --abort {name}` forgets it; then run `agentpkg update {name}` again"))
+        Failure::failed(format!(
+            "what was noted about the update of `{name}` is damaged"
+        ))
+        .hint(format!(
+            "`agentpkg resolve --abort {name}` forgets it; then run `agentpkg update {name}` again"
+        ))
     };
     let record: Record = serde_json::from_slice(&text).map_err(|_| damaged())?;
     let lock = Lockfile::parse(&record.lock, "the pending update").map_err(|_| damaged())?;
-    let theirs = project.files().read(&theirs_path(project, name), MAX_AGENT)?;
+    let theirs = project
+        .files()
+        .read(&theirs_path(project, name), MAX_AGENT)?;
     let mut required = Vec::new();
     for (other, locked) in lock.agents.iter().filter(|(other, _)| *other != name) {
-        let bytes = project.files().read(&required_path(project, name, other), MAX_AGENT)?;
-        let bytes = bytes.filter(|bytes| Digest::of(bytes) == locked.base).ok_or_else(damaged)?;
+        let bytes = project
+            .files()
+            .read(&required_path(project, name, other), MAX_AGENT)?;
+        let bytes = bytes
+            .filter(|bytes| Digest::of(bytes) == locked.base)
+            .ok_or_else(damaged)?;
         required.push((other.clone(), locked.clone(), bytes));
     }
     match (lock.agents.get(name), record.ours.parse(), theirs) {
         (Some(locked), Ok(ours), Some(theirs)) if Digest::of(&theirs) == locked.base => {
-            Ok(Some(Pending { name: name.clone(), locked: locked.clone(), ours, theirs, required, intent: record.intent }))
+            Ok(Some(Pending {
+                name: name.clone(),
+                locked: locked.clone(),
+                ours,
+                theirs,
+                required,
+                intent: record.intent,
+            }))
         }
         _ => Err(damaged()),
     }
@@ -139,21 +185,40 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
 ///
 /// Where it is not known what was put aside, any file counts: writing over half a resolution is worse than asking once too often.
 pub(super) fn is_begun(project: &Project, name: &AgentName) -> Result<bool> {
-    let Some(bytes) = project.files().read(&marker_path(project, name), MAX_AGENT)? else {
+    let Some(bytes) = project
+        .files()
+        .read(&marker_path(project, name), MAX_AGENT)?
+    else {
         return Ok(false);
     };
-    let record: Option<Record> = read_record(project, name)?.and_then(|text| serde_json::from_slice(&text).ok());
+    let record: Option<Record> =
+        read_record(project, name)?.and_then(|text| serde_json::from_slice(&text).ok());
     let marked: Option<Digest> = record.and_then(|record| record.marked.parse().ok());
     Ok(marked != Some(Digest::of(&bytes)))
 }
 
 /// The changes that put an agent aside.
-pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -> Result<Vec<Change>> {
+pub(super) fn put_aside(
+    project: &Project,
+    pending: &Pending,
+    marked: Vec<u8>,
+) -> Result<Vec<Change>> {
     let mut lock = Lockfile::default();
-    lock.agents.insert(pending.name.clone(), pending.locked.clone());
-    lock.agents.extend(pending.required.iter().map(|(name, locked, _)| (name.clone(), locked.clone())));
+    lock.agents
+        .insert(pending.name.clone(), pending.locked.clone());
+    lock.agents.extend(
+        pending
+            .required
+            .iter()
+            .map(|(name, locked, _)| (name.clone(), locked.clone())),
+    );
     let marked_as = Digest::of(&marked).to_string();
-    let record = Record { ours: pending.ours.to_string(), lock: lock.to_text(), marked: marked_as, intent: pending.intent.clone() };
+    let record = Record {
+        ours: pending.ours.to_string(),
+        lock: lock.to_text(),
+        marked: marked_as,
+        intent: pending.intent.clone(),
+    };
     let record = serde_json::to_vec_pretty(&record)
         .map_err(|error| Failure::failed("could not note the pending update").caused_by(error))?;
     let record = project.seal().close(Kind::Pending, record);
@@ -163,24 +228,49 @@ pub(super) fn put_aside(project: &Project, pending: &Pending, marked: Vec<u8>) -
         (marker_path(project, &pending.name), marked),
     ];
     let required = pending.required.iter();
-    contents.extend(required.map(|(name, _, bytes)| (required_path(project, &pending.name, name), bytes.clone())));
+    contents.extend(
+        required
+            .map(|(name, _, bytes)| (required_path(project, &pending.name, name), bytes.clone())),
+    );
     let change = |(path, after): (PathBuf, Vec<u8>)| -> Result<Change> {
-        let before = project.files().read(&path, MAX_AGENT)?.as_deref().map(Digest::of);
-        Ok(Change { path, agent: Some(pending.name.clone()), before, after: Some(after) })
+        let before = project
+            .files()
+            .read(&path, MAX_AGENT)?
+            .as_deref()
+            .map(Digest::of);
+        Ok(Change {
+            path,
+            agent: Some(pending.name.clone()),
+            before,
+            after: Some(after),
+        })
     };
     contents.into_iter().map(change).collect()
 }
 
 /// The changes that forget it.
 pub(super) fn forget(project: &Project, name: &AgentName) -> Result<Vec<Change>> {
-    let mut paths = vec![record_path(project, name), theirs_path(project, name), marker_path(project, name)];
+    let mut paths = vec![
+        record_path(project, name),
+        theirs_path(project, name),
+        marker_path(project, name),
+    ];
     let prefix = format!("{name}+");
-    let listed = project.files().list(&project.pending_folder())?.into_iter().filter(|listed| listed.name.starts_with(&prefix));
+    let listed = project
+        .files()
+        .list(&project.pending_folder())?
+        .into_iter()
+        .filter(|listed| listed.name.starts_with(&prefix));
     paths.extend(listed.map(|listed| project.pending_folder().join(listed.name)));
     let mut changes = Vec::new();
     for path in paths {
         if let Some(bytes) = project.files().read(&path, MAX_AGENT)? {
-            changes.push(Change { path, agent: Some(name.clone()), before: Some(Digest::of(&bytes)), after: None });
+            changes.push(Change {
+                path,
+                agent: Some(name.clone()),
+                before: Some(Digest::of(&bytes)),
+                after: None,
+            });
         }
     }
     Ok(changes)

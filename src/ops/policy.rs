@@ -7,23 +7,41 @@ use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Manifest;
 
 /// What an agent is that the policy forbids.
-pub(super) fn violations(manifest: &Manifest, locked: &LockedAgent, bytes: &[u8]) -> Vec<Violation> {
+pub(super) fn violations(
+    manifest: &Manifest,
+    locked: &LockedAgent,
+    bytes: &[u8],
+) -> Vec<Violation> {
     let policy = manifest.policy();
     if policy.is_empty() {
         return Vec::new();
     }
     let registry = locked.registry.as_ref().map(RegistryName::as_str);
-    policy.source(registry, &locked.source).into_iter().chain(policy.agent(bytes)).collect()
+    policy
+        .source(registry, &locked.source)
+        .into_iter()
+        .chain(policy.agent(bytes))
+        .collect()
 }
 
 /// Refuses an agent that the policy forbids.
-pub(super) fn permit(manifest: &Manifest, name: &AgentName, locked: &LockedAgent, bytes: &[u8]) -> Result<()> {
+pub(super) fn permit(
+    manifest: &Manifest,
+    name: &AgentName,
+    locked: &LockedAgent,
+    bytes: &[u8],
+) -> Result<()> {
     let Some(violation) = violations(manifest, locked, bytes).into_iter().next() else {
         return Ok(());
     };
-    let failure = manifest.forbidden(format!("`{name}` is against the policy of this project"), &violation);
+    let failure = manifest.forbidden(
+        format!("`{name}` is against the policy of this project"),
+        &violation,
+    );
     Err(match violation.doubt {
-        Some(reason) => failure.detail(reason).hint("mend its frontmatter; without `--verbatim`, agentpkg repairs what it can"),
+        Some(reason) => failure
+            .detail(reason)
+            .hint("mend its frontmatter; without `--verbatim`, agentpkg repairs what it can"),
         None => failure,
     })
 }

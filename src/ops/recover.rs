@@ -37,13 +37,20 @@ pub struct RecoverOutcome {
 }
 
 /// Ends an interrupted command.
-pub fn recover(session: &Session, options: RecoverOptions, frontend: &mut dyn Frontend) -> Result<RecoverOutcome> {
+pub fn recover(
+    session: &Session,
+    options: RecoverOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<RecoverOutcome> {
     let interruption = session.interruption()?;
     if options.is_dry_run {
         if let Some(view) = &interruption {
             frontend.report(Event::Steps(view.clone()));
         }
-        return Ok(RecoverOutcome { interruption, is_ended: false });
+        return Ok(RecoverOutcome {
+            interruption,
+            is_ended: false,
+        });
     }
     let trust = match (&interruption, options.how) {
         (_, How::Discard) => Some(Trust::Discard),
@@ -52,13 +59,25 @@ pub fn recover(session: &Session, options: RecoverOptions, frontend: &mut dyn Fr
         (_, How::Ask) => Some(Trust::Sealed),
     };
     let Some(trust) = trust else {
-        return Ok(RecoverOutcome { interruption, is_ended: false });
+        return Ok(RecoverOutcome {
+            interruption,
+            is_ended: false,
+        });
     };
     // Where nothing of agentpkg's is, the lock would be the first thing that it leaves behind.
-    if interruption.is_some() || session.project.files().entry(&session.project.state_folder())? != Entry::Absent {
+    if interruption.is_some()
+        || session
+            .project
+            .files()
+            .entry(&session.project.state_folder())?
+            != Entry::Absent
+    {
         drop(session.lock_trusting(trust, frontend)?);
     }
-    Ok(RecoverOutcome { is_ended: interruption.is_some(), interruption })
+    Ok(RecoverOutcome {
+        is_ended: interruption.is_some(),
+        interruption,
+    })
 }
 
 /// Shows the steps, and asks what to do; `None`: leave it.
@@ -66,29 +85,55 @@ fn ask(view: &InterruptionView, frontend: &mut dyn Frontend) -> Result<Option<Tr
     if !frontend.is_interactive() {
         let what = "a journal is here that was not written by agentpkg on this machine";
         let failure = Failure::new(Kind::Consent, what);
-        let failure = view.files.iter().take(20).fold(failure, |failure, (verb, path)| failure.detail(format!("{verb} {path}")));
+        let failure = view
+            .files
+            .iter()
+            .take(20)
+            .fold(failure, |failure, (verb, path)| {
+                failure.detail(format!("{verb} {path}"))
+            });
         let hidden = view.files.len().saturating_sub(20);
-        let failure = if hidden > 0 { failure.detail(format!("and {hidden} more")) } else { failure };
-        let failure = failure.hint("`agentpkg recover --discard` moves it into the history, and changes nothing else");
+        let failure = if hidden > 0 {
+            failure.detail(format!("and {hidden} more"))
+        } else {
+            failure
+        };
+        let failure = failure.hint(
+            "`agentpkg recover --discard` moves it into the history, and changes nothing else",
+        );
         return Err(if view.can_be_accepted() {
-            failure.hint(format!("`agentpkg recover --accept` {}", view.consequence()))
+            failure.hint(format!(
+                "`agentpkg recover --accept` {}",
+                view.consequence()
+            ))
         } else {
             failure
         });
     }
     frontend.report(Event::Steps(view.clone()));
     let mut choices = vec![
-        Choice { label: "leave it".to_owned(), detail: "nothing is changed; commands that write refuse".to_owned() },
-        Choice { label: "discard it".to_owned(), detail: "the journal and temporary files move into the history".to_owned() },
+        Choice {
+            label: "leave it".to_owned(),
+            detail: "nothing is changed; commands that write refuse".to_owned(),
+        },
+        Choice {
+            label: "discard it".to_owned(),
+            detail: "the journal and temporary files move into the history".to_owned(),
+        },
     ];
     if view.can_be_accepted() {
-        choices.push(Choice { label: "accept it".to_owned(), detail: view.consequence().to_owned() });
+        choices.push(Choice {
+            label: "accept it".to_owned(),
+            detail: view.consequence().to_owned(),
+        });
     }
-    Ok(match frontend.choose("What to do about it?", &choices, 0)? {
-        0 => None,
-        1 => Some(Trust::Discard),
-        _ => Some(Trust::Accepted),
-    })
+    Ok(
+        match frontend.choose("What to do about it?", &choices, 0)? {
+            0 => None,
+            1 => Some(Trust::Discard),
+            _ => Some(Trust::Accepted),
+        },
+    )
 }
 
 impl InterruptionView {
@@ -99,6 +144,10 @@ impl InterruptionView {
 
     /// What accepting it does.
     fn consequence(&self) -> &'static str {
-        if self.is_forward { "completes these steps" } else { "takes these steps back" }
+        if self.is_forward {
+            "completes these steps"
+        } else {
+            "takes these steps back"
+        }
     }
 }

@@ -26,7 +26,12 @@ pub struct Listed {
 }
 
 /// Adds a registry after looking into it; gives back its name and the number of its agents.
-pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn Frontend) -> Result<Listed> {
+pub fn add(
+    session: &Session,
+    url: &str,
+    name: Option<&str>,
+    frontend: &mut dyn Frontend,
+) -> Result<Listed> {
     let source = parse_source(url)?;
     if source == Source::Builtin {
         return Err(Failure::usage("`builtin` is always there"));
@@ -34,40 +39,72 @@ pub fn add(session: &Session, url: &str, name: Option<&str>, frontend: &mut dyn 
     let proposed = match (name, &source) {
         (Some(name), _) => name.to_owned(),
         (None, Source::Git(url)) => url.short_name().to_ascii_lowercase(),
-        (None, Source::Path(path)) => {
-            path.rsplit(['/', '\\']).find(|part| !matches!(*part, "" | "." | "..")).unwrap_or("local").to_owned()
-        }
+        (None, Source::Path(path)) => path
+            .rsplit(['/', '\\'])
+            .find(|part| !matches!(*part, "" | "." | ".."))
+            .unwrap_or("local")
+            .to_owned(),
         (None, Source::Builtin) => String::new(),
     };
     let name = RegistryName::new(&proposed).map_err(|error| {
-        Failure::usage(format!("`{proposed}` cannot be the name of a registry: {error}")).hint("choose one with `--name`")
+        Failure::usage(format!(
+            "`{proposed}` cannot be the name of a registry: {error}"
+        ))
+        .hint("choose one with `--name`")
     })?;
     if name.is_builtin() {
-        return Err(Failure::usage("`builtin` is the registry inside agentpkg").hint("choose another name with `--name`"));
+        return Err(Failure::usage("`builtin` is the registry inside agentpkg")
+            .hint("choose another name with `--name`"));
     }
     let guard = session.lock_if_used(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
-        return Err(Failure::failed(format!("registry `{name}` is already there: {known}"))
-            .hint(format!("choose another name with `--name`, or first run `agentpkg registry remove {name}`")));
+        return Err(
+            Failure::failed(format!("registry `{name}` is already there: {known}")).hint(format!(
+                "choose another name with `--name`, or first run `agentpkg registry remove {name}`"
+            )),
+        );
     }
-    if let Some(violation) = manifest.policy().source(Some(name.as_str()), &source_text(&source)) {
-        return Err(manifest.forbidden(format!("registry `{name}` is against the policy of this project"), &violation));
+    if let Some(violation) = manifest
+        .policy()
+        .source(Some(name.as_str()), &source_text(&source))
+    {
+        return Err(manifest.forbidden(
+            format!("registry `{name}` is against the policy of this project"),
+            &violation,
+        ));
     }
-    let snapshot = Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
+    let snapshot =
+        Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
     let is_known = manifest.registry(&name).is_some();
     manifest.set_registry(&name, &source);
-    let changes = manifest_change(&session.project, &manifest).into_iter().collect();
+    let changes = manifest_change(&session.project, &manifest)
+        .into_iter()
+        .collect();
     let Some(guard) = session.lock_at_last(guard, frontend)? else {
         return add(session, url, Some(name.as_str()), frontend);
     };
-    session.apply(&guard, &Transaction { label: format!("registry add {name}"), changes, lockfile: None }, frontend)?;
-    Ok(Listed { name, source, agents: Ok(snapshot.offered.len()), is_known })
+    session.apply(
+        &guard,
+        &Transaction {
+            label: format!("registry add {name}"),
+            changes,
+            lockfile: None,
+        },
+        frontend,
+    )?;
+    Ok(Listed {
+        name,
+        source,
+        agents: Ok(snapshot.offered.len()),
+        is_known,
+    })
 }
 
 /// Removes a registry that no agent comes from.
 pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Result<RegistryName> {
-    let name = RegistryName::new(name).map_err(|error| Failure::usage(format!("`{}`: {error}", name.escape_debug())))?;
+    let name = RegistryName::new(name)
+        .map_err(|error| Failure::usage(format!("`{}`: {error}", name.escape_debug())))?;
     let guard = session.lock_if_used(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let users: Vec<String> = session
@@ -79,8 +116,14 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
         .map(|(agent, _)| agent.to_string())
         .collect();
     if !users.is_empty() {
-        return Err(Failure::failed(format!("registry `{name}` is in use by {}", users.join(", ")))
-            .hint(format!("remove them first: `agentpkg remove {}`", users.join(" "))));
+        return Err(Failure::failed(format!(
+            "registry `{name}` is in use by {}",
+            users.join(", ")
+        ))
+        .hint(format!(
+            "remove them first: `agentpkg remove {}`",
+            users.join(" ")
+        )));
     }
     if !manifest.remove_registry(&name) {
         let failure = Failure::failed(format!("there is no registry `{name}` in the manifest"));
@@ -90,24 +133,55 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
             failure.hint("`agentpkg registry list` shows them")
         });
     }
-    let changes = manifest_change(&session.project, &manifest).into_iter().collect();
+    let changes = manifest_change(&session.project, &manifest)
+        .into_iter()
+        .collect();
     if let Some(guard) = guard {
-        session.apply(&guard, &Transaction { label: format!("registry remove {name}"), changes, lockfile: None }, frontend)?;
+        session.apply(
+            &guard,
+            &Transaction {
+                label: format!("registry remove {name}"),
+                changes,
+                lockfile: None,
+            },
+            frontend,
+        )?;
     }
     Ok(name)
 }
 
 /// The registries in the order they are asked, each looked into as `freshness` says.
-pub fn list(session: &Session, freshness: Freshness, frontend: &mut dyn Frontend) -> Result<Vec<Listed>> {
+pub fn list(
+    session: &Session,
+    freshness: Freshness,
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<Listed>> {
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, freshness);
-    let registries = manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)]);
-    resolver.ask(manifest.registries().iter().map(|(_, source)| source.clone()), frontend);
+    let registries = manifest
+        .registries()
+        .iter()
+        .cloned()
+        .chain([(RegistryName::builtin(), Source::Builtin)]);
+    resolver.ask(
+        manifest
+            .registries()
+            .iter()
+            .map(|(_, source)| source.clone()),
+        frontend,
+    );
     let mut listed = Vec::new();
     for (name, source) in registries {
-        let agents = resolver.snapshot(Some(&name), &source, frontend).map(|snapshot| snapshot.offered.len());
-        listed.push(Listed { name, source, agents, is_known: true });
+        let agents = resolver
+            .snapshot(Some(&name), &source, frontend)
+            .map(|snapshot| snapshot.offered.len());
+        listed.push(Listed {
+            name,
+            source,
+            agents,
+            is_known: true,
+        });
     }
     Ok(listed)
 }

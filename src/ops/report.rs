@@ -163,7 +163,10 @@ impl Choice {
     /// A choice that needs no detail.
     #[must_use]
     pub fn plain(label: impl Into<String>) -> Self {
-        Self { label: label.into(), detail: String::new() }
+        Self {
+            label: label.into(),
+            detail: String::new(),
+        }
     }
 }
 
@@ -197,7 +200,10 @@ impl<T: Reporter + Decide> Frontend for T {}
 pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Event) {
     use crate::store::cache::Event as Told;
     let event = match event {
-        Told::Waiting(who) => Event::Waiting { what: "the cache".to_owned(), who },
+        Told::Waiting(who) => Event::Waiting {
+            what: "the cache".to_owned(),
+            who,
+        },
         Told::Fetching(url) => Event::Fetching(crate::domain::spec::short_url(&url)),
         Told::FetchingSeveral(count) => Event::Fetching(format!("{count} repositories")),
         Told::Progress(progress) => Event::Progress(crate::fs::human_size(progress.received_bytes)),
@@ -217,5 +223,8 @@ pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Eve
 /// What a person who stopped means.
 #[must_use]
 pub fn interrupted() -> Failure {
-    Failure::new(crate::error::Kind::Interrupted, "stopped; nothing was written")
+    Failure::new(
+        crate::error::Kind::Interrupted,
+        "stopped; nothing was written",
+    )
 }

@@ -15,7 +15,14 @@ use crate::store::transaction::Change;
 /// The largest record that is read, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
 /// Keys of the frontmatter that are decided anew each time.
-const NEVER: [&str; 6] = ["tools", "disallowedTools", "hooks", "permissionMode", "mcpServers", "allowed-tools"];
+const NEVER: [&str; 6] = [
+    "tools",
+    "disallowedTools",
+    "hooks",
+    "permissionMode",
+    "mcpServers",
+    "allowed-tools",
+];
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
@@ -35,7 +42,9 @@ pub(super) fn identity(conflict: &Conflict<'_>) -> Digest {
 }
 
 fn path(project: &Project, identity: &Digest) -> PathBuf {
-    project.resolutions_folder().join(format!("{identity}.json"))
+    project
+        .resolutions_folder()
+        .join(format!("{identity}.json"))
 }
 
 /// How the conflict was decided the last time. A record that cannot be read is none.
@@ -43,9 +52,13 @@ pub(super) fn recorded(project: &Project, conflict: &Conflict<'_>) -> Option<Cho
     if !is_recordable(conflict) {
         return None;
     }
-    let bytes = project.files().read(&path(project, &identity(conflict)), MAX_SIZE).ok()??;
+    let bytes = project
+        .files()
+        .read(&path(project, &identity(conflict)), MAX_SIZE)
+        .ok()??;
     // A decision that came with the project is nobody's.
-    let record: Record = serde_json::from_slice(project.seal().open(Kind::Resolution, &bytes)?).ok()?;
+    let record: Record =
+        serde_json::from_slice(project.seal().open(Kind::Resolution, &bytes)?).ok()?;
     Some(match record.choice.as_str() {
         "ours" => Choice::Ours,
         "theirs" => Choice::Theirs,
@@ -58,7 +71,11 @@ pub(super) fn recorded(project: &Project, conflict: &Conflict<'_>) -> Option<Cho
 }
 
 /// The change that records a decision, if it may be recorded and is not yet.
-pub(super) fn record(project: &Project, conflict: &Conflict<'_>, choice: &Choice) -> Result<Option<Change>> {
+pub(super) fn record(
+    project: &Project,
+    conflict: &Conflict<'_>,
+    choice: &Choice,
+) -> Result<Option<Change>> {
     if !is_recordable(conflict) || recorded(project, conflict).as_ref() == Some(choice) {
         return Ok(None);
     }
@@ -70,13 +87,25 @@ pub(super) fn record(project: &Project, conflict: &Conflict<'_>, choice: &Choice
         Choice::Suggestion => ("suggestion", None),
         Choice::Text(text) => ("text", Some(String::from_utf8_lossy(text).into_owned())),
     };
-    let Ok(bytes) = serde_json::to_vec(&Record { choice: word.to_owned(), text }) else {
+    let Ok(bytes) = serde_json::to_vec(&Record {
+        choice: word.to_owned(),
+        text,
+    }) else {
         return Ok(None);
     };
     let path = path(project, &identity(conflict));
-    let before = project.files().read(&path, MAX_SIZE)?.as_deref().map(Digest::of);
+    let before = project
+        .files()
+        .read(&path, MAX_SIZE)?
+        .as_deref()
+        .map(Digest::of);
     let after = Some(project.seal().close(Kind::Resolution, bytes));
-    Ok(Some(Change { path, agent: None, before, after }))
+    Ok(Some(Change {
+        path,
+        agent: None,
+        before,
+        after,
+    }))
 }
 
 fn is_recordable(conflict: &Conflict<'_>) -> bool {

@@ -6,7 +6,9 @@ use super::install::answers;
 use super::pending::{self, Pending};
 use super::report::{Event, Frontend};
 use super::session::Session;
-use super::update::{Conflicts, Item, Planned, Prune, State, UpdateOptions, UpdateOutcome, apply, decide, settle};
+use super::update::{
+    Conflicts, Item, Planned, Prune, State, UpdateOptions, UpdateOutcome, apply, decide, settle,
+};
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -60,7 +62,11 @@ pub struct ResolveOutcome {
 }
 
 /// Resolves updates that wait.
-pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn Frontend) -> Result<ResolveOutcome> {
+pub fn resolve(
+    session: &Session,
+    options: &ResolveOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<ResolveOutcome> {
     let guard = session.lock_if_used(frontend)?;
     let project = &session.project;
     let waiting = pending::names(project)?;
@@ -72,8 +78,12 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
         for name in &selected {
             changes.extend(pending::forget(project, name)?);
             // A version that the user wrote into the manifest stays there, and the next command meets it again.
-            if let (Some(wanted), Some(locked)) = (manifest.agents().get(name), lockfile.agents.get(name))
-                && let Some(version) = wanted.version.as_ref().filter(|_| !answers(locked, wanted, &manifest))
+            if let (Some(wanted), Some(locked)) =
+                (manifest.agents().get(name), lockfile.agents.get(name))
+                && let Some(version) = wanted
+                    .version
+                    .as_ref()
+                    .filter(|_| !answers(locked, wanted, &manifest))
             {
                 frontend.report(Event::Warning(format!(
                     "`{name}` stays at `{version}` in agentpkg.toml; change it there, or update again"
@@ -83,10 +93,22 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
         let names: Vec<&str> = selected.iter().map(AgentName::as_str).collect();
         if let Some(guard) = guard {
             let label = format!("resolve --abort {}", names.join(" "));
-            session.apply(&guard, &Transaction { label, changes, lockfile: None }, frontend)?;
+            session.apply(
+                &guard,
+                &Transaction {
+                    label,
+                    changes,
+                    lockfile: None,
+                },
+                frontend,
+            )?;
         }
         let waiting = waiting.len() - selected.len();
-        return Ok(ResolveOutcome { aborted: selected, waiting, ..ResolveOutcome::default() });
+        return Ok(ResolveOutcome {
+            aborted: selected,
+            waiting,
+            ..ResolveOutcome::default()
+        });
     }
     let original = manifest.clone();
     let mut planned = Planned::default();
@@ -95,11 +117,21 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
             continue;
         };
         let (required, intent) = (pending.required.clone(), pending.intent.clone());
-        let Some(item) = item(session, options.how, pending, &manifest, &lockfile, frontend)? else {
+        let Some(item) = item(
+            session,
+            options.how,
+            pending,
+            &manifest,
+            &lockfile,
+            frontend,
+        )?
+        else {
             continue;
         };
         for missing in &item.candidate.locked.requires {
-            if !lockfile.agents.contains_key(missing) && !required.iter().any(|(known, ..)| known == missing) {
+            if !lockfile.agents.contains_key(missing)
+                && !required.iter().any(|(known, ..)| known == missing)
+            {
                 planned.failures.push(
                     Failure::failed(format!("`{missing}`, which `{name}` requires now, could not be fetched with its update"))
                         .hint(format!("`agentpkg resolve --abort {name}`, then `agentpkg update {name}`")),
@@ -114,11 +146,16 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
             new(session, name, locked, bytes, &lockfile, &mut planned)?;
         }
     }
-    planned.items.sort_by(|one, other| one.name.cmp(&other.name));
+    planned
+        .items
+        .sort_by(|one, other| one.name.cmp(&other.name));
     if options.how == How::Ask && !selected.is_empty() && !frontend.is_interactive() {
-        return Err(Failure::new(Kind::Conflict, "the conflicts have to be decided by somebody, and there is no terminal to ask")
-            .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
-            .hint("or decide all at once with `--ours` or `--theirs`"));
+        return Err(Failure::new(
+            Kind::Conflict,
+            "the conflicts have to be decided by somebody, and there is no terminal to ask",
+        )
+        .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
+        .hint("or decide all at once with `--ours` or `--theirs`"));
     }
     let how = UpdateOptions {
         typed: options.typed.clone(),
@@ -131,17 +168,54 @@ pub fn resolve(session: &Session, options: &ResolveOptions, frontend: &mut dyn F
         is_yes: options.is_yes,
         ..UpdateOptions::default()
     };
-    for (name, key) in decide(session, &manifest.clone(), &lockfile, &mut planned, &how, frontend)? {
+    for (name, key) in decide(
+        session,
+        &manifest.clone(),
+        &lockfile,
+        &mut planned,
+        &how,
+        frontend,
+    )? {
         manifest.add_pins(&name, &[key]);
     }
-    let settled = settle(session, &how, &mut manifest, &lockfile, &mut planned, frontend)?;
-    let done = planned.items.iter().filter(|item| item.state == State::Active && selected.contains(&item.name)).count();
+    let settled = settle(
+        session,
+        &how,
+        &mut manifest,
+        &lockfile,
+        &mut planned,
+        frontend,
+    )?;
+    let done = planned
+        .items
+        .iter()
+        .filter(|item| item.state == State::Active && selected.contains(&item.name))
+        .count();
     // What still waits has not changed what is wanted.
-    let is_done = |name: &AgentName| planned.items.iter().any(|item| item.name == *name && item.state == State::Active);
+    let is_done = |name: &AgentName| {
+        planned
+            .items
+            .iter()
+            .any(|item| item.name == *name && item.state == State::Active)
+    };
     manifest.take_back(|name| selected.contains(name) && !is_done(name), &original);
-    let finished =
-        apply(session, "resolve", &how, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Released, frontend)?;
-    Ok(ResolveOutcome { finished, aborted: Vec::new(), waiting: waiting.len().saturating_sub(done) })
+    let finished = apply(
+        session,
+        "resolve",
+        &how,
+        &manifest,
+        &lockfile,
+        planned,
+        settled,
+        guard.as_ref(),
+        Prune::Released,
+        frontend,
+    )?;
+    Ok(ResolveOutcome {
+        finished,
+        aborted: Vec::new(),
+        waiting: waiting.len().saturating_sub(done),
+    })
 }
 
 fn select(waiting: &[AgentName], names: &[String]) -> Result<Vec<AgentName>> {
@@ -152,11 +226,22 @@ fn select(waiting: &[AgentName], names: &[String]) -> Result<Vec<AgentName>> {
         // The path of the file with the markers is a name, too.
         let stem = text.rsplit(['/', '\\']).next().unwrap_or(text);
         let stem = stem.strip_suffix(".md").unwrap_or(stem);
-        waiting.iter().find(|name| name.as_str() == stem).cloned().ok_or_else(|| {
-            let known: Vec<String> = waiting.iter().map(|name| format!("`{name}`")).collect();
-            let failure = Failure::failed(format!("no update of `{}` waits for anything", text.escape_debug()));
-            if known.is_empty() { failure } else { failure.hint(format!("there are {}", known.join(", "))) }
-        })
+        waiting
+            .iter()
+            .find(|name| name.as_str() == stem)
+            .cloned()
+            .ok_or_else(|| {
+                let known: Vec<String> = waiting.iter().map(|name| format!("`{name}`")).collect();
+                let failure = Failure::failed(format!(
+                    "no update of `{}` waits for anything",
+                    text.escape_debug()
+                ));
+                if known.is_empty() {
+                    failure
+                } else {
+                    failure.hint(format!("there are {}", known.join(", ")))
+                }
+            })
     };
     names.iter().map(find).collect()
 }
@@ -171,21 +256,40 @@ fn item(
     frontend: &mut dyn Frontend,
 ) -> Result<Option<Item>> {
     let project = &session.project;
-    let Pending { name, locked, ours: expected, theirs, .. } = pending;
+    let Pending {
+        name,
+        locked,
+        ours: expected,
+        theirs,
+        ..
+    } = pending;
     let name = &name;
     let Some(before) = lockfile.agents.get(name) else {
-        frontend
-            .report(Event::Warning(format!("`{name}` was removed since; `agentpkg resolve --abort {name}` forgets its update")));
+        frontend.report(Event::Warning(format!(
+            "`{name}` was removed since; `agentpkg resolve --abort {name}` forgets its update"
+        )));
         return Ok(None);
     };
     let current = project.read_agent(name)?;
     let base = base::find(session, name, before, frontend)?.into_bytes()?;
-    let text = if how == How::Continue { Some(edited(session, name, current.as_deref(), expected)?) } else { None };
-    let candidate = Candidate { locked, bytes: theirs, required: Vec::new() };
+    let text = if how == How::Continue {
+        Some(edited(session, name, current.as_deref(), expected)?)
+    } else {
+        None
+    };
+    let candidate = Candidate {
+        locked,
+        bytes: theirs,
+        required: Vec::new(),
+    };
     let mut item = Item {
         before: Some(before.clone()),
         ours: current,
-        pins: manifest.agents().get(name).map(|wanted| wanted.pins.clone()).unwrap_or_default(),
+        pins: manifest
+            .agents()
+            .get(name)
+            .map(|wanted| wanted.pins.clone())
+            .unwrap_or_default(),
         text,
         ..Item::new(name.clone(), candidate, base)
     };
@@ -215,41 +319,66 @@ fn new(
         );
         return Ok(());
     }
-    let candidate = Candidate { locked, bytes, required: Vec::new() };
+    let candidate = Candidate {
+        locked,
+        bytes,
+        required: Vec::new(),
+    };
     planned.items.push(Item::new(name, candidate, Vec::new()));
     Ok(())
 }
 
 /// The file with markers as the user left it, without markers.
-fn edited(session: &Session, name: &AgentName, current: Option<&[u8]>, expected: Digest) -> Result<Vec<u8>> {
+fn edited(
+    session: &Session,
+    name: &AgentName,
+    current: Option<&[u8]>,
+    expected: Digest,
+) -> Result<Vec<u8>> {
     let project = &session.project;
     let path = pending::marker_path(project, name);
     let shown = project.display(&path);
     let bytes = project.files().read(&path, MAX_AGENT)?.ok_or_else(|| {
-        Failure::failed(format!("`{shown}` is gone"))
-            .hint(format!("`agentpkg resolve {name}` asks instead; `--abort` gives the update up"))
+        Failure::failed(format!("`{shown}` is gone")).hint(format!(
+            "`agentpkg resolve {name}` asks instead; `--abort` gives the update up"
+        ))
     })?;
     if current.map(Digest::of) != Some(expected) {
         return Err(Failure::failed(format!(
             "`{}` changed since the markers were written",
             project.display(&project.agent_path(name))
         ))
-        .hint(format!("run `agentpkg resolve {name}` in a terminal, which uses the file as it is now"))
-        .hint(format!("or `agentpkg resolve --abort {name}`, then `agentpkg update {name}`")));
+        .hint(format!(
+            "run `agentpkg resolve {name}` in a terminal, which uses the file as it is now"
+        ))
+        .hint(format!(
+            "or `agentpkg resolve --abort {name}`, then `agentpkg update {name}`"
+        )));
     }
     if let Some(found) = merge::leftover(&bytes) {
         let source = String::from_utf8_lossy(&bytes).into_owned();
         let span = found.start..found.start + found.length;
         let label = "this conflict is not resolved".to_owned();
-        return Err(Failure::new(Kind::Conflict, format!("`{shown}` still has conflict markers"))
-            .at(Location { path: shown, source, span, label })
-            .hint("edit it until no marker is left, then `agentpkg resolve --continue`"));
+        return Err(Failure::new(
+            Kind::Conflict,
+            format!("`{shown}` still has conflict markers"),
+        )
+        .at(Location {
+            path: shown,
+            source,
+            span,
+            label,
+        })
+        .hint("edit it until no marker is left, then `agentpkg resolve --continue`"));
     }
     if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict()
-        && current.is_some_and(|current| matches!(Definition::parse(current).verdict(), Verdict::Loads(_)))
+        && current.is_some_and(|current| {
+            matches!(Definition::parse(current).verdict(), Verdict::Loads(_))
+        })
     {
         return Err(
-            Failure::failed(format!("the client would ignore `{shown}`: {reason}")).hint("mend it, then run the command again")
+            Failure::failed(format!("the client would ignore `{shown}`: {reason}"))
+                .hint("mend it, then run the command again"),
         );
     }
     Ok(bytes)

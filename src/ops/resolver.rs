@@ -60,14 +60,29 @@ impl Asker {
     #[must_use]
     pub fn spec(text: &str, spec: &Spec, before: String, after: String) -> Self {
         let has_version = spec.version.is_some();
-        let bare = text.rsplit_once('@').filter(|_| has_version).map_or(text, |(bare, _)| bare);
-        Self::Spec { spec: bare.to_owned(), has_version, before, after }
+        let bare = text
+            .rsplit_once('@')
+            .filter(|_| has_version)
+            .map_or(text, |(bare, _)| bare);
+        Self::Spec {
+            spec: bare.to_owned(),
+            has_version,
+            before,
+            after,
+        }
     }
 
     fn written(&self) -> Written {
         match self {
-            Self::Spec { spec, has_version: true, .. } => Written::Behind(spec.clone()),
-            Self::Manifest { is_version_typed: true, .. } => Written::To,
+            Self::Spec {
+                spec,
+                has_version: true,
+                ..
+            } => Written::Behind(spec.clone()),
+            Self::Manifest {
+                is_version_typed: true,
+                ..
+            } => Written::To,
             Self::Spec { .. } | Self::Manifest { .. } => Written::Manifest,
         }
     }
@@ -87,8 +102,17 @@ impl<'a> Resolver<'a> {
     /// A resolver that asks remotes as `freshness` says.
     #[must_use]
     pub fn new(session: &'a Session, freshness: Freshness) -> Self {
-        let asker = Asker::Manifest { command: String::new(), is_version_typed: false };
-        Self { session, asker, freshness, opened: BTreeMap::new(), asked: BTreeMap::new() }
+        let asker = Asker::Manifest {
+            command: String::new(),
+            is_version_typed: false,
+        };
+        Self {
+            session,
+            asker,
+            freshness,
+            opened: BTreeMap::new(),
+            asked: BTreeMap::new(),
+        }
     }
 
     /// Who asks from now on.
@@ -100,14 +124,22 @@ impl<'a> Resolver<'a> {
     pub fn ask(&mut self, sources: impl Iterator<Item = Source>, frontend: &mut dyn Frontend) {
         let urls: BTreeSet<GitUrl> = sources
             .filter_map(|source| match source {
-                Source::Git(url) if url.transport() != Transport::File && !self.asked.contains_key(&url) => Some(url),
+                Source::Git(url)
+                    if url.transport() != Transport::File && !self.asked.contains_key(&url) =>
+                {
+                    Some(url)
+                }
                 _ => None,
             })
             .collect();
         if urls.len() < 2 {
             return;
         }
-        self.asked.extend(self.session.cache.freshen(&urls, self.freshness, &mut |event| relay(frontend, event)));
+        self.asked.extend(
+            self.session
+                .cache
+                .freshen(&urls, self.freshness, &mut |event| relay(frontend, event)),
+        );
     }
 
     /// What a source offers now.
@@ -130,10 +162,16 @@ impl<'a> Resolver<'a> {
             },
             _ => self.freshness,
         };
-        let snapshot =
-            registry::open(registry.cloned(), source, &|path| session.absolute(path), &session.cache, freshness, &mut |event| {
+        let snapshot = registry::open(
+            registry.cloned(),
+            source,
+            &|path| session.absolute(path),
+            &session.cache,
+            freshness,
+            &mut |event| {
                 relay(frontend, event);
-            })?;
+            },
+        )?;
         let snapshot = Rc::new(snapshot);
         self.opened.insert(key, Rc::clone(&snapshot));
         Ok(snapshot)
@@ -152,7 +190,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// The agent that a spec means, at the version that it asks for.
-    pub fn resolve(&mut self, spec: &Spec, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
+    pub fn resolve(
+        &mut self,
+        spec: &Spec,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
         let found = self.find(spec, None, manifest, frontend)?;
         self.at_version(found, spec.version.as_ref(), frontend)
     }
@@ -223,24 +266,50 @@ impl<'a> Resolver<'a> {
             Place::Source(Source::Path(path)) if is_file(path) => None,
             _ => Some(Target::Name(name.to_string())),
         });
-        self.find(&Spec { place, target, version: None }, Some((name, wanted)), manifest, frontend)
+        self.find(
+            &Spec {
+                place,
+                target,
+                version: None,
+            },
+            Some((name, wanted)),
+            manifest,
+            frontend,
+        )
     }
 
-    fn snapshots(&mut self, place: &Place, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Rc<Snapshot<'a>>>> {
+    fn snapshots(
+        &mut self,
+        place: &Place,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<Rc<Snapshot<'a>>>> {
         match place {
             Place::Registry(name) => {
-                let source = manifest.registry(name).ok_or_else(|| unknown_registry(name, manifest))?;
+                let source = manifest
+                    .registry(name)
+                    .ok_or_else(|| unknown_registry(name, manifest))?;
                 Ok(vec![self.snapshot(Some(name), &source, frontend)?])
             }
             Place::Source(Source::Path(path)) if is_file(path) => {
                 let (folder, _) = split_file(path);
-                Ok(vec![self.snapshot(None, &Source::Path(folder.to_owned()), frontend)?])
+                Ok(vec![self.snapshot(
+                    None,
+                    &Source::Path(folder.to_owned()),
+                    frontend,
+                )?])
             }
             Place::Source(source) => Ok(vec![self.snapshot(None, source, frontend)?]),
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
                 let mut failures = Vec::new();
-                self.ask(manifest.registries().iter().map(|(_, source)| source.clone()), frontend);
+                self.ask(
+                    manifest
+                        .registries()
+                        .iter()
+                        .map(|(_, source)| source.clone()),
+                    frontend,
+                );
                 for (name, source) in manifest.registries() {
                     match self.snapshot(Some(name), source, frontend) {
                         Ok(snapshot) => snapshots.push(snapshot),
@@ -249,9 +318,15 @@ impl<'a> Resolver<'a> {
                 }
                 // One registry that is out of reach must not hide the others, nor go unnoticed.
                 for (name, failure) in failures {
-                    frontend.report(Event::Warning(format!("could not look into registry `{name}`: {failure}")));
+                    frontend.report(Event::Warning(format!(
+                        "could not look into registry `{name}`: {failure}"
+                    )));
                 }
-                snapshots.push(self.snapshot(Some(&RegistryName::builtin()), &Source::Builtin, frontend)?);
+                snapshots.push(self.snapshot(
+                    Some(&RegistryName::builtin()),
+                    &Source::Builtin,
+                    frontend,
+                )?);
                 Ok(snapshots)
             }
         }
@@ -270,27 +345,44 @@ impl<'a> Resolver<'a> {
         let name = found.entry.name.to_string();
         let mut watch = |event: crate::store::cache::Event| relay(frontend, event);
         let written = self.asker.written();
-        let at = found.snapshot.at_version(&self.session.cache, request, &name, &written, &mut watch)?;
+        let at =
+            found
+                .snapshot
+                .at_version(&self.session.cache, request, &name, &written, &mut watch)?;
         let Some((snapshot, version)) = at else {
             let asked = written.asked(request);
             return match &found.version {
                 Some(version) if request.accepts(version) => Ok(found),
-                Some(version) => Err(Failure::failed(format!("`{name}` has no version matching `{request}`"))
-                    .detail(format!("newest: {version}"))
-                    .hint(format!("leave out {asked}, or write {}", written.example(&[format!("^{}", version.major)])))),
-                None => Err(Failure::failed(format!("`{name}` comes from a folder, which has no versions"))
-                    .hint(format!("leave out {asked}"))),
+                Some(version) => Err(Failure::failed(format!(
+                    "`{name}` has no version matching `{request}`"
+                ))
+                .detail(format!("newest: {version}"))
+                .hint(format!(
+                    "leave out {asked}, or write {}",
+                    written.example(&[format!("^{}", version.major)])
+                ))),
+                None => Err(Failure::failed(format!(
+                    "`{name}` comes from a folder, which has no versions"
+                ))
+                .hint(format!("leave out {asked}"))),
             };
         };
         let candidates = snapshot.offered.find(&name);
-        let entry =
-            snapshot.offered.find_file(&found.entry.file).or_else(|| (candidates.len() == 1).then(|| candidates[0].clone()));
+        let entry = snapshot
+            .offered
+            .find_file(&found.entry.file)
+            .or_else(|| (candidates.len() == 1).then(|| candidates[0].clone()));
         let entry = entry.ok_or_else(|| {
             Failure::failed(format!("`{name}` is not in its repository at `{request}`"))
                 .hint("name another version, or leave it out")
         })?;
         let commit = snapshot.commit;
-        Ok(Resolved { snapshot: Rc::new(snapshot), entry, version, commit })
+        Ok(Resolved {
+            snapshot: Rc::new(snapshot),
+            entry,
+            version,
+            commit,
+        })
     }
 
     /// One of several: as a person says, or an error that shows how to say it.
@@ -301,65 +393,103 @@ impl<'a> Resolver<'a> {
         entry: Option<(&AgentName, &Wanted)>,
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
-        let by_name: Vec<String> = found.iter().map(|candidate| candidate.spec(false)).collect();
+        let by_name: Vec<String> = found
+            .iter()
+            .map(|candidate| candidate.spec(false))
+            .collect();
         let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
         let by_file: Vec<bool> = by_name.iter().map(is_shared).collect();
         // What was typed behind `@` is still meant, and the spec is pasted into a shell.
         let version = entry.map_or(&spec.version, |(_, wanted)| &wanted.version);
-        let version = version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+        let version = version
+            .as_ref()
+            .map(|version| format!("@{version}"))
+            .unwrap_or_default();
         let specs: Vec<String> = found
             .iter()
             .zip(&by_file)
-            .map(|(candidate, by_file)| shell_quoted(&format!("{}{version}", candidate.spec(*by_file))))
+            .map(|(candidate, by_file)| {
+                shell_quoted(&format!("{}{version}", candidate.spec(*by_file)))
+            })
             .collect();
         let question = match &spec.target {
             Some(target) => format!("{} agents answer to `{target}`", found.len()),
             None => format!("{} has {} agents", found[0].snapshot.source, found.len()),
         };
         if frontend.is_interactive() {
-            let choices = found
-                .iter()
-                .zip(&specs)
-                .map(|(candidate, spec)| Choice { label: spec.clone(), detail: candidate.entry.description.clone() });
+            let choices = found.iter().zip(&specs).map(|(candidate, spec)| Choice {
+                label: spec.clone(),
+                detail: candidate.entry.description.clone(),
+            });
             let index = frontend.choose(&question, &choices.collect::<Vec<_>>(), 0)?;
-            return found.into_iter().nth(index).ok_or_else(super::report::interrupted);
+            return found
+                .into_iter()
+                .nth(index)
+                .ok_or_else(super::report::interrupted);
         }
         let mut failure = match (&spec.target, &self.asker, entry) {
             (_, Asker::Manifest { .. }, Some((name, _))) => {
-                let failure = Failure::failed(format!("`{name}` in agentpkg.toml means {} different agents", found.len()));
-                match self.session.project.manifest_entry(name, "it does not say which") {
+                let failure = Failure::failed(format!(
+                    "`{name}` in agentpkg.toml means {} different agents",
+                    found.len()
+                ));
+                match self
+                    .session
+                    .project
+                    .manifest_entry(name, "it does not say which")
+                {
                     Some(location) => failure.at(location),
                     None => failure,
                 }
             }
-            (Some(target), ..) => Failure::failed(format!("`{target}` means {} different agents", found.len())),
-            (None, ..) => Failure::failed(format!("`{}` has {} agents", found[0].snapshot.source, found.len())),
+            (Some(target), ..) => {
+                Failure::failed(format!("`{target}` means {} different agents", found.len()))
+            }
+            (None, ..) => Failure::failed(format!(
+                "`{}` has {} agents",
+                found[0].snapshot.source,
+                found.len()
+            )),
         };
         let width = specs.iter().map(String::len).max().unwrap_or(0);
         for ((candidate, spec), is_by_file) in found.iter().zip(&specs).zip(&by_file) {
-            let place =
-                if *is_by_file { candidate.revision() } else { format!("{} {}", candidate.entry.file, candidate.revision()) };
+            let place = if *is_by_file {
+                candidate.revision()
+            } else {
+                format!("{} {}", candidate.entry.file, candidate.revision())
+            };
             failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
         }
         let last = found.len() - 1;
         match (&self.asker, entry) {
             (Asker::Manifest { command, .. }, Some((name, wanted))) => {
                 let line = entry_line(name, wanted, &found[last], by_file[last]);
-                let again = if command.is_empty() { String::new() } else { format!(", then `agentpkg {command}`") };
+                let again = if command.is_empty() {
+                    String::new()
+                } else {
+                    format!(", then `agentpkg {command}`")
+                };
                 Err(failure.hint(format!("say which there, for example `{line}`{again}")))
             }
-            (Asker::Manifest { .. }, None) => Err(failure.hint(format!("name one, for example `{}`", specs[last]))),
+            (Asker::Manifest { .. }, None) => {
+                Err(failure.hint(format!("name one, for example `{}`", specs[last])))
+            }
             (Asker::Spec { before, after, .. }, _) => {
-                let failure = failure.hint(format!("name one, for example `agentpkg {before} {}{after}`", specs[last]));
+                let failure = failure.hint(format!(
+                    "name one, for example `agentpkg {before} {}{after}`",
+                    specs[last]
+                ));
                 let is_install = before.starts_with("install");
                 // One agent can be renamed, and once.
-                let is_alone = before == "install" && (after.is_empty() || after.starts_with(" --"));
+                let is_alone =
+                    before == "install" && (after.is_empty() || after.starts_with(" --"));
                 let may_rename = is_alone && !after.contains(" --as ") && entry.is_none();
                 Err(match &spec.target {
                     // While the entry of the manifest means several, another name beside it mends nothing.
-                    Some(Target::Name(name)) if may_rename => {
-                        failure.hint(format!("or keep both: add `--as OTHER-{}`", name.to_lowercase().replace(' ', "-")))
-                    }
+                    Some(Target::Name(name)) if may_rename => failure.hint(format!(
+                        "or keep both: add `--as OTHER-{}`",
+                        name.to_lowercase().replace(' ', "-")
+                    )),
                     None if is_install => failure.hint("or take all of them with `--all`"),
                     _ => failure,
                 })
@@ -374,17 +504,37 @@ fn entry_line(name: &AgentName, wanted: &Wanted, resolved: &Resolved<'_>, by_fil
         Some(registry) => Origin::Registry(registry.clone()),
         None => wanted.origin.clone(),
     };
-    let target = if by_file { Some(Target::File(resolved.entry.file.clone())) } else { wanted.target.clone() };
+    let target = if by_file {
+        Some(Target::File(resolved.entry.file.clone()))
+    } else {
+        wanted.target.clone()
+    };
     let mut manifest = Manifest::empty();
-    manifest.set_agent(name, &Wanted { origin, target, ..wanted.clone() });
-    manifest.to_text().lines().last().unwrap_or_default().to_owned()
+    manifest.set_agent(
+        name,
+        &Wanted {
+            origin,
+            target,
+            ..wanted.clone()
+        },
+    );
+    manifest
+        .to_text()
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 impl Resolved<'_> {
     /// A spec that means exactly this agent and can be pasted.
     #[must_use]
     pub fn spec(&self, by_file: bool) -> String {
-        let target = if by_file { self.entry.file.as_str() } else { self.entry.name.as_str() };
+        let target = if by_file {
+            self.entry.file.as_str()
+        } else {
+            self.entry.name.as_str()
+        };
         match &self.snapshot.registry {
             Some(registry) if !by_file => format!("{registry}/{target}"),
             Some(registry) => format!("{registry}#{target}"),
@@ -404,12 +554,18 @@ impl Resolved<'_> {
 }
 
 fn key(registry: Option<&RegistryName>, source: &Source) -> String {
-    format!("{}={}", registry.map_or("", RegistryName::as_str), crate::store::manifest::source_text(source))
+    format!(
+        "{}={}",
+        registry.map_or("", RegistryName::as_str),
+        crate::store::manifest::source_text(source)
+    )
 }
 
 /// Whether a path as typed means one file.
 pub(super) fn is_file(path: &str) -> bool {
-    [".md", ".markdown", ".txt"].iter().any(|extension| path.ends_with(extension))
+    [".md", ".markdown", ".txt"]
+        .iter()
+        .any(|extension| path.ends_with(extension))
 }
 
 /// The folder and the name of a file path as typed.
@@ -421,16 +577,24 @@ pub(super) fn split_file(path: &str) -> (&str, &str) {
     }
 }
 
-fn matches<'a>(snapshot: &Rc<Snapshot<'a>>, spec: &Spec, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
+fn matches<'a>(
+    snapshot: &Rc<Snapshot<'a>>,
+    spec: &Spec,
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<Resolved<'a>>> {
     let resolved = |entry: &IndexEntry| Resolved {
         snapshot: Rc::clone(snapshot),
         entry: entry.clone(),
-        version: snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone()),
+        version: snapshot
+            .record(entry.name.as_str())
+            .and_then(|record| record.version.clone()),
         commit: snapshot.commit,
     };
     let file = match (&spec.place, &spec.target) {
         (_, Some(Target::File(file))) => file.clone(),
-        (_, Some(Target::Name(name))) => return Ok(snapshot.offered.find(name).iter().map(resolved).collect()),
+        (_, Some(Target::Name(name))) => {
+            return Ok(snapshot.offered.find(name).iter().map(resolved).collect());
+        }
         (Place::Source(Source::Path(path)), None) if is_file(path) => split_file(path).1.to_owned(),
         (_, None) => return Ok(snapshot.offered.all().iter().map(resolved).collect()),
     };
@@ -467,7 +631,11 @@ fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
 
 fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
     let failure = Failure::failed(format!("there is no registry `{name}` in the manifest"));
-    let known: Vec<String> = manifest.registries().iter().map(|(known, _)| format!("`{known}`")).collect();
+    let known: Vec<String> = manifest
+        .registries()
+        .iter()
+        .map(|(known, _)| format!("`{known}`"))
+        .collect();
     if known.is_empty() {
         failure.hint(format!("add it with `agentpkg registry add URL --name {name}`; or name a repository: `gh:owner/repo#name`"))
     } else {
@@ -476,13 +644,20 @@ fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
 }
 
 fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>], manifest: &Manifest) -> Failure {
-    let target = spec.target.as_ref().map_or_else(String::new, ToString::to_string);
+    let target = spec
+        .target
+        .as_ref()
+        .map_or_else(String::new, ToString::to_string);
     if let (Place::Anywhere, Ok(name)) = (&spec.place, RegistryName::new(&target))
         && manifest.registry(&name).is_some()
     {
         return Failure::failed(format!("`{name}` is a registry, not an agent"))
-            .hint(format!("`agentpkg list --available {name}` shows its agents"))
-            .hint(format!("`agentpkg install {name}/NAME` installs one of them"))
+            .hint(format!(
+                "`agentpkg list --available {name}` shows its agents"
+            ))
+            .hint(format!(
+                "`agentpkg install {name}/NAME` installs one of them"
+            ))
             .hint(format!("`agentpkg install {name} --all` installs all"));
     }
     let place = match snapshots {
@@ -495,7 +670,8 @@ fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>], manifest: &Manifest) -
     if let (true, Place::Source(Source::Path(path))) = (target.is_empty(), &spec.place)
         && is_file(path)
     {
-        return Failure::failed(format!("there is no file `{path}`")).hint("check the path; it counts from the current folder");
+        return Failure::failed(format!("there is no file `{path}`"))
+            .hint("check the path; it counts from the current folder");
     }
     if target.is_empty() {
         return Failure::failed(format!("there are no agents in {place}"))
@@ -509,17 +685,35 @@ fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>], manifest: &Manifest) -
     }
     let mut near: Vec<(f64, String, String)> = Vec::new();
     for snapshot in snapshots {
-        let place = snapshot.registry.as_ref().map_or_else(|| snapshot.source.to_string(), ToString::to_string);
-        near.extend(snapshot.offered.alike(&target).into_iter().map(|(likeness, name)| (likeness, name, place.clone())));
+        let place = snapshot
+            .registry
+            .as_ref()
+            .map_or_else(|| snapshot.source.to_string(), ToString::to_string);
+        near.extend(
+            snapshot
+                .offered
+                .alike(&target)
+                .into_iter()
+                .map(|(likeness, name)| (likeness, name, place.clone())),
+        );
     }
-    near.sort_by(|left, right| right.0.total_cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
+    near.sort_by(|left, right| {
+        right
+            .0
+            .total_cmp(&left.0)
+            .then_with(|| left.1.cmp(&right.1))
+    });
     near.dedup_by(|left, right| left.1 == right.1);
     match near.as_slice() {
         [] => match &spec.place {
-            Place::Registry(name) => failure.hint(format!("`agentpkg list --available {name}` shows what there is")),
+            Place::Registry(name) => failure.hint(format!(
+                "`agentpkg list --available {name}` shows what there is"
+            )),
             Place::Source(source) => {
                 let source = shell_quoted(&source.to_string());
-                failure.hint(format!("`agentpkg list --available {source}` shows what there is"))
+                failure.hint(format!(
+                    "`agentpkg list --available {source}` shows what there is"
+                ))
             }
             Place::Anywhere => failure.hint("`agentpkg list --available` shows what there is"),
         },

@@ -69,29 +69,49 @@ pub struct SearchOutcome {
 
 /// The registries of a manifest with the built-in one, in the order that they are asked.
 pub fn registries(manifest: &Manifest) -> impl Iterator<Item = (RegistryName, Source)> {
-    manifest.registries().iter().cloned().chain([(RegistryName::builtin(), Source::Builtin)])
+    manifest
+        .registries()
+        .iter()
+        .cloned()
+        .chain([(RegistryName::builtin(), Source::Builtin)])
 }
 
 /// The index of a registry as it is on this machine.
 #[must_use]
 pub fn index_of(session: &Session, source: &Source) -> Option<IndexFile> {
-    session.cache.newest_index(source, &|path| session.absolute(path))
+    session
+        .cache
+        .newest_index(source, &|path| session.absolute(path))
 }
 
 /// Searches.
-pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Frontend) -> Result<SearchOutcome> {
+pub fn search(
+    session: &Session,
+    options: &SearchOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<SearchOutcome> {
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
-    let installed: BTreeSet<(&str, &str)> =
-        lockfile.agents.values().map(|locked| (locked.source.as_str(), locked.file.as_str())).collect();
+    let installed: BTreeSet<(&str, &str)> = lockfile
+        .agents
+        .values()
+        .map(|locked| (locked.source.as_str(), locked.file.as_str()))
+        .collect();
     for name in &options.registries {
         if !registries(&manifest).any(|(known, _)| known.as_str() == name) {
-            return Err(Failure::failed(format!("there is no registry `{}` in the manifest", name.escape_debug()))
-                .hint("`agentpkg registry list` shows them"));
+            return Err(Failure::failed(format!(
+                "there is no registry `{}` in the manifest",
+                name.escape_debug()
+            ))
+            .hint("`agentpkg registry list` shows them"));
         }
     }
-    let servers = options.server.as_ref().map(|server| spellings(server)).unwrap_or_default();
+    let servers = options
+        .server
+        .as_ref()
+        .map(|server| spellings(server))
+        .unwrap_or_default();
     let query = Query {
         text: options.words.join(" ").to_lowercase(),
         tool: options.tool.as_ref().map(|tool| tool.to_lowercase()),
@@ -102,7 +122,12 @@ pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Fro
     let mut hits: Vec<(Tier, usize, Hit)> = Vec::new();
     let mut alike = 0;
     for (order, (registry, source)) in registries(&manifest).enumerate() {
-        if !options.registries.is_empty() && !options.registries.iter().any(|name| registry.as_str() == name) {
+        if !options.registries.is_empty()
+            && !options
+                .registries
+                .iter()
+                .any(|name| registry.as_str() == name)
+        {
             continue;
         }
         let Some(offered) = offered(session, &registry, &source, frontend) else {
@@ -120,7 +145,17 @@ pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Fro
         for (entry, tier) in found {
             let is_installed = installed.contains(&(source.as_str(), entry.file.as_str()));
             let is_shared = offered.find(entry.name.as_str()).len() > 1;
-            hits.push((tier, order, Hit { registry: registry.clone(), entry, tier, is_installed, is_shared }));
+            hits.push((
+                tier,
+                order,
+                Hit {
+                    registry: registry.clone(),
+                    entry,
+                    tier,
+                    is_installed,
+                    is_shared,
+                },
+            ));
         }
     }
     // It is of no use beside what is meant.
@@ -130,28 +165,48 @@ pub fn search(session: &Session, options: &SearchOptions, frontend: &mut dyn Fro
         hits.retain(|(tier, ..)| *tier < Tier::Alike);
     }
     hits.sort_by_key(|(tier, order, _)| (*tier, *order));
-    outcome.hits = hits.into_iter().map(|(_, _, hit)| hit).take(options.limit).collect();
+    outcome.hits = hits
+        .into_iter()
+        .map(|(_, _, hit)| hit)
+        .take(options.limit)
+        .collect();
     Ok(outcome)
 }
 
 /// What a registry offers: a folder as it is now, anything else by its index, which is made anew where it is not whole. `None`, with a
 /// word about it, if it cannot be told without a fetch.
-fn offered(session: &Session, registry: &RegistryName, source: &Source, frontend: &mut dyn Frontend) -> Option<Offered> {
+fn offered(
+    session: &Session,
+    registry: &RegistryName,
+    source: &Source,
+    frontend: &mut dyn Frontend,
+) -> Option<Offered> {
     // A folder changes without telling anybody.
     let is_folder = matches!(source, Source::Path(_));
     if let Some(index) = index_of(session, source).filter(|_| !is_folder) {
         return Some(Offered::Indexed(Box::new(index)));
     }
     if matches!(source, Source::Git(url) if !session.cache.has(url)) {
-        frontend.report(Event::Warning(format!("registry `{registry}` was never looked into; `agentpkg registry refresh`")));
+        frontend.report(Event::Warning(format!(
+            "registry `{registry}` was never looked into; `agentpkg registry refresh`"
+        )));
         return None;
     }
     let absolute = |path: &str| session.absolute(path);
     let watch = &mut |event: cache::Event| relay(frontend, event);
-    match registry::open(Some(registry.clone()), source, &absolute, &session.cache, Freshness::Any, watch) {
+    match registry::open(
+        Some(registry.clone()),
+        source,
+        &absolute,
+        &session.cache,
+        Freshness::Any,
+        watch,
+    ) {
         Ok(snapshot) => Some(snapshot.offered),
         Err(failure) => {
-            frontend.report(Event::Warning(format!("registry `{registry}` is left out: {failure}")));
+            frontend.report(Event::Warning(format!(
+                "registry `{registry}` is left out: {failure}"
+            )));
             None
         }
     }
@@ -161,9 +216,18 @@ fn offered(session: &Session, registry: &RegistryName, source: &Source, frontend
 fn spellings(server: &str) -> Vec<String> {
     let builtin = Snapshot::builtin_without_agents();
     let mut names = vec![server.to_lowercase()];
-    let meant = builtin.file.aliases.get(server).cloned().unwrap_or_else(|| server.to_owned());
+    let meant = builtin
+        .file
+        .aliases
+        .get(server)
+        .cloned()
+        .unwrap_or_else(|| server.to_owned());
     names.push(meant.to_lowercase());
-    let aliases = builtin.file.aliases.iter().filter(|(_, other)| other.eq_ignore_ascii_case(&meant));
+    let aliases = builtin
+        .file
+        .aliases
+        .iter()
+        .filter(|(_, other)| other.eq_ignore_ascii_case(&meant));
     names.extend(aliases.map(|(alias, _)| alias.to_lowercase()));
     names.sort();
     names.dedup();

@@ -75,8 +75,12 @@ impl Session {
 
     /// The manifest; an absent one is empty. Its warnings are reported, once for a command that reads it again.
     pub fn manifest(&self, frontend: &mut dyn Frontend) -> Result<Manifest> {
-        let manifest = self.project.load_manifest()?.unwrap_or_else(Manifest::empty);
-        let is_new = manifest.warnings().is_empty() || !self.has_warned.swap(true, Ordering::Relaxed);
+        let manifest = self
+            .project
+            .load_manifest()?
+            .unwrap_or_else(Manifest::empty);
+        let is_new =
+            manifest.warnings().is_empty() || !self.has_warned.swap(true, Ordering::Relaxed);
         for warning in manifest.warnings().iter().filter(|_| is_new) {
             frontend.report(Event::Warning(warning.clone()));
         }
@@ -92,7 +96,10 @@ impl Session {
     /// That `follow-symlinks` does not count where it stands: a project does not decide where agentpkg may write.
     fn misplaced_links(&self) -> String {
         let root = self.project.root().display();
-        let user = self.environment.config_folder().map(|folder| folder.join(manifest::FILE_NAME).display().to_string());
+        let user = self
+            .environment
+            .config_folder()
+            .map(|folder| folder.join(manifest::FILE_NAME).display().to_string());
         format!(
             "`follow-symlinks` counts only in the manifest of the user; move it to {} as `follow-symlinks = [\"{root}\"]`",
             user.as_deref().unwrap_or("there")
@@ -113,15 +120,30 @@ impl Session {
         };
         let waiting = |holder: Option<Holder>| {
             let what = self.project.root().display().to_string();
-            frontend.report(Event::Waiting { what, who: Holder::describe(holder.as_ref(), patience.now) });
+            frontend.report(Event::Waiting {
+                what,
+                who: Holder::describe(holder.as_ref(), patience.now),
+            });
         };
         let guard = transaction::lock(&self.project, &patience, trust, waiting)?;
         if let Some(recovered) = guard.recovered() {
             let (how, left) = match recovered {
-                Recovered::Undone(left) => ("took back what an interrupted command had begun".to_owned(), left.as_slice()),
-                Recovered::Completed(left) => ("completed what an interrupted command had begun".to_owned(), left.as_slice()),
-                Recovered::Discarded(1) => ("moved the journal of an interrupted command into the history".to_owned(), &[][..]),
-                Recovered::Discarded(count) => (format!("moved {count} files of an interrupted command into the history"), &[][..]),
+                Recovered::Undone(left) => (
+                    "took back what an interrupted command had begun".to_owned(),
+                    left.as_slice(),
+                ),
+                Recovered::Completed(left) => (
+                    "completed what an interrupted command had begun".to_owned(),
+                    left.as_slice(),
+                ),
+                Recovered::Discarded(1) => (
+                    "moved the journal of an interrupted command into the history".to_owned(),
+                    &[][..],
+                ),
+                Recovered::Discarded(count) => (
+                    format!("moved {count} files of an interrupted command into the history"),
+                    &[][..],
+                ),
             };
             frontend.report(Event::Recovered(how, self.shown(left)));
         }
@@ -133,7 +155,12 @@ impl Session {
 
     /// Applies a plan; says so if somebody saved a file meanwhile, whose agent is left as it was. Gives back the number under which it
     /// can be undone.
-    pub fn apply(&self, guard: &Guard<'_>, transaction: &Transaction, frontend: &mut dyn Frontend) -> Result<Option<u64>> {
+    pub fn apply(
+        &self,
+        guard: &Guard<'_>,
+        transaction: &Transaction,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Option<u64>> {
         let applied = guard.apply(transaction)?;
         if applied.number.is_some() {
             frontend.report(Event::Applied(self.shown(&applied.saved_over)));
@@ -143,11 +170,18 @@ impl Session {
 
     /// Paths as a person would type them.
     pub(super) fn shown(&self, paths: &[PathBuf]) -> Vec<String> {
-        paths.iter().map(|path| self.project.display(path)).collect()
+        paths
+            .iter()
+            .map(|path| self.project.display(path))
+            .collect()
     }
 
     /// The lock, unless nothing is to be written: then what an earlier crash left behind is only said.
-    pub fn lock_to_write(&self, is_dry_run: bool, frontend: &mut dyn Frontend) -> Result<Option<Guard<'_>>> {
+    pub fn lock_to_write(
+        &self,
+        is_dry_run: bool,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Option<Guard<'_>>> {
         if is_dry_run {
             return self.look_for_interruption(frontend).map(|()| None);
         }
@@ -157,7 +191,9 @@ impl Session {
     /// The lock; `None` where nothing of agentpkg's is: there is nothing to protect, and a command that finds nothing to do there
     /// leaves nothing behind.
     pub fn lock_if_used(&self, frontend: &mut dyn Frontend) -> Result<Option<Guard<'_>>> {
-        if self.is_used()? || self.project.files().entry(self.project.data_folder())? != Entry::Absent {
+        if self.is_used()?
+            || self.project.files().entry(self.project.data_folder())? != Entry::Absent
+        {
             return self.lock(frontend).map(Some);
         }
         Ok(None)
@@ -165,7 +201,11 @@ impl Session {
 
     /// The lock for a plan that was made without it in an unused folder; `None` if somebody else was first there, so that the plan was
     /// made on nothing.
-    pub fn lock_at_last<'a>(&'a self, guard: Option<Guard<'a>>, frontend: &mut dyn Frontend) -> Result<Option<Guard<'a>>> {
+    pub fn lock_at_last<'a>(
+        &'a self,
+        guard: Option<Guard<'a>>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Option<Guard<'a>>> {
         if guard.is_some() {
             return Ok(guard);
         }
@@ -189,7 +229,9 @@ impl Session {
 
     /// The command that was interrupted here, if there is one.
     pub(super) fn interruption(&self) -> Result<Option<InterruptionView>> {
-        let Some(found) = transaction::interruption(&self.project)? else { return Ok(None) };
+        let Some(found) = transaction::interruption(&self.project)? else {
+            return Ok(None);
+        };
         let verb = |deed| match deed {
             Deed::Create => "create",
             Deed::Replace => "replace",
@@ -199,7 +241,11 @@ impl Session {
             label: found.label,
             is_sealed: found.is_sealed,
             is_forward: found.is_forward,
-            files: found.files.iter().map(|(path, deed)| (verb(*deed), self.project.display(path))).collect(),
+            files: found
+                .files
+                .iter()
+                .map(|(path, deed)| (verb(*deed), self.project.display(path)))
+                .collect(),
             misplaced: found.misplaced.map(|path| path.display().to_string()),
         }))
     }

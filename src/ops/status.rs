@@ -56,7 +56,10 @@ impl AgentStatus {
     /// Whether there is something to do.
     #[must_use]
     pub fn needs_work(&self) -> bool {
-        self.file == FileState::Missing || self.is_conflicted || !self.is_wanted || !self.has_base && self.file != FileState::Clean
+        self.file == FileState::Missing
+            || self.is_conflicted
+            || !self.is_wanted
+            || !self.has_base && self.file != FileState::Clean
     }
 }
 
@@ -91,7 +94,10 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let lockfile = project.load_lockfile()?;
     let waiting: BTreeSet<AgentName> = pending::names(project)?.into_iter().collect();
     // The cache may hold half of what a source has; the other half is not worth a fetch here.
-    let options = Options { is_offline: true, ..session.options.clone() };
+    let options = Options {
+        is_offline: true,
+        ..session.options.clone()
+    };
     let offline = Session::new(project.clone(), session.environment.clone(), options);
     let mut resolver = Resolver::new(&offline, Freshness::Any);
     let mut outcome = ProjectStatus::default();
@@ -102,7 +108,9 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
         let file = match project.read_agent(name)? {
             None => FileState::Missing,
             Some(bytes) if Digest::of(&bytes) == locked.base => FileState::Clean,
-            Some(bytes) => FileState::Edited(base.as_deref().map(|base| merge::difference(base, &bytes))),
+            Some(bytes) => {
+                FileState::Edited(base.as_deref().map(|base| merge::difference(base, &bytes)))
+            }
         };
         outcome.agents.push(AgentStatus {
             name: name.clone(),
@@ -110,15 +118,37 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             file,
             has_base: base.is_some(),
             is_conflicted: waiting.contains(name),
-            pins: manifest.agents().get(name).map(|wanted| wanted.pins.clone()).unwrap_or_default(),
-            newer: if is_wanted { newer(&offline, locked, manifest.agents().get(name), &mut resolver, frontend) } else { None },
+            pins: manifest
+                .agents()
+                .get(name)
+                .map(|wanted| wanted.pins.clone())
+                .unwrap_or_default(),
+            newer: if is_wanted {
+                newer(
+                    &offline,
+                    locked,
+                    manifest.agents().get(name),
+                    &mut resolver,
+                    frontend,
+                )
+            } else {
+                None
+            },
             is_wanted,
         });
     }
-    outcome.uninstalled = manifest.agents().keys().filter(|name| !lockfile.agents.contains_key(*name)).cloned().collect();
+    outcome.uninstalled = manifest
+        .agents()
+        .keys()
+        .filter(|name| !lockfile.agents.contains_key(*name))
+        .cloned()
+        .collect();
     let known: BTreeSet<String> = lockfile.agents.keys().map(AgentName::file_name).collect();
     for listed in project.files().list(project.agents_folder())? {
-        if listed.entry == Entry::File && listed.name.ends_with(".md") && !known.contains(&listed.name) {
+        if listed.entry == Entry::File
+            && listed.name.ends_with(".md")
+            && !known.contains(&listed.name)
+        {
             outcome.foreign.push(listed.name);
         }
     }
@@ -128,7 +158,11 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
     let disabled = servers.iter().filter(|server| server.refusal().is_some());
     outcome.disabled_servers = disabled.map(|server| server.name.clone()).collect();
-    outcome.missing_servers = servers.into_iter().filter(ServerState::is_missing).map(|server| server.name).collect();
+    outcome.missing_servers = servers
+        .into_iter()
+        .filter(ServerState::is_missing)
+        .map(|server| server.name)
+        .collect();
     Ok(outcome)
 }
 
@@ -150,9 +184,13 @@ fn newer(
     if let (Some(request), Some(repository)) = (request, repository(session, &source)) {
         return newer_version(&repository, locked, request);
     }
-    let snapshot = resolver.snapshot(locked.registry.as_ref(), &source, frontend).ok()?;
+    let snapshot = resolver
+        .snapshot(locked.registry.as_ref(), &source, frontend)
+        .ok()?;
     let entry = snapshot.offered.find_file(&locked.file)?;
-    let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.as_ref());
+    let version = snapshot
+        .record(entry.name.as_str())
+        .and_then(|record| record.version.as_ref());
     if request.is_some_and(|request| !version.is_some_and(|version| request.accepts(version))) {
         return None;
     }
@@ -160,21 +198,38 @@ fn newer(
     if entry.blob == locked.blob && (version.is_none() || version == locked.version) {
         return None;
     }
-    Some(version.or_else(|| snapshot.commit.map(|commit| commit.short())).unwrap_or_else(|| "changed".to_owned()))
+    Some(
+        version
+            .or_else(|| snapshot.commit.map(|commit| commit.short()))
+            .unwrap_or_else(|| "changed".to_owned()),
+    )
 }
 
 /// The repository of a source that is one.
 fn repository<'s>(session: &'s Session, source: &Source) -> Option<CachedRepository<'s>> {
     match source {
         Source::Builtin => None,
-        Source::Git(url) => session.cache.repository(url, Freshness::Any, &mut |_| {}).ok(),
-        Source::Path(path) => session.cache.bare_repository(&session.absolute(path)).ok().flatten(),
+        Source::Git(url) => session
+            .cache
+            .repository(url, Freshness::Any, &mut |_| {})
+            .ok(),
+        Source::Path(path) => session
+            .cache
+            .bare_repository(&session.absolute(path))
+            .ok()
+            .flatten(),
     }
 }
 
 /// The version that answers a request. Tags and commits are looked at, and no index is made, which could take long.
-fn newer_version(repository: &CachedRepository<'_>, locked: &LockedAgent, request: &VersionRequest) -> Option<String> {
-    let (commit, version) = repository.resolve(request, &locked.agent, &mut |_| {}).ok()?;
+fn newer_version(
+    repository: &CachedRepository<'_>,
+    locked: &LockedAgent,
+    request: &VersionRequest,
+) -> Option<String> {
+    let (commit, version) = repository
+        .resolve(request, &locked.agent, &mut |_| {})
+        .ok()?;
     let version = version.map(|version| version.to_string());
     if version.is_some() && version != locked.version {
         return version;
@@ -183,6 +238,8 @@ fn newer_version(repository: &CachedRepository<'_>, locked: &LockedAgent, reques
         return None;
     }
     // A tag that was moved, or a branch: only another file is news.
-    let bytes = repository.read_file(commit, &locked.file, &mut |_| {}).ok()??;
+    let bytes = repository
+        .read_file(commit, &locked.file, &mut |_| {})
+        .ok()??;
     (ObjectId::of_blob(&bytes) != locked.blob).then(|| version.unwrap_or_else(|| commit.short()))
 }

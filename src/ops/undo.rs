@@ -52,16 +52,28 @@ pub enum Back {
 #[must_use]
 pub fn numbers(session: &Session) -> Vec<(String, String)> {
     let history = History::load(&session.project).unwrap_or_default();
-    let open = history.operations().iter().filter(|operation| !operation.is_undone);
-    open.map(|operation| (operation.number.to_string(), operation.label.clone())).collect()
+    let open = history
+        .operations()
+        .iter()
+        .filter(|operation| !operation.is_undone);
+    open.map(|operation| (operation.number.to_string(), operation.label.clone()))
+        .collect()
 }
 
 /// Takes an operation back.
-pub fn undo(session: &Session, options: &UndoOptions, frontend: &mut dyn Frontend) -> Result<UndoOutcome> {
+pub fn undo(
+    session: &Session,
+    options: &UndoOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<UndoOutcome> {
     let project = &session.project;
     // The lock makes folders, which a project without history does not need.
     let is_used = project.files().entry(&project.state_folder())? != Entry::Absent;
-    let guard = if options.is_dry_run || !is_used { None } else { Some(session.lock(frontend)?) };
+    let guard = if options.is_dry_run || !is_used {
+        None
+    } else {
+        Some(session.lock(frontend)?)
+    };
     if guard.is_none() {
         session.look_for_interruption(frontend)?;
     }
@@ -84,11 +96,29 @@ pub fn undo(session: &Session, options: &UndoOptions, frontend: &mut dyn Fronten
         }
         None => None,
     };
-    let back = |is_there: bool| if is_there { Back::Restored } else { Back::Removed };
-    let known = reversal.changes().iter().filter(|change| is_visible(project, &change.path));
-    let files = known.map(|change| (change.path.clone(), back(change.after.is_some()))).collect();
-    let operation = Operation { is_undone: undoing.is_some(), ..operation.clone() };
-    Ok(UndoOutcome::Undone { operation, undoing, files })
+    let back = |is_there: bool| {
+        if is_there {
+            Back::Restored
+        } else {
+            Back::Removed
+        }
+    };
+    let known = reversal
+        .changes()
+        .iter()
+        .filter(|change| is_visible(project, &change.path));
+    let files = known
+        .map(|change| (change.path.clone(), back(change.after.is_some())))
+        .collect();
+    let operation = Operation {
+        is_undone: undoing.is_some(),
+        ..operation.clone()
+    };
+    Ok(UndoOutcome::Undone {
+        operation,
+        undoing,
+        files,
+    })
 }
 
 /// The operations that are remembered, newest first.
@@ -110,8 +140,11 @@ fn load(session: &Session, frontend: &mut dyn Frontend) -> Result<History> {
     let history = History::load(&session.project)?;
     let count = history.unsealed().len();
     if count > 0 {
-        let records =
-            if count == 1 { "1 record of the history does".to_owned() } else { format!("{count} records of the history do") };
+        let records = if count == 1 {
+            "1 record of the history does".to_owned()
+        } else {
+            format!("{count} records of the history do")
+        };
         frontend.report(Event::Warning(format!(
             "{records} not count: not written by agentpkg on this machine, or damaged; they may have come with the project"
         )));
@@ -119,7 +152,11 @@ fn load(session: &Session, frontend: &mut dyn Frontend) -> Result<History> {
     Ok(history)
 }
 
-fn chosen<'h>(project: &Project, history: &'h History, number: Option<u64>) -> Result<Option<&'h Operation>> {
+fn chosen<'h>(
+    project: &Project,
+    history: &'h History,
+    number: Option<u64>,
+) -> Result<Option<&'h Operation>> {
     let Some(number) = number else {
         return history.last(project);
     };
@@ -133,17 +170,32 @@ fn chosen<'h>(project: &Project, history: &'h History, number: Option<u64>) -> R
     })
 }
 
-fn changed_since(project: &Project, history: &History, operation: &Operation, reversal: &Reversal) -> Failure {
+fn changed_since(
+    project: &Project,
+    history: &History,
+    operation: &Operation,
+    reversal: &Reversal,
+) -> Failure {
     let number = operation.number;
     let paths = reversal.changed_since();
-    let files = if paths.len() == 1 { "a file".to_owned() } else { format!("{} files", paths.len()) };
-    let failure = Failure::failed(format!("operation {number} ({}) is not undone: {files} changed since", operation.label));
-    let failure = paths.iter().fold(failure, |failure, path| failure.detail(project.display(path)));
+    let files = if paths.len() == 1 {
+        "a file".to_owned()
+    } else {
+        format!("{} files", paths.len())
+    };
+    let failure = Failure::failed(format!(
+        "operation {number} ({}) is not undone: {files} changed since",
+        operation.label
+    ));
+    let failure = paths.iter().fold(failure, |failure, path| {
+        failure.detail(project.display(path))
+    });
     // Only a hint: what is in the way of undoing the newest one is said when that is tried.
     let failure = match history.last(project) {
-        Ok(Some(last)) if last.number > number => {
-            failure.hint(format!("`agentpkg undo` undoes the newest operation first, which is {} ({})", last.number, last.label))
-        }
+        Ok(Some(last)) if last.number > number => failure.hint(format!(
+            "`agentpkg undo` undoes the newest operation first, which is {} ({})",
+            last.number, last.label
+        )),
         _ => failure,
     };
     failure.hint(format!("`agentpkg undo {number} --force` goes back all the same; what the files hold now stays in the history"))

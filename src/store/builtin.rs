@@ -12,7 +12,9 @@ pub fn files() -> &'static [(&'static str, &'static [u8])] {
 /// One file.
 #[must_use]
 pub fn read(path: &str) -> Option<&'static [u8]> {
-    let index = FILES.binary_search_by(|(known, _)| (*known).cmp(path)).ok()?;
+    let index = FILES
+        .binary_search_by(|(known, _)| (*known).cmp(path))
+        .ok()?;
     Some(FILES[index].1)
 }
 

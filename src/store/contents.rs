@@ -70,18 +70,28 @@ impl Index {
     ) -> Result<Self> {
         let mut index = Self::default();
         if files.contains(REGISTRY_FILE) {
-            index.text = read(REGISTRY_FILE)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            index.text =
+                read(REGISTRY_FILE)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         }
         if let Some(text) = &index.text {
             index.file = RegistryFile::parse(text);
-            for path in files.iter().filter(|path| is_server(path)).take(MAX_SERVERS) {
+            for path in files
+                .iter()
+                .filter(|path| is_server(path))
+                .take(MAX_SERVERS)
+            {
                 let bytes = read(path)?.filter(|bytes| bytes.len() <= MAX_ENTRY);
-                index.servers.extend(bytes.map(|bytes| (path.clone(), String::from_utf8_lossy(&bytes).into_owned())));
+                index.servers.extend(
+                    bytes.map(|bytes| (path.clone(), String::from_utf8_lossy(&bytes).into_owned())),
+                );
             }
         }
         let listed = listed(files, read)?;
         for extension in [EXTENSION].into_iter().chain(OTHER_EXTENSIONS) {
-            for path in files.iter().filter(|path| discovery::is_candidate(path, extension, &listed)) {
+            for path in files
+                .iter()
+                .filter(|path| discovery::is_candidate(path, extension, &listed))
+            {
                 match known(path) {
                     Some(Known::Agent(entry)) => index.entries.push(entry),
                     Some(Known::Nothing) => index.nothing.push(path.clone()),
@@ -92,7 +102,11 @@ impl Index {
                 break;
             }
         }
-        index.entries.sort_by(|left, right| left.name.cmp(&right.name).then_with(|| left.file.cmp(&right.file)));
+        index.entries.sort_by(|left, right| {
+            left.name
+                .cmp(&right.name)
+                .then_with(|| left.file.cmp(&right.file))
+        });
         Ok(index)
     }
 
@@ -101,9 +115,14 @@ impl Index {
         let file = &self.file;
         let Some(bytes) = bytes else {
             let reason = format!("larger than {}", fs::human_size(MAX_AGENT));
-            return self.refused.push(Refused { file: path.escape_debug().to_string(), reason });
+            return self.refused.push(Refused {
+                file: path.escape_debug().to_string(),
+                reason,
+            });
         };
-        match discovery::examine(path, ObjectId::of_blob(bytes), bytes, &|name| file.agents.get(name)) {
+        match discovery::examine(path, ObjectId::of_blob(bytes), bytes, &|name| {
+            file.agents.get(name)
+        }) {
             Finding::Agent(entry) => self.entries.push(entry),
             Finding::Refused(refused) => self.refused.push(refused),
             Finding::Nothing => self.nothing.push(path.to_owned()),
@@ -112,9 +131,18 @@ impl Index {
 
     /// Writes the index, and gives it back with its entries in the file only. A cache that cannot be written is no reason to fail.
     pub(super) fn kept(self, path: &Path, key: &str, stamp: &dyn Fn(&str) -> u64) -> Opened {
-        let entries: Vec<(&IndexEntry, u64)> = self.entries.iter().map(|entry| (entry, stamp(&entry.file))).collect();
-        let image = Meta::of(&self, stamp).to_bytes().map(|meta| index::image(key, &entries, meta));
-        match image.ok().and_then(|image| IndexFile::write(path, key, &image, true).ok()?) {
+        let entries: Vec<(&IndexEntry, u64)> = self
+            .entries
+            .iter()
+            .map(|entry| (entry, stamp(&entry.file)))
+            .collect();
+        let image = Meta::of(&self, stamp)
+            .to_bytes()
+            .map(|meta| index::image(key, &entries, meta));
+        match image
+            .ok()
+            .and_then(|image| IndexFile::write(path, key, &image, true).ok()?)
+        {
             Some(file) => self.in_file(file),
             None => Opened::Built(self),
         }
@@ -127,9 +155,16 @@ impl Index {
 }
 
 /// The files that a marketplace names as agents.
-pub(super) fn listed(files: &BTreeSet<String>, read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>>) -> Result<BTreeSet<String>> {
+pub(super) fn listed(
+    files: &BTreeSet<String>,
+    read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>>,
+) -> Result<BTreeSet<String>> {
     let mut text = |path: &str| -> Result<Option<String>> {
-        let bytes = if files.contains(path) { read(path)? } else { None };
+        let bytes = if files.contains(path) {
+            read(path)?
+        } else {
+            None
+        };
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     };
     let Some(marketplace) = text(MARKETPLACE)? else {
@@ -139,7 +174,11 @@ pub(super) fn listed(files: &BTreeSet<String>, read: &mut dyn FnMut(&str) -> Res
     for path in files.iter().filter(|path| path.ends_with(PLUGIN)) {
         plugins.insert(path.as_str(), text(path)?);
     }
-    Ok(marketplace_agents(&marketplace, &|path| plugins.get(path).cloned().flatten()).into_iter().collect())
+    Ok(
+        marketplace_agents(&marketplace, &|path| plugins.get(path).cloned().flatten())
+            .into_iter()
+            .collect(),
+    )
 }
 
 /// What stands at the end of an index.
@@ -158,9 +197,17 @@ impl Meta {
         Self {
             registry: index.text.clone(),
             servers: index.servers.clone(),
-            refused: index.refused.iter().map(|refused| (refused.file.clone(), refused.reason.clone())).collect(),
+            refused: index
+                .refused
+                .iter()
+                .map(|refused| (refused.file.clone(), refused.reason.clone()))
+                .collect(),
             basis: index.basis.clone(),
-            nothing: index.nothing.iter().map(|file| (file.clone(), stamp(file))).collect(),
+            nothing: index
+                .nothing
+                .iter()
+                .map(|file| (file.clone(), stamp(file)))
+                .collect(),
         }
     }
 
@@ -168,8 +215,19 @@ impl Meta {
     fn index(&self) -> Index {
         Index {
             entries: Vec::new(),
-            refused: self.refused.iter().map(|(file, reason)| Refused { file: file.clone(), reason: reason.clone() }).collect(),
-            file: self.registry.as_deref().map(RegistryFile::parse).unwrap_or_default(),
+            refused: self
+                .refused
+                .iter()
+                .map(|(file, reason)| Refused {
+                    file: file.clone(),
+                    reason: reason.clone(),
+                })
+                .collect(),
+            file: self
+                .registry
+                .as_deref()
+                .map(RegistryFile::parse)
+                .unwrap_or_default(),
             text: self.registry.clone(),
             servers: self.servers.clone(),
             nothing: Vec::new(),
@@ -200,7 +258,10 @@ impl KnownFiles {
         if self.nothing.get(file) == Some(&stamp) {
             return Some(Known::Nothing);
         }
-        self.entries.get(file).filter(|(_, known)| *known == stamp).map(|(entry, _)| Known::Agent(entry.clone()))
+        self.entries
+            .get(file)
+            .filter(|(_, known)| *known == stamp)
+            .map(|(entry, _)| Known::Agent(entry.clone()))
     }
 }
 
@@ -220,9 +281,15 @@ impl Previous {
 
     /// What is known of each file.
     pub(super) fn known(&self) -> KnownFiles {
-        let rows = (0..u32::try_from(self.file.len()).unwrap_or(u32::MAX)).filter_map(|row| self.file.stamped(row));
-        let entries = rows.map(|(entry, stamp)| (entry.file.clone(), (entry, stamp))).collect();
-        KnownFiles { entries, nothing: self.meta.nothing.iter().cloned().collect() }
+        let rows = (0..u32::try_from(self.file.len()).unwrap_or(u32::MAX))
+            .filter_map(|row| self.file.stamped(row));
+        let entries = rows
+            .map(|(entry, stamp)| (entry.file.clone(), (entry, stamp)))
+            .collect();
+        KnownFiles {
+            entries,
+            nothing: self.meta.nothing.iter().cloned().collect(),
+        }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -236,7 +303,15 @@ impl Previous {
 
     /// Everything but the agents.
     pub(super) fn index(&self) -> Index {
-        Index { nothing: self.meta.nothing.iter().map(|(file, _)| file.clone()).collect(), ..self.meta.index() }
+        Index {
+            nothing: self
+                .meta
+                .nothing
+                .iter()
+                .map(|(file, _)| file.clone())
+                .collect(),
+            ..self.meta.index()
+        }
     }
 
     /// Whether there is an agent in such a file.
@@ -246,11 +321,31 @@ impl Previous {
 
     /// Writes the index that follows this one: `index` is everything but the agents, and those of the files that changed. `stamp` tells
     /// the stamps of these.
-    pub(super) fn amended(&self, (path, key): (&Path, &str), changed: &BTreeMap<&str, u64>, mut index: Index) -> Option<Opened> {
+    pub(super) fn amended(
+        &self,
+        (path, key): (&Path, &str),
+        changed: &BTreeMap<&str, u64>,
+        mut index: Index,
+    ) -> Option<Opened> {
         let stamp = |file: &str| changed.get(file).copied().unwrap_or(0);
-        let new: Vec<(IndexEntry, u64)> = index.entries.drain(..).map(|entry| (entry.clone(), stamp(&entry.file))).collect();
-        let nothing: HashMap<&str, u64> = self.meta.nothing.iter().map(|(file, stamp)| (file.as_str(), *stamp)).collect();
-        let meta = Meta::of(&index, &|file| changed.get(file).or_else(|| nothing.get(file)).copied().unwrap_or(0));
+        let new: Vec<(IndexEntry, u64)> = index
+            .entries
+            .drain(..)
+            .map(|entry| (entry.clone(), stamp(&entry.file)))
+            .collect();
+        let nothing: HashMap<&str, u64> = self
+            .meta
+            .nothing
+            .iter()
+            .map(|(file, stamp)| (file.as_str(), *stamp))
+            .collect();
+        let meta = Meta::of(&index, &|file| {
+            changed
+                .get(file)
+                .or_else(|| nothing.get(file))
+                .copied()
+                .unwrap_or(0)
+        });
         let gone: Vec<&str> = changed.keys().copied().collect();
         let image = self.file.amended(key, &gone, &new, meta.to_bytes().ok()?)?;
         // Made in a moment and checked in one, too; to wait for the disk would take longer than both.
@@ -279,10 +374,13 @@ pub(super) fn is_interesting(path: &str) -> bool {
         || path == MARKETPLACE
         || path.ends_with(PLUGIN)
         || path.ends_with(EXTENSION)
-        || OTHER_EXTENSIONS.iter().any(|extension| discovery::is_candidate(path, extension, &nothing))
+        || OTHER_EXTENSIONS
+            .iter()
+            .any(|extension| discovery::is_candidate(path, extension, &nothing))
 }
 
 /// Whether a file describes an MCP server, should the registry be a prepared one.
 fn is_server(path: &str) -> bool {
-    path.strip_prefix("mcp/").is_some_and(|name| name.ends_with(".json") && !name.contains('/'))
+    path.strip_prefix("mcp/")
+        .is_some_and(|name| name.ends_with(".json") && !name.contains('/'))
 }

@@ -37,7 +37,11 @@ impl Holder {
     #[must_use]
     pub fn describe(holder: Option<&Self>, now: u64) -> String {
         match holder {
-            Some(Self { process, command, since }) => {
+            Some(Self {
+                process,
+                command,
+                since,
+            }) => {
                 let seconds = now.saturating_sub(*since);
                 format!("`agentpkg {command}` (process {process}, running for {seconds} s)")
             }
@@ -56,22 +60,33 @@ pub(super) fn take_lock(
     patience: &Patience,
     waiting: impl FnOnce(Option<Holder>),
 ) -> Result<Lock> {
-    let me = Holder { process: std::process::id(), command: patience.command.clone(), since: patience.now };
+    let me = Holder {
+        process: std::process::id(),
+        command: patience.command.clone(),
+        since: patience.now,
+    };
     let line = seal.close(Kind::Holder, serde_json::to_vec(&me).unwrap_or_default());
     let mut held_by = None;
     let lock = Lock::take(file, path, &line, patience.wait, |line| {
         // What has no good seal may have come with the project, and says nothing.
-        held_by = seal.open(Kind::Holder, line).and_then(|text| serde_json::from_slice(text).ok());
+        held_by = seal
+            .open(Kind::Holder, line)
+            .and_then(|text| serde_json::from_slice(text).ok());
         if !patience.wait.is_zero() {
             waiting(held_by.clone());
         }
     })?;
     lock.ok_or_else(|| {
-        let (who, seconds) = (Holder::describe(held_by.as_ref(), patience.now), patience.wait.as_secs());
+        let (who, seconds) = (
+            Holder::describe(held_by.as_ref(), patience.now),
+            patience.wait.as_secs(),
+        );
         let failure = Failure::failed(format!("{who} is at work in {place}"));
         if seconds == 0 {
             return failure.hint("`--wait SECONDS` waits for it to end");
         }
-        failure.caused_by(format!("waited for {seconds} s")).hint("`--wait SECONDS` waits longer, `--wait 0` not at all")
+        failure
+            .caused_by(format!("waited for {seconds} s"))
+            .hint("`--wait SECONDS` waits longer, `--wait 0` not at all")
     })
 }

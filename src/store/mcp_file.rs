@@ -48,7 +48,9 @@ impl Created {
     /// Reads the word.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::File, Self::Document, Self::Key].into_iter().find(|created| created.as_str() == text)
+        [Self::File, Self::Document, Self::Key]
+            .into_iter()
+            .find(|created| created.as_str() == text)
     }
 }
 
@@ -85,7 +87,12 @@ impl McpFile {
     /// A file that is not there.
     #[must_use]
     pub fn absent() -> Self {
-        Self { text: String::new(), is_there: false, root: None, servers: Vec::new() }
+        Self {
+            text: String::new(),
+            is_there: false,
+            root: None,
+            servers: Vec::new(),
+        }
     }
 
     /// Reads the file; `path` is for messages. `None`: there is none.
@@ -95,47 +102,95 @@ impl McpFile {
         };
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let at = error.valid_up_to();
-            broken(path, &String::from_utf8_lossy(bytes), at..at + 1, "not UTF-8; the client ignores the whole file")
+            broken(
+                path,
+                &String::from_utf8_lossy(bytes),
+                at..at + 1,
+                "not UTF-8; the client ignores the whole file",
+            )
         })?;
-        let start = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let start = if text.starts_with(BYTE_ORDER_MARK) {
+            BYTE_ORDER_MARK.len()
+        } else {
+            0
+        };
         let json = &text[start..];
         if json.trim_matches([' ', '\t', '\n', '\r']).is_empty() {
-            return Ok(Self { text: text.to_owned(), is_there: true, root: None, servers: Vec::new() });
+            return Ok(Self {
+                text: text.to_owned(),
+                is_there: true,
+                root: None,
+                servers: Vec::new(),
+            });
         }
         let shifted = |range: jsonc_parser::common::Range| start + range.start..start + range.end;
-        let parsed = parse_to_ast(json, &CollectOptions::default(), &strict()).map_err(|error| {
-            let label = match error.kind() {
-                jsonc_parser::errors::ParseErrorKind::CommentsNotAllowed => {
-                    "comments are not allowed here; the client ignores the whole file".to_owned()
-                }
-                kind => format!("{}; the client ignores the whole file", lower_case(&kind.to_string())),
-            };
-            broken(path, text, shifted(error.range()), &label)
-        })?;
+        let parsed =
+            parse_to_ast(json, &CollectOptions::default(), &strict()).map_err(|error| {
+                let label = match error.kind() {
+                    jsonc_parser::errors::ParseErrorKind::CommentsNotAllowed => {
+                        "comments are not allowed here; the client ignores the whole file"
+                            .to_owned()
+                    }
+                    kind => format!(
+                        "{}; the client ignores the whole file",
+                        lower_case(&kind.to_string())
+                    ),
+                };
+                broken(path, text, shifted(error.range()), &label)
+            })?;
         let wrong = |range, label: &str| Err(broken(path, text, range, label));
         let root = match parsed.value {
             Some(ast::Value::Object(root)) => root,
-            Some(other) => return wrong(shifted(other.range()), "an object with `mcpServers` is expected"),
+            Some(other) => {
+                return wrong(
+                    shifted(other.range()),
+                    "an object with `mcpServers` is expected",
+                );
+            }
             None => return wrong(start..text.len(), "an object with `mcpServers` is expected"),
         };
         let mut outline = Object::of(&root, start);
         let mut servers = Vec::new();
         // Of equal keys the client takes the last one.
-        if let Some(property) = root.properties.iter().rev().find(|property| property.name.as_str() == SERVERS) {
+        if let Some(property) = root
+            .properties
+            .iter()
+            .rev()
+            .find(|property| property.name.as_str() == SERVERS)
+        {
             let ast::Value::Object(object) = &property.value else {
-                return wrong(shifted(property.value.range()), "`mcpServers` is an object: name to server");
+                return wrong(
+                    shifted(property.value.range()),
+                    "`mcpServers` is an object: name to server",
+                );
             };
             for property in &object.properties {
                 let name = property.name.as_str().to_owned();
                 let line = line_of(text, start + property.range.start);
                 servers.retain(|known: &Configured| known.name != name);
-                servers.push(Configured { name, value: value(&property.value), line });
+                servers.push(Configured {
+                    name,
+                    value: value(&property.value),
+                    line,
+                });
             }
             outline.servers = Some(Box::new(Object::of(object, start)));
-        } else if let Some(property) = root.properties.iter().find(|property| is_server(&property.value)) {
-            return wrong(shifted(property.range), "servers belong into `mcpServers`; the client ignores the whole file");
+        } else if let Some(property) = root
+            .properties
+            .iter()
+            .find(|property| is_server(&property.value))
+        {
+            return wrong(
+                shifted(property.range),
+                "servers belong into `mcpServers`; the client ignores the whole file",
+            );
         }
-        Ok(Self { text: text.to_owned(), is_there: true, root: Some(outline), servers })
+        Ok(Self {
+            text: text.to_owned(),
+            is_there: true,
+            root: Some(outline),
+            servers,
+        })
     }
 
     /// The digest of the file as it was read; `None`: there was none.
@@ -161,22 +216,44 @@ impl McpFile {
     pub fn add(&self, name: &str, entry: &ServerEntry) -> (String, Option<Created>) {
         let new_line = new_line(&self.text);
         let Some(root) = &self.root else {
-            let created = if self.text.is_empty() { Created::File } else { Created::Document };
-            let style = Style { new_line, indent: "    ".to_owned(), unit: "  ".to_owned() };
+            let created = if self.text.is_empty() {
+                Created::File
+            } else {
+                Created::Document
+            };
+            let style = Style {
+                new_line,
+                indent: "    ".to_owned(),
+                unit: "  ".to_owned(),
+            };
             let entry = style.property(name, entry);
-            let document = format!("{{{new_line}  \"{SERVERS}\": {{{new_line}    {entry}{new_line}  }}{new_line}}}");
+            let document = format!(
+                "{{{new_line}  \"{SERVERS}\": {{{new_line}    {entry}{new_line}  }}{new_line}}}"
+            );
             return (format!("{}{document}", self.text), Some(created));
         };
         if let Some(servers) = &root.servers {
-            return (self.inserted(servers, &|style| style.property(name, entry)), None);
+            return (
+                self.inserted(servers, &|style| style.property(name, entry)),
+                None,
+            );
         }
         let holder = |style: &Style<'_>| {
             if style.is_compact() {
                 return format!("\"{SERVERS}\":{{{}}}", style.property(name, entry));
             }
-            let inner = Style { indent: format!("{}{}", style.indent, style.unit), ..style.clone() };
-            let (between, end) = (format!("{new_line}{}", inner.indent), format!("{new_line}{}", style.indent));
-            format!("\"{SERVERS}\": {{{between}{}{end}}}", inner.property(name, entry))
+            let inner = Style {
+                indent: format!("{}{}", style.indent, style.unit),
+                ..style.clone()
+            };
+            let (between, end) = (
+                format!("{new_line}{}", inner.indent),
+                format!("{new_line}{}", style.indent),
+            );
+            format!(
+                "\"{SERVERS}\": {{{between}{}{end}}}",
+                inner.property(name, entry)
+            )
         };
         (self.inserted(root, &holder), Some(Created::Key))
     }
@@ -193,7 +270,9 @@ impl McpFile {
         let is_last = servers.properties.len() == 1 && servers.has(name);
         match created.filter(|_| is_last) {
             Some(Created::File) if self.is_only(root) => None,
-            Some(Created::Document) if self.is_only(root) => Some(self.text[..root.range.start].to_owned()),
+            Some(Created::Document) if self.is_only(root) => {
+                Some(self.text[..root.range.start].to_owned())
+            }
             Some(_) => Some(self.without(root, SERVERS)),
             None => Some(self.without(servers, name)),
         }
@@ -210,10 +289,25 @@ impl McpFile {
         let (at, inserted) = match object.properties.last() {
             None => {
                 let outer = indent_at(&self.text, object.range.start);
-                let unit = if outer.is_empty() { "  ".to_owned() } else { outer.to_owned() };
-                let style = Style { new_line, indent: format!("{outer}{unit}"), unit };
+                let unit = if outer.is_empty() {
+                    "  ".to_owned()
+                } else {
+                    outer.to_owned()
+                };
+                let style = Style {
+                    new_line,
+                    indent: format!("{outer}{unit}"),
+                    unit,
+                };
                 let at = object.range.start + 1;
-                (at, format!("{new_line}{}{}{new_line}{outer}", style.indent, property(&style)))
+                (
+                    at,
+                    format!(
+                        "{new_line}{}{}{new_line}{outer}",
+                        style.indent,
+                        property(&style)
+                    ),
+                )
             }
             Some((_, last)) => {
                 let first = &object.properties[0].1;
@@ -221,12 +315,27 @@ impl McpFile {
                 if gap.contains('\n') {
                     let indent = gap[gap.rfind('\n').map_or(0, |at| at + 1)..].to_owned();
                     let outer = indent_at(&self.text, object.range.start);
-                    let unit = indent.strip_prefix(outer).filter(|unit| !unit.is_empty()).unwrap_or("  ").to_owned();
-                    let style = Style { new_line, indent, unit };
-                    (last.end, format!(",{new_line}{}{}", style.indent, property(&style)))
+                    let unit = indent
+                        .strip_prefix(outer)
+                        .filter(|unit| !unit.is_empty())
+                        .unwrap_or("  ")
+                        .to_owned();
+                    let style = Style {
+                        new_line,
+                        indent,
+                        unit,
+                    };
+                    (
+                        last.end,
+                        format!(",{new_line}{}{}", style.indent, property(&style)),
+                    )
                 } else {
                     // All on one line stays on one line.
-                    let style = Style { new_line, indent: String::new(), unit: String::new() };
+                    let style = Style {
+                        new_line,
+                        indent: String::new(),
+                        unit: String::new(),
+                    };
                     (last.end, format!(",{gap}{}", property(&style)))
                 }
             }
@@ -238,14 +347,26 @@ impl McpFile {
 
     /// The text without the last property of this name, in such a way that it undoes [`Self::inserted`].
     fn without(&self, object: &Object, name: &str) -> String {
-        let Some(index) = object.properties.iter().rposition(|(known, _)| known == name) else {
+        let Some(index) = object
+            .properties
+            .iter()
+            .rposition(|(known, _)| known == name)
+        else {
             return self.text.clone();
         };
         let own = &object.properties[index].1;
         let gone = if object.properties.len() == 1 {
             let inside = object.range.start + 1..object.range.end - 1;
-            let closing = format!("{}{}", new_line(&self.text), indent_at(&self.text, object.range.start));
-            let end = if self.text[own.end..inside.end].starts_with(&closing) { own.end + closing.len() } else { inside.end };
+            let closing = format!(
+                "{}{}",
+                new_line(&self.text),
+                indent_at(&self.text, object.range.start)
+            );
+            let end = if self.text[own.end..inside.end].starts_with(&closing) {
+                own.end + closing.len()
+            } else {
+                inside.end
+            };
             inside.start..end
         } else if index + 1 == object.properties.len() {
             object.properties[index - 1].1.end..own.end
@@ -261,8 +382,15 @@ impl McpFile {
 impl Object {
     fn of(object: &ast::Object<'_>, start: usize) -> Self {
         let shift = |range: jsonc_parser::common::Range| start + range.start..start + range.end;
-        let properties = object.properties.iter().map(|property| (property.name.as_str().to_owned(), shift(property.range)));
-        Self { range: shift(object.range), properties: properties.collect(), servers: None }
+        let properties = object
+            .properties
+            .iter()
+            .map(|property| (property.name.as_str().to_owned(), shift(property.range)));
+        Self {
+            range: shift(object.range),
+            properties: properties.collect(),
+            servers: None,
+        }
     }
 
     fn has(&self, name: &str) -> bool {
@@ -289,14 +417,23 @@ impl Style<'_> {
     fn property(&self, name: &str, entry: &ServerEntry) -> String {
         let key = Value::from(name);
         if self.is_compact() {
-            let fields = entry.fields().into_iter().map(|(field, value)| format!("\"{field}\":{value}"));
+            let fields = entry
+                .fields()
+                .into_iter()
+                .map(|(field, value)| format!("\"{field}\":{value}"));
             return format!("{key}:{{{}}}", fields.collect::<Vec<_>>().join(","));
         }
         let inner = format!("{}{}", self.indent, self.unit);
-        let fields = entry.fields().into_iter().map(|(field, value)| format!("{inner}\"{field}\": {}", self.value(&value, &inner)));
+        let fields = entry
+            .fields()
+            .into_iter()
+            .map(|(field, value)| format!("{inner}\"{field}\": {}", self.value(&value, &inner)));
         let separator = format!(",{}", self.new_line);
         let fields = fields.collect::<Vec<_>>().join(&separator);
-        format!("{key}: {{{}{fields}{}{}}}", self.new_line, self.new_line, self.indent)
+        format!(
+            "{key}: {{{}{fields}{}{}}}",
+            self.new_line, self.new_line, self.indent
+        )
     }
 
     /// A list or a table of strings, one to a line.
@@ -306,13 +443,21 @@ impl Style<'_> {
                 return format!("{open}{close}");
             }
             let (new_line, inner) = (self.new_line, format!("{indent}{}", self.unit));
-            format!("{open}{new_line}{inner}{}{new_line}{indent}{close}", items.join(&format!(",{new_line}{inner}")))
+            format!(
+                "{open}{new_line}{inner}{}{new_line}{indent}{close}",
+                items.join(&format!(",{new_line}{inner}"))
+            )
         };
         match value {
             Value::Array(items) => lines('[', items.iter().map(Value::to_string).collect(), ']'),
-            Value::Object(entries) => {
-                lines('{', entries.iter().map(|(key, value)| format!("{}: {value}", Value::from(key.as_str()))).collect(), '}')
-            }
+            Value::Object(entries) => lines(
+                '{',
+                entries
+                    .iter()
+                    .map(|(key, value)| format!("{}: {value}", Value::from(key.as_str())))
+                    .collect(),
+                '}',
+            ),
             value => value.to_string(),
         }
     }
@@ -334,23 +479,40 @@ fn strict() -> ParseOptions {
 }
 
 fn broken(path: &str, text: &str, span: Range<usize>, label: &str) -> Failure {
-    let location = Location { path: path.to_owned(), source: text.to_owned(), span, label: label.to_owned() };
+    let location = Location {
+        path: path.to_owned(),
+        source: text.to_owned(),
+        span,
+        label: label.to_owned(),
+    };
     let what = if label.starts_with("an object") || label.contains("mcpServers") {
         "has no servers that the client can read"
     } else {
         "is not valid JSON"
     };
-    Failure::failed(format!("{path} {what}")).at(location).hint("mend it, then run `agentpkg check`; the file was not changed")
+    Failure::failed(format!("{path} {what}"))
+        .at(location)
+        .hint("mend it, then run `agentpkg check`; the file was not changed")
 }
 
 fn lower_case(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+    characters
+        .next()
+        .map(|first| first.to_lowercase().chain(characters).collect())
+        .unwrap_or_default()
 }
 
 fn is_server(value: &ast::Value<'_>) -> bool {
-    let has = |object: &ast::Object<'_>, key: &str| object.properties.iter().any(|property| property.name.as_str() == key);
-    value.as_object().is_some_and(|object| has(object, "command") || has(object, "url"))
+    let has = |object: &ast::Object<'_>, key: &str| {
+        object
+            .properties
+            .iter()
+            .any(|property| property.name.as_str() == key)
+    };
+    value
+        .as_object()
+        .is_some_and(|object| has(object, "command") || has(object, "url"))
 }
 
 fn value(value: &ast::Value<'_>) -> Value {
@@ -364,7 +526,10 @@ fn value(value: &ast::Value<'_>) -> Value {
         ast::Value::NullKeyword(_) => Value::Null,
         ast::Value::Array(array) => Value::Array(array.elements.iter().map(self::value).collect()),
         ast::Value::Object(object) => {
-            let entries = object.properties.iter().map(|property| (key(&property.name), self::value(&property.value)));
+            let entries = object
+                .properties
+                .iter()
+                .map(|property| (key(&property.name), self::value(&property.value)));
             Value::Object(entries.collect::<Map<_, _>>())
         }
     }
@@ -376,7 +541,11 @@ fn key(name: &ObjectPropName<'_>) -> String {
 
 fn new_line(text: &str) -> &'static str {
     let first = text.find('\n');
-    if first.is_some_and(|at| text[..at].ends_with('\r')) { "\r\n" } else { "\n" }
+    if first.is_some_and(|at| text[..at].ends_with('\r')) {
+        "\r\n"
+    } else {
+        "\n"
+    }
 }
 
 /// The white space at the start of the line that `at` is in.
@@ -405,11 +574,16 @@ mod tests {
     }
 
     fn remote() -> ServerEntry {
-        ServerEntry::Remote { transport: "http", url: "https://x.y/z".to_owned(), headers: Vec::new() }
+        ServerEntry::Remote {
+            transport: "http",
+            url: "https://x.y/z".to_owned(),
+            headers: Vec::new(),
+        }
     }
 
     fn parse(text: &str) -> McpFile {
-        McpFile::parse(Some(text.as_bytes()), FILE_NAME).unwrap_or_else(|failure| panic!("{failure}: {text}"))
+        McpFile::parse(Some(text.as_bytes()), FILE_NAME)
+            .unwrap_or_else(|failure| panic!("{failure}: {text}"))
     }
 
     #[test]
@@ -449,7 +623,10 @@ mod tests {
             added(r#"{"mcpServers":{"a":{"command":"x"}}}"#),
             format!(r#"{{"mcpServers":{{"a":{{"command":"x"}},"w":{form}}}}}"#)
         );
-        assert_eq!(added(r#"{"a": 1}"#), format!(r#"{{"a": 1,"mcpServers":{{"w":{form}}}}}"#));
+        assert_eq!(
+            added(r#"{"a": 1}"#),
+            format!(r#"{{"a": 1,"mcpServers":{{"w":{form}}}}}"#)
+        );
         assert_eq!(
             added("{\r\n\t\"mcpServers\": {\r\n\t\t\"a\": {}\r\n\t}\r\n}\r\n"),
             "{\r\n\t\"mcpServers\": {\r\n\t\t\"a\": {},\r\n\t\t\"w\": {\r\n\t\t\t\"type\": \"http\",\r\n\t\t\t\"url\": \"https://x.y/z\"\r\n\t\t}\r\n\t}\r\n}\r\n"
@@ -463,7 +640,11 @@ mod tests {
     #[test]
     fn what_the_client_refuses_is_refused_with_the_line() {
         for (text, line, label) in [
-            ("{\n  // mine\n  \"mcpServers\": {}\n}", 2, "comments are not allowed"),
+            (
+                "{\n  // mine\n  \"mcpServers\": {}\n}",
+                2,
+                "comments are not allowed",
+            ),
             ("{\"mcpServers\": {},}", 1, "trailing commas"),
             ("{\"mcpServers\":\n null}", 2, "is an object"),
             ("[]", 1, "an object"),
@@ -476,9 +657,19 @@ mod tests {
             assert!(location.label.contains(label), "{text}: {}", location.label);
             assert_eq!(line_of(text, location.span.start), line, "{text}");
         }
-        assert!(McpFile::parse(Some(b"{\"a\": \"\xff\"}"), FILE_NAME).unwrap_err().location().is_some());
+        assert!(
+            McpFile::parse(Some(b"{\"a\": \"\xff\"}"), FILE_NAME)
+                .unwrap_err()
+                .location()
+                .is_some()
+        );
         assert_eq!(parse("\u{feff} \n").servers(), []);
-        assert_eq!(parse("{\"mcpServers\": {\"a\": 1}, \"mcpServers\": {\"b\": {}, \"b\": 2}}").servers().len(), 1);
+        assert_eq!(
+            parse("{\"mcpServers\": {\"a\": 1}, \"mcpServers\": {\"b\": {}, \"b\": 2}}")
+                .servers()
+                .len(),
+            1
+        );
     }
 
     /// White space as people leave it.
@@ -513,14 +704,27 @@ mod tests {
         ]
     }
 
-    fn object(members: impl Strategy<Value = Vec<(String, String)>>) -> impl Strategy<Value = String> {
+    fn object(
+        members: impl Strategy<Value = Vec<(String, String)>>,
+    ) -> impl Strategy<Value = String> {
         (members, prop::collection::vec(space(), 16)).prop_map(|(members, spaces)| {
             let mut spaces = spaces.iter().cycle();
             let mut space = || spaces.next().expect("a cycle does not end").as_str();
             let mut text = format!("{{{}", space());
             for (index, (key, value)) in members.iter().enumerate() {
                 let comma = if index == 0 { "" } else { "," };
-                text.extend([comma, space(), "\"", key, "\"", space(), ":", space(), value, space()]);
+                text.extend([
+                    comma,
+                    space(),
+                    "\"",
+                    key,
+                    "\"",
+                    space(),
+                    ":",
+                    space(),
+                    value,
+                    space(),
+                ]);
             }
             text + "}"
         })
@@ -531,29 +735,47 @@ mod tests {
             let members = prop::collection::vec((key_text(), inner.clone()), 0..4);
             prop_oneof![
                 object(members),
-                (prop::collection::vec(inner, 0..4), space())
-                    .prop_map(|(items, space)| format!("[{space}{}]", items.join(&format!(",{space}")))),
+                (prop::collection::vec(inner, 0..4), space()).prop_map(|(items, space)| format!(
+                    "[{space}{}]",
+                    items.join(&format!(",{space}"))
+                )),
             ]
         })
     }
 
     fn any_file() -> impl Strategy<Value = String> {
         let servers = object(prop::collection::vec((key_text(), any_value()), 0..4));
-        let head = prop::collection::vec((key_text().prop_filter("none of its own", |key| key != "mcpServers"), any_value()), 0..3);
+        let head = prop::collection::vec(
+            (
+                key_text().prop_filter("none of its own", |key| key != "mcpServers"),
+                any_value(),
+            ),
+            0..3,
+        );
         let whole = (head, servers, 0..3_usize).prop_flat_map(|(head, servers, count)| {
-            let mut members: Vec<(String, String)> = head.into_iter().filter(|(_, value)| !value.contains("\"command\"")).collect();
+            let mut members: Vec<(String, String)> = head
+                .into_iter()
+                .filter(|(_, value)| !value.contains("\"command\""))
+                .collect();
             for index in 0..count {
-                members.insert(index.min(members.len()), ("mcpServers".to_owned(), servers.clone()));
+                members.insert(
+                    index.min(members.len()),
+                    ("mcpServers".to_owned(), servers.clone()),
+                );
             }
             object(Just(members))
         });
         (prop::bool::ANY, space(), whole, space()).prop_map(|(has_mark, before, whole, after)| {
-            format!("{}{before}{whole}{after}", if has_mark { BYTE_ORDER_MARK } else { "" })
+            format!(
+                "{}{before}{whole}{after}",
+                if has_mark { BYTE_ORDER_MARK } else { "" }
+            )
         })
     }
 
     fn json(text: &str) -> Value {
-        serde_json::from_str(text.trim_start_matches(BYTE_ORDER_MARK)).unwrap_or_else(|error| panic!("{error}: {text}"))
+        serde_json::from_str(text.trim_start_matches(BYTE_ORDER_MARK))
+            .unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
     proptest! {

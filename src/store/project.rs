@@ -49,7 +49,8 @@ impl Project {
         let mut found = None;
         let mut is_in_repository = false;
         for candidate in folder.ancestors() {
-            if found.is_none() && fs::entry(&candidate.join(manifest::FILE_NAME))? != Entry::Absent {
+            if found.is_none() && fs::entry(&candidate.join(manifest::FILE_NAME))? != Entry::Absent
+            {
                 found = Some(candidate);
             }
             // Where the manifest is, needs no more looking.
@@ -61,12 +62,17 @@ impl Project {
                 break;
             }
         }
-        let Some(root) = found else { return Self::at(folder, environment) };
+        let Some(root) = found else {
+            return Self::at(folder, environment);
+        };
         let manifest = root.join(manifest::FILE_NAME);
         if root == folder || is_in_repository || (fs::is_owned(&manifest) && fs::is_owned(root)) {
             return Self::at(root, environment);
         }
-        Ok(Self { passed_over: Some(manifest), ..Self::at(folder, environment)? })
+        Ok(Self {
+            passed_over: Some(manifest),
+            ..Self::at(folder, environment)?
+        })
     }
 
     /// The project whose folder is `root`.
@@ -76,10 +82,16 @@ impl Project {
         for folder in [root.join(".claude"), agents.clone()] {
             if fs::entry(&folder)? == Entry::Link {
                 let user = Self::user(environment).ok();
-                if user.as_ref().map_or(Ok(false), |user| user.lets_follow(root, environment))? {
+                if user
+                    .as_ref()
+                    .map_or(Ok(false), |user| user.lets_follow(root, environment))?
+                {
                     files = files.with(&agents, fs::canonical(&agents).ok());
                 } else if let Some(user) = user {
-                    files = files.hinting(vec![root.join(".claude"), agents.clone()], follow_hint(&user, root));
+                    files = files.hinting(
+                        vec![root.join(".claude"), agents.clone()],
+                        follow_hint(&user, root),
+                    );
                 }
                 break;
             }
@@ -99,7 +111,11 @@ impl Project {
 
     /// The agents of the user. Any of the user's own folders and files may be a link, as those who keep dotfiles have it.
     pub fn user(environment: &Environment) -> Result<Self> {
-        let folders = (environment.config_folder(), environment.data_folder(), environment.client_folder());
+        let folders = (
+            environment.config_folder(),
+            environment.data_folder(),
+            environment.client_folder(),
+        );
         let (Some(config), Some(data), Some(client)) = folders else {
             return Err(Failure::failed("there is no home folder to install into")
                 .hint("set `HOME`; or `AGENTPKG_CONFIG_DIR`, `AGENTPKG_DATA_DIR` and `CLAUDE_CONFIG_DIR`"));
@@ -110,7 +126,12 @@ impl Project {
         let (data, agents) = (real(data), real(client.join("agents")));
         let above = |path: &Path| path.parent().unwrap_or(Path::new("/")).to_owned();
         let mut files = Roots::new();
-        for folder in [above(&manifest), above(&lockfile), data.clone(), agents.clone()] {
+        for folder in [
+            above(&manifest),
+            above(&lockfile),
+            data.clone(),
+            agents.clone(),
+        ] {
             files = files.with(&folder, None);
         }
         let seal = Seal::new(environment.key_place(), &config, &agents, false);
@@ -130,11 +151,16 @@ impl Project {
     /// Whether the user's manifest allows the agents folder of the project at `root` to be a link.
     fn lets_follow(&self, root: &Path, environment: &Environment) -> Result<bool> {
         let manifest = self.load_manifest()?;
-        let Some(FollowLinks::Folders(folders)) = manifest.as_ref().and_then(Manifest::follows_links) else {
+        let Some(FollowLinks::Folders(folders)) =
+            manifest.as_ref().and_then(Manifest::follows_links)
+        else {
             return Ok(false);
         };
         let root = fs::canonical(root)?;
-        let is_it = |folder: &String| fs::canonical(&environment.absolute(&self.root, folder)).is_ok_and(|folder| folder == root);
+        let is_it = |folder: &String| {
+            fs::canonical(&environment.absolute(&self.root, folder))
+                .is_ok_and(|folder| folder == root)
+        };
         Ok(folders.iter().any(is_it))
     }
 
@@ -158,7 +184,9 @@ impl Project {
 
     /// Fails if a folder that would be written to is a link, or no folder: better now than after a fetch.
     pub fn check_folders(&self) -> Result<()> {
-        [&self.agents, &self.data].into_iter().try_for_each(|folder| self.files.check_folder(folder))
+        [&self.agents, &self.data]
+            .into_iter()
+            .try_for_each(|folder| self.files.check_folder(folder))
     }
 
     /// Project or user.
@@ -246,7 +274,11 @@ impl Project {
     #[must_use]
     pub fn owns(&self, path: &Path) -> bool {
         let is_below = |folder: &Path| {
-            let mut rest = path.strip_prefix(folder).unwrap_or(Path::new("")).components().peekable();
+            let mut rest = path
+                .strip_prefix(folder)
+                .unwrap_or(Path::new(""))
+                .components()
+                .peekable();
             rest.peek().is_some() && rest.all(|component| matches!(component, Component::Normal(_)))
         };
         path == self.manifest
@@ -266,7 +298,11 @@ impl Project {
             Scope::User => path,
         };
         let shown = shown.display().to_string();
-        if cfg!(windows) { shown.replace('\\', "/") } else { shown }
+        if cfg!(windows) {
+            shown.replace('\\', "/")
+        } else {
+            shown
+        }
     }
 
     /// Where the manifest names an agent, for a failure that is about its entry; `None` if that cannot be told.
@@ -274,14 +310,24 @@ impl Project {
     pub fn manifest_entry(&self, name: &AgentName, label: &str) -> Option<Location> {
         let source = self.read_text(&self.manifest, manifest::MAX_SIZE).ok()??;
         let document = toml_edit::Document::parse(source.as_str()).ok()?;
-        let span = document.get("agents")?.as_table_like()?.key(name.as_str())?.span()?;
-        Some(Location { path: self.display(&self.manifest), span, label: label.to_owned(), source })
+        let span = document
+            .get("agents")?
+            .as_table_like()?
+            .key(name.as_str())?
+            .span()?;
+        Some(Location {
+            path: self.display(&self.manifest),
+            span,
+            label: label.to_owned(),
+            source,
+        })
     }
 
     /// Reads the manifest; `None` if there is none.
     pub fn load_manifest(&self) -> Result<Option<Manifest>> {
         let text = self.read_text(&self.manifest, manifest::MAX_SIZE)?;
-        text.map(|text| Manifest::parse(&text, &self.display(&self.manifest))).transpose()
+        text.map(|text| Manifest::parse(&text, &self.display(&self.manifest)))
+            .transpose()
     }
 
     /// Reads the lockfile; an absent one is empty.
@@ -306,7 +352,11 @@ impl Project {
     /// The digest of an installed agent, which is read only if it has changed since it was seen last; `None` if there is no file.
     pub fn digest_agent(&self, name: &AgentName, seen: &mut Seen) -> Result<Option<Digest>> {
         let path = self.agent_path(name);
-        seen.digest(name, || self.files.look(&path), || self.files.read(&path, MAX_AGENT))
+        seen.digest(
+            name,
+            || self.files.look(&path),
+            || self.files.read(&path, MAX_AGENT),
+        )
     }
 
     fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>> {
@@ -316,7 +366,12 @@ impl Project {
         String::from_utf8(bytes).map(Some).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let source = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let location = Location { path: self.display(path), source, span: valid..valid + 1, label: "not UTF-8".to_owned() };
+            let location = Location {
+                path: self.display(path),
+                source,
+                span: valid..valid + 1,
+                label: "not UTF-8".to_owned(),
+            };
             Failure::failed(format!("`{}` is not UTF-8 text", self.display(path))).at(location)
         })
     }
@@ -325,7 +380,9 @@ impl Project {
 /// What to type so that a linked agents folder may be written to.
 fn follow_hint(user: &Project, root: &Path) -> String {
     let (root, manifest) = (root.display(), user.manifest.display());
-    format!("if that is meant, put `[install]` with `follow-symlinks = [\"{root}\"]` into {manifest}")
+    format!(
+        "if that is meant, put `[install]` with `follow-symlinks = [\"{root}\"]` into {manifest}"
+    )
 }
 
 #[cfg(test)]
@@ -363,12 +420,24 @@ mod tests {
         let (_folder, environment) = world();
         let root = environment.current_folder.as_path();
         let project = Project::at(root, &environment).unwrap();
-        for path in ["agentpkg.toml", "agentpkg.lock", ".mcp.json", ".claude/agents/x.md", ".agentpkg/base/0"] {
+        for path in [
+            "agentpkg.toml",
+            "agentpkg.lock",
+            ".mcp.json",
+            ".claude/agents/x.md",
+            ".agentpkg/base/0",
+        ] {
             assert!(project.owns(&root.join(path)), "{path}");
         }
-        for path in
-            ["", ".git/config", ".claude/agents", ".claude/settings.json", ".claude/agents/../x", ".agentpkg/state/lock", "/x"]
-        {
+        for path in [
+            "",
+            ".git/config",
+            ".claude/agents",
+            ".claude/settings.json",
+            ".claude/agents/../x",
+            ".agentpkg/state/lock",
+            "/x",
+        ] {
             assert!(!project.owns(&root.join(path)), "{path}");
         }
     }
@@ -377,7 +446,10 @@ mod tests {
     #[test]
     fn a_linked_agents_folder_counts_only_where_the_user_says_so() {
         let (_folder, environment) = world();
-        let (root, elsewhere) = (environment.current_folder.join("p"), environment.current_folder.join("elsewhere"));
+        let (root, elsewhere) = (
+            environment.current_folder.join("p"),
+            environment.current_folder.join("elsewhere"),
+        );
         fs::create_folder(&root.join(".claude")).unwrap();
         fs::create_folder(&elsewhere).unwrap();
         std::os::unix::fs::symlink(&elsewhere, root.join(".claude/agents")).unwrap();
@@ -385,9 +457,19 @@ mod tests {
         fs::write_new(&elsewhere.join("x.md"), b"x", false).unwrap();
         let read = || Project::at(&root, &environment).unwrap().read_agent(&name);
         let failure = read().unwrap_err();
-        assert!(failure.message().contains("is a symbolic link"), "{failure}");
-        assert!(failure.hints()[0].contains("follow-symlinks"), "{:?}", failure.hints());
-        let project = format!("[install]\nfollow-symlinks = [{:?}]\n", root.display().to_string());
+        assert!(
+            failure.message().contains("is a symbolic link"),
+            "{failure}"
+        );
+        assert!(
+            failure.hints()[0].contains("follow-symlinks"),
+            "{:?}",
+            failure.hints()
+        );
+        let project = format!(
+            "[install]\nfollow-symlinks = [{:?}]\n",
+            root.display().to_string()
+        );
         fs::replace(&root.join(manifest::FILE_NAME), project.as_bytes(), false).unwrap();
         assert!(read().is_err(), "the project does not decide that");
         let user = Project::user(&environment).unwrap();

@@ -69,40 +69,83 @@ impl<'a> Snapshot<'a> {
     /// The same, with what is known of its files.
     fn builtin_knowing(known: &dyn Fn(&str) -> Option<Known>) -> Self {
         let files = builtin::files().iter().map(|(path, _)| (*path).to_owned());
-        let index = Index::build(&files.collect(), known, &mut |path| Ok(builtin::read(path).map(<[u8]>::to_vec)));
+        let index = Index::build(&files.collect(), known, &mut |path| {
+            Ok(builtin::read(path).map(<[u8]>::to_vec))
+        });
         let index = index.expect("reading from memory cannot fail");
-        Self::new(Some(RegistryName::builtin()), Source::Builtin, Opened::Built(index), Backing::Builtin)
+        Self::new(
+            Some(RegistryName::builtin()),
+            Source::Builtin,
+            Opened::Built(index),
+            Backing::Builtin,
+        )
     }
 
     /// A folder, as its files are now. `folder` is the absolute path of `source`.
-    pub fn folder(registry: Option<RegistryName>, source: Source, folder: &Path, cache: &cache::Cache) -> Result<Self> {
+    pub fn folder(
+        registry: Option<RegistryName>,
+        source: Source,
+        folder: &Path,
+        cache: &cache::Cache,
+    ) -> Result<Self> {
         if !fs::is_folder(folder) {
-            return Err(Failure::failed(format!("there is no folder `{}`", folder.display()))
-                .hint("for a git repository write its URL, for one file a path that ends in `.md`"));
+            return Err(
+                Failure::failed(format!("there is no folder `{}`", folder.display())).hint(
+                    "for a git repository write its URL, for one file a path that ends in `.md`",
+                ),
+            );
         }
         let mut files = BTreeSet::new();
         collect(folder, "", MAX_DEPTH, &mut files)?;
         let kept = cache.folder_index(folder);
-        let previous = kept.as_deref().and_then(|path| Previous::open(path, Some(FOLDER_KEY)));
-        let stamps: BTreeMap<&String, u64> = files.iter().map(|file| (file, fs::stamp(&folder.join(file), cache.now()))).collect();
+        let previous = kept
+            .as_deref()
+            .and_then(|path| Previous::open(path, Some(FOLDER_KEY)));
+        let stamps: BTreeMap<&String, u64> = files
+            .iter()
+            .map(|file| (file, fs::stamp(&folder.join(file), cache.now())))
+            .collect();
         // What describes the others may change what every file means.
-        let special: Vec<String> =
-            files.iter().filter(|file| is_special(file)).map(|file| format!("{file}={}", stamps[file])).collect();
+        let special: Vec<String> = files
+            .iter()
+            .filter(|file| is_special(file))
+            .map(|file| format!("{file}={}", stamps[file]))
+            .collect();
         let basis = special.join("\n");
-        let previous = previous.filter(|previous| previous.basis() == basis && !special.iter().any(|one| one.ends_with("=0")));
+        let previous = previous.filter(|previous| {
+            previous.basis() == basis && !special.iter().any(|one| one.ends_with("=0"))
+        });
         let files_before = previous.as_ref().map(Previous::known);
-        let known =
-            |file: &str| files_before.as_ref()?.get(file, stamps.get(&file.to_owned()).copied().filter(|stamp| *stamp != 0)?);
+        let known = |file: &str| {
+            files_before.as_ref()?.get(
+                file,
+                stamps
+                    .get(&file.to_owned())
+                    .copied()
+                    .filter(|stamp| *stamp != 0)?,
+            )
+        };
         let mut looked = 0_usize;
         let mut index = Index::build(&files, &known, &mut |path| {
             looked += usize::from(!is_special(path));
             let is_small = fs::size(&folder.join(path))?.is_none_or(|size| size <= MAX_AGENT);
-            if is_small { read_from_folder(folder, path).map(Some) } else { Ok(None) }
+            if is_small {
+                read_from_folder(folder, path).map(Some)
+            } else {
+                Ok(None)
+            }
         })?;
         index.basis = basis;
         let backing = Backing::Folder(folder.to_owned());
-        if let Some(previous) = previous.filter(|previous| looked == 0 && previous.count() == index.entries.len()) {
-            return Ok(Self::new(registry, source, previous.into_opened(index), backing));
+        if let Some(previous) =
+            previous.filter(|previous| looked == 0 && previous.count() == index.entries.len())
+        {
+            return Ok(Self::new(
+                registry,
+                source,
+                previous.into_opened(index),
+                backing,
+            ));
         }
         let stamp = |file: &str| stamps.get(&file.to_owned()).copied().unwrap_or(0);
         let opened = match kept {
@@ -123,15 +166,48 @@ impl<'a> Snapshot<'a> {
         let index = repository.index(commit, watch)?;
         let commit_time = repository.commit_time(commit)?;
         let snapshot = Self::new(registry, source, index, Backing::Git(repository));
-        Ok(Self { commit: Some(commit), commit_time: Some(commit_time), ..snapshot })
+        Ok(Self {
+            commit: Some(commit),
+            commit_time: Some(commit_time),
+            ..snapshot
+        })
     }
 
-    fn new(registry: Option<RegistryName>, source: Source, opened: Opened, backing: Backing<'a>) -> Self {
+    fn new(
+        registry: Option<RegistryName>,
+        source: Source,
+        opened: Opened,
+        backing: Backing<'a>,
+    ) -> Self {
         let (offered, refused, file, servers) = match opened {
-            Opened::Built(Index { entries, refused, file, servers, .. }) => (Offered::Listed(entries), refused, file, servers),
-            Opened::Kept(index, Index { refused, file, servers, .. }) => (Offered::Indexed(index), refused, file, servers),
+            Opened::Built(Index {
+                entries,
+                refused,
+                file,
+                servers,
+                ..
+            }) => (Offered::Listed(entries), refused, file, servers),
+            Opened::Kept(
+                index,
+                Index {
+                    refused,
+                    file,
+                    servers,
+                    ..
+                },
+            ) => (Offered::Indexed(index), refused, file, servers),
         };
-        Self { registry, source, commit: None, commit_time: None, offered, refused, file, servers, backing }
+        Self {
+            registry,
+            source,
+            commit: None,
+            commit_time: None,
+            offered,
+            refused,
+            file,
+            servers,
+            backing,
+        }
     }
 
     /// What the registry says about an agent.
@@ -143,14 +219,19 @@ impl<'a> Snapshot<'a> {
     /// The upstream bytes of an agent, verified against its blob id.
     pub fn read(&self, entry: &IndexEntry, watch: Watch<'_>) -> Result<Vec<u8>> {
         let bytes = match &self.backing {
-            Backing::Builtin => builtin::read(&entry.file).map(<[u8]>::to_vec).unwrap_or_default(),
+            Backing::Builtin => builtin::read(&entry.file)
+                .map(<[u8]>::to_vec)
+                .unwrap_or_default(),
             Backing::Folder(folder) => read_from_folder(folder, &entry.file)?,
             Backing::Git(repository) => return repository.read(entry.blob, watch),
         };
         if ObjectId::of_blob(&bytes) == entry.blob {
             Ok(bytes)
         } else {
-            Err(Failure::failed(format!("`{}` changed while the command ran", entry.file)).hint("run the command again"))
+            Err(
+                Failure::failed(format!("`{}` changed while the command ran", entry.file))
+                    .hint("run the command again"),
+            )
         }
     }
 
@@ -170,11 +251,17 @@ impl<'a> Snapshot<'a> {
     /// The versions of an agent that tags name, newest first; none for sources without tags.
     pub fn versions(&self, cache: &cache::Cache, agent: &str, watch: Watch<'_>) -> Vec<VersionTag> {
         let repository = match (&self.backing, &self.source) {
-            (Backing::Git(_), Source::Git(url)) => cache.repository(url, cache::Freshness::Any, watch).ok(),
-            (Backing::Git(repository), _) => cache.bare_repository(repository.path()).ok().flatten(),
+            (Backing::Git(_), Source::Git(url)) => {
+                cache.repository(url, cache::Freshness::Any, watch).ok()
+            }
+            (Backing::Git(repository), _) => {
+                cache.bare_repository(repository.path()).ok().flatten()
+            }
             _ => None,
         };
-        repository.and_then(|repository| repository.versions(agent).ok()).unwrap_or_default()
+        repository
+            .and_then(|repository| repository.versions(agent).ok())
+            .unwrap_or_default()
     }
 
     /// The same source at the version that a request means, and that version; `None` if the source has no versions of its own.
@@ -187,7 +274,9 @@ impl<'a> Snapshot<'a> {
         watch: Watch<'_>,
     ) -> Result<Option<(Self, Option<Version>)>> {
         let repository = match (&self.backing, &self.source) {
-            (Backing::Git(_), Source::Git(url)) => cache.repository(url, cache::Freshness::Any, watch)?,
+            (Backing::Git(_), Source::Git(url)) => {
+                cache.repository(url, cache::Freshness::Any, watch)?
+            }
             (Backing::Git(repository), _) => match cache.bare_repository(repository.path())? {
                 Some(repository) => repository,
                 None => return Ok(None),
@@ -195,7 +284,13 @@ impl<'a> Snapshot<'a> {
             _ => return Ok(None),
         };
         let (commit, version) = repository.resolve_written(request, agent, written, watch)?;
-        let snapshot = Self::git(self.registry.clone(), self.source.clone(), repository, commit, watch)?;
+        let snapshot = Self::git(
+            self.registry.clone(),
+            self.source.clone(),
+            repository,
+            commit,
+            watch,
+        )?;
         Ok(Some((snapshot, version)))
     }
 }
@@ -203,7 +298,11 @@ impl<'a> Snapshot<'a> {
 /// The relative paths of the files below `folder`, with `/`; links, and folders that hold nobody's agents, left out.
 fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<String>) -> Result<()> {
     for listed in fs::list(folder)? {
-        let path = if prefix.is_empty() { listed.name.clone() } else { format!("{prefix}/{}", listed.name) };
+        let path = if prefix.is_empty() {
+            listed.name.clone()
+        } else {
+            format!("{prefix}/{}", listed.name)
+        };
         match listed.entry {
             Entry::File if is_interesting(&path) => {
                 paths.insert(path);
@@ -214,8 +313,11 @@ fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<Strin
             _ => {}
         }
         if paths.len() > MAX_FILES {
-            return Err(Failure::failed(format!("`{}` holds more than {MAX_FILES} files", folder.display()))
-                .hint("name the folder that holds the agents"));
+            return Err(Failure::failed(format!(
+                "`{}` holds more than {MAX_FILES} files",
+                folder.display()
+            ))
+            .hint("name the folder that holds the agents"));
         }
     }
     Ok(())
@@ -227,7 +329,8 @@ fn is_searched(name: &str) -> bool {
 
 fn read_from_folder(folder: &Path, file: &str) -> Result<Vec<u8>> {
     let path = folder.join(file);
-    fs::read(&path, MAX_AGENT)?.ok_or_else(|| Failure::failed(format!("`{}` is gone", path.display())))
+    fs::read(&path, MAX_AGENT)?
+        .ok_or_else(|| Failure::failed(format!("`{}` is gone", path.display())))
 }
 
 /// Opens what a source points to. `folder` makes a path as the user wrote it absolute.
@@ -243,9 +346,16 @@ pub fn open<'a>(
         Source::Builtin => {
             let kept: HashMap<String, IndexEntry> = cache
                 .newest_index(&Source::Builtin, absolute)
-                .map(|index| index.entries().map(|entry| (entry.file.clone(), entry)).collect())
+                .map(|index| {
+                    index
+                        .entries()
+                        .map(|entry| (entry.file.clone(), entry))
+                        .collect()
+                })
                 .unwrap_or_default();
-            Ok(Snapshot::builtin_knowing(&|file| kept.get(file).cloned().map(Known::Agent)))
+            Ok(Snapshot::builtin_knowing(&|file| {
+                kept.get(file).cloned().map(Known::Agent)
+            }))
         }
         Source::Path(path) => {
             let folder = absolute(path);

@@ -67,7 +67,13 @@ impl Seal {
     /// that may be. No key is looked for yet.
     #[must_use]
     pub fn new(keys: KeyPlace, place: &Path, foreign: &Path, may_be_home: bool) -> Self {
-        Self { keys, place: place.to_owned(), foreign: foreign.to_owned(), may_be_home, ..Self::default() }
+        Self {
+            keys,
+            place: place.to_owned(),
+            foreign: foreign.to_owned(),
+            may_be_home,
+            ..Self::default()
+        }
     }
 
     /// Made at the first use: a command that meets no sealed file needs none of it.
@@ -75,13 +81,22 @@ impl Seal {
         self.resolved.get_or_init(|| {
             let real = |path: &Path| fs::canonical(path).unwrap_or_else(|_| path.to_owned());
             let foreign = real(&self.foreign);
-            let is_home = self.may_be_home && self.keys.home().is_some_and(|home| real(&home) == foreign);
+            let is_home =
+                self.may_be_home && self.keys.home().is_some_and(|home| real(&home) == foreign);
             let may_hold = |folder: &PathBuf| {
                 // What is not there yet is where its nearest folder is.
-                let nearest = folder.ancestors().find_map(|above| fs::canonical(above).ok());
-                is_home || !nearest.unwrap_or_else(|| folder.clone()).starts_with(&foreign)
+                let nearest = folder
+                    .ancestors()
+                    .find_map(|above| fs::canonical(above).ok());
+                is_home
+                    || !nearest
+                        .unwrap_or_else(|| folder.clone())
+                        .starts_with(&foreign)
             };
-            (real(&self.place), self.keys.folders().into_iter().filter(may_hold).collect())
+            (
+                real(&self.place),
+                self.keys.folders().into_iter().filter(may_hold).collect(),
+            )
         })
     }
 
@@ -102,7 +117,10 @@ impl Seal {
         let (text, seal) = split(bytes)?;
         let seal = unhex(seal)?;
         let key = self.key()?;
-        self.mac(&key, kind, text).verify_slice(&seal).is_ok().then_some(text)
+        self.mac(&key, kind, text)
+            .verify_slice(&seal)
+            .is_ok()
+            .then_some(text)
     }
 
     /// The text of a file whatever its seal says: to be shown, or after a person has agreed.
@@ -135,7 +153,10 @@ impl Seal {
 
     /// The key, made if need be; `None` where none can be made.
     fn key_to_write(&self) -> Option<[u8; KEY]> {
-        *self.made.get_or_init(|| self.key().or_else(|| self.resolved().1.iter().find_map(|folder| create(folder))))
+        *self.made.get_or_init(|| {
+            self.key()
+                .or_else(|| self.resolved().1.iter().find_map(|folder| create(folder)))
+        })
     }
 }
 
@@ -144,7 +165,9 @@ fn read(folder: &Path) -> Option<[u8; KEY]> {
     if !fs::is_private_folder(folder) {
         return None;
     }
-    fs::read_private(&folder.join(FILE_NAME), KEY as u64)?.try_into().ok()
+    fs::read_private(&folder.join(FILE_NAME), KEY as u64)?
+        .try_into()
+        .ok()
 }
 
 /// Makes a key; one that another process made in the same moment counts.
@@ -164,20 +187,32 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(SEAL), |mut text, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(SEAL), |mut text, byte| {
+            use std::fmt::Write as _;
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?)).collect()
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    digits
+        .chunks(2)
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?))
+        .collect()
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "others do not go through the doors")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "others do not go through the doors"
+)]
 mod tests {
     use super::*;
 
@@ -194,7 +229,12 @@ mod tests {
         fn seal(&self, keys: &str, place: &str) -> Seal {
             {
                 let place = self.0.path().join(place);
-                Seal::new(KeyPlace::at(self.0.path().join(keys), None), &place, &place, true)
+                Seal::new(
+                    KeyPlace::at(self.0.path().join(keys), None),
+                    &place,
+                    &place,
+                    true,
+                )
             }
         }
     }
@@ -202,20 +242,59 @@ mod tests {
     #[test]
     fn only_this_machine_place_and_kind_are_believed() {
         let machine = Machine::new();
-        let sealed = machine.seal("keys", "project").close(Kind::Journal, b"text".to_vec());
-        assert_eq!(machine.seal("keys", "project").open(Kind::Journal, &sealed), Some(&b"text"[..]));
-        assert_eq!(machine.seal("keys", "project").open(Kind::Pending, &sealed), None, "another kind");
-        assert_eq!(machine.seal("keys", "other").open(Kind::Journal, &sealed), None, "another place");
-        assert_eq!(machine.seal("other keys", "project").open(Kind::Journal, &sealed), None, "no key");
-        let _ = machine.seal("other keys", "project").close(Kind::Journal, Vec::new());
-        assert_eq!(machine.seal("other keys", "project").open(Kind::Journal, &sealed), None, "another key");
+        let sealed = machine
+            .seal("keys", "project")
+            .close(Kind::Journal, b"text".to_vec());
+        assert_eq!(
+            machine.seal("keys", "project").open(Kind::Journal, &sealed),
+            Some(&b"text"[..])
+        );
+        assert_eq!(
+            machine.seal("keys", "project").open(Kind::Pending, &sealed),
+            None,
+            "another kind"
+        );
+        assert_eq!(
+            machine.seal("keys", "other").open(Kind::Journal, &sealed),
+            None,
+            "another place"
+        );
+        assert_eq!(
+            machine
+                .seal("other keys", "project")
+                .open(Kind::Journal, &sealed),
+            None,
+            "no key"
+        );
+        let _ = machine
+            .seal("other keys", "project")
+            .close(Kind::Journal, Vec::new());
+        assert_eq!(
+            machine
+                .seal("other keys", "project")
+                .open(Kind::Journal, &sealed),
+            None,
+            "another key"
+        );
         for index in 0..sealed.len() {
             let mut damaged = sealed.clone();
             damaged[index] ^= 1;
-            assert_eq!(machine.seal("keys", "project").open(Kind::Journal, &damaged), None, "byte {index}");
+            assert_eq!(
+                machine
+                    .seal("keys", "project")
+                    .open(Kind::Journal, &damaged),
+                None,
+                "byte {index}"
+            );
         }
         for end in 0..sealed.len() {
-            assert_eq!(machine.seal("keys", "project").open(Kind::Journal, &sealed[..end]), None, "{end} bytes");
+            assert_eq!(
+                machine
+                    .seal("keys", "project")
+                    .open(Kind::Journal, &sealed[..end]),
+                None,
+                "{end} bytes"
+            );
         }
     }
 
@@ -226,9 +305,17 @@ mod tests {
         let sealed = inside.close(Kind::Journal, b"text".to_vec());
         assert_eq!(inside.open(Kind::Journal, &sealed), None, "there is no key");
         assert_eq!(Seal::unsealed(&sealed), Some(&b"text"[..]));
-        assert_eq!(fs::entry(&machine.0.path().join("project/keys")).unwrap(), fs::Entry::Absent);
+        assert_eq!(
+            fs::entry(&machine.0.path().join("project/keys")).unwrap(),
+            fs::Entry::Absent
+        );
         let home = machine.0.path().join("project");
-        let at_home = Seal::new(KeyPlace::at(home.join("keys"), Some(home.clone())), &home, &home, true);
+        let at_home = Seal::new(
+            KeyPlace::at(home.join("keys"), Some(home.clone())),
+            &home,
+            &home,
+            true,
+        );
         let sealed = at_home.close(Kind::Journal, b"text".to_vec());
         assert!(at_home.open(Kind::Journal, &sealed).is_some());
     }
@@ -237,13 +324,25 @@ mod tests {
     #[test]
     fn a_key_that_others_can_write_or_read_is_not_believed() {
         use std::os::unix::fs::PermissionsExt as _;
-        let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
+        };
         let machine = Machine::new();
-        let sealed = machine.seal("keys", "project").close(Kind::Journal, Vec::new());
-        let (folder, file) = (machine.0.path().join("keys"), machine.0.path().join("keys/key"));
+        let sealed = machine
+            .seal("keys", "project")
+            .close(Kind::Journal, Vec::new());
+        let (folder, file) = (
+            machine.0.path().join("keys"),
+            machine.0.path().join("keys/key"),
+        );
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
-        let is_believed = || machine.seal("keys", "project").open(Kind::Journal, &sealed).is_some();
+        let is_believed = || {
+            machine
+                .seal("keys", "project")
+                .open(Kind::Journal, &sealed)
+                .is_some()
+        };
         set(&file, 0o644);
         assert!(!is_believed(), "everybody can read it");
         set(&file, 0o600);

@@ -52,9 +52,16 @@ impl Seen {
     /// What is kept at `path` about so many files, if it is there and whole; `started`: when the command began.
     pub(super) fn open(path: Option<PathBuf>, files: usize, started: u64) -> Self {
         let path = path.filter(|_| cfg!(unix) && files >= WORTH);
-        let bytes = path.as_ref().and_then(|path| fs::read(path, MAX_SIZE).ok().flatten());
+        let bytes = path
+            .as_ref()
+            .and_then(|path| fs::read(path, MAX_SIZE).ok().flatten());
         let known = bytes.and_then(|bytes| parse(&bytes)).unwrap_or_default();
-        Self { path, started, known, asked: Vec::new() }
+        Self {
+            path,
+            started,
+            known,
+            asked: Vec::new(),
+        }
     }
 
     /// The digest of an agent's file; `None` if there is none. `look` looks at it, `read` is asked if it is not known for certain.
@@ -65,7 +72,11 @@ impl Seen {
         read: impl FnOnce() -> Result<Option<Vec<u8>>>,
     ) -> Result<Option<Digest>> {
         let read = || Ok(read()?.as_deref().map(Digest::of));
-        if self.path.is_none() { read() } else { self.judge(name.as_str(), look, read) }
+        if self.path.is_none() {
+            read()
+        } else {
+            self.judge(name.as_str(), look, read)
+        }
     }
 
     fn judge(
@@ -77,7 +88,11 @@ impl Seen {
         let Some(first) = look() else {
             return read();
         };
-        let known = self.known.binary_search_by(|known| known.name.as_str().cmp(name)).ok().map(|found| &self.known[found]);
+        let known = self
+            .known
+            .binary_search_by(|known| known.name.as_str().cmp(name))
+            .ok()
+            .map(|found| &self.known[found]);
         let known = known.filter(|known| known.look == first);
         if let Some(settled) = known.filter(|known| known.since == SETTLED) {
             self.asked.push(settled.clone());
@@ -93,7 +108,12 @@ impl Seen {
         if let Some(digest) = digest
             && look() == Some(first)
         {
-            self.asked.push(Sight { name: name.to_owned(), look: first, digest, since });
+            self.asked.push(Sight {
+                name: name.to_owned(),
+                look: first,
+                digest,
+                since,
+            });
         }
         Ok(digest)
     }
@@ -121,7 +141,13 @@ impl Seen {
 /// `HEADER`, the digest of the rest, and for each file: the length of its name, the name, look, digest, time.
 fn to_bytes(sights: &[Sight]) -> Vec<u8> {
     let mut rest = Vec::new();
-    for Sight { name, look, digest, since } in sights {
+    for Sight {
+        name,
+        look,
+        digest,
+        since,
+    } in sights
+    {
         let Ok(length) = u16::try_from(name.len()) else {
             continue;
         };
@@ -148,7 +174,12 @@ fn parse(bytes: &[u8]) -> Option<Vec<Sight>> {
         let (since, after) = after.split_first_chunk()?;
         let name = str::from_utf8(name).ok()?.to_owned();
         let (digest, since) = (Digest::from_bytes(*digest), u64::from_le_bytes(*since));
-        sights.push(Sight { name, look: Look::from_bytes(look), digest, since });
+        sights.push(Sight {
+            name,
+            look: Look::from_bytes(look),
+            digest,
+            since,
+        });
         rest = after;
     }
     Some(sights)
@@ -205,20 +236,34 @@ mod tests {
             if matches!(change, Change::Replace) {
                 self.aside.replace(self.file.take());
             }
-            let inode = self.file.take().map_or_else(|| self.inodes.replace(self.inodes.get() + 1), |(inode, ..)| inode);
-            let written = if matches!(change, Change::WriteAndSetBack) { 1 } else { changed };
+            let inode = self.file.take().map_or_else(
+                || self.inodes.replace(self.inodes.get() + 1),
+                |(inode, ..)| inode,
+            );
+            let written = if matches!(change, Change::WriteAndSetBack) {
+                1
+            } else {
+                changed
+            };
             let look = Look::new(1, inode, 7, written, changed);
-            self.file.replace((!matches!(change, Change::Remove)).then_some((inode, look, content)));
+            self.file
+                .replace((!matches!(change, Change::Remove)).then_some((inode, look, content)));
         }
 
         fn content(&self) -> Option<Digest> {
-            self.file.borrow().map(|(.., content)| Digest::of(&[content]))
+            self.file
+                .borrow()
+                .map(|(.., content)| Digest::of(&[content]))
         }
 
         fn run(&mut self, meanwhile: Option<(Change, u8)>) -> [Option<Digest>; 3] {
             let seconds = |world: &Self| world.time.get() / 1_000_000_000;
-            let mut seen =
-                Seen { path: None, started: seconds(self), known: parse(&to_bytes(&self.kept)).unwrap(), asked: Vec::new() };
+            let mut seen = Seen {
+                path: None,
+                started: seconds(self),
+                known: parse(&to_bytes(&self.kept)).unwrap(),
+                asked: Vec::new(),
+            };
             let before = self.content();
             let mut meanwhile = meanwhile;
             let read = || {
@@ -228,7 +273,9 @@ mod tests {
                 self.time.set(self.time.get() + 1_000);
                 Ok(self.content())
             };
-            let digest = seen.judge("a", || self.file.borrow().map(|(_, look, _)| look), read).unwrap();
+            let digest = seen
+                .judge("a", || self.file.borrow().map(|(_, look, _)| look), read)
+                .unwrap();
             let now = seconds(self);
             if let Some(sights) = seen.changed(now) {
                 self.kept = sights;
@@ -250,7 +297,15 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let wait = prop::sample::select(vec![1_000, 900_000, 5_000_000, 300_000_000, 1_000_000_000, 2_100_000_000, 90_000_000_000]);
+        let wait = prop::sample::select(vec![
+            1_000,
+            900_000,
+            5_000_000,
+            300_000_000,
+            1_000_000_000,
+            2_100_000_000,
+            90_000_000_000,
+        ]);
         prop_oneof![
             wait.prop_map(Step::Wait),
             change().prop_map(|(change, content)| Step::Change(change, content)),
@@ -292,7 +347,12 @@ mod tests {
     #[test]
     fn what_is_damaged_is_nothing() {
         let look = Look::new(1, 2, 3, 4, 5);
-        let sight = |name: &str| Sight { name: name.to_owned(), look, digest: Digest::of(b"x"), since: SETTLED };
+        let sight = |name: &str| Sight {
+            name: name.to_owned(),
+            look,
+            digest: Digest::of(b"x"),
+            since: SETTLED,
+        };
         let sights = vec![sight("a"), sight("b-\u{e9}")];
         let bytes = to_bytes(&sights);
         assert_eq!(parse(&bytes), Some(sights));
@@ -328,7 +388,9 @@ mod tests {
             fn new() -> Self {
                 let place = Self {
                     folder: tempfile::tempdir().unwrap(),
-                    names: (0..WORTH).map(|index| AgentName::new(&format!("a{index}")).unwrap()).collect(),
+                    names: (0..WORTH)
+                        .map(|index| AgentName::new(&format!("a{index}")).unwrap())
+                        .collect(),
                 };
                 for name in &place.names {
                     fs::write_new(&place.file(name), b"as it was", false).unwrap();
@@ -375,7 +437,14 @@ mod tests {
                 let probe = self.folder.path().join("probe");
                 let look = || {
                     fs::write_over(&probe, b"", false).unwrap();
-                    File::options().read(true).open(&probe).unwrap().metadata().unwrap().modified().unwrap()
+                    File::options()
+                        .read(true)
+                        .open(&probe)
+                        .unwrap()
+                        .metadata()
+                        .unwrap()
+                        .modified()
+                        .unwrap()
                 };
                 let first = look();
                 while look() == first {}
@@ -386,9 +455,16 @@ mod tests {
         fn a_file_is_not_read_again_until_it_changes() {
             type Edit = fn(&std::path::Path);
             let edits: [(&str, Edit); 6] = [
-                ("another size", |path| fs::replace(path, b"more than it was", false).unwrap()),
+                ("another size", |path| {
+                    fs::replace(path, b"more than it was", false).unwrap()
+                }),
                 ("the same size, in place", |path| {
-                    File::options().write(true).open(path).unwrap().write_all(b"AS IT WAS").unwrap();
+                    File::options()
+                        .write(true)
+                        .open(path)
+                        .unwrap()
+                        .write_all(b"AS IT WAS")
+                        .unwrap();
                 }),
                 ("the time of writing set back", |path| {
                     let mut file = File::options().write(true).open(path).unwrap();
@@ -400,7 +476,12 @@ mod tests {
                     let other = path.with_extension("other");
                     fs::write_new(&other, b"AS IT WAS", false).unwrap();
                     let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-                    File::options().write(true).open(&other).unwrap().set_modified(old).unwrap();
+                    File::options()
+                        .write(true)
+                        .open(&other)
+                        .unwrap()
+                        .set_modified(old)
+                        .unwrap();
                     fs::rename(&other, path).unwrap();
                 }),
                 ("removed", |path| fs::remove(path).unwrap()),
@@ -430,7 +511,10 @@ mod tests {
             let whole = fs::read(&place.kept(), MAX_SIZE).unwrap().unwrap();
             fs::replace(&place.kept(), &whole[..whole.len() / 2], false).unwrap();
             let (digests, reads) = place.run(110);
-            assert_eq!((digests, reads), (vec![Some(Digest::of(b"as it was")); WORTH], WORTH));
+            assert_eq!(
+                (digests, reads),
+                (vec![Some(Digest::of(b"as it was")); WORTH], WORTH)
+            );
             place.run(112);
             assert_eq!(fs::read(&place.kept(), MAX_SIZE).unwrap(), Some(whole));
         }

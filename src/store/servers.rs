@@ -43,7 +43,9 @@ impl std::fmt::Display for Scope {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Project => formatter.write_str("project"),
-            Self::Above(path) | Self::Managed(path) | Self::Provided(path) => formatter.write_str(path),
+            Self::Above(path) | Self::Managed(path) | Self::Provided(path) => {
+                formatter.write_str(path)
+            }
             Self::Local => formatter.write_str("local"),
             Self::User => formatter.write_str("user"),
             Self::Plugin(name) => write!(formatter, "plugin {name}"),
@@ -97,7 +99,11 @@ impl Servers {
     /// The names that are taken, each once.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.found.iter().map(|server| server.name.as_str()).collect();
+        let mut names: Vec<&str> = self
+            .found
+            .iter()
+            .map(|server| server.name.as_str())
+            .collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -114,20 +120,41 @@ pub fn file_path(project: &Project) -> PathBuf {
 pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
     let root = project.root();
     let is_project = project.scope() == ProjectScope::Project;
-    let mut servers =
-        Servers { found: Vec::new(), file: Ok(McpFile::absent()), admission: Admission::default(), warnings: Vec::new() };
-    let managed = environment.managed_folder().map(|folder| servers.managed(folder)).unwrap_or_default();
+    let mut servers = Servers {
+        found: Vec::new(),
+        file: Ok(McpFile::absent()),
+        admission: Admission::default(),
+        warnings: Vec::new(),
+    };
+    let managed = environment
+        .managed_folder()
+        .map(|folder| servers.managed(folder))
+        .unwrap_or_default();
     let state_path = environment.client_state();
-    let state = state_path.as_ref().and_then(|path| servers.json(path)).unwrap_or_default();
+    let state = state_path
+        .as_ref()
+        .and_then(|path| servers.json(path))
+        .unwrap_or_default();
     if is_project {
-        let table = state.get("projects").and_then(|projects| projects.get(root.to_str()?)).and_then(Value::as_object);
+        let table = state
+            .get("projects")
+            .and_then(|projects| projects.get(root.to_str()?))
+            .and_then(Value::as_object);
         if let (Some(table), Some(path)) = (table, &state_path) {
-            let file = File { path: shown(project, environment, path), is_managed: false };
+            let file = File {
+                path: shown(project, environment, path),
+                is_managed: false,
+            };
             let notes = servers.admission.learn_folder(table, &file);
             servers.warnings.extend(notes);
         }
-        servers.take(table.and_then(|table| table.get("mcpServers")), &Scope::Local);
-        let bytes = project.files().read(&file_path(project), mcp_file::MAX_SIZE)?;
+        servers.take(
+            table.and_then(|table| table.get("mcpServers")),
+            &Scope::Local,
+        );
+        let bytes = project
+            .files()
+            .read(&file_path(project), mcp_file::MAX_SIZE)?;
         servers.file = McpFile::parse(bytes.as_deref(), mcp_file::FILE_NAME);
         if let Ok(file) = servers.file.clone() {
             servers.take_file(&Scope::Project, &file);
@@ -141,7 +168,9 @@ pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
             let shown = path.display().to_string();
             match McpFile::parse(Some(&bytes), &shown) {
                 Ok(file) => servers.take_file(&Scope::Above(shown), &file),
-                Err(failure) => servers.warnings.push(format!("{failure}; the client ignores it")),
+                Err(failure) => servers
+                    .warnings
+                    .push(format!("{failure}; the client ignores it")),
             }
         }
     }
@@ -157,7 +186,10 @@ pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
 
 /// A path as a person would type it: from the project's folder, or from the home folder.
 fn shown(project: &Project, environment: &Environment, path: &Path) -> String {
-    match environment.home().and_then(|home| Some(path.strip_prefix(home).ok()?.display().to_string())) {
+    match environment
+        .home()
+        .and_then(|home| Some(path.strip_prefix(home).ok()?.display().to_string()))
+    {
         Some(below) if !path.starts_with(project.root()) => format!("~/{below}"),
         _ => project.display(path),
     }
@@ -187,10 +219,21 @@ impl Scope {
 
 impl Servers {
     /// The settings files of the client, those that weigh more later.
-    fn settings(&mut self, project: &Project, environment: &Environment) -> Vec<Map<String, Value>> {
-        let mut paths: Vec<PathBuf> = environment.client_folder().map(|client| client.join("settings.json")).into_iter().collect();
+    fn settings(
+        &mut self,
+        project: &Project,
+        environment: &Environment,
+    ) -> Vec<Map<String, Value>> {
+        let mut paths: Vec<PathBuf> = environment
+            .client_folder()
+            .map(|client| client.join("settings.json"))
+            .into_iter()
+            .collect();
         if project.scope() == ProjectScope::Project {
-            paths.extend(["settings.json", "settings.local.json"].map(|file| project.root().join(".claude").join(file)));
+            paths.extend(
+                ["settings.json", "settings.local.json"]
+                    .map(|file| project.root().join(".claude").join(file)),
+            );
         }
         let mut all = Vec::new();
         for path in paths {
@@ -219,10 +262,15 @@ impl Servers {
         match file {
             Ok(Some(file)) => {
                 self.take_file(&Scope::Managed(shown.clone()), &file);
-                self.admission.shut_out(&File { path: shown, is_managed: true });
+                self.admission.shut_out(&File {
+                    path: shown,
+                    is_managed: true,
+                });
             }
             Ok(None) => {}
-            Err(failure) => self.warnings.push(format!("{failure}; what the client starts then is not certain")),
+            Err(failure) => self.warnings.push(format!(
+                "{failure}; what the client starts then is not certain"
+            )),
         }
         let parts = folder.join("managed-settings.d");
         let listed = fs::list(&parts).unwrap_or_else(|failure| {
@@ -230,7 +278,10 @@ impl Servers {
             Vec::new()
         });
         let is_part = |name: &str| name.ends_with(".json") && !name.starts_with('.');
-        let parts = listed.into_iter().filter(|listed| is_part(&listed.name)).map(|listed| parts.join(listed.name));
+        let parts = listed
+            .into_iter()
+            .filter(|listed| is_part(&listed.name))
+            .map(|listed| parts.join(listed.name));
         let mut all = Vec::new();
         let mut provided: Vec<FoundServer> = Vec::new();
         for path in std::iter::once(folder.join("managed-settings.json")).chain(parts) {
@@ -251,7 +302,9 @@ impl Servers {
                         refusal: None,
                     }));
                 }
-                Some(_) => self.warnings.push(format!("`managedMcpServers` in {shown} is not a table; it is passed over")),
+                Some(_) => self.warnings.push(format!(
+                    "`managedMcpServers` in {shown} is not a table; it is passed over"
+                )),
             }
             self.learn(&settings, shown, true);
             all.push(settings);
@@ -263,17 +316,34 @@ impl Servers {
     /// Marks what the client does not start. A server of a file that is disabled leaves its name to the next one.
     fn judge(&mut self) {
         for server in &mut self.found {
-            server.refusal = self.admission.refusal(&server.name, server.scope.origin(), server.entry.as_ref().ok());
+            server.refusal = self.admission.refusal(
+                &server.name,
+                server.scope.origin(),
+                server.entry.as_ref().ok(),
+            );
         }
-        let is_disabled = |server: &FoundServer| server.refusal.as_ref().is_some_and(|refusal| refusal.how == How::Disabled);
+        let is_disabled = |server: &FoundServer| {
+            server
+                .refusal
+                .as_ref()
+                .is_some_and(|refusal| refusal.how == How::Disabled)
+        };
         self.found.sort_by_key(is_disabled);
     }
 
     fn take_file(&mut self, scope: &Scope, file: &McpFile) {
         for server in file.servers() {
             let entry = ServerEntry::from_json(&server.value);
-            let (name, value, line) = (server.name.clone(), server.value.clone(), Some(server.line));
-            self.found.push(FoundServer { name, scope: scope.clone(), value, entry, line, refusal: None });
+            let (name, value, line) =
+                (server.name.clone(), server.value.clone(), Some(server.line));
+            self.found.push(FoundServer {
+                name,
+                scope: scope.clone(),
+                value,
+                entry,
+                line,
+                refusal: None,
+            });
         }
     }
 
@@ -304,11 +374,13 @@ impl Servers {
         match serde_json::from_slice(text) {
             Ok(Value::Object(object)) => Some(object),
             Ok(_) => {
-                self.warnings.push(format!("`{}` is not a JSON object", path.display()));
+                self.warnings
+                    .push(format!("`{}` is not a JSON object", path.display()));
                 None
             }
             Err(error) => {
-                self.warnings.push(format!("`{}` is not valid JSON: {error}", path.display()));
+                self.warnings
+                    .push(format!("`{}` is not valid JSON: {error}", path.display()));
                 None
             }
         }
@@ -325,11 +397,25 @@ impl Servers {
         if !enabled.values().any(|value| *value == true) {
             return;
         }
-        let installed = self.json(&client.join("plugins").join("installed_plugins.json")).unwrap_or_default();
-        let installed = installed.get("plugins").and_then(Value::as_object).cloned().unwrap_or_default();
+        let installed = self
+            .json(&client.join("plugins").join("installed_plugins.json"))
+            .unwrap_or_default();
+        let installed = installed
+            .get("plugins")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
         for (id, _) in enabled.iter().filter(|(_, value)| **value == true) {
-            let records = installed.get(id).map(|record| record.as_array().cloned().unwrap_or_else(|| vec![record.clone()]));
-            let folder = records.iter().flatten().find_map(|record| record.get("installPath")?.as_str().map(PathBuf::from));
+            let records = installed.get(id).map(|record| {
+                record
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_else(|| vec![record.clone()])
+            });
+            let folder = records
+                .iter()
+                .flatten()
+                .find_map(|record| record.get("installPath")?.as_str().map(PathBuf::from));
             let plugin = id.split('@').next().unwrap_or(id);
             if let Some(folder) = folder {
                 self.plugin(plugin, &folder);
@@ -339,11 +425,18 @@ impl Servers {
 
     fn plugin(&mut self, plugin: &str, folder: &Path) {
         let mut tables: Vec<Value> = Vec::new();
-        let described = self.json(&folder.join(".claude-plugin").join("plugin.json")).unwrap_or_default();
+        let described = self
+            .json(&folder.join(".claude-plugin").join("plugin.json"))
+            .unwrap_or_default();
         let mut files = vec![folder.join(mcp_file::FILE_NAME)];
         match described.get("mcpServers") {
             Some(Value::String(path)) => files.push(folder.join(path)),
-            Some(Value::Array(paths)) => files.extend(paths.iter().filter_map(Value::as_str).map(|path| folder.join(path))),
+            Some(Value::Array(paths)) => files.extend(
+                paths
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(|path| folder.join(path)),
+            ),
             Some(table) => tables.push(table.clone()),
             None => {}
         }
@@ -352,8 +445,17 @@ impl Servers {
             let mut file = self.json(&path).unwrap_or_default();
             tables.push(file.remove("mcpServers").unwrap_or(Value::Object(file)));
         }
-        let plain =
-            |text: &str| text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect();
+        let plain = |text: &str| {
+            text.chars()
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+                        c
+                    } else {
+                        '_'
+                    }
+                })
+                .collect()
+        };
         let scope = Scope::Plugin(plugin.to_owned());
         for table in tables {
             let table = table.as_object().into_iter().flatten();
@@ -384,15 +486,43 @@ mod tests {
         let environment = Environment::within(root.clone(), &folder.path().join("home"));
         let client = environment.client_folder().unwrap();
         let entry = |command: &str| format!(r#"{{"command": "{command}"}}"#);
-        write(&root.join(".mcp.json"), &format!("{{\n\"mcpServers\": {{\n\"a\": {},\n\"bad\": 3}}}}", entry("project")));
-        write(&folder.path().join("above/.mcp.json"), &format!(r#"{{"mcpServers": {{"a": {0}, "up": {0}}}}}"#, entry("above")));
-        let local = format!(r#""projects": {{"{}": {{"mcpServers": {{"l": {}}}}}}}"#, root.display(), entry("local"));
-        write(&client.join(".claude.json"), &format!(r#"{{"mcpServers": {{"u": {}}}, {local}}}"#, entry("user")));
-        write(&client.join("settings.json"), r#"{"enabledPlugins": {"tools@shop": true, "off@shop": false}}"#);
+        write(
+            &root.join(".mcp.json"),
+            &format!(
+                "{{\n\"mcpServers\": {{\n\"a\": {},\n\"bad\": 3}}}}",
+                entry("project")
+            ),
+        );
+        write(
+            &folder.path().join("above/.mcp.json"),
+            &format!(
+                r#"{{"mcpServers": {{"a": {0}, "up": {0}}}}}"#,
+                entry("above")
+            ),
+        );
+        let local = format!(
+            r#""projects": {{"{}": {{"mcpServers": {{"l": {}}}}}}}"#,
+            root.display(),
+            entry("local")
+        );
+        write(
+            &client.join(".claude.json"),
+            &format!(r#"{{"mcpServers": {{"u": {}}}, {local}}}"#, entry("user")),
+        );
+        write(
+            &client.join("settings.json"),
+            r#"{"enabledPlugins": {"tools@shop": true, "off@shop": false}}"#,
+        );
         let plugin = folder.path().join("plugin");
-        let record = format!(r#"{{"version": 2, "plugins": {{"tools@shop": [{{"installPath": "{}"}}]}}}}"#, plugin.display());
+        let record = format!(
+            r#"{{"version": 2, "plugins": {{"tools@shop": [{{"installPath": "{}"}}]}}}}"#,
+            plugin.display()
+        );
         write(&client.join("plugins/installed_plugins.json"), &record);
-        write(&plugin.join(".mcp.json"), &format!(r#"{{"my db": {}}}"#, entry("plugin")));
+        write(
+            &plugin.join(".mcp.json"),
+            &format!(r#"{{"my db": {}}}"#, entry("plugin")),
+        );
         let servers = read(&Project::at(&root, &environment).unwrap(), &environment).unwrap();
         let shown: Vec<String> = servers
             .found
@@ -402,11 +532,21 @@ mod tests {
                 Err(reason) => format!("{} !{reason}", server.name),
             })
             .collect();
-        let expected =
-            ["l local", "a project", "bad !an object is expected", "a above", "up above", "u user", "plugin_tools_my_db plugin"];
+        let expected = [
+            "l local",
+            "a project",
+            "bad !an object is expected",
+            "a above",
+            "up above",
+            "u user",
+            "plugin_tools_my_db plugin",
+        ];
         assert_eq!(shown, expected);
         assert_eq!(servers.get("a").unwrap().scope, Scope::Project);
-        assert_eq!((servers.get("bad").unwrap().line, servers.warnings.len()), (Some(4), 0));
+        assert_eq!(
+            (servers.get("bad").unwrap().line, servers.warnings.len()),
+            (Some(4), 0)
+        );
     }
 
     #[test]
@@ -417,18 +557,50 @@ mod tests {
         let client = environment.client_folder().unwrap();
         let servers = r#"{"mcpServers": {"a": {"command": "file"}, "b": {"command": "file"}, "c": {"command": "file"}}}"#;
         write(&root.join(".mcp.json"), servers);
-        let local = format!(r#""projects": {{"{}": {{"disabledMcpServers": ["c"]}}}}"#, root.display());
-        write(&client.join(".claude.json"), &format!(r#"{{"mcpServers": {{"b": {{"command": "user"}}}}, {local}}}"#));
-        write(&client.join("settings.json"), r#"{"deniedMcpServers": [{"serverName": "d"}], "allowedMcpServers": 3}"#);
-        write(&root.join(".claude/settings.json"), r#"{"disabledMcpjsonServers": ["b"]}"#);
-        write(&root.join(".claude/settings.local.json"), r#"{"disabledMcpjsonServers": ["a"]}"#);
+        let local = format!(
+            r#""projects": {{"{}": {{"disabledMcpServers": ["c"]}}}}"#,
+            root.display()
+        );
+        write(
+            &client.join(".claude.json"),
+            &format!(r#"{{"mcpServers": {{"b": {{"command": "user"}}}}, {local}}}"#),
+        );
+        write(
+            &client.join("settings.json"),
+            r#"{"deniedMcpServers": [{"serverName": "d"}], "allowedMcpServers": 3}"#,
+        );
+        write(
+            &root.join(".claude/settings.json"),
+            r#"{"disabledMcpjsonServers": ["b"]}"#,
+        );
+        write(
+            &root.join(".claude/settings.local.json"),
+            r#"{"disabledMcpjsonServers": ["a"]}"#,
+        );
         let servers = read(&Project::at(&root, &environment).unwrap(), &environment).unwrap();
-        let refusal = |name: &str| servers.get(name).unwrap().refusal.as_ref().map(ToString::to_string);
-        assert_eq!(refusal("a").as_deref(), Some("disabled in .claude/settings.local.json"));
-        assert_eq!((refusal("b"), &servers.get("b").unwrap().scope), (None, &Scope::User), "the user's has the name now");
+        let refusal = |name: &str| {
+            servers
+                .get(name)
+                .unwrap()
+                .refusal
+                .as_ref()
+                .map(ToString::to_string)
+        };
+        assert_eq!(
+            refusal("a").as_deref(),
+            Some("disabled in .claude/settings.local.json")
+        );
+        assert_eq!(
+            (refusal("b"), &servers.get("b").unwrap().scope),
+            (None, &Scope::User),
+            "the user's has the name now"
+        );
         assert!(refusal("c").unwrap().starts_with("switched off in "));
         let new = ServerEntry::from_json(&serde_json::json!({ "command": "x" })).unwrap();
-        assert!(servers.refusal_of_new("d", &new).is_some() && servers.refusal_of_new("e", &new).is_none());
+        assert!(
+            servers.refusal_of_new("d", &new).is_some()
+                && servers.refusal_of_new("e", &new).is_none()
+        );
         assert_eq!(servers.warnings.len(), 1, "{:?}", servers.warnings);
     }
 
@@ -438,35 +610,78 @@ mod tests {
         let root = folder.path().join("project");
         let environment = Environment::within(root.clone(), &folder.path().join("home"));
         let managed = environment.managed_folder().unwrap().to_owned();
-        write(&root.join(".mcp.json"), r#"{"mcpServers": {"a": {"command": "file"}, "search": {"command": "file"}}}"#);
-        let provided = r#"{"search": {"type": "http", "url": "https://x.example"}, "bad": {"command": "x"}}"#;
-        write(&managed.join("managed-settings.json"), &format!(r#"{{"managedMcpServers": {provided}}}"#));
-        write(&managed.join("managed-settings.d/10-deny.json"), r#"{"deniedMcpServers": [{"serverName": "no"}]}"#);
-        write(&managed.join("managed-settings.d/.off.json"), r#"{"deniedMcpServers": [{"serverName": "a"}]}"#);
+        write(
+            &root.join(".mcp.json"),
+            r#"{"mcpServers": {"a": {"command": "file"}, "search": {"command": "file"}}}"#,
+        );
+        let provided =
+            r#"{"search": {"type": "http", "url": "https://x.example"}, "bad": {"command": "x"}}"#;
+        write(
+            &managed.join("managed-settings.json"),
+            &format!(r#"{{"managedMcpServers": {provided}}}"#),
+        );
+        write(
+            &managed.join("managed-settings.d/10-deny.json"),
+            r#"{"deniedMcpServers": [{"serverName": "no"}]}"#,
+        );
+        write(
+            &managed.join("managed-settings.d/.off.json"),
+            r#"{"deniedMcpServers": [{"serverName": "a"}]}"#,
+        );
         let look = || read(&Project::at(&root, &environment).unwrap(), &environment).unwrap();
         let servers = look();
         let scope = servers.get("search").unwrap().scope.place();
-        assert!(scope.starts_with("in ") && scope.ends_with("managed-settings.json"), "{scope}");
-        assert!(servers.get("bad").unwrap().entry.is_err() && servers.get("a").unwrap().refusal.is_none());
-        write(&managed.join("managed-mcp.json"), r#"{"mcpServers": {"own": {"command": "x"}, "no": {"command": "x"}}}"#);
+        assert!(
+            scope.starts_with("in ") && scope.ends_with("managed-settings.json"),
+            "{scope}"
+        );
+        assert!(
+            servers.get("bad").unwrap().entry.is_err()
+                && servers.get("a").unwrap().refusal.is_none()
+        );
+        write(
+            &managed.join("managed-mcp.json"),
+            r#"{"mcpServers": {"own": {"command": "x"}, "no": {"command": "x"}}}"#,
+        );
         let servers = look();
-        let refusal = |name: &str| servers.get(name).unwrap().refusal.as_ref().map(|refusal| refusal.how);
+        let refusal = |name: &str| {
+            servers
+                .get(name)
+                .unwrap()
+                .refusal
+                .as_ref()
+                .map(|refusal| refusal.how)
+        };
         assert_eq!((refusal("own"), refusal("search")), (None, None));
-        assert_eq!((refusal("a"), refusal("no")), (Some(How::ShutOut), Some(How::Denied)));
+        assert_eq!(
+            (refusal("a"), refusal("no")),
+            (Some(How::ShutOut), Some(How::Denied))
+        );
         assert_eq!(servers.warnings, [""; 0]);
     }
 
     #[test]
     fn managed_files_that_make_no_sense_are_warnings() {
         let folder = tempfile::tempdir().unwrap();
-        let environment = Environment::within(folder.path().to_owned(), &folder.path().join("home"));
+        let environment =
+            Environment::within(folder.path().to_owned(), &folder.path().join("home"));
         let managed = environment.managed_folder().unwrap().to_owned();
         write(&managed.join("managed-mcp.json"), "{ nonsense");
         write(&managed.join("managed-settings.json"), "[]");
-        write(&managed.join("managed-settings.d/a.json"), r#"{"managedMcpServers": [], "deniedMcpServers": {}}"#);
+        write(
+            &managed.join("managed-settings.d/a.json"),
+            r#"{"managedMcpServers": [], "deniedMcpServers": {}}"#,
+        );
         fs::create_folder(&managed.join("managed-settings.d/b.json")).unwrap();
-        write(&folder.path().join(".mcp.json"), r#"{"mcpServers": {"a": {"command": "x"}}}"#);
-        let servers = read(&Project::at(folder.path(), &environment).unwrap(), &environment).unwrap();
+        write(
+            &folder.path().join(".mcp.json"),
+            r#"{"mcpServers": {"a": {"command": "x"}}}"#,
+        );
+        let servers = read(
+            &Project::at(folder.path(), &environment).unwrap(),
+            &environment,
+        )
+        .unwrap();
         assert_eq!(servers.warnings.len(), 5, "{:?}", servers.warnings);
         assert!(servers.get("a").unwrap().refusal.is_none());
     }
@@ -474,10 +689,15 @@ mod tests {
     #[test]
     fn broken_files_of_the_client_are_a_warning() {
         let folder = tempfile::tempdir().unwrap();
-        let environment = Environment::within(folder.path().to_owned(), &folder.path().join("home"));
+        let environment =
+            Environment::within(folder.path().to_owned(), &folder.path().join("home"));
         write(&environment.client_state().unwrap(), "{ nonsense");
         write(&folder.path().join(".mcp.json"), "{ // no\n}");
-        let servers = read(&Project::at(folder.path(), &environment).unwrap(), &environment).unwrap();
+        let servers = read(
+            &Project::at(folder.path(), &environment).unwrap(),
+            &environment,
+        )
+        .unwrap();
         assert_eq!(servers.warnings.len(), 1);
         assert!(servers.file.is_err() && servers.found.is_empty());
     }

@@ -33,7 +33,13 @@ fn shown(source: &str, part: Range<usize>) -> String {
     let start = part.start;
     let text = source.get(part).unwrap_or_default();
     let is_ending = |at: usize| source.as_bytes()[start + at..].starts_with(b"\r\n");
-    sanitize(&text.char_indices().filter(|(at, _)| !is_ending(*at)).map(|(_, c)| c).collect::<String>())
+    sanitize(
+        &text
+            .char_indices()
+            .filter(|(at, _)| !is_ending(*at))
+            .map(|(_, c)| c)
+            .collect::<String>(),
+    )
 }
 
 /// The line in question, underlined; without the renderer's own first line, which would repeat the message.
@@ -42,13 +48,18 @@ fn snippet(location: &Location) -> String {
     let start = location.span.start.min(end);
     let span = start..location.span.end.clamp(start, end);
     // Escaping moves what follows, so the three parts are escaped one by one and measured afterwards.
-    let parts = [0..span.start, span.clone(), span.end..end].map(|part| shown(&location.source, part));
+    let parts =
+        [0..span.start, span.clone(), span.end..end].map(|part| shown(&location.source, part));
     let span = parts[0].len()..parts[0].len() + parts[1].len();
     let source = parts.concat();
     let [label, path] = [&location.label, &location.path].map(|text| sanitize(text));
     let annotation = AnnotationKind::Primary.span(span).label(label.as_str());
-    let snippet = Snippet::source(source.as_str()).path(path.as_str()).annotation(annotation);
-    let rendered = Renderer::plain().render(&[Level::ERROR.primary_title("").element(snippet)]).clone();
+    let snippet = Snippet::source(source.as_str())
+        .path(path.as_str())
+        .annotation(annotation);
+    let rendered = Renderer::plain()
+        .render(&[Level::ERROR.primary_title("").element(snippet)])
+        .clone();
     let lines: Vec<&str> = rendered.lines().skip(1).collect();
     lines.join("\n") + "\n"
 }

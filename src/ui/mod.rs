@@ -70,14 +70,22 @@ impl Ui {
     /// A terminal; nothing is printed yet.
     #[must_use]
     pub fn new(options: UiOptions) -> Self {
-        Self { options, spinner: None, interruption: None, is_applied: false, saved_over: Vec::new() }
+        Self {
+            options,
+            spinner: None,
+            interruption: None,
+            is_applied: false,
+            saved_over: Vec::new(),
+        }
     }
 
     /// A command that works where the user stands.
     #[must_use]
     pub fn command(&self, text: &str) -> String {
         match text.strip_prefix("agentpkg ") {
-            Some(rest) if !self.options.place.is_empty() => format!("agentpkg {} {rest}", self.options.place),
+            Some(rest) if !self.options.place.is_empty() => {
+                format!("agentpkg {} {rest}", self.options.place)
+            }
             _ => text.to_owned(),
         }
     }
@@ -124,11 +132,20 @@ impl Ui {
         }
         let files = std::mem::take(&mut self.saved_over);
         let what = match files.as_slice() {
-            [file] => format!("`{file}` was saved by somebody else meanwhile, so its agent was left as it was"),
-            files => format!("{} files were saved by somebody else meanwhile, so their agents were left as they were", files.len()),
+            [file] => format!(
+                "`{file}` was saved by somebody else meanwhile, so its agent was left as it was"
+            ),
+            files => format!(
+                "{} files were saved by somebody else meanwhile, so their agents were left as they were",
+                files.len()
+            ),
         };
         let failure = Failure::failed(what);
-        let failure = if files.len() > 1 { files.into_iter().fold(failure, Failure::detail) } else { failure };
+        let failure = if files.len() > 1 {
+            files.into_iter().fold(failure, Failure::detail)
+        } else {
+            failure
+        };
         self.failure(&failure.hint("everything else is done; run the command again for the rest"));
         Kind::Failed.code()
     }
@@ -142,7 +159,10 @@ impl Ui {
     /// How wide what goes to stdout may be; `None` if no person reads it as it comes.
     #[must_use]
     pub fn data_columns(&self) -> Option<usize> {
-        Term::stdout().size_checked().filter(|_| io::stdout().is_terminal()).map(|size| usize::from(size.1).clamp(60, 120))
+        Term::stdout()
+            .size_checked()
+            .filter(|_| io::stdout().is_terminal())
+            .map(|size| usize::from(size.1).clamp(60, 120))
     }
 
     /// Prints bytes exactly as they are.
@@ -158,8 +178,14 @@ impl Ui {
     pub fn json(&mut self, value: &serde_json::Value) -> Result<()> {
         let mut value = value.clone();
         if let Some(fields) = value.as_object_mut() {
-            if let Some(InterruptionView { label, is_sealed, .. }) = &self.interruption {
-                fields.insert("interrupted".to_owned(), serde_json::json!({ "command": label, "sealed": is_sealed }));
+            if let Some(InterruptionView {
+                label, is_sealed, ..
+            }) = &self.interruption
+            {
+                fields.insert(
+                    "interrupted".to_owned(),
+                    serde_json::json!({ "command": label, "sealed": is_sealed }),
+                );
             }
             if !self.saved_over.is_empty() {
                 fields.insert("partial".to_owned(), self.saved_over.clone().into());
@@ -193,7 +219,11 @@ impl Ui {
     pub fn warn(&mut self, text: impl Display) {
         if !self.options.is_quiet {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {}", sanitize(&self.in_place(&text.to_string())));
+            let _ = writeln!(
+                anstream::stderr(),
+                "{YELLOW}warning{YELLOW:#}: {}",
+                sanitize(&self.in_place(&text.to_string()))
+            );
         }
     }
 
@@ -209,7 +239,9 @@ impl Ui {
         if !self.options.is_quiet {
             self.clear();
             let text = render_failure(&failure.clone().map_hints(|hint| self.in_place(hint)));
-            let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+            let text = text
+                .split_once(": ")
+                .map_or(text.as_str(), |(_, rest)| rest);
             let _ = write!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {text}");
         }
     }
@@ -223,7 +255,10 @@ impl Ui {
     fn line(&mut self, style: Style, verb: &str, object: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{style}{verb:>VERB_WIDTH$}{style:#} {object}");
+            let _ = writeln!(
+                anstream::stderr(),
+                "{style}{verb:>VERB_WIDTH$}{style:#} {object}"
+            );
         }
     }
 
@@ -239,13 +274,18 @@ impl Ui {
     /// The same for what a document hints.
     fn hints_in_place(&self, value: &mut serde_json::Value) {
         match value {
-            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.hints_in_place(item)),
+            serde_json::Value::Array(items) => {
+                items.iter_mut().for_each(|item| self.hints_in_place(item))
+            }
             serde_json::Value::Object(fields) => {
                 for (key, field) in fields {
                     match field {
                         serde_json::Value::Array(hints) if key == "hints" => {
                             for hint in hints {
-                                *hint = hint.as_str().map_or_else(|| hint.clone(), |text| self.in_place(text).into());
+                                *hint = hint.as_str().map_or_else(
+                                    || hint.clone(),
+                                    |text| self.in_place(text).into(),
+                                );
                             }
                         }
                         _ => self.hints_in_place(field),
@@ -267,8 +307,8 @@ impl Ui {
             return;
         }
         let spinner = self.spinner.get_or_insert_with(|| {
-            let style =
-                ProgressStyle::with_template("{spinner:>12.cyan} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{spinner:>12.cyan} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let spinner = ProgressBar::new_spinner().with_style(style);
             spinner.enable_steady_tick(Duration::from_millis(120));
             spinner
@@ -280,7 +320,9 @@ impl Ui {
 impl Reporter for Ui {
     fn report(&mut self, event: Event) {
         match event {
-            Event::Waiting { what, who } => self.line(CYAN, "Waiting", format!("for {who} to finish with {what}")),
+            Event::Waiting { what, who } => {
+                self.line(CYAN, "Waiting", format!("for {who} to finish with {what}"))
+            }
             Event::Fetching(what) => self.spin(format!("fetching {what}")),
             Event::Progress(text) => {
                 if let Some(spinner) = &self.spinner {
@@ -289,10 +331,16 @@ impl Reporter for Ui {
                     spinner.set_message(format!("{head}  {text}"));
                 }
             }
-            Event::Fetched(what, bytes) => self.status("Fetched", format!("{what}  {DIM}{}{DIM:#}", crate::fs::human_size(bytes))),
+            Event::Fetched(what, bytes) => self.status(
+                "Fetched",
+                format!("{what}  {DIM}{}{DIM:#}", crate::fs::human_size(bytes)),
+            ),
             Event::Warning(text) => self.warn(text),
             Event::Interrupted(view) => {
-                let what = view.label.as_ref().map_or_else(String::new, |label| format!(" (`{label}`)"));
+                let what = view
+                    .label
+                    .as_ref()
+                    .map_or_else(String::new, |label| format!(" (`{label}`)"));
                 let next = if view.is_sealed {
                     "the next command that writes ends it, or `agentpkg recover`"
                 } else {
@@ -305,7 +353,9 @@ impl Reporter for Ui {
             Event::Recovered(text, left) => {
                 self.line(GREEN, "Recovered", text);
                 for path in &left {
-                    self.warn(format!("`{path}` was changed after the interrupted command, and stays as it is"));
+                    self.warn(format!(
+                        "`{path}` was changed after the interrupted command, and stays as it is"
+                    ));
                 }
                 self.saved_over.extend(left);
             }
@@ -331,31 +381,55 @@ impl Reporter for Ui {
 /// Choices as lines that fit the terminal, `margin` columns beside them: labels, and behind them what helps to choose, for which half
 /// of the room is kept.
 fn items(choices: &[Choice], margin: usize) -> Vec<String> {
-    let room = usize::from(Term::stderr().size().1).max(40).saturating_sub(margin);
+    let room = usize::from(Term::stderr().size().1)
+        .max(40)
+        .saturating_sub(margin);
     let has_details = choices.iter().any(|choice| !choice.detail.is_empty());
-    let longest = choices.iter().map(|choice| choice.label.chars().count()).max().unwrap_or(0);
+    let longest = choices
+        .iter()
+        .map(|choice| choice.label.chars().count())
+        .max()
+        .unwrap_or(0);
     let width = longest.min(if has_details { room / 2 } else { room });
     let item = |choice: &Choice| {
         let detail = one_line(&choice.detail, room.saturating_sub(width));
-        format!("{:width$}  {detail}", one_path(&choice.label, width)).trim_end().to_owned()
+        format!("{:width$}  {detail}", one_path(&choice.label, width))
+            .trim_end()
+            .to_owned()
     };
     choices.iter().map(item).collect()
 }
 
 impl Decide for Ui {
     fn is_interactive(&self) -> bool {
-        !self.options.never_asks && !self.options.is_json && io::stdin().is_terminal() && io::stderr().is_terminal()
+        !self.options.never_asks
+            && !self.options.is_json
+            && io::stdin().is_terminal()
+            && io::stderr().is_terminal()
     }
 
     fn choose(&mut self, question: &str, choices: &[Choice], default: usize) -> Result<usize> {
         self.clear();
         let items = items(choices, 6);
-        let select = dialoguer::Select::new().with_prompt(sanitize(question)).items(&items).default(default).report(false);
+        let select = dialoguer::Select::new()
+            .with_prompt(sanitize(question))
+            .items(&items)
+            .default(default)
+            .report(false);
         let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;
         // The list is gone from the screen; the answer stays.
-        let answer = choices.get(chosen).map_or("", |choice| choice.label.as_str());
-        let asked = if question.ends_with('?') { format!("{} ", sanitize(question)) } else { String::new() };
-        self.screen(&format!("  {CYAN}>{CYAN:#} {asked}{CYAN}{}{CYAN:#}\n", sanitize(answer)));
+        let answer = choices
+            .get(chosen)
+            .map_or("", |choice| choice.label.as_str());
+        let asked = if question.ends_with('?') {
+            format!("{} ", sanitize(question))
+        } else {
+            String::new()
+        };
+        self.screen(&format!(
+            "  {CYAN}>{CYAN:#} {asked}{CYAN}{}{CYAN:#}\n",
+            sanitize(answer)
+        ));
         Ok(chosen)
     }
 
@@ -363,7 +437,12 @@ impl Decide for Ui {
         self.clear();
         let items = items(choices, 6);
         let prompt = format!("{} (type to narrow, esc to leave)", sanitize(question));
-        let select = dialoguer::FuzzySelect::new().with_prompt(prompt).items(&items).default(0).max_length(12).report(false);
+        let select = dialoguer::FuzzySelect::new()
+            .with_prompt(prompt)
+            .items(&items)
+            .default(0)
+            .max_length(12)
+            .report(false);
         asking(|| select.interact_opt())
     }
 
@@ -371,11 +450,26 @@ impl Decide for Ui {
         self.clear();
         let items = items(choices, 10);
         let prompt = format!("{} (space to choose, enter when done)", sanitize(question));
-        let select = dialoguer::MultiSelect::new().with_prompt(prompt).items(&items).report(false);
+        let select = dialoguer::MultiSelect::new()
+            .with_prompt(prompt)
+            .items(&items)
+            .report(false);
         let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;
-        let names: Vec<&str> = chosen.iter().filter_map(|index| choices.get(*index)).map(|choice| choice.label.as_str()).collect();
-        let answer = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        self.screen(&format!("  {CYAN}>{CYAN:#} {} {CYAN}{}{CYAN:#}\n", sanitize(question), sanitize(&answer)));
+        let names: Vec<&str> = chosen
+            .iter()
+            .filter_map(|index| choices.get(*index))
+            .map(|choice| choice.label.as_str())
+            .collect();
+        let answer = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
+        self.screen(&format!(
+            "  {CYAN}>{CYAN:#} {} {CYAN}{}{CYAN:#}\n",
+            sanitize(question),
+            sanitize(&answer)
+        ));
         Ok(chosen)
     }
 
@@ -387,7 +481,9 @@ impl Decide for Ui {
 
     fn confirm(&mut self, question: &str, default: bool) -> Result<bool> {
         self.clear();
-        let confirm = dialoguer::Confirm::new().with_prompt(sanitize(question)).default(default);
+        let confirm = dialoguer::Confirm::new()
+            .with_prompt(sanitize(question))
+            .default(default);
         asking(|| confirm.interact_opt())?.ok_or_else(interrupted)
     }
 }
@@ -419,11 +515,18 @@ fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
 }
 
 /// What Ctrl-C does once a question was asked.
-#[expect(clippy::exit, reason = "a signal handler has nobody to return to; the journal makes any moment a safe one")]
+#[expect(
+    clippy::exit,
+    reason = "a signal handler has nobody to return to; the journal makes any moment a safe one"
+)]
 fn stop() {
     let _ = Term::stderr().show_cursor();
     if IS_ASKING.swap(false, Ordering::SeqCst) {
-        let _ = writeln!(anstream::stderr(), "\n{}", render_failure(&interrupted()).trim_end());
+        let _ = writeln!(
+            anstream::stderr(),
+            "\n{}",
+            render_failure(&interrupted()).trim_end()
+        );
     } else {
         std::thread::sleep(HANDOVER);
     }

@@ -10,11 +10,23 @@ use crate::domain::name::is_invisible;
 #[must_use]
 pub fn sanitize(text: &str) -> String {
     // Nearly all text is plain, and there can be much of it.
-    if text.bytes().all(|byte| matches!(byte, b'\n' | b'\t' | 0x20..=0x7e)) {
+    if text
+        .bytes()
+        .all(|byte| matches!(byte, b'\n' | b'\t' | 0x20..=0x7e))
+    {
         return text.to_owned();
     }
-    let is_safe = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c) && c != '\u{200d}');
-    text.chars().flat_map(|c| if is_safe(c) { vec![c] } else { c.escape_unicode().collect() }).collect()
+    let is_safe =
+        |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c) && c != '\u{200d}');
+    text.chars()
+        .flat_map(|c| {
+            if is_safe(c) {
+                vec![c]
+            } else {
+                c.escape_unicode().collect()
+            }
+        })
+        .collect()
 }
 
 /// A JSON document in which what a terminal would obey, or nobody sees, is escaped as JSON has it.
@@ -68,13 +80,21 @@ pub fn one_path(text: &str, width: usize) -> String {
 pub fn one_line(text: &str, width: usize) -> String {
     // What cannot be shown need not be read.
     let most = width.saturating_mul(8).max(256);
-    let text = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).map_or("", |end| &text[..end]);
+    let text = (0..=most.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .map_or("", |end| &text[..end]);
     let end = ["<example>", "Examples:", "Example:", "<commentary>", "\n\n"]
         .iter()
         .filter_map(|mark| text.find(mark))
         .filter(|at| *at > 0)
         .min();
-    let text = sanitize(&text[..end.unwrap_or(text.len())].split_whitespace().collect::<Vec<_>>().join(" "));
+    let text = sanitize(
+        &text[..end.unwrap_or(text.len())]
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
+    );
     if text.width() <= width {
         return text;
     }
@@ -97,7 +117,10 @@ mod tests {
     #[test]
     fn escapes_are_shown() {
         assert_eq!(sanitize("a\u{1b}[2Kb\u{202e}"), "a\\u{1b}[2Kb\\u{202e}");
-        assert_eq!(one_line("Plans things.\nExamples:\n- x", 80), "Plans things.");
+        assert_eq!(
+            one_line("Plans things.\nExamples:\n- x", 80),
+            "Plans things."
+        );
         assert_eq!(one_line("abc def", 6), "abc d…");
     }
 }

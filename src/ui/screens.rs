@@ -8,7 +8,9 @@ use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{CYAN, DIM, GREEN, YELLOW, sanitize};
-use crate::ops::report::{ConflictView, GainsView, InterruptionView, OfferView, OverviewLine, Preview};
+use crate::ops::report::{
+    ConflictView, GainsView, InterruptionView, OfferView, OverviewLine, Preview,
+};
 
 /// Added words and lines.
 const ADDED: Style = AnsiColor::Green.on_default();
@@ -28,10 +30,21 @@ fn columns() -> usize {
 /// What an interrupted command was doing.
 pub(super) fn steps(view: &InterruptionView) -> String {
     const SHOWN: usize = 20;
-    let what = view.label.as_deref().map_or_else(|| "a command".to_owned(), |label| format!("`{}`", sanitize(label)));
-    let by = if view.is_sealed { "" } else { ", and not by agentpkg on this machine" };
+    let what = view.label.as_deref().map_or_else(
+        || "a command".to_owned(),
+        |label| format!("`{}`", sanitize(label)),
+    );
+    let by = if view.is_sealed {
+        ""
+    } else {
+        ", and not by agentpkg on this machine"
+    };
     let mut text = format!("  {YELLOW}{what} was interrupted{by}{YELLOW:#}\n");
-    let done = if view.is_forward { "to be completed" } else { "to be taken back" };
+    let done = if view.is_forward {
+        "to be completed"
+    } else {
+        "to be taken back"
+    };
     if !view.files.is_empty() {
         let _ = writeln!(text, "  {DIM}{done}:{DIM:#}");
     }
@@ -39,10 +52,18 @@ pub(super) fn steps(view: &InterruptionView) -> String {
         let _ = writeln!(text, "    {verb:<8} {CYAN}{}{CYAN:#}", sanitize(path));
     }
     if view.files.len() > SHOWN {
-        let _ = writeln!(text, "    {DIM}and {} more{DIM:#}", view.files.len() - SHOWN);
+        let _ = writeln!(
+            text,
+            "    {DIM}and {} more{DIM:#}",
+            view.files.len() - SHOWN
+        );
     }
     if let Some(path) = &view.misplaced {
-        let _ = writeln!(text, "  {YELLOW}{}{YELLOW:#} is not agentpkg's to change", sanitize(path));
+        let _ = writeln!(
+            text,
+            "  {YELLOW}{}{YELLOW:#} is not agentpkg's to change",
+            sanitize(path)
+        );
     }
     text
 }
@@ -50,17 +71,36 @@ pub(super) fn steps(view: &InterruptionView) -> String {
 /// What an update found.
 pub(super) fn overview(lines: &[OverviewLine]) -> String {
     let (open, clean): (Vec<_>, Vec<_>) = lines.iter().partition(|line| !line.open.is_empty());
-    let width = lines.iter().map(|line| line.name.width()).max().unwrap_or(0);
-    let versions = lines.iter().map(|line| line.versions.width()).max().unwrap_or(0);
+    let width = lines
+        .iter()
+        .map(|line| line.name.width())
+        .max()
+        .unwrap_or(0);
+    let versions = lines
+        .iter()
+        .map(|line| line.versions.width())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     if !clean.is_empty() {
-        let noun = if clean.len() == 1 { "1 agent".to_owned() } else { format!("{} agents", clean.len()) };
-        let _ = writeln!(text, "{GREEN}{:>12}{GREEN:#} {noun}, nothing to decide", "Ready");
+        let noun = if clean.len() == 1 {
+            "1 agent".to_owned()
+        } else {
+            format!("{} agents", clean.len())
+        };
+        let _ = writeln!(
+            text,
+            "{GREEN}{:>12}{GREEN:#} {noun}, nothing to decide",
+            "Ready"
+        );
     }
     for line in open {
         let (name, version) = (sanitize(&line.name), sanitize(&line.versions));
-        let _ =
-            writeln!(text, "{YELLOW}{:>12}{YELLOW:#} {CYAN}{name:width$}{CYAN:#}  {version:versions$}  {}", "To decide", line.open);
+        let _ = writeln!(
+            text,
+            "{YELLOW}{:>12}{YELLOW:#} {CYAN}{name:width$}{CYAN:#}  {version:versions$}  {}",
+            "To decide", line.open
+        );
     }
     text
 }
@@ -69,13 +109,26 @@ pub(super) fn overview(lines: &[OverviewLine]) -> String {
 pub(super) fn conflict(view: &ConflictView) -> String {
     let mut text = String::new();
     let number = format!("conflict {} of {}", view.number, view.count);
-    let _ = writeln!(text, "\n  {CYAN}{}{CYAN:#} {}   {DIM}{number}{DIM:#}", sanitize(&view.agent), sanitize(&view.versions));
+    let _ = writeln!(
+        text,
+        "\n  {CYAN}{}{CYAN:#} {}   {DIM}{number}{DIM:#}",
+        sanitize(&view.agent),
+        sanitize(&view.versions)
+    );
     if !view.also_in.is_empty() {
-        for line in wrapped(&format!("also in {}", view.also_in.join(", ")), columns() - 4) {
+        for line in wrapped(
+            &format!("also in {}", view.also_in.join(", ")),
+            columns() - 4,
+        ) {
             let _ = writeln!(text, "  {DIM}{}{DIM:#}", sanitize(&line));
         }
     }
-    let _ = writeln!(text, "  {}  {DIM}{}{DIM:#}\n", sanitize(&view.unit), sanitize(&view.reason));
+    let _ = writeln!(
+        text,
+        "  {}  {DIM}{}{DIM:#}\n",
+        sanitize(&view.unit),
+        sanitize(&view.reason)
+    );
     side(&mut text, "you", &view.base, &view.ours);
     side(&mut text, "upstream", &view.base, &view.theirs);
     if let Some(suggestion) = &view.suggestion {
@@ -87,8 +140,16 @@ pub(super) fn conflict(view: &ConflictView) -> String {
 /// A side of a conflict, as changes of the base.
 fn side(text: &mut String, label: &str, base: &str, side: &str) {
     let indent = " ".repeat(14);
-    let shown = if side.is_empty() { "(deleted)".to_owned() } else { String::new() };
-    let lines = if shown.is_empty() { marked(base, side, columns() - 16) } else { vec![shown] };
+    let shown = if side.is_empty() {
+        "(deleted)".to_owned()
+    } else {
+        String::new()
+    };
+    let lines = if shown.is_empty() {
+        marked(base, side, columns() - 16)
+    } else {
+        vec![shown]
+    };
     let more = lines.len().saturating_sub(MAX_LINES);
     for (index, line) in lines.iter().take(MAX_LINES).enumerate() {
         let _ = match index {
@@ -129,7 +190,10 @@ fn marked(base: &str, side: &str, width: usize) -> Vec<String> {
             if number > 0 {
                 words.push((Style::new(), "\n".to_owned()));
             }
-            words.extend(line.split_inclusive(' ').map(|word| (style, word.to_owned())));
+            words.extend(
+                line.split_inclusive(' ')
+                    .map(|word| (style, word.to_owned())),
+            );
         }
     }
     flow(&words, width)
@@ -139,7 +203,11 @@ fn marked(base: &str, side: &str, width: usize) -> Vec<String> {
 fn bracketed(piece: &str, open: &str, close: &str) -> String {
     let start = piece.len() - piece.trim_start().len();
     let text = piece.trim();
-    format!("{}{open}{text}{close}{}", &piece[..start], &piece[start + text.len()..])
+    format!(
+        "{}{open}{text}{close}{}",
+        &piece[..start],
+        &piece[start + text.len()..]
+    )
 }
 
 /// A long unchanged text without its middle.
@@ -186,7 +254,10 @@ fn flow(words: &[(Style, String)], width: usize) -> Vec<String> {
 /// Breaks a text into lines of at most this width, at spaces.
 #[must_use]
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let words: Vec<(Style, String)> = text.split_inclusive(' ').map(|word| (Style::new(), word.to_owned())).collect();
+    let words: Vec<(Style, String)> = text
+        .split_inclusive(' ')
+        .map(|word| (Style::new(), word.to_owned()))
+        .collect();
     flow(&words, width)
 }
 
@@ -194,14 +265,32 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
 pub(super) fn gains(view: &GainsView) -> String {
     let mut text = String::new();
     let agents = view.agents.join(", ");
-    let verb = if view.agents.len() == 1 { "asks" } else { "ask" };
-    for (index, line) in
-        wrapped(&format!("{agents} {} {verb} for more than before", view.versions), columns() - 4).iter().enumerate()
+    let verb = if view.agents.len() == 1 {
+        "asks"
+    } else {
+        "ask"
+    };
+    for (index, line) in wrapped(
+        &format!("{agents} {} {verb} for more than before", view.versions),
+        columns() - 4,
+    )
+    .iter()
+    .enumerate()
     {
         let style = if index == 0 { YELLOW } else { Style::new() };
-        let _ = writeln!(text, "{}  {style}{}{style:#}", if index == 0 { "\n" } else { "" }, sanitize(line));
+        let _ = writeln!(
+            text,
+            "{}  {style}{}{style:#}",
+            if index == 0 { "\n" } else { "" },
+            sanitize(line)
+        );
     }
-    let width = view.gains.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+    let width = view
+        .gains
+        .iter()
+        .map(|(name, _)| name.width())
+        .max()
+        .unwrap_or(0);
     for (name, meaning) in &view.gains {
         let line = format!("    + {:width$}  {}", sanitize(name), sanitize(meaning));
         let _ = writeln!(text, "{}", line.trim_end());
@@ -212,8 +301,16 @@ pub(super) fn gains(view: &GainsView) -> String {
 /// Servers to agree to. What would run is shown whole, however long it is.
 pub(super) fn offers(views: &[OfferView]) -> String {
     let mut text = String::new();
-    let noun = if views.len() == 1 { "server is" } else { "servers are" };
-    let _ = writeln!(text, "\n  {YELLOW}{} known {noun} not configured{YELLOW:#}", views.len());
+    let noun = if views.len() == 1 {
+        "server is"
+    } else {
+        "servers are"
+    };
+    let _ = writeln!(
+        text,
+        "\n  {YELLOW}{} known {noun} not configured{YELLOW:#}",
+        views.len()
+    );
     for view in views {
         let _ = writeln!(text, "\n    {CYAN}{}{CYAN:#}", sanitize(&view.name));
         let mut lines: Vec<(&str, String)> = Vec::new();
@@ -222,10 +319,13 @@ pub(super) fn offers(views: &[OfferView]) -> String {
             None => lines.push(("runs", view.runs.clone())),
         }
         if !view.variables.is_empty() {
-            let names = view
-                .variables
-                .iter()
-                .map(|(name, has_default)| if *has_default { format!("{name} (has a default)") } else { name.clone() });
+            let names = view.variables.iter().map(|(name, has_default)| {
+                if *has_default {
+                    format!("{name} (has a default)")
+                } else {
+                    name.clone()
+                }
+            });
             lines.push(("reads", names.collect::<Vec<_>>().join(", ")));
         }
         if !view.optional.is_empty() {
@@ -233,11 +333,19 @@ pub(super) fn offers(views: &[OfferView]) -> String {
         }
         lines.push(("from", view.origin.clone()));
         lines.extend(view.note.iter().map(|note| ("note", note.clone())));
-        lines.extend(view.problems.iter().map(|problem| ("missing", problem.clone())));
+        lines.extend(
+            view.problems
+                .iter()
+                .map(|problem| ("missing", problem.clone())),
+        );
         for (label, value) in lines {
             for (index, line) in wrapped(&value, columns() - 16).iter().enumerate() {
                 let label = if index == 0 { label } else { "" };
-                let _ = writeln!(text, "      {DIM}{label:<8}{DIM:#} {}", sanitize(line.trim_end()));
+                let _ = writeln!(
+                    text,
+                    "      {DIM}{label:<8}{DIM:#} {}",
+                    sanitize(line.trim_end())
+                );
             }
         }
     }
@@ -256,11 +364,19 @@ pub(super) fn preview(preview: &Preview) -> String {
 #[must_use]
 pub fn unified(old: &str, new: &str, old_label: &str, new_label: &str) -> String {
     let diff = TextDiff::from_lines(old, new);
-    let plain = diff.unified_diff().context_radius(3).header(&sanitize(old_label), &sanitize(new_label)).to_string();
+    let plain = diff
+        .unified_diff()
+        .context_radius(3)
+        .header(&sanitize(old_label), &sanitize(new_label))
+        .to_string();
     let mut text = String::new();
     for (index, line) in plain.split_inclusive('\n').enumerate() {
-        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
-        let line = line.strip_suffix('\r').map_or_else(|| sanitize(line), |line| sanitize(line) + "␍");
+        let (line, end) = line
+            .strip_suffix('\n')
+            .map_or((line, ""), |line| (line, "\n"));
+        let line = line
+            .strip_suffix('\r')
+            .map_or_else(|| sanitize(line), |line| sanitize(line) + "␍");
         let style = match line.as_bytes().first() {
             _ if index < 2 => Style::new().bold(),
             Some(b'+') => ADDED,
@@ -283,21 +399,31 @@ mod tests {
 
     #[test]
     fn changed_words_are_marked() {
-        assert_eq!(plain(&marked("use for APIs", "use for our APIs", 80)), "use for [our] APIs");
+        assert_eq!(
+            plain(&marked("use for APIs", "use for our APIs", 80)),
+            "use for [our] APIs"
+        );
         assert_eq!(plain(&marked("a b c", "a x c", 80)), "a [-b-][x] c");
-        assert_eq!(plain(&marked("one two three four", "one two three five", 10)), "one two \nthree \n[-four-]\n[five]");
+        assert_eq!(
+            plain(&marked("one two three four", "one two three five", 10)),
+            "one two \nthree \n[-four-]\n[five]"
+        );
     }
 
     #[test]
     fn long_unchanged_text_is_cut() {
         let base = "word ".repeat(60) + "end.";
         let shown = plain(&marked(&base, &base.replace("end.", "stop."), 200));
-        assert!(shown.starts_with("… ") && shown.ends_with("[-end.-][stop.]"), "{shown}");
+        assert!(
+            shown.starts_with("… ") && shown.ends_with("[-end.-][stop.]"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn a_difference_shows_line_endings() {
-        let text = anstream::adapter::strip_str(&unified("a\nb\n", "a\r\nb\n", "x", "y")).to_string();
+        let text =
+            anstream::adapter::strip_str(&unified("a\nb\n", "a\r\nb\n", "x", "y")).to_string();
         insta::assert_snapshot!(text, @r"
         --- x
         +++ y

@@ -17,7 +17,11 @@ impl Table {
 
     /// Adds a row. Nothing in a cell begins a line of its own.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let shown = |cell: String| super::sanitize(&cell).replace('\n', "\\n").replace('\t', "\\t");
+        let shown = |cell: String| {
+            super::sanitize(&cell)
+                .replace('\n', "\\n")
+                .replace('\t', "\\t")
+        };
         self.rows.push(cells.into_iter().map(shown).collect());
     }
 
@@ -25,7 +29,14 @@ impl Table {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.width())
+                .max()
+                .unwrap_or(0)
+        };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |row: &Vec<String>| {
             let mut line = String::from(" ");
@@ -50,6 +61,9 @@ mod tests {
         table.row(["a".to_owned(), "bb".to_owned()]);
         table.row(["ccc".to_owned(), "d".to_owned()]);
         table.row(["e\n".to_owned(), "\u{1b}[2K".to_owned()]);
-        assert_eq!(table.lines(), ["  a    bb", "  ccc  d", "  e\\n  \\u{1b}[2K"]);
+        assert_eq!(
+            table.lines(),
+            ["  a    bb", "  ccc  d", "  e\\n  \\u{1b}[2K"]
+        );
     }
 }

@@ -85,8 +85,24 @@ const COMMANDS: [&str; 11] = [
 const AGENTS: [&str; 3] = ["one", "two", "three"];
 const SERVERS: [&str; 3] = ["db", "db2", "web"];
 const TOOLS: [&str; 4] = ["query", "query_all", "get_one", "get_two"];
-const MODES: [&str; 8] = ["plan", "default", "manual", "acceptEdits", "auto", "dontAsk", "bypassPermissions", "odd"];
-const FREEDOMS: [&str; 6] = ["acts", "edits", "runs what seems harmless", "never asks", "everything", "odd"];
+const MODES: [&str; 8] = [
+    "plan",
+    "default",
+    "manual",
+    "acceptEdits",
+    "auto",
+    "dontAsk",
+    "bypassPermissions",
+    "odd",
+];
+const FREEDOMS: [&str; 6] = [
+    "acts",
+    "edits",
+    "runs what seems harmless",
+    "never asks",
+    "everything",
+    "odd",
+];
 const FILE_TOOLS: [&str; 4] = ["Read", "Grep", "Edit", "Write"];
 
 // What the documentation leaves open; one bit each.
@@ -107,15 +123,31 @@ const READINGS: u8 = 64;
 /// Everything that can be asked about.
 static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
     let mut all: Vec<Action> = ["TaskStop"].into_iter().map(Action::Use).collect();
-    all.extend(FILE_TOOLS.into_iter().flat_map(|tool| [".env", "src/a"].map(|path| Action::Touch(tool, path))));
+    all.extend(
+        FILE_TOOLS
+            .into_iter()
+            .flat_map(|tool| [".env", "src/a"].map(|path| Action::Touch(tool, path))),
+    );
     all.extend(COMMANDS.map(|command| Action::Run("Bash", command)));
     all.extend(["git push", "rm x"].map(|command| Action::Run("Monitor", command)));
     all.extend(AGENTS.map(Action::Start));
-    all.extend(SERVERS.into_iter().flat_map(|server| TOOLS.map(|tool| Action::Call(server, tool))));
+    all.extend(
+        SERVERS
+            .into_iter()
+            .flat_map(|server| TOOLS.map(|tool| Action::Call(server, tool))),
+    );
     for event in ["Stop", "PreToolUse"] {
-        all.extend(["", "Bash"].into_iter().flat_map(|matcher| ["a", "b"].map(|run| Action::Hook((event, matcher, run)))));
+        all.extend(
+            ["", "Bash"]
+                .into_iter()
+                .flat_map(|matcher| ["a", "b"].map(|run| Action::Hook((event, matcher, run)))),
+        );
     }
-    all.extend(["own", "other"].into_iter().flat_map(|name| ["npx x@1", "npx x@2"].map(|command| Action::Bring(name, command))));
+    all.extend(
+        ["own", "other"]
+            .into_iter()
+            .flat_map(|name| ["npx x@1", "npx x@2"].map(|command| Action::Bring(name, command))),
+    );
     all.extend(["db", "own"].map(Action::Connect));
     all.extend(FREEDOMS.map(Action::Mode));
     all.extend(["user", "project"].map(Action::Remember));
@@ -124,7 +156,11 @@ static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
 
 /// Whether a pattern of commands matches one command.
 fn matches(pattern: &str, command: &str, reading: u8) -> bool {
-    let words = |text: &str| command.strip_prefix(text).is_some_and(|rest| rest.starts_with(' '));
+    let words = |text: &str| {
+        command
+            .strip_prefix(text)
+            .is_some_and(|rest| rest.starts_with(' '))
+    };
     if pattern == "*" {
         true
     } else if let Some(text) = pattern.strip_suffix(":*") {
@@ -134,7 +170,9 @@ fn matches(pattern: &str, command: &str, reading: u8) -> bool {
     } else if let Some(text) = pattern.strip_suffix('*') {
         command.starts_with(text)
     } else if let Some((start, end)) = pattern.split_once('*') {
-        command.len() >= start.len() + end.len() && command.starts_with(start) && command.ends_with(end)
+        command.len() >= start.len() + end.len()
+            && command.starts_with(start)
+            && command.ends_with(end)
     } else {
         command == pattern
     }
@@ -152,7 +190,10 @@ fn is_about(entry: &Entry, action: Action, is_denying: bool, reading: u8) -> boo
     match (entry, action) {
         (Entry::Star, _) => !is_denying || reading & DENIES_ALL != 0,
         (Entry::Plain(name), Action::Use(used)) => {
-            *name == used || reading & ALIASES != 0 && matches!(*name, "KillBash" | "KillShell") && used == "TaskStop"
+            *name == used
+                || reading & ALIASES != 0
+                    && matches!(*name, "KillBash" | "KillShell")
+                    && used == "TaskStop"
         }
         (Entry::Plain(name), Action::Touch(tool, _) | Action::Run(tool, _)) => *name == tool,
         (Entry::Plain(name), Action::Start(_)) => matches!(*name, "Agent" | "Task"),
@@ -163,15 +204,25 @@ fn is_about(entry: &Entry, action: Action, is_denying: bool, reading: u8) -> boo
         }
         (Entry::Path(tool, _), Action::Touch(used, _)) if is_loose => *tool == used,
         (Entry::Path(tool, pattern), Action::Touch(used, path)) => {
-            let others: &[&str] = if *tool == "Read" { &FILE_TOOLS } else { &["Edit", "Write"] };
+            let others: &[&str] = if *tool == "Read" {
+                &FILE_TOOLS
+            } else {
+                &["Edit", "Write"]
+            };
             (*tool == used || is_denying && others.contains(&used)) && matches_path(pattern, path)
         }
         // The client knows the common commands that read a file.
-        (Entry::Path("Read", pattern), Action::Run(_, "cat .env")) => is_denying && matches_path(pattern, ".env"),
+        (Entry::Path("Read", pattern), Action::Run(_, "cat .env")) => {
+            is_denying && matches_path(pattern, ".env")
+        }
         (Entry::Agents(names), Action::Start(name)) => names.contains(&name),
         (Entry::Server(server, _), Action::Call(called, _)) => *server == called,
-        (Entry::Tool(server, tool), Action::Call(called, used)) => *server == called && *tool == used,
-        (Entry::Tools(server, prefix), Action::Call(called, used)) => *server == called && used.starts_with(prefix),
+        (Entry::Tool(server, tool), Action::Call(called, used)) => {
+            *server == called && *tool == used
+        }
+        (Entry::Tools(server, prefix), Action::Call(called, used)) => {
+            *server == called && used.starts_with(prefix)
+        }
         // Only a list of what is denied may leave out the server.
         (Entry::EveryServer, Action::Call(..)) => is_denying,
         _ => false,
@@ -197,24 +248,48 @@ fn may(made: &Made, action: Action, reading: u8) -> bool {
         Action::Bring(name, command) => {
             let is_taken = reading & LENIENT != 0 || is_laid_out_well(made);
             let mut ours = made.servers.iter().filter(|(other, _)| *other == name);
-            let found = if reading & FIRST != 0 { ours.next() } else { ours.next_back() };
+            let found = if reading & FIRST != 0 {
+                ours.next()
+            } else {
+                ours.next_back()
+            };
             is_taken && found == Some(&(name, command))
         }
-        Action::Connect(name) => made.named.contains(name) && made.spelling.servers == Servers::List,
+        Action::Connect(name) => {
+            made.named.contains(name) && made.spelling.servers == Servers::List
+        }
         Action::Remember(whose) => made.memory == Some(whose),
         Action::Mode(freedom) => freedoms(made.mode).contains(&freedom),
         // Of a command line, the rules are asked about every command.
         Action::Run(tool, line) if line.contains(" && ") => {
-            let is_denied = |action| made.denied.iter().any(|entry| is_about(entry, action, true, reading));
-            let is_named = made.tools.iter().flatten().any(|entry| *entry == Entry::Command(line) && tool == "Bash");
+            let is_denied = |action| {
+                made.denied
+                    .iter()
+                    .any(|entry| is_about(entry, action, true, reading))
+            };
+            let is_named = made
+                .tools
+                .iter()
+                .flatten()
+                .any(|entry| *entry == Entry::Command(line) && tool == "Bash");
             let parts = || line.split(" && ").map(|command| Action::Run(tool, command));
-            !parts().any(is_denied) && !is_denied(action) && (is_named || parts().all(|action| may(made, action, reading)))
+            !parts().any(is_denied)
+                && !is_denied(action)
+                && (is_named || parts().all(|action| may(made, action, reading)))
         }
         _ => {
-            let is_for_memory = made.memory.is_some() && matches!(action, Action::Touch("Read" | "Write" | "Edit", _));
-            let is_allowed =
-                made.tools.as_ref().is_none_or(|tools| tools.iter().any(|entry| is_about(entry, action, false, reading)));
-            (is_allowed || is_for_memory) && !made.denied.iter().any(|entry| is_about(entry, action, true, reading))
+            let is_for_memory = made.memory.is_some()
+                && matches!(action, Action::Touch("Read" | "Write" | "Edit", _));
+            let is_allowed = made.tools.as_ref().is_none_or(|tools| {
+                tools
+                    .iter()
+                    .any(|entry| is_about(entry, action, false, reading))
+            });
+            (is_allowed || is_for_memory)
+                && !made
+                    .denied
+                    .iter()
+                    .any(|entry| is_about(entry, action, true, reading))
         }
     }
 }
@@ -233,16 +308,26 @@ fn names(shown: &str, action: Action) -> bool {
     let is_every = shown == "every tool" || shown == "*";
     let tool = shown.split('(').next().unwrap_or_default();
     match action {
-        Action::Use(name) => is_every || shown == name || matches!(shown, "KillBash" | "KillShell") && name == "TaskStop",
+        Action::Use(name) => {
+            is_every
+                || shown == name
+                || matches!(shown, "KillBash" | "KillShell") && name == "TaskStop"
+        }
         Action::Touch(name, _) => {
-            let is_file_rule = shown.starts_with("Read(") || shown.starts_with("Edit(") && matches!(name, "Edit" | "Write");
+            let is_file_rule = shown.starts_with("Read(")
+                || shown.starts_with("Edit(") && matches!(name, "Edit" | "Write");
             is_every || tool == name || is_file_rule || shown == "memory" && name != "Grep"
         }
         Action::Run(name, command) => {
-            is_every || tool == name || shown.starts_with("Bash(") || shown.starts_with("Read(") && command.contains("cat")
+            is_every
+                || tool == name
+                || shown.starts_with("Bash(")
+                || shown.starts_with("Read(") && command.contains("cat")
         }
         Action::Start(_) => is_every || matches!(tool, "Agent" | "Task"),
-        Action::Call(server, _) => is_every || shown.starts_with(&format!("mcp__{server}")) || shown == "mcp__*",
+        Action::Call(server, _) => {
+            is_every || shown.starts_with(&format!("mcp__{server}")) || shown == "mcp__*"
+        }
         Action::Hook(..) => shown == "hooks",
         Action::Bring(..) | Action::Connect(_) => shown == "mcpServers",
         Action::Mode(_) => shown == "permissionMode",
@@ -265,7 +350,12 @@ fn text(made: &Made) -> String {
     };
     let list = |key: &str, entries: &[Entry]| {
         let texts: Vec<String> = entries.iter().map(entry).collect();
-        let quoted = |texts: &[String]| texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>();
+        let quoted = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| format!("\"{text}\""))
+                .collect::<Vec<_>>()
+        };
         match made.spelling.list {
             0 => format!("{key}: [{}]\n", quoted(&texts).join(", ")),
             1 if !texts.is_empty() => format!("{key}:\n  - {}\n", quoted(&texts).join("\n  - ")),
@@ -275,7 +365,11 @@ fn text(made: &Made) -> String {
         }
     };
     let mut text = "---\nname: a\ndescription: d\n".to_owned();
-    text += &made.tools.as_ref().map(|tools| list("tools", tools)).unwrap_or_default();
+    text += &made
+        .tools
+        .as_ref()
+        .map(|tools| list("tools", tools))
+        .unwrap_or_default();
     if !made.denied.is_empty() {
         text += &list("disallowedTools", &made.denied);
     }
@@ -299,20 +393,40 @@ fn hooks(made: &Made) -> String {
         }
         let _ = writeln!(text, "  {event}:");
         let group = |matcher: &str, commands: &[&str]| {
-            let hooks: Vec<String> = commands.iter().map(|command| format!("{{type: command, command: {command}}}")).collect();
-            let matcher = if matcher.is_empty() { String::new() } else { format!("matcher: {matcher}, ") };
+            let hooks: Vec<String> = commands
+                .iter()
+                .map(|command| format!("{{type: command, command: {command}}}"))
+                .collect();
+            let matcher = if matcher.is_empty() {
+                String::new()
+            } else {
+                format!("matcher: {matcher}, ")
+            };
             format!("    - {{{matcher}hooks: [{}]}}\n", hooks.join(", "))
         };
         for matcher in ["", "Bash"] {
-            let commands: Vec<&str> = ours.iter().filter(|(_, at, _)| *at == matcher).map(|(.., command)| *command).collect();
+            let commands: Vec<&str> = ours
+                .iter()
+                .filter(|(_, at, _)| *at == matcher)
+                .map(|(.., command)| *command)
+                .collect();
             if made.spelling.hooks_apart {
-                text.extend(commands.iter().rev().map(|command| group(matcher, &[command])));
+                text.extend(
+                    commands
+                        .iter()
+                        .rev()
+                        .map(|command| group(matcher, &[command])),
+                );
             } else if !commands.is_empty() {
                 text += &group(matcher, &commands);
             }
         }
     }
-    if text.is_empty() { text } else { format!("hooks:\n{text}") }
+    if text.is_empty() {
+        text
+    } else {
+        format!("hooks:\n{text}")
+    }
 }
 
 fn servers(made: &Made) -> String {
@@ -328,16 +442,34 @@ fn servers(made: &Made) -> String {
         Servers::Mapping => own,
         Servers::OneItem if own.is_empty() => own,
         Servers::OneItem => vec![format!("- {{{}}}", own.join(", "))],
-        Servers::List => {
-            own.into_iter().chain(made.named.iter().map(ToString::to_string)).map(|item| format!("- {item}")).collect()
-        }
+        Servers::List => own
+            .into_iter()
+            .chain(made.named.iter().map(ToString::to_string))
+            .map(|item| format!("- {item}"))
+            .collect(),
     };
-    if lines.is_empty() { String::new() } else { format!("mcpServers:\n  {}\n", lines.join("\n  ")) }
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("mcpServers:\n  {}\n", lines.join("\n  "))
+    }
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
     let server = || prop::sample::select(SERVERS.to_vec());
-    let plain = ["Read", "Grep", "Edit", "Write", "Bash", "Monitor", "Agent", "Task", "TaskStop", "KillBash", "KillShell"];
+    let plain = [
+        "Read",
+        "Grep",
+        "Edit",
+        "Write",
+        "Bash",
+        "Monitor",
+        "Agent",
+        "Task",
+        "TaskStop",
+        "KillBash",
+        "KillShell",
+    ];
     let commands = [
         "git *",
         "git:*",
@@ -351,7 +483,13 @@ fn entry() -> impl Strategy<Value = Entry> {
         "git status && rm x",
         "*",
     ];
-    let paths = [("Read", ".env"), ("Read", "src/**"), ("Edit", ".env"), ("Edit", "src/**"), ("Edit", "src/a")];
+    let paths = [
+        ("Read", ".env"),
+        ("Read", "src/**"),
+        ("Edit", ".env"),
+        ("Edit", "src/**"),
+        ("Edit", "src/a"),
+    ];
     prop_oneof![
         6 => prop::sample::select(plain.to_vec()).prop_map(Entry::Plain),
         4 => prop::sample::select(commands.to_vec()).prop_map(Entry::Command),
@@ -373,7 +511,11 @@ fn entries(most: usize) -> impl Strategy<Value = Vec<Entry>> {
 
 fn spelling() -> impl Strategy<Value = Spelling> {
     let servers = prop_oneof![6 => Just(Servers::List), 1 => Just(Servers::Mapping), 1 => Just(Servers::OneItem)];
-    (0..4_u8, any::<bool>(), servers).prop_map(|(list, hooks_apart, servers)| Spelling { list, hooks_apart, servers })
+    (0..4_u8, any::<bool>(), servers).prop_map(|(list, hooks_apart, servers)| Spelling {
+        list,
+        hooks_apart,
+        servers,
+    })
 }
 
 fn made() -> impl Strategy<Value = Made> {
@@ -382,7 +524,10 @@ fn made() -> impl Strategy<Value = Made> {
         prop::sample::select(vec!["", "Bash"]),
         prop::sample::select(vec!["a", "b"]),
     );
-    let server = (prop::sample::select(vec!["own", "other"]), prop::sample::select(vec!["npx x@1", "npx x@2"]));
+    let server = (
+        prop::sample::select(vec!["own", "other"]),
+        prop::sample::select(vec!["npx x@1", "npx x@2"]),
+    );
     let powers = (
         prop::option::weighted(0.4, prop::sample::select(MODES.to_vec())),
         prop::collection::btree_set(hook, 0..3),
@@ -390,16 +535,31 @@ fn made() -> impl Strategy<Value = Made> {
         prop::sample::subsequence(vec!["db", "own"], 0..=2),
         prop::option::weighted(0.25, prop::sample::select(vec!["user", "project"])),
     );
-    (prop::option::weighted(0.85, entries(5)), entries(3), powers, spelling()).prop_map(
-        |(tools, denied, (mode, hooks, mut servers, named, memory), spelling)| {
-            // YAML has no two equal keys in one mapping.
-            if spelling.servers != Servers::List {
-                servers.sort_unstable();
-                servers.dedup_by_key(|(name, _)| *name);
-            }
-            Made { tools, denied, mode, hooks, servers, named: named.into_iter().collect(), memory, spelling }
-        },
+    (
+        prop::option::weighted(0.85, entries(5)),
+        entries(3),
+        powers,
+        spelling(),
     )
+        .prop_map(
+            |(tools, denied, (mode, hooks, mut servers, named, memory), spelling)| {
+                // YAML has no two equal keys in one mapping.
+                if spelling.servers != Servers::List {
+                    servers.sort_unstable();
+                    servers.dedup_by_key(|(name, _)| *name);
+                }
+                Made {
+                    tools,
+                    denied,
+                    mode,
+                    hooks,
+                    servers,
+                    named: named.into_iter().collect(),
+                    memory,
+                    spelling,
+                }
+            },
+        )
 }
 
 /// A change as upstreams make it: a little of this, a little of that.
@@ -450,7 +610,10 @@ fn gains(old: &Made, new: &Made) -> Vec<Gain> {
 }
 
 fn cases() -> u32 {
-    std::env::var("AGENTPKG_LAW_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100_000)
+    std::env::var("AGENTPKG_LAW_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(100_000)
 }
 
 fn judge(old: &Made, new: &Made, reading: u8) -> Result<(), TestCaseError> {
@@ -466,10 +629,22 @@ fn judge(old: &Made, new: &Made, reading: u8) -> Result<(), TestCaseError> {
             );
         }
     }
-    let is_wider = freedoms(new.mode).iter().any(|freedom| !freedoms(old.mode).contains(freedom));
-    prop_assert_eq!(shown.iter().any(|gain| gain == "permissionMode"), is_wider, "{:?} -> {:?}", old.mode, new.mode);
+    let is_wider = freedoms(new.mode)
+        .iter()
+        .any(|freedom| !freedoms(old.mode).contains(freedom));
+    prop_assert_eq!(
+        shown.iter().any(|gain| gain == "permissionMode"),
+        is_wider,
+        "{:?} -> {:?}",
+        old.mode,
+        new.mode
+    );
     for gain in &gains {
-        prop_assert!(gain.is_allowed(&[gain.word()]), "{gain} is not allowed by {}", gain.word());
+        prop_assert!(
+            gain.is_allowed(&[gain.word()]),
+            "{gain} is not allowed by {}",
+            gain.word()
+        );
     }
     Ok(())
 }
@@ -520,11 +695,18 @@ proptest! {
 
 #[test]
 fn aliases_are_those_of_the_registry() {
-    let data: toml::Table = std::str::from_utf8(agentpkg::store::builtin::read("registry.toml").unwrap()).unwrap().parse().unwrap();
+    let data: toml::Table =
+        std::str::from_utf8(agentpkg::store::builtin::read("registry.toml").unwrap())
+            .unwrap()
+            .parse()
+            .unwrap();
     let retired = data["tools"]["retired"].as_table().unwrap();
     let known: Vec<(&str, &str)> = retired
         .iter()
-        .filter(|(_, tool)| tool.get("alias").is_some_and(|alias| alias.as_bool() == Some(true)))
+        .filter(|(_, tool)| {
+            tool.get("alias")
+                .is_some_and(|alias| alias.as_bool() == Some(true))
+        })
         .map(|(name, tool)| (name.as_str(), tool["now"].as_str().unwrap()))
         .collect();
     let mut expected = agentpkg::domain::tool_rule::ALIASES.to_vec();
@@ -537,57 +719,155 @@ fn aliases_are_those_of_the_registry() {
 /// What the model does not make up: odd spellings, odd layouts, files that are not read.
 #[test]
 fn odd_pairs_are_judged() {
-    let capabilities = |fields: &str| Capabilities::of(format!("---\nname: a\ndescription: d\n{fields}\n---\n").as_bytes());
+    let capabilities = |fields: &str| {
+        Capabilities::of(format!("---\nname: a\ndescription: d\n{fields}\n---\n").as_bytes())
+    };
     let wrong = ODD_PAIRS.iter().filter_map(|(old, new, gains)| {
-        let shown: Vec<String> = capabilities(new).gains_over(&capabilities(old)).iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = capabilities(new)
+            .gains_over(&capabilities(old))
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         (shown != *gains).then(|| format!("{old:?} -> {new:?}: shown is {shown:?}, not {gains:?}"))
     });
     assert_eq!(wrong.collect::<Vec<_>>(), Vec::<String>::new());
     // The client reads what is too large for us.
     let large = format!("tools: Bash\n# {}", "x".repeat(1 << 16));
-    assert_eq!(capabilities(&large).gains_over(&capabilities("tools: Read")).first(), Some(&Gain::EveryTool));
-    assert_eq!(capabilities("tools: Read").gains_over(&capabilities(&large)), [Gain::Tool("Read".to_owned())]);
+    assert_eq!(
+        capabilities(&large)
+            .gains_over(&capabilities("tools: Read"))
+            .first(),
+        Some(&Gain::EveryTool)
+    );
+    assert_eq!(
+        capabilities("tools: Read").gains_over(&capabilities(&large)),
+        [Gain::Tool("Read".to_owned())]
+    );
 }
 
 /// Before, after, and what is shown.
 const ODD_PAIRS: &[(&str, &str, &[&str])] = &[
     // Limits that only look alike, or reach further than they look.
-    ("tools: Bash(git *)", "tools: Bash(git a && rm b)", &["Bash(git a && rm b)"]),
-    ("tools: Bash(git *)", "tools: Bash(git log > x)", &["Bash(git log > x)"]),
-    ("tools: Bash(git *)", "tools: Bash(git $(x))", &["Bash(git $(x))"]),
+    (
+        "tools: Bash(git *)",
+        "tools: Bash(git a && rm b)",
+        &["Bash(git a && rm b)"],
+    ),
+    (
+        "tools: Bash(git *)",
+        "tools: Bash(git log > x)",
+        &["Bash(git log > x)"],
+    ),
+    (
+        "tools: Bash(git *)",
+        "tools: Bash(git $(x))",
+        &["Bash(git $(x))"],
+    ),
     ("tools: Bash(git *)", "tools: Bash(git log --all *)", &[]),
-    ("tools: [\"Bash(git *))\"]", "tools: [\"Bash(git *)\"]", &["Bash(git *)"]),
-    ("tools: [\"Bash(git *\"]", "tools: [\"Bash(git *)\"]", &["Bash(git *)"]),
-    ("tools: [\"Bash( git *)\"]", "tools: [\"Bash(git *)\"]", &["Bash(git *)"]),
-    ("tools: ['Bash(echo \\*)']", "tools: Bash(echo x)", &["Bash(echo x)"]),
+    (
+        "tools: [\"Bash(git *))\"]",
+        "tools: [\"Bash(git *)\"]",
+        &["Bash(git *)"],
+    ),
+    (
+        "tools: [\"Bash(git *\"]",
+        "tools: [\"Bash(git *)\"]",
+        &["Bash(git *)"],
+    ),
+    (
+        "tools: [\"Bash( git *)\"]",
+        "tools: [\"Bash(git *)\"]",
+        &["Bash(git *)"],
+    ),
+    (
+        "tools: ['Bash(echo \\*)']",
+        "tools: Bash(echo x)",
+        &["Bash(echo x)"],
+    ),
     ("tools: Agent(*)", "tools: Agent", &["Agent"]),
     ("tools: Agent(a, *)", "tools: Agent(*)", &["Agent(*)"]),
     ("tools: \"Agent(a,)\"", "tools: Agent()", &["Agent()"]),
     ("tools: Agent(a, b)", "tools: Agent(b)", &[]),
-    ("disallowedTools: mcp__db__x", "disallowedTools: mcp__db__x(y)", &["mcp__db__x"]),
+    (
+        "disallowedTools: mcp__db__x",
+        "disallowedTools: mcp__db__x(y)",
+        &["mcp__db__x"],
+    ),
     ("tools: mcp__db__x(y)", "tools: mcp__db__x", &["mcp__db__x"]),
-    ("disallowedTools: mcp__db__x", "disallowedTools: mcp__d*", &["mcp__db__x"]),
+    (
+        "disallowedTools: mcp__db__x",
+        "disallowedTools: mcp__d*",
+        &["mcp__db__x"],
+    ),
     ("disallowedTools: mcp__db", "disallowedTools: mcp__*", &[]),
     // Old names: only `Task` is documented for lists of tools.
     ("tools: KillBash", "tools: TaskStop", &["TaskStop"]),
     ("tools: TaskStop", "tools: KillShell", &[]),
-    ("disallowedTools: TaskStop", "disallowedTools: KillBash", &["TaskStop"]),
+    (
+        "disallowedTools: TaskStop",
+        "disallowedTools: KillBash",
+        &["TaskStop"],
+    ),
     ("tools: Task(a)", "tools: Agent(a)", &[]),
     // A rule about one tool governs others, too.
-    ("disallowedTools: Edit(src/**)\ntools: Write", "tools: Write", &["Edit(src/**)"]),
-    ("disallowedTools: Read(.env)\ntools: Grep", "tools: Grep", &["Read(.env)"]),
-    ("disallowedTools: Read(.env)\ntools: Bash", "tools: Bash", &["Read(.env)"]),
-    ("disallowedTools: Bash(rm *)\ntools: Monitor", "tools: Monitor", &["Bash(rm *)"]),
-    ("disallowedTools: Edit(src/**)\ntools: Read", "tools: Read", &[]),
+    (
+        "disallowedTools: Edit(src/**)\ntools: Write",
+        "tools: Write",
+        &["Edit(src/**)"],
+    ),
+    (
+        "disallowedTools: Read(.env)\ntools: Grep",
+        "tools: Grep",
+        &["Read(.env)"],
+    ),
+    (
+        "disallowedTools: Read(.env)\ntools: Bash",
+        "tools: Bash",
+        &["Read(.env)"],
+    ),
+    (
+        "disallowedTools: Bash(rm *)\ntools: Monitor",
+        "tools: Monitor",
+        &["Bash(rm *)"],
+    ),
+    (
+        "disallowedTools: Edit(src/**)\ntools: Read",
+        "tools: Read",
+        &[],
+    ),
     ("disallowedTools: Edit\ntools: Write", "tools: Write", &[]),
-    ("disallowedTools: Read(.env)\ntools: Read", "disallowedTools: Read\ntools: Read", &[]),
-    ("disallowedTools: Read(.env)\ntools: Read, Grep", "disallowedTools: Read\ntools: Read, Grep", &["Read(.env)"]),
-    ("disallowedTools: \"Web*\"\ntools: WebFetch", "tools: WebFetch", &["Web*"]),
-    ("disallowedTools: mcp__*__query\ntools: mcp__db__query", "tools: mcp__db__query", &["mcp__*__query"]),
+    (
+        "disallowedTools: Read(.env)\ntools: Read",
+        "disallowedTools: Read\ntools: Read",
+        &[],
+    ),
+    (
+        "disallowedTools: Read(.env)\ntools: Read, Grep",
+        "disallowedTools: Read\ntools: Read, Grep",
+        &["Read(.env)"],
+    ),
+    (
+        "disallowedTools: \"Web*\"\ntools: WebFetch",
+        "tools: WebFetch",
+        &["Web*"],
+    ),
+    (
+        "disallowedTools: mcp__*__query\ntools: mcp__db__query",
+        "tools: mcp__db__query",
+        &["mcp__*__query"],
+    ),
     ("disallowedTools: Bash", "disallowedTools: \"*\"", &["Bash"]),
-    ("disallowedTools: Bash(git *)\ntools: Read", "disallowedTools: Bash(git *)\ntools: Read, Bash(git log)", &["Bash(git log)"]),
+    (
+        "disallowedTools: Bash(git *)\ntools: Read",
+        "disallowedTools: Bash(git *)\ntools: Read, Bash(git log)",
+        &["Bash(git log)"],
+    ),
     // With a memory it has the tools for it.
-    ("memory: user\ndisallowedTools: Write\ntools: Grep", "memory: user\ntools: Grep", &["Write"]),
+    (
+        "memory: user\ndisallowedTools: Write\ntools: Grep",
+        "memory: user\ntools: Grep",
+        &["Write"],
+    ),
     ("memory: \" user\"", "memory: user", &["memory"]),
     ("", "memory: \" user\"", &["memory"]),
     ("memory: odd", "memory: user", &["memory"]),
@@ -596,21 +876,61 @@ const ODD_PAIRS: &[(&str, &str, &[&str])] = &[
     ("x: @y\ntools: *z", "", &["every tool"]),
     ("x: @y\ntools: *z", "tools: Read", &["Read"]),
     ("x: @y\ntools: *z", "x: @y\ntools: *z", &[]),
-    ("x: @y\ndisallowedTools: [Edit, *z]", "", &["disallowedTools"]),
-    ("x: @y\ndisallowedTools: [Edit, *z]", "x: @y\ndisallowedTools: [Edit, *z]", &[]),
+    (
+        "x: @y\ndisallowedTools: [Edit, *z]",
+        "",
+        &["disallowedTools"],
+    ),
+    (
+        "x: @y\ndisallowedTools: [Edit, *z]",
+        "x: @y\ndisallowedTools: [Edit, *z]",
+        &[],
+    ),
     // Modes.
-    ("permissionMode: bypassPermissions", "permissionMode: acceptEdits", &[]),
+    (
+        "permissionMode: bypassPermissions",
+        "permissionMode: acceptEdits",
+        &[],
+    ),
     ("permissionMode: auto", "permissionMode: acceptEdits", &[]),
-    ("permissionMode: dontAsk", "permissionMode: acceptEdits", &["permissionMode"]),
+    (
+        "permissionMode: dontAsk",
+        "permissionMode: acceptEdits",
+        &["permissionMode"],
+    ),
     ("permissionMode: odd", "", &["permissionMode"]),
     ("permissionMode: \"plan \"", "", &["permissionMode"]),
     // Servers in layouts that the client may drop.
-    ("mcpServers: {a: {command: x}}", "mcpServers: [{a: {command: x}}]", &["mcpServers"]),
-    ("mcpServers: {a: {command: x}, b: {command: y}}", "mcpServers: {a: {command: x}}", &[]),
-    ("mcpServers: [{a: {command: x}, b: {command: y}}]", "mcpServers: [{a: {command: x}}, {b: {command: y}}]", &["mcpServers"]),
-    ("mcpServers: [{a: null}]", "mcpServers: [a]", &["mcpServers"]),
-    ("mcpServers: [{a: {command: x}}, {a: {command: y}}]", "mcpServers: [{a: {command: x}}]", &["mcpServers"]),
+    (
+        "mcpServers: {a: {command: x}}",
+        "mcpServers: [{a: {command: x}}]",
+        &["mcpServers"],
+    ),
+    (
+        "mcpServers: {a: {command: x}, b: {command: y}}",
+        "mcpServers: {a: {command: x}}",
+        &[],
+    ),
+    (
+        "mcpServers: [{a: {command: x}, b: {command: y}}]",
+        "mcpServers: [{a: {command: x}}, {b: {command: y}}]",
+        &["mcpServers"],
+    ),
+    (
+        "mcpServers: [{a: null}]",
+        "mcpServers: [a]",
+        &["mcpServers"],
+    ),
+    (
+        "mcpServers: [{a: {command: x}}, {a: {command: y}}]",
+        "mcpServers: [{a: {command: x}}]",
+        &["mcpServers"],
+    ),
     ("mcpServers: [{a: {command: x}}, b]", "mcpServers: [b]", &[]),
     ("mcpServers: a", "mcpServers: [a]", &["mcpServers"]),
-    ("hooks: {Stop: [{hooks: [{type: command, command: x}]}]}", "hooks: {Stop: []}", &[]),
+    (
+        "hooks: {Stop: [{hooks: [{type: command, command: x}]}]}",
+        "hooks: {Stop: []}",
+        &[],
+    ),
 ];

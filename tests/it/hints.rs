@@ -19,17 +19,27 @@ fn edited() -> Option<Sandbox> {
         let _ = repo.commit(tag);
         repo.tag(tag);
     }
-    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "studio"]).code(0);
+    let _ = sandbox
+        .run(&["registry", "add", repo.url().as_str(), "--name", "studio"])
+        .code(0);
     let _ = sandbox.run(&["install", "studio/planner@^1"]).code(0);
-    sandbox.write("project/.claude/agents/planner.md", agent("planner", "Mine."));
+    sandbox.write(
+        "project/.claude/agents/planner.md",
+        agent("planner", "Mine."),
+    );
     Some(sandbox)
 }
 
 #[test]
 fn an_edited_file_in_the_way_is_merged_by_what_is_hinted() {
     let Some(sandbox) = edited() else { return };
-    sandbox.write("project/agentpkg.toml", sandbox.read("agentpkg.toml").replace("^1", "^2"));
-    let _ = sandbox.run(&["update", "planner", "--conflicts=markers"]).code(3);
+    sandbox.write(
+        "project/agentpkg.toml",
+        sandbox.read("agentpkg.toml").replace("^1", "^2"),
+    );
+    let _ = sandbox
+        .run(&["update", "planner", "--conflicts=markers"])
+        .code(3);
     let output = sandbox.run(&["install"]).code(1);
     insta::assert_snapshot!(output.stderr, @r#"
     error: `.claude/agents/planner.md` was edited, so it is not replaced
@@ -57,18 +67,36 @@ fn an_edited_file_in_the_way_is_merged_by_what_is_hinted() {
     hint: `--as NAME` installs beside it under another name
     hint: `--force` replaces it; a copy stays in .agentpkg/state/history
     "#);
-    let _ = sandbox.run(&["update", "planner", "--to", "=2.0.0", "--ours"]).code(0);
+    let _ = sandbox
+        .run(&["update", "planner", "--to", "=2.0.0", "--ours"])
+        .code(0);
     assert!(sandbox.read("agentpkg.toml").contains("=2.0.0"));
 }
 
 #[test]
 fn an_update_says_what_was_typed_and_praises_no_rest_that_is_not_there() {
     let Some(sandbox) = edited() else { return };
-    let output = sandbox.run(&["update", "planner", "--to", "^2", "--conflicts=skip"]).code(3);
-    assert!(output.stderr.contains("run `agentpkg update planner --to ^2` in a terminal"), "{}", output.stderr);
-    fs::rename(sandbox.path().join("studio.git"), sandbox.path().join("gone.git")).unwrap();
+    let output = sandbox
+        .run(&["update", "planner", "--to", "^2", "--conflicts=skip"])
+        .code(3);
+    assert!(
+        output
+            .stderr
+            .contains("run `agentpkg update planner --to ^2` in a terminal"),
+        "{}",
+        output.stderr
+    );
+    fs::rename(
+        sandbox.path().join("studio.git"),
+        sandbox.path().join("gone.git"),
+    )
+    .unwrap();
     let output = sandbox.run(&["update", "planner"]).code(1);
-    assert!(output.stderr.ends_with("error: nothing was updated\n"), "{}", output.stderr);
+    assert!(
+        output.stderr.ends_with("error: nothing was updated\n"),
+        "{}",
+        output.stderr
+    );
 }
 
 /// Two registries that both have a `debugger` and a `planner`.
@@ -79,7 +107,9 @@ fn twice() -> Sandbox {
             let text = agent(name, &format!("Of {registry}."));
             sandbox.write(&format!("project/{registry}/{name}.md"), text);
         }
-        let _ = sandbox.run(&["registry", "add", &format!("./{registry}")]).code(0);
+        let _ = sandbox
+            .run(&["registry", "add", &format!("./{registry}")])
+            .code(0);
     }
     sandbox
 }
@@ -90,11 +120,23 @@ fn an_ambiguous_name_is_answered_with_the_command_that_was_typed() {
     let mut all = String::new();
     for arguments in [
         &["info", "debugger"][..],
-        &["install", "one/planner", "debugger@=1.0.0", "--mcp", "skip", "--allow", "Bash"],
+        &[
+            "install",
+            "one/planner",
+            "debugger@=1.0.0",
+            "--mcp",
+            "skip",
+            "--allow",
+            "Bash",
+        ],
         &["install", "debugger", "--as", "mine"],
     ] {
         let output = sandbox.run(arguments).code(1);
-        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+        all.push_str(&format!(
+            "$ agentpkg {}\n{}\n",
+            arguments.join(" "),
+            output.stderr
+        ));
     }
     insta::assert_snapshot!(all, @r#"
     $ agentpkg info debugger
@@ -122,15 +164,19 @@ fn an_ambiguous_name_is_answered_with_the_command_that_was_typed() {
     hint: name one, for example `agentpkg install builtin/debugger --as mine`
     "#);
     let _ = sandbox.run(&["info", "two/debugger"]).code(0);
-    let _ = sandbox.run(&["install", "two/debugger", "--as", "mine"]).code(0);
+    let _ = sandbox
+        .run(&["install", "two/debugger", "--as", "mine"])
+        .code(0);
 }
 
 #[test]
 fn an_ambiguous_name_of_the_manifest_is_said_with_its_line() {
     let sandbox = twice();
     let registries = sandbox.read("agentpkg.toml");
-    sandbox
-        .write("project/agentpkg.toml", format!("{registries}\n[agents]\ndebugger = {{ version = \"*\", pin = [\"model\"] }}\n"));
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{registries}\n[agents]\ndebugger = {{ version = \"*\", pin = [\"model\"] }}\n"),
+    );
     let mut all = String::new();
     for arguments in [
         &["install", "--mcp", "skip"][..],
@@ -139,7 +185,11 @@ fn an_ambiguous_name_of_the_manifest_is_said_with_its_line() {
         &["update", "debugger", "--to", "^2", "--allow", "Bash"],
     ] {
         let output = sandbox.run(arguments).code(1);
-        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+        all.push_str(&format!(
+            "$ agentpkg {}\n{}\n",
+            arguments.join(" "),
+            output.stderr
+        ));
     }
     insta::assert_snapshot!(all, @r#"
     $ agentpkg install --mcp skip
@@ -189,9 +239,16 @@ fn an_ambiguous_name_of_the_manifest_is_said_with_its_line() {
     error: nothing was updated
     "#);
     let line = "debugger = { registry = \"two\", pin = [\"model\"] }";
-    sandbox.write("project/agentpkg.toml", format!("{registries}\n[agents]\n{line}\n"));
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{registries}\n[agents]\n{line}\n"),
+    );
     let _ = sandbox.run(&["install", "--mcp", "skip"]).code(0);
-    assert!(sandbox.read(".claude/agents/debugger.md").contains("Of two."));
+    assert!(
+        sandbox
+            .read(".claude/agents/debugger.md")
+            .contains("Of two.")
+    );
 }
 
 #[test]
@@ -205,7 +262,11 @@ fn a_version_that_is_not_there_is_answered_where_it_was_asked_for() {
         &["info", "studio/planner@nothing"],
     ] {
         let output = sandbox.run(arguments).code(1);
-        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+        all.push_str(&format!(
+            "$ agentpkg {}\n{}\n",
+            arguments.join(" "),
+            output.stderr
+        ));
     }
     let manifest = sandbox.read("agentpkg.toml").replace("^1", "^9");
     sandbox.write("project/agentpkg.toml", manifest);
@@ -247,15 +308,29 @@ fn a_version_that_is_not_there_is_answered_where_it_was_asked_for() {
 #[test]
 fn what_brings_servers_of_its_own_is_trusted_by_a_whole_command() {
     let sandbox = Sandbox::new();
-    let text = agent("inl", "Mine.").replace("tools: Read", "tools: Read\npermissionMode: plan\nmcpServers:\n  - context7");
+    let text = agent("inl", "Mine.").replace(
+        "tools: Read",
+        "tools: Read\npermissionMode: plan\nmcpServers:\n  - context7",
+    );
     sandbox.write("project/inl.md", text);
-    let output = sandbox.run(&["install", "./inl.md", "--mcp", "skip"]).code(4);
+    let output = sandbox
+        .run(&["install", "./inl.md", "--mcp", "skip"])
+        .code(4);
     assert!(
         output.stderr.contains("if you trust it: `agentpkg install ./inl.md --mcp skip --allow permissionMode,mcpServers`"),
         "{}",
         output.stderr
     );
-    let _ = sandbox.run(&["install", "./inl.md", "--mcp", "skip", "--allow", "permissionMode,mcpServers"]).code(0);
+    let _ = sandbox
+        .run(&[
+            "install",
+            "./inl.md",
+            "--mcp",
+            "skip",
+            "--allow",
+            "permissionMode,mcpServers",
+        ])
+        .code(0);
 }
 
 #[test]
@@ -296,7 +371,11 @@ fn slips_of_the_pen_are_answered_in_our_words() {
         &["install", "studio/planner#x"],
     ] {
         let output = sandbox.run(arguments).code(2);
-        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+        all.push_str(&format!(
+            "$ agentpkg {}\n{}\n",
+            arguments.join(" "),
+            output.stderr
+        ));
     }
     insta::assert_snapshot!(all, @r#"
     $ agentpkg registry ad x
@@ -360,9 +439,15 @@ fn slips_of_the_pen_are_answered_in_our_words() {
     $ agentpkg install studio/planner#x
     error: `studio/planner#x` has both `/` and `#`; write `studio/planner`, or `gh:studio/planner#NAME` for a repository on GitHub
     "#);
-    let _ = sandbox.run(&["install", "code-reviewer", "--mcp", "skip"]).code(0);
+    let _ = sandbox
+        .run(&["install", "code-reviewer", "--mcp", "skip"])
+        .code(0);
     let output = sandbox.run(&["diff", "code-reviewr"]).code(1);
-    assert!(output.stderr.contains("did you mean `code-reviewer`?"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("did you mean `code-reviewer`?"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
@@ -371,7 +456,13 @@ fn what_was_done_is_said_and_what_was_not_is_not() {
     let output = sandbox.run(&["registry", "add", "./one"]).code(0);
     assert_eq!(output.stderr, "   Unchanged one  2 agents\n");
     let registries = sandbox.read("agentpkg.toml");
-    sandbox.write("project/agentpkg.toml", format!("{registries}\n[agents]\nscribe = \"*\"\n"));
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{registries}\n[agents]\nscribe = \"*\"\n"),
+    );
     let output = sandbox.run(&["remove", "scribe"]).code(0);
-    assert_eq!(output.stderr, "     Removed scribe from agentpkg.toml  it was not installed\n");
+    assert_eq!(
+        output.stderr,
+        "     Removed scribe from agentpkg.toml  it was not installed\n"
+    );
 }

@@ -10,7 +10,9 @@ use crate::support::sandbox::Sandbox;
 use crate::support::schema::violations;
 
 fn schema(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs/schema")
+        .join(name);
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -20,23 +22,51 @@ fn documents() -> Vec<(&'static str, String, Value)> {
     let sandbox = Sandbox::new();
     sandbox.write("elsewhere/empty", "");
     sandbox.write("upstream/agents/planner.md", planner);
-    sandbox.write("upstream/agents/evil.md", "---\nname: ../evil\ndescription: d\n---\n");
-    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
+    sandbox.write(
+        "upstream/agents/evil.md",
+        "---\nname: ../evil\ndescription: d\n---\n",
+    );
+    let _ = sandbox
+        .run(&["registry", "add", "../upstream", "--name", "studio"])
+        .code(0);
     let mut all = Vec::new();
     let mut take = |name: &'static str, arguments: &[&str]| {
         let output = sandbox.run(&[arguments, &["--json"]].concat());
         // A manifest that is there already is the one failure with a document; `merge-file` counts conflicts.
-        let is_expected = output.code != 1 && output.code != 2 || arguments == ["init"] || name == "merge-file";
+        let is_expected =
+            output.code != 1 && output.code != 2 || arguments == ["init"] || name == "merge-file";
         assert!(is_expected, "{name}: {}", output.all());
-        let typed = arguments.iter().take(if arguments.first() == Some(&"registry") { 2 } else { 1 });
-        all.push((name, typed.copied().collect::<Vec<_>>().join(" "), output.json()));
+        let typed = arguments
+            .iter()
+            .take(if arguments.first() == Some(&"registry") {
+                2
+            } else {
+                1
+            });
+        all.push((
+            name,
+            typed.copied().collect::<Vec<_>>().join(" "),
+            output.json(),
+        ));
     };
     take("init", &["-C", "../elsewhere", "init"]);
     take("next", &[]);
     take("init", &["init"]);
-    take("registry-add", &["registry", "add", "../upstream", "--name", "other"]);
+    take(
+        "registry-add",
+        &["registry", "add", "../upstream", "--name", "other"],
+    );
     take("registry-remove", &["registry", "remove", "other"]);
-    take("install", &["install", "studio/planner", "builtin/debugger", "--mcp", "add"]);
+    take(
+        "install",
+        &[
+            "install",
+            "studio/planner",
+            "builtin/debugger",
+            "--mcp",
+            "add",
+        ],
+    );
     take("list", &["list"]);
     take("list-available", &["list", "--available"]);
     take("info", &["info", "planner"]);
@@ -46,38 +76,70 @@ fn documents() -> Vec<(&'static str, String, Value)> {
     take("search", &["search", "plan"]);
     take("outdated", &["outdated"]);
     let path = "project/.claude/agents/planner.md";
-    let edited = planner.replace("One.", "One of mine.").replace("sonnet", "haiku").replace("Read,", "Read, Bash,");
+    let edited = planner
+        .replace("One.", "One of mine.")
+        .replace("sonnet", "haiku")
+        .replace("Read,", "Read, Bash,");
     sandbox.write(path, edited);
     sandbox.write(
         "upstream/agents/planner.md",
-        planner.replace("One.", "One of theirs.").replace("sonnet", "opus").replace("Read,", "Read, Write,"),
+        planner
+            .replace("One.", "One of theirs.")
+            .replace("sonnet", "opus")
+            .replace("Read,", "Read, Write,"),
     );
     take("status", &["status"]);
     take("check", &["check"]);
     take("diff", &["diff"]);
     take("update", &["update", "--dry-run"]);
     let upstream = "../upstream/agents/planner.md";
-    take("merge-file", &["merge-file", "-p", ".claude/agents/planner.md", upstream, upstream]);
-    let _ = sandbox.run(&["update", "--conflicts=markers", "--allow", "all"]).code(3);
+    take(
+        "merge-file",
+        &[
+            "merge-file",
+            "-p",
+            ".claude/agents/planner.md",
+            upstream,
+            upstream,
+        ],
+    );
+    let _ = sandbox
+        .run(&["update", "--conflicts=markers", "--allow", "all"])
+        .code(3);
     take("resolve", &["resolve", "--abort", "planner"]);
-    let _ = sandbox.run(&["update", "--conflicts=markers", "--allow", "all"]).code(3);
+    let _ = sandbox
+        .run(&["update", "--conflicts=markers", "--allow", "all"])
+        .code(3);
     take("resolve", &["resolve", "--ours", "--allow", "all"]);
     let _ = sandbox.run(&["undo"]).code(0);
     take("update", &["update", "--ours", "--allow", "all"]);
     take("undo-list", &["undo", "--list"]);
     take("undo", &["undo"]);
-    take("update", &["update", "--conflicts", "markers", "--allow", "all"]);
+    take(
+        "update",
+        &["update", "--conflicts", "markers", "--allow", "all"],
+    );
     take("next", &[]);
     take("resolve", &["resolve", "--abort", "planner"]);
-    take("update", &["update", "--conflicts", "markers", "--allow", "all"]);
+    take(
+        "update",
+        &["update", "--conflicts", "markers", "--allow", "all"],
+    );
     take("resolve", &["resolve", "--ours", "--allow", "all"]);
     take("recover", &["recover"]);
     take("doctor", &["doctor"]);
     take("remove", &["remove", "planner", "--force"]);
-    for (name, text) in [("base", "One.\n"), ("mine", "Mine.\n"), ("theirs", "Theirs.\n")] {
+    for (name, text) in [
+        ("base", "One.\n"),
+        ("mine", "Mine.\n"),
+        ("theirs", "Theirs.\n"),
+    ] {
         sandbox.write(&format!("project/{name}.md"), text);
     }
-    take("merge-file", &["merge-file", "-p", "mine.md", "base.md", "theirs.md"]);
+    take(
+        "merge-file",
+        &["merge-file", "-p", "mine.md", "base.md", "theirs.md"],
+    );
     all
 }
 
@@ -87,7 +149,9 @@ fn every_document_is_as_described() {
     let mut seen = Vec::new();
     let mut typed = Vec::new();
     for (name, command, document) in documents() {
-        let own = schema["$defs"].get(name).unwrap_or_else(|| panic!("{name} is not described"));
+        let own = schema["$defs"]
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not described"));
         let found = violations(&schema, own, &document, name);
         assert!(found.is_empty(), "{name}: {found:#?}\n{document:#}");
         seen.push(name);
@@ -95,11 +159,22 @@ fn every_document_is_as_described() {
     }
     // What prints a script or files has no document.
     typed.extend(["completions", "registry", "help"].map(str::to_owned));
-    let missing: Vec<String> = commands().into_iter().filter(|command| !typed.contains(command)).collect();
-    assert!(missing.is_empty(), "nobody looked at the documents of {missing:?}");
+    let missing: Vec<String> = commands()
+        .into_iter()
+        .filter(|command| !typed.contains(command))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "nobody looked at the documents of {missing:?}"
+    );
     let described = schema["properties"].as_object().unwrap().keys();
-    let missing: Vec<&String> = described.filter(|name| !seen.contains(&name.as_str())).collect();
-    assert!(missing.is_empty(), "described, but never looked at: {missing:?}");
+    let missing: Vec<&String> = described
+        .filter(|name| !seen.contains(&name.as_str()))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "described, but never looked at: {missing:?}"
+    );
 }
 
 #[test]
@@ -107,7 +182,12 @@ fn manifests_are_as_described() {
     let schema = schema("manifest.json");
     let judge = |text: &str| {
         let table: toml::Table = text.parse().unwrap();
-        violations(&schema, &schema, &serde_json::to_value(table).unwrap(), "manifest")
+        violations(
+            &schema,
+            &schema,
+            &serde_json::to_value(table).unwrap(),
+            "manifest",
+        )
     };
     for text in [
         "",
@@ -120,7 +200,10 @@ fn manifests_are_as_described() {
         let output = sandbox.run(&["list"]).code(0);
         assert!(!output.stderr.contains("warning"), "{}", output.all());
     }
-    assert_eq!(judge("[install]\nfollow-symlinks = [\"/home/me/project\"]\n"), Vec::<String>::new());
+    assert_eq!(
+        judge("[install]\nfollow-symlinks = [\"/home/me/project\"]\n"),
+        Vec::<String>::new()
+    );
     for text in [
         "[install]\nfollow-symlinks = true\n",
         "[agents]\na = 3\n",

@@ -38,19 +38,23 @@ const LINES: [&str; 26] = [
 ];
 
 fn definition() -> impl Strategy<Value = String> {
-    (prop::collection::vec(prop::sample::select(LINES.to_vec()), 0..6), 0..LINES.len()).prop_map(|(lines, at)| {
-        let mut seen = BTreeSet::new();
-        let key = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
-        let first = if at < 6 { LINES[at] } else { LINES[0] };
-        let mut text = format!("---\nname: agent\n{first}\n");
-        seen.insert("description".to_owned());
-        for line in lines.into_iter().filter(|line| seen.insert(key(line))) {
-            text += line;
-            text.push('\n');
-        }
-        text += "---\n\nBody.\n";
-        text
-    })
+    (
+        prop::collection::vec(prop::sample::select(LINES.to_vec()), 0..6),
+        0..LINES.len(),
+    )
+        .prop_map(|(lines, at)| {
+            let mut seen = BTreeSet::new();
+            let key = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
+            let first = if at < 6 { LINES[at] } else { LINES[0] };
+            let mut text = format!("---\nname: agent\n{first}\n");
+            seen.insert("description".to_owned());
+            for line in lines.into_iter().filter(|line| seen.insert(key(line))) {
+                text += line;
+                text.push('\n');
+            }
+            text += "---\n\nBody.\n";
+            text
+        })
 }
 
 fn loads(text: &[u8]) -> bool {

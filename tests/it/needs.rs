@@ -21,21 +21,42 @@ fn scene(agent: &str) -> Sandbox {
     sandbox.write("upstream/agents/analyst.md", agent);
     for program in ["npx", "uvx", "docker"] {
         let path = format!("bin/{program}");
-        sandbox.write(&path, format!("#!/bin/sh\ntouch \"{}\"\n", sandbox.path().join("was-started").display()));
+        sandbox.write(
+            &path,
+            format!(
+                "#!/bin/sh\ntouch \"{}\"\n",
+                sandbox.path().join("was-started").display()
+            ),
+        );
         #[cfg(unix)]
-        fs::set_permissions(sandbox.path().join(path), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        fs::set_permissions(
+            sandbox.path().join(path),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .unwrap();
     }
     sandbox
 }
 
 fn run(sandbox: &Sandbox, arguments: &[&str]) -> Output {
-    let output = finish(sandbox.command().env("PATH", sandbox.path().join("bin")).args(arguments));
-    assert!(!sandbox.path().join("was-started").exists(), "a server was started by {arguments:?}");
+    let output = finish(
+        sandbox
+            .command()
+            .env("PATH", sandbox.path().join("bin"))
+            .args(arguments),
+    );
+    assert!(
+        !sandbox.path().join("was-started").exists(),
+        "a server was started by {arguments:?}"
+    );
     output
 }
 
 fn install_analyst(sandbox: &Sandbox, more: &[&str]) -> Output {
-    run(sandbox, &[&["install", "../upstream#analyst"], more].concat())
+    run(
+        sandbox,
+        &[&["install", "../upstream#analyst"], more].concat(),
+    )
 }
 
 #[test]
@@ -65,9 +86,18 @@ fn every_kind_of_server_is_told_apart() {
 
     Try it in Claude Code: "use the analyst agent to ...".
     "#);
-    assert!(!sandbox.project(".mcp.json").exists(), "nothing is added without a word");
+    assert!(
+        !sandbox.project(".mcp.json").exists(),
+        "nothing is added without a word"
+    );
     let output = install_analyst(&sandbox, &["--mcp", "add"]).code(0);
-    assert!(output.stderr.contains("Added context7, github, sequentialthinking to .mcp.json"), "{}", output.all());
+    assert!(
+        output
+            .stderr
+            .contains("Added context7, github, sequentialthinking to .mcp.json"),
+        "{}",
+        output.all()
+    );
     insta::assert_snapshot!(sandbox.read(".mcp.json"), @r#"
     {
       "mcpServers": {
@@ -114,7 +144,10 @@ fn what_others_wrote_into_the_file_stays_byte_for_byte() {
         sandbox.write("project/.mcp.json", text);
         let _ = install_analyst(&sandbox, &["--mcp", "add"]).code(0);
         let added = sandbox.read(".mcp.json");
-        assert!(added.contains("context7-mcp@") && added.len() > text.len(), "{added}");
+        assert!(
+            added.contains("context7-mcp@") && added.len() > text.len(),
+            "{added}"
+        );
         let _ = run(&sandbox, &["undo"]).code(0);
         assert_eq!(sandbox.read(".mcp.json"), text, "undone");
         let _ = install_analyst(&sandbox, &["--mcp", "add"]).code(0);
@@ -126,24 +159,49 @@ fn what_others_wrote_into_the_file_stays_byte_for_byte() {
 #[test]
 fn a_server_of_the_user_is_neither_overwritten_nor_removed() {
     let sandbox = scene(ANALYST);
-    let own = "{\n  \"mcpServers\": {\n    \"context7\": {\n      \"command\": \"mine\"\n    }\n  }\n}\n";
+    let own =
+        "{\n  \"mcpServers\": {\n    \"context7\": {\n      \"command\": \"mine\"\n    }\n  }\n}\n";
     sandbox.write("project/.mcp.json", own);
     let output = install_analyst(&sandbox, &["--mcp", "add"]).code(0);
-    assert!(output.stderr.contains("Added github, sequentialthinking to"), "{}", output.all());
-    assert!(output.stderr.contains("`mine` is not on PATH"), "{}", output.all());
+    assert!(
+        output
+            .stderr
+            .contains("Added github, sequentialthinking to"),
+        "{}",
+        output.all()
+    );
+    assert!(
+        output.stderr.contains("`mine` is not on PATH"),
+        "{}",
+        output.all()
+    );
     // An entry that was changed since it was added is the user's from then on.
-    let changed = sandbox.read(".mcp.json").replace("server-sequential-thinking@", "another-package@");
+    let changed = sandbox
+        .read(".mcp.json")
+        .replace("server-sequential-thinking@", "another-package@");
     sandbox.write("project/.mcp.json", &changed);
     let output = run(&sandbox, &["check"]).code(4);
-    assert!(output.stdout.contains("sequentialthinking: was changed since you agreed to it"), "{}", output.all());
+    assert!(
+        output
+            .stdout
+            .contains("sequentialthinking: was changed since you agreed to it"),
+        "{}",
+        output.all()
+    );
     let output = run(&sandbox, &["remove", "analyst"]).code(0);
     assert!(
-        output.stderr.contains("Removed github from .mcp.json") && output.stderr.contains("Kept sequentialthinking"),
+        output.stderr.contains("Removed github from .mcp.json")
+            && output.stderr.contains("Kept sequentialthinking"),
         "{}",
         output.all()
     );
     let left = sandbox.read(".mcp.json");
-    assert!(left.contains("\"mine\"") && left.contains("another-package@") && !left.contains("githubcopilot"), "{left}");
+    assert!(
+        left.contains("\"mine\"")
+            && left.contains("another-package@")
+            && !left.contains("githubcopilot"),
+        "{left}"
+    );
 }
 
 #[test]
@@ -166,7 +224,10 @@ fn a_file_that_the_client_ignores_is_left_alone() {
     assert!(!sandbox.project(".claude").exists(), "nothing was written");
     let output = install_analyst(&sandbox, &[]).code(0);
     assert!(
-        output.stderr.contains("warning: .mcp.json is not valid JSON") && output.stderr.contains(".mcp.json:3:5"),
+        output
+            .stderr
+            .contains("warning: .mcp.json is not valid JSON")
+            && output.stderr.contains(".mcp.json:3:5"),
         "{}",
         output.all()
     );
@@ -179,36 +240,76 @@ fn a_file_that_the_client_ignores_is_left_alone() {
 #[test]
 fn a_binding_is_kept_through_edits_and_updates() {
     let sandbox = scene(ANALYST);
-    sandbox.write("project/.mcp.json", "{\"mcpServers\": {\"supabase\": {\"command\": \"npx\"}}}");
+    sandbox.write(
+        "project/.mcp.json",
+        "{\"mcpServers\": {\"supabase\": {\"command\": \"npx\"}}}",
+    );
     let output = install_analyst(&sandbox, &[]).code(0);
-    assert!(output.stderr.contains("looks like `supabase`, which you have; --bind"), "{}", output.all());
+    assert!(
+        output
+            .stderr
+            .contains("looks like `supabase`, which you have; --bind"),
+        "{}",
+        output.all()
+    );
     // The user's edit and the binding are both in the file afterwards.
     let path = ".claude/agents/analyst.md";
-    sandbox.write(&format!("project/{path}"), sandbox.read(path).replace("You look", "You carefully look"));
-    let _ = run(&sandbox, &["install", "analyst", "--bind", "supabase-ours=supabase"]).code(0);
+    sandbox.write(
+        &format!("project/{path}"),
+        sandbox.read(path).replace("You look", "You carefully look"),
+    );
+    let _ = run(
+        &sandbox,
+        &["install", "analyst", "--bind", "supabase-ours=supabase"],
+    )
+    .code(0);
     let text = sandbox.read(path);
-    assert!(text.contains("mcp__supabase__query") && text.contains("carefully"), "{text}");
-    assert!(sandbox.read("agentpkg.toml").contains("bind = { supabase-ours = \"supabase\" }"), "{}", sandbox.read("agentpkg.toml"));
-    assert!(sandbox.read("agentpkg.lock").contains("adaptations = [\"bind:supabase-ours=supabase\"]"));
+    assert!(
+        text.contains("mcp__supabase__query") && text.contains("carefully"),
+        "{text}"
+    );
+    assert!(
+        sandbox
+            .read("agentpkg.toml")
+            .contains("bind = { supabase-ours = \"supabase\" }"),
+        "{}",
+        sandbox.read("agentpkg.toml")
+    );
+    assert!(
+        sandbox
+            .read("agentpkg.lock")
+            .contains("adaptations = [\"bind:supabase-ours=supabase\"]")
+    );
     let _ = run(&sandbox, &["install", "--locked"]).code(0);
     // Upstream changes the very line that the binding changed.
     sandbox.write(
         "upstream/agents/analyst.md",
-        ANALYST.replace("mcp__supabase-ours__query", "mcp__supabase-ours__query, mcp__supabase-ours__list"),
+        ANALYST.replace(
+            "mcp__supabase-ours__query",
+            "mcp__supabase-ours__query, mcp__supabase-ours__list",
+        ),
     );
     let output = run(&sandbox, &["update", "--allow", "supabase"]).code(0);
     assert!(output.stderr.contains("Merged analyst"), "{}", output.all());
     let text = sandbox.read(path);
-    assert!(text.contains("mcp__supabase__query, mcp__supabase__list") && text.contains("carefully"), "{text}");
+    assert!(
+        text.contains("mcp__supabase__query, mcp__supabase__list") && text.contains("carefully"),
+        "{text}"
+    );
     // Taken out of the manifest by hand, it is gone after the next install, at the same version.
     sandbox.write(
         "project/agentpkg.toml",
-        sandbox.read("agentpkg.toml").replace("bind = { supabase-ours = \"supabase\" }", "bind = { ide = \"editor\" }"),
+        sandbox.read("agentpkg.toml").replace(
+            "bind = { supabase-ours = \"supabase\" }",
+            "bind = { ide = \"editor\" }",
+        ),
     );
     let _ = run(&sandbox, &["install"]).code(0);
     let text = sandbox.read(path);
     assert!(
-        text.contains("mcp__supabase-ours__list") && text.contains("mcp__editor__getDiagnostics") && text.contains("carefully"),
+        text.contains("mcp__supabase-ours__list")
+            && text.contains("mcp__editor__getDiagnostics")
+            && text.contains("carefully"),
         "{text}"
     );
 }
@@ -218,7 +319,10 @@ fn bindings_that_make_no_sense_are_refused() {
     let sandbox = scene(ANALYST);
     let output = install_analyst(&sandbox, &["--bind", "supabase-theirs=supabase"]).code(1);
     assert!(
-        output.stderr.contains("no server `supabase-theirs` is asked for by analyst") && output.stderr.contains("supabase-ours"),
+        output
+            .stderr
+            .contains("no server `supabase-theirs` is asked for by analyst")
+            && output.stderr.contains("supabase-ours"),
         "{}",
         output.all()
     );
@@ -234,31 +338,62 @@ fn servers_of_the_user_and_the_folder_above_count() {
     let sandbox = scene(ANALYST);
     sandbox
         .write("home/.claude.json", "{\"mcpServers\": {\"context7\": {\"type\": \"http\", \"url\": \"https://x.example/mcp\"}}}");
-    sandbox.write(".mcp.json", "{\"mcpServers\": {\"sequential-thinking\": {\"command\": \"npx\"}}}");
+    sandbox.write(
+        ".mcp.json",
+        "{\"mcpServers\": {\"sequential-thinking\": {\"command\": \"npx\"}}}",
+    );
     let output = install_analyst(&sandbox, &["--json"]).code(0);
     let servers = output.json()["needs"]["servers"].clone();
     let status = |name: &str| {
-        let found = servers.as_array().unwrap().iter().find(|server| server["name"] == name).unwrap();
-        format!("{} {} {}", found["status"].as_str().unwrap(), found["scope"], found["other"])
+        let found = servers
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|server| server["name"] == name)
+            .unwrap();
+        format!(
+            "{} {} {}",
+            found["status"].as_str().unwrap(),
+            found["scope"],
+            found["other"]
+        )
     };
     assert_eq!(status("context7"), "configured \"user\" null");
-    assert_eq!(status("sequentialthinking"), "other_name null \"sequential-thinking\"");
+    assert_eq!(
+        status("sequentialthinking"),
+        "other_name null \"sequential-thinking\""
+    );
     assert_eq!(status("ide"), "built_in null null");
     assert_eq!(status("puppeteer"), "archived null \"playwright\"");
     assert_eq!(status("supabase-ours"), "unknown null null");
-    assert_eq!(output.json()["needs"]["odd_tools"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        output.json()["needs"]["odd_tools"]
+            .as_array()
+            .unwrap()
+            .len(),
+        4
+    );
 }
 
 #[test]
 fn a_registry_brings_servers_of_its_own() {
     let entry = r#"{"name": "example.team/warehouse", "description": "d", "version": "2.0.0", "packages": [{"registryType": "pypi", "identifier": "team-warehouse", "version": "2.0.0", "transport": {"type": "stdio"}, "environmentVariables": [{"name": "WAREHOUSE_TOKEN", "isRequired": true, "isSecret": true}]}]}"#;
-    let sandbox = scene("---\nname: analyst\ndescription: d\ntools: mcp__wh__ask, mcp__context7__query-docs\n---\n");
+    let sandbox = scene(
+        "---\nname: analyst\ndescription: d\ntools: mcp__wh__ask, mcp__context7__query-docs\n---\n",
+    );
     sandbox.write("upstream/registry.toml", "[agents.analyst]\nversion = \"1.0.0\"\nrequires = { mcp = [\"github\"], programs = [\"wh\"], env = [\"WH_HOME\"] }\n[mcp.aliases]\nwh = \"warehouse\"\n");
     sandbox.write("upstream/mcp/warehouse.json", entry);
     // A registry cannot put something else behind a name that the built-in one knows.
-    sandbox.write("upstream/mcp/context7.json", entry.replace("example.team/warehouse", "example.team/context7"));
+    sandbox.write(
+        "upstream/mcp/context7.json",
+        entry.replace("example.team/warehouse", "example.team/context7"),
+    );
     sandbox.write("upstream/mcp/broken.json", "{");
-    let _ = run(&sandbox, &["registry", "add", "../upstream", "--name", "team"]).code(0);
+    let _ = run(
+        &sandbox,
+        &["registry", "add", "../upstream", "--name", "team"],
+    )
+    .code(0);
     insta::assert_snapshot!(run(&sandbox, &["install", "team/analyst", "--mcp", "add"]).code(0).stderr, @r#"
         Resolved analyst 1.0.0 (team)
        Installed .claude/agents/analyst.md
@@ -279,13 +414,28 @@ fn a_registry_brings_servers_of_its_own() {
     "#);
     let file: serde_json::Value = serde_json::from_str(&sandbox.read(".mcp.json")).unwrap();
     assert_eq!(file["mcpServers"]["wh"]["args"][0], "team-warehouse==2.0.0");
-    assert_eq!(file["mcpServers"]["wh"]["env"]["WAREHOUSE_TOKEN"], "${WAREHOUSE_TOKEN}");
-    assert_eq!(file["mcpServers"]["context7"]["args"][1].as_str().unwrap().split_once("-mcp@").unwrap().0, "@upstash/context7");
+    assert_eq!(
+        file["mcpServers"]["wh"]["env"]["WAREHOUSE_TOKEN"],
+        "${WAREHOUSE_TOKEN}"
+    );
+    assert_eq!(
+        file["mcpServers"]["context7"]["args"][1]
+            .as_str()
+            .unwrap()
+            .split_once("-mcp@")
+            .unwrap()
+            .0,
+        "@upstash/context7"
+    );
     // A newer entry is offered, not taken.
-    sandbox.write("upstream/mcp/warehouse.json", entry.replace("2.0.0", "2.1.0"));
+    sandbox.write(
+        "upstream/mcp/warehouse.json",
+        entry.replace("2.0.0", "2.1.0"),
+    );
     let output = run(&sandbox, &["check"]).code(4);
     assert!(
-        output.stdout.contains("the catalogue has 2.1.0 now") && output.stdout.contains("agentpkg update --mcp add"),
+        output.stdout.contains("the catalogue has 2.1.0 now")
+            && output.stdout.contains("agentpkg update --mcp add"),
         "{}",
         output.all()
     );
@@ -293,7 +443,11 @@ fn a_registry_brings_servers_of_its_own() {
     let _ = run(&sandbox, &["update"]).code(0);
     assert_eq!(sandbox.read(".mcp.json"), before);
     let output = run(&sandbox, &["update", "--mcp", "add"]).code(0);
-    assert!(output.stderr.contains("Changed wh in .mcp.json"), "{}", output.all());
+    assert!(
+        output.stderr.contains("Changed wh in .mcp.json"),
+        "{}",
+        output.all()
+    );
     assert!(sandbox.read(".mcp.json").contains("team-warehouse==2.1.0"));
 }
 
@@ -302,7 +456,10 @@ fn an_update_says_what_a_new_server_is() {
     let plain = "---\nname: analyst\ndescription: d\ntools: Read\n---\n";
     let sandbox = scene(plain);
     let _ = install_analyst(&sandbox, &[]).code(0);
-    sandbox.write("upstream/agents/analyst.md", plain.replace("Read", "Read, Bash, mcp__context7__query-docs"));
+    sandbox.write(
+        "upstream/agents/analyst.md",
+        plain.replace("Read", "Read, Bash, mcp__context7__query-docs"),
+    );
     insta::assert_snapshot!(run(&sandbox, &["update"]).code(4).stderr, @r#"
     error: 1 agent asks for more than before, so nothing was written
       analyst: + Bash  can run any command
@@ -312,7 +469,11 @@ fn an_update_says_what_a_new_server_is() {
     hint: if that is meant: `agentpkg update --allow Bash,mcp__context7`
     hint: or with `--yes` instead, which takes the rest of the update without it
     "#);
-    let output = run(&sandbox, &["update", "--allow", "Bash,context7", "--mcp", "add"]).code(0);
+    let output = run(
+        &sandbox,
+        &["update", "--allow", "Bash,context7", "--mcp", "add"],
+    )
+    .code(0);
     insta::assert_snapshot!(output.stderr, @r#"
          Checked 1 source
          Updated analyst
@@ -337,7 +498,10 @@ fn check_finds_what_is_wrong_and_says_how_to_mend_it() {
     let _ = run(&sandbox, &["check"]).code(0);
     let _ = install_analyst(&sandbox, &["--mcp", "add"]).code(0);
     fs::remove_file(sandbox.path().join("bin/uvx")).unwrap();
-    sandbox.write("project/.claude/agents/mine.md", "---\nname: mine\ndescription: d\ntools: mcp__nobody__x\n---\n");
+    sandbox.write(
+        "project/.claude/agents/mine.md",
+        "---\nname: mine\ndescription: d\ntools: mcp__nobody__x\n---\n",
+    );
     insta::assert_snapshot!(run(&sandbox, &["check"]).code(4).all(), @r#"
     exit 4
     --- stdout
@@ -368,7 +532,12 @@ fn check_finds_what_is_wrong_and_says_how_to_mend_it() {
     error: the agents of this project have 3 errors and 2 warnings
     "#);
     let path = "project/.claude/agents/analyst.md";
-    sandbox.write(path, fs::read_to_string(sandbox.path().join(path)).unwrap().replace("mcp__serena__x", "Bash"));
+    sandbox.write(
+        path,
+        fs::read_to_string(sandbox.path().join(path))
+            .unwrap()
+            .replace("mcp__serena__x", "Bash"),
+    );
     let json = run(&sandbox, &["check", "--json"]).code(4).json();
     let kinds: Vec<String> = json["findings"]
         .as_array()
@@ -393,11 +562,20 @@ fn check_finds_what_is_wrong_and_says_how_to_mend_it() {
     note odd-tools analyst
     "#);
     let output = run(&sandbox, &["check", "--fix"]).code(4);
-    assert!(output.stderr.contains("Removed serena from .mcp.json"), "{}", output.all());
+    assert!(
+        output.stderr.contains("Removed serena from .mcp.json"),
+        "{}",
+        output.all()
+    );
     assert!(!sandbox.read(".mcp.json").contains("serena"));
     fs::remove_file(sandbox.project(".claude/agents/mine.md")).unwrap();
-    let output =
-        finish(sandbox.command().env("PATH", sandbox.path().join("bin")).env("GITHUB_PERSONAL_ACCESS_TOKEN", "x").args(["check"]));
+    let output = finish(
+        sandbox
+            .command()
+            .env("PATH", sandbox.path().join("bin"))
+            .env("GITHUB_PERSONAL_ACCESS_TOKEN", "x")
+            .args(["check"]),
+    );
     let _ = output.code(0);
     let output = finish(
         sandbox
@@ -414,24 +592,54 @@ fn check_finds_what_is_wrong_and_says_how_to_mend_it() {
 #[test]
 fn the_users_own_servers_are_only_the_clients_to_write() {
     let sandbox = scene(ANALYST);
-    sandbox.write("home/.claude.json", "{\"mcpServers\": {}, \"numStartups\": 7}");
+    sandbox.write(
+        "home/.claude.json",
+        "{\"mcpServers\": {}, \"numStartups\": 7}",
+    );
     let before = fs::read(sandbox.path().join("home/.claude.json")).unwrap();
-    let output = run(&sandbox, &["--user", "install", "../upstream#analyst", "--mcp", "add"]).code(2);
-    assert!(output.stderr.contains("claude mcp add-json --scope user context7"), "{}", output.all());
+    let output = run(
+        &sandbox,
+        &["--user", "install", "../upstream#analyst", "--mcp", "add"],
+    )
+    .code(2);
+    assert!(
+        output
+            .stderr
+            .contains("claude mcp add-json --scope user context7"),
+        "{}",
+        output.all()
+    );
     let _ = run(&sandbox, &["--user", "install", "../upstream#analyst"]).code(0);
-    assert_eq!(fs::read(sandbox.path().join("home/.claude.json")).unwrap(), before);
+    assert_eq!(
+        fs::read(sandbox.path().join("home/.claude.json")).unwrap(),
+        before
+    );
     assert!(!sandbox.project(".mcp.json").exists());
 }
 
 fn session(sandbox: &Sandbox) -> Session {
     let root = fs::canonicalize(sandbox.project("")).unwrap();
     let environment = Environment::within(root.clone(), &sandbox.path().join("home"));
-    Session::new(Project::at(&root, &environment).unwrap(), environment, Options { is_offline: true, ..Options::default() })
+    Session::new(
+        Project::at(&root, &environment).unwrap(),
+        environment,
+        Options {
+            is_offline: true,
+            ..Options::default()
+        },
+    )
 }
 
 fn ask(sandbox: &Sandbox, script: &mut Script) -> Result<InstallOutcome> {
     let specs = vec![sandbox.path().join("upstream").display().to_string() + "#analyst"];
-    install(&session(sandbox), &InstallOptions { specs, ..InstallOptions::default() }, script)
+    install(
+        &session(sandbox),
+        &InstallOptions {
+            specs,
+            ..InstallOptions::default()
+        },
+        script,
+    )
 }
 
 #[test]
@@ -448,8 +656,15 @@ fn a_terminal_is_asked_about_each_server() {
     "#);
     assert_eq!(outcome.needs.unwrap().bound.len(), 1);
     let text = sandbox.read(".claude/agents/analyst.md");
-    assert!(text.contains("mcp__context7__query") && !text.contains("supabase-ours"), "{text}");
-    assert!(sandbox.read("agentpkg.toml").contains("bind = { supabase-ours = \"context7\" }"));
+    assert!(
+        text.contains("mcp__context7__query") && !text.contains("supabase-ours"),
+        "{text}"
+    );
+    assert!(
+        sandbox
+            .read("agentpkg.toml")
+            .contains("bind = { supabase-ours = \"context7\" }")
+    );
     let file: serde_json::Value = serde_json::from_str(&sandbox.read(".mcp.json")).unwrap();
     assert_eq!(file["mcpServers"].as_object().unwrap().len(), 2);
     let before = sandbox.files();
@@ -465,7 +680,11 @@ fn whoever_chooses_nothing_gets_nothing() {
     let mut script = Script::new(&[""]);
     let _ = ask(&sandbox, &mut script).unwrap();
     assert!(!sandbox.project(".mcp.json").exists());
-    assert!(sandbox.read(".claude/agents/analyst.md").contains("supabase-ours"));
+    assert!(
+        sandbox
+            .read(".claude/agents/analyst.md")
+            .contains("supabase-ours")
+    );
 }
 
 #[test]
@@ -476,16 +695,34 @@ fn a_registry_in_git_brings_its_servers_too() {
     }
     let entry = r#"{"name": "example.team/warehouse", "description": "d", "version": "1.0.0", "remotes": [{"type": "streamable-http", "url": "https://mcp.example.com/wh"}]}"#;
     let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
-    repo.file("registry.toml", "name = \"team\"\n[agents.asker]\nversion = \"1.0.0\"\n")
-        .file("mcp/warehouse.json", entry)
-        .file("agents/asker.md", "---\nname: asker\ndescription: d\ntools: mcp__warehouse__ask\n---\n");
+    repo.file(
+        "registry.toml",
+        "name = \"team\"\n[agents.asker]\nversion = \"1.0.0\"\n",
+    )
+    .file("mcp/warehouse.json", entry)
+    .file(
+        "agents/asker.md",
+        "---\nname: asker\ndescription: d\ntools: mcp__warehouse__ask\n---\n",
+    );
     let _ = repo.commit("first");
-    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    let _ = sandbox
+        .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
+        .code(0);
     // Once from what was fetched just now, and once more from the index in the cache.
     for _ in 0..2 {
-        let output = sandbox.run(&["install", "team/asker", "--mcp", "add"]).code(0);
-        assert!(output.stderr.contains("Added warehouse to .mcp.json"), "{}", output.all());
-        assert!(sandbox.read(".mcp.json").contains("https://mcp.example.com/wh"));
+        let output = sandbox
+            .run(&["install", "team/asker", "--mcp", "add"])
+            .code(0);
+        assert!(
+            output.stderr.contains("Added warehouse to .mcp.json"),
+            "{}",
+            output.all()
+        );
+        assert!(
+            sandbox
+                .read(".mcp.json")
+                .contains("https://mcp.example.com/wh")
+        );
         let _ = sandbox.run(&["remove", "asker"]).code(0);
         assert!(!sandbox.project(".mcp.json").exists());
     }
@@ -496,15 +733,23 @@ fn a_person_in_an_empty_folder_picks_from_what_there_is() {
     let sandbox = Sandbox::new();
     let mut script = Script::new(&["builtin/debugger"]);
     let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
-    assert_eq!((outcome.agents[0].name.as_str(), script.asked.as_slice()), ("debugger", &["Which agent?".to_owned()][..]));
+    assert_eq!(
+        (outcome.agents[0].name.as_str(), script.asked.as_slice()),
+        ("debugger", &["Which agent?".to_owned()][..])
+    );
     let sandbox = Sandbox::new();
     let mut script = Script::new(&["none of them"]);
     let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
     assert!(outcome.agents.is_empty() && sandbox.files().is_empty());
     // A registry is not an agent yet.
     let sandbox = Sandbox::new();
-    sandbox.write("upstream/agents/planner.md", "---\nname: planner\ndescription: Plans\ntools: Read\n---\n");
-    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
+    sandbox.write(
+        "upstream/agents/planner.md",
+        "---\nname: planner\ndescription: Plans\ntools: Read\n---\n",
+    );
+    let _ = sandbox
+        .run(&["registry", "add", "../upstream", "--name", "studio"])
+        .code(0);
     let mut script = Script::new(&["studio/planner"]);
     let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
     assert_eq!(outcome.agents[0].name.as_str(), "planner");
@@ -512,12 +757,19 @@ fn a_person_in_an_empty_folder_picks_from_what_there_is() {
 
 #[test]
 fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
-    let sandbox =
-        scene("---\nname: analyst\ndescription: d\ntools: mcp__context7__query-docs, mcp__db__ask, mcp__fetch__fetch\n---\n");
+    let sandbox = scene(
+        "---\nname: analyst\ndescription: d\ntools: mcp__context7__query-docs, mcp__db__ask, mcp__fetch__fetch\n---\n",
+    );
     let servers = "{\"mcpServers\": {\"context7\": {\"command\": \"npx\"}, \"db\": {\"command\": \"missing-program\"}}}";
     sandbox.write("project/.mcp.json", servers);
-    sandbox.write("project/.claude/settings.local.json", "{\"disabledMcpjsonServers\": [\"context7\"]}");
-    sandbox.write("project/.claude/settings.json", "{\"deniedMcpServers\": [{\"serverCommand\": [\"missing-program\"]}]}");
+    sandbox.write(
+        "project/.claude/settings.local.json",
+        "{\"disabledMcpjsonServers\": [\"context7\"]}",
+    );
+    sandbox.write(
+        "project/.claude/settings.json",
+        "{\"deniedMcpServers\": [{\"serverCommand\": [\"missing-program\"]}]}",
+    );
     sandbox.write(
         "home/.claude/settings.json",
         "{\"deniedMcpServers\": [{\"serverName\": \"fetch\"}], \"allowedMcpServers\": \"all\"}",
@@ -540,7 +792,11 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
 
     Try it in Claude Code: "use the analyst agent to ...".
     "#);
-    assert_eq!(sandbox.read(".mcp.json"), servers, "what would not start is not added");
+    assert_eq!(
+        sandbox.read(".mcp.json"),
+        servers,
+        "what would not start is not added"
+    );
     insta::assert_snapshot!(run(&sandbox, &["check"]).code(4).stdout, @r#"
     error  context7: is configured in .mcp.json, but disabled in .claude/settings.local.json
            .claude/agents/analyst.md:4
@@ -567,18 +823,39 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     let says = "context7      1  disabled  disabled in .claude/settings.local.json; configured in .mcp.json";
     assert!(output.stdout.contains(says), "{}", output.all());
     let output = run(&sandbox, &["check", "--project-only"]).code(4);
-    assert!(!output.stdout.contains("context7") && output.stdout.contains("db: is configured"), "{}", output.all());
+    assert!(
+        !output.stdout.contains("context7") && output.stdout.contains("db: is configured"),
+        "{}",
+        output.all()
+    );
     let json = run(&sandbox, &["check", "--json"]).code(4).json();
     assert_eq!(json["servers"][0]["status"], "disabled");
-    assert_eq!(json["servers"][0]["disabled"], "disabled in .claude/settings.local.json");
-    assert_eq!((&json["servers"][0]["missing"], &json["servers"][2]["disabled"]), (&false.into(), &serde_json::Value::Null));
+    assert_eq!(
+        json["servers"][0]["disabled"],
+        "disabled in .claude/settings.local.json"
+    );
+    assert_eq!(
+        (
+            &json["servers"][0]["missing"],
+            &json["servers"][2]["disabled"]
+        ),
+        (&false.into(), &serde_json::Value::Null)
+    );
 }
 
 #[test]
 fn what_manages_the_machine_is_said_by_name() {
-    let sandbox = scene("---\nname: analyst\ndescription: d\ntools: mcp__context7__query-docs, mcp__search__find\n---\n");
-    sandbox.write("project/.mcp.json", "{\"mcpServers\": {\"context7\": {\"command\": \"npx\"}}}");
-    sandbox.write("managed/managed-mcp.json", "{\"mcpServers\": {\"search\": {\"command\": \"npx\"}}}");
+    let sandbox = scene(
+        "---\nname: analyst\ndescription: d\ntools: mcp__context7__query-docs, mcp__search__find\n---\n",
+    );
+    sandbox.write(
+        "project/.mcp.json",
+        "{\"mcpServers\": {\"context7\": {\"command\": \"npx\"}}}",
+    );
+    sandbox.write(
+        "managed/managed-mcp.json",
+        "{\"mcpServers\": {\"search\": {\"command\": \"npx\"}}}",
+    );
     let before = fs::read(sandbox.path().join("managed/managed-mcp.json")).unwrap();
     let plain = |text: &str| text.replace(&sandbox.path().display().to_string(), "");
     let output = install_analyst(&sandbox, &[]).code(0);
@@ -588,11 +865,28 @@ fn what_manages_the_machine_is_said_by_name() {
            ask whoever manages this machine, who wrote /managed/managed-mcp.json
     "#);
     let info = run(&sandbox, &["info", "analyst", "--json"]).code(0).json();
-    let text = |index: usize, field: &str| plain(info["needs"]["servers"][index][field].as_str().unwrap());
-    assert_eq!((text(0, "status"), text(0, "disabled")), ("disabled".into(), "shut out by /managed/managed-mcp.json".into()));
-    assert_eq!((text(1, "status"), text(1, "scope")), ("configured".into(), "/managed/managed-mcp.json".into()));
-    assert!(output.stderr.contains("1 server is disabled"), "{}", output.all());
-    assert_eq!(fs::read(sandbox.path().join("managed/managed-mcp.json")).unwrap(), before);
+    let text =
+        |index: usize, field: &str| plain(info["needs"]["servers"][index][field].as_str().unwrap());
+    assert_eq!(
+        (text(0, "status"), text(0, "disabled")),
+        (
+            "disabled".into(),
+            "shut out by /managed/managed-mcp.json".into()
+        )
+    );
+    assert_eq!(
+        (text(1, "status"), text(1, "scope")),
+        ("configured".into(), "/managed/managed-mcp.json".into())
+    );
+    assert!(
+        output.stderr.contains("1 server is disabled"),
+        "{}",
+        output.all()
+    );
+    assert_eq!(
+        fs::read(sandbox.path().join("managed/managed-mcp.json")).unwrap(),
+        before
+    );
     let _ = run(&sandbox, &["check", "--project-only"]).code(0);
 }
 
@@ -617,41 +911,81 @@ fn what_the_client_does_not_read_is_said() {
              write that `---` in another way; your edit survives updates
     "#);
     let json = run(&sandbox, &["info", "analyst", "--json"]).code(0).json();
-    assert_eq!(json["needs"]["lost_text"][0]["place"], ".claude/agents/analyst.md:3", "{json:#}");
+    assert_eq!(
+        json["needs"]["lost_text"][0]["place"], ".claude/agents/analyst.md:3",
+        "{json:#}"
+    );
     // Old news is not told again, new ones are.
     let mended = text.replace(" --- ", ": ").replace("up: and", "up and");
     for (upstream, warns) in [
         (format!("{text}More.\n"), false),
         (mended.clone(), false),
-        (mended.replace("tools: Read", "tools: Read\nmodel: opus\nmodel: sonnet"), true),
+        (
+            mended.replace("tools: Read", "tools: Read\nmodel: opus\nmodel: sonnet"),
+            true,
+        ),
     ] {
         sandbox.write("upstream/agents/analyst.md", upstream);
         let output = run(&sandbox, &["update", "--yes"]).code(0);
         let says = "warning: analyst has `model` in lines 5, 6; the client reads only the last";
         assert_eq!(output.stderr.contains(says), warns, "{}", output.all());
-        assert_eq!(output.stderr.contains("warning: analyst"), warns, "{}", output.all());
+        assert_eq!(
+            output.stderr.contains("warning: analyst"),
+            warns,
+            "{}",
+            output.all()
+        );
     }
 }
 
 #[test]
 fn a_name_that_a_shell_would_obey_is_in_no_command() {
     let sandbox = Sandbox::new();
-    let evil =
-        "---\nname: evil\ndescription: d\ntools: Read, Task(x;touch PWNED), mcp__x;touch${IFS}PWNED;#__a, mcp__github__x\n---\nb\n";
-    sandbox.write("project/evil.md", evil).write("home/.claude/.keep", "");
+    let evil = "---\nname: evil\ndescription: d\ntools: Read, Task(x;touch PWNED), mcp__x;touch${IFS}PWNED;#__a, mcp__github__x\n---\nb\n";
+    sandbox
+        .write("project/evil.md", evil)
+        .write("home/.claude/.keep", "");
     let output = sandbox.run(&["install", "./evil.md"]).code(0);
-    assert!(output.stderr.contains("edit the agent to name yours"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("edit the agent to name yours"),
+        "{}",
+        output.stderr
+    );
     let findings = sandbox.run(&["check", "--json"]).code(4).json()["findings"].clone();
-    let mends: Vec<&str> = findings.as_array().unwrap().iter().filter_map(|finding| finding["mend"].as_str()).collect();
-    assert!(mends.contains(&"edit .claude/agents/evil.md:4") && mends.contains(&"agentpkg install evil --mcp add"), "{mends:?}");
-    assert!(mends.iter().all(|mend| !mend.contains("PWNED") || mend.contains("'x;touch PWNED'")), "{mends:?}");
+    let mends: Vec<&str> = findings
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|finding| finding["mend"].as_str())
+        .collect();
+    assert!(
+        mends.contains(&"edit .claude/agents/evil.md:4")
+            && mends.contains(&"agentpkg install evil --mcp add"),
+        "{mends:?}"
+    );
+    assert!(
+        mends
+            .iter()
+            .all(|mend| !mend.contains("PWNED") || mend.contains("'x;touch PWNED'")),
+        "{mends:?}"
+    );
     // An update that asks for such a tool, too.
     let sandbox = Sandbox::new();
-    sandbox.write("upstream/agents/planner.md", "---\nname: planner\ndescription: d\ntools: Read\n---\n");
+    sandbox.write(
+        "upstream/agents/planner.md",
+        "---\nname: planner\ndescription: d\ntools: Read\n---\n",
+    );
     let _ = sandbox.run(&["install", "../upstream#planner"]).code(0);
-    sandbox.write("upstream/agents/planner.md", "---\nname: planner\ndescription: d\ntools: Read, x;touch${IFS}PWNED\n---\n");
+    sandbox.write(
+        "upstream/agents/planner.md",
+        "---\nname: planner\ndescription: d\ntools: Read, x;touch${IFS}PWNED\n---\n",
+    );
     for arguments in [&["update"][..], &["update", "--conflicts=skip"]] {
         let output = sandbox.run(arguments).code(4);
-        assert!(output.stderr.contains("--allow 'x;touch${IFS}PWNED'"), "{}", output.all());
+        assert!(
+            output.stderr.contains("--allow 'x;touch${IFS}PWNED'"),
+            "{}",
+            output.all()
+        );
     }
 }

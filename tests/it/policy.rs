@@ -14,21 +14,50 @@ fn scene(policy: &str, agent: &str) -> Sandbox {
 #[test]
 fn each_rule_refuses_and_is_shown() {
     for (policy, agent, says) in [
-        ("registries = [\"builtin\"]", PLAIN.to_owned(), "it comes from ../upstream"),
-        ("deny-tools = [\"Bash\"]", PLAIN.replace("Read", "Bash(git *)"), "it may use `Bash`"),
-        ("hooks = false", PLAIN.replace("tools", "hooks:\n  Stop: []\ntools"), "it sets `hooks`"),
-        ("permission-mode = false", PLAIN.replace("tools", "permissionMode: plan\ntools"), "it sets `permissionMode`"),
-        ("mcp-servers = false", PLAIN.replace("tools", "mcpServers: [db]\ntools"), "it sets `mcpServers`"),
+        (
+            "registries = [\"builtin\"]",
+            PLAIN.to_owned(),
+            "it comes from ../upstream",
+        ),
+        (
+            "deny-tools = [\"Bash\"]",
+            PLAIN.replace("Read", "Bash(git *)"),
+            "it may use `Bash`",
+        ),
+        (
+            "hooks = false",
+            PLAIN.replace("tools", "hooks:\n  Stop: []\ntools"),
+            "it sets `hooks`",
+        ),
+        (
+            "permission-mode = false",
+            PLAIN.replace("tools", "permissionMode: plan\ntools"),
+            "it sets `permissionMode`",
+        ),
+        (
+            "mcp-servers = false",
+            PLAIN.replace("tools", "mcpServers: [db]\ntools"),
+            "it sets `mcpServers`",
+        ),
         (
             "commands = [\"npx\"]",
-            PLAIN.replace("tools", "mcpServers:\n  - s: {type: stdio, command: evil}\ntools"),
+            PLAIN.replace(
+                "tools",
+                "mcpServers:\n  - s: {type: stdio, command: evil}\ntools",
+            ),
             "the server `s` runs `evil`",
         ),
-        ("missing-tools = false", PLAIN.replace("tools: Read\n", ""), "it may use every tool"),
+        (
+            "missing-tools = false",
+            PLAIN.replace("tools: Read\n", ""),
+            "it may use every tool",
+        ),
     ] {
         let sandbox = scene(policy, &agent);
         let before = sandbox.files();
-        let output = sandbox.run(&["install", "../upstream#planner", "--allow", "all"]).code(4);
+        let output = sandbox
+            .run(&["install", "../upstream#planner", "--allow", "all"])
+            .code(4);
         let rule = policy.split(' ').next().unwrap();
         let shown = output.stderr.contains(says)
             && output.stderr.contains(&format!("`policy.{rule}`"))
@@ -40,7 +69,10 @@ fn each_rule_refuses_and_is_shown() {
 
 #[test]
 fn a_refusal_shows_the_rule_where_it_stands() {
-    let sandbox = scene("# decided in March\ndeny-tools = [\"WebFetch\", \"Bash\"]", &PLAIN.replace("Read", "Read, Bash"));
+    let sandbox = scene(
+        "# decided in March\ndeny-tools = [\"WebFetch\", \"Bash\"]",
+        &PLAIN.replace("Read", "Read, Bash"),
+    );
     insta::assert_snapshot!(sandbox.run(&["install", "../upstream#planner"]).code(4).stderr, @r#"
     error: `planner` is against the policy of this project
      --> agentpkg.toml:3:14
@@ -55,37 +87,92 @@ fn a_refusal_shows_the_rule_where_it_stands() {
 #[test]
 fn updates_locks_and_registries_obey_it_too() {
     let sandbox = Sandbox::new();
-    sandbox.write("upstream/agents/planner.md", PLAIN).write("upstream/agents/other.md", PLAIN.replace("planner", "other"));
-    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "studio"]).code(0);
-    let _ = sandbox.run(&["install", "studio/planner", "studio/other"]).code(0);
+    sandbox.write("upstream/agents/planner.md", PLAIN).write(
+        "upstream/agents/other.md",
+        PLAIN.replace("planner", "other"),
+    );
+    let _ = sandbox
+        .run(&["registry", "add", "../upstream", "--name", "studio"])
+        .code(0);
+    let _ = sandbox
+        .run(&["install", "studio/planner", "studio/other"])
+        .code(0);
     let manifest = sandbox.read("agentpkg.toml");
-    sandbox.write("project/agentpkg.toml", format!("{manifest}\n[policy]\ndeny-tools = [\"Bash\"]\n"));
-    sandbox.write("upstream/agents/planner.md", PLAIN.replace("Read", "Read, Bash"));
-    sandbox.write("upstream/agents/other.md", PLAIN.replace("planner", "other") + "\nMore.\n");
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{manifest}\n[policy]\ndeny-tools = [\"Bash\"]\n"),
+    );
+    sandbox.write(
+        "upstream/agents/planner.md",
+        PLAIN.replace("Read", "Read, Bash"),
+    );
+    sandbox.write(
+        "upstream/agents/other.md",
+        PLAIN.replace("planner", "other") + "\nMore.\n",
+    );
     let output = sandbox.run(&["update", "--allow", "all"]).code(4);
     assert!(
-        output.stderr.contains("`planner` is against the policy") && output.stderr.contains("Updated other"),
+        output.stderr.contains("`planner` is against the policy")
+            && output.stderr.contains("Updated other"),
         "{}",
         output.all()
     );
     assert!(!sandbox.read(".claude/agents/planner.md").contains("Bash"));
     // What came in before the rule, or by hand, is found.
-    sandbox.write("project/.claude/agents/planner.md", PLAIN.replace("Read", "Read, Bash"));
+    sandbox.write(
+        "project/.claude/agents/planner.md",
+        PLAIN.replace("Read", "Read, Bash"),
+    );
     let output = sandbox.run(&["check"]).code(4);
-    assert!(output.stdout.contains("it may use `Bash` (rule `policy.deny-tools`)"), "{}", output.all());
-    sandbox.write("project/agentpkg.toml", format!("{manifest}\n[policy]\nregistries = [\"builtin\"]\n"));
+    assert!(
+        output
+            .stdout
+            .contains("it may use `Bash` (rule `policy.deny-tools`)"),
+        "{}",
+        output.all()
+    );
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{manifest}\n[policy]\nregistries = [\"builtin\"]\n"),
+    );
     let output = sandbox.run(&["install"]).code(4);
-    assert!(output.stderr.contains("it comes from the registry `studio`"), "{}", output.all());
-    let output = sandbox.run(&["registry", "add", "../upstream", "--name", "more"]).code(4);
-    assert!(output.stderr.contains("registry `more` is against the policy"), "{}", output.all());
+    assert!(
+        output
+            .stderr
+            .contains("it comes from the registry `studio`"),
+        "{}",
+        output.all()
+    );
+    let output = sandbox
+        .run(&["registry", "add", "../upstream", "--name", "more"])
+        .code(4);
+    assert!(
+        output
+            .stderr
+            .contains("registry `more` is against the policy"),
+        "{}",
+        output.all()
+    );
 }
 
 #[test]
 fn servers_are_held_against_it() {
-    let agent = PLAIN.replace("Read", "mcp__context7__query-docs, mcp__github, mcp__fetch__fetch");
-    let sandbox = scene("commands = [\"npx\"]\nhosts = [\"mcp.example.com\"]", &agent);
-    let output = sandbox.run(&["install", "../upstream#planner", "--mcp", "add"]).code(0);
-    assert!(output.stderr.contains("Added context7 to .mcp.json"), "{}", output.all());
+    let agent = PLAIN.replace(
+        "Read",
+        "mcp__context7__query-docs, mcp__github, mcp__fetch__fetch",
+    );
+    let sandbox = scene(
+        "commands = [\"npx\"]\nhosts = [\"mcp.example.com\"]",
+        &agent,
+    );
+    let output = sandbox
+        .run(&["install", "../upstream#planner", "--mcp", "add"])
+        .code(0);
+    assert!(
+        output.stderr.contains("Added context7 to .mcp.json"),
+        "{}",
+        output.all()
+    );
     for says in [
         "the server `github` is at `api.githubcopilot.com` (rule `policy.hosts`)",
         "the server `fetch` runs `uvx` (rule `policy.commands`)",
@@ -111,9 +198,15 @@ fn what_cannot_be_judged_is_not_let_through() {
     hint: mend its frontmatter; without `--verbatim`, agentpkg repairs what it can
     "#);
     assert_eq!(sandbox.files(), before, "nothing was written");
-    let _ = sandbox.run(&["install", "../upstream#agents/planner.md"]).code(0);
+    let _ = sandbox
+        .run(&["install", "../upstream#agents/planner.md"])
+        .code(0);
     let output = sandbox.run(&["check"]).code(0);
-    assert!(!output.stdout.contains("policy"), "the repaired file is judged: {}", output.all());
+    assert!(
+        !output.stdout.contains("policy"),
+        "the repaired file is judged: {}",
+        output.all()
+    );
     // By hand it comes in all the same.
     sandbox.write("project/.claude/agents/planner.md", broken);
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
@@ -136,18 +229,42 @@ fn a_tool_that_is_only_said_to_be_taken_is_still_denied() {
     let agent = PLAIN.replace("tools: Read", "tools: Read, Bash\ndisallowedTools: \"*\"");
     let sandbox = scene("deny-tools = [\"Bash\"]", &agent);
     let output = sandbox.run(&["install", "../upstream#planner"]).code(4);
-    assert!(output.stderr.contains("it may use `Bash`"), "{}", output.all());
-    let sandbox = scene("deny-tools = [\"Edit(/secret/**)\"]", &PLAIN.replace("Read", "Read, Write"));
+    assert!(
+        output.stderr.contains("it may use `Bash`"),
+        "{}",
+        output.all()
+    );
+    let sandbox = scene(
+        "deny-tools = [\"Edit(/secret/**)\"]",
+        &PLAIN.replace("Read", "Read, Write"),
+    );
     let output = sandbox.run(&["install", "../upstream#planner"]).code(4);
-    assert!(output.stderr.contains("it may use `Write`, which `Edit(/secret/**)` is about, too"), "{}", output.all());
+    assert!(
+        output
+            .stderr
+            .contains("it may use `Write`, which `Edit(/secret/**)` is about, too"),
+        "{}",
+        output.all()
+    );
 }
 
 #[test]
 fn agents_that_nobody_installed_are_held_against_it() {
     let sandbox = scene("deny-tools = [\"Bash\"]\nmissing-tools = false", PLAIN);
-    sandbox.write("project/.claude/agents/mine.md", PLAIN.replace("planner", "mine").replace("Read", "Bash(git *)"));
-    sandbox.write("project/.claude/agents/broken.md", "---\nname: broken\ndescription: \"x\n---\n");
-    sandbox.write("project/.claude/agents/fine.md", PLAIN.replace("planner", "fine"));
+    sandbox.write(
+        "project/.claude/agents/mine.md",
+        PLAIN
+            .replace("planner", "mine")
+            .replace("Read", "Bash(git *)"),
+    );
+    sandbox.write(
+        "project/.claude/agents/broken.md",
+        "---\nname: broken\ndescription: \"x\n---\n",
+    );
+    sandbox.write(
+        "project/.claude/agents/fine.md",
+        PLAIN.replace("planner", "fine"),
+    );
     sandbox.write("project/.claude/agents/notes.md", "# Notes\n");
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
     error  broken: the client ignores it: line 4 is not valid YAML: found unexpected end of stream
@@ -173,8 +290,14 @@ fn check_looks_at_files_that_nobody_installed() {
     let sandbox = scene("hooks = false", PLAIN);
     let _ = sandbox.run(&["install", "../upstream#planner"]).code(0);
     sandbox.write("project/.claude/agents/README.md", "# What is here\n");
-    sandbox.write("project/.claude/agents/mine.md", PLAIN.replace("tools", "hooks:\n  Stop: []\ntools"));
-    sandbox.write("project/.claude/agents/unnamed.md", "---\ndescription: Without a name\n---\n");
+    sandbox.write(
+        "project/.claude/agents/mine.md",
+        PLAIN.replace("tools", "hooks:\n  Stop: []\ntools"),
+    );
+    sandbox.write(
+        "project/.claude/agents/unnamed.md",
+        "---\ndescription: Without a name\n---\n",
+    );
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
     error  mine: it sets `hooks` (rule `policy.hooks`)
            .claude/agents/mine.md

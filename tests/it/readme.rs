@@ -35,15 +35,31 @@ fn sessions(page: &str) -> Vec<Vec<Step>> {
 /// What the README has in its folders.
 fn scene() -> Sandbox {
     let sandbox = Sandbox::new();
-    let agent = |name: &str, more: &str| format!("---\nname: {name}\ndescription: {more}\n---\n\nText.\n");
+    let agent =
+        |name: &str, more: &str| format!("---\nname: {name}\ndescription: {more}\n---\n\nText.\n");
     sandbox
-        .write("project/team-agents/planner.md", agent("planner", "Plans. Examples:\n\nContext: x\nuser: \"y\"\ntools: Read, Grep"))
+        .write(
+            "project/team-agents/planner.md",
+            agent(
+                "planner",
+                "Plans. Examples:\n\nContext: x\nuser: \"y\"\ntools: Read, Grep",
+            ),
+        )
         .write(
             "project/team-agents/analyst.md",
-            agent("analyst", "Looks\ntools: Read, LS, mcp__context7__query-docs, mcp__warehouse-eu__ask"),
+            agent(
+                "analyst",
+                "Looks\ntools: Read, LS, mcp__context7__query-docs, mcp__warehouse-eu__ask",
+            ),
         )
-        .write("project/team-agents/backend/reviewer.md", agent("reviewer", "Reviews servers"))
-        .write("project/team-agents/frontend/reviewer.md", agent("reviewer", "Reviews pages"))
+        .write(
+            "project/team-agents/backend/reviewer.md",
+            agent("reviewer", "Reviews servers"),
+        )
+        .write(
+            "project/team-agents/frontend/reviewer.md",
+            agent("reviewer", "Reviews pages"),
+        )
         .write("bin/npx", "")
         .write("project/.claude/agents/debugger.md", "mine\n");
     sandbox
@@ -54,16 +70,32 @@ fn later() -> Option<Sandbox> {
     let sandbox = Sandbox::new();
     hermetic_git(&sandbox.path().join("home"))?;
     let planner = "---\nname: planner\ndescription: Plans work before it starts\ntools: Read, Grep\nmodel: sonnet\n---\n\nYou plan.\n\n- read the code\n- write the plan\n";
-    let reviewer = planner.replace("planner", "reviewer").replace("You plan.", "You review.");
+    let reviewer = planner
+        .replace("planner", "reviewer")
+        .replace("You plan.", "You review.");
     let mut upstream = RepoBuilder::bare(&sandbox.path().join("team.git"));
-    upstream.file("agents/planner.md", planner).file("agents/reviewer.md", &reviewer);
+    upstream
+        .file("agents/planner.md", planner)
+        .file("agents/reviewer.md", &reviewer);
     let _ = upstream.commit("first");
-    let _ = sandbox.run(&["registry", "add", upstream.url().as_str(), "--name", "team"]).code(0);
-    let _ = sandbox.run(&["install", "team/planner", "team/reviewer"]).code(0);
-    let edited = planner.replace("sonnet", "opus").replace("- write the plan\n", "- write the plan as a list\n");
+    let _ = sandbox
+        .run(&["registry", "add", upstream.url().as_str(), "--name", "team"])
+        .code(0);
+    let _ = sandbox
+        .run(&["install", "team/planner", "team/reviewer"])
+        .code(0);
+    let edited = planner
+        .replace("sonnet", "opus")
+        .replace("- write the plan\n", "- write the plan as a list\n");
     sandbox.write("project/.claude/agents/planner.md", edited);
-    upstream.file("agents/planner.md", planner.replace("- read the code\n", "- read all the code\n"));
-    upstream.file("agents/reviewer.md", reviewer.replace("- read the code\n", "- read all the code\n"));
+    upstream.file(
+        "agents/planner.md",
+        planner.replace("- read the code\n", "- read all the code\n"),
+    );
+    upstream.file(
+        "agents/reviewer.md",
+        reviewer.replace("- read the code\n", "- read all the code\n"),
+    );
     let _ = upstream.commit("second");
     let _ = sandbox.run(&["registry", "refresh"]).code(0);
     Some(sandbox)
@@ -71,14 +103,19 @@ fn later() -> Option<Sandbox> {
 
 #[test]
 fn the_sessions_of_the_readme_are_true() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let readme =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let (scene, later) = (scene(), later());
     let path = std::env::join_paths(
-        [scene.path().join("bin")].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        [scene.path().join("bin")]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
     let mut count = 0;
     for session in sessions(&readme) {
-        let is_later = session.iter().any(|(command, _)| command == "agentpkg update");
+        let is_later = session
+            .iter()
+            .any(|(command, _)| command == "agentpkg update");
         let sandbox = match &later {
             Some(sandbox) if is_later => sandbox,
             // Without git, which was said.
@@ -86,11 +123,22 @@ fn the_sessions_of_the_readme_are_true() {
             _ => &scene,
         };
         for (command, expected) in session {
-            let arguments =
-                command.strip_prefix("agentpkg").unwrap_or_else(|| panic!("{command} is not ours")).trim_end_matches("</dev/null");
+            let arguments = command
+                .strip_prefix("agentpkg")
+                .unwrap_or_else(|| panic!("{command} is not ours"))
+                .trim_end_matches("</dev/null");
             let arguments: Vec<&str> = arguments.split_whitespace().collect();
-            let output = finish(sandbox.command().env("PATH", path.as_ref().unwrap()).args(arguments));
-            assert_eq!((output.stdout + &output.stderr).trim_end(), expected.trim_end(), "the README says otherwise: $ {command}");
+            let output = finish(
+                sandbox
+                    .command()
+                    .env("PATH", path.as_ref().unwrap())
+                    .args(arguments),
+            );
+            assert_eq!(
+                (output.stdout + &output.stderr).trim_end(),
+                expected.trim_end(),
+                "the README says otherwise: $ {command}"
+            );
             count += 1;
         }
     }

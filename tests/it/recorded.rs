@@ -16,17 +16,31 @@ use crate::support::terminal::Terminal;
 
 /// The `text` blocks of a page, one after the other.
 fn blocks(page: &str) -> Vec<String> {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page)).unwrap();
+    let page = fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("docs")
+            .join(page),
+    )
+    .unwrap();
     let parts = page.split("\n```");
-    parts.filter_map(|part| part.strip_prefix("text\n")).map(|block| format!("{block}\n")).collect()
+    parts
+        .filter_map(|part| part.strip_prefix("text\n"))
+        .map(|block| format!("{block}\n"))
+        .collect()
 }
 
 /// Compares with a block; what is shown can be put into the page after a wanted change.
 #[track_caller]
 fn compare(shown: &str, block: Option<&String>) {
     let page = block.map_or("", String::as_str);
-    let first = page.lines().zip(shown.lines()).find(|(page, shown)| page != shown);
-    assert!(page == shown, "the page says otherwise, first here: {first:?}\n--- shown\n{shown}");
+    let first = page
+        .lines()
+        .zip(shown.lines())
+        .find(|(page, shown)| page != shown);
+    assert!(
+        page == shown,
+        "the page says otherwise, first here: {first:?}\n--- shown\n{shown}"
+    );
 }
 
 /// The program in a terminal of the sandbox.
@@ -35,12 +49,19 @@ fn start(sandbox: &Sandbox, arguments: &str) -> Terminal {
     let path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect::<Vec<_>>();
     let path = std::env::join_paths([vec![bin.clone()], path].concat()).unwrap();
     let arguments: Vec<&str> = arguments.split_whitespace().collect();
-    Terminal::start(sandbox, &arguments, &[("PATH", path), ("VISUAL", bin.join("editor").into())])
+    Terminal::start(
+        sandbox,
+        &arguments,
+        &[("PATH", path), ("VISUAL", bin.join("editor").into())],
+    )
 }
 
 /// A whole command that asks nothing, with its line.
 fn run(sandbox: &Sandbox, arguments: &str) -> String {
-    format!("$ agentpkg {arguments}\n{}", start(sandbox, arguments).end())
+    format!(
+        "$ agentpkg {arguments}\n{}",
+        start(sandbox, arguments).end()
+    )
 }
 
 fn executable(sandbox: &Sandbox, path: &str, text: &str) {
@@ -62,19 +83,38 @@ fn conflicts() -> Option<Sandbox> {
     for name in ["backend", "designer"] {
         upstream.file(&format!("agents/{name}.md"), designer(name));
     }
-    let _ = upstream.file("agents/reviewer.md", reviewer).commit("first");
-    let _ = sandbox.run(&["registry", "add", upstream.url().as_str(), "--name", "team"]).code(0);
-    let _ = sandbox.run(&["install", "team/backend", "team/designer", "team/reviewer"]).code(0);
+    let _ = upstream
+        .file("agents/reviewer.md", reviewer)
+        .commit("first");
+    let _ = sandbox
+        .run(&["registry", "add", upstream.url().as_str(), "--name", "team"])
+        .code(0);
+    let _ = sandbox
+        .run(&["install", "team/backend", "team/designer", "team/reviewer"])
+        .code(0);
     for name in ["backend", "designer"] {
-        let mine = designer(name).replace("sonnet", "haiku").replace("review schemas", "review schemas twice");
+        let mine = designer(name)
+            .replace("sonnet", "haiku")
+            .replace("review schemas", "review schemas twice");
         sandbox.write(&format!("project/.claude/agents/{name}.md"), mine);
-        let theirs = designer(name).replace("sonnet", "opus").replace("design endpoints", "design endpoints and events");
+        let theirs = designer(name)
+            .replace("sonnet", "opus")
+            .replace("design endpoints", "design endpoints and events");
         upstream.file(&format!("agents/{name}.md"), theirs);
     }
-    sandbox.write("project/.claude/agents/reviewer.md", reviewer.replace("be kind", "be kind, always"));
-    let theirs = reviewer.replace("read it all", "read it all, slowly").replace("be kind", "be polite");
+    sandbox.write(
+        "project/.claude/agents/reviewer.md",
+        reviewer.replace("be kind", "be kind, always"),
+    );
+    let theirs = reviewer
+        .replace("read it all", "read it all, slowly")
+        .replace("be kind", "be polite");
     let _ = upstream.file("agents/reviewer.md", theirs).commit("second");
-    executable(&sandbox, "bin/editor", "#!/bin/sh\necho '- be kind and polite, always' >\"$1\"\n");
+    executable(
+        &sandbox,
+        "bin/editor",
+        "#!/bin/sh\necho '- be kind and polite, always' >\"$1\"\n",
+    );
     Some(sandbox)
 }
 
@@ -94,17 +134,39 @@ fn the_session_of_an_update_is_true() {
     terminal.choose("write 3 agents");
     let above = asked.split("Your choice:").next().unwrap();
     let shown = terminal.end();
-    compare(shown.strip_prefix(above).unwrap_or_else(|| panic!("{shown}")), page.get(1));
+    compare(
+        shown
+            .strip_prefix(above)
+            .unwrap_or_else(|| panic!("{shown}")),
+        page.get(1),
+    );
 
     let mut shown = run(&sandbox, "undo") + &run(&sandbox, "update --conflicts=markers");
     let sed = "sed -i '/^<<<<<<</d; /^|||||||/,/^>>>>>>>/d' .agentpkg/conflicts/*.md";
-    assert!(Command::new("sh").args(["-c", sed]).current_dir(sandbox.project("")).status().unwrap().success());
-    shown += &format!("$ {sed}\n{}{}", run(&sandbox, "resolve --continue"), run(&sandbox, "status"));
+    assert!(
+        Command::new("sh")
+            .args(["-c", sed])
+            .current_dir(sandbox.project(""))
+            .status()
+            .unwrap()
+            .success()
+    );
+    shown += &format!(
+        "$ {sed}\n{}{}",
+        run(&sandbox, "resolve --continue"),
+        run(&sandbox, "status")
+    );
     compare(&shown, page.get(2));
 
     // Once more, but this time nobody decides. What was written by hand is in the way of being asked again.
     let _ = sandbox.run(&["undo"]).code(0);
-    assert!(sandbox.run(&["update"]).code(3).stderr.contains("3 resolutions that were begun would be written over"));
+    assert!(
+        sandbox
+            .run(&["update"])
+            .code(3)
+            .stderr
+            .contains("3 resolutions that were begun would be written over")
+    );
     let _ = sandbox.run(&["resolve", "--abort"]).code(0);
     let before = sandbox.files();
     let mut terminal = start(&sandbox, "update");
@@ -112,7 +174,12 @@ fn the_session_of_an_update_is_true() {
     terminal.press("\u{3}");
     // An empty line stands there or not: the question and the handler of the signal both say it, and the quicker one is heard.
     let shown = terminal.end().replace("\n\nerror:", "\nerror:");
-    compare(&shown[shown.find("Your choice:").unwrap_or_else(|| panic!("{shown}"))..], page.get(3));
+    compare(
+        &shown[shown
+            .find("Your choice:")
+            .unwrap_or_else(|| panic!("{shown}"))..],
+        page.get(3),
+    );
     assert!(sandbox.files() == before, "nothing was written");
 }
 
@@ -162,10 +229,18 @@ fn the_session_of_an_agent_with_needs_is_true() {
     terminal.wait_for("> [x] playwright");
     terminal.press("\r");
     terminal.wait_for("  > Add to .mcp.json? context7, playwright");
-    for (question, answer) in [("ledger-eu", "no"), ("supabase-payments", "to supabase"), ("warehouse-eu", "no")] {
+    for (question, answer) in [
+        ("ledger-eu", "no"),
+        ("supabase-payments", "to supabase"),
+        ("warehouse-eu", "no"),
+    ] {
         terminal.wait_for(&format!("Bind {question}"));
         terminal.choose(answer);
     }
-    let shown = format!("$ agentpkg {command}\n{}{}", terminal.end(), run(&sandbox, "check"));
+    let shown = format!(
+        "$ agentpkg {command}\n{}{}",
+        terminal.end(),
+        run(&sandbox, "check")
+    );
     compare(&shown, page.first());
 }

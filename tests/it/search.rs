@@ -10,14 +10,29 @@ fn agent(name: &str, description: &str, tools: &str) -> String {
 fn scene() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
-        .write("upstream/agents/warehouse.md", agent("warehouse", "Looks after the stock", "tools: Read"))
+        .write(
+            "upstream/agents/warehouse.md",
+            agent("warehouse", "Looks after the stock", "tools: Read"),
+        )
         .write(
             "upstream/agents/warehouse-auditor.md",
-            agent("warehouse-auditor", "Counts what is there, twice", "tools: Bash(git *), mcp__playwright__browser_click"),
+            agent(
+                "warehouse-auditor",
+                "Counts what is there, twice",
+                "tools: Bash(git *), mcp__playwright__browser_click",
+            ),
         )
-        .write("upstream/agents/cold-warehouse.md", agent("cold-warehouse", "Keeps things cold", "tools: Read"))
-        .write("upstream/agents/clerk.md", agent("clerk", "Writes letters about any warehouse", ""));
-    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "stock"]).code(0);
+        .write(
+            "upstream/agents/cold-warehouse.md",
+            agent("cold-warehouse", "Keeps things cold", "tools: Read"),
+        )
+        .write(
+            "upstream/agents/clerk.md",
+            agent("clerk", "Writes letters about any warehouse", ""),
+        );
+    let _ = sandbox
+        .run(&["registry", "add", "../upstream", "--name", "stock"])
+        .code(0);
     let _ = sandbox.run(&["install", "stock/clerk", "-q"]).code(0);
     sandbox
 }
@@ -56,16 +71,41 @@ fn names_come_before_descriptions() {
 fn filters_narrow_it() {
     let sandbox = scene();
     let names = |arguments: &[&str]| -> Vec<String> {
-        let json = sandbox.run(&[&["search", "--json"], arguments].concat()).code(0).json();
-        json["agents"].as_array().unwrap().iter().map(|agent| agent["name"].as_str().unwrap().to_owned()).collect()
+        let json = sandbox
+            .run(&[&["search", "--json"], arguments].concat())
+            .code(0)
+            .json();
+        json["agents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|agent| agent["name"].as_str().unwrap().to_owned())
+            .collect()
     };
-    assert_eq!(names(&["--registry", "stock", "--tool", "Bash"]), ["clerk", "warehouse-auditor"], "no tools line is every tool");
-    assert_eq!(names(&["--needs-mcp", "playwright", "--registry", "stock"]), ["warehouse-auditor"]);
-    assert_eq!(names(&["--needs-mcp", "microsoft-playwright", "--registry", "stock"]), ["warehouse-auditor"], "by another name");
+    assert_eq!(
+        names(&["--registry", "stock", "--tool", "Bash"]),
+        ["clerk", "warehouse-auditor"],
+        "no tools line is every tool"
+    );
+    assert_eq!(
+        names(&["--needs-mcp", "playwright", "--registry", "stock"]),
+        ["warehouse-auditor"]
+    );
+    assert_eq!(
+        names(&["--needs-mcp", "microsoft-playwright", "--registry", "stock"]),
+        ["warehouse-auditor"],
+        "by another name"
+    );
     assert_eq!(names(&["clerk", "--registry", "builtin"]), [""; 0]);
     assert_eq!(names(&["stock", "--limit", "1"]).len(), 1);
-    let output = sandbox.run(&["search", "x", "--registry", "nowhere"]).code(1);
-    assert!(output.stderr.contains("there is no registry `nowhere`"), "{}", output.all());
+    let output = sandbox
+        .run(&["search", "x", "--registry", "nowhere"])
+        .code(1);
+    assert!(
+        output.stderr.contains("there is no registry `nowhere`"),
+        "{}",
+        output.all()
+    );
     let _ = sandbox.run(&["search"]).code(2);
 }
 
@@ -73,27 +113,60 @@ fn filters_narrow_it() {
 fn totals_do_not_depend_on_the_limit() {
     let sandbox = Sandbox::new();
     for index in 0..100 {
-        let tools = if index >= 90 { "tools: Bash" } else { "tools: Read" };
+        let tools = if index >= 90 {
+            "tools: Bash"
+        } else {
+            "tools: Read"
+        };
         let name = format!("team-alpha-{index:02}");
-        sandbox.write(&format!("upstream/agents/{name}.md"), agent(&name, "Does what is asked", tools));
+        sandbox.write(
+            &format!("upstream/agents/{name}.md"),
+            agent(&name, "Does what is asked", tools),
+        );
     }
-    sandbox.write("upstream/agents/team-zeta.md", agent("team-zeta", "Comes last", "tools: Bash"));
-    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "stock"]).code(0);
+    sandbox.write(
+        "upstream/agents/team-zeta.md",
+        agent("team-zeta", "Comes last", "tools: Bash"),
+    );
+    let _ = sandbox
+        .run(&["registry", "add", "../upstream", "--name", "stock"])
+        .code(0);
     let ask = |arguments: &[&str]| -> (u64, usize) {
-        let json = sandbox.run(&[&["search", "--json", "--registry", "stock"], arguments].concat()).code(0).json();
-        (json["total"].as_u64().unwrap(), json["agents"].as_array().unwrap().len())
+        let json = sandbox
+            .run(&[&["search", "--json", "--registry", "stock"], arguments].concat())
+            .code(0)
+            .json();
+        (
+            json["total"].as_u64().unwrap(),
+            json["agents"].as_array().unwrap().len(),
+        )
     };
     assert_eq!(ask(&["te"]), (101, 20));
     assert_eq!(ask(&["te", "--limit", "200"]), (101, 101));
     assert_eq!(ask(&["te", "--limit", "1"]), (101, 1));
-    assert_eq!(ask(&["te", "--tool", "Bash"]), (11, 11), "also those behind the first 64");
+    assert_eq!(
+        ask(&["te", "--tool", "Bash"]),
+        (11, 11),
+        "also those behind the first 64"
+    );
     assert_eq!(ask(&["team", "--tool", "Bash", "--limit", "2"]), (11, 2));
     assert_eq!(ask(&["asked"]), (100, 20));
     assert_eq!(ask(&[]), (101, 20));
     assert_eq!(ask(&["temzeta", "--limit", "1"]), (1, 1));
-    let shown = sandbox.run(&["search", "te", "--limit", "2", "--registry", "stock"]).code(0);
-    assert_eq!(shown.stderr, "99 more; `--limit 101` shows them, another word narrows it\n");
-    assert!(sandbox.run(&["search", "te", "--limit", "0"]).code(2).stderr.contains("--limit"));
+    let shown = sandbox
+        .run(&["search", "te", "--limit", "2", "--registry", "stock"])
+        .code(0);
+    assert_eq!(
+        shown.stderr,
+        "99 more; `--limit 101` shows them, another word narrows it\n"
+    );
+    assert!(
+        sandbox
+            .run(&["search", "te", "--limit", "0"])
+            .code(2)
+            .stderr
+            .contains("--limit")
+    );
 }
 
 /// What a terminal would obey: it deletes the line.
@@ -112,18 +185,30 @@ fn what_registries_say_is_shown_and_not_obeyed() {
     sandbox.write(&format!("upstream/one/esc{ESCAPE}.md"), text("esc", ""));
     sandbox.write("upstream/two\nlines/esc.md", text("esc", " twice"));
     sandbox.write(&format!("upstream/three/odd{ESCAPE}.md"), text("odd", ""));
-    sandbox.write(&format!("upstream/four/bad{ESCAPE}.md"), "---\nname: \"../bad\\e[2K\"\ndescription: d\n---\n");
-    sandbox.write("upstream/five/broken.md", "---\nname: broken\ndescription: [\"\\e[2K\", *a\u{7}b]\n---\n\nAn agent.\n");
+    sandbox.write(
+        &format!("upstream/four/bad{ESCAPE}.md"),
+        "---\nname: \"../bad\\e[2K\"\ndescription: d\n---\n",
+    );
+    sandbox.write(
+        "upstream/five/broken.md",
+        "---\nname: broken\ndescription: [\"\\e[2K\", *a\u{7}b]\n---\n\nAn agent.\n",
+    );
     let check = |arguments: &[&str]| -> String {
         let output = sandbox.run(&[arguments, &["--color", "always"]].concat());
         let all = output.all();
-        assert!(!all.contains(ESCAPE) && !all.contains('\u{7}'), "{arguments:?}: {all:?}");
+        assert!(
+            !all.contains(ESCAPE) && !all.contains('\u{7}'),
+            "{arguments:?}: {all:?}"
+        );
         all
     };
     let all = check(&["registry", "add", "../upstream", "--name", "odd"]);
     assert!(all.contains("Added"), "{all}");
     let all = check(&["search", "esc"]);
-    assert!(all.contains("one/esc\\u{1b}[2K.md") && all.contains("two lines/esc.md"), "{all:?}");
+    assert!(
+        all.contains("one/esc\\u{1b}[2K.md") && all.contains("two lines/esc.md"),
+        "{all:?}"
+    );
     let _ = check(&["list", "--available"]);
     let _ = check(&["install", "odd/esc"]);
     let _ = check(&["info", "odd/odd"]);
@@ -163,22 +248,52 @@ fn git_registries_are_searched_without_git() {
         return;
     }
     let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
-    repo.file("agents/juggler.md", agent("juggler", "Keeps many things in the air", "tools: Read"));
+    repo.file(
+        "agents/juggler.md",
+        agent("juggler", "Keeps many things in the air", "tools: Read"),
+    );
     let _ = repo.commit("first");
-    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    let _ = sandbox
+        .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
+        .code(0);
     // Even with the repository gone, and no git: what was looked into can be searched.
-    std::fs::rename(sandbox.path().join("team.git"), sandbox.path().join("elsewhere")).unwrap();
-    let output = crate::support::sandbox::finish(sandbox.command().env("PATH", "/nonexistent").args(["search", "juggl"])).code(0);
-    assert!(output.stdout.contains("juggler") && output.stdout.contains("team"), "{}", output.all());
+    std::fs::rename(
+        sandbox.path().join("team.git"),
+        sandbox.path().join("elsewhere"),
+    )
+    .unwrap();
+    let output = crate::support::sandbox::finish(
+        sandbox
+            .command()
+            .env("PATH", "/nonexistent")
+            .args(["search", "juggl"]),
+    )
+    .code(0);
+    assert!(
+        output.stdout.contains("juggler") && output.stdout.contains("team"),
+        "{}",
+        output.all()
+    );
 }
 
 #[test]
 fn an_index_follows_what_changes() {
     let sandbox = scene();
-    let find = |word: &str| sandbox.run(&["search", word, "--registry", "stock"]).code(0).stdout;
+    let find = |word: &str| {
+        sandbox
+            .run(&["search", word, "--registry", "stock"])
+            .code(0)
+            .stdout
+    };
     assert!(find("loader").is_empty());
-    sandbox.write("upstream/agents/loader.md", agent("loader", "Loads", "tools: Read"));
-    sandbox.write("upstream/agents/clerk.md", agent("scribe", "Writes letters", ""));
+    sandbox.write(
+        "upstream/agents/loader.md",
+        agent("loader", "Loads", "tools: Read"),
+    );
+    sandbox.write(
+        "upstream/agents/clerk.md",
+        agent("scribe", "Writes letters", ""),
+    );
     std::fs::remove_file(sandbox.path().join("upstream/agents/cold-warehouse.md")).unwrap();
     let _ = sandbox.run(&["registry", "refresh"]).code(0);
     assert!(find("loader").contains("Loads") && find("scribe").contains("letters"));
@@ -200,8 +315,14 @@ fn the_program_alone_says_what_to_do_next() {
     --- stderr
     "#);
     let sandbox = scene();
-    sandbox.write("upstream/agents/clerk.md", agent("clerk", "Writes letters", ""));
-    sandbox.write("project/.claude/agents/mine.md", agent("mine", "d", "tools: mcp__ours__x"));
+    sandbox.write(
+        "upstream/agents/clerk.md",
+        agent("clerk", "Writes letters", ""),
+    );
+    sandbox.write(
+        "project/.claude/agents/mine.md",
+        agent("mine", "d", "tools: mcp__ours__x"),
+    );
     insta::assert_snapshot!(sandbox.run(&[]).code(0).all(), @r#"
     exit 0
     --- stdout
@@ -218,22 +339,62 @@ fn the_program_alone_says_what_to_do_next() {
 #[test]
 fn what_left_the_manifest_is_said_before_it_goes() {
     let sandbox = scene();
-    sandbox.write("upstream/agents/clerk.md", agent("clerk", "Writes letters", ""));
+    sandbox.write(
+        "upstream/agents/clerk.md",
+        agent("clerk", "Writes letters", ""),
+    );
     let manifest = sandbox.read("agentpkg.toml");
-    sandbox
-        .write("project/agentpkg.toml", manifest.lines().filter(|line| !line.starts_with("clerk")).collect::<Vec<_>>().join("\n"));
-    assert_ne!(sandbox.read("agentpkg.toml").len() + 1, manifest.len(), "there was a line to take out");
+    sandbox.write(
+        "project/agentpkg.toml",
+        manifest
+            .lines()
+            .filter(|line| !line.starts_with("clerk"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    );
+    assert_ne!(
+        sandbox.read("agentpkg.toml").len() + 1,
+        manifest.len(),
+        "there was a line to take out"
+    );
     let says = "not in agentpkg.toml any more";
     let output = sandbox.run(&["status"]).code(0);
-    assert!(output.stdout.contains(says) && !output.stdout.contains("update available"), "{}", output.all());
+    assert!(
+        output.stdout.contains(says) && !output.stdout.contains("update available"),
+        "{}",
+        output.all()
+    );
     let output = sandbox.run(&[]).code(0);
-    assert!(output.stdout.contains("agentpkg install  1 agent is no longer in agentpkg.toml"), "{}", output.all());
+    assert!(
+        output
+            .stdout
+            .contains("agentpkg install  1 agent is no longer in agentpkg.toml"),
+        "{}",
+        output.all()
+    );
     let output = sandbox.run(&["check"]).code(0);
-    assert!(output.stdout.contains("is installed, but not in agentpkg.toml any more"), "{}", output.all());
+    assert!(
+        output
+            .stdout
+            .contains("is installed, but not in agentpkg.toml any more"),
+        "{}",
+        output.all()
+    );
     // With a table that nobody understands, nothing is concluded.
-    sandbox.write("project/agentpkg.toml", manifest.replace("[agents]", "[agent]"));
+    sandbox.write(
+        "project/agentpkg.toml",
+        manifest.replace("[agents]", "[agent]"),
+    );
     let output = sandbox.run(&["outdated", "--check"]).code(1);
-    assert!(output.stderr.contains("`agent` is not a setting"), "{}", output.all());
+    assert!(
+        output.stderr.contains("`agent` is not a setting"),
+        "{}",
+        output.all()
+    );
     let output = sandbox.run(&["check", "--project-only"]).code(4);
-    assert!(output.stdout.contains("`agent` is not a setting"), "{}", output.all());
+    assert!(
+        output.stdout.contains("`agent` is not a setting"),
+        "{}",
+        output.all()
+    );
 }

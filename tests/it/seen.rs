@@ -12,7 +12,9 @@ const AGENT: &str = "project/.claude/agents/helper-03.md";
 fn many() -> Sandbox {
     let sandbox = Sandbox::new();
     for index in 0..20 {
-        let text = format!("---\nname: helper-{index:02}\ndescription: Helps with {index}\n---\n\nHelps a lot.\n");
+        let text = format!(
+            "---\nname: helper-{index:02}\ndescription: Helps with {index}\n---\n\nHelps a lot.\n"
+        );
         sandbox.write(&format!("project/agents/helper-{index:02}.md"), text);
     }
     let _ = sandbox.run(&["install", "./agents", "--all"]).code(0);
@@ -24,14 +26,21 @@ fn cache(sandbox: &Sandbox) -> PathBuf {
 }
 
 fn run(sandbox: &Sandbox, arguments: &[&str]) -> crate::support::sandbox::Output {
-    crate::support::sandbox::finish(sandbox.command().env("AGENTPKG_CACHE_DIR", cache(sandbox)).args(arguments))
+    crate::support::sandbox::finish(
+        sandbox
+            .command()
+            .env("AGENTPKG_CACHE_DIR", cache(sandbox))
+            .args(arguments),
+    )
 }
 
 /// Runs until what is remembered is believed: it is written once when the files are new, and once more a second later.
 fn settle(sandbox: &Sandbox) -> PathBuf {
     let _ = run(sandbox, &["install"]).code(0);
     let entries: Vec<_> = fs::read_dir(cache(sandbox).join("seen")).unwrap().collect();
-    let [Ok(entry)] = entries.as_slice() else { panic!("one file per folder of agents, not {}", entries.len()) };
+    let [Ok(entry)] = entries.as_slice() else {
+        panic!("one file per folder of agents, not {}", entries.len())
+    };
     let first = fs::read(entry.path()).unwrap();
     while fs::read(entry.path()).unwrap() == first {
         let _ = run(sandbox, &["list"]).code(0);
@@ -53,19 +62,36 @@ fn every_command_sees_an_edit_at_once() {
     sandbox.write(AGENT, text.replace("a lot", "a bit"));
     let edited = run(&sandbox, &["list"]).code(0).stdout;
     assert_eq!(edited.matches(" edited ").count(), 1, "{edited}");
-    assert!(run(&sandbox, &["install"]).code(0).stderr.contains("20 agents, 1 with your edits"));
+    assert!(
+        run(&sandbox, &["install"])
+            .code(0)
+            .stderr
+            .contains("20 agents, 1 with your edits")
+    );
 
     sandbox.write(AGENT, &text);
     assert_eq!(run(&sandbox, &["list"]).code(0).stdout, clean);
 
     // What was remembered long ago, or not wholly, is no harm.
     sandbox.write(AGENT, text.replace("a lot", "a bit"));
-    for old in [&whole[..], &whole[..whole.len() - 1], b"", b"agentpkg seen 1\n"] {
+    for old in [
+        &whole[..],
+        &whole[..whole.len() - 1],
+        b"",
+        b"agentpkg seen 1\n",
+    ] {
         fs::write(&seen, old).unwrap();
         assert_eq!(run(&sandbox, &["list"]).code(0).stdout, edited);
     }
     fs::remove_file(sandbox.path().join(AGENT)).unwrap();
-    assert_eq!(run(&sandbox, &["list"]).code(0).stdout.matches(" missing ").count(), 1);
+    assert_eq!(
+        run(&sandbox, &["list"])
+            .code(0)
+            .stdout
+            .matches(" missing ")
+            .count(),
+        1
+    );
     let _ = run(&sandbox, &["install"]).code(0);
     assert_eq!(run(&sandbox, &["list"]).code(0).stdout, clean);
 }

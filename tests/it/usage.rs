@@ -29,9 +29,17 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
         let output = sandbox.run(arguments).code(2);
         assert_eq!(output.stdout, "");
         for foreign in ["tip:", "For more information", "\'", "Usage:"] {
-            assert!(!output.stderr.contains(foreign), "{foreign} in {}", output.stderr);
+            assert!(
+                !output.stderr.contains(foreign),
+                "{foreign} in {}",
+                output.stderr
+            );
         }
-        all.push_str(&format!("$ agentpkg {}\n{}\n", arguments.join(" "), output.stderr));
+        all.push_str(&format!(
+            "$ agentpkg {}\n{}\n",
+            arguments.join(" "),
+            output.stderr
+        ));
     }
     insta::assert_snapshot!(all, @r#"
     $ agentpkg instal x
@@ -122,22 +130,45 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
 fn the_words_of_other_tools_are_understood() {
     let sandbox = Sandbox::new();
     let _ = sandbox.run(&["add", "backend-architect"]).code(0);
-    assert!(sandbox.project(".claude/agents/backend-architect.md").exists());
-    let _ = sandbox.run(&["upgrade", "backend-architect", "--check"]).code(0);
+    assert!(
+        sandbox
+            .project(".claude/agents/backend-architect.md")
+            .exists()
+    );
+    let _ = sandbox
+        .run(&["upgrade", "backend-architect", "--check"])
+        .code(0);
     let _ = sandbox.run(&["rm", "backend-architect"]).code(0);
     let _ = sandbox.run(&["add", "backend-architect"]).code(0);
     let _ = sandbox.run(&["uninstall", "backend-architect"]).code(0);
-    assert!(!sandbox.project(".claude/agents/backend-architect.md").exists());
+    assert!(
+        !sandbox
+            .project(".claude/agents/backend-architect.md")
+            .exists()
+    );
     let help = sandbox.run(&["--help"]).code(0).stdout;
-    assert!(!help.contains("uninstall") && !help.contains("upgrade"), "they are understood, not taught: {help}");
-    assert!(sandbox.run(&["rm", "--help"]).code(0).stdout.contains("Usage: agentpkg remove"));
+    assert!(
+        !help.contains("uninstall") && !help.contains("upgrade"),
+        "they are understood, not taught: {help}"
+    );
+    assert!(
+        sandbox
+            .run(&["rm", "--help"])
+            .code(0)
+            .stdout
+            .contains("Usage: agentpkg remove")
+    );
 }
 
 #[test]
 fn every_help_ends_with_examples() {
     let sandbox = Sandbox::new();
     let list = sandbox.run(&["--help"]).code(0).stdout;
-    let names = list.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| line.starts_with("  "));
+    let names = list
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| line.starts_with("  "));
     let names: Vec<&str> = names
         .filter(|line| !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
@@ -150,7 +181,10 @@ fn every_help_ends_with_examples() {
         assert!(usage.is_some() && usage < examples, "{name}: {help}");
         let last = help[examples.unwrap()..].trim_end();
         let mut examples = last.lines().skip(2);
-        assert!(examples.all(|line| line.starts_with("  agentpkg ")), "{name}: each has a line, and nothing follows them: {help}");
+        assert!(
+            examples.all(|line| line.starts_with("  agentpkg ")),
+            "{name}: each has a line, and nothing follows them: {help}"
+        );
     }
 }
 
@@ -159,9 +193,21 @@ fn the_folder_to_run_in_must_be_one() {
     let sandbox = Sandbox::new();
     sandbox.write("project/file.txt", "x");
     let output = sandbox.run(&["-C", "file.txt", "list"]).code(2);
-    assert!(output.stderr.starts_with("error: `-C` needs a folder, which is not `file.txt`\n"), "{}", output.stderr);
+    assert!(
+        output
+            .stderr
+            .starts_with("error: `-C` needs a folder, which is not `file.txt`\n"),
+        "{}",
+        output.stderr
+    );
     let output = sandbox.run(&["-C", "nowhere", "list"]).code(2);
-    assert!(output.stderr.starts_with("error: there is no folder `nowhere`\n"), "{}", output.stderr);
+    assert!(
+        output
+            .stderr
+            .starts_with("error: there is no folder `nowhere`\n"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
@@ -170,15 +216,26 @@ fn paths_are_shown_as_a_person_would_write_them() {
     let root = fs::canonicalize(sandbox.path()).unwrap();
     for typed in ["../nothere", "./../nothere", "../project/../nothere"] {
         let output = sandbox.run(&["install", &format!("{typed}#x")]).code(1);
-        let shown = if typed.starts_with("../project") { root.join(typed.trim_start_matches("../")) } else { root.join("nothere") };
-        assert!(output.stderr.contains(&format!("`{}`", shown.display())), "{typed}: {}", output.stderr);
+        let shown = if typed.starts_with("../project") {
+            root.join(typed.trim_start_matches("../"))
+        } else {
+            root.join("nothere")
+        };
+        assert!(
+            output.stderr.contains(&format!("`{}`", shown.display())),
+            "{typed}: {}",
+            output.stderr
+        );
     }
 }
 
 #[test]
 fn unresolved_conflicts_in_the_manifest_are_named() {
     let sandbox = Sandbox::new();
-    sandbox.write("project/agentpkg.toml", "[agents]\n<<<<<<< HEAD\na = \"1\"\n=======\na = \"2\"\n>>>>>>> side\n");
+    sandbox.write(
+        "project/agentpkg.toml",
+        "[agents]\n<<<<<<< HEAD\na = \"1\"\n=======\na = \"2\"\n>>>>>>> side\n",
+    );
     insta::assert_snapshot!(sandbox.run(&["update"]).code(1).stderr, @r#"
     error: `agentpkg.toml` holds an unresolved merge conflict
      --> agentpkg.toml:2:1
@@ -195,9 +252,19 @@ fn init_can_be_undone() {
     let sandbox = Sandbox::new();
     let _ = sandbox.run(&["init"]).code(0);
     assert!(sandbox.read("agentpkg.toml").contains("[registries]"));
-    assert!(sandbox.run(&["init"]).code(1).stderr.contains("`agentpkg.toml` is already there"));
+    assert!(
+        sandbox
+            .run(&["init"])
+            .code(1)
+            .stderr
+            .contains("`agentpkg.toml` is already there")
+    );
     let output = sandbox.run(&["undo"]).code(0);
-    assert!(output.stderr.contains("Undid init") && !sandbox.project("agentpkg.toml").exists(), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("Undid init") && !sandbox.project("agentpkg.toml").exists(),
+        "{}",
+        output.stderr
+    );
     let _ = sandbox.run(&["init"]).code(0);
     let _ = sandbox.run(&["install", "debugger"]).code(0);
     let _ = sandbox.run(&["undo"]).code(0);

@@ -21,14 +21,19 @@ fn scene() -> Option<Sandbox> {
         ("v2.2.0", "Two two."),
     ] {
         repo.file("agents/planner.md", planner(text));
-        repo.file("agents/tester.md", planner(text).replace("planner", "tester"));
+        repo.file(
+            "agents/tester.md",
+            planner(text).replace("planner", "tester"),
+        );
         let _ = repo.commit(tag);
         repo.tag(tag);
         if tag == "v1.4.0" {
             repo.tag("tester-v0.3.0");
         }
     }
-    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    let _ = sandbox
+        .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
+        .code(0);
     Some(sandbox)
 }
 
@@ -48,9 +53,15 @@ fn requirements_are_answered_by_tags() {
         ("tester@^0.3", "One four."),
         ("planner", "Two two."),
     ] {
-        let _ = sandbox.run(&["install", &format!("team/{spec}"), "--force", "-q"]).code(0);
+        let _ = sandbox
+            .run(&["install", &format!("team/{spec}"), "--force", "-q"])
+            .code(0);
         let name = spec.split('@').next().unwrap();
-        assert!(installed(&sandbox, name).contains(text), "{spec}: {}", installed(&sandbox, name));
+        assert!(
+            installed(&sandbox, name).contains(text),
+            "{spec}: {}",
+            installed(&sandbox, name)
+        );
         let _ = sandbox.run(&["remove", name, "--force"]).code(0);
     }
 }
@@ -76,13 +87,20 @@ fn a_wrong_version_lists_the_newest_and_the_nearest() {
 #[test]
 fn outdated_says_what_is_behind_and_what_is_held_back() {
     let Some(sandbox) = scene() else { return };
-    let _ = sandbox.run(&["install", "team/planner@=1.4.0", "-q"]).code(0);
-    let _ = sandbox.run(&["install", "team/tester@v2.1.0", "-q"]).code(0);
+    let _ = sandbox
+        .run(&["install", "team/planner@=1.4.0", "-q"])
+        .code(0);
+    let _ = sandbox
+        .run(&["install", "team/tester@v2.1.0", "-q"])
+        .code(0);
     // Only what the manifest asks for makes an agent outdated.
     let manifest = sandbox.read("agentpkg.toml").replace("=1.4.0", "^1.4");
     sandbox.write("project/agentpkg.toml", manifest);
     let path = ".claude/agents/planner.md";
-    sandbox.write(&format!("project/{path}"), sandbox.read(path).replace("Plans", "Plans well"));
+    sandbox.write(
+        &format!("project/{path}"),
+        sandbox.read(path).replace("Plans", "Plans well"),
+    );
     insta::assert_snapshot!(sandbox.run(&["outdated"]).code(0).all(), @r#"
     exit 0
     --- stdout
@@ -93,9 +111,15 @@ fn outdated_says_what_is_behind_and_what_is_held_back() {
     "#);
     let _ = sandbox.run(&["outdated", "--check"]).code(5);
     let json = sandbox.run(&["outdated", "--json"]).code(0).json();
-    assert_eq!((&json["agents"][0]["wanted"], &json["agents"][0]["latest"]), (&"1.4.2".into(), &"2.2.0".into()));
+    assert_eq!(
+        (&json["agents"][0]["wanted"], &json["agents"][0]["latest"]),
+        (&"1.4.2".into(), &"2.2.0".into())
+    );
     let _ = sandbox.run(&["update", "planner"]).code(0);
-    assert!(installed(&sandbox, "planner").contains("One four two.") && installed(&sandbox, "planner").contains("Plans well"));
+    assert!(
+        installed(&sandbox, "planner").contains("One four two.")
+            && installed(&sandbox, "planner").contains("Plans well")
+    );
     let _ = sandbox.run(&["update", "planner", "--to", "^2"]).code(0);
     assert!(installed(&sandbox, "planner").contains("Two two."));
     let _ = sandbox.run(&["outdated", "planner", "--check"]).code(0);
@@ -112,23 +136,31 @@ fn tagged(tags: &[&str]) -> Option<(Sandbox, RepoBuilder)> {
         repo.tag(tag);
     }
     if !tags.is_empty() {
-        let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+        let _ = sandbox
+            .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
+            .code(0);
     }
     Some((sandbox, repo))
 }
 
 #[test]
 fn a_pre_release_of_one_agent_leaves_the_releases_of_the_repository() {
-    let Some((sandbox, _repo)) = tagged(&["v1.0.0", "v2.1.0", "planner-v2.2.0-rc.1"]) else { return };
+    let Some((sandbox, _repo)) = tagged(&["v1.0.0", "v2.1.0", "planner-v2.2.0-rc.1"]) else {
+        return;
+    };
     let _ = sandbox.run(&["install", "team/planner@^2"]).code(0);
     assert!(installed(&sandbox, "planner").contains("v2.1.0"));
-    let _ = sandbox.run(&["update", "planner", "--to", "2.2.0-rc.1"]).code(0);
+    let _ = sandbox
+        .run(&["update", "planner", "--to", "2.2.0-rc.1"])
+        .code(0);
     assert!(installed(&sandbox, "planner").contains("rc.1"));
 }
 
 #[test]
 fn what_is_suggested_is_never_what_was_asked_for() {
-    let Some((sandbox, _repo)) = tagged(&["v2.1.0-rc.1", "v2.1.0-rc.2"]) else { return };
+    let Some((sandbox, _repo)) = tagged(&["v2.1.0-rc.1", "v2.1.0-rc.2"]) else {
+        return;
+    };
     insta::assert_snapshot!(sandbox.run(&["install", "team/planner@^2"]).code(1).stderr, @r#"
     error: `planner` has no version matching `^2`
       newest: v2.1.0-rc.2, v2.1.0-rc.1
@@ -136,7 +168,9 @@ fn what_is_suggested_is_never_what_was_asked_for() {
     hint: pre-releases are taken only by name, for example `team/planner@2.1.0-rc.2`
     "#);
     let _ = sandbox.run(&["install", "team/planner@2.1.0-rc.2"]).code(0);
-    let Some((sandbox, _repo)) = tagged(&["v1.5.0", "v2.1.0-rc.1"]) else { return };
+    let Some((sandbox, _repo)) = tagged(&["v1.5.0", "v2.1.0-rc.1"]) else {
+        return;
+    };
     insta::assert_snapshot!(sandbox.run(&["install", "team/planner@^2"]).code(1).stderr, @r#"
     error: `planner` has no version matching `^2`
       newest: v2.1.0-rc.1, v1.5.0
@@ -148,20 +182,46 @@ fn what_is_suggested_is_never_what_was_asked_for() {
 #[test]
 fn an_update_to_a_version_that_there_is_not_is_refused_as_an_install_is() {
     let Some(sandbox) = scene() else { return };
-    let _ = sandbox.run(&["install", "team/planner@^1", "team/tester", "-q"]).code(0);
+    let _ = sandbox
+        .run(&["install", "team/planner@^1", "team/tester", "-q"])
+        .code(0);
     let before = sandbox.files();
-    let refused = sandbox.run(&["install", "team/planner@^7", "--force"]).code(1).stderr;
+    let refused = sandbox
+        .run(&["install", "team/planner@^7", "--force"])
+        .code(1)
+        .stderr;
     assert!(refused.contains("newest: v2.2.0"), "{refused}");
     // Only what to write instead differs.
     let refused = refused.replace("team/planner@", "--to ");
-    assert_eq!(sandbox.run(&["update", "planner", "--to", "^7"]).code(1).stderr, refused);
-    assert_eq!(sandbox.run(&["update", "planner", "tester", "--to", "^7"]).code(1).stderr, refused);
-    let banana = sandbox.run(&["update", "planner", "--to", "banana"]).code(1).stderr;
-    assert!(banana.contains("`planner` has no version matching `banana`"), "{banana}");
+    assert_eq!(
+        sandbox
+            .run(&["update", "planner", "--to", "^7"])
+            .code(1)
+            .stderr,
+        refused
+    );
+    assert_eq!(
+        sandbox
+            .run(&["update", "planner", "tester", "--to", "^7"])
+            .code(1)
+            .stderr,
+        refused
+    );
+    let banana = sandbox
+        .run(&["update", "planner", "--to", "banana"])
+        .code(1)
+        .stderr;
+    assert!(
+        banana.contains("`planner` has no version matching `banana`"),
+        "{banana}"
+    );
     assert_eq!(sandbox.files(), before);
 
     // The same from the manifest; what else there is to update is not held up by it.
-    sandbox.write("project/agentpkg.toml", sandbox.read("agentpkg.toml").replace("^1", "^7"));
+    sandbox.write(
+        "project/agentpkg.toml",
+        sandbox.read("agentpkg.toml").replace("^1", "^7"),
+    );
     let before = sandbox.files();
     let output = sandbox.run(&["update", "planner"]).code(1);
     insta::assert_snapshot!(output.stderr, @r#"
@@ -173,40 +233,77 @@ fn an_update_to_a_version_that_there_is_not_is_refused_as_an_install_is() {
     error: nothing was updated
     "#);
     assert_eq!(sandbox.files(), before);
-    assert_eq!(sandbox.run(&["update", "--json"]).code(1).json()["failures"][0]["details"][0], "newest: v2.2.0, v2.1.0, v2.0.0");
+    assert_eq!(
+        sandbox.run(&["update", "--json"]).code(1).json()["failures"][0]["details"][0],
+        "newest: v2.2.0, v2.1.0, v2.0.0"
+    );
 }
 
 #[test]
 fn an_agent_that_was_renamed_upstream_stays_within_its_requirement() {
-    let Some((sandbox, mut repo)) = tagged(&[]) else { return };
-    for (tag, name) in [("v1.0.0", "planner"), ("v1.1.0", "planner"), ("v2.0.0", "grand-planner")] {
-        repo.file("agents/work.md", planner(tag).replace("name: planner", &format!("name: {name}")));
+    let Some((sandbox, mut repo)) = tagged(&[]) else {
+        return;
+    };
+    for (tag, name) in [
+        ("v1.0.0", "planner"),
+        ("v1.1.0", "planner"),
+        ("v2.0.0", "grand-planner"),
+    ] {
+        repo.file(
+            "agents/work.md",
+            planner(tag).replace("name: planner", &format!("name: {name}")),
+        );
         let _ = repo.commit(tag);
         repo.tag(tag);
         if tag == "v1.0.0" {
-            let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "work"]).code(0);
+            let _ = sandbox
+                .run(&["registry", "add", repo.url().as_str(), "--name", "work"])
+                .code(0);
             let _ = sandbox.run(&["install", "work/planner", "-q"]).code(0);
         }
     }
-    let manifest = sandbox
-        .read("agentpkg.toml")
-        .replace("planner = { registry = \"work\"", "planner = { registry = \"work\", version = \"^1\"");
+    let manifest = sandbox.read("agentpkg.toml").replace(
+        "planner = { registry = \"work\"",
+        "planner = { registry = \"work\", version = \"^1\"",
+    );
     sandbox.write("project/agentpkg.toml", manifest);
     let output = sandbox.run(&["update"]).code(0);
-    assert!(installed(&sandbox, "planner").contains("v1.1.0"), "{}", output.stderr);
-    assert!(sandbox.run(&["update"]).code(0).stderr.contains("up to date"));
+    assert!(
+        installed(&sandbox, "planner").contains("v1.1.0"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        sandbox
+            .run(&["update"])
+            .code(0)
+            .stderr
+            .contains("up to date")
+    );
     let output = sandbox.run(&["update", "planner", "--to", "^2"]).code(0);
-    assert!(output.stderr.contains("upstream calls it grand-planner now"), "{}", output.stderr);
+    assert!(
+        output
+            .stderr
+            .contains("upstream calls it grand-planner now"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
 fn a_folder_has_no_versions_to_update_to() {
     let sandbox = Sandbox::new();
     sandbox.write("upstream/agents/planner.md", planner("One."));
-    let _ = sandbox.run(&["install", "../upstream#planner", "-q"]).code(0);
+    let _ = sandbox
+        .run(&["install", "../upstream#planner", "-q"])
+        .code(0);
     let before = sandbox.files();
     let output = sandbox.run(&["update", "planner", "--to", "^2"]).code(1);
-    assert!(output.stderr.contains("which has no versions"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("which has no versions"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(sandbox.files(), before);
 }
 
@@ -215,19 +312,45 @@ fn a_requirement_of_the_manifest_holds_until_another_is_named() {
     let Some(sandbox) = scene() else { return };
     let _ = sandbox.run(&["install", "team/planner@^1.2", "-q"]).code(0);
     let _ = sandbox.run(&["install", "team/planner"]).code(0);
-    assert!(installed(&sandbox, "planner").contains("One four two."), "not the head of the default branch");
+    assert!(
+        installed(&sandbox, "planner").contains("One four two."),
+        "not the head of the default branch"
+    );
     let _ = sandbox.run(&["install", "--locked"]).code(0);
     let _ = sandbox.run(&["install", "planner@^2"]).code(0);
-    assert!(installed(&sandbox, "planner").contains("Two two.") && sandbox.read("agentpkg.toml").contains("version = \"^2\""));
+    assert!(
+        installed(&sandbox, "planner").contains("Two two.")
+            && sandbox.read("agentpkg.toml").contains("version = \"^2\"")
+    );
     let _ = sandbox.run(&["install", "team/planner@latest"]).code(0);
-    assert!(!sandbox.read("agentpkg.toml").contains("version"), "{}", sandbox.read("agentpkg.toml"));
+    assert!(
+        !sandbox.read("agentpkg.toml").contains("version"),
+        "{}",
+        sandbox.read("agentpkg.toml")
+    );
     // A folder has no versions, and what was wanted of one source means nothing for another.
     let _ = sandbox.run(&["install", "planner@^1.2"]).code(0);
     sandbox.write("local/planner.md", planner("Mine."));
-    let _ = sandbox.run(&["registry", "add", "../local", "--name", "local"]).code(0);
-    let output = sandbox.run(&["install", "local/planner", "--force"]).code(0);
-    assert!(output.stderr.contains("    Resolved planner team 1.4.2 -> local\n"), "{}", output.stderr);
-    assert!(sandbox.read("agentpkg.toml").contains("planner = { registry = \"local\" }"), "{}", sandbox.read("agentpkg.toml"));
+    let _ = sandbox
+        .run(&["registry", "add", "../local", "--name", "local"])
+        .code(0);
+    let output = sandbox
+        .run(&["install", "local/planner", "--force"])
+        .code(0);
+    assert!(
+        output
+            .stderr
+            .contains("    Resolved planner team 1.4.2 -> local\n"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        sandbox
+            .read("agentpkg.toml")
+            .contains("planner = { registry = \"local\" }"),
+        "{}",
+        sandbox.read("agentpkg.toml")
+    );
     let _ = sandbox.run(&["install", "--locked"]).code(0);
 }
 
@@ -235,10 +358,24 @@ fn a_requirement_of_the_manifest_holds_until_another_is_named() {
 fn a_whole_version_means_what_it_means_to_cargo_and_says_so() {
     let Some(sandbox) = scene() else { return };
     let output = sandbox.run(&["install", "team/planner@1.0.0"]).code(0);
-    assert!(output.stderr.contains("    Resolved planner 1.4.2, newest of ^1.0.0 (team)\n"), "{}", output.stderr);
-    for spec in ["team/planner@=1.4.0", "team/planner@1.4.2", "team/planner@^1.2"] {
+    assert!(
+        output
+            .stderr
+            .contains("    Resolved planner 1.4.2, newest of ^1.0.0 (team)\n"),
+        "{}",
+        output.stderr
+    );
+    for spec in [
+        "team/planner@=1.4.0",
+        "team/planner@1.4.2",
+        "team/planner@^1.2",
+    ] {
         let output = sandbox.run(&["install", spec, "--dry-run"]).code(0);
-        assert!(!output.stderr.contains("newest of"), "{spec}: {}", output.stderr);
+        assert!(
+            !output.stderr.contains("newest of"),
+            "{spec}: {}",
+            output.stderr
+        );
     }
 }
 
@@ -248,13 +385,26 @@ fn info_is_about_the_version_that_is_named_and_knows_what_is_installed() {
     let _ = sandbox.run(&["install", "team/planner@^1.2", "-q"]).code(0);
     let says = |spec: &str, parts: [&str; 2]| {
         let output = sandbox.run(&["info", spec]).code(0);
-        assert!(parts.iter().all(|part| output.stdout.contains(part)), "{spec}: {}", output.stdout);
+        assert!(
+            parts.iter().all(|part| output.stdout.contains(part)),
+            "{spec}: {}",
+            output.stdout
+        );
     };
     says("planner", ["planner 1.4.2\n", "  installed clean\n"]);
     says("planner@^1", ["planner 1.4.2\n", "  installed clean\n"]);
-    says("planner@^2", ["planner 2.2.0\n", "  installed clean, at 1.4.2\n"]);
-    says("team/planner", ["planner @ ", "  installed clean, at 1.4.2\n"]);
-    says("team/planner@1.4.2", ["planner 1.4.2\n", "  installed clean\n"]);
+    says(
+        "planner@^2",
+        ["planner 2.2.0\n", "  installed clean, at 1.4.2\n"],
+    );
+    says(
+        "team/planner",
+        ["planner @ ", "  installed clean, at 1.4.2\n"],
+    );
+    says(
+        "team/planner@1.4.2",
+        ["planner 1.4.2\n", "  installed clean\n"],
+    );
     says("team/tester", ["tester @ ", "  installed no\n"]);
 }
 
@@ -265,7 +415,11 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
         return;
     }
     let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
-    for (tag, text) in [("v1.0.0", "One."), ("v1.2.0", "One two."), ("v1.3.0-rc.1", "One three, nearly.")] {
+    for (tag, text) in [
+        ("v1.0.0", "One."),
+        ("v1.2.0", "One two."),
+        ("v1.3.0-rc.1", "One three, nearly."),
+    ] {
         repo.file("agents/planner.md", planner(text));
         let _ = repo.commit(tag);
         repo.tag(tag);
@@ -274,7 +428,9 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
         repo.file("agents/planner.md", planner(text));
         let _ = repo.commit(text);
     }
-    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    let _ = sandbox
+        .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
+        .code(0);
     // A commit past the newest tag holds nothing back.
     let _ = sandbox.run(&["install", "team/planner@^1", "-q"]).code(0);
     insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
@@ -285,7 +441,9 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
     --- stderr
     "#);
     // Without a version, nothing that is installed is newer than the latest.
-    let manifest = sandbox.read("agentpkg.toml").replace(", version = \"^1\"", "");
+    let manifest = sandbox
+        .read("agentpkg.toml")
+        .replace(", version = \"^1\"", "");
     sandbox.write("project/agentpkg.toml", manifest);
     insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
     exit 0
@@ -320,12 +478,21 @@ fn status_knows_what_the_manifest_allows() {
     repo.file("agents/planner.md", planner("One."));
     let _ = repo.commit("one");
     repo.tag("v1.0.0");
-    let _ = sandbox.run(&["registry", "add", repo.url().as_str(), "--name", "team"]).code(0);
+    let _ = sandbox
+        .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
+        .code(0);
     let _ = sandbox.run(&["install", "team/planner@^1", "-q"]).code(0);
     repo.file("agents/planner.md", planner("Two."));
     let _ = repo.commit("two");
     repo.tag("v2.0.0");
-    assert!(!sandbox.run(&["status"]).code(0).stdout.contains("available"), "2.0.0 is not allowed");
+    assert!(
+        !sandbox
+            .run(&["status"])
+            .code(0)
+            .stdout
+            .contains("available"),
+        "2.0.0 is not allowed"
+    );
     let _ = sandbox.run(&["outdated", "--check"]).code(0);
     repo.file("agents/planner.md", planner("One two."));
     let _ = repo.commit("one two");
@@ -351,24 +518,60 @@ fn status_knows_what_the_manifest_allows() {
     let manifest = sandbox.read("agentpkg.toml").replace("^1", "main");
     sandbox.write("project/agentpkg.toml", manifest);
     let _ = sandbox.run(&["update", "-q"]).code(0);
-    assert!(!sandbox.run(&["status"]).code(0).stdout.contains("available"));
+    assert!(
+        !sandbox
+            .run(&["status"])
+            .code(0)
+            .stdout
+            .contains("available")
+    );
     repo.file("agents/planner.md", planner("Three."));
     let _ = repo.commit("three");
-    assert!(sandbox.run(&["status"]).code(0).stdout.contains("update available"));
+    assert!(
+        sandbox
+            .run(&["status"])
+            .code(0)
+            .stdout
+            .contains("update available")
+    );
 }
 
 #[test]
 fn one_source_out_of_reach_is_one_failure() {
     let sandbox = Sandbox::new();
     for name in ["one", "two"] {
-        sandbox.write(&format!("upstream/agents/{name}.md"), planner("One.").replace("name: planner", &format!("name: {name}")));
+        sandbox.write(
+            &format!("upstream/agents/{name}.md"),
+            planner("One.").replace("name: planner", &format!("name: {name}")),
+        );
     }
-    let _ = sandbox.run(&["registry", "add", "../upstream", "--name", "near"]).code(0);
-    let _ = sandbox.run(&["install", "near/one", "near/two", "builtin/debugger", "-q"]).code(0);
-    std::fs::rename(sandbox.path().join("upstream"), sandbox.path().join("elsewhere")).unwrap();
+    let _ = sandbox
+        .run(&["registry", "add", "../upstream", "--name", "near"])
+        .code(0);
+    let _ = sandbox
+        .run(&["install", "near/one", "near/two", "builtin/debugger", "-q"])
+        .code(0);
+    std::fs::rename(
+        sandbox.path().join("upstream"),
+        sandbox.path().join("elsewhere"),
+    )
+    .unwrap();
     let output = sandbox.run(&["outdated"]).code(1);
-    assert_eq!(output.stderr.matches("there is no folder").count(), 1, "{}", output.all());
-    assert!(output.stderr.contains("wanted for one, two"), "{}", output.all());
+    assert_eq!(
+        output.stderr.matches("there is no folder").count(),
+        1,
+        "{}",
+        output.all()
+    );
+    assert!(
+        output.stderr.contains("wanted for one, two"),
+        "{}",
+        output.all()
+    );
     let output = sandbox.run(&["list", "--available"]).code(0);
-    assert!(output.stdout.contains("debugger") && output.stderr.contains("registry `near` is left out"), "{}", output.all());
+    assert!(
+        output.stdout.contains("debugger") && output.stderr.contains("registry `near` is left out"),
+        "{}",
+        output.all()
+    );
 }

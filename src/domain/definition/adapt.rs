@@ -97,7 +97,10 @@ pub enum AdaptError {
 
 /// Adapts a file.
 pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
-    let mut adapted = Adapted { bytes: bytes.to_vec(), applied: Vec::new() };
+    let mut adapted = Adapted {
+        bytes: bytes.to_vec(),
+        applied: Vec::new(),
+    };
     let definition = Definition::parse(bytes);
     if let Verdict::Skipped(reason) = definition.verdict() {
         if matches!(reason, SkipReason::TooLarge | SkipReason::TooComplex) {
@@ -132,8 +135,12 @@ pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
 /// What the client reads, if it loads the file.
 fn values(bytes: &[u8]) -> Option<Map<String, Value>> {
     let layout = Layout::of(bytes);
-    let block = layout.frontmatter().filter(|_| matches!(Definition::parse(bytes).verdict(), Verdict::Loads(_)))?;
-    Fields::read(&String::from_utf8_lossy(block)).ok().map(Fields::into_values)
+    let block = layout
+        .frontmatter()
+        .filter(|_| matches!(Definition::parse(bytes).verdict(), Verdict::Loads(_)))?;
+    Fields::read(&String::from_utf8_lossy(block))
+        .ok()
+        .map(Fields::into_values)
 }
 
 /// The values after a server was bound: wherever a tool or a server is named, but not in the definition of a server.
@@ -152,7 +159,9 @@ fn bound(mut values: Map<String, Value>, from: &str, to: &str) -> Map<String, Va
         }
     }
     match values.get_mut("mcpServers") {
-        Some(Value::Array(items)) => items.iter_mut().for_each(|item| bind_server(item, from, to)),
+        Some(Value::Array(items)) => items
+            .iter_mut()
+            .for_each(|item| bind_server(item, from, to)),
         Some(value) => bind_server(value, from, to),
         None => {}
     }
@@ -164,13 +173,19 @@ fn bind_server(value: &mut Value, from: &str, to: &str) {
         Value::String(name) => *name = replace_word(name, from, to),
         Value::Object(servers) => {
             let renamed = std::mem::take(servers).into_iter();
-            *servers = renamed.map(|(name, server)| (replace_word(&name, from, to), server)).collect();
+            *servers = renamed
+                .map(|(name, server)| (replace_word(&name, from, to), server))
+                .collect();
         }
         _ => {}
     }
 }
 
-fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request) -> Result<(), AdaptError> {
+fn repair(
+    adapted: &mut Adapted,
+    definition: &Definition<'_>,
+    request: &Request,
+) -> Result<(), AdaptError> {
     let bytes = definition.layout.bytes();
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(AdaptError::NotText);
@@ -180,17 +195,33 @@ fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request)
     } else if let Some(start) = indented_start(bytes) {
         // White space before the fence is all that is wrong, so it goes; what the block says is judged next.
         adapted.bytes.drain(..start);
-        adapted.applied.push(Adaptation::Repair { field: "fence".to_owned() });
+        adapted.applied.push(Adaptation::Repair {
+            field: "fence".to_owned(),
+        });
         mend_values(adapted);
     } else {
         let body = String::from_utf8_lossy(bytes);
-        let name = request.fallback_name.clone().or_else(|| name_from_title(&body)).ok_or(AdaptError::NoName)?;
-        let description = request.fallback_description.clone().or_else(|| describe(&body)).ok_or(AdaptError::NoDescription)?;
+        let name = request
+            .fallback_name
+            .clone()
+            .or_else(|| name_from_title(&body))
+            .ok_or(AdaptError::NoName)?;
+        let description = request
+            .fallback_description
+            .clone()
+            .or_else(|| describe(&body))
+            .ok_or(AdaptError::NoDescription)?;
         let end = line_ending(bytes);
         let start = bytes.len() - definition.body().len();
-        let head = format!("---{end}name: {}{end}description: {}{end}---{end}", scalar(&name), quote(&description));
+        let head = format!(
+            "---{end}name: {}{end}description: {}{end}---{end}",
+            scalar(&name),
+            quote(&description)
+        );
         adapted.bytes.splice(start..start, head.into_bytes());
-        adapted.applied.push(Adaptation::Repair { field: "frontmatter".to_owned() });
+        adapted.applied.push(Adaptation::Repair {
+            field: "frontmatter".to_owned(),
+        });
         return Ok(());
     }
     let (title, description) = {
@@ -199,18 +230,34 @@ fn repair(adapted: &mut Adapted, definition: &Definition<'_>, request: &Request)
     };
     let current = Definition::parse(&adapted.bytes);
     if let Verdict::Skipped(SkipReason::NoName | SkipReason::BadName(_)) = current.verdict() {
-        let written =
-            current.get("name").map(|entry| String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).trim().to_owned());
+        let written = current.get("name").map(|entry| {
+            String::from_utf8_lossy(&adapted.bytes[entry.value.clone()])
+                .trim()
+                .to_owned()
+        });
         let written = written.filter(|name| !name.is_empty() && name != "~" && name != "null");
         let written = written.and_then(|name| {
-            let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
-            AgentName::from_title(name.trim()).ok().map(|name| name.to_string())
+            let name: String = name
+                .chars()
+                .map(|c| if c.is_alphanumeric() { c } else { ' ' })
+                .collect();
+            AgentName::from_title(name.trim())
+                .ok()
+                .map(|name| name.to_string())
         });
-        let name = written.or_else(|| request.fallback_name.clone()).or(title).ok_or(AdaptError::NoName)?;
+        let name = written
+            .or_else(|| request.fallback_name.clone())
+            .or(title)
+            .ok_or(AdaptError::NoName)?;
         set(adapted, "name", &quote_if_needed(&name));
     }
-    if let Verdict::Skipped(SkipReason::NoDescription) = Definition::parse(&adapted.bytes).verdict() {
-        let text = request.fallback_description.clone().or(description).ok_or(AdaptError::NoDescription)?;
+    if let Verdict::Skipped(SkipReason::NoDescription) = Definition::parse(&adapted.bytes).verdict()
+    {
+        let text = request
+            .fallback_description
+            .clone()
+            .or(description)
+            .ok_or(AdaptError::NoDescription)?;
         set(adapted, "description", &quote(&text));
     }
     Ok(())
@@ -266,7 +313,9 @@ fn mend_values(adapted: &mut Adapted) {
         let text = &adapted.bytes[lines];
         match name {
             Some(name) if !is_valid(text) => {
-                mended.extend_from_slice(requoted(&name, &String::from_utf8_lossy(text), end).as_bytes());
+                mended.extend_from_slice(
+                    requoted(&name, &String::from_utf8_lossy(text), end).as_bytes(),
+                );
                 fields.push(name);
             }
             None if !is_valid(text) => {
@@ -285,13 +334,18 @@ fn mend_values(adapted: &mut Adapted) {
         fields.clear();
         for (name, lines) in segments(&adapted.bytes, block.clone()) {
             if let Some(name) = name {
-                mended.extend_from_slice(requoted(&name, &String::from_utf8_lossy(&adapted.bytes[lines]), end).as_bytes());
+                mended.extend_from_slice(
+                    requoted(&name, &String::from_utf8_lossy(&adapted.bytes[lines]), end)
+                        .as_bytes(),
+                );
                 fields.push(name);
             }
         }
     }
     adapted.bytes.splice(block, mended);
-    adapted.applied.extend(fields.into_iter().map(|field| Adaptation::Repair { field }));
+    adapted
+        .applied
+        .extend(fields.into_iter().map(|field| Adaptation::Repair { field }));
 }
 
 fn is_valid(text: &[u8]) -> bool {
@@ -305,8 +359,12 @@ fn segments(bytes: &[u8], block: Range<usize>) -> Vec<(Option<String>, Range<usi
     for line in bytes[block].split_inclusive(|byte| *byte == b'\n') {
         let line_end = at + line.len();
         let (current, span) = segments.last_mut().expect("there is always one");
-        let is_sound = current.as_deref() != Some("description") && is_valid(&bytes[span.clone()]) && is_valid(line);
-        match key(line).filter(|key| is_sound || FIELDS.contains(&key.as_str()) || OTHERS.contains(&key.as_str())) {
+        let is_sound = current.as_deref() != Some("description")
+            && is_valid(&bytes[span.clone()])
+            && is_valid(line);
+        match key(line).filter(|key| {
+            is_sound || FIELDS.contains(&key.as_str()) || OTHERS.contains(&key.as_str())
+        }) {
             Some(key) => segments.push((Some(key), at..line_end)),
             None => span.end = line_end,
         }
@@ -321,7 +379,8 @@ fn requoted(name: &str, text: &str, end: &str) -> String {
     let value = text.split_once(':').map_or("", |(_, value)| value);
     let value = value.replace("\r\n", "\n");
     let value = value.trim_matches([' ', '\n', '\t']);
-    let is_awkward = |c: char| c.is_control() && c != '\n' && c != '\t' || c == '\u{feff}' || c == '\u{fffe}';
+    let is_awkward =
+        |c: char| c.is_control() && c != '\n' && c != '\t' || c == '\u{feff}' || c == '\u{fffe}';
     if value.contains("---") || value.contains(is_awkward) || !value.contains('\n') {
         return format!("{name}: {}{end}", quote(unquoted(value)));
     }
@@ -340,8 +399,15 @@ fn requoted(name: &str, text: &str, end: &str) -> String {
 /// Text without the quotes around it, if there are any.
 fn unquoted(value: &str) -> &str {
     let inner = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
-    let stripped = inner('"').or_else(|| inner('\'')).filter(|inner| !inner.is_empty()).unwrap_or(value);
-    if stripped.starts_with([' ', '\t']) { value } else { stripped }
+    let stripped = inner('"')
+        .or_else(|| inner('\''))
+        .filter(|inner| !inner.is_empty())
+        .unwrap_or(value);
+    if stripped.starts_with([' ', '\t']) {
+        value
+    } else {
+        stripped
+    }
 }
 
 /// A double-quoted YAML string in which the client finds no fence.
@@ -354,7 +420,9 @@ fn quote(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if c.is_control() || c == '\u{feff}' => quoted.extend(format!("\\u{:04x}", u32::from(c)).chars()),
+            c if c.is_control() || c == '\u{feff}' => {
+                quoted.extend(format!("\\u{:04x}", u32::from(c)).chars())
+            }
             c => quoted.push(c),
         }
     }
@@ -365,8 +433,13 @@ fn quote(text: &str) -> String {
 /// A name as a plain scalar where it stays text for every parser, otherwise quoted.
 fn quote_if_needed(name: &str) -> String {
     let is_plain = name.starts_with(|c: char| c.is_alphabetic())
-        && Fields::read_strictly(&format!("name: {name}")).is_ok_and(|fields| fields.text("name") == Some(name));
-    if is_plain { name.to_owned() } else { quote(name) }
+        && Fields::read_strictly(&format!("name: {name}"))
+            .is_ok_and(|fields| fields.text("name") == Some(name));
+    if is_plain {
+        name.to_owned()
+    } else {
+        quote(name)
+    }
 }
 
 fn scalar(name: &str) -> String {
@@ -380,14 +453,26 @@ fn set(adapted: &mut Adapted, field: &str, value: &str) {
     let Some(block) = layout.block() else {
         return;
     };
-    let entry = layout.entries().iter().rev().find(|entry| entry.key == field);
+    let entry = layout
+        .entries()
+        .iter()
+        .rev()
+        .find(|entry| entry.key == field);
     if let Some(range) = entry.map(|entry| entry.value.clone()) {
-        drop(adapted.bytes.splice(range, format!(" {value}").into_bytes()));
+        drop(
+            adapted
+                .bytes
+                .splice(range, format!(" {value}").into_bytes()),
+        );
     } else {
         let line = format!("{field}: {value}{end}");
-        adapted.bytes.splice(block.start..block.start, line.into_bytes());
+        adapted
+            .bytes
+            .splice(block.start..block.start, line.into_bytes());
     }
-    adapted.applied.push(Adaptation::Repair { field: field.to_owned() });
+    adapted.applied.push(Adaptation::Repair {
+        field: field.to_owned(),
+    });
 }
 
 fn rename(adapted: &mut Adapted, name: &str) {
@@ -404,9 +489,16 @@ fn rename(adapted: &mut Adapted, name: &str) {
     };
     let old = String::from_utf8_lossy(&adapted.bytes[range.clone()]).into_owned();
     // A comment behind the value is the author's, so it stays.
-    let comment = if old.trim_start().starts_with(['"', '\'']) { None } else { old.find(" #") };
+    let comment = if old.trim_start().starts_with(['"', '\'']) {
+        None
+    } else {
+        old.find(" #")
+    };
     let kept = comment.map_or("", |at| &old[at..]);
-    adapted.bytes.splice(range, format!(" {}{kept}", quote_if_needed(name)).into_bytes());
+    adapted.bytes.splice(
+        range,
+        format!(" {}{kept}", quote_if_needed(name)).into_bytes(),
+    );
     adapted.applied.push(Adaptation::Rename { from });
 }
 
@@ -414,9 +506,17 @@ fn bind(adapted: &mut Adapted, from: &str, to: &str) {
     let layout = Layout::of(&adapted.bytes);
     let fields = ["tools", "disallowedTools", "mcpServers"];
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    for entry in layout.entries().iter().filter(|entry| fields.contains(&entry.key.as_str())) {
+    for entry in layout
+        .entries()
+        .iter()
+        .filter(|entry| fields.contains(&entry.key.as_str()))
+    {
         let text = String::from_utf8_lossy(&adapted.bytes[entry.value.clone()]).into_owned();
-        let bound = if entry.key == "mcpServers" { replace_word(&text, from, to) } else { replace_server(&text, from, to) };
+        let bound = if entry.key == "mcpServers" {
+            replace_word(&text, from, to)
+        } else {
+            replace_server(&text, from, to)
+        };
         if bound != text {
             edits.push((entry.value.clone(), bound));
         }
@@ -427,7 +527,10 @@ fn bind(adapted: &mut Adapted, from: &str, to: &str) {
     for (range, text) in edits.into_iter().rev() {
         adapted.bytes.splice(range, text.into_bytes());
     }
-    adapted.applied.push(Adaptation::Bind { from: from.to_owned(), to: to.to_owned() });
+    adapted.applied.push(Adaptation::Bind {
+        from: from.to_owned(),
+        to: to.to_owned(),
+    });
 }
 
 fn replace_server(text: &str, from: &str, to: &str) -> String {
@@ -435,7 +538,9 @@ fn replace_server(text: &str, from: &str, to: &str) -> String {
     let mut parts = text.split(prefix);
     let mut result = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let rest = part.strip_prefix(from).filter(|rest| rest.starts_with("__") || !rest.starts_with(is_name_character));
+        let rest = part
+            .strip_prefix(from)
+            .filter(|rest| rest.starts_with("__") || !rest.starts_with(is_name_character));
         result.push_str(prefix);
         match rest {
             Some(rest) => {
@@ -467,14 +572,21 @@ fn is_name_character(c: char) -> bool {
 
 /// Where the fence begins if only white space stands before it.
 fn indented_start(bytes: &[u8]) -> Option<usize> {
-    let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).filter(|start| *start > 0)?;
+    let start = bytes
+        .iter()
+        .position(|byte| !byte.is_ascii_whitespace())
+        .filter(|start| *start > 0)?;
     let layout = Layout::of(&bytes[start..]);
     layout.block().map(|_| start)
 }
 
 fn line_ending(bytes: &[u8]) -> &'static str {
     let first = bytes.iter().position(|byte| *byte == b'\n');
-    if first.is_some_and(|at| at > 0 && bytes[at - 1] == b'\r') { "\r\n" } else { "\n" }
+    if first.is_some_and(|at| at > 0 && bytes[at - 1] == b'\r') {
+        "\r\n"
+    } else {
+        "\n"
+    }
 }
 
 /// The first heading, if only blank lines stand before it.
@@ -487,8 +599,14 @@ pub(super) fn title(body: &str) -> Option<String> {
 fn name_from_title(body: &str) -> Option<String> {
     let title = title(body)?;
     let words: Vec<&str> = title.split_whitespace().collect();
-    let is_filler = |word: &&str| ["agent", "subagent", "sub-agent"].contains(&word.to_ascii_lowercase().as_str());
-    let words = if words.len() > 1 && words.last().is_some_and(is_filler) { &words[..words.len() - 1] } else { &words[..] };
+    let is_filler = |word: &&str| {
+        ["agent", "subagent", "sub-agent"].contains(&word.to_ascii_lowercase().as_str())
+    };
+    let words = if words.len() > 1 && words.last().is_some_and(is_filler) {
+        &words[..words.len() - 1]
+    } else {
+        &words[..]
+    };
     let name = AgentName::from_title(&words.join(" ")).ok()?;
     Some(name.to_string().to_ascii_lowercase())
 }
@@ -497,8 +615,13 @@ fn name_from_title(body: &str) -> Option<String> {
 pub(super) fn identity(body: &str) -> Option<String> {
     body.lines().take(40).find_map(|line| {
         let line = line.trim().trim_start_matches(['-', '*', ' ']);
-        let rest = ["Identity", "Role", "Purpose"].iter().find_map(|word| line.strip_prefix(word))?;
-        let rest = rest.trim_start_matches('*').strip_prefix(':').or_else(|| rest.strip_prefix(":**"))?;
+        let rest = ["Identity", "Role", "Purpose"]
+            .iter()
+            .find_map(|word| line.strip_prefix(word))?;
+        let rest = rest
+            .trim_start_matches('*')
+            .strip_prefix(':')
+            .or_else(|| rest.strip_prefix(":**"))?;
         let text = rest.trim_start_matches('*').trim();
         (!text.is_empty()).then(|| text.to_owned())
     })
@@ -519,7 +642,9 @@ fn describe(body: &str) -> Option<String> {
         let end = text.find(". ").map_or(text.len(), |at| at + 1);
         text[..end].chars().take(300).collect::<String>()
     };
-    identity(body).or_else(|| prose().map(sentence)).or_else(|| title(body))
+    identity(body)
+        .or_else(|| prose().map(sentence))
+        .or_else(|| title(body))
 }
 
 #[cfg(test)]
@@ -530,16 +655,28 @@ mod tests {
     use super::*;
 
     fn repair_request() -> Request {
-        Request { repair: true, ..Request::default() }
+        Request {
+            repair: true,
+            ..Request::default()
+        }
     }
 
     fn repaired(text: &str) -> (String, Loaded) {
-        let adapted = adapt(text.as_bytes(), &repair_request()).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let adapted = adapt(text.as_bytes(), &repair_request())
+            .unwrap_or_else(|error| panic!("{error}: {text}"));
         let definition = Definition::parse(&adapted.bytes);
         let Verdict::Loads(loaded) = definition.verdict().clone() else {
-            panic!("{:?}: {}", definition.verdict(), String::from_utf8_lossy(&adapted.bytes));
+            panic!(
+                "{:?}: {}",
+                definition.verdict(),
+                String::from_utf8_lossy(&adapted.bytes)
+            );
         };
-        assert_eq!(adapt(&adapted.bytes, &repair_request()).unwrap().bytes, adapted.bytes, "adapting twice changes nothing");
+        assert_eq!(
+            adapt(&adapted.bytes, &repair_request()).unwrap().bytes,
+            adapted.bytes,
+            "adapting twice changes nothing"
+        );
         (String::from_utf8(adapted.bytes).unwrap(), loaded)
     }
 
@@ -547,10 +684,21 @@ mod tests {
     fn broken_descriptions_become_blocks_and_the_rest_stays() {
         let text = "---\nname: a # mine\ndescription: Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>\ntools: Read, Bash(git *)\n---\n\nBody --- x\n";
         let (bytes, loaded) = repaired(text);
-        assert_eq!(loaded.description, "Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>");
+        assert_eq!(
+            loaded.description,
+            "Plans. Examples:\n\n<example>\nuser: \"Plan\" / \"Do\"\nassistant: \"I plan\"\n</example>"
+        );
         assert_eq!(loaded.tools.unwrap(), ["Read", "Bash(git *)"]);
-        assert!(bytes.starts_with("---\nname: a # mine\ndescription: |-\n  Plans. Examples:\n\n  <example>\n"), "{bytes}");
-        assert!(bytes.ends_with("tools: Read, Bash(git *)\n---\n\nBody --- x\n"), "{bytes}");
+        assert!(
+            bytes.starts_with(
+                "---\nname: a # mine\ndescription: |-\n  Plans. Examples:\n\n  <example>\n"
+            ),
+            "{bytes}"
+        );
+        assert!(
+            bytes.ends_with("tools: Read, Bash(git *)\n---\n\nBody --- x\n"),
+            "{bytes}"
+        );
     }
 
     #[test]
@@ -567,7 +715,9 @@ mod tests {
             ("name: a\ndescription: - x\n", "- x"),
             ("name: a\ndescription: x\n  y: z\n  q\n", ""),
         ] {
-            let (_, loaded) = repaired(&format!("---\n{head}\n---\n# Some Planner\n\nPrepares things. More.\n"));
+            let (_, loaded) = repaired(&format!(
+                "---\n{head}\n---\n# Some Planner\n\nPrepares things. More.\n"
+            ));
             if !description.is_empty() {
                 assert_eq!(loaded.description, description, "{head}");
             }
@@ -582,7 +732,10 @@ mod tests {
     fn a_file_without_frontmatter_gets_one_in_front() {
         let text = "# Backend Planning Agent\r\n\r\n**Identity**: Plans \"things\", mostly\r\n";
         let (bytes, loaded) = repaired(text);
-        assert!(bytes.ends_with(text) && bytes.starts_with("---\r\nname: backend-planning\r\n"), "{bytes}");
+        assert!(
+            bytes.ends_with(text) && bytes.starts_with("---\r\nname: backend-planning\r\n"),
+            "{bytes}"
+        );
         assert_eq!(loaded.description, "Plans \"things\", mostly");
     }
 
@@ -605,7 +758,10 @@ mod tests {
 
     #[test]
     fn an_edit_that_would_not_take_effect_is_refused() {
-        let rename = Request { rename: Some("b".to_owned()), ..repair_request() };
+        let rename = Request {
+            rename: Some("b".to_owned()),
+            ..repair_request()
+        };
         for head in [
             "\"name\": a\ndescription: d",
             "name: a\ndescription: d\n\"name\": c",
@@ -615,13 +771,26 @@ mod tests {
             "? name\n: a\ndescription: d",
             "description: d\nname: &n a\nmodel: *n",
         ] {
-            assert_eq!(adapt(format!("---\n{head}\n---\n").as_bytes(), &rename), Err(AdaptError::NotRenamable), "{head}");
+            assert_eq!(
+                adapt(format!("---\n{head}\n---\n").as_bytes(), &rename),
+                Err(AdaptError::NotRenamable),
+                "{head}"
+            );
         }
         assert_eq!(
-            adapt(b"no frontmatter", &Request { rename: Some("b".to_owned()), ..Request::default() }),
+            adapt(
+                b"no frontmatter",
+                &Request {
+                    rename: Some("b".to_owned()),
+                    ..Request::default()
+                }
+            ),
             Err(AdaptError::NotRenamable)
         );
-        let bind = Request { bind: BTreeMap::from([("old".to_owned(), "new".to_owned())]), ..Request::default() };
+        let bind = Request {
+            bind: BTreeMap::from([("old".to_owned(), "new".to_owned())]),
+            ..Request::default()
+        };
         for fields in [
             "\"tools\": mcp__old__x",
             "<<: {tools: [mcp__old__x]}",
@@ -629,13 +798,23 @@ mod tests {
             "mcpServers: [{old: {command: npx, args: [old]}}]",
         ] {
             let text = format!("---\nname: a\ndescription: d\n{fields}\n---\n");
-            assert_eq!(adapt(text.as_bytes(), &bind), Err(AdaptError::NotBindable("old".to_owned())), "{fields}");
+            assert_eq!(
+                adapt(text.as_bytes(), &bind),
+                Err(AdaptError::NotBindable("old".to_owned())),
+                "{fields}"
+            );
         }
         let text = b"---\nname: a\ndescription: d\nmcpServers: [{old: {command: npx}}]\n---\n";
         assert!(adapt(text, &bind).is_ok_and(|adapted| adapted.applied.len() == 1));
-        let rename = Request { rename: Some("017".to_owned()), ..Request::default() };
+        let rename = Request {
+            rename: Some("017".to_owned()),
+            ..Request::default()
+        };
         let adapted = adapt(text, &rename).unwrap();
-        assert!(adapted.bytes.starts_with(b"---\nname: \"017\"\n"), "a number would not be a name");
+        assert!(
+            adapted.bytes.starts_with(b"---\nname: \"017\"\n"),
+            "a number would not be a name"
+        );
     }
 
     proptest! {

@@ -10,14 +10,23 @@ pub(super) fn objection(hooks: &Value) -> Option<&'static str> {
     let Value::Object(events) = hooks else {
         return Some("a mapping of events to lists of matchers");
     };
-    let is_sound = |value: &Value| value.is_null() || value.as_array().is_some_and(|matchers| matchers.iter().all(is_matcher));
-    let is_bad = STRICT_EVENTS.iter().filter_map(|event| events.get(*event)).any(|value| !is_sound(value));
+    let is_sound = |value: &Value| {
+        value.is_null()
+            || value
+                .as_array()
+                .is_some_and(|matchers| matchers.iter().all(is_matcher))
+    };
+    let is_bad = STRICT_EVENTS
+        .iter()
+        .filter_map(|event| events.get(*event))
+        .any(|value| !is_sound(value));
     is_bad.then_some("for `PreToolUse` and `PermissionRequest` a list of matchers, each with a list of valid `hooks`")
 }
 
 fn is_matcher(value: &Value) -> bool {
     let hooks = value.get("hooks").and_then(Value::as_array);
-    value.get("matcher").is_none_or(Value::is_string) && hooks.is_some_and(|hooks| hooks.iter().all(is_hook))
+    value.get("matcher").is_none_or(Value::is_string)
+        && hooks.is_some_and(|hooks| hooks.iter().all(is_hook))
 }
 
 fn is_hook(value: &Value) -> bool {
@@ -28,7 +37,10 @@ fn is_hook(value: &Value) -> bool {
     let is_complete = match hook.get("type").and_then(Value::as_str) {
         Some("command") => has_text("command"),
         Some("prompt" | "agent") => has_text("prompt"),
-        Some("http") => hook.get("url").and_then(Value::as_str).is_some_and(|url| url.contains(':')),
+        Some("http") => hook
+            .get("url")
+            .and_then(Value::as_str)
+            .is_some_and(|url| url.contains(':')),
         Some("mcp_tool") => has_text("server") && has_text("tool"),
         _ => false,
     };

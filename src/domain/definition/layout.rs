@@ -27,12 +27,26 @@ pub(super) struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Self {
-        let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let start = if bytes.starts_with(BYTE_ORDER_MARK) {
+            BYTE_ORDER_MARK.len()
+        } else {
+            0
+        };
         let Some((block, body)) = find_block(bytes, start) else {
-            return Self { bytes, block: None, body: start, entries: Vec::new() };
+            return Self {
+                bytes,
+                block: None,
+                body: start,
+                entries: Vec::new(),
+            };
         };
         let entries = entries(bytes, block.clone());
-        Self { bytes, block: Some(block), body, entries }
+        Self {
+            bytes,
+            block: Some(block),
+            body,
+            entries,
+        }
     }
 
     pub(super) fn bytes(&self) -> &'a [u8] {
@@ -59,7 +73,10 @@ impl<'a> Layout<'a> {
     /// How many lines stand before the first line of the block.
     pub(super) fn first_line(&self) -> usize {
         let start = self.block.as_ref().map_or(0, |block| block.start);
-        self.bytes[..start].iter().filter(|byte| **byte == b'\n').count()
+        self.bytes[..start]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
     }
 }
 
@@ -75,7 +92,13 @@ fn find_block(bytes: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     let mut body = end + FENCE.len();
     let closing = bytes[body..].iter().position(|byte| *byte == b'\n');
     match closing {
-        Some(length) if bytes[body..body + length].iter().all(u8::is_ascii_whitespace) => body += length + 1,
+        Some(length)
+            if bytes[body..body + length]
+                .iter()
+                .all(u8::is_ascii_whitespace) =>
+        {
+            body += length + 1
+        }
         None if bytes[body..].iter().all(u8::is_ascii_whitespace) => body = bytes.len(),
         _ => {}
     }
@@ -83,7 +106,9 @@ fn find_block(bytes: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 /// The entries: a line that begins with a key opens one, all lines up to the next belong to it.
@@ -95,7 +120,11 @@ fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
         match key(line) {
             Some(key) => {
                 let value = at + key.len() + 1;
-                entries.push(Entry { key, span: at..end, value: value..end });
+                entries.push(Entry {
+                    key,
+                    span: at..end,
+                    value: value..end,
+                });
             }
             None => {
                 if let Some(entry) = entries.last_mut() {
@@ -107,7 +136,9 @@ fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
         at = end;
     }
     for entry in &mut entries {
-        while entry.value.end > entry.value.start && matches!(bytes[entry.value.end - 1], b'\n' | b'\r') {
+        while entry.value.end > entry.value.start
+            && matches!(bytes[entry.value.end - 1], b'\n' | b'\r')
+        {
             entry.value.end -= 1;
         }
     }
@@ -116,7 +147,11 @@ fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
 
 /// The key at the start of a line: letters, digits, `_`, `-` and `.`, then a colon that ends the line or is followed by white space.
 pub(super) fn key(line: &[u8]) -> Option<String> {
-    let length = line.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.".contains(byte)))?;
-    let is_key = length > 0 && line[length] == b':' && line.get(length + 1).is_none_or(u8::is_ascii_whitespace);
+    let length = line
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.".contains(byte)))?;
+    let is_key = length > 0
+        && line[length] == b':'
+        && line.get(length + 1).is_none_or(u8::is_ascii_whitespace);
     is_key.then(|| String::from_utf8_lossy(&line[..length]).into_owned())
 }

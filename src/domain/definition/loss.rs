@@ -62,11 +62,22 @@ impl fmt::Display for Loss {
         match self {
             Self::Repeated { key, lines } => {
                 let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
-                write!(formatter, "has `{key}` in lines {}; the client reads only the last", lines.join(", "))
+                write!(
+                    formatter,
+                    "has `{key}` in lines {}; the client reads only the last",
+                    lines.join(", ")
+                )
             }
             Self::CutShort { line, keys } => {
-                let lost = if keys.is_empty() { "text".to_owned() } else { format!("`{}`", keys.join("`, `")) };
-                write!(formatter, "loses {lost}: the `---` in line {line} ends its frontmatter")
+                let lost = if keys.is_empty() {
+                    "text".to_owned()
+                } else {
+                    format!("`{}`", keys.join("`, `"))
+                };
+                write!(
+                    formatter,
+                    "loses {lost}: the `---` in line {line} ends its frontmatter"
+                )
             }
         }
     }
@@ -86,16 +97,26 @@ fn repeated(layout: &Layout<'_>) -> Vec<Loss> {
         return Vec::new();
     };
     let entries = layout.entries();
-    let read = |block: &[u8]| Fields::read(&String::from_utf8_lossy(block)).ok().map(Fields::into_values);
+    let read = |block: &[u8]| {
+        Fields::read(&String::from_utf8_lossy(block))
+            .ok()
+            .map(Fields::into_values)
+    };
     let mut losses: Vec<Loss> = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let is_first = !entries[..index].iter().any(|known| known.key == entry.key);
-        let equal: Vec<_> = entries[index..].iter().filter(|other| other.key == entry.key).collect();
+        let equal: Vec<_> = entries[index..]
+            .iter()
+            .filter(|other| other.key == entry.key)
+            .collect();
         let Some((last, earlier)) = equal.split_last().filter(|_| is_first) else {
             continue;
         };
         let value = |range: std::ops::Range<usize>| bytes[range].trim_ascii();
-        if earlier.iter().all(|other| value(other.value.clone()) == value(last.value.clone())) {
+        if earlier
+            .iter()
+            .all(|other| value(other.value.clone()) == value(last.value.clone()))
+        {
             continue;
         }
         let mut without = Vec::with_capacity(block.len());
@@ -107,8 +128,14 @@ fn repeated(layout: &Layout<'_>) -> Vec<Loss> {
         without.extend_from_slice(&bytes[at..block.end]);
         let values = read(&bytes[block.clone()]);
         if values.is_some() && values == read(&without) {
-            let lines = equal.iter().map(|entry| line_at(bytes, entry.span.start)).collect();
-            losses.push(Loss::Repeated { key: entry.key.clone(), lines });
+            let lines = equal
+                .iter()
+                .map(|entry| line_at(bytes, entry.span.start))
+                .collect();
+            losses.push(Loss::Repeated {
+                key: entry.key.clone(),
+                lines,
+            });
         }
     }
     losses
@@ -117,15 +144,27 @@ fn repeated(layout: &Layout<'_>) -> Vec<Loss> {
 /// A block that does not end at a line of its own.
 fn cut_short(layout: &Layout<'_>) -> Option<Loss> {
     let (bytes, end) = (layout.bytes(), layout.block()?.end);
-    let start = bytes[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let stop = bytes[end..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| end + length);
+    let start = bytes[..end]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let stop = bytes[end..]
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(bytes.len(), |length| end + length);
     if bytes[start..stop].trim_ascii_end() == b"---" {
         return None;
     }
     // What was meant to end it is the next line of its own; without one, nobody knows how far it was meant to go.
     let rest: Vec<&[u8]> = bytes[stop..].split(|byte| *byte == b'\n').skip(1).collect();
-    let meant = rest.iter().position(|line| line.trim_ascii_end() == b"---").unwrap_or_default();
-    let known = rest[..meant].iter().filter_map(|line| key(line)).filter(|key| FIELDS.contains(&key.as_str()));
+    let meant = rest
+        .iter()
+        .position(|line| line.trim_ascii_end() == b"---")
+        .unwrap_or_default();
+    let known = rest[..meant]
+        .iter()
+        .filter_map(|line| key(line))
+        .filter(|key| FIELDS.contains(&key.as_str()));
     let mut keys: Vec<String> = Vec::new();
     for key in known {
         if !keys.contains(&key) {
@@ -133,7 +172,10 @@ fn cut_short(layout: &Layout<'_>) -> Option<Loss> {
         }
     }
     let is_within = !bytes[start..end].trim_ascii().is_empty();
-    (is_within || !keys.is_empty()).then(|| Loss::CutShort { line: line_at(bytes, end), keys })
+    (is_within || !keys.is_empty()).then(|| Loss::CutShort {
+        line: line_at(bytes, end),
+        keys,
+    })
 }
 
 fn line_at(bytes: &[u8], at: usize) -> usize {
@@ -145,15 +187,25 @@ mod tests {
     use super::super::Definition;
 
     fn said(text: &str) -> Vec<String> {
-        Definition::parse(text.as_bytes()).losses().iter().map(ToString::to_string).collect()
+        Definition::parse(text.as_bytes())
+            .losses()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
     fn only_the_last_of_equal_keys_is_read() {
         let text = |head: &str| said(&format!("---\nname: a\n{head}\ndescription: d\n---\nb\n"));
-        assert_eq!(text("model: x\ntools: Read\nmodel: y"), ["has `model` in lines 3, 5; the client reads only the last"]);
+        assert_eq!(
+            text("model: x\ntools: Read\nmodel: y"),
+            ["has `model` in lines 3, 5; the client reads only the last"]
+        );
         assert_eq!(text("tools:\n  - Read\ntools: [Bash]").len(), 1);
-        assert_eq!(said("---\r\nname: a\r\nname: b\r\ndescription: d\r\n---\r\n").len(), 1);
+        assert_eq!(
+            said("---\r\nname: a\r\nname: b\r\ndescription: d\r\n---\r\n").len(),
+            1
+        );
         for fine in [
             "model: x",
             "model: x\nmodel: x",
@@ -169,14 +221,36 @@ mod tests {
     #[test]
     fn a_fence_within_a_line_cuts_the_rest_off() {
         for (text, lost, line) in [
-            ("---\nname: a\ndescription: d --- e\ntools: Read\nx: y\n---\nb", "`tools`", 3),
-            ("---\nname: a\ndescription: d\n# --- access ---\ntools: Read\nmodel: m\nmodel: n\n---\n", "`tools`, `model`", 4),
+            (
+                "---\nname: a\ndescription: d --- e\ntools: Read\nx: y\n---\nb",
+                "`tools`",
+                3,
+            ),
+            (
+                "---\nname: a\ndescription: d\n# --- access ---\ntools: Read\nmodel: m\nmodel: n\n---\n",
+                "`tools`, `model`",
+                4,
+            ),
             ("---\nname: a\ndescription: \"d --- e\"\n---\nb", "text", 3),
-            ("---\nname: a\ndescription: |\n  d\n  ---\n  e\ntools: Read\n---\n", "`tools`", 5),
-            ("---\r\nname: a\r\ndescription: d\r\n----\r\ntools: Read\r\n---\r\n", "`tools`", 4),
+            (
+                "---\nname: a\ndescription: |\n  d\n  ---\n  e\ntools: Read\n---\n",
+                "`tools`",
+                5,
+            ),
+            (
+                "---\r\nname: a\r\ndescription: d\r\n----\r\ntools: Read\r\n---\r\n",
+                "`tools`",
+                4,
+            ),
             ("---\nname: a\ndescription: d --- e\n\nBody\n", "text", 3),
         ] {
-            assert_eq!(said(text), [format!("loses {lost}: the `---` in line {line} ends its frontmatter")], "{text}");
+            assert_eq!(
+                said(text),
+                [format!(
+                    "loses {lost}: the `---` in line {line} ends its frontmatter"
+                )],
+                "{text}"
+            );
         }
         for fine in [
             "---\nname: a\ndescription: d\n---\ntools: x\n\n---\nb --- c\n",

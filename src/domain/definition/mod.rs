@@ -128,7 +128,9 @@ impl SkipReason {
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
         match self {
-            Self::TooLarge | Self::TooComplex | Self::Invalid { .. } | Self::WrongType { .. } => true,
+            Self::TooLarge | Self::TooComplex | Self::Invalid { .. } | Self::WrongType { .. } => {
+                true
+            }
             Self::NoFrontmatter | Self::NoName | Self::BadName(_) | Self::NoDescription => false,
         }
     }
@@ -138,13 +140,26 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoFrontmatter => formatter.write_str("it has no frontmatter"),
-            Self::TooLarge => write!(formatter, "its frontmatter is larger than {} KiB", MAX_FRONTMATTER >> 10),
+            Self::TooLarge => write!(
+                formatter,
+                "its frontmatter is larger than {} KiB",
+                MAX_FRONTMATTER >> 10
+            ),
             Self::TooComplex => formatter.write_str("its frontmatter expands to too many values"),
-            Self::Invalid { line, message } => write!(formatter, "line {line} is not valid YAML: {message}"),
+            Self::Invalid { line, message } => {
+                write!(formatter, "line {line} is not valid YAML: {message}")
+            }
             Self::NoName => formatter.write_str("it has no name"),
-            Self::BadName(name) => write!(formatter, "the client refuses the name `{}`", name.escape_debug()),
+            Self::BadName(name) => write!(
+                formatter,
+                "the client refuses the name `{}`",
+                name.escape_debug()
+            ),
             Self::NoDescription => formatter.write_str("it has no description"),
-            Self::WrongType { field, expected } => write!(formatter, "its `{field}` is not what the client expects: {expected}"),
+            Self::WrongType { field, expected } => write!(
+                formatter,
+                "its `{field}` is not what the client expects: {expected}"
+            ),
         }
     }
 }
@@ -177,7 +192,11 @@ impl<'a> Definition<'a> {
     /// A top-level entry of the frontmatter, found even where the YAML is broken; the last one if there are several.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Entry> {
-        self.layout.entries().iter().rev().find(|entry| entry.key == key)
+        self.layout
+            .entries()
+            .iter()
+            .rev()
+            .find(|entry| entry.key == key)
     }
 
     /// The [`SECURITY_FIELDS`] that the client may find in a file whose frontmatter we could not read.
@@ -185,7 +204,10 @@ impl<'a> Definition<'a> {
     /// Empty for a file that loads: [`Loaded::security`] is exact there.
     #[must_use]
     pub fn powers_in_doubt(&self) -> Vec<&'static str> {
-        SECURITY_FIELDS.into_iter().filter(|field| self.may_set(field)).collect()
+        SECURITY_FIELDS
+            .into_iter()
+            .filter(|field| self.may_set(field))
+            .collect()
     }
 
     /// Whether the client may load the file although we could not read its frontmatter.
@@ -208,7 +230,10 @@ impl<'a> Definition<'a> {
     /// The values of the frontmatter as the client reads them; empty for a file that it skips.
     #[must_use]
     pub fn values(&self) -> Map<String, Value> {
-        let block = self.layout.frontmatter().filter(|_| matches!(self.verdict, Verdict::Loads(_)));
+        let block = self
+            .layout
+            .frontmatter()
+            .filter(|_| matches!(self.verdict, Verdict::Loads(_)));
         let fields = block.and_then(|block| Fields::read(&String::from_utf8_lossy(block)).ok());
         fields.map(Fields::into_values).unwrap_or_default()
     }
@@ -219,11 +244,18 @@ impl<'a> Definition<'a> {
         let entry = self.get(key)?;
         let bytes = self.layout.bytes();
         let text = &bytes[entry.value.clone()];
-        let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-        let found = text.windows(word.len().max(1)).enumerate().find(|(at, window)| {
-            let before = at.checked_sub(1).and_then(|before| text.get(before));
-            *window == word.as_bytes() && !is_part(before) && !is_part(text.get(at + word.len()))
-        });
+        let is_part = |byte: Option<&u8>| {
+            byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        };
+        let found = text
+            .windows(word.len().max(1))
+            .enumerate()
+            .find(|(at, window)| {
+                let before = at.checked_sub(1).and_then(|before| text.get(before));
+                *window == word.as_bytes()
+                    && !is_part(before)
+                    && !is_part(text.get(at + word.len()))
+            });
         let at = found.map_or(entry.span.start, |(at, _)| entry.value.start + at);
         Some(1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count())
     }
@@ -259,10 +291,15 @@ impl<'a> Definition<'a> {
     pub fn introduces_itself(&self) -> bool {
         let body = String::from_utf8_lossy(self.layout.body());
         let is_agent = |title: String| {
-            let last = title.split_whitespace().next_back().unwrap_or_default().to_ascii_lowercase();
+            let last = title
+                .split_whitespace()
+                .next_back()
+                .unwrap_or_default()
+                .to_ascii_lowercase();
             matches!(last.as_str(), "agent" | "subagent" | "sub-agent")
         };
-        adapt::title(&body).is_some_and(is_agent) || adapt::title(&body).is_some() && adapt::identity(&body).is_some()
+        adapt::title(&body).is_some_and(is_agent)
+            || adapt::title(&body).is_some() && adapt::identity(&body).is_some()
     }
 }
 
@@ -271,7 +308,10 @@ fn judge(block: &str, first_line: usize) -> Verdict {
         Ok(fields) => fields,
         Err(ReadError::TooComplex) => return Verdict::Skipped(SkipReason::TooComplex),
         Err(ReadError::Invalid { line, message, .. }) => {
-            return Verdict::Skipped(SkipReason::Invalid { line: first_line + line, message });
+            return Verdict::Skipped(SkipReason::Invalid {
+                line: first_line + line,
+                message,
+            });
         }
     };
     let Some(name) = fields.text("name").filter(|name| !name.is_empty()) else {
@@ -284,23 +324,46 @@ fn judge(block: &str, first_line: usize) -> Verdict {
         return Verdict::Skipped(SkipReason::NoDescription);
     };
     if let Some(expected) = fields.value("hooks").and_then(hooks::objection) {
-        return Verdict::Skipped(SkipReason::WrongType { field: "hooks", expected });
+        return Verdict::Skipped(SkipReason::WrongType {
+            field: "hooks",
+            expected,
+        });
     }
     // Where the client's reading is not certain, the one with more tools is assumed.
-    let tools = fields.list("tools").filter(|tools| !tools.iter().any(|tool| tool == "*"));
+    let tools = fields
+        .list("tools")
+        .filter(|tools| !tools.iter().any(|tool| tool == "*"));
     let disallowed_tools = fields.list("disallowedTools").unwrap_or_default();
-    let powers = SECURITY_FIELDS.into_iter().filter_map(|field| Some((field, power(field, fields.value(field)?)?)));
+    let powers = SECURITY_FIELDS
+        .into_iter()
+        .filter_map(|field| Some((field, power(field, fields.value(field)?)?)));
     let security_values: BTreeMap<_, _> = powers.collect();
     Verdict::Loads(Loaded {
         name: name.to_owned(),
         description: description.replace("\\n", "\n"),
         tools,
         disallowed_tools,
-        model: fields.text("model").map(trim).filter(|model| !model.is_empty()).map(str::to_owned),
-        permission_mode: fields.text("permissionMode").filter(|mode| !mode.is_empty()).map(str::to_owned),
-        memory: fields.text("memory").filter(|memory| ["user", "project", "local"].contains(&trim(memory))).map(str::to_owned),
-        unclear: ["tools", "disallowedTools"].into_iter().filter_map(|key| Some((key, fields.unclear(key)?.to_owned()))).collect(),
-        security: SECURITY_FIELDS.into_iter().filter(|field| security_values.contains_key(field)).collect(),
+        model: fields
+            .text("model")
+            .map(trim)
+            .filter(|model| !model.is_empty())
+            .map(str::to_owned),
+        permission_mode: fields
+            .text("permissionMode")
+            .filter(|mode| !mode.is_empty())
+            .map(str::to_owned),
+        memory: fields
+            .text("memory")
+            .filter(|memory| ["user", "project", "local"].contains(&trim(memory)))
+            .map(str::to_owned),
+        unclear: ["tools", "disallowedTools"]
+            .into_iter()
+            .filter_map(|key| Some((key, fields.unclear(key)?.to_owned())))
+            .collect(),
+        security: SECURITY_FIELDS
+            .into_iter()
+            .filter(|field| security_values.contains_key(field))
+            .collect(),
         security_values,
     })
 }
@@ -333,7 +396,11 @@ pub fn split_tools(text: &str) -> Vec<String> {
         }
         matches!(c, ',' | ' ') && !is_inside
     });
-    parts.map(trim).filter(|tool| !tool.is_empty()).map(str::to_owned).collect()
+    parts
+        .map(trim)
+        .filter(|tool| !tool.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -378,13 +445,19 @@ mod tests {
         ] {
             assert!(loads(&text).is_none(), "{text:?}");
         }
-        assert_eq!(loads("---\nname: a\ndescription: foo --- bar\n---\nb"), Some(("a".to_owned(), "foo".to_owned())));
+        assert_eq!(
+            loads("---\nname: a\ndescription: foo --- bar\n---\nb"),
+            Some(("a".to_owned(), "foo".to_owned()))
+        );
     }
 
     #[test]
     fn the_clients_own_repair_is_modelled() {
         for (value, read) in [
-            ("Use when X. Examples:\\n\\nContext: Y", "Use when X. Examples:\n\nContext: Y"),
+            (
+                "Use when X. Examples:\\n\\nContext: Y",
+                "Use when X. Examples:\n\nContext: Y",
+            ),
             ("[WIP] x", "[WIP] x"),
             ("{x} y", "{x} y"),
             ("*x*", "*x*"),
@@ -393,7 +466,11 @@ mod tests {
             ("%d", "%d"),
             ("say \"hi\": now", "say \"hi\": now"),
         ] {
-            assert_eq!(with(&format!("name: a\ndescription: {value}")).as_deref(), Some(read), "{value}");
+            assert_eq!(
+                with(&format!("name: a\ndescription: {value}")).as_deref(),
+                Some(read),
+                "{value}"
+            );
         }
         for head in [
             "name: a\ndescription: x\n\n<example>\nuser: y",
@@ -414,7 +491,11 @@ mod tests {
         ] {
             assert_eq!(with(head), None, "{head}");
         }
-        assert_eq!(with("name: a\nname: b\ndescription: x").as_deref(), Some("x"), "the last of equal keys counts");
+        assert_eq!(
+            with("name: a\nname: b\ndescription: x").as_deref(),
+            Some("x"),
+            "the last of equal keys counts"
+        );
     }
 
     #[test]
@@ -423,9 +504,16 @@ mod tests {
             split_tools("Read, Bash(git add, git commit) , , Agent(a, b)"),
             ["Read", "Bash(git add, git commit)", "Agent(a, b)"]
         );
-        let definition = Definition::parse(b"---\nname: a\ndescription: d\ntools: [Read, \"Bash\"]\nhooks:\n  Stop: []\n---\n");
-        let Verdict::Loads(loaded) = definition.verdict() else { panic!("it loads") };
-        assert_eq!(loaded.tools.as_deref(), Some(&["Read".to_owned(), "Bash".to_owned()][..]));
+        let definition = Definition::parse(
+            b"---\nname: a\ndescription: d\ntools: [Read, \"Bash\"]\nhooks:\n  Stop: []\n---\n",
+        );
+        let Verdict::Loads(loaded) = definition.verdict() else {
+            panic!("it loads")
+        };
+        assert_eq!(
+            loaded.tools.as_deref(),
+            Some(&["Read".to_owned(), "Bash".to_owned()][..])
+        );
         assert_eq!(loaded.security, ["hooks"]);
     }
 

@@ -10,7 +10,9 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 use serde_json::{Map, Number, Value};
 
 use super::yaml::ReadError;
@@ -33,7 +35,15 @@ pub(super) fn read(block: &str) -> Result<Value, ReadError> {
         let message = error.to_string();
         // The client does not hold a scalar to its tag, and it reads nodes that contain themselves.
         let is_ours = message.contains(", expected ") || message.contains("recursion limit");
-        ReadError::Invalid { line, message: message.split(" at line ").next().unwrap_or_default().to_owned(), is_ours }
+        ReadError::Invalid {
+            line,
+            message: message
+                .split(" at line ")
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            is_ours,
+        }
     })
 }
 
@@ -44,15 +54,32 @@ fn shielded(text: &str) -> String {
     let text = format!("{blank}{}", rest.strip_prefix('\u{feff}').unwrap_or(rest));
     let is_foreign = |c: char| {
         let is_plain = matches!(c, '\t' | '\n' | '\r' | '\0');
-        c.is_control() && !is_plain || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+        c.is_control() && !is_plain
+            || matches!(
+                c,
+                '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+            )
     };
-    let shield = |c: char| if is_foreign(c) { char::from_u32(STAND_INS + index(c)).unwrap_or(c) } else { c };
+    let shield = |c: char| {
+        if is_foreign(c) {
+            char::from_u32(STAND_INS + index(c)).unwrap_or(c)
+        } else {
+            c
+        }
+    };
     text.chars().map(shield).collect()
 }
 
 /// Puts the characters back that [`shielded`] replaced.
 fn unshielded(text: &str) -> String {
-    text.chars().map(|c| u32::from(c).checked_sub(STAND_INS).and_then(original).unwrap_or(c)).collect()
+    text.chars()
+        .map(|c| {
+            u32::from(c)
+                .checked_sub(STAND_INS)
+                .and_then(original)
+                .unwrap_or(c)
+        })
+        .collect()
 }
 
 /// The characters outside the control blocks that are replaced, behind those that are.
@@ -78,7 +105,11 @@ impl Budget {
     fn spend<E: Error>(&self, values: usize) -> Result<(), E> {
         let left = self.0.get().saturating_sub(values);
         self.0.set(left);
-        if left == 0 { Err(E::custom("too many values")) } else { Ok(()) }
+        if left == 0 {
+            Err(E::custom("too many values"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -119,18 +150,28 @@ impl<'de> Visitor<'de> for &Budget {
     }
 
     fn visit_i128<E: Error>(self, value: i128) -> Result<Node, E> {
-        #[expect(clippy::cast_precision_loss, reason = "the client has no other numbers")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "the client has no other numbers"
+        )]
         self.visit_f64(value as f64)
     }
 
     fn visit_u128<E: Error>(self, value: u128) -> Result<Node, E> {
-        #[expect(clippy::cast_precision_loss, reason = "the client has no other numbers")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "the client has no other numbers"
+        )]
         self.visit_f64(value as f64)
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
         // "Not a number" counts as absent for the client; the infinities are numbers.
-        let finite = if value.is_nan() { None } else { Number::from_f64(value.clamp(f64::MIN, f64::MAX)) };
+        let finite = if value.is_nan() {
+            None
+        } else {
+            Number::from_f64(value.clamp(f64::MIN, f64::MAX))
+        };
         Ok(Node::Plain(finite.map_or(Value::Null, Value::Number)))
     }
 
@@ -171,7 +212,9 @@ impl<'de> Visitor<'de> for &Budget {
         // A tag of the author's own only says that a scalar is text.
         let ((), variant) = data.variant_seed(Tag)?;
         Ok(match variant.newtype_variant_seed(self)? {
-            Node::Plain(value @ (Value::Bool(_) | Value::Number(_))) => Node::Plain(Value::String(value.to_string())),
+            Node::Plain(value @ (Value::Bool(_) | Value::Number(_))) => {
+                Node::Plain(Value::String(value.to_string()))
+            }
             node => node,
         })
     }
@@ -200,7 +243,13 @@ impl Node {
             Self::Plain(Value::String(text)) => text.clone(),
             Self::Plain(value) => value.to_string(),
             Self::List(items) => {
-                let text = |item: &Self| if matches!(item, Self::Plain(Value::Null)) { String::new() } else { item.key_text() };
+                let text = |item: &Self| {
+                    if matches!(item, Self::Plain(Value::Null)) {
+                        String::new()
+                    } else {
+                        item.key_text()
+                    }
+                };
                 items.iter().map(text).collect::<Vec<_>>().join(",")
             }
             Self::Mapping(_) => "[object Object]".to_owned(),
@@ -211,9 +260,12 @@ impl Node {
         match self {
             Self::Plain(value) => value,
             Self::List(items) => Value::Array(items.into_iter().map(Self::into_value).collect()),
-            Self::Mapping(pairs) => {
-                Value::Object(pairs.into_iter().map(|(key, value)| (key.key_text(), value.into_value())).collect::<Map<_, _>>())
-            }
+            Self::Mapping(pairs) => Value::Object(
+                pairs
+                    .into_iter()
+                    .map(|(key, value)| (key.key_text(), value.into_value()))
+                    .collect::<Map<_, _>>(),
+            ),
         }
     }
 }

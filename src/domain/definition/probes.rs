@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::{Definition, Loaded, SkipReason, Verdict, split_tools};
 
 fn verdict(head: &str) -> Verdict {
-    Definition::parse(format!("---\nname: a\ndescription: d\n{head}\n---\nb\n").as_bytes()).verdict().clone()
+    Definition::parse(format!("---\nname: a\ndescription: d\n{head}\n---\nb\n").as_bytes())
+        .verdict()
+        .clone()
 }
 
 fn loaded(head: &str) -> Loaded {
@@ -17,14 +19,30 @@ fn loaded(head: &str) -> Loaded {
 
 /// Text, the model that the client reads in it, the permission mode.
 const HIDDEN: [(&str, Option<&str>, Option<&str>); 63] = [
-    ("<<: {model: M, permissionMode: plan}", Some("M"), Some("plan")),
+    (
+        "<<: {model: M, permissionMode: plan}",
+        Some("M"),
+        Some("plan"),
+    ),
     ("model: D\n<<: {model: M}", Some("D"), None),
     ("<<: {model: M}\nmodel: D", Some("D"), None),
     ("model:\n<<: {model: M}", None, None),
     ("x: &x {model: M}\n<<: *x", Some("M"), None),
-    ("x: &x {model: A}\ny: &y {model: B, permissionMode: plan}\n<<: [*x, *y]", Some("A"), Some("plan")),
-    ("x: &x {model: A}\ny: &y {model: B}\n<<: [*y, *x]", Some("B"), None),
-    ("x: &x\n  model: A\n<<:\n  - *x\n  - permissionMode: plan", Some("A"), Some("plan")),
+    (
+        "x: &x {model: A}\ny: &y {model: B, permissionMode: plan}\n<<: [*x, *y]",
+        Some("A"),
+        Some("plan"),
+    ),
+    (
+        "x: &x {model: A}\ny: &y {model: B}\n<<: [*y, *x]",
+        Some("B"),
+        None,
+    ),
+    (
+        "x: &x\n  model: A\n<<:\n  - *x\n  - permissionMode: plan",
+        Some("A"),
+        Some("plan"),
+    ),
     ("<<: {<<: {model: M}}", Some("M"), None),
     ("x: &x {model: M}\ny: &y {<<: *x}\n<<: *y", Some("M"), None),
     ("<<: [[{model: M}]]", None, None),
@@ -39,7 +57,11 @@ const HIDDEN: [(&str, Option<&str>, Option<&str>); 63] = [
     ("<<: null", None, None),
     ("<<: foo", None, None),
     ("<<: {model: A}\n<<: {model: B}", Some("A"), None),
-    ("<<: {model: A}\n\"<<\": {permissionMode: plan}", Some("A"), Some("plan")),
+    (
+        "<<: {model: A}\n\"<<\": {permissionMode: plan}",
+        Some("A"),
+        Some("plan"),
+    ),
     ("<<: !foo {model: M}", Some("M"), None),
     ("<<: [model: M]", Some("M"), None),
     ("x: {<<: &z {model: M}}\n<<: *z", Some("M"), None),
@@ -86,7 +108,11 @@ const HIDDEN: [(&str, Option<&str>, Option<&str>); 63] = [
 fn what_hides_a_field_from_lines_does_not_hide_it_from_us() {
     for (head, model, mode) in HIDDEN {
         let loaded = loaded(head);
-        assert_eq!((loaded.model.as_deref(), loaded.permission_mode.as_deref()), (model, mode), "{head:?}");
+        assert_eq!(
+            (loaded.model.as_deref(), loaded.permission_mode.as_deref()),
+            (model, mode),
+            "{head:?}"
+        );
     }
     for block in [
         "{name: a, description: d, model: M}",
@@ -98,8 +124,13 @@ fn what_hides_a_field_from_lines_does_not_hide_it_from_us() {
         "\u{feff}model: M\nname: a\ndescription: d",
         "\n\u{feff}model: M\nname: a\ndescription: d",
     ] {
-        let definition = Definition::parse(format!("---\n{block}\n---\n").as_bytes()).verdict().clone();
-        assert!(matches!(definition, Verdict::Loads(loaded) if loaded.model.as_deref() == Some("M")), "{block}");
+        let definition = Definition::parse(format!("---\n{block}\n---\n").as_bytes())
+            .verdict()
+            .clone();
+        assert!(
+            matches!(definition, Verdict::Loads(loaded) if loaded.model.as_deref() == Some("M")),
+            "{block}"
+        );
     }
     for block in [
         "%YAML 1.2\nname: a\ndescription: d",
@@ -113,7 +144,9 @@ fn what_hides_a_field_from_lines_does_not_hide_it_from_us() {
         "name: a\ndescription: d\nx: \u{0}",
         "name: a\ndescription: d\n\"model\": \"A\"#c",
     ] {
-        let definition = Definition::parse(format!("---\n{block}\n---\n").as_bytes()).verdict().clone();
+        let definition = Definition::parse(format!("---\n{block}\n---\n").as_bytes())
+            .verdict()
+            .clone();
         assert!(matches!(definition, Verdict::Skipped(_)), "{block}");
     }
 }
@@ -127,14 +160,31 @@ fn bytes_that_are_not_text_become_replacement_characters() {
             Verdict::Skipped(reason) => panic!("{reason}"),
         }
     };
-    assert_eq!(read(b"model: M\xed\xa0\x80").as_deref(), Some("M\u{fffd}\u{fffd}\u{fffd}"));
+    assert_eq!(
+        read(b"model: M\xed\xa0\x80").as_deref(),
+        Some("M\u{fffd}\u{fffd}\u{fffd}")
+    );
     assert_eq!(read(b"model\xff: M"), None);
     assert_eq!(read(b"x: \xc3\nmodel: M").as_deref(), Some("M"));
 }
 
 #[test]
 fn only_hooks_of_a_wrong_type_make_the_client_skip_a_file() {
-    let wrong = ["x", "\" \"", "5", "-1", "1.5", "true", "[]", "[x]", "[{a: b}]", ".inf", "yes", "!!str 5", "2026-01-01"];
+    let wrong = [
+        "x",
+        "\" \"",
+        "5",
+        "-1",
+        "1.5",
+        "true",
+        "[]",
+        "[x]",
+        "[{a: b}]",
+        ".inf",
+        "yes",
+        "!!str 5",
+        "2026-01-01",
+    ];
     let strict = [
         "{}",
         "x",
@@ -149,13 +199,24 @@ fn only_hooks_of_a_wrong_type_make_the_client_skip_a_file() {
         "[{hooks: [{type: command, command: x, timeout: \"5\"}]}]",
         "[{hooks: [{type: command, command: x, args: x}]}]",
     ];
-    let strict = strict.iter().flat_map(|value| ["PreToolUse", "PermissionRequest"].map(|event| format!("{{{event}: {value}}}")));
+    let strict = strict.iter().flat_map(|value| {
+        ["PreToolUse", "PermissionRequest"].map(|event| format!("{{{event}: {value}}}"))
+    });
     for value in wrong.map(str::to_owned).into_iter().chain(strict) {
         let verdict = verdict(&format!("hooks: {value}"));
-        assert!(matches!(verdict, Verdict::Skipped(SkipReason::WrongType { field: "hooks", .. })), "{value}: {verdict:?}");
+        assert!(
+            matches!(
+                verdict,
+                Verdict::Skipped(SkipReason::WrongType { field: "hooks", .. })
+            ),
+            "{value}: {verdict:?}"
+        );
     }
     for value in ["", "null", "~", "false", "0", "\"\"", ".nan", "{}"] {
-        assert!(loaded(&format!("hooks: {value}")).security.is_empty(), "{value}");
+        assert!(
+            loaded(&format!("hooks: {value}")).security.is_empty(),
+            "{value}"
+        );
     }
     for value in [
         "{Stop: x}",
@@ -165,13 +226,37 @@ fn only_hooks_of_a_wrong_type_make_the_client_skip_a_file() {
         "{PreToolUse: [{matcher: Bash, hooks: [{type: command, command: x, timeout: 5}]}]}",
         "{PreToolUse: [{hooks: [{type: mcp_tool, server: a, tool: b}, {type: agent, prompt: x}]}]}",
     ] {
-        assert_eq!(loaded(&format!("hooks: {value}")).security, ["hooks"], "{value}");
+        assert_eq!(
+            loaded(&format!("hooks: {value}")).security,
+            ["hooks"],
+            "{value}"
+        );
     }
-    let fields = ["tools", "disallowedTools", "model", "color", "permissionMode", "mcpServers", "skills", "maxTurns", "memory"];
-    for field in fields.into_iter().chain(["background", "isolation", "effort", "initialPrompt"]) {
-        for value in ["x", "\"\"", "5", "-1", "1.5", "true", "null", "[]", "{}", "[5]", "[[x]]", "{a: [b]}", ".nan", "!!str 5"] {
+    let fields = [
+        "tools",
+        "disallowedTools",
+        "model",
+        "color",
+        "permissionMode",
+        "mcpServers",
+        "skills",
+        "maxTurns",
+        "memory",
+    ];
+    for field in fields
+        .into_iter()
+        .chain(["background", "isolation", "effort", "initialPrompt"])
+    {
+        for value in [
+            "x", "\"\"", "5", "-1", "1.5", "true", "null", "[]", "{}", "[5]", "[[x]]", "{a: [b]}",
+            ".nan", "!!str 5",
+        ] {
             let loaded = loaded(&format!("{field}: {value}"));
-            assert_eq!(loaded.permission_mode.is_some(), field == "permissionMode" && ["x", "!!str 5"].contains(&value), "{value}");
+            assert_eq!(
+                loaded.permission_mode.is_some(),
+                field == "permissionMode" && ["x", "!!str 5"].contains(&value),
+                "{value}"
+            );
         }
     }
 }
@@ -188,44 +273,99 @@ fn tools_are_those_that_a_session_gets() {
     ] {
         assert_eq!(split_tools(text), tools, "{text}");
     }
-    for every in
-        ["", "x: y", "tools: \"*\"", "tools: [\"*\"]", "tools: Read, *", "tools: Read * Grep", "[x]: y\n<<: {tools: \"*\"}"]
-    {
+    for every in [
+        "",
+        "x: y",
+        "tools: \"*\"",
+        "tools: [\"*\"]",
+        "tools: Read, *",
+        "tools: Read * Grep",
+        "[x]: y\n<<: {tools: \"*\"}",
+    ] {
         assert_eq!(loaded(every).tools, None, "{every}");
     }
-    for none in ["tools:", "tools: {}", "tools: 5", "tools: \" \"", "tools: [5]", "tools: [[Read]]", "tools: false"] {
+    for none in [
+        "tools:",
+        "tools: {}",
+        "tools: 5",
+        "tools: \" \"",
+        "tools: [5]",
+        "tools: [[Read]]",
+        "tools: false",
+    ] {
         assert_eq!(loaded(none).tools, Some(Vec::new()), "{none}");
     }
-    assert_eq!(loaded("tools: [\"Read, Grep\", Bash(a b)]").tools.unwrap(), ["Read", "Grep", "Bash(a b)"]);
-    assert_eq!(loaded("disallowedTools: [\"Bash, Read\"]").disallowed_tools, ["Bash", "Read"]);
+    assert_eq!(
+        loaded("tools: [\"Read, Grep\", Bash(a b)]").tools.unwrap(),
+        ["Read", "Grep", "Bash(a b)"]
+    );
+    assert_eq!(
+        loaded("disallowedTools: [\"Bash, Read\"]").disallowed_tools,
+        ["Bash", "Read"]
+    );
     // The client may not have needed the repair that we needed.
-    assert_eq!(loaded("x: @y\ntools: [Read, \"Bash\"]\ndisallowedTools: [Edit]").tools.unwrap(), ["Read", "Bash"]);
+    assert_eq!(
+        loaded("x: @y\ntools: [Read, \"Bash\"]\ndisallowedTools: [Edit]")
+            .tools
+            .unwrap(),
+        ["Read", "Bash"]
+    );
     assert_eq!(loaded("x: @y\ntools: *z").tools, None);
-    assert!(loaded("x: @y\ndisallowedTools: [Edit, *z]").disallowed_tools.is_empty());
-    assert_eq!(loaded("x: @y\ndisallowedTools: [Edit]").disallowed_tools, ["Edit"]);
+    assert!(
+        loaded("x: @y\ndisallowedTools: [Edit, *z]")
+            .disallowed_tools
+            .is_empty()
+    );
+    assert_eq!(
+        loaded("x: @y\ndisallowedTools: [Edit]").disallowed_tools,
+        ["Edit"]
+    );
 }
 
 #[test]
 fn equal_powers_have_equal_texts() {
-    let direct = loaded("hooks:\n  Stop: [{hooks: [{type: command, command: x}]}]\npermissionMode: plan\nmcpServers: [a]");
+    let direct = loaded(
+        "hooks:\n  Stop: [{hooks: [{type: command, command: x}]}]\npermissionMode: plan\nmcpServers: [a]",
+    );
     let hidden = loaded(
         "z: &z\n  mcpServers: [a]\n  permissionMode: plan\n<<: *z\n[hooks]: {\"Stop\": [{\"hooks\": [{command: x, type: command}]}]}",
     );
     assert_eq!(direct.security, ["hooks", "permissionMode", "mcpServers"]);
     assert_eq!(direct.security_values, hidden.security_values);
-    assert_eq!(direct.security_values["hooks"], r#"{"Stop":[{"hooks":[{"command":"x","type":"command"}]}]}"#);
+    assert_eq!(
+        direct.security_values["hooks"],
+        r#"{"Stop":[{"hooks":[{"command":"x","type":"command"}]}]}"#
+    );
     let other = loaded("hooks:\n  Stop: [{hooks: [{type: command, command: y}]}]");
-    assert_ne!(direct.security_values["hooks"], other.security_values["hooks"]);
-    for ignored in ["permissionMode: 5", "permissionMode: [plan]", "mcpServers: {}", "mcpServers: true"] {
+    assert_ne!(
+        direct.security_values["hooks"],
+        other.security_values["hooks"]
+    );
+    for ignored in [
+        "permissionMode: 5",
+        "permissionMode: [plan]",
+        "mcpServers: {}",
+        "mcpServers: true",
+    ] {
         assert!(loaded(ignored).security.is_empty(), "{ignored}");
     }
 }
 
 #[test]
 fn aliases_of_aliases_are_not_followed_for_ever() {
-    let level = |level: usize| format!("a{}: &a{0} [{}]\n", level + 1, vec![format!("*a{level}"); 10].join(", "));
+    let level = |level: usize| {
+        format!(
+            "a{}: &a{0} [{}]\n",
+            level + 1,
+            vec![format!("*a{level}"); 10].join(", ")
+        )
+    };
     let laughs = (0..8).fold("a0: &a0 [x]\n".to_owned(), |text, at| text + &level(at));
-    let wide = format!("a: &a [{}]\nb: [{}]\nhooks: {{}}", "0, ".repeat(5000), "*a, ".repeat(5000));
+    let wide = format!(
+        "a: &a [{}]\nb: [{}]\nhooks: {{}}",
+        "0, ".repeat(5000),
+        "*a, ".repeat(5000)
+    );
     let long = format!("a: &a {}\nb: [{}]", "x".repeat(20_000), "*a, ".repeat(5000));
     for head in [laughs, wide, long] {
         assert_eq!(verdict(&head), Verdict::Skipped(SkipReason::TooComplex));
@@ -239,7 +379,10 @@ fn a_file_that_we_cannot_read_may_have_any_power() {
         Definition::parse(text.as_bytes()).powers_in_doubt()
     };
     assert_eq!(doubt("x: &a [*a]\nhooks: {Stop: []}"), ["hooks"]);
-    assert_eq!(doubt("x: !!int y\n<<: {permissionMode: plan}"), ["permissionMode"]);
+    assert_eq!(
+        doubt("x: !!int y\n<<: {permissionMode: plan}"),
+        ["permissionMode"]
+    );
     assert_eq!(doubt("\t# c\n\"\\x68ooks\": {}"), super::SECURITY_FIELDS);
     assert!(doubt("hooks: {Stop: []}").is_empty() && doubt("\tx: y").is_empty());
 }
@@ -286,7 +429,11 @@ fn shape() -> impl Strategy<Value = String> {
         "%YAML",
         "...",
     ]);
-    (key, prop::sample::select(vec![": ", " : ", ":\t", ":", " "]), value)
+    (
+        key,
+        prop::sample::select(vec![": ", " : ", ":\t", ":", " "]),
+        value,
+    )
         .prop_map(|(key, colon, value)| format!("{key}{colon}{value}"))
 }
 

@@ -31,9 +31,20 @@ impl Fields {
     /// Reads a block as the client does.
     pub(super) fn read(block: &str) -> Result<Self, ReadError> {
         match Self::read_strictly(block) {
-            Err(ReadError::Invalid { line, message, is_ours: false }) => match Self::read_strictly(&repair(block)) {
-                Ok(fields) => Ok(Self { is_repaired: true, ..fields }),
-                Err(_) => Err(ReadError::Invalid { line, message, is_ours: false }),
+            Err(ReadError::Invalid {
+                line,
+                message,
+                is_ours: false,
+            }) => match Self::read_strictly(&repair(block)) {
+                Ok(fields) => Ok(Self {
+                    is_repaired: true,
+                    ..fields
+                }),
+                Err(_) => Err(ReadError::Invalid {
+                    line,
+                    message,
+                    is_ours: false,
+                }),
             },
             result => result,
         }
@@ -43,10 +54,17 @@ impl Fields {
     pub(super) fn read_strictly(block: &str) -> Result<Self, ReadError> {
         if let Some(line) = block.split('\n').position(has_glued_comment) {
             let message = "a comment needs a space before it".to_owned();
-            return Err(ReadError::Invalid { line: line + 1, message, is_ours: false });
+            return Err(ReadError::Invalid {
+                line: line + 1,
+                message,
+                is_ours: false,
+            });
         }
         match node::read(block)? {
-            Value::Object(values) => Ok(Self { values, is_repaired: false }),
+            Value::Object(values) => Ok(Self {
+                values,
+                is_repaired: false,
+            }),
             _ => Ok(Self::default()),
         }
     }
@@ -78,24 +96,39 @@ impl Fields {
         match self.values.get(key)? {
             Value::String(_) if self.unclear(key).is_some() => None,
             Value::String(text) => Some(split_tools(text)),
-            Value::Array(items) => Some(items.iter().filter_map(Value::as_str).flat_map(split_tools).collect()),
+            Value::Array(items) => Some(
+                items
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .flat_map(split_tools)
+                    .collect(),
+            ),
             _ => Some(Vec::new()),
         }
     }
 
     /// A value that the repair made text, and that may be a collection or an alias for the client, should it not have needed the repair.
     pub(super) fn unclear(&self, key: &str) -> Option<&str> {
-        self.text(key).filter(|text| self.is_repaired && text.starts_with(['[', '{', '*', '&', '!', '|', '>']))
+        self.text(key).filter(|text| {
+            self.is_repaired && text.starts_with(['[', '{', '*', '&', '!', '|', '>'])
+        })
     }
 }
 
 /// Whether a comment stands directly behind a quoted value of a top-level key: our parser takes it, the client's does not.
 fn has_glued_comment(line: &str) -> bool {
-    let Some((_, value)) = line.split_once(':').filter(|_| !line.starts_with([' ', '\t', '#'])) else {
+    let Some((_, value)) = line
+        .split_once(':')
+        .filter(|_| !line.starts_with([' ', '\t', '#']))
+    else {
         return false;
     };
     let value = value.trim_start();
-    let Some(quote) = value.chars().next().filter(|quote| matches!(quote, '"' | '\'')) else {
+    let Some(quote) = value
+        .chars()
+        .next()
+        .filter(|quote| matches!(quote, '"' | '\''))
+    else {
         return false;
     };
     let mut is_escaped = false;
@@ -126,17 +159,29 @@ fn repair(block: &str) -> String {
 }
 
 fn quoted(line: &str) -> Option<String> {
-    let length = line.find(|c: char| !(c.is_ascii_alphabetic() || c == '_' || c == '-')).filter(|length| *length > 0)?;
+    let length = line
+        .find(|c: char| !(c.is_ascii_alphabetic() || c == '_' || c == '-'))
+        .filter(|length| *length > 0)?;
     let rest = line[length..].strip_prefix(':')?;
     let value = rest.trim_start();
-    if rest.len() == value.len() || value.is_empty() || line.contains(['\r', '\u{2028}', '\u{2029}']) {
+    if rest.len() == value.len()
+        || value.is_empty()
+        || line.contains(['\r', '\u{2028}', '\u{2029}'])
+    {
         return None;
     }
-    let is_quoted = |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
-    if is_quoted('"') || is_quoted('\'') || !(value.contains(|c: char| "{}[]*&#!|>%@`".contains(c)) || value.contains(": ")) {
+    let is_quoted =
+        |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+    if is_quoted('"')
+        || is_quoted('\'')
+        || !(value.contains(|c: char| "{}[]*&#!|>%@`".contains(c)) || value.contains(": "))
+    {
         return None;
     }
-    if value.starts_with('[') && value.trim_end().ends_with(']') && matches!(node::read(value), Ok(Value::Array(_))) {
+    if value.starts_with('[')
+        && value.trim_end().ends_with(']')
+        && matches!(node::read(value), Ok(Value::Array(_)))
+    {
         return None;
     }
     let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use self::parts::{
-    bracketed, check_characters, checked_host, checked_path, helper, is_drive, is_scheme, percent_decoded, split_port, split_user,
+    bracketed, check_characters, checked_host, checked_path, helper, is_drive, is_scheme,
+    percent_decoded, split_port, split_user,
 };
 use super::digest::Digest;
 
@@ -46,7 +47,9 @@ impl Transport {
     }
 
     fn from_scheme(scheme: &str) -> Option<Self> {
-        [Self::Https, Self::Http, Self::Ssh, Self::Git, Self::File].into_iter().find(|transport| transport.as_str() == scheme)
+        [Self::Https, Self::Http, Self::Ssh, Self::Git, Self::File]
+            .into_iter()
+            .find(|transport| transport.as_str() == scheme)
     }
 
     fn default_port(self) -> Option<u16> {
@@ -83,7 +86,9 @@ impl GitUrl {
             return Err(UrlError::Option { part: "address" });
         }
         if let Some(helper) = helper(text) {
-            return Err(UrlError::Helper { name: helper.to_owned() });
+            return Err(UrlError::Helper {
+                name: helper.to_owned(),
+            });
         }
         if let Some((scheme, rest)) = text.split_once("://")
             && is_scheme(scheme)
@@ -102,11 +107,19 @@ impl GitUrl {
     /// The repository that `gh:owner/repository` stands for.
     pub fn github(owner: &str, repository: &str) -> Result<Self, UrlError> {
         let repository = repository.strip_suffix(".git").unwrap_or(repository);
-        let plain = |text: &str, extra: &[char]| text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(&c));
-        if owner.is_empty() || owner.len() > 39 || owner.starts_with(['-', '_']) || !plain(owner, &['-', '_']) {
+        let plain = |text: &str, extra: &[char]| {
+            text.chars()
+                .all(|c| c.is_ascii_alphanumeric() || extra.contains(&c))
+        };
+        if owner.is_empty()
+            || owner.len() > 39
+            || owner.starts_with(['-', '_'])
+            || !plain(owner, &['-', '_'])
+        {
             return Err(UrlError::GitHub { part: "owner" });
         }
-        let is_name = !repository.is_empty() && repository.len() <= 100 && !repository.starts_with('-');
+        let is_name =
+            !repository.is_empty() && repository.len() <= 100 && !repository.starts_with('-');
         if !is_name || matches!(repository, "." | "..") || !plain(repository, &['-', '_', '.']) {
             return Err(UrlError::GitHub { part: "repository" });
         }
@@ -141,8 +154,14 @@ impl GitUrl {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost"
-            || self.host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-            || self.host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+            || self
+                .host
+                .parse::<Ipv4Addr>()
+                .is_ok_and(|address| address.is_loopback())
+            || self
+                .host
+                .parse::<Ipv6Addr>()
+                .is_ok_and(|address| address.is_loopback())
     }
 
     /// Whether others on the way could read or change what is fetched, so that the user has to allow it.
@@ -184,9 +203,16 @@ impl GitUrl {
     #[must_use]
     pub fn cache_key(&self) -> String {
         let mut slug = String::new();
-        for c in self.host.chars().chain(['/']).chain(self.path.trim_end_matches(".git").chars()) {
+        for c in self
+            .host
+            .chars()
+            .chain(['/'])
+            .chain(self.path.trim_end_matches(".git").chars())
+        {
             let c = c.to_ascii_lowercase();
-            if c.is_ascii_alphanumeric() || (c == '.' && !slug.is_empty() && !slug.ends_with(['.', '-'])) {
+            if c.is_ascii_alphanumeric()
+                || (c == '.' && !slug.is_empty() && !slug.ends_with(['.', '-']))
+            {
                 slug.push(c);
             } else if !slug.is_empty() && !slug.ends_with('-') {
                 slug.push('-');
@@ -196,7 +222,11 @@ impl GitUrl {
         let slug = slug.trim_end_matches(['-', '.']);
         let digest = Digest::of(self.text.as_bytes()).to_string();
         // The prefix keeps Windows device names such as `con` apart from the folder's name.
-        format!("{}-{}", if slug.is_empty() { "git" } else { slug }, &digest[..32])
+        format!(
+            "{}-{}",
+            if slug.is_empty() { "git" } else { slug },
+            &digest[..32]
+        )
     }
 
     /// Whether both are served by the same scheme, host and port, so that credentials for one may go to the other.
@@ -216,7 +246,13 @@ impl GitUrl {
                 return Err(UrlError::FileHost);
             }
             let path = checked_path(path, transport)?;
-            return Ok(Self { text: format!("file://{path}"), transport, host: String::new(), port: None, path });
+            return Ok(Self {
+                text: format!("file://{path}"),
+                transport,
+                host: String::new(),
+                port: None,
+                path,
+            });
         }
         let (user, host) = split_user(authority, transport)?;
         let (host, port) = split_port(host, transport)?;
@@ -224,7 +260,13 @@ impl GitUrl {
         let user = user.map(|user| format!("{user}@")).unwrap_or_default();
         let shown_port = port.map(|port| format!(":{port}")).unwrap_or_default();
         let text = format!("{scheme}://{user}{}{shown_port}{path}", bracketed(&host));
-        Ok(Self { text, transport, host, port, path })
+        Ok(Self {
+            text,
+            transport,
+            host,
+            port,
+            path,
+        })
     }
 
     fn scp(text: &str) -> Result<Self, UrlError> {
@@ -233,10 +275,17 @@ impl GitUrl {
             return Err(UrlError::Drive);
         }
         // The colon of `[::1]:path` is the one after the bracket.
-        let after_bracket = text.find(']').filter(|_| text.split('@').next_back().is_some_and(|host| host.starts_with('[')));
+        let after_bracket = text.find(']').filter(|_| {
+            text.split('@')
+                .next_back()
+                .is_some_and(|host| host.starts_with('['))
+        });
         let from = after_bracket.unwrap_or(0);
         let colon = text[from..].find(':').map(|at| at + from);
-        let Some((authority, path)) = colon.map(|at| (&text[..at], &text[at + 1..])).filter(|(host, _)| !host.contains('/')) else {
+        let Some((authority, path)) = colon
+            .map(|at| (&text[..at], &text[at + 1..]))
+            .filter(|(host, _)| !host.contains('/'))
+        else {
             return Err(UrlError::NotUrl);
         };
         let lower = authority.to_ascii_lowercase();
@@ -244,7 +293,12 @@ impl GitUrl {
             return Err(UrlError::Slashes { scheme: lower });
         }
         // `user:password@host:path` has its first colon inside the user part.
-        if !authority.contains('@') && path.split('/').next().is_some_and(|part| part.contains('@')) {
+        if !authority.contains('@')
+            && path
+                .split('/')
+                .next()
+                .is_some_and(|part| part.contains('@'))
+        {
             return Err(UrlError::Password);
         }
         let (user, host) = split_user(authority, transport)?;
@@ -252,7 +306,13 @@ impl GitUrl {
         let path = checked_path(path, transport)?;
         let user = user.map(|user| format!("{user}@")).unwrap_or_default();
         let text = format!("{user}{}:{path}", bracketed(&host));
-        Ok(Self { text, transport, host, port: None, path })
+        Ok(Self {
+            text,
+            transport,
+            host,
+            port: None,
+            path,
+        })
     }
 }
 
@@ -280,7 +340,9 @@ impl FromStr for GitUrl {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// No scheme and no `host:path`.
-    #[error("it is not an address of a git repository; for a folder write `./folder` or an absolute path")]
+    #[error(
+        "it is not an address of a git repository; for a folder write `./folder` or an absolute path"
+    )]
     NotUrl,
     /// A part begins with `-`.
     #[error("the {part} begins with `-`, which programs read as an option")]
@@ -313,7 +375,9 @@ pub enum UrlError {
     #[error("it names no host")]
     EmptyHost,
     /// Not a host name or address.
-    #[error("the host may hold only letters, digits, `.`, `_` and `-`, or be an IPv6 address in brackets")]
+    #[error(
+        "the host may hold only letters, digits, `.`, `_` and `-`, or be an IPv6 address in brackets"
+    )]
     Host,
     /// Not a port.
     #[error("the port is not a number from 1 to 65535")]
@@ -362,7 +426,9 @@ pub fn redact(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         shown.push_str(before);
-        let end = after.find(|c: char| matches!(c, '/' | '\'' | '"' | '`') || c.is_whitespace()).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| matches!(c, '/' | '\'' | '"' | '`') || c.is_whitespace())
+            .unwrap_or(after.len());
         rest = match after[..end].rfind('@') {
             Some(sign) if &after[..sign] != "git" => {
                 shown.push_str("***");

@@ -6,7 +6,9 @@ use super::{Transport, UrlError};
 use crate::domain::name::is_invisible;
 
 pub(super) fn check_characters(text: &str) -> Result<(), UrlError> {
-    let hidden = |c: char| c.is_control() || c.is_whitespace() || is_invisible(c) || c == char::REPLACEMENT_CHARACTER;
+    let hidden = |c: char| {
+        c.is_control() || c.is_whitespace() || is_invisible(c) || c == char::REPLACEMENT_CHARACTER
+    };
     // Encoded spaces are plain; everything else that is hidden would reach a server or a file name.
     let decoded = percent_decoded(text);
     if text.contains(hidden) || decoded.contains(|c| hidden(c) && c != ' ') {
@@ -23,7 +25,10 @@ pub(super) fn helper(text: &str) -> Option<&str> {
 }
 
 pub(super) fn is_scheme(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 pub(super) fn is_drive(text: &str) -> bool {
@@ -31,10 +36,17 @@ pub(super) fn is_drive(text: &str) -> bool {
 }
 
 pub(super) fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
 }
 
-pub(super) fn split_user(authority: &str, transport: Transport) -> Result<(Option<&str>, &str), UrlError> {
+pub(super) fn split_user(
+    authority: &str,
+    transport: Transport,
+) -> Result<(Option<&str>, &str), UrlError> {
     let Some((user, host)) = authority.rsplit_once('@') else {
         return Ok((None, authority));
     };
@@ -53,12 +65,27 @@ pub(super) fn split_user(authority: &str, transport: Transport) -> Result<(Optio
 
 /// Hosts take tokens in the place of the user: known prefixes, or longer than anybody's name.
 fn is_token(user: &str) -> bool {
-    const PREFIXES: [&str; 9] = ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "x-token-", "oauth2"];
+    const PREFIXES: [&str; 9] = [
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
+        "github_pat_",
+        "glpat-",
+        "x-token-",
+        "oauth2",
+    ];
     user.len() >= 32 || PREFIXES.iter().any(|prefix| user.starts_with(prefix))
 }
 
-pub(super) fn split_port(host: &str, transport: Transport) -> Result<(String, Option<u16>), UrlError> {
-    let colon = host.rfind(':').filter(|at| host.rfind(']').is_none_or(|bracket| bracket < *at));
+pub(super) fn split_port(
+    host: &str,
+    transport: Transport,
+) -> Result<(String, Option<u16>), UrlError> {
+    let colon = host
+        .rfind(':')
+        .filter(|at| host.rfind(']').is_none_or(|bracket| bracket < *at));
     let Some(at) = colon else {
         return Ok((checked_host(host)?, None));
     };
@@ -69,8 +96,15 @@ pub(super) fn split_port(host: &str, transport: Transport) -> Result<(String, Op
     if digits.contains(|c: char| !c.is_ascii_digit()) {
         return Err(UrlError::Port);
     }
-    let port = digits.parse().ok().filter(|port| *port != 0).ok_or(UrlError::Port)?;
-    Ok((checked_host(host)?, Some(port).filter(|port| transport.default_port() != Some(*port))))
+    let port = digits
+        .parse()
+        .ok()
+        .filter(|port| *port != 0)
+        .ok_or(UrlError::Port)?;
+    Ok((
+        checked_host(host)?,
+        Some(port).filter(|port| transport.default_port() != Some(*port)),
+    ))
 }
 
 pub(super) fn checked_host(host: &str) -> Result<String, UrlError> {
@@ -80,11 +114,21 @@ pub(super) fn checked_host(host: &str) -> Result<String, UrlError> {
     if host.starts_with('-') {
         return Err(UrlError::Option { part: "host" });
     }
-    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().map(|address| address.to_string()).map_err(|_| UrlError::Host);
+    if let Some(address) = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
+        return address
+            .parse::<Ipv6Addr>()
+            .map(|address| address.to_string())
+            .map_err(|_| UrlError::Host);
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if host.len() > 253 || host.split('.').any(|label| label.is_empty() || label.starts_with('-') || !label.chars().all(plain)) {
+    if host.len() > 253
+        || host
+            .split('.')
+            .any(|label| label.is_empty() || label.starts_with('-') || !label.chars().all(plain))
+    {
         return Err(UrlError::Host);
     }
     Ok(host.to_ascii_lowercase())
@@ -123,7 +167,10 @@ pub(super) fn checked_path(path: &str, transport: Transport) -> Result<String, U
 
 /// Decodes `%41`; a stray `%` stays, as it does in git. Bytes that are no UTF-8 become replacement characters.
 pub(super) fn percent_decoded(text: &str) -> String {
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16)).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: Option<&u8>| {
+        byte.and_then(|byte| char::from(*byte).to_digit(16))
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -1,4 +1,8 @@
-#![allow(clippy::unwrap_used, clippy::too_many_lines, reason = "a test fails by panicking, and a table is long")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and a table is long"
+)]
 
 use proptest::prelude::*;
 
@@ -7,44 +11,178 @@ use super::*;
 #[test]
 fn good_addresses_are_normalised() {
     for (text, normal, transport, host) in [
-        ("https://github.com/acme/agents", "https://github.com/acme/agents", Transport::Https, "github.com"),
-        ("HTTPS://GitHub.COM/Acme/Agents", "https://github.com/Acme/Agents", Transport::Https, "github.com"),
-        ("https://github.com/a/b.git", "https://github.com/a/b.git", Transport::Https, "github.com"),
-        ("https://github.com/a/b/", "https://github.com/a/b", Transport::Https, "github.com"),
-        ("https://github.com:443/a/b", "https://github.com/a/b", Transport::Https, "github.com"),
-        ("https://github.com:8443/a/b", "https://github.com:8443/a/b", Transport::Https, "github.com"),
+        (
+            "https://github.com/acme/agents",
+            "https://github.com/acme/agents",
+            Transport::Https,
+            "github.com",
+        ),
+        (
+            "HTTPS://GitHub.COM/Acme/Agents",
+            "https://github.com/Acme/Agents",
+            Transport::Https,
+            "github.com",
+        ),
+        (
+            "https://github.com/a/b.git",
+            "https://github.com/a/b.git",
+            Transport::Https,
+            "github.com",
+        ),
+        (
+            "https://github.com/a/b/",
+            "https://github.com/a/b",
+            Transport::Https,
+            "github.com",
+        ),
+        (
+            "https://github.com:443/a/b",
+            "https://github.com/a/b",
+            Transport::Https,
+            "github.com",
+        ),
+        (
+            "https://github.com:8443/a/b",
+            "https://github.com:8443/a/b",
+            Transport::Https,
+            "github.com",
+        ),
         ("https://h:0443/a", "https://h/a", Transport::Https, "h"),
-        ("https://org@dev.azure.com/org/p/_git/r", "https://org@dev.azure.com/org/p/_git/r", Transport::Https, "dev.azure.com"),
+        (
+            "https://org@dev.azure.com/org/p/_git/r",
+            "https://org@dev.azure.com/org/p/_git/r",
+            Transport::Https,
+            "dev.azure.com",
+        ),
         ("https://host", "https://host/", Transport::Https, "host"),
-        ("https://host//a//b", "https://host//a//b", Transport::Https, "host"),
-        ("https://host/a%20b", "https://host/a%20b", Transport::Https, "host"),
-        ("https://host/50%", "https://host/50%", Transport::Https, "host"),
+        (
+            "https://host//a//b",
+            "https://host//a//b",
+            Transport::Https,
+            "host",
+        ),
+        (
+            "https://host/a%20b",
+            "https://host/a%20b",
+            Transport::Https,
+            "host",
+        ),
+        (
+            "https://host/50%",
+            "https://host/50%",
+            Transport::Https,
+            "host",
+        ),
         ("https://host/é", "https://host/é", Transport::Https, "host"),
-        ("https://host/~me/x", "https://host/~me/x", Transport::Https, "host"),
-        ("https://[::1]:8080/a", "https://[::1]:8080/a", Transport::Https, "::1"),
-        ("https://[0:0:0:0:0:0:0:1]/a", "https://[::1]/a", Transport::Https, "::1"),
-        ("http://127.0.0.1:3000/a.git", "http://127.0.0.1:3000/a.git", Transport::Http, "127.0.0.1"),
-        ("http://example.com:80/a", "http://example.com/a", Transport::Http, "example.com"),
-        ("ssh://git@host/a/b", "ssh://git@host/a/b", Transport::Ssh, "host"),
-        ("ssh://git@Host:22/a/b", "ssh://git@host/a/b", Transport::Ssh, "host"),
-        ("ssh://host:2222/~me/b", "ssh://host:2222/~me/b", Transport::Ssh, "host"),
-        ("git@github.com:acme/agents.git", "git@github.com:acme/agents.git", Transport::Ssh, "github.com"),
-        ("git@GitHub.com:Acme/A", "git@github.com:Acme/A", Transport::Ssh, "github.com"),
-        ("work:team/agents", "work:team/agents", Transport::Ssh, "work"),
-        ("me@host:/srv/a.git/", "me@host:/srv/a.git", Transport::Ssh, "host"),
+        (
+            "https://host/~me/x",
+            "https://host/~me/x",
+            Transport::Https,
+            "host",
+        ),
+        (
+            "https://[::1]:8080/a",
+            "https://[::1]:8080/a",
+            Transport::Https,
+            "::1",
+        ),
+        (
+            "https://[0:0:0:0:0:0:0:1]/a",
+            "https://[::1]/a",
+            Transport::Https,
+            "::1",
+        ),
+        (
+            "http://127.0.0.1:3000/a.git",
+            "http://127.0.0.1:3000/a.git",
+            Transport::Http,
+            "127.0.0.1",
+        ),
+        (
+            "http://example.com:80/a",
+            "http://example.com/a",
+            Transport::Http,
+            "example.com",
+        ),
+        (
+            "ssh://git@host/a/b",
+            "ssh://git@host/a/b",
+            Transport::Ssh,
+            "host",
+        ),
+        (
+            "ssh://git@Host:22/a/b",
+            "ssh://git@host/a/b",
+            Transport::Ssh,
+            "host",
+        ),
+        (
+            "ssh://host:2222/~me/b",
+            "ssh://host:2222/~me/b",
+            Transport::Ssh,
+            "host",
+        ),
+        (
+            "git@github.com:acme/agents.git",
+            "git@github.com:acme/agents.git",
+            Transport::Ssh,
+            "github.com",
+        ),
+        (
+            "git@GitHub.com:Acme/A",
+            "git@github.com:Acme/A",
+            Transport::Ssh,
+            "github.com",
+        ),
+        (
+            "work:team/agents",
+            "work:team/agents",
+            Transport::Ssh,
+            "work",
+        ),
+        (
+            "me@host:/srv/a.git/",
+            "me@host:/srv/a.git",
+            Transport::Ssh,
+            "host",
+        ),
         ("git@[::1]:a/b", "git@[::1]:a/b", Transport::Ssh, "::1"),
         ("[fe80::1]:a", "[fe80::1]:a", Transport::Ssh, "fe80::1"),
         ("git://host/a", "git://host/a", Transport::Git, "host"),
         ("git://host:9418/a", "git://host/a", Transport::Git, "host"),
         ("file:///srv/a", "file:///srv/a", Transport::File, ""),
-        ("FILE:///srv/My%20Agents/", "file:///srv/My%20Agents", Transport::File, ""),
+        (
+            "FILE:///srv/My%20Agents/",
+            "file:///srv/My%20Agents",
+            Transport::File,
+            "",
+        ),
         ("file:///C:/a", "file:///C:/a", Transport::File, ""),
-        ("gh:acme/agents", "https://github.com/acme/agents", Transport::Https, "github.com"),
-        ("gh:acme/agents.git", "https://github.com/acme/agents", Transport::Https, "github.com"),
-        ("gh:a_b/.github", "https://github.com/a_b/.github", Transport::Https, "github.com"),
+        (
+            "gh:acme/agents",
+            "https://github.com/acme/agents",
+            Transport::Https,
+            "github.com",
+        ),
+        (
+            "gh:acme/agents.git",
+            "https://github.com/acme/agents",
+            Transport::Https,
+            "github.com",
+        ),
+        (
+            "gh:a_b/.github",
+            "https://github.com/a_b/.github",
+            Transport::Https,
+            "github.com",
+        ),
     ] {
         let url = GitUrl::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!((url.as_str(), url.transport(), url.host()), (normal, transport, host), "{text}");
+        assert_eq!(
+            (url.as_str(), url.transport(), url.host()),
+            (normal, transport, host),
+            "{text}"
+        );
         assert_eq!(GitUrl::parse(url.as_str()), Ok(url), "{text}");
     }
 }
@@ -62,16 +200,22 @@ fn option(part: &'static str) -> UrlError {
 }
 
 fn helper_error(name: &str) -> UrlError {
-    UrlError::Helper { name: name.to_owned() }
+    UrlError::Helper {
+        name: name.to_owned(),
+    }
 }
 
 fn scheme(scheme: &str) -> UrlError {
-    UrlError::Scheme { scheme: scheme.to_owned() }
+    UrlError::Scheme {
+        scheme: scheme.to_owned(),
+    }
 }
 
 #[test]
 fn hostile_addresses_are_refused_with_the_reason() {
-    let slashes = |scheme: &str| UrlError::Slashes { scheme: scheme.to_owned() };
+    let slashes = |scheme: &str| UrlError::Slashes {
+        scheme: scheme.to_owned(),
+    };
     for (text, error) in [
         ("", UrlError::NotUrl),
         ("agents", UrlError::NotUrl),
@@ -158,7 +302,10 @@ fn hostile_addresses_are_refused_with_the_reason() {
         ("https://a@b@host/a", UrlError::Password),
         ("https://ghp_0123@github.com/a/b", UrlError::Password),
         ("https://glpat-0123@gitlab.com/a/b", UrlError::Password),
-        ("https://0123456789abcdef0123456789abcdef@host/a", UrlError::Password),
+        (
+            "https://0123456789abcdef0123456789abcdef@host/a",
+            UrlError::Password,
+        ),
         ("file://host/a", UrlError::FileHost),
         ("file://localhost/a", UrlError::FileHost),
         ("file://", UrlError::EmptyPath),
@@ -223,7 +370,11 @@ fn insecure_means_readable_on_the_way() {
         ("git@example.com:a", false),
         ("file:///a", false),
     ] {
-        assert_eq!(GitUrl::parse(text).unwrap().needs_insecure(), needs, "{text}");
+        assert_eq!(
+            GitUrl::parse(text).unwrap().needs_insecure(),
+            needs,
+            "{text}"
+        );
     }
 }
 
@@ -231,12 +382,23 @@ fn insecure_means_readable_on_the_way() {
 fn cache_keys_are_readable_and_differ_with_every_difference() {
     let key = |text: &str| GitUrl::parse(text).unwrap().cache_key();
     let plain = key("https://github.com/Acme/agents");
-    assert_eq!(plain.rsplit_once('-').map(|(slug, hex)| (slug, hex.len())), Some(("github.com-acme-agents", 32)));
+    assert_eq!(
+        plain.rsplit_once('-').map(|(slug, hex)| (slug, hex.len())),
+        Some(("github.com-acme-agents", 32))
+    );
     assert_eq!(plain, key("HTTPS://github.com:443/Acme/agents/"));
-    for other in ["https://github.com/acme/agents", "https://github.com/Acme/agents.git", "git@github.com:Acme/agents"] {
+    for other in [
+        "https://github.com/acme/agents",
+        "https://github.com/Acme/agents.git",
+        "git@github.com:Acme/agents",
+    ] {
         assert_ne!(plain, key(other), "{other}");
     }
-    assert!(key("file:///%20").starts_with("20-"), "{}", key("file:///%20"));
+    assert!(
+        key("file:///%20").starts_with("20-"),
+        "{}",
+        key("file:///%20")
+    );
     assert!(key("file:///é").starts_with("git-"));
     assert!(key(&format!("https://host/{}", "x/".repeat(500))).len() <= 81);
 }
@@ -246,7 +408,12 @@ fn origins_are_scheme_host_and_port() {
     let url = |text: &str| GitUrl::parse(text).unwrap();
     let base = url("https://host/a");
     assert!(base.same_origin(&url("https://HOST:443/b.git")));
-    for other in ["http://host/a", "https://host:444/a", "https://other/a", "git@host:a"] {
+    for other in [
+        "http://host/a",
+        "https://host:444/a",
+        "https://other/a",
+        "git@host:a",
+    ] {
         assert!(!base.same_origin(&url(other)), "{other}");
     }
 }
@@ -255,7 +422,10 @@ fn origins_are_scheme_host_and_port() {
 fn secrets_are_not_shown() {
     for (text, shown) in [
         ("https://me@host/a", "https://***@host/a"),
-        ("fatal: 'https://u:p@h/x' and http://t@h", "fatal: 'https://***@h/x' and http://***@h"),
+        (
+            "fatal: 'https://u:p@h/x' and http://t@h",
+            "fatal: 'https://***@h/x' and http://***@h",
+        ),
         ("ssh://git@host/a", "ssh://git@host/a"),
         ("https://host/a@b", "https://host/a@b"),
         ("https://u:p@x@h/a", "https://***@h/a"),
@@ -264,13 +434,19 @@ fn secrets_are_not_shown() {
         assert_eq!(redact(text), shown);
     }
     let url = GitUrl::parse("https://me@host/a").unwrap();
-    assert_eq!(format!("{url} {url:?} {}", url.short_name()), "https://***@host/a GitUrl(https://***@host/a) a");
+    assert_eq!(
+        format!("{url} {url:?} {}", url.short_name()),
+        "https://***@host/a GitUrl(https://***@host/a) a"
+    );
 }
 
 #[test]
 fn file_addresses_name_folders() {
     let path = |text: &str| GitUrl::parse(text).unwrap().local_path();
-    assert_eq!(path("file:///srv/my%20agents"), Some(PathBuf::from("/srv/my agents")));
+    assert_eq!(
+        path("file:///srv/my%20agents"),
+        Some(PathBuf::from("/srv/my agents"))
+    );
     assert_eq!(path("file:///C:/agents"), Some(PathBuf::from("C:/agents")));
     assert_eq!(path("https://host/a"), None);
 }

@@ -75,16 +75,26 @@ impl Roots {
     /// Nothing yet; see [`Roots::with`].
     #[must_use]
     pub fn new() -> Self {
-        Self { mounts: Vec::new(), base: None, hint: None, open: Mutex::default(), can_exchange: AtomicBool::new(true) }
+        Self {
+            mounts: Vec::new(),
+            base: None,
+            hint: None,
+            open: Mutex::default(),
+            can_exchange: AtomicBool::new(true),
+        }
     }
 
     /// Everything beneath `folder`, a path that is free of links: `real`, if it is another one.
     #[must_use]
     pub fn with(mut self, folder: &Path, real: Option<PathBuf>) -> Self {
         let real = real.unwrap_or_else(|| folder.to_owned());
-        self.mounts.push(Mount { prefix: folder.to_owned(), real });
+        self.mounts.push(Mount {
+            prefix: folder.to_owned(),
+            real,
+        });
         // The nearest folder above a path counts.
-        self.mounts.sort_by_key(|mount| std::cmp::Reverse(mount.prefix.components().count()));
+        self.mounts
+            .sort_by_key(|mount| std::cmp::Reverse(mount.prefix.components().count()));
         self
     }
 
@@ -115,7 +125,9 @@ impl Roots {
 
     /// Reads a whole regular file of at most `limit` bytes; `None` if nothing is there.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-        let Some(place) = self.place(path)? else { return Ok(None) };
+        let Some(place) = self.place(path)? else {
+            return Ok(None);
+        };
         match place.folder.open_file(&place.name) {
             Ok(file) => read_open(&file, self.shown(path), limit, true).map(Some),
             Err(error) if is_absent(&error) => Ok(None),
@@ -126,10 +138,17 @@ impl Roots {
     /// Says what stands at `path`; links are seen, not followed.
     pub fn entry(&self, path: &Path) -> Result<Entry> {
         if self.mounts.iter().any(|mount| mount.prefix == path) {
-            return Ok(if self.folder(path)?.is_some() { Entry::Folder } else { Entry::Absent });
+            return Ok(if self.folder(path)?.is_some() {
+                Entry::Folder
+            } else {
+                Entry::Absent
+            });
         }
         match self.place(path)? {
-            Some(place) => place.folder.entry(&place.name).map_err(|error| self.failure("look at", path, &error)),
+            Some(place) => place
+                .folder
+                .entry(&place.name)
+                .map_err(|error| self.failure("look at", path, &error)),
             None => Ok(Entry::Absent),
         }
     }
@@ -143,8 +162,12 @@ impl Roots {
 
     /// What is in a folder, sorted by name; empty if there is no such folder.
     pub fn list(&self, folder: &Path) -> Result<Vec<Listed>> {
-        let Some(open) = self.folder(folder)? else { return Ok(Vec::new()) };
-        let mut listed = open.list().map_err(|error| self.failure("read the folder", folder, &error))?;
+        let Some(open) = self.folder(folder)? else {
+            return Ok(Vec::new());
+        };
+        let mut listed = open
+            .list()
+            .map_err(|error| self.failure("read the folder", folder, &error))?;
         listed.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(listed)
     }
@@ -161,10 +184,21 @@ impl Roots {
 
     /// Writes a file that must not exist yet. `durable`: the bytes are on the disk before this returns. `like`: an existing file
     /// whose permissions it gets.
-    pub fn write_new(&self, path: &Path, bytes: &[u8], durable: bool, like: Option<&Path>) -> Result<()> {
+    pub fn write_new(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        durable: bool,
+        like: Option<&Path>,
+    ) -> Result<()> {
         let place = self.place_to_write(path)?;
         let permissions = match like.map(|like| self.place(like)).transpose()?.flatten() {
-            Some(like) => like.folder.open_file(&like.name).and_then(|file| file.metadata()).ok().map(|found| found.permissions()),
+            Some(like) => like
+                .folder
+                .open_file(&like.name)
+                .and_then(|file| file.metadata())
+                .ok()
+                .map(|found| found.permissions()),
             None => None,
         };
         let write = || {
@@ -180,7 +214,8 @@ impl Roots {
 
     /// Puts `bytes` at `path` in one step, over whatever file or link stands there: for files of agentpkg's own.
     pub fn replace(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
-        let temporary = path.with_file_name(format!("{}{}{}", TEMPORARY.0, random_name()?, TEMPORARY.1));
+        let temporary =
+            path.with_file_name(format!("{}{}{}", TEMPORARY.0, random_name()?, TEMPORARY.1));
         let put = || {
             self.write_new(&temporary, bytes, durable, None)?;
             self.rename(&temporary, path)
@@ -196,7 +231,10 @@ impl Roots {
         if !self.can_exchange.load(Ordering::Relaxed) {
             return Ok(Exchanged::Unsupported);
         }
-        let (place, name) = (self.place_to_write(one)?, other.file_name().unwrap_or_default());
+        let (place, name) = (
+            self.place_to_write(one)?,
+            other.file_name().unwrap_or_default(),
+        );
         match place.folder.exchange(&place.name, name) {
             Ok(true) => Ok(Exchanged::Done),
             Ok(false) => {
@@ -222,7 +260,9 @@ impl Roots {
     /// Moves a file, over whatever file stands there.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let (one, other) = (self.place_to_write(from)?, self.place_to_write(to)?);
-        one.folder.rename(&one.name, &other.folder, &other.name).map_err(|error| self.failure("write", to, &error))
+        one.folder
+            .rename(&one.name, &other.folder, &other.name)
+            .map_err(|error| self.failure("write", to, &error))
     }
 
     /// Moves a file, over whatever file stands there. `false`: the two paths are on different file systems, and nothing was done.
@@ -237,7 +277,9 @@ impl Roots {
 
     /// Removes a file or a link; it is no error if nothing is there.
     pub fn remove(&self, path: &Path) -> Result<()> {
-        let Some(place) = self.place(path)? else { return Ok(()) };
+        let Some(place) = self.place(path)? else {
+            return Ok(());
+        };
         match place.folder.remove(&place.name) {
             Err(error) if !is_absent(&error) => Err(self.failure("remove", path, &error)),
             _ => Ok(()),
@@ -256,7 +298,9 @@ impl Roots {
     /// Waits until the names in `folder` are on the disk.
     pub fn sync_folder(&self, folder: &Path) -> Result<()> {
         match self.folder(folder)? {
-            Some(open) => open.sync().map_err(|error| self.failure("write", folder, &error)),
+            Some(open) => open
+                .sync()
+                .map_err(|error| self.failure("write", folder, &error)),
             None => Ok(()),
         }
     }
@@ -264,10 +308,16 @@ impl Roots {
     /// Opens a file for a lock, and creates it if need be.
     pub fn open_lock(&self, path: &Path) -> Result<File> {
         let place = self.place_to_write(path)?;
-        let file = place.folder.open_or_create(&place.name).map_err(|error| self.refused("lock", path, &place, &error))?;
+        let file = place
+            .folder
+            .open_or_create(&place.name)
+            .map_err(|error| self.refused("lock", path, &place, &error))?;
         match file.metadata() {
             Ok(metadata) if metadata.is_file() => Ok(file),
-            Ok(_) => Err(Failure::failed(format!("`{}` is not a regular file", self.shown(path).display()))),
+            Ok(_) => Err(Failure::failed(format!(
+                "`{}` is not a regular file",
+                self.shown(path).display()
+            ))),
             Err(error) => Err(self.failure("lock", path, &error)),
         }
     }
@@ -281,7 +331,10 @@ impl Roots {
     /// The same, with the folder made if need be.
     fn place_to_write(&self, path: &Path) -> Result<Place> {
         let (folder, name) = split(path)?;
-        Ok(Place { folder: self.created(folder)?, name })
+        Ok(Place {
+            folder: self.created(folder)?,
+            name,
+        })
     }
 
     /// The folder at `path`, open; `None` if there is none.
@@ -290,14 +343,18 @@ impl Roots {
     }
 
     fn created(&self, path: &Path) -> Result<Arc<Folder>> {
-        self.walk(path, true)?.ok_or_else(|| self.failure("make the folder", path, &io::ErrorKind::NotFound.into()))
+        self.walk(path, true)?
+            .ok_or_else(|| self.failure("make the folder", path, &io::ErrorKind::NotFound.into()))
     }
 
     fn walk(&self, path: &Path, is_creating: bool) -> Result<Option<Arc<Folder>>> {
         if let Some(open) = self.folders().get(path) {
             return Ok(Some(open.clone()));
         }
-        let mount = self.mounts.iter().find(|mount| path.starts_with(&mount.prefix));
+        let mount = self
+            .mounts
+            .iter()
+            .find(|mount| path.starts_with(&mount.prefix));
         let mount = mount.ok_or_else(|| outside(path))?;
         if path == mount.prefix {
             return self.open_root(path, &mount.real, is_creating);
@@ -308,7 +365,9 @@ impl Roots {
         if !matches!(path.components().next_back(), Some(Component::Normal(_))) {
             return Err(outside(path));
         }
-        let Some(above) = self.walk(above, is_creating)? else { return Ok(None) };
+        let Some(above) = self.walk(above, is_creating)? else {
+            return Ok(None);
+        };
         let opened = match above.descend(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && is_creating => {
                 match above.create_folder(name) {
@@ -328,7 +387,12 @@ impl Roots {
         }
     }
 
-    fn open_root(&self, path: &Path, real: &Path, is_creating: bool) -> Result<Option<Arc<Folder>>> {
+    fn open_root(
+        &self,
+        path: &Path,
+        real: &Path,
+        is_creating: bool,
+    ) -> Result<Option<Arc<Folder>>> {
         if is_creating {
             // Links above a root are the user's own: they lead to the folder that was meant.
             super::create_folder(real)?;
@@ -353,7 +417,9 @@ impl Roots {
     fn no_folder(&self, path: &Path, above: &Folder, name: &OsStr, error: &io::Error) -> Failure {
         match above.entry(name) {
             Ok(Entry::Link) => self.link(path),
-            Ok(Entry::File | Entry::Other) => Failure::failed(format!("`{}` is not a folder", self.shown(path).display())),
+            Ok(Entry::File | Entry::Other) => {
+                Failure::failed(format!("`{}` is not a folder", self.shown(path).display()))
+            }
             _ => self.failure("open the folder", path, error),
         }
     }
@@ -361,13 +427,19 @@ impl Roots {
     fn refused(&self, verb: &str, path: &Path, place: &Place, error: &io::Error) -> Failure {
         match place.folder.entry(&place.name) {
             Ok(Entry::Link) => self.link(path),
-            Ok(Entry::Folder | Entry::Other) => Failure::failed(format!("`{}` is not a regular file", self.shown(path).display())),
+            Ok(Entry::Folder | Entry::Other) => Failure::failed(format!(
+                "`{}` is not a regular file",
+                self.shown(path).display()
+            )),
             _ => self.failure(verb, path, error),
         }
     }
 
     fn shown<'p>(&self, path: &'p Path) -> &'p Path {
-        self.base.as_ref().and_then(|base| path.strip_prefix(base).ok()).unwrap_or(path)
+        self.base
+            .as_ref()
+            .and_then(|base| path.strip_prefix(base).ok())
+            .unwrap_or(path)
     }
 
     fn failure(&self, verb: &str, path: &Path, error: &io::Error) -> Failure {
@@ -375,11 +447,17 @@ impl Roots {
     }
 
     fn link(&self, path: &Path) -> Failure {
-        let failure =
-            Failure::failed(format!("`{}` is a symbolic link, which agentpkg does not follow", self.shown(path).display()));
+        let failure = Failure::failed(format!(
+            "`{}` is a symbolic link, which agentpkg does not follow",
+            self.shown(path).display()
+        ));
         match &self.hint {
-            Some((paths, hint)) if paths.iter().any(|known| known == path) => failure.hint(hint.clone()),
-            _ => failure.hint("replace the link with what it points to, or remove it, then run the command again"),
+            Some((paths, hint)) if paths.iter().any(|known| known == path) => {
+                failure.hint(hint.clone())
+            }
+            _ => failure.hint(
+                "replace the link with what it points to, or remove it, then run the command again",
+            ),
         }
     }
 }

@@ -16,12 +16,20 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let path = fs::canonicalize(path)?;
-        if path.is_dir() { Ok(Self(path)) } else { Err(io::ErrorKind::NotADirectory.into()) }
+        if path.is_dir() {
+            Ok(Self(path))
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
     }
 
     pub(super) fn descend(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.0.join(name);
-        if fs::symlink_metadata(&path)?.is_dir() { Ok(Self(path)) } else { Err(io::ErrorKind::NotADirectory.into()) }
+        if fs::symlink_metadata(&path)?.is_dir() {
+            Ok(Self(path))
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
     }
 
     pub(super) fn create_folder(&self, name: &OsStr) -> io::Result<()> {
@@ -41,14 +49,26 @@ impl Folder {
     }
 
     pub(super) fn create_file(&self, name: &OsStr) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).open(self.0.join(name))
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(self.0.join(name))
     }
 
     pub(super) fn open_or_create(&self, name: &OsStr) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.file(name)?)
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.file(name)?)
     }
 
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same form on every platform")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the same form on every platform"
+    )]
     pub(super) fn exchange(&self, _one: &OsStr, _other: &OsStr) -> io::Result<bool> {
         Ok(false)
     }
@@ -78,14 +98,21 @@ impl Folder {
         for found in fs::read_dir(&self.0)? {
             let found = found?;
             if let Ok(name) = found.file_name().into_string() {
-                listed.push(Listed { name, entry: Entry::of(found.file_type()?) });
+                listed.push(Listed {
+                    name,
+                    entry: Entry::of(found.file_type()?),
+                });
             }
         }
         Ok(listed)
     }
 
     /// There is no handle to a folder that could be synced; the rename itself is the best there is.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same form on every platform")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the same form on every platform"
+    )]
     pub(super) fn sync(&self) -> io::Result<()> {
         Ok(())
     }

@@ -12,9 +12,14 @@ use rustix::io::Errno;
 
 use super::super::{Entry, Listed, Look};
 
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 /// A pipe must not block the open, and a terminal must not become ours.
-const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+const FILE: OFlags = OFlags::NOFOLLOW
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
 
 /// An open folder.
 #[derive(Debug)]
@@ -28,11 +33,20 @@ impl Folder {
 
     /// Opens the folder `name` in this one. A link is `ENOTDIR` or `ELOOP`, as the platform has it.
     pub(super) fn descend(&self, name: &OsStr) -> io::Result<Self> {
-        Ok(Self(rustix::fs::openat(&self.0, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?))
+        Ok(Self(rustix::fs::openat(
+            &self.0,
+            name,
+            FOLDER | OFlags::NOFOLLOW,
+            Mode::empty(),
+        )?))
     }
 
     pub(super) fn create_folder(&self, name: &OsStr) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(&self.0, name, Mode::from_raw_mode(0o777))?)
+        Ok(rustix::fs::mkdirat(
+            &self.0,
+            name,
+            Mode::from_raw_mode(0o777),
+        )?)
     }
 
     /// What stands at `name`, links not followed.
@@ -108,7 +122,9 @@ impl Folder {
         let mut listed = Vec::new();
         for found in rustix::fs::Dir::read_from(&self.0)? {
             let found = found?;
-            let Ok(name) = found.file_name().to_str() else { continue };
+            let Ok(name) = found.file_name().to_str() else {
+                continue;
+            };
             if matches!(name, "." | "..") {
                 continue;
             }
@@ -117,7 +133,10 @@ impl Folder {
                 FileType::Unknown => self.entry(OsStr::new(name))?,
                 kind => entry_of(kind),
             };
-            listed.push(Listed { name: name.to_owned(), entry });
+            listed.push(Listed {
+                name: name.to_owned(),
+                entry,
+            });
         }
         Ok(listed)
     }
@@ -157,5 +176,8 @@ fn entry_of(kind: FileType) -> Entry {
 
 /// What kernels and file systems say that do not know the flag of a rename: NFS, 9p, FUSE, a sandbox.
 fn is_unsupported(error: Errno) -> bool {
-    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP)
+    matches!(
+        error,
+        Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP
+    )
 }

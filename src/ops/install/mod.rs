@@ -76,32 +76,62 @@ impl InstallOptions {
     /// Who asks for what is in the manifest.
     fn asker(&self) -> Asker {
         let again = self.again();
-        Asker::Manifest { command: again.trim_start_matches("agentpkg ").to_owned(), is_version_typed: false }
+        Asker::Manifest {
+            command: again.trim_start_matches("agentpkg ").to_owned(),
+            is_version_typed: false,
+        }
     }
 
     /// `--allow` as it was typed.
     fn allowing(&self) -> String {
-        if self.allowed.is_empty() { String::new() } else { format!(" --allow {}", shell_quoted(&self.allowed.join(","))) }
+        if self.allowed.is_empty() {
+            String::new()
+        } else {
+            format!(" --allow {}", shell_quoted(&self.allowed.join(",")))
+        }
     }
 
     /// What was typed before one of the specs, without `agentpkg`, and behind it.
     fn around(&self, index: usize) -> (String, String) {
         // With `--all` one agent of a source is tried at a time, and named alone.
         let others = if self.all { &[] } else { self.specs.as_slice() };
-        let before = others.get(..index).unwrap_or_default().iter().map(|spec| shell_quoted(spec));
-        let after = others.get(index + 1..).unwrap_or_default().iter().map(|spec| shell_quoted(spec));
+        let before = others
+            .get(..index)
+            .unwrap_or_default()
+            .iter()
+            .map(|spec| shell_quoted(spec));
+        let after = others
+            .get(index + 1..)
+            .unwrap_or_default()
+            .iter()
+            .map(|spec| shell_quoted(spec));
         let before: Vec<String> = ["install".to_owned()].into_iter().chain(before).collect();
-        let after: Vec<String> = [String::new()].into_iter().chain(after).chain(self.switches()).collect();
-        (before.join(" "), format!("{}{}", after.join(" "), self.allowing()))
+        let after: Vec<String> = [String::new()]
+            .into_iter()
+            .chain(after)
+            .chain(self.switches())
+            .collect();
+        (
+            before.join(" "),
+            format!("{}{}", after.join(" "), self.allowing()),
+        )
     }
 
     /// The options, but for `--all` and `--allow`.
     fn switches(&self) -> Vec<String> {
         let mut words = Vec::new();
-        words.extend(self.name.iter().map(|name| format!("--as {}", shell_quoted(name))));
+        words.extend(
+            self.name
+                .iter()
+                .map(|name| format!("--as {}", shell_quoted(name))),
+        );
         words.extend(self.is_verbatim.then(|| "--verbatim".to_owned()));
         words.extend(self.is_forced.then(|| "--force".to_owned()));
-        words.extend(self.bind.iter().map(|(from, to)| format!("--bind {from}={to}")));
+        words.extend(
+            self.bind
+                .iter()
+                .map(|(from, to)| format!("--bind {from}={to}")),
+        );
         words.extend(match self.servers {
             Mode::Usual => None,
             Mode::Ask => Some("--mcp ask".to_owned()),
@@ -168,20 +198,31 @@ pub struct InstallOutcome {
 }
 
 /// Installs agents.
-pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn Frontend) -> Result<InstallOutcome> {
+pub fn install(
+    session: &Session,
+    options: &InstallOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<InstallOutcome> {
     if options.specs.is_empty() {
         refuse_without_names(options)?;
     }
-    let is_absent = || Ok::<_, Failure>(session.project.files().entry(session.project.manifest_path())? == Entry::Absent);
+    let is_absent = || {
+        Ok::<_, Failure>(
+            session
+                .project
+                .files()
+                .entry(session.project.manifest_path())?
+                == Entry::Absent,
+        )
+    };
     if options.specs.is_empty() && is_absent()? {
         let lockfile = session.project.load_lockfile()?;
         remove::refuse_without_manifest(&session.project, &lockfile, lockfile.agents.len())?;
     }
     // The usual case of a second install needs no lock: nothing is written.
     if options.specs.is_empty() && !options.bind.is_empty() {
-        return Err(
-            Failure::usage("`--bind` needs the name of an agent").hint("for example `agentpkg install planner --bind old=mine`")
-        );
+        return Err(Failure::usage("`--bind` needs the name of an agent")
+            .hint("for example `agentpkg install planner --bind old=mine`"));
     }
     if options.specs.is_empty()
         && !options.is_forced
@@ -194,16 +235,28 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     // Where nothing is wanted yet, a person is offered what there is.
-    let is_new = options.specs.is_empty() && manifest.agents().is_empty() && lockfile.agents.is_empty();
+    let is_new =
+        options.specs.is_empty() && manifest.agents().is_empty() && lockfile.agents.is_empty();
     if is_new && frontend.is_interactive() && !options.is_yes {
         drop(guard);
         return match offered(session, frontend)? {
-            Some(spec) => install(session, &InstallOptions { specs: vec![spec], ..options.clone() }, frontend),
+            Some(spec) => install(
+                session,
+                &InstallOptions {
+                    specs: vec![spec],
+                    ..options.clone()
+                },
+                frontend,
+            ),
             None => Ok(InstallOutcome::default()),
         };
     }
     session.project.check_folders()?;
-    let freshness = if options.is_locked { Freshness::Any } else { Freshness::Recent };
+    let freshness = if options.is_locked {
+        Freshness::Any
+    } else {
+        Freshness::Recent
+    };
     let original = manifest.clone();
     let mut planner = Planner::new(session, options, freshness, &lockfile, original.clone());
     let named = if options.specs.is_empty() {
@@ -218,9 +271,25 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
     {
         return Err(one.clone());
     }
-    widen::settle(session, options, &mut manifest, &original, &lockfile, &mut plan, frontend)?;
-    let settled = needs::settle(session, options, &mut manifest, &lockfile, &mut plan, frontend)?;
-    let (outcome, transaction) = apply::finish(session, options, &manifest, &lockfile, plan, settled)?;
+    widen::settle(
+        session,
+        options,
+        &mut manifest,
+        &original,
+        &lockfile,
+        &mut plan,
+        frontend,
+    )?;
+    let settled = needs::settle(
+        session,
+        options,
+        &mut manifest,
+        &lockfile,
+        &mut plan,
+        frontend,
+    )?;
+    let (outcome, transaction) =
+        apply::finish(session, options, &manifest, &lockfile, plan, settled)?;
     if options.is_dry_run || outcome.changes == 0 {
         return Ok(outcome);
     }
@@ -236,23 +305,49 @@ pub fn install(session: &Session, options: &InstallOptions, frontend: &mut dyn F
 fn refuse_without_names(options: &InstallOptions) -> Result<()> {
     let Some((option, what, example)) = [
         (options.all, "--all", "a source", "gh:owner/repo --all"),
-        (options.name.is_some(), "--as", "the name of an agent", "planner --as my-planner"),
-        (options.is_verbatim, "--verbatim", "the name of an agent", "planner --verbatim"),
+        (
+            options.name.is_some(),
+            "--as",
+            "the name of an agent",
+            "planner --as my-planner",
+        ),
+        (
+            options.is_verbatim,
+            "--verbatim",
+            "the name of an agent",
+            "planner --verbatim",
+        ),
     ]
     .into_iter()
     .find_map(|(is_given, option, what, example)| is_given.then_some((option, what, example))) else {
         return Ok(());
     };
-    Err(Failure::usage(format!("`{option}` needs {what}")).hint(format!("for example `agentpkg install {example}`")))
+    Err(Failure::usage(format!("`{option}` needs {what}"))
+        .hint(format!("for example `agentpkg install {example}`")))
 }
 
 /// Lets a person pick one of the agents that the registries have.
 fn offered(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<String>> {
-    let found = search(session, &SearchOptions { limit: 2000, ..SearchOptions::default() }, frontend)?;
-    let choices: Vec<Choice> =
-        found.hits.iter().map(|hit| Choice { label: hit.spec(), detail: hit.entry.description.clone() }).collect();
+    let found = search(
+        session,
+        &SearchOptions {
+            limit: 2000,
+            ..SearchOptions::default()
+        },
+        frontend,
+    )?;
+    let choices: Vec<Choice> = found
+        .hits
+        .iter()
+        .map(|hit| Choice {
+            label: hit.spec(),
+            detail: hit.entry.description.clone(),
+        })
+        .collect();
     let picked = frontend.pick("Which agent?", &choices)?;
-    Ok(picked.and_then(|index| found.hits.get(index)).map(crate::ops::search::Hit::spec))
+    Ok(picked
+        .and_then(|index| found.hits.get(index))
+        .map(crate::ops::search::Hit::spec))
 }
 
 /// The whole outcome, if manifest, lockfile and files agree already.
@@ -267,20 +362,34 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
     }
     let lockfile = session.project.load_lockfile()?;
     // A required agent that is not locked is not reached, so that counting alone would not miss it.
-    if lockfile.agents.values().flat_map(|locked| &locked.requires).any(|required| !lockfile.agents.contains_key(required)) {
+    if lockfile
+        .agents
+        .values()
+        .flat_map(|locked| &locked.requires)
+        .any(|required| !lockfile.agents.contains_key(required))
+    {
         return Ok(None);
     }
     let wanted = reachable(&manifest, &lockfile);
-    if wanted.len() != lockfile.agents.len() || !manifest.agents().keys().all(|name| wanted.contains(name)) {
+    if wanted.len() != lockfile.agents.len()
+        || !manifest.agents().keys().all(|name| wanted.contains(name))
+    {
         return Ok(None);
     }
     // One listing instead of a look at each base: this is the path that has to be quick.
-    let bases = session.project.files().list(&session.project.base_folder())?;
+    let bases = session
+        .project
+        .files()
+        .list(&session.project.base_folder())?;
     let is_kept = |digest: &Digest| {
         let name = digest.to_string();
-        bases.binary_search_by(|base| base.name.cmp(&name)).is_ok_and(|found| bases[found].entry == Entry::File)
+        bases
+            .binary_search_by(|base| base.name.cmp(&name))
+            .is_ok_and(|found| bases[found].entry == Entry::File)
     };
-    let mut seen = session.cache.seen(session.project.agents_folder(), lockfile.agents.len());
+    let mut seen = session
+        .cache
+        .seen(session.project.agents_folder(), lockfile.agents.len());
     let mut outcome = InstallOutcome::default();
     for (name, locked) in lockfile.agents {
         if let Some(wanted) = manifest.agents().get(&name)
@@ -294,8 +403,14 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
         if !is_kept(&locked.base) {
             return Ok(None);
         }
-        let action = if digest == locked.base { Action::Keep } else { Action::Edited };
-        outcome.agents.push(planned(&session.project, name, action, locked));
+        let action = if digest == locked.base {
+            Action::Keep
+        } else {
+            Action::Edited
+        };
+        outcome
+            .agents
+            .push(planned(&session.project, name, action, locked));
     }
     seen.keep(session.environment.now());
     Ok(Some(outcome))
@@ -313,39 +428,62 @@ pub(super) fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest
         Origin::Any => true,
         Origin::Registry(registry) => {
             locked.registry.as_ref() == Some(registry)
-                && manifest.registry(registry).is_some_and(|source| source_text(&source) == locked.source)
+                && manifest
+                    .registry(registry)
+                    .is_some_and(|source| source_text(&source) == locked.source)
         }
-        Origin::Source(Source::Git(url)) => locked.registry.is_none() && url.as_str() == locked.source,
-        Origin::Source(source) => locked.registry.is_none() && source_text(&file_folder(source)) == locked.source,
+        Origin::Source(Source::Git(url)) => {
+            locked.registry.is_none() && url.as_str() == locked.source
+        }
+        Origin::Source(source) => {
+            locked.registry.is_none() && source_text(&file_folder(source)) == locked.source
+        }
     };
     let target = match &wanted.target {
         None => true,
-        Some(Target::Name(target)) => *target == locked.agent || target.eq_ignore_ascii_case(&locked.agent),
+        Some(Target::Name(target)) => {
+            *target == locked.agent || target.eq_ignore_ascii_case(&locked.agent)
+        }
         Some(Target::File(file)) => *file == locked.file,
     };
     let version = match (&wanted.version, &locked.version) {
         (None, _) => true,
         (Some(request), Some(version)) => {
             semver::Version::parse(version).is_ok_and(|version| request.accepts(&version))
-                || locked.commit.is_some_and(|commit| commit.to_string().starts_with(&request.to_string()))
+                || locked
+                    .commit
+                    .is_some_and(|commit| commit.to_string().starts_with(&request.to_string()))
         }
         // A branch or a commit without a version: the commit that was locked stays until an update.
-        (Some(request), None) => matches!(request, crate::domain::version::VersionRequest::Revision(_)),
+        (Some(request), None) => {
+            matches!(request, crate::domain::version::VersionRequest::Revision(_))
+        }
     };
-    let is_adapted = wanted.is_verbatim == (locked.adaptations.is_empty() && locked.base == locked.sha256) || !wanted.is_verbatim;
-    origin && target && version && is_adapted && (wanted.is_verbatim || wanted.bind == locked.bindings())
+    let is_adapted = wanted.is_verbatim
+        == (locked.adaptations.is_empty() && locked.base == locked.sha256)
+        || !wanted.is_verbatim;
+    origin
+        && target
+        && version
+        && is_adapted
+        && (wanted.is_verbatim || wanted.bind == locked.bindings())
 }
 
 /// The folder of a source that names one file.
 fn file_folder(source: &Source) -> Source {
     match source {
-        Source::Path(path) if is_file(path) => Source::Path(super::resolver::split_file(path).0.to_owned()),
+        Source::Path(path) if is_file(path) => {
+            Source::Path(super::resolver::split_file(path).0.to_owned())
+        }
         source => source.clone(),
     }
 }
 
 /// The agents that the manifest wants, and those that they require, as locked.
-pub(super) fn reachable<'a>(manifest: &'a Manifest, lockfile: &'a Lockfile) -> BTreeSet<&'a AgentName> {
+pub(super) fn reachable<'a>(
+    manifest: &'a Manifest,
+    lockfile: &'a Lockfile,
+) -> BTreeSet<&'a AgentName> {
     with_required(manifest.agents().keys(), lockfile, &|_| false)
 }
 
@@ -371,10 +509,19 @@ pub(super) fn with_required<'a>(
 /// The locked agents that neither the manifest wants nor one that it wants requires.
 pub(super) fn unwanted<'a>(manifest: &Manifest, lockfile: &'a Lockfile) -> Vec<&'a AgentName> {
     let wanted = reachable(manifest, lockfile);
-    lockfile.agents.keys().filter(|name| !wanted.contains(name)).collect()
+    lockfile
+        .agents
+        .keys()
+        .filter(|name| !wanted.contains(name))
+        .collect()
 }
 
-fn planned(project: &Project, name: AgentName, action: Action, locked: LockedAgent) -> PlannedAgent {
+fn planned(
+    project: &Project,
+    name: AgentName,
+    action: Action,
+    locked: LockedAgent,
+) -> PlannedAgent {
     PlannedAgent {
         path: project.display(&project.agent_path(&name)),
         name,
@@ -392,7 +539,11 @@ fn planned(project: &Project, name: AgentName, action: Action, locked: LockedAge
 pub fn change(from: &LockedAgent, to: &LockedAgent) -> String {
     let (old, new) = (versions(Some(from)), versions(Some(to)));
     if from.source != to.source {
-        let place = |locked: &LockedAgent, version: &str| format!("{} {version}", registry_of(locked)).trim_end().to_owned();
+        let place = |locked: &LockedAgent, version: &str| {
+            format!("{} {version}", registry_of(locked))
+                .trim_end()
+                .to_owned()
+        };
         return format!("{} -> {}", place(from, &old), place(to, &new));
     }
     match (old.is_empty(), new.is_empty()) {
@@ -405,11 +556,18 @@ pub fn change(from: &LockedAgent, to: &LockedAgent) -> String {
 /// The registry that a spec would add, for messages.
 #[must_use]
 pub fn registry_of(locked: &LockedAgent) -> String {
-    locked.registry.as_ref().map_or_else(|| locked.source.clone(), RegistryName::to_string)
+    locked
+        .registry
+        .as_ref()
+        .map_or_else(|| locked.source.clone(), RegistryName::to_string)
 }
 
 /// Warns about agents whose client name another file in the folder has, where a file that agentpkg did not write is among them.
-pub fn warn_duplicates(session: &Session, outcome: &InstallOutcome, frontend: &mut dyn Frontend) -> Result<()> {
+pub fn warn_duplicates(
+    session: &Session,
+    outcome: &InstallOutcome,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
     let folder = session.project.agents_folder();
     let files: Vec<String> = session
         .project
@@ -419,18 +577,29 @@ pub fn warn_duplicates(session: &Session, outcome: &InstallOutcome, frontend: &m
         .filter(|listed| listed.entry == Entry::File && listed.name.ends_with(".md"))
         .map(|listed| listed.name)
         .collect();
-    let is_ours = |file: &String| outcome.agents.iter().any(|agent| agent.name.file_name() == *file);
+    let is_ours = |file: &String| {
+        outcome
+            .agents
+            .iter()
+            .any(|agent| agent.name.file_name() == *file)
+    };
     if files.len() <= outcome.agents.len() && files.iter().all(is_ours) {
         return Ok(());
     }
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for file in files {
-        let bytes = session.project.files().read(&folder.join(&file), MAX_AGENT)?.unwrap_or_default();
+        let bytes = session
+            .project
+            .files()
+            .read(&folder.join(&file), MAX_AGENT)?
+            .unwrap_or_default();
         if let Verdict::Loads(loaded) = Definition::parse(&bytes).verdict()
             && let Some(other) = names.insert(loaded.name.clone(), file.clone())
         {
-            frontend
-                .report(Event::Warning(format!("{other} and {file} are both named `{}`; the client loads only one", loaded.name)));
+            frontend.report(Event::Warning(format!(
+                "{other} and {file} are both named `{}`; the client loads only one",
+                loaded.name
+            )));
         }
     }
     Ok(())

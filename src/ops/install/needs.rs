@@ -38,10 +38,20 @@ pub(super) fn settle(
 ) -> Result<Settled> {
     let is_asked = options.specs.is_empty() && matches!(options.servers, Mode::Add | Mode::Ask);
     let mut new = BTreeSet::new();
-    let Plan { after, bytes, named, written, .. } = plan;
+    let Plan {
+        after,
+        bytes,
+        named,
+        written,
+        ..
+    } = plan;
     for (name, locked) in &after.agents {
         let is_same = before.agents.get(name) == Some(locked);
-        if !is_same || is_asked || named.contains(name) || session.project.read_agent(name)?.is_none() {
+        if !is_same
+            || is_asked
+            || named.contains(name)
+            || session.project.read_agent(name)?.is_none()
+        {
             new.insert(name.clone());
         }
     }
@@ -53,18 +63,41 @@ pub(super) fn settle(
     check_bindings(options, &world, after, bytes, named)?;
     let states = requirement::states(&world, &session.environment, manifest.policy(), &agents);
     // A dry run answers no question, and asks none.
-    let mode = if options.is_dry_run && options.servers != Mode::Add { Mode::Skip } else { options.servers };
-    let is_bindable = |name: &&AgentName| manifest.agents().get(*name).is_some_and(|wanted| !wanted.is_verbatim);
-    let bindable = new.iter().filter(is_bindable).map(AgentName::to_string).collect();
+    let mode = if options.is_dry_run && options.servers != Mode::Add {
+        Mode::Skip
+    } else {
+        options.servers
+    };
+    let is_bindable = |name: &&AgentName| {
+        manifest
+            .agents()
+            .get(*name)
+            .is_some_and(|wanted| !wanted.is_verbatim)
+    };
+    let bindable = new
+        .iter()
+        .filter(is_bindable)
+        .map(AgentName::to_string)
+        .collect();
     if let Err(failure) = &world.servers.file
         && mode != Mode::Add
         && !states.is_empty()
     {
         frontend.report(Event::Trouble(failure.clone()));
     }
-    let offered = requirement::offer(&session.project, &world, &states, mode, options.is_yes, &bindable, frontend)?;
+    let offered = requirement::offer(
+        &session.project,
+        &world,
+        &states,
+        mode,
+        options.is_yes,
+        &bindable,
+        frontend,
+    )?;
     for (agent, from, to) in &offered.bind {
-        let Some((name, locked)) = AgentName::new(agent).ok().and_then(|name| Some((name.clone(), after.agents.get_mut(&name)?)))
+        let Some((name, locked)) = AgentName::new(agent)
+            .ok()
+            .and_then(|name| Some((name.clone(), after.agents.get_mut(&name)?)))
         else {
             continue;
         };
@@ -72,7 +105,13 @@ pub(super) fn settle(
         bytes.insert(locked.base, bound);
         if let Some(text) = written.get_mut(&name) {
             let bind = BTreeMap::from([(from.clone(), to.clone())]);
-            if let Ok(adapted) = adapt(text, &Request { bind, ..Request::default() }) {
+            if let Ok(adapted) = adapt(
+                text,
+                &Request {
+                    bind,
+                    ..Request::default()
+                },
+            ) {
                 *text = adapted.bytes;
             }
         }
@@ -81,7 +120,13 @@ pub(super) fn settle(
         manifest.set_agent(&name, &wanted);
     }
     let mut changes = Vec::new();
-    requirement::add(&session.project, &mut world, &offered.add, after, &mut changes)?;
+    requirement::add(
+        &session.project,
+        &mut world,
+        &offered.add,
+        after,
+        &mut changes,
+    )?;
     if !offered.bind.is_empty() {
         agents = look(session, &world, manifest, before, after, bytes, &new)?;
     }
@@ -93,7 +138,10 @@ pub(super) fn settle(
         }
     }
     report.bound = offered.bind;
-    Ok(Settled { report: Some(report), changes })
+    Ok(Settled {
+        report: Some(report),
+        changes,
+    })
 }
 
 fn look(
@@ -110,10 +158,21 @@ fn look(
     for name in new {
         let locked = &after.agents[name];
         // Where the user's own edits stay, theirs is the file that counts.
-        let is_kept = before.agents.get(name).is_some_and(|known| known.base == locked.base);
-        let edited = if is_kept { project.read_agent(name)? } else { None };
+        let is_kept = before
+            .agents
+            .get(name)
+            .is_some_and(|known| known.base == locked.base);
+        let edited = if is_kept {
+            project.read_agent(name)?
+        } else {
+            None
+        };
         let bytes = edited.as_deref().unwrap_or(&bytes[&locked.base]);
-        let bind = manifest.agents().get(name).map(|wanted| wanted.bind.clone()).unwrap_or_default();
+        let bind = manifest
+            .agents()
+            .get(name)
+            .map(|wanted| wanted.bind.clone())
+            .unwrap_or_default();
         agents.push(AgentNeeds {
             name: name.to_string(),
             path: project.display(&project.agent_path(name)),
@@ -133,18 +192,30 @@ fn check_bindings(
     bytes: &BTreeMap<Digest, Vec<u8>>,
     named: &BTreeSet<AgentName>,
 ) -> Result<()> {
-    let agents: Vec<(&AgentName, &LockedAgent)> = named.iter().filter_map(|name| after.agents.get_key_value(name)).collect();
+    let agents: Vec<(&AgentName, &LockedAgent)> = named
+        .iter()
+        .filter_map(|name| after.agents.get_key_value(name))
+        .collect();
     for (from, to) in &options.bind {
-        let needs: Vec<Requirements> =
-            agents.iter().map(|(_, locked)| world.needs(&bytes[&locked.base], Some(locked), &BTreeMap::new())).collect();
-        if needs.iter().flat_map(Requirements::server_names).any(|name| name == from || name == to) {
+        let needs: Vec<Requirements> = agents
+            .iter()
+            .map(|(_, locked)| world.needs(&bytes[&locked.base], Some(locked), &BTreeMap::new()))
+            .collect();
+        if needs
+            .iter()
+            .flat_map(Requirements::server_names)
+            .any(|name| name == from || name == to)
+        {
             continue;
         }
         let mut known: Vec<&str> = needs.iter().flat_map(Requirements::server_names).collect();
         known.sort_unstable();
         known.dedup();
         let names: Vec<&str> = agents.iter().map(|(name, _)| name.as_str()).collect();
-        let failure = Failure::failed(format!("no server `{from}` is asked for by {}", names.join(", ")));
+        let failure = Failure::failed(format!(
+            "no server `{from}` is asked for by {}",
+            names.join(", ")
+        ));
         return Err(match known.as_slice() {
             [] => failure.hint("it asks for no server at all; leave out `--bind`"),
             known => failure.hint(format!("there are {}", known.join(", "))),

@@ -93,13 +93,28 @@ impl<'a> Planner<'a> {
 
     /// The plan; `named`: the agents that the user named, and those that they require.
     pub(super) fn into_plan(self, named: BTreeSet<AgentName>) -> Plan {
-        let after = Lockfile { agents: self.planned, ..self.lockfile.clone() };
+        let after = Lockfile {
+            agents: self.planned,
+            ..self.lockfile.clone()
+        };
         let (gains, written) = (BTreeMap::new(), BTreeMap::new());
-        Plan { after, bytes: self.bytes, named, picked: self.picked, refused: self.refused, gains, written }
+        Plan {
+            after,
+            bytes: self.bytes,
+            named,
+            picked: self.picked,
+            refused: self.refused,
+            gains,
+            written,
+        }
     }
 
     /// Plans what the manifest says.
-    pub(super) fn manifest(&mut self, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+    pub(super) fn manifest(
+        &mut self,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
         self.resolver.asked_by(self.options.asker());
         for (name, wanted) in manifest.agents() {
             self.wanted(name, wanted, manifest, frontend)?;
@@ -108,39 +123,63 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans what the user named, and adds it to the manifest; gives back the names. Everything else stays as it is locked.
-    pub(super) fn specs(&mut self, manifest: &mut Manifest, frontend: &mut dyn Frontend) -> Result<BTreeSet<AgentName>> {
+    pub(super) fn specs(
+        &mut self,
+        manifest: &mut Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<BTreeSet<AgentName>> {
         let specs = self.options.specs.iter().map(|text| {
             let is_latest = text.ends_with("@latest");
-            let asked = |spec| Asked { text: text.clone(), spec: from_project(self.session, spec), is_latest };
+            let asked = |spec| Asked {
+                text: text.clone(),
+                spec: from_project(self.session, spec),
+                is_latest,
+            };
             Spec::parse(text).map(asked).map_err(|error| {
                 let failure = Failure::usage(error.to_string());
                 // These say themselves what to write.
                 if matches!(error, SpecError::Version(_) | SpecError::Both { .. }) {
                     return failure;
                 }
-                failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
+                failure.hint(
+                    "write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`",
+                )
             })
         });
         let specs = specs.collect::<Result<Vec<Asked>>>()?;
         if self.options.name.is_some() && (specs.len() > 1 || self.options.all) {
-            return Err(Failure::usage("`--as` names one agent, but several are installed").hint("install them one by one"));
+            return Err(
+                Failure::usage("`--as` names one agent, but several are installed")
+                    .hint("install them one by one"),
+            );
         }
         for (index, asked) in specs.into_iter().enumerate() {
             let (before, after) = self.options.around(index);
-            self.resolver.asked_by(Asker::spec(&asked.text, &asked.spec, before, after));
-            let asked = if self.options.all { whole(asked, manifest) } else { asked };
+            self.resolver
+                .asked_by(Asker::spec(&asked.text, &asked.spec, before, after));
+            let asked = if self.options.all {
+                whole(asked, manifest)
+            } else {
+                asked
+            };
             for resolved in self.resolved(&asked, manifest, frontend)? {
                 let outcome = self.named(&asked, &resolved, manifest, frontend);
                 match outcome {
-                    Err(failure) if self.options.all && failure.kind() != Kind::Interrupted => self.refused.push(failure),
+                    Err(failure) if self.options.all && failure.kind() != Kind::Interrupted => {
+                        self.refused.push(failure)
+                    }
                     outcome => outcome?,
                 }
             }
         }
         self.resolver.asked_by(self.options.asker());
         let named: BTreeSet<AgentName> = self.planned.keys().cloned().collect();
-        let names: BTreeSet<AgentName> =
-            manifest.agents().keys().filter(|name| !self.planned.contains_key(*name)).cloned().collect();
+        let names: BTreeSet<AgentName> = manifest
+            .agents()
+            .keys()
+            .filter(|name| !self.planned.contains_key(*name))
+            .cloned()
+            .collect();
         for name in names {
             let wanted = manifest.agents()[&name].clone();
             self.wanted(&name, &wanted, manifest, frontend)?;
@@ -148,17 +187,31 @@ impl<'a> Planner<'a> {
         Ok(named)
     }
 
-    fn resolved(&mut self, asked: &Asked, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<Vec<Resolved<'a>>> {
+    fn resolved(
+        &mut self,
+        asked: &Asked,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<Resolved<'a>>> {
         let spec = &asked.spec;
         // A bare name that is in the manifest already means that entry, at another version if one is named.
-        if let (Place::Anywhere, Some(Target::Name(name)), None, false) =
-            (&spec.place, &spec.target, &self.options.name, self.options.all)
-            && let Ok(name) = AgentName::new(name)
+        if let (Place::Anywhere, Some(Target::Name(name)), None, false) = (
+            &spec.place,
+            &spec.target,
+            &self.options.name,
+            self.options.all,
+        ) && let Ok(name) = AgentName::new(name)
             && let Some(wanted) = manifest.agents().get(&name)
         {
             let kept = wanted.version.clone().filter(|_| !asked.is_latest);
-            let wanted = Wanted { version: spec.version.clone().or(kept), ..wanted.clone() };
-            return Ok(vec![self.resolver.resolve_wanted(&name, &wanted, manifest, frontend)?]);
+            let wanted = Wanted {
+                version: spec.version.clone().or(kept),
+                ..wanted.clone()
+            };
+            return Ok(vec![
+                self.resolver
+                    .resolve_wanted(&name, &wanted, manifest, frontend)?,
+            ]);
         }
         if !self.options.all {
             return Ok(vec![self.resolver.resolve(spec, manifest, frontend)?]);
@@ -169,15 +222,21 @@ impl<'a> Planner<'a> {
             _ => (None, None),
         };
         let Some(source) = source else {
-            return Err(Failure::usage("`--all` needs a whole source, or a registry of agentpkg.toml")
-                .hint("for example `agentpkg install gh:owner/repo --all`"));
+            return Err(Failure::usage(
+                "`--all` needs a whole source, or a registry of agentpkg.toml",
+            )
+            .hint("for example `agentpkg install gh:owner/repo --all`"));
         };
         let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
         let names = snapshot.offered.folded_names();
         let mut all = Vec::new();
         for name in names {
             let target = Some(Target::Name(name));
-            let spec = Spec { place: spec.place.clone(), target, version: spec.version.clone() };
+            let spec = Spec {
+                place: spec.place.clone(),
+                target,
+                version: spec.version.clone(),
+            };
             match self.resolver.resolve(&spec, manifest, frontend) {
                 Ok(resolved) => all.push(resolved),
                 Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
@@ -196,9 +255,9 @@ impl<'a> Planner<'a> {
     ) -> Result<()> {
         let spec = &asked.spec;
         let name = match &self.options.name {
-            Some(name) => {
-                AgentName::new(name).map_err(|error| Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug())))?
-            }
+            Some(name) => AgentName::new(name).map_err(|error| {
+                Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug()))
+            })?,
             None => resolved.entry.name.clone(),
         };
         let known = manifest.agents().get(&name).cloned();
@@ -207,39 +266,88 @@ impl<'a> Planner<'a> {
             (Some(registry), ..) => Origin::Registry(registry.clone()),
             (None, ..) => Origin::Source(resolved.snapshot.source.clone()),
         };
-        let is_unique = resolved.snapshot.offered.find(resolved.entry.name.as_str()).len() == 1;
-        let target =
-            if is_unique { Target::Name(resolved.entry.name.to_string()) } else { Target::File(resolved.entry.file.clone()) };
+        let is_unique = resolved
+            .snapshot
+            .offered
+            .find(resolved.entry.name.as_str())
+            .len()
+            == 1;
+        let target = if is_unique {
+            Target::Name(resolved.entry.name.to_string())
+        } else {
+            Target::File(resolved.entry.file.clone())
+        };
         let target = match (&spec.target, &spec.place) {
             (Some(Target::File(_)), _) => Target::File(resolved.entry.file.clone()),
-            (None, Place::Source(Source::Path(path))) if is_file(path) => Target::File(resolved.entry.file.clone()),
+            (None, Place::Source(Source::Path(path))) if is_file(path) => {
+                Target::File(resolved.entry.file.clone())
+            }
             _ => target,
         };
         let target = (target != Target::Name(name.to_string())).then_some(target);
-        let version = spec.version.clone().or_else(|| self.kept_version(asked, &name, &origin, known.as_ref(), resolved));
+        let version = spec
+            .version
+            .clone()
+            .or_else(|| self.kept_version(asked, &name, &origin, known.as_ref(), resolved));
         let at_version;
         let resolved = match (&spec.place, &version) {
             (Place::Registry(_) | Place::Source(_), Some(kept)) if spec.version.is_none() => {
                 let target = Some(Target::File(resolved.entry.file.clone()));
-                let spec = Spec { place: spec.place.clone(), target, version: version.clone() };
-                at_version = self.resolver.resolve(&spec, manifest, frontend).map_err(|failure| {
-                    failure.hint(format!("agentpkg.toml asks for `{kept}`; `{}@latest` asks for the newest", asked.text))
-                })?;
+                let spec = Spec {
+                    place: spec.place.clone(),
+                    target,
+                    version: version.clone(),
+                };
+                at_version =
+                    self.resolver
+                        .resolve(&spec, manifest, frontend)
+                        .map_err(|failure| {
+                            failure.hint(format!(
+                                "agentpkg.toml asks for `{kept}`; `{}@latest` asks for the newest",
+                                asked.text
+                            ))
+                        })?;
                 &at_version
             }
             _ => resolved,
         };
-        let is_verbatim = self.options.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
-        let (pins, mut bind) = known.map(|known| (known.pins, known.bind)).unwrap_or_default();
+        let is_verbatim =
+            self.options.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
+        let (pins, mut bind) = known
+            .map(|known| (known.pins, known.bind))
+            .unwrap_or_default();
         bind.extend(self.options.bind.clone());
-        let wanted = Wanted { origin, target, version, is_verbatim, pins, bind };
-        if let Some(clash) = manifest.agents().keys().find(|other| **other != name && other.folded() == name.folded()) {
-            return Err(Failure::failed(format!("`{name}` and the installed `{clash}` are one file where case does not count"))
-                .hint("choose another name with `--as`"));
+        let wanted = Wanted {
+            origin,
+            target,
+            version,
+            is_verbatim,
+            pins,
+            bind,
+        };
+        if let Some(clash) = manifest
+            .agents()
+            .keys()
+            .find(|other| **other != name && other.folded() == name.folded())
+        {
+            return Err(Failure::failed(format!(
+                "`{name}` and the installed `{clash}` are one file where case does not count"
+            ))
+            .hint("choose another name with `--as`"));
         }
-        let typed = if self.options.all { resolved.spec(false) } else { asked.text.clone() };
+        let typed = if self.options.all {
+            resolved.spec(false)
+        } else {
+            asked.text.clone()
+        };
         self.check_origin(&name, resolved, &typed, &[], frontend)?;
-        self.add(&name, &wanted, resolved, &["the command line".to_owned()], frontend)?;
+        self.add(
+            &name,
+            &wanted,
+            resolved,
+            &["the command line".to_owned()],
+            frontend,
+        )?;
         manifest.set_agent(&name, &wanted);
         self.picked.insert(name);
         Ok(())
@@ -256,7 +364,12 @@ impl<'a> Planner<'a> {
     ) -> Option<VersionRequest> {
         let known = known.filter(|_| !asked.is_latest)?;
         let source = source_text(&resolved.snapshot.source);
-        let is_locked_there = || self.lockfile.agents.get(name).is_some_and(|locked| locked.source == source);
+        let is_locked_there = || {
+            self.lockfile
+                .agents
+                .get(name)
+                .is_some_and(|locked| locked.source == source)
+        };
         let is_same = known.origin == *origin || known.origin == Origin::Any && is_locked_there();
         known.version.clone().filter(|_| is_same)
     }
@@ -271,74 +384,152 @@ impl<'a> Planner<'a> {
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let source = &resolved.snapshot.source;
-        let Some(locked) = self.lockfile.agents.get(name).filter(|locked| locked.source != source_text(source)) else {
+        let Some(locked) = self
+            .lockfile
+            .agents
+            .get(name)
+            .filter(|locked| locked.source != source_text(source))
+        else {
             return Ok(());
         };
         // What agentpkg.toml says already is no surprise.
         let is_said = match self.rules.agents().get(name).map(|wanted| &wanted.origin) {
-            Some(Origin::Registry(registry)) => resolved.snapshot.registry.as_ref() == Some(registry),
-            Some(Origin::Source(wanted)) => resolved.snapshot.registry.is_none() && file_folder(wanted) == *source,
+            Some(Origin::Registry(registry)) => {
+                resolved.snapshot.registry.as_ref() == Some(registry)
+            }
+            Some(Origin::Source(wanted)) => {
+                resolved.snapshot.registry.is_none() && file_folder(wanted) == *source
+            }
             Some(Origin::Any) => false,
             // Nobody named it, so it follows those that require it, if they agree.
             None => {
-                let mut askers = self.lockfile.agents.iter().filter(|(_, locked)| locked.requires.contains(name));
-                !chain.is_empty() && askers.all(|(by, _)| chain.iter().any(|known| known == by.as_str()))
+                let mut askers = self
+                    .lockfile
+                    .agents
+                    .iter()
+                    .filter(|(_, locked)| locked.requires.contains(name));
+                !chain.is_empty()
+                    && askers.all(|(by, _)| chain.iter().any(|known| known == by.as_str()))
             }
         };
         if is_said || self.options.is_forced && chain.is_empty() {
             return Ok(());
         }
         let old = registry_of(locked);
-        let new = resolved.snapshot.registry.as_ref().map_or_else(|| source.to_string(), ToString::to_string);
+        let new = resolved
+            .snapshot
+            .registry
+            .as_ref()
+            .map_or_else(|| source.to_string(), ToString::to_string);
         if frontend.is_interactive() && !self.options.is_yes {
-            let question = format!("`{name}` is installed from {old}. Replace it with the one from {new}?");
-            return if self.options.is_dry_run || frontend.confirm(&question, false)? { Ok(()) } else { Err(interrupted()) };
+            let question =
+                format!("`{name}` is installed from {old}. Replace it with the one from {new}?");
+            return if self.options.is_dry_run || frontend.confirm(&question, false)? {
+                Ok(())
+            } else {
+                Err(interrupted())
+            };
         }
-        let failure = Failure::failed(format!("`{name}` is installed from {old}, and the one from {new} is another agent"));
+        let failure = Failure::failed(format!(
+            "`{name}` is installed from {old}, and the one from {new} is another agent"
+        ));
         if let [.., by] = chain {
             return Err(failure
                 .detail(format!("`{by}` requires the one from {new}"))
-                .hint(format!("to have that: `agentpkg remove {name}`, then run the command again")));
+                .hint(format!(
+                    "to have that: `agentpkg remove {name}`, then run the command again"
+                )));
         }
         let typed = shell_quoted(typed);
-        let other = if self.options.name.is_some() { "OTHER" } else { "NAME" };
+        let other = if self.options.name.is_some() {
+            "OTHER"
+        } else {
+            "NAME"
+        };
         Err(failure
-            .hint(format!("to have both: `agentpkg install {typed} --as {other}`"))
-            .hint(format!("to replace it: `agentpkg install {typed}{} --force`", self.renamed())))
+            .hint(format!(
+                "to have both: `agentpkg install {typed} --as {other}`"
+            ))
+            .hint(format!(
+                "to replace it: `agentpkg install {typed}{} --force`",
+                self.renamed()
+            )))
     }
 
     /// `--as` as it was typed.
     fn renamed(&self) -> String {
-        self.options.name.as_ref().map(|name| format!(" --as {}", shell_quoted(name))).unwrap_or_default()
+        self.options
+            .name
+            .as_ref()
+            .map(|name| format!(" --as {}", shell_quoted(name)))
+            .unwrap_or_default()
     }
 
     /// Plans one manifest entry: as it is locked, if the lock answers it.
-    fn wanted(&mut self, name: &AgentName, wanted: &Wanted, manifest: &Manifest, frontend: &mut dyn Frontend) -> Result<()> {
+    fn wanted(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
         if self.planned.contains_key(name) {
             return Ok(());
         }
-        if let Some(locked) = self.lockfile.agents.get(name).filter(|locked| answers(locked, wanted, manifest)) {
+        if let Some(locked) = self
+            .lockfile
+            .agents
+            .get(name)
+            .filter(|locked| answers(locked, wanted, manifest))
+        {
             return self.keep(name, locked, frontend);
         }
         if self.options.is_locked {
-            return Err(stale_lock(&format!("`{name}` is not locked as the manifest wants it")));
+            return Err(stale_lock(&format!(
+                "`{name}` is not locked as the manifest wants it"
+            )));
         }
         // Other bindings of the same version do not make it another version.
         if let Some(locked) = self.lockfile.agents.get(name)
-            && answers(locked, &Wanted { bind: locked.bindings(), ..wanted.clone() }, manifest)
+            && answers(
+                locked,
+                &Wanted {
+                    bind: locked.bindings(),
+                    ..wanted.clone()
+                },
+                manifest,
+            )
         {
             return self.rebound(name, wanted, locked, frontend);
         }
-        let resolved = self.resolver.resolve_wanted(name, wanted, manifest, frontend)?;
-        self.add(name, wanted, &resolved, &["agentpkg.toml".to_owned()], frontend)
+        let resolved = self
+            .resolver
+            .resolve_wanted(name, wanted, manifest, frontend)?;
+        self.add(
+            name,
+            wanted,
+            &resolved,
+            &["agentpkg.toml".to_owned()],
+            frontend,
+        )
     }
 
     /// Plans the locked version of an agent with the servers of the manifest.
-    fn rebound(&mut self, name: &AgentName, wanted: &Wanted, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<()> {
+    fn rebound(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        locked: &LockedAgent,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
         self.keep(name, locked, frontend)?;
         let upstream = base::upstream(self.session, name, locked, frontend)?;
         let (bytes, adaptations) = candidate::readapt(name, locked, wanted, &upstream)?;
-        let locked = LockedAgent { base: Digest::of(&bytes), adaptations, ..locked.clone() };
+        let locked = LockedAgent {
+            base: Digest::of(&bytes),
+            adaptations,
+            ..locked.clone()
+        };
         self.bytes.insert(locked.base, bytes);
         self.planned.insert(name.clone(), locked);
         Ok(())
@@ -350,7 +541,12 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans an agent, and those that it requires, exactly as they are locked.
-    fn keep(&mut self, name: &AgentName, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<()> {
+    fn keep(
+        &mut self,
+        name: &AgentName,
+        locked: &LockedAgent,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
         if self.planned.contains_key(name) {
             return Ok(());
         }
@@ -364,10 +560,13 @@ impl<'a> Planner<'a> {
             match self.lockfile.agents.get(required) {
                 Some(locked) => self.keep(required, locked, frontend)?,
                 None if self.options.is_locked => {
-                    return Err(stale_lock(&format!("`{required}`, which `{name}` requires, is missing in it")));
+                    return Err(stale_lock(&format!(
+                        "`{required}`, which `{name}` requires, is missing in it"
+                    )));
                 }
                 // What is planned already, or will be because the manifest names it, is not planned for the requirer.
-                None if self.planned.contains_key(required) || self.rules.agents().contains_key(required) => {}
+                None if self.planned.contains_key(required)
+                    || self.rules.agents().contains_key(required) => {}
                 None => self.missing(required, name, locked, frontend)?,
             }
         }
@@ -375,9 +574,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans an agent that the lock forgot, although a locked one requires it: from the same source, at the same commit if it is there.
-    fn missing(&mut self, required: &AgentName, by: &AgentName, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<()> {
-        let source = Source::parse(&locked.source).map_err(|error| Failure::failed(error.to_string()))?;
-        let snapshot = self.resolver.snapshot(locked.registry.as_ref(), &source, frontend)?;
+    fn missing(
+        &mut self,
+        required: &AgentName,
+        by: &AgentName,
+        locked: &LockedAgent,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let source =
+            Source::parse(&locked.source).map_err(|error| Failure::failed(error.to_string()))?;
+        let snapshot = self
+            .resolver
+            .snapshot(locked.registry.as_ref(), &source, frontend)?;
         let found = snapshot.offered.find(required.as_str());
         let [entry] = found.as_slice() else {
             return Err(Failure::failed(format!(
@@ -386,10 +594,22 @@ impl<'a> Planner<'a> {
             ))
             .hint(format!("`agentpkg update {by}` takes the newest `{by}` with what that requires")));
         };
-        let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone());
-        let newest = Resolved { entry: entry.clone(), version, commit: snapshot.commit, snapshot };
-        let commit = locked.commit.map(|commit| VersionRequest::Revision(commit.to_string()));
-        let resolved = match self.resolver.at_version(newest.clone(), commit.as_ref(), frontend) {
+        let version = snapshot
+            .record(entry.name.as_str())
+            .and_then(|record| record.version.clone());
+        let newest = Resolved {
+            entry: entry.clone(),
+            version,
+            commit: snapshot.commit,
+            snapshot,
+        };
+        let commit = locked
+            .commit
+            .map(|commit| VersionRequest::Revision(commit.to_string()));
+        let resolved = match self
+            .resolver
+            .at_version(newest.clone(), commit.as_ref(), frontend)
+        {
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
             Err(_) => newest,
             Ok(resolved) => resolved,
@@ -412,15 +632,33 @@ impl<'a> Planner<'a> {
             if planned.source == source && planned.file == resolved.entry.file {
                 return Ok(());
             }
-            return Err(Failure::failed(format!("two different agents would be installed as `{name}`"))
-                .detail(format!("{} ({}), for {}", planned.file, planned.source, self.chain_of(name)))
-                .detail(format!("{} ({source}), for {}", resolved.entry.file, chain.join(" -> ")))
-                .hint("install one of them under another name with `--as`"));
+            return Err(Failure::failed(format!(
+                "two different agents would be installed as `{name}`"
+            ))
+            .detail(format!(
+                "{} ({}), for {}",
+                planned.file,
+                planned.source,
+                self.chain_of(name)
+            ))
+            .detail(format!(
+                "{} ({source}), for {}",
+                resolved.entry.file,
+                chain.join(" -> ")
+            ))
+            .hint("install one of them under another name with `--as`"));
         }
         let mut candidate = Candidate::of(self.session, name, wanted, resolved, frontend)?;
         self.permit(name, &candidate.locked, &candidate.bytes)?;
         // What replaces an installed agent is judged by what is new in it, once all is planned.
-        if widen::before(self.session, name, self.lockfile.agents.get(name), &candidate.locked)?.is_none() {
+        if widen::before(
+            self.session,
+            name,
+            self.lockfile.agents.get(name),
+            &candidate.locked,
+        )?
+        .is_none()
+        {
             candidate.locked.allowed = self.consent(name, &candidate.bytes, frontend)?;
         }
         self.bytes.insert(candidate.locked.base, candidate.bytes);
@@ -435,9 +673,18 @@ impl<'a> Planner<'a> {
                     found.len()
                 )));
             };
-            let version = snapshot.record(&required).and_then(|record| record.version.clone());
-            let resolved = Resolved { entry: entry.clone(), version, ..resolved.clone() };
-            let plain = Wanted { is_verbatim: wanted.is_verbatim, ..Wanted::anything() };
+            let version = snapshot
+                .record(&required)
+                .and_then(|record| record.version.clone());
+            let resolved = Resolved {
+                entry: entry.clone(),
+                version,
+                ..resolved.clone()
+            };
+            let plain = Wanted {
+                is_verbatim: wanted.is_verbatim,
+                ..Wanted::anything()
+            };
             let chain: Vec<String> = chain.iter().cloned().chain([name.to_string()]).collect();
             self.check_origin(&entry.name, &resolved, "", &chain, frontend)?;
             self.add(&entry.name.clone(), &plain, &resolved, &chain, frontend)?;
@@ -447,33 +694,77 @@ impl<'a> Planner<'a> {
 
     /// Who asked for an agent; what is as it was locked, nobody did.
     fn chain_of(&self, name: &AgentName) -> String {
-        self.chains.get(name).map_or_else(|| "agentpkg.lock".to_owned(), |chain| chain.join(" -> "))
+        self.chains
+            .get(name)
+            .map_or_else(|| "agentpkg.lock".to_owned(), |chain| chain.join(" -> "))
     }
 
     /// Asks for leave for fields that give an agent powers over the session; gives back those that were allowed.
-    fn consent(&self, name: &AgentName, bytes: &[u8], frontend: &mut dyn Frontend) -> Result<Vec<String>> {
+    fn consent(
+        &self,
+        name: &AgentName,
+        bytes: &[u8],
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<String>> {
         let fields = candidate::powers(bytes);
-        let before = self.lockfile.agents.get(name).map(|locked| locked.allowed.clone()).unwrap_or_default();
+        let before = self
+            .lockfile
+            .agents
+            .get(name)
+            .map(|locked| locked.allowed.clone())
+            .unwrap_or_default();
         let mut allowed = Vec::new();
-        let is_missing = |field: &&str| !self.options.allowed.iter().any(|given| given == field || given == "all");
+        let is_missing = |field: &&str| {
+            !self
+                .options
+                .allowed
+                .iter()
+                .any(|given| given == field || given == "all")
+        };
         for field in &fields {
             let is_known = before.iter().any(|known| known == field)
-                && self.lockfile.agents.get(name).is_some_and(|locked| locked.base == Digest::of(bytes));
-            let is_allowed = is_known || self.options.allowed.iter().any(|given| given == field || given == "all");
+                && self
+                    .lockfile
+                    .agents
+                    .get(name)
+                    .is_some_and(|locked| locked.base == Digest::of(bytes));
+            let is_allowed = is_known
+                || self
+                    .options
+                    .allowed
+                    .iter()
+                    .any(|given| given == field || given == "all");
             if !is_allowed && (self.options.is_yes || !frontend.is_interactive()) {
-                let mut failure =
-                    Failure::new(Kind::Consent, format!("`{name}` sets `{field}`, which gives it power over your session"));
+                let mut failure = Failure::new(
+                    Kind::Consent,
+                    format!("`{name}` sets `{field}`, which gives it power over your session"),
+                );
                 for line in candidate::shown_power(bytes, field) {
                     failure = failure.detail(line);
                 }
                 // All that is missing at once, lest the next try ends at the next field.
                 let missing = fields.iter().map(|field| &**field).filter(is_missing);
-                let words: Vec<&str> = self.options.allowed.iter().map(String::as_str).chain(missing).collect();
-                let command = format!("{} --allow {}", self.options.typed(), shell_quoted(&words.join(",")));
+                let words: Vec<&str> = self
+                    .options
+                    .allowed
+                    .iter()
+                    .map(String::as_str)
+                    .chain(missing)
+                    .collect();
+                let command = format!(
+                    "{} --allow {}",
+                    self.options.typed(),
+                    shell_quoted(&words.join(","))
+                );
                 return Err(failure.hint(format!("if you trust it: `{command}`")));
             }
             if !is_allowed
-                && !frontend.confirm(&format!("`{name}` sets `{field}`, which gives it power over your session. Allow?"), false)?
+                && !frontend.confirm(
+                    &format!(
+                        "`{name}` sets `{field}`, which gives it power over your session. Allow?"
+                    ),
+                    false,
+                )?
             {
                 return Err(interrupted());
             }
@@ -489,7 +780,14 @@ fn whole(asked: Asked, manifest: &Manifest) -> Asked {
         && let Ok(name) = RegistryName::new(name)
         && manifest.registry(&name).is_some()
     {
-        return Asked { spec: Spec { place: Place::Registry(name), target: None, version: asked.spec.version }, ..asked };
+        return Asked {
+            spec: Spec {
+                place: Place::Registry(name),
+                target: None,
+                version: asked.spec.version,
+            },
+            ..asked
+        };
     }
     asked
 }
@@ -508,5 +806,8 @@ fn from_project(session: &Session, spec: Spec) -> Spec {
         Ok(relative) => format!("./{}", relative.display()),
         Err(_) => absolute.display().to_string(),
     };
-    Spec { place: Place::Source(Source::Path(stored)), ..spec }
+    Spec {
+        place: Place::Source(Source::Path(stored)),
+        ..spec
+    }
 }

@@ -54,7 +54,13 @@ pub(super) fn settle(
     plan: &mut Plan,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
-    let forced: Vec<AgentName> = plan.after.agents.keys().filter(|name| plan.is_forced(name, options)).cloned().collect();
+    let forced: Vec<AgentName> = plan
+        .after
+        .agents
+        .keys()
+        .filter(|name| plan.is_forced(name, options))
+        .cloned()
+        .collect();
     let mut items = Vec::new();
     for (name, locked) in &mut plan.after.agents {
         let known = lockfile.agents.get(name);
@@ -65,15 +71,26 @@ pub(super) fn settle(
         let is_known = |digest: Digest| known.is_some_and(|known| known.base == digest);
         if ours.is_some() && (digest == locked.base || is_known(locked.base)) {
             // The file stays as it is, whatever upstream's bytes were.
-            locked.allowed = candidate::powers(&base).into_iter().map(str::to_owned).collect();
+            locked.allowed = candidate::powers(&base)
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
             continue;
         }
         if ours.is_some() && !is_known(digest) && !forced.contains(name) {
             // An edited file is refused later, and nothing has to be asked before that.
             return Ok(());
         }
-        let candidate = Candidate { locked: locked.clone(), bytes: plan.bytes[&locked.base].clone(), required: Vec::new() };
-        items.push(Item { before: known.cloned(), ours, ..Item::new(name.clone(), candidate, base) });
+        let candidate = Candidate {
+            locked: locked.clone(),
+            bytes: plan.bytes[&locked.base].clone(),
+            required: Vec::new(),
+        };
+        items.push(Item {
+            before: known.cloned(),
+            ours,
+            ..Item::new(name.clone(), candidate, base)
+        });
     }
     let how = UpdateOptions {
         allowed: options.allowed.clone(),
@@ -82,8 +99,22 @@ pub(super) fn settle(
         ..UpdateOptions::default()
     };
     let may_ask = frontend.is_interactive() && !options.is_dry_run && !options.is_yes;
-    let asked = powers(session, manifest, &mut items, &mut Vec::new(), &how, may_ask, frontend);
-    asked.map_err(|failure| if failure.kind() == Kind::Consent { refused(options, &items, &failure) } else { failure })?;
+    let asked = powers(
+        session,
+        manifest,
+        &mut items,
+        &mut Vec::new(),
+        &how,
+        may_ask,
+        frontend,
+    );
+    asked.map_err(|failure| {
+        if failure.kind() == Kind::Consent {
+            refused(options, &items, &failure)
+        } else {
+            failure
+        }
+    })?;
     let mut skipped = BTreeSet::new();
     for item in items {
         let Item { name, .. } = &item;
@@ -93,7 +124,10 @@ pub(super) fn settle(
         }
         let result = item.result();
         if let Some(locked) = plan.after.agents.get_mut(name) {
-            locked.allowed = candidate::powers(&result).into_iter().map(str::to_owned).collect();
+            locked.allowed = candidate::powers(&result)
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
         }
         plan.gains.insert(name.clone(), item.gains());
         if result != item.candidate.bytes {
@@ -128,7 +162,10 @@ fn reinstate(
         plan.written.remove(&name);
         plan.after.agents.insert(name, known.clone());
     }
-    let kept: BTreeSet<AgentName> = reachable(manifest, &plan.after).into_iter().cloned().collect();
+    let kept: BTreeSet<AgentName> = reachable(manifest, &plan.after)
+        .into_iter()
+        .cloned()
+        .collect();
     plan.after.agents.retain(|name, _| kept.contains(name));
     Ok(())
 }
@@ -143,7 +180,13 @@ fn closure<'n>(
     let mut open: Vec<&AgentName> = roots.collect();
     while let Some(name) = open.pop() {
         if !but.contains(name) && closure.insert(name.clone()) {
-            open.extend(lockfile.agents.get(name).into_iter().flat_map(|locked| &locked.requires));
+            open.extend(
+                lockfile
+                    .agents
+                    .get(name)
+                    .into_iter()
+                    .flat_map(|locked| &locked.requires),
+            );
         }
     }
     closure
@@ -151,23 +194,50 @@ fn closure<'n>(
 
 /// The refusal of an update, with the commands of this install.
 fn refused(options: &InstallOptions, items: &[Item], failure: &Failure) -> Failure {
-    let gains = |item: &Item| -> Vec<Gain> { item.gains().into_iter().filter(|gain| !gain.is_allowed(&options.allowed)).collect() };
-    let open: Vec<&Item> = items.iter().filter(|item| !gains(item).is_empty()).collect();
+    let gains = |item: &Item| -> Vec<Gain> {
+        item.gains()
+            .into_iter()
+            .filter(|gain| !gain.is_allowed(&options.allowed))
+            .collect()
+    };
+    let open: Vec<&Item> = items
+        .iter()
+        .filter(|item| !gains(item).is_empty())
+        .collect();
     let message = match open.as_slice() {
-        [Item { name, before: Some(known), candidate, .. }] => {
+        [
+            Item {
+                name,
+                before: Some(known),
+                candidate,
+                ..
+            },
+        ] => {
             let versions = change(known, &candidate.locked);
             let gap = if versions.is_empty() { "" } else { " " };
             format!("`{name}`{gap}{versions} asks for more than before, so nothing was written")
         }
         _ => failure.message().to_owned(),
     };
-    let mut words: Vec<String> = open.iter().flat_map(|item| gains(item)).map(|gain| gain.word()).collect();
+    let mut words: Vec<String> = open
+        .iter()
+        .flat_map(|item| gains(item))
+        .map(|gain| gain.word())
+        .collect();
     words.extend(options.allowed.iter().cloned());
     words.sort();
     words.dedup();
     let command = options.typed();
-    let failure = failure.details().iter().fold(Failure::new(Kind::Consent, message), Failure::detail);
+    let failure = failure
+        .details()
+        .iter()
+        .fold(Failure::new(Kind::Consent, message), Failure::detail);
     failure
-        .hint(format!("if that is meant: `{command} --allow {}`", shell_quoted(&words.join(","))))
-        .hint(format!("or `{command} --yes`, which takes the rest without it"))
+        .hint(format!(
+            "if that is meant: `{command} --allow {}`",
+            shell_quoted(&words.join(","))
+        ))
+        .hint(format!(
+            "or `{command} --yes`, which takes the rest without it"
+        ))
 }

@@ -45,18 +45,31 @@ pub struct World {
 
 impl World {
     /// Reads the catalogues of all registries and the sources of the locked agents as far as they are on this machine, and all servers.
-    pub fn open(session: &Session, manifest: &Manifest, lockfile: &Lockfile, frontend: &mut dyn Frontend) -> Result<Self> {
+    pub fn open(
+        session: &Session,
+        manifest: &Manifest,
+        lockfile: &Lockfile,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Self> {
         let servers = servers::read(&session.project, &session.environment)?;
         for warning in &servers.warnings {
             frontend.report(Event::Warning(warning.clone()));
         }
-        let mut world = Self { catalogue: Catalogue::default(), servers, records: BTreeMap::new() };
+        let mut world = Self {
+            catalogue: Catalogue::default(),
+            servers,
+            records: BTreeMap::new(),
+        };
         world.learn(&Snapshot::builtin_without_agents());
         let mut resolver = Resolver::new(session, Freshness::Any);
         let mut seen = BTreeSet::from([RegistryName::BUILTIN.to_owned()]);
-        let named = manifest.registries().iter().map(|(name, source)| (Some(name.clone()), source.clone()));
-        let direct =
-            lockfile.agents.values().filter_map(|locked| Some((locked.registry.clone(), Source::parse(&locked.source).ok()?)));
+        let named = manifest
+            .registries()
+            .iter()
+            .map(|(name, source)| (Some(name.clone()), source.clone()));
+        let direct = lockfile.agents.values().filter_map(|locked| {
+            Some((locked.registry.clone(), Source::parse(&locked.source).ok()?))
+        });
         for (name, source) in named.chain(direct) {
             let is_here = match &source {
                 Source::Git(url) => session.cache.has(url),
@@ -76,37 +89,73 @@ impl World {
     /// Takes in what a registry knows.
     pub(super) fn learn(&mut self, snapshot: &Snapshot<'_>) {
         let source = source_text(&snapshot.source);
-        let name = snapshot.registry.as_ref().map_or_else(|| source.clone(), ToString::to_string);
-        let entries = snapshot.servers.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+        let name = snapshot
+            .registry
+            .as_ref()
+            .map_or_else(|| source.clone(), ToString::to_string);
+        let entries = snapshot
+            .servers
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()));
         self.catalogue.extend(&name, &snapshot.file, entries);
         for (agent, record) in &snapshot.file.agents {
-            self.records.insert((source.clone(), agent.clone()), record.clone());
+            self.records
+                .insert((source.clone(), agent.clone()), record.clone());
         }
     }
 
     /// What an agent needs, with the servers by the user's names.
     #[must_use]
-    pub fn needs(&self, bytes: &[u8], locked: Option<&LockedAgent>, bind: &BTreeMap<String, String>) -> Requirements {
-        let record = locked.and_then(|locked| self.records.get(&(locked.source.clone(), locked.agent.clone())));
+    pub fn needs(
+        &self,
+        bytes: &[u8],
+        locked: Option<&LockedAgent>,
+        bind: &BTreeMap<String, String>,
+    ) -> Requirements {
+        let record = locked.and_then(|locked| {
+            self.records
+                .get(&(locked.source.clone(), locked.agent.clone()))
+        });
         let mut needs = Requirements::of(bytes, record, &self.catalogue).bound(bind);
         // The registry speaks of its newest version; what the installed one requires is in the lock.
-        let is_locked = |name: &str| locked.is_none_or(|locked| locked.requires.iter().any(|required| required.as_str() == name));
-        needs
-            .agents
-            .retain(|need| need.place.origin != Origin::Registry || is_locked(&need.name) || AgentName::new(&need.name).is_err());
+        let is_locked = |name: &str| {
+            locked.is_none_or(|locked| {
+                locked
+                    .requires
+                    .iter()
+                    .any(|required| required.as_str() == name)
+            })
+        };
+        needs.agents.retain(|need| {
+            need.place.origin != Origin::Registry
+                || is_locked(&need.name)
+                || AgentName::new(&need.name).is_err()
+        });
         needs
     }
 
     /// What is known about a server that was asked for by this name, in one line.
     fn describe(&self, name: &str) -> String {
         match (self.servers.get(name), self.catalogue.server(name)) {
-            (Some(FoundServer { scope, refusal: Some(refusal), .. }), _) => format!("configured {}, but {refusal}", scope.place()),
+            (
+                Some(FoundServer {
+                    scope,
+                    refusal: Some(refusal),
+                    ..
+                }),
+                _,
+            ) => format!("configured {}, but {refusal}", scope.place()),
             (Some(found), _) => match &found.entry {
                 Ok(entry) => format!("configured ({}): {entry}", found.scope),
-                Err(reason) => format!("configured ({}), but the client skips it: {reason}", found.scope),
+                Err(reason) => format!(
+                    "configured ({}), but the client skips it: {reason}",
+                    found.scope
+                ),
             },
             (None, Meaning::Provided(note)) => format!("built into the client: {note}"),
-            (None, Meaning::Known(server)) => format!("not configured; would run {}", launch(&server.entry)),
+            (None, Meaning::Known(server)) => {
+                format!("not configured; would run {}", launch(&server.entry))
+            }
             (None, Meaning::Unknown) => "not configured, and not known".to_owned(),
         }
     }
@@ -206,11 +255,15 @@ impl std::fmt::Display for Problem {
                 let verb = if names.len() == 1 { "is" } else { "are" };
                 write!(formatter, "{} {verb} not set", names.join(", "))
             }
-            Self::Archived(package, Some(successor)) => write!(formatter, "{package} is archived; `{successor}` took over"),
+            Self::Archived(package, Some(successor)) => {
+                write!(formatter, "{package} is archived; `{successor}` took over")
+            }
             Self::Archived(package, None) => write!(formatter, "{package} is archived"),
             Self::Forbidden(violation) => write!(formatter, "{violation}"),
             Self::Refused(refusal) => write!(formatter, "if it were added, it would be {refusal}"),
-            Self::Name => formatter.write_str("the client accepts only letters, digits, `-` and `_` in the name of a server"),
+            Self::Name => formatter.write_str(
+                "the client accepts only letters, digits, `-` and `_` in the name of a server",
+            ),
         }
     }
 }
@@ -241,31 +294,55 @@ impl ServerState {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match self.status {
-            Status::Configured(_) | Status::Disabled(..) | Status::Added(_) | Status::Inline | Status::Provided(_) => false,
-            Status::Known(_) | Status::Archived(..) | Status::Elsewhere(_) | Status::Unknown(_) => true,
+            Status::Configured(_)
+            | Status::Disabled(..)
+            | Status::Added(_)
+            | Status::Inline
+            | Status::Provided(_) => false,
+            Status::Known(_) | Status::Archived(..) | Status::Elsewhere(_) | Status::Unknown(_) => {
+                true
+            }
         }
     }
 
     /// Why the client does not start it although it is configured.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
-        if let Status::Disabled(_, refusal) = &self.status { Some(refusal) } else { None }
+        if let Status::Disabled(_, refusal) = &self.status {
+            Some(refusal)
+        } else {
+            None
+        }
     }
 
     /// Whether it can be added now.
     #[must_use]
     pub fn is_addable(&self) -> bool {
-        let is_in_the_way = |problem: &Problem| matches!(problem, Problem::Forbidden(_) | Problem::Refused(_) | Problem::Name);
+        let is_in_the_way = |problem: &Problem| {
+            matches!(
+                problem,
+                Problem::Forbidden(_) | Problem::Refused(_) | Problem::Name
+            )
+        };
         matches!(self.status, Status::Known(_)) && !self.problems.iter().any(is_in_the_way)
     }
 }
 
 /// All agents in the project's folder as they are: the installed ones, and those that agentpkg did not write.
-pub(super) fn all_agents(session: &Session, world: &World, manifest: &Manifest, lockfile: &Lockfile) -> Result<Vec<AgentNeeds>> {
+pub(super) fn all_agents(
+    session: &Session,
+    world: &World,
+    manifest: &Manifest,
+    lockfile: &Lockfile,
+) -> Result<Vec<AgentNeeds>> {
     let project = &session.project;
     let mut agents = Vec::new();
     for listed in project.files().list(project.agents_folder())? {
-        let Some(stem) = listed.name.strip_suffix(".md").filter(|_| listed.entry == Entry::File) else {
+        let Some(stem) = listed
+            .name
+            .strip_suffix(".md")
+            .filter(|_| listed.entry == Entry::File)
+        else {
             continue;
         };
         let path = project.agents_folder().join(&listed.name);
@@ -289,13 +366,28 @@ pub(super) fn all_agents(session: &Session, world: &World, manifest: &Manifest, 
 
 /// The names that agents of the project answer to: those of their files and those that they say.
 pub(super) fn installed_names(session: &Session, lockfile: &Lockfile) -> Result<BTreeSet<String>> {
-    let mut names: BTreeSet<String> =
-        lockfile.agents.iter().flat_map(|(name, locked)| [name.to_string(), locked.agent.clone()]).collect();
-    let user = session.environment.client_folder().map(|folder| folder.join("agents"));
-    let listed =
-        [Some(session.project.files().list(session.project.agents_folder())?), user.map(|folder| fs::list(&folder)).transpose()?];
+    let mut names: BTreeSet<String> = lockfile
+        .agents
+        .iter()
+        .flat_map(|(name, locked)| [name.to_string(), locked.agent.clone()])
+        .collect();
+    let user = session
+        .environment
+        .client_folder()
+        .map(|folder| folder.join("agents"));
+    let listed = [
+        Some(
+            session
+                .project
+                .files()
+                .list(session.project.agents_folder())?,
+        ),
+        user.map(|folder| fs::list(&folder)).transpose()?,
+    ];
     for listed in listed.into_iter().flatten() {
-        let files = listed.into_iter().filter(|listed| listed.entry == Entry::File);
+        let files = listed
+            .into_iter()
+            .filter(|listed| listed.entry == Entry::File);
         names.extend(files.filter_map(|listed| listed.name.strip_suffix(".md").map(str::to_owned)));
     }
     Ok(names)
@@ -303,19 +395,35 @@ pub(super) fn installed_names(session: &Session, lockfile: &Lockfile) -> Result<
 
 /// What stands in front of needs: the command, its arguments, its variables.
 fn launch(entry: &ServerEntry) -> String {
-    let variables: Vec<String> = entry.variables().into_iter().map(|(name, _)| name).collect();
-    if variables.is_empty() { entry.to_string() } else { format!("{entry}, reads {}", variables.join(", ")) }
+    let variables: Vec<String> = entry
+        .variables()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    if variables.is_empty() {
+        entry.to_string()
+    } else {
+        format!("{entry}, reads {}", variables.join(", "))
+    }
 }
 
 /// How it stands with every server that `agents` ask for, sorted by name.
-pub(super) fn states(world: &World, environment: &Environment, policy: &Policy, agents: &[AgentNeeds]) -> Vec<ServerState> {
+pub(super) fn states(
+    world: &World,
+    environment: &Environment,
+    policy: &Policy,
+    agents: &[AgentNeeds],
+) -> Vec<ServerState> {
     let mut grouped: BTreeMap<&str, Vec<(&AgentNeeds, &ServerNeed)>> = BTreeMap::new();
     for agent in agents {
         for need in &agent.needs.servers {
             grouped.entry(&need.name).or_default().push((agent, need));
         }
     }
-    grouped.into_iter().map(|(name, askers)| state(world, environment, policy, name, &askers)).collect()
+    grouped
+        .into_iter()
+        .map(|(name, askers)| state(world, environment, policy, name, &askers))
+        .collect()
 }
 
 fn state(
@@ -330,21 +438,35 @@ fn state(
         path: agent.path.clone(),
         place: need.place,
     };
-    let tools: BTreeSet<String> = askers.iter().flat_map(|(_, need)| need.tools.iter().cloned()).collect();
+    let tools: BTreeSet<String> = askers
+        .iter()
+        .flat_map(|(_, need)| need.tools.iter().cloned())
+        .collect();
     let inline = askers.iter().all(|(_, need)| need.inline.is_some());
-    let inline_entry = askers.iter().find_map(|(_, need)| ServerEntry::from_json(need.inline.as_ref()?).ok());
+    let inline_entry = askers
+        .iter()
+        .find_map(|(_, need)| ServerEntry::from_json(need.inline.as_ref()?).ok());
     let meaning = world.catalogue.server(name);
     let mut problems = Vec::new();
     let (status, entry) = match world.servers.get(name) {
         _ if inline => (Status::Inline, inline_entry),
-        Some(FoundServer { scope, refusal: Some(refusal), entry, .. }) => {
-            (Status::Disabled(scope.clone(), refusal.clone()), entry.clone().ok())
-        }
+        Some(FoundServer {
+            scope,
+            refusal: Some(refusal),
+            entry,
+            ..
+        }) => (
+            Status::Disabled(scope.clone(), refusal.clone()),
+            entry.clone().ok(),
+        ),
         Some(found) => {
             if let Err(reason) = &found.entry {
                 problems.push(Problem::Skipped(reason.clone()));
             }
-            (Status::Configured(found.scope.clone()), found.entry.clone().ok())
+            (
+                Status::Configured(found.scope.clone()),
+                found.entry.clone().ok(),
+            )
         }
         None => absent(world, name, &meaning),
     };
@@ -357,17 +479,37 @@ fn state(
         Meaning::Known(server) => same_package(&server.entry, entry),
         _ => false,
     });
-    let lost = |tool: &&String| !known.is_empty() && is_as_known && !tool.contains('*') && !known.contains(tool);
+    let lost = |tool: &&String| {
+        !known.is_empty() && is_as_known && !tool.contains('*') && !known.contains(tool)
+    };
     let lost_tools = tools.iter().filter(lost).cloned().collect();
     // What is not started has no trouble here.
-    if let Some(entry) = entry.as_ref().filter(|_| !matches!(status, Status::Disabled(..))) {
-        problems.extend(trouble(world, environment, entry, matches!(status, Status::Configured(_))));
+    if let Some(entry) = entry
+        .as_ref()
+        .filter(|_| !matches!(status, Status::Disabled(..)))
+    {
+        problems.extend(trouble(
+            world,
+            environment,
+            entry,
+            matches!(status, Status::Configured(_)),
+        ));
         // What an agent brings itself is held against the policy with the agent.
         let is_checked = !matches!(status, Status::Provided(_) | Status::Inline);
-        problems.extend(policy.server(name, entry).filter(|_| is_checked).map(Problem::Forbidden));
+        problems.extend(
+            policy
+                .server(name, entry)
+                .filter(|_| is_checked)
+                .map(Problem::Forbidden),
+        );
     }
     if let Status::Known(known) = &status {
-        problems.extend(world.servers.refusal_of_new(name, &known.entry).map(Problem::Refused));
+        problems.extend(
+            world
+                .servers
+                .refusal_of_new(name, &known.entry)
+                .map(Problem::Refused),
+        );
         problems.extend((!is_addable(name)).then_some(Problem::Name));
     }
     ServerState {
@@ -383,41 +525,72 @@ fn state(
 }
 
 fn absent(world: &World, name: &str, meaning: &Meaning<'_>) -> (Status, Option<ServerEntry>) {
-    let configured =
-        || world.servers.names().into_iter().find(|known| world.catalogue.is_same(name, bare(known))).map(str::to_owned);
+    let configured = || {
+        world
+            .servers
+            .names()
+            .into_iter()
+            .find(|known| world.catalogue.is_same(name, bare(known)))
+            .map(str::to_owned)
+    };
     match meaning {
         Meaning::Provided(note) => (Status::Provided((*note).to_owned()), None),
         _ if configured().is_some() => (Status::Elsewhere(configured().unwrap_or_default()), None),
         Meaning::Known(server) if server.is_archived => {
-            let successor = world.catalogue.archived_server(&server.server).and_then(|archived| archived.successor.clone());
-            (Status::Archived(Box::new((*server).clone()), successor), Some(server.entry.clone()))
+            let successor = world
+                .catalogue
+                .archived_server(&server.server)
+                .and_then(|archived| archived.successor.clone());
+            (
+                Status::Archived(Box::new((*server).clone()), successor),
+                Some(server.entry.clone()),
+            )
         }
-        Meaning::Known(server) => (Status::Known(Box::new((*server).clone())), Some(server.entry.clone())),
+        Meaning::Known(server) => (
+            Status::Known(Box::new((*server).clone())),
+            Some(server.entry.clone()),
+        ),
         Meaning::Unknown => (Status::Unknown(alike(name, &world.servers.names())), None),
     }
 }
 
 /// The name of a plugin's server without the plugin.
 fn bare(name: &str) -> &str {
-    name.strip_prefix("plugin_").and_then(|rest| rest.split_once('_')).map_or(name, |(_, server)| server)
+    name.strip_prefix("plugin_")
+        .and_then(|rest| rest.split_once('_'))
+        .map_or(name, |(_, server)| server)
 }
 
 /// Whether both start the same package, or are at the same host.
 fn same_package(one: &ServerEntry, other: &ServerEntry) -> bool {
     let package = |entry: &ServerEntry| match entry {
-        ServerEntry::Program { args, .. } => args.iter().find(|arg| !arg.starts_with('-')).map(|arg| {
-            let end = arg.char_indices().skip(1).find(|(_, c)| matches!(c, '@' | '=')).map_or(arg.len(), |(at, _)| at);
-            arg[..end].to_owned()
-        }),
+        ServerEntry::Program { args, .. } => {
+            args.iter().find(|arg| !arg.starts_with('-')).map(|arg| {
+                let end = arg
+                    .char_indices()
+                    .skip(1)
+                    .find(|(_, c)| matches!(c, '@' | '='))
+                    .map_or(arg.len(), |(at, _)| at);
+                arg[..end].to_owned()
+            })
+        }
         ServerEntry::Remote { .. } => entry.host().map(str::to_owned),
     };
     package(one).is_some() && package(one) == package(other)
 }
 
 /// What keeps an entry from working on this machine.
-fn trouble(world: &World, environment: &Environment, entry: &ServerEntry, is_configured: bool) -> Vec<Problem> {
+fn trouble(
+    world: &World,
+    environment: &Environment,
+    entry: &ServerEntry,
+    is_configured: bool,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if let Some(program) = entry.program_name().filter(|program| !program.contains('$')) {
+    if let Some(program) = entry
+        .program_name()
+        .filter(|program| !program.contains('$'))
+    {
         let is_there = if program.contains(['/', '\\']) {
             let path = std::path::Path::new(program);
             !path.is_absolute() || fs::size(path).is_ok_and(|size| size.is_some())
@@ -438,7 +611,10 @@ fn trouble(world: &World, environment: &Environment, entry: &ServerEntry, is_con
         problems.push(Problem::Variables(unset));
     }
     if let Some(archived) = world.catalogue.archived(entry).filter(|_| is_configured) {
-        problems.push(Problem::Archived(archived.package.clone(), archived.successor.clone()));
+        problems.push(Problem::Archived(
+            archived.package.clone(),
+            archived.successor.clone(),
+        ));
     }
     problems
 }
@@ -461,8 +637,12 @@ fn alike(name: &str, others: &[&str]) -> Option<String> {
         let by_words = if is_part { 0.95 } else { 0.0 };
         strsim::jaro_winkler(&name.to_lowercase(), &bare(other).to_lowercase()).max(by_words)
     };
-    let best = others.iter().map(|other| (likeness(other), *other)).max_by(|one, other| one.0.total_cmp(&other.0));
-    best.filter(|(likeness, _)| *likeness > 0.87).map(|(_, other)| other.to_owned())
+    let best = others
+        .iter()
+        .map(|other| (likeness(other), *other))
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    best.filter(|(likeness, _)| *likeness > 0.87)
+        .map(|(_, other)| other.to_owned())
 }
 
 #[cfg(test)]
@@ -472,8 +652,14 @@ mod tests {
     #[test]
     fn private_servers_look_like_what_they_are_made_from() {
         let others = ["supabase", "github", "plugin_tools_postgres"];
-        assert_eq!(alike("supabase-minrights", &others).as_deref(), Some("supabase"));
-        assert_eq!(alike("aws-postgres-minrights", &others).as_deref(), Some("plugin_tools_postgres"));
+        assert_eq!(
+            alike("supabase-minrights", &others).as_deref(),
+            Some("supabase")
+        );
+        assert_eq!(
+            alike("aws-postgres-minrights", &others).as_deref(),
+            Some("plugin_tools_postgres")
+        );
         assert_eq!(alike("githab", &others).as_deref(), Some("github"));
         assert_eq!(alike("firebase-afterdark", &others), None);
     }

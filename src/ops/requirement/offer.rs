@@ -55,9 +55,16 @@ pub(in crate::ops) fn offer(
     let known: Vec<(&ServerState, &CatalogueServer)> = states
         .iter()
         .filter(|state| state.is_addable())
-        .filter_map(|state| if let Status::Known(server) = &state.status { Some((state, server.as_ref())) } else { None })
+        .filter_map(|state| {
+            if let Status::Known(server) = &state.status {
+                Some((state, server.as_ref()))
+            } else {
+                None
+            }
+        })
         .collect();
-    let may_ask = frontend.is_interactive() && (mode == Mode::Ask || mode == Mode::Usual && !is_yes);
+    let may_ask =
+        frontend.is_interactive() && (mode == Mode::Ask || mode == Mode::Usual && !is_yes);
     if known.is_empty() && !may_ask {
         return Ok(offered);
     }
@@ -70,7 +77,12 @@ pub(in crate::ops) fn offer(
     match (mode, &world.servers.file) {
         (Mode::Skip, _) => return Ok(offered),
         (Mode::Add, Err(failure)) => return Err(failure.clone()),
-        (Mode::Add, Ok(_)) => offered.add = known.into_iter().map(|(state, server)| (state.name.clone(), server.clone())).collect(),
+        (Mode::Add, Ok(_)) => {
+            offered.add = known
+                .into_iter()
+                .map(|(state, server)| (state.name.clone(), server.clone()))
+                .collect()
+        }
         _ if !may_ask => return Ok(offered),
         (_, Err(_)) => {}
         (_, Ok(_)) => offered.add = ask_to_add(&known, frontend)?,
@@ -82,7 +94,10 @@ pub(in crate::ops) fn offer(
 }
 
 /// Two spellings of one server would start it twice, so the later ones are left to be bound.
-fn ask_to_add(known: &[(&ServerState, &CatalogueServer)], frontend: &mut dyn Frontend) -> Result<Vec<(String, CatalogueServer)>> {
+fn ask_to_add(
+    known: &[(&ServerState, &CatalogueServer)],
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<(String, CatalogueServer)>> {
     if known.is_empty() {
         return Ok(Vec::new());
     }
@@ -97,10 +112,18 @@ fn ask_to_add(known: &[(&ServerState, &CatalogueServer)], frontend: &mut dyn Fro
         problems: state.problems.iter().map(ToString::to_string).collect(),
     });
     frontend.report(Event::Offers(views.collect()));
-    let choices = known.iter().map(|(state, server)| Choice { label: state.name.clone(), detail: launch(&server.entry) });
-    let chosen = frontend.choose_many(&format!("Add to {FILE_NAME}?"), &choices.collect::<Vec<_>>())?;
+    let choices = known.iter().map(|(state, server)| Choice {
+        label: state.name.clone(),
+        detail: launch(&server.entry),
+    });
+    let chosen = frontend.choose_many(
+        &format!("Add to {FILE_NAME}?"),
+        &choices.collect::<Vec<_>>(),
+    )?;
     let chosen = chosen.into_iter().filter_map(|index| known.get(index));
-    Ok(chosen.map(|(state, server)| (state.name.clone(), (*server).clone())).collect())
+    Ok(chosen
+        .map(|(state, server)| (state.name.clone(), (*server).clone()))
+        .collect())
 }
 
 fn ask_to_bind(
@@ -121,23 +144,55 @@ fn ask_to_bind(
             Status::Unknown(near) => near.clone().or_else(|| super::alike(&state.name, &names)),
             _ => continue,
         };
-        let agents: Vec<&str> =
-            state.askers.iter().map(|asker| asker.agent.as_str()).filter(|agent| bindable.contains(*agent)).collect();
-        let usable: Vec<&str> = names.iter().copied().filter(|name| crate::store::manifest::is_bindable(name)).collect();
+        let agents: Vec<&str> = state
+            .askers
+            .iter()
+            .map(|asker| asker.agent.as_str())
+            .filter(|agent| bindable.contains(*agent))
+            .collect();
+        let usable: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| crate::store::manifest::is_bindable(name))
+            .collect();
         if agents.is_empty() || usable.is_empty() {
             continue;
         }
-        let mut targets: Vec<&str> = usable.iter().copied().filter(|name| near.as_deref() == Some(*name)).collect();
-        targets.extend(usable.iter().copied().filter(|name| near.as_deref() != Some(*name)));
-        let mut choices = vec![Choice { label: "no".to_owned(), detail: "leave it missing".to_owned() }];
+        let mut targets: Vec<&str> = usable
+            .iter()
+            .copied()
+            .filter(|name| near.as_deref() == Some(*name))
+            .collect();
+        targets.extend(
+            usable
+                .iter()
+                .copied()
+                .filter(|name| near.as_deref() != Some(*name)),
+        );
+        let mut choices = vec![Choice {
+            label: "no".to_owned(),
+            detail: "leave it missing".to_owned(),
+        }];
         choices.extend(targets.iter().map(|target| {
-            let now = added.iter().find(|(name, _)| name == target).map(|(_, server)| format!("added now: {}", server.entry));
-            Choice { label: format!("to {target}"), detail: now.unwrap_or_else(|| world.describe(target)) }
+            let now = added
+                .iter()
+                .find(|(name, _)| name == target)
+                .map(|(_, server)| format!("added now: {}", server.entry));
+            Choice {
+                label: format!("to {target}"),
+                detail: now.unwrap_or_else(|| world.describe(target)),
+            }
         }));
         let question = format!("Bind {}?", state.name);
         let chosen = frontend.choose(&question, &choices, 0)?;
         if let Some(target) = chosen.checked_sub(1).and_then(|index| targets.get(index)) {
-            bind.extend(agents.iter().map(|agent| ((*agent).to_owned(), state.name.clone(), (*target).to_owned())));
+            bind.extend(agents.iter().map(|agent| {
+                (
+                    (*agent).to_owned(),
+                    state.name.clone(),
+                    (*target).to_owned(),
+                )
+            }));
         }
     }
     Ok(bind)
@@ -145,20 +200,41 @@ fn ask_to_bind(
 
 /// The user's servers are in a file that the client itself writes to all the time.
 fn for_user(known: &[(&ServerState, &CatalogueServer)]) -> Failure {
-    let failure = Failure::usage("`--mcp add` is for projects: the user's servers are in a file that only the client may write");
+    let failure = Failure::usage(
+        "`--mcp add` is for projects: the user's servers are in a file that only the client may write",
+    );
     known.iter().fold(failure, |failure, (state, server)| {
         let entry = shell_quoted(&server.entry.to_json().to_string());
-        failure.hint(format!("claude mcp add-json --scope user {} {entry}", shell_quoted(&state.name)))
+        failure.hint(format!(
+            "claude mcp add-json --scope user {} {entry}",
+            shell_quoted(&state.name)
+        ))
     })
 }
 
 /// Binds one server of an agent: its bytes, and what the lock says about them.
-pub(in crate::ops) fn bind_agent(locked: &mut LockedAgent, bytes: &[u8], from: &str, to: &str) -> Result<Vec<u8>> {
-    let request = Request { bind: BTreeMap::from([(from.to_owned(), to.to_owned())]), ..Request::default() };
+pub(in crate::ops) fn bind_agent(
+    locked: &mut LockedAgent,
+    bytes: &[u8],
+    from: &str,
+    to: &str,
+) -> Result<Vec<u8>> {
+    let request = Request {
+        bind: BTreeMap::from([(from.to_owned(), to.to_owned())]),
+        ..Request::default()
+    };
     let adapted = adapt(bytes, &request).map_err(|error| {
-        Failure::failed(format!("`{from}` cannot be bound in `{}`: {error}", locked.agent)).hint("edit the file by hand")
+        Failure::failed(format!(
+            "`{from}` cannot be bound in `{}`: {error}",
+            locked.agent
+        ))
+        .hint("edit the file by hand")
     })?;
-    let first = locked.adaptations.iter().position(|known| known.starts_with("bind:")).unwrap_or(locked.adaptations.len());
+    let first = locked
+        .adaptations
+        .iter()
+        .position(|known| known.starts_with("bind:"))
+        .unwrap_or(locked.adaptations.len());
     locked.adaptations.push(format!("bind:{from}={to}"));
     locked.adaptations[first..].sort();
     locked.base = Digest::of(&adapted.bytes);
@@ -166,16 +242,23 @@ pub(in crate::ops) fn bind_agent(locked: &mut LockedAgent, bytes: &[u8], from: &
 }
 
 /// The servers that agentpkg added, that are as they were then, and that the catalogue would start in another way now.
-pub(in crate::ops) fn outdated(world: &World, lockfile: &Lockfile) -> Vec<(String, CatalogueServer)> {
+pub(in crate::ops) fn outdated(
+    world: &World,
+    lockfile: &Lockfile,
+) -> Vec<(String, CatalogueServer)> {
     let Ok(file) = &world.servers.file else {
         return Vec::new();
     };
     let newer = lockfile.servers.iter().filter_map(|(name, locked)| {
-        let found = file.server(name).filter(|found| server::digest(&found.value) == locked.sha256)?;
+        let found = file
+            .server(name)
+            .filter(|found| server::digest(&found.value) == locked.sha256)?;
         let Meaning::Known(known) = world.catalogue.server(name) else {
             return None;
         };
-        let is_newer = known.registry == locked.registry && known.name == locked.entry && known.entry.to_json() != found.value;
+        let is_newer = known.registry == locked.registry
+            && known.name == locked.entry
+            && known.entry.to_json() != found.value;
         is_newer.then(|| (name.clone(), known.clone()))
     });
     newer.collect()
@@ -197,9 +280,14 @@ pub(in crate::ops) fn add(
     let mut text = None;
     for (name, known) in servers {
         if let Some(found) = file.server(name) {
-            let is_ours = lockfile.servers.get(name).is_some_and(|locked| locked.sha256 == server::digest(&found.value));
+            let is_ours = lockfile
+                .servers
+                .get(name)
+                .is_some_and(|locked| locked.sha256 == server::digest(&found.value));
             if !is_ours {
-                return Err(Failure::failed(format!("`{name}` is in {FILE_NAME} already, and is not overwritten")));
+                return Err(Failure::failed(format!(
+                    "`{name}` is in {FILE_NAME} already, and is not overwritten"
+                )));
             }
             let without = file.remove(name, None).unwrap_or_default();
             file = McpFile::parse(Some(without.as_bytes()), FILE_NAME)?;
@@ -218,9 +306,19 @@ pub(in crate::ops) fn add(
         lockfile.servers.insert(name.clone(), locked);
         let line = file.server(name).map(|server| server.line);
         let scope = crate::store::servers::Scope::Project;
-        world.servers.found.retain(|found| found.name != *name || found.scope != scope);
+        world
+            .servers
+            .found
+            .retain(|found| found.name != *name || found.scope != scope);
         let refusal = world.servers.refusal_of_new(name, &known.entry);
-        let found = FoundServer { name: name.clone(), scope, value, entry: Ok(known.entry.clone()), line, refusal };
+        let found = FoundServer {
+            name: name.clone(),
+            scope,
+            value,
+            entry: Ok(known.entry.clone()),
+            line,
+            refusal,
+        };
         world.servers.found.insert(0, found);
     }
     world.servers.file = Ok(file);
@@ -236,8 +334,16 @@ pub(in crate::ops) fn drop_unneeded(
     lockfile: &mut Lockfile,
     changes: &mut Vec<Change>,
 ) -> Result<(Vec<String>, Vec<String>)> {
-    let needed: BTreeSet<&str> = agents.iter().flat_map(|agent| agent.needs.server_names()).collect();
-    let unneeded: Vec<String> = lockfile.servers.keys().filter(|name| !needed.contains(name.as_str())).cloned().collect();
+    let needed: BTreeSet<&str> = agents
+        .iter()
+        .flat_map(|agent| agent.needs.server_names())
+        .collect();
+    let unneeded: Vec<String> = lockfile
+        .servers
+        .keys()
+        .filter(|name| !needed.contains(name.as_str()))
+        .cloned()
+        .collect();
     let (mut dropped, mut kept) = (Vec::new(), Vec::new());
     let Ok(file) = &world.servers.file else {
         return Ok((dropped, kept));
@@ -274,8 +380,15 @@ pub(in crate::ops) fn drop_unneeded(
 fn change(project: &Project, before: Option<Digest>, text: Option<&str>) -> Result<Change> {
     let path = file_path(project);
     if project.files().entry(&path)? == Entry::Link {
-        return Err(Failure::failed(format!("{FILE_NAME} is a symbolic link, and is not written through"))
-            .hint("add the server by hand, or make it a file"));
+        return Err(Failure::failed(format!(
+            "{FILE_NAME} is a symbolic link, and is not written through"
+        ))
+        .hint("add the server by hand, or make it a file"));
     }
-    Ok(Change { path, agent: None, before, after: text.map(|text| text.as_bytes().to_vec()) })
+    Ok(Change {
+        path,
+        agent: None,
+        before,
+        after: text.map(|text| text.as_bytes().to_vec()),
+    })
 }

@@ -86,7 +86,10 @@ pub(in crate::ops) fn report(
     agents: &[AgentNeeds],
     installed: &BTreeSet<String>,
 ) -> Result<Report> {
-    let mut report = Report { servers: states(world, &session.environment, policy, agents), ..Report::default() };
+    let mut report = Report {
+        servers: states(world, &session.environment, policy, agents),
+        ..Report::default()
+    };
     for agent in agents {
         let place = |line: Option<usize>| match line {
             Some(line) => format!("{}:{line}", agent.path),
@@ -100,22 +103,38 @@ pub(in crate::ops) fn report(
             is_there,
         };
         for loss in &agent.losses {
-            report.lost.push(Lost { agent: agent.name.clone(), place: place(Some(loss.line())), loss: loss.clone() });
+            report.lost.push(Lost {
+                agent: agent.name.clone(),
+                place: place(Some(loss.line())),
+                loss: loss.clone(),
+            });
         }
         for need in &agent.needs.skills {
-            report.others.push(other("skill", need, has_skill(session, &need.name)?));
+            report
+                .others
+                .push(other("skill", need, has_skill(session, &need.name)?));
         }
         for need in &agent.needs.agents {
             // What comes with a plugin is the client's to know.
-            let is_there = installed.contains(&need.name) || world.catalogue.has_agent(&need.name) || need.name.contains(':');
+            let is_there = installed.contains(&need.name)
+                || world.catalogue.has_agent(&need.name)
+                || need.name.contains(':');
             report.others.push(other("agent", need, is_there));
         }
         for need in &agent.needs.programs {
             let is_path = need.name.contains(['/', '\\', '$']);
-            report.others.push(other("program", need, is_path || session.environment.find_program(&need.name).is_some()));
+            report.others.push(other(
+                "program",
+                need,
+                is_path || session.environment.find_program(&need.name).is_some(),
+            ));
         }
         for need in &agent.needs.variables {
-            report.others.push(other("variable", need, session.environment.is_set(&need.name)));
+            report.others.push(other(
+                "variable",
+                need,
+                session.environment.is_set(&need.name),
+            ));
         }
         for tool in &agent.needs.tools {
             let (retired, meant) = match &tool.meaning {
@@ -124,7 +143,13 @@ pub(in crate::ops) fn report(
                 ToolMeaning::Foreign(meant) => (None, meant.clone()),
             };
             let (text, place) = (tool.text.clone(), place(tool.place.line));
-            report.odd_tools.push(OddTool { text, agent: agent.name.clone(), place, retired, meant });
+            report.odd_tools.push(OddTool {
+                text,
+                agent: agent.name.clone(),
+                place,
+                retired,
+                meant,
+            });
         }
     }
     Ok(report)
@@ -139,7 +164,10 @@ fn has_skill(session: &Session, name: &str) -> Result<bool> {
         return Ok(false);
     }
     let project = session.project.root().join(".claude");
-    for folder in [Some(project), session.environment.client_folder()].into_iter().flatten() {
+    for folder in [Some(project), session.environment.client_folder()]
+        .into_iter()
+        .flatten()
+    {
         if fs::size(&folder.join("skills").join(name).join("SKILL.md"))?.is_some() {
             return Ok(true);
         }

@@ -33,7 +33,10 @@ pub(in crate::ops) enum Prune {
 }
 
 /// Applies what was decided, unless it is a dry run, and says what became of each agent.
-#[expect(clippy::too_many_arguments, reason = "the parts of one plan, used once")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one plan, used once"
+)]
 pub(in crate::ops) fn apply(
     session: &Session,
     command: &str,
@@ -47,8 +50,18 @@ pub(in crate::ops) fn apply(
     frontend: &mut dyn Frontend,
 ) -> Result<UpdateOutcome> {
     let project = &session.project;
-    let Settled { report, servers, created, mut changes, .. } = settled;
-    let mut after = Lockfile { servers, created, ..before.clone() };
+    let Settled {
+        report,
+        servers,
+        created,
+        mut changes,
+        ..
+    } = settled;
+    let mut after = Lockfile {
+        servers,
+        created,
+        ..before.clone()
+    };
     for item in &planned.items {
         match item.state {
             State::Active => {
@@ -68,33 +81,71 @@ pub(in crate::ops) fn apply(
         Prune::Unwanted => reachable(manifest, &after).into_iter().cloned().collect(),
         Prune::Released => {
             let (was, is) = (reachable(manifest, before), reachable(manifest, &after));
-            after.agents.keys().filter(|name| is.contains(name) || !was.contains(name)).cloned().collect()
+            after
+                .agents
+                .keys()
+                .filter(|name| is.contains(name) || !was.contains(name))
+                .cloned()
+                .collect()
         }
     };
-    let dropped = remove::drop_unwanted(project, manifest, before, &|name| kept.contains(name), false, &mut changes)?;
+    let dropped = remove::drop_unwanted(
+        project,
+        manifest,
+        before,
+        &|name| kept.contains(name),
+        false,
+        &mut changes,
+    )?;
     after.agents.retain(|name, _| kept.contains(name));
     changes::drop_bases(project, before, &after.agents, &mut changes)?;
-    let names: Vec<&str> =
-        planned.items.iter().filter(|item| item.state != State::Skipped).map(|item| item.name.as_str()).collect();
+    let names: Vec<&str> = planned
+        .items
+        .iter()
+        .filter(|item| item.state != State::Skipped)
+        .map(|item| item.name.as_str())
+        .collect();
     let label = remove::label(command, &names, &dropped);
     let transaction = changes::transaction(project, label, manifest, before, &after, changes)?;
     let count = changes::count(&transaction);
     if let (false, Some(guard)) = (options.is_dry_run, guard) {
         session.apply(guard, &transaction, frontend)?;
     }
-    Ok(UpdateOutcome { needs: report, dropped, ..outcome(planned, before, count) })
+    Ok(UpdateOutcome {
+        needs: report,
+        dropped,
+        ..outcome(planned, before, count)
+    })
 }
 
 /// The changes of one agent: its file, its base, its lock entry. The base advances even where the user kept everything.
-fn write(session: &Session, item: &Item, after: &mut Lockfile, changes: &mut Vec<Change>) -> Result<()> {
+fn write(
+    session: &Session,
+    item: &Item,
+    after: &mut Lockfile,
+    changes: &mut Vec<Change>,
+) -> Result<()> {
     let project = &session.project;
     let result = item.result();
     let current = item.ours.as_deref().map(Digest::of);
     let agent = Some(item.name.clone());
-    changes.push(Change { path: project.agent_path(&item.name), agent, before: current, after: Some(result.clone()) });
-    changes::keep_base(project, &item.candidate.locked.base, &item.candidate.bytes, changes)?;
+    changes.push(Change {
+        path: project.agent_path(&item.name),
+        agent,
+        before: current,
+        after: Some(result.clone()),
+    });
+    changes::keep_base(
+        project,
+        &item.candidate.locked.base,
+        &item.candidate.bytes,
+        changes,
+    )?;
     let mut locked = item.candidate.locked.clone();
-    locked.allowed = crate::ops::candidate::powers(&result).into_iter().map(str::to_owned).collect();
+    locked.allowed = crate::ops::candidate::powers(&result)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     after.agents.insert(item.name.clone(), locked);
     Ok(())
 }
@@ -113,10 +164,17 @@ fn record(session: &Session, item: &Item, changes: &mut Vec<Change>) -> Result<(
 
 /// The changes that put an agent aside with markers, and with it what only its new version requires.
 fn aside(session: &Session, item: &Item, planned: &Planned) -> Result<Vec<Change>> {
-    let labels = [versions(item.before.as_ref()), versions(Some(&item.candidate.locked))];
+    let labels = [
+        versions(item.before.as_ref()),
+        versions(Some(&item.candidate.locked)),
+    ];
     let base = format!("base {}", labels[0]);
     let theirs = format!("upstream {}", labels[1]);
-    let labels = merge::Labels { ours: "you", base: base.trim_end(), theirs: theirs.trim_end() };
+    let labels = merge::Labels {
+        ours: "you",
+        base: base.trim_end(),
+        theirs: theirs.trim_end(),
+    };
     let marked = item.merge().with_markers(merge::Style::Diff3, labels, None);
     let pending = Pending {
         name: item.name.clone(),
@@ -125,7 +183,13 @@ fn aside(session: &Session, item: &Item, planned: &Planned) -> Result<Vec<Change
         theirs: item.candidate.bytes.clone(),
         required: newly_required(&planned.items, item)
             .into_iter()
-            .map(|new| (new.name.clone(), new.candidate.locked.clone(), new.candidate.bytes.clone()))
+            .map(|new| {
+                (
+                    new.name.clone(),
+                    new.candidate.locked.clone(),
+                    new.candidate.bytes.clone(),
+                )
+            })
             .collect(),
         intent: planned.intents.get(&item.name).cloned().unwrap_or_default(),
     };
@@ -133,7 +197,12 @@ fn aside(session: &Session, item: &Item, planned: &Planned) -> Result<Vec<Change
 }
 
 fn outcome(planned: Planned, before: &Lockfile, changes: usize) -> UpdateOutcome {
-    let mut outcome = UpdateOutcome { failures: planned.failures, sources: planned.sources, changes, ..UpdateOutcome::default() };
+    let mut outcome = UpdateOutcome {
+        failures: planned.failures,
+        sources: planned.sources,
+        changes,
+        ..UpdateOutcome::default()
+    };
     let plain = |name: &AgentName, status: Status, notes: Vec<String>| UpdatedAgent {
         name: name.clone(),
         status,
@@ -149,13 +218,29 @@ fn outcome(planned: Planned, before: &Lockfile, changes: usize) -> UpdateOutcome
         after: None,
     };
     outcome.agents.extend(planned.items.iter().map(described));
-    outcome.agents.extend(planned.current.iter().map(|name| plain(name, Status::Current, Vec::new())));
-    outcome.agents.extend(planned.gone.iter().map(|(name, why)| plain(name, Status::Gone, vec![why.clone()])));
+    outcome.agents.extend(
+        planned
+            .current
+            .iter()
+            .map(|name| plain(name, Status::Current, Vec::new())),
+    );
+    outcome.agents.extend(
+        planned
+            .gone
+            .iter()
+            .map(|(name, why)| plain(name, Status::Gone, vec![why.clone()])),
+    );
     for (name, failure) in planned.lost {
-        outcome.agents.push(plain(&name, Status::BaseLost, vec!["its base is lost".to_owned()]));
+        outcome.agents.push(plain(
+            &name,
+            Status::BaseLost,
+            vec!["its base is lost".to_owned()],
+        ));
         outcome.failures.push(failure);
     }
-    outcome.agents.sort_by(|one, other| one.name.cmp(&other.name));
+    outcome
+        .agents
+        .sort_by(|one, other| one.name.cmp(&other.name));
     outcome
 }
 
@@ -171,9 +256,17 @@ fn described(item: &Item) -> UpdatedAgent {
             Some(ours) if is_edited => merge::difference(&item.base, ours).edits,
             _ => 0,
         },
-        conflicts: if item.ours.is_some() { merge_file::report(&merge) } else { Vec::new() },
+        conflicts: if item.ours.is_some() {
+            merge_file::report(&merge)
+        } else {
+            Vec::new()
+        },
         gains: item.gains(),
-        rules: merge.rules().iter().map(|(rule, unit)| (rule_name(*rule), unit.to_string())).collect(),
+        rules: merge
+            .rules()
+            .iter()
+            .map(|(rule, unit)| (rule_name(*rule), unit.to_string()))
+            .collect(),
         base: item.origin.map(|origin| origin.to_string()),
         notes: item.notes.clone(),
         before: item.ours.clone(),

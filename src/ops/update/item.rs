@@ -87,7 +87,15 @@ impl Item {
     pub(in crate::ops) fn merge(&self) -> Merge<'_> {
         let ours = self.ours.as_deref().unwrap_or(&self.base);
         let pins = self.pins.iter().chain(&self.kept).cloned().collect();
-        merge_with(&self.base, ours, &self.candidate.bytes, &Options { pins, ..Options::default() })
+        merge_with(
+            &self.base,
+            ours,
+            &self.candidate.bytes,
+            &Options {
+                pins,
+                ..Options::default()
+            },
+        )
     }
 
     /// The bytes that would be written, with undecided conflicts as the user has them.
@@ -98,17 +106,36 @@ impl Item {
         if self.ours.is_none() && self.pins.is_empty() && self.kept.is_empty() {
             return self.candidate.bytes.clone();
         }
-        let choices: Vec<Choice> = self.choices.iter().map(|choice| choice.clone().unwrap_or(Choice::Ours)).collect();
+        let choices: Vec<Choice> = self
+            .choices
+            .iter()
+            .map(|choice| choice.clone().unwrap_or(Choice::Ours))
+            .collect();
         self.merge().resolve(&choices)
     }
 
     /// Keeps keys as the user has them in this update. Conflicts about them go away; what was decided about the others stays.
     pub(in crate::ops) fn keep(&mut self, keys: impl Iterator<Item = String>) {
-        let decided: Vec<_> = self.merge().conflicts().iter().map(resolutions::identity).zip(self.choices.clone()).collect();
+        let decided: Vec<_> = self
+            .merge()
+            .conflicts()
+            .iter()
+            .map(resolutions::identity)
+            .zip(self.choices.clone())
+            .collect();
         self.kept.extend(keys);
-        let remaining: Vec<_> = self.merge().conflicts().iter().map(resolutions::identity).collect();
-        let decision =
-            |identity| decided.iter().find(|(known, _)| *known == identity).map_or(Some(Choice::Ours), |found| found.1.clone());
+        let remaining: Vec<_> = self
+            .merge()
+            .conflicts()
+            .iter()
+            .map(resolutions::identity)
+            .collect();
+        let decision = |identity| {
+            decided
+                .iter()
+                .find(|(known, _)| *known == identity)
+                .map_or(Some(Choice::Ours), |found| found.1.clone())
+        };
         self.choices = remaining.into_iter().map(decision).collect();
     }
 
@@ -119,7 +146,10 @@ impl Item {
 
     /// What the result may do and the file as it is could not.
     pub(in crate::ops) fn gains(&self) -> Vec<Gain> {
-        let before = self.ours.as_deref().or((!self.base.is_empty()).then_some(self.base.as_slice()));
+        let before = self
+            .ours
+            .as_deref()
+            .or((!self.base.is_empty()).then_some(self.base.as_slice()));
         let after = Capabilities::of(&self.result());
         match before {
             Some(before) => after.gains_over(&Capabilities::of(before)),

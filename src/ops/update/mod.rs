@@ -133,13 +133,21 @@ impl UpdateOutcome {
     /// How the command ends: a failure if something is left to do. `again`: the command for the agents with these names.
     pub fn verdict(&self, again: &dyn Fn(&[&str]) -> String) -> Result<()> {
         let with = |status: Status| -> Vec<&str> {
-            self.agents.iter().filter(|agent| agent.status == status).map(|agent| agent.name.as_str()).collect()
+            self.agents
+                .iter()
+                .filter(|agent| agent.status == status)
+                .map(|agent| agent.name.as_str())
+                .collect()
         };
         let marked = with(Status::Marked);
         if !marked.is_empty() {
             return Err(Failure::new(
                 Kind::Conflict,
-                format!("{} left to resolve: {}", conflicts(marked.len()), marked.join(", ")),
+                format!(
+                    "{} left to resolve: {}",
+                    conflicts(marked.len()),
+                    marked.join(", ")
+                ),
             )
             .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
             .hint("or run `agentpkg resolve` in a terminal, or `agentpkg resolve --abort`"));
@@ -151,31 +159,63 @@ impl UpdateOutcome {
             .map(|agent| agent.name.as_str())
             .collect();
         if !skipped.is_empty() {
-            return Err(Failure::new(Kind::Conflict, format!("not updated, because of conflicts: {}", skipped.join(", ")))
-                .hint(format!("run `agentpkg {}` in a terminal, which asks", again(&skipped)))
-                .hint("or add `--ours`, `--theirs` or `--conflicts=markers`"));
+            return Err(Failure::new(
+                Kind::Conflict,
+                format!("not updated, because of conflicts: {}", skipped.join(", ")),
+            )
+            .hint(format!(
+                "run `agentpkg {}` in a terminal, which asks",
+                again(&skipped)
+            ))
+            .hint("or add `--ours`, `--theirs` or `--conflicts=markers`"));
         }
         let kind = match self.failures.first() {
-            Some(failure) if self.failures.iter().all(|other| other.kind() == failure.kind()) => failure.kind(),
+            Some(failure)
+                if self
+                    .failures
+                    .iter()
+                    .all(|other| other.kind() == failure.kind()) =>
+            {
+                failure.kind()
+            }
             _ => Kind::Failed,
         };
-        let is_done = |agent: &UpdatedAgent| !matches!(agent.status, Status::Skipped | Status::Gone | Status::BaseLost);
+        let is_done = |agent: &UpdatedAgent| {
+            !matches!(
+                agent.status,
+                Status::Skipped | Status::Gone | Status::BaseLost
+            )
+        };
         match self.failures.len() {
             0 => Ok(()),
             // Each was said before; without a rest there is nothing to be glad about.
             _ if !self.agents.iter().any(is_done) => Err(Failure::new(kind, "nothing was updated")),
-            1 => Err(Failure::new(kind, "one agent or registry could not be updated; the rest is")),
-            count => Err(Failure::new(kind, format!("{count} agents or registries could not be updated; the rest is"))),
+            1 => Err(Failure::new(
+                kind,
+                "one agent or registry could not be updated; the rest is",
+            )),
+            count => Err(Failure::new(
+                kind,
+                format!("{count} agents or registries could not be updated; the rest is"),
+            )),
         }
     }
 }
 
 fn conflicts(agents: usize) -> String {
-    if agents == 1 { "conflicts in one agent are".to_owned() } else { format!("conflicts in {agents} agents are") }
+    if agents == 1 {
+        "conflicts in one agent are".to_owned()
+    } else {
+        format!("conflicts in {agents} agents are")
+    }
 }
 
 /// Updates agents.
-pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Frontend) -> Result<UpdateOutcome> {
+pub fn update(
+    session: &Session,
+    options: &UpdateOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<UpdateOutcome> {
     let guard = session.lock_to_write(options.is_dry_run, frontend)?;
     let mut manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
@@ -184,14 +224,37 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
     bind(&mut manifest, options)?;
     let mut planned = plan(session, &mut manifest, &lockfile, options, frontend)?;
     keep_resolutions(session, options, &mut planned)?;
-    let pins = decide(session, &manifest, &lockfile, &mut planned, options, frontend)?;
+    let pins = decide(
+        session,
+        &manifest,
+        &lockfile,
+        &mut planned,
+        options,
+        frontend,
+    )?;
     for (name, key) in pins {
         manifest.add_pins(&name, &[key]);
     }
-    let settled = settle(session, options, &mut manifest, &lockfile, &mut planned, frontend)?;
-    for item in planned.items.iter().filter(|item| item.state == State::Marked) {
-        if let (Some(before), Some(wanted)) = (original.agents().get(&item.name), manifest.agents().get(&item.name)) {
-            planned.intents.insert(item.name.clone(), Intent::between(before, wanted));
+    let settled = settle(
+        session,
+        options,
+        &mut manifest,
+        &lockfile,
+        &mut planned,
+        frontend,
+    )?;
+    for item in planned
+        .items
+        .iter()
+        .filter(|item| item.state == State::Marked)
+    {
+        if let (Some(before), Some(wanted)) = (
+            original.agents().get(&item.name),
+            manifest.agents().get(&item.name),
+        ) {
+            planned
+                .intents
+                .insert(item.name.clone(), Intent::between(before, wanted));
         }
     }
     // What stays as it is stays so in the manifest, too: a version that nobody has would be news to the next install. What is put aside
@@ -201,18 +264,36 @@ pub fn update(session: &Session, options: &UpdateOptions, frontend: &mut dyn Fro
         planned.current.contains(name) || planned.items.iter().any(takes_part)
     };
     manifest.take_back(|name| !is_settled(name), &original);
-    apply(session, "update", options, &manifest, &lockfile, planned, settled, guard.as_ref(), Prune::Unwanted, frontend)
+    apply(
+        session,
+        "update",
+        options,
+        &manifest,
+        &lockfile,
+        planned,
+        settled,
+        guard.as_ref(),
+        Prune::Unwanted,
+        frontend,
+    )
 }
 
 /// Leaves alone what somebody is resolving by hand: an update of such an agent would answer for them.
-fn keep_resolutions(session: &Session, options: &UpdateOptions, planned: &mut Planned) -> Result<()> {
+fn keep_resolutions(
+    session: &Session,
+    options: &UpdateOptions,
+    planned: &mut Planned,
+) -> Result<()> {
     let mut begun = Vec::new();
     for item in planned.items.iter_mut().filter(|_| !options.is_dry_run) {
         if pending::is_begun(&session.project, &item.name)? {
             begun.push(item.name.clone());
             if options.conflicts == Conflicts::Skip {
                 item.state = State::Skipped;
-                let message = format!("a resolution of `{}` was begun, so it stays as it is", item.name);
+                let message = format!(
+                    "a resolution of `{}` was begun, so it stays as it is",
+                    item.name
+                );
                 planned.failures.push(Failure::new(Kind::Conflict, message).hint(format!(
                     "`agentpkg resolve --continue {0}` finishes it, `agentpkg resolve --abort {0}` gives it up",
                     item.name
@@ -229,22 +310,35 @@ fn keep_resolutions(session: &Session, options: &UpdateOptions, planned: &mut Pl
         format!("{} resolutions that were begun", begun.len())
     };
     let names: Vec<&str> = begun.iter().map(AgentName::as_str).collect();
-    let failure = Failure::new(Kind::Conflict, format!("{what} would be written over, so nothing was written"));
-    let shown = begun.iter().map(|name| session.project.display(&pending::marker_path(&session.project, name)));
+    let failure = Failure::new(
+        Kind::Conflict,
+        format!("{what} would be written over, so nothing was written"),
+    );
+    let shown = begun.iter().map(|name| {
+        session
+            .project
+            .display(&pending::marker_path(&session.project, name))
+    });
     Err(shown
         .fold(failure, Failure::detail)
         .hint("edit it until no marker is left, then `agentpkg resolve --continue`")
-        .hint(format!("or give it up with `agentpkg resolve --abort {}`, then update again", names.join(" "))))
+        .hint(format!(
+            "or give it up with `agentpkg resolve --abort {}`, then update again",
+            names.join(" ")
+        )))
 }
 
 /// Binds servers of the named agents in the manifest.
 fn bind(manifest: &mut Manifest, options: &UpdateOptions) -> Result<()> {
     if !options.bind.is_empty() && options.names.is_empty() {
-        return Err(
-            Failure::usage("`--bind` needs the name of an agent").hint("for example `agentpkg update planner --bind old=mine`")
-        );
+        return Err(Failure::usage("`--bind` needs the name of an agent")
+            .hint("for example `agentpkg update planner --bind old=mine`"));
     }
-    for name in options.names.iter().filter_map(|name| AgentName::new(name).ok()) {
+    for name in options
+        .names
+        .iter()
+        .filter_map(|name| AgentName::new(name).ok())
+    {
         if let Some(mut wanted) = manifest.agents().get(&name).cloned() {
             wanted.bind.extend(options.bind.clone());
             manifest.set_agent(&name, &wanted);

@@ -42,8 +42,14 @@ pub(in crate::ops) struct Planned {
 /// Version or commit of a lock entry, for people.
 pub(in crate::ops) fn versions(locked: Option<&LockedAgent>) -> String {
     match locked {
-        Some(LockedAgent { version: Some(version), .. }) => version.clone(),
-        Some(LockedAgent { commit: Some(commit), .. }) => commit.short(),
+        Some(LockedAgent {
+            version: Some(version),
+            ..
+        }) => version.clone(),
+        Some(LockedAgent {
+            commit: Some(commit),
+            ..
+        }) => commit.short(),
         _ => String::new(),
     }
 }
@@ -56,11 +62,20 @@ pub(in crate::ops) fn plan(
     options: &UpdateOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<Planned> {
-    let UpdateOptions { names, to, allowed, typed, .. } = options;
+    let UpdateOptions {
+        names,
+        to,
+        allowed,
+        typed,
+        ..
+    } = options;
     let selected = select(manifest, lockfile, names)?;
     if let Some(to) = to {
         for name in &selected {
-            let wanted = Wanted { version: Some(to.clone()), ..manifest.agents()[name].clone() };
+            let wanted = Wanted {
+                version: Some(to.clone()),
+                ..manifest.agents()[name].clone()
+            };
             manifest.set_agent(name, &wanted);
         }
     }
@@ -76,15 +91,24 @@ pub(in crate::ops) fn plan(
         // Who names no agent allows what is new, and does not think of what an agent was denied before.
         allowed: if names.is_empty() { &[] } else { allowed },
     };
-    planner.resolver.asked_by(Asker::Manifest { command: typed.to_owned(), is_version_typed: to.is_some() });
-    let agents =
-        selected.iter().filter_map(|name| Some((planner.manifest.agents().get(name)?, planner.lockfile.agents.get(name)?)));
+    planner.resolver.asked_by(Asker::Manifest {
+        command: typed.to_owned(),
+        is_version_typed: to.is_some(),
+    });
+    let agents = selected.iter().filter_map(|name| {
+        Some((
+            planner.manifest.agents().get(name)?,
+            planner.lockfile.agents.get(name)?,
+        ))
+    });
     planner.resolver.ask_for(agents, planner.manifest, frontend);
     for name in &selected {
         planner.agent(name, frontend)?;
     }
     let mut planned = planner.planned;
-    planned.items.sort_by(|one, other| one.name.cmp(&other.name));
+    planned
+        .items
+        .sort_by(|one, other| one.name.cmp(&other.name));
     planned.current.sort();
     Ok(planned)
 }
@@ -109,11 +133,18 @@ fn unknown(text: &str, manifest: &Manifest, lockfile: &Lockfile) -> Failure {
     let requirers: Vec<&str> = lockfile
         .agents
         .iter()
-        .filter(|(_, locked)| locked.requires.iter().any(|required| required.as_str() == text))
+        .filter(|(_, locked)| {
+            locked
+                .requires
+                .iter()
+                .any(|required| required.as_str() == text)
+        })
         .map(|(name, _)| name.as_str())
         .collect();
     if let Some(requirer) = requirers.first() {
-        return failure.hint(format!("it is required by `{requirer}` and updated with it: `agentpkg update {requirer}`"));
+        return failure.hint(format!(
+            "it is required by `{requirer}` and updated with it: `agentpkg update {requirer}`"
+        ));
     }
     let near = manifest
         .agents()
@@ -156,8 +187,14 @@ impl<'a> Planner<'a, '_> {
             *count += 1;
             return Ok(());
         }
-        let lookup = locked.map_or_else(|| wanted.clone(), |locked| at_home(&wanted, locked, self.manifest));
-        let found = match self.resolver.find_wanted(name, &lookup, self.manifest, frontend) {
+        let lookup = locked.map_or_else(
+            || wanted.clone(),
+            |locked| at_home(&wanted, locked, self.manifest),
+        );
+        let found = match self
+            .resolver
+            .find_wanted(name, &lookup, self.manifest, frontend)
+        {
             Ok(found) => Ok(found),
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
             Err(failure) => match locked {
@@ -173,7 +210,10 @@ impl<'a> Planner<'a, '_> {
                 return Ok(());
             }
         };
-        match self.resolver.at_version(found, wanted.version.as_ref(), frontend) {
+        match self
+            .resolver
+            .at_version(found, wanted.version.as_ref(), frontend)
+        {
             Ok(resolved) => {
                 let note = locked.and_then(|locked| moved(locked, &resolved));
                 self.resolved(name, &wanted, &resolved, note, frontend)
@@ -188,11 +228,19 @@ impl<'a> Planner<'a, '_> {
     }
 
     /// Where an agent went that is not found under its name any more.
-    fn followed(&mut self, locked: &LockedAgent, failure: Failure, frontend: &mut dyn Frontend) -> Result<Resolved<'a>> {
+    fn followed(
+        &mut self,
+        locked: &LockedAgent,
+        failure: Failure,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
         let Ok(source) = Source::parse(&locked.source) else {
             return Err(failure);
         };
-        let Ok(snapshot) = self.resolver.snapshot(locked.registry.as_ref(), &source, frontend) else {
+        let Ok(snapshot) = self
+            .resolver
+            .snapshot(locked.registry.as_ref(), &source, frontend)
+        else {
             return Err(failure);
         };
         // The same bytes elsewhere, another name in the same file, or the same name in another one.
@@ -201,10 +249,20 @@ impl<'a> Planner<'a, '_> {
             [one] => Some(one.clone()),
             _ => None,
         };
-        let entry = same.or_else(|| snapshot.offered.find_file(&locked.file)).or_else(by_name).ok_or(failure)?;
-        let version = snapshot.record(entry.name.as_str()).and_then(|record| record.version.clone());
+        let entry = same
+            .or_else(|| snapshot.offered.find_file(&locked.file))
+            .or_else(by_name)
+            .ok_or(failure)?;
+        let version = snapshot
+            .record(entry.name.as_str())
+            .and_then(|record| record.version.clone());
         let commit = snapshot.commit;
-        Ok(Resolved { snapshot, entry, version, commit })
+        Ok(Resolved {
+            snapshot,
+            entry,
+            version,
+            commit,
+        })
     }
 
     fn failed(&mut self, name: &AgentName, locked: Option<&LockedAgent>, failure: Failure) {
@@ -212,11 +270,18 @@ impl<'a> Planner<'a, '_> {
             self.planned.failures.push(failure);
             return;
         };
-        let is_reachable =
-            Source::parse(&locked.source).is_ok_and(|source| self.resolver.is_open(locked.registry.as_ref(), &source));
+        let is_reachable = Source::parse(&locked.source)
+            .is_ok_and(|source| self.resolver.is_open(locked.registry.as_ref(), &source));
         if is_reachable {
             let last = versions(Some(locked));
-            self.planned.gone.push((name.clone(), if last.is_empty() { String::new() } else { format!("last seen in {last}") }));
+            self.planned.gone.push((
+                name.clone(),
+                if last.is_empty() {
+                    String::new()
+                } else {
+                    format!("last seen in {last}")
+                },
+            ));
         } else {
             self.broken.insert(locked.source.clone(), 1);
             self.planned.failures.push(failure);
@@ -252,13 +317,18 @@ impl<'a> Planner<'a, '_> {
                 && locked.version == candidate.locked.version
                 && locked.requires == candidate.locked.requires
         });
-        let declined = ours.as_deref().filter(|_| is_same).map(|ours| declined(ours, &candidate, wanted, self.allowed));
+        let declined = ours
+            .as_deref()
+            .filter(|_| is_same)
+            .map(|ours| declined(ours, &candidate, wanted, self.allowed));
         let without = match declined {
             Some(Declined::Base(base)) => Some(base),
             Some(Declined::Edited(keys)) => {
                 let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
                 let keys = keys.join(", ");
-                frontend.report(Event::Warning(format!("you changed {keys} of `{name}`, so add there yourself what you allow")));
+                frontend.report(Event::Warning(format!(
+                    "you changed {keys} of `{name}`, so add there yourself what you allow"
+                )));
                 None
             }
             Some(Declined::Nothing) | None => None,
@@ -280,7 +350,12 @@ impl<'a> Planner<'a, '_> {
         if locked.is_some_and(|locked| base::is_rewritten(self.session, locked, frontend)) {
             notes.push("the history upstream was rewritten; the base was kept".to_owned());
         }
-        if let Some(origin) = origin.filter(|origin| !matches!(origin, base::BaseOrigin::Project | base::BaseOrigin::Installed)) {
+        if let Some(origin) = origin.filter(|origin| {
+            !matches!(
+                origin,
+                base::BaseOrigin::Project | base::BaseOrigin::Installed
+            )
+        }) {
             notes.push(format!("the base was found in {origin}"));
         }
         let mut item = Item {
@@ -292,35 +367,59 @@ impl<'a> Planner<'a, '_> {
             ..Item::new(name.clone(), candidate, base)
         };
         if locked.is_none() && item.ours.is_some() {
-            let path = self.session.project.display(&self.session.project.agent_path(name));
+            let path = self
+                .session
+                .project
+                .display(&self.session.project.agent_path(name));
             self.planned.failures.push(
                 Failure::failed(format!("`{path}` exists, and agentpkg did not write it"))
                     .hint(format!("move it away, then run `agentpkg install {name}`")),
             );
             return Ok(());
         }
-        let count = if item.ours.is_some() { item.merge().conflicts().len() } else { 0 };
+        let count = if item.ours.is_some() {
+            item.merge().conflicts().len()
+        } else {
+            0
+        };
         item.choices = vec![None; count];
         self.planned.items.push(item);
         Ok(())
     }
 
-    fn required(&mut self, required: &str, wanted: &Wanted, by: &Resolved<'a>, frontend: &mut dyn Frontend) -> Result<()> {
+    fn required(
+        &mut self,
+        required: &str,
+        wanted: &Wanted,
+        by: &Resolved<'a>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
         let found = by.snapshot.offered.find(required);
         let [entry] = found.as_slice() else {
             let count = found.len();
-            self.planned
-                .failures
-                .push(Failure::failed(format!("`{}` requires `{required}`, which its registry has {count} times", by.entry.name)));
+            self.planned.failures.push(Failure::failed(format!(
+                "`{}` requires `{required}`, which its registry has {count} times",
+                by.entry.name
+            )));
             return Ok(());
         };
         let name = entry.name.clone();
         if self.manifest.agents().contains_key(&name) || !self.seen.insert(name.clone()) {
             return Ok(());
         }
-        let version = by.snapshot.record(required).and_then(|record| record.version.clone());
-        let resolved = Resolved { entry: entry.clone(), version, ..by.clone() };
-        let wanted = Wanted { is_verbatim: wanted.is_verbatim, ..Wanted::anything() };
+        let version = by
+            .snapshot
+            .record(required)
+            .and_then(|record| record.version.clone());
+        let resolved = Resolved {
+            entry: entry.clone(),
+            version,
+            ..by.clone()
+        };
+        let wanted = Wanted {
+            is_verbatim: wanted.is_verbatim,
+            ..Wanted::anything()
+        };
         self.resolved(&name, &wanted, &resolved, None, frontend)
     }
 
@@ -334,7 +433,13 @@ impl<'a> Planner<'a, '_> {
     ) -> Result<Option<(Vec<u8>, Option<base::BaseOrigin>)>> {
         if !is_there {
             // There is nothing to merge; the base only says what the agent could do before.
-            return Ok(Some((self.session.project.read_base(&locked.base)?.unwrap_or_default(), None)));
+            return Ok(Some((
+                self.session
+                    .project
+                    .read_base(&locked.base)?
+                    .unwrap_or_default(),
+                None,
+            )));
         }
         match base::find(self.session, name, locked, frontend)? {
             Search::Found(bytes, origin) => Ok(Some((bytes, Some(origin)))),
@@ -371,47 +476,98 @@ fn declined(ours: &[u8], candidate: &Candidate, wanted: &Wanted, allowed: &[Stri
         return Declined::Nothing;
     }
     let [mine, theirs] = [ours, candidate.bytes.as_slice()].map(Capabilities::of);
-    let is_open = |gain: &Gain| gain.is_allowed(allowed) && !wanted.pins.iter().any(|pin| pin == gain.key());
-    let keys: BTreeSet<&str> = theirs.gains_over(&mine).iter().filter(|gain| is_open(gain)).map(Gain::key).collect();
+    let is_open =
+        |gain: &Gain| gain.is_allowed(allowed) && !wanted.pins.iter().any(|pin| pin == gain.key());
+    let keys: BTreeSet<&str> = theirs
+        .gains_over(&mine)
+        .iter()
+        .filter(|gain| is_open(gain))
+        .map(Gain::key)
+        .collect();
     if keys.is_empty() {
         return Declined::Nothing;
     }
-    let edited: BTreeSet<&str> = mine.gains_over(&theirs).iter().map(Gain::key).filter(|key| keys.contains(key)).collect();
+    let edited: BTreeSet<&str> = mine
+        .gains_over(&theirs)
+        .iter()
+        .map(Gain::key)
+        .filter(|key| keys.contains(key))
+        .collect();
     if !edited.is_empty() {
         return Declined::Edited(edited);
     }
     let pins = keys.into_iter().map(str::to_owned).collect();
-    Declined::Base(merge_with(ours, ours, &candidate.bytes, &Options { pins, ..Options::default() }).resolve(&[]))
+    Declined::Base(
+        merge_with(
+            ours,
+            ours,
+            &candidate.bytes,
+            &Options {
+                pins,
+                ..Options::default()
+            },
+        )
+        .resolve(&[]),
+    )
 }
 
 /// Offers the nearest upstream version in place of a lost base. Never taken without an answer.
-fn choose_nearest(name: &AgentName, nearest: &Nearest, frontend: &mut dyn Frontend) -> Result<bool> {
-    let commit = nearest.commit.map_or_else(|| "its source has now".to_owned(), |commit| format!("of commit {}", commit.short()));
-    let lines = if nearest.lines == 1 { "1 line".to_owned() } else { format!("{} lines", nearest.lines) };
+fn choose_nearest(
+    name: &AgentName,
+    nearest: &Nearest,
+    frontend: &mut dyn Frontend,
+) -> Result<bool> {
+    let commit = nearest.commit.map_or_else(
+        || "its source has now".to_owned(),
+        |commit| format!("of commit {}", commit.short()),
+    );
+    let lines = if nearest.lines == 1 {
+        "1 line".to_owned()
+    } else {
+        format!("{} lines", nearest.lines)
+    };
     frontend.report(Event::Warning(format!(
         "the version that `{name}` was installed from is lost; the nearest is the one {commit}, which differs in {lines}"
     )));
     let choices = [
-        Choice { label: "skip".to_owned(), detail: "leave the agent as it is".to_owned() },
-        Choice { label: "use the nearest".to_owned(), detail: "every difference to it counts as your edit".to_owned() },
+        Choice {
+            label: "skip".to_owned(),
+            detail: "leave the agent as it is".to_owned(),
+        },
+        Choice {
+            label: "use the nearest".to_owned(),
+            detail: "every difference to it counts as your edit".to_owned(),
+        },
     ];
     Ok(frontend.choose(&format!("How to update {name}?"), &choices, 0)? == 1)
 }
 
 /// An agent stays with the source that it came from, whatever else has one of its name now.
-pub(in crate::ops) fn at_home(wanted: &Wanted, locked: &LockedAgent, manifest: &Manifest) -> Wanted {
+pub(in crate::ops) fn at_home(
+    wanted: &Wanted,
+    locked: &LockedAgent,
+    manifest: &Manifest,
+) -> Wanted {
     let origin = match (&wanted.origin, &locked.registry) {
-        (Origin::Any, Some(registry)) if manifest.registry(registry).is_some() => Origin::Registry(registry.clone()),
+        (Origin::Any, Some(registry)) if manifest.registry(registry).is_some() => {
+            Origin::Registry(registry.clone())
+        }
         (origin, _) => origin.clone(),
     };
-    Wanted { origin, ..wanted.clone() }
+    Wanted {
+        origin,
+        ..wanted.clone()
+    }
 }
 
 /// What moved, in words.
 fn moved(locked: &LockedAgent, resolved: &Resolved<'_>) -> Option<String> {
     let mut parts = Vec::new();
     if locked.file != resolved.entry.file {
-        parts.push(format!("moved upstream: {} -> {}", locked.file, resolved.entry.file));
+        parts.push(format!(
+            "moved upstream: {} -> {}",
+            locked.file, resolved.entry.file
+        ));
     }
     if locked.agent != resolved.entry.name.as_str() {
         parts.push(format!("upstream calls it {} now", resolved.entry.name));

@@ -14,10 +14,16 @@ pub(super) fn skip_together(manifest: &Manifest, before: &Lockfile, items: &mut 
     loop {
         let active = items.iter().filter(|item| item.state == State::Active);
         let after = with(before, active);
-        let reached: BTreeSet<AgentName> = reachable(manifest, &after).into_iter().cloned().collect();
+        let reached: BTreeSet<AgentName> =
+            reachable(manifest, &after).into_iter().cloned().collect();
         let mut is_settled = true;
         for item in items.iter_mut().filter(|item| item.state == State::Active) {
-            let missing = item.candidate.locked.requires.iter().find(|required| !after.agents.contains_key(*required));
+            let missing = item
+                .candidate
+                .locked
+                .requires
+                .iter()
+                .find(|required| !after.agents.contains_key(*required));
             let note = match missing {
                 Some(missing) => format!("it requires `{missing}`, which is left out"),
                 None if reached.contains(&item.name) => continue,
@@ -34,7 +40,12 @@ pub(super) fn skip_together(manifest: &Manifest, before: &Lockfile, items: &mut 
 }
 
 /// The agent of the manifest that an update has to name in order to reach `name`.
-pub(super) fn requirer(manifest: &Manifest, before: &Lockfile, items: &[Item], name: &AgentName) -> AgentName {
+pub(super) fn requirer(
+    manifest: &Manifest,
+    before: &Lockfile,
+    items: &[Item],
+    name: &AgentName,
+) -> AgentName {
     let after = with(before, items.iter());
     let mut seen = BTreeSet::new();
     let mut open = vec![name];
@@ -43,7 +54,13 @@ pub(super) fn requirer(manifest: &Manifest, before: &Lockfile, items: &[Item], n
             return name.clone();
         }
         if seen.insert(name) {
-            open.extend(after.agents.iter().filter(|(_, locked)| locked.requires.contains(name)).map(|(by, _)| by));
+            open.extend(
+                after
+                    .agents
+                    .iter()
+                    .filter(|(_, locked)| locked.requires.contains(name))
+                    .map(|(by, _)| by),
+            );
         }
     }
     name.clone()
@@ -67,6 +84,8 @@ pub(super) fn newly_required<'i>(items: &'i [Item], item: &Item) -> Vec<&'i Item
 
 fn with<'i>(before: &Lockfile, items: impl Iterator<Item = &'i Item>) -> Lockfile {
     let mut after = before.clone();
-    after.agents.extend(items.map(|item| (item.name.clone(), item.candidate.locked.clone())));
+    after
+        .agents
+        .extend(items.map(|item| (item.name.clone(), item.candidate.locked.clone())));
     after
 }

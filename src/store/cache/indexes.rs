@@ -23,18 +23,26 @@ impl CachedRepository<'_> {
     /// What the repository offers at a commit; from the cache where it is there and whole.
     pub(in crate::store) fn index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<Opened> {
         let path = self.index_path(commit);
-        if let Some(opened) = path.as_ref().and_then(|path| contents::open_kept(path, &commit.to_string())) {
+        if let Some(opened) = path
+            .as_ref()
+            .and_then(|path| contents::open_kept(path, &commit.to_string()))
+        {
             self.point_at(commit);
             return Ok(opened);
         }
-        if let Some(opened) = path.as_ref().and_then(|path| self.amended(path, commit, watch)) {
+        if let Some(opened) = path
+            .as_ref()
+            .and_then(|path| self.amended(path, commit, watch))
+        {
             self.point_at(commit);
             path.as_deref().map(drop_old);
             return Ok(opened);
         }
         let (index, stamps) = match self.build_index(commit, watch) {
             // A repository that cannot be read through is fetched anew, once.
-            Err(_) if self.is_remote && !self.cache.settings.is_offline && self.is_damaged(commit) => {
+            Err(_)
+                if self.is_remote && !self.cache.settings.is_offline && self.is_damaged(commit) =>
+            {
                 self.mend("objects were damaged", watch)?;
                 self.build_index(commit, watch)?
             }
@@ -43,7 +51,9 @@ impl CachedRepository<'_> {
         let Some(path) = path else {
             return Ok(Opened::Built(index));
         };
-        let opened = index.kept(&path, &commit.to_string(), &|file| stamps.get(file).copied().unwrap_or(0));
+        let opened = index.kept(&path, &commit.to_string(), &|file| {
+            stamps.get(file).copied().unwrap_or(0)
+        });
         self.point_at(commit);
         drop_old(&path);
         Ok(opened)
@@ -52,7 +62,12 @@ impl CachedRepository<'_> {
     /// Remembers which index is that of the default branch, for those who look without git.
     fn point_at(&self, commit: ObjectId) {
         let is_head = self.head().is_ok_and(|head| head == commit);
-        if let Some(path) = self.folder.as_ref().map(|folder| folder.join("index").join(HEAD)).filter(|_| is_head) {
+        if let Some(path) = self
+            .folder
+            .as_ref()
+            .map(|folder| folder.join("index").join(HEAD))
+            .filter(|_| is_head)
+        {
             let text = commit.to_string();
             if fs::read(&path, 64).ok().flatten().as_deref() != Some(text.as_bytes()) {
                 // Who looks without git finds nothing then, and says so.
@@ -66,31 +81,64 @@ impl CachedRepository<'_> {
     }
 
     /// Builds an index; what has not changed since the newest one that is here is taken over. Also gives the stamp of each file.
-    fn build_index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<(Index, BTreeMap<String, u64>)> {
+    fn build_index(
+        &self,
+        commit: ObjectId,
+        watch: Watch<'_>,
+    ) -> Result<(Index, BTreeMap<String, u64>)> {
         let walk = self.walk(commit, &contents::is_interesting)?;
-        let mut blobs: BTreeMap<String, ObjectId> = walk.files.into_iter().map(|file| (file.path, file.id)).collect();
+        let mut blobs: BTreeMap<String, ObjectId> = walk
+            .files
+            .into_iter()
+            .map(|file| (file.path, file.id))
+            .collect();
         let nothing = BTreeSet::new();
         let may_be = |path: &str, extension| discovery::is_candidate(path, extension, &nothing);
         let is_markdown = blobs.keys().any(|path| may_be(path, EXTENSION));
         if is_markdown {
-            blobs.retain(|path, _| !OTHER_EXTENSIONS.iter().any(|extension| path.ends_with(extension)));
+            blobs.retain(|path, _| {
+                !OTHER_EXTENSIONS
+                    .iter()
+                    .any(|extension| path.ends_with(extension))
+            });
         }
         if blobs.len() > MAX_CANDIDATES {
-            return Err(Failure::failed(format!("`{}` holds {} files that may be agents", self.url.display(), blobs.len()))
-                .hint("this is more than agentpkg looks through; name the file: `…#path/to/agent.md`"));
+            return Err(Failure::failed(format!(
+                "`{}` holds {} files that may be agents",
+                self.url.display(),
+                blobs.len()
+            ))
+            .hint(
+                "this is more than agentpkg looks through; name the file: `…#path/to/agent.md`",
+            ));
         }
         blobs.retain(|path, _| !path.ends_with(EXTENSION) || is_looked_at(path));
         let basis = basis(&blobs, is_markdown);
-        let stamps: BTreeMap<String, u64> = blobs.iter().map(|(path, blob)| (path.clone(), stamp(*blob))).collect();
-        let previous = self.newest_index().and_then(|(path, _)| Previous::open(&path, None));
-        let known = previous.filter(|previous| previous.basis() == basis).map(|previous| previous.known());
+        let stamps: BTreeMap<String, u64> = blobs
+            .iter()
+            .map(|(path, blob)| (path.clone(), stamp(*blob)))
+            .collect();
+        let previous = self
+            .newest_index()
+            .and_then(|(path, _)| Previous::open(&path, None));
+        let known = previous
+            .filter(|previous| previous.basis() == basis)
+            .map(|previous| previous.known());
         let known = |file: &str| known.as_ref()?.get(file, *stamps.get(file)?);
-        let wanted = blobs.iter().filter(|(path, _)| contents::is_special(path) || known(path).is_none()).map(|(_, id)| *id);
+        let wanted = blobs
+            .iter()
+            .filter(|(path, _)| contents::is_special(path) || known(path).is_none())
+            .map(|(_, id)| *id);
         self.have_blobs(wanted, watch)?;
         let repository = self.open()?;
         let files = blobs.keys().cloned().collect();
-        let mut index = Index::build(&files, &known, &mut |path| read(&repository, path, blobs[path]))?;
-        let refused = walk.refused.into_iter().map(|refused| Refused { file: refused.path, reason: refused.reason.to_owned() });
+        let mut index = Index::build(&files, &known, &mut |path| {
+            read(&repository, path, blobs[path])
+        })?;
+        let refused = walk.refused.into_iter().map(|refused| Refused {
+            file: refused.path,
+            reason: refused.reason.to_owned(),
+        });
         index.refused.extend(refused);
         index.basis = basis;
         Ok((index, stamps))
@@ -104,27 +152,51 @@ impl CachedRepository<'_> {
         let (newest, from) = self.newest_index()?;
         let previous = Previous::open(&newest, Some(&from.to_string()))?;
         let repository = self.open().ok()?;
-        let mut changed = repository.changes(from, commit, &WalkLimits::default()).ok()??;
-        if changed.iter().any(|file| contents::is_special(&file.path)) || !previous.basis().ends_with(MARKDOWN) {
+        let mut changed = repository
+            .changes(from, commit, &WalkLimits::default())
+            .ok()??;
+        if changed.iter().any(|file| contents::is_special(&file.path))
+            || !previous.basis().ends_with(MARKDOWN)
+        {
             return None;
         }
         let special = special_of(previous.basis());
-        let listed =
-            contents::listed(&special.keys().cloned().collect(), &mut |path| read(&repository, path, special[path])).ok()?;
-        changed.retain(|file| is_looked_at(&file.path) && discovery::is_candidate(&file.path, EXTENSION, &listed));
-        let stamps: BTreeMap<&str, u64> = changed.iter().map(|file| (file.path.as_str(), file.id.map_or(0, stamp))).collect();
+        let listed = contents::listed(&special.keys().cloned().collect(), &mut |path| {
+            read(&repository, path, special[path])
+        })
+        .ok()?;
+        changed.retain(|file| {
+            is_looked_at(&file.path) && discovery::is_candidate(&file.path, EXTENSION, &listed)
+        });
+        let stamps: BTreeMap<&str, u64> = changed
+            .iter()
+            .map(|file| (file.path.as_str(), file.id.map_or(0, stamp)))
+            .collect();
         let mut index = previous.index();
-        let escaped: BTreeSet<String> = stamps.keys().map(|path| path.escape_debug().to_string()).collect();
-        if index.refused.iter().any(|refused| escaped.contains(&refused.file)) {
+        let escaped: BTreeSet<String> = stamps
+            .keys()
+            .map(|path| path.escape_debug().to_string())
+            .collect();
+        if index
+            .refused
+            .iter()
+            .any(|refused| escaped.contains(&refused.file))
+        {
             return None;
         }
-        index.nothing.retain(|path| !stamps.contains_key(path.as_str()));
+        index
+            .nothing
+            .retain(|path| !stamps.contains_key(path.as_str()));
         let refused = index.refused.len();
-        self.have_blobs(changed.iter().filter_map(|file| file.id), watch).ok()?;
+        self.have_blobs(changed.iter().filter_map(|file| file.id), watch)
+            .ok()?;
         let repository = self.open().ok()?;
         for file in &changed {
             if let Some(id) = file.id {
-                index.examine(&file.path, read(&repository, &file.path, id).ok()?.as_deref());
+                index.examine(
+                    &file.path,
+                    read(&repository, &file.path, id).ok()?.as_deref(),
+                );
             }
         }
         index.nothing.sort_unstable();
@@ -145,8 +217,14 @@ impl CachedRepository<'_> {
             return Ok(());
         }
         let repository = self.open()?;
-        let missing: Vec<ObjectId> = wanted.filter(|id| !matches!(repository.blob_size(*id), Ok(Some(_)))).collect();
-        if missing.is_empty() { Ok(()) } else { self.fetch_blobs(&missing, watch) }
+        let missing: Vec<ObjectId> = wanted
+            .filter(|id| !matches!(repository.blob_size(*id), Ok(Some(_))))
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            self.fetch_blobs(&missing, watch)
+        }
     }
 
     /// The index that was made last of those that are here, and its commit.
@@ -161,27 +239,43 @@ impl CachedRepository<'_> {
         let Ok(repository) = self.open() else {
             return true;
         };
-        let Ok(walk) = repository.walk(commit, &WalkLimits::default(), &contents::is_interesting) else {
+        let Ok(walk) = repository.walk(commit, &WalkLimits::default(), &contents::is_interesting)
+        else {
             return true;
         };
-        walk.files.into_iter().any(|file| repository.read_blob(file.id, MAX_AGENT).is_err())
+        walk.files
+            .into_iter()
+            .any(|file| repository.read_blob(file.id, MAX_AGENT).is_err())
     }
 
     fn index_path(&self, commit: ObjectId) -> Option<PathBuf> {
-        Some(self.folder.as_ref()?.join("index").join(format!("{commit}.{INDEX}")))
+        Some(
+            self.folder
+                .as_ref()?
+                .join("index")
+                .join(format!("{commit}.{INDEX}")),
+        )
     }
 }
 
 /// What the meaning of all files depends on: what describes others, and whether plain text counts.
 fn basis(blobs: &BTreeMap<String, ObjectId>, is_markdown: bool) -> String {
-    let special = blobs.iter().filter(|(path, _)| contents::is_special(path)).map(|(path, blob)| format!("{path}={blob}"));
-    special.chain([format!("markdown={is_markdown}")]).collect::<Vec<_>>().join("\n")
+    let special = blobs
+        .iter()
+        .filter(|(path, _)| contents::is_special(path))
+        .map(|(path, blob)| format!("{path}={blob}"));
+    special
+        .chain([format!("markdown={is_markdown}")])
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The files that describe others, out of a basis.
 fn special_of(basis: &str) -> BTreeMap<String, ObjectId> {
     let lines = basis.lines().filter_map(|line| line.rsplit_once('='));
-    lines.filter_map(|(path, blob)| Some((path.to_owned(), blob.parse().ok()?))).collect()
+    lines
+        .filter_map(|(path, blob)| Some((path.to_owned(), blob.parse().ok()?)))
+        .collect()
 }
 
 /// Whether a Markdown file is read at all. Those that only a marketplace could turn into agents are few; most never can be, and are not
@@ -195,21 +289,35 @@ fn read(repository: &Repository, path: &str, id: ObjectId) -> Result<Option<Vec<
     match repository.blob_size(id)? {
         Some(size) if size > MAX_AGENT => Ok(None),
         Some(_) => Ok(repository.read_blob(id, MAX_AGENT)?),
-        None => Err(Failure::failed(format!("the object of `{path}` is missing from the cache"))),
+        None => Err(Failure::failed(format!(
+            "the object of `{path}` is missing from the cache"
+        ))),
     }
 }
 
 /// Removes other indexes when they are many; those of the default branch and at `path` stay.
 fn drop_old(path: &Path) {
-    let Some((folder, listed)) = path.parent().and_then(|folder| Some((folder, fs::list(folder).ok()?))) else {
+    let Some((folder, listed)) = path
+        .parent()
+        .and_then(|folder| Some((folder, fs::list(folder).ok()?)))
+    else {
         return;
     };
-    let indexes: Vec<_> = listed.iter().filter(|listed| listed.name != HEAD && !fs::is_temporary(&listed.name)).collect();
+    let indexes: Vec<_> = listed
+        .iter()
+        .filter(|listed| listed.name != HEAD && !fs::is_temporary(&listed.name))
+        .collect();
     if indexes.len() > MAX_INDEXES {
-        let head = fs::read(&folder.join(HEAD), 64).ok().flatten().unwrap_or_default();
+        let head = fs::read(&folder.join(HEAD), 64)
+            .ok()
+            .flatten()
+            .unwrap_or_default();
         let head = format!("{}.{INDEX}", String::from_utf8_lossy(&head));
         let kept = [path.file_name().and_then(|name| name.to_str()), Some(&head)];
-        for old in indexes.iter().filter(|listed| !kept.contains(&Some(listed.name.as_str()))) {
+        for old in indexes
+            .iter()
+            .filter(|listed| !kept.contains(&Some(listed.name.as_str())))
+        {
             let _ = fs::remove(&folder.join(&old.name));
         }
     }

@@ -1,6 +1,8 @@
 //! Makes an index out of the one before it and what changed: the same bytes as a new one has, without a look at what is the same.
 
-use super::write::{Image, Rows, WordTable, Words, assemble, hashes_of, index_words, push_hash, sorted};
+use super::write::{
+    Image, Rows, WordTable, Words, assemble, hashes_of, index_words, push_hash, sorted,
+};
 use super::{HASH, IndexFile, Key, ROW, Section, WORD, long, number};
 use crate::domain::discovery::IndexEntry;
 
@@ -21,21 +23,34 @@ impl IndexFile {
     ) -> Option<Image<'_>> {
         // Where each row moves to. Rows keep their order, so everything that is sorted by them stays so.
         let mut places = vec![0; self.len()];
-        for (row, _) in gone.iter().flat_map(|file| self.keyed_rows(Key::File, file)) {
+        for (row, _) in gone
+            .iter()
+            .flat_map(|file| self.keyed_rows(Key::File, file))
+        {
             *places.get_mut(row as usize)? = GONE;
         }
-        let mut rows = Rows::following(self.section(Section::Names)?, self.section(Section::Records)?);
+        let mut rows = Rows::following(
+            self.section(Section::Names)?,
+            self.section(Section::Records)?,
+        );
         let (mut hashes, mut words) = (Vec::new(), Words::default());
         let mut add = |rows: &mut Rows<'_>, (entry, stamp): &(IndexEntry, u64)| {
             let row = rows.push(entry, *stamp);
             hashes.extend(hashes_of(entry, row));
             index_words(entry, row, &mut words);
         };
-        let mut new: Vec<(u32, &(IndexEntry, u64))> =
-            new.iter().map(|new| Some((self.place(&new.0)?, new))).collect::<Option<_>>()?;
+        let mut new: Vec<(u32, &(IndexEntry, u64))> = new
+            .iter()
+            .map(|new| Some((self.place(&new.0)?, new)))
+            .collect::<Option<_>>()?;
         new.sort_by_cached_key(|(_, (entry, _))| (entry.name.folded(), entry.file.clone()));
         let mut new = new.into_iter().peekable();
-        for ((old, place), row) in self.section(Section::Rows)?.chunks_exact(ROW).zip(&mut places).zip(0..) {
+        for ((old, place), row) in self
+            .section(Section::Rows)?
+            .chunks_exact(ROW)
+            .zip(&mut places)
+            .zip(0..)
+        {
             while let Some((_, new)) = new.next_if(|(before, _)| *before == row) {
                 add(&mut rows, new);
             }
@@ -85,7 +100,10 @@ impl IndexFile {
     }
 
     fn amended_words(&self, places: &[u32], new: Vec<(Box<[u8]>, Vec<u32>)>) -> Option<WordTable> {
-        let (texts, postings) = (self.section(Section::WordTexts)?, self.section(Section::Postings)?);
+        let (texts, postings) = (
+            self.section(Section::WordTexts)?,
+            self.section(Section::Postings)?,
+        );
         let mut table = WordTable::default();
         let mut new = new.into_iter().peekable();
         let mut rows = Vec::new();
@@ -97,7 +115,9 @@ impl IndexFile {
             let more = new.next_if(|(new, _)| **new == *word).map(|(_, rows)| rows);
             let mut more = more.unwrap_or_default().into_iter().peekable();
             rows.clear();
-            for row in part(postings, long(old, 8)?, number(old, 16)?.checked_mul(4)?)?.chunks_exact(4) {
+            for row in
+                part(postings, long(old, 8)?, number(old, 16)?.checked_mul(4)?)?.chunks_exact(4)
+            {
                 let row = *places.get(number(row, 0)? as usize)?;
                 if row != GONE {
                     while let Some(new) = more.next_if(|new| *new < row) {
@@ -117,7 +137,9 @@ impl IndexFile {
 
     fn section(&self, section: Section) -> Option<&[u8]> {
         let offset = |index: usize| usize::try_from(self.offsets[index]).ok();
-        self.file.as_bytes()?.get(offset(section as usize)?..offset(section as usize + 1)?)
+        self.file
+            .as_bytes()?
+            .get(offset(section as usize)?..offset(section as usize + 1)?)
     }
 }
 

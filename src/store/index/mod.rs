@@ -116,8 +116,18 @@ impl IndexFile {
     }
 
     /// Writes an index and opens it. `is_sealed`: it is on the disk when this returns, so that nobody has to check it.
-    pub(super) fn write(path: &Path, key: &str, image: &Image<'_>, is_sealed: bool) -> Result<Option<Self>> {
-        fs::replace_parts(path, image.parts(), is_sealed, is_sealed.then(|| seal(image.body_check)))?;
+    pub(super) fn write(
+        path: &Path,
+        key: &str,
+        image: &Image<'_>,
+        is_sealed: bool,
+    ) -> Result<Option<Self>> {
+        fs::replace_parts(
+            path,
+            image.parts(),
+            is_sealed,
+            is_sealed.then(|| seal(image.body_check)),
+        )?;
         Ok(RandomFile::open(path).and_then(|file| Self::from_file(file, Some(key))))
     }
 
@@ -137,7 +147,8 @@ impl IndexFile {
 
     fn from_file(file: RandomFile, key: Option<&str>) -> Option<Self> {
         let mut header = [0; HEADER];
-        if !file.read_into(0, &mut header) || &header[..8] != MAGIC || number(&header, 8)? != FORMAT {
+        if !file.read_into(0, &mut header) || &header[..8] != MAGIC || number(&header, 8)? != FORMAT
+        {
             return None;
         }
         if long(&header, HEADER - 8)? != checksum(&header[..HEADER - 8]) {
@@ -149,7 +160,11 @@ impl IndexFile {
             return None;
         }
         let at = 12 + KEY;
-        let (rows, hashes, words) = (number(&header, at)?, number(&header, at + 4)?, number(&header, at + 8)?);
+        let (rows, hashes, words) = (
+            number(&header, at)?,
+            number(&header, at + 4)?,
+            number(&header, at + 8)?,
+        );
         // The first section follows the header, so only the other offsets are in it.
         let mut offsets = [HEADER as u64; 9];
         for (index, offset) in offsets.iter_mut().enumerate().skip(1) {
@@ -166,7 +181,14 @@ impl IndexFile {
             && fits(Section::Rows, rows, ROW)
             && fits(Section::Hashes, hashes, HASH)
             && fits(Section::Words, words, WORD);
-        is_whole.then_some(Self { file, offsets, rows, hashes, words, body_check })
+        is_whole.then_some(Self {
+            file,
+            offsets,
+            rows,
+            hashes,
+            words,
+            body_check,
+        })
     }
 
     /// Whether everything behind the header is as it was written. Reads all of it.
@@ -180,7 +202,9 @@ impl IndexFile {
         let mut at = HEADER as u64;
         let mut buffer = vec![0; 64 << 10];
         while at < self.file.len() {
-            let length = usize::try_from(self.file.len() - at).unwrap_or(usize::MAX).min(buffer.len());
+            let length = usize::try_from(self.file.len() - at)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
             if !self.file.read_into(at, &mut buffer[..length]) {
                 return false;
             }
@@ -206,7 +230,10 @@ impl IndexFile {
     #[must_use]
     pub fn named(&self, folded: &str) -> Vec<IndexEntry> {
         let start = self.first_at_least(folded);
-        let rows = (start..self.rows).take_while(|row| self.name(*row).is_some_and(|name| name.eq_ignore_ascii_case(folded)));
+        let rows = (start..self.rows).take_while(|row| {
+            self.name(*row)
+                .is_some_and(|name| name.eq_ignore_ascii_case(folded))
+        });
         rows.filter_map(|row| self.entry(row)).collect()
     }
 
@@ -214,20 +241,34 @@ impl IndexFile {
     #[must_use]
     pub fn beginning_with(&self, folded: &str, most: usize) -> Beginning {
         let start = self.first_at_least(folded);
-        self.side_by_side(start, folded, most).unwrap_or_else(|| Beginning::Few(Vec::new()))
+        self.side_by_side(start, folded, most)
+            .unwrap_or_else(|| Beginning::Few(Vec::new()))
     }
 
     fn side_by_side(&self, start: u32, folded: &str, most: usize) -> Option<Beginning> {
         let count = (self.rows - start).min(u32::try_from(most).ok()?.checked_add(1)?);
-        let rows = self.part(Section::Rows, u64::from(start) * ROW as u64, count as usize * ROW)?;
-        let (first, last) = (rows.get(..ROW)?, rows.len().checked_sub(ROW).and_then(|last| rows.get(last..))?);
+        let rows = self.part(
+            Section::Rows,
+            u64::from(start) * ROW as u64,
+            count as usize * ROW,
+        )?;
+        let (first, last) = (
+            rows.get(..ROW)?,
+            rows.len()
+                .checked_sub(ROW)
+                .and_then(|last| rows.get(last..))?,
+        );
         let (from, to, length) = (number(first, 0)?, number(last, 0)?, number(last, 4)?);
         let length = (to.saturating_sub(from) as usize).saturating_add(length as usize);
         let names = self.part(Section::Names, u64::from(from), length)?;
         // Only names tell how many of the rows are meant, so records are read after them.
         let is_meant = |row: &&[u8]| {
-            let at = number(row, 0).and_then(|at| at.checked_sub(from)).map_or(usize::MAX, |at| at as usize);
-            let name = at.checked_add(folded.len()).and_then(|end| names.get(at..end));
+            let at = number(row, 0)
+                .and_then(|at| at.checked_sub(from))
+                .map_or(usize::MAX, |at| at as usize);
+            let name = at
+                .checked_add(folded.len())
+                .and_then(|end| names.get(at..end));
             name.is_some_and(|name| name.eq_ignore_ascii_case(folded.as_bytes()))
         };
         let meant: Vec<&[u8]> = rows.chunks_exact(ROW).take_while(is_meant).collect();
@@ -235,14 +276,20 @@ impl IndexFile {
             return Some(Beginning::Many(start));
         }
         let bounds = |row: &&[u8]| Some((long(row, 8)?, number(row, 16)? as usize));
-        let ((begin, _), (end, size)) = (meant.first().and_then(bounds)?, meant.last().and_then(bounds)?);
+        let ((begin, _), (end, size)) = (
+            meant.first().and_then(bounds)?,
+            meant.last().and_then(bounds)?,
+        );
         let gap = usize::try_from(end.saturating_sub(begin)).ok()?;
         let all = self.part(Section::Records, begin, gap.checked_add(size)?)?;
         let entry = |row: &&[u8]| {
             let (at, size) = bounds(row)?;
             let at = usize::try_from(at.checked_sub(begin)?).ok()?;
             let record = all.get(at..at.checked_add(size)?)?;
-            #[expect(clippy::cast_possible_truncation, reason = "half of a checksum is one too")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "half of a checksum is one too"
+            )]
             let is_whole = checksum(record) as u32 == number(row, 20)?;
             decode(record).filter(|_| is_whole).map(|(entry, _)| entry)
         };
@@ -252,7 +299,10 @@ impl IndexFile {
     /// The agents that have this title, stem, file or blob.
     #[must_use]
     pub(super) fn keyed(&self, key: Key, text: &str) -> Vec<IndexEntry> {
-        self.keyed_rows(key, text).into_iter().map(|(_, entry)| entry).collect()
+        self.keyed_rows(key, text)
+            .into_iter()
+            .map(|(_, entry)| entry)
+            .collect()
     }
 
     /// The same, with their rows.
@@ -271,14 +321,18 @@ impl IndexFile {
                 None => return Vec::new(),
             }
         }
-        let rows = (low..self.hashes).map_while(|index| hash_at(index).filter(|(found, _)| *found == wanted)).map(|(_, row)| row);
+        let rows = (low..self.hashes)
+            .map_while(|index| hash_at(index).filter(|(found, _)| *found == wanted))
+            .map(|(_, row)| row);
         let is_meant = |entry: &IndexEntry| match key {
             Key::Title => entry.title.to_lowercase() == text,
             Key::Stem => crate::domain::discovery::stem(&entry.file).to_lowercase() == text,
             Key::File => entry.file == text,
             Key::Blob => entry.blob.to_string() == text,
         };
-        rows.filter_map(|row| Some((row, self.entry(row)?))).filter(|(_, entry)| is_meant(entry)).collect()
+        rows.filter_map(|row| Some((row, self.entry(row)?)))
+            .filter(|(_, entry)| is_meant(entry))
+            .collect()
     }
 
     /// All agents, sorted by name; what is damaged is left out.
@@ -289,7 +343,9 @@ impl IndexFile {
     /// The agent in a row.
     #[must_use]
     pub fn entry(&self, row: u32) -> Option<IndexEntry> {
-        self.record(row).and_then(|record| decode(&record)).map(|(entry, _)| entry)
+        self.record(row)
+            .and_then(|record| decode(&record))
+            .map(|(entry, _)| entry)
     }
 
     /// The agent in a row, with the stamp of its file.
@@ -300,7 +356,8 @@ impl IndexFile {
     /// The names in order, one to a line.
     #[must_use]
     pub fn names(&self) -> Option<Vec<u8>> {
-        let length = self.offsets[Section::Names as usize + 1] - self.offsets[Section::Names as usize];
+        let length =
+            self.offsets[Section::Names as usize + 1] - self.offsets[Section::Names as usize];
         self.part(Section::Names, 0, usize::try_from(length).ok()?)
     }
 
@@ -314,7 +371,10 @@ impl IndexFile {
         let bytes = self.row(row)?;
         let length = number(&bytes, 16)? as usize;
         let record = self.part(Section::Records, long(&bytes, 8)?, length.min(MAX_RECORD))?;
-        #[expect(clippy::cast_possible_truncation, reason = "half of a checksum is one too")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "half of a checksum is one too"
+        )]
         let check = checksum(&record) as u32;
         (check == number(&bytes, 20)?).then_some(record)
     }
@@ -331,7 +391,11 @@ impl IndexFile {
     pub fn name(&self, row: u32) -> Option<String> {
         let bytes = self.row(row)?;
         let (offset, length) = (number(&bytes, 0)?, number(&bytes, 4)?);
-        let name = self.part(Section::Names, u64::from(offset), (length as usize).min(crate::domain::name::MAX_NAME))?;
+        let name = self.part(
+            Section::Names,
+            u64::from(offset),
+            (length as usize).min(crate::domain::name::MAX_NAME),
+        )?;
         String::from_utf8(name).ok()
     }
 
@@ -341,7 +405,10 @@ impl IndexFile {
         while low < high {
             let middle = low + (high - low) / 2;
             // A name that cannot be read sorts first, so that the search ends.
-            if self.name(middle).is_some_and(|name| name.to_ascii_lowercase().as_str() >= folded) {
+            if self
+                .name(middle)
+                .is_some_and(|name| name.to_ascii_lowercase().as_str() >= folded)
+            {
                 high = middle;
             } else {
                 low = middle + 1;
@@ -491,19 +558,37 @@ impl<'a> Parts<'a> {
 
     fn list(&mut self) -> Option<Vec<String>> {
         let text = self.text()?;
-        Some(text.split('\n').filter(|item| !item.is_empty()).map(str::to_owned).collect())
+        Some(
+            text.split('\n')
+                .filter(|item| !item.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        )
     }
 }
 
 fn decode(record: &[u8]) -> Option<(IndexEntry, u64)> {
     let (flags, stamp) = (*record.first()?, long(record, 1)?);
     let mut parts = Parts(record.get(9..)?);
-    let (name, title, description, file) = (parts.text()?, parts.text()?, parts.text()?, parts.text()?);
+    let (name, title, description, file) =
+        (parts.text()?, parts.text()?, parts.text()?, parts.text()?);
     let blob = ObjectId::from_bytes(parts.next()?.try_into().ok()?);
     let (tools, servers) = (parts.list()?, parts.list()?);
     let tools = (flags & 2 == 0).then_some(tools);
     let name = AgentName::new(&name).ok()?;
-    Some((IndexEntry { name, title, description, file, blob, loads: flags & 1 == 1, tools, servers }, stamp))
+    Some((
+        IndexEntry {
+            name,
+            title,
+            description,
+            file,
+            blob,
+            loads: flags & 1 == 1,
+            tools,
+            servers,
+        },
+        stamp,
+    ))
 }
 
 fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
@@ -512,9 +597,17 @@ fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
     record.extend_from_slice(&stamp.to_le_bytes());
     let tools = entry.tools.clone().unwrap_or_default().join("\n");
     let servers = entry.servers.join("\n");
-    let texts = [entry.name.as_str(), &entry.title, cut(&entry.description), &entry.file];
-    let parts =
-        texts.iter().map(|text| text.as_bytes()).chain([entry.blob.as_bytes().as_slice(), tools.as_bytes(), servers.as_bytes()]);
+    let texts = [
+        entry.name.as_str(),
+        &entry.title,
+        cut(&entry.description),
+        &entry.file,
+    ];
+    let parts = texts.iter().map(|text| text.as_bytes()).chain([
+        entry.blob.as_bytes().as_slice(),
+        tools.as_bytes(),
+        servers.as_bytes(),
+    ]);
     for part in parts {
         record.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
         record.extend_from_slice(part);
@@ -525,6 +618,9 @@ fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
 /// As much of a description as anybody reads in a list.
 fn cut(description: &str) -> &str {
     const LONGEST: usize = 4096;
-    let end = (0..=LONGEST.min(description.len())).rev().find(|end| description.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=LONGEST.min(description.len()))
+        .rev()
+        .find(|end| description.is_char_boundary(*end))
+        .unwrap_or(0);
     &description[..end]
 }

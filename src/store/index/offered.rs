@@ -44,28 +44,39 @@ impl Offered {
         let folded = name.to_lowercase();
         let mut found = match self {
             Self::Listed(entries) => {
-                let is_called = |entry: &&IndexEntry| entry.name.folded() == folded || entry.title.to_lowercase() == folded;
+                let is_called = |entry: &&IndexEntry| {
+                    entry.name.folded() == folded || entry.title.to_lowercase() == folded
+                };
                 entries.iter().filter(is_called).cloned().collect()
             }
             Self::Indexed(index) => {
                 let mut found = index.named(&folded);
                 found.extend(index.keyed(Key::Title, &folded));
-                found.sort_by(|one, other| one.name.cmp(&other.name).then_with(|| one.file.cmp(&other.file)));
+                found.sort_by(|one, other| {
+                    one.name
+                        .cmp(&other.name)
+                        .then_with(|| one.file.cmp(&other.file))
+                });
                 found.dedup();
                 found
             }
         };
         // Two agents may differ in case only; then the exact spelling decides.
-        if found.iter().any(|entry| entry.name.as_str() == name || entry.title == name) {
+        if found
+            .iter()
+            .any(|entry| entry.name.as_str() == name || entry.title == name)
+        {
             found.retain(|entry| entry.name.as_str() == name || entry.title == name);
         }
         if !found.is_empty() {
             return found;
         }
         match self {
-            Self::Listed(entries) => {
-                entries.iter().filter(|entry| discovery::stem(&entry.file).eq_ignore_ascii_case(name)).cloned().collect()
-            }
+            Self::Listed(entries) => entries
+                .iter()
+                .filter(|entry| discovery::stem(&entry.file).eq_ignore_ascii_case(name))
+                .cloned()
+                .collect(),
             Self::Indexed(index) => index.keyed(Key::Stem, &folded),
         }
     }
@@ -95,8 +106,12 @@ impl Offered {
             Self::Listed(entries) => entries.iter().map(|entry| entry.name.folded()).collect(),
             Self::Indexed(index) => {
                 let names = index.names().unwrap_or_default();
-                let lines = names.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-                lines.map(|line| String::from_utf8_lossy(line).to_lowercase()).collect()
+                let lines = names
+                    .split(|byte| *byte == b'\n')
+                    .filter(|line| !line.is_empty());
+                lines
+                    .map(|line| String::from_utf8_lossy(line).to_lowercase())
+                    .collect()
             }
         };
         names.sort();
@@ -110,10 +125,18 @@ impl Offered {
         let folded = name.to_lowercase();
         let names: Vec<String> = match self {
             Self::Listed(entries) => entries.iter().map(|entry| entry.name.to_string()).collect(),
-            Self::Indexed(index) => index.alike(&folded, 20).into_iter().filter_map(|row| index.name(row)).collect(),
+            Self::Indexed(index) => index
+                .alike(&folded, 20)
+                .into_iter()
+                .filter_map(|row| index.name(row))
+                .collect(),
         };
-        let with_likeness = names.into_iter().map(|known| (strsim::jaro_winkler(&folded, &known.to_lowercase()), known));
-        let mut near: Vec<(f64, String)> = with_likeness.filter(|(likeness, _)| *likeness > 0.86).collect();
+        let with_likeness = names
+            .into_iter()
+            .map(|known| (strsim::jaro_winkler(&folded, &known.to_lowercase()), known));
+        let mut near: Vec<(f64, String)> = with_likeness
+            .filter(|(likeness, _)| *likeness > 0.86)
+            .collect();
         near.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
         near
     }
@@ -130,7 +153,10 @@ impl Offered {
             }
         };
         let found = index.search(query);
-        let rows = found.rows.into_iter().filter_map(|(row, tier)| Some((index.entry(row)?, tier)));
+        let rows = found
+            .rows
+            .into_iter()
+            .filter_map(|(row, tier)| Some((index.entry(row)?, tier)));
         (rows.collect(), found.total)
     }
 }

@@ -51,18 +51,31 @@ impl IndexFile {
     #[must_use]
     pub fn search(&self, query: &Query) -> Found {
         let filter = self.filter(query);
-        let is_left = |row: u32| filter.as_ref().is_none_or(|filter| filter.binary_search(&row).is_ok());
+        let is_left = |row: u32| {
+            filter
+                .as_ref()
+                .is_none_or(|filter| filter.binary_search(&row).is_ok())
+        };
         if query.text.is_empty() {
             let total = filter.as_ref().map_or(self.len(), Vec::len);
             let rows = filter.unwrap_or_else(|| (0..self.rows).take(query.limit).collect());
-            return Found { rows: rows.into_iter().take(query.limit).map(|row| (row, Tier::Name)).collect(), total };
+            return Found {
+                rows: rows
+                    .into_iter()
+                    .take(query.limit)
+                    .map(|row| (row, Tier::Name))
+                    .collect(),
+                total,
+            };
         }
         let mut words: Vec<String> = Vec::new();
         split(&query.text, &mut |word| words.push(word.to_owned()));
         // A name is one word with hyphens, however it is typed.
         let name = query.text.split_whitespace().collect::<Vec<_>>().join("-");
         let tier = |row: u32| {
-            let is_exact = self.name(row).is_some_and(|known| known.eq_ignore_ascii_case(&name));
+            let is_exact = self
+                .name(row)
+                .is_some_and(|known| known.eq_ignore_ascii_case(&name));
             if is_exact { Tier::Exact } else { Tier::Prefix }
         };
         // Those that begin so stand side by side, so they are counted, not looked at.
@@ -73,29 +86,50 @@ impl IndexFile {
                 let left = &filter[before(by_prefix.start)..before(by_prefix.end)];
                 (left.iter().copied().take(query.limit).collect(), left.len())
             }
-            None => (by_prefix.clone().take(query.limit).collect(), by_prefix.len()),
+            None => (
+                by_prefix.clone().take(query.limit).collect(),
+                by_prefix.len(),
+            ),
         };
-        let mut found = Found { rows: first.into_iter().map(|row| (row, tier(row))).collect(), total };
+        let mut found = Found {
+            rows: first.into_iter().map(|row| (row, tier(row))).collect(),
+            total,
+        };
         if !words.is_empty() {
             let in_name = self.all_of(&words, b"n");
             let anywhere = self.all_of(&words, b"nd");
             let others = |rows: &[u32]| -> Vec<u32> {
-                rows.iter().copied().filter(|row| !by_prefix.contains(row) && is_left(*row)).collect()
+                rows.iter()
+                    .copied()
+                    .filter(|row| !by_prefix.contains(row) && is_left(*row))
+                    .collect()
             };
             let (in_name, anywhere) = (others(&in_name), others(&anywhere));
             // What is in the name is anywhere, too.
             found.total += anywhere.len();
             let room = query.limit - found.rows.len();
-            found.rows.extend(in_name.iter().take(room).map(|row| (*row, Tier::Name)));
-            let in_description = anywhere.into_iter().filter(|row| in_name.binary_search(row).is_err());
+            found
+                .rows
+                .extend(in_name.iter().take(room).map(|row| (*row, Tier::Name)));
+            let in_description = anywhere
+                .into_iter()
+                .filter(|row| in_name.binary_search(row).is_err());
             let room = query.limit - found.rows.len();
-            found.rows.extend(in_description.take(room).map(|row| (row, Tier::Description)));
+            found.rows.extend(
+                in_description
+                    .take(room)
+                    .map(|row| (row, Tier::Description)),
+            );
         }
         if found.total == 0 {
             let mut rows = self.alike(&name, usize::MAX);
             rows.retain(|row| is_left(*row));
             found.total = rows.len();
-            found.rows = rows.into_iter().take(query.limit).map(|row| (row, Tier::Alike)).collect();
+            found.rows = rows
+                .into_iter()
+                .take(query.limit)
+                .map(|row| (row, Tier::Alike))
+                .collect();
         }
         found
     }
@@ -109,15 +143,27 @@ impl IndexFile {
     /// The same, of which the first is known.
     #[must_use]
     pub fn beginning_from(&self, start: u32, folded: &str) -> Range<u32> {
-        let begins = |row: u32| self.name(row).is_some_and(|name| has_beginning(&name, folded));
+        let begins = |row: u32| {
+            self.name(row)
+                .is_some_and(|name| has_beginning(&name, folded))
+        };
         start..self.first_without(start, self.rows, &begins)
     }
 
     /// The beginnings of the names in `rows`, each with how many rows have it. `end` says how far a name's beginning goes; names that
     /// are no longer than that stand for themselves. `None`: more than `most`. Costs by how many there are, not by the rows.
     #[must_use]
-    pub fn beginnings(&self, rows: Range<u32>, end: &dyn Fn(&str) -> usize, most: usize) -> Option<Vec<(String, Range<u32>)>> {
-        let near = if rows.len() <= MAX_NEAR { self.names_of(rows.clone()) } else { None };
+    pub fn beginnings(
+        &self,
+        rows: Range<u32>,
+        end: &dyn Fn(&str) -> usize,
+        most: usize,
+    ) -> Option<Vec<(String, Range<u32>)>> {
+        let near = if rows.len() <= MAX_NEAR {
+            self.names_of(rows.clone())
+        } else {
+            None
+        };
         let name_at = |row: u32| match &near {
             Some(near) => near.get((row - rows.start) as usize).cloned(),
             None => self.name(row),
@@ -137,7 +183,10 @@ impl IndexFile {
             let is_whole = beginning.len() == name.len();
             let has = |row: u32| {
                 let other = name_at(row);
-                other.is_some_and(|other| has_beginning(&other, beginning) && (!is_whole || other.len() == beginning.len()))
+                other.is_some_and(|other| {
+                    has_beginning(&other, beginning)
+                        && (!is_whole || other.len() == beginning.len())
+                })
             };
             let next = self.first_without(row + 1, rows.end, &has);
             found.push((beginning.to_owned(), row..next));
@@ -150,8 +199,12 @@ impl IndexFile {
     fn names_of(&self, rows: Range<u32>) -> Option<Vec<String>> {
         let (first, last) = (self.row(rows.start)?, self.row(rows.end.checked_sub(1)?)?);
         let start = number(&first, 0)?;
-        let length = number(&last, 0)?.checked_sub(start)?.checked_add(number(&last, 4)?)?;
-        let names = String::from_utf8(self.part(Section::Names, u64::from(start), length as usize)?).ok()?;
+        let length = number(&last, 0)?
+            .checked_sub(start)?
+            .checked_add(number(&last, 4)?)?;
+        let names =
+            String::from_utf8(self.part(Section::Names, u64::from(start), length as usize)?)
+                .ok()?;
         let names: Vec<String> = names.split('\n').map(str::to_owned).collect();
         (names.len() == rows.len()).then_some(names)
     }
@@ -191,7 +244,11 @@ impl IndexFile {
             filter = Some(rows);
         }
         if !query.servers.is_empty() {
-            let mut rows: Vec<u32> = query.servers.iter().flat_map(|server| self.exactly(b'm', server)).collect();
+            let mut rows: Vec<u32> = query
+                .servers
+                .iter()
+                .flat_map(|server| self.exactly(b'm', server))
+                .collect();
             rows.sort_unstable();
             rows.dedup();
             filter = Some(match filter {
@@ -206,7 +263,10 @@ impl IndexFile {
     fn all_of(&self, words: &[String], kinds: &[u8]) -> Vec<u32> {
         let mut result: Option<Vec<u32>> = None;
         for word in words {
-            let mut rows: Vec<u32> = kinds.iter().flat_map(|kind| self.beginning(*kind, word)).collect();
+            let mut rows: Vec<u32> = kinds
+                .iter()
+                .flat_map(|kind| self.beginning(*kind, word))
+                .collect();
             rows.sort_unstable();
             rows.dedup();
             result = Some(match result {
@@ -237,9 +297,10 @@ impl IndexFile {
         end.push(0xff);
         let last = self.first_word(&end);
         // The rows of words that stand side by side stand side by side.
-        let (Some((_, start, _)), Some((_, offset, count))) =
-            (self.word(first), last.checked_sub(1).and_then(|last| self.word(last)))
-        else {
+        let (Some((_, start, _)), Some((_, offset, count))) = (
+            self.word(first),
+            last.checked_sub(1).and_then(|last| self.word(last)),
+        ) else {
             return Vec::new();
         };
         if first >= last {
@@ -254,7 +315,11 @@ impl IndexFile {
             return None;
         }
         let bytes = self.part(Section::Words, u64::from(index) * WORD as u64, WORD)?;
-        let text = self.part(Section::WordTexts, u64::from(number(&bytes, 0)?), (number(&bytes, 4)? as usize).min(200))?;
+        let text = self.part(
+            Section::WordTexts,
+            u64::from(number(&bytes, 0)?),
+            (number(&bytes, 4)? as usize).min(200),
+        )?;
         Some((text, long(&bytes, 8)?, number(&bytes, 16)?))
     }
 
@@ -262,7 +327,10 @@ impl IndexFile {
         let (mut low, mut high) = (0, self.words);
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.word(middle).is_some_and(|(text, ..)| text.as_slice() >= key) {
+            if self
+                .word(middle)
+                .is_some_and(|(text, ..)| text.as_slice() >= key)
+            {
                 high = middle;
             } else {
                 low = middle + 1;
@@ -272,7 +340,10 @@ impl IndexFile {
     }
 
     fn postings(&self, offset: u64, count: u64) -> Vec<u32> {
-        let Some(bytes) = usize::try_from(count * 4).ok().and_then(|length| self.part(Section::Postings, offset, length)) else {
+        let Some(bytes) = usize::try_from(count * 4)
+            .ok()
+            .and_then(|length| self.part(Section::Postings, offset, length))
+        else {
             return Vec::new();
         };
         let rows = bytes.chunks_exact(4).filter_map(|row| number(row, 0));
@@ -294,17 +365,29 @@ impl IndexFile {
                 continue;
             }
             // The whole name, or one of its words.
-            let parts = std::iter::once(line).chain(line.split(|byte| *byte == b'-').filter(|part| part.len() < line.len()));
-            let is_close =
-                |part: &[u8]| part.len().abs_diff(wanted.len()) <= most && (letters(part) ^ own).count_ones() as usize <= 2 * most;
-            let distance = |part: &[u8]| strsim::osa_distance(&String::from_utf8_lossy(part).to_ascii_lowercase(), name);
-            let nearest =
-                parts.filter(|part| is_close(part)).map(|part| distance(part) + usize::from(part.len() < line.len())).min();
+            let parts = std::iter::once(line).chain(
+                line.split(|byte| *byte == b'-')
+                    .filter(|part| part.len() < line.len()),
+            );
+            let is_close = |part: &[u8]| {
+                part.len().abs_diff(wanted.len()) <= most
+                    && (letters(part) ^ own).count_ones() as usize <= 2 * most
+            };
+            let distance = |part: &[u8]| {
+                strsim::osa_distance(&String::from_utf8_lossy(part).to_ascii_lowercase(), name)
+            };
+            let nearest = parts
+                .filter(|part| is_close(part))
+                .map(|part| distance(part) + usize::from(part.len() < line.len()))
+                .min();
             if let Some(distance) = nearest.filter(|distance| *distance <= most + 1) {
                 near.push((distance, row));
                 continue;
             }
-            if wanted.len() >= 3 && line[0].eq_ignore_ascii_case(&wanted[0]) && has_in_order(line, wanted) {
+            if wanted.len() >= 3
+                && line[0].eq_ignore_ascii_case(&wanted[0])
+                && has_in_order(line, wanted)
+            {
                 near.push((10 + line.len() - wanted.len(), row));
             }
         }
@@ -314,17 +397,21 @@ impl IndexFile {
 }
 
 fn has_beginning(name: &str, folded: &str) -> bool {
-    name.get(..folded.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(folded))
+    name.get(..folded.len())
+        .is_some_and(|beginning| beginning.eq_ignore_ascii_case(folded))
 }
 
 /// The letters of a text, one bit each.
 fn letters(text: &[u8]) -> u32 {
-    text.iter().fold(0, |letters, byte| letters | 1 << (byte & 31))
+    text.iter()
+        .fold(0, |letters, byte| letters | 1 << (byte & 31))
 }
 
 fn has_in_order(line: &[u8], wanted: &[u8]) -> bool {
     let mut rest = line.iter();
-    wanted.iter().all(|byte| rest.any(|other| other.eq_ignore_ascii_case(byte)))
+    wanted
+        .iter()
+        .all(|byte| rest.any(|other| other.eq_ignore_ascii_case(byte)))
 }
 
 fn keyed(kind: u8, word: &str) -> Vec<u8> {
@@ -335,6 +422,14 @@ fn keyed(kind: u8, word: &str) -> Vec<u8> {
 
 /// What two sorted lists have in common.
 fn common(one: &[u32], other: &[u32]) -> Vec<u32> {
-    let (small, large) = if one.len() < other.len() { (one, other) } else { (other, one) };
-    small.iter().copied().filter(|row| large.binary_search(row).is_ok()).collect()
+    let (small, large) = if one.len() < other.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    small
+        .iter()
+        .copied()
+        .filter(|row| large.binary_search(row).is_ok())
+        .collect()
 }

@@ -17,7 +17,11 @@ fn entry(name: &str, description: &str, file: &str) -> IndexEntry {
 
 fn some() -> Vec<IndexEntry> {
     let mut list = vec![
-        entry("backend-architect", "Designs APIs and databases", "agents/backend-architect.md"),
+        entry(
+            "backend-architect",
+            "Designs APIs and databases",
+            "agents/backend-architect.md",
+        ),
         entry("Backend-Tester", "Tests servers", "agents/tester.md"),
         entry("planner", "Plans backend work", "agents/planner.md"),
         entry("planner", "Plans other work", "other/planner.md"),
@@ -38,14 +42,36 @@ fn a_file_answers_like_the_list_it_was_made_from() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     let all = some();
-    let entries: Vec<(&IndexEntry, u64)> = (7..).zip(&all).map(|(stamp, entry)| (entry, stamp)).collect();
-    let index = IndexFile::write(&path, "abc", &image("abc", &entries, b"meta".to_vec()), false).unwrap().unwrap();
+    let entries: Vec<(&IndexEntry, u64)> = (7..)
+        .zip(&all)
+        .map(|(stamp, entry)| (entry, stamp))
+        .collect();
+    let index = IndexFile::write(
+        &path,
+        "abc",
+        &image("abc", &entries, b"meta".to_vec()),
+        false,
+    )
+    .unwrap()
+    .unwrap();
     assert!(index.is_sound() && IndexFile::open(&path, Some("abd")).is_none());
     assert_eq!(index.meta().unwrap(), b"meta");
     assert_eq!(index.entries().collect::<Vec<_>>(), sorted(some()));
     assert_eq!(index.stamped(0).unwrap().1, 7);
-    let (file, list) = (Offered::Indexed(Box::new(index)), Offered::Listed(sorted(some())));
-    for name in ["planner", "PLANNER", "backend-tester", "Backend-Tester", "tester", "backend architect", "nobody", ""] {
+    let (file, list) = (
+        Offered::Indexed(Box::new(index)),
+        Offered::Listed(sorted(some())),
+    );
+    for name in [
+        "planner",
+        "PLANNER",
+        "backend-tester",
+        "Backend-Tester",
+        "tester",
+        "backend architect",
+        "nobody",
+        "",
+    ] {
         assert_eq!(file.find(name), list.find(name), "{name}");
     }
     for path in ["agents/tester.md", "other/planner.md", "no.md"] {
@@ -65,36 +91,63 @@ fn a_seal_holds_until_somebody_changes_the_file() {
     let entries: Vec<(&IndexEntry, u64)> = all.iter().map(|entry| (entry, 1)).collect();
     let image = image("abc", &entries, Vec::new());
     let sealed = seal(image.body_check);
-    assert!(IndexFile::write(&path, "abc", &image, true).unwrap().is_some());
+    assert!(
+        IndexFile::write(&path, "abc", &image, true)
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(RandomFile::open(&path).unwrap().modified(), Some(sealed));
     let mut bytes = image.to_bytes();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     fs::replace(&path, &bytes, false).unwrap();
-    assert!(IndexFile::open(&path, Some("abc")).is_none(), "without a seal all of it is checked");
+    assert!(
+        IndexFile::open(&path, Some("abc")).is_none(),
+        "without a seal all of it is checked"
+    );
     fs::set_modified(&path, sealed).unwrap();
-    assert!(IndexFile::open(&path, Some("abc")).is_some(), "with one it is not");
+    assert!(
+        IndexFile::open(&path, Some("abc")).is_some(),
+        "with one it is not"
+    );
     // What was written without waiting for the disk gets its seal from a later look.
     let long_ago = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     fs::replace(&path, &image.to_bytes(), false).unwrap();
-    assert!(IndexFile::open(&path, Some("abc")).is_some() && RandomFile::open(&path).unwrap().modified() != Some(sealed));
+    assert!(
+        IndexFile::open(&path, Some("abc")).is_some()
+            && RandomFile::open(&path).unwrap().modified() != Some(sealed)
+    );
     fs::set_modified(&path, long_ago).unwrap();
-    assert!(IndexFile::open(&path, Some("abc")).is_some() && RandomFile::open(&path).unwrap().modified() == Some(sealed));
+    assert!(
+        IndexFile::open(&path, Some("abc")).is_some()
+            && RandomFile::open(&path).unwrap().modified() == Some(sealed)
+    );
 }
 
 fn found(query: &Query) -> Vec<(String, Tier)> {
     let (found, total) = Offered::Listed(some()).search(query);
     assert!(found.len() <= total);
-    found.into_iter().map(|(entry, tier)| (entry.file, tier)).collect()
+    found
+        .into_iter()
+        .map(|(entry, tier)| (entry.file, tier))
+        .collect()
 }
 
 fn ask(text: &str) -> Vec<(String, Tier)> {
-    found(&Query { text: text.to_owned(), limit: 10, ..Query::default() })
+    found(&Query {
+        text: text.to_owned(),
+        limit: 10,
+        ..Query::default()
+    })
 }
 
 #[test]
 fn a_search_goes_from_the_name_to_what_looks_alike() {
-    let files = |list: &[(&str, Tier)]| list.iter().map(|(file, tier)| ((*file).to_owned(), *tier)).collect::<Vec<_>>();
+    let files = |list: &[(&str, Tier)]| {
+        list.iter()
+            .map(|(file, tier)| ((*file).to_owned(), *tier))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(
         ask("backend"),
         files(&[
@@ -103,12 +156,33 @@ fn a_search_goes_from_the_name_to_what_looks_alike() {
             ("agents/planner.md", Tier::Description)
         ])
     );
-    assert_eq!(ask("backend architect"), files(&[("agents/backend-architect.md", Tier::Exact)]));
-    assert_eq!(ask("architect"), files(&[("agents/backend-architect.md", Tier::Name)]));
-    assert_eq!(ask("plans other"), files(&[("other/planner.md", Tier::Description)]));
-    assert_eq!(ask("überschr"), files(&[("agents/writer.md", Tier::Description)]));
-    assert_eq!(ask("plannr"), files(&[("agents/planner.md", Tier::Alike), ("other/planner.md", Tier::Alike)]));
-    assert_eq!(ask("bkndarch"), files(&[("agents/backend-architect.md", Tier::Alike)]));
+    assert_eq!(
+        ask("backend architect"),
+        files(&[("agents/backend-architect.md", Tier::Exact)])
+    );
+    assert_eq!(
+        ask("architect"),
+        files(&[("agents/backend-architect.md", Tier::Name)])
+    );
+    assert_eq!(
+        ask("plans other"),
+        files(&[("other/planner.md", Tier::Description)])
+    );
+    assert_eq!(
+        ask("überschr"),
+        files(&[("agents/writer.md", Tier::Description)])
+    );
+    assert_eq!(
+        ask("plannr"),
+        files(&[
+            ("agents/planner.md", Tier::Alike),
+            ("other/planner.md", Tier::Alike)
+        ])
+    );
+    assert_eq!(
+        ask("bkndarch"),
+        files(&[("agents/backend-architect.md", Tier::Alike)])
+    );
     assert_eq!(ask("zzz"), []);
     let with = |tool: Option<&str>, server: Option<&str>| {
         found(&Query {
@@ -120,7 +194,12 @@ fn a_search_goes_from_the_name_to_what_looks_alike() {
         .len()
     };
     assert_eq!(
-        (with(Some("bash"), None), with(Some("write"), None), with(None, Some("context7")), with(None, Some("x"))),
+        (
+            with(Some("bash"), None),
+            with(Some("write"), None),
+            with(None, Some("context7")),
+            with(None, Some("x"))
+        ),
         (5, 1, 1, 0)
     );
 }
@@ -129,11 +208,19 @@ fn a_search_goes_from_the_name_to_what_looks_alike() {
 fn made((file, seed): (u8, u16)) -> (IndexEntry, u64) {
     let names = ["planner", "Planner", "backend-architect", "a", "zeta"];
     let name = names[usize::from(seed) % names.len()];
-    let mut entry = entry(name, &format!("Word{} and word{}, ä{name}", seed % 7, seed % 11), &format!("agents/f{file}.md"));
+    let mut entry = entry(
+        name,
+        &format!("Word{} and word{}, ä{name}", seed % 7, seed % 11),
+        &format!("agents/f{file}.md"),
+    );
     entry.blob = ObjectId::of_blob(&seed.to_le_bytes());
     entry.title = format!("{name} {}", seed % 3);
     entry.tools = (!seed.is_multiple_of(4)).then(|| vec![format!("Tool{}", seed % 5)]);
-    entry.servers = if seed.is_multiple_of(3) { vec![format!("server{}", seed % 2)] } else { Vec::new() };
+    entry.servers = if seed.is_multiple_of(3) {
+        vec![format!("server{}", seed % 2)]
+    } else {
+        Vec::new()
+    };
     (entry, u64::from(seed) + 1)
 }
 
@@ -142,7 +229,14 @@ fn bytes_of(key: &str, entries: &[(&IndexEntry, u64)], meta: &[u8]) -> Vec<u8> {
 }
 
 fn bytes_of_all(key: &str, entries: &[(IndexEntry, u64)], meta: &[u8]) -> Vec<u8> {
-    bytes_of(key, &entries.iter().map(|(entry, stamp)| (entry, *stamp)).collect::<Vec<_>>(), meta)
+    bytes_of(
+        key,
+        &entries
+            .iter()
+            .map(|(entry, stamp)| (entry, *stamp))
+            .collect::<Vec<_>>(),
+        meta,
+    )
 }
 
 proptest! {

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
-use super::{BodyChecksum, Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, checksum, encode, hash, long, number};
+use super::{
+    BodyChecksum, Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, checksum, encode, hash, long,
+    number,
+};
 use crate::domain::discovery::{self, IndexEntry};
 
 /// Rows by word. Words are many, and nobody gains by choosing them badly, so they are hashed quickly.
@@ -28,7 +31,11 @@ impl Hasher for Quick {
 const MAX_TEXT: usize = 2048;
 
 /// The index of `key`: entries with the stamp of their file, in any order, and the JSON of everything else.
-pub(in crate::store) fn image(key: &str, entries: &[(&IndexEntry, u64)], meta: Vec<u8>) -> Image<'static> {
+pub(in crate::store) fn image(
+    key: &str,
+    entries: &[(&IndexEntry, u64)],
+    meta: Vec<u8>,
+) -> Image<'static> {
     let mut order: Vec<u32> = (0..u32::try_from(entries.len()).unwrap_or(u32::MAX)).collect();
     let entry = |index: &u32| &entries[*index as usize];
     order.sort_by_cached_key(|index| (entry(index).0.name.folded(), entry(index).0.file.clone()));
@@ -94,7 +101,9 @@ impl<'a> Stretches<'a> {
     /// Takes over bytes of the old section; `None` if it does not have them.
     fn take_over(&mut self, at: u64, length: usize) -> Option<()> {
         let at = usize::try_from(at).ok()?;
-        let end = at.checked_add(length).filter(|end| *end <= self.old.len())?;
+        let end = at
+            .checked_add(length)
+            .filter(|end| *end <= self.old.len())?;
         self.length += length;
         match self.parts.last_mut() {
             Some(Stretch::Old(last)) if last.end == at => last.end = end,
@@ -123,15 +132,25 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Rows to which such of another index can be added.
     pub(super) fn following(names: &'a [u8], records: &'a [u8]) -> Self {
-        let section = |old| Stretches { old, ..Stretches::default() };
-        Self { names: section(names), records: section(records), ..Self::default() }
+        let section = |old| Stretches {
+            old,
+            ..Stretches::default()
+        };
+        Self {
+            names: section(names),
+            records: section(records),
+            ..Self::default()
+        }
     }
 
     /// Adds an entry; gives its row.
     pub(super) fn push(&mut self, entry: &IndexEntry, stamp: u64) -> u32 {
         let record = encode(entry, stamp);
         let name = entry.name.as_str().as_bytes();
-        #[expect(clippy::cast_possible_truncation, reason = "half of a checksum is one too")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "half of a checksum is one too"
+        )]
         self.push_row(name.len(), record.len(), checksum(&record) as u32);
         self.names.push(name);
         self.names.push(b"\n");
@@ -143,7 +162,8 @@ impl<'a> Rows<'a> {
     pub(super) fn take_over(&mut self, old: &[u8]) -> Option<u32> {
         let (name, record) = (number(old, 4)? as usize, number(old, 16)? as usize);
         self.push_row(name, record, number(old, 20)?);
-        self.names.take_over(number(old, 0)?.into(), name.checked_add(1)?)?;
+        self.names
+            .take_over(number(old, 0)?.into(), name.checked_add(1)?)?;
         self.records.take_over(long(old, 8)?, record)?;
         Some(self.count - 1)
     }
@@ -151,7 +171,8 @@ impl<'a> Rows<'a> {
     fn push_row(&mut self, name: usize, record: usize, check: u32) {
         push_number(&mut self.table, self.names.length);
         push_number(&mut self.table, name);
-        self.table.extend_from_slice(&(self.records.length as u64).to_le_bytes());
+        self.table
+            .extend_from_slice(&(self.records.length as u64).to_le_bytes());
         push_number(&mut self.table, record);
         self.table.extend_from_slice(&check.to_le_bytes());
         self.count += 1;
@@ -171,10 +192,12 @@ impl WordTable {
     pub(super) fn push(&mut self, word: &[u8], rows: &[u32]) {
         push_number(&mut self.table, self.texts.len());
         push_number(&mut self.table, word.len());
-        self.table.extend_from_slice(&(self.postings.len() as u64).to_le_bytes());
+        self.table
+            .extend_from_slice(&(self.postings.len() as u64).to_le_bytes());
         push_number(&mut self.table, rows.len());
         self.texts.extend_from_slice(word);
-        self.postings.extend(rows.iter().flat_map(|row| row.to_le_bytes()));
+        self.postings
+            .extend(rows.iter().flat_map(|row| row.to_le_bytes()));
         self.count += 1;
     }
 }
@@ -182,7 +205,10 @@ impl WordTable {
 pub(super) fn hashes_of(entry: &IndexEntry, row: u32) -> [(u64, u32); 4] {
     [
         (hash(Key::Title, &entry.title.to_lowercase()), row),
-        (hash(Key::Stem, &discovery::stem(&entry.file).to_lowercase()), row),
+        (
+            hash(Key::Stem, &discovery::stem(&entry.file).to_lowercase()),
+            row,
+        ),
         (hash(Key::File, &entry.file), row),
         (hash(Key::Blob, &entry.blob.to_string()), row),
     ]
@@ -200,7 +226,13 @@ pub(super) fn sorted(words: Words) -> Vec<(Box<[u8]>, Vec<u32>)> {
 }
 
 /// Puts the sections behind a header.
-pub(super) fn assemble<'a>(key: &str, rows: Rows<'a>, hashes: Vec<u8>, words: WordTable, meta: Vec<u8>) -> Image<'a> {
+pub(super) fn assemble<'a>(
+    key: &str,
+    rows: Rows<'a>,
+    hashes: Vec<u8>,
+    words: WordTable,
+    meta: Vec<u8>,
+) -> Image<'a> {
     let counts = [rows.count as usize, hashes.len() / HASH, words.count];
     let mut parts = vec![Cow::Owned(Vec::new())];
     let mut ends = Vec::new();
@@ -258,8 +290,12 @@ pub(super) fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
     };
     split(entry.name.as_str(), &mut |word| add(b'n', word));
     split(&entry.title, &mut |word| add(b'n', word));
-    let end = (0..=MAX_TEXT.min(entry.description.len())).rev().find(|end| entry.description.is_char_boundary(*end));
-    split(&entry.description[..end.unwrap_or(0)], &mut |word| add(b'd', word));
+    let end = (0..=MAX_TEXT.min(entry.description.len()))
+        .rev()
+        .find(|end| entry.description.is_char_boundary(*end));
+    split(&entry.description[..end.unwrap_or(0)], &mut |word| {
+        add(b'd', word)
+    });
     match &entry.tools {
         None => add(b't', "*"),
         Some(tools) => {
@@ -277,7 +313,10 @@ pub(super) fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
 pub(super) fn split(text: &str, word: &mut dyn FnMut(&str)) {
     for part in text.split(|c: char| !c.is_alphanumeric()) {
         if (2..=40).contains(&part.len()) {
-            if part.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+            if part
+                .bytes()
+                .any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
+            {
                 word(&part.to_lowercase());
             } else {
                 word(part);

@@ -91,7 +91,10 @@ impl Lockfile {
     /// Reads whatever is TOML.
     fn read(text: &str, path: &str) -> Result<File> {
         // A version control system's conflict markers are the usual damage, so they get words of their own.
-        if let Some(start) = text.find("<<<<<<< ").filter(|start| *start == 0 || text.as_bytes()[start - 1] == b'\n') {
+        if let Some(start) = text
+            .find("<<<<<<< ")
+            .filter(|start| *start == 0 || text.as_bytes()[start - 1] == b'\n')
+        {
             let span = start..start + 7;
             let location = Location {
                 path: path.to_owned(),
@@ -99,9 +102,13 @@ impl Lockfile {
                 span,
                 label: "a conflict marker of a version control system".to_owned(),
             };
-            return Err(Failure::failed(format!("`{path}` holds an unresolved merge conflict"))
-                .at(location)
-                .hint(format!("take either side of `{path}`, then run `agentpkg install`")));
+            return Err(
+                Failure::failed(format!("`{path}` holds an unresolved merge conflict"))
+                    .at(location)
+                    .hint(format!(
+                        "take either side of `{path}`, then run `agentpkg install`"
+                    )),
+            );
         }
         let file = toml::from_str::<File>(text);
         // A newer format may have keys that this one refuses, so the version speaks first.
@@ -110,8 +117,10 @@ impl Lockfile {
             Err(_) => toml::from_str::<Header>(text).map_or(FORMAT, |header| header.version),
         };
         if version > FORMAT {
-            return Err(Failure::failed(format!("`{path}` has format {version}, this agentpkg knows up to {FORMAT}"))
-                .hint("install a newer agentpkg"));
+            return Err(Failure::failed(format!(
+                "`{path}` has format {version}, this agentpkg knows up to {FORMAT}"
+            ))
+            .hint("install a newer agentpkg"));
         }
         file.map_err(|error| broken(text, path, error.span(), error.message().to_owned()))
     }
@@ -129,17 +138,48 @@ impl Lockfile {
         }
         for server in file.server {
             let wrong = |key: &str, value: &str, reason: &dyn std::fmt::Display| {
-                format!("`{key}` of the server `{}` is `{}`: {reason}", server.name.escape_debug(), value.escape_debug())
+                format!(
+                    "`{key}` of the server `{}` is `{}`: {reason}",
+                    server.name.escape_debug(),
+                    value.escape_debug()
+                )
             };
-            let sha256 = server.sha256.parse().map_err(|error| wrong("sha256", &server.sha256, &error))?;
-            let RawServer { name, registry, entry, version, .. } = server;
-            if lockfile.servers.insert(name.clone(), LockedServer { registry, entry, version, sha256 }).is_some() {
-                return Err(format!("the server `{}` is in it twice", name.escape_debug()));
+            let sha256 = server
+                .sha256
+                .parse()
+                .map_err(|error| wrong("sha256", &server.sha256, &error))?;
+            let RawServer {
+                name,
+                registry,
+                entry,
+                version,
+                ..
+            } = server;
+            if lockfile
+                .servers
+                .insert(
+                    name.clone(),
+                    LockedServer {
+                        registry,
+                        entry,
+                        version,
+                        sha256,
+                    },
+                )
+                .is_some()
+            {
+                return Err(format!(
+                    "the server `{}` is in it twice",
+                    name.escape_debug()
+                ));
             }
         }
         lockfile.created = match file.mcp_json.as_deref() {
             None => None,
-            Some(text) => Some(Created::parse(text).ok_or_else(|| format!("`mcp-json` is `{}`", text.escape_debug()))?),
+            Some(text) => Some(
+                Created::parse(text)
+                    .ok_or_else(|| format!("`mcp-json` is `{}`", text.escape_debug()))?,
+            ),
         };
         Ok(lockfile)
     }
@@ -152,10 +192,22 @@ impl Lockfile {
             let _ = writeln!(text, "mcp-json = \"{}\"", created.as_str());
         }
         for (name, agent) in &self.agents {
-            agent.write(name, &mut text).expect("writing to a string cannot fail");
+            agent
+                .write(name, &mut text)
+                .expect("writing to a string cannot fail");
         }
-        for (name, LockedServer { registry, entry, version, sha256 }) in &self.servers {
-            let [name, registry, entry, version] = [name, registry, entry, version].map(|text| quote(text));
+        for (
+            name,
+            LockedServer {
+                registry,
+                entry,
+                version,
+                sha256,
+            },
+        ) in &self.servers
+        {
+            let [name, registry, entry, version] =
+                [name, registry, entry, version].map(|text| quote(text));
             let _ = writeln!(
                 text,
                 "\n[[server]]\nname = {name}\nregistry = {registry}\nentry = {entry}\nversion = {version}\nsha256 = \"{sha256}\""
@@ -169,12 +221,18 @@ impl LockedAgent {
     /// The servers that go by the user's names: upstream's name to the user's.
     #[must_use]
     pub fn bindings(&self) -> BTreeMap<String, String> {
-        let bind = self.adaptations.iter().filter_map(|adaptation| adaptation.strip_prefix("bind:")?.split_once('='));
-        bind.map(|(from, to)| (from.to_owned(), to.to_owned())).collect()
+        let bind = self
+            .adaptations
+            .iter()
+            .filter_map(|adaptation| adaptation.strip_prefix("bind:")?.split_once('='));
+        bind.map(|(from, to)| (from.to_owned(), to.to_owned()))
+            .collect()
     }
 
     fn write(&self, name: &AgentName, text: &mut String) -> std::fmt::Result {
-        let list = |items: &mut dyn Iterator<Item = &str>| format!("[{}]", items.map(quote).collect::<Vec<_>>().join(", "));
+        let list = |items: &mut dyn Iterator<Item = &str>| {
+            format!("[{}]", items.map(quote).collect::<Vec<_>>().join(", "))
+        };
         writeln!(text, "\n[[agent]]\nname = {}", quote(name.as_str()))?;
         if let Some(registry) = &self.registry {
             writeln!(text, "registry = {}", quote(registry.as_str()))?;
@@ -190,15 +248,31 @@ impl LockedAgent {
         if let Some(commit) = &self.commit {
             writeln!(text, "commit = \"{commit}\"")?;
         }
-        writeln!(text, "blob = \"{}\"\nsha256 = \"{}\"\nbase = \"{}\"", self.blob, self.sha256, self.base)?;
+        writeln!(
+            text,
+            "blob = \"{}\"\nsha256 = \"{}\"\nbase = \"{}\"",
+            self.blob, self.sha256, self.base
+        )?;
         if !self.adaptations.is_empty() {
-            writeln!(text, "adaptations = {}", list(&mut self.adaptations.iter().map(String::as_str)))?;
+            writeln!(
+                text,
+                "adaptations = {}",
+                list(&mut self.adaptations.iter().map(String::as_str))
+            )?;
         }
         if !self.requires.is_empty() {
-            writeln!(text, "requires = {}", list(&mut self.requires.iter().map(AgentName::as_str)))?;
+            writeln!(
+                text,
+                "requires = {}",
+                list(&mut self.requires.iter().map(AgentName::as_str))
+            )?;
         }
         if !self.allowed.is_empty() {
-            writeln!(text, "allowed = {}", list(&mut self.allowed.iter().map(String::as_str)))?;
+            writeln!(
+                text,
+                "allowed = {}",
+                list(&mut self.allowed.iter().map(String::as_str))
+            )?;
         }
         Ok(())
     }
@@ -207,7 +281,12 @@ impl LockedAgent {
 fn broken(text: &str, path: &str, span: Option<std::ops::Range<usize>>, label: String) -> Failure {
     let failure = Failure::failed(format!("`{path}` is not a lockfile"));
     let failure = match span {
-        Some(span) => failure.at(Location { path: path.to_owned(), source: text.to_owned(), span, label }),
+        Some(span) => failure.at(Location {
+            path: path.to_owned(),
+            source: text.to_owned(),
+            span,
+            label,
+        }),
         None => failure.caused_by(label),
     };
     failure.hint(format!("restore `{path}` from version control; or delete it and run `agentpkg install` to resolve anew"))
@@ -270,17 +349,38 @@ struct Entry {
 impl Entry {
     fn check(self) -> Result<(AgentName, LockedAgent), String> {
         let wrong = |key: &str, value: &str, reason: &dyn std::fmt::Display| {
-            format!("`{key}` of `{}` is `{}`: {reason}", self.name.escape_debug(), value.escape_debug())
+            format!(
+                "`{key}` of `{}` is `{}`: {reason}",
+                self.name.escape_debug(),
+                value.escape_debug()
+            )
         };
         let name = AgentName::new(&self.name).map_err(|error| wrong("name", &self.name, &error))?;
-        let id = |key: &str, value: &str| value.parse::<ObjectId>().map_err(|error| wrong(key, value, &error));
-        let digest = |key: &str, value: &str| value.parse::<Digest>().map_err(|error| wrong(key, value, &error));
-        let registry =
-            self.registry.as_deref().map(|text| RegistryName::new(text).map_err(|error| wrong("registry", text, &error)));
-        let requires = self.requires.iter().map(|text| AgentName::new(text).map_err(|error| wrong("requires", text, &error)));
+        let id = |key: &str, value: &str| {
+            value
+                .parse::<ObjectId>()
+                .map_err(|error| wrong(key, value, &error))
+        };
+        let digest = |key: &str, value: &str| {
+            value
+                .parse::<Digest>()
+                .map_err(|error| wrong(key, value, &error))
+        };
+        let registry = self
+            .registry
+            .as_deref()
+            .map(|text| RegistryName::new(text).map_err(|error| wrong("registry", text, &error)));
+        let requires = self
+            .requires
+            .iter()
+            .map(|text| AgentName::new(text).map_err(|error| wrong("requires", text, &error)));
         let agent = LockedAgent {
             registry: registry.transpose()?,
-            commit: self.commit.as_deref().map(|commit| id("commit", commit)).transpose()?,
+            commit: self
+                .commit
+                .as_deref()
+                .map(|commit| id("commit", commit))
+                .transpose()?,
             blob: id("blob", &self.blob)?,
             sha256: digest("sha256", &self.sha256)?,
             base: digest("base", &self.base)?,
@@ -305,10 +405,18 @@ mod tests {
     /// One with all that can be in it.
     pub(super) fn lockfile() -> Lockfile {
         let mut lockfile = Lockfile::default();
-        lockfile.agents.insert(AgentName::new("b").unwrap(), agent());
         lockfile
             .agents
-            .insert(AgentName::new("a").unwrap(), LockedAgent { registry: None, commit: None, version: None, ..agent() });
+            .insert(AgentName::new("b").unwrap(), agent());
+        lockfile.agents.insert(
+            AgentName::new("a").unwrap(),
+            LockedAgent {
+                registry: None,
+                commit: None,
+                version: None,
+                ..agent()
+            },
+        );
         let server = LockedServer {
             registry: "builtin".to_owned(),
             entry: "io.x/y".to_owned(),
@@ -348,11 +456,15 @@ mod tests {
     #[test]
     fn damage_is_named() {
         let mut lockfile = Lockfile::default();
-        lockfile.agents.insert(AgentName::new("a").unwrap(), agent());
+        lockfile
+            .agents
+            .insert(AgentName::new("a").unwrap(), agent());
         let text = lockfile.to_text();
         let message = |text: &str| Lockfile::parse(text, FILE_NAME).unwrap_err().to_string();
         assert!(message(&text.replace("version = 1\n", "version = 2\n")).contains("has format 2"));
-        assert!(message(&text.replace("name = \"a\"", "name = \"../a\"")).contains("reads as a path"));
+        assert!(
+            message(&text.replace("name = \"a\"", "name = \"../a\"")).contains("reads as a path")
+        );
         assert!(message(&text.replace("base = \"", "base = \"x")).contains("64 lower-case hex"));
         assert!(message(&format!("<<<<<<< HEAD\n{text}")).contains("unresolved merge conflict"));
         let twice = &text[text.find("\n[[agent]]").unwrap()..];

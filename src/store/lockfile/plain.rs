@@ -31,11 +31,33 @@ pub(super) fn read(text: &str) -> Option<File> {
             }
         }
     }
-    let is_whole = file.agent.iter().all(|Entry { name, source, file, blob, sha256, base, .. }| {
-        [name, source, file, blob, sha256, base].iter().all(|text| !text.is_empty())
-    }) && file.server.iter().all(|RawServer { name, registry, entry, version, sha256 }| {
-        [name, registry, entry, version, sha256].iter().all(|text| !text.is_empty())
-    });
+    let is_whole = file.agent.iter().all(
+        |Entry {
+             name,
+             source,
+             file,
+             blob,
+             sha256,
+             base,
+             ..
+         }| {
+            [name, source, file, blob, sha256, base]
+                .iter()
+                .all(|text| !text.is_empty())
+        },
+    ) && file.server.iter().all(
+        |RawServer {
+             name,
+             registry,
+             entry,
+             version,
+             sha256,
+         }| {
+            [name, registry, entry, version, sha256]
+                .iter()
+                .all(|text| !text.is_empty())
+        },
+    );
     (is_whole && file.version == super::FORMAT).then_some(file)
 }
 
@@ -47,7 +69,9 @@ enum Table {
 
 fn set_top(file: &mut File, key: &str, value: &str) -> Option<()> {
     match key {
-        "version" if file.version == 0 && value == super::FORMAT.to_string() => file.version = super::FORMAT,
+        "version" if file.version == 0 && value == super::FORMAT.to_string() => {
+            file.version = super::FORMAT
+        }
         "mcp-json" => set_option(&mut file.mcp_json, value)?,
         _ => return None,
     }
@@ -98,9 +122,15 @@ fn set_option(slot: &mut Option<String>, value: &str) -> Option<()> {
 }
 
 fn set_list(slot: &mut Vec<String>, value: &str) -> Option<()> {
-    let items = value.strip_prefix('[')?.strip_suffix(']').filter(|items| slot.is_empty() && !items.is_empty())?;
+    let items = value
+        .strip_prefix('[')?
+        .strip_suffix(']')
+        .filter(|items| slot.is_empty() && !items.is_empty())?;
     // A string with this very text inside has a quotation mark too many for `string`.
-    *slot = items.split(", ").map(|item| string(item).map(str::to_owned)).collect::<Option<_>>()?;
+    *slot = items
+        .split(", ")
+        .map(|item| string(item).map(str::to_owned))
+        .collect::<Option<_>>()?;
     Some(())
 }
 
@@ -108,10 +138,14 @@ fn set_list(slot: &mut Vec<String>, value: &str) -> Option<()> {
 fn string(value: &str) -> Option<&str> {
     let (text, is_odd): (_, fn(u8) -> bool) = match value.strip_prefix('"') {
         Some(rest) => (rest.strip_suffix('"')?, |byte| matches!(byte, b'"' | b'\\')),
-        None => (value.strip_prefix('\'')?.strip_suffix('\'')?, |byte| byte == b'\''),
+        None => (value.strip_prefix('\'')?.strip_suffix('\'')?, |byte| {
+            byte == b'\''
+        }),
     };
     // Looking at every byte, whatever it finds, is quicker than stopping at the first: it is done for many at once.
-    let found = text.bytes().fold(false, |found, byte| found | (byte < b' ' || byte == 0x7f || is_odd(byte)));
+    let found = text.bytes().fold(false, |found, byte| {
+        found | (byte < b' ' || byte == 0x7f || is_odd(byte))
+    });
     (!found).then_some(text)
 }
 
@@ -130,10 +164,19 @@ mod tests {
     fn what_agentpkg_writes_is_plain() {
         let text = written();
         assert!(read(&text).is_some(), "{text}");
-        assert!(text.contains("'a \"b\"'"), "both kinds of strings are in it");
+        assert!(
+            text.contains("'a \"b\"'"),
+            "both kinds of strings are in it"
+        );
         assert_eq!(read(&text), toml::from_str(&text).ok());
-        assert_eq!(read(&text.replace('\n', "\r\n")), toml::from_str(&text).ok());
-        assert_eq!(read(&Lockfile::default().to_text()), toml::from_str(&Lockfile::default().to_text()).ok());
+        assert_eq!(
+            read(&text.replace('\n', "\r\n")),
+            toml::from_str(&text).ok()
+        );
+        assert_eq!(
+            read(&Lockfile::default().to_text()),
+            toml::from_str(&Lockfile::default().to_text()).ok()
+        );
     }
 
     #[test]

@@ -54,7 +54,14 @@ impl Wanted {
     /// Any version of whatever answers to the name.
     #[must_use]
     pub fn anything() -> Self {
-        Self { origin: Origin::Any, target: None, version: None, is_verbatim: false, pins: Vec::new(), bind: BTreeMap::new() }
+        Self {
+            origin: Origin::Any,
+            target: None,
+            version: None,
+            is_verbatim: false,
+            pins: Vec::new(),
+            bind: BTreeMap::new(),
+        }
     }
 }
 
@@ -111,15 +118,28 @@ impl Manifest {
     pub fn parse(text: &str, path: &str) -> Result<Self> {
         let original = text;
         let text = bare(text);
-        let reader = Reader { text, path, last: RefCell::new(None) };
+        let reader = Reader {
+            text,
+            path,
+            last: RefCell::new(None),
+        };
         let document = Document::parse(text).map_err(|error| {
             if let Some(span) = conflict_marker(text) {
                 let label = "a conflict marker of a version control system".to_owned();
                 return reader
-                    .failure(format!("`{path}` holds an unresolved merge conflict"), Some(span), label)
+                    .failure(
+                        format!("`{path}` holds an unresolved merge conflict"),
+                        Some(span),
+                        label,
+                    )
                     .hint("keep the lines that you want of both sides, and remove the markers");
             }
-            let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
+            let message = error
+                .message()
+                .lines()
+                .next()
+                .unwrap_or("not TOML")
+                .to_owned();
             reader.failure(format!("`{path}` is not valid TOML"), error.span(), message)
         })?;
         let mut manifest = Self::empty();
@@ -131,10 +151,20 @@ impl Manifest {
                 "install" => manifest.follow_links = reader.follow_links(item)?,
                 _ => {
                     let meant = near(key);
-                    let hint = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-                    manifest.warnings.push(format!("`{key}` in {path} is not a setting that this version knows{hint}"));
-                    let span = document.as_table().key(key).and_then(toml_edit::Key::span).unwrap_or_default();
-                    manifest.misread.get_or_insert((key.to_owned(), span, meant));
+                    let hint = meant
+                        .map(|meant| format!("; did you mean `{meant}`?"))
+                        .unwrap_or_default();
+                    manifest.warnings.push(format!(
+                        "`{key}` in {path} is not a setting that this version knows{hint}"
+                    ));
+                    let span = document
+                        .as_table()
+                        .key(key)
+                        .and_then(toml_edit::Key::span)
+                        .unwrap_or_default();
+                    manifest
+                        .misread
+                        .get_or_insert((key.to_owned(), span, meant));
                 }
             }
         }
@@ -153,7 +183,9 @@ impl Manifest {
     #[must_use]
     pub fn registry(&self, name: &RegistryName) -> Option<Source> {
         let found = self.registries.iter().find(|(known, _)| known == name);
-        found.map(|(_, source)| source.clone()).or_else(|| name.is_builtin().then_some(Source::Builtin))
+        found
+            .map(|(_, source)| source.clone())
+            .or_else(|| name.is_builtin().then_some(Source::Builtin))
     }
 
     /// The wanted agents, sorted by name.
@@ -187,7 +219,10 @@ impl Manifest {
             }),
             None => failure.caused_by(violation),
         };
-        failure.hint(format!("the rule is `policy.{}` of this project; `--allow` does not outweigh it", violation.rule))
+        failure.hint(format!(
+            "the rule is `policy.{}` of this project; `--allow` does not outweigh it",
+            violation.rule
+        ))
     }
 
     /// Refuses to conclude from what is not in the manifest, if a part of it is not understood. `lost`: the agents that would go.
@@ -196,12 +231,24 @@ impl Manifest {
             return Ok(());
         };
         let names: Vec<&str> = lost.iter().map(|name| name.as_str()).collect();
-        let label = meant.map_or_else(|| "this version does not know it".to_owned(), |meant| format!("did you mean `{meant}`?"));
-        let failure = Failure::failed(format!("`{key}` is not a setting, so it is not clear whether these agents are wanted"))
-            .at(Location { path: FILE_NAME.to_owned(), source: bare(&self.original).to_owned(), span: span.clone(), label })
-            .detail(names.join(", "));
+        let label = meant.map_or_else(
+            || "this version does not know it".to_owned(),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        let failure = Failure::failed(format!(
+            "`{key}` is not a setting, so it is not clear whether these agents are wanted"
+        ))
+        .at(Location {
+            path: FILE_NAME.to_owned(),
+            source: bare(&self.original).to_owned(),
+            span: span.clone(),
+            label,
+        })
+        .detail(names.join(", "));
         Err(match meant {
-            Some(meant) => failure.hint(format!("write `[{meant}]`; or take `{key}` out, if the agents are meant to go")),
+            Some(meant) => failure.hint(format!(
+                "write `[{meant}]`; or take `{key}` out, if the agents are meant to go"
+            )),
             None => failure.hint(format!("take `{key}` out, if the agents are meant to go")),
         })
     }
@@ -235,7 +282,11 @@ impl Manifest {
         if edited == self.read().to_string() {
             return self.original.clone();
         }
-        let mark = if self.original.starts_with(MARK) { MARK } else { "" };
+        let mark = if self.original.starts_with(MARK) {
+            MARK
+        } else {
+            ""
+        };
         format!("{mark}{}", with_endings_of(bare(&self.original), &edited))
     }
 
@@ -245,7 +296,9 @@ impl Manifest {
     }
 
     fn read(&self) -> DocumentMut {
-        bare(&self.original).parse().expect("it was read as TOML before")
+        bare(&self.original)
+            .parse()
+            .expect("it was read as TOML before")
     }
 
     /// Adds an agent, or changes the entry that it has. Unknown keys of an existing entry stay.
@@ -257,13 +310,29 @@ impl Manifest {
         let keys = wanted_keys(name, wanted);
         let is_inline = table.get(name.as_str()).is_some_and(Item::is_inline_table);
         // No version of their own is as good as the words for that.
-        let says_any = |entry: &dyn TableLike| matches!(entry.get("version").and_then(Item::as_str), Some("*" | "latest"));
-        if let Some(entry) = table.get_mut(name.as_str()).and_then(Item::as_table_like_mut) {
+        let says_any = |entry: &dyn TableLike| {
+            matches!(
+                entry.get("version").and_then(Item::as_str),
+                Some("*" | "latest")
+            )
+        };
+        if let Some(entry) = table
+            .get_mut(name.as_str())
+            .and_then(Item::as_table_like_mut)
+        {
             let is_any = wanted.version.is_none() && says_any(entry);
-            for key in ["registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind"] {
+            for key in [
+                "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind",
+            ] {
                 match keys.iter().find(|(known, _)| *known == key) {
-                    Some((_, value)) if entry.get(key).and_then(Item::as_value).is_some_and(|old| same(old, value)) => {}
-                    Some((_, Value::InlineTable(new))) if entry.get(key).is_some_and(Item::is_table) => {
+                    Some((_, value))
+                        if entry
+                            .get(key)
+                            .and_then(Item::as_value)
+                            .is_some_and(|old| same(old, value)) => {}
+                    Some((_, Value::InlineTable(new)))
+                        if entry.get(key).is_some_and(Item::is_table) =>
+                    {
                         set_table(entry.get_mut(key).and_then(Item::as_table_mut), new);
                     }
                     Some((_, value)) => match entry.get_mut(key).and_then(Item::as_value_mut) {
@@ -280,7 +349,12 @@ impl Manifest {
                     value.decor_mut().set_suffix("");
                 }
             }
-            if let Some(value) = entry.iter_mut().last().and_then(|(_, item)| item.as_value_mut()).filter(|_| is_inline) {
+            if let Some(value) = entry
+                .iter_mut()
+                .last()
+                .and_then(|(_, item)| item.as_value_mut())
+                .filter(|_| is_inline)
+            {
                 value.decor_mut().set_suffix(" ");
             }
         } else {
@@ -319,7 +393,11 @@ impl Manifest {
 
     /// Removes an agent; says whether it was there.
     pub fn remove_agent(&mut self, name: &AgentName) -> bool {
-        if let Some(table) = self.document().get_mut("agents").and_then(Item::as_table_like_mut) {
+        if let Some(table) = self
+            .document()
+            .get_mut("agents")
+            .and_then(Item::as_table_like_mut)
+        {
             table.remove(name.as_str());
         }
         self.agents.remove(name).is_some()
@@ -329,7 +407,11 @@ impl Manifest {
     pub fn take_back(&mut self, is_back: impl Fn(&AgentName) -> bool, original: &Self) {
         // The other edits are made anew: one that is taken back would leave its traces in the spacing and the comments.
         let mut again = original.clone();
-        for name in original.agents.keys().filter(|name| !self.agents.contains_key(*name) && !is_back(name)) {
+        for name in original
+            .agents
+            .keys()
+            .filter(|name| !self.agents.contains_key(*name) && !is_back(name))
+        {
             again.remove_agent(name);
         }
         for (name, wanted) in self.agents.iter().filter(|(name, _)| !is_back(name)) {
@@ -343,7 +425,8 @@ impl Manifest {
         let mut entry = InlineTable::new();
         entry.insert(source_key(source), source_text(source).into());
         entry.fmt();
-        section(self.document(), "registries").insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
+        section(self.document(), "registries")
+            .insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
         match self.registries.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => *known = source.clone(),
             None => self.registries.push((name.clone(), source.clone())),
@@ -352,7 +435,11 @@ impl Manifest {
 
     /// Removes a registry; says whether it was there.
     pub fn remove_registry(&mut self, name: &RegistryName) -> bool {
-        if let Some(table) = self.document().get_mut("registries").and_then(Item::as_table_like_mut) {
+        if let Some(table) = self
+            .document()
+            .get_mut("registries")
+            .and_then(Item::as_table_like_mut)
+        {
             table.remove(name.as_str());
         }
         let before = self.registries.len();
@@ -368,8 +455,16 @@ fn bare(text: &str) -> &str {
 
 /// Where the first conflict begins that a version control system left behind.
 fn conflict_marker(text: &str) -> Option<Range<usize>> {
-    let is_marker = |line: &&str| ["<<<<<<< ", ">>>>>>> ", "||||||| "].iter().any(|marker| line.starts_with(marker));
-    let start: usize = text.split_inclusive('\n').take_while(|line| !is_marker(line)).map(str::len).sum();
+    let is_marker = |line: &&str| {
+        ["<<<<<<< ", ">>>>>>> ", "||||||| "]
+            .iter()
+            .any(|marker| line.starts_with(marker))
+    };
+    let start: usize = text
+        .split_inclusive('\n')
+        .take_while(|line| !is_marker(line))
+        .map(str::len)
+        .sum();
     (start < text.len()).then(|| start..start + 7)
 }
 
@@ -380,11 +475,20 @@ fn with_endings_of(original: &str, edited: &str) -> String {
     }
     let is_long = |line: &&str| line.ends_with("\r\n");
     let long = original.split_inclusive('\n').filter(is_long).count();
-    let usual = if long * 2 >= original.matches('\n').count() { "\r\n" } else { "\n" };
+    let usual = if long * 2 >= original.matches('\n').count() {
+        "\r\n"
+    } else {
+        "\n"
+    };
     let old: Vec<&str> = original.split_inclusive('\n').collect();
     let bare = |line: &&str| line.trim_end_matches(['\r', '\n']).to_owned();
-    let (before, after): (Vec<String>, Vec<String>) =
-        (old.iter().map(bare).collect(), edited.split_inclusive('\n').map(|line| bare(&line)).collect());
+    let (before, after): (Vec<String>, Vec<String>) = (
+        old.iter().map(bare).collect(),
+        edited
+            .split_inclusive('\n')
+            .map(|line| bare(&line))
+            .collect(),
+    );
     let mut text = String::with_capacity(edited.len() + after.len());
     for part in similar::capture_diff_slices(similar::Algorithm::Myers, &before, &after) {
         let is_kept = part.tag() == similar::DiffTag::Equal;
@@ -406,8 +510,11 @@ fn with_endings_of(original: &str, edited: &str) -> String {
 /// The setting that a key may be meant for.
 fn near(key: &str) -> Option<&'static str> {
     let likeness = SECTIONS.map(|known| (strsim::jaro_winkler(known, &key.to_lowercase()), known));
-    let best = likeness.into_iter().max_by(|one, other| one.0.total_cmp(&other.0));
-    best.filter(|(likeness, _)| *likeness > 0.8).map(|(_, known)| known)
+    let best = likeness
+        .into_iter()
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    best.filter(|(likeness, _)| *likeness > 0.8)
+        .map(|(_, known)| known)
 }
 
 /// The text of a source in the manifest and the lockfile: the whole URL or the path, never a shorthand.
@@ -443,7 +550,9 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
         Origin::Source(source) => keys.push((source_key(source), source_text(source).into())),
     }
     match &wanted.target {
-        Some(Target::Name(target)) if target != name.as_str() => keys.push(("agent", target.into())),
+        Some(Target::Name(target)) if target != name.as_str() => {
+            keys.push(("agent", target.into()))
+        }
         Some(Target::File(file)) => keys.push(("file", file.into())),
         _ => {}
     }
@@ -472,10 +581,19 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
 }
 
 fn same(left: &Value, right: &Value) -> bool {
-    let strings =
-        |value: &Value| -> Option<Vec<String>> { value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect() };
+    let strings = |value: &Value| -> Option<Vec<String>> {
+        value
+            .as_array()?
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned))
+            .collect()
+    };
     let table = |value: &Value| -> Option<BTreeMap<String, String>> {
-        value.as_inline_table()?.iter().map(|(key, item)| Some((key.to_owned(), item.as_str()?.to_owned()))).collect()
+        value
+            .as_inline_table()?
+            .iter()
+            .map(|(key, item)| Some((key.to_owned(), item.as_str()?.to_owned())))
+            .collect()
     };
     left.as_str().is_some() && left.as_str() == right.as_str()
         || left.as_bool().is_some() && left.as_bool() == right.as_bool()
@@ -506,11 +624,14 @@ fn set_table(table: Option<&mut Table>, new: &InlineTable) {
 
 /// The table `[name]`, made at the end of the document if it is not there.
 fn section<'a>(document: &'a mut DocumentMut, name: &str) -> &'a mut dyn TableLike {
-    let item = document.entry(name).or_insert_with(|| Item::Table(Table::new()));
+    let item = document
+        .entry(name)
+        .or_insert_with(|| Item::Table(Table::new()));
     if !item.is_table_like() {
         *item = Item::Table(Table::new());
     }
-    item.as_table_like_mut().expect("it was made a table just now")
+    item.as_table_like_mut()
+        .expect("it was made a table just now")
 }
 
 /// Reads the document into values, with failures that point into it.
@@ -527,53 +648,83 @@ impl Reader<'_> {
         match span {
             Some(span) => {
                 let source = self.text.to_owned();
-                failure.at(Location { path: self.path.to_owned(), source, span, label })
+                failure.at(Location {
+                    path: self.path.to_owned(),
+                    source,
+                    span,
+                    label,
+                })
             }
             None => failure.caused_by(label),
         }
     }
 
     fn wrong(&self, item: &Item, label: impl Into<String>) -> Failure {
-        self.failure(format!("`{}` has a value that makes no sense", self.path), item.span(), label.into())
+        self.failure(
+            format!("`{}` has a value that makes no sense", self.path),
+            item.span(),
+            label.into(),
+        )
     }
 
     fn table<'i>(&self, item: &'i Item, what: &str) -> Result<&'i dyn TableLike> {
-        item.as_table_like().ok_or_else(|| self.wrong(item, format!("{what} is a table")))
+        item.as_table_like()
+            .ok_or_else(|| self.wrong(item, format!("{what} is a table")))
     }
 
     fn string<'i>(&self, item: &'i Item) -> Result<&'i str> {
-        item.as_str().ok_or_else(|| self.wrong(item, "a string is expected"))
+        item.as_str()
+            .ok_or_else(|| self.wrong(item, "a string is expected"))
     }
 
     fn boolean(&self, item: &Item) -> Result<bool> {
-        item.as_bool().ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
+        item.as_bool()
+            .ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
     }
 
     fn strings(&self, item: &Item) -> Result<Vec<String>> {
-        let array = item.as_array().ok_or_else(|| self.wrong(item, "a list of strings is expected"))?;
-        let strings = array.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+        let array = item
+            .as_array()
+            .ok_or_else(|| self.wrong(item, "a list of strings is expected"))?;
+        let strings = array
+            .iter()
+            .map(|value| value.as_str().map(str::to_owned))
+            .collect::<Option<Vec<_>>>();
         strings.ok_or_else(|| self.wrong(item, "a list of strings is expected"))
     }
 
     fn follow_links(&self, item: &Item) -> Result<Option<FollowLinks>> {
         let table = self.table(item, "`install`")?;
-        let Some(item) = table.get("follow-symlinks") else { return Ok(None) };
+        let Some(item) = table.get("follow-symlinks") else {
+            return Ok(None);
+        };
         // A project's manifest may say anything here, since it does not count there.
-        Ok(Some(self.strings(item).map_or(FollowLinks::Other, FollowLinks::Folders)))
+        Ok(Some(
+            self.strings(item)
+                .map_or(FollowLinks::Other, FollowLinks::Folders),
+        ))
     }
 
     fn registries(&self, item: &Item) -> Result<Vec<(RegistryName, Source)>> {
         let mut registries = Vec::new();
         for (key, item) in self.table(item, "`registries`")?.iter() {
-            let name = RegistryName::new(key).map_err(|error| self.wrong(item, format!("`{key}`: {error}")))?;
+            let name = RegistryName::new(key)
+                .map_err(|error| self.wrong(item, format!("`{key}`: {error}")))?;
             if name.is_builtin() {
-                return Err(self.wrong(item, "`builtin` is the registry inside agentpkg; choose another name"));
+                return Err(self.wrong(
+                    item,
+                    "`builtin` is the registry inside agentpkg; choose another name",
+                ));
             }
             let source = match item.as_str() {
-                Some(text) => Source::parse(text).map_err(|error| self.wrong(item, error.to_string()))?,
+                Some(text) => {
+                    Source::parse(text).map_err(|error| self.wrong(item, error.to_string()))?
+                }
                 None => self
                     .source(self.table(item, "a registry")?)?
-                    .ok_or_else(|| self.wrong(item, "`git = \"…\"` or `path = \"…\"` is missing"))?,
+                    .ok_or_else(|| {
+                        self.wrong(item, "`git = \"…\"` or `path = \"…\"` is missing")
+                    })?,
             };
             registries.push((name, source));
         }
@@ -584,10 +735,13 @@ impl Reader<'_> {
         match (table.get("git"), table.get("path")) {
             (Some(item), None) => {
                 let text = self.string(item)?;
-                if let Some((_, source)) = self.last.borrow().as_ref().filter(|(last, _)| last == text) {
+                if let Some((_, source)) =
+                    self.last.borrow().as_ref().filter(|(last, _)| last == text)
+                {
                     return Ok(Some(source.clone()));
                 }
-                let source = Source::parse(text).map_err(|error| self.wrong(item, error.to_string()))?;
+                let source =
+                    Source::parse(text).map_err(|error| self.wrong(item, error.to_string()))?;
                 match source {
                     Source::Git(_) => {
                         self.last.replace(Some((text.to_owned(), source.clone())));
@@ -602,16 +756,27 @@ impl Reader<'_> {
         }
     }
 
-    fn agents(&self, item: &Item, warnings: &mut Vec<String>) -> Result<BTreeMap<AgentName, Wanted>> {
+    fn agents(
+        &self,
+        item: &Item,
+        warnings: &mut Vec<String>,
+    ) -> Result<BTreeMap<AgentName, Wanted>> {
         let mut agents: BTreeMap<AgentName, Wanted> = BTreeMap::new();
         let mut folded: BTreeMap<String, AgentName> = BTreeMap::new();
         for (key, item) in self.table(item, "`agents`")?.iter() {
-            let name = AgentName::new(key).map_err(|error| self.wrong(item, format!("`{key}`: {error}")))?;
+            let name = AgentName::new(key)
+                .map_err(|error| self.wrong(item, format!("`{key}`: {error}")))?;
             if let Some(other) = folded.insert(name.folded(), name.clone()) {
-                return Err(self.wrong(item, format!("`{other}` and `{name}` are one file where case does not count")));
+                return Err(self.wrong(
+                    item,
+                    format!("`{other}` and `{name}` are one file where case does not count"),
+                ));
             }
             let wanted = match item.as_str() {
-                Some(version) => Wanted { version: self.version(item, version)?, ..Wanted::anything() },
+                Some(version) => Wanted {
+                    version: self.version(item, version)?,
+                    ..Wanted::anything()
+                },
                 None => self.wanted(key, self.table(item, "an agent")?, item, warnings)?,
             };
             agents.insert(name, wanted);
@@ -619,7 +784,13 @@ impl Reader<'_> {
         Ok(agents)
     }
 
-    fn wanted(&self, name: &str, table: &dyn TableLike, item: &Item, warnings: &mut Vec<String>) -> Result<Wanted> {
+    fn wanted(
+        &self,
+        name: &str,
+        table: &dyn TableLike,
+        item: &Item,
+        warnings: &mut Vec<String>,
+    ) -> Result<Wanted> {
         let mut wanted = Wanted::anything();
         if let Some(source) = self.source(table)? {
             wanted.origin = Origin::Source(source);
@@ -631,7 +802,8 @@ impl Reader<'_> {
                 "pin" => wanted.pins = self.strings(item)?,
                 "registry" => {
                     let text = self.string(item)?;
-                    let registry = RegistryName::new(text).map_err(|error| self.wrong(item, format!("`{text}`: {error}")))?;
+                    let registry = RegistryName::new(text)
+                        .map_err(|error| self.wrong(item, format!("`{text}`: {error}")))?;
                     if wanted.origin != Origin::Any {
                         return Err(self.wrong(item, "`registry` excludes `git` and `path`"));
                     }
@@ -641,7 +813,10 @@ impl Reader<'_> {
                 "file" => wanted.target = Some(Target::File(self.string(item)?.to_owned())),
                 "version" => wanted.version = self.version(item, self.string(item)?)?,
                 "verbatim" => wanted.is_verbatim = self.boolean(item)?,
-                _ => warnings.push(format!("`{key}` of agent `{name}` in {} is not a setting that this version knows", self.path)),
+                _ => warnings.push(format!(
+                    "`{key}` of agent `{name}` in {} is not a setting that this version knows",
+                    self.path
+                )),
             }
         }
         if table.contains_key("agent") && table.contains_key("file") {
@@ -656,14 +831,23 @@ impl Reader<'_> {
             let to = self.string(item)?;
             for name in [from, to] {
                 if !is_bindable(name) {
-                    return Err(self.wrong(item, format!("`{}` cannot be the name of a server", name.escape_debug())));
+                    return Err(self.wrong(
+                        item,
+                        format!("`{}` cannot be the name of a server", name.escape_debug()),
+                    ));
                 }
             }
             bind.insert(from.to_owned(), to.to_owned());
         }
         // Bound names are replaced one after the other, so one must not lead to the next.
-        match bind.iter().find(|(from, to)| from != to && bind.contains_key(*to)) {
-            Some((from, to)) => Err(self.wrong(item, format!("`{from}` is bound to `{to}`, which is bound itself"))),
+        match bind
+            .iter()
+            .find(|(from, to)| from != to && bind.contains_key(*to))
+        {
+            Some((from, to)) => Err(self.wrong(
+                item,
+                format!("`{from}` is bound to `{to}`, which is bound itself"),
+            )),
             None => Ok(bind),
         }
     }
@@ -684,7 +868,9 @@ impl Reader<'_> {
                 // A rule that is passed over would be worse than none.
                 _ => {
                     let known = policy::KEYS.join("`, `");
-                    return Err(self.wrong(item, format!("`{key}` is no rule; there are `{known}`")));
+                    return Err(
+                        self.wrong(item, format!("`{key}` is no rule; there are `{known}`"))
+                    );
                 }
             }
             rules.insert(key.to_owned(), item.span().unwrap_or_default());
@@ -696,7 +882,9 @@ impl Reader<'_> {
         if text == "*" || text == "latest" {
             return Ok(None);
         }
-        VersionRequest::parse(text).map(Some).map_err(|error| self.wrong(item, error.to_string()))
+        VersionRequest::parse(text)
+            .map(Some)
+            .map_err(|error| self.wrong(item, error.to_string()))
     }
 }
 

@@ -11,18 +11,37 @@ fn a_manifest_says_what_is_wanted() {
     let manifest = Manifest::parse(TEXT, FILE_NAME).unwrap();
     assert_eq!(manifest.registries().len(), 2);
     let planner = &manifest.agents()[&name("planner")];
-    assert_eq!(planner.origin, Origin::Registry(RegistryName::new("studio").unwrap()));
-    assert_eq!(planner.target, Some(Target::Name("backend-architect".to_owned())));
-    assert_eq!(manifest.agents()[&name("zed")].version.as_ref().unwrap().to_string(), "^1.2");
+    assert_eq!(
+        planner.origin,
+        Origin::Registry(RegistryName::new("studio").unwrap())
+    );
+    assert_eq!(
+        planner.target,
+        Some(Target::Name("backend-architect".to_owned()))
+    );
+    assert_eq!(
+        manifest.agents()[&name("zed")]
+            .version
+            .as_ref()
+            .unwrap()
+            .to_string(),
+        "^1.2"
+    );
     assert!(!manifest.is_changed());
 }
 
 #[test]
 fn edits_keep_every_other_byte() {
     let mut manifest = Manifest::parse(TEXT, FILE_NAME).unwrap();
-    let wanted = Wanted { origin: Origin::Registry(RegistryName::builtin()), ..Wanted::anything() };
+    let wanted = Wanted {
+        origin: Origin::Registry(RegistryName::builtin()),
+        ..Wanted::anything()
+    };
     manifest.set_agent(&name("reviewer"), &wanted);
-    assert_eq!(manifest.to_text(), format!("{TEXT}reviewer = {{ registry = \"builtin\" }}\n"));
+    assert_eq!(
+        manifest.to_text(),
+        format!("{TEXT}reviewer = {{ registry = \"builtin\" }}\n")
+    );
     assert!(manifest.remove_agent(&name("reviewer")));
     assert_eq!(manifest.to_text(), TEXT);
     let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();
@@ -34,7 +53,10 @@ fn an_edit_that_is_taken_back_leaves_no_trace() {
     let original = Manifest::parse(TEXT, FILE_NAME).unwrap();
     let mut manifest = original.clone();
     for key in ["zed", "planner"] {
-        let wanted = Wanted { version: VersionRequest::parse("^9").ok(), ..manifest.agents()[&name(key)].clone() };
+        let wanted = Wanted {
+            version: VersionRequest::parse("^9").ok(),
+            ..manifest.agents()[&name(key)].clone()
+        };
         manifest.set_agent(&name(key), &wanted);
     }
     assert!(manifest.is_changed());
@@ -44,7 +66,10 @@ fn an_edit_that_is_taken_back_leaves_no_trace() {
     assert!(!manifest.is_changed() && manifest.agents() == original.agents());
     manifest = both;
     manifest.take_back(|back| *back == name("planner"), &original);
-    assert_eq!(manifest.to_text(), TEXT.replace("^1.2", "^9") + "new = \"*\"\n");
+    assert_eq!(
+        manifest.to_text(),
+        TEXT.replace("^1.2", "^9") + "new = \"*\"\n"
+    );
 }
 
 #[test]
@@ -61,7 +86,10 @@ fn edits_keep_the_mark_and_the_line_endings() {
     let text = "\u{feff}[agents]\r\na = 3\r\n";
     let failure = Manifest::parse(text, FILE_NAME).unwrap_err();
     let location = failure.location().unwrap();
-    assert_eq!((location.line(), &location.source[location.span.clone()]), (2, "3"));
+    assert_eq!(
+        (location.line(), &location.source[location.span.clone()]),
+        (2, "3")
+    );
 }
 
 /// A line of a manifest, under the table that it belongs to.
@@ -127,9 +155,17 @@ fn bindings_of_a_table_of_their_own_stay_there() {
     let expected = text.replace("# ours\n", "# ours\nother = \"theirs\"\n");
     assert_eq!(manifest.to_text(), expected);
     assert_eq!(manifest.policy().hooks, Some(false));
-    let violation = Violation { rule: "hooks", what: "it sets `hooks`".to_owned(), doubt: None };
+    let violation = Violation {
+        rule: "hooks",
+        what: "it sets `hooks`".to_owned(),
+        doubt: None,
+    };
     assert_eq!(
-        manifest.forbidden("no", &violation).location().unwrap().span,
+        manifest
+            .forbidden("no", &violation)
+            .location()
+            .unwrap()
+            .span,
         text.find("false").unwrap()..text.find("false").unwrap() + 5
     );
 }
@@ -138,13 +174,35 @@ fn bindings_of_a_table_of_their_own_stay_there() {
 fn every_edit_reads_back_as_itself() {
     for (target, version, is_verbatim) in [
         (None, None, false),
-        (Some(Target::File("a/b.md".to_owned())), VersionRequest::parse("^1").ok(), true),
-        (Some(Target::Name("Other Name".to_owned())), VersionRequest::parse("main").ok(), false),
+        (
+            Some(Target::File("a/b.md".to_owned())),
+            VersionRequest::parse("^1").ok(),
+            true,
+        ),
+        (
+            Some(Target::Name("Other Name".to_owned())),
+            VersionRequest::parse("main").ok(),
+            false,
+        ),
     ] {
         for origin in [Origin::Any, Origin::Source(Source::Path("./x".to_owned()))] {
-            let pins = if is_verbatim { vec!["model".to_owned(), "x y".to_owned()] } else { Vec::new() };
-            let bind = pins.iter().map(|_| ("up-stream".to_owned(), "mine".to_owned())).collect();
-            let wanted = Wanted { origin, target: target.clone(), version: version.clone(), is_verbatim, pins, bind };
+            let pins = if is_verbatim {
+                vec!["model".to_owned(), "x y".to_owned()]
+            } else {
+                Vec::new()
+            };
+            let bind = pins
+                .iter()
+                .map(|_| ("up-stream".to_owned(), "mine".to_owned()))
+                .collect();
+            let wanted = Wanted {
+                origin,
+                target: target.clone(),
+                version: version.clone(),
+                is_verbatim,
+                pins,
+                bind,
+            };
             let mut manifest = Manifest::empty();
             manifest.set_agent(&name("a"), &wanted);
             let again = Manifest::parse(&manifest.to_text(), FILE_NAME).unwrap();
@@ -158,7 +216,10 @@ fn every_edit_reads_back_as_itself() {
 fn mistakes_are_shown_where_they_are() {
     for (text, part) in [
         ("[agents]\na = = 1\n", "= 1"),
-        ("[agents]\r\n<<<<<<< HEAD\r\na = \"1\"\r\n=======\r\n>>>>>>> x\r\n", "<<<<<<<"),
+        (
+            "[agents]\r\n<<<<<<< HEAD\r\na = \"1\"\r\n=======\r\n>>>>>>> x\r\n",
+            "<<<<<<<",
+        ),
         ("[agents]\na = 3\n", "3"),
         ("[agents]\na = { registry = \"../x\" }\n", "\"../x\""),
         ("[registries]\nr = { git = \"ext::sh\" }\n", "\"ext::sh\""),
@@ -170,7 +231,9 @@ fn mistakes_are_shown_where_they_are() {
         ("[policy]\nhooks = \"no\"\n", "\"no\""),
     ] {
         let failure = Manifest::parse(text, FILE_NAME).unwrap_err();
-        let location = failure.location().unwrap_or_else(|| panic!("{text}: no location"));
+        let location = failure
+            .location()
+            .unwrap_or_else(|| panic!("{text}: no location"));
         assert_eq!(&text[location.span.clone()][..1], &part[..1], "{text}");
     }
 }
@@ -178,25 +241,61 @@ fn mistakes_are_shown_where_they_are() {
 #[test]
 fn another_version_leaves_the_comments_where_they_are() {
     let text = "[agents]\n# of the team\n\"reviewer\" = \"^1\" # rev note\nzed = \"*\"\n\n[agents.own]\n# why\nversion  = \"^1\" # keep me\n";
-    let at = |version: &str| Wanted { version: VersionRequest::parse(version).ok(), ..Wanted::anything() };
+    let at = |version: &str| Wanted {
+        version: VersionRequest::parse(version).ok(),
+        ..Wanted::anything()
+    };
     let edited = |key: &str, wanted: &Wanted| {
         let mut manifest = Manifest::parse(text, FILE_NAME).unwrap();
         manifest.set_agent(&name(key), wanted);
         let edited = manifest.to_text();
-        assert_eq!(Manifest::parse(&edited, FILE_NAME).unwrap().agents(), manifest.agents());
+        assert_eq!(
+            Manifest::parse(&edited, FILE_NAME).unwrap().agents(),
+            manifest.agents()
+        );
         edited
     };
-    assert_eq!(edited("reviewer", &at("^2")), text.replace("\"^1\" # rev", "\"^2\" # rev"));
-    assert_eq!(edited("reviewer", &Wanted::anything()), text.replace("\"^1\" # rev", "\"*\" # rev"));
-    assert_eq!(edited("own", &at("^2")), text.replace("\"^1\" # keep", "\"^2\" # keep"));
-    assert_eq!(edited("own", &Wanted::anything()), text.replace("\"^1\" # keep", "\"*\" # keep"));
+    assert_eq!(
+        edited("reviewer", &at("^2")),
+        text.replace("\"^1\" # rev", "\"^2\" # rev")
+    );
+    assert_eq!(
+        edited("reviewer", &Wanted::anything()),
+        text.replace("\"^1\" # rev", "\"*\" # rev")
+    );
+    assert_eq!(
+        edited("own", &at("^2")),
+        text.replace("\"^1\" # keep", "\"^2\" # keep")
+    );
+    assert_eq!(
+        edited("own", &Wanted::anything()),
+        text.replace("\"^1\" # keep", "\"*\" # keep")
+    );
     // Where more than a version is to be said.
-    let pinned = Wanted { pins: vec!["model".to_owned()], ..at("^1") };
-    assert_eq!(edited("reviewer", &pinned), text.replace("\"^1\" # rev", "{ version = \"^1\", pin = [\"model\"] } # rev"));
-    let bound = Wanted { is_verbatim: true, ..Wanted::anything() };
-    assert_eq!(edited("zed", &bound), text.replace("zed = \"*\"", "zed = { verbatim = true }"));
+    let pinned = Wanted {
+        pins: vec!["model".to_owned()],
+        ..at("^1")
+    };
+    assert_eq!(
+        edited("reviewer", &pinned),
+        text.replace(
+            "\"^1\" # rev",
+            "{ version = \"^1\", pin = [\"model\"] } # rev"
+        )
+    );
+    let bound = Wanted {
+        is_verbatim: true,
+        ..Wanted::anything()
+    };
+    assert_eq!(
+        edited("zed", &bound),
+        text.replace("zed = \"*\"", "zed = { verbatim = true }")
+    );
     // What says any version keeps saying it.
     let mut any = Manifest::parse("[agents]\na = { version = \"latest\" }\n", FILE_NAME).unwrap();
     any.set_agent(&name("a"), &bound);
-    assert_eq!(any.to_text(), "[agents]\na = { version = \"latest\", verbatim = true }\n");
+    assert_eq!(
+        any.to_text(),
+        "[agents]\na = { version = \"latest\", verbatim = true }\n"
+    );
 }

@@ -40,14 +40,20 @@ fn object_path(project: &Project, digest: &Digest) -> PathBuf {
 /// The content with this digest; `None` if it is not in the history.
 pub(super) fn copy(project: &Project, digest: &Digest) -> Result<Option<Vec<u8>>> {
     let path = object_path(project, digest);
-    let bytes = if project.files().entry(&path)? == Entry::File { project.files().read(&path, MAX_CONTENT)? } else { None };
+    let bytes = if project.files().entry(&path)? == Entry::File {
+        project.files().read(&path, MAX_CONTENT)?
+    } else {
+        None
+    };
     Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
 }
 
 /// Moves a file into the history, under the digest that it has at that moment, and gives that back; `None`: there is none.
 pub(super) fn retire(project: &Project, path: &Path) -> Result<Option<Digest>> {
     let files = project.files();
-    let Some(bytes) = files.read(path, MAX_CONTENT)? else { return Ok(None) };
+    let Some(bytes) = files.read(path, MAX_CONTENT)? else {
+        return Ok(None);
+    };
     let digest = Digest::of(&bytes);
     let object = object_path(project, &digest);
     set_late_aside(project, &object, &digest)?;
@@ -74,7 +80,9 @@ fn set_late_aside(project: &Project, object: &Path, digest: &Digest) -> Result<(
         Entry::Absent => return Ok(()),
         _ => return files.remove(object),
     }
-    let Some(bytes) = files.read(object, MAX_CONTENT)? else { return Ok(()) };
+    let Some(bytes) = files.read(object, MAX_CONTENT)? else {
+        return Ok(());
+    };
     let found = Digest::of(&bytes);
     if found == *digest {
         return Ok(());
@@ -94,13 +102,18 @@ pub(super) fn next_number(project: &Project) -> Result<u64> {
         return Ok(newest + 1);
     }
     let path = project.display(&record_path(project, newest));
-    Err(Failure::failed("the history is full").hint(format!("`{path}` has the largest number there is; remove it")))
+    Err(Failure::failed("the history is full").hint(format!(
+        "`{path}` has the largest number there is; remove it"
+    )))
 }
 
 /// The numbers of the records, ascending.
 pub(super) fn records(project: &Project) -> Result<Vec<u64>> {
     let listed = project.files().list(&history_folder(project))?;
-    let mut numbers: Vec<u64> = listed.iter().filter_map(|listed| number(&listed.name)).collect();
+    let mut numbers: Vec<u64> = listed
+        .iter()
+        .filter_map(|listed| number(&listed.name))
+        .collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -112,7 +125,10 @@ fn number(name: &str) -> Option<u64> {
 
 /// The record of an operation, if this machine wrote it.
 pub(super) fn read_record(project: &Project, number: u64) -> Option<Journal> {
-    let bytes = project.files().read(&record_path(project, number), MAX_JOURNAL).ok()??;
+    let bytes = project
+        .files()
+        .read(&record_path(project, number), MAX_JOURNAL)
+        .ok()??;
     Journal::open(project, &bytes).filter(|journal| journal.number == number)
 }
 
@@ -139,7 +155,13 @@ pub(super) fn prune(project: &Project) -> Result<()> {
     }
     let mut named = BTreeSet::new();
     for journal in kept {
-        named.extend(journal.steps.iter().filter_map(|step| step.before).chain(journal.kept.iter().map(|kept| kept.digest)));
+        named.extend(
+            journal
+                .steps
+                .iter()
+                .filter_map(|step| step.before)
+                .chain(journal.kept.iter().map(|kept| kept.digest)),
+        );
     }
     let objects = objects_folder(project);
     for listed in files.list(&objects)? {

@@ -66,7 +66,11 @@ impl History {
         let mut undone: BTreeSet<u64> = BTreeSet::new();
         for number in records(project)?.into_iter().rev() {
             let sound = read_record(project, number).filter(|journal| {
-                let is_past = journal.undoes.iter().chain(&journal.passed).all(|earlier| *earlier < number);
+                let is_past = journal
+                    .undoes
+                    .iter()
+                    .chain(&journal.passed)
+                    .all(|earlier| *earlier < number);
                 is_past && journal.misplaced(project).is_none()
             });
             let Some(journal) = sound else {
@@ -89,10 +93,22 @@ impl History {
                 after: step.after,
             };
             let files = journal.steps.iter().map(change).collect();
-            let Journal { label, time, undoes, .. } = journal;
+            let Journal {
+                label,
+                time,
+                undoes,
+                ..
+            } = journal;
             // A label is part of a line; one from a stranger must not pass for a line of its own.
             let label = label.replace(['\n', '\t'], " ");
-            history.operations.push(Operation { number, label, time, undoes, is_undone, files });
+            history.operations.push(Operation {
+                number,
+                label,
+                time,
+                undoes,
+                is_undone,
+                files,
+            });
         }
         Ok(history)
     }
@@ -112,13 +128,17 @@ impl History {
     /// The operation with this number.
     #[must_use]
     pub fn operation(&self, number: u64) -> Option<&Operation> {
-        self.operations.iter().find(|operation| operation.number == number)
+        self.operations
+            .iter()
+            .find(|operation| operation.number == number)
     }
 
     /// The operations that are in force and did not take another one back, newest first: taken back one by one, they lead to the
     /// beginning.
     pub fn in_force(&self) -> impl Iterator<Item = &Operation> {
-        self.operations.iter().filter(|operation| operation.undoes.is_none() && !operation.is_undone)
+        self.operations
+            .iter()
+            .filter(|operation| operation.undoes.is_none() && !operation.is_undone)
     }
 
     /// The newest operation in force that still shows in the files.
@@ -138,9 +158,14 @@ impl History {
     ///
     /// When older ones are taken back, their files are neither as before nor as after, and nothing but a note could tell.
     pub(super) fn faded(&self, project: &Project, number: u64) -> Vec<u64> {
-        let newer = self.in_force().take_while(|operation| operation.number > number);
+        let newer = self
+            .in_force()
+            .take_while(|operation| operation.number > number);
         // A file of another operation that cannot be looked at (a link by now) must not be in the way of this one.
-        newer.filter(|operation| operation.shows(project).is_ok_and(|shows| !shows)).map(|operation| operation.number).collect()
+        newer
+            .filter(|operation| operation.shows(project).is_ok_and(|shows| !shows))
+            .map(|operation| operation.number)
+            .collect()
     }
 }
 
@@ -157,9 +182,19 @@ impl Operation {
 
     /// Works out how to take the operation back. Fails if a content that is needed is not in the history any more.
     pub fn reversal(&self, project: &Project) -> Result<Reversal> {
-        let mut reversal = Reversal { number: self.number, changes: Vec::new(), changed_since: Vec::new() };
+        let mut reversal = Reversal {
+            number: self.number,
+            changes: Vec::new(),
+            changed_since: Vec::new(),
+        };
         let mut lost = Vec::new();
-        for FileChange { path, agent, before, after } in &self.files {
+        for FileChange {
+            path,
+            agent,
+            before,
+            after,
+        } in &self.files
+        {
             let now = current(project, path)?.as_deref().map(Digest::of);
             if now == *before {
                 continue;
@@ -167,7 +202,10 @@ impl Operation {
             if now != *after {
                 reversal.changed_since.push(path.clone());
             }
-            let content = before.as_ref().map(|before| copy(project, before)).transpose()?;
+            let content = before
+                .as_ref()
+                .map(|before| copy(project, before))
+                .transpose()?;
             match content {
                 Some(None) => lost.push(path),
                 content => reversal.changes.push(Change {
@@ -179,13 +217,25 @@ impl Operation {
             }
         }
         if !lost.is_empty() {
-            let failure = Failure::failed(format!("operation {} cannot be undone: a copy is missing or damaged", self.number));
+            let failure = Failure::failed(format!(
+                "operation {} cannot be undone: a copy is missing or damaged",
+                self.number
+            ));
             let objects = project.display(&objects_folder(project));
-            let hint = format!("nothing was changed; the copies are in {objects}, named by the sha256 of their content");
-            return Err(lost.iter().fold(failure, |failure, path| failure.detail(project.display(path))).hint(hint));
+            let hint = format!(
+                "nothing was changed; the copies are in {objects}, named by the sha256 of their content"
+            );
+            return Err(lost
+                .iter()
+                .fold(failure, |failure, path| {
+                    failure.detail(project.display(path))
+                })
+                .hint(hint));
         }
         // What an operation leaves is known by its lockfile, so that is the last to change here too.
-        reversal.changes.sort_by_key(|change| change.path == project.lockfile_path());
+        reversal
+            .changes
+            .sort_by_key(|change| change.path == project.lockfile_path());
         Ok(reversal)
     }
 }
@@ -205,10 +255,20 @@ impl Reversal {
 
     /// The same as what is to be done in one step.
     pub(super) fn transaction(&self, project: &Project, label: String) -> Transaction {
-        let (lockfile, changes): (Vec<Change>, _) =
-            self.changes.iter().cloned().partition(|change| change.path == project.lockfile_path());
-        let relock = lockfile.into_iter().next().map(|change| Relock { before: change.before, after: change.after });
-        Transaction { label, changes, lockfile: relock }
+        let (lockfile, changes): (Vec<Change>, _) = self
+            .changes
+            .iter()
+            .cloned()
+            .partition(|change| change.path == project.lockfile_path());
+        let relock = lockfile.into_iter().next().map(|change| Relock {
+            before: change.before,
+            after: change.after,
+        });
+        Transaction {
+            label,
+            changes,
+            lockfile: relock,
+        }
     }
 
     /// The files that are neither as the operation left them nor as it found them.

@@ -118,46 +118,67 @@ impl Journal {
     }
 
     pub(super) fn to_bytes(&self, project: &Project) -> Result<Vec<u8>> {
-        let mut text =
-            serde_json::to_vec_pretty(self).map_err(|error| Failure::failed("could not write the journal").caused_by(error))?;
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Failure::failed("could not write the journal").caused_by(error))?;
         text.push(b'\n');
         Ok(project.seal().close(Kind::Journal, text))
     }
 
     pub(super) fn write(&self, project: &Project) -> Result<()> {
-        project.files().replace(&journal_path(project), &self.to_bytes(project)?, true)
+        project
+            .files()
+            .replace(&journal_path(project), &self.to_bytes(project)?, true)
     }
 
     /// The first path that agentpkg has no business with, or that is named twice.
     pub(super) fn misplaced(&self, project: &Project) -> Option<PathBuf> {
         let mut seen = BTreeSet::new();
-        let is_token = !self.token.is_empty() && self.token.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_token =
+            !self.token.is_empty() && self.token.bytes().all(|byte| byte.is_ascii_hexdigit());
         let targets = self.steps.iter().map(|step| step.target(project));
-        targets.into_iter().find(|target| !is_token || !project.owns(target) || !seen.insert(target.clone()))
+        targets
+            .into_iter()
+            .find(|target| !is_token || !project.owns(target) || !seen.insert(target.clone()))
     }
 
     pub(super) fn places(&self, project: &Project, step: &Step) -> Places {
         let target = step.target(project);
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         // Hidden, and not ending in `.md`, so that the client does not load it.
-        let beside = |token: &str, end: &str| target.with_file_name(format!(".{name}.{token}{end}"));
+        let beside =
+            |token: &str, end: &str| target.with_file_name(format!(".{name}.{token}{end}"));
         let first = beside(&self.token, fs::STAGED);
         let old = beside(&self.token, fs::SET_ASIDE);
         if self.is_relocked && target == project.lockfile_path() {
             let again = beside(&format!("{}0", self.token), fs::STAGED);
-            return Places { target, new: again, old, spare: Some(first) };
+            return Places {
+                target,
+                new: again,
+                old,
+                spare: Some(first),
+            };
         }
-        Places { target, new: first, old, spare: None }
+        Places {
+            target,
+            new: first,
+            old,
+            spare: None,
+        }
     }
 
     /// Whether a step is not made, because somebody saved the file of its agent meanwhile.
     pub(super) fn leaves_out(&self, step: &Step) -> bool {
-        step.agent.as_ref().is_some_and(|agent| self.left_out.contains(agent))
+        step.agent
+            .as_ref()
+            .is_some_and(|agent| self.left_out.contains(agent))
     }
 
     /// Notes that a content is in the history now.
     pub(super) fn keep(&mut self, project: &Project, path: &Path, digest: Digest) {
-        let kept = Kept { path: relative(project, path), digest };
+        let kept = Kept {
+            path: relative(project, path),
+            digest,
+        };
         if !self.kept.contains(&kept) {
             self.kept.push(kept);
         }

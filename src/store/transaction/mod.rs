@@ -98,13 +98,18 @@ impl Relock {
         let found = project.files().read(path, lockfile::MAX_SIZE)?;
         let text = found.as_deref().map(String::from_utf8_lossy);
         let is_planned_on = match text {
-            Some(text) => Lockfile::parse(&text, &project.display(path)).is_ok_and(|found| found == *before),
+            Some(text) => {
+                Lockfile::parse(&text, &project.display(path)).is_ok_and(|found| found == *before)
+            }
             None => *before == Lockfile::default(),
         };
         if !is_planned_on {
             return Err(changed(project, path));
         }
-        Ok(Some(Self { before: found.as_deref().map(Digest::of), after: Some(after.to_text().into_bytes()) }))
+        Ok(Some(Self {
+            before: found.as_deref().map(Digest::of),
+            after: Some(after.to_text().into_bytes()),
+        }))
     }
 }
 
@@ -146,10 +151,23 @@ pub fn lock<'a>(
     write_once(project, &state.join(".gitignore"), b"*\n")?;
     let path = state.join("lock");
     let place = project.root().display().to_string();
-    let lock = take_lock(files.open_lock(&path)?, &path, &place, project.seal(), patience, waiting)?;
+    let lock = take_lock(
+        files.open_lock(&path)?,
+        &path,
+        &place,
+        project.seal(),
+        patience,
+        waiting,
+    )?;
     let mut moved = Vec::new();
     let recovered = recover(project, patience.now, trust, &mut moved)?;
-    Ok(Guard { project, _lock: lock, now: patience.now, recovered, moved })
+    Ok(Guard {
+        project,
+        _lock: lock,
+        now: patience.now,
+        recovered,
+        moved,
+    })
 }
 
 impl Guard<'_> {
@@ -178,7 +196,12 @@ impl Guard<'_> {
         self.run(&transaction, Some(number), passed)
     }
 
-    fn run(&self, transaction: &Transaction, undoes: Option<u64>, passed: Vec<u64>) -> Result<Applied> {
+    fn run(
+        &self,
+        transaction: &Transaction,
+        undoes: Option<u64>,
+        passed: Vec<u64>,
+    ) -> Result<Applied> {
         let project = self.project;
         let lockfile = transaction.lockfile.as_ref().map(|relock| Change {
             path: project.lockfile_path().to_owned(),
@@ -186,7 +209,12 @@ impl Guard<'_> {
             before: relock.before,
             after: relock.after.clone(),
         });
-        let changes: Vec<&Change> = transaction.changes.iter().chain(&lockfile).filter(|change| !change.is_void()).collect();
+        let changes: Vec<&Change> = transaction
+            .changes
+            .iter()
+            .chain(&lockfile)
+            .filter(|change| !change.is_void())
+            .collect();
         if changes.is_empty() {
             return Ok(Applied::default());
         }
@@ -196,7 +224,12 @@ impl Guard<'_> {
             }
         }
         let number = next_number(project)?;
-        let mut journal = Journal::new(number, &transaction.label, self.now, fs::random_name()?[..8].to_owned());
+        let mut journal = Journal::new(
+            number,
+            &transaction.label,
+            self.now,
+            fs::random_name()?[..8].to_owned(),
+        );
         (journal.undoes, journal.passed) = (undoes, passed);
         journal.steps.extend(changes.iter().map(|change| Step {
             path: relative(project, &change.path),
@@ -205,15 +238,28 @@ impl Guard<'_> {
             after: change.after.as_deref().map(Digest::of),
         }));
         if let Some(misplaced) = journal.misplaced(project) {
-            return Err(Failure::failed(format!("`{}` is not agentpkg's to change", project.display(&misplaced))));
+            return Err(Failure::failed(format!(
+                "`{}` is not agentpkg's to change",
+                project.display(&misplaced)
+            )));
         }
         let new_folders = self.missing_folders(&changes)?;
-        let mut settling = Settling { project, journal, is_sealed: true };
+        let mut settling = Settling {
+            project,
+            journal,
+            is_sealed: true,
+        };
         match self.carry_out(&mut settling, &changes) {
-            Ok(saved_over) => Ok(Applied { number: Some(number), saved_over }),
+            Ok(saved_over) => Ok(Applied {
+                number: Some(number),
+                saved_over,
+            }),
             Err(failure) => {
                 let failure = taken_back(&mut settling, failure);
-                new_folders.iter().rev().for_each(|folder| project.files().remove_empty_folder(folder));
+                new_folders
+                    .iter()
+                    .rev()
+                    .for_each(|folder| project.files().remove_empty_folder(folder));
                 Err(failure)
             }
         }
@@ -235,7 +281,9 @@ impl Guard<'_> {
         checkpoint("committed");
 
         let mut last_exchange = None;
-        for index in settling.steps(|settling, index| changes[index].after.is_some() || settling.is_shared(index)) {
+        for index in settling
+            .steps(|settling, index| changes[index].after.is_some() || settling.is_shared(index))
+        {
             if !settling.bench(index).put()? {
                 return Err(changed(self.project, &changes[index].path));
             }
@@ -254,7 +302,10 @@ impl Guard<'_> {
             }
         }
         if !settling.leave_out(&disturbed)? {
-            let first = disturbed.iter().find(|index| changes[**index].agent.is_none()).or(disturbed.first());
+            let first = disturbed
+                .iter()
+                .find(|index| changes[**index].agent.is_none())
+                .or(disturbed.first());
             return Err(changed(self.project, &changes[*first.unwrap_or(&0)].path));
         }
         checkpoint("looked again");
@@ -265,8 +316,12 @@ impl Guard<'_> {
 
     /// The folders that the changes need and that are not there yet, outermost first.
     fn missing_folders<'c>(&self, changes: &[&'c Change]) -> Result<Vec<&'c Path>> {
-        let above = changes.iter().flat_map(|change| change.path.ancestors().skip(1));
-        let is_inside = |folder: &&Path| folder.starts_with(self.project.root()) && *folder != self.project.root();
+        let above = changes
+            .iter()
+            .flat_map(|change| change.path.ancestors().skip(1));
+        let is_inside = |folder: &&Path| {
+            folder.starts_with(self.project.root()) && *folder != self.project.root()
+        };
         let folders: BTreeSet<&Path> = above.filter(is_inside).collect();
         let mut missing = Vec::new();
         for folder in folders {
@@ -279,12 +334,21 @@ impl Guard<'_> {
 
     fn prepare_folders(&self, changes: &[&Change]) -> Result<()> {
         let project = self.project;
-        let mut folders: BTreeSet<&Path> = changes.iter().filter_map(|change| change.path.parent()).collect();
+        let mut folders: BTreeSet<&Path> = changes
+            .iter()
+            .filter_map(|change| change.path.parent())
+            .collect();
         let objects = objects_folder(project);
         folders.insert(&objects);
-        folders.into_iter().try_for_each(|folder| project.files().create_folder(folder))?;
+        folders
+            .into_iter()
+            .try_for_each(|folder| project.files().create_folder(folder))?;
         write_once(project, &project.data_folder().join(".gitignore"), IGNORED)?;
-        write_once(project, &project.data_folder().join(".gitattributes"), b"* -text\n")
+        write_once(
+            project,
+            &project.data_folder().join(".gitattributes"),
+            b"* -text\n",
+        )
     }
 }
 
@@ -307,24 +371,38 @@ fn taken_back(settling: &mut Settling<'_>, failure: Failure) -> Failure {
     match settling.take_back() {
         Ok(Ending::TakenBack(paths) | Ending::Made(paths)) if !paths.is_empty() => {
             let saved = "saved by somebody else meanwhile, and left as it is";
-            let failure = paths.iter().fold(failure, |failure, path| failure.detail(format!("{}: {saved}", project.display(path))));
+            let failure = paths.iter().fold(failure, |failure, path| {
+                failure.detail(format!("{}: {saved}", project.display(path)))
+            });
             failure.detail("nothing else was changed")
         }
         Ok(_) => failure.detail("nothing was changed"),
-        Err(second) => failure.detail(format!("what was begun could not be taken back: {second}")).hint(match noted {
-            Ok(()) => "the next command that writes tries to take it back, before anything else",
-            Err(_) => "the next command that writes tries to complete it, before anything else",
-        }),
+        Err(second) => failure
+            .detail(format!("what was begun could not be taken back: {second}"))
+            .hint(match noted {
+                Ok(()) => {
+                    "the next command that writes tries to take it back, before anything else"
+                }
+                Err(_) => "the next command that writes tries to complete it, before anything else",
+            }),
     }
 }
 
 fn changed(project: &Project, path: &Path) -> Failure {
-    Failure::failed(format!("`{}` changed while the command ran", project.display(path))).hint("run the command again")
+    Failure::failed(format!(
+        "`{}` changed while the command ran",
+        project.display(path)
+    ))
+    .hint("run the command again")
 }
 
 fn write_once(project: &Project, path: &Path, bytes: &[u8]) -> Result<()> {
     let files = project.files();
-    if files.entry(path)? == Entry::Absent { files.replace(path, bytes, false) } else { Ok(()) }
+    if files.entry(path)? == Entry::Absent {
+        files.replace(path, bytes, false)
+    } else {
+        Ok(())
+    }
 }
 
 /// The content of a file. A link is nobody's to replace.

@@ -67,12 +67,23 @@ pub fn interruption(project: &Project) -> Result<Option<Interruption>> {
         return Ok(None);
     }
     // What is no readable file is a journal that nobody wrote here.
-    let bytes = project.files().read(&path, MAX_JOURNAL).ok().flatten().unwrap_or_default();
+    let bytes = project
+        .files()
+        .read(&path, MAX_JOURNAL)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     let sealed = Journal::open(project, &bytes);
     let is_sealed = sealed.is_some();
     let Some(journal) = sealed.or_else(|| Journal::unsealed(&bytes)) else {
         let (label, misplaced) = (None, None);
-        return Ok(Some(Interruption { label, is_sealed, is_forward: false, files: Vec::new(), misplaced }));
+        return Ok(Some(Interruption {
+            label,
+            is_sealed,
+            is_forward: false,
+            files: Vec::new(),
+            misplaced,
+        }));
     };
     let misplaced = journal.misplaced(project);
     let deed = |before: bool, after: bool| match (before, after) {
@@ -81,14 +92,32 @@ pub fn interruption(project: &Project) -> Result<Option<Interruption>> {
         (true, false) => Deed::Remove,
     };
     let files = journal.steps.iter();
-    let files = files.map(|step| (step.target(project), deed(step.before.is_some(), step.after.is_some()))).collect();
+    let files = files
+        .map(|step| {
+            (
+                step.target(project),
+                deed(step.before.is_some(), step.after.is_some()),
+            )
+        })
+        .collect();
     let label = Some(journal.label.replace(['\n', '\t'], " "));
-    Ok(Some(Interruption { label, is_sealed, is_forward: journal.phase == Phase::Committed, files, misplaced }))
+    Ok(Some(Interruption {
+        label,
+        is_sealed,
+        is_forward: journal.phase == Phase::Committed,
+        files,
+        misplaced,
+    }))
 }
 
 /// Ends an operation that did not end, as far as `trust` allows, and puts left-over files away; what those were is in `moved`. The caller
 /// holds the lock.
-pub(super) fn recover(project: &Project, now: u64, trust: Trust, moved: &mut Vec<PathBuf>) -> Result<Option<Recovered>> {
+pub(super) fn recover(
+    project: &Project,
+    now: u64,
+    trust: Trust,
+    moved: &mut Vec<PathBuf>,
+) -> Result<Option<Recovered>> {
     let path = journal_path(project);
     let files = project.files();
     if files.entry(&path)? == Entry::Absent {
@@ -98,7 +127,10 @@ pub(super) fn recover(project: &Project, now: u64, trust: Trust, moved: &mut Vec
     if trust == Trust::Discard {
         return discard(project, now, moved).map(Some);
     }
-    let bytes = files.read(&path, MAX_JOURNAL).unwrap_or_default().unwrap_or_default();
+    let bytes = files
+        .read(&path, MAX_JOURNAL)
+        .unwrap_or_default()
+        .unwrap_or_default();
     let sealed = Journal::open(project, &bytes);
     let is_sealed = sealed.is_some();
     let shown = project.display(&path);
@@ -106,16 +138,24 @@ pub(super) fn recover(project: &Project, now: u64, trust: Trust, moved: &mut Vec
         Some(journal) => journal,
         None if trust == Trust::Sealed => return Err(stranger(&shown)),
         None => Journal::unsealed(&bytes).ok_or_else(|| {
-            Failure::failed(format!("`{shown}` cannot be read, so its steps cannot be made"))
-                .hint("`agentpkg recover --discard` moves it out of the way")
+            Failure::failed(format!(
+                "`{shown}` cannot be read, so its steps cannot be made"
+            ))
+            .hint("`agentpkg recover --discard` moves it out of the way")
         })?,
     };
     if let Some(misplaced) = journal.misplaced(project) {
         let misplaced = misplaced.display();
-        return Err(Failure::failed(format!("`{shown}` names `{misplaced}`, which is not agentpkg's to change"))
-            .hint("`agentpkg recover --discard` moves it out of the way"));
+        return Err(Failure::failed(format!(
+            "`{shown}` names `{misplaced}`, which is not agentpkg's to change"
+        ))
+        .hint("`agentpkg recover --discard` moves it out of the way"));
     }
-    let mut settling = Settling { project, journal, is_sealed };
+    let mut settling = Settling {
+        project,
+        journal,
+        is_sealed,
+    };
     if !is_sealed {
         // Its number may be one that is taken.
         settling.journal.number = next_number(project)?;
@@ -134,7 +174,9 @@ pub(super) fn recover(project: &Project, now: u64, trust: Trust, moved: &mut Vec
 /// Why a command that writes does not go on.
 fn stranger(journal: &str) -> Failure {
     Failure::failed("a command was interrupted here, and not on this machine or by this user")
-        .detail(format!("{journal} is not sealed with this machine's key; it may have come with the project"))
+        .detail(format!(
+            "{journal} is not sealed with this machine's key; it may have come with the project"
+        ))
         .hint("`agentpkg recover` shows what the command was doing, and asks what to do about it")
 }
 
@@ -179,8 +221,13 @@ fn leftovers(project: &Project) -> Vec<PathBuf> {
     folders.dedup();
     for folder in folders {
         // A folder that is a link is not looked into, and nothing of ours can be there.
-        let listed = project.files().list(&folder).unwrap_or_default().into_iter();
-        let temporary = listed.filter(|listed| listed.entry == Entry::File && fs::is_temporary(&listed.name));
+        let listed = project
+            .files()
+            .list(&folder)
+            .unwrap_or_default()
+            .into_iter();
+        let temporary =
+            listed.filter(|listed| listed.entry == Entry::File && fs::is_temporary(&listed.name));
         found.extend(temporary.map(|listed| folder.join(listed.name)));
     }
     found
@@ -202,7 +249,11 @@ fn put_away(project: &Project, now: u64, label: &str, paths: &[PathBuf]) -> Resu
             _ => set_strange_aside(project, path, number)?,
         }
     }
-    project.files().replace(&record_path(project, number), &journal.to_bytes(project)?, true)
+    project.files().replace(
+        &record_path(project, number),
+        &journal.to_bytes(project)?,
+        true,
+    )
 }
 
 /// Moves what is no file out of the way, unread.

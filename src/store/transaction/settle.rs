@@ -82,20 +82,29 @@ impl Settling<'_> {
 
     /// Leaves out the agents that these steps belong to. `false`: they do not all belong to one, so nothing can go on.
     pub(super) fn leave_out(&mut self, disturbed: &[usize]) -> Result<bool> {
-        let agents = disturbed.iter().map(|index| self.journal.steps[*index].agent.clone());
-        let Some(agents) = agents.collect::<Option<BTreeSet<AgentName>>>() else { return Ok(false) };
+        let agents = disturbed
+            .iter()
+            .map(|index| self.journal.steps[*index].agent.clone());
+        let Some(agents) = agents.collect::<Option<BTreeSet<AgentName>>>() else {
+            return Ok(false);
+        };
         if agents.is_empty() {
             return Ok(true);
         }
         if let Some(index) = self.lockfile_step() {
             let left_out = agents.union(&self.journal.left_out).cloned().collect();
-            let Some(text) = self.relocked(index, &left_out)? else { return Ok(false) };
+            let Some(text) = self.relocked(index, &left_out)? else {
+                return Ok(false);
+            };
             let digest = Digest::of(&text);
             self.journal.left_out = left_out;
             self.journal.is_relocked = true;
             self.journal.steps[index].after = Some(digest);
             if self.journal.steps[index].before != Some(digest) {
-                let new = self.journal.places(self.project, &self.journal.steps[index]).new;
+                let new = self
+                    .journal
+                    .places(self.project, &self.journal.steps[index])
+                    .new;
                 // An earlier try may have come this far.
                 self.project.files().remove(&new)?;
                 self.bench(index).stage(&text)?;
@@ -109,17 +118,32 @@ impl Settling<'_> {
     }
 
     /// The lockfile without what the operation changes about these agents; `None`: one of the two versions cannot be read.
-    fn relocked(&mut self, index: usize, left_out: &BTreeSet<AgentName>) -> Result<Option<Vec<u8>>> {
+    fn relocked(
+        &mut self,
+        index: usize,
+        left_out: &BTreeSet<AgentName>,
+    ) -> Result<Option<Vec<u8>>> {
         let step = self.journal.steps[index].clone();
         let places = self.journal.places(self.project, &step);
         let read = |path: &PathBuf, digest: Option<Digest>| -> Result<Option<Lockfile>> {
-            let Some(digest) = digest else { return Ok(Some(Lockfile::default())) };
-            let bytes = self.project.files().read(path, MAX_CONTENT)?.filter(|bytes| Digest::of(bytes) == digest);
+            let Some(digest) = digest else {
+                return Ok(Some(Lockfile::default()));
+            };
+            let bytes = self
+                .project
+                .files()
+                .read(path, MAX_CONTENT)?
+                .filter(|bytes| Digest::of(bytes) == digest);
             let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
             Ok(text.and_then(|text| Lockfile::parse(&text, "the lockfile").ok()))
         };
-        let (before, after) = (read(&places.target, step.before)?, read(&places.new, step.after)?);
-        let (Some(before), Some(mut after)) = (before, after) else { return Ok(None) };
+        let (before, after) = (
+            read(&places.target, step.before)?,
+            read(&places.new, step.after)?,
+        );
+        let (Some(before), Some(mut after)) = (before, after) else {
+            return Ok(None);
+        };
         for agent in left_out {
             match before.agents.get(agent) {
                 Some(entry) => after.agents.insert(agent.clone(), entry.clone()),
@@ -138,8 +162,13 @@ impl Settling<'_> {
             State::Done => Ok(()),
             State::Pending if bench.forward()? => Ok(()),
             _ => {
-                let path = self.project.display(&self.journal.steps[index].target(self.project));
-                Err(Failure::failed(format!("`{path}` changed while the command ran")).hint("run the command again"))
+                let path = self
+                    .project
+                    .display(&self.journal.steps[index].target(self.project));
+                Err(
+                    Failure::failed(format!("`{path}` changed while the command ran"))
+                        .hint("run the command again"),
+                )
             }
         }
     }
@@ -154,7 +183,9 @@ impl Settling<'_> {
         }
         let named = self.named_bases()?;
         for index in self.steps(Self::is_last) {
-            let is_named = named.as_ref().is_some_and(|named| named.contains(&self.journal.steps[index].target(self.project)));
+            let is_named = named.as_ref().is_some_and(|named| {
+                named.contains(&self.journal.steps[index].target(self.project))
+            });
             if !is_named {
                 self.go_on(index)?;
                 checkpoint("applied a last step");
@@ -184,8 +215,16 @@ impl Settling<'_> {
         }
         checkpoint("put away");
         if !self.journal.left_out.is_empty() {
-            let is_made = |step: &super::journal::Step| step.before != step.after && !self.journal.leaves_out(step);
-            let steps = self.journal.steps.iter().filter(|step| is_made(step)).cloned().collect();
+            let is_made = |step: &super::journal::Step| {
+                step.before != step.after && !self.journal.leaves_out(step)
+            };
+            let steps = self
+                .journal
+                .steps
+                .iter()
+                .filter(|step| is_made(step))
+                .cloned()
+                .collect();
             self.journal.steps = steps;
             self.journal.write(self.project)?;
         } else if !self.journal.kept.is_empty() {
@@ -246,7 +285,10 @@ impl Settling<'_> {
             // What a person accepted is this machine's from now on.
             self.journal.write(self.project)?;
         }
-        files.rename(&journal_path(self.project), &record_path(self.project, self.journal.number))?;
+        files.rename(
+            &journal_path(self.project),
+            &record_path(self.project, self.journal.number),
+        )?;
         if self.journal.number.is_multiple_of(10) {
             // The operation has succeeded, whether or not older ones could be forgotten.
             let _ = prune(self.project);
@@ -262,7 +304,9 @@ impl Settling<'_> {
     pub(super) fn steps(&self, is_one: impl Fn(&Self, usize) -> bool) -> Vec<usize> {
         let lockfile = self.lockfile_step();
         let takes_part = |index: &usize| {
-            Some(*index) != lockfile && !self.journal.leaves_out(&self.journal.steps[*index]) && is_one(self, *index)
+            Some(*index) != lockfile
+                && !self.journal.leaves_out(&self.journal.steps[*index])
+                && is_one(self, *index)
         };
         (0..self.journal.steps.len()).filter(takes_part).collect()
     }
@@ -283,7 +327,10 @@ impl Settling<'_> {
 
     pub(super) fn lockfile_step(&self) -> Option<usize> {
         let path = self.project.lockfile_path();
-        self.journal.steps.iter().position(|step| step.target(self.project) == path)
+        self.journal
+            .steps
+            .iter()
+            .position(|step| step.target(self.project) == path)
     }
 
     /// The merge bases that the lockfile names without the agents that are left out; `None`: none is left out.
@@ -298,7 +345,10 @@ impl Settling<'_> {
             if let Some(bytes) = bytes.filter(|bytes| Some(Digest::of(bytes)) == step.after) {
                 let text = String::from_utf8_lossy(&bytes);
                 let lockfile = Lockfile::parse(&text, "the lockfile")?;
-                let bases = lockfile.agents.values().map(|locked| self.project.base_path(&locked.base));
+                let bases = lockfile
+                    .agents
+                    .values()
+                    .map(|locked| self.project.base_path(&locked.base));
                 return Ok(Some(bases.collect()));
             }
         }

@@ -48,24 +48,39 @@ pub(super) struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(project: &'a Project, journal: &'a mut Journal, index: usize, is_sealed: bool) -> Self {
+    pub(super) fn new(
+        project: &'a Project,
+        journal: &'a mut Journal,
+        index: usize,
+        is_sealed: bool,
+    ) -> Self {
         let step = journal.steps[index].clone();
         let places = journal.places(project, &step);
-        Self { project, journal, step, places, is_sealed }
+        Self {
+            project,
+            journal,
+            step,
+            places,
+            is_sealed,
+        }
     }
 
     /// Writes the new content beside the target.
     pub(super) fn stage(&self, bytes: &[u8]) -> Result<()> {
         // What can be fetched again need not be on the disk at once; what replaces a person's file must be.
         let old = self.step.before.map(|_| self.places.target.as_path());
-        self.project.files().write_new(&self.places.new, bytes, old.is_some(), old)
+        self.project
+            .files()
+            .write_new(&self.places.new, bytes, old.is_some(), old)
     }
 
     /// Puts the new content in place. `false`: the target is not what was planned on. Whatever came out of it is kept, and
     /// [`Bench::back`] puts it back.
     pub(super) fn put(&self) -> Result<bool> {
         let files = self.project.files();
-        let Places { target, new, old, .. } = &self.places;
+        let Places {
+            target, new, old, ..
+        } = &self.places;
         let is_planned = |path: &Path| Ok::<_, Failure>(self.found(path)? == self.before());
         match (self.step.before, self.step.after) {
             (None, _) => Ok(files.rename_new(new, target)? == Moved::Done),
@@ -83,15 +98,30 @@ impl<'a> Bench<'a> {
     /// How far the step has come, judged by what stands where.
     pub(super) fn state(&self) -> Result<State> {
         let (target, aside) = (self.found(&self.places.target)?, self.aside()?);
-        let is_staged = aside.iter().any(|(_, digest)| Some(*digest) == self.step.after);
-        let mut others = aside.iter().filter(|(_, digest)| Some(*digest) != self.step.after);
+        let is_staged = aside
+            .iter()
+            .any(|(_, digest)| Some(*digest) == self.step.after);
+        let mut others = aside
+            .iter()
+            .filter(|(_, digest)| Some(*digest) != self.step.after);
         let is_ready = is_staged || self.step.after.is_none();
         Ok(if target == self.after() {
             let is_clean = others.all(|(_, digest)| Some(*digest) == self.step.before);
-            if is_clean { State::Done } else { State::Disturbed }
+            if is_clean {
+                State::Done
+            } else {
+                State::Disturbed
+            }
         } else if target == self.before() {
-            if is_ready { State::Pending } else { State::Damaged }
-        } else if target == Found::Nothing && is_ready && others.any(|(_, digest)| Some(*digest) == self.step.before) {
+            if is_ready {
+                State::Pending
+            } else {
+                State::Damaged
+            }
+        } else if target == Found::Nothing
+            && is_ready
+            && others.any(|(_, digest)| Some(*digest) == self.step.before)
+        {
             // Moved away, and the new content is not there yet.
             State::Pending
         } else {
@@ -102,7 +132,11 @@ impl<'a> Bench<'a> {
     /// Makes a step whose state is [`State::Pending`]; the same results as [`Bench::put`].
     pub(super) fn forward(&self) -> Result<bool> {
         if self.found(&self.places.target)? == Found::Nothing && self.step.before.is_some() {
-            return Ok(self.project.files().rename_new(&self.places.new, &self.places.target)? == Moved::Done);
+            return Ok(self
+                .project
+                .files()
+                .rename_new(&self.places.new, &self.places.target)?
+                == Moved::Done);
         }
         self.put()
     }
@@ -115,15 +149,20 @@ impl<'a> Bench<'a> {
         let found = self.found(&target)?;
         let aside = self.aside()?;
         // A save into the old file is newer than the old content.
-        let others = aside.iter().filter(|(_, digest)| Some(*digest) != self.step.after);
-        let source = others.max_by_key(|(_, digest)| Some(*digest) != self.step.before).cloned();
+        let others = aside
+            .iter()
+            .filter(|(_, digest)| Some(*digest) != self.step.after);
+        let source = others
+            .max_by_key(|(_, digest)| Some(*digest) != self.step.before)
+            .cloned();
         let mut is_as_before = true;
         if found == self.before() {
             // Nothing to do at the target.
         } else if found == Found::Nothing && (self.step.after.is_none() || source.is_some()) {
             match &source {
                 Some((path, digest)) => {
-                    is_as_before = files.rename_new(path, &target)? == Moved::Done && Some(*digest) == self.step.before;
+                    is_as_before = files.rename_new(path, &target)? == Moved::Done
+                        && Some(*digest) == self.step.before;
                 }
                 None => is_as_before = self.restore()?,
             }
@@ -155,7 +194,9 @@ impl<'a> Bench<'a> {
     pub(super) fn tidy(&mut self) -> Result<()> {
         for (path, _) in self.aside()? {
             match retire(self.project, &path)? {
-                Some(digest) if Some(digest) != self.step.before && Some(digest) != self.step.after => {
+                Some(digest)
+                    if Some(digest) != self.step.before && Some(digest) != self.step.after =>
+                {
                     self.journal.keep(self.project, &self.places.target, digest);
                 }
                 _ => {}
@@ -189,7 +230,11 @@ impl<'a> Bench<'a> {
             Exchanged::Absent => return Ok(files.rename_new(source, target)? == Moved::Done),
             Exchanged::Unsupported => {}
         }
-        let free = if source == self.places.new { &self.places.old } else { &self.places.new };
+        let free = if source == self.places.new {
+            &self.places.old
+        } else {
+            &self.places.new
+        };
         if self.move_aside(target, free)? != Moved::Done {
             return Ok(false);
         }
@@ -202,7 +247,9 @@ impl<'a> Bench<'a> {
 
     /// Puts the old content at the target, where nothing is, from the history. `false`: a person removed the file.
     fn restore(&self) -> Result<bool> {
-        let Some(before) = self.step.before else { return Ok(true) };
+        let Some(before) = self.step.before else {
+            return Ok(true);
+        };
         // With the new content still beside it, the step was never made.
         match copy(self.project, &before)? {
             Some(bytes) if self.found(&self.places.new)? == Found::Nothing => {
@@ -216,11 +263,21 @@ impl<'a> Bench<'a> {
 
     /// Puts the old content at the target, where the new one is, from the history.
     fn restore_over(&mut self, target: &Path) -> Result<bool> {
-        let Some(bytes) = self.step.before.map(|before| copy(self.project, &before)).transpose()?.flatten() else {
+        let Some(bytes) = self
+            .step
+            .before
+            .map(|before| copy(self.project, &before))
+            .transpose()?
+            .flatten()
+        else {
             let path = self.project.display(target);
-            return Err(Failure::failed(format!("the copy of `{path}` in the history is damaged")));
+            return Err(Failure::failed(format!(
+                "the copy of `{path}` in the history is damaged"
+            )));
         };
-        self.project.files().write_new(&self.places.old, &bytes, true, Some(target))?;
+        self.project
+            .files()
+            .write_new(&self.places.old, &bytes, true, Some(target))?;
         let old = self.places.old.clone();
         self.swap_back(&old, target)
     }
@@ -257,7 +314,9 @@ impl<'a> Bench<'a> {
         let files = self.project.files();
         match files.entry(path)? {
             Entry::Absent => Ok(Found::Nothing),
-            Entry::File => Ok(files.read(path, MAX_CONTENT)?.map_or(Found::Nothing, |bytes| Found::Content(Digest::of(&bytes)))),
+            Entry::File => Ok(files
+                .read(path, MAX_CONTENT)?
+                .map_or(Found::Nothing, |bytes| Found::Content(Digest::of(&bytes)))),
             Entry::Link | Entry::Folder | Entry::Other => Ok(Found::Strange),
         }
     }

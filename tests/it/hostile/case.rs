@@ -3,8 +3,15 @@
 use super::world::World;
 
 /// Files that are the user's and have nothing to do with agentpkg.
-pub(super) const USER_FILES: &[&str] =
-    &["README.md", ".env", ".envrc", "src/main.txt", "notes/todo.txt", ".claude/commands/mine.md", ".githooks/pre-commit"];
+pub(super) const USER_FILES: &[&str] = &[
+    "README.md",
+    ".env",
+    ".envrc",
+    "src/main.txt",
+    "notes/todo.txt",
+    ".claude/commands/mine.md",
+    ".githooks/pre-commit",
+];
 
 /// What the hostile project is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +55,10 @@ pub(super) struct Case {
 
 impl Case {
     /// A case in a fresh clone with nothing forged.
-    pub(super) fn new(name: impl Into<String>, plant: impl Fn(&World) + Send + Sync + 'static) -> Self {
+    pub(super) fn new(
+        name: impl Into<String>,
+        plant: impl Fn(&World) + Send + Sync + 'static,
+    ) -> Self {
         Self {
             name: name.into(),
             base: Base::Cloned,
@@ -61,18 +71,29 @@ impl Case {
 
     /// The same in a project with a history.
     pub(super) fn in_use(self) -> Self {
-        Self { base: Base::Used, ..self }
+        Self {
+            base: Base::Used,
+            ..self
+        }
     }
 
     /// The same with another home.
     pub(super) fn at_home(self, home: Home) -> Self {
-        Self { name: format!("{}, home {home:?}", self.name), home, ..self }
+        Self {
+            name: format!("{}, home {home:?}", self.name),
+            home,
+            ..self
+        }
     }
 
     /// The same with something forged, which stays where it is.
     pub(super) fn forging(self, forged: Forged, kept: &[&str]) -> Self {
         let kept = kept.iter().map(|path| (*path).to_owned()).collect();
-        Self { forged, kept, ..self }
+        Self {
+            forged,
+            kept,
+            ..self
+        }
     }
 }
 

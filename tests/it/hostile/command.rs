@@ -38,7 +38,11 @@ impl Command {
     pub(super) fn arguments(&self) -> Vec<&'static str> {
         let words = self.line.split_whitespace();
         if self.is_completion() {
-            return ["--", "agentpkg"].into_iter().chain(words.skip(1)).chain([""]).collect();
+            return ["--", "agentpkg"]
+                .into_iter()
+                .chain(words.skip(1))
+                .chain([""])
+                .collect();
         }
         words.collect()
     }
@@ -59,8 +63,14 @@ impl Command {
 
 /// The commands that the program has; `help` is what `agentpkg --help` prints.
 pub(super) fn known(help: &str) -> Vec<Command> {
-    let listed: BTreeSet<&str> = help.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
-    ALL.iter().copied().filter(|command| command.is_known(&listed)).collect()
+    let listed: BTreeSet<&str> = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .collect();
+    ALL.iter()
+        .copied()
+        .filter(|command| command.is_known(&listed))
+        .collect()
 }
 
 /// All of them.

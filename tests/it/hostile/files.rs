@@ -64,7 +64,13 @@ pub(super) fn cases() -> Vec<Case> {
     for file in FILES {
         for stands in WAYS {
             let plant = move |world: &World| replace(world, &found(world, file), *stands);
-            cases.push(Case::new(format!("file `{file}` is something else: {stands:?}"), plant).in_use());
+            cases.push(
+                Case::new(
+                    format!("file `{file}` is something else: {stands:?}"),
+                    plant,
+                )
+                .in_use(),
+            );
         }
     }
     cases
@@ -75,8 +81,10 @@ fn found(world: &World, pattern: &str) -> String {
     let Some(folder) = pattern.strip_suffix("/*") else {
         return pattern.to_owned();
     };
-    let mut names: Vec<String> =
-        fs::read_dir(world.project(folder)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(world.project(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     format!("{folder}/{}", names[0])
 }
@@ -95,12 +103,20 @@ fn replace(world: &World, file: &str, stands: Stands) {
         }
         Stands::LinkInside => {
             let up = "../".repeat(file.matches('/').count());
-            world.copy_out(file, "project/src/copy.txt").link(file, format!("{up}src/copy.txt"));
+            world
+                .copy_out(file, "project/src/copy.txt")
+                .link(file, format!("{up}src/copy.txt"));
         }
         Stands::Pipe => {
             // Making way for it also makes the folder that it is in.
             fs::remove_file(world.plant(file, "").project(file)).unwrap();
-            assert!(Command::new("mkfifo").arg(world.project(file)).status().unwrap().success());
+            assert!(
+                Command::new("mkfifo")
+                    .arg(world.project(file))
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         }
         Stands::Socket => {
             fs::remove_file(world.plant(file, "").project(file)).unwrap();
@@ -119,7 +135,12 @@ fn replace(world: &World, file: &str, stands: Stands) {
         }
         Stands::Huge => {
             world.plant(file, "");
-            File::options().write(true).open(world.project(file)).unwrap().set_len(1 << 40).unwrap();
+            File::options()
+                .write(true)
+                .open(world.project(file))
+                .unwrap()
+                .set_len(1 << 40)
+                .unwrap();
         }
     }
 }

@@ -38,15 +38,25 @@ enum Leads {
     Loop,
 }
 
-const WAYS: &[Leads] =
-    &[Leads::OutToCopy, Leads::OutToCopyRelatively, Leads::OutToEmpty, Leads::IntoGit, Leads::Inside, Leads::Dangling, Leads::Loop];
+const WAYS: &[Leads] = &[
+    Leads::OutToCopy,
+    Leads::OutToCopyRelatively,
+    Leads::OutToEmpty,
+    Leads::IntoGit,
+    Leads::Inside,
+    Leads::Dangling,
+    Leads::Loop,
+];
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for folder in FOLDERS {
         for leads in WAYS {
             let is_state = folder.starts_with(".agentpkg/state");
-            let case = Case::new(format!("folder `{folder}` is a link: {leads:?}"), move |world| lead(world, folder, *leads));
+            let case = Case::new(
+                format!("folder `{folder}` is a link: {leads:?}"),
+                move |world| lead(world, folder, *leads),
+            );
             cases.push(case.in_use());
             if matches!(leads, Leads::OutToEmpty) {
                 // Nothing of agentpkg's is there yet, so that its first command would make it outside.
@@ -55,30 +65,48 @@ pub(super) fn cases() -> Vec<Case> {
             }
             // A stranger's manifest cannot allow the links that came with it.
             if matches!(leads, Leads::OutToCopy | Leads::IntoGit) && !is_state {
-                let name = format!("folder `{folder}` is a link: {leads:?}, and the manifest follows links");
+                let name = format!(
+                    "folder `{folder}` is a link: {leads:?}, and the manifest follows links"
+                );
                 cases.push(Case::new(name, move |world| {
                     lead(world, folder, *leads);
                     let manifest = fs::read_to_string(world.project("agentpkg.toml")).unwrap();
-                    world.plant("agentpkg.toml", format!("[install]\nfollow-symlinks = true\n\n{manifest}"));
+                    world.plant(
+                        "agentpkg.toml",
+                        format!("[install]\nfollow-symlinks = true\n\n{manifest}"),
+                    );
                 }));
             }
         }
     }
     cases.push(Case::new("two folders are links to one outside", |world| {
-        world.copy_out(".claude/agents", "victim/both").copy_out(".agentpkg/base", "victim/both");
+        world
+            .copy_out(".claude/agents", "victim/both")
+            .copy_out(".agentpkg/base", "victim/both");
         let target = world.path("victim/both");
-        world.link(".claude/agents", &target).link(".agentpkg/base", &target);
+        world
+            .link(".claude/agents", &target)
+            .link(".agentpkg/base", &target);
     }));
     cases.push(Case::new("a chain of links leads out", |world| {
         world.copy_out(".claude/agents", "victim/copy");
-        world.link("src/two", world.path("victim/copy")).link("src/one", "two").link(".claude/agents", "../src/one");
+        world
+            .link("src/two", world.path("victim/copy"))
+            .link("src/one", "two")
+            .link(".claude/agents", "../src/one");
     }));
-    cases.push(Case::new("a local registry is a link out of the project", |world| {
-        world.link("registry", world.path("victim"));
-    }));
-    cases.push(Case::new("the folder of a registry to add is a link to a repository's own", |world| {
-        world.link("more", ".git");
-    }));
+    cases.push(Case::new(
+        "a local registry is a link out of the project",
+        |world| {
+            world.link("registry", world.path("victim"));
+        },
+    ));
+    cases.push(Case::new(
+        "the folder of a registry to add is a link to a repository's own",
+        |world| {
+            world.link("more", ".git");
+        },
+    ));
     cases
 }
 

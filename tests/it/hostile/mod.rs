@@ -53,8 +53,18 @@ fn a_strangers_project_is_harmless() {
     if let Ok(part) = std::env::var("AGENTPKG_HOSTILE") {
         cases.retain(|case| case.name.contains(&part));
     }
-    let pick = |at: usize| if is_full { (0..commands.len()).collect() } else { sample(at, commands.len()) };
-    let (next, complaints, runs) = (AtomicUsize::new(0), Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let pick = |at: usize| {
+        if is_full {
+            (0..commands.len()).collect()
+        } else {
+            sample(at, commands.len())
+        }
+    };
+    let (next, complaints, runs) = (
+        AtomicUsize::new(0),
+        Mutex::new(Vec::new()),
+        AtomicUsize::new(0),
+    );
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -64,9 +74,13 @@ fn a_strangers_project_is_harmless() {
                     let Some(case) = cases.get(at) else {
                         break;
                     };
-                    let chosen: Vec<&Command> = pick(at).into_iter().map(|index| &commands[index]).collect();
+                    let chosen: Vec<&Command> =
+                        pick(at).into_iter().map(|index| &commands[index]).collect();
                     runs.fetch_add(chosen.len(), Ordering::Relaxed);
-                    complaints.lock().unwrap().extend(try_case(&world, case, &chosen));
+                    complaints
+                        .lock()
+                        .unwrap()
+                        .extend(try_case(&world, case, &chosen));
                 }
             });
         }
@@ -74,9 +88,18 @@ fn a_strangers_project_is_harmless() {
     let mut complaints = complaints.into_inner().unwrap();
     complaints.sort();
     let (runs, failed) = (runs.into_inner(), complaints.len());
-    let in_cases = complaints.iter().map(|complaint| complaint.case.as_str()).collect::<BTreeSet<_>>().len();
+    let in_cases = complaints
+        .iter()
+        .map(|complaint| complaint.case.as_str())
+        .collect::<BTreeSet<_>>()
+        .len();
     let told: Vec<String> = complaints.iter().map(Complaint::tell).collect();
-    assert!(told.is_empty(), "{failed} of {runs} runs, in {in_cases} of {} cases:\n{}", cases.len(), told.join("\n"));
+    assert!(
+        told.is_empty(),
+        "{failed} of {runs} runs, in {in_cases} of {} cases:\n{}",
+        cases.len(),
+        told.join("\n")
+    );
 }
 
 /// A world, if there is a git to make its repository with.
@@ -101,8 +124,17 @@ impl Complaint {
     fn tell(&self) -> String {
         // An attack that empties a folder needs no list of everything that was in it.
         let (shown, rest) = self.reasons.split_at(self.reasons.len().min(6));
-        let more = if rest.is_empty() { String::new() } else { format!("; and {} more", rest.len()) };
-        format!("[{}] `agentpkg {}`: {}{more}", self.case, self.command, shown.join("; "))
+        let more = if rest.is_empty() {
+            String::new()
+        } else {
+            format!("; and {} more", rest.len())
+        };
+        format!(
+            "[{}] `agentpkg {}`: {}{more}",
+            self.case,
+            self.command,
+            shown.join("; ")
+        )
     }
 }
 
@@ -139,7 +171,11 @@ fn try_case(world: &World, case: &Case, commands: &[&Command]) -> Vec<Complaint>
             reasons.push("a planted program ran".to_owned());
         }
         if !reasons.is_empty() {
-            complaints.push(Complaint { case: case.name.clone(), command: command.line, reasons });
+            complaints.push(Complaint {
+                case: case.name.clone(),
+                command: command.line,
+                reasons,
+            });
         }
         if is_changed || has_run {
             before = prepared();
@@ -149,13 +185,18 @@ fn try_case(world: &World, case: &Case, commands: &[&Command]) -> Vec<Complaint>
 }
 
 fn look(world: &World) -> Looks {
-    Looks { outside: world.look_outside(), inside: world.look_inside() }
+    Looks {
+        outside: world.look_outside(),
+        inside: world.look_inside(),
+    }
 }
 
 /// The commands that a case meets in every run: far from one another in their list, and others for the next case.
 fn sample(case: usize, commands: usize) -> Vec<usize> {
     let stride = commands.div_ceil(SAMPLE);
-    (0..SAMPLE).map(|turn| (case + turn * stride) % commands).collect()
+    (0..SAMPLE)
+        .map(|turn| (case + turn * stride) % commands)
+        .collect()
 }
 
 #[test]
@@ -165,7 +206,11 @@ fn the_sample_is_spread_evenly() {
     assert_eq!(names.len(), cases.len(), "each case has a name of its own");
     assert!(cases.len() >= CASES, "there are {} cases", cases.len());
     let commands = known_commands();
-    assert!(commands.len() >= 45, "the program has most commands of the list: {}", commands.len());
+    assert!(
+        commands.len() >= 45,
+        "the program has most commands of the list: {}",
+        commands.len()
+    );
     let mut met: BTreeMap<usize, usize> = BTreeMap::new();
     for at in 0..cases.len() {
         let chosen: BTreeSet<usize> = sample(at, commands.len()).into_iter().collect();
@@ -175,7 +220,12 @@ fn the_sample_is_spread_evenly() {
         }
     }
     for (at, command) in commands.iter().enumerate() {
-        assert!(met.get(&at).is_some_and(|count| *count >= 10), "`{}` meets {:?} cases", command.line, met.get(&at));
+        assert!(
+            met.get(&at).is_some_and(|count| *count >= 10),
+            "`{}` meets {:?} cases",
+            command.line,
+            met.get(&at)
+        );
     }
 }
 
@@ -194,24 +244,54 @@ fn commands_work_in_an_honest_project() {
         "undo --force",
         "undo 3 --force",
     ];
-    let anywhere = ["check --fix", "install backend-architect", "registry add ./more", "remove z", "update x z --offline --theirs"];
+    let anywhere = [
+        "check --fix",
+        "install backend-architect",
+        "registry add ./more",
+        "remove z",
+        "update x z --offline --theirs",
+    ];
     let cloned = ["remove x --force", "update --offline --conflicts=markers"];
-    let lines = [(true, &in_use[..]), (true, &anywhere), (false, &anywhere), (false, &cloned)];
+    let lines = [
+        (true, &in_use[..]),
+        (true, &anywhere),
+        (false, &anywhere),
+        (false, &cloned),
+    ];
     let commands = known_commands();
-    for (is_in_use, line) in lines.iter().flat_map(|(is_in_use, lines)| lines.iter().map(|line| (*is_in_use, *line))) {
+    for (is_in_use, line) in lines
+        .iter()
+        .flat_map(|(is_in_use, lines)| lines.iter().map(|line| (*is_in_use, *line)))
+    {
         let honest = Case::new("honest", |_| {});
         let honest = if is_in_use { honest.in_use() } else { honest };
-        let command = commands.iter().find(|command| command.line == line).unwrap();
+        let command = commands
+            .iter()
+            .find(|command| command.line == line)
+            .unwrap();
         world.prepare(&honest);
         let before = look(&world);
         let run = world.run(command, honest.home);
         let after = look(&world);
-        let told = format!("`{line}`: {:?}: {}", run.code, String::from_utf8_lossy(&run.stderr));
+        let told = format!(
+            "`{line}`: {:?}: {}",
+            run.code,
+            String::from_utf8_lossy(&run.stderr)
+        );
         assert!(matches!(run.code, Some(0 | 3)), "{told}");
         // Bookkeeping is only created.
         let differences = before.inside.differences(&after.inside);
-        assert!(differences.iter().any(|difference| matches!(difference.what, What::Changed | What::Deleted)), "{told}");
-        assert_eq!(verdict::of_changes(&honest, command, &before, &after), Vec::<String>::new(), "{told}");
+        assert!(
+            differences
+                .iter()
+                .any(|difference| matches!(difference.what, What::Changed | What::Deleted)),
+            "{told}"
+        );
+        assert_eq!(
+            verdict::of_changes(&honest, command, &before, &after),
+            Vec::<String>::new(),
+            "{told}"
+        );
         assert_eq!(verdict::of_run(&run), Vec::<String>::new(), "{told}");
     }
 }
@@ -226,7 +306,9 @@ fn harm_is_seen() {
         return;
     };
     let harms: [(&str, Harm); 10] = [
-        ("Deleted outside: victim/keep.txt", |world| fs::remove_file(world.path("victim/keep.txt")).unwrap()),
+        ("Deleted outside: victim/keep.txt", |world| {
+            fs::remove_file(world.path("victim/keep.txt")).unwrap()
+        }),
         ("Created outside: home/.profile", |world| {
             world.write("home/.profile", "x");
         }),
@@ -239,7 +321,9 @@ fn harm_is_seen() {
         ("Created .git/commondir", |world| {
             world.plant(".git/commondir", "x");
         }),
-        ("Deleted README.md", |world| fs::remove_file(world.project("README.md")).unwrap()),
+        ("Deleted README.md", |world| {
+            fs::remove_file(world.project("README.md")).unwrap()
+        }),
         ("Changed .claude/agents/mine.md", |world| {
             world.plant(".claude/agents/mine.md", "x");
         }),
@@ -250,20 +334,36 @@ fn harm_is_seen() {
             world.plant(".claude/agents/x.md", "x");
         }),
         ("a secret of the victim was copied", |world| {
-            world.plant(".agentpkg/copy", fs::read(world.path("victim/secret.txt")).unwrap());
+            world.plant(
+                ".agentpkg/copy",
+                fs::read(world.path("victim/secret.txt")).unwrap(),
+            );
         }),
     ];
     let case = Case::new("harm", |_| {});
     let commands = known_commands();
-    let of_line = |line: &str| commands.iter().find(|command| command.line == line).unwrap();
+    let of_line = |line: &str| {
+        commands
+            .iter()
+            .find(|command| command.line == line)
+            .unwrap()
+    };
     let (reads, writes) = (of_line("list"), of_line("install"));
     for (expected, harm) in harms {
         world.prepare(&case);
         let before = look(&world);
-        assert_eq!(verdict::of_changes(&case, reads, &before, &look(&world)), Vec::<String>::new());
+        assert_eq!(
+            verdict::of_changes(&case, reads, &before, &look(&world)),
+            Vec::<String>::new()
+        );
         harm(&world);
         let complaints = verdict::of_changes(&case, writes, &before, &look(&world));
-        assert!(complaints.iter().any(|complaint| complaint.contains(expected)), "{expected} is not in {complaints:?}");
+        assert!(
+            complaints
+                .iter()
+                .any(|complaint| complaint.contains(expected)),
+            "{expected} is not in {complaints:?}"
+        );
     }
     // What a command that writes may do is too much for one that reads, and for one that meets a forged journal.
     let forged = Case::new("forged", |world| {
@@ -274,13 +374,22 @@ fn harm_is_seen() {
     let before = look(&world);
     world.write("project/agentpkg.lock", "version = 1\n");
     let after = look(&world);
-    assert_eq!(verdict::of_changes(&case, writes, &before, &after), Vec::<String>::new());
+    assert_eq!(
+        verdict::of_changes(&case, writes, &before, &after),
+        Vec::<String>::new()
+    );
     for (case, command) in [(&case, reads), (&forged, writes)] {
-        assert_eq!(verdict::of_changes(case, command, &before, &after), ["Changed agentpkg.lock"]);
+        assert_eq!(
+            verdict::of_changes(case, command, &before, &after),
+            ["Changed agentpkg.lock"]
+        );
     }
     // A program that was planted in the repository's configuration runs when git is asked.
     let program = world.planted_program();
-    world.write("project/.git/config", format!("[core]\n\tfsmonitor = \"{program}; false\"\n"));
+    world.write(
+        "project/.git/config",
+        format!("[core]\n\tfsmonitor = \"{program}; false\"\n"),
+    );
     world.run_git_status();
     assert!(world.marker().exists(), "git runs the program");
 }

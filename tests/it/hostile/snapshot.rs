@@ -70,11 +70,24 @@ impl Snapshot {
         let metadata = fs::symlink_metadata(&path).unwrap();
         let file_type = metadata.file_type();
         let (kind, content) = if file_type.is_symlink() {
-            (Kind::Link, fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes())
+            (
+                Kind::Link,
+                fs::read_link(&path)
+                    .unwrap()
+                    .into_os_string()
+                    .into_encoded_bytes(),
+            )
         } else if file_type.is_dir() {
             (Kind::Folder, Vec::new())
         } else if file_type.is_file() {
-            (Kind::File, if metadata.len() > MAX_CONTENT { Vec::new() } else { fs::read(&path).unwrap() })
+            (
+                Kind::File,
+                if metadata.len() > MAX_CONTENT {
+                    Vec::new()
+                } else {
+                    fs::read(&path).unwrap()
+                },
+            )
         } else {
             (Kind::Other, Vec::new())
         };
@@ -92,7 +105,11 @@ impl Snapshot {
             mode: metadata.mode(),
             owner: metadata.uid(),
             // The size of a folder depends on names that it once had.
-            size: if kind == Kind::Folder { 0 } else { metadata.len() },
+            size: if kind == Kind::Folder {
+                0
+            } else {
+                metadata.len()
+            },
             inode: metadata.ino(),
             links: metadata.nlink(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
@@ -109,7 +126,9 @@ impl Snapshot {
     /// The paths of the files that hold these bytes.
     pub(super) fn files_with(&self, bytes: &[u8]) -> impl Iterator<Item = &Path> {
         let files = self.0.iter().filter(|(_, entry)| entry.kind == Kind::File);
-        files.filter(|(_, entry)| contains(&entry.content, bytes)).map(|(path, _)| path.as_path())
+        files
+            .filter(|(_, entry)| contains(&entry.content, bytes))
+            .map(|(path, _)| path.as_path())
     }
 
     /// What is different in `later`.
@@ -122,10 +141,16 @@ impl Snapshot {
                 Some(after) if after.holds_the_same_as(before) => What::Touched,
                 Some(_) => What::Changed,
             };
-            differences.push(Difference { path: path.clone(), what });
+            differences.push(Difference {
+                path: path.clone(),
+                what,
+            });
         }
         let created = later.0.keys().filter(|path| !self.0.contains_key(*path));
-        differences.extend(created.map(|path| Difference { path: path.clone(), what: What::Created }));
+        differences.extend(created.map(|path| Difference {
+            path: path.clone(),
+            what: What::Created,
+        }));
         differences
     }
 }

@@ -46,7 +46,10 @@ pub(super) fn of_run(run: &Run) -> Vec<String> {
     }
     for (name, bytes) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
         let text = String::from_utf8_lossy(bytes);
-        if let Some(found) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t') || is_invisible(*c)) {
+        if let Some(found) = text
+            .chars()
+            .find(|c| c.is_control() && !matches!(c, '\n' | '\t') || is_invisible(*c))
+        {
             complaints.push(format!("{name} has U+{:04X}", u32::from(found)));
         }
         if contains(bytes, SECRET.as_bytes()) {
@@ -60,10 +63,21 @@ pub(super) fn of_run(run: &Run) -> Vec<String> {
 }
 
 /// What is wrong with what a command changed.
-pub(super) fn of_changes(case: &Case, command: &Command, before: &Looks, after: &Looks) -> Vec<String> {
-    let say = |place: &str, difference: &Difference| format!("{:?} {place}{}", difference.what, difference.path.display());
-    let mut complaints: Vec<String> =
-        before.outside.differences(&after.outside).iter().map(|difference| say("outside: ", difference)).collect();
+pub(super) fn of_changes(
+    case: &Case,
+    command: &Command,
+    before: &Looks,
+    after: &Looks,
+) -> Vec<String> {
+    let say = |place: &str, difference: &Difference| {
+        format!("{:?} {place}{}", difference.what, difference.path.display())
+    };
+    let mut complaints: Vec<String> = before
+        .outside
+        .differences(&after.outside)
+        .iter()
+        .map(|difference| say("outside: ", difference))
+        .collect();
     for difference in before.inside.differences(&after.inside) {
         let kind = before.inside.kind(&difference.path);
         if !may_change(case, command, &difference, kind) {
@@ -92,16 +106,29 @@ fn may_change(case: &Case, command: &Command, difference: &Difference, kind: Opt
     let is_folder = matches!(kind, Some(Kind::Folder));
     let is_regular = matches!(kind, None | Some(Kind::File)) || is_folder && *what == What::Touched;
     let is_temporary = *what == What::Deleted && is_temporary(path);
-    let is_bookkeeping = BOOKKEEPING.iter().any(|own| path == Path::new(own)) || path == Path::new("") && *what == What::Touched;
-    let is_own = is_bookkeeping || is_temporary || path.starts_with(".agentpkg") || is_regular && is_own(path);
+    let is_bookkeeping = BOOKKEEPING.iter().any(|own| path == Path::new(own))
+        || path == Path::new("") && *what == What::Touched;
+    let is_own = is_bookkeeping
+        || is_temporary
+        || path.starts_with(".agentpkg")
+        || is_regular && is_own(path);
     let is_agent = path.starts_with(".claude/agents");
     match command.power {
         Power::Reads => false,
         Power::Discards => {
-            is_bookkeeping || is_temporary || path.starts_with(".agentpkg/state") || *what == What::Touched && is_own
+            is_bookkeeping
+                || is_temporary
+                || path.starts_with(".agentpkg/state")
+                || *what == What::Touched && is_own
         }
         // What waits for the user, and how conflicts were decided, nobody can bring by a journal.
-        Power::Accepts if WAITING.iter().any(|folder| path.starts_with(folder) && path != Path::new(folder)) => false,
+        Power::Accepts
+            if WAITING
+                .iter()
+                .any(|folder| path.starts_with(folder) && path != Path::new(folder)) =>
+        {
+            false
+        }
         Power::Accepts => is_own || is_agent && is_regular,
         Power::Writes | Power::UsesRecords if case.forged == Forged::Journal => is_bookkeeping,
         Power::UsesRecords if case.forged == Forged::Records => is_bookkeeping,
@@ -112,21 +139,39 @@ fn may_change(case: &Case, command: &Command, difference: &Difference, kind: Opt
 /// Whether a forged file went away, or became another one, before anybody has seen it.
 fn is_kept(case: &Case, command: &Command, difference: &Difference) -> bool {
     let is_lost = matches!(difference.what, What::Changed | What::Deleted);
-    is_lost && !command.is_recovery() && case.kept.iter().any(|kept| difference.path.starts_with(kept))
+    is_lost
+        && !command.is_recovery()
+        && case
+            .kept
+            .iter()
+            .any(|kept| difference.path.starts_with(kept))
 }
 
 /// Whether a path is agentpkg's beside its own folder; the folders that lead there count, as their times change.
 fn is_own(path: &Path) -> bool {
-    ["agentpkg.toml", "agentpkg.lock", ".mcp.json", ".claude", ".claude/agents"].iter().any(|own| path == Path::new(own))
-        || OWN_AGENTS.iter().any(|name| path == Path::new(&format!(".claude/agents/{name}.md")))
+    [
+        "agentpkg.toml",
+        "agentpkg.lock",
+        ".mcp.json",
+        ".claude",
+        ".claude/agents",
+    ]
+    .iter()
+    .any(|own| path == Path::new(own))
+        || OWN_AGENTS
+            .iter()
+            .any(|name| path == Path::new(&format!(".claude/agents/{name}.md")))
 }
 
 /// Whether a name is one of agentpkg's temporary files, which may be swept.
 fn is_temporary(path: &Path) -> bool {
     let folder = path.parent().unwrap_or(Path::new(""));
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let is_near = folder == Path::new("") || folder.starts_with(".claude/agents") || folder.starts_with(".agentpkg");
+    let is_near = folder == Path::new("")
+        || folder.starts_with(".claude/agents")
+        || folder.starts_with(".agentpkg");
     is_near
         && name.starts_with('.')
-        && (name.ends_with(".agentpkg-new") || name.starts_with(".agentpkg-") && name.ends_with(".tmp"))
+        && (name.ends_with(".agentpkg-new")
+            || name.starts_with(".agentpkg-") && name.ends_with(".tmp"))
 }

@@ -21,7 +21,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub(super) const SECRET: &str = "THE-SECRET-OF-THE-VICTIM";
 
 /// What the user wrote into installed agents and into a file with conflicts.
-pub(super) const WORDS: &[&str] = &["WORDS-OF-THE-USER-IN-X", "WORDS-OF-THE-USER-IN-Y", "WORDS-OF-THE-USER-ON-A-CONFLICT"];
+pub(super) const WORDS: &[&str] = &[
+    "WORDS-OF-THE-USER-IN-X",
+    "WORDS-OF-THE-USER-IN-Y",
+    "WORDS-OF-THE-USER-ON-A-CONFLICT",
+];
 
 /// What is put back before a case: everything that an attack may reach.
 const RESTORED: &[&str] = &["project", "victim", "home"];
@@ -46,11 +50,19 @@ pub(super) struct Run {
 impl World {
     /// Makes the templates.
     pub(super) fn new() -> Self {
-        let world = Self { sandbox: Sandbox::in_memory() };
+        let world = Self {
+            sandbox: Sandbox::in_memory(),
+        };
         fs::create_dir(world.path(MACHINE)).unwrap();
-        world.write("home/.bashrc", "# mine\n").write("home/.ssh/config", "# mine\n");
-        world.write("victim/keep.txt", "keep\n").write("victim/secret.txt", format!("{SECRET}\n"));
-        world.write("victim/agents/planner.md", agent("planner")).write("victim/empty/inner/keep.txt", "keep\n");
+        world
+            .write("home/.bashrc", "# mine\n")
+            .write("home/.ssh/config", "# mine\n");
+        world
+            .write("victim/keep.txt", "keep\n")
+            .write("victim/secret.txt", format!("{SECRET}\n"));
+        world
+            .write("victim/agents/planner.md", agent("planner"))
+            .write("victim/empty/inner/keep.txt", "keep\n");
         world.make_project();
         world.keep("home", "home");
         world.keep("victim", "victim");
@@ -68,26 +80,62 @@ impl World {
         for name in ["u", "x", "y", "z"] {
             self.write(&format!("project/registry/agents/{name}.md"), agent(name));
         }
-        self.write("project/registry/agents/v.md", agent("v").replace("Read, Grep", "Read, mcp__context7__query-docs"));
+        self.write(
+            "project/registry/agents/v.md",
+            agent("v").replace("Read, Grep", "Read, mcp__context7__query-docs"),
+        );
         self.write("project/more/agents/w.md", agent("w"));
         for file in super::case::USER_FILES {
-            self.write(&format!("project/{file}"), format!("{file} is the user's\n"));
+            self.write(
+                &format!("project/{file}"),
+                format!("{file} is the user's\n"),
+            );
         }
         self.write("project/.claude/settings.json", "{\"permissions\": {}}\n");
         self.write("project/.claude/agents/mine.md", agent("mine"));
-        self.write("project/.mcp.json", "{\"mcpServers\": {\"mine\": {\"command\": \"mine\"}}}\n");
-        run_git(&self.project(""), ["init", "--quiet", "--initial-branch=main", "--template="]);
+        self.write(
+            "project/.mcp.json",
+            "{\"mcpServers\": {\"mine\": {\"command\": \"mine\"}}}\n",
+        );
+        run_git(
+            &self.project(""),
+            ["init", "--quiet", "--initial-branch=main", "--template="],
+        );
         self.must(&["registry", "add", "./registry", "--name", "local"], 0);
-        self.must(&["install", "local/x", "local/y", "local/z", "local/v", "--mcp", "add"], 0);
-        self.edit(".claude/agents/v.md", "Read, mcp__context7__query-docs", "Read");
-        self.edit(".claude/agents/x.md", "- write the plan", &format!("- write {}", WORDS[0]));
-        self.edit(".claude/agents/y.md", "- write the plan", &format!("- write {}", WORDS[1]));
+        self.must(
+            &[
+                "install", "local/x", "local/y", "local/z", "local/v", "--mcp", "add",
+            ],
+            0,
+        );
+        self.edit(
+            ".claude/agents/v.md",
+            "Read, mcp__context7__query-docs",
+            "Read",
+        );
+        self.edit(
+            ".claude/agents/x.md",
+            "- write the plan",
+            &format!("- write {}", WORDS[0]),
+        );
+        self.edit(
+            ".claude/agents/y.md",
+            "- write the plan",
+            &format!("- write {}", WORDS[1]),
+        );
         self.edit("registry/agents/x.md", "- ask first", "- ask twice");
-        self.edit("registry/agents/y.md", "- write the plan", "- write another plan");
+        self.edit(
+            "registry/agents/y.md",
+            "- write the plan",
+            "- write another plan",
+        );
         self.edit("registry/agents/z.md", "- ask first", "- ask twice");
         self.must(&["update", "y", "--conflicts=markers"], 3);
         // The user has decided, and has not told agentpkg yet.
-        self.write("project/.agentpkg/conflicts/y.md", agent("y").replace("- write the plan", &format!("- write {}", WORDS[2])));
+        self.write(
+            "project/.agentpkg/conflicts/y.md",
+            agent("y").replace("- write the plan", &format!("- write {}", WORDS[2])),
+        );
         // The newest operation is one that nothing was built on, so that it can be undone.
         self.must(&["install", "local/u"], 0);
         // What is ignored would not come with a clone, but a stranger can add anything by force.
@@ -113,7 +161,11 @@ impl World {
             }
         }
         let project = template(case.base);
-        for (from, to) in [("home", "home"), ("victim", "victim"), (project.as_str(), "project")] {
+        for (from, to) in [
+            ("home", "home"),
+            ("victim", "victim"),
+            (project.as_str(), "project"),
+        ] {
             copy(&self.path(MACHINE).join(from), &self.path(to));
         }
         remove(&self.marker());
@@ -202,10 +254,14 @@ impl World {
         match home {
             Home::Usual => {}
             Home::None => {
-                process.env("HOME", "/dev/null").env("AGENTPKG_STATE_DIR", "/dev/null/state");
+                process
+                    .env("HOME", "/dev/null")
+                    .env("AGENTPKG_STATE_DIR", "/dev/null/state");
             }
             Home::Relative => {
-                process.env("HOME", "notes").env_remove("AGENTPKG_STATE_DIR");
+                process
+                    .env("HOME", "notes")
+                    .env_remove("AGENTPKG_STATE_DIR");
             }
         }
         if command.is_completion() {
@@ -229,8 +285,13 @@ impl World {
 
     /// Waits for a process, but not for long.
     fn finish(&self, command: &mut Command) -> Run {
-        let (stdout, stderr) = (self.path(MACHINE).join("stdout"), self.path(MACHINE).join("stderr"));
-        command.stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        let (stdout, stderr) = (
+            self.path(MACHINE).join("stdout"),
+            self.path(MACHINE).join("stderr"),
+        );
+        command
+            .stdout(File::create(&stdout).unwrap())
+            .stderr(File::create(&stderr).unwrap());
         let start = Instant::now();
         let mut child = command.spawn().unwrap();
         let (code, is_late) = loop {
@@ -244,13 +305,23 @@ impl World {
             }
             std::thread::sleep(Duration::from_millis(1));
         };
-        Run { code, is_late, stdout: fs::read(stdout).unwrap(), stderr: fs::read(stderr).unwrap() }
+        Run {
+            code,
+            is_late,
+            stdout: fs::read(stdout).unwrap(),
+            stderr: fs::read(stderr).unwrap(),
+        }
     }
 
     #[track_caller]
     fn must(&self, arguments: &[&str], code: i32) {
         let run = self.finish(self.command().args(arguments));
-        assert_eq!(run.code, Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+        assert_eq!(
+            run.code,
+            Some(code),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&run.stderr)
+        );
     }
 
     fn keep(&self, from: &str, name: &str) {

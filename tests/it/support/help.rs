@@ -7,7 +7,11 @@ pub(crate) fn commands() -> Vec<String> {
     let sandbox = Sandbox::new();
     let listed = |arguments: &[&str], before: &str| -> Vec<String> {
         let help = sandbox.run(arguments).code(0).stdout;
-        let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        let lines = help
+            .lines()
+            .skip_while(|line| *line != "Commands:")
+            .skip(1)
+            .take_while(|line| !line.is_empty());
         // A description that goes on is further to the right.
         let names = lines
             .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
@@ -15,7 +19,11 @@ pub(crate) fn commands() -> Vec<String> {
         names.map(|name| format!("{before}{name}")).collect()
     };
     let mut all = listed(&["--help"], "");
-    all.extend(listed(&["registry", "--help"], "registry ").into_iter().filter(|name| name != "registry help"));
+    all.extend(
+        listed(&["registry", "--help"], "registry ")
+            .into_iter()
+            .filter(|name| name != "registry help"),
+    );
     assert!(all.len() > 18, "{all:?}");
     all
 }

@@ -80,7 +80,10 @@ impl Server {
             gathered: Mutex::default(),
             gathering: Condvar::new(),
         });
-        let server = Self { address, shared: Arc::clone(&shared) };
+        let server = Self {
+            address,
+            shared: Arc::clone(&shared),
+        };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
@@ -116,12 +119,21 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
     shared.requests.lock().unwrap().push(request.clone());
     let fault = shared.fault.lock().unwrap().clone();
     let mut output = stream;
-    let is_pack = request.method == "POST" && String::from_utf8_lossy(&request.body).contains("command=fetch");
+    let is_pack = request.method == "POST"
+        && String::from_utf8_lossy(&request.body).contains("command=fetch");
     let fault_is_slow = fault == Fault::Slow;
     match fault {
         Fault::Status(status) => respond(output, status, "", b"no")?,
-        Fault::Password if request.headers.get("authorization").map(String::as_str) != Some("Basic dXNlcjpzZWNyZXQ=") => {
-            respond(output, 401, "WWW-Authenticate: Basic realm=\"agents\"\r\n", b"")?;
+        Fault::Password
+            if request.headers.get("authorization").map(String::as_str)
+                != Some("Basic dXNlcjpzZWNyZXQ=") =>
+        {
+            respond(
+                output,
+                401,
+                "WWW-Authenticate: Basic realm=\"agents\"\r\n",
+                b"",
+            )?;
         }
         Fault::Reset => {}
         Fault::Hang => thread::sleep(Duration::from_secs(30)),
@@ -132,21 +144,39 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
                 thread::sleep(Duration::from_millis(100));
             }
         }
-        Fault::RedirectFrom(from, _) if !request.target.starts_with(&from) => output.write_all(&run_backend(shared, &request)?)?,
+        Fault::RedirectFrom(from, _) if !request.target.starts_with(&from) => {
+            output.write_all(&run_backend(shared, &request)?)?
+        }
         Fault::Redirect(to) | Fault::RedirectFrom(_, to) => {
-            let rest = request.target.find("/info/refs").map_or("", |at| &request.target[at..]);
+            let rest = request
+                .target
+                .find("/info/refs")
+                .map_or("", |at| &request.target[at..]);
             respond(output, 302, &format!("Location: {to}{rest}\r\n"), b"")?;
         }
         Fault::Garbage => {
-            respond(output, 200, "Content-Type: text/html\r\n", b"<!doctype html>\n<html><body>\nhello\n</body></html>\n")?;
+            respond(
+                output,
+                200,
+                "Content-Type: text/html\r\n",
+                b"<!doctype html>\n<html><body>\nhello\n</body></html>\n",
+            )?;
         }
         Fault::Together(count) => {
-            let repository = request.target.split(".git").next().unwrap_or_default().to_owned();
+            let repository = request
+                .target
+                .split(".git")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             let mut gathered = shared.gathered.lock().unwrap();
             gathered.insert(repository);
             shared.gathering.notify_all();
             let patience = Duration::from_secs(20);
-            let (gathered, _) = shared.gathering.wait_timeout_while(gathered, patience, |gathered| gathered.len() < count).unwrap();
+            let (gathered, _) = shared
+                .gathering
+                .wait_timeout_while(gathered, patience, |gathered| gathered.len() < count)
+                .unwrap();
             let is_complete = gathered.len() >= count;
             drop(gathered);
             if is_complete {
@@ -184,10 +214,16 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
 
 /// Where the pack's bytes are in an answer: side-band 1, without the lengths and the progress between them.
 fn pack_bytes(answer: &[u8]) -> Vec<usize> {
-    let mut at = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let mut at = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap()
+        + 4;
     let mut found = Vec::new();
     while at + 4 <= answer.len() {
-        let length = usize::from_str_radix(std::str::from_utf8(&answer[at..at + 4]).unwrap(), 16).unwrap().max(4);
+        let length = usize::from_str_radix(std::str::from_utf8(&answer[at..at + 4]).unwrap(), 16)
+            .unwrap()
+            .max(4);
         if answer.get(at + 4) == Some(&1) && length > 4 {
             found.extend(at + 5..at + length);
         }
@@ -198,7 +234,10 @@ fn pack_bytes(answer: &[u8]) -> Vec<usize> {
 
 fn respond(mut output: &TcpStream, status: u16, headers: &str, body: &[u8]) -> std::io::Result<()> {
     let length = body.len();
-    write!(output, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n")?;
+    write!(
+        output,
+        "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n"
+    )?;
     output.write_all(body)
 }
 
@@ -208,7 +247,10 @@ fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
         return Ok(None);
     }
     let mut words = line.split_whitespace().map(str::to_owned);
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (method, target) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
     let mut headers = HashMap::new();
     loop {
         let mut line = String::new();
@@ -219,7 +261,10 @@ fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
         headers.insert(name.to_lowercase(), value.trim().to_owned());
     }
     let mut body = Vec::new();
-    if let Some(length) = headers.get("content-length").and_then(|length| length.parse().ok()) {
+    if let Some(length) = headers
+        .get("content-length")
+        .and_then(|length| length.parse().ok())
+    {
         reader.take(length).read_to_end(&mut body)?;
     } else if headers.contains_key("transfer-encoding") {
         loop {
@@ -233,12 +278,20 @@ fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
             }
         }
     }
-    Ok(Some(Request { method, target, headers, body }))
+    Ok(Some(Request {
+        method,
+        target,
+        headers,
+        body,
+    }))
 }
 
 /// Runs git's own CGI program and turns its answer into HTTP.
 fn run_backend(shared: &Shared, request: &Request) -> std::io::Result<Vec<u8>> {
-    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let (path, query) = request
+        .target
+        .split_once('?')
+        .unwrap_or((&request.target, ""));
     let header = |name: &str| request.headers.get(name).cloned().unwrap_or_default();
     let mut child = Command::new("git")
         .arg("http-backend")
@@ -263,11 +316,20 @@ fn run_backend(shared: &Shared, request: &Request) -> std::io::Result<Vec<u8>> {
     let writer = thread::spawn(move || drop(stdin.write_all(&body)));
     let output = child.wait_with_output()?.stdout;
     writer.join().unwrap();
-    let end = output.windows(4).position(|window| window == b"\r\n\r\n").map_or(output.len(), |at| at + 4);
+    let end = output
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map_or(output.len(), |at| at + 4);
     let head = String::from_utf8_lossy(&output[..end]).into_owned();
-    let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK").to_owned();
+    let status = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Status: "))
+        .unwrap_or("200 OK")
+        .to_owned();
     let length = output.len() - end;
-    let mut answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{head}").into_bytes();
+    let mut answer =
+        format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{head}")
+            .into_bytes();
     answer.extend_from_slice(&output[end..]);
     Ok(answer)
 }

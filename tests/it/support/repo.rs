@@ -40,12 +40,24 @@ impl RepoBuilder {
 
     fn new(path: &Path, bare: bool) -> Self {
         let mut options = git2::RepositoryInitOptions::new();
-        options.bare(bare).initial_head("main").external_template(false).no_reinit(true);
+        options
+            .bare(bare)
+            .initial_head("main")
+            .external_template(false)
+            .no_reinit(true);
         let repository = Repository::init_opts(path, &options).unwrap();
         let mut config = repository.config().unwrap();
         config.set_bool("uploadpack.allowFilter", true).unwrap();
-        config.set_bool("uploadpack.allowAnySHA1InWant", true).unwrap();
-        Self { repository, path: path.to_owned(), root: BTreeMap::new(), raw: Vec::new(), commits: Vec::new() }
+        config
+            .set_bool("uploadpack.allowAnySHA1InWant", true)
+            .unwrap();
+        Self {
+            repository,
+            path: path.to_owned(),
+            root: BTreeMap::new(),
+            raw: Vec::new(),
+            commits: Vec::new(),
+        }
     }
 
     /// Sets the content of a file.
@@ -69,7 +81,12 @@ impl RepoBuilder {
     /// Adds an entry to the root as it is: any mode, any name, more than once.
     pub(crate) fn raw_tree_entry(&mut self, mode: &str, name: &[u8], content: &[u8]) -> &mut Self {
         let id = match mode {
-            "40000" => self.repository.odb().unwrap().write(ObjectType::Tree, b"").unwrap(),
+            "40000" => self
+                .repository
+                .odb()
+                .unwrap()
+                .write(ObjectType::Tree, b"")
+                .unwrap(),
             _ => self.blob(content),
         };
         self.raw.push((mode.to_owned(), name.to_owned(), id));
@@ -92,14 +109,21 @@ impl RepoBuilder {
     /// Tags the last commit.
     pub(crate) fn tag(&mut self, name: &str) -> &mut Self {
         let last = oid(self.commits.last().unwrap());
-        self.repository.reference(&format!("refs/tags/{name}"), last, true, "tag").unwrap();
+        self.repository
+            .reference(&format!("refs/tags/{name}"), last, true, "tag")
+            .unwrap();
         self
     }
 
     /// Tags the last commit with a message.
     pub(crate) fn annotated_tag(&mut self, name: &str) -> &mut Self {
-        let last = self.repository.find_object(oid(self.commits.last().unwrap()), None).unwrap();
-        self.repository.tag(name, &last, &signature(0), name, true).unwrap();
+        let last = self
+            .repository
+            .find_object(oid(self.commits.last().unwrap()), None)
+            .unwrap();
+        self.repository
+            .tag(name, &last, &signature(0), name, true)
+            .unwrap();
         drop(last);
         self
     }
@@ -107,13 +131,19 @@ impl RepoBuilder {
     /// Points a branch at the last commit.
     pub(crate) fn branch(&mut self, name: &str) -> &mut Self {
         let last = oid(self.commits.last().unwrap());
-        self.repository.reference(&format!("refs/heads/{name}"), last, true, "branch").unwrap();
+        self.repository
+            .reference(&format!("refs/heads/{name}"), last, true, "branch")
+            .unwrap();
         self
     }
 
     /// Sets the configuration that the server reads.
     pub(crate) fn config(&mut self, name: &str, value: &str) -> &mut Self {
-        self.repository.config().unwrap().set_str(name, value).unwrap();
+        self.repository
+            .config()
+            .unwrap()
+            .set_str(name, value)
+            .unwrap();
         self
     }
 
@@ -133,7 +163,11 @@ impl RepoBuilder {
     }
 
     fn blob(&self, content: &[u8]) -> Oid {
-        self.repository.odb().unwrap().write(ObjectType::Blob, content).unwrap()
+        self.repository
+            .odb()
+            .unwrap()
+            .write(ObjectType::Blob, content)
+            .unwrap()
     }
 
     fn place(&mut self, path: &str, mode: i32, id: Oid) -> &mut Self {
@@ -144,11 +178,15 @@ impl RepoBuilder {
                 folder.insert(part.into(), Node::Leaf(mode, id));
                 break;
             }
-            let node = folder.entry(part.into()).or_insert_with(|| Node::Folder(BTreeMap::new()));
+            let node = folder
+                .entry(part.into())
+                .or_insert_with(|| Node::Folder(BTreeMap::new()));
             if !matches!(node, Node::Folder(_)) {
                 *node = Node::Folder(BTreeMap::new());
             }
-            let Node::Folder(inner) = node else { unreachable!() };
+            let Node::Folder(inner) = node else {
+                unreachable!()
+            };
             folder = inner;
         }
         self
@@ -158,7 +196,9 @@ impl RepoBuilder {
         let mut entries = self.entries(&self.root);
         entries.extend(self.raw.iter().cloned());
         // Git orders a folder as if its name ended with a slash.
-        let key = |(mode, name, _): &(String, Vec<u8>, Oid)| [name.as_slice(), if mode == "40000" { b"/" } else { b"" }].concat();
+        let key = |(mode, name, _): &(String, Vec<u8>, Oid)| {
+            [name.as_slice(), if mode == "40000" { b"/" } else { b"" }].concat()
+        };
         entries.sort_by_key(key);
         self.write_tree(&entries)
     }
@@ -168,7 +208,9 @@ impl RepoBuilder {
             Node::Leaf(mode, id) => (format!("{mode:o}"), name.clone(), *id),
             Node::Folder(inner) => {
                 let mut entries = self.entries(inner);
-                entries.sort_by_key(|(mode, name, _)| [name.as_slice(), if mode == "40000" { b"/" } else { b"" }].concat());
+                entries.sort_by_key(|(mode, name, _)| {
+                    [name.as_slice(), if mode == "40000" { b"/" } else { b"" }].concat()
+                });
                 ("40000".to_owned(), name.clone(), self.write_tree(&entries))
             }
         };
@@ -176,9 +218,17 @@ impl RepoBuilder {
     }
 
     fn write_tree(&self, entries: &[(String, Vec<u8>, Oid)]) -> Oid {
-        let bytes: Vec<u8> =
-            entries.iter().flat_map(|(mode, name, id)| [mode.as_bytes(), b" ", name, b"\0", id.as_bytes()].concat()).collect();
-        self.repository.odb().unwrap().write(ObjectType::Tree, &bytes).unwrap()
+        let bytes: Vec<u8> = entries
+            .iter()
+            .flat_map(|(mode, name, id)| {
+                [mode.as_bytes(), b" ", name, b"\0", id.as_bytes()].concat()
+            })
+            .collect();
+        self.repository
+            .odb()
+            .unwrap()
+            .write(ObjectType::Tree, &bytes)
+            .unwrap()
     }
 
     fn write_commit(&mut self, tree: Oid, parents: &[Oid], message: &str) -> ObjectId {
@@ -190,15 +240,27 @@ impl RepoBuilder {
         text.push_str(&format!(
             "author Test <test@example.com> {seconds} +0000\ncommitter Test <test@example.com> {seconds} +0000\n\n{message}\n"
         ));
-        let id = self.repository.odb().unwrap().write(ObjectType::Commit, text.as_bytes()).unwrap();
-        self.repository.reference("refs/heads/main", id, true, "commit").unwrap();
+        let id = self
+            .repository
+            .odb()
+            .unwrap()
+            .write(ObjectType::Commit, text.as_bytes())
+            .unwrap();
+        self.repository
+            .reference("refs/heads/main", id, true, "commit")
+            .unwrap();
         self.commits.push(id_of(id));
         id_of(id)
     }
 }
 
 fn signature(seconds: i64) -> Signature<'static> {
-    Signature::new("Test", "test@example.com", &Time::new(1_700_000_000 + seconds, 0)).unwrap()
+    Signature::new(
+        "Test",
+        "test@example.com",
+        &Time::new(1_700_000_000 + seconds, 0),
+    )
+    .unwrap()
 }
 
 fn oid(id: &ObjectId) -> Oid {
@@ -225,7 +287,10 @@ pub(crate) fn hermetic_git(home: &Path) -> Option<Git> {
 }
 
 /// Runs git for what only it can do, and gives its output.
-pub(crate) fn run_git<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> String {
+pub(crate) fn run_git<S: AsRef<OsStr>>(
+    folder: &Path,
+    arguments: impl IntoIterator<Item = S>,
+) -> String {
     let output = std::process::Command::new("git")
         .args(arguments)
         .current_dir(folder)
@@ -238,6 +303,10 @@ pub(crate) fn run_git<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterat
         .env("GIT_COMMITTER_EMAIL", "a@example.com")
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -20,7 +20,10 @@ pub(crate) struct Output {
 impl Output {
     /// Everything in one text, for comparing.
     pub(crate) fn all(&self) -> String {
-        format!("exit {}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
+        format!(
+            "exit {}\n--- stdout\n{}--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 
     /// Fails unless the exit code is this one.
@@ -45,7 +48,11 @@ impl Sandbox {
     /// The same in memory, where the system has such a folder: the program syncs what it writes, which takes most of its time on a disk.
     pub(crate) fn in_memory() -> Self {
         let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let folder = if memory.is_dir() {
+            tempfile::tempdir_in(memory)
+        } else {
+            tempfile::tempdir()
+        };
         Self::within(folder.or_else(|_| tempfile::tempdir()).unwrap())
     }
 
@@ -85,8 +92,14 @@ impl Sandbox {
 
     /// Another program, with the same project, home and environment.
     pub(crate) fn prepared(&self, mut command: Command) -> Command {
-        command.env_clear().current_dir(self.project("")).stdin(Stdio::null());
-        command.env("HOME", self.path().join("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("COLUMNS", "80");
+        command
+            .env_clear()
+            .current_dir(self.project(""))
+            .stdin(Stdio::null());
+        command
+            .env("HOME", self.path().join("home"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("COLUMNS", "80");
         command.env("AGENTPKG_MANAGED_DIR", self.path().join("managed"));
         // Where sessions that tests make themselves have it.
         command.env("AGENTPKG_STATE_DIR", self.path().join("home/state"));
@@ -117,7 +130,10 @@ impl Sandbox {
 #[cfg(unix)]
 pub(crate) fn interruptible(program: &str) -> Command {
     let reset = "--default-signal=INT";
-    let can_reset = Command::new("env").args([reset, "true"]).stderr(Stdio::null()).status();
+    let can_reset = Command::new("env")
+        .args([reset, "true"])
+        .stderr(Stdio::null())
+        .status();
     if !can_reset.is_ok_and(|status| status.success()) {
         return Command::new(program);
     }
@@ -130,7 +146,11 @@ pub(crate) fn interruptible(program: &str) -> Command {
 pub(crate) fn finish(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    Output { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, Vec<u8>)>) {
@@ -142,7 +162,10 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, Vec<u8>)>) {
         if path.is_dir() {
             collect(root, &path, files);
         } else {
-            files.push((path.strip_prefix(root).unwrap().display().to_string(), fs::read(&path).unwrap()));
+            files.push((
+                path.strip_prefix(root).unwrap().display().to_string(),
+                fs::read(&path).unwrap(),
+            ));
         }
     }
 }

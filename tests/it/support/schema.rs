@@ -5,30 +5,47 @@ use serde_json::Value;
 /// What is wrong with `value`; empty: nothing. `root` is the whole schema, for `$ref`.
 pub(crate) fn violations(root: &Value, schema: &Value, value: &Value, path: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (keyword, rule) in schema.as_object().unwrap_or_else(|| panic!("{path}: a schema is an object")) {
+    for (keyword, rule) in schema
+        .as_object()
+        .unwrap_or_else(|| panic!("{path}: a schema is an object"))
+    {
         match keyword.as_str() {
             "$ref" => {
                 let pointer = rule.as_str().unwrap().trim_start_matches('#');
-                let target = root.pointer(pointer).unwrap_or_else(|| panic!("{pointer} is not in the schema"));
+                let target = root
+                    .pointer(pointer)
+                    .unwrap_or_else(|| panic!("{pointer} is not in the schema"));
                 found.extend(violations(root, target, value, path));
             }
             "type" => {
-                let names: Vec<&str> = rule
-                    .as_array()
-                    .map_or_else(|| vec![rule.as_str().unwrap()], |list| list.iter().map(|name| name.as_str().unwrap()).collect());
+                let names: Vec<&str> = rule.as_array().map_or_else(
+                    || vec![rule.as_str().unwrap()],
+                    |list| list.iter().map(|name| name.as_str().unwrap()).collect(),
+                );
                 if !names.iter().any(|name| is_of_type(name, value)) {
                     found.push(format!("{path} is {value}, not {names:?}"));
                 }
             }
-            "enum" if !rule.as_array().unwrap().contains(value) => found.push(format!("{path} is {value}, not one of {rule}")),
+            "enum" if !rule.as_array().unwrap().contains(value) => {
+                found.push(format!("{path} is {value}, not one of {rule}"))
+            }
             "anyOf" => {
-                let all: Vec<_> = rule.as_array().unwrap().iter().map(|schema| violations(root, schema, value, path)).collect();
+                let all: Vec<_> = rule
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|schema| violations(root, schema, value, path))
+                    .collect();
                 if !all.iter().any(Vec::is_empty) {
                     found.extend(all.into_iter().flatten());
                 }
             }
             "required" if value.is_object() => {
-                let missing = rule.as_array().unwrap().iter().filter(|name| value.get(name.as_str().unwrap()).is_none());
+                let missing = rule
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .filter(|name| value.get(name.as_str().unwrap()).is_none());
                 found.extend(missing.map(|name| format!("{path} has no {name}")));
             }
             "properties" => {
@@ -46,7 +63,9 @@ pub(crate) fn violations(root: &Value, schema: &Value, value: &Value, path: &str
                     }
                     match rule {
                         Value::Bool(false) => found.push(format!("{path}.{name} is not described")),
-                        rule => found.extend(violations(root, rule, value, &format!("{path}.{name}"))),
+                        rule => {
+                            found.extend(violations(root, rule, value, &format!("{path}.{name}")))
+                        }
                     }
                 }
             }
@@ -55,7 +74,8 @@ pub(crate) fn violations(root: &Value, schema: &Value, value: &Value, path: &str
                     found.extend(violations(root, rule, item, &format!("{path}[{index}]")));
                 }
             }
-            "enum" | "required" | "description" | "$schema" | "title" | "$defs" | "default" | "examples" => {}
+            "enum" | "required" | "description" | "$schema" | "title" | "$defs" | "default"
+            | "examples" => {}
             other => panic!("{path}: the keyword {other} is not known here"),
         }
     }

@@ -17,7 +17,10 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new(answers: &[&'static str]) -> Self {
-        Self { answers: answers.iter().copied().collect(), ..Self::default() }
+        Self {
+            answers: answers.iter().copied().collect(),
+            ..Self::default()
+        }
     }
 }
 
@@ -25,19 +28,39 @@ impl Reporter for Script {
     fn report(&mut self, event: Event) {
         match event {
             Event::Conflict(view) => {
-                let also = if view.also_in.is_empty() { String::new() } else { format!(" +{}", view.also_in.join(",")) };
-                self.asked.push(format!("{}{also}: {}", view.agent, view.unit));
+                let also = if view.also_in.is_empty() {
+                    String::new()
+                } else {
+                    format!(" +{}", view.also_in.join(","))
+                };
+                self.asked
+                    .push(format!("{}{also}: {}", view.agent, view.unit));
             }
             Event::Gains(view) => {
                 let gains: Vec<&str> = view.gains.iter().map(|(gain, _)| gain.as_str()).collect();
-                self.asked.push(format!("{} gain {}", view.agents.join(","), gains.join(",")));
+                self.asked.push(format!(
+                    "{} gain {}",
+                    view.agents.join(","),
+                    gains.join(",")
+                ));
             }
             Event::Preview(preview) => self.asked.push(format!("preview {}", preview.path)),
             Event::Offers(views) => {
                 for view in views {
-                    let variables: Vec<&str> = view.variables.iter().map(|(name, _)| name.as_str()).collect();
-                    let reads = if variables.is_empty() { String::new() } else { format!(", reads {}", variables.join(",")) };
-                    self.asked.push(format!("offer {}: {}{reads} [{}]", view.name, view.runs, view.origin));
+                    let variables: Vec<&str> = view
+                        .variables
+                        .iter()
+                        .map(|(name, _)| name.as_str())
+                        .collect();
+                    let reads = if variables.is_empty() {
+                        String::new()
+                    } else {
+                        format!(", reads {}", variables.join(","))
+                    };
+                    self.asked.push(format!(
+                        "offer {}: {}{reads} [{}]",
+                        view.name, view.runs, view.origin
+                    ));
                 }
             }
             Event::Trouble(failure) => self.asked.push(format!("trouble {failure}")),
@@ -59,12 +82,18 @@ impl Decide for Script {
         if default > 0 {
             self.defaults.push(choices[default].label.clone());
         }
-        let answer = self.answers.pop_front().unwrap_or_else(|| panic!("{question}: no answer is left, asked: {:?}", self.asked));
+        let answer = self
+            .answers
+            .pop_front()
+            .unwrap_or_else(|| panic!("{question}: no answer is left, asked: {:?}", self.asked));
         let labels: Vec<&str> = choices.iter().map(|choice| choice.label.as_str()).collect();
         if answer == "the default" {
             return Ok(default);
         }
-        Ok(labels.iter().position(|label| label.starts_with(answer)).unwrap_or_else(|| panic!("{answer} is not in {labels:?}")))
+        Ok(labels
+            .iter()
+            .position(|label| label.starts_with(answer))
+            .unwrap_or_else(|| panic!("{answer} is not in {labels:?}")))
     }
 
     fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Option<usize>> {
@@ -75,8 +104,13 @@ impl Decide for Script {
 
     fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
         self.asked.push(question.to_owned());
-        let answer = self.answers.pop_front().unwrap_or_else(|| panic!("{question}: no answer is left, asked: {:?}", self.asked));
-        let chosen = answer.split(' ').filter_map(|name| choices.iter().position(|choice| choice.label == name));
+        let answer = self
+            .answers
+            .pop_front()
+            .unwrap_or_else(|| panic!("{question}: no answer is left, asked: {:?}", self.asked));
+        let chosen = answer
+            .split(' ')
+            .filter_map(|name| choices.iter().position(|choice| choice.label == name));
         Ok(chosen.collect())
     }
 

@@ -6,7 +6,10 @@ use std::io::Write as _;
 #[track_caller]
 pub(crate) fn skip(reason: &str) {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
-    assert!(!is_ci, "{reason}, and with CI set no test is skipped; .ci/tools installs what is missing");
+    assert!(
+        !is_ci,
+        "{reason}, and with CI set no test is skipped; .ci/tools installs what is missing"
+    );
     say(reason);
 }
 

@@ -22,7 +22,10 @@ impl Snapshot {
     pub(crate) fn of(root: &Path) -> Self {
         let mut entries = Vec::new();
         read(root, &mut entries);
-        Self { root: root.to_owned(), entries }
+        Self {
+            root: root.to_owned(),
+            entries,
+        }
     }
 
     /// Makes the folder what it was. It stays at its place, so that paths which files mention are still right.

@@ -21,13 +21,25 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// Starts agentpkg in the project of a sandbox.
-    pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str], variables: &[(&str, OsString)]) -> Self {
+    pub(crate) fn start(
+        sandbox: &Sandbox,
+        arguments: &[&str],
+        variables: &[(&str, OsString)],
+    ) -> Self {
         // A pseudo-terminal has no size at first.
         let script = "stty cols 80 rows 50; exec \"$0\" \"$@\"";
         let mut command = sandbox.prepared(Command::new("sh"));
-        command.args(["-c", script, env!("CARGO_BIN_EXE_agentpkg")]).args(arguments);
-        command.env("TERM", "xterm").envs(variables.iter().cloned()).stdin(Stdio::inherit());
-        Self { session: spawn_command(command, Some(30_000)).unwrap(), bytes: Vec::new() }
+        command
+            .args(["-c", script, env!("CARGO_BIN_EXE_agentpkg")])
+            .args(arguments);
+        command
+            .env("TERM", "xterm")
+            .envs(variables.iter().cloned())
+            .stdin(Stdio::inherit());
+        Self {
+            session: spawn_command(command, Some(30_000)).unwrap(),
+            bytes: Vec::new(),
+        }
     }
 
     /// The screen, with all that has left it at the top.
@@ -44,7 +56,11 @@ impl Terminal {
     pub(crate) fn wait_for(&mut self, start: &str) {
         let begin = Instant::now();
         while !self.screen().lines().any(|line| line.starts_with(start)) {
-            assert!(begin.elapsed() < PATIENCE, "no line begins with {start:?}:\n{}", self.screen());
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "no line begins with {start:?}:\n{}",
+                self.screen()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -65,7 +81,9 @@ impl Terminal {
             // The list of the last question is at the end.
             let lines: Vec<&str> = screen.lines().collect();
             let marked = lines.iter().rposition(|line| line.starts_with("> "));
-            let wanted = lines.iter().rposition(|line| line.starts_with(&here) || line.starts_with(&there));
+            let wanted = lines
+                .iter()
+                .rposition(|line| line.starts_with(&here) || line.starts_with(&there));
             match (marked, wanted) {
                 (Some(marked), Some(wanted)) if marked == wanted => return,
                 (Some(marked), Some(wanted)) if marked < wanted => {
@@ -74,7 +92,11 @@ impl Terminal {
                 }
                 _ => std::thread::sleep(Duration::from_millis(20)),
             }
-            assert!(begin.elapsed() < PATIENCE, "there is no choice {choice:?}:\n{}", self.screen());
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "there is no choice {choice:?}:\n{}",
+                self.screen()
+            );
         }
     }
 
@@ -82,13 +104,22 @@ impl Terminal {
     #[track_caller]
     pub(crate) fn choose(&mut self, choice: &str) {
         self.go_to(choice);
-        let answers = |screen: &str| screen.lines().filter(|line| line.starts_with("  > ")).count();
+        let answers = |screen: &str| {
+            screen
+                .lines()
+                .filter(|line| line.starts_with("  > "))
+                .count()
+        };
         let before = answers(&self.screen());
         self.press("\r");
         // The answer takes the place of the list; only then can the next list be told from this one.
         let begin = Instant::now();
         while answers(&self.screen()) == before {
-            assert!(begin.elapsed() < PATIENCE, "{choice:?} was not taken:\n{}", self.screen());
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "{choice:?} was not taken:\n{}",
+                self.screen()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -96,7 +127,10 @@ impl Terminal {
     /// Waits for the end of the program; the screen then.
     pub(crate) fn end(mut self) -> String {
         let rest = self.session.exp_eof().unwrap();
-        self.bytes.extend(rest.chars().map(|byte| u8::try_from(u32::from(byte)).unwrap()));
+        self.bytes.extend(
+            rest.chars()
+                .map(|byte| u8::try_from(u32::from(byte)).unwrap()),
+        );
         drawn(&String::from_utf8_lossy(&self.bytes))
     }
 }
@@ -116,7 +150,10 @@ pub(crate) struct Conversation {
 fn is_question(screen: &str) -> bool {
     let is_list = screen.lines().any(|line| line.starts_with("> "));
     let last = screen.lines().next_back().unwrap_or_default();
-    is_list || ["[y/n]", "[Y/n]", "[y/N]"].iter().any(|end| last.ends_with(end))
+    is_list
+        || ["[y/n]", "[Y/n]", "[y/N]"]
+            .iter()
+            .any(|end| last.ends_with(end))
 }
 
 impl Terminal {
@@ -129,10 +166,18 @@ impl Terminal {
         loop {
             if let Some(WaitStatus::Exited(_, code)) = self.session.process().status() {
                 let answered = answered + usize::from(answers.get(answered) == Some(&"..."));
-                return Conversation { code, screen: self.end(), answered, unanswered };
+                return Conversation {
+                    code,
+                    screen: self.end(),
+                    answered,
+                    unanswered,
+                };
             }
             let screen = self.screen();
-            assert!(begin.elapsed() < PATIENCE, "the program does not end:\n{screen}");
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "the program does not end:\n{screen}"
+            );
             if unanswered.is_some() || !is_question(&screen) {
                 std::thread::sleep(Duration::from_millis(10));
                 continue;
@@ -153,7 +198,11 @@ impl Terminal {
     /// Gives an answer; says whether it could be given.
     fn answer(&mut self, answer: &str, takes_any: bool) -> bool {
         let begin = Instant::now();
-        let box_of = |mark: &str| answer.strip_prefix('+').map(|name| format!("[{mark}] {name}"));
+        let box_of = |mark: &str| {
+            answer
+                .strip_prefix('+')
+                .map(|name| format!("[{mark}] {name}"))
+        };
         if let (Some(empty), Some(ticked)) = (box_of(" "), box_of("x")) {
             self.go_to(&empty);
             self.press(" ");
@@ -162,14 +211,25 @@ impl Terminal {
             return true;
         }
         let is_list = |screen: &str| screen.lines().any(|line| line.starts_with("> "));
-        let offers = |screen: &str| screen.lines().any(|line| line.get(2..).is_some_and(|choice| choice.starts_with(answer)));
+        let offers = |screen: &str| {
+            screen.lines().any(|line| {
+                line.get(2..)
+                    .is_some_and(|choice| choice.starts_with(answer))
+            })
+        };
         if is_list(&self.screen()) {
             // A list is drawn line by line.
             while !offers(&self.screen()) && begin.elapsed() < Duration::from_secs(3) {
                 std::thread::sleep(Duration::from_millis(10));
             }
             let screen = self.screen();
-            match (offers(&screen), screen.lines().rev().find_map(|line| line.strip_prefix("> "))) {
+            match (
+                offers(&screen),
+                screen
+                    .lines()
+                    .rev()
+                    .find_map(|line| line.strip_prefix("> ")),
+            ) {
                 (true, _) => self.choose(answer),
                 (false, Some(marked)) if takes_any => self.choose(marked),
                 _ => return false,
@@ -201,7 +261,10 @@ fn drawn(text: &str) -> String {
                     number.push(*next);
                     next.is_ascii_alphabetic()
                 });
-                let count: usize = number.trim_end_matches(char::is_alphabetic).parse().unwrap_or(0);
+                let count: usize = number
+                    .trim_end_matches(char::is_alphabetic)
+                    .parse()
+                    .unwrap_or(0);
                 match control {
                     Some('A') => row = row.saturating_sub(count.max(1)),
                     Some('B') => row += count.max(1),
@@ -224,6 +287,9 @@ fn drawn(text: &str) -> String {
         }
         lines.resize(lines.len().max(row + 1), Vec::new());
     }
-    let lines: Vec<String> = lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned()).collect();
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| line.iter().collect::<String>().trim_end().to_owned())
+        .collect();
     lines.join("\n").trim_end().to_owned() + "\n"
 }

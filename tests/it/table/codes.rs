@@ -22,20 +22,42 @@ fn rows(cases: &[Case]) -> Vec<Row> {
     let with_json = |(line, code, difference): &Case| {
         let row = row_of(format!("{line} --json").trim_start().to_owned(), *code);
         // Where nothing was done, the document says why.
-        let failed = |row: Row| row.has("/error/message").has("/error/details").has("/error/hints");
-        if difference.is_empty() { row } else { failed(row).known_fault(0, difference) }
+        let failed = |row: Row| {
+            row.has("/error/message")
+                .has("/error/details")
+                .has("/error/hints")
+        };
+        if difference.is_empty() {
+            row
+        } else {
+            failed(row).known_fault(0, difference)
+        }
     };
-    cases.iter().flat_map(|case| [row_of(case.0.to_owned(), case.1), with_json(case)]).collect()
+    cases
+        .iter()
+        .flat_map(|case| [row_of(case.0.to_owned(), case.1), with_json(case)])
+        .collect()
 }
 
 /// `planner` and `other` are installed from a folder.
 fn calm(sandbox: &Sandbox) {
-    publish(sandbox, "studio", &[("planner", reader("planner", "Plans.")), ("other", reader("other", "Helps."))]);
+    publish(
+        sandbox,
+        "studio",
+        &[
+            ("planner", reader("planner", "Plans.")),
+            ("other", reader("other", "Helps.")),
+        ],
+    );
     publish(sandbox, "spare", &[("third", reader("third", "Waits."))]);
     add_registry(sandbox, "studio");
     add_registry(sandbox, "spare");
     done(sandbox, "install studio/planner studio/other");
-    for (name, text) in [("base", "One.\n"), ("mine", "Mine.\n"), ("theirs", "Theirs.\n")] {
+    for (name, text) in [
+        ("base", "One.\n"),
+        ("mine", "Mine.\n"),
+        ("theirs", "Theirs.\n"),
+    ] {
         sandbox.write(&format!("project/{name}.md"), text);
     }
 }
@@ -117,7 +139,12 @@ fn what_works_and_what_cannot_be_done() {
 /// `--json` may stand anywhere on the line, and an error in the words before it changes nothing about that.
 #[test]
 fn the_document_of_a_wrong_line() {
-    let lines = ["--json nonsense", "--json update --ours --theirs", "update --json --nonsense", "remove --json"];
+    let lines = [
+        "--json nonsense",
+        "--json update --ours --theirs",
+        "update --json --nonsense",
+        "remove --json",
+    ];
     Situation::new(|_| {}).check(lines.map(|line| row(line).exits(2).known_fault(0, NONE)));
 }
 
@@ -171,7 +198,11 @@ fn what_waits_for_consent() {
     let build = |sandbox: &Sandbox| {
         calm(sandbox);
         let newer = agent("planner", "tools: Read, Bash\n", "Plans better.");
-        let guard = agent("guard", "tools: Read\npermissionMode: bypassPermissions\n", "Guards.");
+        let guard = agent(
+            "guard",
+            "tools: Read\npermissionMode: bypassPermissions\n",
+            "Guards.",
+        );
         publish(sandbox, "studio", &[("planner", newer), ("guard", guard)]);
     };
     Situation::new(build).check(rows(&[
@@ -191,7 +222,14 @@ fn what_waits_for_consent() {
         ("check", 0, ""),
     ]));
     let needy = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("one", agent("one", "tools: Read, mcp__ledger__post\n", "Books."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[(
+                "one",
+                agent("one", "tools: Read, mcp__ledger__post\n", "Books."),
+            )],
+        );
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/one");
     };
@@ -210,8 +248,15 @@ fn what_waits_for_consent() {
 fn what_waits_for_a_decision() {
     let build = |sandbox: &Sandbox| {
         calm(sandbox);
-        sandbox.write("project/.claude/agents/planner.md", reader("planner", "Plans as I say."));
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans better."))]);
+        sandbox.write(
+            "project/.claude/agents/planner.md",
+            reader("planner", "Plans as I say."),
+        );
+        publish(
+            sandbox,
+            "studio",
+            &[("planner", reader("planner", "Plans better."))],
+        );
     };
     Situation::new(build).check(rows(&[
         ("update", 3, NONE),
@@ -281,23 +326,39 @@ fn a_command_that_is_interrupted() {
     }
     let server = Server::start(sandbox.path());
     let mut repo = RepoBuilder::bare(&sandbox.path().join("far.git"));
-    let _ = repo.file("agents/planner.md", reader("planner", "Plans.")).commit("first");
-    done(&sandbox, &format!("registry add {} --name far", server.url("far.git")));
+    let _ = repo
+        .file("agents/planner.md", reader("planner", "Plans."))
+        .commit("first");
+    done(
+        &sandbox,
+        &format!("registry add {} --name far", server.url("far.git")),
+    );
     done(&sandbox, "install far/planner");
     server.fault(Fault::Hang);
     let _ = server.requests();
     let before = sandbox.files();
     let mut command = sandbox.prepared(interruptible(env!("CARGO_BIN_EXE_agentpkg")));
-    let child = command.args(words("update --json")).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let child = command
+        .args(words("update --json"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     while server.requests().is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    let interrupt = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let interrupt = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(interrupt.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(sandbox.files(), before);
     let is_told = document(&String::from_utf8(output.stdout).unwrap()).is_ok();
-    still_wrong(0, "it ends with 130 and a document", output.status.code() == Some(130) && is_told);
+    still_wrong(
+        0,
+        "it ends with 130 and a document",
+        output.status.code() == Some(130) && is_told,
+    );
 }
 
 /// No command is left out of the table.
@@ -305,7 +366,11 @@ fn a_command_that_is_interrupted() {
 fn every_command_is_in_the_table() {
     let works = CALM.iter().chain(EMPTY).filter(|(_, code, _)| *code == 0);
     let works: Vec<String> = works.map(|(line, ..)| format!("{line} ")).collect();
-    let is_missing = |command: &String| !works.iter().any(|line| line.starts_with(&format!("{command} ")));
+    let is_missing = |command: &String| {
+        !works
+            .iter()
+            .any(|line| line.starts_with(&format!("{command} ")))
+    };
     let missing: Vec<String> = commands().into_iter().filter(is_missing).collect();
     assert_eq!(missing, WITHOUT_DOCUMENT);
 }

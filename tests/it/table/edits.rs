@@ -8,17 +8,38 @@ use super::{Situation, add_registry, agent, done, publish, reader, row};
 #[test]
 fn a_foreign_file_in_the_way() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans.")), ("other", reader("other", "Helps."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("planner", reader("planner", "Plans.")),
+                ("other", reader("other", "Helps.")),
+            ],
+        );
         add_registry(sandbox, "studio");
-        sandbox.write("project/.claude/agents/planner.md", reader("planner", "Mine."));
+        sandbox.write(
+            "project/.claude/agents/planner.md",
+            reader("planner", "Mine."),
+        );
     };
     Situation::new(build).check([
-        row("install studio/planner").exits(1).says(&["planner.md", "--force", "--as"]),
-        row("install studio/planner --yes").exits(1).says(&["planner.md"]),
+        row("install studio/planner")
+            .exits(1)
+            .says(&["planner.md", "--force", "--as"]),
+        row("install studio/planner --yes")
+            .exits(1)
+            .says(&["planner.md"]),
         row("install studio/planner --no-input").exits(1),
-        row("install studio/planner --json").exits(1).says(&["planner.md"]).known_fault(0, "prints no document"),
-        row("install studio/planner --dry-run").exits(1).says(&["planner.md"]),
-        row("install studio/planner --force").changes("+lock ~manifest ~planner").leaves("planner", "Plans."),
+        row("install studio/planner --json")
+            .exits(1)
+            .says(&["planner.md"])
+            .known_fault(0, "prints no document"),
+        row("install studio/planner --dry-run")
+            .exits(1)
+            .says(&["planner.md"]),
+        row("install studio/planner --force")
+            .changes("+lock ~manifest ~planner")
+            .leaves("planner", "Plans."),
         row("install studio/planner --force --dry-run").says(&["planner.md"]),
         row("install studio/planner --force --locked").exits(1),
         row("install studio/planner --as mine").changes("+lock +mine ~manifest"),
@@ -41,13 +62,26 @@ fn a_foreign_file_in_the_way() {
 #[cfg(target_os = "linux")]
 fn a_foreign_file_in_the_way_in_a_terminal() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[("planner", reader("planner", "Plans."))],
+        );
         add_registry(sandbox, "studio");
-        sandbox.write("project/.claude/agents/planner.md", reader("planner", "Mine."));
+        sandbox.write(
+            "project/.claude/agents/planner.md",
+            reader("planner", "Mine."),
+        );
     };
     Situation::new(build).check([
-        row("install studio/planner").in_terminal(&[]).exits(1).says(&["planner.md", "--force"]),
-        row("install studio/planner --dry-run").in_terminal(&[]).exits(1).says(&["planner.md"]),
+        row("install studio/planner")
+            .in_terminal(&[])
+            .exits(1)
+            .says(&["planner.md", "--force"]),
+        row("install studio/planner --dry-run")
+            .in_terminal(&[])
+            .exits(1)
+            .says(&["planner.md"]),
     ]);
 }
 
@@ -55,31 +89,54 @@ fn a_foreign_file_in_the_way_in_a_terminal() {
 #[test]
 fn an_edited_file_in_the_way() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans.")), ("other", reader("other", "Helps."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("planner", reader("planner", "Plans.")),
+                ("other", reader("other", "Helps.")),
+            ],
+        );
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/planner studio/other");
-        sandbox.write("project/.claude/agents/planner.md", reader("planner", "Mine."));
+        sandbox.write(
+            "project/.claude/agents/planner.md",
+            reader("planner", "Mine."),
+        );
     };
     Situation::new(build).check([
         row("install"),
         row("install --locked"),
         row("install studio/planner"),
-        row("install --force").changes("~planner").leaves("planner", "Plans."),
-        row("install studio/planner --force").changes("~planner").leaves("planner", "Plans."),
+        row("install --force")
+            .changes("~planner")
+            .leaves("planner", "Plans."),
+        row("install studio/planner --force")
+            .changes("~planner")
+            .leaves("planner", "Plans."),
         row("install studio/planner --force --dry-run").says(&["planner"]),
         row("install studio/other --force").leaves("planner", "Mine."),
         row("update"),
         row("update --locked").known_fault(0, "exit 2"),
         row("remove planner").exits(1).says(&["edited", "--force"]),
-        row("remove planner --json").exits(1).says(&["edited"]).known_fault(0, "prints no document"),
+        row("remove planner --json")
+            .exits(1)
+            .says(&["edited"])
+            .known_fault(0, "prints no document"),
         row("remove planner --force").changes("-planner ~lock ~manifest"),
-        row("remove planner --force --locked").exits(1).known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
+        row("remove planner --force --locked")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
         row("remove other").changes("-other ~lock ~manifest"),
         row("remove other --yes").changes("-other ~lock ~manifest"),
         row("remove other --offline").changes("-other ~lock ~manifest"),
-        row("remove other --json").changes("-other ~lock ~manifest").field("/removed/0", "other"),
+        row("remove other --json")
+            .changes("-other ~lock ~manifest")
+            .field("/removed/0", "other"),
         row("remove other --dry-run").says(&["other"]),
-        row("remove other --dry-run --json").field("/removed/0", "other").field("/dry_run", true),
+        row("remove other --dry-run --json")
+            .field("/removed/0", "other")
+            .field("/dry_run", true),
         row("check"),
     ]);
 }
@@ -88,7 +145,11 @@ fn an_edited_file_in_the_way() {
 #[test]
 fn nothing_to_do() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[("planner", reader("planner", "Plans."))],
+        );
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/planner");
     };
@@ -110,7 +171,9 @@ fn nothing_to_do() {
         row("update --check"),
         row("update --dry-run"),
         row("update --offline"),
-        row("update --json").field("/changes", 0).field("/agents/0/status", "current"),
+        row("update --json")
+            .field("/changes", 0)
+            .field("/agents/0/status", "current"),
         row("resolve"),
         row("resolve --locked"),
         row("resolve --ours"),
@@ -150,30 +213,61 @@ fn a_project_without_anything() {
 #[test]
 fn every_command_obeys_locked() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans.")), ("other", reader("other", "Helps."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("planner", reader("planner", "Plans.")),
+                ("other", reader("other", "Helps.")),
+            ],
+        );
         publish(sandbox, "spare", &[("third", reader("third", "Waits."))]);
         add_registry(sandbox, "studio");
         add_registry(sandbox, "spare");
         done(sandbox, "install studio/planner");
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans better."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[("planner", reader("planner", "Plans better."))],
+        );
     };
     Situation::new(build).check([
         row("install studio/other --locked").exits(1),
         row("install studio/planner --locked").exits(1),
         row("install studio/planner --locked --force").exits(1),
         row("install studio/planner --locked --dry-run").exits(1),
-        row("install studio/other --locked --json").exits(1).known_fault(0, "prints no document"),
+        row("install studio/other --locked --json")
+            .exits(1)
+            .known_fault(0, "prints no document"),
         row("update --locked").exits(1).known_fault(0, "exit 2"),
-        row("update --locked --yes").exits(1).known_fault(0, "exit 2"),
-        row("update --locked --json").exits(1).known_fault(0, "exit 2; prints no document"),
+        row("update --locked --yes")
+            .exits(1)
+            .known_fault(0, "exit 2"),
+        row("update --locked --json")
+            .exits(1)
+            .known_fault(0, "exit 2; prints no document"),
         row("update --locked --check").exits(5),
-        row("remove planner --locked").exits(1).known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
-        row("remove planner --locked --json").exits(1).known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
-        row("remove planner --locked --yes").exits(1).known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
-        row("undo --locked").exits(1).known_fault(4, "exit 0; changes `-lock ~manifest -planner`"),
-        row("undo --locked --json").exits(1).known_fault(4, "exit 0; changes `-lock ~manifest -planner`"),
-        row("registry add ../studio --name again --locked").exits(1).known_fault(4, "exit 0; changes `~manifest`"),
-        row("registry remove spare --locked").exits(1).known_fault(4, "exit 0; changes `~manifest`"),
+        row("remove planner --locked")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
+        row("remove planner --locked --json")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
+        row("remove planner --locked --yes")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
+        row("undo --locked")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `-lock ~manifest -planner`"),
+        row("undo --locked --json")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `-lock ~manifest -planner`"),
+        row("registry add ../studio --name again --locked")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `~manifest`"),
+        row("registry remove spare --locked")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `~manifest`"),
         row("registry refresh --locked"),
         row("registry list --locked"),
         row("list --locked"),
@@ -182,31 +276,58 @@ fn every_command_obeys_locked() {
         row("outdated --locked"),
         row("diff --locked"),
     ]);
-    Situation::new(|_| {})
-        .check([row("init --locked").exits(1).known_fault(4, "exit 0; changes `+manifest`"), row("init").changes("+manifest")]);
+    Situation::new(|_| {}).check([
+        row("init --locked")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `+manifest`"),
+        row("init").changes("+manifest"),
+    ]);
 }
 
 /// An update was made, with a power that was allowed; `other` was edited since.
 #[test]
 fn an_operation_to_take_back() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans.")), ("other", reader("other", "Helps."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("planner", reader("planner", "Plans.")),
+                ("other", reader("other", "Helps.")),
+            ],
+        );
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/planner studio/other");
-        publish(sandbox, "studio", &[("planner", agent("planner", "tools: Read, Bash\n", "Plans better."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[(
+                "planner",
+                agent("planner", "tools: Read, Bash\n", "Plans better."),
+            )],
+        );
         done(sandbox, "update --allow Bash");
         sandbox.write("project/.claude/agents/other.md", reader("other", "Mine."));
     };
     Situation::new(build).check([
-        row("undo").changes("~lock ~planner").leaves("planner", "Plans.").leaves("other", "Mine."),
+        row("undo")
+            .changes("~lock ~planner")
+            .leaves("planner", "Plans.")
+            .leaves("other", "Mine."),
         row("undo --yes").changes("~lock ~planner"),
-        row("undo --json").changes("~lock ~planner").field("/files/0/action", "restore"),
+        row("undo --json")
+            .changes("~lock ~planner")
+            .field("/files/0/action", "restore"),
         row("undo --offline").changes("~lock ~planner"),
         row("undo --dry-run").says(&["planner"]),
         row("undo --dry-run --json").field("/dry_run", true),
-        row("undo --locked").exits(1).known_fault(4, "exit 0; changes `~lock ~planner`"),
+        row("undo --locked")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `~lock ~planner`"),
         row("undo --list").says(&["update"]),
         row("undo 77").exits(1).says(&["77"]),
-        row("undo --dry-run --locked").exits(1).known_fault(4, "exit 0"),
+        row("undo --dry-run --locked")
+            .exits(1)
+            .known_fault(4, "exit 0"),
     ]);
 }

@@ -48,7 +48,11 @@ fn publish(sandbox: &Sandbox, registry: &str, agents: &[(&str, String)]) {
 fn require(sandbox: &Sandbox, registry: &str, requirements: &[(&str, &str)]) {
     let mut text = format!("name = \"{registry}\"\n");
     for (name, required) in requirements {
-        write!(text, "\n[agents.{name}]\nrequires = {{ agents = [\"{required}\"] }}\n").unwrap();
+        write!(
+            text,
+            "\n[agents.{name}]\nrequires = {{ agents = [\"{required}\"] }}\n"
+        )
+        .unwrap();
     }
     sandbox.write(&format!("{registry}/registry.toml"), text);
 }
@@ -62,7 +66,10 @@ fn done(sandbox: &Sandbox, line: &str) {
 /// Adds the registry that is the folder of this name.
 #[track_caller]
 fn add_registry(sandbox: &Sandbox, registry: &str) {
-    done(sandbox, &format!("registry add ../{registry} --name {registry}"));
+    done(
+        sandbox,
+        &format!("registry add ../{registry} --name {registry}"),
+    );
 }
 
 fn words(line: &str) -> Vec<&str> {
@@ -72,7 +79,10 @@ fn words(line: &str) -> Vec<&str> {
 /// For a known fault that no row shows: fails as soon as what is right holds.
 #[track_caller]
 fn still_wrong(number: u8, what: &str, is_right: bool) {
-    assert!(!is_right, "known fault {number} is mended: assert that {what}");
+    assert!(
+        !is_right,
+        "known fault {number} is mended: assert that {what}"
+    );
 }
 
 /// A project to run commands in, which begins anew with each row.
@@ -98,7 +108,11 @@ impl Situation {
             let before = state(self.sandbox.path());
             let run = row.run(&self.sandbox);
             let differences = row.differences(&run, &before, &self.sandbox);
-            let today = differences.iter().map(|difference| difference.is.clone()).collect::<Vec<_>>().join("; ");
+            let today = differences
+                .iter()
+                .map(|difference| difference.is.clone())
+                .collect::<Vec<_>>()
+                .join("; ");
             let complaint = match row.fault {
                 None if differences.is_empty() => continue,
                 None => {
@@ -109,11 +123,22 @@ impl Situation {
                     differences.iter().map(whole).collect::<Vec<_>>().join("; ")
                 }
                 Some((_, known)) if known == today => continue,
-                Some((number, _)) if today.is_empty() => format!("known fault {number} is mended: take the mark away"),
-                Some((number, _)) => format!("known fault {number} shows itself otherwise: {today}"),
+                Some((number, _)) if today.is_empty() => {
+                    format!("known fault {number} is mended: take the mark away")
+                }
+                Some((number, _)) => {
+                    format!("known fault {number} shows itself otherwise: {today}")
+                }
             };
-            let mode = row.answers.map_or_else(String::new, |answers| format!(" (terminal: {})", answers.join(", ")));
-            write!(complaints, "\n== {}{mode}\n{complaint}\n--- exit {}\n{}", row.line, run.code, run.text).unwrap();
+            let mode = row.answers.map_or_else(String::new, |answers| {
+                format!(" (terminal: {})", answers.join(", "))
+            });
+            write!(
+                complaints,
+                "\n== {}{mode}\n{complaint}\n--- exit {}\n{}",
+                row.line, run.code, run.text
+            )
+            .unwrap();
         }
         assert!(complaints.is_empty(), "{complaints}");
     }
@@ -227,7 +252,12 @@ impl Row {
         let Some(answers) = self.answers else {
             let output = sandbox.run(&words(&self.line));
             let text = format!("{}{}", output.stdout, output.stderr);
-            return Run { code: output.code, stdout: output.stdout, text, questions: None };
+            return Run {
+                code: output.code,
+                stdout: output.stdout,
+                text,
+                questions: None,
+            };
         };
         run_in_terminal(sandbox, &self.line, answers)
     }
@@ -235,7 +265,10 @@ impl Row {
     /// What is not as it must be.
     fn differences(&self, run: &Run, before: &State, sandbox: &Sandbox) -> Vec<Difference> {
         let mut found = Vec::new();
-        let differs = |is: String, expected: String| Difference { is, expected: Some(expected) };
+        let differs = |is: String, expected: String| Difference {
+            is,
+            expected: Some(expected),
+        };
         if run.code != self.code {
             found.push(differs(format!("exit {}", run.code), self.code.to_string()));
         }
@@ -243,17 +276,42 @@ impl Row {
         let changes = changes(before, &after);
         let expected = self.changes.map_or_else(|| changes.clone(), in_order);
         if changes != expected {
-            let named = |changes: &str| if changes.is_empty() { "nothing".to_owned() } else { format!("`{changes}`") };
-            found.push(differs(format!("changes {}", named(&changes)), named(&expected)));
+            let named = |changes: &str| {
+                if changes.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    format!("`{changes}`")
+                }
+            };
+            found.push(differs(
+                format!("changes {}", named(&changes)),
+                named(&expected),
+            ));
         }
         found.extend(run.questions.clone().map(Difference::from));
         let text = on_one_line(&run.text);
-        let list = |parts: Vec<&str>| parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(", ");
-        let omitted: Vec<&str> = self.says.iter().copied().filter(|part| !text.contains(part)).collect();
+        let list = |parts: Vec<&str>| {
+            parts
+                .iter()
+                .map(|part| format!("`{part}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let omitted: Vec<&str> = self
+            .says
+            .iter()
+            .copied()
+            .filter(|part| !text.contains(part))
+            .collect();
         if !omitted.is_empty() {
             found.push(format!("omits {}", list(omitted)).into());
         }
-        let unwanted: Vec<&str> = self.hides.iter().copied().filter(|part| text.contains(part)).collect();
+        let unwanted: Vec<&str> = self
+            .hides
+            .iter()
+            .copied()
+            .filter(|part| text.contains(part))
+            .collect();
         if !unwanted.is_empty() {
             found.push(format!("says {}", list(unwanted)).into());
         }
@@ -263,16 +321,23 @@ impl Row {
                     found.extend(self.fields.iter().filter_map(|(pointer, value)| {
                         let is = document.pointer(pointer);
                         let shown = is.map_or("absent".to_owned(), Value::to_string);
-                        (is != Some(value)).then(|| differs(format!("{pointer} is {shown}"), value.to_string()))
+                        (is != Some(value))
+                            .then(|| differs(format!("{pointer} is {shown}"), value.to_string()))
                     }));
-                    let absent = self.present.iter().filter(|pointer| document.pointer(pointer).is_none());
+                    let absent = self
+                        .present
+                        .iter()
+                        .filter(|pointer| document.pointer(pointer).is_none());
                     found.extend(absent.map(|pointer| format!("has no {pointer}").into()));
                 }
                 Err(complaint) => found.push(complaint.to_owned().into()),
             }
         }
         for (file, part) in &self.contents {
-            let content = after.get(*file).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+            let content = after
+                .get(*file)
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+                .unwrap_or_default();
             if !content.contains(part) {
                 found.push(format!("{file} does not contain `{part}`").into());
             }
@@ -306,7 +371,12 @@ fn run_in_terminal(sandbox: &Sandbox, line: &str, answers: &[&str]) -> Run {
         None if given < expected => Some(format!("asks {given} times, not {expected}")),
         None => None,
     };
-    Run { code: conversation.code, stdout: conversation.screen.clone(), text: conversation.screen, questions }
+    Run {
+        code: conversation.code,
+        stdout: conversation.screen.clone(),
+        text: conversation.screen,
+        questions,
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -324,8 +394,13 @@ fn document(stdout: &str) -> Result<Value, &'static str> {
     if stdout.trim().is_empty() {
         return Err("prints no document");
     }
-    let document: Value = serde_json::from_str(stdout).map_err(|_| "prints something else than one document")?;
-    if document["schema_version"].is_u64() { Ok(document) } else { Err("prints a document without `schema_version`") }
+    let document: Value =
+        serde_json::from_str(stdout).map_err(|_| "prints something else than one document")?;
+    if document["schema_version"].is_u64() {
+        Ok(document)
+    } else {
+        Err("prints a document without `schema_version`")
+    }
 }
 
 /// The files that count, by short names.
@@ -338,14 +413,20 @@ fn state(root: &Path) -> State {
 }
 
 fn collect(root: &Path, folder: &Path, found: &mut State) {
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     // A pending update has several files under one short name.
     paths.sort();
     for path in paths {
         if path.is_dir() && !path.is_symlink() {
             collect(root, &path, found);
         } else if let Some(name) = short(path.strip_prefix(root).unwrap()) {
-            found.entry(name).or_default().extend(fs::read(&path).unwrap_or_default());
+            found
+                .entry(name)
+                .or_default()
+                .extend(fs::read(&path).unwrap_or_default());
         }
     }
 }
@@ -362,17 +443,26 @@ fn short(path: &Path) -> Option<String> {
         return None;
     }
     let name = path.rsplit('/').next().unwrap();
-    Some(match (name, path.strip_prefix(".claude/agents/").and_then(|name| name.strip_suffix(".md"))) {
-        (_, Some(agent)) => format!("user:{agent}"),
-        ("agentpkg.toml", _) => "user:manifest".to_owned(),
-        ("agentpkg.lock", _) => "user:lock".to_owned(),
-        _ if path.contains("/base/") || name.starts_with('.') => format!(".{path}"),
-        _ => path.to_owned(),
-    })
+    Some(
+        match (
+            name,
+            path.strip_prefix(".claude/agents/")
+                .and_then(|name| name.strip_suffix(".md")),
+        ) {
+            (_, Some(agent)) => format!("user:{agent}"),
+            ("agentpkg.toml", _) => "user:manifest".to_owned(),
+            ("agentpkg.lock", _) => "user:lock".to_owned(),
+            _ if path.contains("/base/") || name.starts_with('.') => format!(".{path}"),
+            _ => path.to_owned(),
+        },
+    )
 }
 
 fn short_in_project(path: &str) -> Option<String> {
-    let without = |start: &str, end: &str| path.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+    let without = |start: &str, end: &str| {
+        path.strip_prefix(start)
+            .and_then(|rest| rest.strip_suffix(end))
+    };
     Some(match path {
         "agentpkg.toml" => "manifest".to_owned(),
         "agentpkg.lock" => "lock".to_owned(),
@@ -384,7 +474,10 @@ fn short_in_project(path: &str) -> Option<String> {
             } else if let Some(name) = without(".agentpkg/conflicts/", ".md") {
                 format!("conflicts/{name}")
             } else if let Some(rest) = path.strip_prefix(".agentpkg/state/pending/") {
-                format!("pending/{}", rest.split(['/', '.', '+']).next().unwrap_or(rest))
+                format!(
+                    "pending/{}",
+                    rest.split(['/', '.', '+']).next().unwrap_or(rest)
+                )
             } else if path.starts_with(".agentpkg/") {
                 format!(".{path}")
             } else {
@@ -411,10 +504,18 @@ fn changes(before: &State, after: &State) -> String {
         (Some(_), None) => Some('-'),
         (before, after) => (before != after).then_some('~'),
     };
-    let changed: Vec<(char, &String)> = names.into_iter().filter_map(|name| Some((sign(name)?, name))).collect();
+    let changed: Vec<(char, &String)> = names
+        .into_iter()
+        .filter_map(|name| Some((sign(name)?, name)))
+        .collect();
     let is_behind = |name: &str| name.starts_with('.');
-    let shown = changed.iter().filter(|(_, name)| !is_behind(name) || changed.iter().all(|(_, name)| is_behind(name)));
-    shown.map(|(sign, name)| format!("{sign}{name}")).collect::<Vec<_>>().join(" ")
+    let shown = changed
+        .iter()
+        .filter(|(_, name)| !is_behind(name) || changed.iter().all(|(_, name)| is_behind(name)));
+    shown
+        .map(|(sign, name)| format!("{sign}{name}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The table itself: rows that lie are found out.
@@ -423,7 +524,12 @@ mod honesty {
 
     #[test]
     fn a_row_that_holds_passes() {
-        Situation::new(|_| {}).check([row("list"), row("init").changes("+manifest").leaves("manifest", "[registries]")]);
+        Situation::new(|_| {}).check([
+            row("list"),
+            row("init")
+                .changes("+manifest")
+                .leaves("manifest", "[registries]"),
+        ]);
     }
 
     #[test]

@@ -12,12 +12,18 @@ fn surprises(lines: &[&'static str], expects_requests: bool) -> Option<Vec<&'sta
     let folder = tempfile::tempdir().unwrap();
     hermetic_git(folder.path())?;
     let mut repo = RepoBuilder::bare(&folder.path().join("far.git"));
-    repo.file("agents/planner.md", reader("planner", "Plans.")).file("agents/spare.md", reader("spare", "Waits."));
+    repo.file("agents/planner.md", reader("planner", "Plans."))
+        .file("agents/spare.md", reader("spare", "Waits."));
     let _ = repo.commit("first");
-    let _ = RepoBuilder::bare(&folder.path().join("other.git")).file("agents/other.md", reader("other", "Helps.")).commit("first");
+    let _ = RepoBuilder::bare(&folder.path().join("other.git"))
+        .file("agents/other.md", reader("other", "Helps."))
+        .commit("first");
     let server = Server::start(folder.path());
     let situation = Situation::new(|sandbox: &Sandbox| {
-        done(sandbox, &format!("registry add {} --name far", server.url("far.git")));
+        done(
+            sandbox,
+            &format!("registry add {} --name far", server.url("far.git")),
+        );
         done(sandbox, "install far/planner");
     });
     let _ = server.requests();
@@ -25,8 +31,14 @@ fn surprises(lines: &[&'static str], expects_requests: bool) -> Option<Vec<&'sta
     let mut found = Vec::new();
     for line in lines {
         situation.start.restore();
-        let output = situation.sandbox.run(&words(&line.replace("OTHER", &other)));
-        assert!(output.code == 0 || output.code == 1, "{line}: {}", output.all());
+        let output = situation
+            .sandbox
+            .run(&words(&line.replace("OTHER", &other)));
+        assert!(
+            output.code == 0 || output.code == 1,
+            "{line}: {}",
+            output.all()
+        );
         if server.requests().is_empty() == expects_requests {
             found.push(*line);
         }
@@ -67,7 +79,9 @@ fn what_never_asks() {
         "outdated --offline",
         "registry refresh --offline",
     ];
-    let Some(found) = surprises(&lines, false) else { return };
+    let Some(found) = surprises(&lines, false) else {
+        return;
+    };
     // Known fault 0: `doctor` asks every registry, though nobody told it to.
     assert_eq!(found, ["doctor"]);
 }
@@ -87,6 +101,8 @@ fn what_always_asks() {
         "registry refresh",
         "install OTHER#other",
     ];
-    let Some(found) = surprises(&lines, true) else { return };
+    let Some(found) = surprises(&lines, true) else {
+        return;
+    };
     assert_eq!(found, [""; 0], "these did not ask");
 }

@@ -8,18 +8,36 @@ use super::{Situation, add_registry, agent, done, publish, reader, row};
 fn widened(fields: &str) -> Situation {
     let newer = agent("planner", fields, "Plans better.");
     Situation::new(|sandbox| {
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans.")), ("other", reader("other", "Helps."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("planner", reader("planner", "Plans.")),
+                ("other", reader("other", "Helps.")),
+            ],
+        );
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/planner studio/other");
-        publish(sandbox, "studio", &[("planner", newer), ("other", reader("other", "Helps more."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("planner", newer),
+                ("other", reader("other", "Helps more.")),
+            ],
+        );
     })
 }
 
 #[test]
 fn a_tool_that_an_update_brings() {
     widened("tools: Read, Bash\n").check([
-        row("update").exits(4).says(&["planner", "Bash", "agentpkg update --allow Bash"]),
-        row("update planner").exits(4).says(&["agentpkg update planner --allow Bash"]),
+        row("update")
+            .exits(4)
+            .says(&["planner", "Bash", "agentpkg update --allow Bash"]),
+        row("update planner")
+            .exits(4)
+            .says(&["agentpkg update planner --allow Bash"]),
         row("update --no-input").exits(4).says(&["Bash"]),
         row("update --offline").exits(4).says(&["Bash"]),
         row("update --yes")
@@ -27,7 +45,10 @@ fn a_tool_that_an_update_brings() {
             .changes("~lock ~other")
             .says(&["planner", "--allow Bash"])
             .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
-        row("update --conflicts=skip").exits(4).changes("~lock ~other").says(&["planner", "--allow Bash"]),
+        row("update --conflicts=skip")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(&["planner", "--allow Bash"]),
         row("update --conflicts=markers")
             .exits(4)
             .changes("~lock ~other")
@@ -38,23 +59,42 @@ fn a_tool_that_an_update_brings() {
         row("update --allow WebFetch").exits(4).says(&["Bash"]),
         row("update --ours").exits(4).says(&["Bash"]),
         row("update --locked").exits(1).known_fault(0, "exit 2"),
-        row("update --locked --allow Bash").exits(1).known_fault(0, "exit 2"),
+        row("update --locked --allow Bash")
+            .exits(1)
+            .known_fault(0, "exit 2"),
         row("update --check").exits(5).says(&["planner"]),
         row("update --dry-run").says(&["planner", "Bash", "other"]),
-        row("update --dry-run --json").field("/dry_run", true).says(&["Bash"]).has("/asks/0").known_fault(0, "has no /asks/0"),
-        row("update --json").exits(4).says(&["Bash"]).known_fault(0, "prints no document"),
-        row("update --yes --json").exits(4).changes("~lock ~other").known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
+        row("update --dry-run --json")
+            .field("/dry_run", true)
+            .says(&["Bash"])
+            .has("/asks/0")
+            .known_fault(0, "has no /asks/0"),
+        row("update --json")
+            .exits(4)
+            .says(&["Bash"])
+            .known_fault(0, "prints no document"),
+        row("update --yes --json")
+            .exits(4)
+            .changes("~lock ~other")
+            .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
         row("diff --upstream").says(&["Bash"]),
         row("install"),
         row("install --locked"),
-        row("install studio/planner").exits(4).says(&["Bash", "agentpkg install studio/planner --allow Bash"]),
-        row("install studio/planner --yes").exits(4).says(&["--allow Bash"]).known_fault(9, "exit 0; changes `~lock ~planner`"),
+        row("install studio/planner")
+            .exits(4)
+            .says(&["Bash", "agentpkg install studio/planner --allow Bash"]),
+        row("install studio/planner --yes")
+            .exits(4)
+            .says(&["--allow Bash"])
+            .known_fault(9, "exit 0; changes `~lock ~planner`"),
         row("install studio/planner studio/other --yes")
             .exits(4)
             .changes("~lock ~other")
             .says(&["planner", "--allow Bash"])
             .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
-        row("install studio/planner --force").exits(4).says(&["Bash"]),
+        row("install studio/planner --force")
+            .exits(4)
+            .says(&["Bash"]),
         row("install studio/planner --allow Bash").changes("~lock ~planner"),
         row("install studio/planner --locked --allow Bash").exits(1),
         row("install studio/planner --dry-run").says(&["Bash"]),
@@ -63,7 +103,10 @@ fn a_tool_that_an_update_brings() {
             .says(&["Bash"])
             .has("/asks/0")
             .known_fault(0, "has no /asks/0"),
-        row("install studio/planner --json").exits(4).says(&["Bash"]).known_fault(0, "prints no document"),
+        row("install studio/planner --json")
+            .exits(4)
+            .says(&["Bash"])
+            .known_fault(0, "prints no document"),
         row("install studio/other --dry-run").hides(&["Bash"]),
     ]);
 }
@@ -72,8 +115,14 @@ fn a_tool_that_an_update_brings() {
 #[cfg(target_os = "linux")]
 fn a_tool_that_an_update_brings_in_a_terminal() {
     widened("tools: Read, Bash\n").check([
-        row("update").in_terminal(&["yes", "write"]).changes("~lock ~other ~planner").says(&["Bash"]),
-        row("update").in_terminal(&["skip", "write"]).changes("~lock ~other").says(&["Bash"]),
+        row("update")
+            .in_terminal(&["yes", "write"])
+            .changes("~lock ~other ~planner")
+            .says(&["Bash"]),
+        row("update")
+            .in_terminal(&["skip", "write"])
+            .changes("~lock ~other")
+            .says(&["Bash"]),
         row("update").in_terminal(&["stop"]).exits(130),
         row("update").in_terminal(&["yes", "stop"]).exits(130),
         row("update --dry-run").in_terminal(&[]).says(&["Bash"]),
@@ -84,17 +133,33 @@ fn a_tool_that_an_update_brings_in_a_terminal() {
             .changes("~lock ~other")
             .says(&["planner"])
             .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
-        row("update --no-input").in_terminal(&[]).exits(4).says(&["Bash"]),
-        row("update --locked").in_terminal(&[]).exits(1).known_fault(0, "exit 2"),
-        row("install studio/planner").in_terminal(&["yes"]).changes("~lock ~planner").says(&["Bash"]),
-        row("install studio/planner").in_terminal(&["stop"]).exits(130),
-        row("install studio/planner --dry-run").in_terminal(&[]).says(&["Bash"]),
+        row("update --no-input")
+            .in_terminal(&[])
+            .exits(4)
+            .says(&["Bash"]),
+        row("update --locked")
+            .in_terminal(&[])
+            .exits(1)
+            .known_fault(0, "exit 2"),
+        row("install studio/planner")
+            .in_terminal(&["yes"])
+            .changes("~lock ~planner")
+            .says(&["Bash"]),
+        row("install studio/planner")
+            .in_terminal(&["stop"])
+            .exits(130),
+        row("install studio/planner --dry-run")
+            .in_terminal(&[])
+            .says(&["Bash"]),
         row("install studio/planner --yes")
             .in_terminal(&[])
             .exits(4)
             .says(&["--allow Bash"])
             .known_fault(9, "exit 0; changes `~lock ~planner`"),
-        row("install studio/planner --locked").in_terminal(&[]).exits(1).known_fault(0, "exit 130; question 1 is unexpected"),
+        row("install studio/planner --locked")
+            .in_terminal(&[])
+            .exits(1)
+            .known_fault(0, "exit 130; question 1 is unexpected"),
     ]);
 }
 
@@ -102,12 +167,19 @@ fn a_tool_that_an_update_brings_in_a_terminal() {
 fn a_tools_line_that_an_update_removes() {
     widened("").check([
         row("update").exits(4).says(&["planner", "every tool"]),
-        row("update --yes").exits(4).changes("~lock ~other").known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
-        row("update --conflicts=skip").exits(4).changes("~lock ~other"),
+        row("update --yes")
+            .exits(4)
+            .changes("~lock ~other")
+            .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
+        row("update --conflicts=skip")
+            .exits(4)
+            .changes("~lock ~other"),
         row("update --allow all").changes("~lock ~other ~planner"),
         row("update --dry-run").says(&["every tool"]),
         row("install studio/planner").exits(4).says(&["every tool"]),
-        row("install studio/planner --yes").exits(4).known_fault(9, "exit 0; changes `~lock ~planner`"),
+        row("install studio/planner --yes")
+            .exits(4)
+            .known_fault(9, "exit 0; changes `~lock ~planner`"),
         row("install studio/planner --allow all").changes("~lock ~planner"),
         row("install studio/planner --dry-run").says(&["every tool"]),
     ]);
@@ -122,7 +194,14 @@ const VALUES: &[&str] = &["beep", "bypass", "ledgerd"];
 #[test]
 fn several_security_fields_at_the_first_install() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("guard", agent("guard", SECURITY, "Guards.")), ("other", reader("other", "Helps."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("guard", agent("guard", SECURITY, "Guards.")),
+                ("other", reader("other", "Helps.")),
+            ],
+        );
         add_registry(sandbox, "studio");
     };
     Situation::new(build).check([
@@ -136,10 +215,17 @@ fn several_security_fields_at_the_first_install() {
             .says(&VALUES[1..])
             .says(&["--allow hooks,"])
             .known_fault(1, "omits `ledgerd`"),
-        row("install studio/guard --allow hooks,permissionMode,mcpServers").changes("+guard +lock ~manifest"),
+        row("install studio/guard --allow hooks,permissionMode,mcpServers")
+            .changes("+guard +lock ~manifest"),
         row("install studio/guard --allow all").changes("+guard +lock ~manifest"),
-        row("install studio/guard --yes").exits(4).says(VALUES).known_fault(1, "omits `bypass`, `ledgerd`"),
-        row("install studio/guard studio/other").exits(4).says(VALUES).known_fault(1, "omits `bypass`, `ledgerd`"),
+        row("install studio/guard --yes")
+            .exits(4)
+            .says(VALUES)
+            .known_fault(1, "omits `bypass`, `ledgerd`"),
+        row("install studio/guard studio/other")
+            .exits(4)
+            .says(VALUES)
+            .known_fault(1, "omits `bypass`, `ledgerd`"),
         row("install studio/guard studio/other --yes")
             .exits(4)
             .changes("+lock +other ~manifest")
@@ -150,15 +236,25 @@ fn several_security_fields_at_the_first_install() {
             .changes("+lock +other ~manifest")
             .says(VALUES)
             .known_fault(1, "omits `bypass`, `ledgerd`"),
-        row("install studio/guard --force").exits(4).says(VALUES).known_fault(1, "omits `bypass`, `ledgerd`"),
-        row("install studio/guard --dry-run").says(VALUES).known_fault(6, "exit 4; omits `bypass`, `ledgerd`"),
+        row("install studio/guard --force")
+            .exits(4)
+            .says(VALUES)
+            .known_fault(1, "omits `bypass`, `ledgerd`"),
+        row("install studio/guard --dry-run")
+            .says(VALUES)
+            .known_fault(6, "exit 4; omits `bypass`, `ledgerd`"),
         row("install studio/guard --dry-run --json")
             .says(VALUES)
             .has("/asks/0")
             .field("/dry_run", true)
             .known_fault(6, "exit 4; omits `bypass`, `ledgerd`; prints no document"),
-        row("install studio/guard --json").exits(4).says(VALUES).known_fault(1, "omits `bypass`, `ledgerd`; prints no document"),
-        row("install studio/guard --locked").exits(1).known_fault(0, "exit 4"),
+        row("install studio/guard --json")
+            .exits(4)
+            .says(VALUES)
+            .known_fault(1, "omits `bypass`, `ledgerd`; prints no document"),
+        row("install studio/guard --locked")
+            .exits(1)
+            .known_fault(0, "exit 4"),
         row("install studio/guard --locked --allow all").exits(1),
     ]);
 }
@@ -167,7 +263,11 @@ fn several_security_fields_at_the_first_install() {
 #[cfg(target_os = "linux")]
 fn several_security_fields_at_the_first_install_in_a_terminal() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("guard", agent("guard", SECURITY, "Guards."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[("guard", agent("guard", SECURITY, "Guards."))],
+        );
         add_registry(sandbox, "studio");
     };
     Situation::new(build).check([
@@ -184,28 +284,58 @@ fn several_security_fields_at_the_first_install_in_a_terminal() {
         row("install studio/guard --dry-run")
             .in_terminal(&[])
             .says(VALUES)
-            .known_fault(6, "exit 130; question 1 is unexpected; omits `beep`, `bypass`, `ledgerd`"),
-        row("install studio/guard --yes").in_terminal(&[]).exits(4).says(VALUES).known_fault(1, "omits `bypass`, `ledgerd`"),
-        row("install studio/guard --no-input").in_terminal(&[]).exits(4).says(VALUES).known_fault(1, "omits `bypass`, `ledgerd`"),
-        row("install studio/guard --locked").in_terminal(&[]).exits(1).known_fault(0, "exit 130; question 1 is unexpected"),
+            .known_fault(
+                6,
+                "exit 130; question 1 is unexpected; omits `beep`, `bypass`, `ledgerd`",
+            ),
+        row("install studio/guard --yes")
+            .in_terminal(&[])
+            .exits(4)
+            .says(VALUES)
+            .known_fault(1, "omits `bypass`, `ledgerd`"),
+        row("install studio/guard --no-input")
+            .in_terminal(&[])
+            .exits(4)
+            .says(VALUES)
+            .known_fault(1, "omits `bypass`, `ledgerd`"),
+        row("install studio/guard --locked")
+            .in_terminal(&[])
+            .exits(1)
+            .known_fault(0, "exit 130; question 1 is unexpected"),
     ]);
 }
 
 #[test]
 fn several_security_fields_that_an_update_brings() {
     widened(SECURITY).check([
-        row("update").exits(4).says(VALUES).says(&["--allow hooks,mcpServers,permissionMode"]),
+        row("update")
+            .exits(4)
+            .says(VALUES)
+            .says(&["--allow hooks,mcpServers,permissionMode"]),
         row("update --allow hooks").exits(4).says(&VALUES[1..]),
         row("update --yes")
             .exits(4)
             .changes("~lock ~other")
             .says(VALUES)
-            .known_fault(9, "exit 0; changes `~lock ~other ~planner`; omits `beep`, `bypass`, `ledgerd`"),
-        row("update --conflicts=skip").exits(4).changes("~lock ~other").says(VALUES),
-        row("update --conflicts=markers").exits(4).changes("~lock ~other").says(VALUES).known_fault(9, "changes nothing"),
+            .known_fault(
+                9,
+                "exit 0; changes `~lock ~other ~planner`; omits `beep`, `bypass`, `ledgerd`",
+            ),
+        row("update --conflicts=skip")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(VALUES),
+        row("update --conflicts=markers")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(VALUES)
+            .known_fault(9, "changes nothing"),
         row("update --allow hooks,permissionMode,mcpServers").changes("~lock ~other ~planner"),
         row("update --dry-run").says(VALUES),
-        row("update --json").exits(4).says(VALUES).known_fault(0, "prints no document"),
+        row("update --json")
+            .exits(4)
+            .says(VALUES)
+            .known_fault(0, "prints no document"),
         row("install studio/planner").exits(4).says(VALUES),
         row("install studio/planner --yes")
             .exits(4)
@@ -225,21 +355,50 @@ fn several_security_fields_that_an_update_brings() {
 #[cfg(unix)]
 fn a_tool_that_an_update_of_the_users_agents_brings() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans."))]);
-        done(sandbox, &format!("registry add {} --name studio --user", sandbox.path().join("studio").display()));
+        publish(
+            sandbox,
+            "studio",
+            &[("planner", reader("planner", "Plans."))],
+        );
+        done(
+            sandbox,
+            &format!(
+                "registry add {} --name studio --user",
+                sandbox.path().join("studio").display()
+            ),
+        );
         done(sandbox, "install studio/planner --user");
-        publish(sandbox, "studio", &[("planner", agent("planner", "tools: Read, Bash\n", "Plans better."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[(
+                "planner",
+                agent("planner", "tools: Read, Bash\n", "Plans better."),
+            )],
+        );
     };
     Situation::new(build).check([
-        row("update --user").exits(4).says(&["Bash", "agentpkg --user update --allow Bash"]),
-        row("update --user --yes").exits(4).says(&["Bash"]).known_fault(9, "exit 0; changes `~user:lock ~user:planner`"),
+        row("update --user")
+            .exits(4)
+            .says(&["Bash", "agentpkg --user update --allow Bash"]),
+        row("update --user --yes")
+            .exits(4)
+            .says(&["Bash"])
+            .known_fault(9, "exit 0; changes `~user:lock ~user:planner`"),
         row("update --user --allow Bash").changes("~user:lock ~user:planner"),
         row("update --user --dry-run").says(&["Bash"]),
-        row("update --user --locked").exits(1).known_fault(0, "exit 2"),
-        row("install studio/planner --user").exits(4).says(&["agentpkg --user install studio/planner --allow Bash"]),
+        row("update --user --locked")
+            .exits(1)
+            .known_fault(0, "exit 2"),
+        row("install studio/planner --user")
+            .exits(4)
+            .says(&["agentpkg --user install studio/planner --allow Bash"]),
         row("install studio/planner --user --dry-run").says(&["Bash"]),
         row("remove planner --user").changes("-user:planner ~user:lock ~user:manifest"),
-        row("remove planner --user --locked").exits(1).known_fault(4, "exit 0; changes `~user:lock ~user:manifest -user:planner`"),
+        row("remove planner --user --locked").exits(1).known_fault(
+            4,
+            "exit 0; changes `~user:lock ~user:manifest -user:planner`",
+        ),
         row("update"),
     ]);
 }

@@ -6,12 +6,20 @@ use super::{Situation, add_registry, agent, done, publish, reader, require, row}
 
 /// `lead` is installed with `olddep`, which it requires; the newer one requires `newdep` instead, whose text is this. `other` is newer, too.
 fn swapped(sandbox: &Sandbox, newdep: String) {
-    let first = [("lead", reader("lead", "Leads.")), ("olddep", reader("olddep", "Helps.")), ("other", reader("other", "Rests."))];
+    let first = [
+        ("lead", reader("lead", "Leads.")),
+        ("olddep", reader("olddep", "Helps.")),
+        ("other", reader("other", "Rests.")),
+    ];
     publish(sandbox, "studio", &first);
     require(sandbox, "studio", &[("lead", "olddep")]);
     add_registry(sandbox, "studio");
     done(sandbox, "install studio/lead studio/other");
-    let second = [("lead", reader("lead", "Leads better.")), ("newdep", newdep), ("other", reader("other", "Rests more."))];
+    let second = [
+        ("lead", reader("lead", "Leads better.")),
+        ("newdep", newdep),
+        ("other", reader("other", "Rests more.")),
+    ];
     publish(sandbox, "studio", &second);
     require(sandbox, "studio", &[("lead", "newdep")]);
 }
@@ -30,7 +38,10 @@ fn a_required_agent_that_is_new() {
             .hides(&["is not installed"])
             .known_fault(3, "says `is not installed`"),
         row("update other").changes("~lock ~other"),
-        row("update --dry-run").says(&["newdep", "olddep"]).hides(&["is not installed"]).known_fault(3, "says `is not installed`"),
+        row("update --dry-run")
+            .says(&["newdep", "olddep"])
+            .hides(&["is not installed"])
+            .known_fault(3, "says `is not installed`"),
         row("update --json")
             .changes("+newdep -olddep ~lead ~lock ~other")
             .field("/removed/0/name", "olddep")
@@ -40,12 +51,18 @@ fn a_required_agent_that_is_new() {
         row("update --check").exits(5),
         row("install"),
         row("install --locked"),
-        row("install studio/lead").changes("+newdep -olddep ~lead ~lock").hides(&["is not installed"]),
-        row("install studio/lead --dry-run").says(&["newdep", "olddep"]).hides(&["is not installed"]),
+        row("install studio/lead")
+            .changes("+newdep -olddep ~lead ~lock")
+            .hides(&["is not installed"]),
+        row("install studio/lead --dry-run")
+            .says(&["newdep", "olddep"])
+            .hides(&["is not installed"]),
         row("install studio/lead --yes").changes("+newdep -olddep ~lead ~lock"),
         row("install studio/lead --locked").exits(1),
         row("install studio/newdep").changes("+newdep ~lock ~manifest"),
-        row("remove lead").changes("-lead -olddep ~lock ~manifest").says(&["olddep"]),
+        row("remove lead")
+            .changes("-lead -olddep ~lock ~manifest")
+            .says(&["olddep"]),
         row("remove olddep").exits(1).says(&["lead"]),
         row("check").hides(&["newdep"]),
     ]);
@@ -56,21 +73,37 @@ fn a_required_agent_that_is_new() {
 fn a_required_agent_that_goes_and_was_edited() {
     let build = |sandbox: &Sandbox| {
         swapped(sandbox, reader("newdep", "Helps, too."));
-        sandbox.write("project/.claude/agents/olddep.md", reader("olddep", "Helps as I say."));
+        sandbox.write(
+            "project/.claude/agents/olddep.md",
+            reader("olddep", "Helps as I say."),
+        );
     };
     Situation::new(build).check([
-        row("update").changes("+newdep ~lead ~lock ~other").says(&["olddep"]),
-        row("update --json").changes("+newdep ~lead ~lock ~other").field("/removed/0/kept", true),
+        row("update")
+            .changes("+newdep ~lead ~lock ~other")
+            .says(&["olddep"]),
+        row("update --json")
+            .changes("+newdep ~lead ~lock ~other")
+            .field("/removed/0/kept", true),
         row("update --dry-run").says(&["olddep"]),
-        row("install studio/lead").changes("+newdep ~lead ~lock").says(&["olddep"]),
-        row("remove lead").changes("-lead ~lock ~manifest").says(&["olddep"]).known_fault(0, "exit 1; changes nothing"),
+        row("install studio/lead")
+            .changes("+newdep ~lead ~lock")
+            .says(&["olddep"]),
+        row("remove lead")
+            .changes("-lead ~lock ~manifest")
+            .says(&["olddep"])
+            .known_fault(0, "exit 1; changes nothing"),
     ]);
 }
 
 /// The new one asks for power over the session.
 #[test]
 fn a_required_agent_that_asks_for_power() {
-    let newdep = agent("newdep", "tools: Read\npermissionMode: bypassPermissions\n", "Helps, too.");
+    let newdep = agent(
+        "newdep",
+        "tools: Read\npermissionMode: bypassPermissions\n",
+        "Helps, too.",
+    );
     Situation::new(|sandbox| swapped(sandbox, newdep)).check([
         row("update").exits(4).says(&["newdep", "bypass", "--allow permissionMode"]),
         row("update --yes")
@@ -104,11 +137,25 @@ fn a_required_agent_that_asks_for_power() {
 #[test]
 fn a_required_agent_that_gains_a_tool() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("lead", reader("lead", "Leads.")), ("helper", reader("helper", "Helps."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("lead", reader("lead", "Leads.")),
+                ("helper", reader("helper", "Helps.")),
+            ],
+        );
         require(sandbox, "studio", &[("lead", "helper")]);
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/lead");
-        publish(sandbox, "studio", &[("helper", agent("helper", "tools: Read, Bash\n", "Helps more."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[(
+                "helper",
+                agent("helper", "tools: Read, Bash\n", "Helps more."),
+            )],
+        );
     };
     Situation::new(build).check([
         row("update").exits(4).says(&["helper", "Bash"]).hides(&["update helper"]),
@@ -139,16 +186,29 @@ fn a_required_agent_that_gains_a_tool() {
 fn a_required_agent_with_a_foreign_file_in_the_way() {
     let build = |sandbox: &Sandbox| {
         swapped(sandbox, reader("newdep", "Helps, too."));
-        sandbox.write("project/.claude/agents/newdep.md", reader("newdep", "Mine."));
+        sandbox.write(
+            "project/.claude/agents/newdep.md",
+            reader("newdep", "Mine."),
+        );
     };
     Situation::new(build).check([
-        row("update").exits(1).changes("~lock ~other").says(&["newdep.md"]),
+        row("update")
+            .exits(1)
+            .changes("~lock ~other")
+            .says(&["newdep.md"]),
         row("update lead").exits(1).says(&["newdep.md"]),
-        row("update --yes").exits(1).changes("~lock ~other").says(&["newdep.md"]),
+        row("update --yes")
+            .exits(1)
+            .changes("~lock ~other")
+            .says(&["newdep.md"]),
         row("update lead --dry-run").exits(1).says(&["newdep.md"]),
         row("install studio/lead").exits(1).says(&["newdep.md"]),
-        row("install studio/lead --yes").exits(1).says(&["newdep.md"]),
-        row("install studio/lead --dry-run").exits(1).says(&["newdep.md"]),
+        row("install studio/lead --yes")
+            .exits(1)
+            .says(&["newdep.md"]),
+        row("install studio/lead --dry-run")
+            .exits(1)
+            .says(&["newdep.md"]),
     ]);
 }
 
@@ -160,12 +220,19 @@ fn a_required_agent_that_is_nowhere() {
         require(sandbox, "studio", &[("lead", "nobody")]);
     };
     Situation::new(build).check([
-        row("update").exits(1).changes("~lock ~other").says(&["nobody", "lead"]),
+        row("update")
+            .exits(1)
+            .changes("~lock ~other")
+            .says(&["nobody", "lead"]),
         row("update lead").exits(1).says(&["nobody"]),
         row("update lead --json").exits(1).says(&["nobody"]),
         row("update lead --dry-run").exits(1).says(&["nobody"]),
-        row("install studio/lead").exits(1).says(&["nobody", "lead"]),
-        row("install studio/lead --dry-run").exits(1).says(&["nobody"]),
+        row("install studio/lead")
+            .exits(1)
+            .says(&["nobody", "lead"]),
+        row("install studio/lead --dry-run")
+            .exits(1)
+            .says(&["nobody"]),
     ]);
 }
 
@@ -173,7 +240,14 @@ fn a_required_agent_that_is_nowhere() {
 #[test]
 fn a_required_agent_that_is_gone_upstream() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("lead", reader("lead", "Leads.")), ("olddep", reader("olddep", "Helps."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("lead", reader("lead", "Leads.")),
+                ("olddep", reader("olddep", "Helps.")),
+            ],
+        );
         require(sandbox, "studio", &[("lead", "olddep")]);
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/lead");
@@ -183,7 +257,10 @@ fn a_required_agent_that_is_gone_upstream() {
         row("install"),
         row("install --locked"),
         row("update").says(&["olddep"]).known_fault(0, "exit 1"),
-        row("update --check").exits(5).says(&["olddep"]).known_fault(0, "exit 1"),
+        row("update --check")
+            .exits(5)
+            .says(&["olddep"])
+            .known_fault(0, "exit 1"),
         row("outdated --check").exits(5).known_fault(0, "exit 0"),
         row("update --locked").known_fault(0, "exit 2"),
         row("check"),

@@ -6,18 +6,31 @@ use super::{Situation, add_registry, agent, done, publish, reader, row};
 
 /// An agent that may use one tool of one server.
 fn asking(name: &str, server: &str) -> String {
-    agent(name, &format!("tools: Read, mcp__{server}__sequentialthinking\n"), "Thinks.")
+    agent(
+        name,
+        &format!("tools: Read, mcp__{server}__sequentialthinking\n"),
+        "Thinks.",
+    )
 }
 
 /// One server is asked for under two names that the catalogue knows.
 #[test]
 fn one_server_under_two_names() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("one", asking("one", "sequential")), ("two", asking("two", "sequential-thinking"))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("one", asking("one", "sequential")),
+                ("two", asking("two", "sequential-thinking")),
+            ],
+        );
         add_registry(sandbox, "studio");
     };
     Situation::new(build).check([
-        row("install studio --all").changes("+lock +one +two ~manifest").says(&["sequential"]),
+        row("install studio --all")
+            .changes("+lock +one +two ~manifest")
+            .says(&["sequential"]),
         row("install studio --all --yes").changes("+lock +one +two ~manifest"),
         row("install studio --all --mcp skip").changes("+lock +one +two ~manifest"),
         row("install studio --all --mcp add --dry-run").says(&["sequential"]),
@@ -31,18 +44,39 @@ fn one_server_under_two_names() {
 #[cfg(target_os = "linux")]
 fn a_known_server_in_a_terminal() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("one", asking("one", "sequential-thinking"))]);
+        publish(
+            sandbox,
+            "studio",
+            &[("one", asking("one", "sequential-thinking"))],
+        );
         add_registry(sandbox, "studio");
     };
     Situation::new(build).check([
-        row("install studio/one").in_terminal(&["+sequential-thinking"]).changes("+lock +one +servers ~manifest"),
-        row("install studio/one").in_terminal(&["[ ] sequential-thinking"]).changes("+lock +one ~manifest"),
-        row("install studio/one --yes").in_terminal(&[]).changes("+lock +one ~manifest"),
-        row("install studio/one --no-input").in_terminal(&[]).changes("+lock +one ~manifest"),
-        row("install studio/one --mcp skip").in_terminal(&[]).changes("+lock +one ~manifest"),
-        row("install studio/one --mcp add").in_terminal(&[]).changes("+lock +one +servers ~manifest"),
-        row("install studio/one --dry-run").in_terminal(&[]).says(&["sequential-thinking"]),
-        row("install studio/one --locked").in_terminal(&[]).exits(1).known_fault(0, "exit 130; question 1 is unexpected"),
+        row("install studio/one")
+            .in_terminal(&["+sequential-thinking"])
+            .changes("+lock +one +servers ~manifest"),
+        row("install studio/one")
+            .in_terminal(&["[ ] sequential-thinking"])
+            .changes("+lock +one ~manifest"),
+        row("install studio/one --yes")
+            .in_terminal(&[])
+            .changes("+lock +one ~manifest"),
+        row("install studio/one --no-input")
+            .in_terminal(&[])
+            .changes("+lock +one ~manifest"),
+        row("install studio/one --mcp skip")
+            .in_terminal(&[])
+            .changes("+lock +one ~manifest"),
+        row("install studio/one --mcp add")
+            .in_terminal(&[])
+            .changes("+lock +one +servers ~manifest"),
+        row("install studio/one --dry-run")
+            .in_terminal(&[])
+            .says(&["sequential-thinking"]),
+        row("install studio/one --locked")
+            .in_terminal(&[])
+            .exits(1)
+            .known_fault(0, "exit 130; question 1 is unexpected"),
     ]);
 }
 
@@ -54,13 +88,23 @@ fn a_private_server_that_is_not_configured() {
         add_registry(sandbox, "studio");
     };
     Situation::new(build).check([
-        row("install studio/one").changes("+lock +one ~manifest").says(&["ledger"]),
-        row("install studio/one --yes").changes("+lock +one ~manifest").says(&["ledger"]),
-        row("install studio/one --json").changes("+lock +one ~manifest").field("/needs/servers/0/name", "ledger"),
-        row("install studio/one --bind ledger=books").changes("+lock +one ~manifest").leaves("one", "mcp__books__"),
+        row("install studio/one")
+            .changes("+lock +one ~manifest")
+            .says(&["ledger"]),
+        row("install studio/one --yes")
+            .changes("+lock +one ~manifest")
+            .says(&["ledger"]),
+        row("install studio/one --json")
+            .changes("+lock +one ~manifest")
+            .field("/needs/servers/0/name", "ledger"),
+        row("install studio/one --bind ledger=books")
+            .changes("+lock +one ~manifest")
+            .leaves("one", "mcp__books__"),
         row("install studio/one --bind ledger=books --dry-run"),
         row("install studio/one --bind ledger=books --locked").exits(1),
-        row("install studio/one --bind nobody=books").exits(1).says(&["nobody", "ledger"]),
+        row("install studio/one --bind nobody=books")
+            .exits(1)
+            .says(&["nobody", "ledger"]),
         row("install studio/one --bind ledger").exits(2),
         row("install --bind ledger=books").exits(2),
     ]);
@@ -74,8 +118,12 @@ fn a_private_server_that_is_not_configured() {
         row("check --fix").exits(4).says(&["ledger"]),
         row("install"),
         row("update"),
-        row("update one --bind ledger=books --allow all").changes("~lock ~manifest ~one").leaves("one", "mcp__books__"),
-        row("update one --bind ledger=books --allow all --locked").exits(1).known_fault(0, "exit 2"),
+        row("update one --bind ledger=books --allow all")
+            .changes("~lock ~manifest ~one")
+            .leaves("one", "mcp__books__"),
+        row("update one --bind ledger=books --allow all --locked")
+            .exits(1)
+            .known_fault(0, "exit 2"),
         row("remove one").changes("-one ~lock ~manifest"),
     ]);
 }
@@ -84,10 +132,19 @@ fn a_private_server_that_is_not_configured() {
 #[test]
 fn an_agent_whose_line_is_gone_and_that_added_a_server() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("one", asking("one", "sequential-thinking")), ("two", reader("two", "Rests."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("one", asking("one", "sequential-thinking")),
+                ("two", reader("two", "Rests.")),
+            ],
+        );
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/one studio/two --mcp add");
-        let manifest = sandbox.read("agentpkg.toml").replace("one = { registry = \"studio\" }\n", "");
+        let manifest = sandbox
+            .read("agentpkg.toml")
+            .replace("one = { registry = \"studio\" }\n", "");
         sandbox.write("project/agentpkg.toml", manifest);
     };
     Situation::new(build).check([
@@ -95,20 +152,33 @@ fn an_agent_whose_line_is_gone_and_that_added_a_server() {
             .changes("-one -servers ~lock")
             .says(&["one.md", "sequential-thinking"])
             .known_fault(8, "changes `~lock -one`; omits `sequential-thinking`"),
-        row("install --yes").changes("-one -servers ~lock").known_fault(8, "changes `~lock -one`"),
-        row("install --dry-run").says(&["one.md", "sequential-thinking"]).known_fault(8, "omits `sequential-thinking`"),
+        row("install --yes")
+            .changes("-one -servers ~lock")
+            .known_fault(8, "changes `~lock -one`"),
+        row("install --dry-run")
+            .says(&["one.md", "sequential-thinking"])
+            .known_fault(8, "omits `sequential-thinking`"),
         row("install --locked").exits(1),
-        row("install --json").changes("-one -servers ~lock").field("/removed/0/name", "one").known_fault(8, "changes `~lock -one`"),
+        row("install --json")
+            .changes("-one -servers ~lock")
+            .field("/removed/0/name", "one")
+            .known_fault(8, "changes `~lock -one`"),
         row("update")
             .changes("-one -servers ~lock")
             .says(&["one.md", "sequential-thinking"])
             .known_fault(8, "changes `~lock -one`; omits `sequential-thinking`"),
-        row("update --dry-run").says(&["one.md", "sequential-thinking"]).known_fault(8, "omits `sequential-thinking`"),
+        row("update --dry-run")
+            .says(&["one.md", "sequential-thinking"])
+            .known_fault(8, "omits `sequential-thinking`"),
         row("update --locked").exits(1).known_fault(0, "exit 2"),
         row("update --check"),
-        row("remove one").changes("-one -servers ~lock").says(&["one.md", "sequential-thinking"]),
+        row("remove one")
+            .changes("-one -servers ~lock")
+            .says(&["one.md", "sequential-thinking"]),
         row("remove one --dry-run").says(&["one.md", "sequential-thinking"]),
-        row("remove one --locked").exits(1).known_fault(4, "exit 0; changes `~lock -one -servers`"),
+        row("remove one --locked")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `~lock -one -servers`"),
         row("check").says(&["one"]),
         row("check --fix").says(&["one"]),
     ]);
@@ -130,19 +200,31 @@ fn an_agent_whose_line_is_gone_and_that_added_a_server() {
 #[test]
 fn a_server_that_no_agent_needs_any_more() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("one", asking("one", "sequential-thinking"))]);
+        publish(
+            sandbox,
+            "studio",
+            &[("one", asking("one", "sequential-thinking"))],
+        );
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/one --mcp add");
         sandbox.write("project/.claude/agents/one.md", reader("one", "Thinks."));
     };
     Situation::new(build).check([
         row("check").says(&["sequential-thinking"]),
-        row("check --fix").changes("-servers ~lock").says(&["sequential-thinking"]),
+        row("check --fix")
+            .changes("-servers ~lock")
+            .says(&["sequential-thinking"]),
         row("check --fix --yes").changes("-servers ~lock"),
-        row("check --fix --json").changes("-servers ~lock").field("/removed_servers/0", "sequential-thinking"),
-        row("check --fix --locked").exits(1).known_fault(4, "exit 0; changes `~lock -servers`"),
+        row("check --fix --json")
+            .changes("-servers ~lock")
+            .field("/removed_servers/0", "sequential-thinking"),
+        row("check --fix --locked")
+            .exits(1)
+            .known_fault(4, "exit 0; changes `~lock -servers`"),
         row("check --locked").says(&["sequential-thinking"]),
-        row("check --fix --dry-run").says(&["sequential-thinking"]).known_fault(0, "exit 2; omits `sequential-thinking`"),
+        row("check --fix --dry-run")
+            .says(&["sequential-thinking"])
+            .known_fault(0, "exit 2; omits `sequential-thinking`"),
         row("install"),
         row("update"),
     ]);

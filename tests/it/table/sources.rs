@@ -12,9 +12,17 @@ use super::{Situation, add_registry, agent, done, publish, reader, require, row}
 #[test]
 fn another_source_for_a_required_agent() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "first", &[("a", reader("a", "A.")), ("x", reader("x", "Of first."))]);
+        publish(
+            sandbox,
+            "first",
+            &[("a", reader("a", "A.")), ("x", reader("x", "Of first."))],
+        );
         require(sandbox, "first", &[("a", "x")]);
-        let second = [("b", reader("b", "B.")), ("c", reader("c", "C.")), ("x", reader("x", "Of second."))];
+        let second = [
+            ("b", reader("b", "B.")),
+            ("c", reader("c", "C.")),
+            ("x", reader("x", "Of second.")),
+        ];
         publish(sandbox, "second", &second);
         add_registry(sandbox, "first");
         add_registry(sandbox, "second");
@@ -25,28 +33,76 @@ fn another_source_for_a_required_agent() {
     // It is a question, as it is in a terminal: whether `x` may be replaced.
     let open = &["first", "second", "`x`"];
     Situation::new(build).check([
-        row("update").exits(4).says(open).known_fault(2, "exit 0; changes `~c ~lock`; omits `first`, `second`, ``x``"),
-        row("update --no-input").exits(4).says(open).known_fault(2, "exit 0; changes `~c ~lock`; omits `first`, `second`, ``x``"),
-        row("update --yes").exits(4).changes("~c ~lock").says(open).known_fault(2, "exit 0; omits `first`, `second`, ``x``"),
-        row("update b").exits(4).says(open).known_fault(2, "exit 0; changes `~lock ~x`; omits `first`, `second`, ``x``"),
-        row("update b --yes").exits(4).says(open).known_fault(2, "exit 0; changes `~lock ~x`; omits `first`, `second`, ``x``"),
-        row("update b --dry-run").says(open).known_fault(2, "omits `first`, `second`, ``x``"),
-        row("update b --json").exits(4).says(open).known_fault(2, "exit 0; changes `~lock ~x`; omits `first`, `second`, ``x``"),
+        row("update").exits(4).says(open).known_fault(
+            2,
+            "exit 0; changes `~c ~lock`; omits `first`, `second`, ``x``",
+        ),
+        row("update --no-input").exits(4).says(open).known_fault(
+            2,
+            "exit 0; changes `~c ~lock`; omits `first`, `second`, ``x``",
+        ),
+        row("update --yes")
+            .exits(4)
+            .changes("~c ~lock")
+            .says(open)
+            .known_fault(2, "exit 0; omits `first`, `second`, ``x``"),
+        row("update b").exits(4).says(open).known_fault(
+            2,
+            "exit 0; changes `~lock ~x`; omits `first`, `second`, ``x``",
+        ),
+        row("update b --yes").exits(4).says(open).known_fault(
+            2,
+            "exit 0; changes `~lock ~x`; omits `first`, `second`, ``x``",
+        ),
+        row("update b --dry-run")
+            .says(open)
+            .known_fault(2, "omits `first`, `second`, ``x``"),
+        row("update b --json").exits(4).says(open).known_fault(
+            2,
+            "exit 0; changes `~lock ~x`; omits `first`, `second`, ``x``",
+        ),
         row("update b --locked").exits(1).known_fault(0, "exit 2"),
         row("update c").changes("~c ~lock"),
         row("install"),
         row("install --locked"),
-        row("install second/b").exits(4).says(open).known_fault(2, "exit 1"),
-        row("install second/b --yes").exits(4).says(open).known_fault(2, "exit 1"),
-        row("install second/b second/c --yes").exits(4).changes("~c ~lock").says(open).known_fault(2, "exit 1; changes nothing"),
-        row("install second/b --dry-run").says(open).known_fault(6, "exit 1"),
-        row("install second/b --json").exits(4).says(open).known_fault(2, "exit 1; prints no document"),
-        row("install second/x").exits(4).says(open).known_fault(2, "exit 1"),
-        row("install second/x --yes").exits(4).says(open).known_fault(2, "exit 1"),
-        row("install second/x --dry-run").says(open).known_fault(6, "exit 1"),
-        row("install second/x --force").changes("~lock ~manifest ~x").leaves("x", "Of second."),
+        row("install second/b")
+            .exits(4)
+            .says(open)
+            .known_fault(2, "exit 1"),
+        row("install second/b --yes")
+            .exits(4)
+            .says(open)
+            .known_fault(2, "exit 1"),
+        row("install second/b second/c --yes")
+            .exits(4)
+            .changes("~c ~lock")
+            .says(open)
+            .known_fault(2, "exit 1; changes nothing"),
+        row("install second/b --dry-run")
+            .says(open)
+            .known_fault(6, "exit 1"),
+        row("install second/b --json")
+            .exits(4)
+            .says(open)
+            .known_fault(2, "exit 1; prints no document"),
+        row("install second/x")
+            .exits(4)
+            .says(open)
+            .known_fault(2, "exit 1"),
+        row("install second/x --yes")
+            .exits(4)
+            .says(open)
+            .known_fault(2, "exit 1"),
+        row("install second/x --dry-run")
+            .says(open)
+            .known_fault(6, "exit 1"),
+        row("install second/x --force")
+            .changes("~lock ~manifest ~x")
+            .leaves("x", "Of second."),
         row("install second/x --force --locked").exits(1),
-        row("install second/x --as y").changes("+y ~lock ~manifest").leaves("x", "Of first."),
+        row("install second/x --as y")
+            .changes("+y ~lock ~manifest")
+            .leaves("x", "Of first."),
         row("check"),
     ]);
     #[cfg(target_os = "linux")]
@@ -57,15 +113,31 @@ fn another_source_for_a_required_agent() {
             .leaves("x", "Of second.")
             .says(open)
             .known_fault(2, "asks 0 times, not 2; omits `first`, `second`, ``x``"),
-        row("update b --dry-run").in_terminal(&[]).says(open).known_fault(2, "omits `first`, `second`, ``x``"),
+        row("update b --dry-run")
+            .in_terminal(&[])
+            .says(open)
+            .known_fault(2, "omits `first`, `second`, ``x``"),
         row("update b --yes")
             .in_terminal(&[])
             .exits(4)
             .says(open)
-            .known_fault(2, "exit 0; changes `~lock ~x`; omits `first`, `second`, ``x``"),
-        row("install second/b").in_terminal(&["yes", "..."]).changes("~lock ~x").leaves("x", "Of second.").says(open),
-        row("install second/b --dry-run").in_terminal(&[]).says(open).known_fault(6, "omits ``x``"),
-        row("install second/b --locked").in_terminal(&[]).exits(1).known_fault(0, "exit 130; question 1 is unexpected"),
+            .known_fault(
+                2,
+                "exit 0; changes `~lock ~x`; omits `first`, `second`, ``x``",
+            ),
+        row("install second/b")
+            .in_terminal(&["yes", "..."])
+            .changes("~lock ~x")
+            .leaves("x", "Of second.")
+            .says(open),
+        row("install second/b --dry-run")
+            .in_terminal(&[])
+            .says(open)
+            .known_fault(6, "omits ``x``"),
+        row("install second/b --locked")
+            .in_terminal(&[])
+            .exits(1)
+            .known_fault(0, "exit 130; question 1 is unexpected"),
     ]);
 }
 
@@ -74,7 +146,14 @@ fn another_source_for_a_required_agent() {
 fn two_agents_of_one_name() {
     let build = |sandbox: &Sandbox| {
         for (registry, name) in [("first", "a"), ("second", "b")] {
-            publish(sandbox, registry, &[(name, reader(name, "It.")), ("x", reader("x", &format!("Of {registry}.")))]);
+            publish(
+                sandbox,
+                registry,
+                &[
+                    (name, reader(name, "It.")),
+                    ("x", reader("x", &format!("Of {registry}."))),
+                ],
+            );
             add_registry(sandbox, registry);
         }
         done(sandbox, "install first/a second/b");
@@ -85,21 +164,45 @@ fn two_agents_of_one_name() {
         row("update")
             .exits(1)
             .says(&["first", "second", "`x`"])
-            .known_fault(2, "exit 0; changes `~lock +x`; omits `first`, `second`, ``x``"),
+            .known_fault(
+                2,
+                "exit 0; changes `~lock +x`; omits `first`, `second`, ``x``",
+            ),
         row("update --yes")
             .exits(1)
             .says(&["first", "second", "`x`"])
-            .known_fault(2, "exit 0; changes `~lock +x`; omits `first`, `second`, ``x``"),
-        row("update --dry-run").exits(1).says(&["first", "second", "`x`"]).known_fault(2, "exit 0; omits `first`, `second`, ``x``"),
+            .known_fault(
+                2,
+                "exit 0; changes `~lock +x`; omits `first`, `second`, ``x``",
+            ),
+        row("update --dry-run")
+            .exits(1)
+            .says(&["first", "second", "`x`"])
+            .known_fault(2, "exit 0; omits `first`, `second`, ``x``"),
         row("update a").changes("+x ~lock").leaves("x", "Of first."),
-        row("install first/a second/b").exits(1).says(&["first", "second", "`x`"]),
-        row("install first/a second/b --yes").exits(1).says(&["first", "second", "`x`"]),
-        row("install first/a second/b --dry-run").exits(1).says(&["first", "second", "`x`"]),
-        row("install first/x second/x").exits(1).says(&["first", "second", "`x`"]),
+        row("install first/a second/b")
+            .exits(1)
+            .says(&["first", "second", "`x`"]),
+        row("install first/a second/b --yes")
+            .exits(1)
+            .says(&["first", "second", "`x`"]),
+        row("install first/a second/b --dry-run")
+            .exits(1)
+            .says(&["first", "second", "`x`"]),
+        row("install first/x second/x")
+            .exits(1)
+            .says(&["first", "second", "`x`"]),
         row("install x").exits(1).says(&["first/x", "second/x"]),
-        row("install x --yes").exits(1).says(&["first/x", "second/x"]),
-        row("install x --dry-run").exits(1).says(&["first/x", "second/x"]),
-        row("install x --json").exits(1).says(&["first/x", "second/x"]).known_fault(0, "prints no document"),
+        row("install x --yes")
+            .exits(1)
+            .says(&["first/x", "second/x"]),
+        row("install x --dry-run")
+            .exits(1)
+            .says(&["first/x", "second/x"]),
+        row("install x --json")
+            .exits(1)
+            .says(&["first/x", "second/x"])
+            .known_fault(0, "prints no document"),
         row("install first/x").changes("+x ~lock ~manifest"),
     ]);
 }
@@ -110,30 +213,59 @@ fn two_agents_of_one_name() {
 #[cfg(target_os = "linux")]
 fn names_that_differ_in_case_only() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "first", &[("helper", reader("helper", "Of first."))]);
-        publish(sandbox, "second", &[("b", reader("b", "B.")), ("Helper", reader("Helper", "Of second."))]);
+        publish(
+            sandbox,
+            "first",
+            &[("helper", reader("helper", "Of first."))],
+        );
+        publish(
+            sandbox,
+            "second",
+            &[
+                ("b", reader("b", "B.")),
+                ("Helper", reader("Helper", "Of second.")),
+            ],
+        );
         add_registry(sandbox, "first");
         add_registry(sandbox, "second");
         done(sandbox, "install first/helper second/b");
         require(sandbox, "second", &[("b", "Helper")]);
     };
     Situation::new(build).check([
-        row("install second/Helper").exits(1).says(&["helper", "Helper"]),
-        row("install second/Helper --yes").exits(1).says(&["helper", "Helper"]),
-        row("install second/Helper --dry-run").exits(1).says(&["helper", "Helper"]),
+        row("install second/Helper")
+            .exits(1)
+            .says(&["helper", "Helper"]),
+        row("install second/Helper --yes")
+            .exits(1)
+            .says(&["helper", "Helper"]),
+        row("install second/Helper --dry-run")
+            .exits(1)
+            .says(&["helper", "Helper"]),
         row("install second/Helper --as mine").changes("+mine ~lock ~manifest"),
         row("install second/b")
             .exits(1)
             .says(&["helper", "Helper"])
             .known_fault(2, "exit 0; changes `+Helper ~lock`; omits `helper`"),
-        row("install second --all").exits(1).says(&["helper", "Helper"]).known_fault(2, "changes `+Helper ~lock`"),
-        row("update").exits(1).says(&["helper", "Helper"]).known_fault(2, "exit 0; changes `+Helper ~lock`"),
-        row("update b").exits(1).says(&["helper", "Helper"]).known_fault(2, "exit 0; changes `+Helper ~lock`; omits `helper`"),
+        row("install second --all")
+            .exits(1)
+            .says(&["helper", "Helper"])
+            .known_fault(2, "changes `+Helper ~lock`"),
+        row("update")
+            .exits(1)
+            .says(&["helper", "Helper"])
+            .known_fault(2, "exit 0; changes `+Helper ~lock`"),
+        row("update b")
+            .exits(1)
+            .says(&["helper", "Helper"])
+            .known_fault(2, "exit 0; changes `+Helper ~lock`; omits `helper`"),
         row("update b --yes")
             .exits(1)
             .says(&["helper", "Helper"])
             .known_fault(2, "exit 0; changes `+Helper ~lock`; omits `helper`"),
-        row("update b --dry-run").exits(1).says(&["helper", "Helper"]).known_fault(2, "exit 0; omits `helper`"),
+        row("update b --dry-run")
+            .exits(1)
+            .says(&["helper", "Helper"])
+            .known_fault(2, "exit 0; omits `helper`"),
     ]);
 }
 
@@ -142,41 +274,80 @@ fn names_that_differ_in_case_only() {
 fn a_policy_that_forbids() {
     let build = |sandbox: &Sandbox| {
         let bash = |name| agent(name, "tools: Read, Bash\n", "Better.");
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans.")), ("other", reader("other", "Helps."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("planner", reader("planner", "Plans.")),
+                ("other", reader("other", "Helps.")),
+            ],
+        );
         add_registry(sandbox, "studio");
         done(sandbox, "install studio/planner studio/other");
         let manifest = sandbox.read("agentpkg.toml");
-        sandbox.write("project/agentpkg.toml", format!("{manifest}\n[policy]\ndeny-tools = [\"Bash\"]\n"));
-        publish(sandbox, "studio", &[("planner", bash("planner")), ("fresh", bash("fresh")), ("other", reader("other", "More."))]);
+        sandbox.write(
+            "project/agentpkg.toml",
+            format!("{manifest}\n[policy]\ndeny-tools = [\"Bash\"]\n"),
+        );
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("planner", bash("planner")),
+                ("fresh", bash("fresh")),
+                ("other", reader("other", "More.")),
+            ],
+        );
     };
     let rule = &["deny-tools", "Bash"];
     Situation::new(build).check([
-        row("update").exits(4).changes("~lock ~other").says(rule).known_fault(0, "changes nothing; omits `deny-tools`"),
-        row("update --allow all").exits(4).changes("~lock ~other").says(rule),
+        row("update")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(rule)
+            .known_fault(0, "changes nothing; omits `deny-tools`"),
+        row("update --allow all")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(rule),
         row("update --yes")
             .exits(4)
             .changes("~lock ~other")
             .says(rule)
-            .known_fault(9, "exit 0; changes `~lock ~other ~planner`; omits `deny-tools`"),
-        row("update planner --json").exits(4).says(rule).known_fault(0, "omits `deny-tools`; prints no document"),
+            .known_fault(
+                9,
+                "exit 0; changes `~lock ~other ~planner`; omits `deny-tools`",
+            ),
+        row("update planner --json")
+            .exits(4)
+            .says(rule)
+            .known_fault(0, "omits `deny-tools`; prints no document"),
         row("update planner --allow Bash").exits(4).says(rule),
         row("update --dry-run").exits(4).says(rule).says(&["other"]),
         row("update --locked").exits(1).known_fault(0, "exit 2"),
         row("install"),
         row("install studio/planner").exits(4).says(rule),
-        row("install studio/planner --allow Bash").exits(4).says(rule),
+        row("install studio/planner --allow Bash")
+            .exits(4)
+            .says(rule),
         row("install studio/fresh").exits(4).says(rule),
         row("install studio/fresh --allow all").exits(4).says(rule),
         row("install studio/fresh --yes").exits(4).says(rule),
         row("install studio/fresh --force").exits(4).says(rule),
-        row("install studio/fresh --json").exits(4).says(rule).known_fault(0, "prints no document"),
+        row("install studio/fresh --json")
+            .exits(4)
+            .says(rule)
+            .known_fault(0, "prints no document"),
         row("install studio/fresh --dry-run").exits(4).says(rule),
         row("install studio/fresh studio/other --yes")
             .exits(4)
             .changes("~lock ~other")
             .says(rule)
             .known_fault(0, "changes nothing"),
-        row("install studio --all --yes").exits(4).changes("~lock ~other").says(rule),
+        row("install studio --all --yes")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(rule),
         row("update other").changes("~lock ~other"),
         row("check"),
     ]);
@@ -186,22 +357,37 @@ fn a_policy_that_forbids() {
 #[test]
 fn a_policy_that_forbids_a_source() {
     let build = |sandbox: &Sandbox| {
-        publish(sandbox, "studio", &[("planner", reader("planner", "Plans."))]);
+        publish(
+            sandbox,
+            "studio",
+            &[("planner", reader("planner", "Plans."))],
+        );
         publish(sandbox, "spare", &[("third", reader("third", "Waits."))]);
         add_registry(sandbox, "studio");
         let manifest = sandbox.read("agentpkg.toml");
-        sandbox.write("project/agentpkg.toml", format!("{manifest}\n[policy]\nregistries = [\"studio\"]\n"));
+        sandbox.write(
+            "project/agentpkg.toml",
+            format!("{manifest}\n[policy]\nregistries = [\"studio\"]\n"),
+        );
     };
     let rule = &["registries"];
     Situation::new(build).check([
         row("install studio/planner").changes("+lock +planner ~manifest"),
         row("install ../spare#third").exits(4).says(rule),
         row("install ../spare#third --yes").exits(4).says(rule),
-        row("install ../spare#third --allow all --force").exits(4).says(rule),
+        row("install ../spare#third --allow all --force")
+            .exits(4)
+            .says(rule),
         row("install ../spare#third --dry-run").exits(4).says(rule),
-        row("install ../spare#third --json").exits(4).says(rule).known_fault(0, "prints no document"),
+        row("install ../spare#third --json")
+            .exits(4)
+            .says(rule)
+            .known_fault(0, "prints no document"),
         row("registry add ../spare").exits(4).says(rule),
-        row("registry add ../spare --json").exits(4).says(rule).known_fault(0, "prints no document"),
+        row("registry add ../spare --json")
+            .exits(4)
+            .says(rule)
+            .known_fault(0, "prints no document"),
     ]);
 }
 
@@ -216,26 +402,49 @@ fn a_source_that_cannot_be_asked() {
     let server = Server::start(folder.path());
     let build = |sandbox: &Sandbox| {
         let mut repo = RepoBuilder::bare(&folder.path().join("far.git"));
-        repo.file("agents/planner.md", reader("planner", "Plans.")).file("agents/spare.md", reader("spare", "Waits."));
+        repo.file("agents/planner.md", reader("planner", "Plans."))
+            .file("agents/spare.md", reader("spare", "Waits."));
         let _ = repo.commit("first");
         publish(sandbox, "near", &[("other", reader("other", "Helps."))]);
-        done(sandbox, &format!("registry add {} --name far", server.url("far.git")));
+        done(
+            sandbox,
+            &format!("registry add {} --name far", server.url("far.git")),
+        );
         add_registry(sandbox, "near");
         done(sandbox, "install far/planner near/other");
         server.fault(Fault::Status(404));
-        publish(sandbox, "near", &[("other", reader("other", "Helps more."))]);
+        publish(
+            sandbox,
+            "near",
+            &[("other", reader("other", "Helps more."))],
+        );
     };
     Situation::new(build).check([
-        row("update").exits(1).changes("~lock ~other").says(&["far"]),
-        row("update --yes").exits(1).changes("~lock ~other").says(&["far"]),
-        row("update planner").exits(1).says(&["far"]).hides(&["up to date"]),
+        row("update")
+            .exits(1)
+            .changes("~lock ~other")
+            .says(&["far"]),
+        row("update --yes")
+            .exits(1)
+            .changes("~lock ~other")
+            .says(&["far"]),
+        row("update planner")
+            .exits(1)
+            .says(&["far"])
+            .hides(&["up to date"]),
         row("update --check").exits(1).says(&["far"]),
         row("update --dry-run").exits(1).says(&["far"]),
-        row("update --json").exits(1).changes("~lock ~other").says(&["far", "\"failures\""]),
+        row("update --json")
+            .exits(1)
+            .changes("~lock ~other")
+            .says(&["far", "\"failures\""]),
         row("update --offline").changes("~lock ~other"),
         row("update --locked").exits(1).known_fault(0, "exit 2"),
         row("outdated").exits(1).says(&["far"]),
-        row("outdated --check").exits(1).says(&["far"]).known_fault(0, "exit 5"),
+        row("outdated --check")
+            .exits(1)
+            .says(&["far"])
+            .known_fault(0, "exit 5"),
         row("outdated --json").exits(1).says(&["far"]),
         row("install"),
         row("install --locked"),
@@ -272,19 +481,41 @@ fn two_of_several_agents_fail() {
         }
     };
     Situation::new(build).check([
-        row("update").exits(1).changes("~lock ~one ~two").says(&["three", "four"]),
-        row("update --yes").exits(1).changes("~lock ~one ~two").says(&["three", "four"]),
-        row("update one three").exits(1).changes("~lock ~one").says(&["three"]),
+        row("update")
+            .exits(1)
+            .changes("~lock ~one ~two")
+            .says(&["three", "four"]),
+        row("update --yes")
+            .exits(1)
+            .changes("~lock ~one ~two")
+            .says(&["three", "four"]),
+        row("update one three")
+            .exits(1)
+            .changes("~lock ~one")
+            .says(&["three"]),
         row("update three four").exits(1).says(&["three", "four"]),
-        row("update --json").exits(1).changes("~lock ~one ~two").says(&["three", "four"]).has("/failures/1"),
-        row("update --dry-run").exits(1).says(&["three", "four", "one"]),
+        row("update --json")
+            .exits(1)
+            .changes("~lock ~one ~two")
+            .says(&["three", "four"])
+            .has("/failures/1"),
+        row("update --dry-run")
+            .exits(1)
+            .says(&["three", "four", "one"]),
         row("update --check").exits(1).says(&["three", "four"]),
         row("update --locked").exits(1).known_fault(0, "exit 2"),
-        row("outdated --check").exits(1).says(&["three", "four"]).known_fault(0, "exit 5"),
+        row("outdated --check")
+            .exits(1)
+            .says(&["three", "four"])
+            .known_fault(0, "exit 5"),
         row("outdated --json").exits(1).says(&["three", "four"]),
         row("install"),
         row("install near --all").changes("~lock ~one ~two"),
-        row("install near/one three/three").exits(1).changes("~lock ~one").says(&["three"]).known_fault(0, "changes nothing"),
+        row("install near/one three/three")
+            .exits(1)
+            .changes("~lock ~one")
+            .says(&["three"])
+            .known_fault(0, "changes nothing"),
         row("install near/one three/three --json")
             .exits(1)
             .changes("~lock ~one")

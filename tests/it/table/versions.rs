@@ -8,11 +8,21 @@ use super::{Situation, agent, done, reader, row};
 /// `planner` is installed as `^1` of a repository that has 1.0.0 and 2.0.0. The second has these fields.
 fn installed(sandbox: &Sandbox, fields: &str) {
     let mut repo = RepoBuilder::bare(&sandbox.path().join("studio.git"));
-    let _ = repo.file("agents/planner.md", reader("planner", "Plans.")).commit("first");
+    let _ = repo
+        .file("agents/planner.md", reader("planner", "Plans."))
+        .commit("first");
     repo.tag("v1.0.0");
-    let _ = repo.file("agents/planner.md", agent("planner", fields, "Plans better.")).commit("second");
+    let _ = repo
+        .file(
+            "agents/planner.md",
+            agent("planner", fields, "Plans better."),
+        )
+        .commit("second");
     repo.tag("v2.0.0");
-    done(sandbox, &format!("registry add {} --name studio", repo.url()));
+    done(
+        sandbox,
+        &format!("registry add {} --name studio", repo.url()),
+    );
     done(sandbox, "install studio/planner@^1");
 }
 
@@ -37,17 +47,30 @@ fn another_version_on_the_command_line() {
         row("update --check"),
         row("update --locked").known_fault(0, "exit 2"),
         row("outdated").says(&["2.0.0"]),
-        row("update planner --to ^2").changes("~lock ~manifest ~planner").leaves("manifest", "^2"),
+        row("update planner --to ^2")
+            .changes("~lock ~manifest ~planner")
+            .leaves("manifest", "^2"),
         row("update planner --to ^2 --yes").changes("~lock ~manifest ~planner"),
         row("update planner --to ^2 --offline").changes("~lock ~manifest ~planner"),
         row("update planner --to ^2 --dry-run").says(&["planner"]),
-        row("update planner --to ^2 --locked").exits(1).known_fault(0, "exit 2"),
-        row("update planner --to ^9").exits(1).says(&["^9", "2.0.0"]),
-        row("update planner --to ^9 --json").exits(1).says(&["^9"]).known_fault(0, "prints no document"),
-        row("install studio/planner@^2").changes("~lock ~manifest ~planner").leaves("manifest", "^2"),
+        row("update planner --to ^2 --locked")
+            .exits(1)
+            .known_fault(0, "exit 2"),
+        row("update planner --to ^9")
+            .exits(1)
+            .says(&["^9", "2.0.0"]),
+        row("update planner --to ^9 --json")
+            .exits(1)
+            .says(&["^9"])
+            .known_fault(0, "prints no document"),
+        row("install studio/planner@^2")
+            .changes("~lock ~manifest ~planner")
+            .leaves("manifest", "^2"),
         row("install studio/planner@^2 --dry-run").says(&["planner"]),
         row("install studio/planner@^2 --locked").exits(1),
-        row("install studio/planner@^9").exits(1).says(&["^9", "2.0.0"]),
+        row("install studio/planner@^9")
+            .exits(1)
+            .says(&["^9", "2.0.0"]),
         row("remove planner").changes("-planner ~lock ~manifest"),
     ]);
 }
@@ -62,12 +85,16 @@ fn another_version_in_the_manifest() {
         ask_for(sandbox, "^2");
     };
     Situation::new(asked).check([
-        row("install").changes("~lock ~planner").leaves("planner", "better"),
+        row("install")
+            .changes("~lock ~planner")
+            .leaves("planner", "better"),
         row("install --yes").changes("~lock ~planner"),
         row("install --dry-run").says(&["planner"]),
         row("install --locked").exits(1).says(&["planner"]),
         row("install --offline").changes("~lock ~planner"),
-        row("install --json").changes("~lock ~planner").field("/agents/0/action", "replace"),
+        row("install --json")
+            .changes("~lock ~planner")
+            .field("/agents/0/action", "replace"),
         row("update").changes("~lock ~planner"),
         row("update --locked").exits(1).known_fault(0, "exit 2"),
         row("update --check").exits(5),
@@ -79,7 +106,10 @@ fn another_version_in_the_manifest() {
     };
     Situation::new(unknown).check([
         row("install").exits(1).says(&["^9", "2.0.0"]),
-        row("install --json").exits(1).says(&["^9"]).known_fault(0, "prints no document"),
+        row("install --json")
+            .exits(1)
+            .says(&["^9"])
+            .known_fault(0, "prints no document"),
         row("install --dry-run").exits(1).says(&["^9"]),
         row("install --locked").exits(1),
         row("update").exits(1).says(&["^9"]),
@@ -98,28 +128,46 @@ fn another_version_in_the_manifest_that_may_do_more() {
         ask_for(sandbox, "^2");
     };
     Situation::new(wider).check([
-        row("install").exits(4).says(&["Bash", "agentpkg install --allow Bash"]),
-        row("install --yes").exits(4).says(&["Bash"]).known_fault(9, "exit 0; changes `~lock ~planner`"),
+        row("install")
+            .exits(4)
+            .says(&["Bash", "agentpkg install --allow Bash"]),
+        row("install --yes")
+            .exits(4)
+            .says(&["Bash"])
+            .known_fault(9, "exit 0; changes `~lock ~planner`"),
         row("install --allow Bash").changes("~lock ~planner"),
         row("install --dry-run").says(&["Bash"]),
         row("install --locked").exits(1),
         row("update").exits(4).says(&["Bash"]),
-        row("update --yes").exits(4).says(&["Bash"]).known_fault(9, "exit 0; changes `~lock ~planner`"),
+        row("update --yes")
+            .exits(4)
+            .says(&["Bash"])
+            .known_fault(9, "exit 0; changes `~lock ~planner`"),
         row("update --allow Bash").changes("~lock ~planner"),
     ]);
     let edited = |sandbox: &Sandbox| {
         wider(sandbox);
-        sandbox.write("project/.claude/agents/planner.md", reader("planner", "Plans as I say."));
+        sandbox.write(
+            "project/.claude/agents/planner.md",
+            reader("planner", "Plans as I say."),
+        );
     };
     Situation::new(edited).check([
-        row("install").exits(1).says(&["edited", "agentpkg update planner", "--force"]),
+        row("install")
+            .exits(1)
+            .says(&["edited", "agentpkg update planner", "--force"]),
         row("install --yes").exits(1).says(&["edited"]),
         row("install --dry-run").exits(1).says(&["edited"]),
         row("install --locked").exits(1),
         row("install --force").exits(4).says(&["Bash"]),
         row("install --force --allow Bash").changes("~lock ~planner"),
-        row("update").exits(4).says(&["conflict", "Bash"]).known_fault(10, "exit 3; omits `Bash`"),
+        row("update")
+            .exits(4)
+            .says(&["conflict", "Bash"])
+            .known_fault(10, "exit 3; omits `Bash`"),
         row("update --theirs --allow Bash").changes("~lock ~planner"),
-        row("update --conflicts=markers --allow Bash").exits(3).changes("+conflicts/planner +pending/planner"),
+        row("update --conflicts=markers --allow Bash")
+            .exits(3)
+            .changes("+conflicts/planner +pending/planner"),
     ]);
 }

@@ -16,7 +16,8 @@ const LATE: &str = "EDITED-AFTER-THE-KILL";
 fn changes(track: &Track) -> Vec<Point> {
     track.stage.restore(TEMPLATE);
     let all = points(&track.stage, &track.words, &[]).into_iter();
-    all.filter(|point| point.is_own && point.is_in_project && point.changes()).collect()
+    all.filter(|point| point.is_own && point.is_in_project && point.changes())
+        .collect()
 }
 
 #[test]
@@ -24,7 +25,9 @@ fn the_next_update_merges_the_edit_with_what_upstream_changed() {
     let (mut wrong, mut tried) = (Vec::new(), 0);
     // The first two races are updates of an agent with an edit and of one without.
     for race in &RACES[..2] {
-        let Some(track) = Track::new(race) else { return };
+        let Some(track) = Track::new(race) else {
+            return;
+        };
         for point in sample(changes(&track), 12) {
             track.stage.restore(TEMPLATE);
             let _ = disturbed(&track.stage, &track.words, &[&point.injection(KILL)]);
@@ -32,9 +35,15 @@ fn the_next_update_merges_the_edit_with_what_upstream_changed() {
             if !track.stage.project(race.target).exists() {
                 continue;
             }
-            track.stage.edit(race.target, "Sentence 0 of", &format!("{LATE} zero of"));
+            track
+                .stage
+                .edit(race.target, "Sentence 0 of", &format!("{LATE} zero of"));
             tried += 1;
-            wrong.extend(merged(&track, race.target).err().map(|what| format!("{}, {point}: {what}", race.target)));
+            wrong.extend(
+                merged(&track, race.target)
+                    .err()
+                    .map(|what| format!("{}, {point}: {what}", race.target)),
+            );
         }
     }
     assert!(tried > 12, "only {tried} kills left a file to edit");
@@ -62,7 +71,10 @@ fn merged(track: &Track, target: &str) -> Result<(), String> {
     let files = track.stage.files();
     let again = run(&mut track.stage.command(&track.words));
     if again.code != 0 || track.stage.files() != files {
-        return Err(format!("the next update is not without work: {}", again.all()));
+        return Err(format!(
+            "the next update is not without work: {}",
+            again.all()
+        ));
     }
     Ok(())
 }
@@ -81,7 +93,9 @@ fn recover(track: &Track) -> Result<(), String> {
 fn a_save_before_the_recovery_is_never_lost() {
     let (mut wrong, mut tried) = (Vec::new(), 0);
     for race in RACES {
-        let Some(track) = Track::new(race) else { return };
+        let Some(track) = Track::new(race) else {
+            return;
+        };
         for (index, point) in sample(changes(&track), 6).iter().enumerate() {
             track.stage.restore(TEMPLATE);
             let _ = disturbed(&track.stage, &track.words, &[&point.injection(KILL)]);
@@ -91,9 +105,16 @@ fn a_save_before_the_recovery_is_never_lost() {
             let mut outcome = recover(&track);
             let files = track.stage.files();
             if !track.is_kept(&files, LATE) {
-                outcome = Err(format!("the save is lost, or only elsewhere ({})", contains(&files, LATE)));
+                outcome = Err(format!(
+                    "the save is lost, or only elsewhere ({})",
+                    contains(&files, LATE)
+                ));
             }
-            wrong.extend(outcome.err().map(|what| format!("{} {}, {point}: {what}", race.scenario, race.target)));
+            wrong.extend(
+                outcome
+                    .err()
+                    .map(|what| format!("{} {}, {point}: {what}", race.scenario, race.target)),
+            );
         }
     }
     super::count(&format!("{tried} saves before the recovery"));

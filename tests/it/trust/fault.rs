@@ -9,9 +9,14 @@ const ERRORS: &[&str] = &["ENOSPC", "EIO", "EACCES", "EINTR"];
 for_each_scenario!(fail_at_every_call);
 
 fn fail_at_every_call(name: &str) {
-    let Some(judge) = Judge::new(name) else { return };
+    let Some(judge) = Judge::new(name) else {
+        return;
+    };
     // What is only read is left to a full run.
-    let all = judge.points(&[]).into_iter().filter(|point| super::is_full() || !point.is_reading);
+    let all = judge
+        .points(&[])
+        .into_iter()
+        .filter(|point| super::is_full() || !point.is_reading);
     let (inside, outside): (Vec<_>, Vec<_>) = all.partition(|point| point.is_in_project);
     let points = sample(inside, 8).into_iter().chain(sample(outside, 3));
     // A sample has each error in turn, a full run all of them everywhere.
@@ -20,8 +25,17 @@ fn fail_at_every_call(name: &str) {
     for (index, point) in points.enumerate() {
         for error in ERRORS.iter().cycle().skip(index % ERRORS.len()).take(width) {
             judge.stage.restore(TEMPLATE);
-            let output = disturbed(&judge.stage, &judge.words, &[&point.injection(&format!("error={error}"))]);
-            wrong.extend(judge.after_fault(&output).into_iter().map(|what| format!("{point} {error}: {what}")));
+            let output = disturbed(
+                &judge.stage,
+                &judge.words,
+                &[&point.injection(&format!("error={error}"))],
+            );
+            wrong.extend(
+                judge
+                    .after_fault(&output)
+                    .into_iter()
+                    .map(|what| format!("{point} {error}: {what}")),
+            );
             tried += 1;
         }
     }

@@ -16,7 +16,12 @@ use crate::support::sandbox::Output;
 pub(super) const TEMPLATE: &str = "template";
 
 /// Agentpkg's own files that may come early and stay.
-const MARKS: &[&str] = &[".agentpkg/.gitattributes", ".agentpkg/.gitignore", ".agentpkg/state/.gitignore", ".agentpkg/state/lock"];
+const MARKS: &[&str] = &[
+    ".agentpkg/.gitattributes",
+    ".agentpkg/.gitignore",
+    ".agentpkg/state/.gitignore",
+    ".agentpkg/state/lock",
+];
 
 /// Commands that only look.
 const READING: &[&[&str]] = &[
@@ -71,7 +76,16 @@ impl Judge {
         let after = stage.files();
         stage.restore(TEMPLATE);
         let is_marked = contains(&before, EDIT);
-        Some(Self { stage, words, scenario, before, after, code: output.code, is_marked, looks: Cell::new(0) })
+        Some(Self {
+            stage,
+            words,
+            scenario,
+            before,
+            after,
+            code: output.code,
+            is_marked,
+            looks: Cell::new(0),
+        })
     }
 
     /// The calls of the command while the injections are in force.
@@ -94,11 +108,18 @@ impl Judge {
         let outcome = self.outcome();
         // A cache that cannot be written to leaves everything as it was, and says that it could not look.
         let is_stale = output.stderr.contains("could not look at");
-        let is_said = output.all().contains("partial") || output.stderr.contains("agentpkg recover");
+        let is_said =
+            output.all().contains("partial") || output.stderr.contains("agentpkg recover");
         if matches!(output.code, 101 | -1) || output.stderr.contains("panicked") {
             wrong.push(format!("it did not end by itself: {}", output.all()));
-        } else if output.code == self.code && !is_stale && !matches!(outcome, Ok(found) if found == self.expected()) {
-            wrong.push(format!("it says that it worked, but the project is not as it should be: {}", describe(&outcome)));
+        } else if output.code == self.code
+            && !is_stale
+            && !matches!(outcome, Ok(found) if found == self.expected())
+        {
+            wrong.push(format!(
+                "it says that it worked, but the project is not as it should be: {}",
+                describe(&outcome)
+            ));
         } else if output.code != self.code {
             // The write of the error itself may be what fails.
             if !output.stderr.starts_with("error") && !output.stderr.contains("error: ") {
@@ -121,7 +142,12 @@ impl Judge {
         let before = self.stage.files();
         let count = if super::is_full() { READING.len() } else { 2 };
         let turn = self.looks.replace(self.looks.get() + count);
-        for command in READING.iter().cycle().skip(turn % READING.len()).take(count) {
+        for command in READING
+            .iter()
+            .cycle()
+            .skip(turn % READING.len())
+            .take(count)
+        {
             let output = self.stage.run(command);
             let now = self.stage.files();
             if now != before {
@@ -129,8 +155,14 @@ impl Judge {
                 return;
             }
             let is_interrupted = before.contains_key(".agentpkg/state/journal");
-            if is_interrupted && !command.contains(&"--json") && !output.stderr.contains("agentpkg recover") {
-                wrong.push(format!("{command:?} does not say that a command was interrupted: {}", output.all()));
+            if is_interrupted
+                && !command.contains(&"--json")
+                && !output.stderr.contains("agentpkg recover")
+            {
+                wrong.push(format!(
+                    "{command:?} does not say that a command was interrupted: {}",
+                    output.all()
+                ));
             }
             if !matches!(output.code, 0..=5) {
                 wrong.push(format!("{command:?}: {}", output.all()));
@@ -151,28 +183,44 @@ impl Judge {
         if self.is_marked && !contains(&files, EDIT) {
             wrong.push("the person's words are lost".to_owned());
         }
-        let left: Vec<&String> = files.keys().filter(|path| self.is_left_over(path)).collect();
+        let left: Vec<&String> = files
+            .keys()
+            .filter(|path| self.is_left_over(path))
+            .collect();
         if !left.is_empty() {
             wrong.push(format!("left over: {left:?}"));
         }
         if outcome == Ok(Outcome::Before) {
             let output = run(&mut self.stage.command(&self.words));
             if output.code != self.code || self.outcome() != Ok(self.expected()) {
-                wrong.push(format!("it cannot be repeated: {}\n{}", describe(&self.outcome()), output.all()));
+                wrong.push(format!(
+                    "it cannot be repeated: {}\n{}",
+                    describe(&self.outcome()),
+                    output.all()
+                ));
             }
         }
         if self.scenario.name.starts_with("registry_refresh") {
             // The project does not change; the cache has to be sound.
-            let offered = self.stage.run(&["list", "--available", "studio", "--offline"]);
+            let offered = self
+                .stage
+                .run(&["list", "--available", "studio", "--offline"]);
             if offered.code != 0 || !offered.stdout.contains("agent-f") {
-                wrong.push(format!("the cache does not have the new agents: {}", offered.all()));
+                wrong.push(format!(
+                    "the cache does not have the new agents: {}",
+                    offered.all()
+                ));
             }
         }
     }
 
     /// What the project is like after a run that works.
     fn expected(&self) -> Outcome {
-        if comparable(&self.before).eq(comparable(&self.after)) { Outcome::Before } else { Outcome::After }
+        if comparable(&self.before).eq(comparable(&self.after)) {
+            Outcome::Before
+        } else {
+            Outcome::After
+        }
     }
 
     /// What the project is like now, or how it differs from the nearer of the two.
@@ -183,13 +231,22 @@ impl Judge {
         } else if comparable(&files).eq(comparable(&self.after)) {
             Ok(Outcome::After)
         } else {
-            let differences = [difference(&files, &self.before), difference(&files, &self.after)];
-            Err(differences.into_iter().min_by_key(String::len).unwrap_or_default())
+            let differences = [
+                difference(&files, &self.before),
+                difference(&files, &self.after),
+            ];
+            Err(differences
+                .into_iter()
+                .min_by_key(String::len)
+                .unwrap_or_default())
         }
     }
 
     fn is_left_over(&self, path: &str) -> bool {
-        let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = Path::new(path)
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if path.starts_with(".agentpkg/state/history/") {
             // Every operation adds to it, but no unfinished file.
             return name.starts_with('.') || name.ends_with(".tmp") || name.ends_with("-new");
@@ -200,12 +257,17 @@ impl Judge {
 
 /// Without what belongs to agentpkg alone.
 fn comparable(files: &Files) -> impl Iterator<Item = (&String, &Vec<u8>)> {
-    files.iter().filter(|(path, _)| !path.starts_with(".agentpkg/state/") && !MARKS.contains(&path.as_str()))
+    files.iter().filter(|(path, _)| {
+        !path.starts_with(".agentpkg/state/") && !MARKS.contains(&path.as_str())
+    })
 }
 
 fn difference(left: &Files, right: &Files) -> String {
     let paths = |one: &Files, other: &Files| -> Vec<String> {
-        comparable(one).filter(|(path, content)| other.get(*path) != Some(content)).map(|(path, _)| path.clone()).collect()
+        comparable(one)
+            .filter(|(path, content)| other.get(*path) != Some(content))
+            .map(|(path, _)| path.clone())
+            .collect()
     };
     let mut all = paths(left, right);
     all.extend(paths(right, left));
@@ -229,5 +291,7 @@ pub(super) fn contains(files: &Files, words: &str) -> bool {
 
 /// Whether a content has these words.
 pub(super) fn has(content: &[u8], words: &str) -> bool {
-    content.windows(words.len()).any(|window| window == words.as_bytes())
+    content
+        .windows(words.len())
+        .any(|window| window == words.as_bytes())
 }

@@ -59,7 +59,12 @@ fn sample<T>(items: Vec<T>, count: usize) -> Vec<T> {
     }
     let length = items.len();
     let chosen: Vec<usize> = (0..count).map(|index| index * length / count).collect();
-    items.into_iter().enumerate().filter(|(index, _)| chosen.contains(index)).map(|(_, item)| item).collect()
+    items
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| chosen.contains(index))
+        .map(|(_, item)| item)
+        .collect()
 }
 
 /// Numbers that look random and are the same in every run.
@@ -79,8 +84,17 @@ impl Random {
 /// Fails if anything went wrong, and shows the first of it, each in one line.
 #[track_caller]
 fn assert_none(wrong: &[String], tried: usize) {
-    let first: Vec<String> = wrong.iter().take(8).map(|what| what.replace('\n', " / ")).collect();
-    assert!(wrong.is_empty(), "{} things went wrong in {tried} runs:\n{}", wrong.len(), first.join("\n"));
+    let first: Vec<String> = wrong
+        .iter()
+        .take(8)
+        .map(|what| what.replace('\n', " / "))
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} things went wrong in {tried} runs:\n{}",
+        wrong.len(),
+        first.join("\n")
+    );
 }
 
 /// Says how much was tried; the test harness shows it with `--nocapture`.

@@ -78,25 +78,47 @@ impl Track {
         let begin = Instant::now();
         let _ = run(&mut stage.command(&words)).code(0);
         let duration = begin.elapsed();
-        let known = before.keys().cloned().chain(stage.files().into_keys()).collect();
+        let known = before
+            .keys()
+            .cloned()
+            .chain(stage.files().into_keys())
+            .collect();
         let buffer = buffer(race.target, before.get(race.target));
-        Some(Self { stage, words, target: race.target, buffer, duration, known })
+        Some(Self {
+            stage,
+            words,
+            target: race.target,
+            buffer,
+            duration,
+            known,
+        })
     }
 
     /// Saves the file once.
     pub(super) fn save(&self, way: Way, mark: &str, hold: Duration) -> Save {
-        save(way, &self.stage.project(self.target), &self.buffer, mark, hold)
+        save(
+            way,
+            &self.stage.project(self.target),
+            &self.buffer,
+            mark,
+            hold,
+        )
     }
 
     /// Whether what a command says names the file, or the agent in it.
     pub(super) fn is_named(&self, output: &Output) -> bool {
-        let name = Path::new(self.target).file_name().and_then(|name| name.to_str()).unwrap();
+        let name = Path::new(self.target)
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap();
         output.stderr.contains(name.trim_end_matches(".md"))
     }
 
     /// Whether the words are in the file or in the history.
     pub(super) fn is_kept(&self, files: &Files, words: &str) -> bool {
-        files.iter().any(|(path, content)| (path == self.target || is_of_history(path)) && has(content, words))
+        files.iter().any(|(path, content)| {
+            (path == self.target || is_of_history(path)) && has(content, words)
+        })
     }
 
     /// What is wrong after the saver and the command have ended.
@@ -105,16 +127,27 @@ impl Track {
         let files = self.stage.files();
         // What a later save took away is no loss.
         let is_expected = |(index, save): &(usize, &Save)| {
-            save.is_complete && !saves[index + 1..].iter().any(|later| has(&later.replaced, &save.mark))
+            save.is_complete
+                && !saves[index + 1..]
+                    .iter()
+                    .any(|later| has(&later.replaced, &save.mark))
         };
         let expected: Vec<_> = saves.iter().enumerate().filter(is_expected).collect();
         for (index, save) in &expected {
             if !self.is_kept(&files, &save.mark) {
-                let place = if contains(&files, &save.mark) { "only elsewhere" } else { "nowhere" };
+                let place = if contains(&files, &save.mark) {
+                    "only elsewhere"
+                } else {
+                    "nowhere"
+                };
                 wrong.push(format!("save {} of {} is {place}", index + 1, saves.len()));
             }
         }
-        let is_in_file = |save: &Save| files.get(self.target).is_some_and(|content| has(content, &save.mark));
+        let is_in_file = |save: &Save| {
+            files
+                .get(self.target)
+                .is_some_and(|content| has(content, &save.mark))
+        };
         match (output.code, expected.last()) {
             (0, Some((_, last))) if !is_in_file(last) && last.took < LATE => {
                 wrong.push("the last save is not in the file, and nothing is said".to_owned());
@@ -124,7 +157,9 @@ impl Track {
             _ => wrong.push(format!("{} is not named", self.target)),
         }
         let is_left = |path: &&String| {
-            let may_come = **path == self.target || is_of_history(path) || path.starts_with(".agentpkg/state/pending/");
+            let may_come = **path == self.target
+                || is_of_history(path)
+                || path.starts_with(".agentpkg/state/pending/");
             !may_come && !self.known.contains(*path)
         };
         let left: Vec<_> = files.keys().filter(is_left).collect();
@@ -137,7 +172,15 @@ impl Track {
     /// The same in one line, for a report.
     fn verdict(&self, saves: &[Save], output: &Output, moment: &str) -> Option<String> {
         let wrong = self.judge(saves, output);
-        (!wrong.is_empty()).then(|| format!("{} {}, {moment}: {}: {}", self.words[0], self.target, wrong.join("; "), output.all()))
+        (!wrong.is_empty()).then(|| {
+            format!(
+                "{} {}, {moment}: {}: {}",
+                self.words[0],
+                self.target,
+                wrong.join("; "),
+                output.all()
+            )
+        })
     }
 }
 
@@ -150,10 +193,16 @@ fn buffer(target: &str, content: Option<&Vec<u8>>) -> Buffer {
             (text[..at].to_owned(), text[at..].to_owned())
         }
         ("agentpkg.toml", _) => (text.unwrap_or_default(), String::new()),
-        _ => (text.unwrap_or_else(|| agent("agent-a", "Read", 1)), String::new()),
+        _ => (
+            text.unwrap_or_else(|| agent("agent-a", "Read", 1)),
+            String::new(),
+        ),
     };
     let line = match target {
-        ".mcp.json" => ("    \"", "\": {\"command\": \"npx\", \"args\": [\"-y\", \"x@1\"]},"),
+        ".mcp.json" => (
+            "    \"",
+            "\": {\"command\": \"npx\", \"args\": [\"-y\", \"x@1\"]},",
+        ),
         _ => ("# ", ""),
     };
     Buffer { start, end, line }
@@ -184,7 +233,9 @@ mod natural {
         let mut random = Random(way as u64 + 1);
         let (mut wrong, mut saves, mut all) = (Vec::new(), 0, 0);
         for race in RACES {
-            let Some(track) = Track::new(race) else { return };
+            let Some(track) = Track::new(race) else {
+                return;
+            };
             for round in 0..rounds {
                 // Now and then the file system cannot exchange two files.
                 let (output, done) = run_round(&track, way, round % 4 == 3, &mut random);
@@ -201,39 +252,72 @@ mod natural {
     #[test]
     fn a_command_that_only_looks_loses_nothing() {
         for way in Way::ALL {
-            let Some(mut track) = Track::new(&RACES[0]) else { return };
+            let Some(mut track) = Track::new(&RACES[0]) else {
+                return;
+            };
             track.words = vec!["list".to_owned()];
             let mut random = Random(7);
             for round in 0..8 {
                 let (output, done) = run_round(&track, way, false, &mut random);
-                assert_eq!(track.verdict(&done, &output, &format!("{way:?}, round {round}")), None);
+                assert_eq!(
+                    track.verdict(&done, &output, &format!("{way:?}, round {round}")),
+                    None
+                );
             }
         }
     }
 
     #[test]
     fn a_save_that_is_nowhere_is_noticed() {
-        let Some(track) = Track::new(&RACES[0]) else { return };
+        let Some(track) = Track::new(&RACES[0]) else {
+            return;
+        };
         track.stage.restore(TEMPLATE);
         let saved = track.save(Way::RenameOver, "SAVED", Duration::ZERO);
-        let output = |code, stderr: &str| Output { code, stdout: String::new(), stderr: stderr.to_owned() };
+        let output = |code, stderr: &str| Output {
+            code,
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+        };
         assert!(track.judge(&[], &output(0, "")).is_empty());
-        assert!(track.judge(std::slice::from_ref(&saved), &output(0, "")).is_empty());
-        assert_eq!(track.judge(std::slice::from_ref(&saved), &output(1, "error: agent-b")).len(), 1, "it is not named");
+        assert!(
+            track
+                .judge(std::slice::from_ref(&saved), &output(0, ""))
+                .is_empty()
+        );
+        assert_eq!(
+            track
+                .judge(std::slice::from_ref(&saved), &output(1, "error: agent-b"))
+                .len(),
+            1,
+            "it is not named"
+        );
         track.stage.restore(TEMPLATE);
         track.stage.write("other.md", "SAVED");
         let wrong = track.judge(&[saved], &output(0, ""));
-        let expected =
-            ["save 1 of 1 is only elsewhere", "the last save is not in the file, and nothing is said", "left over: [\"other.md\"]"];
+        let expected = [
+            "save 1 of 1 is only elsewhere",
+            "the last save is not in the file, and nothing is said",
+            "left over: [\"other.md\"]",
+        ];
         assert_eq!(wrong, expected);
     }
 
-    fn run_round(track: &Track, way: Way, without_exchange: bool, random: &mut Random) -> (Output, Vec<Save>) {
+    fn run_round(
+        track: &Track,
+        way: Way,
+        without_exchange: bool,
+        random: &mut Random,
+    ) -> (Output, Vec<Save>) {
         track.stage.restore(TEMPLATE);
         // strace makes a command slower.
-        let micros = u64::try_from(track.duration.as_micros()).unwrap() * if without_exchange { 3 } else { 1 };
+        let micros = u64::try_from(track.duration.as_micros()).unwrap()
+            * if without_exchange { 3 } else { 1 };
         let stop = random.below(micros + 1);
-        let (first, stop) = (Duration::from_micros(random.below(stop + 1)), Duration::from_micros(stop));
+        let (first, stop) = (
+            Duration::from_micros(random.below(stop + 1)),
+            Duration::from_micros(stop),
+        );
         let mut pauses = Random(random.below(u64::MAX));
         let is_over = &AtomicBool::new(false);
         thread::scope(|scope| {
@@ -244,7 +328,9 @@ mod natural {
                 let mut saves = Vec::new();
                 thread::sleep(first);
                 while begin.elapsed() <= stop && !is_over.load(Ordering::Relaxed) {
-                    let hold = Duration::from_micros([0, 300, 1000, 5000][usize::try_from(pauses.below(4)).unwrap()]);
+                    let hold = Duration::from_micros(
+                        [0, 300, 1000, 5000][usize::try_from(pauses.below(4)).unwrap()],
+                    );
                     let mark = format!("SAVED-{:04}-WHILE-IT-RAN", saves.len());
                     saves.push(save(way, &path, buffer, &mark, hold));
                     thread::sleep(Duration::from_micros(pauses.below(2000)));
@@ -274,7 +360,9 @@ mod held {
     fn save_in_each_pause(way: Way) {
         let (mut wrong, mut tried, mut saved) = (Vec::new(), 0, 0);
         for (index, race) in RACES.iter().enumerate() {
-            let Some(track) = Track::new(race) else { return };
+            let Some(track) = Track::new(race) else {
+                return;
+            };
             for surroundings in [&[][..], &[WITHOUT_EXCHANGE]] {
                 // A sample takes the two in turn.
                 if !is_full() && surroundings.len() != index % 2 {
@@ -282,11 +370,17 @@ mod held {
                 }
                 track.stage.restore(TEMPLATE);
                 let all = points(&track.stage, &track.words, surroundings).into_iter();
-                let points: Vec<_> = all.filter(|point| point.is_own && point.is_in_project && point.changes()).collect();
+                let points: Vec<_> = all
+                    .filter(|point| point.is_own && point.is_in_project && point.changes())
+                    .collect();
                 for (index, point) in sample(points, 4).iter().enumerate() {
                     let hold = Duration::from_millis(if index % 2 == 0 { 0 } else { 5 });
                     let (output, done) = pause_at(&track, point, surroundings, way, hold);
-                    wrong.extend(track.verdict(&done, &output, &format!("{surroundings:?} held at {point}")));
+                    wrong.extend(track.verdict(
+                        &done,
+                        &output,
+                        &format!("{surroundings:?} held at {point}"),
+                    ));
                     saved += done.len();
                     tried += 1;
                 }
@@ -298,14 +392,27 @@ mod held {
     }
 
     /// Holds agentpkg up before a call, and saves in the meantime.
-    fn pause_at(track: &Track, point: &Point, surroundings: &[&str], way: Way, hold: Duration) -> (Output, Vec<Save>) {
+    fn pause_at(
+        track: &Track,
+        point: &Point,
+        surroundings: &[&str],
+        way: Way,
+        hold: Duration,
+    ) -> (Output, Vec<Save>) {
         track.stage.restore(TEMPLATE);
         let pause = point.injection(&format!("delay_enter={}", PAUSE.as_micros()));
-        let running = disturbing(&track.stage, &track.words, &[surroundings, &[&pause]].concat());
+        let running = disturbing(
+            &track.stage,
+            &track.words,
+            &[surroundings, &[&pause]].concat(),
+        );
         let mut saves = Vec::new();
         if wait_until_held(&running).is_some() {
             saves.push(track.save(way, "SAVED-IN-THE-PAUSE", hold));
         }
-        (running.end().unwrap_or_else(|reason| panic!("{reason}")), saves)
+        (
+            running.end().unwrap_or_else(|reason| panic!("{reason}")),
+            saves,
+        )
     }
 }

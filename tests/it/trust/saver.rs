@@ -29,7 +29,14 @@ pub(super) enum Way {
 }
 
 impl Way {
-    pub(super) const ALL: [Self; 6] = [Self::RenameOver, Self::Truncate, Self::InPlace, Self::Append, Self::Backup, Self::Unlink];
+    pub(super) const ALL: [Self; 6] = [
+        Self::RenameOver,
+        Self::Truncate,
+        Self::InPlace,
+        Self::Append,
+        Self::Backup,
+        Self::Unlink,
+    ];
 }
 
 /// A text that a person works on: what is added to it, in a line of its own, makes every save another one.
@@ -61,11 +68,22 @@ pub(super) fn save(way: Way, path: &Path, buffer: &Buffer, mark: &str, hold: Dur
     let begin = Instant::now();
     let mut replaced = Vec::new();
     let outcome = write(way, path, (&text, &line), hold, &mut replaced);
-    Save { is_complete: outcome.is_ok(), mark: mark.to_owned(), replaced, took: begin.elapsed() }
+    Save {
+        is_complete: outcome.is_ok(),
+        mark: mark.to_owned(),
+        replaced,
+        took: begin.elapsed(),
+    }
 }
 
 /// Writes `text`, or adds `line`; what it takes away is in `replaced` even if it fails afterwards.
-fn write(way: Way, path: &Path, (text, line): (&str, &str), hold: Duration, replaced: &mut Vec<u8>) -> io::Result<()> {
+fn write(
+    way: Way,
+    path: &Path,
+    (text, line): (&str, &str),
+    hold: Duration,
+    replaced: &mut Vec<u8>,
+) -> io::Result<()> {
     match way {
         Way::RenameOver => {
             let new = beside(path, "saving");
@@ -116,7 +134,12 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
 }
 
 fn write_slowly(file: &mut File, text: &[u8], hold: Duration) -> io::Result<()> {
@@ -155,17 +178,34 @@ fn take_away(path: &Path, aside: &Path, replaced: &mut Vec<u8>) -> io::Result<()
 fn each_way_saves_the_text_and_knows_what_it_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
-    let buffer = Buffer { start: "a\n".to_owned(), end: "z\n".to_owned(), line: ("# ", " #") };
+    let buffer = Buffer {
+        start: "a\n".to_owned(),
+        end: "z\n".to_owned(),
+        line: ("# ", " #"),
+    };
     for way in Way::ALL {
         fs::write(&path, "old").unwrap();
         let saved = save(way, &path, &buffer, "MARK", Duration::ZERO);
-        let expected = if way == Way::Append { ("old# MARK #\n", "") } else { ("a\n# MARK #\nz\n", "old") };
+        let expected = if way == Way::Append {
+            ("old# MARK #\n", "")
+        } else {
+            ("a\n# MARK #\nz\n", "old")
+        };
         let replaced = String::from_utf8(saved.replaced).unwrap();
-        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), replaced.as_str()), expected, "{way:?}");
+        assert_eq!(
+            (
+                fs::read_to_string(&path).unwrap().as_str(),
+                replaced.as_str()
+            ),
+            expected,
+            "{way:?}"
+        );
         fs::remove_file(&path).unwrap();
         let saved = save(way, &path, &buffer, "MARK", Duration::ZERO);
         assert!(
-            fs::read_to_string(&path).unwrap().contains("# MARK #\n") && saved.is_complete && saved.replaced.is_empty(),
+            fs::read_to_string(&path).unwrap().contains("# MARK #\n")
+                && saved.is_complete
+                && saved.replaced.is_empty(),
             "{way:?}"
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{way:?}");

@@ -47,7 +47,11 @@ impl Stage {
         let sandbox = Sandbox::new();
         hermetic_git(sandbox.path())?;
         let upstream = RepoBuilder::bare(&sandbox.path().join("served/agents.git"));
-        Some(Self { sandbox, upstream, server: None })
+        Some(Self {
+            sandbox,
+            upstream,
+            server: None,
+        })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -63,7 +67,10 @@ impl Stage {
     pub(super) fn publish(&mut self, version: u32, count: usize) {
         for index in 0..count {
             let name = agent_name(index);
-            self.publish_file(&format!("agents/{name}.md"), &agent(&name, "Read, Grep", version));
+            self.publish_file(
+                &format!("agents/{name}.md"),
+                &agent(&name, "Read, Grep", version),
+            );
         }
         self.upstream.commit(&format!("version {version}"));
     }
@@ -109,7 +116,10 @@ impl Stage {
             Some(server) => server.url("agents.git").to_string(),
             None => format!("file://{}", self.upstream.path().display()),
         };
-        command.iter().map(|word| word.replace("SOURCE", &source)).collect()
+        command
+            .iter()
+            .map(|word| word.replace("SOURCE", &source))
+            .collect()
     }
 
     /// The program with these words, ready to run.
@@ -146,7 +156,12 @@ impl Stage {
 
     fn copy(&self, from: &Path, to: &Path) {
         let mut command = Command::new("cp");
-        command.current_dir(self.root()).arg("-a").arg(from.join("project")).arg(from.join("home")).arg(to);
+        command
+            .current_dir(self.root())
+            .arg("-a")
+            .arg(from.join("project"))
+            .arg(from.join("home"))
+            .arg(to);
         assert!(command.status().unwrap().success());
     }
 
@@ -162,7 +177,11 @@ impl Stage {
 
 /// Why no system call can be traced here.
 fn missing_tracer() -> Option<&'static str> {
-    match Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status() {
+    match Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status()
+    {
         Err(_) => Some("strace is not on PATH"),
         Ok(status) if !status.success() => Some("strace may not trace here"),
         Ok(_) => None,
@@ -171,7 +190,9 @@ fn missing_tracer() -> Option<&'static str> {
 
 fn remove(folder: &Path) {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => panic!("{}: {error}", folder.display()),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            panic!("{}: {error}", folder.display())
+        }
         _ => {}
     }
 }
@@ -185,11 +206,16 @@ fn collect(root: &Path, folder: &Path, files: &mut Files) {
                 collect(root, &path, files);
                 continue;
             }
-            Ok(kind) if kind.is_symlink() => fs::read_link(&path).map(|target| format!("-> {}", target.display()).into_bytes()),
+            Ok(kind) if kind.is_symlink() => {
+                fs::read_link(&path).map(|target| format!("-> {}", target.display()).into_bytes())
+            }
             _ => fs::read(&path),
         };
         if let Ok(content) = content {
-            files.insert(path.strip_prefix(root).unwrap().display().to_string(), content);
+            files.insert(
+                path.strip_prefix(root).unwrap().display().to_string(),
+                content,
+            );
         }
     }
 }
@@ -201,12 +227,16 @@ fn agent_name(index: usize) -> String {
 
 /// An agent with sections far enough from each other that changes in two of them never conflict.
 pub(super) fn agent(name: &str, tools: &str, version: u32) -> String {
-    let mut text = format!("---\nname: {name}\ndescription: Does things well\ntools: {tools}\n---\n\n# {name}\n");
+    let mut text = format!(
+        "---\nname: {name}\ndescription: Does things well\ntools: {tools}\n---\n\n# {name}\n"
+    );
     for section in 0..8 {
         text += &format!("\n## Section {section}\n\nSentence {section} of {name}.\n");
     }
     if version == 2 {
-        text = text.replace("things well", "things better").replace("Sentence 2 of", &format!("{UPSTREAM} two of"));
+        text = text
+            .replace("things well", "things better")
+            .replace("Sentence 2 of", &format!("{UPSTREAM} two of"));
         text = text.replace("Sentence 6 of", &format!("{UPSTREAM} six of"));
     }
     text
@@ -215,7 +245,9 @@ pub(super) fn agent(name: &str, tools: &str, version: u32) -> String {
 /// Runs a command to its end, with all that it starts; a command that does not end fails the test.
 #[track_caller]
 pub(super) fn run(command: &mut Command) -> Output {
-    Running::start(command).end().unwrap_or_else(|reason| panic!("{reason}"))
+    Running::start(command)
+        .end()
+        .unwrap_or_else(|reason| panic!("{reason}"))
 }
 
 /// A command that runs.
@@ -231,13 +263,23 @@ pub(super) struct Running {
 impl Running {
     /// Starts a command.
     pub(super) fn start(command: &mut Command) -> Self {
-        let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = command
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let id = Pid::from_child(&child);
         let handle = pidfd_open(id, PidfdFlags::empty()).unwrap();
         let (sender, output) = mpsc::channel();
         // Nobody listens any more to a command that took too long.
         thread::spawn(move || drop(sender.send(child.wait_with_output().unwrap())));
-        Self { id, handle, what: format!("{command:?}"), output }
+        Self {
+            id,
+            handle,
+            what: format!("{command:?}"),
+            output,
+        }
     }
 
     /// Whether the command has not ended.
@@ -257,6 +299,10 @@ impl Running {
             return Err(format!("still running after {PATIENCE:?}: {}", self.what));
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Output { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) })
+        Ok(Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        })
     }
 }

@@ -52,9 +52,13 @@ fn commands_at_once_leave_a_consistent_project_when_some_are_killed() {
 }
 
 fn together(with_kills: bool) {
-    let Some(mut stage) = Stage::new() else { return };
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
     stage.publish(1, 12);
-    let _ = stage.run(&["registry", "add", "SOURCE", "--name", "studio"]).code(0);
+    let _ = stage
+        .run(&["registry", "add", "SOURCE", "--name", "studio"])
+        .code(0);
     let _ = stage.run(&["install", "agent-a"]).code(0);
     stage.write(MINE, agent("mine", "Read", 1));
     let rounds = if is_full() { 63 } else { 4 };
@@ -63,8 +67,14 @@ fn together(with_kills: bool) {
     for round in 0..rounds {
         stage.publish(if round % 2 == 0 { 2 } else { 1 }, 12);
         let commands: Vec<_> = (0..AT_ONCE).map(|_| start(&stage, &mut random)).collect();
-        let ids: Vec<String> = commands.iter().map(|(_, running)| running.id.as_raw_nonzero().to_string()).collect();
-        let mut mine = OpenOptions::new().append(true).open(stage.project(MINE)).unwrap();
+        let ids: Vec<String> = commands
+            .iter()
+            .map(|(_, running)| running.id.as_raw_nonzero().to_string())
+            .collect();
+        let mut mine = OpenOptions::new()
+            .append(true)
+            .open(stage.project(MINE))
+            .unwrap();
         writeln!(mine, "My line of round {round}.").unwrap();
         if with_kills {
             for victim in 0..AT_ONCE / 3 {
@@ -80,21 +90,32 @@ fn together(with_kills: bool) {
                     continue;
                 }
             };
-            let mut found = |what: &str| wrong.push(format!("round {round}, {words:?} {what}: {}", output.all()));
+            let mut found = |what: &str| {
+                wrong.push(format!("round {round}, {words:?} {what}: {}", output.all()))
+            };
             match output.code {
                 0..=5 => {}
                 -1 if with_kills => killed += 1,
                 _ => found("did not end as it should"),
             }
-            if output.stderr.to_lowercase().contains("waiting") && !names_a_holder(&output.stderr, &ids) {
+            if output.stderr.to_lowercase().contains("waiting")
+                && !names_a_holder(&output.stderr, &ids)
+            {
                 found("waits, and does not say for whom");
             }
         }
         let recovered = run(&mut stage.command(&["recover".to_owned()]));
         if recovered.code != 0 {
-            wrong.push(format!("round {round}: the recovery fails: {}", recovered.all()));
+            wrong.push(format!(
+                "round {round}: the recovery fails: {}",
+                recovered.all()
+            ));
         }
-        wrong.extend(inconsistencies(&stage, round).into_iter().map(|what| format!("round {round}: {what}")));
+        wrong.extend(
+            inconsistencies(&stage, round)
+                .into_iter()
+                .map(|what| format!("round {round}: {what}")),
+        );
     }
     assert!(!with_kills || killed > 0, "no command was killed");
     super::count(&format!("{} commands, {killed} killed", rounds * AT_ONCE));
@@ -104,7 +125,10 @@ fn together(with_kills: bool) {
 fn start(stage: &Stage, random: &mut Random) -> (Vec<String>, Running) {
     let mut one_of = |count: usize| usize::try_from(random.below(count as u64)).unwrap();
     let name = format!("agent-{}", char::from(b"abcdefghijkl"[one_of(12)]));
-    let command: Vec<String> = COMMANDS[one_of(COMMANDS.len())].iter().map(|word| word.replace("NAME", &name)).collect();
+    let command: Vec<String> = COMMANDS[one_of(COMMANDS.len())]
+        .iter()
+        .map(|word| word.replace("NAME", &name))
+        .collect();
     let words = stage.words(&command.iter().map(String::as_str).collect::<Vec<_>>());
     let running = Running::start(&mut stage.command(&words));
     (words, running)
@@ -119,21 +143,46 @@ fn names_a_holder(said: &str, ids: &[String]) -> bool {
 fn inconsistencies(stage: &Stage, round: usize) -> Vec<String> {
     let mut wrong = Vec::new();
     let files = stage.files();
-    let text = |path: &str| files.get(path).map(|content| String::from_utf8_lossy(content).into_owned()).unwrap_or_default();
+    let text = |path: &str| {
+        files
+            .get(path)
+            .map(|content| String::from_utf8_lossy(content).into_owned())
+            .unwrap_or_default()
+    };
     let lockfile: toml::Table = text("agentpkg.lock").parse().unwrap();
     let manifest: toml::Table = text("agentpkg.toml").parse().unwrap();
-    let locked = lockfile.get("agent").and_then(toml::Value::as_array).cloned().unwrap_or_default();
-    let field = |agent: &toml::Value, name: &str| agent.get(name).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
-    let mut expected: BTreeSet<String> = [MINE, "agentpkg.lock", "agentpkg.toml"].map(str::to_owned).into();
+    let locked = lockfile
+        .get("agent")
+        .and_then(toml::Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let field = |agent: &toml::Value, name: &str| {
+        agent
+            .get(name)
+            .and_then(toml::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut expected: BTreeSet<String> = [MINE, "agentpkg.lock", "agentpkg.toml"]
+        .map(str::to_owned)
+        .into();
     for agent in &locked {
-        for path in [format!(".claude/agents/{}.md", field(agent, "name")), format!(".agentpkg/base/{}", field(agent, "base"))] {
+        for path in [
+            format!(".claude/agents/{}.md", field(agent, "name")),
+            format!(".agentpkg/base/{}", field(agent, "base")),
+        ] {
             if !files.contains_key(&path) {
                 wrong.push(format!("{path} is missing"));
             }
             expected.insert(path);
         }
     }
-    for name in manifest.get("agents").and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys) {
+    for name in manifest
+        .get("agents")
+        .and_then(toml::Value::as_table)
+        .into_iter()
+        .flat_map(toml::Table::keys)
+    {
         if !locked.iter().any(|agent| field(agent, "name") == *name) {
             wrong.push(format!("the manifest wants {name}, which is not locked"));
         }
@@ -163,20 +212,29 @@ fn inconsistencies(stage: &Stage, round: usize) -> Vec<String> {
 
 #[test]
 fn a_command_that_waits_says_for_whom() {
-    let Some(mut stage) = Stage::new() else { return };
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
     stage.publish(1, 3);
     let _ = stage.run(&["install", "../folder#agent-c"]).code(0);
     stage.keep(TEMPLATE);
     let words = stage.words(&["install", "../folder#agent-a"]);
     // The lockfile is among the last that is written, and the lock is held then.
     let all = points(&stage, &words, &[]);
-    let last = all.iter().rfind(|point| point.is_in_project && point.changes() && point.call.starts_with("rename")).unwrap();
+    let last = all
+        .iter()
+        .rfind(|point| point.is_in_project && point.changes() && point.call.starts_with("rename"))
+        .unwrap();
     stage.restore(TEMPLATE);
     let holder = disturbing(&stage, &words, &[&last.injection("delay_enter=3000000")]);
     let id = wait_until_held(&holder).expect("the holder is held");
     let waiting = stage.run(&["install", "../folder#agent-b"]);
     let _ = holder.end().unwrap().code(0);
-    assert!(waiting.stderr.contains(&id) && waiting.stderr.contains("install"), "process {id}: {}", waiting.all());
+    assert!(
+        waiting.stderr.contains(&id) && waiting.stderr.contains("install"),
+        "process {id}: {}",
+        waiting.all()
+    );
     assert_eq!(waiting.code, 0, "{}", waiting.all());
     assert!(fs::exists(stage.project(".claude/agents/agent-b.md")).unwrap());
 }

@@ -89,7 +89,10 @@ impl std::fmt::Display for Point {
 pub(super) fn points(stage: &Stage, words: &[String], injections: &[&str]) -> Vec<Point> {
     let log = stage.root().join("calls");
     let calls: Vec<String> = CALLS.iter().map(|call| format!("?{call}")).collect();
-    let (log_path, trace) = (log.display().to_string(), format!("trace={}", calls.join(",")));
+    let (log_path, trace) = (
+        log.display().to_string(),
+        format!("trace={}", calls.join(",")),
+    );
     let mut options = vec!["-y", "-s", "32", "-o", &log_path, "-e", &trace];
     options.extend(injections.iter().flat_map(|injection| ["-e", *injection]));
     let _ = run(&mut strace(stage, &options, words));
@@ -105,26 +108,46 @@ fn parse(log: &str, root: &str) -> Vec<Point> {
     let mut points = Vec::new();
     let own = log.split(' ').next().unwrap_or_default();
     for line in log.lines() {
-        let Some((process, rest)) = line.split_once(' ') else { continue };
-        let Some((call, arguments)) = rest.trim_start().split_once('(') else { continue };
+        let Some((process, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        let Some((call, arguments)) = rest.trim_start().split_once('(') else {
+            continue;
+        };
         // A call that was interrupted in the log goes on with `<... call resumed>`.
-        if !call.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if !call
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
             continue;
         }
         let number = numbers.entry((process, call)).or_default();
         *number += 1;
-        let is_reading =
-            call.starts_with("open") && !["O_CREAT", "O_WRONLY", "O_RDWR", "O_TRUNC"].iter().any(|flag| arguments.contains(flag));
-        let is_foreign = is_reading && !arguments.replacen(&format!("AT_FDCWD<{root}"), "", 1).contains(root);
-        let is_talk =
-            call.starts_with("write") && (arguments.starts_with("1<") || arguments.starts_with("2<") || !arguments.contains(root));
+        let is_reading = call.starts_with("open")
+            && !["O_CREAT", "O_WRONLY", "O_RDWR", "O_TRUNC"]
+                .iter()
+                .any(|flag| arguments.contains(flag));
+        let is_foreign = is_reading
+            && !arguments
+                .replacen(&format!("AT_FDCWD<{root}"), "", 1)
+                .contains(root);
+        let is_talk = call.starts_with("write")
+            && (arguments.starts_with("1<")
+                || arguments.starts_with("2<")
+                || !arguments.contains(root));
         // Whichever process makes this call first is disturbed, so once is enough.
-        if is_foreign || is_talk || arguments.contains("\"/dev/null\"") || !seen.insert((call, *number)) {
+        if is_foreign
+            || is_talk
+            || arguments.contains("\"/dev/null\"")
+            || !seen.insert((call, *number))
+        {
             continue;
         }
         // An absolute path does not count from the working folder.
         let about = match arguments.split_once('>') {
-            Some((start, rest)) if start.starts_with("AT_FDCWD") && rest.starts_with(", \"/") => rest,
+            Some((start, rest)) if start.starts_with("AT_FDCWD") && rest.starts_with(", \"/") => {
+                rest
+            }
             _ => arguments,
         };
         points.push(Point {
@@ -142,12 +165,17 @@ fn parse(log: &str, root: &str) -> Vec<Point> {
 
 /// Runs a command while strace does what the injections say.
 pub(super) fn disturbed(stage: &Stage, words: &[String], injections: &[&str]) -> Output {
-    disturbing(stage, words, injections).end().unwrap_or_else(|reason| panic!("{reason}, {injections:?}"))
+    disturbing(stage, words, injections)
+        .end()
+        .unwrap_or_else(|reason| panic!("{reason}, {injections:?}"))
 }
 
 /// The same, without waiting for the end.
 pub(super) fn disturbing(stage: &Stage, words: &[String], injections: &[&str]) -> Running {
-    let calls: Vec<&str> = injections.iter().filter_map(|injection| injection.split(['=', ':']).nth(1)).collect();
+    let calls: Vec<&str> = injections
+        .iter()
+        .filter_map(|injection| injection.split(['=', ':']).nth(1))
+        .collect();
     let trace = format!("trace={}", calls.join(","));
     let mut options = vec!["-o", "/dev/null", "-e", &trace];
     options.extend(injections.iter().flat_map(|injection| ["-e", *injection]));
@@ -159,10 +187,13 @@ pub(super) fn wait_until_held(running: &Running) -> Option<String> {
     let tracer = running.id.as_raw_nonzero();
     let mut looks = 0;
     while running.is_running() {
-        let children = fs::read_to_string(format!("/proc/{tracer}/task/{tracer}/children")).unwrap_or_default();
+        let children = fs::read_to_string(format!("/proc/{tracer}/task/{tracer}/children"))
+            .unwrap_or_default();
         let held = children.split_whitespace().next().filter(|child| {
             let status = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-            status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('t'))
+            status
+                .rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('t'))
         });
         looks = if held.is_some() { looks + 1 } else { 0 };
         if looks == 8 {
@@ -175,7 +206,11 @@ pub(super) fn wait_until_held(running: &Running) -> Option<String> {
 
 fn strace(stage: &Stage, options: &[&str], words: &[String]) -> Command {
     let mut command = stage.other("strace");
-    command.args(["-f", "-qq"]).args(options).arg(env!("CARGO_BIN_EXE_agentpkg")).args(words);
+    command
+        .args(["-f", "-qq"])
+        .args(options)
+        .arg(env!("CARGO_BIN_EXE_agentpkg"))
+        .args(words);
     command
 }
 
@@ -191,7 +226,18 @@ fn calls_that_change_something_are_told_from_others() {
 7 renameat2(4</s/project/x>, \"d\", 4</s/project/x>, \"e\", RENAME_EXCHANGE) = 0\n\
 7 mkdir(\"/s/project/x\", 0777) = -1 EEXIST (File exists)\n";
     let points = parse(log, "/s");
-    let found: Vec<_> = points.iter().map(|p| (p.call.as_str(), p.number, p.is_own, p.is_in_project, p.changes())).collect();
+    let found: Vec<_> = points
+        .iter()
+        .map(|p| {
+            (
+                p.call.as_str(),
+                p.number,
+                p.is_own,
+                p.is_in_project,
+                p.changes(),
+            )
+        })
+        .collect();
     let expected = [
         ("openat", 1, true, true, false),
         ("openat", 2, true, false, true),

@@ -15,7 +15,14 @@ fn the_history_is_bounded() {
     for round in 0..KEEP + 15 {
         let after = round.to_string().into_bytes();
         let digest = Digest::of(&after);
-        scene.apply(&[Change { path: path.clone(), agent: None, before, after: Some(after) }]).unwrap();
+        scene
+            .apply(&[Change {
+                path: path.clone(),
+                agent: None,
+                before,
+                after: Some(after),
+            }])
+            .unwrap();
         before = Some(digest);
     }
     assert!(records(&scene.project).unwrap().len() <= KEEP + 9);
@@ -27,26 +34,47 @@ fn records_of_somebody_else_are_never_used_overwritten_or_pruned() {
     let (scene, changes) = Scene::new();
     let (other, _) = Scene::new();
     other.apply(&changes_of(&other)).unwrap();
-    let foreign = fs::read(&record_path(&other.project, 1), 1 << 20).unwrap().unwrap();
+    let foreign = fs::read(&record_path(&other.project, 1), 1 << 20)
+        .unwrap()
+        .unwrap();
     for number in [1, 7, 30] {
         fs::replace(&record_path(&scene.project, number), &foreign, false).unwrap();
     }
     fs::replace(&scene.object(b"theirs"), b"theirs", false).unwrap();
     assert_eq!(scene.history().unsealed(), [30, 7, 1]);
     assert_eq!(scene.history().operations(), []);
-    assert_eq!(scene.apply(&changes).unwrap().number, Some(31), "numbers go on past them");
+    assert_eq!(
+        scene.apply(&changes).unwrap().number,
+        Some(31),
+        "numbers go on past them"
+    );
     let path = scene.path("x.md");
     let mut before = None;
     for round in 0..KEEP + 15 {
         let after = round.to_string().into_bytes();
         let digest = Digest::of(&after);
-        scene.apply(&[Change { path: path.clone(), agent: None, before, after: Some(after) }]).unwrap();
+        scene
+            .apply(&[Change {
+                path: path.clone(),
+                agent: None,
+                before,
+                after: Some(after),
+            }])
+            .unwrap();
         before = Some(digest);
     }
     for number in [1, 7, 30] {
-        assert_eq!(fs::read(&record_path(&scene.project, number), 1 << 20).unwrap().as_deref(), Some(foreign.as_slice()));
+        assert_eq!(
+            fs::read(&record_path(&scene.project, number), 1 << 20)
+                .unwrap()
+                .as_deref(),
+            Some(foreign.as_slice())
+        );
     }
-    assert!(scene.keeps(b"theirs"), "it may be a content that one of them names");
+    assert!(
+        scene.keeps(b"theirs"),
+        "it may be a content that one of them names"
+    );
 }
 
 #[test]
@@ -55,7 +83,11 @@ fn a_copied_project_has_no_history() {
     scene.apply(&changes).unwrap();
     let copied = scene.project.root().with_file_name("copy");
     std::fs::rename(scene.project.root(), &copied).unwrap();
-    let moved = Project::at(&copied, &Environment::within(copied.clone(), &copied.with_file_name("home"))).unwrap();
+    let moved = Project::at(
+        &copied,
+        &Environment::within(copied.clone(), &copied.with_file_name("home")),
+    )
+    .unwrap();
     assert_eq!(History::load(&moved).unwrap().unsealed(), [1]);
     drop(scene.folder);
 }
@@ -64,15 +96,34 @@ fn a_copied_project_has_no_history() {
 fn strange_names_among_the_records_are_no_records() {
     let (scene, changes) = Scene::new();
     let history = record_path(&scene.project, 1).with_file_name("");
-    for name in ["+7.json", "7.json", "0000007.json", "-1.json", "99999999999999999999.json", "1000000000.json", "x.json", ".json"]
-    {
+    for name in [
+        "+7.json",
+        "7.json",
+        "0000007.json",
+        "-1.json",
+        "99999999999999999999.json",
+        "1000000000.json",
+        "x.json",
+        ".json",
+    ] {
         fs::replace(&history.join(name), b"x", false).unwrap();
     }
     scene.apply(&changes).unwrap();
     assert_eq!(records(&scene.project).unwrap(), [1]);
     fs::replace(&record_path(&scene.project, 999_999_999), b"x", false).unwrap();
-    let change = Change { path: scene.path("y.md"), agent: None, before: None, after: Some(b"y".to_vec()) };
-    assert!(scene.apply(&[change]).unwrap_err().message().contains("history is full"));
+    let change = Change {
+        path: scene.path("y.md"),
+        agent: None,
+        before: None,
+        after: Some(b"y".to_vec()),
+    };
+    assert!(
+        scene
+            .apply(&[change])
+            .unwrap_err()
+            .message()
+            .contains("history is full")
+    );
 }
 
 #[test]
@@ -90,15 +141,26 @@ fn a_crash_while_undoing_or_redoing_leaves_all_as_before_or_all_as_after() {
             CRASH_AFTER.set(usize::MAX);
             drop(lock_it(&scene.project).unwrap());
             let is_done = outcome.is_ok() || point >= 2;
-            assert_eq!(scene.files(), if is_done { after } else { before }, "crash point {point}");
+            assert_eq!(
+                scene.files(),
+                if is_done { after } else { before },
+                "crash point {point}"
+            );
             let history = scene.history();
-            assert_eq!(history.operations().len() as u64, crashed + u64::from(is_done));
+            assert_eq!(
+                history.operations().len() as u64,
+                crashed + u64::from(is_done)
+            );
             assert_eq!(history.operation(crashed).unwrap().is_undone, is_done);
             if outcome.is_ok() {
                 assert!(point >= 5, "the checkpoints were passed");
                 break;
             }
-            assert_eq!(scene.undo(crashed).unwrap(), (!is_done).then_some(crashed + 1), "a second attempt ends it");
+            assert_eq!(
+                scene.undo(crashed).unwrap(),
+                (!is_done).then_some(crashed + 1),
+                "a second attempt ends it"
+            );
             assert_eq!(scene.files(), after);
         }
     }
@@ -112,7 +174,10 @@ fn a_copy_that_is_missing_or_damaged_is_named_and_nothing_is_written() {
     fs::replace(&scene.object(b"old"), b"bad", false).unwrap();
     let failure = scene.undo(1).unwrap_err();
     assert!(failure.message().contains("missing or damaged"));
-    assert_eq!(failure.details(), [".claude/agents/old.md", ".claude/agents/gone.md"]);
+    assert_eq!(
+        failure.details(),
+        [".claude/agents/old.md", ".claude/agents/gone.md"]
+    );
     assert_eq!(scene.files(), NEW);
     assert_eq!(scene.history().operations().len(), 1);
 }
@@ -122,18 +187,35 @@ fn an_operation_that_does_not_show_any_more_does_not_hide_older_ones() {
     let (scene, changes) = Scene::new();
     scene.apply(&changes).unwrap();
     let path = scene.path("x.md");
-    scene.apply(&[Change { path: path.clone(), agent: None, before: None, after: Some(b"x".to_vec()) }]).unwrap();
+    scene
+        .apply(&[Change {
+            path: path.clone(),
+            agent: None,
+            before: None,
+            after: Some(b"x".to_vec()),
+        }])
+        .unwrap();
     assert_eq!(scene.last(), Some(2));
     fs::remove(&path).unwrap();
-    assert_eq!(scene.last(), Some(1), "operation 2 was put back by other means");
+    assert_eq!(
+        scene.last(),
+        Some(1),
+        "operation 2 was put back by other means"
+    );
     fs::write_new(&path, b"x", false).unwrap();
     scene.undo(2).unwrap();
     fs::replace(&record_path(&scene.project, 3), b"damaged", false).unwrap();
-    assert!(!scene.history().operation(2).unwrap().is_undone, "that is not known any more");
+    assert!(
+        !scene.history().operation(2).unwrap().is_undone,
+        "that is not known any more"
+    );
     assert_eq!(scene.last(), Some(1));
     let undoing = scene.undo(1).unwrap().unwrap();
     assert_eq!((scene.last(), scene.files().as_str()), (None, OLD));
-    assert!(scene.history().operation(2).unwrap().is_undone, "it was passed over");
+    assert!(
+        scene.history().operation(2).unwrap().is_undone,
+        "it was passed over"
+    );
     scene.undo(undoing).unwrap();
     assert!(!scene.history().operation(2).unwrap().is_undone && scene.last() == Some(1));
 }
@@ -141,9 +223,18 @@ fn an_operation_that_does_not_show_any_more_does_not_hide_older_ones() {
 #[test]
 fn a_label_stays_in_its_line() {
     let (scene, changes) = Scene::new();
-    let transaction = Transaction { label: "install ./a\nerror: b\tc".to_owned(), ..transaction(&changes) };
-    lock_it(&scene.project).unwrap().apply(&transaction).unwrap();
-    assert_eq!(scene.history().operations()[0].label, "install ./a error: b c");
+    let transaction = Transaction {
+        label: "install ./a\nerror: b\tc".to_owned(),
+        ..transaction(&changes)
+    };
+    lock_it(&scene.project)
+        .unwrap()
+        .apply(&transaction)
+        .unwrap();
+    assert_eq!(
+        scene.history().operations()[0].label,
+        "install ./a error: b c"
+    );
 }
 
 /// The files that the generated operations change, and what they hold.
@@ -151,7 +242,9 @@ type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 fn state(project: &Project) -> Files {
     let of = |path: PathBuf| current(project, &path).unwrap().map(|bytes| (path, bytes));
-    (0..5).filter_map(|index| of(place(project, index))).collect()
+    (0..5)
+        .filter_map(|index| of(place(project, index)))
+        .collect()
 }
 
 /// The lockfile, three agents, a merge base: in this order, so that undoing has to move the lockfile to the end.
@@ -170,11 +263,26 @@ fn put(project: &Project, chosen: &[(usize, Option<u8>)]) -> Option<u64> {
         let path = place(project, index);
         let before = current(project, &path).unwrap().as_deref().map(Digest::of);
         // A merge base never holds anything but what its name says.
-        let after = content.map(|content| if index == 4 { b"base".to_vec() } else { vec![content] });
-        Change { path, agent: None, before, after }
+        let after = content.map(|content| {
+            if index == 4 {
+                b"base".to_vec()
+            } else {
+                vec![content]
+            }
+        });
+        Change {
+            path,
+            agent: None,
+            before,
+            after,
+        }
     };
     let changes: Vec<Change> = chosen.into_iter().map(change).collect();
-    lock_it(project).unwrap().apply(&transaction(&changes)).unwrap().number
+    lock_it(project)
+        .unwrap()
+        .apply(&transaction(&changes))
+        .unwrap()
+        .number
 }
 
 fn operation() -> impl Strategy<Value = Vec<(usize, Option<u8>)>> {

@@ -1,5 +1,8 @@
 //! What holds for transactions whatever happens: crashes at every step, damage, saves in between.
-#![allow(clippy::disallowed_methods, reason = "editors and strangers do not go through the doors")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "editors and strangers do not go through the doors"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
@@ -59,11 +62,24 @@ fn lock_it(project: &Project) -> Result<Guard<'_>> {
 }
 
 fn lock_trusting(project: &Project, trust: Trust) -> Result<Guard<'_>> {
-    lock(project, &Patience { command: "test".to_owned(), wait: Duration::ZERO, now: NOW }, trust, |_| ())
+    lock(
+        project,
+        &Patience {
+            command: "test".to_owned(),
+            wait: Duration::ZERO,
+            now: NOW,
+        },
+        trust,
+        |_| (),
+    )
 }
 
 fn transaction(changes: &[Change]) -> Transaction {
-    Transaction { label: "test".to_owned(), changes: changes.to_vec(), lockfile: None }
+    Transaction {
+        label: "test".to_owned(),
+        changes: changes.to_vec(),
+        lockfile: None,
+    }
 }
 
 fn agent(name: &str) -> AgentName {
@@ -80,7 +96,11 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let root = fs::canonical(folder.path()).unwrap().join("project");
         fs::create_folder(&root).unwrap();
-        let project = Project::at(&root, &Environment::within(root.clone(), &root.with_file_name("home"))).unwrap();
+        let project = Project::at(
+            &root,
+            &Environment::within(root.clone(), &root.with_file_name("home")),
+        )
+        .unwrap();
         Self { folder, project }
     }
 
@@ -100,7 +120,12 @@ impl Scene {
             change("new.md", None, Some(b"made")),
             change("old.md", Some(b"old"), Some(b"changed")),
             change("gone.md", Some(b"gone"), None),
-            Change { path: project.base_path(&Digest::of(b"made")), agent: None, before: None, after: Some(b"made".to_vec()) },
+            Change {
+                path: project.base_path(&Digest::of(b"made")),
+                agent: None,
+                before: None,
+                after: Some(b"made".to_vec()),
+            },
         ];
         (scene, changes)
     }
@@ -125,7 +150,11 @@ impl Scene {
         };
         let bases = fs::list(&self.project.base_folder()).unwrap().len();
         let agents: String = fs::list(agents).unwrap().into_iter().map(show).collect();
-        if bases > 0 { format!("{agents}and a base") } else { agents }
+        if bases > 0 {
+            format!("{agents}and a base")
+        } else {
+            agents
+        }
     }
 
     fn history(&self) -> History {
@@ -134,11 +163,18 @@ impl Scene {
 
     /// The number of what `undo` without a number would take back.
     fn last(&self) -> Option<u64> {
-        self.history().last(&self.project).unwrap().map(|operation| operation.number)
+        self.history()
+            .last(&self.project)
+            .unwrap()
+            .map(|operation| operation.number)
     }
 
     fn undo(&self, number: u64) -> Result<Option<u64>> {
-        let reversal = self.history().operation(number).unwrap().reversal(&self.project)?;
+        let reversal = self
+            .history()
+            .operation(number)
+            .unwrap()
+            .reversal(&self.project)?;
         mortal(|| lock_it(&self.project).unwrap().undo(&reversal)).map(|applied| applied.number)
     }
 
@@ -149,10 +185,12 @@ impl Scene {
     /// Whether the history holds these bytes.
     fn keeps(&self, bytes: &[u8]) -> bool {
         let objects = objects_folder(&self.project);
-        fs::list(&objects)
-            .unwrap()
-            .iter()
-            .any(|listed| fs::read(&objects.join(&listed.name), 1 << 20).unwrap().as_deref() == Some(bytes))
+        fs::list(&objects).unwrap().iter().any(|listed| {
+            fs::read(&objects.join(&listed.name), 1 << 20)
+                .unwrap()
+                .as_deref()
+                == Some(bytes)
+        })
     }
 
     fn object(&self, content: &[u8]) -> PathBuf {
@@ -178,8 +216,16 @@ fn a_crash_at_any_point_leaves_all_old_or_all_new() {
                 break;
             }
             let guard = lock_it(&scene.project).unwrap();
-            let expected = if point < 2 { (OLD, Recovered::Undone(Vec::new())) } else { (NEW, Recovered::Completed(Vec::new())) };
-            assert_eq!((scene.files().as_str(), guard.recovered()), (expected.0, Some(&expected.1)), "crash point {point}");
+            let expected = if point < 2 {
+                (OLD, Recovered::Undone(Vec::new()))
+            } else {
+                (NEW, Recovered::Completed(Vec::new()))
+            };
+            assert_eq!(
+                (scene.files().as_str(), guard.recovered()),
+                (expected.0, Some(&expected.1)),
+                "crash point {point}"
+            );
             assert!(!scene.is_interrupted() && guard.moved().is_empty());
         }
     }
@@ -196,7 +242,10 @@ fn unstage(project: &Project) {
 fn staged(project: &Project) -> Vec<PathBuf> {
     let agents = project.agents_folder().to_owned();
     let listed = fs::list(&agents).unwrap().into_iter();
-    listed.filter(|listed| fs::is_temporary(&listed.name)).map(|listed| agents.join(listed.name)).collect()
+    listed
+        .filter(|listed| fs::is_temporary(&listed.name))
+        .map(|listed| agents.join(listed.name))
+        .collect()
 }
 
 #[test]
@@ -217,10 +266,17 @@ fn a_command_that_fails_at_any_point_has_changed_nothing() {
             }),
         )));
         let failure = scene.apply(&changes).unwrap_err();
-        assert_eq!(failure.details(), ["nothing was changed"], "{point}: {failure}");
+        assert_eq!(
+            failure.details(),
+            ["nothing was changed"],
+            "{point}: {failure}"
+        );
         fs::remove_folder(&record_path(&scene.project, 1)).unwrap();
         assert_eq!(scene.files(), OLD, "{point}");
-        assert!(!scene.is_interrupted(), "nothing is left for the next command");
+        assert!(
+            !scene.is_interrupted(),
+            "nothing is left for the next command"
+        );
         assert_eq!(scene.history().operations(), []);
         scene.apply(&changes).unwrap();
         assert_eq!(scene.files(), NEW);
@@ -234,7 +290,11 @@ fn a_crash_while_a_failed_command_is_taken_back_does_not_complete_it() {
         let (scene, changes) = Scene::new();
         let obstacle = record_path(&scene.project, 1);
         let place = obstacle.join("x");
-        EVENT_AT.set(Some(("put away", 0, Box::new(move || fs::replace(&place, b"x", false).unwrap()))));
+        EVENT_AT.set(Some((
+            "put away",
+            0,
+            Box::new(move || fs::replace(&place, b"x", false).unwrap()),
+        )));
         CRASH_AFTER.set(point);
         let failure = scene.apply(&changes).unwrap_err();
         CRASH_AFTER.set(usize::MAX);
@@ -242,12 +302,17 @@ fn a_crash_while_a_failed_command_is_taken_back_does_not_complete_it() {
         if failure.message() != "crash" {
             break;
         }
-        let bytes = fs::read(&journal_path(&scene.project), 1 << 20).unwrap().unwrap();
+        let bytes = fs::read(&journal_path(&scene.project), 1 << 20)
+            .unwrap()
+            .unwrap();
         if Journal::open(&scene.project, &bytes).unwrap().phase == Phase::GivenUp {
             has_given_up = true;
             fs::remove_folder(&obstacle).unwrap();
             let guard = lock_it(&scene.project).unwrap();
-            assert_eq!((scene.files().as_str(), guard.recovered()), (OLD, Some(&Recovered::Undone(Vec::new()))));
+            assert_eq!(
+                (scene.files().as_str(), guard.recovered()),
+                (OLD, Some(&Recovered::Undone(Vec::new())))
+            );
         }
     }
     assert!(has_given_up, "there is such a point");
@@ -258,16 +323,30 @@ fn folders_made_for_a_command_that_fails_go_again() {
     let scene = Scene::empty();
     let project = scene.project.clone();
     EVENT_AT.set(Some(("committed", 0, Box::new(move || unstage(&project)))));
-    let change = Change { path: scene.path("a.md"), agent: None, before: None, after: Some(b"a".to_vec()) };
+    let change = Change {
+        path: scene.path("a.md"),
+        agent: None,
+        before: None,
+        after: Some(b"a".to_vec()),
+    };
     scene.apply(&[change]).unwrap_err();
-    assert_eq!(fs::entry(&scene.project.root().join(".claude")).unwrap(), Entry::Absent);
+    assert_eq!(
+        fs::entry(&scene.project.root().join(".claude")).unwrap(),
+        Entry::Absent
+    );
 }
 
 #[test]
 fn a_plan_made_on_other_content_is_refused() {
     let (scene, mut changes) = Scene::new();
     changes[1].before = Some(Digest::of(b"something else"));
-    assert!(scene.apply(&changes).unwrap_err().message().contains("changed while the command ran"));
+    assert!(
+        scene
+            .apply(&changes)
+            .unwrap_err()
+            .message()
+            .contains("changed while the command ran")
+    );
     assert_eq!(scene.files(), OLD);
 }
 
@@ -293,8 +372,19 @@ fn links_are_not_replaced() {
         let link = scene.path("link.md");
         #[cfg(unix)]
         std::os::unix::fs::symlink("old.md", &link).unwrap();
-        changes.push(Change { path: link, agent: None, before: None, after: Some(b"x".to_vec()) });
-        assert!(scene.apply(&changes).unwrap_err().message().contains("symbolic link"));
+        changes.push(Change {
+            path: link,
+            agent: None,
+            before: None,
+            after: Some(b"x".to_vec()),
+        });
+        assert!(
+            scene
+                .apply(&changes)
+                .unwrap_err()
+                .message()
+                .contains("symbolic link")
+        );
     }
 }
 
@@ -315,7 +405,10 @@ fn lockfile(names: &[&str], base: &str) -> Lockfile {
 /// Two agents that are updated together, with their bases and the lockfile.
 fn update_of_two(scene: &Scene) -> Transaction {
     let project = &scene.project;
-    let (before, after) = (lockfile(&["one", "two"], "old"), lockfile(&["one", "two"], "new"));
+    let (before, after) = (
+        lockfile(&["one", "two"], "old"),
+        lockfile(&["one", "two"], "new"),
+    );
     fs::replace(project.lockfile_path(), before.to_text().as_bytes(), false).unwrap();
     let mut changes = Vec::new();
     for name in ["one", "two"] {
@@ -323,25 +416,57 @@ fn update_of_two(scene: &Scene) -> Transaction {
         scene.write(&format!("{name}.md"), &old);
         fs::replace(&project.base_path(&Digest::of(&old)), &old, false).unwrap();
         let path = project.base_path(&Digest::of(&new));
-        changes.push(Change { path, agent: None, before: None, after: Some(new.clone()) });
+        changes.push(Change {
+            path,
+            agent: None,
+            before: None,
+            after: Some(new.clone()),
+        });
         let (path, before) = (project.base_path(&Digest::of(&old)), Some(Digest::of(&old)));
-        changes.push(Change { path, agent: None, before, after: None });
+        changes.push(Change {
+            path,
+            agent: None,
+            before,
+            after: None,
+        });
         let path = scene.path(&format!("{name}.md"));
-        changes.push(Change { path, agent: Some(agent(name)), before, after: Some(new) });
+        changes.push(Change {
+            path,
+            agent: Some(agent(name)),
+            before,
+            after: Some(new),
+        });
     }
     let lockfile = Relock::between(project, &before, &after).unwrap();
-    Transaction { label: "update".to_owned(), changes, lockfile }
+    Transaction {
+        label: "update".to_owned(),
+        changes,
+        lockfile,
+    }
 }
 
 /// Agent `one` is new, agent `two` as it was, but for its file, which holds `text`.
 fn assert_two_is_left_out(scene: &Scene, text: &[u8]) {
     let project = &scene.project;
-    assert_eq!(fs::read(&scene.path("one.md"), 100).unwrap().as_deref(), Some(&b"one new"[..]));
-    assert_eq!(fs::read(&scene.path("two.md"), 100).unwrap().as_deref(), Some(text));
+    assert_eq!(
+        fs::read(&scene.path("one.md"), 100).unwrap().as_deref(),
+        Some(&b"one new"[..])
+    );
+    assert_eq!(
+        fs::read(&scene.path("two.md"), 100).unwrap().as_deref(),
+        Some(text)
+    );
     let locked = project.load_lockfile().unwrap();
     let base = |name: &str| locked.agents[&agent(name)].base;
-    assert_eq!((base("one"), base("two")), (Digest::of(b"one new"), Digest::of(b"two old")));
-    let bases: Vec<String> = fs::list(&project.base_folder()).unwrap().into_iter().map(|listed| listed.name).collect();
+    assert_eq!(
+        (base("one"), base("two")),
+        (Digest::of(b"one new"), Digest::of(b"two old"))
+    );
+    let bases: Vec<String> = fs::list(&project.base_folder())
+        .unwrap()
+        .into_iter()
+        .map(|listed| listed.name)
+        .collect();
     let mut expected = [b"one new", b"two old"].map(|base| Digest::of(base).to_string());
     expected.sort();
     assert_eq!(bases, expected);
@@ -360,11 +485,16 @@ fn what_somebody_saves_meanwhile_concerns_its_agent_alone() {
             let update = update_of_two(&scene);
             let path = scene.path("two.md");
             // After both replacements, and before the last look.
-            EVENT_AT.set(Some(("applied a step", 3, Box::new(move || fs::replace(&path, b"saved", false).unwrap()))));
+            EVENT_AT.set(Some((
+                "applied a step",
+                3,
+                Box::new(move || fs::replace(&path, b"saved", false).unwrap()),
+            )));
             CRASH_AFTER.set(point);
             let outcome = mortal(|| lock_it(&scene.project).unwrap().apply(&update));
             CRASH_AFTER.set(usize::MAX);
-            let was_saved = fs::read(&scene.path("two.md"), 100).unwrap().as_deref() == Some(b"saved");
+            let was_saved =
+                fs::read(&scene.path("two.md"), 100).unwrap().as_deref() == Some(b"saved");
             EVENT_AT.set(None);
             if let Ok(applied) = outcome {
                 assert_eq!(applied.saved_over, [scene.path("two.md")]);
@@ -389,7 +519,11 @@ fn an_edit_between_a_crash_and_recovery_leaves_its_agent_as_it_was() {
         CRASH_AFTER.set(usize::MAX);
         scene.write("two.md", b"edited");
         let guard = lock_it(&scene.project).unwrap();
-        assert_eq!(guard.recovered(), Some(&Recovered::Completed(vec![scene.path("two.md")])), "crash point {point}");
+        assert_eq!(
+            guard.recovered(),
+            Some(&Recovered::Completed(vec![scene.path("two.md")])),
+            "crash point {point}"
+        );
         assert_two_is_left_out(&scene, b"edited");
     }
 }
@@ -427,10 +561,20 @@ fn a_save_over_a_file_of_no_agent_takes_everything_back() {
     });
     // The manifest is the last but for what is removed at the end.
     let place = path.clone();
-    EVENT_AT.set(Some(("committed", 0, Box::new(move || fs::replace(&place, b"# saved\n", false).unwrap()))));
+    EVENT_AT.set(Some((
+        "committed",
+        0,
+        Box::new(move || fs::replace(&place, b"# saved\n", false).unwrap()),
+    )));
     let failure = scene.apply(&changes).unwrap_err();
-    assert!(failure.message().contains("agentpkg.toml` changed while"), "{failure}");
-    assert_eq!(fs::read(&path, 100).unwrap().as_deref(), Some(&b"# saved\n"[..]));
+    assert!(
+        failure.message().contains("agentpkg.toml` changed while"),
+        "{failure}"
+    );
+    assert_eq!(
+        fs::read(&path, 100).unwrap().as_deref(),
+        Some(&b"# saved\n"[..])
+    );
     assert_eq!(scene.files(), OLD);
 }
 
@@ -438,26 +582,52 @@ fn a_save_over_a_file_of_no_agent_takes_everything_back() {
 fn a_late_writer_writes_into_the_history() {
     use std::io::Write as _;
     let (scene, changes) = Scene::new();
-    let mut open = std::fs::OpenOptions::new().append(true).open(scene.path("old.md")).unwrap();
+    let mut open = std::fs::OpenOptions::new()
+        .append(true)
+        .open(scene.path("old.md"))
+        .unwrap();
     scene.apply(&changes).unwrap();
     open.write_all(b" and late").unwrap();
     assert!(scene.keeps(b"old and late"));
     let failure = scene.undo(1).unwrap_err();
-    assert!(failure.message().contains("missing or damaged"), "{failure}");
+    assert!(
+        failure.message().contains("missing or damaged"),
+        "{failure}"
+    );
     // The same content is replaced once more: both are kept, each under the digest that it has.
     let before = Some(Digest::of(b"changed"));
     let path = scene.path("old.md");
-    let old = Change { path: path.clone(), agent: None, before, after: Some(b"old".to_vec()) };
-    let new = Change { path, agent: None, before: Some(Digest::of(b"old")), after: Some(b"newer".to_vec()) };
+    let old = Change {
+        path: path.clone(),
+        agent: None,
+        before,
+        after: Some(b"old".to_vec()),
+    };
+    let new = Change {
+        path,
+        agent: None,
+        before: Some(Digest::of(b"old")),
+        after: Some(b"newer".to_vec()),
+    };
     scene.apply(&[old]).unwrap();
     scene.apply(&[new]).unwrap();
     assert!(scene.keeps(b"old and late") && scene.keeps(b"old"));
-    assert_eq!(copy(&scene.project, &Digest::of(b"old")).unwrap().as_deref(), Some(&b"old"[..]));
+    assert_eq!(
+        copy(&scene.project, &Digest::of(b"old"))
+            .unwrap()
+            .as_deref(),
+        Some(&b"old"[..])
+    );
 }
 
 /// The changes of a fresh scene, for that scene.
 fn changes_of(scene: &Scene) -> Vec<Change> {
-    vec![Change { path: scene.path("new.md"), agent: None, before: None, after: Some(b"made".to_vec()) }]
+    vec![Change {
+        path: scene.path("new.md"),
+        agent: None,
+        before: None,
+        after: Some(b"made".to_vec()),
+    }]
 }
 
 /// A journal with one step, sealed or not.
@@ -465,7 +635,12 @@ fn journal(scene: &Scene, path: &str, phase: Phase, is_sealed: bool) {
     let project = &scene.project;
     let mut journal = Journal::new(1, "evil", NOW, "0123abcd".to_owned());
     journal.phase = phase;
-    journal.steps.push(Step { path: path.into(), agent: None, before: Some(Digest::of(b"old")), after: None });
+    journal.steps.push(Step {
+        path: path.into(),
+        agent: None,
+        before: Some(Digest::of(b"old")),
+        after: None,
+    });
     let mut bytes = journal.to_bytes(project).unwrap();
     if !is_sealed {
         let end = bytes.len();
@@ -488,26 +663,44 @@ fn a_journal_from_a_stranger_is_acted_on_by_nobody_until_a_person_agrees() {
         assert!(scene.is_interrupted());
         let guard = lock_trusting(&scene.project, Trust::Discard).unwrap();
         assert_eq!(guard.recovered(), Some(&Recovered::Discarded(1)));
-        assert_eq!((scene.files().as_str(), scene.is_interrupted()), (OLD, false));
+        assert_eq!(
+            (scene.files().as_str(), scene.is_interrupted()),
+            (OLD, false)
+        );
     }
     let (scene, _) = Scene::new();
     journal(&scene, ".claude/agents/old.md", Phase::Committed, false);
     drop(lock_trusting(&scene.project, Trust::Accepted).unwrap());
-    assert_eq!((scene.files().as_str(), scene.is_interrupted()), ("gone.md=gone ", false));
+    assert_eq!(
+        (scene.files().as_str(), scene.is_interrupted()),
+        ("gone.md=gone ", false)
+    );
     assert!(scene.keeps(b"old"), "what it removes is in the history");
 }
 
 #[test]
 fn a_journal_names_nothing_that_is_not_agentpkgs() {
-    for path in [".git/config", "../x", "/etc/x", ".claude/settings.json", ".agentpkg/state/lock"] {
+    for path in [
+        ".git/config",
+        "../x",
+        "/etc/x",
+        ".claude/settings.json",
+        ".agentpkg/state/lock",
+    ] {
         for is_sealed in [true, false] {
             let (scene, _) = Scene::new();
             let target = scene.project.root().join(".git/config");
             fs::replace(&target, b"old", false).unwrap();
             journal(&scene, path, Phase::Committed, is_sealed);
             let failure = lock_trusting(&scene.project, Trust::Accepted).unwrap_err();
-            assert!(failure.message().contains("not agentpkg's"), "{path}: {failure}");
-            assert_eq!((scene.files().as_str(), fs::size(&target).unwrap()), (OLD, Some(3)));
+            assert!(
+                failure.message().contains("not agentpkg's"),
+                "{path}: {failure}"
+            );
+            assert_eq!(
+                (scene.files().as_str(), fs::size(&target).unwrap()),
+                (OLD, Some(3))
+            );
         }
     }
 }
@@ -517,9 +710,24 @@ fn a_token_is_no_path() {
     let (scene, _) = Scene::new();
     let mut evil = Journal::new(1, "evil", NOW, "../../x".to_owned());
     evil.phase = Phase::Begun;
-    evil.steps.push(Step { path: ".claude/agents/old.md".into(), agent: None, before: None, after: Some(Digest::of(b"old")) });
-    fs::replace(&journal_path(&scene.project), &evil.to_bytes(&scene.project).unwrap(), false).unwrap();
-    assert!(lock_trusting(&scene.project, Trust::Accepted).unwrap_err().message().contains("not agentpkg's"));
+    evil.steps.push(Step {
+        path: ".claude/agents/old.md".into(),
+        agent: None,
+        before: None,
+        after: Some(Digest::of(b"old")),
+    });
+    fs::replace(
+        &journal_path(&scene.project),
+        &evil.to_bytes(&scene.project).unwrap(),
+        false,
+    )
+    .unwrap();
+    assert!(
+        lock_trusting(&scene.project, Trust::Accepted)
+            .unwrap_err()
+            .message()
+            .contains("not agentpkg's")
+    );
 }
 
 #[test]
@@ -527,32 +735,50 @@ fn without_a_key_nothing_is_believed_and_work_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let root = fs::canonical(folder.path()).unwrap();
     // The only place for a key is below the project.
-    let project = Project::at(&root, &Environment::within(root.clone(), &root.join("home"))).unwrap();
+    let project = Project::at(
+        &root,
+        &Environment::within(root.clone(), &root.join("home")),
+    )
+    .unwrap();
     let scene = Scene { folder, project };
     let changes = changes_of(&scene);
     scene.apply(&changes).unwrap();
     assert_eq!(scene.history().unsealed(), [1]);
-    let change = Change { before: Some(Digest::of(b"made")), after: None, ..changes[0].clone() };
+    let change = Change {
+        before: Some(Digest::of(b"made")),
+        after: None,
+        ..changes[0].clone()
+    };
     CRASH_AFTER.set(2);
     scene.apply(&[change]).unwrap_err();
     CRASH_AFTER.set(usize::MAX);
     assert!(lock_it(&scene.project).is_err());
     drop(lock_trusting(&scene.project, Trust::Accepted).unwrap());
     assert_eq!(scene.files(), "");
-    assert_eq!(fs::entry(&scene.project.root().join("home/state")).unwrap(), Entry::Absent);
+    assert_eq!(
+        fs::entry(&scene.project.root().join("home/state")).unwrap(),
+        Entry::Absent
+    );
 }
 
 #[test]
 fn left_over_temporary_files_move_into_the_history() {
     let (scene, changes) = Scene::new();
     scene.apply(&changes).unwrap();
-    let (left, other) = (scene.path(".x.md.0011.agentpkg-new"), scene.project.base_folder().join(".agentpkg-0.tmp"));
+    let (left, other) = (
+        scene.path(".x.md.0011.agentpkg-new"),
+        scene.project.base_folder().join(".agentpkg-0.tmp"),
+    );
     fs::write_new(&left, b"left over", false).unwrap();
     fs::write_new(&other, b"another", false).unwrap();
     let guard = lock_it(&scene.project).unwrap();
     assert_eq!(guard.moved(), [left, other]);
     assert!(scene.keeps(b"left over") && scene.keeps(b"another"));
-    assert_eq!(scene.history().operations().len(), 1, "that was no operation");
+    assert_eq!(
+        scene.history().operations().len(),
+        1,
+        "that was no operation"
+    );
     assert_eq!(scene.last(), Some(1));
 }
 
@@ -561,11 +787,23 @@ fn the_line_of_a_holder_is_believed_only_if_it_is_sealed() {
     let (scene, _) = Scene::new();
     let _guard = lock_it(&scene.project).unwrap();
     let failure = lock_it(&scene.project).unwrap_err();
-    assert!(failure.message().starts_with("`agentpkg test` (process "), "{failure}");
+    assert!(
+        failure.message().starts_with("`agentpkg test` (process "),
+        "{failure}"
+    );
     let evil = br#"{"process":1,"command":"\u001b[2J","since":0}"#;
-    std::fs::write(scene.project.state_folder().join("lock"), [evil, &[b'0'; 64][..]].concat()).unwrap();
+    std::fs::write(
+        scene.project.state_folder().join("lock"),
+        [evil, &[b'0'; 64][..]].concat(),
+    )
+    .unwrap();
     let failure = lock_it(&scene.project).unwrap_err();
-    assert!(failure.message().starts_with("another process is at work in "), "{failure}");
+    assert!(
+        failure
+            .message()
+            .starts_with("another process is at work in "),
+        "{failure}"
+    );
     assert_eq!(scene.project.seal().open(Kind::Holder, evil), None);
 }
 
@@ -573,7 +811,18 @@ fn the_line_of_a_holder_is_believed_only_if_it_is_sealed() {
 fn only_the_files_of_the_project_take_part() {
     let (scene, mut changes) = Scene::new();
     let path = scene.project.root().join(".git/config");
-    changes.push(Change { path, agent: None, before: None, after: Some(b"x".to_vec()) });
-    assert!(scene.apply(&changes).unwrap_err().message().contains("not agentpkg's"));
+    changes.push(Change {
+        path,
+        agent: None,
+        before: None,
+        after: Some(b"x".to_vec()),
+    });
+    assert!(
+        scene
+            .apply(&changes)
+            .unwrap_err()
+            .message()
+            .contains("not agentpkg's")
+    );
     assert_eq!(scene.files(), OLD);
 }

@@ -27,7 +27,14 @@ enum Saver {
     Unlink,
 }
 
-const ALL: [Saver; 6] = [Saver::Rename, Saver::Truncate, Saver::InPlace, Saver::Append, Saver::Backup, Saver::Unlink];
+const ALL: [Saver; 6] = [
+    Saver::Rename,
+    Saver::Truncate,
+    Saver::InPlace,
+    Saver::Append,
+    Saver::Backup,
+    Saver::Unlink,
+];
 
 impl Saver {
     /// Saves `text`, with the file held open for a while where it is written in place. `false`: there was no file to save to.
@@ -39,12 +46,22 @@ impl Saver {
         };
         let create = || OpenOptions::new().write(true).create_new(true).open(path);
         match self {
-            Self::Rename => std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path)).is_ok(),
-            Self::Truncate => OpenOptions::new().write(true).truncate(true).open(path).is_ok_and(write),
+            Self::Rename => std::fs::write(&beside, text)
+                .and_then(|()| std::fs::rename(&beside, path))
+                .is_ok(),
+            Self::Truncate => OpenOptions::new()
+                .write(true)
+                .truncate(true)
+                .open(path)
+                .is_ok_and(write),
             Self::InPlace => OpenOptions::new().write(true).open(path).is_ok_and(write),
             Self::Append => OpenOptions::new().append(true).open(path).is_ok_and(write),
-            Self::Backup => std::fs::rename(path, &beside).and_then(|()| create()).is_ok_and(write),
-            Self::Unlink => std::fs::remove_file(path).and_then(|()| create()).is_ok_and(write),
+            Self::Backup => std::fs::rename(path, &beside)
+                .and_then(|()| create())
+                .is_ok_and(write),
+            Self::Unlink => std::fs::remove_file(path)
+                .and_then(|()| create())
+                .is_ok_and(write),
         }
     }
 }
@@ -52,27 +69,45 @@ impl Saver {
 /// One round: a save at about the moment of a replacement or a removal. Says whether the save is anywhere.
 fn survives(scene: &Scene, saver: Saver, round: usize, is_removal: bool) -> Option<bool> {
     let path = scene.path("x.md");
-    let old = format!("old text {round:06} with a tail that is longer than any save\n").into_bytes();
+    let old =
+        format!("old text {round:06} with a tail that is longer than any save\n").into_bytes();
     std::fs::write(&path, &old).unwrap();
     let mark = format!("save {round:06}\n").into_bytes();
     let after = (!is_removal).then(|| format!("new text {round:06}\n").into_bytes());
-    let change = Change { path: path.clone(), agent: Some(agent("x")), before: Some(Digest::of(&old)), after };
-    let (delay, pause) = (Duration::from_micros((round as u64 * 37) % 2_500), Duration::from_micros((round as u64 * 211) % 5_000));
+    let change = Change {
+        path: path.clone(),
+        agent: Some(agent("x")),
+        before: Some(Digest::of(&old)),
+        after,
+    };
+    let (delay, pause) = (
+        Duration::from_micros((round as u64 * 37) % 2_500),
+        Duration::from_micros((round as u64 * 211) % 5_000),
+    );
     let is_saved = thread::scope(|scope| {
         let saving = scope.spawn(|| {
             sleep(delay);
             saver.save(&path, &mark, pause)
         });
         // Whether it is made, taken back or refused: the save is what counts.
-        let _ = lock_it(&scene.project).unwrap().apply(&transaction(std::slice::from_ref(&change)));
+        let _ = lock_it(&scene.project)
+            .unwrap()
+            .apply(&transaction(std::slice::from_ref(&change)));
         saving.join().unwrap()
     });
     if !is_saved {
         return None;
     }
-    let holds = |path: &Path| std::fs::read(path).is_ok_and(|bytes| bytes.windows(mark.len()).any(|part| part == mark));
+    let holds = |path: &Path| {
+        std::fs::read(path).is_ok_and(|bytes| bytes.windows(mark.len()).any(|part| part == mark))
+    };
     let objects = objects_folder(&scene.project);
-    let in_history = || fs::list(&objects).unwrap().iter().any(|listed| holds(&objects.join(&listed.name)));
+    let in_history = || {
+        fs::list(&objects)
+            .unwrap()
+            .iter()
+            .any(|listed| holds(&objects.join(&listed.name)))
+    };
     let temporary = staged(&scene.project);
     assert_eq!(temporary, [] as [PathBuf; 0], "{saver:?} {round}");
     Some(holds(&path) || in_history())
@@ -80,7 +115,11 @@ fn survives(scene: &Scene, saver: Saver, round: usize, is_removal: bool) -> Opti
 
 #[test]
 fn no_save_is_lost() {
-    let rounds = if std::env::var_os("AGENTPKG_FULL").is_some() { 10_000 } else { 60 };
+    let rounds = if std::env::var_os("AGENTPKG_FULL").is_some() {
+        10_000
+    } else {
+        60
+    };
     for can_exchange in [true, false] {
         let mut lost = Vec::new();
         for saver in ALL {
@@ -106,6 +145,9 @@ fn no_save_is_lost() {
             }
             assert!(saves > rounds / 4, "{saver:?} saved {saves} times");
         }
-        assert!(lost.is_empty(), "lost with exchange {can_exchange}: {lost:?}");
+        assert!(
+            lost.is_empty(),
+            "lost with exchange {can_exchange}: {lost:?}"
+        );
     }
 }
