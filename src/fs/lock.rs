@@ -16,10 +16,27 @@ const MAX_LINE: u64 = 4096;
 /// An exclusive lock; released when dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
+    /// The file that is locked.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether a process holds the lock of an open file.
+    #[must_use]
+    pub fn is_held(file: &File) -> bool {
+        // Held for a moment, if nobody else does.
+        let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        if !is_held {
+            let _ = file.unlock();
+        }
+        is_held
+    }
+
     /// Opens the lock at `path`, making the file if need be.
     pub fn open(path: &Path) -> Result<File> {
         if let Some(folder) = path.parent() {
@@ -68,7 +85,7 @@ impl Lock {
             .rewind()
             .and_then(|()| file.set_len(0))
             .and_then(|()| file.write_all(line));
-        Ok(Some(Self { _file: file }))
+        Ok(Some(Self { file }))
     }
 }
 

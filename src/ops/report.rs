@@ -24,8 +24,15 @@ pub enum Event {
     Interrupted(InterruptionView),
     /// What the next question about such a command is about.
     Steps(InterruptionView),
-    /// An earlier command that did not end was ended: how, and the files that stay as somebody saved them.
-    Recovered(String, Vec<String>),
+    /// An earlier command that did not end was ended.
+    Recovered {
+        /// How, in words.
+        how: String,
+        /// The files that stay as somebody saved them.
+        left: Vec<String>,
+        /// Whether everything else is done; otherwise it is taken back.
+        is_completed: bool,
+    },
     /// Temporary files of an earlier command, which were moved into the history.
     PutAway(Vec<String>),
     /// Changes were made; but somebody saved these files meanwhile, so nothing about their agents was changed.

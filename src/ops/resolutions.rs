@@ -26,6 +26,8 @@ const NEVER: [&str; 6] = [
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
+    /// The conflict that it is about: a record under another name is about another one.
+    identity: Digest,
     choice: String,
     /// For `text`.
     text: Option<String>,
@@ -59,6 +61,9 @@ pub(super) fn recorded(project: &Project, conflict: &Conflict<'_>) -> Option<Cho
     // A decision that came with the project is nobody's.
     let record: Record =
         serde_json::from_slice(project.seal().open(Kind::Resolution, &bytes)?).ok()?;
+    if record.identity != identity(conflict) {
+        return None;
+    }
     Some(match record.choice.as_str() {
         "ours" => Choice::Ours,
         "theirs" => Choice::Theirs,
@@ -88,6 +93,7 @@ pub(super) fn record(
         Choice::Text(text) => ("text", Some(String::from_utf8_lossy(text).into_owned())),
     };
     let Ok(bytes) = serde_json::to_vec(&Record {
+        identity: identity(conflict),
         choice: word.to_owned(),
         text,
     }) else {

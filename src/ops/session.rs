@@ -145,7 +145,13 @@ impl Session {
                     &[][..],
                 ),
             };
-            frontend.report(Event::Recovered(how, self.shown(left)));
+            let is_completed = matches!(recovered, Recovered::Completed(_));
+            let left = self.shown(left);
+            frontend.report(Event::Recovered {
+                how,
+                left,
+                is_completed,
+            });
         }
         if !guard.moved().is_empty() {
             frontend.report(Event::PutAway(self.shown(guard.moved())));
@@ -232,10 +238,11 @@ impl Session {
         let Some(found) = transaction::interruption(&self.project)? else {
             return Ok(None);
         };
-        let verb = |deed| match deed {
-            Deed::Create => "create",
-            Deed::Replace => "replace",
-            Deed::Remove => "remove",
+        let verb = |deed| match (deed, found.is_forward) {
+            (Deed::Create, true) => "create",
+            (Deed::Replace, true) => "replace",
+            (Deed::Remove, true) | (Deed::Create, false) => "remove",
+            (Deed::Replace | Deed::Remove, false) => "restore",
         };
         Ok(Some(InterruptionView {
             label: found.label,

@@ -57,8 +57,10 @@ impl Project {
             if found == Some(folder) {
                 break;
             }
-            if fs::entry(&candidate.join(".git"))? != Entry::Absent {
-                is_in_repository = true;
+            let repository = candidate.join(".git");
+            if fs::entry(&repository)? != Entry::Absent {
+                // Anybody can leave a `.git` in a folder like `/tmp`.
+                is_in_repository = fs::is_owned(&repository);
                 break;
             }
         }
@@ -288,6 +290,24 @@ impl Project {
             || (is_below(&self.data) && !path.starts_with(self.state_folder()))
             || is_below(&self.pending_folder())
             || is_below(&self.resolutions_folder())
+    }
+
+    /// The lock of the agents folder, which other projects may have, too; `None`: there is no place for it.
+    #[must_use]
+    pub fn agents_lock(&self) -> Option<PathBuf> {
+        let real = fs::canonical(&self.agents).unwrap_or_else(|_| self.agents.clone());
+        let name = Digest::of(real.as_os_str().as_encoded_bytes()).to_string();
+        Some(self.seal.locks_folder()?.join(name))
+    }
+
+    /// Whether people edit the file; all else among agentpkg's data is written by agentpkg alone.
+    #[must_use]
+    pub fn is_shared(&self, path: &Path) -> bool {
+        // A manifest, and agents, of the user may stand in the data folder.
+        !path.starts_with(&self.data)
+            || path == self.manifest
+            || path.starts_with(&self.agents)
+            || path.starts_with(self.conflicts_folder())
     }
 
     /// A path as a person would type it in the project's folder.

@@ -100,6 +100,17 @@ impl Seal {
         })
     }
 
+    /// A folder of this machine for the locks of what several places share; `None`: there is no key, and so no such folder.
+    #[must_use]
+    pub fn locks_folder(&self) -> Option<PathBuf> {
+        self.key_to_write()?;
+        self.resolved()
+            .1
+            .iter()
+            .find(|folder| read(folder).is_some())
+            .map(|folder| folder.join("locks"))
+    }
+
     /// `text` with its seal; makes the key if there is none yet. Without a key the seal is one that nobody believes.
     #[must_use]
     pub fn close(&self, kind: Kind, mut text: Vec<u8>) -> Vec<u8> {

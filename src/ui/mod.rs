@@ -350,14 +350,20 @@ impl Reporter for Ui {
                 self.interruption = Some(view);
             }
             Event::Steps(view) => self.screen(&screens::steps(&view)),
-            Event::Recovered(text, left) => {
-                self.line(GREEN, "Recovered", text);
+            Event::Recovered {
+                how,
+                left,
+                is_completed,
+            } => {
+                self.line(GREEN, "Recovered", how);
                 for path in &left {
                     self.warn(format!(
                         "`{path}` was changed after the interrupted command, and stays as it is"
                     ));
                 }
-                self.saved_over.extend(left);
+                if is_completed {
+                    self.saved_over.extend(left);
+                }
             }
             Event::PutAway(paths) => {
                 for path in paths {

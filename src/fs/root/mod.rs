@@ -265,6 +265,37 @@ impl Roots {
             .map_err(|error| self.failure("write", to, &error))
     }
 
+    /// Moves whatever stands at a path to a name that nobody else uses.
+    pub fn rename_if_there(&self, from: &Path, to: &Path) -> Result<Moved> {
+        let (one, other) = (self.place_to_write(from)?, self.place_to_write(to)?);
+        match one.folder.rename(&one.name, &other.folder, &other.name) {
+            Ok(()) => Ok(Moved::Done),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Moved::Absent),
+            Err(error) => Err(self.failure("write", to, &error)),
+        }
+    }
+
+    /// The size of a file in bytes; `None` if nothing is there. Links are not followed.
+    pub fn size(&self, path: &Path) -> Result<Option<u64>> {
+        let Some(place) = self.place(path)? else {
+            return Ok(None);
+        };
+        match place.folder.size(&place.name) {
+            Ok(size) => Ok(Some(size)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(self.failure("look at", path, &error)),
+        }
+    }
+
+    /// Whether an open file is the one that stands at the path.
+    #[must_use]
+    pub fn is_at(&self, file: &File, path: &Path) -> bool {
+        match self.place(path) {
+            Ok(Some(place)) => place.folder.is_at(file, &place.name),
+            _ => false,
+        }
+    }
+
     /// Moves a file, over whatever file stands there. `false`: the two paths are on different file systems, and nothing was done.
     pub fn rename_within(&self, from: &Path, to: &Path) -> Result<bool> {
         let (one, other) = (self.place_to_write(from)?, self.place_to_write(to)?);
@@ -303,6 +334,18 @@ impl Roots {
                 .map_err(|error| self.failure("write", folder, &error)),
             None => Ok(()),
         }
+    }
+
+    /// Whether a process holds the lock at a path.
+    #[must_use]
+    pub fn is_locked(&self, path: &Path) -> bool {
+        let Ok(Some(place)) = self.place(path) else {
+            return false;
+        };
+        place
+            .folder
+            .open_file(&place.name)
+            .is_ok_and(|file| super::Lock::is_held(&file))
     }
 
     /// Opens a file for a lock, and creates it if need be.

@@ -107,6 +107,16 @@ impl Folder {
         Ok(listed)
     }
 
+    pub(super) fn size(&self, name: &OsStr) -> io::Result<u64> {
+        Ok(fs::symlink_metadata(self.0.join(name))?.len())
+    }
+
+    /// A file that is open cannot be replaced here.
+    #[expect(clippy::unused_self, reason = "the same form on every platform")]
+    pub(super) fn is_at(&self, _file: &File, _name: &OsStr) -> bool {
+        true
+    }
+
     /// There is no handle to a folder that could be synced; the rename itself is the best there is.
     #[expect(
         clippy::unused_self,

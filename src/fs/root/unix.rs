@@ -141,6 +141,18 @@ impl Folder {
         Ok(listed)
     }
 
+    pub(super) fn size(&self, name: &OsStr) -> io::Result<u64> {
+        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(u64::try_from(stat.st_size).unwrap_or_default())
+    }
+
+    /// Whether an open file is the one that has this name.
+    pub(super) fn is_at(&self, file: &File, name: &OsStr) -> bool {
+        let here = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW);
+        let open = rustix::fs::fstat(file);
+        matches!((here, open), (Ok(here), Ok(open)) if here.st_dev == open.st_dev && here.st_ino == open.st_ino)
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.0)?)
     }

@@ -8,7 +8,7 @@ use super::MAX_CONTENT;
 use super::journal::{Journal, MAX_JOURNAL};
 use crate::domain::digest::Digest;
 use crate::error::{Failure, Result};
-use crate::fs::{Entry, Moved};
+use crate::fs::{Entry, random_name};
 use crate::store::project::Project;
 
 /// How many operations the history keeps.
@@ -19,6 +19,12 @@ const MAX_NUMBER: u64 = 999_999_999;
 
 /// How the name of a content begins that somebody wrote to after it came into the history. It is never pruned.
 const LATE: &str = "late-";
+
+/// How the name of something begins that is no content: a link or a folder that stood in the place of a file.
+const STRANGE: &str = "strange-";
+
+/// What stands between the digest and the rest of the name of a further file with the same content.
+const TWIN: char = '.';
 
 pub(super) fn history_folder(project: &Project) -> PathBuf {
     project.state_folder().join("history")
@@ -48,37 +54,52 @@ pub(super) fn copy(project: &Project, digest: &Digest) -> Result<Option<Vec<u8>>
     Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
 }
 
-/// Moves a file into the history, under the digest that it has at that moment, and gives that back; `None`: there is none.
-pub(super) fn retire(project: &Project, path: &Path) -> Result<Option<Digest>> {
+/// Moves a file into the history, under the digest that it has at that moment, and gives that back; `None`: there is none, or it is no
+/// regular file. `is_shared`: people edit it, so somebody may still have it open, and its inode is kept even where the same content is
+/// in the history already.
+pub(super) fn retire(project: &Project, path: &Path, is_shared: bool) -> Result<Option<Digest>> {
     let files = project.files();
+    match files.entry(path)? {
+        Entry::Absent => return Ok(None),
+        Entry::File if files.size(path)?.is_none_or(|size| size <= MAX_CONTENT) => {}
+        _ => return set_strange_aside(project, path).map(|()| None),
+    }
     let Some(bytes) = files.read(path, MAX_CONTENT)? else {
         return Ok(None);
     };
     let digest = Digest::of(&bytes);
-    let object = object_path(project, &digest);
+    let mut object = object_path(project, &digest);
     set_late_aside(project, &object, &digest)?;
-    if files.rename_within(path, &object)? {
-        // Two names of one file stay two where one is moved to the other; what it holds is in the history.
-        if files.entry(path)? != Entry::Absent {
-            files.remove(path)?;
+    if files.entry(&object)? != Entry::Absent {
+        if !is_shared {
+            return files.remove(path).map(|()| Some(digest));
         }
+        object = object.with_file_name(format!("{digest}{TWIN}{}", random_name()?));
+    }
+    if files.rename_within(path, &object)? {
         return Ok(Some(digest));
     }
     // Another file system: a copy, and another look, since the file may have been written to meanwhile.
     files.replace(&object, &bytes, true)?;
     match files.read(path, MAX_CONTENT)? {
-        Some(later) if later != bytes => retire(project, path),
+        Some(later) if later != bytes => retire(project, path, is_shared),
         _ => files.remove(path).map(|()| Some(digest)),
     }
+}
+
+/// Moves what is no file of ours into the history, unread.
+pub(super) fn set_strange_aside(project: &Project, path: &Path) -> Result<()> {
+    let aside = objects_folder(project).join(format!("{STRANGE}{}", random_name()?));
+    project.files().rename(path, &aside)
 }
 
 /// Puts a content of the history that is not what its name says under a name that is.
 fn set_late_aside(project: &Project, object: &Path, digest: &Digest) -> Result<()> {
     let files = project.files();
     match files.entry(object)? {
-        Entry::File => {}
+        Entry::File if files.size(object)?.is_none_or(|size| size <= MAX_CONTENT) => {}
         Entry::Absent => return Ok(()),
-        _ => return files.remove(object),
+        _ => return set_strange_aside(project, object),
     }
     let Some(bytes) = files.read(object, MAX_CONTENT)? else {
         return Ok(());
@@ -87,12 +108,8 @@ fn set_late_aside(project: &Project, object: &Path, digest: &Digest) -> Result<(
     if found == *digest {
         return Ok(());
     }
-    let late = objects_folder(project).join(format!("{LATE}{found}"));
-    match files.rename_new(object, &late)? {
-        Moved::Done | Moved::Absent => Ok(()),
-        // The very same content is kept already.
-        Moved::Occupied => files.remove(object),
-    }
+    let late = objects_folder(project).join(format!("{LATE}{found}-{}", random_name()?));
+    files.rename(object, &late)
 }
 
 /// The number of the next operation. Records of whatever origin are passed over.
@@ -165,7 +182,8 @@ pub(super) fn prune(project: &Project) -> Result<()> {
     }
     let objects = objects_folder(project);
     for listed in files.list(&objects)? {
-        if let Ok(digest) = listed.name.parse::<Digest>()
+        let name = listed.name.split(TWIN).next().unwrap_or_default();
+        if let Ok(digest) = name.parse::<Digest>()
             && !named.contains(&digest)
         {
             let object = objects.join(&listed.name);

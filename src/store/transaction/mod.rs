@@ -128,6 +128,8 @@ pub struct Applied {
 pub struct Guard<'a> {
     project: &'a Project,
     _lock: Lock,
+    /// That of the agents folder, which other projects may have, too.
+    _agents: Option<Lock>,
     now: u64,
     recovered: Option<Recovered>,
     moved: Vec<PathBuf>,
@@ -151,19 +153,39 @@ pub fn lock<'a>(
     write_once(project, &state.join(".gitignore"), b"*\n")?;
     let path = state.join("lock");
     let place = project.root().display().to_string();
-    let lock = take_lock(
-        files.open_lock(&path)?,
-        &path,
-        &place,
-        project.seal(),
-        patience,
-        waiting,
-    )?;
+    let mut waiting = Some(waiting);
+    let mut waiting = |holder| {
+        if let Some(waiting) = waiting.take() {
+            waiting(holder);
+        }
+    };
+    let lock = loop {
+        let file = files.open_lock(&path)?;
+        let lock = take_lock(file, &path, &place, project.seal(), patience, &mut waiting)?;
+        // Whoever removes the folder of the state makes the lock one of nobody's.
+        if files.is_at(lock.file(), &path) {
+            break lock;
+        }
+        files.forget();
+    };
+    // Two projects can have one agents folder, as the user's own and a project in the home folder do.
+    let agents = match project.agents_lock() {
+        Some(path) => Some(take_lock(
+            Lock::open(&path)?,
+            &path,
+            &place,
+            project.seal(),
+            patience,
+            &mut waiting,
+        )?),
+        None => None,
+    };
     let mut moved = Vec::new();
     let recovered = recover(project, patience.now, trust, &mut moved)?;
     Ok(Guard {
         project,
         _lock: lock,
+        _agents: agents,
         now: patience.now,
         recovered,
         moved,
@@ -293,6 +315,10 @@ impl Guard<'_> {
             checkpoint("applied a step");
         }
         if let Some(exchanged) = last_exchange {
+            // The names are on the disk before the lockfile says so.
+            self.project
+                .files()
+                .sync_folder(self.project.agents_folder())?;
             sleep(SECOND_LOOK.saturating_sub(exchanged.elapsed()));
         }
         let mut disturbed = Vec::new();

@@ -4,7 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::copies::{history_folder, next_number, objects_folder, record_path, retire};
+use super::copies::{
+    history_folder, next_number, objects_folder, record_path, records, retire, set_strange_aside,
+};
 use super::journal::{Journal, MAX_JOURNAL, Phase, journal_path};
 use super::settle::{Ending, Settling};
 use crate::error::{Failure, Result};
@@ -66,6 +68,13 @@ pub fn interruption(project: &Project) -> Result<Option<Interruption>> {
     if fs::entry(&path)? == Entry::Absent {
         return Ok(None);
     }
+    // A command that runs is not interrupted.
+    if project
+        .files()
+        .is_locked(&project.state_folder().join("lock"))
+    {
+        return Ok(None);
+    }
     // What is no readable file is a journal that nobody wrote here.
     let bytes = project
         .files()
@@ -73,7 +82,7 @@ pub fn interruption(project: &Project) -> Result<Option<Interruption>> {
         .ok()
         .flatten()
         .unwrap_or_default();
-    let sealed = Journal::open(project, &bytes);
+    let sealed = own(project, &bytes)?;
     let is_sealed = sealed.is_some();
     let Some(journal) = sealed.or_else(|| Journal::unsealed(&bytes)) else {
         let (label, misplaced) = (None, None);
@@ -131,7 +140,7 @@ pub(super) fn recover(
         .read(&path, MAX_JOURNAL)
         .unwrap_or_default()
         .unwrap_or_default();
-    let sealed = Journal::open(project, &bytes);
+    let sealed = own(project, &bytes)?;
     let is_sealed = sealed.is_some();
     let shown = project.display(&path);
     let journal = match sealed {
@@ -169,6 +178,12 @@ pub(super) fn recover(
         Ending::Made(paths) => Recovered::Completed(paths),
         Ending::TakenBack(paths) => Recovered::Undone(paths),
     }))
+}
+
+/// The journal, if this machine sealed it as one. A record of the history has the same seal, but a number that was used already.
+fn own(project: &Project, bytes: &[u8]) -> Result<Option<Journal>> {
+    let newest = records(project)?.last().copied().unwrap_or(0);
+    Ok(Journal::open(project, bytes).filter(|journal| journal.number > newest))
 }
 
 /// Why a command that writes does not go on.
@@ -226,8 +241,7 @@ fn leftovers(project: &Project) -> Vec<PathBuf> {
             .list(&folder)
             .unwrap_or_default()
             .into_iter();
-        let temporary =
-            listed.filter(|listed| listed.entry == Entry::File && fs::is_temporary(&listed.name));
+        let temporary = listed.filter(|listed| fs::is_temporary(&listed.name));
         found.extend(temporary.map(|listed| folder.join(listed.name)));
     }
     found
@@ -241,12 +255,12 @@ fn put_away(project: &Project, now: u64, label: &str, paths: &[PathBuf]) -> Resu
     for path in paths {
         match project.files().entry(path)? {
             Entry::File => {
-                if let Some(digest) = retire(project, path)? {
+                if let Some(digest) = retire(project, path, true)? {
                     journal.keep(project, path, digest);
                 }
             }
             // A link or a folder in the place of a file is nobody's content.
-            _ => set_strange_aside(project, path, number)?,
+            _ => set_strange_aside(project, path)?,
         }
     }
     project.files().replace(
@@ -254,11 +268,4 @@ fn put_away(project: &Project, now: u64, label: &str, paths: &[PathBuf]) -> Resu
         &journal.to_bytes(project)?,
         true,
     )
-}
-
-/// Moves what is no file out of the way, unread.
-fn set_strange_aside(project: &Project, path: &Path, number: u64) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = history_folder(project).join(format!("{number:06}-{name}"));
-    project.files().rename(path, &aside)
 }

@@ -13,7 +13,7 @@ use super::step::{Bench, State};
 use super::{MAX_CONTENT, checkpoint};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Kind, Result};
 use crate::store::lockfile::Lockfile;
 use crate::store::project::Project;
 
@@ -45,18 +45,30 @@ impl Settling<'_> {
             return Ok(Ending::TakenBack(Vec::new()));
         }
         if self.journal.phase == Phase::Committed {
-            if self.has_lockfile()? {
-                return self.put_away(Vec::new());
-            }
-            if self.can_go_on()? {
-                for index in self.steps(|settling, index| !settling.is_last(index)) {
-                    self.go_on(index)?;
-                }
-                return self.finish();
+            match self.go_forward() {
+                Ok(Some(ending)) => return Ok(ending),
+                Ok(None) => {}
+                // Whatever is in the way will be in the way of the next command, too.
+                Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
+                Err(_) => {}
             }
         }
         self.give_up()?;
         self.take_back()
+    }
+
+    /// Completes the operation; `None`: not all of it is there, or somebody saved something that belongs to no agent.
+    fn go_forward(&mut self) -> Result<Option<Ending>> {
+        if self.has_lockfile()? {
+            return self.put_away(Vec::new()).map(Some);
+        }
+        if !self.can_go_on()? {
+            return Ok(None);
+        }
+        for index in self.steps(|settling, index| !settling.is_last(index)) {
+            self.go_on(index)?;
+        }
+        self.finish().map(Some)
     }
 
     /// Whether the lockfile is written, so that all that is left is to put things away.
@@ -70,7 +82,11 @@ impl Settling<'_> {
     /// Whether all steps can be made that are left; agents that somebody saved meanwhile are left out.
     fn can_go_on(&mut self) -> Result<bool> {
         let mut disturbed = Vec::new();
-        for index in self.steps(|_, _| true) {
+        for index in self
+            .steps(|_, _| true)
+            .into_iter()
+            .chain(self.lockfile_step())
+        {
             match self.bench(index).state()? {
                 State::Pending | State::Done => {}
                 State::Damaged => return Ok(false),
@@ -319,10 +335,8 @@ impl Settling<'_> {
 
     /// Whether people edit the file of a step.
     pub(super) fn is_shared(&self, index: usize) -> bool {
-        let target = self.journal.steps[index].target(self.project);
-        !target.starts_with(self.project.data_folder())
-            || target == self.project.manifest_path()
-            || target.starts_with(self.project.conflicts_folder())
+        self.project
+            .is_shared(&self.journal.steps[index].target(self.project))
     }
 
     pub(super) fn lockfile_step(&self) -> Option<usize> {

@@ -33,7 +33,7 @@ pub(super) enum State {
 enum Found {
     Nothing,
     Content(Digest),
-    /// A link, a folder, a device.
+    /// A link, a folder, a device, a file that is too large: nothing that agentpkg put there.
     Strange,
 }
 
@@ -98,15 +98,11 @@ impl<'a> Bench<'a> {
     /// How far the step has come, judged by what stands where.
     pub(super) fn state(&self) -> Result<State> {
         let (target, aside) = (self.found(&self.places.target)?, self.aside()?);
-        let is_staged = aside
-            .iter()
-            .any(|(_, digest)| Some(*digest) == self.step.after);
-        let mut others = aside
-            .iter()
-            .filter(|(_, digest)| Some(*digest) != self.step.after);
-        let is_ready = is_staged || self.step.after.is_none();
+        let is_new = |found: Found| self.step.after.is_some() && found == self.after();
+        let is_ready = self.step.after.is_none() || aside.iter().any(|(_, found)| is_new(*found));
+        let mut others = aside.iter().filter(|(_, found)| !is_new(*found));
         Ok(if target == self.after() {
-            let is_clean = others.all(|(_, digest)| Some(*digest) == self.step.before);
+            let is_clean = others.all(|(_, found)| *found == self.before());
             if is_clean {
                 State::Done
             } else {
@@ -120,7 +116,7 @@ impl<'a> Bench<'a> {
             }
         } else if target == Found::Nothing
             && is_ready
-            && others.any(|(_, digest)| Some(*digest) == self.step.before)
+            && others.any(|(_, found)| *found == self.before())
         {
             // Moved away, and the new content is not there yet.
             State::Pending
@@ -131,12 +127,9 @@ impl<'a> Bench<'a> {
 
     /// Makes a step whose state is [`State::Pending`]; the same results as [`Bench::put`].
     pub(super) fn forward(&self) -> Result<bool> {
-        if self.found(&self.places.target)? == Found::Nothing && self.step.before.is_some() {
-            return Ok(self
-                .project
-                .files()
-                .rename_new(&self.places.new, &self.places.target)?
-                == Moved::Done);
+        let Places { target, new, .. } = &self.places;
+        if self.found(target)? == Found::Nothing && self.step.before.is_some() {
+            return Ok(self.project.files().rename_new(new, target)? == Moved::Done);
         }
         self.put()
     }
@@ -144,66 +137,66 @@ impl<'a> Bench<'a> {
     /// Takes the step back, however far it has come. `false`: somebody saved something meanwhile, and that stays. Nothing temporary is
     /// left.
     pub(super) fn back(&mut self) -> Result<bool> {
-        let files = self.project.files();
-        let Places { target, old, .. } = self.places.clone();
+        let target = self.places.target.clone();
         let found = self.found(&target)?;
-        let aside = self.aside()?;
         // A save into the old file is newer than the old content.
-        let others = aside
-            .iter()
-            .filter(|(_, digest)| Some(*digest) != self.step.after);
-        let source = others
-            .max_by_key(|(_, digest)| Some(*digest) != self.step.before)
-            .cloned();
-        let mut is_as_before = true;
-        if found == self.before() {
-            // Nothing to do at the target.
+        let aside = self
+            .aside()?
+            .into_iter()
+            .filter(|(_, found)| self.step.after.is_none() || *found != self.after());
+        let source = aside.max_by_key(|(_, found)| *found != self.before());
+        let is_as_before = if found == self.before() {
+            true
         } else if found == Found::Nothing && (self.step.after.is_none() || source.is_some()) {
-            match &source {
-                Some((path, digest)) => {
-                    is_as_before = files.rename_new(path, &target)? == Moved::Done
-                        && Some(*digest) == self.step.before;
+            match source {
+                Some((path, found)) => {
+                    self.project.files().rename_new(&path, &target)? == Moved::Done
+                        && found == self.before()
                 }
-                None => is_as_before = self.restore()?,
+                None => self.restore()?,
             }
         } else if found == self.after() {
-            match (&source, self.step.before) {
-                (Some((path, digest)), Some(before)) => {
-                    is_as_before = self.swap_back(&path.clone(), &target)? && *digest == before;
+            match (source, self.step.before) {
+                (Some((path, found)), Some(_)) => {
+                    self.swap_back(&path, &target)? && found == self.before()
                 }
-                (None, Some(_)) => is_as_before = self.restore_over(&target)?,
-                (_, None) => {
-                    is_as_before = match self.move_aside(&target, &old)? {
-                        Moved::Done if self.found(&old)? == self.after() => true,
-                        Moved::Done => {
-                            files.rename_new(&old, &target)?;
-                            false
-                        }
-                        Moved::Occupied | Moved::Absent => false,
-                    };
-                }
+                (None, Some(_)) => self.restore_over(&target)?,
+                (_, None) => self.take_away(&target)?,
             }
         } else {
-            is_as_before = false;
-        }
+            false
+        };
         self.tidy()?;
         Ok(is_as_before)
+    }
+
+    /// Takes a file away that the step created. `false`: somebody saved it since, and it stays.
+    fn take_away(&self, target: &Path) -> Result<bool> {
+        let old = &self.places.old;
+        if self.move_aside(target, old)? != Moved::Done {
+            return Ok(false);
+        }
+        if self.found(old)? == self.after() {
+            return Ok(true);
+        }
+        self.project.files().rename_new(old, target)?;
+        Ok(false)
     }
 
     /// Moves all temporary files of the step into the history.
     pub(super) fn tidy(&mut self) -> Result<()> {
         for (path, _) in self.aside()? {
-            match retire(self.project, &path)? {
-                Some(digest)
-                    if Some(digest) != self.step.before && Some(digest) != self.step.after =>
-                {
+            let known = [self.step.before, self.step.after];
+            match retire(self.project, &path, self.is_shared())? {
+                // What a journal says that is not ours, is no reason to forget anything.
+                Some(digest) if !self.is_sealed || !known.contains(&Some(digest)) => {
                     self.journal.keep(self.project, &self.places.target, digest);
                 }
                 _ => {}
             }
         }
         if let Some(spare) = &self.places.spare {
-            retire(self.project, spare)?;
+            retire(self.project, spare, false)?;
         }
         Ok(())
     }
@@ -218,7 +211,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Exchanges the target, which is new, with what is to be there again. `false`: somebody saved over the new content, and that stays.
-    fn swap_back(&mut self, source: &Path, target: &Path) -> Result<bool> {
+    fn swap_back(&self, source: &Path, target: &Path) -> Result<bool> {
         let files = self.project.files();
         match files.exchange(source, target)? {
             Exchanged::Done if self.found(source)? == self.after() => return Ok(true),
@@ -230,11 +223,8 @@ impl<'a> Bench<'a> {
             Exchanged::Absent => return Ok(files.rename_new(source, target)? == Moved::Done),
             Exchanged::Unsupported => {}
         }
-        let free = if source == self.places.new {
-            &self.places.old
-        } else {
-            &self.places.new
-        };
+        let Places { new, old, .. } = &self.places;
+        let free = if source == new { old } else { new };
         if self.move_aside(target, free)? != Moved::Done {
             return Ok(false);
         }
@@ -261,34 +251,30 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Puts the old content at the target, where the new one is, from the history.
-    fn restore_over(&mut self, target: &Path) -> Result<bool> {
-        let Some(bytes) = self
-            .step
-            .before
-            .map(|before| copy(self.project, &before))
-            .transpose()?
-            .flatten()
-        else {
-            let path = self.project.display(target);
-            return Err(Failure::failed(format!(
-                "the copy of `{path}` in the history is damaged"
-            )));
+    /// Puts the old content at the target, where the new one is, from the history. `false`: it is nowhere any more.
+    fn restore_over(&self, target: &Path) -> Result<bool> {
+        let before = self.step.before.map(|before| copy(self.project, &before));
+        let Some(bytes) = before.transpose()?.flatten() else {
+            return Ok(false);
         };
+        let old = &self.places.old;
         self.project
             .files()
-            .write_new(&self.places.old, &bytes, true, Some(target))?;
-        let old = self.places.old.clone();
-        self.swap_back(&old, target)
+            .write_new(old, &bytes, true, Some(target))?;
+        self.swap_back(old, target)
     }
 
-    /// Moves a file to one of the temporary names. A second name of the same file may be left there by a crash, where a move is a link
-    /// and a removal.
+    /// Moves a file to one of the temporary names, whatever a crash left there. The name is ours, so this need not be exclusive, and a
+    /// save that comes in between is moved, too.
     fn move_aside(&self, from: &Path, to: &Path) -> Result<Moved> {
         if self.found(to)? != Found::Nothing {
-            retire(self.project, to)?;
+            retire(self.project, to, self.is_shared())?;
         }
-        self.project.files().rename_new(from, to)
+        self.project.files().rename_if_there(from, to)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.project.is_shared(&self.places.target)
     }
 
     fn before(&self) -> Found {
@@ -299,12 +285,13 @@ impl<'a> Bench<'a> {
         self.step.after.map_or(Found::Nothing, Found::Content)
     }
 
-    /// The temporary files of the step that are there, with their digests.
-    fn aside(&self) -> Result<Vec<(PathBuf, Digest)>> {
+    /// The temporary files of the step that are there, and what they are.
+    fn aside(&self) -> Result<Vec<(PathBuf, Found)>> {
         let mut aside = Vec::new();
         for path in [&self.places.new, &self.places.old] {
-            if let Found::Content(digest) = self.found(path)? {
-                aside.push((path.clone(), digest));
+            match self.found(path)? {
+                Found::Nothing => {}
+                found => aside.push((path.clone(), found)),
             }
         }
         Ok(aside)
@@ -314,9 +301,13 @@ impl<'a> Bench<'a> {
         let files = self.project.files();
         match files.entry(path)? {
             Entry::Absent => Ok(Found::Nothing),
-            Entry::File => Ok(files
-                .read(path, MAX_CONTENT)?
-                .map_or(Found::Nothing, |bytes| Found::Content(Digest::of(&bytes)))),
+            Entry::File if files.size(path)?.is_some_and(|size| size > MAX_CONTENT) => {
+                Ok(Found::Strange)
+            }
+            Entry::File => {
+                let bytes = files.read(path, MAX_CONTENT)?;
+                Ok(bytes.map_or(Found::Nothing, |bytes| Found::Content(Digest::of(&bytes))))
+            }
             Entry::Link | Entry::Folder | Entry::Other => Ok(Found::Strange),
         }
     }

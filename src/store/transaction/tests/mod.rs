@@ -15,6 +15,7 @@ use crate::env::Environment;
 use crate::store::seal::Kind;
 
 mod history;
+mod meanwhile;
 mod savers;
 
 /// What happens at a checkpoint.
