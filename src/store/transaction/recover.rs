@@ -241,7 +241,8 @@ fn leftovers(project: &Project) -> Vec<PathBuf> {
             .list(&folder)
             .unwrap_or_default()
             .into_iter();
-        let temporary = listed.filter(|listed| fs::is_temporary(&listed.name));
+        let temporary =
+            listed.filter(|listed| listed.entry == Entry::File && fs::is_temporary(&listed.name));
         found.extend(temporary.map(|listed| folder.join(listed.name)));
     }
     found
