@@ -350,7 +350,7 @@ impl Score {
             match tools(merged) {
                 None => self.line_gone.push(id()),
                 Some(tools) if old.difference(&ours).any(|tool| tools.contains(tool)) => {
-                    self.regranted.push(id())
+                    self.regranted.push(id());
                 }
                 Some(_) => {}
             }

@@ -23,6 +23,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Which kind counts where there are several: the one with the lowest rank.
+    #[must_use]
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Interrupted => 0,
+            Self::Usage => 1,
+            Self::Failed => 2,
+            Self::Consent => 3,
+            Self::Conflict => 4,
+            Self::Check => 5,
+        }
+    }
+
     /// The exit code that stands for this kind.
     #[must_use]
     pub fn code(self) -> u8 {

@@ -258,8 +258,7 @@ pub fn run() -> u8 {
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect();
             let failure = usage::failure(&error, NAMES, &typed, &whole);
-            Ui::new(UiOptions::default()).failure(&failure);
-            return failure.kind().code();
+            return stopped(failure, typed.iter().any(|word| word == "--json"));
         }
     };
     let Cli { global, command } = cli;
@@ -271,35 +270,33 @@ pub fn run() -> u8 {
     let name = command.as_ref().map_or("", Command::name);
     let mut context = match context(&global, name) {
         Ok(context) => context,
-        Err(failure) => {
-            Ui::new(UiOptions::default()).failure(&failure);
-            return failure.kind().code();
-        }
+        Err(failure) => return stopped(failure, global.json),
     };
     if command.is_none() && global.verbose > 0 {
         // It is what many programs print their version for.
         let failure = Failure::usage("`-v` says nothing without a command")
             .hint("`agentpkg --version` or `-V` prints the version");
-        context.ui.failure(&failure);
-        return failure.kind().code();
+        return context.ui.end(failure.kind().code(), Some(failure));
     }
     let is_merge_file = matches!(command, Some(Command::MergeFile(_)));
     let outcome = match command {
         None => next::run(&mut context).map(|()| 0),
         Some(command) => run_command(command, &mut context),
     };
-    let code = match outcome {
-        Ok(code) => code,
-        Err(failure) => {
-            context.ui.failure(&failure);
-            if is_merge_file {
-                merge_file::ERROR
-            } else {
-                failure.kind().code()
-            }
-        }
-    };
-    context.ui.end(code)
+    match outcome {
+        Ok(code) => context.ui.end(code, None),
+        Err(failure) if is_merge_file => context.ui.end(merge_file::ERROR, Some(failure)),
+        Err(failure) => context.ui.end(failure.kind().code(), Some(failure)),
+    }
+}
+
+/// Ends a program that could not begin.
+fn stopped(failure: Failure, is_json: bool) -> u8 {
+    let mut ui = Ui::new(UiOptions {
+        is_json,
+        ..UiOptions::default()
+    });
+    ui.end(failure.kind().code(), Some(failure))
 }
 
 /// Options are hidden, so that they are candidates only where nothing else fits: after a `-`.

@@ -76,7 +76,7 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     ui.data(format!("  file      {}", sanitize(&info.file)))?;
     match info.installed {
         Some(installed) if info.installed_as.is_empty() => {
-            ui.data(format!("  installed {}", state(installed)))?
+            ui.data(format!("  installed {}", state(installed)))?;
         }
         Some(installed) => ui.data(format!(
             "  installed {}, {}",

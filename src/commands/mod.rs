@@ -41,7 +41,7 @@ pub struct Context {
 }
 
 /// The version of every JSON document that is printed.
-pub(crate) const JSON_VERSION: u32 = 1;
+pub(crate) const JSON_VERSION: u32 = crate::ui::DOCUMENT_VERSION;
 
 /// Words as they can be typed into a shell again.
 pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {

@@ -73,6 +73,7 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
     let names: Vec<&str> = args.names.iter().map(String::as_str).collect();
     let options = UpdateOptions {
         typed: typed(args, &names),
+        is_update: true,
         names: args.names.clone(),
         to,
         conflicts: match (args.ours, args.theirs, args.conflicts) {
@@ -110,7 +111,7 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
             .iter()
             .filter(|agent| agent.status != Status::Current && agent.status != Status::Gone)
             .count();
-        let hint = format!("run `agentpkg {}`", options.typed);
+        let hint = format!("run `{}`", options.again(&[]));
         return match newer {
             0 => Ok(()),
             1 => Err(Failure::new(Kind::Check, "1 agent is not up to date").hint(hint)),
@@ -130,13 +131,6 @@ fn typed(args: &UpdateArgs, names: &[&str]) -> String {
     let mut words = vec!["update"];
     words.extend(names);
     words.extend(args.to.iter().flat_map(|to| ["--to", to.as_str()]));
-    let allowed = args.allow.join(",");
-    words.extend(
-        (!allowed.is_empty())
-            .then_some(["--allow", allowed.as_str()])
-            .into_iter()
-            .flatten(),
-    );
     words.extend(args.needs.mcp.iter().flat_map(|mcp| ["--mcp", mcp.word()]));
     words.extend(
         args.needs

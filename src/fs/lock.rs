@@ -122,7 +122,7 @@ mod tests {
         thread::scope(|scope| {
             let second = scope.spawn(|| {
                 take(b"2", Duration::from_secs(60), &mut |_| {
-                    sender.send(()).unwrap()
+                    sender.send(()).unwrap();
                 })
                 .is_some()
             });

@@ -197,7 +197,7 @@ impl Job<'_> {
                 }
                 Err(Verdict::Error(error)) => match pauses.next() {
                     Some(pause) if error.is_passing() && Instant::now() + *pause < deadline => {
-                        thread::sleep(*pause)
+                        thread::sleep(*pause);
                     }
                     _ => return Err(error),
                 },

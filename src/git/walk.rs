@@ -173,7 +173,7 @@ impl Walker<'_> {
             };
             match entry.filemode_raw() {
                 0o040_000 if depth >= self.limits.depth => {
-                    self.refuse(path, entry.name_bytes(), "too many folders in folders")
+                    self.refuse(path, entry.name_bytes(), "too many folders in folders");
                 }
                 0o040_000 => self.folder(id_of(entry.id()), &inner, depth + 1)?,
                 mode if is_file_mode(mode) => {

@@ -219,7 +219,7 @@ fn combine(
             (Some(one), Some(other))
                 if (other.base.start, other.base.end) < (one.base.start, one.base.end) =>
             {
-                next_right += 1
+                next_right += 1;
             }
             (None, Some(_)) => next_right += 1,
             (Some(_), _) => next_left += 1,

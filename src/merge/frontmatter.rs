@@ -92,7 +92,7 @@ impl<'a> Frontmatter<'a> {
                         entries.push(Entry {
                             key: "",
                             lines: at..at + 1,
-                        })
+                        });
                     }
                     None => return None,
                 }

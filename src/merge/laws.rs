@@ -183,7 +183,7 @@ fn edited(mut model: Model, edits: &[Edit]) -> Model {
                 }
             }
             Edit::DropEntry(at) if entries > 1 => {
-                drop(model.entries.remove(1 + at % (entries - 1)))
+                drop(model.entries.remove(1 + at % (entries - 1)));
             }
             Edit::SwapEntries(at) if entries > 2 => model.entries.swap(1, 1 + at % (entries - 1)),
             Edit::Insert(at, line) => model.body.insert(at % (lines + 1), line),

@@ -299,9 +299,9 @@ impl<'a> Builder<'_, 'a> {
                 change: part.change,
             };
             if part.change == Change::Conflict {
-                self.single(&part)
+                self.single(&part);
             } else {
-                self.take(&part)
+                self.take(&part);
             }
         }
     }

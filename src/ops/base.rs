@@ -279,7 +279,7 @@ fn upstream_versions(
 ) -> Vec<(Vec<u8>, Option<ObjectId>)> {
     let mut of = |repository: CachedRepository<'_>| {
         let versions = repository.file_versions(&locked.file, MAX_VERSIONS, &mut |event| {
-            relay(frontend, event)
+            relay(frontend, event);
         });
         versions
             .unwrap_or_default()

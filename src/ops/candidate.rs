@@ -3,6 +3,7 @@
 use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
+use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{
     AdaptError, Adaptation, Adapted, Definition, Request, Verdict, adapt,
 };
@@ -13,9 +14,6 @@ use crate::domain::registry_file::AgentRecord;
 use crate::error::{Failure, Result};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Wanted, source_text};
-
-/// How many lines of a field are shown to whoever has to allow it.
-const MAX_SHOWN: usize = 12;
 
 /// What would be installed.
 #[derive(Debug, Clone)]
@@ -146,22 +144,28 @@ pub(super) fn powers(bytes: &[u8]) -> Vec<&'static str> {
     }
 }
 
-/// What such a field says, line by line.
-pub(super) fn shown_power(bytes: &[u8], field: &str) -> Vec<String> {
+/// What a first install asks for: each of these fields that is set, whatever its value.
+pub(super) fn asked_at_first(bytes: &[u8]) -> Vec<Gain> {
+    let mut asked = Capabilities::of(bytes).asked_at_first();
     let definition = Definition::parse(bytes);
-    if let Some(entry) = definition.get(field) {
-        let text = String::from_utf8_lossy(&bytes[entry.span.clone()]).into_owned();
-        return text.lines().take(MAX_SHOWN).map(str::to_owned).collect();
+    for field in powers(bytes) {
+        if asked.iter().any(|gain| gain.key() == field) {
+            continue;
+        }
+        let value = match definition.verdict() {
+            Verdict::Loads(loaded) => loaded
+                .security_values
+                .iter()
+                .find(|(key, _)| **key == field)
+                .map(|(_, value)| value.clone()),
+            Verdict::Skipped(_) => None,
+        };
+        asked.push(Gain::Power(
+            field,
+            value.unwrap_or_else(|| "may be set in a part that cannot be read".to_owned()),
+        ));
     }
-    match definition.verdict() {
-        Verdict::Loads(loaded) => loaded
-            .security_values
-            .iter()
-            .filter(|value| **value.0 == *field)
-            .map(|(key, value)| format!("{key}: {value}"))
-            .collect(),
-        Verdict::Skipped(_) => Vec::new(),
-    }
+    asked
 }
 
 fn not_adaptable(name: &AgentName, error: &AdaptError) -> Failure {

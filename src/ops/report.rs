@@ -132,6 +132,8 @@ pub struct GainsView {
     pub agents: Vec<String>,
     /// From which version to which, if it is one agent.
     pub versions: String,
+    /// Whether they are installed for the first time.
+    pub is_first: bool,
     /// Each power, and what it means.
     pub gains: Vec<(String, String)>,
 }
@@ -149,6 +151,32 @@ pub struct Preview {
     pub before: String,
     /// The text after.
     pub after: String,
+}
+
+/// Who answers the questions of a command: one rule for all commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// A person at the terminal.
+    Person,
+    /// `--yes`: what needs a person is left out, the rest is written.
+    LeftOut,
+    /// There is nobody to ask, so an open question ends the command.
+    Nobody,
+    /// A dry run asks nothing, and shows what would be asked.
+    Shown,
+}
+
+impl Answers {
+    /// Whether a command may ask, and what happens if not.
+    #[must_use]
+    pub fn of(frontend: &dyn Frontend, is_dry_run: bool, is_yes: bool) -> Self {
+        match (is_dry_run, is_yes, frontend.is_interactive()) {
+            (true, ..) => Self::Shown,
+            (_, true, _) => Self::LeftOut,
+            (.., true) => Self::Person,
+            (.., false) => Self::Nobody,
+        }
+    }
 }
 
 /// Listens to events.

@@ -336,7 +336,7 @@ mod tests {
     fn a_key_that_others_can_write_or_read_is_not_believed() {
         use std::os::unix::fs::PermissionsExt as _;
         let set = |path: &Path, mode| {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         let machine = Machine::new();
         let sealed = machine

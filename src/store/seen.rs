@@ -456,7 +456,7 @@ mod tests {
             type Edit = fn(&std::path::Path);
             let edits: [(&str, Edit); 6] = [
                 ("another size", |path| {
-                    fs::replace(path, b"more than it was", false).unwrap()
+                    fs::replace(path, b"more than it was", false).unwrap();
                 }),
                 ("the same size, in place", |path| {
                     File::options()

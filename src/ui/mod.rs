@@ -37,6 +37,9 @@ pub const CYAN: Style = AnsiColor::Cyan.on_default();
 /// Everything that may be overlooked.
 pub const DIM: Style = Style::new().dimmed();
 
+/// The version of every document.
+pub const DOCUMENT_VERSION: u32 = 1;
+
 /// How wide the column of status verbs is.
 const VERB_WIDTH: usize = 12;
 
@@ -58,6 +61,8 @@ pub struct UiOptions {
 pub struct Ui {
     options: UiOptions,
     spinner: Option<ProgressBar>,
+    /// The document to print at the end.
+    document: Option<serde_json::Value>,
     /// The interrupted command that a document has to name.
     interruption: Option<InterruptionView>,
     /// Whether changes were made: from then on a failure to print is no failure of the command.
@@ -73,6 +78,7 @@ impl Ui {
         Self {
             options,
             spinner: None,
+            document: None,
             interruption: None,
             is_applied: false,
             saved_over: Vec::new(),
@@ -123,31 +129,54 @@ impl Ui {
         self.interruption.is_some()
     }
 
-    /// The exit code at the end: a part that was not done outweighs what is only left to do.
+    /// Ends a command that ended with `code`, or with `failure`: says so, prints the document, and gives back the exit code. A part that
+    /// was not done outweighs what is only left to do.
     #[must_use]
-    pub fn end(&mut self, code: u8) -> u8 {
+    pub fn end(&mut self, code: u8, failure: Option<Failure>) -> u8 {
         let left_to_do = [Kind::Conflict, Kind::Consent, Kind::Check].map(Kind::code);
-        if self.saved_over.is_empty() || !(code == 0 || left_to_do.contains(&code)) {
-            return code;
+        let is_partial = !self.saved_over.is_empty() && (code == 0 || left_to_do.contains(&code));
+        let (code, failure) = if is_partial {
+            (Kind::Failed.code(), Some(self.partial()))
+        } else {
+            (code, failure)
+        };
+        if let Some(failure) = &failure {
+            self.failure(failure);
         }
-        let files = std::mem::take(&mut self.saved_over);
-        let what = match files.as_slice() {
+        if self.options.is_json
+            && let Err(unprinted) = self.print_document(failure.as_ref())
+        {
+            self.failure(&unprinted);
+            return if code == 0 {
+                unprinted.kind().code()
+            } else {
+                code
+            };
+        }
+        code
+    }
+
+    /// That some agents were left as they were, because somebody saved their files meanwhile.
+    fn partial(&self) -> Failure {
+        let files = self.saved_over.as_slice();
+        let what = match files {
             [file] => format!(
                 "`{file}` was saved by somebody else meanwhile, so its agent was left as it was"
             ),
-            files => format!(
-                "{} files were saved by somebody else meanwhile, so their agents were left as they were",
-                files.len()
-            ),
+            files => {
+                format!(
+                    "{} files were saved by somebody else meanwhile, so their agents were left as they were",
+                    files.len()
+                )
+            }
         };
         let failure = Failure::failed(what);
         let failure = if files.len() > 1 {
-            files.into_iter().fold(failure, Failure::detail)
+            files.iter().fold(failure, Failure::detail)
         } else {
             failure
         };
-        self.failure(&failure.hint("everything else is done; run the command again for the rest"));
-        Kind::Failed.code()
+        failure.hint("everything else is done; run the command again for the rest")
     }
 
     /// How wide what goes to stderr may be.
@@ -174,18 +203,29 @@ impl Ui {
         self.printed(printed)
     }
 
-    /// Prints a value as JSON.
+    /// Takes the command's document; it is printed at the end, when it is known how the command ended.
     pub fn json(&mut self, value: &serde_json::Value) -> Result<()> {
-        let mut value = value.clone();
+        self.document = Some(value.clone());
+        Ok(())
+    }
+
+    /// Prints the one document of the command, with what else belongs into it.
+    fn print_document(&mut self, failure: Option<&Failure>) -> Result<()> {
+        let mut value = match (self.document.take(), failure) {
+            (Some(document), _) => document,
+            (None, Some(_)) => serde_json::json!({ "schema_version": DOCUMENT_VERSION }),
+            (None, None) => return Ok(()),
+        };
         if let Some(fields) = value.as_object_mut() {
+            if let Some(failure) = failure {
+                fields.insert("error".to_owned(), error_json(failure));
+            }
             if let Some(InterruptionView {
                 label, is_sealed, ..
             }) = &self.interruption
             {
-                fields.insert(
-                    "interrupted".to_owned(),
-                    serde_json::json!({ "command": label, "sealed": is_sealed }),
-                );
+                let interrupted = serde_json::json!({ "command": label, "sealed": is_sealed });
+                fields.insert("interrupted".to_owned(), interrupted);
             }
             if !self.saved_over.is_empty() {
                 fields.insert("partial".to_owned(), self.saved_over.clone().into());
@@ -275,7 +315,9 @@ impl Ui {
     fn hints_in_place(&self, value: &mut serde_json::Value) {
         match value {
             serde_json::Value::Array(items) => {
-                items.iter_mut().for_each(|item| self.hints_in_place(item))
+                for item in items {
+                    self.hints_in_place(item);
+                }
             }
             serde_json::Value::Object(fields) => {
                 for (key, field) in fields {
@@ -321,7 +363,7 @@ impl Reporter for Ui {
     fn report(&mut self, event: Event) {
         match event {
             Event::Waiting { what, who } => {
-                self.line(CYAN, "Waiting", format!("for {who} to finish with {what}"))
+                self.line(CYAN, "Waiting", format!("for {who} to finish with {what}"));
             }
             Event::Fetching(what) => self.spin(format!("fetching {what}")),
             Event::Progress(text) => {
@@ -492,6 +534,13 @@ impl Decide for Ui {
             .default(default);
         asking(|| confirm.interact_opt())?.ok_or_else(interrupted)
     }
+}
+
+/// A failure as documents have it.
+fn error_json(failure: &Failure) -> serde_json::Value {
+    let causes = failure.causes().iter().map(|cause| format!(": {cause}"));
+    let message = format!("{}{}", failure.message(), causes.collect::<String>());
+    serde_json::json!({ "message": message, "details": failure.details(), "hints": failure.hints() })
 }
 
 /// How long one thread waits for the other to say that the user stopped.

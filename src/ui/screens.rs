@@ -270,8 +270,13 @@ pub(super) fn gains(view: &GainsView) -> String {
     } else {
         "ask"
     };
+    let more = if view.is_first {
+        "for power over your session"
+    } else {
+        "for more than before"
+    };
     for (index, line) in wrapped(
-        &format!("{agents} {} {verb} for more than before", view.versions),
+        &format!("{agents} {} {verb} {more}", view.versions),
         columns() - 4,
     )
     .iter()

@@ -235,7 +235,7 @@ fn an_ambiguous_name_of_the_manifest_is_said_with_its_line() {
       two/debugger@^2      debugger.md
       builtin/debugger@^2  agents/debugger.md 1.0.0
 
-    hint: say which there, for example `debugger = { registry = "builtin", version = "^2", pin = ["model"] }`, then `agentpkg update debugger --to ^2 --allow Bash`
+    hint: say which there, for example `debugger = { registry = "builtin", version = "^2", pin = ["model"] }`, then `agentpkg update debugger --to ^2`
     error: nothing was updated
     "#);
     let line = "debugger = { registry = \"two\", pin = [\"model\"] }";
@@ -317,7 +317,7 @@ fn what_brings_servers_of_its_own_is_trusted_by_a_whole_command() {
         .run(&["install", "./inl.md", "--mcp", "skip"])
         .code(4);
     assert!(
-        output.stderr.contains("if you trust it: `agentpkg install ./inl.md --mcp skip --allow permissionMode,mcpServers`"),
+        output.stderr.contains("if that is meant: `agentpkg install ./inl.md --mcp skip --allow mcpServers,permissionMode`"),
         "{}",
         output.stderr
     );

@@ -217,7 +217,8 @@ fn powers_over_the_session_need_leave() {
     ] {
         let output = sandbox.run(arguments).code(4);
         assert!(
-            output.stderr.contains("sets `hooks`") && output.stderr.contains("command: rm -rf x"),
+            output.stderr.contains("asks for power over the session")
+                && output.stderr.contains("+ hooks  runs `rm -rf x` at Stop"),
             "{}",
             output.stderr
         );

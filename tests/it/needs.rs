@@ -460,15 +460,15 @@ fn an_update_says_what_a_new_server_is() {
         "upstream/agents/analyst.md",
         plain.replace("Read", "Read, Bash, mcp__context7__query-docs"),
     );
-    insta::assert_snapshot!(run(&sandbox, &["update"]).code(4).stderr, @r#"
-    error: 1 agent asks for more than before, so nothing was written
+    insta::assert_snapshot!(run(&sandbox, &["update"]).code(4).stderr, @r"
+    error: `analyst` asks for more than before, so nothing was written
       analyst: + Bash  can run any command
       analyst: + server context7  not configured; would run npx -y @upstash/context7-mcp@4.1.1
       analyst: + mcp__context7__query-docs  of the MCP server context7
 
     hint: if that is meant: `agentpkg update --allow Bash,mcp__context7`
-    hint: or with `--yes` instead, which takes the rest of the update without it
-    "#);
+    hint: or with `--yes` instead, which leaves out what asks, and writes the rest
+    ");
     let output = run(
         &sandbox,
         &["update", "--allow", "Bash,context7", "--mcp", "add"],

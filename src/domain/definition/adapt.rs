@@ -421,7 +421,7 @@ fn quote(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
             c if c.is_control() || c == '\u{feff}' => {
-                quoted.extend(format!("\\u{:04x}", u32::from(c)).chars())
+                quoted.extend(format!("\\u{:04x}", u32::from(c)).chars());
             }
             c => quoted.push(c),
         }

@@ -97,7 +97,7 @@ fn find_block(bytes: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
                 .iter()
                 .all(u8::is_ascii_whitespace) =>
         {
-            body += length + 1
+            body += length + 1;
         }
         None if bytes[body..].iter().all(u8::is_ascii_whitespace) => body = bytes.len(),
         _ => {}

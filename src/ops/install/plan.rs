@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{InstallOptions, answers, file_folder, registry_of, stale_lock, widen};
+use super::{InstallOptions, answers, file_folder, registry_of, stale_lock};
 use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
@@ -32,6 +32,8 @@ pub(super) struct Planner<'a> {
     refused: Vec<Failure>,
     /// The agents that the user named, without those that they require.
     picked: BTreeSet<AgentName>,
+    /// The agents that are not planned as they are locked.
+    fresh: BTreeSet<AgentName>,
     /// The manifest as it was at first, for its policy.
     rules: Manifest,
 }
@@ -46,6 +48,8 @@ pub(super) struct Plan {
     pub(super) named: BTreeSet<AgentName>,
     /// The agents that the user named.
     pub(super) picked: BTreeSet<AgentName>,
+    /// The agents that are not planned as they are locked.
+    pub(super) fresh: BTreeSet<AgentName>,
     /// What was asked for and will not be.
     pub(super) refused: Vec<Failure>,
     /// What a replaced agent gains.
@@ -87,6 +91,7 @@ impl<'a> Planner<'a> {
             bytes: BTreeMap::new(),
             refused: Vec::new(),
             picked: BTreeSet::new(),
+            fresh: BTreeSet::new(),
             rules,
         }
     }
@@ -103,6 +108,7 @@ impl<'a> Planner<'a> {
             bytes: self.bytes,
             named,
             picked: self.picked,
+            fresh: self.fresh,
             refused: self.refused,
             gains,
             written,
@@ -166,7 +172,7 @@ impl<'a> Planner<'a> {
                 let outcome = self.named(&asked, &resolved, manifest, frontend);
                 match outcome {
                     Err(failure) if self.options.all && failure.kind() != Kind::Interrupted => {
-                        self.refused.push(failure)
+                        self.refused.push(failure);
                     }
                     outcome => outcome?,
                 }
@@ -648,19 +654,10 @@ impl<'a> Planner<'a> {
             ))
             .hint("install one of them under another name with `--as`"));
         }
-        let mut candidate = Candidate::of(self.session, name, wanted, resolved, frontend)?;
+        let candidate = Candidate::of(self.session, name, wanted, resolved, frontend)?;
         self.permit(name, &candidate.locked, &candidate.bytes)?;
-        // What replaces an installed agent is judged by what is new in it, once all is planned.
-        if widen::before(
-            self.session,
-            name,
-            self.lockfile.agents.get(name),
-            &candidate.locked,
-        )?
-        .is_none()
-        {
-            candidate.locked.allowed = self.consent(name, &candidate.bytes, frontend)?;
-        }
+        // What it may do is judged once all is planned.
+        self.fresh.insert(name.clone());
         self.bytes.insert(candidate.locked.base, candidate.bytes);
         self.planned.insert(name.clone(), candidate.locked);
         self.chains.insert(name.clone(), chain.to_vec());
@@ -697,80 +694,6 @@ impl<'a> Planner<'a> {
         self.chains
             .get(name)
             .map_or_else(|| "agentpkg.lock".to_owned(), |chain| chain.join(" -> "))
-    }
-
-    /// Asks for leave for fields that give an agent powers over the session; gives back those that were allowed.
-    fn consent(
-        &self,
-        name: &AgentName,
-        bytes: &[u8],
-        frontend: &mut dyn Frontend,
-    ) -> Result<Vec<String>> {
-        let fields = candidate::powers(bytes);
-        let before = self
-            .lockfile
-            .agents
-            .get(name)
-            .map(|locked| locked.allowed.clone())
-            .unwrap_or_default();
-        let mut allowed = Vec::new();
-        let is_missing = |field: &&str| {
-            !self
-                .options
-                .allowed
-                .iter()
-                .any(|given| given == field || given == "all")
-        };
-        for field in &fields {
-            let is_known = before.iter().any(|known| known == field)
-                && self
-                    .lockfile
-                    .agents
-                    .get(name)
-                    .is_some_and(|locked| locked.base == Digest::of(bytes));
-            let is_allowed = is_known
-                || self
-                    .options
-                    .allowed
-                    .iter()
-                    .any(|given| given == field || given == "all");
-            if !is_allowed && (self.options.is_yes || !frontend.is_interactive()) {
-                let mut failure = Failure::new(
-                    Kind::Consent,
-                    format!("`{name}` sets `{field}`, which gives it power over your session"),
-                );
-                for line in candidate::shown_power(bytes, field) {
-                    failure = failure.detail(line);
-                }
-                // All that is missing at once, lest the next try ends at the next field.
-                let missing = fields.iter().map(|field| &**field).filter(is_missing);
-                let words: Vec<&str> = self
-                    .options
-                    .allowed
-                    .iter()
-                    .map(String::as_str)
-                    .chain(missing)
-                    .collect();
-                let command = format!(
-                    "{} --allow {}",
-                    self.options.typed(),
-                    shell_quoted(&words.join(","))
-                );
-                return Err(failure.hint(format!("if you trust it: `{command}`")));
-            }
-            if !is_allowed
-                && !frontend.confirm(
-                    &format!(
-                        "`{name}` sets `{field}`, which gives it power over your session. Allow?"
-                    ),
-                    false,
-                )?
-            {
-                return Err(interrupted());
-            }
-            allowed.push((*field).to_owned());
-        }
-        Ok(allowed)
     }
 }
 

@@ -1,19 +1,17 @@
-//! New powers of an agent that an install replaces: the same questions as in an update, since for the user it is one.
+//! Powers of the agents that an install writes: the same questions as in an update, by the same code.
 
 use std::collections::BTreeSet;
 
 use super::plan::Plan;
-use super::{InstallOptions, change, reachable};
-use crate::domain::capability::Gain;
+use super::{InstallOptions, reachable};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
-use crate::domain::shell::shell_quoted;
-use crate::error::{Failure, Kind, Result};
+use crate::error::Result;
 use crate::ops::base;
 use crate::ops::candidate::{self, Candidate};
-use crate::ops::report::Frontend;
+use crate::ops::report::{Answers, Frontend, interrupted};
 use crate::ops::session::Session;
-use crate::ops::update::{Item, State, UpdateOptions, powers};
+use crate::ops::update::{Item, Planned, State, UpdateOptions, decide_powers};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 
@@ -54,69 +52,32 @@ pub(super) fn settle(
     plan: &mut Plan,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
-    let forced: Vec<AgentName> = plan
-        .after
-        .agents
-        .keys()
-        .filter(|name| plan.is_forced(name, options))
-        .cloned()
-        .collect();
-    let mut items = Vec::new();
-    for (name, locked) in &mut plan.after.agents {
-        let known = lockfile.agents.get(name);
-        let Some(Before { ours, bytes: base }) = before(session, name, known, locked)? else {
-            continue;
-        };
-        let digest = Digest::of(&base);
-        let is_known = |digest: Digest| known.is_some_and(|known| known.base == digest);
-        if ours.is_some() && (digest == locked.base || is_known(locked.base)) {
-            // The file stays as it is, whatever upstream's bytes were.
-            locked.allowed = candidate::powers(&base)
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
-            continue;
-        }
-        if ours.is_some() && !is_known(digest) && !forced.contains(name) {
-            // An edited file is refused later, and nothing has to be asked before that.
-            return Ok(());
-        }
-        let candidate = Candidate {
-            locked: locked.clone(),
-            bytes: plan.bytes[&locked.base].clone(),
-            required: Vec::new(),
-        };
-        items.push(Item {
-            before: known.cloned(),
-            ours,
-            ..Item::new(name.clone(), candidate, base)
-        });
-    }
+    let Some(items) = items(session, options, lockfile, plan)? else {
+        return Ok(());
+    };
     let how = UpdateOptions {
+        typed: options.typed().trim_start_matches("agentpkg ").to_owned(),
         allowed: options.allowed.clone(),
         is_dry_run: options.is_dry_run,
         is_yes: options.is_yes,
         ..UpdateOptions::default()
     };
-    let may_ask = frontend.is_interactive() && !options.is_dry_run && !options.is_yes;
-    let asked = powers(
+    let answers = Answers::of(frontend, options.is_dry_run, options.is_yes);
+    let mut planned = Planned {
+        items,
+        ..Planned::default()
+    };
+    decide_powers(
         session,
         manifest,
-        &mut items,
-        &mut Vec::new(),
+        &mut planned,
         &how,
-        may_ask,
+        answers,
+        None,
         frontend,
-    );
-    asked.map_err(|failure| {
-        if failure.kind() == Kind::Consent {
-            refused(options, &items, &failure)
-        } else {
-            failure
-        }
-    })?;
+    )?;
     let mut skipped = BTreeSet::new();
-    for item in items {
+    for item in planned.items {
         let Item { name, .. } = &item;
         if item.state == State::Skipped {
             skipped.insert(name.clone());
@@ -134,11 +95,104 @@ pub(super) fn settle(
             plan.written.insert(name.clone(), result);
         }
     }
+    plan.refused.append(&mut planned.failures);
     if skipped.is_empty() {
         return Ok(());
     }
+    leave_out(&mut skipped, lockfile, plan);
+    if plan.after.agents.is_empty() && plan.refused.is_empty() {
+        // Whoever says no to all that was to be installed has stopped the command.
+        return Err(interrupted());
+    }
     manifest.take_back(|name| skipped.contains(name), original);
     reinstate(session, manifest, lockfile, &skipped, plan, frontend)
+}
+
+/// The agents whose powers are to be judged; `None`: one was edited, which is refused later, and nothing has to be asked before that.
+fn items(
+    session: &Session,
+    options: &InstallOptions,
+    lockfile: &Lockfile,
+    plan: &mut Plan,
+) -> Result<Option<Vec<Item>>> {
+    let forced: Vec<AgentName> = plan
+        .after
+        .agents
+        .keys()
+        .filter(|name| plan.is_forced(name, options))
+        .cloned()
+        .collect();
+    let mut items = Vec::new();
+    for (name, locked) in &mut plan.after.agents {
+        let known = lockfile.agents.get(name);
+        let candidate = |locked: &LockedAgent| Candidate {
+            locked: locked.clone(),
+            bytes: plan.bytes[&locked.base].clone(),
+            required: Vec::new(),
+        };
+        let Some(Before { ours, bytes: base }) = before(session, name, known, locked)? else {
+            let powers = candidate::powers(&plan.bytes[&locked.base]);
+            let is_agreed = |field: &&str| {
+                known.is_some_and(|known| known.allowed.iter().any(|known| known == field))
+            };
+            if plan.fresh.contains(name) && !powers.iter().all(is_agreed) {
+                items.push(Item::new(name.clone(), candidate(locked), Vec::new()));
+            } else if plan.fresh.contains(name) {
+                // What the lockfile allows already counts as agreed.
+                locked.allowed = powers.into_iter().map(str::to_owned).collect();
+            }
+            continue;
+        };
+        let digest = Digest::of(&base);
+        let is_known = |digest: Digest| known.is_some_and(|known| known.base == digest);
+        if ours.is_some() && (digest == locked.base || is_known(locked.base)) {
+            // The file stays as it is, whatever upstream's bytes were.
+            locked.allowed = candidate::powers(&base)
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+            continue;
+        }
+        if ours.is_some() && !is_known(digest) && !forced.contains(name) {
+            return Ok(None);
+        }
+        let item = Item::new(name.clone(), candidate(locked), base);
+        items.push(Item {
+            before: known.cloned(),
+            ours,
+            ..item
+        });
+    }
+    Ok(Some(items))
+}
+
+/// Leaves out with the skipped agents those that require a new one of them, which nobody would have.
+fn leave_out(skipped: &mut BTreeSet<AgentName>, lockfile: &Lockfile, plan: &mut Plan) {
+    let is_missing = |name: &AgentName, skipped: &BTreeSet<AgentName>| {
+        skipped.contains(name) && !lockfile.agents.contains_key(name)
+    };
+    loop {
+        let more: Vec<AgentName> = plan
+            .after
+            .agents
+            .iter()
+            .filter(|(name, _)| !skipped.contains(*name))
+            .filter(|(_, locked)| {
+                locked
+                    .requires
+                    .iter()
+                    .any(|required| is_missing(required, skipped))
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        skipped.extend(more);
+    }
+    plan.after
+        .agents
+        .retain(|name, _| !is_missing(name, skipped));
 }
 
 /// Leaves the skipped agents as they were, with all that they require. What others want as well stays as it is planned for them, and
@@ -190,54 +244,4 @@ fn closure<'n>(
         }
     }
     closure
-}
-
-/// The refusal of an update, with the commands of this install.
-fn refused(options: &InstallOptions, items: &[Item], failure: &Failure) -> Failure {
-    let gains = |item: &Item| -> Vec<Gain> {
-        item.gains()
-            .into_iter()
-            .filter(|gain| !gain.is_allowed(&options.allowed))
-            .collect()
-    };
-    let open: Vec<&Item> = items
-        .iter()
-        .filter(|item| !gains(item).is_empty())
-        .collect();
-    let message = match open.as_slice() {
-        [
-            Item {
-                name,
-                before: Some(known),
-                candidate,
-                ..
-            },
-        ] => {
-            let versions = change(known, &candidate.locked);
-            let gap = if versions.is_empty() { "" } else { " " };
-            format!("`{name}`{gap}{versions} asks for more than before, so nothing was written")
-        }
-        _ => failure.message().to_owned(),
-    };
-    let mut words: Vec<String> = open
-        .iter()
-        .flat_map(|item| gains(item))
-        .map(|gain| gain.word())
-        .collect();
-    words.extend(options.allowed.iter().cloned());
-    words.sort();
-    words.dedup();
-    let command = options.typed();
-    let failure = failure
-        .details()
-        .iter()
-        .fold(Failure::new(Kind::Consent, message), Failure::detail);
-    failure
-        .hint(format!(
-            "if that is meant: `{command} --allow {}`",
-            shell_quoted(&words.join(","))
-        ))
-        .hint(format!(
-            "or `{command} --yes`, which takes the rest without it"
-        ))
 }

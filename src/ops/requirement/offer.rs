@@ -81,7 +81,7 @@ pub(in crate::ops) fn offer(
             offered.add = known
                 .into_iter()
                 .map(|(state, server)| (state.name.clone(), server.clone()))
-                .collect()
+                .collect();
         }
         _ if !may_ask => return Ok(offered),
         (_, Err(_)) => {}

@@ -1,20 +1,17 @@
-//! The questions of an update: conflicts one by one, identical ones once; then new powers, equal ones together. What is answered can be
-//! taken back until the end; stopping writes nothing.
+//! The questions of an update: conflicts one by one, identical ones once; then new powers (`powers`). What is answered can be taken
+//! back until the end; stopping writes nothing.
 
 use super::item::{Item, State};
 use super::plan::{Planned, versions};
 use super::together::{requirer, skip_together};
-use super::{Conflicts, UpdateOptions};
-use crate::domain::capability::Gain;
+use super::{Conflicts, UpdateOptions, powers};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
-use crate::domain::shell::shell_quoted;
 use crate::error::{Failure, Kind, Result};
 use crate::merge::{self, Choice as Decision, Unit};
 use crate::ops::report::{
-    Choice, ConflictView, Event, Frontend, GainsView, OverviewLine, Preview, interrupted,
+    Answers, Choice, ConflictView, Event, Frontend, OverviewLine, Preview, interrupted,
 };
-use crate::ops::requirement::{World, explain};
 use crate::ops::resolutions;
 use crate::ops::session::Session;
 use crate::store::lockfile::Lockfile;
@@ -40,34 +37,31 @@ pub(in crate::ops) fn decide(
     options: &UpdateOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<Vec<Pin>> {
-    let may_ask = frontend.is_interactive() && !options.is_dry_run && !options.is_yes;
+    let answers = Answers::of(frontend, options.is_dry_run, options.is_yes);
     let mut pins = Vec::new();
     let has_conflicts = planned.items.iter().any(|item| !item.choices.is_empty());
     let mut was_asked = false;
+    let mut open = None;
     if has_conflicts {
-        match options.conflicts {
-            Conflicts::Ours => fill(&mut planned.items, &Decision::Ours),
-            Conflicts::Theirs => fill(&mut planned.items, &Decision::Theirs),
-            Conflicts::Skip => set_state(&mut planned.items, State::Skipped),
-            Conflicts::Markers => set_state(&mut planned.items, State::Marked),
-            Conflicts::Ask if may_ask => {
+        match (options.conflicts, answers) {
+            (Conflicts::Ours, _) => fill(&mut planned.items, &Decision::Ours),
+            (Conflicts::Theirs, _) => fill(&mut planned.items, &Decision::Theirs),
+            (Conflicts::Skip, _) | (Conflicts::Ask, Answers::LeftOut) => {
+                set_state(&mut planned.items, State::Skipped);
+            }
+            (Conflicts::Markers, _) => set_state(&mut planned.items, State::Marked),
+            (Conflicts::Ask | Conflicts::Fail, Answers::Shown) => {}
+            (Conflicts::Ask, Answers::Person) => {
                 frontend.report(Event::Overview(overview(&planned.items)));
                 pins = conflicts(session, &mut planned.items, frontend)?;
                 was_asked = true;
             }
-            Conflicts::Ask | Conflicts::Fail if options.is_dry_run => {}
-            Conflicts::Ask | Conflicts::Fail => return Err(undecided(&planned.items, options)),
+            (Conflicts::Ask, Answers::Nobody) | (Conflicts::Fail, _) => {
+                open = Some(undecided(&planned.items, options));
+            }
         }
     }
-    was_asked |= powers(
-        session,
-        manifest,
-        &mut planned.items,
-        &mut planned.failures,
-        options,
-        may_ask,
-        frontend,
-    )?;
+    was_asked |= powers::decide(session, manifest, planned, options, answers, open, frontend)?;
     for index in 0..planned.items.len() {
         let item = &planned.items[index];
         if item.state == State::Active
@@ -140,7 +134,7 @@ fn undecided(items: &[Item], options: &UpdateOptions) -> Failure {
         }
     }
     failure
-        .hint(format!("run `agentpkg {}` in a terminal to decide them", options.typed))
+        .hint(format!("run `{}` in a terminal to decide them", options.again(&[])))
         .hint("or add `--ours`, `--theirs`, `--conflicts=skip` (update the others), or `--conflicts=markers`")
 }
 
@@ -158,7 +152,7 @@ fn overview(items: &[Item]) -> Vec<OverviewLine> {
     lines.collect()
 }
 
-fn range(item: &Item) -> String {
+pub(super) fn range(item: &Item) -> String {
     let (from, to) = (
         versions(item.before.as_ref()),
         versions(Some(&item.candidate.locked)),
@@ -445,247 +439,7 @@ fn edited(
     }
 }
 
-/// Decides about new powers; says whether anything was asked.
-pub(in crate::ops) fn powers(
-    session: &Session,
-    manifest: &Manifest,
-    items: &mut [Item],
-    failures: &mut Vec<Failure>,
-    options: &UpdateOptions,
-    may_ask: bool,
-    frontend: &mut dyn Frontend,
-) -> Result<bool> {
-    let open = |item: &Item| -> Vec<Gain> {
-        if item.state != State::Active {
-            return Vec::new();
-        }
-        item.gains()
-            .into_iter()
-            .filter(|gain| !gain.is_allowed(&options.allowed))
-            .collect()
-    };
-    let mut grouped: Vec<(Vec<Gain>, Vec<usize>)> = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let gains = open(item);
-        match grouped.iter_mut().find(|(known, _)| *known == gains) {
-            _ if gains.is_empty() => {}
-            Some((_, members)) => members.push(index),
-            None => grouped.push((gains, vec![index])),
-        }
-    }
-    if grouped.is_empty() || options.is_dry_run {
-        return Ok(false);
-    }
-    // What a server is, is only looked up where one is gained.
-    let world = if grouped
-        .iter()
-        .flat_map(|(gains, _)| gains)
-        .any(|gain| gain.server().is_some())
-    {
-        Some(World::open(
-            session,
-            manifest,
-            &session.project.load_lockfile()?,
-            frontend,
-        )?)
-    } else {
-        None
-    };
-    if !may_ask && !options.is_yes {
-        if options.conflicts == Conflicts::Skip {
-            let before = session.project.load_lockfile()?;
-            for (gains, members) in grouped {
-                for index in members {
-                    let named = requirer(manifest, &before, items, &items[index].name);
-                    failures.push(withheld(
-                        &mut items[index],
-                        &named,
-                        &gains,
-                        world.as_ref(),
-                        options,
-                    ));
-                }
-            }
-            return Ok(false);
-        }
-        return Err(unallowed(items, &grouped, world.as_ref(), options));
-    }
-    for (gains, members) in grouped {
-        let names: Vec<String> = members
-            .iter()
-            .map(|index| items[*index].name.to_string())
-            .collect();
-        let answer = if may_ask {
-            ask_powers(items, &gains, &members, world.as_ref(), frontend)?
-        } else {
-            0
-        };
-        for index in members {
-            match answer {
-                1 => {}
-                0 => {
-                    items[index].keep(gains.iter().map(|gain| gain.key().to_owned()));
-                    if open(&items[index]).is_empty() {
-                        let words: Vec<String> = gains.iter().map(ToString::to_string).collect();
-                        items[index]
-                            .notes
-                            .push(format!("without {}", words.join(", ")));
-                    } else {
-                        items[index].state = State::Skipped;
-                    }
-                }
-                _ => items[index].state = State::Skipped,
-            }
-        }
-        if !may_ask {
-            let words: Vec<String> = gains.iter().map(Gain::word).collect();
-            frontend.report(Event::Warning(format!(
-                "{} would gain {}; not taken (`agentpkg update {} --allow {}` takes it)",
-                names.join(", "),
-                words.join(", "),
-                names.join(" "),
-                shell_quoted(&words.join(","))
-            )));
-        }
-    }
-    Ok(may_ask)
-}
-
-/// 0: without them; 1: yes; 2: skip.
-fn ask_powers(
-    items: &[Item],
-    gains: &[Gain],
-    members: &[usize],
-    world: Option<&World>,
-    frontend: &mut dyn Frontend,
-) -> Result<usize> {
-    let view = GainsView {
-        agents: members
-            .iter()
-            .map(|index| items[*index].name.to_string())
-            .collect(),
-        versions: if let [one] = members {
-            range(&items[*one])
-        } else {
-            String::new()
-        },
-        gains: explain(gains, world),
-    };
-    frontend.report(Event::Gains(view));
-    let skip = if members.len() == 1 {
-        "skip this agent"
-    } else {
-        "skip these agents"
-    };
-    let labels = [
-        "no, take the rest of the update",
-        "yes",
-        "show the change",
-        skip,
-        "stop (nothing is written)",
-    ]
-    .map(Choice::plain);
-    loop {
-        match frontend.choose("Allow it", &labels, 0)? {
-            2 => {
-                for index in members {
-                    frontend.report(Event::Preview(preview(
-                        &items[*index],
-                        items[*index].name.to_string(),
-                    )));
-                }
-            }
-            3 => return Ok(2),
-            4 => return Err(interrupted()),
-            answer => return Ok(answer),
-        }
-    }
-}
-
-/// Leaves out an agent that asks for more, when the others are to be updated all the same; gives back what to say about it. `named`: the
-/// agent whose update brings this one, which is not in the manifest if it is only required.
-fn withheld(
-    item: &mut Item,
-    named: &AgentName,
-    gains: &[Gain],
-    world: Option<&World>,
-    options: &UpdateOptions,
-) -> Failure {
-    item.state = State::Skipped;
-    let message = match &item.before {
-        Some(_) => format!(
-            "`{}` asks for more than before, so it stays as it is",
-            item.name
-        ),
-        None => format!(
-            "`{}` asks for power over the session, so it is not installed",
-            item.name
-        ),
-    };
-    let failure = Failure::new(Kind::Consent, message);
-    let lines = explain(gains, world)
-        .into_iter()
-        .map(|(gain, meaning)| gain_line(&gain, &meaning));
-    let words: Vec<String> = gains.iter().map(Gain::word).collect();
-    let more = format!("--allow {}", shell_quoted(&words.join(",")));
-    // Whoever named no agent would allow it to all of them.
-    let command = if options.names.is_empty() {
-        format!("agentpkg update {named} {more}")
-    } else {
-        options.again(&more)
-    };
-    lines
-        .fold(failure, Failure::detail)
-        .hint(format!("if that is meant: `{command}`"))
-}
-
-fn gain_line(gain: &str, meaning: &str) -> String {
-    let gap = if meaning.is_empty() { "" } else { "  " };
-    format!("+ {gain}{gap}{meaning}")
-}
-
-fn unallowed(
-    items: &[Item],
-    grouped: &[(Vec<Gain>, Vec<usize>)],
-    world: Option<&World>,
-    options: &UpdateOptions,
-) -> Failure {
-    let agents: usize = grouped.iter().map(|(_, members)| members.len()).sum();
-    let noun = if agents == 1 {
-        "1 agent asks".to_owned()
-    } else {
-        format!("{agents} agents ask")
-    };
-    let mut failure = Failure::new(
-        Kind::Consent,
-        format!("{noun} for more than before, so nothing was written"),
-    );
-    let mut words = Vec::new();
-    for (gains, members) in grouped {
-        let names: Vec<&str> = members
-            .iter()
-            .map(|index| items[*index].name.as_str())
-            .collect();
-        for (gain, meaning) in explain(gains, world) {
-            failure = failure.detail(format!(
-                "{}: {}",
-                names.join(", "),
-                gain_line(&gain, &meaning)
-            ));
-        }
-        words.extend(gains.iter().map(Gain::word));
-    }
-    words.sort();
-    words.dedup();
-    failure
-        .hint(format!(
-            "if that is meant: `{}`",
-            options.again(&format!("--allow {}", shell_quoted(&words.join(","))))
-        ))
-        .hint("or with `--yes` instead, which takes the rest of the update without it")
-}
-
-fn preview(item: &Item, path: String) -> Preview {
+pub(super) fn preview(item: &Item, path: String) -> Preview {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Preview {
         path,

@@ -5,7 +5,7 @@ use crate::domain::definition::{Definition, Verdict};
 use crate::domain::name::AgentName;
 use crate::merge::{Choice, Merge, Options, merge_with};
 use crate::ops::base::BaseOrigin;
-use crate::ops::candidate::Candidate;
+use crate::ops::candidate::{self, Candidate};
 use crate::ops::resolutions;
 use crate::store::lockfile::LockedAgent;
 
@@ -154,7 +154,7 @@ impl Item {
         match before {
             Some(before) => after.gains_over(&Capabilities::of(before)),
             // What is installed for the first time asks for the powers over the session only.
-            None => after.asked_at_first(),
+            None => candidate::asked_at_first(&self.result()),
         }
     }
 

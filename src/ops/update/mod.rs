@@ -6,22 +6,25 @@ mod decide;
 mod item;
 mod needs;
 mod plan;
+mod powers;
 mod together;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::apply::{Prune, apply};
-pub(super) use self::decide::{decide, powers};
+pub(super) use self::decide::decide;
 pub use self::item::Status;
 pub(super) use self::item::{Item, State};
 pub(super) use self::needs::settle;
 pub(super) use self::plan::{Planned, at_home, plan, versions};
+pub(super) use self::powers::decide as decide_powers;
 use super::pending::{self, Intent};
 use super::report::Frontend;
 use super::requirement::{Mode, Report};
 use super::session::Session;
 use crate::domain::capability::Gain;
 use crate::domain::name::AgentName;
+use crate::domain::shell::shell_quoted;
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::merge_file::ConflictReport;
@@ -48,8 +51,10 @@ pub enum Conflicts {
 /// What to update, and how.
 #[derive(Debug, Clone, Default)]
 pub struct UpdateOptions {
-    /// The command as it was typed, for hints: without `agentpkg`, what holds for every command, and what decides conflicts.
+    /// The command as it was typed, for hints: without `agentpkg`, what holds for every command, what decides conflicts, and `--allow`.
     pub typed: String,
+    /// Whether it is an update that was typed, which can be said about one agent alone.
+    pub is_update: bool,
     /// The names; empty: all.
     pub names: Vec<String>,
     /// The version that is wanted from now on.
@@ -69,8 +74,9 @@ pub struct UpdateOptions {
 }
 
 impl UpdateOptions {
-    /// The command as it was typed, whole, and more: what to type instead of it.
-    fn again(&self, more: &str) -> String {
+    /// The command as it was typed, with more allowed: what to type instead of it.
+    #[must_use]
+    pub fn again(&self, more: &[String]) -> String {
         let conflicts = match self.conflicts {
             Conflicts::Ask => "",
             Conflicts::Ours => " --ours",
@@ -79,7 +85,17 @@ impl UpdateOptions {
             Conflicts::Skip => " --conflicts=skip",
             Conflicts::Markers => " --conflicts=markers",
         };
-        format!("agentpkg {}{conflicts} {more}", self.typed)
+        format!("agentpkg {}{conflicts}{}", self.typed, self.allowing(more))
+    }
+
+    /// `--allow` as it was typed, with more.
+    pub(in crate::ops) fn allowing(&self, more: &[String]) -> String {
+        let words: BTreeSet<&String> = self.allowed.iter().chain(more).collect();
+        if words.is_empty() {
+            return String::new();
+        }
+        let words: Vec<&str> = words.into_iter().map(String::as_str).collect();
+        format!(" --allow {}", shell_quoted(&words.join(",")))
     }
 }
 
@@ -132,53 +148,22 @@ pub struct UpdateOutcome {
 impl UpdateOutcome {
     /// How the command ends: a failure if something is left to do. `again`: the command for the agents with these names.
     pub fn verdict(&self, again: &dyn Fn(&[&str]) -> String) -> Result<()> {
-        let with = |status: Status| -> Vec<&str> {
-            self.agents
-                .iter()
-                .filter(|agent| agent.status == status)
-                .map(|agent| agent.name.as_str())
-                .collect()
-        };
-        let marked = with(Status::Marked);
-        if !marked.is_empty() {
-            return Err(Failure::new(
-                Kind::Conflict,
-                format!(
-                    "{} left to resolve: {}",
-                    conflicts(marked.len()),
-                    marked.join(", ")
-                ),
-            )
-            .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
-            .hint("or run `agentpkg resolve` in a terminal, or `agentpkg resolve --abort`"));
-        }
-        let skipped: Vec<&str> = self
-            .agents
+        let conflicts = self.left_conflicts(again);
+        // What could not be done outweighs what needs consent, and that what is only left to decide.
+        let worst = self
+            .failures
             .iter()
-            .filter(|agent| agent.status == Status::Skipped && !agent.conflicts.is_empty())
-            .map(|agent| agent.name.as_str())
-            .collect();
-        if !skipped.is_empty() {
-            return Err(Failure::new(
-                Kind::Conflict,
-                format!("not updated, because of conflicts: {}", skipped.join(", ")),
-            )
-            .hint(format!(
-                "run `agentpkg {}` in a terminal, which asks",
-                again(&skipped)
-            ))
-            .hint("or add `--ours`, `--theirs` or `--conflicts=markers`"));
-        }
-        let kind = match self.failures.first() {
-            Some(failure)
-                if self
-                    .failures
-                    .iter()
-                    .all(|other| other.kind() == failure.kind()) =>
+            .map(Failure::kind)
+            .min_by_key(|kind| kind.rank());
+        let (kind, conflicts) = match (worst, conflicts) {
+            (None, None) => return Ok(()),
+            (None, Some(conflicts)) => return Err(conflicts),
+            (Some(kind), conflicts)
+                if kind.rank() > Kind::Conflict.rank() && conflicts.is_some() =>
             {
-                failure.kind()
+                return conflicts.map_or(Ok(()), Err);
             }
-            _ => Kind::Failed,
+            (Some(kind), conflicts) => (kind, conflicts),
         };
         let is_done = |agent: &UpdatedAgent| {
             !matches!(
@@ -186,19 +171,59 @@ impl UpdateOutcome {
                 Status::Skipped | Status::Gone | Status::BaseLost
             )
         };
-        match self.failures.len() {
-            0 => Ok(()),
+        let message = match self.failures.len() {
             // Each was said before; without a rest there is nothing to be glad about.
-            _ if !self.agents.iter().any(is_done) => Err(Failure::new(kind, "nothing was updated")),
-            1 => Err(Failure::new(
-                kind,
-                "one agent or registry could not be updated; the rest is",
-            )),
-            count => Err(Failure::new(
-                kind,
-                format!("{count} agents or registries could not be updated; the rest is"),
-            )),
+            _ if !self.agents.iter().any(is_done) => "nothing was updated".to_owned(),
+            1 => "one agent or registry could not be updated; the rest is".to_owned(),
+            count => format!("{count} agents or registries could not be updated; the rest is"),
+        };
+        let failure = Failure::new(kind, message);
+        Err(match conflicts {
+            Some(conflicts) => {
+                let failure = failure.detail(conflicts.message());
+                conflicts.hints().iter().fold(failure, Failure::hint)
+            }
+            None => failure,
+        })
+    }
+
+    /// What is left to decide.
+    fn left_conflicts(&self, again: &dyn Fn(&[&str]) -> String) -> Option<Failure> {
+        let with = |is_one: &dyn Fn(&UpdatedAgent) -> bool| -> Vec<&str> {
+            self.agents
+                .iter()
+                .filter(|agent| is_one(agent))
+                .map(|agent| agent.name.as_str())
+                .collect()
+        };
+        let marked = with(&|agent| agent.status == Status::Marked);
+        if !marked.is_empty() {
+            let what = format!(
+                "{} left to resolve: {}",
+                conflicts(marked.len()),
+                marked.join(", ")
+            );
+            return Some(
+                Failure::new(Kind::Conflict, what)
+                    .hint(
+                        "edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`",
+                    )
+                    .hint("or run `agentpkg resolve` in a terminal, or `agentpkg resolve --abort`"),
+            );
         }
+        let skipped = with(&|agent| agent.status == Status::Skipped && !agent.conflicts.is_empty());
+        if skipped.is_empty() {
+            return None;
+        }
+        let what = format!("not updated, because of conflicts: {}", skipped.join(", "));
+        Some(
+            Failure::new(Kind::Conflict, what)
+                .hint(format!(
+                    "run `agentpkg {}` in a terminal, which asks",
+                    again(&skipped)
+                ))
+                .hint("or add `--ours`, `--theirs` or `--conflicts=markers`"),
+        )
     }
 }
 

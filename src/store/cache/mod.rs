@@ -224,7 +224,7 @@ impl Cache {
                         let outcome =
                             self.opened(url, freshness, false, &mut |event| match event {
                                 Event::Fetching(_) => {
-                                    drop(told.send(Event::FetchingSeveral(urls.len())))
+                                    drop(told.send(Event::FetchingSeveral(urls.len())));
                                 }
                                 Event::Progress(_) => {}
                                 event => drop(told.send(event)),

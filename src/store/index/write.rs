@@ -294,7 +294,7 @@ pub(super) fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
         .rev()
         .find(|end| entry.description.is_char_boundary(*end));
     split(&entry.description[..end.unwrap_or(0)], &mut |word| {
-        add(b'd', word)
+        add(b'd', word);
     });
     match &entry.tools {
         None => add(b't', "*"),

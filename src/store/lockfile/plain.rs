@@ -70,7 +70,7 @@ enum Table {
 fn set_top(file: &mut File, key: &str, value: &str) -> Option<()> {
     match key {
         "version" if file.version == 0 && value == super::FORMAT.to_string() => {
-            file.version = super::FORMAT
+            file.version = super::FORMAT;
         }
         "mcp-json" => set_option(&mut file.mcp_json, value)?,
         _ => return None,

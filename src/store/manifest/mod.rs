@@ -551,7 +551,7 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
     }
     match &wanted.target {
         Some(Target::Name(target)) if target != name.as_str() => {
-            keys.push(("agent", target.into()))
+            keys.push(("agent", target.into()));
         }
         Some(Target::File(file)) => keys.push(("file", file.into())),
         _ => {}

@@ -263,6 +263,7 @@ impl Reversal {
         let relock = lockfile.into_iter().next().map(|change| Relock {
             before: change.before,
             after: change.after,
+            is_stale: false,
         });
         Transaction {
             label,

@@ -86,6 +86,8 @@ pub struct Relock {
     /// The digest of the file that the plan was made on.
     before: Option<Digest>,
     after: Option<Vec<u8>>,
+    /// The file is no longer what the plan was made on.
+    is_stale: bool,
 }
 
 impl Relock {
@@ -103,12 +105,10 @@ impl Relock {
             }
             None => *before == Lockfile::default(),
         };
-        if !is_planned_on {
-            return Err(changed(project, path));
-        }
         Ok(Some(Self {
             before: found.as_deref().map(Digest::of),
             after: Some(after.to_text().into_bytes()),
+            is_stale: !is_planned_on,
         }))
     }
 }
@@ -225,6 +225,13 @@ impl Guard<'_> {
         passed: Vec<u64>,
     ) -> Result<Applied> {
         let project = self.project;
+        if transaction
+            .lockfile
+            .as_ref()
+            .is_some_and(|relock| relock.is_stale)
+        {
+            return Err(changed(project, project.lockfile_path()));
+        }
         let lockfile = transaction.lockfile.as_ref().map(|relock| Change {
             path: project.lockfile_path().to_owned(),
             agent: None,

@@ -13,7 +13,7 @@ use super::step::{Bench, State};
 use super::{MAX_CONTENT, checkpoint};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Failure, Result};
 use crate::store::lockfile::Lockfile;
 use crate::store::project::Project;
 
@@ -44,14 +44,11 @@ impl Settling<'_> {
             self.close()?;
             return Ok(Ending::TakenBack(Vec::new()));
         }
-        if self.journal.phase == Phase::Committed {
-            match self.go_forward() {
-                Ok(Some(ending)) => return Ok(ending),
-                Ok(None) => {}
-                // Whatever is in the way will be in the way of the next command, too.
-                Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-                Err(_) => {}
-            }
+        // Whatever is in the way would be in the way of the next command, too, so a failure takes everything back.
+        if self.journal.phase == Phase::Committed
+            && let Ok(Some(ending)) = self.go_forward()
+        {
+            return Ok(ending);
         }
         self.give_up()?;
         self.take_back()

@@ -20,7 +20,7 @@ fn names_come_without_contents_and_contents_in_one_batch() {
         let fetched = scene
             .git
             .fetch(&scene.cache(), &url, &request, &mut |progress| {
-                phases.push(progress.phase)
+                phases.push(progress.phase);
             })
             .unwrap();
         assert!(fetched.is_filtered && fetched.bytes > 0 && fetched.url == url);

@@ -307,7 +307,7 @@ fn harm_is_seen() {
     };
     let harms: [(&str, Harm); 10] = [
         ("Deleted outside: victim/keep.txt", |world| {
-            fs::remove_file(world.path("victim/keep.txt")).unwrap()
+            fs::remove_file(world.path("victim/keep.txt")).unwrap();
         }),
         ("Created outside: home/.profile", |world| {
             world.write("home/.profile", "x");
@@ -322,7 +322,7 @@ fn harm_is_seen() {
             world.plant(".git/commondir", "x");
         }),
         ("Deleted README.md", |world| {
-            fs::remove_file(world.project("README.md")).unwrap()
+            fs::remove_file(world.project("README.md")).unwrap();
         }),
         ("Changed .claude/agents/mine.md", |world| {
             world.plant(".claude/agents/mine.md", "x");

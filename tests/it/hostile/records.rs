@@ -245,7 +245,7 @@ fn pruned() -> Vec<Case> {
             world.link(OBJECTS, "../../../notes");
         }),
         ("nothing special", |world| {
-            plant_object(world, b"a copy that nobody names")
+            plant_object(world, b"a copy that nobody names");
         }),
     ];
     let mut cases = Vec::new();
@@ -365,7 +365,7 @@ fn pending() -> Vec<Case> {
             },
         ),
         case("pending update that is damaged", |world| {
-            plant_pending(world, "x", "<<<<<<< \u{1b}[2J", b"")
+            plant_pending(world, "x", "<<<<<<< \u{1b}[2J", b"");
         }),
         case("pending updates with names that lead elsewhere", |world| {
             for name in ["..", "...", "\u{1b}[2J\u{202e}", "-rf", "a b", "con"] {

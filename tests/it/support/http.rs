@@ -145,7 +145,7 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
             }
         }
         Fault::RedirectFrom(from, _) if !request.target.starts_with(&from) => {
-            output.write_all(&run_backend(shared, &request)?)?
+            output.write_all(&run_backend(shared, &request)?)?;
         }
         Fault::Redirect(to) | Fault::RedirectFrom(_, to) => {
             let rest = request

@@ -27,7 +27,7 @@ pub(crate) fn violations(root: &Value, schema: &Value, value: &Value, path: &str
                 }
             }
             "enum" if !rule.as_array().unwrap().contains(value) => {
-                found.push(format!("{path} is {value}, not one of {rule}"))
+                found.push(format!("{path} is {value}, not one of {rule}"));
             }
             "anyOf" => {
                 let all: Vec<_> = rule
@@ -64,7 +64,7 @@ pub(crate) fn violations(root: &Value, schema: &Value, value: &Value, path: &str
                     match rule {
                         Value::Bool(false) => found.push(format!("{path}.{name} is not described")),
                         rule => {
-                            found.extend(violations(root, rule, value, &format!("{path}.{name}")))
+                            found.extend(violations(root, rule, value, &format!("{path}.{name}")));
                         }
                     }
                 }

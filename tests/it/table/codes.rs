@@ -10,27 +10,21 @@ use super::{Row, Situation, add_registry, agent, done, publish, reader, row};
 /// What these print is for other programs as it is, and no document.
 const WITHOUT_DOCUMENT: [&str; 2] = ["completions", "help"];
 
-/// How today's program differs wherever something failed.
-const NONE: &str = "prints no document";
-
 /// A command with its exit code, and what is wrong with its document today.
-type Case = (&'static str, i32, &'static str);
+type Case = (&'static str, i32);
 
 /// Each case as it is typed, and with `--json`.
 fn rows(cases: &[Case]) -> Vec<Row> {
     let row_of = |line: String, code: i32| row(line).exits(code).may_change();
-    let with_json = |(line, code, difference): &Case| {
+    let with_json = |(line, code): &Case| {
         let row = row_of(format!("{line} --json").trim_start().to_owned(), *code);
-        // Where nothing was done, the document says why.
-        let failed = |row: Row| {
-            row.has("/error/message")
+        match code {
+            0 => row,
+            // The document says why.
+            _ => row
+                .has("/error/message")
                 .has("/error/details")
-                .has("/error/hints")
-        };
-        if difference.is_empty() {
-            row
-        } else {
-            failed(row).known_fault(0, difference)
+                .has("/error/hints"),
         }
     };
     cases
@@ -64,65 +58,65 @@ fn calm(sandbox: &Sandbox) {
 
 /// What works, and what fails because of what was named.
 const CALM: &[Case] = &[
-    ("", 0, ""),
-    ("list", 0, ""),
-    ("list --available", 0, ""),
-    ("status", 0, ""),
-    ("check", 0, ""),
-    ("check --strict", 0, ""),
-    ("check --fix", 0, ""),
-    ("diff", 0, ""),
-    ("outdated", 0, ""),
-    ("outdated --check", 0, ""),
-    ("update", 0, ""),
-    ("update --check", 0, ""),
-    ("update --dry-run", 0, ""),
-    ("install", 0, ""),
-    ("install --locked", 0, ""),
-    ("install --dry-run", 0, ""),
-    ("resolve", 0, ""),
-    ("undo", 0, ""),
-    ("undo --list", 0, ""),
-    ("undo --dry-run", 0, ""),
-    ("recover", 0, ""),
-    ("recover --dry-run", 0, ""),
-    ("remove other", 0, ""),
-    ("remove other --dry-run", 0, ""),
-    ("search planner", 0, ""),
-    ("search zzz", 0, ""),
-    ("info planner", 0, ""),
-    ("info studio/planner", 0, ""),
-    ("registry list", 0, ""),
-    ("registry refresh", 0, ""),
-    ("registry add ../studio --name again", 0, ""),
-    ("registry remove spare", 0, ""),
-    ("registry remove studio", 1, NONE),
-    ("doctor", 0, ""),
-    ("merge-file -p mine.md base.md base.md", 0, ""),
-    ("init", 1, ""),
-    ("install studio/nobody", 1, NONE),
-    ("install ./nowhere.md", 1, NONE),
-    ("install nowhere/planner", 1, NONE),
-    ("update nobody", 1, NONE),
-    ("update --to ^9 planner", 1, NONE),
-    ("remove nobody", 1, NONE),
-    ("resolve nobody", 1, NONE),
-    ("diff nobody", 1, NONE),
-    ("info nobody", 1, NONE),
-    ("outdated nobody", 1, NONE),
-    ("undo 99", 1, NONE),
-    ("list --available ./nowhere", 1, NONE),
-    ("registry add ./nowhere", 1, NONE),
-    ("registry remove nobody", 1, NONE),
-    ("install nobody@^1.x.y", 2, NONE),
-    ("update --to", 2, NONE),
-    ("update --ours --theirs", 2, NONE),
-    ("undo x", 2, NONE),
-    ("remove", 2, NONE),
-    ("search planner --limit 0", 2, NONE),
-    ("-C nowhere list", 2, NONE),
-    ("--frce list", 2, NONE),
-    ("nonsense", 2, NONE),
+    ("", 0),
+    ("list", 0),
+    ("list --available", 0),
+    ("status", 0),
+    ("check", 0),
+    ("check --strict", 0),
+    ("check --fix", 0),
+    ("diff", 0),
+    ("outdated", 0),
+    ("outdated --check", 0),
+    ("update", 0),
+    ("update --check", 0),
+    ("update --dry-run", 0),
+    ("install", 0),
+    ("install --locked", 0),
+    ("install --dry-run", 0),
+    ("resolve", 0),
+    ("undo", 0),
+    ("undo --list", 0),
+    ("undo --dry-run", 0),
+    ("recover", 0),
+    ("recover --dry-run", 0),
+    ("remove other", 0),
+    ("remove other --dry-run", 0),
+    ("search planner", 0),
+    ("search zzz", 0),
+    ("info planner", 0),
+    ("info studio/planner", 0),
+    ("registry list", 0),
+    ("registry refresh", 0),
+    ("registry add ../studio --name again", 0),
+    ("registry remove spare", 0),
+    ("registry remove studio", 1),
+    ("doctor", 0),
+    ("merge-file -p mine.md base.md base.md", 0),
+    ("init", 1),
+    ("install studio/nobody", 1),
+    ("install ./nowhere.md", 1),
+    ("install nowhere/planner", 1),
+    ("update nobody", 1),
+    ("update --to ^9 planner", 1),
+    ("remove nobody", 1),
+    ("resolve nobody", 1),
+    ("diff nobody", 1),
+    ("info nobody", 1),
+    ("outdated nobody", 1),
+    ("undo 99", 1),
+    ("list --available ./nowhere", 1),
+    ("registry add ./nowhere", 1),
+    ("registry remove nobody", 1),
+    ("install nobody@^1.x.y", 2),
+    ("update --to", 2),
+    ("update --ours --theirs", 2),
+    ("undo x", 2),
+    ("remove", 2),
+    ("search planner --limit 0", 2),
+    ("-C nowhere list", 2),
+    ("--frce list", 2),
+    ("nonsense", 2),
 ];
 
 #[test]
@@ -131,7 +125,7 @@ fn what_works_and_what_cannot_be_done() {
     let usage: Vec<Case> = commands()
         .into_iter()
         .filter(|command| command != "help")
-        .map(|command| (&*format!("{command} --nonsense").leak(), 2, NONE))
+        .map(|command| (&*format!("{command} --nonsense").leak(), 2))
         .collect();
     Situation::new(calm).check(rows(&usage));
 }
@@ -145,28 +139,28 @@ fn the_document_of_a_wrong_line() {
         "update --json --nonsense",
         "remove --json",
     ];
-    Situation::new(|_| {}).check(lines.map(|line| row(line).exits(2).known_fault(0, NONE)));
+    Situation::new(|_| {}).check(lines.map(|line| row(line).exits(2).has("/error/message")));
 }
 
 /// What there is to say where nothing is yet.
 const EMPTY: &[Case] = &[
-    ("", 0, ""),
-    ("init", 0, ""),
-    ("install", 0, ""),
-    ("update", 0, ""),
-    ("list", 0, ""),
-    ("status", 0, ""),
-    ("check", 0, ""),
-    ("outdated", 0, ""),
-    ("diff", 0, ""),
-    ("resolve", 0, ""),
-    ("undo", 0, ""),
-    ("undo --list", 0, ""),
-    ("search planner", 0, ""),
-    ("registry list", 0, ""),
-    ("registry refresh", 0, ""),
-    ("doctor", 0, ""),
-    ("remove planner", 1, NONE),
+    ("", 0),
+    ("init", 0),
+    ("install", 0),
+    ("update", 0),
+    ("list", 0),
+    ("status", 0),
+    ("check", 0),
+    ("outdated", 0),
+    ("diff", 0),
+    ("resolve", 0),
+    ("undo", 0),
+    ("undo --list", 0),
+    ("search planner", 0),
+    ("registry list", 0),
+    ("registry refresh", 0),
+    ("doctor", 0),
+    ("remove planner", 1),
 ];
 
 #[test]
@@ -181,14 +175,14 @@ fn a_manifest_that_cannot_be_read() {
         sandbox.write("project/agentpkg.toml", "[agents\n");
     };
     Situation::new(build).check(rows(&[
-        ("install", 1, NONE),
-        ("install studio/planner", 1, NONE),
-        ("update", 1, NONE),
-        ("remove planner", 1, NONE),
-        ("outdated", 1, NONE),
-        ("registry list", 1, NONE),
-        ("registry add ../studio --name again", 1, NONE),
-        ("search planner", 1, NONE),
+        ("install", 1),
+        ("install studio/planner", 1),
+        ("update", 1),
+        ("remove planner", 1),
+        ("outdated", 1),
+        ("registry list", 1),
+        ("registry add ../studio --name again", 1),
+        ("search planner", 1),
     ]));
 }
 
@@ -206,20 +200,20 @@ fn what_waits_for_consent() {
         publish(sandbox, "studio", &[("planner", newer), ("guard", guard)]);
     };
     Situation::new(build).check(rows(&[
-        ("update", 4, NONE),
-        ("update planner", 4, NONE),
-        ("update --conflicts=skip", 4, ""),
-        ("update --allow Bash", 0, ""),
-        ("update --dry-run", 0, ""),
-        ("update --check", 5, ""),
-        ("outdated", 0, ""),
-        ("outdated --check", 5, ""),
-        ("install studio/planner", 4, NONE),
-        ("install studio/guard", 4, NONE),
-        ("install studio --all --allow Bash", 4, ""),
-        ("install studio/guard --allow all", 0, ""),
-        ("status", 0, ""),
-        ("check", 0, ""),
+        ("update", 4),
+        ("update planner", 4),
+        ("update --conflicts=skip", 4),
+        ("update --allow Bash", 0),
+        ("update --dry-run", 0),
+        ("update --check", 5),
+        ("outdated", 0),
+        ("outdated --check", 5),
+        ("install studio/planner", 4),
+        ("install studio/guard", 4),
+        ("install studio --all --allow Bash", 4),
+        ("install studio/guard --allow all", 0),
+        ("status", 0),
+        ("check", 0),
     ]));
     let needy = |sandbox: &Sandbox| {
         publish(
@@ -234,12 +228,12 @@ fn what_waits_for_consent() {
         done(sandbox, "install studio/one");
     };
     Situation::new(needy).check(rows(&[
-        ("check", 4, ""),
-        ("check --strict", 4, ""),
-        ("check --project-only", 4, ""),
-        ("check --fix", 4, ""),
-        ("install", 0, ""),
-        ("update", 0, ""),
+        ("check", 4),
+        ("check --strict", 4),
+        ("check --project-only", 4),
+        ("check --fix", 4),
+        ("install", 0),
+        ("update", 0),
     ]));
 }
 
@@ -259,30 +253,30 @@ fn what_waits_for_a_decision() {
         );
     };
     Situation::new(build).check(rows(&[
-        ("update", 3, NONE),
-        ("update --conflicts=fail", 3, NONE),
-        ("update --conflicts=skip", 3, ""),
-        ("update --conflicts=markers", 3, ""),
-        ("update --ours", 0, ""),
-        ("update --dry-run", 0, ""),
-        ("diff", 0, ""),
-        ("diff --upstream", 0, ""),
-        ("diff --merged", 0, ""),
-        ("remove planner", 1, NONE),
-        ("install studio/planner", 1, NONE),
+        ("update", 3),
+        ("update --conflicts=fail", 3),
+        ("update --conflicts=skip", 3),
+        ("update --conflicts=markers", 3),
+        ("update --ours", 0),
+        ("update --dry-run", 0),
+        ("diff", 0),
+        ("diff --upstream", 0),
+        ("diff --merged", 0),
+        ("remove planner", 1),
+        ("install studio/planner", 1),
     ]));
     let waiting = |sandbox: &Sandbox| {
         build(sandbox);
         let _ = sandbox.run(&["update", "--conflicts=markers"]).code(3);
     };
     Situation::new(waiting).check(rows(&[
-        ("resolve", 3, NONE),
-        ("resolve --continue", 3, NONE),
-        ("resolve --ours", 0, ""),
-        ("resolve --abort", 0, ""),
-        ("status", 0, ""),
-        ("", 0, ""),
-        ("undo", 0, ""),
+        ("resolve", 3),
+        ("resolve --continue", 3),
+        ("resolve --ours", 0),
+        ("resolve --abort", 0),
+        ("status", 0),
+        ("", 0),
+        ("undo", 0),
     ]));
 }
 
@@ -294,20 +288,20 @@ fn a_source_that_is_gone() {
         fs::remove_dir_all(sandbox.path().join("studio")).unwrap();
     };
     Situation::new(build).check(rows(&[
-        ("update", 1, ""),
-        ("update planner", 1, ""),
-        ("update --check", 1, ""),
-        ("outdated", 1, ""),
-        ("outdated --check", 1, ""),
-        ("registry refresh", 1, ""),
-        ("list --available studio", 1, NONE),
-        ("install studio/planner", 1, NONE),
-        ("install", 0, ""),
-        ("list", 0, ""),
-        ("status", 0, ""),
-        ("check", 0, ""),
-        ("remove planner", 0, ""),
-        ("undo", 0, ""),
+        ("update", 1),
+        ("update planner", 1),
+        ("update --check", 1),
+        ("outdated", 1),
+        ("outdated --check", 1),
+        ("registry refresh", 1),
+        ("list --available studio", 1),
+        ("install studio/planner", 1),
+        ("install", 0),
+        ("list", 0),
+        ("status", 0),
+        ("check", 0),
+        ("remove planner", 0),
+        ("undo", 0),
     ]));
 }
 
@@ -364,8 +358,8 @@ fn a_command_that_is_interrupted() {
 /// No command is left out of the table.
 #[test]
 fn every_command_is_in_the_table() {
-    let works = CALM.iter().chain(EMPTY).filter(|(_, code, _)| *code == 0);
-    let works: Vec<String> = works.map(|(line, ..)| format!("{line} ")).collect();
+    let works = CALM.iter().chain(EMPTY).filter(|(_, code)| *code == 0);
+    let works: Vec<String> = works.map(|(line, _)| format!("{line} ")).collect();
     let is_missing = |command: &String| {
         !works
             .iter()

@@ -42,8 +42,7 @@ fn a_conflict_to_decide_now() {
         row("update --yes")
             .exits(3)
             .changes("~lock ~other")
-            .says(&["planner"])
-            .known_fault(0, "changes nothing"),
+            .says(&["planner"]),
         row("update --conflicts=skip")
             .exits(3)
             .changes("~lock ~other")
@@ -69,9 +68,7 @@ fn a_conflict_to_decide_now() {
             .field("/dry_run", true)
             .has("/asks/0")
             .known_fault(0, "has no /asks/0"),
-        row("update --json")
-            .exits(3)
-            .known_fault(0, "prints no document"),
+        row("update --json").exits(3),
         row("update --conflicts=skip --json")
             .exits(3)
             .changes("~lock ~other")
@@ -91,8 +88,7 @@ fn a_conflict_to_decide_now() {
             .leaves("planner", "better"),
         row("install studio/planner --json")
             .exits(1)
-            .says(&["edited"])
-            .known_fault(0, "prints no document"),
+            .says(&["edited"]),
         row("remove planner").exits(1).says(&["edited", "--force"]),
         row("remove planner --yes").exits(1),
         row("remove planner --force").changes("-planner ~lock ~manifest"),
@@ -123,8 +119,7 @@ fn a_conflict_to_decide_now_in_a_terminal() {
         row("update --yes")
             .in_terminal(&[])
             .exits(3)
-            .changes("~lock ~other")
-            .known_fault(0, "changes nothing"),
+            .changes("~lock ~other"),
         row("update --no-input").in_terminal(&[]).exits(3),
         row("update --ours")
             .in_terminal(&[])
@@ -146,14 +141,13 @@ fn a_conflict_and_a_new_power_of_one_agent() {
     Situation::new(|sandbox| build(sandbox, "tools: Read, Bash\n")).check([
         row("update")
             .exits(4)
-            .says(&["conflict", "Bash", "--allow Bash"])
-            .known_fault(10, "exit 3; omits `Bash`, `--allow Bash`"),
+            .says(&["conflict", "Bash", "--allow Bash"]),
         row("update --allow Bash").exits(3).says(&["conflict"]),
         row("update --yes")
             .exits(4)
             .changes("~lock ~other")
             .says(&["Bash"])
-            .known_fault(10, "exit 3; changes nothing; omits `Bash`"),
+            .known_fault(10, "exit 3; omits `Bash`"),
         row("update --conflicts=skip")
             .exits(4)
             .changes("~lock ~other")
@@ -168,13 +162,9 @@ fn a_conflict_and_a_new_power_of_one_agent() {
         row("update --ours --yes")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["Bash"])
-            .known_fault(9, "exit 0"),
+            .says(&["Bash"]),
         row("update --dry-run").says(&["planner", "Bash"]),
-        row("update --json")
-            .exits(4)
-            .says(&["Bash"])
-            .known_fault(10, "exit 3; omits `Bash`; prints no document"),
+        row("update --json").exits(4).says(&["Bash"]),
     ]);
 }
 
@@ -241,7 +231,7 @@ fn a_conflict_that_waits() {
         row("resolve --json")
             .exits(3)
             .says(&["planner"])
-            .known_fault(0, "omits `planner`; prints no document"),
+            .known_fault(0, "omits `planner`"),
         row("resolve --ours --json")
             .changes("-conflicts/planner -pending/planner ~lock")
             .field("/agents/0/name", "planner"),
@@ -332,10 +322,7 @@ fn a_conflict_that_waits_with_a_new_power() {
         row("resolve --theirs --yes")
             .exits(4)
             .says(&["Bash"])
-            .known_fault(
-                9,
-                "exit 0; changes `-conflicts/planner ~lock -pending/planner ~planner`",
-            ),
+            .known_fault(9, "exit 3"),
         row("resolve --theirs --allow Bash")
             .changes("-conflicts/planner -pending/planner ~lock ~planner"),
         row("resolve --theirs --allow Bash --locked")

@@ -32,8 +32,7 @@ fn a_foreign_file_in_the_way() {
         row("install studio/planner --no-input").exits(1),
         row("install studio/planner --json")
             .exits(1)
-            .says(&["planner.md"])
-            .known_fault(0, "prints no document"),
+            .says(&["planner.md"]),
         row("install studio/planner --dry-run")
             .exits(1)
             .says(&["planner.md"]),
@@ -119,10 +118,7 @@ fn an_edited_file_in_the_way() {
         row("update"),
         row("update --locked").known_fault(0, "exit 2"),
         row("remove planner").exits(1).says(&["edited", "--force"]),
-        row("remove planner --json")
-            .exits(1)
-            .says(&["edited"])
-            .known_fault(0, "prints no document"),
+        row("remove planner --json").exits(1).says(&["edited"]),
         row("remove planner --force").changes("-planner ~lock ~manifest"),
         row("remove planner --force --locked")
             .exits(1)
@@ -236,16 +232,14 @@ fn every_command_obeys_locked() {
         row("install studio/planner --locked").exits(1),
         row("install studio/planner --locked --force").exits(1),
         row("install studio/planner --locked --dry-run").exits(1),
-        row("install studio/other --locked --json")
-            .exits(1)
-            .known_fault(0, "prints no document"),
+        row("install studio/other --locked --json").exits(1),
         row("update --locked").exits(1).known_fault(0, "exit 2"),
         row("update --locked --yes")
             .exits(1)
             .known_fault(0, "exit 2"),
         row("update --locked --json")
             .exits(1)
-            .known_fault(0, "exit 2; prints no document"),
+            .known_fault(0, "exit 2"),
         row("update --locked --check").exits(5),
         row("remove planner --locked")
             .exits(1)

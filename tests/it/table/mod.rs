@@ -439,7 +439,10 @@ fn short(path: &Path) -> Option<String> {
         return short_in_project(path);
     }
     let path = path.strip_prefix("home/")?;
-    if path.to_lowercase().contains("cache") || path.contains("/state/") || path == "state/key" {
+    if path.to_lowercase().contains("cache")
+        || path.contains("/state/")
+        || path.starts_with("state/")
+    {
         return None;
     }
     let name = path.rsplit('/').next().unwrap();

@@ -43,8 +43,7 @@ fn a_tool_that_an_update_brings() {
         row("update --yes")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["planner", "--allow Bash"])
-            .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
+            .says(&["planner", "--allow Bash"]),
         row("update --conflicts=skip")
             .exits(4)
             .changes("~lock ~other")
@@ -52,8 +51,7 @@ fn a_tool_that_an_update_brings() {
         row("update --conflicts=markers")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["planner", "--allow Bash"])
-            .known_fault(9, "changes nothing"),
+            .says(&["planner", "--allow Bash"]),
         row("update --allow Bash").changes("~lock ~other ~planner"),
         row("update --allow all --yes").changes("~lock ~other ~planner"),
         row("update --allow WebFetch").exits(4).says(&["Bash"]),
@@ -69,14 +67,8 @@ fn a_tool_that_an_update_brings() {
             .says(&["Bash"])
             .has("/asks/0")
             .known_fault(0, "has no /asks/0"),
-        row("update --json")
-            .exits(4)
-            .says(&["Bash"])
-            .known_fault(0, "prints no document"),
-        row("update --yes --json")
-            .exits(4)
-            .changes("~lock ~other")
-            .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
+        row("update --json").exits(4).says(&["Bash"]),
+        row("update --yes --json").exits(4).changes("~lock ~other"),
         row("diff --upstream").says(&["Bash"]),
         row("install"),
         row("install --locked"),
@@ -85,13 +77,11 @@ fn a_tool_that_an_update_brings() {
             .says(&["Bash", "agentpkg install studio/planner --allow Bash"]),
         row("install studio/planner --yes")
             .exits(4)
-            .says(&["--allow Bash"])
-            .known_fault(9, "exit 0; changes `~lock ~planner`"),
+            .says(&["--allow Bash"]),
         row("install studio/planner studio/other --yes")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["planner", "--allow Bash"])
-            .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
+            .says(&["planner", "--allow Bash"]),
         row("install studio/planner --force")
             .exits(4)
             .says(&["Bash"]),
@@ -105,8 +95,7 @@ fn a_tool_that_an_update_brings() {
             .known_fault(0, "has no /asks/0"),
         row("install studio/planner --json")
             .exits(4)
-            .says(&["Bash"])
-            .known_fault(0, "prints no document"),
+            .says(&["Bash"]),
         row("install studio/other --dry-run").hides(&["Bash"]),
     ]);
 }
@@ -131,8 +120,7 @@ fn a_tool_that_an_update_brings_in_a_terminal() {
             .in_terminal(&[])
             .exits(4)
             .changes("~lock ~other")
-            .says(&["planner"])
-            .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
+            .says(&["planner"]),
         row("update --no-input")
             .in_terminal(&[])
             .exits(4)
@@ -154,8 +142,7 @@ fn a_tool_that_an_update_brings_in_a_terminal() {
         row("install studio/planner --yes")
             .in_terminal(&[])
             .exits(4)
-            .says(&["--allow Bash"])
-            .known_fault(9, "exit 0; changes `~lock ~planner`"),
+            .says(&["--allow Bash"]),
         row("install studio/planner --locked")
             .in_terminal(&[])
             .exits(1)
@@ -167,19 +154,14 @@ fn a_tool_that_an_update_brings_in_a_terminal() {
 fn a_tools_line_that_an_update_removes() {
     widened("").check([
         row("update").exits(4).says(&["planner", "every tool"]),
-        row("update --yes")
-            .exits(4)
-            .changes("~lock ~other")
-            .known_fault(9, "exit 0; changes `~lock ~other ~planner`"),
+        row("update --yes").exits(4).changes("~lock ~other"),
         row("update --conflicts=skip")
             .exits(4)
             .changes("~lock ~other"),
         row("update --allow all").changes("~lock ~other ~planner"),
         row("update --dry-run").says(&["every tool"]),
         row("install studio/planner").exits(4).says(&["every tool"]),
-        row("install studio/planner --yes")
-            .exits(4)
-            .known_fault(9, "exit 0; changes `~lock ~planner`"),
+        row("install studio/planner --yes").exits(4),
         row("install studio/planner --allow all").changes("~lock ~planner"),
         row("install studio/planner --dry-run").says(&["every tool"]),
     ]);
@@ -208,50 +190,34 @@ fn several_security_fields_at_the_first_install() {
         row("install studio/guard")
             .exits(4)
             .says(VALUES)
-            .says(&["agentpkg install studio/guard --allow hooks,"])
-            .known_fault(1, "omits `bypass`, `ledgerd`"),
+            .says(&["agentpkg install studio/guard --allow hooks,"]),
         row("install studio/guard --allow hooks")
             .exits(4)
             .says(&VALUES[1..])
-            .says(&["--allow hooks,"])
-            .known_fault(1, "omits `ledgerd`"),
+            .says(&["--allow hooks,"]),
         row("install studio/guard --allow hooks,permissionMode,mcpServers")
             .changes("+guard +lock ~manifest"),
         row("install studio/guard --allow all").changes("+guard +lock ~manifest"),
-        row("install studio/guard --yes")
-            .exits(4)
-            .says(VALUES)
-            .known_fault(1, "omits `bypass`, `ledgerd`"),
+        row("install studio/guard --yes").exits(4).says(VALUES),
         row("install studio/guard studio/other")
             .exits(4)
-            .says(VALUES)
-            .known_fault(1, "omits `bypass`, `ledgerd`"),
+            .says(VALUES),
         row("install studio/guard studio/other --yes")
             .exits(4)
             .changes("+lock +other ~manifest")
-            .says(VALUES)
-            .known_fault(9, "changes nothing; omits `bypass`, `ledgerd`"),
+            .says(VALUES),
         row("install studio --all --yes")
             .exits(4)
             .changes("+lock +other ~manifest")
-            .says(VALUES)
-            .known_fault(1, "omits `bypass`, `ledgerd`"),
-        row("install studio/guard --force")
-            .exits(4)
-            .says(VALUES)
-            .known_fault(1, "omits `bypass`, `ledgerd`"),
-        row("install studio/guard --dry-run")
-            .says(VALUES)
-            .known_fault(6, "exit 4; omits `bypass`, `ledgerd`"),
+            .says(VALUES),
+        row("install studio/guard --force").exits(4).says(VALUES),
+        row("install studio/guard --dry-run").says(VALUES),
         row("install studio/guard --dry-run --json")
             .says(VALUES)
             .has("/asks/0")
             .field("/dry_run", true)
-            .known_fault(6, "exit 4; omits `bypass`, `ledgerd`; prints no document"),
-        row("install studio/guard --json")
-            .exits(4)
-            .says(VALUES)
-            .known_fault(1, "omits `bypass`, `ledgerd`; prints no document"),
+            .known_fault(6, "has no /asks/0"),
+        row("install studio/guard --json").exits(4).says(VALUES),
         row("install studio/guard --locked")
             .exits(1)
             .known_fault(0, "exit 4"),
@@ -274,30 +240,22 @@ fn several_security_fields_at_the_first_install_in_a_terminal() {
         row("install studio/guard")
             .in_terminal(&["yes", "..."])
             .changes("+guard +lock ~manifest")
-            .says(VALUES)
-            .known_fault(1, "omits `bypass`"),
+            .says(VALUES),
         row("install studio/guard")
             .in_terminal(&["no", "..."])
             .exits(130)
-            .says(VALUES)
-            .known_fault(1, "omits `beep`, `bypass`, `ledgerd`"),
+            .says(VALUES),
         row("install studio/guard --dry-run")
             .in_terminal(&[])
-            .says(VALUES)
-            .known_fault(
-                6,
-                "exit 130; question 1 is unexpected; omits `beep`, `bypass`, `ledgerd`",
-            ),
+            .says(VALUES),
         row("install studio/guard --yes")
             .in_terminal(&[])
             .exits(4)
-            .says(VALUES)
-            .known_fault(1, "omits `bypass`, `ledgerd`"),
+            .says(VALUES),
         row("install studio/guard --no-input")
             .in_terminal(&[])
             .exits(4)
-            .says(VALUES)
-            .known_fault(1, "omits `bypass`, `ledgerd`"),
+            .says(VALUES),
         row("install studio/guard --locked")
             .in_terminal(&[])
             .exits(1)
@@ -316,11 +274,7 @@ fn several_security_fields_that_an_update_brings() {
         row("update --yes")
             .exits(4)
             .changes("~lock ~other")
-            .says(VALUES)
-            .known_fault(
-                9,
-                "exit 0; changes `~lock ~other ~planner`; omits `beep`, `bypass`, `ledgerd`",
-            ),
+            .says(VALUES),
         row("update --conflicts=skip")
             .exits(4)
             .changes("~lock ~other")
@@ -328,24 +282,16 @@ fn several_security_fields_that_an_update_brings() {
         row("update --conflicts=markers")
             .exits(4)
             .changes("~lock ~other")
-            .says(VALUES)
-            .known_fault(9, "changes nothing"),
+            .says(VALUES),
         row("update --allow hooks,permissionMode,mcpServers").changes("~lock ~other ~planner"),
         row("update --dry-run").says(VALUES),
-        row("update --json")
-            .exits(4)
-            .says(VALUES)
-            .known_fault(0, "prints no document"),
+        row("update --json").exits(4).says(VALUES),
         row("install studio/planner").exits(4).says(VALUES),
-        row("install studio/planner --yes")
-            .exits(4)
-            .says(VALUES)
-            .known_fault(9, "exit 0; changes `~lock ~planner`; omits `bypass`"),
+        row("install studio/planner --yes").exits(4).says(VALUES),
         row("install studio/planner studio/other --yes")
             .exits(4)
             .changes("~lock ~other")
-            .says(VALUES)
-            .known_fault(9, "exit 0; changes `~lock ~other ~planner`; omits `bypass`"),
+            .says(VALUES),
         row("install studio/planner --dry-run").says(VALUES),
     ]);
 }
@@ -381,10 +327,7 @@ fn a_tool_that_an_update_of_the_users_agents_brings() {
         row("update --user")
             .exits(4)
             .says(&["Bash", "agentpkg --user update --allow Bash"]),
-        row("update --user --yes")
-            .exits(4)
-            .says(&["Bash"])
-            .known_fault(9, "exit 0; changes `~user:lock ~user:planner`"),
+        row("update --user --yes").exits(4).says(&["Bash"]),
         row("update --user --allow Bash").changes("~user:lock ~user:planner"),
         row("update --user --dry-run").says(&["Bash"]),
         row("update --user --locked")

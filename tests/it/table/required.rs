@@ -105,30 +105,35 @@ fn a_required_agent_that_asks_for_power() {
         "Helps, too.",
     );
     Situation::new(|sandbox| swapped(sandbox, newdep)).check([
-        row("update").exits(4).says(&["newdep", "bypass", "--allow permissionMode"]),
+        row("update")
+            .exits(4)
+            .says(&["newdep", "bypass", "--allow permissionMode"]),
         row("update --yes")
             .exits(4)
             .changes("~lock ~other")
             .says(&["bypass", "update lead --allow permissionMode"])
-            .hides(&["update newdep"])
-            .known_fault(7, "exit 0; omits `bypass`, `update lead --allow permissionMode`; says `update newdep`"),
+            .hides(&["update newdep"]),
         row("update --conflicts=skip")
             .exits(4)
             .changes("~lock ~other")
             .says(&["bypass", "update lead --allow permissionMode"])
             .hides(&["update newdep"]),
-        row("update --conflicts=markers").exits(4).changes("~lock ~other").says(&["bypass"]).known_fault(9, "changes nothing"),
+        row("update --conflicts=markers")
+            .exits(4)
+            .changes("~lock ~other")
+            .says(&["bypass"]),
         row("update lead --allow permissionMode").changes("+newdep -olddep ~lead ~lock"),
         row("update --dry-run").says(&["newdep", "bypass"]),
-        row("update --json").exits(4).says(&["bypass"]).known_fault(0, "prints no document"),
-        row("install studio/lead").exits(4).says(&["newdep", "bypass", "--allow permissionMode"]),
+        row("update --json").exits(4).says(&["bypass"]),
+        row("install studio/lead")
+            .exits(4)
+            .says(&["newdep", "bypass", "--allow permissionMode"]),
         row("install studio/lead --yes").exits(4).says(&["bypass"]),
         row("install studio/lead studio/other --yes")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["bypass"])
-            .known_fault(9, "changes nothing"),
-        row("install studio/lead --dry-run").says(&["newdep", "bypass"]).known_fault(6, "exit 4"),
+            .says(&["bypass"]),
+        row("install studio/lead --dry-run").says(&["newdep", "bypass"]),
         row("install studio/lead --allow permissionMode").changes("+newdep -olddep ~lead ~lock"),
     ]);
 }
@@ -158,25 +163,34 @@ fn a_required_agent_that_gains_a_tool() {
         );
     };
     Situation::new(build).check([
-        row("update").exits(4).says(&["helper", "Bash"]).hides(&["update helper"]),
+        row("update")
+            .exits(4)
+            .says(&["helper", "Bash"])
+            .hides(&["update helper"]),
         row("update --yes")
             .exits(4)
             .says(&["helper", "Bash", "update lead --allow Bash"])
-            .hides(&["update helper"])
-            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `update lead --allow Bash`; says `update helper`"),
+            .hides(&["update helper"]),
         row("update lead --yes")
             .exits(4)
             .says(&["update lead --allow Bash"])
-            .hides(&["update helper"])
-            .known_fault(7, "exit 0; changes `~helper ~lock`; omits `update lead --allow Bash`; says `update helper`"),
-        row("update --conflicts=skip").exits(4).says(&["update lead --allow Bash"]).hides(&["update helper"]),
+            .hides(&["update helper"]),
+        row("update --conflicts=skip")
+            .exits(4)
+            .says(&["update lead --allow Bash"])
+            .hides(&["update helper"]),
         row("update lead --allow Bash").changes("~helper ~lock"),
         row("update --dry-run").says(&["helper", "Bash"]),
-        row("install studio/lead").exits(4).says(&["helper", "Bash", "install studio/lead --allow Bash"]),
-        row("install studio/lead --yes")
-            .exits(4)
-            .says(&["helper", "Bash", "install studio/lead --allow Bash"])
-            .known_fault(9, "exit 0; changes `~helper ~lock`; omits `install studio/lead --allow Bash`"),
+        row("install studio/lead").exits(4).says(&[
+            "helper",
+            "Bash",
+            "install studio/lead --allow Bash",
+        ]),
+        row("install studio/lead --yes").exits(4).says(&[
+            "helper",
+            "Bash",
+            "install studio/lead --allow Bash",
+        ]),
         row("install studio/lead --dry-run").says(&["helper", "Bash"]),
     ]);
 }

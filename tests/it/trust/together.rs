@@ -91,7 +91,7 @@ fn together(with_kills: bool) {
                 }
             };
             let mut found = |what: &str| {
-                wrong.push(format!("round {round}, {words:?} {what}: {}", output.all()))
+                wrong.push(format!("round {round}, {words:?} {what}: {}", output.all()));
             };
             match output.code {
                 0..=5 => {}

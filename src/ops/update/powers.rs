@@ -1,0 +1,328 @@
+//! The questions about new powers, the same for every command that writes an agent: equal ones are asked together, and every value that
+//! is asked about is shown first.
+
+use super::decide::{preview, range};
+use super::item::{Item, State};
+use super::plan::Planned;
+use super::together::requirer;
+use super::{Conflicts, UpdateOptions};
+use crate::domain::capability::Gain;
+use crate::domain::name::AgentName;
+use crate::error::{Failure, Kind, Result};
+use crate::merge::Choice as Decision;
+use crate::ops::report::{Answers, Choice, Event, Frontend, GainsView, interrupted};
+use crate::ops::requirement::{World, explain};
+use crate::ops::session::Session;
+use crate::store::manifest::Manifest;
+
+/// Agents that gain the same powers.
+struct Group {
+    gains: Vec<Gain>,
+    /// Their numbers among the items.
+    members: Vec<usize>,
+}
+
+/// What a person answers about a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Take the rest of the new version.
+    Without,
+    Allow,
+    Skip,
+}
+
+/// Decides about new powers; says whether anything was asked. `conflicts`: what is to be said about conflicts that nobody can decide;
+/// both are refused at once, lest the next try ends at the next question.
+pub(in crate::ops) fn decide(
+    session: &Session,
+    manifest: &Manifest,
+    planned: &mut Planned,
+    options: &UpdateOptions,
+    answers: Answers,
+    conflicts: Option<Failure>,
+    frontend: &mut dyn Frontend,
+) -> Result<bool> {
+    let groups = groups(&planned.items, options);
+    if answers == Answers::Shown || groups.is_empty() {
+        return conflicts.map_or(Ok(false), Err);
+    }
+    // What a server is, is only looked up where one is gained.
+    let mut gains = groups.iter().flat_map(|group| &group.gains);
+    let world = if gains.any(|gain| gain.server().is_some()) {
+        Some(World::open(
+            session,
+            manifest,
+            &session.project.load_lockfile()?,
+            frontend,
+        )?)
+    } else {
+        None
+    };
+    let is_left_out = matches!(options.conflicts, Conflicts::Skip | Conflicts::Markers)
+        || answers == Answers::LeftOut;
+    if answers == Answers::Person && conflicts.is_none() {
+        for group in groups {
+            take(
+                &mut planned.items,
+                &group,
+                options,
+                world.as_ref(),
+                frontend,
+            )?;
+        }
+        return Ok(true);
+    }
+    if !is_left_out || conflicts.is_some() {
+        return Err(refused(
+            &planned.items,
+            &groups,
+            world.as_ref(),
+            options,
+            conflicts,
+        ));
+    }
+    let before = session.project.load_lockfile()?;
+    for Group { gains, members } in groups {
+        for index in members {
+            let named = requirer(
+                manifest,
+                &before,
+                &planned.items,
+                &planned.items[index].name,
+            );
+            let failure = withheld(
+                &mut planned.items[index],
+                &named,
+                &gains,
+                world.as_ref(),
+                options,
+            );
+            planned.failures.push(failure);
+        }
+    }
+    Ok(false)
+}
+
+/// What an agent would gain that is not allowed. While its conflicts are open, upstream's side counts: that is the most that it can get.
+fn open(item: &Item, options: &UpdateOptions) -> Vec<Gain> {
+    if item.state != State::Active {
+        return Vec::new();
+    }
+    let mut judged = item.clone();
+    for choice in judged.choices.iter_mut().filter(|choice| choice.is_none()) {
+        *choice = Some(Decision::Theirs);
+    }
+    judged
+        .gains()
+        .into_iter()
+        .filter(|gain| !gain.is_allowed(&options.allowed))
+        .collect()
+}
+
+fn groups(items: &[Item], options: &UpdateOptions) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let gains = open(item, options);
+        match groups.iter_mut().find(|group| group.gains == gains) {
+            _ if gains.is_empty() => {}
+            Some(group) => group.members.push(index),
+            None => groups.push(Group {
+                gains,
+                members: vec![index],
+            }),
+        }
+    }
+    groups
+}
+
+/// Asks about a group, and does what the answer says.
+fn take(
+    items: &mut [Item],
+    group: &Group,
+    options: &UpdateOptions,
+    world: Option<&World>,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let answer = ask(items, group, world, frontend)?;
+    for index in &group.members {
+        let item = &mut items[*index];
+        match answer {
+            Answer::Allow => {}
+            Answer::Skip => item.state = State::Skipped,
+            Answer::Without => {
+                item.keep(group.gains.iter().map(|gain| gain.key().to_owned()));
+                if open(item, options).is_empty() {
+                    let words: Vec<String> = group.gains.iter().map(ToString::to_string).collect();
+                    item.notes.push(format!("without {}", words.join(", ")));
+                } else {
+                    item.state = State::Skipped;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ask(
+    items: &[Item],
+    group: &Group,
+    world: Option<&World>,
+    frontend: &mut dyn Frontend,
+) -> Result<Answer> {
+    let members: Vec<&Item> = group.members.iter().map(|index| &items[*index]).collect();
+    frontend.report(Event::Gains(GainsView {
+        agents: members.iter().map(|item| item.name.to_string()).collect(),
+        versions: if let [one] = members.as_slice() {
+            range(one)
+        } else {
+            String::new()
+        },
+        is_first: members.iter().all(|item| item.before.is_none()),
+        gains: explain(&group.gains, world),
+    }));
+    let (one, several) = ("this agent", "these agents");
+    let whom = if members.len() == 1 { one } else { several };
+    // What is new has nothing to fall back to.
+    let mut offers = vec![];
+    if members.iter().all(|item| item.before.is_some()) {
+        offers.push((
+            "no, take the rest of the update".to_owned(),
+            Some(Answer::Without),
+        ));
+    } else {
+        offers.push((format!("no, leave {whom} out"), Some(Answer::Skip)));
+    }
+    offers.push(("yes".to_owned(), Some(Answer::Allow)));
+    offers.push(("show the change".to_owned(), None));
+    if members.iter().all(|item| item.before.is_some()) {
+        offers.push((format!("skip {whom}"), Some(Answer::Skip)));
+    }
+    let mut labels: Vec<Choice> = offers
+        .iter()
+        .map(|(label, _)| Choice::plain(label.clone()))
+        .collect();
+    labels.push(Choice::plain("stop (nothing is written)"));
+    loop {
+        match offers.get(frontend.choose("Allow it", &labels, 0)?) {
+            None => return Err(interrupted()),
+            Some((_, Some(answer))) => return Ok(*answer),
+            Some((_, None)) => {
+                for item in &members {
+                    frontend.report(Event::Preview(preview(item, item.name.to_string())));
+                }
+            }
+        }
+    }
+}
+
+/// Leaves out an agent that asks for more, when the others are to be written all the same; gives back what to say about it. `named`: the
+/// agent whose update brings this one, which is not in the manifest if it is only required.
+fn withheld(
+    item: &mut Item,
+    named: &AgentName,
+    gains: &[Gain],
+    world: Option<&World>,
+    options: &UpdateOptions,
+) -> Failure {
+    item.state = State::Skipped;
+    let message = match &item.before {
+        Some(_) => format!(
+            "`{}` asks for more than before, so it stays as it is",
+            item.name
+        ),
+        None => format!(
+            "`{}` asks for power over the session, so it is not installed",
+            item.name
+        ),
+    };
+    let failure = Failure::new(Kind::Consent, message);
+    let lines = explain(gains, world)
+        .into_iter()
+        .map(|(gain, meaning)| gain_line(&gain, &meaning));
+    let words: Vec<String> = gains.iter().map(Gain::word).collect();
+    // Whoever named no agent would allow it to all of them.
+    let command = if options.is_update && options.names.is_empty() {
+        format!("agentpkg update {named}{}", options.allowing(&words))
+    } else {
+        options.again(&words)
+    };
+    lines
+        .fold(failure, Failure::detail)
+        .hint(format!("if that is meant: `{command}`"))
+}
+
+fn gain_line(gain: &str, meaning: &str) -> String {
+    let gap = if meaning.is_empty() { "" } else { "  " };
+    format!("+ {gain}{gap}{meaning}")
+}
+
+/// The refusal of everything that nobody can be asked about.
+fn refused(
+    items: &[Item],
+    groups: &[Group],
+    world: Option<&World>,
+    options: &UpdateOptions,
+    conflicts: Option<Failure>,
+) -> Failure {
+    let asking: Vec<&Item> = groups
+        .iter()
+        .flat_map(|group| &group.members)
+        .map(|index| &items[*index])
+        .collect();
+    let is_new = asking.iter().all(|item| item.before.is_none());
+    let noun = match asking.as_slice() {
+        [one] => {
+            let versions = range(one);
+            let gap = if versions.is_empty() || is_new {
+                String::new()
+            } else {
+                format!(" {versions}")
+            };
+            format!("`{}`{gap} asks", one.name)
+        }
+        several => format!("{} agents ask", several.len()),
+    };
+    let more = if is_new {
+        "for power over the session"
+    } else {
+        "for more than before"
+    };
+    let mut failure = Failure::new(
+        Kind::Consent,
+        format!("{noun} {more}, so nothing was written"),
+    );
+    let mut words = Vec::new();
+    for Group { gains, members } in groups {
+        let names: Vec<&str> = members
+            .iter()
+            .map(|index| items[*index].name.as_str())
+            .collect();
+        let is_open = members
+            .iter()
+            .any(|index| items[*index].choices.iter().any(Option::is_none));
+        let open = if is_open {
+            " (with upstream's side of its conflicts)"
+        } else {
+            ""
+        };
+        for (gain, meaning) in explain(gains, world) {
+            failure = failure.detail(format!(
+                "{}: {}{open}",
+                names.join(", "),
+                gain_line(&gain, &meaning)
+            ));
+        }
+        words.extend(gains.iter().map(Gain::word));
+    }
+    let failure = failure.hint(format!("if that is meant: `{}`", options.again(&words)));
+    match conflicts {
+        Some(conflicts) => {
+            let failure = failure.detail(conflicts.message());
+            let failure = conflicts.details().iter().fold(failure, Failure::detail);
+            conflicts.hints().iter().fold(failure, Failure::hint)
+        }
+        None => {
+            failure.hint("or with `--yes` instead, which leaves out what asks, and writes the rest")
+        }
+    }
+}
