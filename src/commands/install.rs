@@ -68,7 +68,6 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         name,
         is_verbatim: verbatim,
         is_dry_run: dry_run,
-        is_locked: context.is_locked,
         is_forced: force,
         allowed: allow,
         is_yes: context.is_yes,

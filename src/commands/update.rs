@@ -89,12 +89,6 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         bind: args.needs.bindings()?,
         servers: args.needs.mode(),
     };
-    if context.is_locked && !options.is_dry_run {
-        return Err(
-            Failure::usage("`update` changes the lockfile, which `--locked` forbids")
-                .hint("leave one of the two out"),
-        );
-    }
     let outcome = update(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         context.ui.json(&to_json(&outcome, options.is_dry_run))?;

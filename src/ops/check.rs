@@ -107,7 +107,7 @@ pub fn check(
             &lockfile,
             changes,
         )?;
-        session.apply(&guard, &transaction, frontend)?;
+        session.apply(Some(&guard), &transaction, frontend)?;
         world = World::open(session, &manifest, &lockfile, frontend)?;
     }
     let installed = requirement::installed_names(session, &lockfile)?;

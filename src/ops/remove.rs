@@ -107,9 +107,7 @@ pub fn remove(
     let label = format!("remove {}", options.names.join(" "));
     let transaction =
         changes::transaction(&session.project, label, &manifest, &before, &after, changes)?;
-    if let (false, Some(guard)) = (options.is_dry_run, guard) {
-        session.apply(&guard, &transaction, frontend)?;
-    }
+    session.apply(guard.as_ref(), &transaction, frontend)?;
     Ok(outcome)
 }
 

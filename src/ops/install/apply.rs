@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::needs::Settled;
 use super::plan::Plan;
-use super::{Action, InstallOptions, InstallOutcome, PlannedAgent, planned, stale_lock};
+use super::{Action, InstallOptions, InstallOutcome, PlannedAgent, planned};
 use crate::domain::definition::Definition;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -148,9 +148,6 @@ pub(super) fn finish(
         &mut changes,
     )?;
     changes::drop_bases(project, before, agents, &mut changes)?;
-    if options.is_locked && lockfile != *before {
-        return Err(stale_lock("the result differs from it"));
-    }
     outcome.is_manifest_changed = manifest.is_changed();
     let names = |is_one: &dyn Fn(&PlannedAgent) -> bool| -> Vec<&str> {
         outcome

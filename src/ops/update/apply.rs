@@ -108,9 +108,7 @@ pub(in crate::ops) fn apply(
     let label = remove::label(command, &names, &dropped);
     let transaction = changes::transaction(project, label, manifest, before, &after, changes)?;
     let count = changes::count(&transaction);
-    if let (false, Some(guard)) = (options.is_dry_run, guard) {
-        session.apply(guard, &transaction, frontend)?;
-    }
+    session.apply(guard, &transaction, frontend)?;
     Ok(UpdateOutcome {
         needs: report,
         dropped,

@@ -223,6 +223,9 @@ pub fn update(
     let original = manifest.clone();
     bind(&mut manifest, options)?;
     let mut planned = plan(session, &mut manifest, &lockfile, options, frontend)?;
+    session.keep_lockfile(options.is_dry_run, || {
+        planned.lockfile(&lockfile) != lockfile
+    })?;
     keep_resolutions(session, options, &mut planned)?;
     let pins = decide(
         session,

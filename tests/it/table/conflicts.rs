@@ -59,10 +59,8 @@ fn a_conflict_to_decide_now() {
             .changes("~lock ~other ~planner")
             .leaves("planner", "better"),
         row("update other").changes("~lock ~other"),
-        row("update --locked").exits(1).known_fault(0, "exit 2"),
-        row("update --locked --conflicts=markers")
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --locked").exits(1),
+        row("update --locked --conflicts=markers").exits(1),
         row("update --check").exits(5),
         row("update --dry-run").says(&["planner", "other"]),
         row("update --dry-run --json")
@@ -129,10 +127,7 @@ fn a_conflict_to_decide_now_in_a_terminal() {
         row("update --ours")
             .in_terminal(&[])
             .changes("~lock ~other"),
-        row("update --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --locked").in_terminal(&[]).exits(1),
         row("install studio/planner")
             .in_terminal(&[])
             .exits(1)
@@ -224,14 +219,8 @@ fn a_conflict_that_waits() {
             .changes("-conflicts/planner -pending/planner")
             .field("/aborted/0", "planner"),
         row("resolve --abort --locked").changes("-conflicts/planner -pending/planner"),
-        row("resolve --ours --locked").exits(1).known_fault(
-            4,
-            "exit 0; changes `-conflicts/planner ~lock -pending/planner`",
-        ),
-        row("resolve --theirs --locked").exits(1).known_fault(
-            4,
-            "exit 0; changes `-conflicts/planner ~lock -pending/planner ~planner`",
-        ),
+        row("resolve --ours --locked").exits(1),
+        row("resolve --theirs --locked").exits(1),
         row("resolve --ours --dry-run")
             .says(&["planner"])
             .known_fault(0, "exit 2; omits `planner`"),
@@ -261,9 +250,7 @@ fn a_conflict_that_waits() {
         row("remove planner --force")
             .changes("-conflicts/planner -pending/planner -planner ~lock ~manifest")
             .known_fault(5, "changes `~lock ~manifest -planner`"),
-        row("remove planner --force --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
+        row("remove planner --force --locked").exits(1),
         row("remove planner --force --dry-run").says(&["planner"]),
         row("update").exits(3).says(&["planner"]),
         row("update --yes").exits(3).says(&["planner"]),
@@ -273,10 +260,7 @@ fn a_conflict_that_waits() {
             .exits(3)
             .says(&["planner"]),
         row("undo").changes("-conflicts/planner -pending/planner ~lock ~other"),
-        row("undo --locked").exits(1).known_fault(
-            4,
-            "exit 0; changes `-conflicts/planner ~lock ~other -pending/planner`",
-        ),
+        row("undo --locked").exits(1),
         row("undo --dry-run").says(&["other"]),
     ]);
 }
@@ -294,17 +278,8 @@ fn a_conflict_that_waits_in_a_terminal() {
         row("resolve").in_terminal(&["stop"]).exits(130),
         row("resolve --no-input").in_terminal(&[]).exits(3),
         row("resolve --yes").in_terminal(&[]).exits(3),
-        row("resolve --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(4, "exit 130; question 1 is unexpected"),
-        row("resolve --ours --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(
-                4,
-                "exit 0; changes `-conflicts/planner ~lock -pending/planner`",
-            ),
+        row("resolve --locked").in_terminal(&[]).exits(1),
+        row("resolve --ours --locked").in_terminal(&[]).exits(1),
     ]);
 }
 
@@ -338,12 +313,7 @@ fn a_conflict_that_waits_with_a_new_power() {
             ),
         row("resolve --theirs --allow Bash")
             .changes("-conflicts/planner -pending/planner ~lock ~planner"),
-        row("resolve --theirs --allow Bash --locked")
-            .exits(1)
-            .known_fault(
-                4,
-                "exit 0; changes `-conflicts/planner ~lock -pending/planner ~planner`",
-            ),
+        row("resolve --theirs --allow Bash --locked").exits(1),
     ]);
 }
 

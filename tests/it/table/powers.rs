@@ -58,10 +58,8 @@ fn a_tool_that_an_update_brings() {
         row("update --allow all --yes").changes("~lock ~other ~planner"),
         row("update --allow WebFetch").exits(4).says(&["Bash"]),
         row("update --ours").exits(4).says(&["Bash"]),
-        row("update --locked").exits(1).known_fault(0, "exit 2"),
-        row("update --locked --allow Bash")
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --locked").exits(1),
+        row("update --locked --allow Bash").exits(1),
         row("update --check").exits(5).says(&["planner"]),
         row("update --dry-run").says(&["planner", "Bash", "other"]),
         row("update --dry-run --json")
@@ -137,10 +135,7 @@ fn a_tool_that_an_update_brings_in_a_terminal() {
             .in_terminal(&[])
             .exits(4)
             .says(&["Bash"]),
-        row("update --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --locked").in_terminal(&[]).exits(1),
         row("install studio/planner")
             .in_terminal(&["yes"])
             .changes("~lock ~planner")
@@ -158,8 +153,7 @@ fn a_tool_that_an_update_brings_in_a_terminal() {
             .known_fault(9, "exit 0; changes `~lock ~planner`"),
         row("install studio/planner --locked")
             .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 130; question 1 is unexpected"),
+            .exits(1),
     ]);
 }
 
@@ -252,9 +246,7 @@ fn several_security_fields_at_the_first_install() {
             .exits(4)
             .says(VALUES)
             .known_fault(1, "omits `bypass`, `ledgerd`; prints no document"),
-        row("install studio/guard --locked")
-            .exits(1)
-            .known_fault(0, "exit 4"),
+        row("install studio/guard --locked").exits(1),
         row("install studio/guard --locked --allow all").exits(1),
     ]);
 }
@@ -300,8 +292,7 @@ fn several_security_fields_at_the_first_install_in_a_terminal() {
             .known_fault(1, "omits `bypass`, `ledgerd`"),
         row("install studio/guard --locked")
             .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 130; question 1 is unexpected"),
+            .exits(1),
     ]);
 }
 
@@ -387,18 +378,13 @@ fn a_tool_that_an_update_of_the_users_agents_brings() {
             .known_fault(9, "exit 0; changes `~user:lock ~user:planner`"),
         row("update --user --allow Bash").changes("~user:lock ~user:planner"),
         row("update --user --dry-run").says(&["Bash"]),
-        row("update --user --locked")
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --user --locked").exits(1),
         row("install studio/planner --user")
             .exits(4)
             .says(&["agentpkg --user install studio/planner --allow Bash"]),
         row("install studio/planner --user --dry-run").says(&["Bash"]),
         row("remove planner --user").changes("-user:planner ~user:lock ~user:manifest"),
-        row("remove planner --user --locked").exits(1).known_fault(
-            4,
-            "exit 0; changes `~user:lock ~user:manifest -user:planner`",
-        ),
+        row("remove planner --user --locked").exits(1),
         row("update"),
     ]);
 }

@@ -73,10 +73,7 @@ fn a_known_server_in_a_terminal() {
         row("install studio/one --dry-run")
             .in_terminal(&[])
             .says(&["sequential-thinking"]),
-        row("install studio/one --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 130; question 1 is unexpected"),
+        row("install studio/one --locked").in_terminal(&[]).exits(1),
     ]);
 }
 
@@ -121,9 +118,7 @@ fn a_private_server_that_is_not_configured() {
         row("update one --bind ledger=books --allow all")
             .changes("~lock ~manifest ~one")
             .leaves("one", "mcp__books__"),
-        row("update one --bind ledger=books --allow all --locked")
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update one --bind ledger=books --allow all --locked").exits(1),
         row("remove one").changes("-one ~lock ~manifest"),
     ]);
 }
@@ -170,15 +165,13 @@ fn an_agent_whose_line_is_gone_and_that_added_a_server() {
         row("update --dry-run")
             .says(&["one.md", "sequential-thinking"])
             .known_fault(8, "omits `sequential-thinking`"),
-        row("update --locked").exits(1).known_fault(0, "exit 2"),
+        row("update --locked").exits(1),
         row("update --check"),
         row("remove one")
             .changes("-one -servers ~lock")
             .says(&["one.md", "sequential-thinking"]),
         row("remove one --dry-run").says(&["one.md", "sequential-thinking"]),
-        row("remove one --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~lock -one -servers`"),
+        row("remove one --locked").exits(1),
         row("check").says(&["one"]),
         row("check --fix").says(&["one"]),
     ]);
@@ -218,9 +211,7 @@ fn a_server_that_no_agent_needs_any_more() {
         row("check --fix --json")
             .changes("-servers ~lock")
             .field("/removed_servers/0", "sequential-thinking"),
-        row("check --fix --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~lock -servers`"),
+        row("check --fix --locked").exits(1),
         row("check --locked").says(&["sequential-thinking"]),
         row("check --fix --dry-run")
             .says(&["sequential-thinking"])
