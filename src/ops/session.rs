@@ -1,8 +1,8 @@
 //! What every use-case works with: the project, the environment, the cache. Also the lock, and how a plan is applied under it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::report::{Event, Frontend, InterruptionView};
@@ -48,9 +48,8 @@ pub struct Session {
     pub cache: Cache,
     /// What holds for the whole command.
     pub options: Options,
-    /// Whether the warnings about the manifest have been said.
-    has_warned: AtomicBool,
-    has_warned_of_links: AtomicBool,
+    /// The warnings that have been said.
+    warned: Mutex<BTreeSet<String>>,
     /// Why what a dry run has shown could not be done.
     objection: OnceLock<Failure>,
 }
@@ -75,28 +74,30 @@ impl Session {
             environment,
             cache,
             options,
-            has_warned: AtomicBool::new(false),
-            has_warned_of_links: AtomicBool::new(false),
+            warned: Mutex::default(),
             objection: OnceLock::new(),
         }
     }
 
-    /// The manifest; an absent one is empty. Its warnings are reported, once for a command that reads it again.
+    /// Says a warning, unless this command has said it: what is read again is warned about again.
+    pub(super) fn warn_once(&self, warning: &str, frontend: &mut dyn Frontend) {
+        let is_new = (self.warned.lock()).is_ok_and(|mut warned| warned.insert(warning.to_owned()));
+        if is_new {
+            frontend.report(Event::Warning(warning.to_owned()));
+        }
+    }
+
+    /// The manifest; an absent one is empty. Its warnings are reported.
     pub fn manifest(&self, frontend: &mut dyn Frontend) -> Result<Manifest> {
         let manifest = self
             .project
             .load_manifest()?
             .unwrap_or_else(Manifest::empty);
-        let is_new =
-            manifest.warnings().is_empty() || !self.has_warned.swap(true, Ordering::Relaxed);
-        for warning in manifest.warnings().iter().filter(|_| is_new) {
-            frontend.report(Event::Warning(warning.clone()));
+        for warning in manifest.warnings() {
+            self.warn_once(warning, frontend);
         }
-        if self.project.scope() == Scope::Project
-            && manifest.follows_links().is_some()
-            && !self.has_warned_of_links.swap(true, Ordering::Relaxed)
-        {
-            frontend.report(Event::Warning(self.misplaced_links()));
+        if self.project.scope() == Scope::Project && manifest.follows_links().is_some() {
+            self.warn_once(&self.misplaced_links(), frontend);
         }
         Ok(manifest)
     }

@@ -8,7 +8,7 @@ mod widen;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
-use super::remove::{self, Dropped};
+use super::gone::{self, Gone};
 use super::report::{Choice, Event, Frontend};
 use super::requirement::{Mode, Report};
 use super::resolver::{Asker, is_file};
@@ -181,8 +181,8 @@ pub struct InstallOutcome {
     pub agents: Vec<PlannedAgent>,
     /// Agents that were asked for but not installed, with the failure that says why.
     pub refused: Vec<Failure>,
-    /// Agents that nobody wants any more.
-    pub dropped: Vec<Dropped>,
+    /// Agents that nobody wants any more, and what goes with them.
+    pub gone: Gone,
     /// What the client makes of the one agent that changed, if it is one; otherwise `None`.
     pub verdict: Option<Verdict>,
     /// Files that differ from the plan's state; 0 if everything was as it should be.
@@ -215,7 +215,7 @@ pub fn install(
     };
     if options.specs.is_empty() && is_absent()? {
         let lockfile = session.project.load_lockfile()?;
-        remove::refuse_without_manifest(&session.project, &lockfile, lockfile.agents.len())?;
+        gone::refuse_without_manifest(&session.project, &lockfile, lockfile.agents.len())?;
     }
     // The usual case of a second install needs no lock: nothing is written.
     if options.specs.is_empty() && !options.bind.is_empty() {
@@ -287,8 +287,9 @@ pub fn install(
         &mut plan,
         frontend,
     )?;
-    let (outcome, transaction) =
-        apply::finish(session, options, &manifest, &lockfile, plan, settled)?;
+    let (outcome, transaction) = apply::finish(
+        session, options, &manifest, &lockfile, plan, settled, frontend,
+    )?;
     if options.is_dry_run || outcome.changes == 0 {
         session.apply(None, &transaction, frontend)?;
         return Ok(outcome);

@@ -125,8 +125,8 @@ pub struct UpdateOutcome {
     pub changes: usize,
     /// What the updated agents need that they did not need before, and what was done about it.
     pub needs: Report,
-    /// Agents that nobody wants any more.
-    pub dropped: Vec<super::remove::Dropped>,
+    /// Agents that nobody wants any more, and what goes with them.
+    pub gone: super::gone::Gone,
 }
 
 impl UpdateOutcome {

@@ -243,13 +243,11 @@ fn a_conflict_that_waits() {
             .exits(1)
             .says(&["agentpkg resolve planner"]),
         row("install studio/planner --force")
-            .changes("-conflicts/planner -pending/planner ~lock ~planner")
-            .known_fault(5, "changes `~lock ~planner`"),
+            .changes("-conflicts/planner -pending/planner ~lock ~planner"),
         row("install studio/planner --force --locked").exits(1),
         row("remove planner").exits(1).says(&["edited"]),
         row("remove planner --force")
-            .changes("-conflicts/planner -pending/planner -planner ~lock ~manifest")
-            .known_fault(5, "changes `~lock ~manifest -planner`"),
+            .changes("-conflicts/planner -pending/planner -planner ~lock ~manifest"),
         row("remove planner --force --locked").exits(1),
         row("remove planner --force --dry-run").says(&["planner"]),
         row("update").exits(3).says(&["planner"]),
@@ -362,18 +360,14 @@ fn a_conflict_that_waits_for_an_agent_that_nobody_wants() {
     Situation::new(build).check([
         row("install")
             .changes("-conflicts/planner -pending/planner ~lock")
-            .says(&["planner"])
-            .known_fault(5, "changes `~lock`"),
+            .says(&["planner"]),
         row("install --dry-run").says(&["planner"]),
         row("install --locked").exits(1),
         row("update")
             .changes("-conflicts/planner -pending/planner ~lock")
-            .says(&["planner"])
-            .known_fault(5, "changes `~lock`"),
+            .says(&["planner"]),
         row("remove planner").exits(1).says(&["edited"]),
-        row("remove planner --force")
-            .changes("-conflicts/planner -pending/planner -planner ~lock")
-            .known_fault(5, "changes `~lock -planner`"),
+        row("remove planner --force").changes("-conflicts/planner -pending/planner -planner ~lock"),
         row("resolve --abort").changes("-conflicts/planner -pending/planner"),
     ]);
 }
