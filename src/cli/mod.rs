@@ -67,7 +67,7 @@ struct GlobalArgs {
     /// Never use the network
     #[arg(long, global = true)]
     offline: bool,
-    /// Fail if the lockfile would change
+    /// Fail if agentpkg.toml or agentpkg.lock would change
     #[arg(long, global = true)]
     locked: bool,
     /// Give the default answer to routine questions
@@ -283,6 +283,11 @@ pub fn run() -> u8 {
         None => next::run(&mut context).map(|()| 0),
         Some(command) => run_command(command, &mut context),
     };
+    // A dry run that shows what `--locked` forbids has shown it, and does not succeed.
+    let outcome = match (outcome, context.session.objection()) {
+        (Ok(_), Some(objection)) => Err(objection.clone()),
+        (outcome, _) => outcome,
+    };
     match outcome {
         Ok(code) => context.ui.end(code, None),
         Err(failure) if is_merge_file => context.ui.end(merge_file::ERROR, Some(failure)),
@@ -430,6 +435,7 @@ fn context(global: &GlobalArgs, command: &str) -> Result<Context, Failure> {
         is_offline: global.offline,
         allow_insecure: global.allow_insecure,
         may_prompt: crate::ops::Decide::is_interactive(&ui),
+        is_locked: global.locked,
     };
     if let Some(manifest) = project.passed_over() {
         ui.warn(format!(
@@ -442,7 +448,6 @@ fn context(global: &GlobalArgs, command: &str) -> Result<Context, Failure> {
         ui,
         session,
         is_yes: global.yes,
-        is_locked: global.locked,
     })
 }
 

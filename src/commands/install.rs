@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::needs::{self, NeedsArgs};
-use super::remove::{dropped_json, show_dropped};
+use super::remove::{insert_gone, show_gone};
 use super::{Context, JSON_VERSION};
 use crate::domain::capability::Gain;
 use crate::domain::definition::Verdict;
@@ -68,7 +68,6 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         name,
         is_verbatim: verbatim,
         is_dry_run: dry_run,
-        is_locked: context.is_locked,
         is_forced: force,
         allowed: allow,
         is_yes: context.is_yes,
@@ -80,7 +79,7 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         context.ui.json(&to_json(&outcome))?;
     } else {
         show(&outcome, options.specs.is_empty(), context);
-        if !outcome.dropped.is_empty() && !outcome.is_dry_run {
+        if !outcome.gone.agents.is_empty() && !outcome.is_dry_run {
             context
                 .ui
                 .note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
@@ -158,7 +157,7 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
     if let Some(report) = &outcome.needs {
         needs::show_done(report, outcome.is_dry_run, ui);
     }
-    show_dropped(&outcome.dropped, outcome.is_dry_run, ui);
+    show_gone(&outcome.gone, outcome.is_dry_run, ui);
     if changed.is_empty() {
         let mut agents: Vec<&PlannedAgent> = outcome
             .agents
@@ -179,7 +178,7 @@ fn show(outcome: &InstallOutcome, is_whole: bool, context: &mut Context) {
             String::new()
         };
         match total {
-            0 if !outcome.dropped.is_empty() => {}
+            0 if !outcome.gone.agents.is_empty() => {}
             0 if is_whole => {
                 ui.note("Nothing is wanted yet. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
             }
@@ -397,11 +396,13 @@ fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
         })
     };
     let refused = |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
-    json!({
+    let mut document = json!({
         "schema_version": JSON_VERSION, "dry_run": outcome.is_dry_run, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(), "refused": outcome.refused.iter().map(refused).collect::<Vec<_>>(),
-        "needs": outcome.needs.as_ref().map(needs::to_json), "removed": dropped_json(&outcome.dropped),
-    })
+        "needs": outcome.needs.as_ref().map(needs::to_json),
+    });
+    insert_gone(&outcome.gone, &mut document);
+    document
 }
 
 #[cfg(test)]

@@ -36,8 +36,6 @@ pub struct Context {
     pub session: Session,
     /// Default answers to routine questions.
     pub is_yes: bool,
-    /// The lockfile must not change.
-    pub is_locked: bool,
 }
 
 /// The version of every JSON document that is printed.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Context, JSON_VERSION, needs};
 use crate::error::Result;
-use crate::ops::remove::{Dropped, RemoveOptions, remove};
+use crate::ops::gone::{Dropped, Gone};
+use crate::ops::remove::{RemoveOptions, RemoveOutcome, remove};
 use crate::ui::{DIM, Ui, sanitize};
 
 /// Remove agents from the project
@@ -26,25 +27,59 @@ pub struct RemoveArgs {
     pub force: bool,
 }
 
-/// Shows which agents went, or would, because nobody wants them any more.
-pub(super) fn show_dropped(dropped: &[Dropped], is_dry_run: bool, ui: &mut Ui) {
-    for agent in dropped {
+/// Shows what went, or would, because nobody wants it any more.
+pub(super) fn show_gone(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
+    for agent in &gone.agents {
         let (path, reason) = (sanitize(&agent.path), agent.reason);
-        match (agent.is_kept, is_dry_run) {
-            (true, _) => ui.attention(
-                "Kept",
-                format!("{path}  {DIM}edited, and yours now: {reason}{DIM:#}"),
-            ),
-            (false, true) => ui.status("Would remove", format!("{path}  {DIM}{reason}{DIM:#}")),
-            (false, false) => ui.status("Removed", format!("{path}  {DIM}{reason}{DIM:#}")),
+        if agent.is_kept {
+            show_kept(agent, ui);
+        } else {
+            ui.status(verb(is_dry_run), format!("{path}  {DIM}{reason}{DIM:#}"));
         }
+    }
+    show_servers(gone, is_dry_run, ui);
+}
+
+fn verb(is_dry_run: bool) -> &'static str {
+    if is_dry_run {
+        "Would remove"
+    } else {
+        "Removed"
     }
 }
 
-/// The same as JSON.
-pub(super) fn dropped_json(dropped: &[Dropped]) -> Vec<Value> {
+fn show_kept(agent: &Dropped, ui: &mut Ui) {
+    let (path, reason) = (sanitize(&agent.path), agent.reason);
+    ui.attention(
+        "Kept",
+        format!("{path}  {DIM}edited, and yours now: {reason}{DIM:#}"),
+    );
+}
+
+fn show_servers(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
+    if !gone.servers.is_empty() {
+        ui.status(verb(is_dry_run), needs::removed(&gone.servers));
+    }
+    if !gone.kept_servers.is_empty() {
+        let since = if gone.kept_servers.len() == 1 {
+            "it was"
+        } else {
+            "they were"
+        };
+        let names = sanitize(&gone.kept_servers.join(", "));
+        ui.attention(
+            "Kept",
+            format!("{names} in .mcp.json  {DIM}changed since {since} added{DIM:#}"),
+        );
+    }
+}
+
+/// The same as JSON: puts `removed`, `removed_servers` and `kept_servers` into a document.
+pub(super) fn insert_gone(gone: &Gone, document: &mut Value) {
     let agent = |agent: &Dropped| json!({ "name": agent.name.as_str(), "path": agent.path, "kept": agent.is_kept, "reason": agent.reason });
-    dropped.iter().map(agent).collect()
+    document["removed"] = gone.agents.iter().map(agent).collect();
+    document["removed_servers"] = json!(gone.servers);
+    document["kept_servers"] = json!(gone.kept_servers);
 }
 
 /// Runs the command.
@@ -59,46 +94,31 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
         is_dry_run: dry_run,
         is_forced: force,
     };
-    let removed = remove(&context.session, &options, &mut context.ui)?;
+    let RemoveOutcome { gone, uninstalled } = remove(&context.session, &options, &mut context.ui)?;
+    let names = |is_kept: bool| -> Vec<&str> {
+        let agents = gone.agents.iter().filter(|agent| agent.is_kept == is_kept);
+        agents.map(|agent| agent.name.as_str()).collect()
+    };
     if context.ui.is_json() {
-        let names: Vec<&str> = removed
-            .agents
-            .iter()
-            .map(super::super::domain::name::AgentName::as_str)
-            .collect();
         return context.ui.json(&json!({
-            "schema_version": JSON_VERSION, "dry_run": dry_run, "removed": names, "servers": removed.servers,
-            "kept_servers": removed.kept_servers,
+            "schema_version": JSON_VERSION, "dry_run": dry_run, "removed": names(false), "kept": names(true),
+            "servers": gone.servers, "kept_servers": gone.kept_servers,
         }));
     }
-    let verb = if dry_run { "Would remove" } else { "Removed" };
-    for name in removed.agents {
-        let path = context
-            .session
-            .project
-            .display(&context.session.project.agent_path(&name));
-        context.ui.status(verb, path);
+    let ui = &mut context.ui;
+    for agent in &gone.agents {
+        if agent.is_kept {
+            show_kept(agent, ui);
+        } else {
+            ui.status(verb(dry_run), sanitize(&agent.path));
+        }
     }
-    for name in removed.uninstalled {
-        context.ui.status(
-            verb,
+    for name in uninstalled {
+        ui.status(
+            verb(dry_run),
             format!("{name} from agentpkg.toml  {DIM}it was not installed{DIM:#}"),
         );
     }
-    if !removed.servers.is_empty() {
-        context.ui.status(verb, needs::removed(&removed.servers));
-    }
-    if !removed.kept_servers.is_empty() {
-        let since = if removed.kept_servers.len() == 1 {
-            "it was"
-        } else {
-            "they were"
-        };
-        let names = sanitize(&removed.kept_servers.join(", "));
-        context.ui.attention(
-            "Kept",
-            format!("{names} in .mcp.json  {DIM}changed since {since} added{DIM:#}"),
-        );
-    }
+    show_servers(&gone, dry_run, ui);
     Ok(())
 }

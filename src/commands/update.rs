@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::needs::{self, NeedsArgs};
-use super::remove::{dropped_json, show_dropped};
+use super::remove::{insert_gone, show_gone};
 use super::{Context, JSON_VERSION, command_line};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
@@ -90,12 +90,6 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         bind: args.needs.bindings()?,
         servers: args.needs.mode(),
     };
-    if context.is_locked && !options.is_dry_run {
-        return Err(
-            Failure::usage("`update` changes the lockfile, which `--locked` forbids")
-                .hint("leave one of the two out"),
-        );
-    }
     let outcome = update(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         context.ui.json(&to_json(&outcome, options.is_dry_run))?;
@@ -225,11 +219,11 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
         };
         ui.status("Kept", format!("{what}  {DIM}up to date{DIM:#}"));
     }
-    if outcome.agents.is_empty() && outcome.failures.is_empty() && outcome.dropped.is_empty() {
+    if outcome.agents.is_empty() && outcome.failures.is_empty() && outcome.gone.agents.is_empty() {
         ui.note("Nothing is installed yet. Try `agentpkg install backend-architect`.");
     }
     needs::show_done(&outcome.needs, is_dry_run, ui);
-    show_dropped(&outcome.dropped, is_dry_run, ui);
+    show_gone(&outcome.gone, is_dry_run, ui);
     needs::show(&outcome.needs, true, ui);
     let is_written = changed.iter().any(|agent| {
         matches!(
@@ -237,7 +231,7 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
             Status::Updated | Status::Merged | Status::Installed
         )
     });
-    if (is_written || !outcome.dropped.is_empty()) && !is_dry_run {
+    if (is_written || !outcome.gone.agents.is_empty()) && !is_dry_run {
         ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
     }
 }
@@ -305,12 +299,13 @@ pub(super) fn to_json(outcome: &UpdateOutcome, is_dry_run: bool) -> serde_json::
         })
     };
     let failure = |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
-    json!({
+    let mut document = json!({
         "schema_version": JSON_VERSION, "dry_run": is_dry_run, "sources": outcome.sources, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(),
         "failures": outcome.failures.iter().map(failure).collect::<Vec<_>>(), "needs": needs::to_json(&outcome.needs),
-        "removed": dropped_json(&outcome.dropped),
-    })
+    });
+    insert_gone(&outcome.gone, &mut document);
+    document
 }
 
 fn status_name(status: Status) -> &'static str {

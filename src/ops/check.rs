@@ -83,7 +83,7 @@ pub fn check(
     let manifest = session.manifest(frontend)?;
     let mut lockfile = session.project.load_lockfile()?;
     let mut world = World::open(session, &manifest, &lockfile, frontend)?;
-    let agents = requirement::all_agents(session, &world, &manifest, &lockfile)?;
+    let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[])?;
     let mut outcome = CheckOutcome {
         agents: agents.len(),
         ..CheckOutcome::default()
@@ -107,7 +107,7 @@ pub fn check(
             &lockfile,
             changes,
         )?;
-        session.apply(&guard, &transaction, frontend)?;
+        session.apply(Some(&guard), &transaction, frontend)?;
         world = World::open(session, &manifest, &lockfile, frontend)?;
     }
     let installed = requirement::installed_names(session, &lockfile)?;

@@ -18,7 +18,7 @@ const TEMPLATE: &str = "\
 
 /// Writes the manifest; refuses if there is one. Gives back its path as it is shown.
 pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
-    let guard = session.lock(frontend)?;
+    let guard = session.lock_if_used(frontend)?;
     let path = session.project.manifest_path();
     let shown = session.project.display(path);
     if session.project.files().entry(path)? != Entry::Absent {
@@ -32,14 +32,14 @@ pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
         before: None,
         after,
     }];
-    session.apply(
-        &guard,
-        &Transaction {
-            label: "init".to_owned(),
-            changes,
-            lockfile: None,
-        },
-        frontend,
-    )?;
+    let transaction = Transaction {
+        label: "init".to_owned(),
+        changes,
+        lockfile: None,
+    };
+    let Some(guard) = session.lock_at_last(guard, &transaction, frontend)? else {
+        return init(session, frontend);
+    };
+    session.apply(Some(&guard), &transaction, frontend)?;
     Ok(shown)
 }

@@ -81,18 +81,15 @@ pub fn add(
     let changes = manifest_change(&session.project, &manifest)
         .into_iter()
         .collect();
-    let Some(guard) = session.lock_at_last(guard, frontend)? else {
+    let transaction = Transaction {
+        label: format!("registry add {name}"),
+        changes,
+        lockfile: None,
+    };
+    let Some(guard) = session.lock_at_last(guard, &transaction, frontend)? else {
         return add(session, url, Some(name.as_str()), frontend);
     };
-    session.apply(
-        &guard,
-        &Transaction {
-            label: format!("registry add {name}"),
-            changes,
-            lockfile: None,
-        },
-        frontend,
-    )?;
+    session.apply(Some(&guard), &transaction, frontend)?;
     Ok(Listed {
         name,
         source,
@@ -136,17 +133,12 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
     let changes = manifest_change(&session.project, &manifest)
         .into_iter()
         .collect();
-    if let Some(guard) = guard {
-        session.apply(
-            &guard,
-            &Transaction {
-                label: format!("registry remove {name}"),
-                changes,
-                lockfile: None,
-            },
-            frontend,
-        )?;
-    }
+    let transaction = Transaction {
+        label: format!("registry remove {name}"),
+        changes,
+        lockfile: None,
+    };
+    session.apply(guard.as_ref(), &transaction, frontend)?;
     Ok(name)
 }
 

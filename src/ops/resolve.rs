@@ -91,18 +91,12 @@ pub fn resolve(
             }
         }
         let names: Vec<&str> = selected.iter().map(AgentName::as_str).collect();
-        if let Some(guard) = guard {
-            let label = format!("resolve --abort {}", names.join(" "));
-            session.apply(
-                &guard,
-                &Transaction {
-                    label,
-                    changes,
-                    lockfile: None,
-                },
-                frontend,
-            )?;
-        }
+        let transaction = Transaction {
+            label: format!("resolve --abort {}", names.join(" ")),
+            changes,
+            lockfile: None,
+        };
+        session.apply(guard.as_ref(), &transaction, frontend)?;
         let waiting = waiting.len() - selected.len();
         return Ok(ResolveOutcome {
             aborted: selected,
@@ -149,6 +143,7 @@ pub fn resolve(
     planned
         .items
         .sort_by(|one, other| one.name.cmp(&other.name));
+    session.keep_lockfile(false, || planned.lockfile(&lockfile) != lockfile)?;
     if options.how == How::Ask && !selected.is_empty() && !frontend.is_interactive() {
         return Err(Failure::new(
             Kind::Conflict,

@@ -1,7 +1,8 @@
 //! What every use-case works with: the project, the environment, the cache. Also the lock, and how a plan is applied under it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::report::{Event, Frontend, InterruptionView};
@@ -12,7 +13,9 @@ use crate::store::cache::{Cache, Settings};
 use crate::store::holder::{Holder, Patience};
 use crate::store::manifest::{self, Manifest};
 use crate::store::project::{Project, Scope};
-use crate::store::transaction::{self, Deed, Guard, Recovered, Transaction, Trust};
+use crate::store::transaction::{
+    self, Applied, Deed, Guard, Recovered, Reversal, Transaction, Trust,
+};
 
 /// How long a command waits for another one that works on the same project.
 const USUAL_WAIT: Duration = Duration::from_secs(60);
@@ -30,6 +33,8 @@ pub struct Options {
     pub allow_insecure: bool,
     /// git may ask for passwords.
     pub may_prompt: bool,
+    /// agentpkg.toml and agentpkg.lock must not change.
+    pub is_locked: bool,
 }
 
 /// One command's view of the world.
@@ -43,9 +48,10 @@ pub struct Session {
     pub cache: Cache,
     /// What holds for the whole command.
     pub options: Options,
-    /// Whether the warnings about the manifest have been said.
-    has_warned: AtomicBool,
-    has_warned_of_links: AtomicBool,
+    /// The warnings that have been said.
+    warned: Mutex<BTreeSet<String>>,
+    /// Why what a dry run has shown could not be done.
+    objection: OnceLock<Failure>,
 }
 
 impl Session {
@@ -68,27 +74,30 @@ impl Session {
             environment,
             cache,
             options,
-            has_warned: AtomicBool::new(false),
-            has_warned_of_links: AtomicBool::new(false),
+            warned: Mutex::default(),
+            objection: OnceLock::new(),
         }
     }
 
-    /// The manifest; an absent one is empty. Its warnings are reported, once for a command that reads it again.
+    /// Says a warning, unless this command has said it: what is read again is warned about again.
+    pub(super) fn warn_once(&self, warning: &str, frontend: &mut dyn Frontend) {
+        let is_new = (self.warned.lock()).is_ok_and(|mut warned| warned.insert(warning.to_owned()));
+        if is_new {
+            frontend.report(Event::Warning(warning.to_owned()));
+        }
+    }
+
+    /// The manifest; an absent one is empty. Its warnings are reported.
     pub fn manifest(&self, frontend: &mut dyn Frontend) -> Result<Manifest> {
         let manifest = self
             .project
             .load_manifest()?
             .unwrap_or_else(Manifest::empty);
-        let is_new =
-            manifest.warnings().is_empty() || !self.has_warned.swap(true, Ordering::Relaxed);
-        for warning in manifest.warnings().iter().filter(|_| is_new) {
-            frontend.report(Event::Warning(warning.clone()));
+        for warning in manifest.warnings() {
+            self.warn_once(warning, frontend);
         }
-        if self.project.scope() == Scope::Project
-            && manifest.follows_links().is_some()
-            && !self.has_warned_of_links.swap(true, Ordering::Relaxed)
-        {
-            frontend.report(Event::Warning(self.misplaced_links()));
+        if self.project.scope() == Scope::Project && manifest.follows_links().is_some() {
+            self.warn_once(&self.misplaced_links(), frontend);
         }
         Ok(manifest)
     }
@@ -125,7 +134,8 @@ impl Session {
                 who: Holder::describe(holder.as_ref(), patience.now),
             });
         };
-        let guard = transaction::lock(&self.project, &patience, trust, waiting)?;
+        let guard = transaction::lock(&self.project, &patience, trust, waiting)?
+            .keeping_locked(self.options.is_locked);
         if let Some(recovered) = guard.recovered() {
             let (how, left) = match recovered {
                 Recovered::Undone(left) => (
@@ -160,18 +170,73 @@ impl Session {
     }
 
     /// Applies a plan; says so if somebody saved a file meanwhile, whose agent is left as it was. Gives back the number under which it
-    /// can be undone.
+    /// can be undone. Without the lock, which a dry run does not take, nothing is written.
     pub fn apply(
         &self,
-        guard: &Guard<'_>,
+        guard: Option<&Guard<'_>>,
         transaction: &Transaction,
         frontend: &mut dyn Frontend,
     ) -> Result<Option<u64>> {
-        let applied = guard.apply(transaction)?;
+        let Some(guard) = guard else {
+            self.object(|| transaction.keep_locked(&self.project));
+            return Ok(None);
+        };
+        Ok(self.applied(&guard.apply(transaction)?, frontend))
+    }
+
+    /// Takes an operation back, as [`Session::apply`] applies a plan.
+    pub fn undo(
+        &self,
+        guard: Option<&Guard<'_>>,
+        reversal: &Reversal,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Option<u64>> {
+        let Some(guard) = guard else {
+            self.object(|| reversal.keep_locked(&self.project));
+            return Ok(None);
+        };
+        Ok(self.applied(&guard.undo(reversal)?, frontend))
+    }
+
+    fn applied(&self, applied: &Applied, frontend: &mut dyn Frontend) -> Option<u64> {
         if applied.number.is_some() {
             frontend.report(Event::Applied(self.shown(&applied.saved_over)));
         }
-        Ok(applied.number)
+        applied.number
+    }
+
+    /// Keeps in mind what `--locked` has against a plan that is only shown.
+    fn object(&self, keep_locked: impl FnOnce() -> Result<()>) {
+        if self.options.is_locked
+            && let Err(failure) = keep_locked()
+        {
+            // Only the first one is told, and a command has one plan.
+            let _ = self.objection.set(failure);
+        }
+    }
+
+    /// Why the plan that was shown could not be carried out with the options as they are; ends a dry run that otherwise succeeded.
+    #[must_use]
+    pub fn objection(&self) -> Option<&Failure> {
+        self.objection.get()
+    }
+
+    /// Ends a command whose plan needs another lockfile, which `--locked` forbids, before anybody is asked about the plan. A dry run asks
+    /// nothing, and shows the plan first.
+    pub(super) fn keep_lockfile(
+        &self,
+        is_dry_run: bool,
+        is_changed: impl FnOnce() -> bool,
+    ) -> Result<()> {
+        if self.options.is_locked && !is_dry_run && is_changed() {
+            return Err(self.stale_lock());
+        }
+        Ok(())
+    }
+
+    /// That `--locked` does not let the lockfile change.
+    pub(super) fn stale_lock(&self) -> Failure {
+        transaction::locked(&self.project, self.project.lockfile_path())
     }
 
     /// Paths as a person would type them.
@@ -210,10 +275,15 @@ impl Session {
     pub fn lock_at_last<'a>(
         &'a self,
         guard: Option<Guard<'a>>,
+        transaction: &Transaction,
         frontend: &mut dyn Frontend,
     ) -> Result<Option<Guard<'a>>> {
         if guard.is_some() {
             return Ok(guard);
+        }
+        // The lock leaves a folder behind, also where the plan is refused.
+        if self.options.is_locked {
+            transaction.keep_locked(&self.project)?;
         }
         let guard = self.lock(frontend)?;
         Ok(if self.is_used()? { None } else { Some(guard) })

@@ -154,7 +154,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     }
     outcome.foreign.sort();
     let world = World::open(&offline, &manifest, &lockfile, frontend)?;
-    let agents = requirement::all_agents(session, &world, &manifest, &lockfile)?;
+    let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[])?;
     let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
     let disabled = servers.iter().filter(|server| server.refusal().is_some());
     outcome.disabled_servers = disabled.map(|server| server.name.clone()).collect();

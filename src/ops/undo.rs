@@ -88,14 +88,7 @@ pub fn undo(
     if reversal.changes().is_empty() {
         return Ok(UndoOutcome::AsBefore(operation.clone()));
     }
-    let undoing = match guard {
-        Some(guard) => {
-            let applied = guard.undo(&reversal)?;
-            frontend.report(Event::Applied(session.shown(&applied.saved_over)));
-            applied.number
-        }
-        None => None,
-    };
+    let undoing = session.undo(guard.as_ref(), &reversal, frontend)?;
     let back = |is_there: bool| {
         if is_there {
             Back::Restored

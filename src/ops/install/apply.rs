@@ -1,18 +1,17 @@
 //! From a planned install to changes of files, and refusing what would lose a person's edits.
 
-use std::collections::BTreeSet;
-
 use super::needs::Settled;
 use super::plan::Plan;
-use super::{Action, InstallOptions, InstallOutcome, PlannedAgent, planned, stale_lock};
-use crate::domain::definition::Definition;
+use super::{Action, InstallOptions, InstallOutcome, PlannedAgent, planned};
+use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::shell::shell_quoted;
 use crate::error::{Failure, Result};
 use crate::merge;
+use crate::ops::report::Frontend;
 use crate::ops::session::Session;
-use crate::ops::{changes, pending, remove};
+use crate::ops::{changes, gone, pending};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Wanted};
 use crate::store::project::Project;
@@ -24,49 +23,63 @@ pub(super) fn finish(
     options: &InstallOptions,
     manifest: &Manifest,
     before: &Lockfile,
-    plan: Plan,
+    mut plan: Plan,
     settled: Settled,
+    frontend: &mut dyn Frontend,
 ) -> Result<(InstallOutcome, Transaction)> {
     let project = &session.project;
-    let forced: BTreeSet<AgentName> = plan
-        .after
-        .agents
-        .keys()
-        .filter(|name| plan.is_forced(name, options))
-        .cloned()
-        .collect();
-    let is_forced = |name: &AgentName| forced.contains(name);
-    let Plan {
-        after: lockfile,
-        bytes,
-        refused,
-        mut gains,
-        picked,
-        written: changed,
-        ..
-    } = plan;
     let Settled {
         report,
         mut changes,
     } = settled;
-    let mut outcome = InstallOutcome {
-        refused,
+    let agents = place(session, options, manifest, before, &plan, &mut changes)?;
+    let gone = gone::drop_unwanted(
+        session,
+        manifest,
+        before,
+        &mut plan.after,
+        options.is_forced && options.specs.is_empty(),
+        &mut changes,
+        frontend,
+    )?;
+    let label = gone::label("install", &names(&agents), &gone);
+    let transaction = changes::transaction(project, label, manifest, before, &plan.after, changes)?;
+    let outcome = InstallOutcome {
+        verdict: verdict(&agents, &plan),
+        agents,
+        refused: plan.refused,
+        gone,
+        changes: changes::count(&transaction),
+        is_manifest_changed: manifest.is_changed(),
         is_dry_run: options.is_dry_run,
         needs: report,
-        ..InstallOutcome::default()
     };
-    let mut blocked = Vec::new();
-    let agents = &lockfile.agents;
-    for (name, locked) in agents {
+    Ok((outcome, transaction))
+}
+
+/// Plans the file and the base of each agent; refuses to replace what a person wrote.
+fn place(
+    session: &Session,
+    options: &InstallOptions,
+    manifest: &Manifest,
+    before: &Lockfile,
+    plan: &Plan,
+    changes: &mut Vec<Change>,
+) -> Result<Vec<PlannedAgent>> {
+    let project = &session.project;
+    let (mut agents, mut blocked) = (Vec::new(), Vec::new());
+    for (name, locked) in &plan.after.agents {
         let path = project.agent_path(name);
-        let new = &bytes[&locked.base];
-        let mut written = changed.get(name).unwrap_or(new).clone();
+        let new = &plan.bytes[&locked.base];
+        let mut written = plan.written.get(name).unwrap_or(new).clone();
         let current = project.read_agent(name)?;
         let digest = current.as_deref().map(Digest::of);
         let known = before.agents.get(name);
         let is_clean = known.is_some_and(|known| Some(known.base) == digest);
+        let is_forced = plan.is_forced(name, options);
+        let is_picked = plan.picked.contains(name);
         let merged = match (&current, known) {
-            (Some(current), Some(known)) if !is_clean && !is_forced(name) => {
+            (Some(current), Some(known)) if !is_clean && !is_forced => {
                 readapted(session, known, locked, current, new)?
             }
             _ => None,
@@ -74,16 +87,15 @@ pub(super) fn finish(
         let action = match (digest, known) {
             (None, _) => Action::Install,
             (Some(digest), _) if digest == locked.base => Action::Keep,
-            (Some(_), Some(_)) if is_clean || is_forced(name) => Action::Replace,
+            (Some(_), Some(_)) if is_clean || is_forced => Action::Replace,
             (Some(_), Some(known)) if known.base == locked.base => Action::Edited,
             (Some(_), Some(_)) if merged.is_some() => {
                 written = merged.unwrap_or(written);
                 Action::Replace
             }
-            (Some(_), None) if is_forced(name) => Action::Replace,
+            (Some(_), None) if is_forced => Action::Replace,
             (Some(_), known) => {
                 let wanted = manifest.agents().get(name);
-                let is_picked = picked.contains(name);
                 blocked.push(Blocked {
                     name: name.clone(),
                     is_known: known.is_some(),
@@ -105,70 +117,60 @@ pub(super) fn finish(
                 after: Some(written),
             });
         }
-        changes::keep_base(project, &locked.base, new, &mut changes)?;
-        let is_named = picked.contains(name);
+        // Another file or another version answers an update that waits; a file that is only brought back does not.
+        if action == Action::Replace || action != Action::Edited && known != Some(locked) {
+            changes.extend(pending::forget(project, name)?);
+        }
+        changes::keep_base(project, &locked.base, new, changes)?;
         let newest_of = manifest
             .agents()
             .get(name)
-            .filter(|_| is_named)
+            .filter(|_| is_picked)
             .and_then(|wanted| newest_of(wanted, locked));
-        let gains = gains.remove(name).unwrap_or_default();
-        let agent = planned(project, name.clone(), action, locked.clone());
-        outcome.agents.push(PlannedAgent {
+        agents.push(PlannedAgent {
             before: known.cloned(),
-            gains,
-            is_named,
+            gains: plan.gains.get(name).cloned().unwrap_or_default(),
+            is_named: is_picked,
             newest_of,
-            ..agent
+            ..planned(project, name.clone(), action, locked.clone())
         });
     }
-    if !blocked.is_empty() {
-        return Err(refuse_overwrite(project, options, &blocked));
+    if blocked.is_empty() {
+        Ok(agents)
+    } else {
+        Err(refuse_overwrite(project, options, &blocked))
     }
-    // Reading frontmatter is what costs most, and only one agent is described to the user.
-    let mut new = outcome
-        .agents
-        .iter()
-        .filter(|agent| matches!(agent.action, Action::Install | Action::Replace));
-    if let (Some(one), None) = (new.next(), new.next()) {
-        outcome.verdict = Some(
-            Definition::parse(changed.get(&one.name).unwrap_or(&bytes[&one.locked.base]))
-                .verdict()
-                .clone(),
-        );
-    }
-    let is_all_forced = options.is_forced && options.specs.is_empty();
-    let is_wanted = |name: &AgentName| agents.contains_key(name);
-    outcome.dropped = remove::drop_unwanted(
-        project,
-        manifest,
-        before,
-        &is_wanted,
-        is_all_forced,
-        &mut changes,
-    )?;
-    changes::drop_bases(project, before, agents, &mut changes)?;
-    if options.is_locked && lockfile != *before {
-        return Err(stale_lock("the result differs from it"));
-    }
-    outcome.is_manifest_changed = manifest.is_changed();
-    let names = |is_one: &dyn Fn(&PlannedAgent) -> bool| -> Vec<&str> {
-        outcome
-            .agents
-            .iter()
-            .filter(|agent| is_one(agent))
-            .map(|agent| agent.name.as_str())
-            .collect()
+}
+
+fn is_written(agent: &PlannedAgent) -> bool {
+    matches!(agent.action, Action::Install | Action::Replace)
+}
+
+/// What the client makes of the one agent that is written, if it is one: reading frontmatter is what costs most.
+fn verdict(agents: &[PlannedAgent], plan: &Plan) -> Option<Verdict> {
+    let mut new = agents.iter().filter(|agent| is_written(agent));
+    let (Some(one), None) = (new.next(), new.next()) else {
+        return None;
     };
-    let mut written = names(&|agent| matches!(agent.action, Action::Install | Action::Replace));
+    let bytes = plan
+        .written
+        .get(&one.name)
+        .unwrap_or(&plan.bytes[&one.locked.base]);
+    Some(Definition::parse(bytes).verdict().clone())
+}
+
+/// The agents that the operation is about: those that are written, and where only the two text files change, those that were named.
+fn names(agents: &[PlannedAgent]) -> Vec<&str> {
+    let names = |is_one: &dyn Fn(&PlannedAgent) -> bool| -> Vec<&str> {
+        let found = agents.iter().filter(|agent| is_one(agent));
+        found.map(|agent| agent.name.as_str()).collect()
+    };
+    let written = names(&is_written);
     if written.is_empty() {
-        // Where only the two text files change, what was named is what it is about.
-        written = names(&|agent| agent.is_named);
+        names(&|agent| agent.is_named)
+    } else {
+        written
     }
-    let label = remove::label("install", &written, &outcome.dropped);
-    let transaction = changes::transaction(project, label, manifest, before, &lockfile, changes)?;
-    outcome.changes = changes::count(&transaction);
-    Ok((outcome, transaction))
 }
 
 /// The requirement, if it names a whole version and means a newer one, as those of cargo do.

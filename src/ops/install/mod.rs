@@ -8,7 +8,7 @@ mod widen;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
-use super::remove::{self, Dropped};
+use super::gone::{self, Gone};
 use super::report::{Choice, Event, Frontend};
 use super::requirement::{Mode, Report};
 use super::resolver::{Asker, is_file};
@@ -42,8 +42,6 @@ pub struct InstallOptions {
     pub is_verbatim: bool,
     /// Plan and stop.
     pub is_dry_run: bool,
-    /// Fail if the lockfile would change.
-    pub is_locked: bool,
     /// Replace files that agentpkg does not know, or that were edited; a copy is kept.
     pub is_forced: bool,
     /// What is allowed, in the words of `--allow`: fields of [`crate::domain::definition::SECURITY_FIELDS`], new powers, or `all`.
@@ -183,8 +181,8 @@ pub struct InstallOutcome {
     pub agents: Vec<PlannedAgent>,
     /// Agents that were asked for but not installed, with the failure that says why.
     pub refused: Vec<Failure>,
-    /// Agents that nobody wants any more.
-    pub dropped: Vec<Dropped>,
+    /// Agents that nobody wants any more, and what goes with them.
+    pub gone: Gone,
     /// What the client makes of the one agent that changed, if it is one; otherwise `None`.
     pub verdict: Option<Verdict>,
     /// Files that differ from the plan's state; 0 if everything was as it should be.
@@ -217,7 +215,7 @@ pub fn install(
     };
     if options.specs.is_empty() && is_absent()? {
         let lockfile = session.project.load_lockfile()?;
-        remove::refuse_without_manifest(&session.project, &lockfile, lockfile.agents.len())?;
+        gone::refuse_without_manifest(&session.project, &lockfile, lockfile.agents.len())?;
     }
     // The usual case of a second install needs no lock: nothing is written.
     if options.specs.is_empty() && !options.bind.is_empty() {
@@ -252,7 +250,7 @@ pub fn install(
         };
     }
     session.project.check_folders()?;
-    let freshness = if options.is_locked {
+    let freshness = if session.options.is_locked {
         Freshness::Any
     } else {
         Freshness::Recent
@@ -271,6 +269,7 @@ pub fn install(
     {
         return Err(one.clone());
     }
+    session.keep_lockfile(options.is_dry_run, || plan.after != lockfile)?;
     widen::settle(
         session,
         options,
@@ -288,16 +287,17 @@ pub fn install(
         &mut plan,
         frontend,
     )?;
-    let (outcome, transaction) =
-        apply::finish(session, options, &manifest, &lockfile, plan, settled)?;
+    let (outcome, transaction) = apply::finish(
+        session, options, &manifest, &lockfile, plan, settled, frontend,
+    )?;
     if options.is_dry_run || outcome.changes == 0 {
+        session.apply(None, &transaction, frontend)?;
         return Ok(outcome);
     }
-    let guard = session.lock_at_last(guard, frontend)?;
-    let Some(guard) = guard else {
+    let Some(guard) = session.lock_at_last(guard, &transaction, frontend)? else {
         return install(session, options, frontend);
     };
-    session.apply(&guard, &transaction, frontend)?;
+    session.apply(Some(&guard), &transaction, frontend)?;
     Ok(outcome)
 }
 
@@ -414,12 +414,6 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
     }
     seen.keep(session.environment.now());
     Ok(Some(outcome))
-}
-
-fn stale_lock(reason: &str) -> Failure {
-    Failure::failed("the lockfile is not up to date, and `--locked` forbids to change it")
-        .caused_by(reason)
-        .hint("run `agentpkg install` without `--locked`, and commit agentpkg.lock")
 }
 
 /// Whether a lock entry is what a manifest entry wants.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{InstallOptions, answers, file_folder, registry_of, stale_lock};
+use super::{InstallOptions, answers, file_folder, registry_of};
 use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
@@ -398,6 +398,7 @@ impl<'a> Planner<'a> {
         else {
             return Ok(());
         };
+        (self.session).keep_lockfile(self.options.is_dry_run, || true)?;
         // What agentpkg.toml says already is no surprise.
         let is_said = match self.rules.agents().get(name).map(|wanted| &wanted.origin) {
             Some(Origin::Registry(registry)) => {
@@ -490,10 +491,11 @@ impl<'a> Planner<'a> {
         {
             return self.keep(name, locked, frontend);
         }
-        if self.options.is_locked {
-            return Err(stale_lock(&format!(
-                "`{name}` is not locked as the manifest wants it"
-            )));
+        if self.session.options.is_locked {
+            return Err(self
+                .session
+                .stale_lock()
+                .caused_by(format!("`{name}` is not locked as the manifest wants it")));
         }
         // Other bindings of the same version do not make it another version.
         if let Some(locked) = self.lockfile.agents.get(name)
@@ -565,8 +567,8 @@ impl<'a> Planner<'a> {
         for required in &locked.requires {
             match self.lockfile.agents.get(required) {
                 Some(locked) => self.keep(required, locked, frontend)?,
-                None if self.options.is_locked => {
-                    return Err(stale_lock(&format!(
+                None if self.session.options.is_locked => {
+                    return Err(self.session.stale_lock().caused_by(format!(
                         "`{required}`, which `{name}` requires, is missing in it"
                     )));
                 }
@@ -654,8 +656,14 @@ impl<'a> Planner<'a> {
             ))
             .hint("install one of them under another name with `--as`"));
         }
-        let candidate = Candidate::of(self.session, name, wanted, resolved, frontend)?;
+        let mut candidate = Candidate::of(self.session, name, wanted, resolved, frontend)?;
         self.permit(name, &candidate.locked, &candidate.bytes)?;
+        let known = self.lockfile.agents.get(name);
+        self.session.keep_lockfile(self.options.is_dry_run, || {
+            // What is allowed is asked about next.
+            candidate.locked.allowed = known.map_or_else(Vec::new, |known| known.allowed.clone());
+            known != Some(&candidate.locked)
+        })?;
         // What it may do is judged once all is planned.
         self.fresh.insert(name.clone());
         self.bytes.insert(candidate.locked.base, candidate.bytes);

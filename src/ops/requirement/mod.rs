@@ -5,12 +5,13 @@ mod offer;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 pub use self::offer::{Mode, Offered};
 pub(super) use self::offer::{add, bind_agent, drop_unneeded, offer, outdated};
 pub(super) use self::report::report;
 pub use self::report::{Lost, OddTool, Other, Report, explain};
-use super::report::{Event, Frontend};
+use super::report::Frontend;
 use super::resolver::Resolver;
 use super::session::Session;
 use crate::domain::admission::Refusal;
@@ -32,6 +33,7 @@ use crate::store::manifest::{Manifest, source_text};
 use crate::store::project::MAX_AGENT;
 use crate::store::registry::Snapshot;
 use crate::store::servers::{self, FoundServer, Scope, Servers};
+use crate::store::transaction::Change;
 
 /// What needs are held against, read once for a command.
 pub struct World {
@@ -53,7 +55,7 @@ impl World {
     ) -> Result<Self> {
         let servers = servers::read(&session.project, &session.environment)?;
         for warning in &servers.warnings {
-            frontend.report(Event::Warning(warning.clone()));
+            session.warn_once(warning, frontend);
         }
         let mut world = Self {
             catalogue: Catalogue::default(),
@@ -328,25 +330,40 @@ impl ServerState {
     }
 }
 
-/// All agents in the project's folder as they are: the installed ones, and those that agentpkg did not write.
+/// All agents in the project's folder as they will be after `changes`: the installed ones, and those that agentpkg did not write.
 pub(super) fn all_agents(
     session: &Session,
     world: &World,
     manifest: &Manifest,
     lockfile: &Lockfile,
+    changes: &[Change],
 ) -> Result<Vec<AgentNeeds>> {
     let project = &session.project;
+    let folder = project.agents_folder();
+    let listed = project.files().list(folder)?.into_iter();
+    let mut paths: BTreeSet<PathBuf> = listed
+        .filter(|listed| listed.entry == Entry::File)
+        .map(|listed| folder.join(listed.name))
+        .collect();
+    let planned = changes.iter().map(|change| &change.path);
+    paths.extend(
+        planned
+            .filter(|path| path.parent() == Some(folder))
+            .cloned(),
+    );
     let mut agents = Vec::new();
-    for listed in project.files().list(project.agents_folder())? {
-        let Some(stem) = listed
-            .name
-            .strip_suffix(".md")
-            .filter(|_| listed.entry == Entry::File)
+    for path in paths {
+        let Some(stem) = (path.file_name())
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.strip_suffix(".md"))
         else {
             continue;
         };
-        let path = project.agents_folder().join(&listed.name);
-        let Some(bytes) = project.files().read(&path, MAX_AGENT)? else {
+        let bytes = match changes.iter().find(|change| change.path == path) {
+            Some(change) => change.after.clone(),
+            None => project.files().read(&path, MAX_AGENT)?,
+        };
+        let Some(bytes) = bytes else {
             continue;
         };
         let name = AgentName::new(stem).ok();

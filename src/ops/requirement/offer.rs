@@ -348,8 +348,14 @@ pub(in crate::ops) fn drop_unneeded(
     let Ok(file) = &world.servers.file else {
         return Ok((dropped, kept));
     };
-    let mut file = file.clone();
     let before = file.digest();
+    // The same command may have planned to add servers.
+    let path = file_path(project);
+    let planned = changes.iter().position(|change| change.path == path);
+    let mut file = match planned {
+        Some(index) => McpFile::parse(changes[index].after.as_deref(), FILE_NAME)?,
+        None => file.clone(),
+    };
     let mut text = None;
     for name in unneeded {
         let Some(locked) = lockfile.servers.remove(&name) else {
@@ -371,7 +377,11 @@ pub(in crate::ops) fn drop_unneeded(
         lockfile.created = None;
     }
     if let Some(text) = text {
-        changes.push(change(project, before, text.as_deref())?);
+        let change = change(project, before, text.as_deref())?;
+        match planned {
+            Some(index) => changes[index] = change,
+            None => changes.push(change),
+        }
     }
     Ok((dropped, kept))
 }

@@ -12,10 +12,10 @@ use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::merge::{self, Rule};
 use crate::ops::changes;
+use crate::ops::gone;
 use crate::ops::install::reachable;
 use crate::ops::merge_file;
 use crate::ops::pending::{self, Pending};
-use crate::ops::remove;
 use crate::ops::report::Frontend;
 use crate::ops::resolutions;
 use crate::ops::session::Session;
@@ -89,31 +89,29 @@ pub(in crate::ops) fn apply(
                 .collect()
         }
     };
-    let dropped = remove::drop_unwanted(
-        project,
+    after.agents.retain(|name, _| kept.contains(name));
+    let gone = gone::drop_unwanted(
+        session,
         manifest,
         before,
-        &|name| kept.contains(name),
+        &mut after,
         false,
         &mut changes,
+        frontend,
     )?;
-    after.agents.retain(|name, _| kept.contains(name));
-    changes::drop_bases(project, before, &after.agents, &mut changes)?;
     let names: Vec<&str> = planned
         .items
         .iter()
         .filter(|item| item.state != State::Skipped)
         .map(|item| item.name.as_str())
         .collect();
-    let label = remove::label(command, &names, &dropped);
+    let label = gone::label(command, &names, &gone);
     let transaction = changes::transaction(project, label, manifest, before, &after, changes)?;
     let count = changes::count(&transaction);
-    if let (false, Some(guard)) = (options.is_dry_run, guard) {
-        session.apply(guard, &transaction, frontend)?;
-    }
+    session.apply(guard, &transaction, frontend)?;
     Ok(UpdateOutcome {
         needs: report,
-        dropped,
+        gone,
         ..outcome(planned, before, count)
     })
 }

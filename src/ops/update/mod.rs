@@ -141,8 +141,8 @@ pub struct UpdateOutcome {
     pub changes: usize,
     /// What the updated agents need that they did not need before, and what was done about it.
     pub needs: Report,
-    /// Agents that nobody wants any more.
-    pub dropped: Vec<super::remove::Dropped>,
+    /// Agents that nobody wants any more, and what goes with them.
+    pub gone: super::gone::Gone,
 }
 
 impl UpdateOutcome {
@@ -248,6 +248,9 @@ pub fn update(
     let original = manifest.clone();
     bind(&mut manifest, options)?;
     let mut planned = plan(session, &mut manifest, &lockfile, options, frontend)?;
+    session.keep_lockfile(options.is_dry_run, || {
+        planned.lockfile(&lockfile) != lockfile
+    })?;
     keep_resolutions(session, options, &mut planned)?;
     let pins = decide(
         session,

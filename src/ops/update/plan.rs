@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::UpdateOptions;
 use super::item::Item;
+use super::together::with;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
@@ -37,6 +38,13 @@ pub(in crate::ops) struct Planned {
     pub(in crate::ops) sources: usize,
     /// What the manifest is to say about those that are put aside, once they are finished.
     pub(in crate::ops) intents: BTreeMap<AgentName, Intent>,
+}
+
+impl Planned {
+    /// The lockfile once every agent with something newer is written.
+    pub(in crate::ops) fn lockfile(&self, before: &Lockfile) -> Lockfile {
+        with(before, self.items.iter())
+    }
 }
 
 /// Version or commit of a lock entry, for people.

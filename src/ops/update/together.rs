@@ -82,7 +82,8 @@ pub(super) fn newly_required<'i>(items: &'i [Item], item: &Item) -> Vec<&'i Item
     found
 }
 
-fn with<'i>(before: &Lockfile, items: impl Iterator<Item = &'i Item>) -> Lockfile {
+/// The lockfile once these items are written.
+pub(super) fn with<'i>(before: &Lockfile, items: impl Iterator<Item = &'i Item>) -> Lockfile {
     let mut after = before.clone();
     after
         .agents

@@ -272,6 +272,12 @@ impl Reversal {
         }
     }
 
+    /// Refuses a change of agentpkg.toml or agentpkg.lock: what `--locked` asks for.
+    pub fn keep_locked(&self, project: &Project) -> Result<()> {
+        self.transaction(project, String::new())
+            .keep_locked(project)
+    }
+
     /// The files that are neither as the operation left them nor as it found them.
     #[must_use]
     pub fn changed_since(&self) -> &[PathBuf] {

@@ -113,6 +113,32 @@ impl Relock {
     }
 }
 
+impl Transaction {
+    /// Refuses a change of agentpkg.toml or agentpkg.lock: what `--locked` asks for.
+    pub fn keep_locked(&self, project: &Project) -> Result<()> {
+        let is_changed = |path: &Path| {
+            (self.changes.iter()).any(|change| change.path == path && !change.is_void())
+        };
+        if self.lockfile.is_some() || is_changed(project.lockfile_path()) {
+            return Err(locked(project, project.lockfile_path()));
+        }
+        if is_changed(project.manifest_path()) {
+            return Err(locked(project, project.manifest_path()));
+        }
+        Ok(())
+    }
+}
+
+/// That `--locked` does not let a file change.
+#[must_use]
+pub fn locked(project: &Project, path: &Path) -> Failure {
+    Failure::failed(format!(
+        "`{}` would change, which `--locked` forbids",
+        project.display(path)
+    ))
+    .hint("run the command without `--locked`, and commit what it changes")
+}
+
 /// What came of a transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -131,6 +157,7 @@ pub struct Guard<'a> {
     /// That of the agents folder, which other projects may have, too.
     _agents: Option<Lock>,
     now: u64,
+    is_locked: bool,
     recovered: Option<Recovered>,
     moved: Vec<PathBuf>,
 }
@@ -187,12 +214,19 @@ pub fn lock<'a>(
         _lock: lock,
         _agents: agents,
         now: patience.now,
+        is_locked: false,
         recovered,
         moved,
     })
 }
 
 impl Guard<'_> {
+    /// The same; with `is_locked` every transaction is refused that would change agentpkg.toml or agentpkg.lock.
+    #[must_use]
+    pub fn keeping_locked(self, is_locked: bool) -> Self {
+        Self { is_locked, ..self }
+    }
+
     /// What was cleaned up when the lock was taken.
     #[must_use]
     pub fn recovered(&self) -> Option<&Recovered> {
@@ -231,6 +265,9 @@ impl Guard<'_> {
             .is_some_and(|relock| relock.is_stale)
         {
             return Err(changed(project, project.lockfile_path()));
+        }
+        if self.is_locked {
+            transaction.keep_locked(project)?;
         }
         let lockfile = transaction.lockfile.as_ref().map(|relock| Change {
             path: project.lockfile_path().to_owned(),

@@ -58,10 +58,8 @@ fn a_conflict_to_decide_now() {
             .changes("~lock ~other ~planner")
             .leaves("planner", "better"),
         row("update other").changes("~lock ~other"),
-        row("update --locked").exits(1).known_fault(0, "exit 2"),
-        row("update --locked --conflicts=markers")
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --locked").exits(1),
+        row("update --locked --conflicts=markers").exits(1),
         row("update --check").exits(5),
         row("update --dry-run").says(&["planner", "other"]),
         row("update --dry-run --json")
@@ -124,10 +122,7 @@ fn a_conflict_to_decide_now_in_a_terminal() {
         row("update --ours")
             .in_terminal(&[])
             .changes("~lock ~other"),
-        row("update --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --locked").in_terminal(&[]).exits(1),
         row("install studio/planner")
             .in_terminal(&[])
             .exits(1)
@@ -214,14 +209,8 @@ fn a_conflict_that_waits() {
             .changes("-conflicts/planner -pending/planner")
             .field("/aborted/0", "planner"),
         row("resolve --abort --locked").changes("-conflicts/planner -pending/planner"),
-        row("resolve --ours --locked").exits(1).known_fault(
-            4,
-            "exit 0; changes `-conflicts/planner ~lock -pending/planner`",
-        ),
-        row("resolve --theirs --locked").exits(1).known_fault(
-            4,
-            "exit 0; changes `-conflicts/planner ~lock -pending/planner ~planner`",
-        ),
+        row("resolve --ours --locked").exits(1),
+        row("resolve --theirs --locked").exits(1),
         row("resolve --ours --dry-run")
             .says(&["planner"])
             .known_fault(0, "exit 2; omits `planner`"),
@@ -244,16 +233,12 @@ fn a_conflict_that_waits() {
             .exits(1)
             .says(&["agentpkg resolve planner"]),
         row("install studio/planner --force")
-            .changes("-conflicts/planner -pending/planner ~lock ~planner")
-            .known_fault(5, "changes `~lock ~planner`"),
+            .changes("-conflicts/planner -pending/planner ~lock ~planner"),
         row("install studio/planner --force --locked").exits(1),
         row("remove planner").exits(1).says(&["edited"]),
         row("remove planner --force")
-            .changes("-conflicts/planner -pending/planner -planner ~lock ~manifest")
-            .known_fault(5, "changes `~lock ~manifest -planner`"),
-        row("remove planner --force --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
+            .changes("-conflicts/planner -pending/planner -planner ~lock ~manifest"),
+        row("remove planner --force --locked").exits(1),
         row("remove planner --force --dry-run").says(&["planner"]),
         row("update").exits(3).says(&["planner"]),
         row("update --yes").exits(3).says(&["planner"]),
@@ -263,10 +248,7 @@ fn a_conflict_that_waits() {
             .exits(3)
             .says(&["planner"]),
         row("undo").changes("-conflicts/planner -pending/planner ~lock ~other"),
-        row("undo --locked").exits(1).known_fault(
-            4,
-            "exit 0; changes `-conflicts/planner ~lock ~other -pending/planner`",
-        ),
+        row("undo --locked").exits(1),
         row("undo --dry-run").says(&["other"]),
     ]);
 }
@@ -284,17 +266,8 @@ fn a_conflict_that_waits_in_a_terminal() {
         row("resolve").in_terminal(&["stop"]).exits(130),
         row("resolve --no-input").in_terminal(&[]).exits(3),
         row("resolve --yes").in_terminal(&[]).exits(3),
-        row("resolve --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(4, "exit 130; question 1 is unexpected"),
-        row("resolve --ours --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(
-                4,
-                "exit 0; changes `-conflicts/planner ~lock -pending/planner`",
-            ),
+        row("resolve --locked").in_terminal(&[]).exits(1),
+        row("resolve --ours --locked").in_terminal(&[]).exits(1),
     ]);
 }
 
@@ -325,12 +298,7 @@ fn a_conflict_that_waits_with_a_new_power() {
             .known_fault(9, "exit 3"),
         row("resolve --theirs --allow Bash")
             .changes("-conflicts/planner -pending/planner ~lock ~planner"),
-        row("resolve --theirs --allow Bash --locked")
-            .exits(1)
-            .known_fault(
-                4,
-                "exit 0; changes `-conflicts/planner ~lock -pending/planner ~planner`",
-            ),
+        row("resolve --theirs --allow Bash --locked").exits(1),
     ]);
 }
 
@@ -379,18 +347,14 @@ fn a_conflict_that_waits_for_an_agent_that_nobody_wants() {
     Situation::new(build).check([
         row("install")
             .changes("-conflicts/planner -pending/planner ~lock")
-            .says(&["planner"])
-            .known_fault(5, "changes `~lock`"),
+            .says(&["planner"]),
         row("install --dry-run").says(&["planner"]),
         row("install --locked").exits(1),
         row("update")
             .changes("-conflicts/planner -pending/planner ~lock")
-            .says(&["planner"])
-            .known_fault(5, "changes `~lock`"),
+            .says(&["planner"]),
         row("remove planner").exits(1).says(&["edited"]),
-        row("remove planner --force")
-            .changes("-conflicts/planner -pending/planner -planner ~lock")
-            .known_fault(5, "changes `~lock -planner`"),
+        row("remove planner --force").changes("-conflicts/planner -pending/planner -planner ~lock"),
         row("resolve --abort").changes("-conflicts/planner -pending/planner"),
     ]);
 }

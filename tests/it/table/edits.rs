@@ -116,13 +116,11 @@ fn an_edited_file_in_the_way() {
         row("install studio/planner --force --dry-run").says(&["planner"]),
         row("install studio/other --force").leaves("planner", "Mine."),
         row("update"),
-        row("update --locked").known_fault(0, "exit 2"),
+        row("update --locked"),
         row("remove planner").exits(1).says(&["edited", "--force"]),
         row("remove planner --json").exits(1).says(&["edited"]),
         row("remove planner --force").changes("-planner ~lock ~manifest"),
-        row("remove planner --force --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
+        row("remove planner --force --locked").exits(1),
         row("remove other").changes("-other ~lock ~manifest"),
         row("remove other --yes").changes("-other ~lock ~manifest"),
         row("remove other --offline").changes("-other ~lock ~manifest"),
@@ -162,7 +160,7 @@ fn nothing_to_do() {
         row("install studio/planner --json").field("/changes", 0),
         row("install studio --all"),
         row("update"),
-        row("update --locked").known_fault(0, "exit 2"),
+        row("update --locked"),
         row("update --yes"),
         row("update --check"),
         row("update --dry-run"),
@@ -192,7 +190,7 @@ fn a_project_without_anything() {
         row("install").says(&["agentpkg"]),
         row("install --locked"),
         row("update"),
-        row("update --locked").known_fault(0, "exit 2"),
+        row("update --locked"),
         row("resolve"),
         row("check"),
         row("check --fix"),
@@ -227,41 +225,34 @@ fn every_command_obeys_locked() {
             &[("planner", reader("planner", "Plans better."))],
         );
     };
+    let forbidden = &["planner", "which `--locked` forbids"];
     Situation::new(build).check([
         row("install studio/other --locked").exits(1),
         row("install studio/planner --locked").exits(1),
         row("install studio/planner --locked --force").exits(1),
-        row("install studio/planner --locked --dry-run").exits(1),
+        row("install studio/planner --locked --dry-run")
+            .exits(1)
+            .says(forbidden),
         row("install studio/other --locked --json").exits(1),
-        row("update --locked").exits(1).known_fault(0, "exit 2"),
-        row("update --locked --yes")
-            .exits(1)
-            .known_fault(0, "exit 2"),
-        row("update --locked --json")
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --locked").exits(1),
+        row("update --locked --yes").exits(1),
+        row("update --locked --json").exits(1),
         row("update --locked --check").exits(5),
-        row("remove planner --locked")
+        row("update --locked --dry-run").exits(1).says(forbidden),
+        row("update --locked --dry-run --json")
             .exits(1)
-            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
-        row("remove planner --locked --json")
+            .field("/agents/0/name", "planner")
+            .says(forbidden),
+        row("remove planner --locked --dry-run")
             .exits(1)
-            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
-        row("remove planner --locked --yes")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~lock ~manifest -planner`"),
-        row("undo --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `-lock ~manifest -planner`"),
-        row("undo --locked --json")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `-lock ~manifest -planner`"),
-        row("registry add ../studio --name again --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~manifest`"),
-        row("registry remove spare --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~manifest`"),
+            .says(forbidden),
+        row("remove planner --locked").exits(1),
+        row("remove planner --locked --json").exits(1),
+        row("remove planner --locked --yes").exits(1),
+        row("undo --locked").exits(1),
+        row("undo --locked --json").exits(1),
+        row("registry add ../studio --name again --locked").exits(1),
+        row("registry remove spare --locked").exits(1),
         row("registry refresh --locked"),
         row("registry list --locked"),
         row("list --locked"),
@@ -271,9 +262,7 @@ fn every_command_obeys_locked() {
         row("diff --locked"),
     ]);
     Situation::new(|_| {}).check([
-        row("init --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `+manifest`"),
+        row("init --locked").exits(1),
         row("init").changes("+manifest"),
     ]);
 }
@@ -303,6 +292,7 @@ fn an_operation_to_take_back() {
         done(sandbox, "update --allow Bash");
         sandbox.write("project/.claude/agents/other.md", reader("other", "Mine."));
     };
+    let forbidden = &["planner.md", "which `--locked` forbids"];
     Situation::new(build).check([
         row("undo")
             .changes("~lock ~planner")
@@ -315,13 +305,9 @@ fn an_operation_to_take_back() {
         row("undo --offline").changes("~lock ~planner"),
         row("undo --dry-run").says(&["planner"]),
         row("undo --dry-run --json").field("/dry_run", true),
-        row("undo --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~lock ~planner`"),
+        row("undo --locked").exits(1),
         row("undo --list").says(&["update"]),
         row("undo 77").exits(1).says(&["77"]),
-        row("undo --dry-run --locked")
-            .exits(1)
-            .known_fault(4, "exit 0"),
+        row("undo --dry-run --locked").exits(1).says(forbidden),
     ]);
 }

@@ -56,10 +56,8 @@ fn a_tool_that_an_update_brings() {
         row("update --allow all --yes").changes("~lock ~other ~planner"),
         row("update --allow WebFetch").exits(4).says(&["Bash"]),
         row("update --ours").exits(4).says(&["Bash"]),
-        row("update --locked").exits(1).known_fault(0, "exit 2"),
-        row("update --locked --allow Bash")
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --locked").exits(1),
+        row("update --locked --allow Bash").exits(1),
         row("update --check").exits(5).says(&["planner"]),
         row("update --dry-run").says(&["planner", "Bash", "other"]),
         row("update --dry-run --json")
@@ -125,10 +123,7 @@ fn a_tool_that_an_update_brings_in_a_terminal() {
             .in_terminal(&[])
             .exits(4)
             .says(&["Bash"]),
-        row("update --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --locked").in_terminal(&[]).exits(1),
         row("install studio/planner")
             .in_terminal(&["yes"])
             .changes("~lock ~planner")
@@ -145,8 +140,7 @@ fn a_tool_that_an_update_brings_in_a_terminal() {
             .says(&["--allow Bash"]),
         row("install studio/planner --locked")
             .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 130; question 1 is unexpected"),
+            .exits(1),
     ]);
 }
 
@@ -218,9 +212,7 @@ fn several_security_fields_at_the_first_install() {
             .field("/dry_run", true)
             .known_fault(6, "has no /asks/0"),
         row("install studio/guard --json").exits(4).says(VALUES),
-        row("install studio/guard --locked")
-            .exits(1)
-            .known_fault(0, "exit 4"),
+        row("install studio/guard --locked").exits(1),
         row("install studio/guard --locked --allow all").exits(1),
     ]);
 }
@@ -258,8 +250,7 @@ fn several_security_fields_at_the_first_install_in_a_terminal() {
             .says(VALUES),
         row("install studio/guard --locked")
             .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 130; question 1 is unexpected"),
+            .exits(1),
     ]);
 }
 
@@ -330,18 +321,13 @@ fn a_tool_that_an_update_of_the_users_agents_brings() {
         row("update --user --yes").exits(4).says(&["Bash"]),
         row("update --user --allow Bash").changes("~user:lock ~user:planner"),
         row("update --user --dry-run").says(&["Bash"]),
-        row("update --user --locked")
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update --user --locked").exits(1),
         row("install studio/planner --user")
             .exits(4)
             .says(&["agentpkg --user install studio/planner --allow Bash"]),
         row("install studio/planner --user --dry-run").says(&["Bash"]),
         row("remove planner --user").changes("-user:planner ~user:lock ~user:manifest"),
-        row("remove planner --user --locked").exits(1).known_fault(
-            4,
-            "exit 0; changes `~user:lock ~user:manifest -user:planner`",
-        ),
+        row("remove planner --user --locked").exits(1),
         row("update"),
     ]);
 }

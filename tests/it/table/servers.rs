@@ -73,10 +73,7 @@ fn a_known_server_in_a_terminal() {
         row("install studio/one --dry-run")
             .in_terminal(&[])
             .says(&["sequential-thinking"]),
-        row("install studio/one --locked")
-            .in_terminal(&[])
-            .exits(1)
-            .known_fault(0, "exit 130; question 1 is unexpected"),
+        row("install studio/one --locked").in_terminal(&[]).exits(1),
     ]);
 }
 
@@ -121,9 +118,7 @@ fn a_private_server_that_is_not_configured() {
         row("update one --bind ledger=books --allow all")
             .changes("~lock ~manifest ~one")
             .leaves("one", "mcp__books__"),
-        row("update one --bind ledger=books --allow all --locked")
-            .exits(1)
-            .known_fault(0, "exit 2"),
+        row("update one --bind ledger=books --allow all --locked").exits(1),
         row("remove one").changes("-one ~lock ~manifest"),
     ]);
 }
@@ -150,35 +145,25 @@ fn an_agent_whose_line_is_gone_and_that_added_a_server() {
     Situation::new(build).check([
         row("install")
             .changes("-one -servers ~lock")
-            .says(&["one.md", "sequential-thinking"])
-            .known_fault(8, "changes `~lock -one`; omits `sequential-thinking`"),
-        row("install --yes")
-            .changes("-one -servers ~lock")
-            .known_fault(8, "changes `~lock -one`"),
-        row("install --dry-run")
-            .says(&["one.md", "sequential-thinking"])
-            .known_fault(8, "omits `sequential-thinking`"),
+            .says(&["one.md", "sequential-thinking"]),
+        row("install --yes").changes("-one -servers ~lock"),
+        row("install --dry-run").says(&["one.md", "sequential-thinking"]),
         row("install --locked").exits(1),
         row("install --json")
             .changes("-one -servers ~lock")
             .field("/removed/0/name", "one")
-            .known_fault(8, "changes `~lock -one`"),
+            .field("/removed_servers/0", "sequential-thinking"),
         row("update")
             .changes("-one -servers ~lock")
-            .says(&["one.md", "sequential-thinking"])
-            .known_fault(8, "changes `~lock -one`; omits `sequential-thinking`"),
-        row("update --dry-run")
-            .says(&["one.md", "sequential-thinking"])
-            .known_fault(8, "omits `sequential-thinking`"),
-        row("update --locked").exits(1).known_fault(0, "exit 2"),
+            .says(&["one.md", "sequential-thinking"]),
+        row("update --dry-run").says(&["one.md", "sequential-thinking"]),
+        row("update --locked").exits(1),
         row("update --check"),
         row("remove one")
             .changes("-one -servers ~lock")
             .says(&["one.md", "sequential-thinking"]),
         row("remove one --dry-run").says(&["one.md", "sequential-thinking"]),
-        row("remove one --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~lock -one -servers`"),
+        row("remove one --locked").exits(1),
         row("check").says(&["one"]),
         row("check --fix").says(&["one"]),
     ]);
@@ -193,6 +178,40 @@ fn an_agent_whose_line_is_gone_and_that_added_a_server() {
         row("update").changes("~lock").says(&["one.md"]),
         row("remove one").exits(1).says(&["edited"]),
         row("remove one --force").changes("-one -servers ~lock"),
+    ]);
+}
+
+/// `one` brought a server, and its line is gone; `two`, which is installed, or `three`, which comes in its place, needs the server, too.
+#[test]
+fn an_agent_whose_line_is_gone_and_whose_server_another_one_needs() {
+    let build = |sandbox: &Sandbox, installed: &str, line: &str| {
+        publish(
+            sandbox,
+            "studio",
+            &[
+                ("one", asking("one", "sequential-thinking")),
+                ("two", asking("two", "sequential-thinking")),
+                ("three", asking("three", "sequential-thinking")),
+            ],
+        );
+        add_registry(sandbox, "studio");
+        done(sandbox, &format!("install {installed} --mcp add"));
+        let manifest = sandbox
+            .read("agentpkg.toml")
+            .replace("one = { registry = \"studio\" }\n", line);
+        sandbox.write("project/agentpkg.toml", manifest);
+    };
+    Situation::new(|sandbox| build(sandbox, "studio/one studio/two", "")).check([
+        row("install").changes("-one ~lock"),
+        row("update").changes("-one ~lock"),
+        row("remove one").changes("-one ~lock"),
+    ]);
+    let line = "three = { registry = \"studio\" }\n";
+    Situation::new(|sandbox| build(sandbox, "studio/one", line)).check([
+        row("install").changes("+three -one ~lock"),
+        row("install --mcp add").changes("+three -one ~lock"),
+        row("update").changes("+three -one ~lock"),
+        row("remove one").changes("-one -servers ~lock"),
     ]);
 }
 
@@ -218,9 +237,7 @@ fn a_server_that_no_agent_needs_any_more() {
         row("check --fix --json")
             .changes("-servers ~lock")
             .field("/removed_servers/0", "sequential-thinking"),
-        row("check --fix --locked")
-            .exits(1)
-            .known_fault(4, "exit 0; changes `~lock -servers`"),
+        row("check --fix --locked").exits(1),
         row("check --locked").says(&["sequential-thinking"]),
         row("check --fix --dry-run")
             .says(&["sequential-thinking"])
