@@ -13,7 +13,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::{self, Candidate};
 use crate::ops::policy;
-use crate::ops::report::{Frontend, interrupted};
+use crate::ops::report::{Answers, Event, Frontend, interrupted};
 use crate::ops::resolver::{Asker, Resolved, Resolver, is_file};
 use crate::ops::session::Session;
 use crate::store::cache::Freshness;
@@ -169,9 +169,16 @@ impl<'a> Planner<'a> {
                 asked
             };
             for resolved in self.resolved(&asked, manifest, frontend)? {
+                let before = (self.planned.clone(), self.fresh.clone(), manifest.clone());
                 let outcome = self.named(&asked, &resolved, manifest, frontend);
                 match outcome {
-                    Err(failure) if self.options.all && failure.kind() != Kind::Interrupted => {
+                    // What needs a person is left out with all that goes with it.
+                    Err(failure)
+                        if failure.kind() != Kind::Interrupted
+                            && (self.options.all
+                                || self.options.is_yes && failure.kind() == Kind::Consent) =>
+                    {
+                        (self.planned, self.fresh, *manifest) = before;
                         self.refused.push(failure);
                     }
                     outcome => outcome?,
@@ -428,18 +435,26 @@ impl<'a> Planner<'a> {
             .registry
             .as_ref()
             .map_or_else(|| source.to_string(), ToString::to_string);
-        if frontend.is_interactive() && !self.options.is_yes {
-            let question =
-                format!("`{name}` is installed from {old}. Replace it with the one from {new}?");
-            return if self.options.is_dry_run || frontend.confirm(&question, false)? {
-                Ok(())
-            } else {
-                Err(interrupted())
-            };
+        let what =
+            format!("`{name}` is installed from {old}, and the one from {new} is another agent");
+        match Answers::of(frontend, self.options.is_dry_run, self.options.is_yes) {
+            Answers::Shown => {
+                frontend.report(Event::Warning(format!("{what}; that would be asked about")));
+                return Ok(());
+            }
+            Answers::Person => {
+                let question = format!(
+                    "`{name}` is installed from {old}. Replace it with the one from {new}?"
+                );
+                return if frontend.confirm(&question, false)? {
+                    Ok(())
+                } else {
+                    Err(interrupted())
+                };
+            }
+            Answers::LeftOut | Answers::Nobody => {}
         }
-        let failure = Failure::failed(format!(
-            "`{name}` is installed from {old}, and the one from {new} is another agent"
-        ));
+        let failure = Failure::new(Kind::Consent, what);
         if let [.., by] = chain {
             return Err(failure
                 .detail(format!("`{by}` requires the one from {new}"))

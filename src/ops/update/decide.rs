@@ -39,10 +39,10 @@ pub(in crate::ops) fn decide(
 ) -> Result<Vec<Pin>> {
     let answers = Answers::of(frontend, options.is_dry_run, options.is_yes);
     let mut pins = Vec::new();
-    let has_conflicts = planned.items.iter().any(|item| !item.choices.is_empty());
     let mut was_asked = false;
-    let mut open = None;
-    if has_conflicts {
+    let mut open = origins(planned, options, answers, &mut was_asked, frontend)?;
+    let is_open = |item: &Item| item.state == State::Active && !item.choices.is_empty();
+    if planned.items.iter().any(is_open) {
         match (options.conflicts, answers) {
             (Conflicts::Ours, _) => fill(&mut planned.items, &Decision::Ours),
             (Conflicts::Theirs, _) => fill(&mut planned.items, &Decision::Theirs),
@@ -57,7 +57,7 @@ pub(in crate::ops) fn decide(
                 was_asked = true;
             }
             (Conflicts::Ask, Answers::Nobody) | (Conflicts::Fail, _) => {
-                open = Some(undecided(&planned.items, options));
+                open = Some(both(open, undecided(&planned.items, options)));
             }
         }
     }
@@ -94,6 +94,56 @@ pub(in crate::ops) fn decide(
     };
     pins.retain(|(name, _)| is_active(name));
     Ok(pins)
+}
+
+/// Asks about agents that take the place of one from another source; gives back what is to be said where nobody can be asked.
+fn origins(
+    planned: &mut Planned,
+    options: &UpdateOptions,
+    answers: Answers,
+    was_asked: &mut bool,
+    frontend: &mut dyn Frontend,
+) -> Result<Option<Failure>> {
+    let is_left_out = answers == Answers::LeftOut
+        || matches!(options.conflicts, Conflicts::Skip | Conflicts::Markers);
+    let mut open = None;
+    for item in planned
+        .items
+        .iter_mut()
+        .filter(|item| item.state == State::Active)
+    {
+        let Some(what) = &item.replaces else { continue };
+        let refused =
+            Failure::new(Kind::Consent, format!("{what}, which is another agent")).hint(format!(
+                "to have that: `agentpkg remove {}`, then run the command again",
+                item.name
+            ));
+        match answers {
+            Answers::Person => {
+                *was_asked = true;
+                if !frontend.confirm(&format!("{what}. Replace it?"), false)? {
+                    item.state = State::Skipped;
+                }
+            }
+            Answers::Shown => {
+                frontend.report(Event::Warning(format!("{what}; that would be asked about")))
+            }
+            _ if is_left_out => {
+                item.state = State::Skipped;
+                planned.failures.push(refused);
+            }
+            _ => open = Some(both(open, refused)),
+        }
+    }
+    Ok(open)
+}
+
+/// Two refusals as one.
+fn both(first: Option<Failure>, second: Failure) -> Failure {
+    let Some(first) = first else { return second };
+    let failure = first.detail(second.message());
+    let failure = second.details().iter().fold(failure, Failure::detail);
+    second.hints().iter().fold(failure, Failure::hint)
 }
 
 fn fill(items: &mut [Item], decision: &Decision) {

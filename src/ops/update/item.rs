@@ -62,6 +62,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) notes: Vec<String>,
     /// The result as a person wrote it, in place of the merge.
     pub(in crate::ops) text: Option<Vec<u8>>,
+    /// That it takes the place of an agent from another source, in words; `None`: it does not.
+    pub(in crate::ops) replaces: Option<String>,
 }
 
 impl Item {
@@ -80,6 +82,7 @@ impl Item {
             state: State::Active,
             notes: Vec::new(),
             text: None,
+            replaces: None,
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::UpdateOptions;
-use super::item::Item;
+use super::item::{Item, State};
 use super::together::with;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::name::AgentName;
@@ -13,13 +13,14 @@ use crate::error::{Failure, Kind, Result};
 use crate::merge::{Options, merge_with};
 use crate::ops::base::{self, Nearest, Search};
 use crate::ops::candidate::Candidate;
+use crate::ops::install::registry_of;
 use crate::ops::pending::Intent;
 use crate::ops::report::{Choice, Event, Frontend};
 use crate::ops::resolver::{Asker, Resolved, Resolver};
 use crate::ops::session::Session;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::{Manifest, Origin, Wanted};
+use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
 
 /// What an update would do.
 #[derive(Debug, Default)]
@@ -316,8 +317,11 @@ impl<'a> Planner<'a, '_> {
         if let Some(locked) = locked {
             candidate.locked.allowed.clone_from(&locked.allowed);
         }
+        let mut left_out = None;
         for required in candidate.required.clone() {
-            self.required(&required, wanted, resolved, frontend)?;
+            left_out = self
+                .required(&required, wanted, resolved, frontend)?
+                .or(left_out);
         }
         let ours = self.session.project.read_agent(name)?;
         let is_same = locked.is_some_and(|locked| {
@@ -391,17 +395,22 @@ impl<'a> Planner<'a, '_> {
             0
         };
         item.choices = vec![None; count];
+        if let Some(note) = left_out {
+            item.state = State::Skipped;
+            item.notes.push(note);
+        }
         self.planned.items.push(item);
         Ok(())
     }
 
+    /// Plans an agent that another one requires; gives back why that one has to be left out, if it has to.
     fn required(
         &mut self,
         required: &str,
         wanted: &Wanted,
         by: &Resolved<'a>,
         frontend: &mut dyn Frontend,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let found = by.snapshot.offered.find(required);
         let [entry] = found.as_slice() else {
             let count = found.len();
@@ -409,11 +418,17 @@ impl<'a> Planner<'a, '_> {
                 "`{}` requires `{required}`, which its registry has {count} times",
                 by.entry.name
             )));
-            return Ok(());
+            return Ok(None);
         };
         let name = entry.name.clone();
+        let source = source_text(&by.snapshot.source);
+        if let Some(failure) = self.clash(&name, &source, &entry.file, &by.entry.name) {
+            let note = failure.message().to_owned();
+            self.planned.failures.push(failure);
+            return Ok(Some(note));
+        }
         if self.manifest.agents().contains_key(&name) || !self.seen.insert(name.clone()) {
-            return Ok(());
+            return Ok(None);
         }
         let version = by
             .snapshot
@@ -428,7 +443,63 @@ impl<'a> Planner<'a, '_> {
             is_verbatim: wanted.is_verbatim,
             ..Wanted::anything()
         };
-        self.resolved(&name, &wanted, &resolved, None, frontend)
+        self.resolved(&name, &wanted, &resolved, None, frontend)?;
+        let locked = self
+            .lockfile
+            .agents
+            .get(&name)
+            .filter(|locked| locked.source != source);
+        if let Some(locked) = locked
+            && let Some(item) = self.planned.items.iter_mut().find(|item| item.name == name)
+        {
+            let (old, new) = (registry_of(locked), registry_of(&item.candidate.locked));
+            let by = &by.entry.name;
+            item.replaces = Some(format!(
+                "`{name}` is installed from {old}, and `{by}` requires the one from {new}"
+            ));
+        }
+        Ok(None)
+    }
+
+    /// Why an agent of this name cannot come from there: another one has the name, or is one file with it.
+    fn clash(&self, name: &AgentName, source: &str, file: &str, by: &AgentName) -> Option<Failure> {
+        let planned = self.planned.items.iter().map(|item| &item.name);
+        let mut known = self
+            .manifest
+            .agents()
+            .keys()
+            .chain(self.lockfile.agents.keys())
+            .chain(planned);
+        if let Some(other) = known.find(|other| *other != name && other.folded() == name.folded()) {
+            let what = format!(
+                "`{name}`, which `{by}` requires, and `{other}` are one file where case does not count"
+            );
+            return Some(
+                Failure::failed(what)
+                    .hint(format!("install `{other}` under another name with `--as`")),
+            );
+        }
+        let is_chosen = self.seen.contains(name) || self.manifest.agents().contains_key(name);
+        let planned = self
+            .planned
+            .items
+            .iter()
+            .find(|item| item.name == *name)
+            .map(|item| &item.candidate.locked);
+        let chosen = planned
+            .or_else(|| self.lockfile.agents.get(name))
+            .filter(|_| is_chosen)?;
+        if chosen.source == source && chosen.file == file {
+            return None;
+        }
+        let place = |file: &str, source: &str| format!("{file} ({source})");
+        let what = format!("two different agents would be installed as `{name}`");
+        Some(
+            Failure::failed(what)
+                .detail(place(&chosen.file, &chosen.source))
+                .detail(format!("{}, for {by}", place(file, source)))
+                .hint("install one of them under another name with `--as`"),
+        )
     }
 
     /// The base of an agent; asks what to do if it is lost.
