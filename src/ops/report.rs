@@ -47,8 +47,23 @@ pub enum Event {
     Preview(Preview),
     /// Servers that the next question offers to add.
     Offers(Vec<OfferView>),
+    /// What a dry run would ask.
+    Asks(Vec<AskView>),
     /// A failure that does not stop the command.
     Trouble(Failure),
+}
+
+/// A question that a dry run does not ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskView {
+    /// The agent that it is about.
+    pub agent: String,
+    /// `power`, `conflict` or `source`.
+    pub kind: &'static str,
+    /// What is asked about.
+    pub what: String,
+    /// The word for `--allow` that answers it, if there is one.
+    pub allow: Option<String>,
 }
 
 /// A command that did not end, as a person sees it.

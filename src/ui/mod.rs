@@ -24,7 +24,7 @@ pub use screens::{unified, wrapped};
 pub use table::Table;
 
 use crate::error::{Failure, Kind, Result};
-use crate::ops::report::{Choice, Decide, Event, InterruptionView, Reporter, interrupted};
+use crate::ops::report::{AskView, Choice, Decide, Event, InterruptionView, Reporter, interrupted};
 
 /// Done.
 pub const GREEN: Style = AnsiColor::Green.on_default().bold();
@@ -67,6 +67,8 @@ pub struct Ui {
     interruption: Option<InterruptionView>,
     /// Whether changes were made: from then on a failure to print is no failure of the command.
     is_applied: bool,
+    /// What a dry run would ask.
+    asks: Vec<AskView>,
     /// Files that somebody saved while they were replaced.
     saved_over: Vec<String>,
 }
@@ -81,6 +83,7 @@ impl Ui {
             document: None,
             interruption: None,
             is_applied: false,
+            asks: Vec::new(),
             saved_over: Vec::new(),
         }
     }
@@ -226,6 +229,12 @@ impl Ui {
             {
                 let interrupted = serde_json::json!({ "command": label, "sealed": is_sealed });
                 fields.insert("interrupted".to_owned(), interrupted);
+            }
+            if !self.asks.is_empty() {
+                let asks = self.asks.iter().map(|AskView { agent, kind, what, allow }| {
+                    serde_json::json!({ "agent": agent, "kind": kind, "what": what, "allow": allow })
+                });
+                fields.insert("asks".to_owned(), asks.collect::<Vec<_>>().into());
             }
             if !self.saved_over.is_empty() {
                 fields.insert("partial".to_owned(), self.saved_over.clone().into());
@@ -421,6 +430,7 @@ impl Reporter for Ui {
             Event::Gains(view) => self.screen(&screens::gains(&view)),
             Event::Preview(preview) => self.screen(&screens::preview(&preview)),
             Event::Offers(views) => self.screen(&screens::offers(&views)),
+            Event::Asks(asks) => self.asks.extend(asks),
             Event::Trouble(failure) => self.trouble(&failure),
         }
     }

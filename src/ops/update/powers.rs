@@ -10,7 +10,7 @@ use crate::domain::capability::Gain;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::merge::Choice as Decision;
-use crate::ops::report::{Answers, Choice, Event, Frontend, GainsView, interrupted};
+use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, GainsView, interrupted};
 use crate::ops::requirement::{World, explain};
 use crate::ops::session::Session;
 use crate::store::manifest::Manifest;
@@ -43,6 +43,9 @@ pub(in crate::ops) fn decide(
     frontend: &mut dyn Frontend,
 ) -> Result<bool> {
     let groups = groups(&planned.items, options);
+    if answers == Answers::Shown {
+        frontend.report(Event::Asks(asks(&planned.items, options)));
+    }
     if answers == Answers::Shown || groups.is_empty() {
         return conflicts.map_or(Ok(false), Err);
     }
@@ -117,6 +120,37 @@ fn open(item: &Item, options: &UpdateOptions) -> Vec<Gain> {
         .into_iter()
         .filter(|gain| !gain.is_allowed(&options.allowed))
         .collect()
+}
+
+/// Everything that would be asked.
+fn asks(items: &[Item], options: &UpdateOptions) -> Vec<AskView> {
+    let mut asks = Vec::new();
+    for item in items.iter().filter(|item| item.state == State::Active) {
+        let ask = |kind, what: String, allow| AskView {
+            agent: item.name.to_string(),
+            kind,
+            what,
+            allow,
+        };
+        asks.extend(item.replaces.clone().map(|what| ask("source", what, None)));
+        if !item.choices.is_empty() {
+            let merge = item.merge();
+            let undecided = merge
+                .conflicts()
+                .iter()
+                .zip(&item.choices)
+                .filter(|(_, choice)| choice.is_none());
+            asks.extend(
+                undecided.map(|(conflict, _)| ask("conflict", conflict.unit().to_string(), None)),
+            );
+        }
+        let powers = open(item, options).into_iter();
+        asks.extend(powers.map(|gain| {
+            let what = gain_line(&gain.to_string(), &gain.meaning());
+            ask("power", what, Some(gain.word()))
+        }));
+    }
+    asks
 }
 
 fn groups(items: &[Item], options: &UpdateOptions) -> Vec<Group> {
