@@ -3,6 +3,7 @@
 //! Plain three-way comparison takes edits of neighbouring lines for a conflict. Here each side's lines are aligned with the base's by
 //! likeness, so that an edit is a changed line, or a run of lines that came or went; edits that only touch are both made.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::blocks::Kind;
@@ -308,17 +309,70 @@ fn meet(
         (false, true) => one.start < other.start && other.start < one.end,
         (false, false) => one.start < other.end && other.start < one.end,
     };
-    overlaps || orphans(above, base, ours.0, theirs) || orphans(above, base, theirs.0, ours)
+    overlaps
+        || orphans(above, base, ours, theirs)
+        || orphans(above, base, theirs, ours)
+        || brings_heading(base, ours, theirs.0)
+        || brings_heading(base, theirs, ours.0)
+}
+
+/// Whether lines are inserted next to lines that the other side replaced, by something with a heading: nobody knows under which
+/// heading they belong then.
+fn brings_heading(
+    base: &[Token<'_>],
+    (replacement, side): (&Edit, &[Token<'_>]),
+    insertion: &Edit,
+) -> bool {
+    let touches = insertion.base.start == replacement.base.start
+        || insertion.base.start == replacement.base.end;
+    let is_replacement = !replacement.is_insertion() && !replacement.is_deletion();
+    insertion.is_insertion()
+        && is_replacement
+        && touches
+        && !is_reworded(base, replacement, side)
+        && side[replacement.side.clone()]
+            .iter()
+            .any(|token| token.kind.is_heading())
+}
+
+/// Whether an edit is one line in other words.
+fn is_reworded(base: &[Token<'_>], edit: &Edit, side: &[Token<'_>]) -> bool {
+    let is_single = edit.base.len() == 1 && edit.side.len() == 1;
+    is_single && {
+        let (old, new) = (&base[edit.base.start], &side[edit.side.start]);
+        likeness(old, new, &bag(old.text), &bag(new.text)) > 0
+    }
 }
 
 /// Whether deleting lines takes away what the lines that the other side inserted next to them belong to.
 fn orphans(
     above: Option<Kind>,
     base: &[Token<'_>],
-    deletion: &Edit,
+    (deletion, other): (&Edit, &[Token<'_>]),
     (insertion, side): (&Edit, &[Token<'_>]),
 ) -> bool {
-    if !deletion.is_deletion() || !insertion.is_insertion() {
+    if !insertion.is_insertion() {
+        return false;
+    }
+    // What is indented deeper than what went may belong to it.
+    if insertion.base.start == deletion.base.end
+        && !deletion.is_insertion()
+        && !is_reworded(base, deletion, other)
+    {
+        let indents = |tokens: &'_ [Token<'_>]| -> Vec<usize> {
+            tokens
+                .iter()
+                .filter(|token| token.kind != Kind::Blank)
+                .map(|token| indent(token.text))
+                .collect()
+        };
+        let first = indents(&side[insertion.side.clone()]).first().copied();
+        let gone = indents(&base[deletion.base.clone()]).into_iter().min();
+        if first.zip(gone).is_some_and(|(first, gone)| first > gone) {
+            return true;
+        }
+    }
+    if !deletion.is_deletion() {
         return false;
     }
     let is_text = |token: &&Token<'_>| token.kind != Kind::Blank;
@@ -359,6 +413,14 @@ fn orphans(
                 && !is_same(last(&base[..deletion.base.start]).or(above))
         }
     }
+}
+
+/// How far a line is indented; a tab counts like four spaces.
+fn indent(text: &[u8]) -> usize {
+    text.iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .map(|byte| if *byte == b'\t' { 4 } else { 1 })
+        .sum()
 }
 
 /// Which side made all of the other's change and more: the other's tokens are all there, in order, and what is added to them is not
@@ -402,6 +464,52 @@ pub(super) fn extended(
     } else {
         None
     }
+}
+
+/// The level of the heading that lines begin with.
+fn opening(tokens: &[Token<'_>]) -> Option<usize> {
+    match tokens.iter().find(|token| token.kind != Kind::Blank)?.kind {
+        Kind::Heading(level) => Some(level),
+        _ => None,
+    }
+}
+
+/// Whether both are sections of their own, with headings and texts that have little in common.
+fn are_sections(one: &[Token<'_>], other: &[Token<'_>]) -> bool {
+    let is_section = |tokens: &[Token<'_>]| {
+        let levels = || {
+            tokens.iter().filter_map(|token| {
+                if let Kind::Heading(level) = token.kind {
+                    Some(level)
+                } else {
+                    None
+                }
+            })
+        };
+        let has_text = tokens
+            .iter()
+            .any(|token| !matches!(token.kind, Kind::Blank | Kind::Heading(_)));
+        opening(tokens).is_some() && levels().min() == opening(tokens) && has_text
+    };
+    let bags = |tokens: &'_ [Token<'_>]| {
+        tokens
+            .iter()
+            .map(|token| bag(token.text))
+            .collect::<Vec<_>>()
+    };
+    let (one_bags, other_bags) = (bags(one), bags(other));
+    let is_alike = |(token, bag): (&Token<'_>, &Vec<u64>)| {
+        let is_text = token.kind != Kind::Blank && !bag.is_empty();
+        is_text
+            && other
+                .iter()
+                .zip(&other_bags)
+                .any(|(twin, twin_bag)| likeness(token, twin, bag, twin_bag) > 0)
+    };
+    is_section(one)
+        && is_section(other)
+        && one.len() * other.len() <= MAX_CELLS
+        && !one.iter().zip(&one_bags).any(is_alike)
 }
 
 /// Settles a part that both sides changed as far as that is safe.
@@ -488,6 +596,42 @@ fn settle(
                     change: Change::Ours,
                     ..rest
                 });
+            } else if head + tail == 0 && are_sections(one, other) {
+                // Two sections: the one further down in the outline first, then in the order of their texts.
+                let rank = |tokens: &[Token<'_>]| {
+                    (
+                        Reverse(opening(tokens)),
+                        tokens
+                            .iter()
+                            .map(|token| token.text.to_vec())
+                            .collect::<Vec<_>>(),
+                    )
+                };
+                if rank(one) <= rank(other) {
+                    let start = rest_theirs.start..rest_theirs.start;
+                    parts.push(Part {
+                        theirs: start,
+                        change: Change::Ours,
+                        ..rest.clone()
+                    });
+                    parts.push(Part {
+                        ours: end_ours,
+                        change: Change::Theirs,
+                        ..rest
+                    });
+                } else {
+                    let start = rest_ours.start..rest_ours.start;
+                    parts.push(Part {
+                        ours: start,
+                        change: Change::Theirs,
+                        ..rest.clone()
+                    });
+                    parts.push(Part {
+                        theirs: end_theirs,
+                        change: Change::Ours,
+                        ..rest
+                    });
+                }
             } else {
                 parts.push(rest);
             }

@@ -2,6 +2,9 @@
 
 use super::text::Line;
 
+/// What a place within code is called.
+pub(super) const CODE: &str = "code block";
+
 /// The kind of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -46,7 +49,7 @@ impl Kind {
 }
 
 /// The kinds of all lines of a text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Blocks {
     pub(super) kinds: Vec<Kind>,
     /// Whether the boundary before each line, and the end, is within a fenced block.
@@ -188,7 +191,7 @@ pub(super) fn path(lines: &[Line<'_>], blocks: &Blocks, at: usize, end: usize) -
                 Kind::Bullet => format!("bullet {number}"),
                 Kind::Row | Kind::Rule => format!("table row {number}"),
                 Kind::Quote => "quote".to_owned(),
-                Kind::Code => "code block".to_owned(),
+                Kind::Code => CODE.to_owned(),
                 Kind::Text | Kind::Blank => format!("text {number}"),
             }
         }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::blocks::{Blocks, Kind};
+use super::blocks::{self, Blocks, Kind};
+use super::stranger::Fault;
 use super::text::{self, Ending, Line, Out, Surroundings};
 
 /// The part of a file that a conflict is about. Its display form says where that is.
@@ -36,6 +37,17 @@ impl fmt::Display for Unit {
     }
 }
 
+/// Who did something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Author {
+    /// The user.
+    You,
+    /// Upstream.
+    Upstream,
+    /// Each of them.
+    Both,
+}
+
 /// Why something is not merged. Its display form is half a sentence about *you* and *upstream*, in that order where it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
@@ -52,12 +64,14 @@ pub enum Reason {
         /// The tool that was added.
         added: String,
     },
-    /// Both sides changed the tools, and one of them means every tool.
+    /// One side means every tool, and the other does not.
     EveryTool,
     /// One side removed the line that says which tools are granted.
     ToolsLine,
-    /// One side rewrote most of the text.
-    Rewritten,
+    /// One side rewrote most of the text, or both did.
+    Rewritten(Author),
+    /// The edits could all be made, but the text would then be torn.
+    Torn(Fault),
     /// The parts would fit, but the result would not be YAML.
     NotYaml,
     /// There are bytes that are no text.
@@ -76,13 +90,14 @@ impl fmt::Display for Reason {
                     "one removed {removed}, the other added {added}, which can do the same"
                 )
             }
-            Self::EveryTool => {
-                formatter.write_str("both changed the tools, and `*` means every tool")
-            }
+            Self::EveryTool => formatter.write_str("one has `*` for tools, which means every tool"),
             Self::ToolsLine => {
                 formatter.write_str("one removed the tools line, which means every tool")
             }
-            Self::Rewritten => formatter.write_str("one rewrote most of it"),
+            Self::Rewritten(Author::You) => formatter.write_str("you rewrote most of it"),
+            Self::Rewritten(Author::Upstream) => formatter.write_str("upstream rewrote most of it"),
+            Self::Rewritten(Author::Both) => formatter.write_str("both rewrote most of it"),
+            Self::Torn(fault) => write!(formatter, "put together, {fault}"),
             Self::NotYaml => {
                 formatter.write_str("both changed it, and together it would not be valid YAML")
             }
@@ -156,6 +171,45 @@ impl<'a> Conflict<'a> {
         self.suggestion.as_deref()
     }
 
+    /// Who rewrote most of the text, if that is why there is a conflict: then it is one about the whole text, and what is to be chosen
+    /// is a version, not lines.
+    #[must_use]
+    pub fn rewritten_by(&self) -> Option<Author> {
+        match self.reason {
+            Reason::Rewritten(author) => Some(author),
+            _ => None,
+        }
+    }
+
+    /// Whether white space means nothing here.
+    fn is_prose(&self) -> bool {
+        matches!(&self.unit, Unit::Body(path) if path.last().is_none_or(|last| last != blocks::CODE))
+    }
+
+    /// Whether ours and theirs are the same text, laid out differently: word for word the same but for white space and the marks of
+    /// list items. Nothing is lost whatever is chosen.
+    #[must_use]
+    pub fn is_same_text(&self) -> bool {
+        self.is_prose() && !self.ours.is_empty() && words(&self.ours) == words(&self.theirs)
+    }
+
+    /// What to offer first: the side that changed more than the layout, where the other changed no more than that, or ours where both
+    /// have the same text. `None`: nothing speaks for either side.
+    #[must_use]
+    pub fn preselected(&self) -> Option<Choice> {
+        let is_text = self.is_prose() && !self.base.is_empty();
+        let base = words(&self.base);
+        if self.is_same_text() {
+            Some(Choice::Ours)
+        } else if is_text && words(&self.ours) == base {
+            Some(Choice::Theirs)
+        } else if is_text && words(&self.theirs) == base {
+            Some(Choice::Ours)
+        } else {
+            None
+        }
+    }
+
     /// Whether taking both makes sense: not within frontmatter, and not if one side deleted it.
     #[must_use]
     pub fn offers_both(&self) -> bool {
@@ -212,6 +266,21 @@ impl<'a> Conflict<'a> {
         }
         Some(bytes)
     }
+}
+
+/// The words of lines, without the marks of list items.
+fn words<'a>(lines: &[Line<'a>]) -> Vec<&'a [u8]> {
+    let is_mark = |word: &[u8]| matches!(word, [b'-' | b'*' | b'+']);
+    let of = |line: &Line<'a>| {
+        let words: Vec<&'a [u8]> = line
+            .text
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty())
+            .collect();
+        let start = usize::from(words.len() > 1 && is_mark(words[0]));
+        words[start..].to_vec()
+    };
+    lines.iter().flat_map(of).collect()
 }
 
 /// Why lines of a body are a conflict.

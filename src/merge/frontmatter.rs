@@ -1,12 +1,12 @@
 //! The frontmatter key by key: each entry keeps the bytes of the side that it is taken from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_yaml::Value;
 
 use super::diff3::{Change, Interner};
-use super::lines::{Chunk, Inputs, Merged, Side};
+use super::lines::{Inputs, Merged, Side};
 use super::list::List;
 use super::text::{Line, Surroundings};
 use super::{Options, Reason, Rule, lines, list, order, words};
@@ -14,11 +14,21 @@ use super::{Options, Reason, Rule, lines, list, order, words};
 /// A block with more keys is merged by lines.
 const MAX_ENTRIES: usize = 500;
 
-/// An entry: its key, and its lines with all that follows up to the next key.
+/// The key of what stands below the last entry.
+const REST: &str = "";
+
+/// An entry: its key, the comments and blank lines above, which belong to it, and its own lines up to those of the next one.
 #[derive(Debug, Clone)]
 struct Entry<'a> {
     key: &'a str,
+    above: Range<usize>,
     lines: Range<usize>,
+}
+
+impl Entry<'_> {
+    fn all(&self) -> Range<usize> {
+        self.above.start..self.lines.end
+    }
 }
 
 /// A frontmatter block whose parts are clear without YAML.
@@ -80,23 +90,19 @@ impl<'a> Frontmatter<'a> {
         }
         let mut entries: Vec<Entry<'a>> = Vec::new();
         let mut at = 1;
+        // Comments and blank lines since the last line of a value.
+        let mut loose = 1;
         while at < close {
             let text = std::str::from_utf8(lines[at].text).ok()?;
             if is_linked(text) {
                 return None;
             }
             let Some(key) = key(text) else {
-                match entries.last_mut() {
-                    Some(entry) => entry.lines.end = at + 1,
-                    None if text.trim().is_empty() || text.starts_with('#') => {
-                        entries.push(Entry {
-                            key: "",
-                            lines: at..at + 1,
-                        });
-                    }
-                    None => return None,
-                }
                 at += 1;
+                if !(text.trim().is_empty() || text.starts_with('#')) {
+                    entries.last_mut()?.lines.end = at;
+                    loose = at;
+                }
                 continue;
             };
             if entries.len() == MAX_ENTRIES || entries.iter().any(|entry| entry.key == key) {
@@ -105,18 +111,24 @@ impl<'a> Frontmatter<'a> {
             let end = quoted_end(lines, at, key.len() + 1, close);
             entries.push(Entry {
                 key,
+                above: loose..at,
                 lines: at..end,
             });
             at = end;
+            loose = end;
+        }
+        if loose < close {
+            entries.push(Entry {
+                key: REST,
+                above: loose..close,
+                lines: close..close,
+            });
         }
         Some(Self { entries, close })
     }
 
-    fn get(&self, key: &str) -> Option<Range<usize>> {
-        self.entries
-            .iter()
-            .find(|entry| entry.key == key)
-            .map(|entry| entry.lines.clone())
+    fn get(&self, key: &str) -> Option<&Entry<'a>> {
+        self.entries.iter().find(|entry| entry.key == key)
     }
 
     fn keys(&self) -> Vec<&'a str> {
@@ -189,31 +201,177 @@ pub(super) struct Heads<'s, 'a> {
 /// Merges the entries between the fences.
 pub(super) fn merge<'a>(heads: Heads<'_, 'a>, around: Surroundings) -> Vec<Piece<'a>> {
     let (b, o, t) = (heads.base.keys(), heads.ours.keys(), heads.theirs.keys());
-    let mut decided: Vec<(&str, Piece<'a>)> = Vec::new();
+    let mut decided: Vec<(&str, Vec<Piece<'a>>)> = Vec::new();
     let all: BTreeSet<&str> = b.iter().chain(&o).chain(&t).copied().collect();
     for key in all {
-        decided.extend(entry(heads, key, around).map(|piece| (key, piece)));
-    }
-    let result: BTreeSet<&str> = decided.iter().map(|(key, _)| *key).collect();
-    let ordered = order::merge(&b, &o, &t, &result);
-    let mut pieces = Vec::with_capacity(decided.len());
-    for key in ordered {
-        if let Some(at) = decided.iter().position(|(decided, _)| *decided == key) {
-            pieces.push(decided.swap_remove(at).1);
+        let pieces = with_comments(heads, key, around);
+        if !pieces.is_empty() {
+            decided.push((key, pieces));
         }
     }
-    // An empty key stands for what comes before the first one.
-    pieces.splice(0..0, decided.into_iter().map(|(_, piece)| piece));
+    let result: BTreeSet<&str> = decided
+        .iter()
+        .map(|(key, _)| *key)
+        .filter(|key| *key != REST)
+        .collect();
+    let ordered = order::merge(&b, &o, &t, &result);
+    let mut pieces = Vec::with_capacity(decided.len());
+    for key in ordered.into_iter().chain([REST]) {
+        if let Some(at) = decided.iter().position(|(decided, _)| *decided == key) {
+            pieces.extend(decided.swap_remove(at).1);
+        }
+    }
     pieces
+}
+
+/// An entry with the comments above it.
+fn with_comments<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Vec<Piece<'a>> {
+    let Inputs { base, ours, theirs } = heads.inputs;
+    let entries = [
+        heads.base.get(key),
+        heads.ours.get(key),
+        heads.theirs.get(key),
+    ];
+    let [all_base, all_ours, all_theirs] = entries.map(|entry| entry.map_or(0..0, Entry::all));
+    let conflict = |reason: Reason| {
+        let (base, ours, theirs) = (all_base.clone(), all_ours.clone(), all_theirs.clone());
+        vec![Piece::Conflict {
+            key: key.to_owned(),
+            reason,
+            base,
+            ours,
+            theirs,
+        }]
+    };
+    let is_pinned = heads.options.pins.iter().any(|pin| pin == key);
+    if is_pinned && entries[1].is_some() {
+        return vec![Piece::Taken {
+            base: all_base,
+            ours: all_ours,
+            theirs: all_theirs,
+            from: From::Ours,
+        }];
+    }
+    let value = if key == REST {
+        None
+    } else {
+        entry(heads, key, around)
+    };
+    if let Some(Piece::Conflict { reason, .. }) = value {
+        return conflict(reason);
+    }
+    let above = entries.map(|entry| entry.map_or(0..0, |entry| entry.above.clone()));
+    let [b, o, t] = [(base, &above[0]), (ours, &above[1]), (theirs, &above[2])]
+        .map(|(side, range)| &side.lines[range.clone()]);
+    let texts = |side: &[Line<'a>]| side.iter().map(|line| line.text).collect::<Vec<_>>();
+    let (old, one, other) = (texts(b), texts(o), texts(t));
+    if value.is_none() && key != REST {
+        // The key goes. What somebody wrote above it since must not go unseen.
+        let is_new = |side: &[&[u8]], entry: Option<&Entry<'_>>| {
+            entry.is_some()
+                && side
+                    .iter()
+                    .any(|line| is_comment(line) && !old.contains(line))
+        };
+        let is_lost = is_new(&one, entries[1]) || is_new(&other, entries[2]);
+        return if is_lost && !is_pinned {
+            conflict(Reason::DeletedAndChanged)
+        } else {
+            Vec::new()
+        };
+    }
+    let [base_range, ours_range, theirs_range] = above.clone();
+    let taken = |from: From| Piece::Taken {
+        base: base_range.clone(),
+        ours: ours_range.clone(),
+        theirs: theirs_range.clone(),
+        from,
+    };
+    let comments = |side: &[&'a [u8]]| {
+        side.iter()
+            .copied()
+            .filter(|line| is_comment(line))
+            .collect::<Vec<_>>()
+    };
+    let piece = if one == other {
+        Some(taken(From::Both))
+    } else if other == old {
+        Some(taken(From::Ours))
+    } else if one == old {
+        Some(taken(From::Theirs))
+    } else if comments(&one) == comments(&other) {
+        Some(taken(if (one.len(), &one) >= (other.len(), &other) {
+            From::Ours
+        } else {
+            From::Theirs
+        }))
+    } else {
+        let mut interner = Interner::new();
+        let [base, ours, theirs] = &[b, o, t].map(|lines| Side::of(lines.to_vec(), &mut interner));
+        let merged = lines::merge_plainly(Inputs { base, ours, theirs }, around);
+        (merged.conflicts() == 0).then(|| Piece::Within {
+            key: key.to_owned(),
+            merged,
+        })
+    };
+    match piece {
+        Some(piece) => std::iter::once(piece).chain(value).collect(),
+        None => conflict(Reason::BothChanged),
+    }
+}
+
+fn is_comment(line: &[u8]) -> bool {
+    line.trim_ascii_start().starts_with(b"#")
+}
+
+/// The comments behind and between the lines of a value; in block notation there are none.
+fn comments<'l>(key: &str, texts: &[&'l [u8]]) -> Vec<&'l [u8]> {
+    if texts
+        .first()
+        .is_some_and(|line| matches!(notation(key, line), Some(b'|' | b'>')))
+    {
+        return Vec::new();
+    }
+    let behind = |line: &&'l [u8]| {
+        let line: &'l [u8] = line;
+        let is_quoted = |start: usize| {
+            line[..start]
+                .iter()
+                .filter(|byte| matches!(byte, b'"' | b'\''))
+                .count()
+                % 2
+                == 1
+        };
+        let start = line
+            .windows(2)
+            .position(|pair| matches!(pair, [b' ' | b'\t', b'#']))?;
+        (!is_quoted(start)).then(|| line[start..].trim_ascii())
+    };
+    texts
+        .iter()
+        .filter_map(|line| {
+            if is_comment(line) {
+                Some(line.trim_ascii())
+            } else {
+                behind(line)
+            }
+        })
+        .collect()
+}
+
+/// Whether a value means that there is none.
+fn is_nothing(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Null) => true,
+        Some(Value::String(text)) => text.trim().is_empty(),
+        _ => false,
+    }
 }
 
 fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Piece<'a>> {
     let Inputs { base, ours, theirs } = heads.inputs;
-    let (b, o, t) = (
-        heads.base.get(key),
-        heads.ours.get(key),
-        heads.theirs.get(key),
-    );
+    let lines = |head: &Frontmatter<'a>| head.get(key).map(|entry| entry.lines.clone());
+    let (b, o, t) = (lines(heads.base), lines(heads.ours), lines(heads.theirs));
     let texts = |side: &Side<'a>, range: &Option<Range<usize>>| {
         range.clone().map(|range| {
             side.lines[range]
@@ -246,13 +404,23 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     if heads.options.pins.iter().any(|pin| pin == key) {
         return o.map(|_| taken(From::Ours));
     }
-    if heads.options.guards_tools_line
-        && key == "tools"
-        && old.is_some()
-        && one.is_some()
-        && other.is_none()
-    {
-        return conflict(Reason::ToolsLine);
+    let value = |texts: &Option<Vec<&[u8]>>| texts.as_ref().and_then(|texts| parse(key, texts));
+    if heads.options.guards_tools_line && key == "tools" {
+        let grants_some =
+            |texts: &Option<Vec<&[u8]>>| texts.is_some() && !is_nothing(value(texts).as_ref());
+        if grants_some(&old) && grants_some(&one) && !grants_some(&other) {
+            return conflict(Reason::ToolsLine);
+        }
+        let has_star = |lines: &[Line<'_>]| {
+            List::read(key, lines).is_some_and(|list| list.values().contains(&"*"))
+        };
+        if other != old
+            && has_star(&theirs.lines[rt.clone()])
+            && one.is_some()
+            && !has_star(&ours.lines[ro.clone()])
+        {
+            return conflict(Reason::EveryTool);
+        }
     }
     if one == old {
         return t.map(|_| taken(From::Theirs));
@@ -260,68 +428,177 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
     if other == old {
         return o.map(|_| taken(From::Ours));
     }
-    let value = |texts: &Option<Vec<&[u8]>>| texts.as_ref().and_then(|texts| parse(key, texts));
-    let (old_value, one_value, other_value) = (value(&old), value(&one), value(&other));
-    match (&old, &one, &other) {
-        (_, Some(one), Some(other)) if one_value.is_some() && one_value == other_value => {
-            // The same value in two notations: the shorter one, so that the sides do not matter.
-            let length = |texts: &[&[u8]]| (texts.len(), texts.concat().len(), texts.concat());
-            return Some(taken(if length(one) <= length(other) {
-                From::Ours
-            } else {
-                From::Theirs
+    let entry = Changed {
+        key,
+        ranges: [rb.clone(), ro.clone(), rt.clone()],
+        texts: [old, one, other],
+    };
+    match entry.merge(heads, around) {
+        Ok(piece) => piece,
+        Err(reason) => conflict(reason),
+    }
+}
+
+/// An entry that both sides changed, in different ways.
+struct Changed<'k, 'a> {
+    key: &'k str,
+    /// Of the base, ours and theirs.
+    ranges: [Range<usize>; 3],
+    texts: [Option<Vec<&'a [u8]>>; 3],
+}
+
+impl<'a> Changed<'_, 'a> {
+    fn taken(&self, from: From) -> Piece<'a> {
+        let [base, ours, theirs] = self.ranges.clone();
+        Piece::Taken {
+            base,
+            ours,
+            theirs,
+            from,
+        }
+    }
+
+    /// Takes one side, unless a comment that the other wrote would be lost.
+    fn take(&self, from: From) -> Result<Option<Piece<'a>>, Reason> {
+        let of = |side: usize| {
+            self.texts[side]
+                .as_deref()
+                .map_or_else(Vec::new, |texts| comments(self.key, texts))
+        };
+        let (taken, dropped) = if from == From::Theirs {
+            (of(2), of(1))
+        } else {
+            (of(1), of(2))
+        };
+        let old = of(0);
+        let is_kept = dropped
+            .iter()
+            .all(|comment| old.contains(comment) || taken.contains(comment));
+        if is_kept {
+            Ok(Some(self.taken(from)))
+        } else {
+            Err(Reason::BothChanged)
+        }
+    }
+
+    /// Of two notations for one value the one that differs from the base's, or else the shorter one, so that the sides do not matter.
+    fn take_notation(&self) -> Result<Option<Piece<'a>>, Reason> {
+        let of = |side: usize| self.texts[side].as_deref().unwrap_or_default();
+        let mark = |side: usize| of(side).first().map(|line| notation(self.key, line));
+        let rank = |side: usize| {
+            (
+                mark(side) == mark(0),
+                of(side).len(),
+                of(side).concat().len(),
+                of(side).concat(),
+            )
+        };
+        self.take(if rank(1) <= rank(2) {
+            From::Ours
+        } else {
+            From::Theirs
+        })
+    }
+
+    fn merge(
+        &self,
+        heads: Heads<'_, 'a>,
+        around: Surroundings,
+    ) -> Result<Option<Piece<'a>>, Reason> {
+        let Inputs { base, ours, theirs } = heads.inputs;
+        let key = self.key;
+        let [old, one, other] = self
+            .texts
+            .each_ref()
+            .map(|texts| texts.as_ref().and_then(|texts| parse(key, texts)));
+        let [rb, ro, rt] = self.ranges.clone();
+        let (lb, lo, lt) = (&base.lines[rb], &ours.lines[ro], &theirs.lines[rt]);
+        let lists = [lb, lo, lt].map(|lines| List::read(key, lines));
+        let is_one_set =
+            matches!(&lists, [_, Some(one), Some(other)] if one.has_same_values(other));
+        let is_same = one.is_some() && one == other;
+        match &self.texts {
+            [_, Some(_), Some(_)] if is_same => return self.take_notation(),
+            [None, Some(_), Some(_)] if is_one_set => return self.take_notation(),
+            [Some(_), Some(_), Some(_)] => {}
+            [None, ..] => return Err(Reason::BothAdded),
+            // Another notation for the same value is no reason to keep what the other side deleted; a comment is.
+            [Some(_), None, _] if old.is_some() && old == other => {
+                return self
+                    .take(From::Ours)
+                    .map(|_| None)
+                    .map_err(|_| Reason::DeletedAndChanged);
+            }
+            [Some(_), _, None] if old.is_some() && old == one => {
+                return self
+                    .take(From::Theirs)
+                    .map(|_| None)
+                    .map_err(|_| Reason::DeletedAndChanged);
+            }
+            _ => return Err(Reason::DeletedAndChanged),
+        }
+        if let [Some(old), Some(one), Some(other)] = &lists
+            && (!old.has_same_values(one) && !old.has_same_values(other)
+                || list::has_comments([old, one, other])
+                || is_one_set)
+        {
+            let lines = list::merge(key, old, one, other)?
+                .into_iter()
+                .map(String::into_bytes)
+                .collect();
+            return Ok(Some(Piece::Made {
+                key: key.to_owned(),
+                lines,
+                rule: Rule::Set,
             }));
         }
-        (Some(_), Some(_), Some(_)) => {}
-        (None, ..) => return conflict(Reason::BothAdded),
-        // Another notation for the same value is no reason to keep what the other side deleted.
-        (Some(_), None, _) if old_value.is_some() && old_value == other_value => return None,
-        (Some(_), _, None) if old_value.is_some() && old_value == one_value => return None,
-        _ => return conflict(Reason::DeletedAndChanged),
+        if old.is_some() && old == one {
+            return self.take(From::Theirs);
+        }
+        if old.is_some() && old == other {
+            return self.take(From::Ours);
+        }
+        if let [Some(old), Some(one), Some(other)] = &lists {
+            let lines = list::merge(key, old, one, other)?
+                .into_iter()
+                .map(String::into_bytes)
+                .collect();
+            return Ok(Some(Piece::Made {
+                key: key.to_owned(),
+                lines,
+                rule: Rule::Set,
+            }));
+        }
+        if list::grants(key) {
+            return Err(Reason::BothChanged);
+        }
+        merge_text(key, [lb, lo, lt], &[old, one, other], around)
+            .map(Some)
+            .ok_or(Reason::BothChanged)
     }
-    if old_value.is_some() && old_value == one_value {
-        return Some(taken(From::Theirs));
-    }
-    if old_value.is_some() && old_value == other_value {
-        return Some(taken(From::Ours));
-    }
-    let (lb, lo, lt) = (
-        &base.lines[rb.clone()],
-        &ours.lines[ro.clone()],
-        &theirs.lines[rt.clone()],
-    );
-    if let (Some(old), Some(one), Some(other)) = (
-        List::read(key, lb),
-        List::read(key, lo),
-        List::read(key, lt),
-    ) {
-        return match list::merge(key, &old, &one, &other) {
-            Ok(lines) => {
-                let lines = lines.into_iter().map(String::into_bytes).collect();
-                Some(Piece::Made {
-                    key: key.to_owned(),
-                    lines,
-                    rule: Rule::Set,
-                })
-            }
-            Err(reason) => conflict(reason),
-        };
-    }
-    if list::grants(key) {
-        return conflict(Reason::BothChanged);
-    }
-    let is_prose = [&old_value, &one_value, &other_value]
-        .into_iter()
-        .all(|value| is_prose(value.as_ref()));
-    let has_values = old_value.is_some() && one_value.is_some() && other_value.is_some();
+}
+
+/// Merges a value that is no list of tools: by sentences, or by lines.
+fn merge_text<'a>(
+    key: &str,
+    lines: [&[Line<'a>]; 3],
+    values: &[Option<Value>; 3],
+    around: Surroundings,
+) -> Option<Piece<'a>> {
+    let [lb, lo, lt] = lines;
+    let is_prose = values.iter().all(|value| is_prose(value.as_ref()));
+    let has_values = values.iter().all(Option::is_some);
+    let comments =
+        lines.map(|lines| comments(key, &lines.iter().map(|line| line.text).collect::<Vec<_>>()));
     // What was text, or a list, or a mapping, must stay one.
     let is_sound = |lines: &[&[u8]]| {
         !has_values
             || parse(key, lines)
-                .is_some_and(|value| one_value.as_ref().map(kind) == Some(kind(&value)))
+                .is_some_and(|value| values[1].as_ref().map(kind) == Some(kind(&value)))
     };
     if let Some(line) =
-        prose(key, [lb, lo, lt], old_value.as_ref()).filter(|line| is_prose && is_sound(&[line]))
+        prose(key, lines, values[0].as_ref()).filter(|line| is_prose && is_sound(&[line]))
+        && comments.iter().all(|side| *side == comments[0])
     {
         return Some(Piece::Made {
             key: key.to_owned(),
@@ -329,32 +606,20 @@ fn entry<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> Option<Pi
             rule: Rule::Sentences,
         });
     }
-    let is_one_notation =
-        notation(key, lb) == notation(key, lo) && notation(key, lb) == notation(key, lt);
-    if lb.len().min(lo.len()).min(lt.len()) < 2 || !is_one_notation {
-        return conflict(Reason::BothChanged);
+    let mark = |lines: &[Line<'_>]| lines.first().map(|line| notation(key, line.text));
+    if lb.len().min(lo.len()).min(lt.len()) < 2 || mark(lb) != mark(lo) || mark(lb) != mark(lt) {
+        return None;
     }
     let mut interner = Interner::new();
-    let [small_base, small_ours, small_theirs] =
-        [lb, lo, lt].map(|lines| Side::of(lines.to_vec(), &mut interner));
-    let small = Inputs {
-        base: &small_base,
-        ours: &small_ours,
-        theirs: &small_theirs,
-    };
+    let [base, ours, theirs] = &lines.map(|lines| Side::of(lines.to_vec(), &mut interner));
+    let small = Inputs { base, ours, theirs };
     let merged = if is_prose {
         lines::merge(small, around)
     } else {
         lines::merge_plainly(small, around)
     };
-    let result = merged.chunks.iter().flat_map(|chunk| match chunk {
-        Chunk::Lines(lines) => lines.iter().map(|line| &*line.text).collect::<Vec<_>>(),
-        Chunk::Conflict { .. } => Vec::new(),
-    });
-    if merged.conflicts() > 0 || !is_sound(&result.collect::<Vec<_>>()) {
-        return conflict(Reason::BothChanged);
-    }
-    Some(Piece::Within {
+    let is_sound = merged.texts().is_some_and(|texts| is_sound(&texts));
+    is_sound.then(|| Piece::Within {
         key: key.to_owned(),
         merged,
     })
@@ -371,7 +636,7 @@ fn prose(
             .iter()
             .all(|line| line.text.trim_ascii().is_empty())
     };
-    let quote = |lines: &[Line<'_>]| notation(key, lines);
+    let quote = |lines: &[Line<'_>]| lines.first().and_then(|line| notation(key, line.text));
     if ours.len() != theirs.len()
         || !is_over(ours)
         || !is_over(theirs)
@@ -448,8 +713,8 @@ fn kind(value: &Value) -> u8 {
 }
 
 /// How a value is written: the quote or block mark that it begins with, or none.
-fn notation(key: &str, lines: &[Line<'_>]) -> Option<u8> {
-    let value = lines.first()?.text.get(key.len() + 1..)?.trim_ascii_start();
+fn notation(key: &str, line: &[u8]) -> Option<u8> {
+    let value = line.get(key.len() + 1..)?.trim_ascii_start();
     value
         .first()
         .copied()
@@ -463,6 +728,22 @@ fn is_prose(value: Option<&Value>) -> bool {
         Some(_) => false,
         None => true,
     }
+}
+
+/// How often each key stands between the fences.
+pub(super) fn key_counts(lines: &[Line<'_>]) -> BTreeMap<Vec<u8>, usize> {
+    let mut counts = BTreeMap::new();
+    let is_fence = |line: &&Line<'_>| line.text.starts_with(b"---");
+    if lines.first().as_ref().is_some_and(is_fence)
+        && lines.iter().skip(1).any(|line| is_fence(&line))
+    {
+        for line in lines[1..].iter().take_while(|line| !is_fence(line)) {
+            if let Some(key) = std::str::from_utf8(line.text).ok().and_then(key) {
+                *counts.entry(key.as_bytes().to_vec()).or_default() += 1;
+            }
+        }
+    }
+    counts
 }
 
 /// Whether the text between the fences is YAML.
@@ -483,13 +764,18 @@ mod tests {
                 let entries = head
                     .entries
                     .iter()
-                    .map(|entry| format!("{}{:?}", entry.key, entry.lines));
+                    .map(|entry| format!("{}{:?}", entry.key, entry.all()));
                 entries.collect::<Vec<_>>().join(" ")
             })
         };
         assert_eq!(
             keys("---\n# c\na: 1\nb:\n  - x\n- y\n\nc: z\n---\n").as_deref(),
-            Some("1..2 a2..3 b3..7 c7..8")
+            Some("a1..3 b3..6 c6..8")
+        );
+        assert_eq!(
+            keys("---\na: |\n  x\n\n  y\n# c\n\n# d\n---\n").as_deref(),
+            Some("a1..5 5..8"),
+            "what is below the last value"
         );
         assert_eq!(
             keys("---\na: \"x\nb: y\"\nc: 1\n---\n").as_deref(),

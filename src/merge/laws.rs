@@ -45,7 +45,7 @@ const TOOLS: [&str; 9] = [
     "mcp__db",
     "mcp__db__query",
 ];
-const BODY: [&str; 22] = [
+const BODY: [&str; 23] = [
     "# Agent",
     "You are an agent.",
     "",
@@ -54,6 +54,7 @@ const BODY: [&str; 22] = [
     "- read the code",
     "- read the whole code with care",
     "- write a report for the team",
+    "  - in all detail",
     "1. first of all",
     "## Rules",
     "### Detail",
@@ -243,6 +244,60 @@ fn lines_of(bytes: &[u8]) -> std::collections::BTreeSet<Vec<u8>> {
         .collect()
 }
 
+/// Whether there is code that never ends.
+fn is_open(bytes: &[u8]) -> bool {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .filter(|line| *line == "```")
+        .count()
+        % 2
+        == 1
+}
+
+/// How often each heading stands outside of code.
+fn headings(bytes: &[u8]) -> std::collections::BTreeMap<String, usize> {
+    let mut counts = std::collections::BTreeMap::new();
+    for (line, _) in below_headings(bytes) {
+        if line.starts_with('#') {
+            *counts.entry(line).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// Each line outside of code with what it stands under: the last heading and the last list item that is indented less.
+fn below_headings(bytes: &[u8]) -> Vec<(String, [String; 2])> {
+    let (mut pairs, mut heading, mut item, mut is_code) =
+        (Vec::new(), String::new(), String::new(), false);
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let body = text.split_once("\n---").map_or("", |(_, body)| body);
+    for line in body.lines() {
+        is_code ^= line == "```";
+        if is_code || line.trim().is_empty() {
+            continue;
+        }
+        let parent = if line.starts_with("  ") {
+            item.clone()
+        } else {
+            String::new()
+        };
+        if line.starts_with('#') {
+            (heading, item) = (line.to_owned(), String::new());
+        } else if line.starts_with("- ") || line.starts_with("1. ") {
+            line.clone_into(&mut item);
+        } else if !line.starts_with("  ") {
+            item.clear();
+        }
+        let above = if line.starts_with('#') {
+            String::new()
+        } else {
+            heading.clone()
+        };
+        pairs.push((line.trim_end().to_owned(), [above, parent]));
+    }
+    pairs
+}
+
 fn head_of(bytes: &[u8]) -> Option<serde_yaml::Value> {
     let text = String::from_utf8(bytes.to_vec())
         .ok()?
@@ -254,6 +309,15 @@ fn head_of(bytes: &[u8]) -> Option<serde_yaml::Value> {
         .next()?
         .to_owned();
     serde_yaml::from_str(&head).ok()
+}
+
+/// A reason with the sides exchanged.
+fn mirrored(reason: &Reason) -> Reason {
+    match reason {
+        Reason::Rewritten(Author::You) => Reason::Rewritten(Author::Upstream),
+        Reason::Rewritten(Author::Upstream) => Reason::Rewritten(Author::You),
+        reason => reason.clone(),
+    }
 }
 
 proptest! {
@@ -273,7 +337,7 @@ proptest! {
         prop_assert_eq!(one.to_bytes(), other.to_bytes());
         prop_assert_eq!(one.conflicts().len(), other.conflicts().len());
         for (one, other) in one.conflicts().iter().zip(other.conflicts()) {
-            prop_assert_eq!((one.unit(), one.reason()), (other.unit(), other.reason()));
+            prop_assert_eq!((one.unit(), mirrored(one.reason())), (other.unit(), other.reason().clone()));
             prop_assert_eq!((one.base(), one.ours(), one.theirs()), (other.base(), other.theirs(), other.ours()));
             prop_assert_eq!(one.suggestion(), other.suggestion());
         }
@@ -363,7 +427,7 @@ proptest! {
         // Only a guard may ask where comparing lines would not.
         for conflict in merged.conflicts() {
             let is_guard = match conflict.reason() {
-                Reason::SameFamily { .. } | Reason::EveryTool | Reason::NotYaml => true,
+                Reason::SameFamily { .. } | Reason::EveryTool | Reason::NotYaml | Reason::Torn(_) => true,
                 // The same key twice, one that moved and changed, or a list of tools that is no plain list.
                 Reason::BothAdded | Reason::BothChanged | Reason::DeletedAndChanged => matches!(conflict.unit(), Unit::Key(_)),
                 _ => false,
@@ -385,6 +449,45 @@ proptest! {
                 // A blank line at the very end is the final newline.
                 let wanted = wanted.trim_ascii_end();
                 prop_assert!(text.windows(wanted.len().max(1)).any(|window| window == wanted) || wanted.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn no_heading_stands_there_more_often_than_on_a_side([base, ours, theirs] in triple()) {
+        let Some(merged) = merge(&base, &ours, &theirs).to_bytes() else { return Ok(()) };
+        // What one side puts into code, or takes out of it, is nothing that the other side wrote.
+        if is_open(&ours) || is_open(&theirs) {
+            return Ok(());
+        }
+        let (one, other) = (headings(&ours), headings(&theirs));
+        for (heading, count) in headings(&merged) {
+            let of = |side: &std::collections::BTreeMap<String, usize>| side.get(&heading).copied().unwrap_or(0);
+            prop_assert!(count <= of(&one).max(of(&other)), "{heading}\n{}", String::from_utf8_lossy(&merged));
+        }
+    }
+
+    #[test]
+    fn every_line_stands_under_what_a_side_put_it_under([base, ours, theirs] in triple()) {
+        let Some(merged) = merge(&base, &ours, &theirs).to_bytes() else { return Ok(()) };
+        // Which of several equal headings is meant, nobody can say; nor what code is that never ends.
+        if [&base, &ours, &theirs].iter().any(|side| is_open(side) || headings(side).values().any(|count| *count > 1)) {
+            return Ok(());
+        }
+        let [base, ours, theirs] = [&base, &ours, &theirs].map(|side| below_headings(side));
+        for (line, parents) in below_headings(&merged) {
+            if !line.contains(char::is_alphanumeric) {
+                continue;
+            }
+            let is_made = ![&ours, &theirs].into_iter().flatten().any(|(known, _)| *known == line);
+            for (level, parent) in parents.iter().enumerate() {
+                let is_given = |side: &Vec<(String, [String; 2])>| side.iter().any(|(known, above)| *known == line && above[level] == *parent);
+                // Something else went there, and may have taken the line along.
+                let has_changed = |side: &Vec<(String, [String; 2])>| {
+                    side.iter().any(|pair| pair.1[level] == *parent && !base.iter().any(|(known, above)| *known == pair.0 && above[level] == *parent))
+                };
+                let is_right = is_made || [&ours, &theirs].into_iter().any(|side| is_given(side) || has_changed(side));
+                prop_assert!(is_right, "{line:?} under {parent:?}\n{}", String::from_utf8_lossy(&merged));
             }
         }
     }

@@ -1,27 +1,25 @@
 //! Merging sequences of lines: plain three-way comparison first, a closer look where both sides changed, sections that one side moved.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use similar::Algorithm;
 
 use super::align::{self, Token};
-use super::blocks::{Blocks, Kind, Section, sections};
+use super::blocks::{Blocks, Kind};
 use super::diff3::{Change, Interner, Region, regions};
+use super::layout::{self, Dense, Placed, Step};
 use super::text::{Line, Out, Surroundings};
-use super::{Rule, words};
+use super::{Rule, moved, words};
 
 /// Texts of more lines are compared in one way only.
 const MAX_LINES: usize = 20_000;
-/// Texts of more sections are not looked through for moved ones.
-const MAX_SECTIONS: usize = 1_000;
 
 /// One input as lines, numbered so that equal lines have equal numbers in all three.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Side<'a> {
     pub(super) lines: Vec<Line<'a>>,
     pub(super) blocks: Blocks,
-    ids: Vec<u32>,
+    pub(super) ids: Vec<u32>,
 }
 
 impl<'a> Side<'a> {
@@ -29,6 +27,21 @@ impl<'a> Side<'a> {
         let ids = lines.iter().map(|line| interner.id(line.text)).collect();
         let blocks = Blocks::of(&lines);
         Self { lines, blocks, ids }
+    }
+
+    /// The lines from one on, as a text of their own.
+    pub(super) fn from(&self, start: usize) -> Self {
+        let lines = self.lines[start..].to_vec();
+        Self {
+            blocks: Blocks::of(&lines),
+            lines,
+            ids: self.ids[start..].to_vec(),
+        }
+    }
+
+    /// The texts of the lines from one on.
+    pub(super) fn texts(&self, start: usize) -> Vec<&'a [u8]> {
+        self.lines[start..].iter().map(|line| line.text).collect()
     }
 
     fn tokens(&self, range: Range<usize>) -> Vec<Token<'a>> {
@@ -39,27 +52,6 @@ impl<'a> Side<'a> {
                 kind: self.blocks.kinds[index],
             })
             .collect()
-    }
-
-    /// The share of the base's lines that a side still has, in percent.
-    fn kept_of(&self, base: &Self) -> usize {
-        let text = |side: &Self| {
-            let lines = side
-                .ids
-                .iter()
-                .zip(&side.blocks.kinds)
-                .filter(|(_, kind)| **kind != Kind::Blank);
-            let mut ids: Vec<u32> = lines.map(|(id, _)| *id).collect();
-            ids.sort_unstable();
-            ids
-        };
-        let (old, mut new) = (text(base), text(self).into_iter().peekable());
-        let mut kept = 0;
-        for id in &old {
-            while new.next_if(|other| other < id).is_some() {}
-            kept += usize::from(new.next_if_eq(id).is_some());
-        }
-        (100 * kept).checked_div(old.len()).unwrap_or(100)
     }
 }
 
@@ -82,9 +74,20 @@ pub(super) struct Merged<'a> {
     pub(super) chunks: Vec<Chunk<'a>>,
     /// What was done beyond plain three-way comparison, with the line of the base where it was done.
     pub(super) rules: Vec<(Rule, Range<usize>)>,
+    /// Whether a closer look was taken where both sides changed something.
+    is_close: bool,
 }
 
 impl Merged<'_> {
+    /// The texts of the lines, if there is no conflict.
+    pub(super) fn texts(&self) -> Option<Vec<&[u8]>> {
+        match self.chunks.as_slice() {
+            [] => Some(Vec::new()),
+            [Chunk::Lines(lines)] => Some(lines.iter().map(|line| &*line.text).collect()),
+            _ => None,
+        }
+    }
+
     pub(super) fn conflicts(&self) -> usize {
         self.chunks
             .iter()
@@ -101,66 +104,107 @@ pub(super) struct Inputs<'s, 'a> {
     pub(super) theirs: &'s Side<'a>,
 }
 
-/// Merges lines. The ranges of conflicts count in the inputs as given, unless a section was moved: then there are none.
-pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<'a> {
-    let first = with(Algorithm::Histogram, inputs, around, true);
-    if first.conflicts() == 0 {
-        return first;
+impl<'s, 'a> Inputs<'s, 'a> {
+    pub(super) fn all(self) -> [&'s Side<'a>; 3] {
+        [self.base, self.ours, self.theirs]
     }
-    if [inputs.base, inputs.ours, inputs.theirs]
+}
+
+/// How the lines of two sides are brought together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Plain three-way comparison of all lines.
+    Plain(Algorithm),
+    /// Comparison without blank lines, and a closer look where both sides changed something.
+    Closer(Algorithm),
+    /// The same, after the sections were put into the order that one side gave them.
+    Moved,
+}
+
+impl Way {
+    /// What is tried where the plainest way finds conflicts.
+    pub(super) const SECOND: Self = Self::Plain(Algorithm::Myers);
+}
+
+/// The ways in which a body is merged, the plainest first.
+pub(super) const WAYS: [Way; 5] = [
+    Way::Plain(Algorithm::Histogram),
+    Way::SECOND,
+    Way::Closer(Algorithm::Histogram),
+    Way::Closer(Algorithm::Myers),
+    Way::Moved,
+];
+
+/// Merges lines in one way; `None` if there is nothing to do in that way. The ranges of conflicts count in the inputs as given.
+pub(super) fn merge_by<'a>(
+    way: Way,
+    inputs: Inputs<'_, 'a>,
+    around: Surroundings,
+) -> Option<Merged<'a>> {
+    let Inputs { base, ours, theirs } = inputs;
+    let is_long = [base, ours, theirs]
         .iter()
-        .any(|side| side.lines.len() > MAX_LINES)
-    {
-        return first;
+        .any(|side| side.lines.len() > MAX_LINES);
+    match way {
+        Way::Plain(algorithm) => {
+            let dense = [base, ours, theirs].map(Dense::whole);
+            Some(with(algorithm, dense.each_ref(), inputs, around, false))
+        }
+        Way::Closer(algorithm) => {
+            if is_long && algorithm == Algorithm::Myers {
+                return None;
+            }
+            let dense = [base, ours, theirs].map(Dense::without_blanks);
+            Some(with(algorithm, dense.each_ref(), inputs, around, true))
+        }
+        Way::Moved if is_long => None,
+        Way::Moved => moved::merge(inputs, around),
     }
-    // Another way to see the same edits may keep them apart.
-    let second = with(Algorithm::Myers, inputs, around, true);
-    if second.conflicts() == 0 {
-        return second;
+}
+
+/// Merges lines: the first way without conflicts, or else the best.
+pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<'a> {
+    let mut best: Option<Merged<'a>> = None;
+    for way in WAYS {
+        let Some(merged) = merge_by(way, inputs, around) else {
+            continue;
+        };
+        if merged.conflicts() == 0 {
+            return merged;
+        }
+        best = Some(better(best, merged));
     }
-    if let Some(moved) = with_moved_sections(inputs, around) {
-        return moved;
-    }
-    if second.conflicts() < first.conflicts() {
-        second
-    } else {
-        first
+    best.unwrap_or_else(|| merge_plainly(inputs, around))
+}
+
+/// Of two merges with conflicts the one that says more closely what they are: with fewer conflicts, if they are as close.
+pub(super) fn better<'a>(one: Option<Merged<'a>>, other: Merged<'a>) -> Merged<'a> {
+    let rank = |merged: &Merged<'_>| (!merged.is_close, merged.conflicts());
+    match one {
+        Some(one) if rank(&one) <= rank(&other) => one,
+        _ => other,
     }
 }
 
 /// Merges lines that must not be taken apart any further: plain three-way comparison.
 pub(super) fn merge_plainly<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<'a> {
-    with(Algorithm::Myers, inputs, around, false)
+    let dense = [inputs.base, inputs.ours, inputs.theirs].map(Dense::whole);
+    with(Algorithm::Myers, dense.each_ref(), inputs, around, false)
 }
 
-/// Whether a side rewrote the text, so that single conflicts say little.
-pub(super) fn is_rewritten(inputs: Inputs<'_, '_>, merged: &Merged<'_>) -> bool {
-    const KEPT: usize = 40;
-    const SHORT: usize = 12;
-    let Inputs { base, ours, theirs } = inputs;
-    let lengths = merged.chunks.iter().map(|chunk| match chunk {
-        Chunk::Conflict { ours, theirs, .. } => ours.len() + theirs.len(),
-        Chunk::Lines(_) => 0,
-    });
-    base.lines.len() >= SHORT
-        && 100 * lengths.sum::<usize>() >= KEPT * (ours.lines.len() + theirs.lines.len())
-        && (ours.kept_of(base) < KEPT || theirs.kept_of(base) < KEPT)
-}
-
-fn with<'a>(
+/// Merges what was made of `texts` for comparing.
+pub(super) fn with<'a>(
     algorithm: Algorithm,
-    inputs: Inputs<'_, 'a>,
+    dense: [&Dense<'_, 'a>; 3],
+    texts: Inputs<'_, 'a>,
     around: Surroundings,
     looks_closer: bool,
 ) -> Merged<'a> {
-    let Inputs { base, ours, theirs } = inputs;
+    let [base, ours, theirs] = dense.map(|dense| &*dense.side);
     let mut builder = Builder {
-        inputs,
-        around,
-        merged: Merged {
-            chunks: Vec::new(),
-            rules: Vec::new(),
-        },
+        inputs: Inputs { base, ours, theirs },
+        steps: Vec::new(),
+        rules: Vec::new(),
     };
     for region in regions(algorithm, &base.ids, &ours.ids, &theirs.ids) {
         if region.change == Change::Conflict && looks_closer {
@@ -169,82 +213,57 @@ fn with<'a>(
             builder.take(&region);
         }
     }
-    builder.merged
+    let rules = builder
+        .rules
+        .into_iter()
+        .map(|(rule, range)| (rule, dense[0].range(&range)))
+        .collect();
+    Merged {
+        chunks: layout::lay_out(builder.steps, dense, texts, around),
+        rules,
+        is_close: looks_closer,
+    }
+}
+
+/// Lines as one text.
+fn text(side: &Side<'_>, range: &Range<usize>) -> Vec<u8> {
+    side.lines[range.clone()]
+        .iter()
+        .flat_map(|line| [line.text, b"\n"])
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 struct Builder<'s, 'a> {
     inputs: Inputs<'s, 'a>,
-    around: Surroundings,
-    merged: Merged<'a>,
+    steps: Vec<Step>,
+    rules: Vec<(Rule, Range<usize>)>,
 }
 
 impl<'a> Builder<'_, 'a> {
-    fn push(&mut self, lines: impl Iterator<Item = Out<'a>>) {
-        if let Some(Chunk::Lines(last)) = self.merged.chunks.last_mut() {
-            last.extend(lines);
-            return;
-        }
-        let lines: Vec<Out<'a>> = lines.collect();
-        if !lines.is_empty() {
-            self.merged.chunks.push(Chunk::Lines(lines));
-        }
-    }
-
     /// Takes a region that is no conflict.
     fn take(&mut self, region: &Region) {
-        let Inputs { base, ours, theirs } = self.inputs;
-        let around = self.around;
-        let (b, o, t) = (
-            &base.lines[region.base.clone()],
-            &ours.lines[region.ours.clone()],
-            &theirs.lines[region.theirs.clone()],
-        );
-        // A line that all three have, changed or not, has an ending that all three have a say in.
-        let shared = |side: &[Line<'a>]| -> Option<Vec<Out<'a>>> {
-            (b.len() == o.len() && b.len() == t.len()).then(|| {
-                let lines = side.iter().enumerate();
-                lines
-                    .map(|(index, line)| Out {
-                        text: Cow::Borrowed(line.text),
-                        ending: around.shared(b[index].ending, o[index].ending, t[index].ending),
-                    })
-                    .collect()
-            })
-        };
-        let fresh = |side: &[Line<'a>]| -> Vec<Out<'a>> {
-            side.iter()
-                .map(|line| Out {
-                    text: Cow::Borrowed(line.text),
-                    ending: around.fresh(line.ending),
-                })
-                .collect()
-        };
-        let lines = match region.change {
-            Change::Nobody | Change::Both | Change::Ours => {
-                shared(o).unwrap_or_else(|| match region.change {
-                    Change::Both => {
-                        let pairs = o.iter().zip(t);
-                        let ending = |(o, t): (&Line<'a>, &Line<'a>)| {
-                            if o.ending == t.ending {
-                                o.ending
-                            } else {
-                                o.ending.min(t.ending)
-                            }
-                        };
-                        pairs
-                            .map(|(o, t)| Out {
-                                text: Cow::Borrowed(o.text),
-                                ending: around.fresh(ending((o, t))),
-                            })
-                            .collect()
-                    }
-                    _ => fresh(o),
-                })
-            }
-            Change::Theirs => shared(t).unwrap_or_else(|| fresh(t)),
+        let (b, o, t) = (&region.base, &region.ours, &region.theirs);
+        let from = match region.change {
             Change::Conflict => return self.conflict(region, None),
+            Change::Theirs => 2,
+            Change::Nobody | Change::Both | Change::Ours => 1,
         };
-        self.push(lines.into_iter());
+        // As many lines on all sides: each was changed where it stands.
+        let in_place = b.len() == o.len() && b.len() == t.len();
+        let is_both = in_place || region.change == Change::Both;
+        for index in 0..if from == 1 { o.len() } else { t.len() } {
+            let at = [
+                in_place.then_some(b.start + index),
+                (is_both || from == 1).then_some(o.start + index),
+                (is_both || from == 2).then_some(t.start + index),
+            ];
+            self.steps.push(Step::Line(Placed {
+                at,
+                from,
+                text: None,
+            }));
+        }
     }
 
     /// Looks closer at a region that both sides changed.
@@ -255,6 +274,12 @@ impl<'a> Builder<'_, 'a> {
             .any(|side| side.blocks.is_unbalanced)
         {
             return self.single(region);
+        }
+        if let Some(change) = self.reflowed(region) {
+            return self.take(&Region {
+                change,
+                ..region.clone()
+            });
         }
         let is_safe = |edit: &align::Edit, is_ours: bool| {
             let (side, start) = if is_ours {
@@ -286,9 +311,7 @@ impl<'a> Builder<'_, 'a> {
             return self.single(region);
         };
         if !parts.iter().any(|part| part.change == Change::Conflict) {
-            self.merged
-                .rules
-                .push((Rule::Neighbours, region.base.clone()));
+            self.rules.push((Rule::Neighbours, region.base.clone()));
         }
         for part in parts {
             let part = Region {
@@ -331,14 +354,17 @@ impl<'a> Builder<'_, 'a> {
         let is_code = base.blocks.kinds[region.base.start] == Kind::Code;
         match words::merge_line(b.text, o.text, t.text).filter(|_| !is_code) {
             Some(text) => {
-                let ending = self.around.shared(b.ending, o.ending, t.ending);
-                self.push(std::iter::once(Out {
-                    text: Cow::Owned(text),
-                    ending,
+                let at = [
+                    Some(region.base.start),
+                    Some(region.ours.start),
+                    Some(region.theirs.start),
+                ];
+                self.steps.push(Step::Line(Placed {
+                    at,
+                    from: 1,
+                    text: Some(text),
                 }));
-                self.merged
-                    .rules
-                    .push((Rule::Sentences, region.base.clone()));
+                self.rules.push((Rule::Sentences, region.base.clone()));
             }
             None => match self.covering(region) {
                 Some(change) => self.take(&Region {
@@ -353,16 +379,18 @@ impl<'a> Builder<'_, 'a> {
     /// The side that can be taken as it is. White space in code may mean something.
     fn covering(&self, region: &Region) -> Option<Change> {
         let Inputs { base, ours, theirs } = self.inputs;
-        if base.blocks.kinds[region.base.clone()].contains(&Kind::Code) {
+        let code = |side: &Side<'a>, range: &Range<usize>| -> Vec<&'a [u8]> {
+            range
+                .clone()
+                .filter(|index| side.blocks.kinds[*index] == Kind::Code)
+                .map(|index| side.lines[index].text)
+                .collect()
+        };
+        if !code(base, &region.base).is_empty()
+            || code(ours, &region.ours) != code(theirs, &region.theirs)
+        {
             return None;
         }
-        let text = |side: &Side<'a>, range: &Range<usize>| {
-            side.lines[range.clone()]
-                .iter()
-                .flat_map(|line| [line.text, b"\n"])
-                .collect::<Vec<_>>()
-                .concat()
-        };
         words::covering(
             &text(base, &region.base),
             &text(ours, &region.ours),
@@ -370,107 +398,68 @@ impl<'a> Builder<'_, 'a> {
         )
     }
 
+    /// The side to take where the other only broke the lines of its text elsewhere.
+    fn reflowed(&self, region: &Region) -> Option<Change> {
+        let Inputs { base, ours, theirs } = self.inputs;
+        let (b, o, t) = (&region.base, &region.ours, &region.theirs);
+        let is_plain = |side: &Side<'_>, range: &Range<usize>| {
+            side.blocks.kinds[range.clone()]
+                .iter()
+                .all(|kind| matches!(kind, Kind::Text | Kind::Bullet | Kind::Blank))
+        };
+        if b.is_empty() || !is_plain(base, b) || !is_plain(ours, o) || !is_plain(theirs, t) {
+            return None;
+        }
+        // Lines that end with their sentences are broken on purpose.
+        let is_wrapped = |(side, range): (&Side<'_>, &Range<usize>)| {
+            let last = |line: &Line<'_>| line.text.trim_ascii_end().last().copied().unwrap_or(b'.');
+            side.lines[range.start..range.end - 1]
+                .iter()
+                .any(|line| !b".!?:;".contains(&last(line)))
+        };
+        let is_same = |side: &Side<'a>, range: &Range<usize>| {
+            let bullets = |side: &Side<'_>, range: &Range<usize>| {
+                side.blocks.kinds[range.clone()]
+                    .iter()
+                    .filter(|kind| **kind == Kind::Bullet)
+                    .count()
+            };
+            bullets(side, range) == bullets(base, b)
+                && range.len() != b.len()
+                && is_wrapped(if range.len() > b.len() {
+                    (side, range)
+                } else {
+                    (base, b)
+                })
+                && words::are_same(&text(base, b), &text(side, range))
+        };
+        match (is_same(ours, o), is_same(theirs, t)) {
+            (true, false) => Some(Change::Theirs),
+            (false, true) => Some(Change::Ours),
+            _ => None,
+        }
+    }
+
     fn conflict(&mut self, region: &Region, suggested: Option<Vec<u8>>) {
-        if let Some(Chunk::Conflict {
-            base,
-            ours,
-            theirs,
-            suggestion,
-        }) = self.merged.chunks.last_mut()
-            && (base.end, ours.end, theirs.end)
-                == (region.base.start, region.ours.start, region.theirs.start)
+        let here = [
+            region.base.clone(),
+            region.ours.clone(),
+            region.theirs.clone(),
+        ];
+        if let Some(Step::Conflict { ranges, suggestion }) = self.steps.last_mut()
+            && [0, 1, 2]
+                .iter()
+                .all(|side| ranges[*side].end == here[*side].start)
         {
-            base.end = region.base.end;
-            ours.end = region.ours.end;
-            theirs.end = region.theirs.end;
+            for (range, more) in ranges.iter_mut().zip(here) {
+                range.end = more.end;
+            }
             *suggestion = None;
             return;
         }
-        self.merged.chunks.push(Chunk::Conflict {
-            base: region.base.clone(),
-            ours: region.ours.clone(),
-            theirs: region.theirs.clone(),
+        self.steps.push(Step::Conflict {
+            ranges: here,
             suggestion: suggested,
         });
     }
-}
-
-/// If one side did nothing to the order of the sections, puts them into the order of the other, then merges. Clean, or not at all.
-fn with_moved_sections<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Option<Merged<'a>> {
-    let Inputs { base, ours, theirs } = inputs;
-    if [base, ours, theirs]
-        .iter()
-        .any(|side| side.blocks.is_unbalanced)
-    {
-        return None;
-    }
-    let of = |side: &Side<'a>| {
-        let sections = sections(&side.lines, &side.blocks);
-        let mut headings: Vec<_> = sections.iter().map(|section| section.heading).collect();
-        headings.sort_unstable();
-        let is_unique = headings.windows(2).all(|pair| pair[0] != pair[1]);
-        (is_unique && sections.len() <= MAX_SECTIONS).then_some(sections)
-    };
-    let (b, o, t) = (of(base)?, of(ours)?, of(theirs)?);
-    let order = |sections: &[Section<'a>], others: &[Section<'a>]| -> Vec<Option<&'a [u8]>> {
-        let is_shared =
-            |heading: Option<&[u8]>| others.iter().any(|other| other.heading == heading);
-        sections
-            .iter()
-            .map(|section| section.heading)
-            .filter(|heading| is_shared(*heading))
-            .collect()
-    };
-    let has_moved = |side: &[Section<'a>]| order(side, &b) != order(&b, side);
-    let (leader, follower, is_ours) = match (has_moved(&o), has_moved(&t)) {
-        (true, false) => (&o, &t, true),
-        (false, true) => (&t, &o, false),
-        _ => return None,
-    };
-    let arranged = |sections: &[Section<'a>], side: &Side<'a>| {
-        let place =
-            |heading: Option<&[u8]>| leader.iter().position(|section| section.heading == heading);
-        let mut keyed = Vec::new();
-        let mut last = 0;
-        for section in sections {
-            // A section that the leader does not have stays behind the one before it.
-            last = place(section.heading).unwrap_or(last);
-            keyed.push((last, *section));
-        }
-        keyed.sort_by_key(|(place, _)| *place);
-        let picked: Vec<usize> = keyed
-            .iter()
-            .flat_map(|(_, section)| section.start..section.end)
-            .collect();
-        let lines: Vec<Line<'a>> = picked.iter().map(|index| side.lines[*index]).collect();
-        let ids = picked.iter().map(|index| side.ids[*index]).collect();
-        Side {
-            blocks: Blocks::of(&lines),
-            lines,
-            ids,
-        }
-    };
-    let new_base = arranged(&b, base);
-    let (new_ours, new_theirs);
-    let moved = if is_ours {
-        new_theirs = arranged(follower, theirs);
-        Inputs {
-            base: &new_base,
-            ours,
-            theirs: &new_theirs,
-        }
-    } else {
-        new_ours = arranged(follower, ours);
-        Inputs {
-            base: &new_base,
-            ours: &new_ours,
-            theirs,
-        }
-    };
-    let mut merged = with(Algorithm::Histogram, moved, around, true);
-    if merged.conflicts() > 0 {
-        return None;
-    }
-    merged.rules.push((Rule::Moved, 0..base.lines.len()));
-    Some(merged)
 }

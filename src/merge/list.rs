@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::text::Line;
-use super::{Reason, order};
+use super::{Reason, order, three_way};
 
 /// The lists that grant tools.
 const GRANTS: [&str; 3] = ["tools", "allowed-tools", "allowedTools"];
@@ -37,6 +37,32 @@ enum Notation {
 }
 
 impl Notation {
+    /// This notation with the comment behind the list as the three have it; `None` if both sides changed it.
+    fn with_comment_of(&self, base: &List, ours: &List, theirs: &List) -> Option<Self> {
+        let after = |list: &List| match &list.notation {
+            Self::Commas { after, .. } | Self::Brackets { after, .. } => {
+                after.find('#').map(|at| after[at..].to_owned())
+            }
+            Self::Dashes { .. } => None,
+        };
+        let (old, one, other) = (after(base), after(ours), after(theirs));
+        let merged = three_way(&old, &one, &other)?;
+        let mut notation = self.clone();
+        if let (
+            Self::Commas { after: mine, .. } | Self::Brackets { after: mine, .. },
+            Some(comment),
+        ) = (&mut notation, merged)
+        {
+            let kept = mine.split('#').next().unwrap_or_default();
+            *mine = if kept.ends_with([' ', '\t']) {
+                format!("{kept}{comment}")
+            } else {
+                format!("{kept} {comment}")
+            };
+        }
+        Some(notation)
+    }
+
     fn kind(&self) -> u8 {
         match self {
             Self::Commas { .. } => 0,
@@ -50,8 +76,29 @@ impl Notation {
 #[derive(Debug, Clone)]
 pub(super) struct List {
     notation: Notation,
-    /// Each entry: its value, and how it is written.
-    items: Vec<(String, String)>,
+    items: Vec<Item>,
+    /// The comments and blank lines below the last entry.
+    below: Vec<String>,
+}
+
+/// An entry of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Item {
+    value: String,
+    /// How it is written, with a comment behind it.
+    raw: String,
+    /// The comments and blank lines above it.
+    above: Vec<String>,
+}
+
+impl Item {
+    fn of(value: String, raw: &str) -> Self {
+        Self {
+            value,
+            raw: raw.to_owned(),
+            above: Vec::new(),
+        }
+    }
 }
 
 impl List {
@@ -64,19 +111,15 @@ impl List {
         let (first, rest) = lines.split_first()?;
         let first = std::str::from_utf8(first.text).ok()?;
         let (head, value) = first.split_once(':')?;
-        let text = value.trim();
+        let (text, comment) = without_comment(value);
         let before = format!(
             "{head}:{}",
             &value[..value.len() - value.trim_start().len()]
         );
-        let is_over = rest.iter().all(|line| line.text.trim_ascii().is_empty());
-        if text.contains(" #") || text.starts_with('#') {
-            return None;
-        }
         if text.is_empty() {
             return Self::read_dashes(first, rest);
         }
-        if !is_over {
+        if !rest.iter().all(|line| line.text.trim_ascii().is_empty()) {
             return None;
         }
         if let Some(inner) = text.strip_prefix('[') {
@@ -87,15 +130,17 @@ impl List {
             let raw = split(inner);
             let items = raw
                 .iter()
-                .map(|raw| Some((unquoted(raw)?, (*raw).to_owned())))
+                .map(|raw| Some(Item::of(unquoted(raw)?, raw)))
                 .collect::<Option<Vec<_>>>()?;
+            let notation = Notation::Brackets {
+                before: format!("{before}["),
+                between: separator(inner),
+                after: format!("]{comment}"),
+            };
             return Some(Self {
-                notation: Notation::Brackets {
-                    before: format!("{before}["),
-                    between: separator(inner),
-                    after: "]".to_owned(),
-                },
+                notation,
                 items,
+                below: Vec::new(),
             });
         }
         if !GRANTS.contains(&key) && !WITH_COMMAS.contains(&key) {
@@ -117,33 +162,40 @@ impl List {
         }
         let items = split(inner)
             .into_iter()
-            .map(|item| (item.to_owned(), item.to_owned()))
+            .map(|item| Item::of(item.to_owned(), item))
             .collect();
         let notation = Notation::Commas {
             before: before + &quote,
             between: separator(inner),
-            after: quote,
+            after: format!("{quote}{comment}"),
         };
-        Some(Self { notation, items })
+        Some(Self {
+            notation,
+            items,
+            below: Vec::new(),
+        })
     }
 
     fn read_dashes(first: &str, rest: &[Line<'_>]) -> Option<Self> {
         let mut dash = None;
         let mut items = Vec::new();
+        let mut loose = Vec::new();
         for line in rest {
             let text = std::str::from_utf8(line.text).ok()?;
-            if text.trim().is_empty() {
+            let trimmed = text.trim_start();
+            if trimmed.is_empty() || trimmed.starts_with('#') {
+                loose.push(text.to_owned());
                 continue;
             }
-            let trimmed = text.trim_start();
             let raw = trimmed
                 .strip_prefix('-')
                 .filter(|rest| rest.starts_with(' '))?
                 .trim();
-            if raw.contains(" #")
-                || raw.contains(": ")
-                || raw.ends_with(':')
-                || raw.starts_with(['[', '{', '#', '|', '>'])
+            let (value, _) = without_comment(raw);
+            if value.is_empty()
+                || value.contains(": ")
+                || value.ends_with(':')
+                || value.starts_with(['[', '{', '|', '>'])
             {
                 return None;
             }
@@ -152,7 +204,11 @@ impl List {
             if dash.get_or_insert_with(|| own.clone()) != &own {
                 return None;
             }
-            items.push((unquoted(raw)?, raw.to_owned()));
+            items.push(Item {
+                value: unquoted(value)?,
+                raw: raw.to_owned(),
+                above: std::mem::take(&mut loose),
+            });
         }
         Some(Self {
             notation: Notation::Dashes {
@@ -160,7 +216,33 @@ impl List {
                 dash: dash?,
             },
             items,
+            below: loose,
         })
+    }
+
+    fn get(&self, value: &str) -> Option<&Item> {
+        self.items.iter().find(|item| item.value == value)
+    }
+
+    /// Whether two lists have the same entries, in whatever order and notation.
+    pub(super) fn has_same_values(&self, other: &Self) -> bool {
+        self.values().into_iter().collect::<BTreeSet<_>>()
+            == other.values().into_iter().collect::<BTreeSet<_>>()
+    }
+
+    /// Whether a comment stands in it that another notation has no place for.
+    fn has_comments(&self) -> bool {
+        let is_comment = |line: &String| line.trim_start().starts_with('#');
+        let is_commented = |item: &Item| {
+            item.above.iter().any(is_comment) || !without_comment(&item.raw).1.is_empty()
+        };
+        let behind = match &self.notation {
+            Notation::Commas { after, .. } | Notation::Brackets { after, .. } => after.as_str(),
+            Notation::Dashes { before, .. } => before.split_once(':').map_or("", |(_, rest)| rest),
+        };
+        behind.contains('#')
+            || self.items.iter().any(is_commented)
+            || self.below.iter().any(is_comment)
     }
 
     /// The values, each once.
@@ -168,34 +250,50 @@ impl List {
         let mut seen = BTreeSet::new();
         self.items
             .iter()
-            .map(|(value, _)| value.as_str())
+            .map(|item| item.value.as_str())
             .filter(|value| seen.insert(*value))
             .collect()
     }
 
-    /// The same list with other entries; `writings` says how entries are written where this notation knows better.
-    fn write(&self, values: &[&str], others: &[&Self]) -> Vec<String> {
-        let is_plain = self.notation.kind() == 0;
-        let alike: Vec<&&Self> = others
-            .iter()
-            .filter(|other| other.notation.kind() == self.notation.kind())
-            .collect();
-        let written = |value: &&str| -> String {
-            let ways = alike
-                .iter()
-                .flat_map(|other| &other.items)
-                .filter(|(known, _)| known == value)
-                .map(|(_, raw)| raw);
-            match ways.min() {
-                Some(raw) => raw.clone(),
-                None if !is_plain && !is_safe(value) => {
+    /// The lines of a list with other entries, in this notation. Each entry is written as the side that changed how it is written
+    /// has it; `None` if both did, in different ways.
+    fn write(&self, values: &[&str], [base, ours, theirs]: [&Self; 3]) -> Option<Vec<String>> {
+        let is_alike = |list: &&Self| list.notation.kind() == self.notation.kind();
+        let item = |list: &'_ Self, value: &str| {
+            Some(list)
+                .filter(is_alike)
+                .and_then(|list| list.get(value).cloned())
+        };
+        let mut written = Vec::new();
+        for value in values {
+            let (old, one, other) = (item(base, value), item(ours, value), item(theirs, value));
+            let raw = match (&one, &other) {
+                (Some(one), Some(other)) => {
+                    let old = old.as_ref().map_or("", |old| old.raw.as_str());
+                    let is_commented = !without_comment(&one.raw).1.is_empty()
+                        || !without_comment(&other.raw).1.is_empty();
+                    match three_way(old, one.raw.as_str(), other.raw.as_str()) {
+                        Some(raw) => raw.to_owned(),
+                        None if is_commented => return None,
+                        None => one.raw.clone().min(other.raw.clone()),
+                    }
+                }
+                (Some(one), None) | (None, Some(one)) => one.raw.clone(),
+                (None, None) if self.notation.kind() != 0 && !is_safe(value) => {
                     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
                 }
-                None => (*value).to_owned(),
-            }
+                (None, None) => (*value).to_owned(),
+            };
+            let above = |item: &Option<Item>| item.as_ref().map(|item| item.above.clone());
+            written.push((loose_lines(above(&old), above(&one), above(&other))?, raw));
+        }
+        let plain = || {
+            written
+                .iter()
+                .map(|(_, raw)| raw.as_str())
+                .collect::<Vec<_>>()
         };
-        let written: Vec<String> = values.iter().map(written).collect();
-        match &self.notation {
+        Some(match &self.notation {
             Notation::Commas {
                 before,
                 between,
@@ -206,16 +304,81 @@ impl List {
                 between,
                 after,
             } => {
-                vec![format!("{before}{}{after}", written.join(between))]
+                vec![format!("{before}{}{after}", plain().join(between))]
             }
             Notation::Dashes { before, .. } if written.is_empty() => {
                 vec![format!("{} []", before.trim_end())]
             }
-            Notation::Dashes { before, dash } => std::iter::once(before.clone())
-                .chain(written.into_iter().map(|raw| format!("{dash}{raw}")))
-                .collect(),
-        }
+            Notation::Dashes { before, dash } => {
+                let below =
+                    |list: &Self| Some(list).filter(is_alike).map(|list| list.below.clone());
+                let mut lines = vec![before.clone()];
+                for (above, raw) in written {
+                    lines.extend(above);
+                    lines.push(format!("{dash}{raw}"));
+                }
+                lines.extend(loose_lines(below(base), below(ours), below(theirs))?);
+                lines
+            }
+        })
     }
+}
+
+/// Comments and blank lines that a side, or both, have in one place; `None` if both changed the comments, in different ways.
+fn loose_lines(
+    base: Option<Vec<String>>,
+    ours: Option<Vec<String>>,
+    theirs: Option<Vec<String>>,
+) -> Option<Vec<String>> {
+    let (ours, theirs) = match (ours, theirs) {
+        (Some(ours), Some(theirs)) => (ours, theirs),
+        (one, other) => return Some(one.or(other).unwrap_or_default()),
+    };
+    if let Some(lines) = three_way(&base.unwrap_or_default(), &ours, &theirs) {
+        return Some(lines.clone());
+    }
+    let comments = |lines: &[String]| {
+        lines
+            .iter()
+            .filter(|line| !line.trim().is_empty())
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    (comments(&ours) == comments(&theirs)).then(|| {
+        if (ours.len(), &ours) >= (theirs.len(), &theirs) {
+            ours
+        } else {
+            theirs
+        }
+    })
+}
+
+/// A value, and the comment behind it with the space between them.
+fn without_comment(value: &str) -> (&str, &str) {
+    let mut quote = None;
+    let mut previous = ' ';
+    for (at, character) in value.char_indices() {
+        match quote {
+            Some(open) if open == character => quote = None,
+            None if character == '#' && previous.is_whitespace() => {
+                let text = value[..at].trim_end();
+                return (text.trim_start(), value[text.len()..].trim_end());
+            }
+            None if matches!(character, '"' | '\'')
+                && (previous.is_whitespace() || matches!(previous, '[' | ',')) =>
+            {
+                quote = Some(character);
+            }
+            _ => {}
+        }
+        previous = character;
+    }
+    (value.trim(), "")
+}
+
+/// Whether any of the lists has comments.
+pub(super) fn has_comments(lists: [&List; 3]) -> bool {
+    lists.iter().any(|list| list.has_comments())
 }
 
 /// The entries between commas that are in no parentheses.
@@ -363,12 +526,31 @@ pub(super) fn merge(
         .collect();
     let values = order::merge(&b, &o, &t, &result);
     // The notation of the side that changed it; if both did, or neither, whichever comes first in the order of notations.
-    let has_changed = |side: &&List| side.notation.kind() != base.notation.kind();
+    let has_changed = |side: &List| side.notation.kind() != base.notation.kind();
+    let has_changed_more = |side: &List| side.notation != base.notation;
     let mut candidates = [ours, theirs];
-    candidates.sort_by_key(|side| (!has_changed(side), side.notation.clone()));
+    candidates.sort_by_key(|side| {
+        (
+            !has_changed(side),
+            !has_changed_more(side),
+            side.notation.clone(),
+        )
+    });
     let [template, other] = candidates;
-    let is_empty_commas = values.is_empty() && template.notation.kind() == 0;
-    if is_empty_commas {
+    let is_one_notation = template.notation.kind() == other.notation.kind();
+    // Where the comments stand is different in every notation, and what came with an entry that goes must not go unseen.
+    let lists = [base, ours, theirs];
+    if !is_one_notation && has_comments(lists) || loses_comment(lists, &values) {
+        return Err(Reason::BothChanged);
+    }
+    let template = &List {
+        notation: template
+            .notation
+            .with_comment_of(base, ours, theirs)
+            .ok_or(Reason::BothChanged)?,
+        ..template.clone()
+    };
+    if values.is_empty() && template.notation.kind() == 0 {
         // `tools:` without a value would mean every tool.
         let Notation::Commas { before, .. } = &template.notation else {
             return Ok(Vec::new());
@@ -376,7 +558,32 @@ pub(super) fn merge(
         let key = before.split(':').next().unwrap_or_default();
         return Ok(vec![format!("{key}: []")]);
     }
-    Ok(template.write(&values, &[template, other]))
+    template.write(&values, lists).ok_or(Reason::BothChanged)
+}
+
+/// Whether a comment that a side wrote goes with an entry that the other side removed.
+fn loses_comment([base, ours, theirs]: [&List; 3], values: &[&str]) -> bool {
+    let comments = |item: &Item| -> Vec<String> {
+        let above = item
+            .above
+            .iter()
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| line.trim().to_owned());
+        above
+            .chain(
+                Some(without_comment(&item.raw).1.trim().to_owned())
+                    .filter(|comment| !comment.is_empty()),
+            )
+            .collect()
+    };
+    [ours, theirs]
+        .into_iter()
+        .flat_map(|side| &side.items)
+        .any(|item| {
+            let old = base.get(&item.value).map(comments).unwrap_or_default();
+            !values.contains(&item.value.as_str())
+                && comments(item).iter().any(|comment| !old.contains(comment))
+        })
 }
 
 #[cfg(test)]
@@ -475,9 +682,70 @@ mod tests {
     }
 
     #[test]
+    fn comments_and_blank_lines_stay_with_what_they_stand_above() {
+        let base = "tools:\n  - Read\n  # for tests\n  - Bash # careful\n\n  - LS";
+        assert_eq!(
+            merged(
+                base,
+                &format!("{base}\n  - Grep"),
+                &base.replace("  - Read", "  - Read\n  - Glob")
+            )
+            .unwrap(),
+            "tools:\n  - Read\n  - Glob\n  # for tests\n  - Bash # careful\n\n  - LS\n  - Grep"
+        );
+        assert_eq!(
+            merged(
+                base,
+                &base.replace("careful", "very careful"),
+                &format!("{base}\n  - X")
+            )
+            .unwrap(),
+            format!("{}\n  - X", base.replace("careful", "very careful"))
+        );
+        let removed = "tools:\n  - Read\n\n  - LS";
+        assert!(
+            merged(base, removed, &base.replace("for tests", "for tests only")).is_err(),
+            "a comment would be lost"
+        );
+        assert_eq!(
+            merged(base, removed, &format!("{base}\n  - X")).unwrap(),
+            "tools:\n  - Read\n\n  - LS\n  - X"
+        );
+        assert_eq!(
+            merged(base, "tools: Read, LS", base).unwrap_err(),
+            Reason::BothChanged,
+            "nowhere to put the comments"
+        );
+    }
+
+    #[test]
+    fn a_comment_behind_a_list_stays_there() {
+        assert_eq!(
+            merged("tools: A, B # c", "tools: A # c", "tools: A, B, D # c").unwrap(),
+            "tools: A, D # c"
+        );
+        assert_eq!(
+            merged("tools: A # c", "tools: A, B # c", "tools: A # d").unwrap(),
+            "tools: A, B # d"
+        );
+        assert_eq!(
+            merged("tools: [A] # c", "tools: [A, B] # x", "tools: [A] # d").unwrap_err(),
+            Reason::BothChanged
+        );
+        assert_eq!(
+            merged(
+                "tools: [A]  # c",
+                "tools: [A, B]  # c",
+                "tools: [A, D]  # c"
+            )
+            .unwrap(),
+            "tools: [A, B, D]  # c"
+        );
+    }
+
+    #[test]
     fn what_is_no_plain_list_is_left_alone() {
         for text in [
-            "tools: A # b",
             "tools:\n  - a: b",
             "tools: |\n  A",
             "tools: [a, [b]]",

@@ -30,10 +30,14 @@ mod diff3;
 mod frontmatter;
 #[cfg(test)]
 mod laws;
+mod layout;
 mod lines;
 mod list;
 mod markers;
+mod moved;
 mod order;
+mod rewrite;
+mod stranger;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -42,12 +46,13 @@ mod words;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub use self::conflict::{Choice, Conflict, Reason, Unit};
+pub use self::conflict::{Author, Choice, Conflict, Reason, Unit};
 use self::diff3::Interner;
 use self::frontmatter::{From, Frontmatter, Heads, Piece};
-use self::lines::{Chunk, Inputs, Merged, Side};
+use self::lines::{Chunk, Inputs, Merged, Side, Way};
 use self::list::List;
 pub use self::markers::{Labels, Leftover, Style, leftover};
+pub use self::stranger::Fault;
 use self::text::{Document, Ending, Line, Out, Surroundings};
 
 /// What was done beyond plain three-way comparison of lines.
@@ -169,7 +174,7 @@ pub fn merge_with<'a>(
             theirs,
             options,
         });
-        merge.or_plain(inputs, options);
+        merge.or_plain(inputs, [base.close, ours.close, theirs.close], options);
     } else {
         merge.by_lines(inputs, options);
     }
@@ -298,6 +303,17 @@ impl<'a> Merge<'a> {
             head_lines(lines).is_none_or(|head| frontmatter::is_yaml(&head.join(&b'\n')))
         };
         let Inputs { base, ours, theirs } = inputs;
+        let all = [base, ours, theirs].map(|side| frontmatter::key_counts(&side.lines));
+        let repeats = |(key, count): (&Vec<u8>, &usize)| {
+            let of = |side: usize| all[side].get(key).copied().unwrap_or(0);
+            *count > 1 && *count > of(1).max(of(2))
+        };
+        if frontmatter::key_counts(&Document::of(&result).lines)
+            .iter()
+            .any(repeats)
+        {
+            return Some(Reason::BothAdded);
+        }
         if !is_yaml(&Document::of(&result).lines)
             && [base, ours, theirs].iter().all(|side| is_yaml(&side.lines))
         {
@@ -306,10 +322,14 @@ impl<'a> Merge<'a> {
         regranted(inputs, &result, options)
     }
 
-    /// Where comparing the lines of the whole files finds no conflict, there is none in the body, unless a guard says so.
-    fn or_plain(&mut self, inputs: Inputs<'_, 'a>, options: &Options) {
+    /// Where comparing the lines of the whole files finds no conflict, there is none in the body, unless a guard or a stranger says so.
+    /// `closes` are the lines of the closing fences.
+    fn or_plain(&mut self, inputs: Inputs<'_, 'a>, closes: [usize; 3], options: &Options) {
+        let is_rewritten =
+            |conflict: &Conflict<'_>| matches!(conflict.reason, Reason::Rewritten(_));
         if self.is_clean()
             || self.head == 0
+            || self.conflicts.iter().any(is_rewritten)
             || !self
                 .conflicts
                 .iter()
@@ -326,7 +346,23 @@ impl<'a> Merge<'a> {
         let (Some(close), Some(Part::Lines(head))) = (close, self.parts.first_mut()) else {
             return;
         };
+        let mut bodies = inputs
+            .all()
+            .into_iter()
+            .zip(closes)
+            .map(|(side, close)| side.texts(close + 1));
+        let (Some(base), Some(ours), Some(theirs)) = (bodies.next(), bodies.next(), bodies.next())
+        else {
+            return;
+        };
+        let body: Vec<&[u8]> = lines[close + 1..].iter().map(|line| &*line.text).collect();
         if regranted(inputs, &bytes, options).is_some() {
+            return;
+        }
+        if let Some(fault) = stranger::fault(&base, &ours, &theirs, &body) {
+            self.conflicts
+                .iter_mut()
+                .for_each(|conflict| conflict.reason = Reason::Torn(fault.clone()));
             return;
         }
         // The frontmatter stays as it was merged by keys.
@@ -357,33 +393,73 @@ impl<'a> Merge<'a> {
         if let [Part::Lines(lines)] = self.parts.as_slice() {
             self.head = lines.len();
         }
-        let mut interner = Interner::new();
-        let body = |side: &Side<'a>, close: usize| side.lines[close + 1..].to_vec();
         let bodies = [
-            body(base, closes[0]),
-            body(ours, closes[1]),
-            body(theirs, closes[2]),
-        ]
-        .map(|lines| Side::of(lines, &mut interner));
+            base.from(closes[0] + 1),
+            ours.from(closes[1] + 1),
+            theirs.from(closes[2] + 1),
+        ];
         let [base, ours, theirs] = &bodies;
         self.add_body(Inputs { base, ours, theirs });
     }
 
+    /// Merges the text below the frontmatter: in the plainest way whose result a stranger finds nothing wrong with.
     fn add_body(&mut self, inputs: Inputs<'_, 'a>) {
         let Inputs { base, ours, theirs } = inputs;
-        let merged = lines::merge(inputs, self.around);
-        if merged.conflicts() > 0 && lines::is_rewritten(inputs, &merged) {
-            let lines = [base, ours, theirs].map(|side| side.lines.clone());
-            self.conflict(Unit::Body(Vec::new()), Reason::Rewritten, lines, None);
+        let unit = |range: &Range<usize>| {
+            Unit::Body(blocks::path(
+                &base.lines,
+                &base.blocks,
+                range.start,
+                range.end,
+            ))
+        };
+        let texts = inputs.all().map(|side| side.texts(0));
+        let is_one_sided = three_way(&texts[0], &texts[1], &texts[2]).is_some();
+        let mut fault = None;
+        let mut best: Option<Merged<'a>> = None;
+        for way in lines::WAYS {
+            if way == Way::SECOND
+                && best.is_some()
+                && let Some(author) = rewrite::author(inputs)
+            {
+                let lines = [base, ours, theirs].map(|side| side.lines.clone());
+                self.conflict(
+                    Unit::Body(Vec::new()),
+                    Reason::Rewritten(author),
+                    lines,
+                    None,
+                );
+                return;
+            }
+            let Some(merged) = lines::merge_by(way, inputs, self.around) else {
+                continue;
+            };
+            let Some(result) = merged.texts() else {
+                best = Some(lines::better(best, merged));
+                continue;
+            };
+            let found = if is_one_sided {
+                None
+            } else {
+                stranger::fault(&texts[0], &texts[1], &texts[2], &result)
+            };
+            if found.is_none() {
+                self.add(inputs, merged, &unit);
+                return;
+            }
+            fault = fault.or(found);
+        }
+        let start = self.conflicts.len();
+        if let Some(merged) = best {
+            self.add(inputs, merged, &unit);
         } else {
-            self.add(inputs, merged, &|range| {
-                Unit::Body(blocks::path(
-                    &base.lines,
-                    &base.blocks,
-                    range.start,
-                    range.end,
-                ))
-            });
+            let lines = [base, ours, theirs].map(|side| side.lines.clone());
+            self.conflict(Unit::Body(Vec::new()), Reason::BothChanged, lines, None);
+        }
+        if let Some(fault) = fault {
+            for conflict in &mut self.conflicts[start..] {
+                conflict.reason = Reason::Torn(fault.clone());
+            }
         }
     }
 
@@ -581,8 +657,15 @@ fn regranted(inputs: Inputs<'_, '_>, result: &[u8], options: &Options) -> Option
         tools(&inputs.theirs.lines),
     );
     let result = tools(&document.lines);
-    if options.guards_tools_line && sides.0.is_some() && sides.1.is_some() && result.is_none() {
-        return Some(Reason::ToolsLine);
+    if options.guards_tools_line && sides.0.is_some() && sides.1.is_some() {
+        let has_star = |list: &List| list.values().contains(&"*");
+        match &result {
+            None => return Some(Reason::ToolsLine),
+            Some(list) if has_star(list) && !sides.1.as_ref().is_some_and(has_star) => {
+                return Some(Reason::EveryTool);
+            }
+            Some(_) => {}
+        }
     }
     let ((Some(base), Some(ours), Some(theirs)), Some(result)) = (sides, result) else {
         return None;

@@ -344,3 +344,67 @@ fn markers_are_longer_than_any_in_the_text() {
         "<<<<<<<< x\n<<<<<<<<< you\nb\n||||||||| base\na\n=========\nc\n>>>>>>>>> up\n"
     );
 }
+
+#[test]
+fn a_side_that_rewrote_the_text_is_one_question() {
+    let line = |word: &str, number: usize| format!("- {word} number {number} of the list\n");
+    let text = |word: &str| (0..14).map(|number| line(word, number)).collect::<String>();
+    let base = text("point");
+    let (mine, rewritten) = (
+        base.replace("point number 3 of", "mine in number 3 of"),
+        text("entirely other words in"),
+    );
+    assert_eq!(
+        body(&base, &mine, &rewritten).unwrap_err(),
+        ["the text below the frontmatter: upstream rewrote most of it"]
+    );
+    assert_eq!(
+        body(&base, &rewritten, &mine).unwrap_err(),
+        ["the text below the frontmatter: you rewrote most of it"]
+    );
+    let merged = merge(base.as_bytes(), mine.as_bytes(), rewritten.as_bytes());
+    assert_eq!(merged.conflicts()[0].rewritten_by(), Some(Author::Upstream));
+    // Other marks, indentation and line breaks are no rewriting.
+    let reformatted = base
+        .replace("- point", "  * point")
+        .replace(" of the list", " of\n    the list");
+    let outcome = format!("{:?}", body(&base, &mine, &reformatted));
+    assert!(!outcome.contains("rewrote"), "{outcome}");
+    assert_eq!(
+        body(&base, &base, &rewritten).unwrap(),
+        rewritten,
+        "only one side changed it"
+    );
+}
+
+#[test]
+fn the_same_text_laid_out_differently_preselects_a_choice() {
+    let conflict = |base: &str, ours: &str, theirs: &str| {
+        let merged = merge(base.as_bytes(), ours.as_bytes(), theirs.as_bytes());
+        merged
+            .conflicts()
+            .first()
+            .map(|conflict| (conflict.is_same_text(), conflict.preselected()))
+    };
+    assert_eq!(
+        conflict("a b c d e\n", "a b c d x\n", "a b c d y\n"),
+        Some((false, None))
+    );
+    assert_eq!(
+        conflict("- a\n- b\n", "* x y z\n", "+ x y\n  z\n"),
+        Some((true, Some(Choice::Ours)))
+    );
+    assert_eq!(
+        conflict("- a b c d\n", "* a b c d\n", "- a b x y\n"),
+        Some((false, Some(Choice::Theirs)))
+    );
+    assert_eq!(
+        conflict("- a b c d\n", "- a b x y\n", "* a b c d\n"),
+        Some((false, Some(Choice::Ours)))
+    );
+    assert_eq!(
+        conflict("```\na b\n```\n", "```\nx y\n```\n", "```\nx  y\n```\n"),
+        Some((false, None)),
+        "in code it matters"
+    );
+}

@@ -89,7 +89,13 @@ pub(super) fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option
                 merged.extend_from_slice(text.trim_ascii_start());
                 continue;
             }
-            if !text.first().is_some_and(u8::is_ascii_whitespace) && !merged.ends_with(LINE_BREAK) {
+            let is_closed = FULL_STOPS
+                .iter()
+                .any(|stop| merged.ends_with(stop.encode_utf8(&mut [0; 4]).as_bytes()));
+            if !text.first().is_some_and(u8::is_ascii_whitespace)
+                && !merged.ends_with(LINE_BREAK)
+                && !is_closed
+            {
                 merged.push(b' ');
             }
             merged.extend_from_slice(text);
@@ -102,15 +108,29 @@ fn texts<'a>(tokens: &[Token<'a>]) -> Vec<&'a [u8]> {
     tokens.iter().map(|token| token.text).collect()
 }
 
+/// Punctuation that ends a sentence without a space behind it.
+const FULL_STOPS: [char; 3] = ['。', '！', '？'];
+
 /// Splits text behind the punctuation that ends a sentence, and behind written-out line breaks. The parts put together are the text.
 fn sentences(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
     let mut previous = ' ';
+    let mut is_over = false;
     for (at, character) in text.char_indices() {
+        // What closes a quotation belongs to the sentence before.
+        is_over = FULL_STOPS.contains(&previous)
+            || is_over && matches!(previous, '」' | '』' | '”' | '）');
+        let goes_on =
+            FULL_STOPS.contains(&character) || matches!(character, '」' | '』' | '”' | '）');
         let is_end = character.is_whitespace() && matches!(previous, '.' | '!' | '?' | ';')
-            || previous == '\\' && character == 'n';
-        let cut = if character == 'n' { at + 1 } else { at };
+            || previous == '\\' && character == 'n'
+            || is_over && !goes_on;
+        let cut = if previous == '\\' && character == 'n' {
+            at + 1
+        } else {
+            at
+        };
         if is_end && cut > start {
             parts.push(&text[start..cut]);
             start = cut;
@@ -187,9 +207,23 @@ pub(super) fn covering(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Change
     }
 }
 
+/// Whether two texts have the same words.
+pub(super) fn are_same(one: &[u8], other: &[u8]) -> bool {
+    let words = |text: &'_ [u8]| {
+        text.split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect::<Vec<_>>()
+    };
+    words(one) == words(other)
+}
+
 fn covers(base: &str, large: &str, small: &str) -> bool {
     if base.split_whitespace().eq(small.split_whitespace()) {
         return !base.trim().is_empty();
+    }
+    if negations(large) != negations(small) {
+        return false;
     }
     let mut ids = Interner::new();
     let texts = [words(base), words(large), words(small)];
@@ -227,9 +261,18 @@ fn covers(base: &str, large: &str, small: &str) -> bool {
     let is_addition = |(old, new): &Edit| {
         !is_text(&texts[2], old)
             && !is_kept[new.clone()].contains(&true)
-            && (!is_text(&texts[1], new) || texts[1][new.clone()].iter().any(|word| is_space(word)))
+            && (!is_text(&texts[1], new)
+                || texts[1][new.clone()].iter().any(|word| is_space(word))
+                || is_entry(&texts[1][new.clone()]))
     };
     edits(Algorithm::Myers, &s, &l).iter().all(is_addition)
+}
+
+/// Whether words are entries of a list without spaces, as in `a,b,c`. Numbers may be parts of a number.
+fn is_entry(words: &[&str]) -> bool {
+    let is_number = |word: &&str| word.chars().all(|character| character.is_ascii_digit());
+    matches!(words, [",", .., word] | [word, .., ","] if *word != ",")
+        && !words.iter().any(is_number)
 }
 
 /// Whether `large` has every word that `small` has more often than `base`, as often.
@@ -246,6 +289,23 @@ fn has_all_new(base: &[u32], large: &[u32], small: &[u32]) -> bool {
     count(small)
         .into_iter()
         .all(|(word, times)| times.saturating_sub(of(&base, word)) <= of(&large, word))
+}
+
+/// How many words turn the meaning of a text around, or restrict it. More of them are not just more words.
+fn negations(text: &str) -> usize {
+    const WORDS: [&str; 13] = [
+        "not", "never", "no", "none", "nor", "cannot", "except", "unless", "without", "neither",
+        "avoid", "only", "nobody",
+    ];
+    let is_negation = |word: &str| {
+        let word = word.to_lowercase().replace('\u{2019}', "'");
+        WORDS.contains(&word.as_str()) || word.ends_with("n't")
+    };
+    let is_inner =
+        |character: char| character.is_alphanumeric() || matches!(character, '\'' | '\u{2019}');
+    text.split(|character| !is_inner(character))
+        .filter(|word| is_negation(word))
+        .count()
 }
 
 fn is_space(word: &str) -> bool {

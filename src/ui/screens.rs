@@ -129,12 +129,36 @@ pub(super) fn conflict(view: &ConflictView) -> String {
         sanitize(&view.unit),
         sanitize(&view.reason)
     );
-    side(&mut text, "you", &view.base, &view.ours);
-    side(&mut text, "upstream", &view.base, &view.theirs);
+    // Marked words help only where most of them stay; otherwise each text is easier to read as it is.
+    let is_marked = [&view.ours, &view.theirs]
+        .into_iter()
+        .all(|side| side.is_empty() || mostly_stays(&view.base, side));
+    if !is_marked && !view.base.is_empty() {
+        side(&mut text, "before", &view.base, &view.base);
+    }
+    let base = |side: &str| {
+        if is_marked {
+            view.base.clone()
+        } else {
+            side.to_owned()
+        }
+    };
+    side(&mut text, "you", &base(&view.ours), &view.ours);
+    side(&mut text, "upstream", &base(&view.theirs), &view.theirs);
     if let Some(suggestion) = &view.suggestion {
         side(&mut text, "combined", &view.base, suggestion);
     }
     text
+}
+
+/// Whether more than half of the words of the base are still there.
+fn mostly_stays(base: &str, side: &str) -> bool {
+    let count = base.split_whitespace().count();
+    let diff = TextDiff::from_words(base, side);
+    let is_kept = |change: &similar::Change<&str>| {
+        change.tag() == ChangeTag::Equal && !change.value().trim().is_empty()
+    };
+    diff.iter_all_changes().filter(is_kept).count() * 2 > count
 }
 
 /// A side of a conflict, as changes of the base.

@@ -322,7 +322,7 @@ fn an_agent_of_another_source_is_another_agent() {
         .run(&["install", "studio/planner", "studio/tester"])
         .code(0);
     let before = sandbox.files();
-    insta::assert_snapshot!(sandbox.run(&["install", "other/planner"]).code(1).stderr, @r#"
+    insta::assert_snapshot!(sandbox.run(&["install", "other/planner"]).code(4).stderr, @r#"
     error: `planner` is installed from studio, and the one from other is another agent
 
     hint: to have both: `agentpkg install other/planner --as NAME`
@@ -364,7 +364,7 @@ fn what_is_required_does_not_take_the_place_of_what_is_wanted() {
             "name = \"other\"\n\n[agents.lead]\nrequires = { agents = [\"planner\"] }\n",
         );
     let _ = sandbox.run(&["install", "studio/planner"]).code(0);
-    let output = sandbox.run(&["install", "other/lead"]).code(1);
+    let output = sandbox.run(&["install", "other/lead"]).code(4);
     assert!(
         output.stderr.contains("`lead` requires the one from other"),
         "{}",

@@ -126,7 +126,7 @@ fn origins(
                 }
             }
             Answers::Shown => {
-                frontend.report(Event::Warning(format!("{what}; that would be asked about")))
+                frontend.report(Event::Warning(format!("{what}; that would be asked about")));
             }
             _ if is_left_out => {
                 item.state = State::Skipped;
@@ -240,6 +240,8 @@ fn groups(items: &[Item]) -> Vec<Group> {
 enum Answer {
     Decide(Decision),
     Edit,
+    /// Show both texts, and ask again.
+    Look,
     Pin(String),
     /// The same for all open conflicts about this key.
     Alike(Decision),
@@ -311,7 +313,7 @@ fn conflicts(
                     items[*item].state = State::Skipped;
                 }
             }
-            Answer::Back => {}
+            Answer::Back | Answer::Look => {}
             Answer::Stop => return Err(interrupted()),
         }
         past.push(saved);
@@ -402,6 +404,9 @@ fn ask(
         ));
     }
     offers.push(("edit".to_owned(), Answer::Edit));
+    if conflict.rewritten_by().is_some() {
+        offers.push(("see both".to_owned(), Answer::Look));
+    }
     if let Unit::Key(key) = conflict.unit() {
         offers.push((format!("always keep my {key}"), Answer::Pin(key.clone())));
     }
@@ -430,29 +435,47 @@ fn ask(
     offers.push(("stop (nothing is written)".to_owned(), Answer::Stop));
     // A decision made before is offered again, but has to be made again.
     let before = resolutions::recorded(&session.project, conflict);
-    let default = before.and_then(|before| {
+    let (first, why) = match before {
+        Some(before) => (Some(before), "as the last time"),
+        None if conflict.is_same_text() => (
+            conflict.preselected(),
+            "the same text, laid out differently",
+        ),
+        None => (
+            conflict.preselected(),
+            "the other side only laid the text out differently",
+        ),
+    };
+    let default = first.and_then(|first| {
         offers
             .iter()
-            .position(|(_, answer)| *answer == Answer::Decide(before.clone()))
+            .position(|(_, answer)| *answer == Answer::Decide(first.clone()))
     });
-    let labels = offers.iter().enumerate().map(|(index, (label, _))| Choice {
-        label: label.clone(),
-        detail: if default == Some(index) {
-            "as the last time".to_owned()
-        } else {
-            String::new()
-        },
-    });
-    let chosen = frontend.choose(
-        "Your choice",
-        &labels.collect::<Vec<_>>(),
-        default.unwrap_or(0),
-    )?;
-    offers
-        .into_iter()
-        .nth(chosen)
-        .map(|(_, answer)| answer)
-        .ok_or_else(interrupted)
+    let labels: Vec<Choice> = offers
+        .iter()
+        .enumerate()
+        .map(|(index, (label, _))| Choice {
+            label: label.clone(),
+            detail: if default == Some(index) {
+                why.to_owned()
+            } else {
+                String::new()
+            },
+        })
+        .collect();
+    loop {
+        let chosen = frontend.choose("Your choice", &labels, default.unwrap_or(0))?;
+        match offers.get(chosen).ok_or_else(interrupted)? {
+            (_, Answer::Look) => frontend.report(Event::Preview(Preview {
+                path: item.name.to_string(),
+                before_label: "yours".to_owned(),
+                after_label: "upstream's".to_owned(),
+                before: text(conflict.ours()),
+                after: text(conflict.theirs()),
+            })),
+            (_, answer) => return Ok(answer.clone()),
+        }
+    }
 }
 
 /// Lets the person write the text; asks again while markers are left.
