@@ -151,9 +151,13 @@ pub(super) fn conflict(view: &ConflictView) -> String {
     text
 }
 
-/// Whether more than half of the words of the base are still there.
+/// Whether more than half of the words of the base are still there. In a few words the change is seen at once.
 fn mostly_stays(base: &str, side: &str) -> bool {
+    const FEW: usize = 8;
     let count = base.split_whitespace().count();
+    if count <= FEW {
+        return true;
+    }
     let diff = TextDiff::from_words(base, side);
     let is_kept = |change: &similar::Change<&str>| {
         change.tag() == ChangeTag::Equal && !change.value().trim().is_empty()

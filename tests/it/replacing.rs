@@ -384,7 +384,7 @@ fn what_is_required_does_not_take_the_place_of_what_is_wanted() {
         .replace("planner = { registry = \"studio\" }\n", "");
     sandbox.write("project/agentpkg.toml", manifest);
     let _ = sandbox.run(&["install"]).code(0);
-    let output = sandbox.run(&["install", "other/lead"]).code(1);
+    let output = sandbox.run(&["install", "other/lead"]).code(4);
     assert!(
         output.stderr.contains("`lead` requires the one from other"),
         "{}",
