@@ -29,6 +29,7 @@ pub mod search;
 pub mod session;
 pub mod status;
 pub mod undo;
+mod unknown;
 pub mod update;
 
 pub use report::{Choice, Decide, Event, Frontend, Reporter};

@@ -48,26 +48,17 @@ fn a_name_with_a_typo() {
             .exits(1)
             .says(meant)
             .known_fault(0, "prints no document"),
-        row("resolve debuger")
-            .exits(1)
-            .says(meant)
-            .known_fault(0, "omits `did you mean `debugger``"),
-        row("resolve debuger --abort")
-            .exits(1)
-            .says(meant)
-            .known_fault(0, "omits `did you mean `debugger``"),
+        row("resolve debuger").exits(1).says(meant),
+        row("resolve debuger --abort").exits(1).says(meant),
         row("resolve debuger --json")
             .exits(1)
             .says(meant)
-            .known_fault(0, "omits `did you mean `debugger``; prints no document"),
-        row("outdated debuger")
-            .exits(1)
-            .says(meant)
-            .known_fault(8, "omits `did you mean `debugger``"),
+            .known_fault(0, "prints no document"),
+        row("outdated debuger").exits(1).says(meant),
         row("outdated debuger --json")
             .exits(1)
             .says(meant)
-            .known_fault(8, "omits `did you mean `debugger``; prints no document"),
+            .known_fault(0, "prints no document"),
         row("diff debuger").exits(1).says(meant),
         row("diff debuger --json")
             .exits(1)
@@ -79,12 +70,16 @@ fn a_name_with_a_typo() {
             .says(&["debuger", "debugger`"]),
         row("list --available studo")
             .exits(2)
-            .says(&["studo", "studio"])
-            .known_fault(0, "omits `studio`"),
+            .says(&["studo", "studio"]),
         row("registry remove studo")
             .exits(1)
-            .says(&["`studo`", "did you mean `studio`"])
-            .known_fault(0, "omits `did you mean `studio``"),
+            .says(&["`studo`", "did you mean `studio`"]),
+        row("search debugger --registry studo")
+            .exits(1)
+            .says(&["`studo`", "did you mean `studio`"]),
+        row("resolve debugger")
+            .exits(1)
+            .says(&["no update of `debugger` waits"]),
         row("undo 99").exits(1).says(&["99"]),
     ]);
 }
