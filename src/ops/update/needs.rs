@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::UpdateOptions;
 use super::item::{Item, State};
 use super::plan::Planned;
-use super::together::skip_together;
+use super::together::{skip_together, with};
 use crate::domain::capability::Capabilities;
 use crate::domain::catalogue::CatalogueServer;
 use crate::domain::definition::{Definition, Request, adapt};
@@ -41,7 +41,8 @@ pub(in crate::ops) fn settle(
 ) -> Result<Settled> {
     forbid(manifest, planned);
     skip_together(manifest, before, &mut planned.items);
-    let mut after = before.clone();
+    let active = |item: &&Item| item.state == State::Active;
+    let mut after = with(before, planned.items.iter().filter(active));
     let mut settled = Settled {
         servers: after.servers.clone(),
         created: after.created,
