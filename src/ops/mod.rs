@@ -9,6 +9,7 @@ pub mod check;
 pub mod complete;
 pub mod diff;
 pub mod doctor;
+pub mod duplicates;
 pub mod gone;
 pub mod init;
 pub mod install;
