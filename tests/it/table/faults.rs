@@ -58,7 +58,7 @@ fn an_agent_that_is_dropped_takes_its_server_along() {
     }
 }
 
-/// Fault 11: a server that the catalogue knows under two names is added once.
+/// A server that the catalogue knows under two names is added once.
 #[test]
 fn one_server_is_added_once_whatever_it_is_called() {
     let sandbox = Sandbox::in_memory();
@@ -80,12 +80,11 @@ fn one_server_is_added_once_whatever_it_is_called() {
     add_registry(&sandbox, "studio");
     done(&sandbox, "install studio --all --mcp add");
     let file: serde_json::Value = serde_json::from_str(&sandbox.read(".mcp.json")).unwrap();
-    let servers = file["mcpServers"].as_object().unwrap();
-    assert!(!servers.is_empty());
-    still_wrong(11, "one server is in .mcp.json", servers.len() == 1);
+    let servers: Vec<&String> = file["mcpServers"].as_object().unwrap().keys().collect();
+    assert_eq!(servers, ["sequential-thinking"], "its own name");
 }
 
-/// Fault 12: whoever pastes the hint of `check` as it stands must not get a server of a name that nobody has.
+/// Whoever pastes the hint of `check` as it stands must not get a server of a name that nobody has.
 #[test]
 fn a_hint_to_bind_can_be_pasted_without_harm() {
     let sandbox = Sandbox::in_memory();
@@ -112,12 +111,9 @@ fn a_hint_to_bind_can_be_pasted_without_harm() {
             .split(' ')
             .collect::<Vec<_>>(),
     );
-    let is_untouched = output.code != 0 && sandbox.read(".claude/agents/one.md") == before;
-    still_wrong(
-        12,
-        "the hint is refused, or there is none to paste",
-        is_untouched,
-    );
+    assert!(output.stderr.contains("`YOURS`"), "{}", output.all());
+    let _ = output.code(2);
+    assert_eq!(sandbox.read(".claude/agents/one.md"), before);
 }
 
 /// Fault 13: whoever runs the tests behind `nohup` or in the background has signals ignored, which children inherit.
