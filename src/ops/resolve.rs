@@ -146,12 +146,7 @@ pub fn resolve(
         .sort_by(|one, other| one.name.cmp(&other.name));
     session.keep_lockfile(false, || planned.lockfile(&lockfile) != lockfile)?;
     if options.how == How::Ask && !selected.is_empty() && !frontend.is_interactive() {
-        return Err(Failure::new(
-            Kind::Conflict,
-            "the conflicts have to be decided by somebody, and there is no terminal to ask",
-        )
-        .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
-        .hint("or decide all at once with `--ours` or `--theirs`"));
+        return Err(undecided(&planned));
     }
     let how = UpdateOptions {
         typed: options.typed.clone(),
@@ -229,6 +224,22 @@ fn select(waiting: &[AgentName], names: &[String], lockfile: &Lockfile) -> Resul
             .ok_or_else(|| not_waiting(stem, text, waiting, lockfile))
     };
     names.iter().map(find).collect()
+}
+
+/// That nobody is there to decide the conflicts.
+fn undecided(planned: &Planned) -> Failure {
+    let failure = Failure::new(
+        Kind::Conflict,
+        "the conflicts have to be decided by somebody, and there is no terminal to ask",
+    );
+    let open = planned.items.iter().filter(|item| !item.choices.is_empty());
+    open.fold(failure, |failure, item| {
+        let count = item.choices.len();
+        let noun = if count == 1 { "conflict" } else { "conflicts" };
+        failure.detail(format!("{}: {count} {noun}", item.name))
+    })
+    .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
+    .hint("or decide all at once with `--ours` or `--theirs`")
 }
 
 /// That nothing waits under a name.

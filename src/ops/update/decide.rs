@@ -11,6 +11,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::shell_quoted;
 use crate::error::{Failure, Kind, Result};
 use crate::merge::{self, Choice as Decision, Unit};
+use crate::ops::policy;
 use crate::ops::report::{
     Choice, ConflictView, Event, Frontend, GainsView, OverviewLine, Preview, interrupted,
 };
@@ -59,6 +60,8 @@ pub(in crate::ops) fn decide(
             Conflicts::Ask | Conflicts::Fail => return Err(undecided(&planned.items, options)),
         }
     }
+    // What the policy forbids is no question: nobody can allow it.
+    forbid(manifest, planned);
     was_asked |= powers(
         session,
         manifest,
@@ -100,6 +103,19 @@ pub(in crate::ops) fn decide(
     };
     pins.retain(|(name, _)| is_active(name));
     Ok(pins)
+}
+
+/// Leaves out what the policy of the project forbids.
+pub(super) fn forbid(manifest: &Manifest, planned: &mut Planned) {
+    let active = |item: &&mut Item| item.state == State::Active;
+    for item in planned.items.iter_mut().filter(active) {
+        if let Err(failure) =
+            policy::permit(manifest, &item.name, &item.candidate.locked, &item.result())
+        {
+            item.state = State::Skipped;
+            planned.failures.push(failure);
+        }
+    }
 }
 
 fn fill(items: &mut [Item], decision: &Decision) {

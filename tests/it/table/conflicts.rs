@@ -198,14 +198,8 @@ fn waiting(sandbox: &Sandbox) {
 #[test]
 fn a_conflict_that_waits() {
     Situation::new(waiting).check([
-        row("resolve")
-            .exits(3)
-            .says(&["planner"])
-            .known_fault(0, "omits `planner`"),
-        row("resolve --yes")
-            .exits(3)
-            .says(&["planner"])
-            .known_fault(0, "omits `planner`"),
+        row("resolve").exits(3).says(&["planner"]),
+        row("resolve --yes").exits(3).says(&["planner"]),
         row("resolve --continue").exits(3).says(&["planner"]),
         row("resolve --ours")
             .changes("-conflicts/planner -pending/planner ~lock")
@@ -230,7 +224,7 @@ fn a_conflict_that_waits() {
         row("resolve --json")
             .exits(3)
             .says(&["planner"])
-            .known_fault(0, "omits `planner`; prints no document"),
+            .known_fault(0, "prints no document"),
         row("resolve --ours --json")
             .changes("-conflicts/planner -pending/planner ~lock")
             .field("/agents/0/name", "planner"),
@@ -334,7 +328,7 @@ fn a_conflict_that_waits_and_a_policy_that_forbids() {
         row("resolve --theirs")
             .exits(4)
             .says(rule)
-            .known_fault(0, "omits `deny-tools`"),
+            .known_fault(0, "exit 3"),
         row("resolve --theirs --allow all")
             .exits(4)
             .says(rule)
