@@ -1,8 +1,8 @@
-//! Known faults that one row does not show: each is a test of its own, which fails once the fault is mended.
+//! What takes more than one row to show: each is a test of its own.
 
 use crate::support::sandbox::Sandbox;
 
-use super::{add_registry, agent, done, publish, reader, still_wrong};
+use super::{add_registry, agent, done, publish, reader};
 
 /// Two files that the client knows by one name are said by `install`; the one who updates has to learn of them, too.
 #[test]
@@ -116,7 +116,7 @@ fn a_hint_to_bind_can_be_pasted_without_harm() {
     assert_eq!(sandbox.read(".claude/agents/one.md"), before);
 }
 
-/// Fault 13: whoever runs the tests behind `nohup` or in the background has signals ignored, which children inherit.
+/// Whoever runs the tests behind `nohup` or in the background has signals ignored, which children inherit.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_tests_of_the_install_script_hold_where_signals_are_ignored() {
@@ -128,9 +128,5 @@ fn the_tests_of_the_install_script_hold_where_signals_are_ignored() {
         .args(["--exact", test]);
     let output = crate::support::sandbox::finish(&mut command);
     assert!(output.stdout.contains("running 1 test"), "{}", output.all());
-    still_wrong(
-        13,
-        "the test passes where signals are ignored",
-        output.code == 0,
-    );
+    let _ = output.code(0);
 }
