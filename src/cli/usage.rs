@@ -4,10 +4,8 @@ use std::num::{IntErrorKind, ParseIntError};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::domain::likeness::nearest;
 use crate::error::Failure;
-
-/// From which likeness on a command is suggested.
-const ALIKE: f64 = 0.75;
 
 /// Words that people know from elsewhere, and ours, behind `registry`.
 const REGISTRY: &[(&str, &str)] = &[
@@ -56,16 +54,13 @@ pub(super) fn failure(
                 (commands, "")
             };
             let typed = invalid;
-            let likeness = |name: &str| strsim::jaro_winkler(name, &typed);
-            let near = commands
-                .iter()
-                .map(|(name, command)| (likeness(name), command))
-                .filter(|(likeness, _)| *likeness > ALIKE);
+            let near = nearest(&typed, commands.iter().map(|(name, _)| *name))
+                .and_then(|near| commands.iter().find(|(name, _)| *name == near));
             let failure = Failure::usage(format!(
                 "there is no command `{group}{}`",
                 typed.escape_debug()
             ));
-            match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
+            match near {
                 Some((_, near)) => failure.hint(format!("did you mean `agentpkg {near}`?")),
                 None => failure.hint(format!("`agentpkg {group}--help` lists the commands")),
             }
@@ -164,12 +159,7 @@ fn option_near(typed: &str, command: &str, whole: &clap::Command) -> Option<Stri
         .find_subcommand(command)?
         .get_arguments()
         .filter_map(clap::Arg::get_long);
-    let likely = options
-        .map(|option| (strsim::jaro_winkler(option, typed), option))
-        .filter(|(likeness, _)| *likeness > ALIKE);
-    likely
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, option)| option.to_owned())
+    nearest(typed, options).map(str::to_owned)
 }
 
 /// Why a value is none, without the words of the language that this is written in.

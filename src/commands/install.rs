@@ -9,9 +9,9 @@ use super::{Context, JSON_VERSION};
 use crate::domain::capability::Gain;
 use crate::domain::definition::Verdict;
 use crate::error::{Failure, Result};
+use crate::ops::duplicates;
 use crate::ops::install::{
     Action, InstallOptions, InstallOutcome, PlannedAgent, change, install, registry_of,
-    warn_duplicates,
 };
 use crate::store::lockfile::LockedAgent;
 use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
@@ -86,10 +86,7 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         }
     }
     if outcome.changes > 0 && !outcome.is_dry_run {
-        // All is written by now: what cannot be looked at any more is no failure of the install.
-        if let Err(failure) = warn_duplicates(&context.session, &outcome, &mut context.ui) {
-            context.ui.warn(failure);
-        }
+        duplicates::warn(&context.session, &mut context.ui);
     }
     for failure in &outcome.refused {
         context.ui.failure(failure);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::domain::server::PLACEHOLDER;
 use crate::error::{Failure, Result};
 use crate::ops::requirement::{Mode, OddTool, Other, Problem, Report, ServerState, Status};
 use crate::store::manifest::is_bindable;
@@ -69,6 +70,14 @@ impl NeedsArgs {
                 ))
                 .hint("for example `--bind firebase-afterdark=firebase`"));
             };
+            if to == PLACEHOLDER {
+                return Err(Failure::usage(format!(
+                    "`{PLACEHOLDER}` stands for the name of a server of yours"
+                ))
+                .hint(format!(
+                    "write `--bind {from}=NAME` with a name from .mcp.json or `claude mcp list`"
+                )));
+            }
             bind.insert(from.to_owned(), to.to_owned());
         }
         match bind

@@ -43,7 +43,7 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
         .filter(|agent| agent.is_behind)
         .count();
     match (args.check, behind, outcome.failures.len()) {
-        (true, 1.., _) => {
+        (true, 1.., 0) => {
             let noun = if behind == 1 {
                 "1 agent is".to_owned()
             } else {

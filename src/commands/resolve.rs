@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Context, JSON_VERSION, command_line, update};
 use crate::error::{Failure, Kind, Result};
+use crate::ops::duplicates;
 use crate::ops::resolve::{How, ResolveOptions, resolve};
 
 /// Finish updates that were put aside with conflict markers
@@ -71,6 +72,9 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
         context.ui.note("No conflicts wait to be resolved.");
     } else if outcome.aborted.is_empty() {
         update::show(&outcome.finished, false, context);
+    }
+    if outcome.finished.changes > 0 {
+        duplicates::warn(&context.session, &mut context.ui);
     }
     for name in &outcome.aborted {
         context.ui.status(

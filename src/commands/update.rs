@@ -10,6 +10,7 @@ use super::remove::{insert_gone, show_gone};
 use super::{Context, JSON_VERSION, command_line};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
+use crate::ops::duplicates;
 use crate::ops::update::{Conflicts, Status, UpdateOptions, UpdateOutcome, UpdatedAgent, update};
 use crate::ui::{CYAN, DIM, YELLOW, sanitize};
 
@@ -95,6 +96,9 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         context.ui.json(&to_json(&outcome, options.is_dry_run))?;
     } else {
         show(&outcome, options.is_dry_run, context);
+    }
+    if outcome.changes > 0 && !options.is_dry_run {
+        duplicates::warn(&context.session, &mut context.ui);
     }
     for failure in &outcome.failures {
         context.ui.failure(failure);

@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod definition;
 pub mod digest;
 pub mod discovery;
+pub mod likeness;
 pub mod name;
 pub mod policy;
 pub mod powers;

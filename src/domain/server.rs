@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 use super::digest::Digest;
 use super::shell::shell_quoted;
 
+/// What stands in a hint for the name of a server that only the user knows. No server can be bound to it.
+pub const PLACEHOLDER: &str = "YOURS";
+
 /// Names that the client keeps for itself.
 const RESERVED: [&str; 5] = [
     "workspace",

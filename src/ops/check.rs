@@ -537,7 +537,7 @@ impl Checker<'_> {
                 ),
                 _ => (
                     missing(", and not known; a private server?".to_owned()),
-                    bind("YOURS"),
+                    bind(server::PLACEHOLDER),
                 ),
             };
             self.find(

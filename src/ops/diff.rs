@@ -3,6 +3,7 @@
 use super::base::{self, Search};
 use super::report::Frontend;
 use super::session::Session;
+use super::unknown;
 use super::update::{UpdateOptions, plan, versions};
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::name::AgentName;
@@ -186,19 +187,7 @@ fn selected<'l>(
     let find = |text: &String| {
         let name = AgentName::new(text).ok();
         name.and_then(|name| lockfile.agents.get_key_value(&name))
-            .ok_or_else(|| {
-                let failure =
-                    Failure::failed(format!("`{}` is not installed", text.escape_debug()));
-                let likeness = |known: &AgentName| strsim::jaro_winkler(known.as_str(), text);
-                let near = lockfile
-                    .agents
-                    .keys()
-                    .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-                match near.filter(|near| likeness(near) > 0.8) {
-                    Some(near) => failure.hint(format!("did you mean `{near}`?")),
-                    None => failure.hint("`agentpkg list` shows what is installed"),
-                }
-            })
+            .ok_or_else(|| unknown::agent(text, lockfile.agents.keys(), lockfile))
     };
     names.iter().map(find).collect()
 }

@@ -6,6 +6,7 @@ use super::report::{Event, Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::{Asker, Resolver, is_file, split_file};
 use super::session::Session;
+use super::unknown;
 use super::update::versions;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, adapt};
@@ -106,7 +107,11 @@ pub fn available<'a>(
             .find(|(name, _)| name.as_str() == place);
         let (name, source) = match found {
             Some((name, source)) => (Some(name), source),
-            None => (None, parse_source(place)?),
+            None => (
+                None,
+                parse_source(place)
+                    .map_err(|failure| unknown::hinted(failure, place, &manifest))?,
+            ),
         };
         offers.push(Offer {
             snapshot: resolver.snapshot(name.as_ref(), &source, frontend)?,

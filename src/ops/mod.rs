@@ -9,6 +9,7 @@ pub mod check;
 pub mod complete;
 pub mod diff;
 pub mod doctor;
+pub mod duplicates;
 pub mod gone;
 pub mod init;
 pub mod install;
@@ -29,6 +30,7 @@ pub mod search;
 pub mod session;
 pub mod status;
 pub mod undo;
+mod unknown;
 pub mod update;
 
 pub use report::{Choice, Decide, Event, Frontend, Reporter};

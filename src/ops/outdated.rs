@@ -6,6 +6,7 @@ use super::install::unwanted;
 use super::report::Frontend;
 use super::resolver::{Resolved, Resolver};
 use super::session::Session;
+use super::unknown;
 use super::update::{at_home, versions};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -51,17 +52,13 @@ pub fn outdated(
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
-    if let Some(unknown) = names.iter().find(|name| {
+    if let Some(typed) = names.iter().find(|name| {
         !manifest
             .agents()
             .keys()
             .any(|known| known.as_str() == *name)
     }) {
-        return Err(Failure::failed(format!(
-            "`{}` is not in agentpkg.toml",
-            unknown.escape_debug()
-        ))
-        .hint("`agentpkg list` shows what is installed"));
+        return Err(unknown::agent(typed, manifest.agents().keys(), &lockfile));
     }
     manifest.refuse_guess(&unwanted(&manifest, &lockfile))?;
     let mut resolver = Resolver::new(session, Freshness::Now);

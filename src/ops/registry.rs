@@ -5,6 +5,7 @@ use super::list::parse_source;
 use super::report::Frontend;
 use super::resolver::Resolver;
 use super::session::Session;
+use super::unknown;
 use crate::domain::name::RegistryName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Result};
@@ -123,11 +124,10 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
         )));
     }
     if !manifest.remove_registry(&name) {
-        let failure = Failure::failed(format!("there is no registry `{name}` in the manifest"));
         return Err(if name.is_builtin() {
-            failure.hint("`builtin` is always there")
+            Failure::failed("`builtin` is the registry inside agentpkg, and cannot be removed")
         } else {
-            failure.hint("`agentpkg registry list` shows them")
+            unknown::registry(name.as_str(), &manifest)
         });
     }
     let changes = manifest_change(&session.project, &manifest)

@@ -7,8 +7,9 @@ use super::gone::{self, Edited, Gone};
 use super::install::{reachable, with_required};
 use super::report::Frontend;
 use super::session::Session;
+use super::unknown;
 use crate::domain::name::AgentName;
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 
@@ -92,7 +93,7 @@ fn leaving<'l>(
         };
         match AgentName::new(text).ok().filter(is_known) {
             Some(name) => named.insert(name),
-            None => return Err(unknown(text, lockfile, manifest.agents().keys())),
+            None => return Err(unknown::agent(text, manifest.agents().keys(), lockfile)),
         };
     }
     for name in named
@@ -125,33 +126,4 @@ fn leaving<'l>(
             .collect::<Vec<_>>(),
     )?;
     Ok(leaving)
-}
-
-fn unknown<'n>(
-    name: &str,
-    lockfile: &Lockfile,
-    known: impl Iterator<Item = &'n AgentName>,
-) -> Failure {
-    let failure = Failure::failed(format!("`{}` is not in agentpkg.toml", name.escape_debug()));
-    let requirers: Vec<String> = lockfile
-        .agents
-        .iter()
-        .filter(|(_, locked)| {
-            locked
-                .requires
-                .iter()
-                .any(|required| required.as_str() == name)
-        })
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
-    if !requirers.is_empty() {
-        return failure.hint(format!("it is required by {}", requirers.join(", ")));
-    }
-    let near = known.map(AgentName::as_str).max_by(|left, right| {
-        strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name))
-    });
-    match near.filter(|near| strsim::jaro_winkler(near, name) > 0.8) {
-        Some(near) => failure.hint(format!("did you mean `{near}`?")),
-        None => failure.hint("`agentpkg list` shows what is installed"),
-    }
 }

@@ -6,6 +6,7 @@ use super::install::answers;
 use super::pending::{self, Pending};
 use super::report::{Event, Frontend};
 use super::session::Session;
+use super::unknown;
 use super::update::{
     Conflicts, Item, Planned, Prune, State, UpdateOptions, UpdateOutcome, apply, decide, settle,
 };
@@ -70,9 +71,9 @@ pub fn resolve(
     let guard = session.lock_if_used(frontend)?;
     let project = &session.project;
     let waiting = pending::names(project)?;
-    let selected = select(&waiting, &options.names)?;
     let mut manifest = session.manifest(frontend)?;
     let lockfile = project.load_lockfile()?;
+    let selected = select(&waiting, &options.names, &lockfile)?;
     if options.how == How::Abort {
         let mut changes = Vec::new();
         for name in &selected {
@@ -145,12 +146,7 @@ pub fn resolve(
         .sort_by(|one, other| one.name.cmp(&other.name));
     session.keep_lockfile(false, || planned.lockfile(&lockfile) != lockfile)?;
     if options.how == How::Ask && !selected.is_empty() && !frontend.is_interactive() {
-        return Err(Failure::new(
-            Kind::Conflict,
-            "the conflicts have to be decided by somebody, and there is no terminal to ask",
-        )
-        .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
-        .hint("or decide all at once with `--ours` or `--theirs`"));
+        return Err(undecided(&planned));
     }
     let how = UpdateOptions {
         typed: options.typed.clone(),
@@ -213,7 +209,7 @@ pub fn resolve(
     })
 }
 
-fn select(waiting: &[AgentName], names: &[String]) -> Result<Vec<AgentName>> {
+fn select(waiting: &[AgentName], names: &[String], lockfile: &Lockfile) -> Result<Vec<AgentName>> {
     if names.is_empty() {
         return Ok(waiting.to_vec());
     }
@@ -225,20 +221,40 @@ fn select(waiting: &[AgentName], names: &[String]) -> Result<Vec<AgentName>> {
             .iter()
             .find(|name| name.as_str() == stem)
             .cloned()
-            .ok_or_else(|| {
-                let known: Vec<String> = waiting.iter().map(|name| format!("`{name}`")).collect();
-                let failure = Failure::failed(format!(
-                    "no update of `{}` waits for anything",
-                    text.escape_debug()
-                ));
-                if known.is_empty() {
-                    failure
-                } else {
-                    failure.hint(format!("there are {}", known.join(", ")))
-                }
-            })
+            .ok_or_else(|| not_waiting(stem, text, waiting, lockfile))
     };
     names.iter().map(find).collect()
+}
+
+/// That nobody is there to decide the conflicts.
+fn undecided(planned: &Planned) -> Failure {
+    let failure = Failure::new(
+        Kind::Conflict,
+        "the conflicts have to be decided by somebody, and there is no terminal to ask",
+    );
+    let open = planned.items.iter().filter(|item| !item.choices.is_empty());
+    open.fold(failure, |failure, item| {
+        let count = item.choices.len();
+        let noun = if count == 1 { "conflict" } else { "conflicts" };
+        failure.detail(format!("{}: {count} {noun}", item.name))
+    })
+    .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
+    .hint("or decide all at once with `--ours` or `--theirs`")
+}
+
+/// That nothing waits under a name.
+fn not_waiting(stem: &str, text: &str, waiting: &[AgentName], lockfile: &Lockfile) -> Failure {
+    let is_installed = lockfile.agents.keys().any(|name| name.as_str() == stem);
+    if !is_installed {
+        return unknown::agent(text, waiting.iter().chain(lockfile.agents.keys()), lockfile);
+    }
+    let failure = Failure::failed(format!("no update of `{stem}` waits for anything"));
+    let known: Vec<String> = waiting.iter().map(|name| format!("`{name}`")).collect();
+    if known.is_empty() {
+        failure
+    } else {
+        failure.hint(format!("there are {}", known.join(", ")))
+    }
 }
 
 /// What waits, as an item of an update; `None` if it no longer makes sense.

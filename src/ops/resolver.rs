@@ -7,6 +7,7 @@ use semver::Version;
 
 use super::report::{Choice, Event, Frontend, relay};
 use super::session::Session;
+use super::unknown;
 use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
@@ -630,16 +631,11 @@ fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
 }
 
 fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
-    let failure = Failure::failed(format!("there is no registry `{name}` in the manifest"));
-    let known: Vec<String> = manifest
-        .registries()
-        .iter()
-        .map(|(known, _)| format!("`{known}`"))
-        .collect();
-    if known.is_empty() {
+    let failure = unknown::registry(name.as_str(), manifest);
+    if manifest.registries().is_empty() {
         failure.hint(format!("add it with `agentpkg registry add URL --name {name}`; or name a repository: `gh:owner/repo#name`"))
     } else {
-        failure.hint(format!("there are {} and `builtin`", known.join(", ")))
+        failure
     }
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use super::report::{Event, Frontend, relay};
 use super::session::Session;
+use super::unknown;
 use crate::domain::discovery::IndexEntry;
 use crate::domain::name::RegistryName;
 use crate::domain::spec::Source;
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use crate::store::cache::{self, Freshness};
 use crate::store::index::{IndexFile, Offered, Query, Tier};
 use crate::store::manifest::{Manifest, source_text};
@@ -100,11 +101,7 @@ pub fn search(
         .collect();
     for name in &options.registries {
         if !registries(&manifest).any(|(known, _)| known.as_str() == name) {
-            return Err(Failure::failed(format!(
-                "there is no registry `{}` in the manifest",
-                name.escape_debug()
-            ))
-            .hint("`agentpkg registry list` shows them"));
+            return Err(unknown::registry(name, &manifest));
         }
     }
     let servers = options

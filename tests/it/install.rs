@@ -64,7 +64,7 @@ fn what_was_installed_is_listed_and_removed_without_a_trace() {
             .run(&["remove", "debuger"])
             .code(1)
             .stderr
-            .contains("is not in agentpkg.toml")
+            .contains("there is no agent `debuger` here")
     );
 }
 

@@ -32,6 +32,19 @@ fn shells() -> Vec<PathBuf> {
     found
 }
 
+/// A shell that signals end. Tests that run in the background have them ignored, which a shell cannot change for itself. Where `env`
+/// cannot set them either, the shell is started as it is.
+fn interruptible(shell: &Path) -> Command {
+    const DEFAULT: &str = "--default-signal=HUP,INT,QUIT,TERM";
+    let is_able = finish(Command::new("env").args([DEFAULT, "true"])).code == 0;
+    if !is_able {
+        return Command::new(shell);
+    }
+    let mut command = Command::new("env");
+    command.arg(DEFAULT).arg(shell);
+    command
+}
+
 /// Runs a copy of the script that stands in `folder`.
 fn run(shell: &Path, sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(shell);
@@ -426,7 +439,7 @@ fn what_ends_half_way_can_be_removed_or_done_again() {
                 if is_upgrade {
                     let _ = run(&shell, &sandbox, "release", &["--prefix", place]).code(0);
                 }
-                let mut command = Command::new(&shell);
+                let mut command = interruptible(&shell);
                 command
                     .arg(&script)
                     .args(["--prefix", place])

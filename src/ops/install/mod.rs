@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::Planner;
 use super::gone::{self, Gone};
-use super::report::{Choice, Event, Frontend};
+use super::report::{Choice, Frontend};
 use super::requirement::{Mode, Report};
 use super::resolver::{Asker, is_file};
 use super::search::{SearchOptions, search};
 use super::session::Session;
 use super::update::versions;
 use crate::domain::capability::Gain;
-use crate::domain::definition::{Definition, Verdict};
+use crate::domain::definition::Verdict;
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
@@ -26,7 +26,7 @@ use crate::fs::Entry;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
-use crate::store::project::{MAX_AGENT, Project};
+use crate::store::project::Project;
 use crate::store::transaction;
 
 /// What to install, and how.
@@ -554,47 +554,4 @@ pub fn registry_of(locked: &LockedAgent) -> String {
         .registry
         .as_ref()
         .map_or_else(|| locked.source.clone(), RegistryName::to_string)
-}
-
-/// Warns about agents whose client name another file in the folder has, where a file that agentpkg did not write is among them.
-pub fn warn_duplicates(
-    session: &Session,
-    outcome: &InstallOutcome,
-    frontend: &mut dyn Frontend,
-) -> Result<()> {
-    let folder = session.project.agents_folder();
-    let files: Vec<String> = session
-        .project
-        .files()
-        .list(folder)?
-        .into_iter()
-        .filter(|listed| listed.entry == Entry::File && listed.name.ends_with(".md"))
-        .map(|listed| listed.name)
-        .collect();
-    let is_ours = |file: &String| {
-        outcome
-            .agents
-            .iter()
-            .any(|agent| agent.name.file_name() == *file)
-    };
-    if files.len() <= outcome.agents.len() && files.iter().all(is_ours) {
-        return Ok(());
-    }
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for file in files {
-        let bytes = session
-            .project
-            .files()
-            .read(&folder.join(&file), MAX_AGENT)?
-            .unwrap_or_default();
-        if let Verdict::Loads(loaded) = Definition::parse(&bytes).verdict()
-            && let Some(other) = names.insert(loaded.name.clone(), file.clone())
-        {
-            frontend.report(Event::Warning(format!(
-                "{other} and {file} are both named `{}`; the client loads only one",
-                loaded.name
-            )));
-        }
-    }
-    Ok(())
 }

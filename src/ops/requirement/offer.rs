@@ -63,6 +63,7 @@ pub(in crate::ops) fn offer(
             }
         })
         .collect();
+    let known = one_each(known);
     let may_ask =
         frontend.is_interactive() && (mode == Mode::Ask || mode == Mode::Usual && !is_yes);
     if known.is_empty() && !may_ask {
@@ -93,7 +94,28 @@ pub(in crate::ops) fn offer(
     Ok(offered)
 }
 
-/// Two spellings of one server would start it twice, so the later ones are left to be bound.
+/// One of each server, under the name that the catalogue has for it if that is among those that the agents have: added under every
+/// spelling, it would be started several times. The other spellings are left to be bound.
+fn one_each<'s>(
+    mut known: Vec<(&'s ServerState, &'s CatalogueServer)>,
+) -> Vec<(&'s ServerState, &'s CatalogueServer)> {
+    let mut seen = BTreeSet::new();
+    known.sort_by_key(|(state, server)| state.name != server.server);
+    known.retain(|(_, server)| seen.insert(&server.server));
+    known.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    known
+}
+
+/// The name under which the server of a state is added now, if that is another one.
+fn added_as<'a>(state: &ServerState, added: &'a [(String, CatalogueServer)]) -> Option<&'a str> {
+    let Status::Known(server) = &state.status else {
+        return None;
+    };
+    let same = (added.iter()).find(|(_, added)| added.server == server.server);
+    same.map(|(name, _)| name.as_str())
+        .filter(|name| *name != state.name)
+}
+
 fn ask_to_add(
     known: &[(&ServerState, &CatalogueServer)],
     frontend: &mut dyn Frontend,
@@ -141,6 +163,10 @@ fn ask_to_bind(
     for state in states {
         let near = match &state.status {
             Status::Elsewhere(name) => Some(name.clone()),
+            Status::Known(_) => match added_as(state, added) {
+                Some(name) => Some(name.to_owned()),
+                None => continue,
+            },
             Status::Unknown(near) => near.clone().or_else(|| super::alike(&state.name, &names)),
             _ => continue,
         };

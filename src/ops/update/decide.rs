@@ -9,6 +9,7 @@ use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::merge::{self, Choice as Decision, Unit};
+use crate::ops::policy;
 use crate::ops::report::{
     Answers, Choice, ConflictView, Event, Frontend, OverviewLine, Preview, interrupted,
 };
@@ -61,6 +62,8 @@ pub(in crate::ops) fn decide(
             }
         }
     }
+    // What the policy forbids is no question: nobody can allow it.
+    forbid(manifest, planned);
     was_asked |= powers::decide(session, manifest, planned, options, answers, open, frontend)?;
     for index in 0..planned.items.len() {
         let item = &planned.items[index];
@@ -144,6 +147,19 @@ fn both(first: Option<Failure>, second: Failure) -> Failure {
     let failure = first.detail(second.message());
     let failure = second.details().iter().fold(failure, Failure::detail);
     second.hints().iter().fold(failure, Failure::hint)
+}
+
+/// Leaves out what the policy of the project forbids.
+pub(super) fn forbid(manifest: &Manifest, planned: &mut Planned) {
+    let active = |item: &&mut Item| item.state == State::Active;
+    for item in planned.items.iter_mut().filter(active) {
+        if let Err(failure) =
+            policy::permit(manifest, &item.name, &item.candidate.locked, &item.result())
+        {
+            item.state = State::Skipped;
+            planned.failures.push(failure);
+        }
+    }
 }
 
 fn fill(items: &mut [Item], decision: &Decision) {

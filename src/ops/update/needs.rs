@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::UpdateOptions;
+use super::decide::forbid;
 use super::item::{Item, State};
 use super::plan::Planned;
-use super::together::skip_together;
+use super::together::{skip_together, with};
 use crate::domain::capability::Capabilities;
 use crate::domain::catalogue::CatalogueServer;
 use crate::domain::definition::{Definition, Request, adapt};
 use crate::error::Result;
-use crate::ops::policy;
 use crate::ops::report::{Choice, Event, Frontend};
 use crate::ops::requirement::{self, AgentNeeds, Lost, Mode, Report, ServerState, Status, World};
 use crate::ops::session::Session;
@@ -41,7 +41,8 @@ pub(in crate::ops) fn settle(
 ) -> Result<Settled> {
     forbid(manifest, planned);
     skip_together(manifest, before, &mut planned.items);
-    let mut after = before.clone();
+    let active = |item: &&Item| item.state == State::Active;
+    let mut after = with(before, planned.items.iter().filter(active));
     let mut settled = Settled {
         servers: after.servers.clone(),
         created: after.created,
@@ -201,22 +202,6 @@ pub(in crate::ops) fn settle(
         .collect();
     (settled.servers, settled.created) = (after.servers, after.created);
     Ok(settled)
-}
-
-/// Leaves out what the policy of the project forbids.
-fn forbid(manifest: &Manifest, planned: &mut Planned) {
-    for item in planned
-        .items
-        .iter_mut()
-        .filter(|item| item.state == State::Active)
-    {
-        if let Err(failure) =
-            policy::permit(manifest, &item.name, &item.candidate.locked, &item.result())
-        {
-            item.state = State::Skipped;
-            planned.failures.push(failure);
-        }
-    }
 }
 
 fn look(

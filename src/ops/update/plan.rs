@@ -18,6 +18,7 @@ use crate::ops::pending::Intent;
 use crate::ops::report::{Choice, Event, Frontend};
 use crate::ops::resolver::{Asker, Resolved, Resolver};
 use crate::ops::session::Session;
+use crate::ops::unknown;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
@@ -131,40 +132,10 @@ fn select(manifest: &Manifest, lockfile: &Lockfile, names: &[String]) -> Result<
         let name = AgentName::new(text).ok();
         match name.filter(|name| manifest.agents().contains_key(name)) {
             Some(name) => selected.push(name),
-            None => return Err(unknown(text, manifest, lockfile)),
+            None => return Err(unknown::agent(text, manifest.agents().keys(), lockfile)),
         }
     }
     Ok(selected)
-}
-
-fn unknown(text: &str, manifest: &Manifest, lockfile: &Lockfile) -> Failure {
-    let failure = Failure::failed(format!("`{}` is not in agentpkg.toml", text.escape_debug()));
-    let requirers: Vec<&str> = lockfile
-        .agents
-        .iter()
-        .filter(|(_, locked)| {
-            locked
-                .requires
-                .iter()
-                .any(|required| required.as_str() == text)
-        })
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if let Some(requirer) = requirers.first() {
-        return failure.hint(format!(
-            "it is required by `{requirer}` and updated with it: `agentpkg update {requirer}`"
-        ));
-    }
-    let near = manifest
-        .agents()
-        .keys()
-        .map(|known| (strsim::jaro_winkler(known.as_str(), text), known))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    match near {
-        Some((_, near)) => failure.hint(format!("did you mean `{near}`?")),
-        None => failure.hint("`agentpkg list` shows what is installed"),
-    }
 }
 
 struct Planner<'a, 'm> {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use crate::domain::digest::Digest;
+use crate::domain::likeness::nearest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::policy::{self, Policy, Violation};
 use crate::domain::spec::{Source, Target};
@@ -509,12 +510,7 @@ fn with_endings_of(original: &str, edited: &str) -> String {
 
 /// The setting that a key may be meant for.
 fn near(key: &str) -> Option<&'static str> {
-    let likeness = SECTIONS.map(|known| (strsim::jaro_winkler(known, &key.to_lowercase()), known));
-    let best = likeness
-        .into_iter()
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    best.filter(|(likeness, _)| *likeness > 0.8)
-        .map(|(_, known)| known)
+    nearest(key, SECTIONS)
 }
 
 /// The text of a source in the manifest and the lockfile: the whole URL or the path, never a shorthand.

@@ -187,14 +187,8 @@ fn waiting(sandbox: &Sandbox) {
 #[test]
 fn a_conflict_that_waits() {
     Situation::new(waiting).check([
-        row("resolve")
-            .exits(3)
-            .says(&["planner"])
-            .known_fault(0, "omits `planner`"),
-        row("resolve --yes")
-            .exits(3)
-            .says(&["planner"])
-            .known_fault(0, "omits `planner`"),
+        row("resolve").exits(3).says(&["planner"]),
+        row("resolve --yes").exits(3).says(&["planner"]),
         row("resolve --continue").exits(3).says(&["planner"]),
         row("resolve --ours")
             .changes("-conflicts/planner -pending/planner ~lock")
@@ -216,10 +210,7 @@ fn a_conflict_that_waits() {
         row("resolve --abort --dry-run")
             .says(&["planner"])
             .known_fault(0, "exit 2; omits `planner`"),
-        row("resolve --json")
-            .exits(3)
-            .says(&["planner"])
-            .known_fault(0, "omits `planner`"),
+        row("resolve --json").exits(3).says(&["planner"]),
         row("resolve --ours --json")
             .changes("-conflicts/planner -pending/planner ~lock")
             .field("/agents/0/name", "planner"),
@@ -320,7 +311,7 @@ fn a_conflict_that_waits_and_a_policy_that_forbids() {
         row("resolve --theirs")
             .exits(4)
             .says(rule)
-            .known_fault(0, "omits `deny-tools`"),
+            .known_fault(0, "exit 3"),
         row("resolve --theirs --allow all")
             .exits(4)
             .says(rule)

@@ -1,10 +1,10 @@
-//! Known faults that one row does not show: each is a test of its own, which fails once the fault is mended.
+//! What takes more than one row to show: each is a test of its own.
 
 use crate::support::sandbox::Sandbox;
 
-use super::{add_registry, agent, done, publish, reader, still_wrong};
+use super::{add_registry, agent, done, publish, reader};
 
-/// Fault 8: two files that the client knows by one name are said by `install`; the one who updates has to learn of them, too.
+/// Two files that the client knows by one name are said by `install`; the one who updates has to learn of them, too.
 #[test]
 fn an_update_warns_of_two_files_with_one_name() {
     let sandbox = Sandbox::in_memory();
@@ -23,10 +23,9 @@ fn an_update_warns_of_two_files_with_one_name() {
     );
     publish(&sandbox, "studio", &[("one", reader("one", "Better."))]);
     let said = sandbox.run(&["update"]).code(0).stderr;
-    still_wrong(
-        8,
-        "`update` names both files",
+    assert!(
         said.contains("mine.md") && said.contains("one.md"),
+        "{said}"
     );
 }
 
@@ -59,7 +58,7 @@ fn an_agent_that_is_dropped_takes_its_server_along() {
     }
 }
 
-/// Fault 11: a server that the catalogue knows under two names is added once.
+/// A server that the catalogue knows under two names is added once.
 #[test]
 fn one_server_is_added_once_whatever_it_is_called() {
     let sandbox = Sandbox::in_memory();
@@ -81,12 +80,11 @@ fn one_server_is_added_once_whatever_it_is_called() {
     add_registry(&sandbox, "studio");
     done(&sandbox, "install studio --all --mcp add");
     let file: serde_json::Value = serde_json::from_str(&sandbox.read(".mcp.json")).unwrap();
-    let servers = file["mcpServers"].as_object().unwrap();
-    assert!(!servers.is_empty());
-    still_wrong(11, "one server is in .mcp.json", servers.len() == 1);
+    let servers: Vec<&String> = file["mcpServers"].as_object().unwrap().keys().collect();
+    assert_eq!(servers, ["sequential-thinking"], "its own name");
 }
 
-/// Fault 12: whoever pastes the hint of `check` as it stands must not get a server of a name that nobody has.
+/// Whoever pastes the hint of `check` as it stands must not get a server of a name that nobody has.
 #[test]
 fn a_hint_to_bind_can_be_pasted_without_harm() {
     let sandbox = Sandbox::in_memory();
@@ -113,15 +111,12 @@ fn a_hint_to_bind_can_be_pasted_without_harm() {
             .split(' ')
             .collect::<Vec<_>>(),
     );
-    let is_untouched = output.code != 0 && sandbox.read(".claude/agents/one.md") == before;
-    still_wrong(
-        12,
-        "the hint is refused, or there is none to paste",
-        is_untouched,
-    );
+    assert!(output.stderr.contains("`YOURS`"), "{}", output.all());
+    let _ = output.code(2);
+    assert_eq!(sandbox.read(".claude/agents/one.md"), before);
 }
 
-/// Fault 13: whoever runs the tests behind `nohup` or in the background has signals ignored, which children inherit.
+/// Whoever runs the tests behind `nohup` or in the background has signals ignored, which children inherit.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_tests_of_the_install_script_hold_where_signals_are_ignored() {
@@ -133,9 +128,5 @@ fn the_tests_of_the_install_script_hold_where_signals_are_ignored() {
         .args(["--exact", test]);
     let output = crate::support::sandbox::finish(&mut command);
     assert!(output.stdout.contains("running 1 test"), "{}", output.all());
-    still_wrong(
-        13,
-        "the test passes where signals are ignored",
-        output.code == 0,
-    );
+    let _ = output.code(0);
 }

@@ -39,26 +39,11 @@ fn a_name_with_a_typo() {
         row("remove debugger debuger").exits(1).says(meant),
         row("remove debuger --force").exits(1).says(meant),
         row("remove debuger --json").exits(1).says(meant),
-        row("resolve debuger")
-            .exits(1)
-            .says(meant)
-            .known_fault(0, "omits `did you mean `debugger``"),
-        row("resolve debuger --abort")
-            .exits(1)
-            .says(meant)
-            .known_fault(0, "omits `did you mean `debugger``"),
-        row("resolve debuger --json")
-            .exits(1)
-            .says(meant)
-            .known_fault(0, "omits `did you mean `debugger``"),
-        row("outdated debuger")
-            .exits(1)
-            .says(meant)
-            .known_fault(8, "omits `did you mean `debugger``"),
-        row("outdated debuger --json")
-            .exits(1)
-            .says(meant)
-            .known_fault(8, "omits `did you mean `debugger``"),
+        row("resolve debuger").exits(1).says(meant),
+        row("resolve debuger --abort").exits(1).says(meant),
+        row("resolve debuger --json").exits(1).says(meant),
+        row("outdated debuger").exits(1).says(meant),
+        row("outdated debuger --json").exits(1).says(meant),
         row("diff debuger").exits(1).says(meant),
         row("diff debuger --json").exits(1).says(meant),
         row("info debuger").exits(1).says(&["debuger", "debugger`"]),
@@ -67,12 +52,16 @@ fn a_name_with_a_typo() {
             .says(&["debuger", "debugger`"]),
         row("list --available studo")
             .exits(2)
-            .says(&["studo", "studio"])
-            .known_fault(0, "omits `studio`"),
+            .says(&["studo", "studio"]),
         row("registry remove studo")
             .exits(1)
-            .says(&["`studo`", "did you mean `studio`"])
-            .known_fault(0, "omits `did you mean `studio``"),
+            .says(&["`studo`", "did you mean `studio`"]),
+        row("search debugger --registry studo")
+            .exits(1)
+            .says(&["`studo`", "did you mean `studio`"]),
+        row("resolve debugger")
+            .exits(1)
+            .says(&["no update of `debugger` waits"]),
         row("undo 99").exits(1).says(&["99"]),
     ]);
 }

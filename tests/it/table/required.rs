@@ -30,23 +30,19 @@ fn a_required_agent_that_is_new() {
         row("update")
             .changes("+newdep -olddep ~lead ~lock ~other")
             .says(&["newdep", "olddep"])
-            .hides(&["is not installed"])
-            .known_fault(3, "says `is not installed`"),
+            .hides(&["is not installed"]),
         row("update --yes").changes("+newdep -olddep ~lead ~lock ~other"),
         row("update lead")
             .changes("+newdep -olddep ~lead ~lock")
-            .hides(&["is not installed"])
-            .known_fault(3, "says `is not installed`"),
+            .hides(&["is not installed"]),
         row("update other").changes("~lock ~other"),
         row("update --dry-run")
             .says(&["newdep", "olddep"])
-            .hides(&["is not installed"])
-            .known_fault(3, "says `is not installed`"),
+            .hides(&["is not installed"]),
         row("update --json")
             .changes("+newdep -olddep ~lead ~lock ~other")
             .field("/removed/0/name", "olddep")
-            .hides(&["\"there\": false"])
-            .known_fault(3, "says `\"there\": false`"),
+            .hides(&["\"there\": false"]),
         row("update --locked").exits(1),
         row("update --check").exits(5),
         row("install"),

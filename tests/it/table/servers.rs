@@ -34,10 +34,17 @@ fn one_server_under_two_names() {
         row("install studio --all --yes").changes("+lock +one +two ~manifest"),
         row("install studio --all --mcp skip").changes("+lock +one +two ~manifest"),
         row("install studio --all --mcp add --dry-run").says(&["sequential"]),
-        row("install studio --all --mcp add").changes("+lock +one +servers +two ~manifest"),
+        row("install studio --all --mcp add")
+            .changes("+lock +one +servers +two ~manifest")
+            .says(&["you have it as `sequential-thinking`"]),
         row("install studio --all --mcp add --locked").exits(1),
         row("install studio/one --mcp add").changes("+lock +one +servers ~manifest"),
     ]);
+    #[cfg(target_os = "linux")]
+    Situation::new(build).check([row("install studio --all")
+        .in_terminal(&["+sequential-thinking", "to sequential-thinking"])
+        .changes("+lock +one +servers +two ~manifest")
+        .leaves("one", "mcp__sequential-thinking__sequentialthinking")]);
 }
 
 #[test]
@@ -103,6 +110,9 @@ fn a_private_server_that_is_not_configured() {
             .exits(1)
             .says(&["nobody", "ledger"]),
         row("install studio/one --bind ledger").exits(2),
+        row("install studio/one --bind ledger=YOURS")
+            .exits(2)
+            .says(&["`YOURS`", "--bind ledger=NAME"]),
         row("install --bind ledger=books").exits(2),
     ]);
     let installed = |sandbox: &Sandbox| {

@@ -1,0 +1,75 @@
+//! Names that mean nothing here. Every command says so in the same words, and offers the name that is most like the typed one.
+
+use crate::domain::likeness::nearest;
+use crate::domain::name::{AgentName, RegistryName};
+use crate::error::Failure;
+use crate::store::lockfile::Lockfile;
+use crate::store::manifest::Manifest;
+
+/// That no agent of this name is among the `known` ones, which a command can work on. An agent that is here only because others require
+/// it is named by them.
+pub(super) fn agent<'n>(
+    typed: &str,
+    known: impl IntoIterator<Item = &'n AgentName>,
+    lockfile: &Lockfile,
+) -> Failure {
+    let shown = typed.escape_debug();
+    let requires = |name: &AgentName| name.as_str() == typed;
+    let requirers: Vec<String> = lockfile
+        .agents
+        .iter()
+        .filter(|(_, locked)| locked.requires.iter().any(requires))
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    if !requirers.is_empty() {
+        return Failure::failed(format!("`{shown}` is not in agentpkg.toml")).hint(format!(
+            "it is required by {}; name that agent instead",
+            requirers.join(", ")
+        ));
+    }
+    let failure = Failure::failed(format!("there is no agent `{shown}` here"));
+    match nearest(typed, known.into_iter().map(AgentName::as_str)) {
+        Some(near) => failure.hint(did_you_mean(near)),
+        None => failure.hint("`agentpkg list` shows what is installed"),
+    }
+}
+
+/// That no registry has this name.
+pub(super) fn registry(typed: &str, manifest: &Manifest) -> Failure {
+    let failure = Failure::failed(format!(
+        "there is no registry `{}` in the manifest",
+        typed.escape_debug()
+    ));
+    if let Some(near) = nearest_registry(typed, manifest) {
+        return failure.hint(did_you_mean(near));
+    }
+    let known: Vec<String> = manifest
+        .registries()
+        .iter()
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    if known.is_empty() {
+        failure
+    } else {
+        failure.hint(format!("there are {} and `builtin`", known.join(", ")))
+    }
+}
+
+/// A failure about what was typed as a registry, with the one that may have been meant.
+pub(super) fn hinted(failure: Failure, typed: &str, manifest: &Manifest) -> Failure {
+    match nearest_registry(typed, manifest) {
+        Some(near) => failure.hint(did_you_mean(near)),
+        None => failure,
+    }
+}
+
+/// The registry that is most like what was typed.
+fn nearest_registry<'m>(typed: &str, manifest: &'m Manifest) -> Option<&'m str> {
+    let known = manifest.registries().iter().map(|(name, _)| name.as_str());
+    nearest(typed, known.chain([RegistryName::BUILTIN]))
+}
+
+/// The hint with the name that may have been meant.
+fn did_you_mean(near: &str) -> String {
+    format!("did you mean `{near}`?")
+}
