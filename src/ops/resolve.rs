@@ -18,7 +18,7 @@ use crate::merge;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::project::MAX_AGENT;
-use crate::store::transaction::Transaction;
+use crate::store::transaction::{Guard, Transaction};
 
 /// How to finish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,29 +75,14 @@ pub fn resolve(
     let lockfile = project.load_lockfile()?;
     let selected = select(&waiting, &options.names, &lockfile)?;
     if options.how == How::Abort {
-        let mut changes = Vec::new();
-        for name in &selected {
-            changes.extend(pending::forget(project, name)?);
-            // A version that the user wrote into the manifest stays there, and the next command meets it again.
-            if let (Some(wanted), Some(locked)) =
-                (manifest.agents().get(name), lockfile.agents.get(name))
-                && let Some(version) = wanted
-                    .version
-                    .as_ref()
-                    .filter(|_| !answers(locked, wanted, &manifest))
-            {
-                frontend.report(Event::Warning(format!(
-                    "`{name}` stays at `{version}` in agentpkg.toml; change it there, or update again"
-                )));
-            }
-        }
-        let names: Vec<&str> = selected.iter().map(AgentName::as_str).collect();
-        let transaction = Transaction {
-            label: format!("resolve --abort {}", names.join(" ")),
-            changes,
-            lockfile: None,
-        };
-        session.apply(guard.as_ref(), &transaction, frontend)?;
+        give_up(
+            session,
+            &selected,
+            &manifest,
+            &lockfile,
+            guard.as_ref(),
+            frontend,
+        )?;
         let waiting = waiting.len() - selected.len();
         return Ok(ResolveOutcome {
             aborted: selected,
@@ -106,44 +91,14 @@ pub fn resolve(
         });
     }
     let original = manifest.clone();
-    let mut planned = Planned::default();
-    for name in &selected {
-        let Some(pending) = pending::load(project, name)? else {
-            continue;
-        };
-        let (required, intent) = (pending.required.clone(), pending.intent.clone());
-        let Some(item) = item(
-            session,
-            options.how,
-            pending,
-            &manifest,
-            &lockfile,
-            frontend,
-        )?
-        else {
-            continue;
-        };
-        for missing in &item.candidate.locked.requires {
-            if !lockfile.agents.contains_key(missing)
-                && !required.iter().any(|(known, ..)| known == missing)
-            {
-                planned.failures.push(
-                    Failure::failed(format!("`{missing}`, which `{name}` requires now, could not be fetched with its update"))
-                        .hint(format!("`agentpkg resolve --abort {name}`, then `agentpkg update {name}`")),
-                );
-            }
-        }
-        planned.items.push(item);
-        if let Some(wanted) = manifest.agents().get(name) {
-            manifest.set_agent(name, &intent.applied_to(wanted));
-        }
-        for (name, locked, bytes) in required {
-            new(session, name, locked, bytes, &lockfile, &mut planned)?;
-        }
-    }
-    planned
-        .items
-        .sort_by(|one, other| one.name.cmp(&other.name));
+    let mut planned = again(
+        session,
+        options.how,
+        &selected,
+        &mut manifest,
+        &lockfile,
+        frontend,
+    )?;
     session.keep_lockfile(false, || planned.lockfile(&lockfile) != lockfile)?;
     if options.how == How::Ask && !selected.is_empty() && !frontend.is_interactive() {
         return Err(undecided(&planned));
@@ -207,6 +162,82 @@ pub fn resolve(
         aborted: Vec::new(),
         waiting: waiting.len().saturating_sub(done),
     })
+}
+
+/// Forgets the updates of these agents.
+fn give_up(
+    session: &Session,
+    selected: &[AgentName],
+    manifest: &Manifest,
+    lockfile: &Lockfile,
+    guard: Option<&Guard<'_>>,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let mut changes = Vec::new();
+    for name in selected {
+        changes.extend(pending::forget(&session.project, name)?);
+        // A version that the user wrote into the manifest stays there, and the next command meets it again.
+        if let (Some(wanted), Some(locked)) =
+            (manifest.agents().get(name), lockfile.agents.get(name))
+            && let Some(version) = wanted
+                .version
+                .as_ref()
+                .filter(|_| !answers(locked, wanted, manifest))
+        {
+            frontend.report(Event::Warning(format!(
+                "`{name}` stays at `{version}` in agentpkg.toml; change it there, or update again"
+            )));
+        }
+    }
+    let names: Vec<&str> = selected.iter().map(AgentName::as_str).collect();
+    let transaction = Transaction {
+        label: format!("resolve --abort {}", names.join(" ")),
+        changes,
+        lockfile: None,
+    };
+    session.apply(guard, &transaction, frontend).map(drop)
+}
+
+/// Plans the updates of these agents again, with what the manifest is to say about them.
+fn again(
+    session: &Session,
+    how: How,
+    selected: &[AgentName],
+    manifest: &mut Manifest,
+    lockfile: &Lockfile,
+    frontend: &mut dyn Frontend,
+) -> Result<Planned> {
+    let mut planned = Planned::default();
+    for name in selected {
+        let Some(pending) = pending::load(&session.project, name)? else {
+            continue;
+        };
+        let (required, intent) = (pending.required.clone(), pending.intent.clone());
+        let Some(item) = item(session, how, pending, manifest, lockfile, frontend)? else {
+            continue;
+        };
+        for missing in &item.candidate.locked.requires {
+            if !lockfile.agents.contains_key(missing)
+                && !required.iter().any(|(known, ..)| known == missing)
+            {
+                planned.failures.push(
+                    Failure::failed(format!("`{missing}`, which `{name}` requires now, could not be fetched with its update"))
+                        .hint(format!("`agentpkg resolve --abort {name}`, then `agentpkg update {name}`")),
+                );
+            }
+        }
+        planned.items.push(item);
+        if let Some(wanted) = manifest.agents().get(name) {
+            manifest.set_agent(name, &intent.applied_to(wanted));
+        }
+        for (name, locked, bytes) in required {
+            new(session, name, locked, bytes, lockfile, &mut planned)?;
+        }
+    }
+    planned
+        .items
+        .sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(planned)
 }
 
 fn select(waiting: &[AgentName], names: &[String], lockfile: &Lockfile) -> Result<Vec<AgentName>> {

@@ -543,7 +543,7 @@ fn differences_are_shown_from_three_sides() {
             .run(&["diff", "nobody"])
             .code(1)
             .stderr
-            .contains("is not installed")
+            .contains("there is no agent `nobody` here")
     );
     let local = sandbox.run(&["diff", "planner"]).code(0).stdout;
     assert!(
