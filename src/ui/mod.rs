@@ -393,11 +393,11 @@ impl Reporter for Ui {
                     .as_ref()
                     .map_or_else(String::new, |label| format!(" (`{label}`)"));
                 let next = if view.is_sealed {
-                    "the next command that writes ends it, or `agentpkg recover`"
+                    "; the next command that writes ends it, or `agentpkg recover`"
                 } else {
-                    "and not on this machine or by this user; `agentpkg recover` shows what it was doing"
+                    ", and not on this machine or by this user; `agentpkg recover` shows what it was doing"
                 };
-                self.warn(format!("a command was interrupted here{what}; {next}"));
+                self.warn(format!("a command was interrupted here{what}{next}"));
                 self.interruption = Some(view);
             }
             Event::Steps(view) => self.screen(&screens::steps(&view)),
