@@ -5,6 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, JSON_VERSION, needs};
+use crate::domain::count::counted;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::check::{CheckOutcome, Finding, Level, check};
 use crate::ui::{CYAN, DIM, RED, YELLOW, sanitize, wrapped};
@@ -59,20 +60,13 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
     if errors + if args.strict { warnings } else { 0 } == 0 {
         return Ok(());
     }
-    let noun = |count: usize, noun: &str| {
-        if count == 1 {
-            format!("1 {noun}")
-        } else {
-            format!("{count} {noun}s")
-        }
-    };
     let what = match (errors, warnings) {
-        (0, warnings) => noun(warnings, "warning"),
-        (errors, 0) => noun(errors, "error"),
+        (0, warnings) => counted(warnings, "warning"),
+        (errors, 0) => counted(errors, "error"),
         (errors, warnings) => format!(
             "{} and {}",
-            noun(errors, "error"),
-            noun(warnings, "warning")
+            counted(errors, "error"),
+            counted(warnings, "warning")
         ),
     };
     Err(Failure::new(
@@ -102,27 +96,20 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
             context.ui.data(line)?;
         }
     }
-    let plural = |count: usize, noun: &str| {
-        if count == 1 {
-            format!("1 {noun}")
-        } else {
-            format!("{count} {noun}s")
-        }
-    };
     if outcome.findings.is_empty() && outcome.broken_file.is_none() {
         let looked = format!(
             "{}, {}",
-            plural(outcome.agents, "agent"),
-            plural(outcome.servers.len(), "server")
+            counted(outcome.agents, "agent"),
+            counted(outcome.servers.len(), "server")
         );
         context
             .ui
-            .status("Checked", format!("{looked}  {DIM}nothing to mend{DIM:#}"));
+            .status("Checked", format!("{looked}  {DIM}nothing to fix{DIM:#}"));
     }
     Ok(())
 }
 
-/// A finding: what, where, and the command that mends it, which is never broken. `columns`: how wide the rest may be.
+/// A finding: what, where, and the command that fixes it, which is never wrapped. `columns`: how wide the rest may be.
 fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
     let (style, word) = match finding.level {
         Level::Error => (RED, "error"),

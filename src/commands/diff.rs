@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Context, JSON_VERSION};
 use crate::domain::capability::Gain;
+use crate::domain::count::counted;
 use crate::error::{Failure, Result};
 use crate::ops::diff::{DiffOutcome, FileDiff, View, diff};
 use crate::ui::{DIM, YELLOW, sanitize, unified};
@@ -78,13 +79,9 @@ fn show(file: &FileDiff, context: &mut Context) -> Result<()> {
         unified(&text(&file.before), &text(&file.after), &old, &new).trim_end_matches('\n'),
     )?;
     if file.conflicts > 0 {
-        let noun = if file.conflicts == 1 {
-            "1 conflict".to_owned()
-        } else {
-            format!("{} conflicts", file.conflicts)
-        };
+        let conflicts = counted(file.conflicts, "conflict");
         context.ui.note(format!(
-            "{YELLOW}{noun}{YELLOW:#} to decide in {}",
+            "{YELLOW}{conflicts}{YELLOW:#} to decide in {}",
             file.name
         ));
     }

@@ -7,6 +7,7 @@ use super::needs::{self, NeedsArgs};
 use super::remove::{insert_gone, show_gone};
 use super::{Context, JSON_VERSION};
 use crate::domain::capability::Gain;
+use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
 use crate::error::{Failure, Result};
 use crate::ops::duplicates;
@@ -355,13 +356,6 @@ pub fn tools(tools: Option<&[String]>) -> String {
             .map(|tool| sanitize(tool))
             .collect::<Vec<_>>()
             .join(", ")
-    };
-    let counted = |count: usize, noun: &str| {
-        if count == 1 {
-            format!("1 {noun}")
-        } else {
-            format!("{count} {noun}s")
-        }
     };
     let of_servers = format!(
         "{} of {}",

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Context, JSON_VERSION};
 use crate::error::Result;
 use crate::merge::Style;
-use crate::ops::merge_file::{Favor, MergeFileOptions, merge_file};
+use crate::ops::merge_file::{ConflictReport, Favor, MergeFileOptions, merge_file};
 
 /// The exit code for errors: like git's, beyond any number of conflicts.
 pub const ERROR: u8 = 255;
@@ -92,13 +92,7 @@ pub fn run(args: MergeFileArgs, context: &mut Context) -> Result<u8> {
     };
     let merged = merge_file(&options)?;
     if context.ui.is_json() {
-        let conflict = |conflict: &crate::ops::merge_file::ConflictReport| {
-            json!({
-                "unit": conflict.unit, "reason": conflict.reason, "base": conflict.base, "ours": conflict.ours,
-                "theirs": conflict.theirs, "suggestion": conflict.suggestion,
-            })
-        };
-        let conflicts: Vec<_> = merged.conflicts.iter().map(conflict).collect();
+        let conflicts: Vec<_> = merged.conflicts.iter().map(conflict_to_json).collect();
         let result = args
             .stdout
             .then(|| String::from_utf8_lossy(&merged.bytes).into_owned());
@@ -117,4 +111,12 @@ pub fn run(args: MergeFileArgs, context: &mut Context) -> Result<u8> {
         }
     }
     Ok(u8::try_from(merged.conflicts.len().min(MOST)).unwrap_or(ERROR))
+}
+
+/// A conflict, for every command that prints them.
+pub(super) fn conflict_to_json(conflict: &ConflictReport) -> serde_json::Value {
+    json!({
+        "unit": conflict.unit, "reason": conflict.reason, "base": conflict.base, "ours": conflict.ours,
+        "theirs": conflict.theirs, "suggestion": conflict.suggestion,
+    })
 }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Context, JSON_VERSION};
+use crate::domain::count::counted;
 use crate::error::{Failure, Result};
 use crate::ops::registry::{self, Listed};
 use crate::store::cache::Freshness;
@@ -64,7 +65,7 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
             };
             context
                 .ui
-                .status(verb, format!("{}  {}", listed.name, counted(&listed)));
+                .status(verb, format!("{}  {}", listed.name, offered(&listed)));
             Ok(())
         }
         RegistryCommand::Remove { name } => {
@@ -94,7 +95,7 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
         for registry in &listed {
             table.row([
                 registry.name.to_string(),
-                counted(registry),
+                offered(registry),
                 registry.source.to_string(),
             ]);
         }
@@ -122,10 +123,9 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
     }
 }
 
-fn counted(registry: &Listed) -> String {
+fn offered(registry: &Listed) -> String {
     match &registry.agents {
-        Ok(1) => "1 agent".to_owned(),
-        Ok(count) => format!("{count} agents"),
+        Ok(count) => counted(*count, "agent"),
         Err(_) => "unreachable".to_owned(),
     }
 }

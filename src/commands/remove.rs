@@ -27,7 +27,7 @@ pub struct RemoveArgs {
     pub force: bool,
 }
 
-/// Shows what went, or would, because nobody wants it any more.
+/// Shows which agents were removed, or would be, because nothing wants them any more.
 pub(super) fn show_gone(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
     for agent in &gone.agents {
         let (path, reason) = (sanitize(&agent.path), agent.reason);

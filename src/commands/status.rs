@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, JSON_VERSION};
+use crate::domain::count::counted;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
 use crate::ui::{DIM, Table, one_line};
@@ -108,15 +109,11 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
         (&status.disabled_servers, "disabled"),
     ] {
         let count = servers.len();
-        let noun = if count == 1 {
-            "1 server".to_owned()
-        } else {
-            format!("{count} servers")
-        };
         let names = one_line(&servers.join(", "), context.ui.columns().saturating_sub(40));
         if count > 0 {
             context.ui.note(format!(
-                "  {noun} {how}: {names}  {DIM}`agentpkg check`{DIM:#}"
+                "  {} {how}: {names}  {DIM}`agentpkg check`{DIM:#}",
+                counted(count, "server")
             ));
         }
     }

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, JSON_VERSION};
+use crate::domain::count::counted;
 use crate::error::Result;
 use crate::ops::undo::{Back, UndoOptions, UndoOutcome, is_visible, operations, undo};
 use crate::store::transaction::Operation;
@@ -114,10 +115,7 @@ fn show_list(context: &mut Context) -> Result<()> {
     let now = context.session.environment.now();
     let mut table = Table::new();
     for operation in &operations {
-        let files = match visible(operation, context).len() {
-            1 => "1 file".to_owned(),
-            count => format!("{count} files"),
-        };
+        let files = counted(visible(operation, context).len(), "file");
         let state = if operation.is_undone { "undone" } else { "" };
         let label = one_line(&operation.label, LABEL_WIDTH);
         table.row([

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::merge_file;
 use super::needs::{self, NeedsArgs};
 use super::remove::{insert_gone, show_gone};
 use super::{Context, JSON_VERSION, command_line};
+use crate::domain::count::counted;
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::duplicates;
@@ -141,15 +143,8 @@ fn typed(args: &UpdateArgs, names: &[&str]) -> String {
 
 pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Context) {
     let ui = &mut context.ui;
-    let plural = |count: usize, noun: &str| {
-        if count == 1 {
-            format!("1 {noun}")
-        } else {
-            format!("{count} {noun}s")
-        }
-    };
     if outcome.sources > 0 {
-        ui.status("Checked", plural(outcome.sources, "source"));
+        ui.status("Checked", counted(outcome.sources, "source"));
     }
     let changed: Vec<&UpdatedAgent> = outcome
         .agents
@@ -219,7 +214,7 @@ pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Cont
             .find(|agent| agent.status == Status::Current)
         {
             Some(agent) if current == 1 => agent.name.to_string(),
-            _ => plural(current, "agent"),
+            _ => counted(current, "agent"),
         };
         ui.status("Kept", format!("{what}  {DIM}up to date{DIM:#}"));
     }
@@ -261,8 +256,7 @@ fn words(agent: &UpdatedAgent, is_dry_run: bool) -> (&'static str, String) {
     };
     let open = match agent.conflicts.len() {
         0 => edits.clone(),
-        1 => "1 conflict".to_owned(),
-        count => format!("{count} conflicts"),
+        count => counted(count, "conflict"),
     };
     match (agent.status, is_dry_run) {
         (Status::Updated, true) => ("Would update", String::new()),
@@ -287,17 +281,11 @@ fn words(agent: &UpdatedAgent, is_dry_run: bool) -> (&'static str, String) {
 }
 
 pub(super) fn to_json(outcome: &UpdateOutcome, is_dry_run: bool) -> serde_json::Value {
-    let conflict = |conflict: &crate::ops::merge_file::ConflictReport| {
-        json!({
-            "unit": conflict.unit, "reason": conflict.reason, "base": conflict.base, "ours": conflict.ours,
-            "theirs": conflict.theirs, "suggestion": conflict.suggestion,
-        })
-    };
     let agent = |agent: &UpdatedAgent| {
         json!({
             "name": agent.name.as_str(), "status": status_name(agent.status), "from": agent.from, "to": agent.to,
             "edits": agent.edits, "base_origin": agent.base, "notes": agent.notes,
-            "conflicts": agent.conflicts.iter().map(conflict).collect::<Vec<_>>(),
+            "conflicts": agent.conflicts.iter().map(merge_file::conflict_to_json).collect::<Vec<_>>(),
             "gains": agent.gains.iter().map(|gain| json!({ "what": gain.to_string(), "meaning": gain.meaning(), "allow": gain.word() })).collect::<Vec<_>>(),
             "automatic": agent.rules.iter().map(|(rule, unit)| json!({ "rule": rule, "unit": unit })).collect::<Vec<_>>(),
         })

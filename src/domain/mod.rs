@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod capability;
 pub mod catalogue;
+pub mod count;
 pub mod definition;
 pub mod digest;
 pub mod discovery;

@@ -569,33 +569,11 @@ fn settle(
             let has_heading =
                 |tokens: &[Token<'_>]| tokens.iter().any(|token| token.kind.is_heading());
             let (one, other) = (&ours[rest_ours.clone()], &theirs[rest_theirs.clone()]);
-            let end_ours = rest_ours.end..rest_ours.end;
-            let end_theirs = rest_theirs.end..rest_theirs.end;
             // What continues the section stands before what opens a new one.
-            if opens(other) && !has_heading(one) {
-                let start = rest_theirs.start..rest_theirs.start;
-                parts.push(Part {
-                    theirs: start,
-                    change: Change::Ours,
-                    ..rest.clone()
-                });
-                parts.push(Part {
-                    ours: end_ours,
-                    change: Change::Theirs,
-                    ..rest
-                });
+            let is_ours_first = if opens(other) && !has_heading(one) {
+                Some(true)
             } else if opens(one) && !has_heading(other) {
-                let start = rest_ours.start..rest_ours.start;
-                parts.push(Part {
-                    ours: start,
-                    change: Change::Theirs,
-                    ..rest.clone()
-                });
-                parts.push(Part {
-                    theirs: end_theirs,
-                    change: Change::Ours,
-                    ..rest
-                });
+                Some(false)
             } else if head + tail == 0 && are_sections(one, other) {
                 // Two sections: the one further down in the outline first, then in the order of their texts.
                 let rank = |tokens: &[Token<'_>]| {
@@ -607,33 +585,28 @@ fn settle(
                             .collect::<Vec<_>>(),
                     )
                 };
-                if rank(one) <= rank(other) {
-                    let start = rest_theirs.start..rest_theirs.start;
-                    parts.push(Part {
-                        theirs: start,
-                        change: Change::Ours,
-                        ..rest.clone()
-                    });
-                    parts.push(Part {
-                        ours: end_ours,
-                        change: Change::Theirs,
-                        ..rest
-                    });
-                } else {
-                    let start = rest_ours.start..rest_ours.start;
-                    parts.push(Part {
-                        ours: start,
-                        change: Change::Theirs,
-                        ..rest.clone()
-                    });
-                    parts.push(Part {
-                        theirs: end_theirs,
-                        change: Change::Ours,
-                        ..rest
-                    });
-                }
+                Some(rank(one) <= rank(other))
             } else {
-                parts.push(rest);
+                None
+            };
+            let ours_at = |at: usize| Part {
+                ours: at..at,
+                change: Change::Theirs,
+                ..rest.clone()
+            };
+            let theirs_at = |at: usize| Part {
+                theirs: at..at,
+                change: Change::Ours,
+                ..rest.clone()
+            };
+            match is_ours_first {
+                Some(true) => {
+                    parts.extend([theirs_at(rest_theirs.start), ours_at(rest_ours.end)]);
+                }
+                Some(false) => {
+                    parts.extend([ours_at(rest_ours.start), theirs_at(rest_theirs.end)]);
+                }
+                None => parts.push(rest),
             }
         }
         _ => parts.push(rest),

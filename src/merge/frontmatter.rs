@@ -542,15 +542,7 @@ impl<'a> Changed<'_, 'a> {
                 || list::has_comments([old, one, other])
                 || is_one_set)
         {
-            let lines = list::merge(key, old, one, other)?
-                .into_iter()
-                .map(String::into_bytes)
-                .collect();
-            return Ok(Some(Piece::Made {
-                key: key.to_owned(),
-                lines,
-                rule: Rule::Set,
-            }));
+            return merged_list(key, old, one, other).map(Some);
         }
         if old.is_some() && old == one {
             return self.take(From::Theirs);
@@ -559,15 +551,7 @@ impl<'a> Changed<'_, 'a> {
             return self.take(From::Ours);
         }
         if let [Some(old), Some(one), Some(other)] = &lists {
-            let lines = list::merge(key, old, one, other)?
-                .into_iter()
-                .map(String::into_bytes)
-                .collect();
-            return Ok(Some(Piece::Made {
-                key: key.to_owned(),
-                lines,
-                rule: Rule::Set,
-            }));
+            return merged_list(key, old, one, other).map(Some);
         }
         if list::grants(key) {
             return Err(Reason::BothChanged);
@@ -576,6 +560,21 @@ impl<'a> Changed<'_, 'a> {
             .map(Some)
             .ok_or(Reason::BothChanged)
     }
+}
+
+/// Merges three lists as sets.
+fn merged_list<'a>(
+    key: &str,
+    base: &List,
+    ours: &List,
+    theirs: &List,
+) -> Result<Piece<'a>, Reason> {
+    let lines = list::merge(key, base, ours, theirs)?;
+    Ok(Piece::Made {
+        key: key.to_owned(),
+        lines: lines.into_iter().map(String::into_bytes).collect(),
+        rule: Rule::Set,
+    })
 }
 
 /// Merges a value that is no list of tools: by sentences, or by lines.

@@ -13,7 +13,6 @@ use crate::domain::discovery;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Parts, Source};
 use crate::domain::version::VersionRequest;
-use crate::store::cache::Freshness;
 use crate::store::index::{Beginning, IndexFile, Offered};
 use crate::store::manifest::{Manifest, is_bindable};
 use crate::store::registry::Snapshot;
@@ -248,18 +247,7 @@ fn versions(
         else {
             continue;
         };
-        let repository = match source {
-            Source::Builtin => None,
-            Source::Git(url) => session
-                .cache
-                .repository(url, Freshness::Any, &mut |_| {})
-                .ok(),
-            Source::Path(path) => session
-                .cache
-                .bare_repository(&session.absolute(path))
-                .ok()
-                .flatten(),
-        };
+        let repository = session.kept_repository(source);
         let found: Vec<(String, String)> = match (repository, source) {
             (Some(repository), _) => {
                 let tags = repository.versions(&name).unwrap_or_default().into_iter();

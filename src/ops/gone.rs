@@ -9,6 +9,7 @@ use super::pending;
 use super::report::Frontend;
 use super::requirement::{self, World};
 use super::session::Session;
+use crate::domain::count::counted;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
@@ -148,10 +149,7 @@ pub(super) fn refuse_without_manifest(
     if lost == 0 || project.files().entry(project.manifest_path())? != Entry::Absent {
         return Ok(());
     }
-    let agents = match lockfile.agents.len() {
-        1 => "1 agent".to_owned(),
-        count => format!("{count} agents"),
-    };
+    let agents = counted(lockfile.agents.len(), "agent");
     let [manifest, locked] =
         [project.manifest_path(), project.lockfile_path()].map(|path| project.display(path));
     Err(Failure::failed(format!(

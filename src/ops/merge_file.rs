@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Failure, Kind, Result};
 use crate::fs::{self, Entry};
-use crate::merge::{Choice, Labels, Merge, Options, Style, merge_with};
+use crate::merge::{Choice, Conflict, Labels, Merge, Options, Style, merge_with};
 
 /// The largest file that is merged, in bytes.
 const MAX_SIZE: u64 = 16 << 20;
@@ -136,18 +136,24 @@ pub fn merge_file(options: &MergeFileOptions) -> Result<MergedFile> {
 /// The conflicts of a merge as data.
 #[must_use]
 pub fn report(merged: &Merge<'_>) -> Vec<ConflictReport> {
-    let text = |lines: Vec<&[u8]>| String::from_utf8_lossy(&lines.join(&b'\n')).into_owned();
-    let conflicts = merged.conflicts().iter().map(|conflict| ConflictReport {
-        unit: conflict.unit().to_string(),
-        reason: conflict.reason().to_string(),
-        base: text(conflict.base()),
-        ours: text(conflict.ours()),
-        theirs: text(conflict.theirs()),
-        suggestion: conflict
-            .suggestion()
-            .map(|text| String::from_utf8_lossy(text).into_owned()),
-    });
-    conflicts.collect()
+    merged.conflicts().iter().map(ConflictReport::of).collect()
+}
+
+impl ConflictReport {
+    /// One conflict as data.
+    pub(super) fn of(conflict: &Conflict<'_>) -> Self {
+        let text = |lines: Vec<&[u8]>| String::from_utf8_lossy(&lines.join(&b'\n')).into_owned();
+        Self {
+            unit: conflict.unit().to_string(),
+            reason: conflict.reason().to_string(),
+            base: text(conflict.base()),
+            ours: text(conflict.ours()),
+            theirs: text(conflict.theirs()),
+            suggestion: conflict
+                .suggestion()
+                .map(|text| String::from_utf8_lossy(text).into_owned()),
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

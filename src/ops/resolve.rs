@@ -10,6 +10,7 @@ use super::unknown;
 use super::update::{
     Conflicts, Item, Planned, Prune, State, UpdateOptions, UpdateOutcome, apply, decide, settle,
 };
+use crate::domain::count::counted;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
@@ -265,9 +266,8 @@ fn undecided(planned: &Planned) -> Failure {
     );
     let open = planned.items.iter().filter(|item| !item.choices.is_empty());
     open.fold(failure, |failure, item| {
-        let count = item.choices.len();
-        let noun = if count == 1 { "conflict" } else { "conflicts" };
-        failure.detail(format!("{}: {count} {noun}", item.name))
+        let conflicts = counted(item.choices.len(), "conflict");
+        failure.detail(format!("{}: {conflicts}", item.name))
     })
     .hint("edit the files in .agentpkg/conflicts, then `agentpkg resolve --continue`")
     .hint("or decide all at once with `--ours` or `--theirs`")

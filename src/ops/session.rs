@@ -6,10 +6,11 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::report::{Event, Frontend, InterruptionView};
+use crate::domain::spec::Source;
 use crate::env::Environment;
 use crate::error::{Failure, Result};
 use crate::fs::Entry;
-use crate::store::cache::{Cache, Settings};
+use crate::store::cache::{Cache, CachedRepository, Freshness, Settings};
 use crate::store::holder::{Holder, Patience};
 use crate::store::manifest::{self, Manifest};
 use crate::store::project::{Project, Scope};
@@ -331,5 +332,18 @@ impl Session {
     #[must_use]
     pub fn absolute(&self, typed: &str) -> PathBuf {
         self.environment.absolute(self.project.root(), typed)
+    }
+
+    /// The repository of a source that is one, as it was fetched last; `None` also where it cannot be opened.
+    pub(super) fn kept_repository(&self, source: &Source) -> Option<CachedRepository<'_>> {
+        match source {
+            Source::Builtin => None,
+            Source::Git(url) => self.cache.repository(url, Freshness::Any, &mut |_| {}).ok(),
+            Source::Path(path) => self
+                .cache
+                .bare_repository(&self.absolute(path))
+                .ok()
+                .flatten(),
+        }
     }
 }

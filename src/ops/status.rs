@@ -181,7 +181,7 @@ fn newer(
         return None;
     }
     let request = wanted.and_then(|wanted| wanted.version.as_ref());
-    if let (Some(request), Some(repository)) = (request, repository(session, &source)) {
+    if let (Some(request), Some(repository)) = (request, session.kept_repository(&source)) {
         return newer_version(&repository, locked, request);
     }
     let snapshot = resolver
@@ -203,22 +203,6 @@ fn newer(
             .or_else(|| snapshot.commit.map(|commit| commit.short()))
             .unwrap_or_else(|| "changed".to_owned()),
     )
-}
-
-/// The repository of a source that is one.
-fn repository<'s>(session: &'s Session, source: &Source) -> Option<CachedRepository<'s>> {
-    match source {
-        Source::Builtin => None,
-        Source::Git(url) => session
-            .cache
-            .repository(url, Freshness::Any, &mut |_| {})
-            .ok(),
-        Source::Path(path) => session
-            .cache
-            .bare_repository(&session.absolute(path))
-            .ok()
-            .flatten(),
-    }
 }
 
 /// The version that answers a request. Tags and commits are looked at, and no index is made, which could take long.

@@ -68,7 +68,7 @@ pub(super) fn take_lock(
     let line = seal.close(Kind::Holder, serde_json::to_vec(&me).unwrap_or_default());
     let mut held_by = None;
     let lock = Lock::take(file, path, &line, patience.wait, |line| {
-        // What has no good seal may have come with the project, and says nothing.
+        // A line without a valid seal may have come with the project, so it is ignored.
         held_by = seal
             .open(Kind::Holder, line)
             .and_then(|text| serde_json::from_slice(text).ok());

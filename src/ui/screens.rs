@@ -8,6 +8,7 @@ use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{CYAN, DIM, GREEN, YELLOW, sanitize};
+use crate::domain::count::counted;
 use crate::ops::report::{
     ConflictView, GainsView, InterruptionView, OfferView, OverviewLine, Preview,
 };
@@ -83,14 +84,10 @@ pub(super) fn overview(lines: &[OverviewLine]) -> String {
         .unwrap_or(0);
     let mut text = String::new();
     if !clean.is_empty() {
-        let noun = if clean.len() == 1 {
-            "1 agent".to_owned()
-        } else {
-            format!("{} agents", clean.len())
-        };
+        let agents = counted(clean.len(), "agent");
         let _ = writeln!(
             text,
-            "{GREEN}{:>12}{GREEN:#} {noun}, nothing to decide",
+            "{GREEN}{:>12}{GREEN:#} {agents}, nothing to decide",
             "Ready"
         );
     }

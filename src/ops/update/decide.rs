@@ -5,10 +5,12 @@ use super::item::{Item, State};
 use super::plan::{Planned, versions};
 use super::together::{requirer, skip_together};
 use super::{Conflicts, UpdateOptions, powers};
+use crate::domain::count::counted;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::merge::{self, Choice as Decision, Unit};
+use crate::ops::merge_file::ConflictReport;
 use crate::ops::policy;
 use crate::ops::report::{
     Answers, Choice, ConflictView, Event, Frontend, OverviewLine, Preview, interrupted,
@@ -211,8 +213,7 @@ fn overview(items: &[Item]) -> Vec<OverviewLine> {
         versions: range(item),
         open: match item.choices.len() {
             0 => String::new(),
-            1 => "1 conflict".to_owned(),
-            count => format!("{count} conflicts"),
+            count => counted(count, "conflict"),
         },
     });
     lines.collect()
@@ -380,7 +381,7 @@ fn ask(
     let item = &items[index];
     let merge = item.merge();
     let conflict = &merge.conflicts()[number];
-    let text = |lines: Vec<&[u8]>| String::from_utf8_lossy(&lines.join(&b'\n')).into_owned();
+    let texts = ConflictReport::of(conflict);
     frontend.report(Event::Conflict(ConflictView {
         agent: item.name.to_string(),
         versions: range(item),
@@ -390,14 +391,12 @@ fn ask(
             .iter()
             .map(|(other, _)| items[*other].name.to_string())
             .collect(),
-        unit: conflict.unit().to_string(),
-        reason: conflict.reason().to_string(),
-        base: text(conflict.base()),
-        ours: text(conflict.ours()),
-        theirs: text(conflict.theirs()),
-        suggestion: conflict
-            .suggestion()
-            .map(|text| String::from_utf8_lossy(text).into_owned()),
+        unit: texts.unit,
+        reason: texts.reason,
+        base: texts.base,
+        ours: texts.ours.clone(),
+        theirs: texts.theirs.clone(),
+        suggestion: texts.suggestion,
     }));
     let mut offers: Vec<(String, Answer)> = vec![
         ("keep mine".to_owned(), Answer::Decide(Decision::Ours)),
@@ -486,8 +485,8 @@ fn ask(
                 path: item.name.to_string(),
                 before_label: "yours".to_owned(),
                 after_label: "upstream's".to_owned(),
-                before: text(conflict.ours()),
-                after: text(conflict.theirs()),
+                before: texts.ours.clone(),
+                after: texts.theirs.clone(),
             })),
             (_, answer) => return Ok(answer.clone()),
         }
@@ -545,13 +544,8 @@ fn confirm(session: &Session, items: &[Item], frontend: &mut dyn Frontend) -> Re
         .iter()
         .filter(|item| item.state == State::Active)
         .collect();
-    let noun = if active.len() == 1 {
-        "1 agent".to_owned()
-    } else {
-        format!("{} agents", active.len())
-    };
     let labels = [
-        format!("write {noun}"),
+        format!("write {}", counted(active.len(), "agent")),
         "show the changes".to_owned(),
         "stop (nothing is written)".to_owned(),
     ]

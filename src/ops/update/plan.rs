@@ -7,6 +7,7 @@ use super::UpdateOptions;
 use super::item::{Item, State};
 use super::together::with;
 use crate::domain::capability::{Capabilities, Gain};
+use crate::domain::count::counted;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Kind, Result};
@@ -571,11 +572,7 @@ fn choose_nearest(
         || "its source has now".to_owned(),
         |commit| format!("of commit {}", commit.short()),
     );
-    let lines = if nearest.lines == 1 {
-        "1 line".to_owned()
-    } else {
-        format!("{} lines", nearest.lines)
-    };
+    let lines = counted(nearest.lines, "line");
     frontend.report(Event::Warning(format!(
         "the version that `{name}` was installed from is lost; the nearest is the one {commit}, which differs in {lines}"
     )));
