@@ -5,6 +5,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::domain::shell::Command;
+
 /// What a failure means to the caller of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -76,6 +78,87 @@ impl Location {
     }
 }
 
+/// What to do next, or to know: words, and the commands among them as data. Where a command is shown in a text, backticks are put
+/// around it. Several commands in one advice are meant to be run one after the other; alternatives are separate pieces of advice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Advice(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Words(String),
+    Command(Command),
+}
+
+impl Advice {
+    /// Advice that begins with words.
+    #[must_use]
+    pub fn say(words: impl Into<String>) -> Self {
+        Self::default().and(words)
+    }
+
+    /// Advice that begins with a command.
+    #[must_use]
+    pub fn run(command: Command) -> Self {
+        Self::default().and_run(command)
+    }
+
+    /// The same with more words, which bring their own spaces.
+    #[must_use]
+    pub fn and(mut self, words: impl Into<String>) -> Self {
+        self.0.push(Part::Words(words.into()));
+        self
+    }
+
+    /// The same with one more command.
+    #[must_use]
+    pub fn and_run(mut self, command: Command) -> Self {
+        self.0.push(Part::Command(command));
+        self
+    }
+
+    /// The commands, in the order in which they are to be run.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Words(_) => None,
+            Part::Command(command) => Some(command),
+        })
+    }
+
+    /// The text, its commands with these global options.
+    #[must_use]
+    pub fn text(&self, place: &[String]) -> String {
+        let shown = |part: &Part| match part {
+            Part::Words(words) => words.clone(),
+            Part::Command(command) => format!("`{}`", command.in_place(place)),
+        };
+        self.0.iter().map(shown).collect()
+    }
+}
+
+impl From<String> for Advice {
+    fn from(words: String) -> Self {
+        Self::say(words)
+    }
+}
+
+impl From<&str> for Advice {
+    fn from(words: &str) -> Self {
+        Self::say(words)
+    }
+}
+
+impl From<&Advice> for Advice {
+    fn from(advice: &Advice) -> Self {
+        advice.clone()
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text(&[]))
+    }
+}
+
 /// Why a command stopped, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(Box<Parts>);
@@ -87,7 +170,7 @@ struct Parts {
     causes: Vec<String>,
     details: Vec<String>,
     location: Option<Location>,
-    hints: Vec<String>,
+    hints: Vec<Advice>,
 }
 
 /// The result of everything above the pure floors.
@@ -132,17 +215,8 @@ impl Failure {
 
     /// Adds what to do next.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Advice>) -> Self {
         self.0.hints.push(hint.into());
-        self
-    }
-
-    /// The same with other hints.
-    #[must_use]
-    pub fn map_hints(mut self, change: impl Fn(&str) -> String) -> Self {
-        for hint in &mut self.0.hints {
-            *hint = change(hint);
-        }
         self
     }
 
@@ -185,7 +259,7 @@ impl Failure {
 
     /// What to do next.
     #[must_use]
-    pub fn hints(&self) -> &[String] {
+    pub fn hints(&self) -> &[Advice] {
         &self.0.hints
     }
 }

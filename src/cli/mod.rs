@@ -10,9 +10,8 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, check, command_line, complete, completions, diff, doctor, info, init, install, list,
-    manual, merge_file, next, outdated, recover, registry, remove, resolve, search, status, undo,
-    update,
+    Context, check, complete, completions, diff, doctor, info, init, install, list, manual,
+    merge_file, next, outdated, recover, registry, remove, resolve, search, status, undo, update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -422,7 +421,7 @@ fn context(global: &GlobalArgs, command: &str) -> Result<Context, Failure> {
         .flat_map(|folder| ["-C", folder.as_ref()])
         .chain(global.user.then_some("--user"));
     let mut ui = Ui::new(UiOptions {
-        place: command_line(place),
+        place: place.map(str::to_owned).collect(),
         is_quiet: global.quiet,
         is_json: global.json,
         never_asks: global.no_input || global.yes || environment.is_ci,

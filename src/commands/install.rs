@@ -386,7 +386,7 @@ fn to_json(outcome: &InstallOutcome) -> serde_json::Value {
             "gains": agent.gains.iter().map(|gain| json!({ "what": gain.to_string(), "meaning": gain.meaning(), "allow": gain.word() })).collect::<Vec<_>>(),
         })
     };
-    let refused = |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
+    let refused = |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints().iter().map(ToString::to_string).collect::<Vec<_>>() });
     let mut document = json!({
         "schema_version": JSON_VERSION, "dry_run": outcome.is_dry_run, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(), "refused": outcome.refused.iter().map(refused).collect::<Vec<_>>(),

@@ -115,8 +115,7 @@ fn to_json(outcome: &OutdatedOutcome) -> serde_json::Value {
             "behind": agent.is_behind, "held_back": agent.is_held_back, "edited": agent.is_edited,
         })
     };
-    let failure =
-        |failure: &Failure| json!({ "message": failure.to_string(), "hints": failure.hints() });
+    let failure = |failure: &Failure| json!({ "message": failure.to_string(), "hints": failure.hints().iter().map(ToString::to_string).collect::<Vec<_>>() });
     json!({
         "schema_version": JSON_VERSION, "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(),
         "failures": outcome.failures.iter().map(failure).collect::<Vec<_>>(),

@@ -290,7 +290,7 @@ pub(super) fn to_json(outcome: &UpdateOutcome, is_dry_run: bool) -> serde_json::
             "automatic": agent.rules.iter().map(|(rule, unit)| json!({ "rule": rule, "unit": unit })).collect::<Vec<_>>(),
         })
     };
-    let failure = |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints() });
+    let failure = |failure: &Failure| json!({ "message": failure.to_string(), "details": failure.details(), "hints": failure.hints().iter().map(ToString::to_string).collect::<Vec<_>>() });
     let mut document = json!({
         "schema_version": JSON_VERSION, "dry_run": is_dry_run, "sources": outcome.sources, "changes": outcome.changes,
         "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(),

@@ -1,5 +1,7 @@
 //! Words of a command line that a person pastes into a shell.
 
+use std::fmt;
+
 /// A word as a shell has to get it. Names and paths come from files that anybody wrote, and a command that is shown is pasted.
 ///
 /// What every shell takes as it is stays readable; everything else is put into single quotes, in which only `'` means something.
@@ -15,9 +17,68 @@ pub fn shell_quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// An `agentpkg` command, as the words behind `agentpkg`. Shown, each word is quoted for a shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command(Vec<String>);
+
+impl Command {
+    /// A command of these words.
+    pub fn new<W: Into<String>>(words: impl IntoIterator<Item = W>) -> Self {
+        Self(words.into_iter().map(Into::into).collect())
+    }
+
+    /// The same with one more word.
+    #[must_use]
+    pub fn arg(mut self, word: impl Into<String>) -> Self {
+        self.0.push(word.into());
+        self
+    }
+
+    /// The same with more words.
+    #[must_use]
+    pub fn args<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.0.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// The words behind `agentpkg`.
+    #[must_use]
+    pub fn words(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The same with global options (`--user`, `-C DIR`) in front.
+    #[must_use]
+    pub fn in_place(&self, place: &[String]) -> Self {
+        Self([place, &self.0].concat())
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("agentpkg")?;
+        let mut words = self.0.iter();
+        words.try_for_each(|word| write!(formatter, " {}", shell_quoted(word)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_quoted_word_by_word_and_takes_its_place_in_front() {
+        let command = Command::new(["update", "planner"]).args(["--to", ">=1, <3"]);
+        assert_eq!(
+            command.to_string(),
+            "agentpkg update planner --to '>=1, <3'"
+        );
+        let place = ["-C".to_owned(), "my folder".to_owned()];
+        assert_eq!(
+            command.in_place(&place).to_string(),
+            "agentpkg -C 'my folder' update planner --to '>=1, <3'"
+        );
+    }
 
     #[test]
     fn only_what_a_shell_would_read_otherwise_is_quoted() {

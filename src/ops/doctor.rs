@@ -94,7 +94,8 @@ pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Find
                 None,
             ),
             Err(failure) => {
-                let hint = failure.hints().first().map(String::as_str);
+                let hint = failure.hints().first().map(ToString::to_string);
+                let hint = hint.as_deref();
                 finding(&subject, Health::Bad, failure.to_string(), hint)
             }
         });
@@ -106,7 +107,8 @@ fn git(session: &Session) -> Finding {
     match session.cache.git().and_then(|git| Ok(git.version()?)) {
         Ok(version) => finding("git", Health::Good, version, None),
         Err(failure) => {
-            let hint = failure.hints().first().map(String::as_str);
+            let hint = failure.hints().first().map(ToString::to_string);
+            let hint = hint.as_deref();
             finding(
                 "git",
                 Health::Warning,

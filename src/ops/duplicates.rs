@@ -17,10 +17,10 @@ pub fn warn(session: &Session, frontend: &mut dyn Frontend) {
     match found(session) {
         Ok(warnings) => {
             for warning in warnings {
-                frontend.report(Event::Warning(warning));
+                frontend.report(Event::warning(warning));
             }
         }
-        Err(failure) => frontend.report(Event::Warning(failure.to_string())),
+        Err(failure) => frontend.report(Event::warning(failure.to_string())),
     }
 }
 

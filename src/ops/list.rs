@@ -129,7 +129,7 @@ pub fn available<'a>(
         match resolver.snapshot(Some(&name), &source, frontend) {
             Ok(snapshot) => offers.push(Offer { snapshot }),
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-            Err(failure) => frontend.report(Event::Warning(format!(
+            Err(failure) => frontend.report(Event::warning(format!(
                 "registry `{name}` is left out: {failure}"
             ))),
         }

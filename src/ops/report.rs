@@ -1,6 +1,6 @@
 //! How a use-case speaks upward: it reports events, and asks for decisions.
 
-use crate::error::{Failure, Result};
+use crate::error::{Advice, Failure, Result};
 
 /// Something worth telling while a use-case runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Event {
     /// A fetch has ended with so many bytes.
     Fetched(String, u64),
     /// Something is not as it should be, but nothing stops.
-    Warning(String),
+    Warning(Advice),
     /// An earlier command that did not end waits here; this one leaves it as it is.
     Interrupted(InterruptionView),
     /// What the next question about such a command is about.
@@ -51,6 +51,13 @@ pub enum Event {
     Asks(Vec<AskView>),
     /// A failure that does not stop the command.
     Trouble(Failure),
+}
+
+impl Event {
+    /// A warning.
+    pub fn warning(advice: impl Into<Advice>) -> Self {
+        Self::Warning(advice.into())
+    }
 }
 
 /// A question that a dry run does not ask.
@@ -258,11 +265,11 @@ pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Eve
         Told::FetchingSeveral(count) => Event::Fetching(format!("{count} repositories")),
         Told::Progress(progress) => Event::Progress(crate::fs::human_size(progress.received_bytes)),
         Told::Fetched(url, bytes) => Event::Fetched(crate::domain::spec::short_url(&url), bytes),
-        Told::Stale(url, failure) => Event::Warning(format!(
+        Told::Stale(url, failure) => Event::warning(format!(
             "could not look at {} ({failure}); using the copy in the cache",
             crate::domain::spec::short_url(&url)
         )),
-        Told::Mended(url, reason) => Event::Warning(format!(
+        Told::Mended(url, reason) => Event::warning(format!(
             "the cached copy of {} was damaged ({reason}); fetching it again",
             crate::domain::spec::short_url(&url)
         )),

@@ -185,7 +185,7 @@ fn give_up(
                 .as_ref()
                 .filter(|_| !answers(locked, wanted, manifest))
         {
-            frontend.report(Event::Warning(format!(
+            frontend.report(Event::warning(format!(
                 "`{name}` stays at `{version}` in agentpkg.toml; change it there, or update again"
             )));
         }
@@ -307,7 +307,7 @@ fn item(
     } = pending;
     let name = &name;
     let Some(before) = lockfile.agents.get(name) else {
-        frontend.report(Event::Warning(format!(
+        frontend.report(Event::warning(format!(
             "`{name}` was removed since; `agentpkg resolve --abort {name}` forgets its update"
         )));
         return Ok(None);

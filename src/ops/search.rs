@@ -184,7 +184,7 @@ fn offered(
         return Some(Offered::Indexed(Box::new(index)));
     }
     if matches!(source, Source::Git(url) if !session.cache.has(url)) {
-        frontend.report(Event::Warning(format!(
+        frontend.report(Event::warning(format!(
             "registry `{registry}` was never looked into; `agentpkg registry refresh`"
         )));
         return None;
@@ -201,7 +201,7 @@ fn offered(
     ) {
         Ok(snapshot) => Some(snapshot.offered),
         Err(failure) => {
-            frontend.report(Event::Warning(format!(
+            frontend.report(Event::warning(format!(
                 "registry `{registry}` is left out: {failure}"
             )));
             None

@@ -84,7 +84,7 @@ impl Session {
     pub(super) fn warn_once(&self, warning: &str, frontend: &mut dyn Frontend) {
         let is_new = (self.warned.lock()).is_ok_and(|mut warned| warned.insert(warning.to_owned()));
         if is_new {
-            frontend.report(Event::Warning(warning.to_owned()));
+            frontend.report(Event::warning(warning.to_owned()));
         }
     }
 

@@ -138,7 +138,7 @@ fn load(session: &Session, frontend: &mut dyn Frontend) -> Result<History> {
         } else {
             format!("{count} records of the history do")
         };
-        frontend.report(Event::Warning(format!(
+        frontend.report(Event::warning(format!(
             "{records} not count: not written by agentpkg on this machine, or damaged; they may have come with the project"
         )));
     }

@@ -482,7 +482,7 @@ mod tests {
             "{failure}"
         );
         assert!(
-            failure.hints()[0].contains("follow-symlinks"),
+            failure.hints()[0].to_string().contains("follow-symlinks"),
             "{:?}",
             failure.hints()
         );

@@ -6,11 +6,11 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::{CYAN, RED, sanitize};
-use crate::error::{Failure, Location};
+use crate::error::{Advice, Failure, Location};
 
-/// The text of a failure, with colours.
+/// The text of a failure, with colours. `advice`: how its hints are written.
 #[must_use]
-pub fn render(failure: &Failure) -> String {
+pub fn render(failure: &Failure, advice: &dyn Fn(&Advice) -> String) -> String {
     let mut text = format!("{RED}error{RED:#}: {}\n", sanitize(failure.message()));
     for cause in failure.causes() {
         let _ = writeln!(text, "  caused by: {}", sanitize(cause));
@@ -23,7 +23,7 @@ pub fn render(failure: &Failure) -> String {
     }
     for (index, hint) in failure.hints().iter().enumerate() {
         let gap = if index == 0 { "\n" } else { "" };
-        let _ = writeln!(text, "{gap}{CYAN}hint{CYAN:#}: {}", sanitize(hint));
+        let _ = writeln!(text, "{gap}{CYAN}hint{CYAN:#}: {}", sanitize(&advice(hint)));
     }
     text
 }

@@ -23,7 +23,8 @@ pub use sanitize::{one_line, one_path, sanitize};
 pub use screens::{unified, wrapped};
 pub use table::Table;
 
-use crate::error::{Failure, Kind, Result};
+use crate::domain::shell::shell_quoted;
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::report::{AskView, Choice, Decide, Event, InterruptionView, Reporter, interrupted};
 
 /// Done.
@@ -47,7 +48,7 @@ const VERB_WIDTH: usize = 12;
 #[derive(Debug, Clone, Default)]
 pub struct UiOptions {
     /// What was typed to say which agents are meant (`--user`, `-C DIR`): a command that is hinted has to say it, too.
-    pub place: String,
+    pub place: Vec<String>,
     /// Nothing but errors and data.
     pub is_quiet: bool,
     /// stdout carries JSON.
@@ -88,15 +89,37 @@ impl Ui {
         }
     }
 
-    /// A command that works where the user stands.
+    /// A command as it has to be typed where the user stands: with the global options that say which agents are meant.
     #[must_use]
     pub fn command(&self, text: &str) -> String {
         match text.strip_prefix("agentpkg ") {
             Some(rest) if !self.options.place.is_empty() => {
-                format!("agentpkg {} {rest}", self.options.place)
+                format!("agentpkg {} {rest}", self.place())
             }
             _ => text.to_owned(),
         }
+    }
+
+    fn place(&self) -> String {
+        let words: Vec<String> = self
+            .options
+            .place
+            .iter()
+            .map(|word| shell_quoted(word))
+            .collect();
+        words.join(" ")
+    }
+
+    /// A piece of advice as text, its commands as they have to be typed where the user stands.
+    fn advice(&self, advice: &Advice) -> String {
+        self.in_place(&advice.text(&[]))
+    }
+
+    /// A failure as documents have it.
+    #[must_use]
+    pub fn failure_json(&self, failure: &Failure) -> serde_json::Value {
+        let hints: Vec<String> = failure.hints().iter().map(Advice::to_string).collect();
+        serde_json::json!({ "message": failure.to_string(), "details": failure.details(), "hints": hints })
     }
 
     /// Whether stdout carries JSON.
@@ -221,7 +244,7 @@ impl Ui {
         };
         if let Some(fields) = value.as_object_mut() {
             if let Some(failure) = failure {
-                fields.insert("error".to_owned(), error_json(failure));
+                fields.insert("error".to_owned(), self.failure_json(failure));
             }
             if let Some(InterruptionView {
                 label, is_sealed, ..
@@ -279,15 +302,15 @@ impl Ui {
     /// Prints a failure.
     pub fn failure(&mut self, failure: &Failure) {
         self.clear();
-        let failure = failure.clone().map_hints(|hint| self.in_place(hint));
-        let _ = write!(anstream::stderr(), "{}", render_failure(&failure));
+        let text = render_failure(failure, &|advice| self.advice(advice));
+        let _ = write!(anstream::stderr(), "{text}");
     }
 
     /// Prints a failure that stops nothing.
     fn trouble(&mut self, failure: &Failure) {
         if !self.options.is_quiet {
             self.clear();
-            let text = render_failure(&failure.clone().map_hints(|hint| self.in_place(hint)));
+            let text = render_failure(failure, &|advice| self.advice(advice));
             let text = text
                 .split_once(": ")
                 .map_or(text.as_str(), |(_, rest)| rest);
@@ -316,7 +339,7 @@ impl Ui {
         if self.options.place.is_empty() {
             text.to_owned()
         } else {
-            text.replace("`agentpkg ", &format!("`agentpkg {} ", self.options.place))
+            text.replace("`agentpkg ", &format!("`agentpkg {} ", self.place()))
         }
     }
 
@@ -386,7 +409,7 @@ impl Reporter for Ui {
                 "Fetched",
                 format!("{what}  {DIM}{}{DIM:#}", crate::fs::human_size(bytes)),
             ),
-            Event::Warning(text) => self.warn(text),
+            Event::Warning(advice) => self.warn(advice),
             Event::Interrupted(view) => {
                 let what = view
                     .label
@@ -546,13 +569,6 @@ impl Decide for Ui {
     }
 }
 
-/// A failure as documents have it.
-fn error_json(failure: &Failure) -> serde_json::Value {
-    let causes = failure.causes().iter().map(|cause| format!(": {cause}"));
-    let message = format!("{}{}", failure.message(), causes.collect::<String>());
-    serde_json::json!({ "message": message, "details": failure.details(), "hints": failure.hints() })
-}
-
 /// How long one thread waits for the other to say that the user stopped.
 const HANDOVER: Duration = Duration::from_millis(300);
 
@@ -590,7 +606,7 @@ fn stop() {
         let _ = writeln!(
             anstream::stderr(),
             "\n{}",
-            render_failure(&interrupted()).trim_end()
+            render_failure(&interrupted(), &Advice::to_string).trim_end()
         );
     } else {
         std::thread::sleep(HANDOVER);

@@ -439,7 +439,7 @@ impl<'a> Planner<'a> {
             format!("`{name}` is installed from {old}, and the one from {new} is another agent");
         match Answers::of(frontend, self.options.is_dry_run, self.options.is_yes) {
             Answers::Shown => {
-                frontend.report(Event::Warning(format!("{what}; that would be asked about")));
+                frontend.report(Event::warning(format!("{what}; that would be asked about")));
                 return Ok(());
             }
             Answers::Person => {

@@ -131,7 +131,7 @@ fn origins(
                 }
             }
             Answers::Shown => {
-                frontend.report(Event::Warning(format!("{what}; that would be asked about")));
+                frontend.report(Event::warning(format!("{what}; that would be asked about")));
             }
             _ if is_left_out => {
                 item.state = State::Skipped;
@@ -514,7 +514,7 @@ fn edited(
         match merge::leftover(saved.as_bytes()) {
             None => return Ok(Some(Decision::Text(saved.into_bytes()))),
             Some(leftover) => {
-                frontend.report(Event::Warning(format!(
+                frontend.report(Event::warning(format!(
                     "line {} still is a conflict marker",
                     leftover.line
                 )));

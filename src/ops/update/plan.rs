@@ -310,7 +310,7 @@ impl<'a> Planner<'a, '_> {
             Some(Declined::Edited(keys)) => {
                 let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
                 let keys = keys.join(", ");
-                frontend.report(Event::Warning(format!(
+                frontend.report(Event::warning(format!(
                     "you changed {keys} of `{name}`, so add there yourself what you allow"
                 )));
                 None
@@ -573,7 +573,7 @@ fn choose_nearest(
         |commit| format!("of commit {}", commit.short()),
     );
     let lines = counted(nearest.lines, "line");
-    frontend.report(Event::Warning(format!(
+    frontend.report(Event::warning(format!(
         "the version that `{name}` was installed from is lost; the nearest is the one {commit}, which differs in {lines}"
     )));
     let choices = [

@@ -64,7 +64,7 @@ impl Reporter for Script {
                 }
             }
             Event::Trouble(failure) => self.asked.push(format!("trouble {failure}")),
-            Event::Warning(text) => self.asked.push(format!("warning {text}")),
+            Event::Warning(advice) => self.asked.push(format!("warning {advice}")),
             _ => {}
         }
     }
