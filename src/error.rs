@@ -147,8 +147,8 @@ impl From<&str> for Advice {
     }
 }
 
-impl From<&Advice> for Advice {
-    fn from(advice: &Advice) -> Self {
+impl From<&Self> for Advice {
+    fn from(advice: &Self) -> Self {
         advice.clone()
     }
 }

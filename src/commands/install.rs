@@ -11,9 +11,9 @@ use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
 use crate::error::{Failure, Result};
 use crate::ops::duplicates;
-use crate::ops::install::{
-    Action, InstallOptions, InstallOutcome, PlannedAgent, change, install, registry_of,
-};
+use crate::ops::install::{Action, InstallOptions, InstallOutcome, PlannedAgent, install};
+use crate::ops::typed::Typed;
+use crate::store::agreement::{change, registry_of};
 use crate::store::lockfile::LockedAgent;
 use crate::ui::{CYAN, DIM, YELLOW, one_line, sanitize};
 
@@ -63,7 +63,21 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
         allow,
         needs,
     } = args;
+    let mut words = Vec::new();
+    words.extend(name.iter().flat_map(|name| ["--as", name]));
+    words.extend(verbatim.then_some("--verbatim"));
+    words.extend(force.then_some("--force"));
+    words.extend(needs.words());
+    let typed = Typed {
+        command: "install".to_owned(),
+        names: specs.clone(),
+        is_all: all,
+        options: words.into_iter().map(str::to_owned).collect(),
+        allowed: allow.clone(),
+        ..Typed::default()
+    };
     let options = InstallOptions {
+        typed,
         specs,
         all,
         name,

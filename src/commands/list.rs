@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::{Context, JSON_VERSION};
 use crate::error::Result;
-use crate::ops::install::registry_of;
 use crate::ops::list::{Installed, State, available, installed, offered};
+use crate::store::agreement::registry_of;
 use crate::ui::{Table, one_line};
 
 /// List installed agents, or with --available those that registries offer

@@ -23,7 +23,6 @@ pub mod status;
 pub mod undo;
 pub mod update;
 
-use crate::domain::shell::shell_quoted;
 use crate::ops::Session;
 use crate::ui::Ui;
 
@@ -40,38 +39,3 @@ pub struct Context {
 
 /// The version of every JSON document that is printed.
 pub(crate) const JSON_VERSION: u32 = crate::ui::DOCUMENT_VERSION;
-
-/// Words as they can be typed into a shell again.
-pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    words
-        .into_iter()
-        .map(shell_quoted)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_typed_again_means_the_same() {
-        assert_eq!(
-            command_line(["update", "planner", "--to", "^2"]),
-            "update planner --to ^2"
-        );
-        assert_eq!(
-            command_line([
-                "--to",
-                ">=1, <3",
-                "-C",
-                "my folder",
-                "it's",
-                "",
-                "~1.2",
-                "$HOME"
-            ]),
-            r"--to '>=1, <3' -C 'my folder' 'it'\''s' '' '~1.2' '$HOME'"
-        );
-    }
-}

@@ -35,7 +35,7 @@ pub enum McpArg {
 
 impl McpArg {
     /// As it is typed.
-    pub(super) fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Self::Add => "add",
             Self::Skip => "skip",
@@ -54,6 +54,12 @@ impl NeedsArgs {
             Some(McpArg::Skip) => Mode::Skip,
             Some(McpArg::Ask) => Mode::Ask,
         }
+    }
+
+    /// These options as they were typed.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        let mcp = self.mcp.iter().flat_map(|mcp| ["--mcp", mcp.word()]);
+        mcp.chain(self.bind.iter().flat_map(|bind| ["--bind", bind.as_str()]))
     }
 
     /// The bindings: upstream's name to the user's.

@@ -3,10 +3,12 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Context, JSON_VERSION, command_line, update};
+use super::{Context, JSON_VERSION, update};
+use crate::domain::shell::Command;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::duplicates;
 use crate::ops::resolve::{How, ResolveOptions, resolve};
+use crate::ops::typed::Typed;
 
 /// Finish updates that were put aside with conflict markers
 #[derive(Debug, Args)]
@@ -45,10 +47,20 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
         (.., true) => How::Theirs,
         _ => How::Ask,
     };
-    let words = ["resolve"]
-        .into_iter()
-        .chain(args.is_continue.then_some("--continue"));
-    let typed = command_line(words.chain(args.names.iter().map(String::as_str)));
+    let typed = Typed {
+        command: "resolve".to_owned(),
+        names: args.names.clone(),
+        options: args
+            .is_continue
+            .then(|| "--continue".to_owned())
+            .into_iter()
+            .collect(),
+        conflicts: (args.ours.then(|| "--ours".to_owned()).into_iter())
+            .chain(args.theirs.then(|| "--theirs".to_owned()))
+            .collect(),
+        allowed: args.allow.clone(),
+        ..Typed::default()
+    };
     let options = ResolveOptions {
         typed,
         names: args.names,
@@ -98,5 +110,5 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
     }
     outcome
         .finished
-        .verdict(&|names| command_line(["update"].iter().chain(names).copied()))
+        .verdict(&|names| Command::new(["update"]).args(names.iter().copied()))
 }

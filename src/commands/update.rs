@@ -8,11 +8,12 @@ use serde_json::json;
 use super::merge_file;
 use super::needs::{self, NeedsArgs};
 use super::remove::{insert_gone, show_gone};
-use super::{Context, JSON_VERSION, command_line};
+use super::{Context, JSON_VERSION};
 use crate::domain::count::counted;
 use crate::domain::version::VersionRequest;
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::duplicates;
+use crate::ops::typed::Typed;
 use crate::ops::update::{Conflicts, Status, UpdateOptions, UpdateOutcome, UpdatedAgent, update};
 use crate::ui::{CYAN, DIM, YELLOW, sanitize};
 
@@ -73,9 +74,9 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         Failure::usage(error.to_string())
             .hint("write a version like `1.2.0`, a requirement like `^1.2`, a branch or a commit")
     })?;
-    let names: Vec<&str> = args.names.iter().map(String::as_str).collect();
+    let typed = typed(args);
     let options = UpdateOptions {
-        typed: typed(args, &names),
+        typed: typed.clone(),
         is_update: true,
         names: args.names.clone(),
         to,
@@ -111,7 +112,7 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
             .iter()
             .filter(|agent| agent.status != Status::Current && agent.status != Status::Gone)
             .count();
-        let hint = format!("run `{}`", options.again(&[]));
+        let hint = Advice::say("run ").and_run(typed.again());
         return match newer {
             0 => Ok(()),
             1 => Err(Failure::new(Kind::Check, "1 agent is not up to date").hint(hint)),
@@ -123,22 +124,32 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
     if options.is_dry_run && outcome.failures.is_empty() {
         return Ok(());
     }
-    outcome.verdict(&|names| typed(args, names))
+    outcome.verdict(&|names| typed.asking().naming(names.iter().copied()).again())
 }
 
-/// What was typed, but for how conflicts are decided and what only looks, for the agents with these names.
-fn typed(args: &UpdateArgs, names: &[&str]) -> String {
-    let mut words = vec!["update"];
-    words.extend(names);
+/// The command as it was typed.
+fn typed(args: &UpdateArgs) -> Typed {
+    let conflicts = args.conflicts.map(|how| {
+        let how = how.to_possible_value();
+        format!(
+            "--conflicts={}",
+            how.as_ref().map_or("", |how| how.get_name())
+        )
+    });
+    let mut words: Vec<&str> = Vec::new();
     words.extend(args.to.iter().flat_map(|to| ["--to", to.as_str()]));
-    words.extend(args.needs.mcp.iter().flat_map(|mcp| ["--mcp", mcp.word()]));
-    words.extend(
-        args.needs
-            .bind
-            .iter()
-            .flat_map(|bind| ["--bind", bind.as_str()]),
-    );
-    command_line(words)
+    words.extend(args.needs.words());
+    Typed {
+        command: "update".to_owned(),
+        names: args.names.clone(),
+        options: words.into_iter().map(str::to_owned).collect(),
+        conflicts: (args.ours.then(|| "--ours".to_owned()).into_iter())
+            .chain(args.theirs.then(|| "--theirs".to_owned()))
+            .chain(conflicts)
+            .collect(),
+        allowed: args.allow.clone(),
+        ..Typed::default()
+    }
 }
 
 pub(super) fn show(outcome: &UpdateOutcome, is_dry_run: bool, context: &mut Context) {

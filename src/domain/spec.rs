@@ -413,6 +413,24 @@ pub enum SpecError {
     Version(#[from] VersionError),
 }
 
+/// Whether a path as typed means one file.
+#[must_use]
+pub fn is_file(path: &str) -> bool {
+    [".md", ".markdown", ".txt"]
+        .iter()
+        .any(|extension| path.ends_with(extension))
+}
+
+/// The folder and the name of a file path as typed.
+#[must_use]
+pub fn split_file(path: &str) -> (&str, &str) {
+    match path.rfind(['/', '\\']) {
+        Some(0) => ("/", &path[1..]),
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (".", path),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

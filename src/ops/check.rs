@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::install::unwanted;
 use super::policy;
 use super::report::Frontend;
 use super::requirement::{self, AgentNeeds, Other, Problem, Report, ServerState, Status, World};
@@ -20,6 +19,7 @@ use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Place, Spec, Target};
 use crate::error::{Failure, Result};
 use crate::fs::Entry;
+use crate::store::agreement::unwanted;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, is_bindable};
 use crate::store::mcp_file::FILE_NAME;

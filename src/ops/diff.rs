@@ -4,11 +4,12 @@ use super::base::{self, Search};
 use super::report::Frontend;
 use super::session::Session;
 use super::unknown;
-use super::update::{UpdateOptions, plan, versions};
+use super::update::{UpdateOptions, plan};
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::merge::{Labels, Style};
+use crate::store::agreement::versions;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 
 /// Which difference.

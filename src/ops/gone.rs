@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use super::changes;
-use super::install::reachable;
 use super::pending;
 use super::report::Frontend;
 use super::requirement::{self, World};
@@ -14,6 +13,7 @@ use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::fs::Entry;
+use crate::store::agreement::reachable;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 use crate::store::project::Project;

@@ -4,19 +4,20 @@ use std::rc::Rc;
 
 use super::report::{Event, Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
-use super::resolver::{Asker, Resolver, is_file, split_file};
+use super::resolver::Resolver;
 use super::session::Session;
+use super::typed::{Asker, Typed};
 use super::unknown;
-use super::update::versions;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery::{self, IndexEntry, Refused};
 use crate::domain::name::{AgentName, RegistryName};
-use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::spec::{Place, Source, Spec, Target, is_file, split_file};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::fs;
+use crate::store::agreement::versions;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Wanted, source_text};
@@ -236,7 +237,12 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     }
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, Freshness::Recent);
-    resolver.asked_by(Asker::spec(text, &spec, "info".to_owned(), String::new()));
+    let typed = Typed {
+        command: "info".to_owned(),
+        names: vec![text.to_owned()],
+        ..Typed::default()
+    };
+    resolver.asked_by(Asker::spec(&typed, 0, text, &spec));
     let wanted = match (&spec.place, &spec.target) {
         (Place::Anywhere, Some(Target::Name(name))) => AgentName::new(name).ok(),
         _ => None,

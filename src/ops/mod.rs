@@ -29,6 +29,7 @@ pub mod resolver;
 pub mod search;
 pub mod session;
 pub mod status;
+pub mod typed;
 pub mod undo;
 mod unknown;
 pub mod update;

@@ -2,15 +2,14 @@
 
 use semver::Version;
 
-use super::install::unwanted;
 use super::report::Frontend;
 use super::resolver::{Resolved, Resolver};
 use super::session::Session;
 use super::unknown;
-use super::update::{at_home, versions};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
+use crate::store::agreement::{at_home, unwanted, versions};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;

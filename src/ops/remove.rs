@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::changes;
 use super::gone::{self, Edited, Gone};
-use super::install::{reachable, with_required};
 use super::report::Frontend;
 use super::session::Session;
 use super::unknown;
 use crate::domain::name::AgentName;
 use crate::error::Result;
+use crate::store::agreement::{reachable, with_required};
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 

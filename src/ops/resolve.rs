@@ -2,10 +2,10 @@
 
 use super::base;
 use super::candidate::Candidate;
-use super::install::answers;
 use super::pending::{self, Pending};
 use super::report::{Event, Frontend};
 use super::session::Session;
+use super::typed::Typed;
 use super::unknown;
 use super::update::{
     Conflicts, Item, Planned, Prune, State, UpdateOptions, UpdateOutcome, apply, decide, settle,
@@ -16,6 +16,7 @@ use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Location, Result};
 use crate::merge;
+use crate::store::agreement::answers;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::project::MAX_AGENT;
@@ -40,8 +41,8 @@ pub enum How {
 /// What to finish, and how.
 #[derive(Debug, Clone, Default)]
 pub struct ResolveOptions {
-    /// The command as it was typed, for hints: without `agentpkg`, and what holds for every command.
-    pub typed: String,
+    /// The command as it was typed, for hints.
+    pub typed: Typed,
     /// The names; empty: all that wait.
     pub names: Vec<String>,
     /// How.

@@ -7,14 +7,15 @@ use semver::Version;
 
 use super::report::{Choice, Event, Frontend, relay};
 use super::session::Session;
+use super::typed::{Asker, AskerPlace};
 use super::unknown;
 use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
-use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::spec::{Place, Source, Spec, Target, is_file, split_file};
 use crate::domain::url::{GitUrl, Transport};
-use crate::domain::version::{VersionRequest, Written};
-use crate::error::{Failure, Result};
+use crate::domain::version::VersionRequest;
+use crate::error::{Advice, Failure, Result};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
@@ -33,62 +34,6 @@ pub struct Resolved<'a> {
     pub commit: Option<crate::domain::digest::ObjectId>,
 }
 
-/// Who asks for an agent: a hint says what to write there instead.
-#[derive(Debug, Clone)]
-pub enum Asker {
-    /// A spec on the command line.
-    Spec {
-        /// It, without a version.
-        spec: String,
-        /// Whether it has a version.
-        has_version: bool,
-        /// What was typed before it, behind `agentpkg`.
-        before: String,
-        /// And behind it.
-        after: String,
-    },
-    /// An entry of agentpkg.toml.
-    Manifest {
-        /// What was typed behind `agentpkg`; empty if no other command makes use of the entry.
-        command: String,
-        /// Whether the version was typed, with `--to`.
-        is_version_typed: bool,
-    },
-}
-
-impl Asker {
-    /// A text as it was typed, with what stands before and behind it.
-    #[must_use]
-    pub fn spec(text: &str, spec: &Spec, before: String, after: String) -> Self {
-        let has_version = spec.version.is_some();
-        let bare = text
-            .rsplit_once('@')
-            .filter(|_| has_version)
-            .map_or(text, |(bare, _)| bare);
-        Self::Spec {
-            spec: bare.to_owned(),
-            has_version,
-            before,
-            after,
-        }
-    }
-
-    fn written(&self) -> Written {
-        match self {
-            Self::Spec {
-                spec,
-                has_version: true,
-                ..
-            } => Written::Behind(spec.clone()),
-            Self::Manifest {
-                is_version_typed: true,
-                ..
-            } => Written::To,
-            Self::Spec { .. } | Self::Manifest { .. } => Written::Manifest,
-        }
-    }
-}
-
 /// Looks things up; remembers what it opened.
 pub struct Resolver<'a> {
     session: &'a Session,
@@ -103,13 +48,9 @@ impl<'a> Resolver<'a> {
     /// A resolver that asks remotes as `freshness` says.
     #[must_use]
     pub fn new(session: &'a Session, freshness: Freshness) -> Self {
-        let asker = Asker::Manifest {
-            command: String::new(),
-            is_version_typed: false,
-        };
         Self {
             session,
-            asker,
+            asker: Asker::default(),
             freshness,
             opened: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -428,8 +369,9 @@ impl<'a> Resolver<'a> {
                 .nth(index)
                 .ok_or_else(super::report::interrupted);
         }
-        let mut failure = match (&spec.target, &self.asker, entry) {
-            (_, Asker::Manifest { .. }, Some((name, _))) => {
+        let is_typed = matches!(self.asker.place, AskerPlace::Spec { .. });
+        let mut failure = match (&spec.target, is_typed, entry) {
+            (_, false, Some((name, _))) => {
                 let failure = Failure::failed(format!(
                     "`{name}` in agentpkg.toml means {} different agents",
                     found.len()
@@ -461,32 +403,21 @@ impl<'a> Resolver<'a> {
             };
             failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
         }
-        let last = found.len() - 1;
-        match (&self.asker, entry) {
-            (Asker::Manifest { command, .. }, Some((name, wanted))) => {
-                let line = entry_line(name, wanted, &found[last], by_file[last]);
-                let again = if command.is_empty() {
-                    String::new()
-                } else {
-                    format!(", then `agentpkg {command}`")
-                };
-                Err(failure.hint(format!("say which there, for example `{line}`{again}")))
-            }
-            (Asker::Manifest { .. }, None) => {
-                Err(failure.hint(format!("name one, for example `{}`", specs[last])))
-            }
-            (Asker::Spec { before, after, .. }, _) => {
-                let failure = failure.hint(format!(
-                    "name one, for example `agentpkg {before} {}{after}`",
-                    specs[last]
-                ));
-                let is_install = before.starts_with("install");
+        let at = found.len() - 1;
+        let last = &found[at];
+        let typed = &self.asker.typed;
+        match (&self.asker.place, entry) {
+            (AskerPlace::Spec { index, .. }, _) => {
+                let again = typed
+                    .replacing(*index, last.spec(by_file[at]) + &version)
+                    .again();
+                let failure = failure.hint(Advice::say("name one, for example ").and_run(again));
+                let is_install = typed.command == "install";
                 // One agent can be renamed, and once.
-                let is_alone =
-                    before == "install" && (after.is_empty() || after.starts_with(" --"));
-                let may_rename = is_alone && !after.contains(" --as ") && entry.is_none();
+                let is_alone = is_install && typed.names.len() == 1 && !typed.is_all;
+                let may_rename = is_alone && !typed.has("--as") && entry.is_none();
                 Err(match &spec.target {
-                    // While the entry of the manifest means several, another name beside it mends nothing.
+                    // While the entry of the manifest means several, another name beside it solves nothing.
                     Some(Target::Name(name)) if may_rename => failure.hint(format!(
                         "or keep both: add `--as OTHER-{}`",
                         name.to_lowercase().replace(' ', "-")
@@ -495,6 +426,16 @@ impl<'a> Resolver<'a> {
                     _ => failure,
                 })
             }
+            (_, Some((name, wanted))) => {
+                let line = entry_line(name, wanted, last, by_file[at]);
+                let advice = Advice::say(format!("say which there, for example `{line}`"));
+                Err(failure.hint(if typed.is_command() {
+                    advice.and(", then ").and_run(typed.again())
+                } else {
+                    advice
+                }))
+            }
+            (_, None) => Err(failure.hint(format!("name one, for example `{}`", specs[at]))),
         }
     }
 }
@@ -560,22 +501,6 @@ fn key(registry: Option<&RegistryName>, source: &Source) -> String {
         registry.map_or("", RegistryName::as_str),
         crate::store::manifest::source_text(source)
     )
-}
-
-/// Whether a path as typed means one file.
-pub(super) fn is_file(path: &str) -> bool {
-    [".md", ".markdown", ".txt"]
-        .iter()
-        .any(|extension| path.ends_with(extension))
-}
-
-/// The folder and the name of a file path as typed.
-pub(super) fn split_file(path: &str) -> (&str, &str) {
-    match path.rfind(['/', '\\']) {
-        Some(0) => ("/", &path[1..]),
-        Some(at) => (&path[..at], &path[at + 1..]),
-        None => (".", path),
-    }
 }
 
 fn matches<'a>(

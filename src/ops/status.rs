@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::install::reachable;
 use super::pending;
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
 use super::resolver::Resolver;
 use super::session::{Options, Session};
-use super::update::versions;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
@@ -16,6 +14,7 @@ use crate::domain::version::VersionRequest;
 use crate::error::Result;
 use crate::fs::Entry;
 use crate::merge::{self, Difference};
+use crate::store::agreement::{reachable, versions};
 use crate::store::cache::{CachedRepository, Freshness};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;

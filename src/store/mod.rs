@@ -2,6 +2,7 @@
 //!
 //! What to write is decided in `ops`; how a format looks, and that a change happens wholly or not at all, is decided here.
 
+pub mod agreement;
 pub mod builtin;
 pub mod cache;
 mod contents;

@@ -235,7 +235,7 @@ fn an_ambiguous_name_of_the_manifest_is_said_with_its_line() {
       two/debugger@^2      debugger.md
       builtin/debugger@^2  agents/debugger.md 1.0.0
 
-    hint: say which there, for example `debugger = { registry = "builtin", version = "^2", pin = ["model"] }`, then `agentpkg update debugger --to ^2`
+    hint: say which there, for example `debugger = { registry = "builtin", version = "^2", pin = ["model"] }`, then `agentpkg update debugger --to ^2 --allow Bash`
     error: nothing was updated
     "#);
     let line = "debugger = { registry = \"two\", pin = [\"model\"] }";

@@ -1258,7 +1258,7 @@ fn hints_keep_what_was_typed() {
     assert!(
         output
             .stderr
-            .contains("`agentpkg resolve --continue reviewer --allow Bash`"),
+            .contains("`agentpkg resolve reviewer --continue --allow Bash`"),
         "{}",
         output.stderr
     );
@@ -1352,7 +1352,7 @@ fn a_robot_takes_what_merges_by_itself_and_no_new_power() {
     error: `reviewer` asks for more than before, so it stays as it is
       + Bash  can run any command
 
-    hint: if that is meant: `agentpkg update reviewer --allow Bash`
+    hint: if that is meant: `agentpkg update reviewer --mcp skip --allow Bash`
     error: one agent or registry could not be updated; the rest is
     "#);
     assert!(

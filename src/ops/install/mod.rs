@@ -11,27 +11,26 @@ use self::plan::Planner;
 use super::gone::{self, Gone};
 use super::report::{Choice, Frontend};
 use super::requirement::{Mode, Report};
-use super::resolver::{Asker, is_file};
 use super::search::{SearchOptions, search};
 use super::session::Session;
-use super::update::versions;
+use super::typed::Typed;
 use crate::domain::capability::Gain;
 use crate::domain::definition::Verdict;
 use crate::domain::digest::Digest;
-use crate::domain::name::{AgentName, RegistryName};
-use crate::domain::shell::shell_quoted;
-use crate::domain::spec::{Source, Target};
+use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::fs::Entry;
+use crate::store::agreement::{answers, reachable};
 use crate::store::cache::Freshness;
-use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
+use crate::store::lockfile::LockedAgent;
 use crate::store::project::Project;
 use crate::store::transaction;
 
 /// What to install, and how.
 #[derive(Debug, Clone, Default)]
 pub struct InstallOptions {
+    /// The command as it was typed, for hints.
+    pub typed: Typed,
     /// What the user named; empty: what the manifest says.
     pub specs: Vec<String>,
     /// Every agent of the sources that the specs name.
@@ -52,92 +51,6 @@ pub struct InstallOptions {
     pub bind: BTreeMap<String, String>,
     /// What to do about servers that could be added.
     pub servers: Mode,
-}
-
-impl InstallOptions {
-    /// The command as it was typed, without what was allowed, to be pasted with something added to it.
-    #[must_use]
-    pub fn typed(&self) -> String {
-        let mut words = vec!["agentpkg".to_owned(), "install".to_owned()];
-        words.extend(self.specs.iter().map(|spec| shell_quoted(spec)));
-        words.extend(self.all.then(|| "--all".to_owned()));
-        words.extend(self.switches());
-        words.join(" ")
-    }
-
-    /// The same, whole.
-    #[must_use]
-    pub fn again(&self) -> String {
-        format!("{}{}", self.typed(), self.allowing())
-    }
-
-    /// Who asks for what is in the manifest.
-    fn asker(&self) -> Asker {
-        let again = self.again();
-        Asker::Manifest {
-            command: again.trim_start_matches("agentpkg ").to_owned(),
-            is_version_typed: false,
-        }
-    }
-
-    /// `--allow` as it was typed.
-    fn allowing(&self) -> String {
-        if self.allowed.is_empty() {
-            String::new()
-        } else {
-            format!(" --allow {}", shell_quoted(&self.allowed.join(",")))
-        }
-    }
-
-    /// What was typed before one of the specs, without `agentpkg`, and behind it.
-    fn around(&self, index: usize) -> (String, String) {
-        // With `--all` one agent of a source is tried at a time, and named alone.
-        let others = if self.all { &[] } else { self.specs.as_slice() };
-        let before = others
-            .get(..index)
-            .unwrap_or_default()
-            .iter()
-            .map(|spec| shell_quoted(spec));
-        let after = others
-            .get(index + 1..)
-            .unwrap_or_default()
-            .iter()
-            .map(|spec| shell_quoted(spec));
-        let before: Vec<String> = ["install".to_owned()].into_iter().chain(before).collect();
-        let after: Vec<String> = [String::new()]
-            .into_iter()
-            .chain(after)
-            .chain(self.switches())
-            .collect();
-        (
-            before.join(" "),
-            format!("{}{}", after.join(" "), self.allowing()),
-        )
-    }
-
-    /// The options, but for `--all` and `--allow`.
-    fn switches(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        words.extend(
-            self.name
-                .iter()
-                .map(|name| format!("--as {}", shell_quoted(name))),
-        );
-        words.extend(self.is_verbatim.then(|| "--verbatim".to_owned()));
-        words.extend(self.is_forced.then(|| "--force".to_owned()));
-        words.extend(
-            self.bind
-                .iter()
-                .map(|(from, to)| format!("--bind {from}={to}")),
-        );
-        words.extend(match self.servers {
-            Mode::Usual => None,
-            Mode::Ask => Some("--mcp ask".to_owned()),
-            Mode::Add => Some("--mcp add".to_owned()),
-            Mode::Skip => Some("--mcp skip".to_owned()),
-        });
-        words
-    }
 }
 
 /// What happened, or would happen, to one agent.
@@ -416,100 +329,6 @@ fn nothing_to_do(session: &Session, frontend: &mut dyn Frontend) -> Result<Optio
     Ok(Some(outcome))
 }
 
-/// Whether a lock entry is what a manifest entry wants.
-pub(super) fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
-    let origin = match &wanted.origin {
-        Origin::Any => true,
-        Origin::Registry(registry) => {
-            locked.registry.as_ref() == Some(registry)
-                && manifest
-                    .registry(registry)
-                    .is_some_and(|source| source_text(&source) == locked.source)
-        }
-        Origin::Source(Source::Git(url)) => {
-            locked.registry.is_none() && url.as_str() == locked.source
-        }
-        Origin::Source(source) => {
-            locked.registry.is_none() && source_text(&file_folder(source)) == locked.source
-        }
-    };
-    let target = match &wanted.target {
-        None => true,
-        Some(Target::Name(target)) => {
-            *target == locked.agent || target.eq_ignore_ascii_case(&locked.agent)
-        }
-        Some(Target::File(file)) => *file == locked.file,
-    };
-    let version = match (&wanted.version, &locked.version) {
-        (None, _) => true,
-        (Some(request), Some(version)) => {
-            semver::Version::parse(version).is_ok_and(|version| request.accepts(&version))
-                || locked
-                    .commit
-                    .is_some_and(|commit| commit.to_string().starts_with(&request.to_string()))
-        }
-        // A branch or a commit without a version: the commit that was locked stays until an update.
-        (Some(request), None) => {
-            matches!(request, crate::domain::version::VersionRequest::Revision(_))
-        }
-    };
-    let is_adapted = wanted.is_verbatim
-        == (locked.adaptations.is_empty() && locked.base == locked.sha256)
-        || !wanted.is_verbatim;
-    origin
-        && target
-        && version
-        && is_adapted
-        && (wanted.is_verbatim || wanted.bind == locked.bindings())
-}
-
-/// The folder of a source that names one file.
-fn file_folder(source: &Source) -> Source {
-    match source {
-        Source::Path(path) if is_file(path) => {
-            Source::Path(super::resolver::split_file(path).0.to_owned())
-        }
-        source => source.clone(),
-    }
-}
-
-/// The agents that the manifest wants, and those that they require, as locked.
-pub(super) fn reachable<'a>(
-    manifest: &'a Manifest,
-    lockfile: &'a Lockfile,
-) -> BTreeSet<&'a AgentName> {
-    with_required(manifest.agents().keys(), lockfile, &|_| false)
-}
-
-/// Locked agents with all that they require. Where `ends_at` says so, nothing is followed.
-pub(super) fn with_required<'a>(
-    roots: impl Iterator<Item = &'a AgentName>,
-    lockfile: &'a Lockfile,
-    ends_at: &dyn Fn(&AgentName) -> bool,
-) -> BTreeSet<&'a AgentName> {
-    let mut reached = BTreeSet::new();
-    let mut open: Vec<&AgentName> = roots.collect();
-    while let Some(name) = open.pop() {
-        if let Some(locked) = lockfile.agents.get(name)
-            && !ends_at(name)
-            && reached.insert(name)
-        {
-            open.extend(&locked.requires);
-        }
-    }
-    reached
-}
-
-/// The locked agents that neither the manifest wants nor one that it wants requires.
-pub(super) fn unwanted<'a>(manifest: &Manifest, lockfile: &'a Lockfile) -> Vec<&'a AgentName> {
-    let wanted = reachable(manifest, lockfile);
-    lockfile
-        .agents
-        .keys()
-        .filter(|name| !wanted.contains(name))
-        .collect()
-}
-
 fn planned(
     project: &Project,
     name: AgentName,
@@ -526,32 +345,4 @@ fn planned(
         is_named: false,
         newest_of: None,
     }
-}
-
-/// From what to what an agent changes: versions or commits, with the places that they are from if those differ.
-#[must_use]
-pub fn change(from: &LockedAgent, to: &LockedAgent) -> String {
-    let (old, new) = (versions(Some(from)), versions(Some(to)));
-    if from.source != to.source {
-        let place = |locked: &LockedAgent, version: &str| {
-            format!("{} {version}", registry_of(locked))
-                .trim_end()
-                .to_owned()
-        };
-        return format!("{} -> {}", place(from, &old), place(to, &new));
-    }
-    match (old.is_empty(), new.is_empty()) {
-        (false, false) if old != new => format!("{old} -> {new}"),
-        (_, false) => new,
-        (_, true) => old,
-    }
-}
-
-/// The registry that a spec would add, for messages.
-#[must_use]
-pub fn registry_of(locked: &LockedAgent) -> String {
-    locked
-        .registry
-        .as_ref()
-        .map_or_else(|| locked.source.clone(), RegistryName::to_string)
 }

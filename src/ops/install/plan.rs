@@ -2,20 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{InstallOptions, answers, file_folder, registry_of};
+use super::InstallOptions;
 use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
-use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
+use crate::domain::spec::{Place, Source, Spec, SpecError, Target, is_file};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::{self, Candidate};
 use crate::ops::policy;
 use crate::ops::report::{Answers, Event, Frontend, interrupted};
-use crate::ops::resolver::{Asker, Resolved, Resolver, is_file};
+use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::session::Session;
+use crate::ops::typed::{Asker, AskerPlace};
+use crate::store::agreement::{answers, file_folder, registry_of};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
@@ -121,7 +123,10 @@ impl<'a> Planner<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
-        self.resolver.asked_by(self.options.asker());
+        self.resolver.asked_by(Asker {
+            typed: self.options.typed.clone(),
+            place: AskerPlace::Manifest,
+        });
         for (name, wanted) in manifest.agents() {
             self.wanted(name, wanted, manifest, frontend)?;
         }
@@ -160,9 +165,9 @@ impl<'a> Planner<'a> {
             );
         }
         for (index, asked) in specs.into_iter().enumerate() {
-            let (before, after) = self.options.around(index);
+            let typed = &self.options.typed;
             self.resolver
-                .asked_by(Asker::spec(&asked.text, &asked.spec, before, after));
+                .asked_by(Asker::spec(typed, index, &asked.text, &asked.spec));
             let asked = if self.options.all {
                 whole(asked, manifest)
             } else {
@@ -185,7 +190,10 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        self.resolver.asked_by(self.options.asker());
+        self.resolver.asked_by(Asker {
+            typed: self.options.typed.clone(),
+            place: AskerPlace::Manifest,
+        });
         let named: BTreeSet<AgentName> = self.planned.keys().cloned().collect();
         let names: BTreeSet<AgentName> = manifest
             .agents()

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::InstallOptions;
 use super::plan::Plan;
-use super::{InstallOptions, reachable};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::Result;
@@ -12,6 +12,7 @@ use crate::ops::candidate::{self, Candidate};
 use crate::ops::report::{Answers, Frontend, interrupted};
 use crate::ops::session::Session;
 use crate::ops::update::{Item, Planned, State, UpdateOptions, decide_powers};
+use crate::store::agreement::reachable;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 
@@ -56,7 +57,7 @@ pub(super) fn settle(
         return Ok(());
     };
     let how = UpdateOptions {
-        typed: options.typed().trim_start_matches("agentpkg ").to_owned(),
+        typed: options.typed.clone(),
         allowed: options.allowed.clone(),
         is_dry_run: options.is_dry_run,
         is_yes: options.is_yes,

@@ -2,13 +2,13 @@
 //! back until the end; stopping writes nothing.
 
 use super::item::{Item, State};
-use super::plan::{Planned, versions};
+use super::plan::Planned;
 use super::together::{requirer, skip_together};
 use super::{Conflicts, UpdateOptions, powers};
 use crate::domain::count::counted;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::merge::{self, Choice as Decision, Unit};
 use crate::ops::merge_file::ConflictReport;
 use crate::ops::policy;
@@ -17,6 +17,7 @@ use crate::ops::report::{
 };
 use crate::ops::resolutions;
 use crate::ops::session::Session;
+use crate::store::agreement::versions;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 
@@ -202,7 +203,11 @@ fn undecided(items: &[Item], options: &UpdateOptions) -> Failure {
         }
     }
     failure
-        .hint(format!("run `{}` in a terminal to decide them", options.again(&[])))
+        .hint(
+            Advice::say("run ")
+                .and_run(options.typed.again())
+                .and(" in a terminal to decide them"),
+        )
         .hint("or add `--ours`, `--theirs`, `--conflicts=skip` (update the others), or `--conflicts=markers`")
 }
 

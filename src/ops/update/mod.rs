@@ -9,24 +9,25 @@ mod plan;
 mod powers;
 mod together;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 pub(super) use self::apply::{Prune, apply};
 pub(super) use self::decide::decide;
 pub use self::item::Status;
 pub(super) use self::item::{Item, State};
 pub(super) use self::needs::settle;
-pub(super) use self::plan::{Planned, at_home, plan, versions};
+pub(super) use self::plan::{Planned, plan};
 pub(super) use self::powers::decide as decide_powers;
 use super::pending::{self, Intent};
 use super::report::Frontend;
 use super::requirement::{Mode, Report};
 use super::session::Session;
+use super::typed::Typed;
 use crate::domain::capability::Gain;
 use crate::domain::name::AgentName;
-use crate::domain::shell::shell_quoted;
+use crate::domain::shell::Command;
 use crate::domain::version::VersionRequest;
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::merge_file::ConflictReport;
 use crate::store::manifest::Manifest;
 
@@ -51,8 +52,8 @@ pub enum Conflicts {
 /// What to update, and how.
 #[derive(Debug, Clone, Default)]
 pub struct UpdateOptions {
-    /// The command as it was typed, for hints: without `agentpkg`, what holds for every command, what decides conflicts, and `--allow`.
-    pub typed: String,
+    /// The command as it was typed, for hints.
+    pub typed: Typed,
     /// Whether it is an update that was typed, which can be said about one agent alone.
     pub is_update: bool,
     /// The names; empty: all.
@@ -71,32 +72,6 @@ pub struct UpdateOptions {
     pub servers: Mode,
     /// Servers by the user's own names, from now on: upstream's name to the user's.
     pub bind: BTreeMap<String, String>,
-}
-
-impl UpdateOptions {
-    /// The command as it was typed, with more allowed: what to type instead of it.
-    #[must_use]
-    pub fn again(&self, more: &[String]) -> String {
-        let conflicts = match self.conflicts {
-            Conflicts::Ask => "",
-            Conflicts::Ours => " --ours",
-            Conflicts::Theirs => " --theirs",
-            Conflicts::Fail => " --conflicts=fail",
-            Conflicts::Skip => " --conflicts=skip",
-            Conflicts::Markers => " --conflicts=markers",
-        };
-        format!("agentpkg {}{conflicts}{}", self.typed, self.allowing(more))
-    }
-
-    /// `--allow` as it was typed, with more.
-    pub(in crate::ops) fn allowing(&self, more: &[String]) -> String {
-        let words: BTreeSet<&String> = self.allowed.iter().chain(more).collect();
-        if words.is_empty() {
-            return String::new();
-        }
-        let words: Vec<&str> = words.into_iter().map(String::as_str).collect();
-        format!(" --allow {}", shell_quoted(&words.join(",")))
-    }
 }
 
 /// What happened, or would happen, to one agent.
@@ -147,7 +122,7 @@ pub struct UpdateOutcome {
 
 impl UpdateOutcome {
     /// How the command ends: a failure if something is left to do. `again`: the command for the agents with these names.
-    pub fn verdict(&self, again: &dyn Fn(&[&str]) -> String) -> Result<()> {
+    pub fn verdict(&self, again: &dyn Fn(&[&str]) -> Command) -> Result<()> {
         let conflicts = self.left_conflicts(again);
         // What could not be done outweighs what needs consent, and that what is only left to decide.
         let worst = self
@@ -188,7 +163,7 @@ impl UpdateOutcome {
     }
 
     /// What is left to decide.
-    fn left_conflicts(&self, again: &dyn Fn(&[&str]) -> String) -> Option<Failure> {
+    fn left_conflicts(&self, again: &dyn Fn(&[&str]) -> Command) -> Option<Failure> {
         let with = |is_one: &dyn Fn(&UpdatedAgent) -> bool| -> Vec<&str> {
             self.agents
                 .iter()
@@ -218,10 +193,11 @@ impl UpdateOutcome {
         let what = format!("not updated, because of conflicts: {}", skipped.join(", "));
         Some(
             Failure::new(Kind::Conflict, what)
-                .hint(format!(
-                    "run `agentpkg {}` in a terminal, which asks",
-                    again(&skipped)
-                ))
+                .hint(
+                    Advice::say("run ")
+                        .and_run(again(&skipped))
+                        .and(" in a terminal, which asks"),
+                )
                 .hint("or add `--ours`, `--theirs` or `--conflicts=markers`"),
         )
     }

@@ -14,15 +14,16 @@ use crate::error::{Failure, Kind, Result};
 use crate::merge::{Options, merge_with};
 use crate::ops::base::{self, Nearest, Search};
 use crate::ops::candidate::Candidate;
-use crate::ops::install::registry_of;
 use crate::ops::pending::Intent;
 use crate::ops::report::{Choice, Event, Frontend};
-use crate::ops::resolver::{Asker, Resolved, Resolver};
+use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::session::Session;
+use crate::ops::typed::{Asker, AskerPlace};
 use crate::ops::unknown;
+use crate::store::agreement::{at_home, registry_of, versions};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
+use crate::store::manifest::{Manifest, Wanted, source_text};
 
 /// What an update would do.
 #[derive(Debug, Default)]
@@ -47,21 +48,6 @@ impl Planned {
     /// The lockfile once every agent with something newer is written.
     pub(in crate::ops) fn lockfile(&self, before: &Lockfile) -> Lockfile {
         with(before, self.items.iter())
-    }
-}
-
-/// Version or commit of a lock entry, for people.
-pub(in crate::ops) fn versions(locked: Option<&LockedAgent>) -> String {
-    match locked {
-        Some(LockedAgent {
-            version: Some(version),
-            ..
-        }) => version.clone(),
-        Some(LockedAgent {
-            commit: Some(commit),
-            ..
-        }) => commit.short(),
-        _ => String::new(),
     }
 }
 
@@ -102,9 +88,13 @@ pub(in crate::ops) fn plan(
         // Who names no agent allows what is new, and does not think of what an agent was denied before.
         allowed: if names.is_empty() { &[] } else { allowed },
     };
-    planner.resolver.asked_by(Asker::Manifest {
-        command: typed.to_owned(),
-        is_version_typed: to.is_some(),
+    planner.resolver.asked_by(Asker {
+        typed: typed.clone(),
+        place: if to.is_some() {
+            AskerPlace::To
+        } else {
+            AskerPlace::Manifest
+        },
     });
     let agents = selected.iter().filter_map(|name| {
         Some((
@@ -587,24 +577,6 @@ fn choose_nearest(
         },
     ];
     Ok(frontend.choose(&format!("How to update {name}?"), &choices, 0)? == 1)
-}
-
-/// An agent stays with the source that it came from, whatever else has one of its name now.
-pub(in crate::ops) fn at_home(
-    wanted: &Wanted,
-    locked: &LockedAgent,
-    manifest: &Manifest,
-) -> Wanted {
-    let origin = match (&wanted.origin, &locked.registry) {
-        (Origin::Any, Some(registry)) if manifest.registry(registry).is_some() => {
-            Origin::Registry(registry.clone())
-        }
-        (origin, _) => origin.clone(),
-    };
-    Wanted {
-        origin,
-        ..wanted.clone()
-    }
 }
 
 /// What moved, in words.

@@ -8,7 +8,7 @@ use super::together::requirer;
 use super::{Conflicts, UpdateOptions};
 use crate::domain::capability::Gain;
 use crate::domain::name::AgentName;
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::merge::Choice as Decision;
 use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, GainsView, interrupted};
 use crate::ops::requirement::{World, explain};
@@ -276,13 +276,17 @@ fn withheld(
     let words: Vec<String> = gains.iter().map(Gain::word).collect();
     // Whoever named no agent would allow it to all of them.
     let command = if options.is_update && options.names.is_empty() {
-        format!("agentpkg update {named}{}", options.allowing(&words))
+        options
+            .typed
+            .asking()
+            .naming([named.as_str()])
+            .allowing(&words)
     } else {
-        options.again(&words)
+        options.typed.allowing(&words)
     };
     lines
         .fold(failure, Failure::detail)
-        .hint(format!("if that is meant: `{command}`"))
+        .hint(Advice::say("if that is meant: ").and_run(command))
 }
 
 fn gain_line(gain: &str, meaning: &str) -> String {
@@ -348,7 +352,8 @@ fn refused(
         }
         words.extend(gains.iter().map(Gain::word));
     }
-    let failure = failure.hint(format!("if that is meant: `{}`", options.again(&words)));
+    let failure =
+        failure.hint(Advice::say("if that is meant: ").and_run(options.typed.allowing(&words)));
     match conflicts {
         Some(conflicts) => {
             let failure = failure.detail(conflicts.message());

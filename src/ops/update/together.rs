@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::item::{Item, State};
 use crate::domain::name::AgentName;
-use crate::ops::install::reachable;
+use crate::store::agreement::reachable;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 

@@ -1,0 +1,206 @@
+//! The command as it was typed, as data, so that a hint can repeat it with something added or exchanged. What the words mean is not
+//! known here; `commands` fills it in.
+
+use std::collections::BTreeSet;
+
+use crate::domain::shell::Command;
+use crate::domain::spec::Spec;
+use crate::domain::version::Written;
+
+/// A command line, in the parts that hints exchange.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// The subcommand; empty where nothing was typed that could be typed again.
+    pub command: String,
+    /// The specs or names of agents.
+    pub names: Vec<String>,
+    /// Whether `--all` was given, which is dropped with the names that it belongs to.
+    pub is_all: bool,
+    /// The other options.
+    pub options: Vec<String>,
+    /// The options that decide about conflicts.
+    pub conflicts: Vec<String>,
+    /// What was allowed with `--allow`.
+    pub allowed: Vec<String>,
+}
+
+impl Typed {
+    /// Whether there is a command that could be typed again.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        !self.command.is_empty()
+    }
+
+    /// Whether one of the options is `option`.
+    #[must_use]
+    pub fn has(&self, option: &str) -> bool {
+        self.options.iter().any(|known| known == option)
+    }
+
+    /// The whole command.
+    #[must_use]
+    pub fn again(&self) -> Command {
+        self.allowing(&[])
+    }
+
+    /// The whole command with more allowed.
+    #[must_use]
+    pub fn allowing(&self, more: &[String]) -> Command {
+        let words: BTreeSet<&str> = self
+            .allowed
+            .iter()
+            .chain(more)
+            .map(String::as_str)
+            .collect();
+        let command = Command::new([&self.command])
+            .args(&self.names)
+            .args(self.is_all.then_some("--all"))
+            .args(&self.options)
+            .args(&self.conflicts);
+        if words.is_empty() {
+            return command;
+        }
+        let words: Vec<&str> = words.into_iter().collect();
+        command.arg("--allow").arg(words.join(","))
+    }
+
+    /// The whole command with one more option.
+    #[must_use]
+    pub fn with(&self, option: &[&str]) -> Command {
+        self.again().args(option.iter().copied())
+    }
+
+    /// The same for other agents. What was typed for all of a source is typed for them alone.
+    #[must_use]
+    pub fn naming<N: Into<String>>(&self, names: impl IntoIterator<Item = N>) -> Self {
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+            is_all: false,
+            ..self.clone()
+        }
+    }
+
+    /// The same with another name in the place of one. With `--all`, agents of a source are tried one at a time, and named alone.
+    #[must_use]
+    pub fn replacing(&self, index: usize, name: String) -> Self {
+        if self.is_all {
+            return self.naming([name]);
+        }
+        let mut names = self.names.clone();
+        if let Some(slot) = names.get_mut(index) {
+            *slot = name;
+        }
+        self.naming(names)
+    }
+
+    /// The same without the options that decide about conflicts.
+    #[must_use]
+    pub fn asking(&self) -> Self {
+        Self {
+            conflicts: Vec::new(),
+            ..self.clone()
+        }
+    }
+}
+
+/// Who asks for an agent: a hint says what to write there instead.
+#[derive(Debug, Clone, Default)]
+pub struct Asker {
+    /// The command.
+    pub typed: Typed,
+    /// Where in it, or in agentpkg.toml, the agent is asked for.
+    pub place: AskerPlace,
+}
+
+/// Where an agent is asked for.
+#[derive(Debug, Clone, Default)]
+pub enum AskerPlace {
+    /// In agentpkg.toml.
+    #[default]
+    Manifest,
+    /// In agentpkg.toml, but the version was typed, with `--to`.
+    To,
+    /// A spec of the command line.
+    Spec {
+        /// Its number among those that were typed.
+        index: usize,
+        /// The spec without its version.
+        bare: String,
+        /// Whether it has a version.
+        has_version: bool,
+    },
+}
+
+impl Asker {
+    /// A spec as it was typed.
+    #[must_use]
+    pub fn spec(typed: &Typed, index: usize, text: &str, spec: &Spec) -> Self {
+        let has_version = spec.version.is_some();
+        let bare = text
+            .rsplit_once('@')
+            .filter(|_| has_version)
+            .map_or(text, |(bare, _)| bare)
+            .to_owned();
+        Self {
+            typed: typed.clone(),
+            place: AskerPlace::Spec {
+                index,
+                bare,
+                has_version,
+            },
+        }
+    }
+
+    /// Where a version was asked for.
+    #[must_use]
+    pub fn written(&self) -> Written {
+        match &self.place {
+            AskerPlace::To => Written::To,
+            AskerPlace::Spec {
+                bare,
+                has_version: true,
+                ..
+            } => Written::Behind(bare.clone()),
+            AskerPlace::Spec { .. } | AskerPlace::Manifest => Written::Manifest,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_repeated_with_what_was_exchanged() {
+        let typed = Typed {
+            command: "install".to_owned(),
+            names: ["a", "b"].map(str::to_owned).to_vec(),
+            is_all: false,
+            options: ["--mcp", "add"].map(str::to_owned).to_vec(),
+            conflicts: Vec::new(),
+            allowed: vec!["hooks".to_owned()],
+        };
+        let shown = |command: Command| command.to_string();
+        assert_eq!(
+            shown(typed.allowing(&["Bash".to_owned(), "hooks".to_owned()])),
+            "agentpkg install a b --mcp add --allow Bash,hooks"
+        );
+        assert_eq!(
+            shown(typed.replacing(1, "r/b".to_owned()).again()),
+            "agentpkg install a r/b --mcp add --allow hooks"
+        );
+        let whole = Typed {
+            names: vec!["r".to_owned()],
+            is_all: true,
+            ..typed
+        };
+        assert_eq!(
+            shown(whole.again()),
+            "agentpkg install r --all --mcp add --allow hooks"
+        );
+        assert_eq!(
+            shown(whole.replacing(0, "r/b".to_owned()).again()),
+            "agentpkg install r/b --mcp add --allow hooks"
+        );
+    }
+}

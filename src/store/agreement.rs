@@ -1,0 +1,165 @@
+//! Manifest and lockfile held against each other: whether an entry of one answers an entry of the other, which agents are wanted, and
+//! how a lock entry is said to people. Pure; whatever follows from an answer is the use-case's.
+
+use std::collections::BTreeSet;
+
+use semver::Version;
+
+use super::lockfile::{LockedAgent, Lockfile};
+use super::manifest::{Manifest, Origin, Wanted, source_text};
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::spec::{Source, Target, is_file, split_file};
+use crate::domain::version::VersionRequest;
+
+/// Whether a lock entry is what a manifest entry wants.
+#[must_use]
+pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
+    let origin = match &wanted.origin {
+        Origin::Any => true,
+        Origin::Registry(registry) => {
+            locked.registry.as_ref() == Some(registry)
+                && manifest
+                    .registry(registry)
+                    .is_some_and(|source| source_text(&source) == locked.source)
+        }
+        Origin::Source(Source::Git(url)) => {
+            locked.registry.is_none() && url.as_str() == locked.source
+        }
+        Origin::Source(source) => {
+            locked.registry.is_none() && source_text(&file_folder(source)) == locked.source
+        }
+    };
+    let target = match &wanted.target {
+        None => true,
+        Some(Target::Name(target)) => {
+            *target == locked.agent || target.eq_ignore_ascii_case(&locked.agent)
+        }
+        Some(Target::File(file)) => *file == locked.file,
+    };
+    let version = match (&wanted.version, &locked.version) {
+        (None, _) => true,
+        (Some(request), Some(version)) => {
+            Version::parse(version).is_ok_and(|version| request.accepts(&version))
+                || locked
+                    .commit
+                    .is_some_and(|commit| commit.to_string().starts_with(&request.to_string()))
+        }
+        // A branch or a commit without a version: the commit that was locked stays until an update.
+        (Some(request), None) => {
+            matches!(request, VersionRequest::Revision(_))
+        }
+    };
+    let is_adapted = wanted.is_verbatim
+        == (locked.adaptations.is_empty() && locked.base == locked.sha256)
+        || !wanted.is_verbatim;
+    origin
+        && target
+        && version
+        && is_adapted
+        && (wanted.is_verbatim || wanted.bind == locked.bindings())
+}
+
+/// The folder of a source that names one file.
+#[must_use]
+pub fn file_folder(source: &Source) -> Source {
+    match source {
+        Source::Path(path) if is_file(path) => Source::Path(split_file(path).0.to_owned()),
+        source => source.clone(),
+    }
+}
+
+/// The agents that the manifest wants, and those that they require, as locked.
+#[must_use]
+pub fn reachable<'a>(manifest: &'a Manifest, lockfile: &'a Lockfile) -> BTreeSet<&'a AgentName> {
+    with_required(manifest.agents().keys(), lockfile, &|_| false)
+}
+
+/// Locked agents with all that they require. Where `ends_at` says so, nothing is followed.
+#[must_use]
+pub fn with_required<'a>(
+    roots: impl Iterator<Item = &'a AgentName>,
+    lockfile: &'a Lockfile,
+    ends_at: &dyn Fn(&AgentName) -> bool,
+) -> BTreeSet<&'a AgentName> {
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<&AgentName> = roots.collect();
+    while let Some(name) = open.pop() {
+        if let Some(locked) = lockfile.agents.get(name)
+            && !ends_at(name)
+            && reached.insert(name)
+        {
+            open.extend(&locked.requires);
+        }
+    }
+    reached
+}
+
+/// The locked agents that neither the manifest wants nor one that it wants requires.
+#[must_use]
+pub fn unwanted<'a>(manifest: &Manifest, lockfile: &'a Lockfile) -> Vec<&'a AgentName> {
+    let wanted = reachable(manifest, lockfile);
+    lockfile
+        .agents
+        .keys()
+        .filter(|name| !wanted.contains(name))
+        .collect()
+}
+
+/// From what to what an agent changes: versions or commits, with the places that they are from if those differ.
+#[must_use]
+pub fn change(from: &LockedAgent, to: &LockedAgent) -> String {
+    let (old, new) = (versions(Some(from)), versions(Some(to)));
+    if from.source != to.source {
+        let place = |locked: &LockedAgent, version: &str| {
+            format!("{} {version}", registry_of(locked))
+                .trim_end()
+                .to_owned()
+        };
+        return format!("{} -> {}", place(from, &old), place(to, &new));
+    }
+    match (old.is_empty(), new.is_empty()) {
+        (false, false) if old != new => format!("{old} -> {new}"),
+        (_, false) => new,
+        (_, true) => old,
+    }
+}
+
+/// The registry that a spec would add, for messages.
+#[must_use]
+pub fn registry_of(locked: &LockedAgent) -> String {
+    locked
+        .registry
+        .as_ref()
+        .map_or_else(|| locked.source.clone(), RegistryName::to_string)
+}
+
+/// Version or commit of a lock entry, for people.
+#[must_use]
+pub fn versions(locked: Option<&LockedAgent>) -> String {
+    match locked {
+        Some(LockedAgent {
+            version: Some(version),
+            ..
+        }) => version.clone(),
+        Some(LockedAgent {
+            commit: Some(commit),
+            ..
+        }) => commit.short(),
+        _ => String::new(),
+    }
+}
+
+/// An agent stays with the source that it came from, whatever else has one of its name now.
+#[must_use]
+pub fn at_home(wanted: &Wanted, locked: &LockedAgent, manifest: &Manifest) -> Wanted {
+    let origin = match (&wanted.origin, &locked.registry) {
+        (Origin::Any, Some(registry)) if manifest.registry(registry).is_some() => {
+            Origin::Registry(registry.clone())
+        }
+        (origin, _) => origin.clone(),
+    };
+    Wanted {
+        origin,
+        ..wanted.clone()
+    }
+}
