@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::list::state;
-use super::{Context, JSON_VERSION, install, needs};
+use super::{Context, JSON_VERSION, capabilities, needs};
 use crate::domain::definition::Verdict;
 use crate::error::Result;
 use crate::ops::list::info;
@@ -50,14 +50,14 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     if let Verdict::Loads(loaded) = verdict {
         ui.data(format!("  {}", one_line(&loaded.description, 400)))?;
         ui.data("")?;
-        for line in install::labelled(
+        for line in capabilities::labelled(
             "may use",
-            &install::tools(loaded.tools.as_deref()),
+            &capabilities::tools(loaded.tools.as_deref()),
             ui.columns(),
         ) {
             ui.data(line)?;
         }
-        let can = install::abilities(loaded.tools.as_deref());
+        let can = capabilities::abilities(loaded.tools.as_deref());
         if !can.is_empty() {
             ui.data(format!("  can       {can}"))?;
         }

@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, a call to its use-case, and how the outcome is shown.
 
+mod capabilities;
 pub mod check;
 pub mod complete;
 pub mod completions;
@@ -13,6 +14,7 @@ pub mod manual;
 pub mod merge_file;
 mod needs;
 pub mod next;
+mod outcome;
 pub mod outdated;
 pub mod recover;
 pub mod registry;

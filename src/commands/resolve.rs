@@ -1,12 +1,12 @@
 //! `agentpkg resolve`.
 
 use clap::Args;
-use serde_json::json;
 
-use super::{Context, JSON_VERSION, update};
+use super::Context;
+use super::outcome::{document, finish, show_update};
+use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
-use crate::error::{Failure, Kind, Result};
-use crate::ops::duplicates;
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::resolve::{How, ResolveOptions, resolve};
 use crate::ops::typed::Typed;
 
@@ -70,23 +70,15 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
     };
     let outcome = resolve(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        let aborted: Vec<&str> = outcome
-            .aborted
-            .iter()
-            .map(crate::domain::name::AgentName::as_str)
-            .collect();
-        let mut value = update::to_json(&outcome.finished, false);
-        value["aborted"] = json!(aborted);
-        value["waiting"] = json!(outcome.waiting);
-        value["schema_version"] = json!(JSON_VERSION);
+        let mut value = document(&outcome.finished, false, &context.ui);
+        let aborted = outcome.aborted.iter().map(AgentName::as_str);
+        value["aborted"] = aborted.collect();
+        value["waiting"] = outcome.waiting.into();
         context.ui.json(&value)?;
     } else if outcome.finished.agents.is_empty() && outcome.aborted.is_empty() {
         context.ui.note("No conflicts wait to be resolved.");
     } else if outcome.aborted.is_empty() {
-        update::show(&outcome.finished, false, context);
-    }
-    if outcome.finished.changes > 0 {
-        duplicates::warn(&context.session, &mut context.ui);
+        show_update(&outcome.finished, false, context);
     }
     for name in &outcome.aborted {
         context.ui.status(
@@ -94,9 +86,7 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
             format!("the update of {name}; the file stays as it is"),
         );
     }
-    for failure in &outcome.finished.failures {
-        context.ui.failure(failure);
-    }
+    finish(&outcome.finished, false, context);
     if outcome.waiting > 0 && !outcome.finished.agents.is_empty() {
         let noun = if outcome.waiting == 1 {
             "1 agent still waits".to_owned()
@@ -104,11 +94,14 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
             format!("{} agents still wait", outcome.waiting)
         };
         return Err(
-            Failure::new(Kind::Conflict, format!("{noun} to be resolved"))
-                .hint("run `agentpkg resolve` again"),
+            Failure::new(Kind::Conflict, format!("{noun} to be resolved")).hint(
+                Advice::say("run ")
+                    .and_run(Command::new(["resolve"]))
+                    .and(" again"),
+            ),
         );
     }
-    outcome
-        .finished
-        .verdict(&|names| Command::new(["update"]).args(names.iter().copied()))
+    outcome.finished.verdict("updated", &|names| {
+        Command::new(["update"]).args(names.iter().copied())
+    })
 }

@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::change::changes;
+use super::change::commit::{Attempt, commit};
+use super::change::scene::Scene;
 use super::policy;
 use super::report::Frontend;
 use super::requirement::{self, AgentNeeds, Other, Problem, Report, ServerState, Status, World};
@@ -20,6 +23,7 @@ use crate::domain::spec::{Place, Spec, Target};
 use crate::error::{Failure, Result};
 use crate::fs::Entry;
 use crate::store::agreement::unwanted;
+use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, is_bindable};
 use crate::store::mcp_file::FILE_NAME;
@@ -79,37 +83,21 @@ pub fn check(
     is_fixing: bool,
     frontend: &mut dyn Frontend,
 ) -> Result<CheckOutcome> {
-    let guard = session.lock_to_write(!is_fixing, frontend)?;
+    let removed = if is_fixing {
+        fix(session, frontend)?
+    } else {
+        session.look_for_interruption(frontend)?;
+        Vec::new()
+    };
     let manifest = session.manifest(frontend)?;
-    let mut lockfile = session.project.load_lockfile()?;
-    let mut world = World::open(session, &manifest, &lockfile, frontend)?;
+    let lockfile = session.project.load_lockfile()?;
+    let world = World::open(session, &manifest, &lockfile, frontend)?;
     let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[])?;
     let mut outcome = CheckOutcome {
         agents: agents.len(),
+        removed,
         ..CheckOutcome::default()
     };
-    if let Some(guard) = guard {
-        let before = lockfile.clone();
-        let mut changes = Vec::new();
-        (outcome.removed, _) = requirement::drop_unneeded(
-            &session.project,
-            &world,
-            &agents,
-            &mut lockfile,
-            &mut changes,
-        )?;
-        let label = "check --fix".to_owned();
-        let transaction = super::changes::transaction(
-            &session.project,
-            label,
-            &manifest,
-            &before,
-            &lockfile,
-            changes,
-        )?;
-        session.apply(Some(&guard), &transaction, frontend)?;
-        world = World::open(session, &manifest, &lockfile, frontend)?;
-    }
     let installed = requirement::installed_names(session, &lockfile)?;
     let report = requirement::report(session, &world, manifest.policy(), &agents, &installed)?;
     let mut checker = Checker {
@@ -133,6 +121,29 @@ pub fn check(
     outcome.broken_file = world.servers.file.as_ref().err().cloned();
     outcome.servers = report.servers;
     Ok(outcome)
+}
+
+/// Takes servers out of `.mcp.json` that agentpkg added and no agent needs; gives back their names.
+fn fix(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<String>> {
+    let mut plan = |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| {
+        let scene = &attempt.scene;
+        let Scene {
+            session,
+            manifest,
+            lockfile: before,
+            ..
+        } = scene;
+        let world = World::open(session, manifest, before, frontend)?;
+        let agents = requirement::all_agents(session, &world, manifest, before, &[])?;
+        let (mut after, mut changes) = (before.clone(), Vec::new());
+        let project = &session.project;
+        let (removed, _) =
+            requirement::drop_unneeded(project, &world, &agents, &mut after, &mut changes)?;
+        let label = "check --fix".to_owned();
+        let transaction = changes::transaction(project, label, manifest, before, &after, changes)?;
+        Ok((removed, transaction))
+    };
+    commit(session, Freshness::Any, false, frontend, &mut plan)
 }
 
 struct Checker<'a> {

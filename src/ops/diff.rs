@@ -1,15 +1,19 @@
 //! `diff`: what the user changed, what upstream changed, or what both would become.
 
 use super::base::{self, Search};
+use super::change::goal::{Edits, Goal, What};
+use super::change::item::{Item, State};
+use super::change::resolve::resolve;
+use super::change::scene::Scene;
 use super::report::Frontend;
 use super::session::Session;
 use super::unknown;
-use super::update::{UpdateOptions, plan};
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::merge::{Labels, Style};
 use crate::store::agreement::versions;
+use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 
 /// Which difference.
@@ -66,12 +70,13 @@ pub fn diff(
     if view == View::Local {
         return local(session, names, &lockfile, frontend);
     }
-    let mut manifest = session.manifest(frontend)?;
-    let options = UpdateOptions {
+    let newest = What::Newest {
         names: names.to_vec(),
-        ..UpdateOptions::default()
+        to: None,
     };
-    let planned = plan(session, &mut manifest, &lockfile, &options, frontend)?;
+    let scene = Scene::open(session, frontend)?;
+    let goal = Goal::of(newest, Edits::Merge);
+    let planned = resolve(&scene, &goal, Freshness::Now, frontend)?;
     let mut outcome = DiffOutcome {
         files: Vec::new(),
         failures: planned.failures,
@@ -79,7 +84,8 @@ pub fn diff(
     outcome
         .failures
         .extend(planned.lost.into_iter().map(|(_, failure)| failure));
-    for item in &planned.items {
+    let news = |item: &&Item| item.state != State::Current;
+    for item in planned.items.iter().filter(news) {
         let (from, to) = (
             versions(item.before.as_ref()),
             versions(Some(&item.candidate.locked)),

@@ -1,9 +1,11 @@
 //! `init`: a manifest to start from. One operation like every other, so that it can be undone.
 
+use super::change::commit::{Attempt, commit};
 use super::report::Frontend;
 use super::session::Session;
-use crate::error::{Failure, Result};
-use crate::fs::Entry;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
+use crate::store::cache::Freshness;
 use crate::store::transaction::{Change, Transaction};
 
 const TEMPLATE: &str = "\
@@ -18,28 +20,26 @@ const TEMPLATE: &str = "\
 
 /// Writes the manifest; refuses if there is one. Gives back its path as it is shown.
 pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
-    let guard = session.lock_if_used(frontend)?;
     let path = session.project.manifest_path();
     let shown = session.project.display(path);
-    if session.project.files().entry(path)? != Entry::Absent {
-        return Err(Failure::failed(format!("`{shown}` is already there"))
-            .hint("`agentpkg install NAME` adds agents to it"));
-    }
-    let after = Some(TEMPLATE.as_bytes().to_vec());
-    let changes = vec![Change {
-        path: path.to_owned(),
-        agent: None,
-        before: None,
-        after,
-    }];
-    let transaction = Transaction {
-        label: "init".to_owned(),
-        changes,
-        lockfile: None,
+    let mut plan = |attempt: &Attempt<'_>, _: &mut dyn Frontend| {
+        if attempt.scene.manifest.digest().is_some() {
+            return Err(Failure::failed(format!("`{shown}` is already there"))
+                .hint(Advice::run(Command::new(["install", "NAME"])).and(" adds agents to it")));
+        }
+        let change = Change {
+            path: path.to_owned(),
+            agent: None,
+            before: None,
+            after: Some(TEMPLATE.as_bytes().to_vec()),
+        };
+        let transaction = Transaction {
+            label: "init".to_owned(),
+            changes: vec![change],
+            lockfile: None,
+        };
+        Ok(((), transaction))
     };
-    let Some(guard) = session.lock_at_last(guard, &transaction, frontend)? else {
-        return init(session, frontend);
-    };
-    session.apply(Some(&guard), &transaction, frontend)?;
+    commit(session, Freshness::Any, false, frontend, &mut plan)?;
     Ok(shown)
 }

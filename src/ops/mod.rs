@@ -4,26 +4,24 @@
 
 pub mod base;
 mod candidate;
-mod changes;
+pub(crate) mod change;
 pub mod check;
 pub mod complete;
 pub mod diff;
 pub mod doctor;
 pub mod duplicates;
-pub mod gone;
 pub mod init;
 pub mod install;
 pub mod list;
 pub mod merge_file;
 pub mod outdated;
-mod pending;
 mod policy;
+mod quick;
 pub mod recover;
 pub mod registry;
 pub mod remove;
 pub mod report;
 pub mod requirement;
-mod resolutions;
 pub mod resolve;
 pub mod resolver;
 pub mod search;

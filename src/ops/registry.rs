@@ -1,16 +1,18 @@
 //! `registry add|list|remove|refresh`: the registries of the manifest.
 
-use super::changes::manifest_change;
+use super::change::changes::manifest_change;
+use super::change::commit::{Attempt, commit};
 use super::list::parse_source;
 use super::report::Frontend;
 use super::resolver::Resolver;
 use super::session::Session;
 use super::unknown;
 use crate::domain::name::RegistryName;
+use crate::domain::shell::Command;
 use crate::domain::spec::Source;
-use crate::error::{Failure, Result};
+use crate::error::{Advice, Failure, Result};
 use crate::store::cache::Freshness;
-use crate::store::manifest::source_text;
+use crate::store::manifest::{Manifest, source_text};
 use crate::store::transaction::Transaction;
 
 /// One registry, for display.
@@ -57,88 +59,87 @@ pub fn add(
         return Err(Failure::usage("`builtin` is the registry inside agentpkg")
             .hint("choose another name with `--name`"));
     }
-    let guard = session.lock_if_used(frontend)?;
-    let mut manifest = session.manifest(frontend)?;
-    if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
-        return Err(
-            Failure::failed(format!("registry `{name}` is already there: {known}")).hint(format!(
-                "choose another name with `--name`, or first run `agentpkg registry remove {name}`"
-            )),
-        );
-    }
-    if let Some(violation) = manifest
-        .policy()
-        .source(Some(name.as_str()), &source_text(&source))
-    {
-        return Err(manifest.forbidden(
-            format!("registry `{name}` is against the policy of this project"),
-            &violation,
-        ));
-    }
-    let snapshot =
-        Resolver::new(session, Freshness::Now).snapshot(Some(&name), &source, frontend)?;
-    let is_known = manifest.registry(&name).is_some();
-    manifest.set_registry(&name, &source);
-    let changes = manifest_change(&session.project, &manifest)
-        .into_iter()
-        .collect();
-    let transaction = Transaction {
-        label: format!("registry add {name}"),
-        changes,
-        lockfile: None,
+    let mut plan = |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| {
+        let session = attempt.scene.session;
+        let mut manifest = attempt.scene.manifest.clone();
+        if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
+            let remove = Command::new(["registry", "remove", name.as_str()]);
+            return Err(
+                Failure::failed(format!("registry `{name}` is already there: {known}")).hint(
+                    Advice::say("choose another name with `--name`, or first run ").and_run(remove),
+                ),
+            );
+        }
+        if let Some(violation) = manifest
+            .policy()
+            .source(Some(name.as_str()), &source_text(&source))
+        {
+            return Err(manifest.forbidden(
+                format!("registry `{name}` is against the policy of this project"),
+                &violation,
+            ));
+        }
+        let snapshot =
+            Resolver::new(session, attempt.freshness).snapshot(Some(&name), &source, frontend)?;
+        let is_known = manifest.registry(&name).is_some();
+        manifest.set_registry(&name, &source);
+        let transaction = edited(session, format!("registry add {name}"), &manifest);
+        Ok(((snapshot.offered.len(), is_known), transaction))
     };
-    let Some(guard) = session.lock_at_last(guard, &transaction, frontend)? else {
-        return add(session, url, Some(name.as_str()), frontend);
-    };
-    session.apply(Some(&guard), &transaction, frontend)?;
+    let (agents, is_known) = commit(session, Freshness::Now, false, frontend, &mut plan)?;
     Ok(Listed {
         name,
         source,
-        agents: Ok(snapshot.offered.len()),
+        agents: Ok(agents),
         is_known,
     })
+}
+
+/// The transaction that writes an edited manifest.
+fn edited(session: &Session, label: String, manifest: &Manifest) -> Transaction {
+    Transaction {
+        label,
+        changes: manifest_change(&session.project, manifest)
+            .into_iter()
+            .collect(),
+        lockfile: None,
+    }
 }
 
 /// Removes a registry that no agent comes from.
 pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Result<RegistryName> {
     let name = RegistryName::new(name)
         .map_err(|error| Failure::usage(format!("`{}`: {error}", name.escape_debug())))?;
-    let guard = session.lock_if_used(frontend)?;
-    let mut manifest = session.manifest(frontend)?;
-    let users: Vec<String> = session
-        .project
-        .load_lockfile()?
-        .agents
-        .iter()
-        .filter(|(_, locked)| locked.registry.as_ref() == Some(&name))
-        .map(|(agent, _)| agent.to_string())
-        .collect();
-    if !users.is_empty() {
-        return Err(Failure::failed(format!(
-            "registry `{name}` is in use by {}",
-            users.join(", ")
-        ))
-        .hint(format!(
-            "remove them first: `agentpkg remove {}`",
-            users.join(" ")
-        )));
-    }
-    if !manifest.remove_registry(&name) {
-        return Err(if name.is_builtin() {
-            Failure::failed("`builtin` is the registry inside agentpkg, and cannot be removed")
-        } else {
-            unknown::registry(name.as_str(), &manifest)
-        });
-    }
-    let changes = manifest_change(&session.project, &manifest)
-        .into_iter()
-        .collect();
-    let transaction = Transaction {
-        label: format!("registry remove {name}"),
-        changes,
-        lockfile: None,
+    let mut plan = |attempt: &Attempt<'_>, _: &mut dyn Frontend| {
+        let scene = &attempt.scene;
+        let mut manifest = scene.manifest.clone();
+        let users: Vec<&str> = scene
+            .lockfile
+            .agents
+            .iter()
+            .filter(|(_, locked)| locked.registry.as_ref() == Some(&name))
+            .map(|(agent, _)| agent.as_str())
+            .collect();
+        if !users.is_empty() {
+            return Err(Failure::failed(format!(
+                "registry `{name}` is in use by {}",
+                users.join(", ")
+            ))
+            .hint(
+                Advice::say("remove them first: ").and_run(Command::new(["remove"]).args(users)),
+            ));
+        }
+        if !manifest.remove_registry(&name) {
+            return Err(if name.is_builtin() {
+                Failure::failed("`builtin` is the registry inside agentpkg, and cannot be removed")
+            } else {
+                unknown::registry(name.as_str(), &manifest)
+            });
+        }
+        let label = format!("registry remove {name}");
+        Ok(((), edited(scene.session, label, &manifest)))
     };
-    session.apply(guard.as_ref(), &transaction, frontend)?;
+    commit(session, Freshness::Any, false, frontend, &mut plan)?;
     Ok(name)
 }
 

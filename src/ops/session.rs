@@ -248,52 +248,17 @@ impl Session {
             .collect()
     }
 
-    /// The lock, unless nothing is to be written: then what an earlier crash left behind is only said.
-    pub fn lock_to_write(
-        &self,
-        is_dry_run: bool,
-        frontend: &mut dyn Frontend,
-    ) -> Result<Option<Guard<'_>>> {
-        if is_dry_run {
-            return self.look_for_interruption(frontend).map(|()| None);
-        }
-        self.lock_if_used(frontend)
-    }
-
-    /// The lock; `None` where nothing of agentpkg's is: there is nothing to protect, and a command that finds nothing to do there
-    /// leaves nothing behind.
-    pub fn lock_if_used(&self, frontend: &mut dyn Frontend) -> Result<Option<Guard<'_>>> {
-        if self.is_used()?
-            || self.project.files().entry(self.project.data_folder())? != Entry::Absent
-        {
-            return self.lock(frontend).map(Some);
-        }
-        Ok(None)
-    }
-
-    /// The lock for a plan that was made without it in an unused folder; `None` if somebody else was first there, so that the plan was
-    /// made on nothing.
-    pub fn lock_at_last<'a>(
-        &'a self,
-        guard: Option<Guard<'a>>,
-        transaction: &Transaction,
-        frontend: &mut dyn Frontend,
-    ) -> Result<Option<Guard<'a>>> {
-        if guard.is_some() {
-            return Ok(guard);
-        }
-        // The lock leaves a folder behind, also where the plan is refused.
-        if self.options.is_locked {
-            transaction.keep_locked(&self.project)?;
-        }
-        let guard = self.lock(frontend)?;
-        Ok(if self.is_used()? { None } else { Some(guard) })
-    }
-
-    /// Whether there is a manifest or a lockfile.
-    fn is_used(&self) -> Result<bool> {
+    /// Ends what an earlier command did not end. Where nothing of agentpkg's is, the lock is not taken: a command that finds nothing to
+    /// do there leaves nothing behind.
+    pub(super) fn recover_first(&self, frontend: &mut dyn Frontend) -> Result<()> {
         let is_there = |path| Ok::<_, Failure>(self.project.files().entry(path)? != Entry::Absent);
-        Ok(is_there(self.project.manifest_path())? || is_there(self.project.lockfile_path())?)
+        if is_there(self.project.manifest_path())?
+            || is_there(self.project.lockfile_path())?
+            || is_there(self.project.data_folder())?
+        {
+            drop(self.lock(frontend)?);
+        }
+        Ok(())
     }
 
     /// Says so if a command was interrupted here. A command that only reads leaves that as it is.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::pending;
+use super::change::pending;
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
 use super::resolver::Resolver;

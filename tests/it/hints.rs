@@ -44,7 +44,7 @@ fn an_edited_file_in_the_way_is_merged_by_what_is_hinted() {
     insta::assert_snapshot!(output.stderr, @r#"
     error: `.claude/agents/planner.md` was edited, so it is not replaced
 
-    hint: an update of it waits: `agentpkg resolve planner` finishes it
+    hint: an update of it is pending: `agentpkg resolve planner` finishes it
     hint: `--force` replaces it; a copy stays in .agentpkg/state/history
     "#);
     let output = sandbox.run(&["resolve", "--abort"]).code(0);

@@ -4,7 +4,7 @@ use std::fs;
 
 use agentpkg::env::Environment;
 use agentpkg::error::Result;
-use agentpkg::ops::install::{InstallOptions, InstallOutcome, install};
+use agentpkg::ops::install::{InstallOptions, Outcome, install};
 use agentpkg::ops::session::{Options, Session};
 use agentpkg::store::project::Project;
 
@@ -630,7 +630,7 @@ fn session(sandbox: &Sandbox) -> Session {
     )
 }
 
-fn ask(sandbox: &Sandbox, script: &mut Script) -> Result<InstallOutcome> {
+fn ask(sandbox: &Sandbox, script: &mut Script) -> Result<Outcome> {
     let specs = vec![sandbox.path().join("upstream").display().to_string() + "#analyst"];
     install(
         &session(sandbox),

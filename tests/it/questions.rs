@@ -6,7 +6,7 @@ use agentpkg::env::Environment;
 use agentpkg::error::{Failure, Kind, Result};
 use agentpkg::ops::report::interrupted;
 use agentpkg::ops::session::{Options, Session};
-use agentpkg::ops::update::{Status, UpdateOptions, UpdateOutcome, update};
+use agentpkg::ops::update::{Outcome, Status, UpdateOptions, update};
 use agentpkg::store::project::Project;
 
 use crate::support::sandbox::Sandbox;
@@ -60,7 +60,7 @@ fn scene() -> Sandbox {
     sandbox
 }
 
-fn run(sandbox: &Sandbox, script: &mut Script) -> Result<UpdateOutcome> {
+fn run(sandbox: &Sandbox, script: &mut Script) -> Result<Outcome> {
     let root = fs::canonicalize(sandbox.project("")).unwrap();
     let environment = Environment::within(root.clone(), &sandbox.path().join("home"));
     let session = Session::new(

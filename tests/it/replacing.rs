@@ -4,7 +4,7 @@ use std::fs;
 
 use agentpkg::env::Environment;
 use agentpkg::error::Result;
-use agentpkg::ops::install::{InstallOptions, InstallOutcome, install};
+use agentpkg::ops::install::{InstallOptions, Outcome, install};
 use agentpkg::ops::session::{Options, Session};
 use agentpkg::store::project::Project;
 
@@ -206,11 +206,7 @@ fn widen(sandbox: &Sandbox, place: &str, tools: &str) {
 }
 
 /// Installs with somebody who answers.
-fn asked(
-    sandbox: &Sandbox,
-    specs: &[&str],
-    answers: &[&'static str],
-) -> (Script, Result<InstallOutcome>) {
+fn asked(sandbox: &Sandbox, specs: &[&str], answers: &[&'static str]) -> (Script, Result<Outcome>) {
     let root = fs::canonicalize(sandbox.project("")).unwrap();
     let environment = Environment::within(root.clone(), &sandbox.path().join("home"));
     let session = Session::new(
@@ -364,9 +360,11 @@ fn what_is_required_does_not_take_the_place_of_what_is_wanted() {
             "name = \"other\"\n\n[agents.lead]\nrequires = { agents = [\"planner\"] }\n",
         );
     let _ = sandbox.run(&["install", "studio/planner"]).code(0);
-    let output = sandbox.run(&["install", "other/lead"]).code(4);
+    let output = sandbox.run(&["install", "other/lead"]).code(1);
     assert!(
-        output.stderr.contains("`lead` requires the one from other"),
+        output
+            .stderr
+            .contains("(../other), for the command line -> lead"),
         "{}",
         output.stderr
     );

@@ -114,6 +114,12 @@ impl Relock {
 }
 
 impl Transaction {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        self.lockfile.is_none() && self.changes.iter().all(Change::is_void)
+    }
+
     /// Refuses a change of agentpkg.toml or agentpkg.lock: what `--locked` asks for.
     pub fn keep_locked(&self, project: &Project) -> Result<()> {
         let is_changed = |path: &Path| {

@@ -126,10 +126,10 @@ fn an_edited_file_in_the_way() {
         row("remove other --offline").changes("-other ~lock ~manifest"),
         row("remove other --json")
             .changes("-other ~lock ~manifest")
-            .field("/removed/0", "other"),
+            .field("/removed/0/name", "other"),
         row("remove other --dry-run").says(&["other"]),
         row("remove other --dry-run --json")
-            .field("/removed/0", "other")
+            .field("/removed/0/name", "other")
             .field("/dry_run", true),
         row("check"),
     ]);

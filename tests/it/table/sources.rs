@@ -33,24 +33,11 @@ fn another_source_for_a_required_agent() {
     // It is a question, as it is in a terminal: whether `x` may be replaced.
     let open = &["first", "second", "`x`"];
     Situation::new(build).check([
-        row("update")
-            .exits(4)
-            .says(open)
-            .known_fault(2, "exit 1; changes `~c ~lock`"),
-        row("update --no-input")
-            .exits(4)
-            .says(open)
-            .known_fault(2, "exit 1; changes `~c ~lock`"),
-        row("update --yes")
-            .exits(4)
-            .changes("~c ~lock")
-            .says(open)
-            .known_fault(2, "exit 1"),
+        row("update").exits(4).says(open),
+        row("update --no-input").exits(4).says(open),
+        row("update --yes").exits(4).changes("~c ~lock").says(open),
         row("update b").exits(4).says(open),
-        row("update b --yes")
-            .exits(4)
-            .says(open)
-            .known_fault(2, "changes `~lock`"),
+        row("update b --yes").exits(4).says(open),
         row("update b --dry-run").says(open),
         row("update b --json").exits(4).says(open),
         row("update b --locked").exits(1),
@@ -85,11 +72,7 @@ fn another_source_for_a_required_agent() {
             .leaves("x", "Of second.")
             .says(open),
         row("update b --dry-run").in_terminal(&[]).says(open),
-        row("update b --yes")
-            .in_terminal(&[])
-            .exits(4)
-            .says(open)
-            .known_fault(2, "changes `~lock`"),
+        row("update b --yes").in_terminal(&[]).exits(4).says(open),
         row("install second/b")
             .in_terminal(&["yes", "..."])
             .changes("~lock ~x")
@@ -122,14 +105,10 @@ fn two_agents_of_one_name() {
         require(sandbox, "second", &[("b", "x")]);
     };
     Situation::new(build).check([
-        row("update")
-            .exits(1)
-            .says(&["first", "second", "`x`"])
-            .known_fault(2, "changes `~lock +x`"),
+        row("update").exits(1).says(&["first", "second", "`x`"]),
         row("update --yes")
             .exits(1)
-            .says(&["first", "second", "`x`"])
-            .known_fault(2, "changes `~lock +x`"),
+            .says(&["first", "second", "`x`"]),
         row("update --dry-run")
             .exits(1)
             .says(&["first", "second", "`x`"]),
@@ -195,14 +174,10 @@ fn names_that_differ_in_case_only() {
             .exits(1)
             .says(&["helper", "Helper"]),
         row("install second/Helper --as mine").changes("+mine ~lock ~manifest"),
-        row("install second/b")
-            .exits(1)
-            .says(&["helper", "Helper"])
-            .known_fault(2, "exit 0; changes `+Helper ~lock`; omits `helper`"),
+        row("install second/b").exits(1).says(&["helper", "Helper"]),
         row("install second --all")
             .exits(1)
-            .says(&["helper", "Helper"])
-            .known_fault(2, "changes `+Helper ~lock`"),
+            .says(&["helper", "Helper"]),
         row("update").exits(1).says(&["helper", "Helper"]),
         row("update b").exits(1).says(&["helper", "Helper"]),
         row("update b --yes").exits(1).says(&["helper", "Helper"]),

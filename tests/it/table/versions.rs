@@ -89,7 +89,7 @@ fn another_version_in_the_manifest() {
         row("install --offline").changes("~lock ~planner"),
         row("install --json")
             .changes("~lock ~planner")
-            .field("/agents/0/action", "replace"),
+            .field("/agents/0/status", "updated"),
         row("update").changes("~lock ~planner"),
         row("update --locked").exits(1),
         row("update --check").exits(5),

@@ -1,19 +1,18 @@
 //! The questions about new powers, the same for every command that writes an agent: equal ones are asked together, and every value that
 //! is asked about is shown first.
 
-use super::decide::{preview, range};
+use super::confirm::{preview, range};
+use super::goal::{Goal, What};
 use super::item::{Item, State};
-use super::plan::Planned;
-use super::together::requirer;
-use super::{Conflicts, UpdateOptions};
+use super::plan::Plan;
+use super::scene::Scene;
+use super::settle::Open;
 use crate::domain::capability::Gain;
 use crate::domain::name::AgentName;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::merge::Choice as Decision;
 use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, GainsView, interrupted};
 use crate::ops::requirement::{World, explain};
-use crate::ops::session::Session;
-use crate::store::manifest::Manifest;
 
 /// Agents that gain the same powers.
 struct Group {
@@ -31,83 +30,55 @@ enum Answer {
     Skip,
 }
 
-/// Decides about new powers; says whether anything was asked. `conflicts`: what is to be said about conflicts that nobody can decide;
-/// both are refused at once, lest the next try ends at the next question.
-pub(in crate::ops) fn decide(
-    session: &Session,
-    manifest: &Manifest,
-    planned: &mut Planned,
-    options: &UpdateOptions,
-    answers: Answers,
-    conflicts: Option<Failure>,
+/// Decides about new powers. Where nobody can be asked, they are refused together with whatever else is open, lest the next try ends
+/// at the next question.
+pub(super) fn decide(
+    plan: &mut Plan,
+    scene: &Scene<'_>,
+    goal: &Goal,
+    open: &mut Open,
     frontend: &mut dyn Frontend,
-) -> Result<bool> {
-    let groups = groups(&planned.items, options);
-    if answers == Answers::Shown {
-        frontend.report(Event::Asks(asks(&planned.items, options)));
+) -> Result<()> {
+    if open.answers == Answers::Shown {
+        frontend.report(Event::Asks(asks(&plan.items, goal)));
+        return Ok(());
     }
-    if answers == Answers::Shown || groups.is_empty() {
-        return conflicts.map_or(Ok(false), Err);
+    let groups = groups(&plan.items, goal);
+    if groups.is_empty() {
+        return Ok(());
     }
     // What a server is, is only looked up where one is gained.
     let mut gains = groups.iter().flat_map(|group| &group.gains);
     let world = if gains.any(|gain| gain.server().is_some()) {
-        Some(World::open(
-            session,
-            manifest,
-            &session.project.load_lockfile()?,
-            frontend,
-        )?)
+        let (manifest, lockfile) = (&scene.manifest, &scene.lockfile);
+        Some(World::open(scene.session, manifest, lockfile, frontend)?)
     } else {
         None
     };
-    let is_left_out = matches!(options.conflicts, Conflicts::Skip | Conflicts::Markers)
-        || answers == Answers::LeftOut;
-    if answers == Answers::Person && conflicts.is_none() {
+    let world = world.as_ref();
+    let is_left_out = goal.skips_open() || open.answers == Answers::LeftOut;
+    if open.answers == Answers::Person && open.refusal.is_none() {
+        open.was_asked = true;
         for group in groups {
-            take(
-                &mut planned.items,
-                &group,
-                options,
-                world.as_ref(),
-                frontend,
-            )?;
+            take(&mut plan.items, &group, goal, world, frontend)?;
         }
-        return Ok(true);
-    }
-    if !is_left_out || conflicts.is_some() {
-        return Err(refused(
-            &planned.items,
-            &groups,
-            world.as_ref(),
-            options,
-            conflicts,
-        ));
-    }
-    let before = session.project.load_lockfile()?;
-    for Group { gains, members } in groups {
-        for index in members {
-            let named = requirer(
-                manifest,
-                &before,
-                &planned.items,
-                &planned.items[index].name,
-            );
-            let failure = withheld(
-                &mut planned.items[index],
-                &named,
-                &gains,
-                world.as_ref(),
-                options,
-            );
-            planned.failures.push(failure);
+    } else if !is_left_out || open.refusal.is_some() {
+        let is_alone = open.refusal.is_none();
+        open.refuse(refused(&plan.items, &groups, world, goal, is_alone));
+    } else {
+        for Group { gains, members } in groups {
+            for index in members {
+                let named = plan.requirer(scene, &plan.items[index].name);
+                let failure = withheld(&mut plan.items[index], &named, &gains, world, goal);
+                plan.failures.push(failure);
+            }
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 /// What an agent would gain that is not allowed. While its conflicts are open, upstream's side counts: that is the most that it can get.
-fn open(item: &Item, options: &UpdateOptions) -> Vec<Gain> {
+fn open_gains(item: &Item, goal: &Goal) -> Vec<Gain> {
     if item.state != State::Active {
         return Vec::new();
     }
@@ -118,12 +89,12 @@ fn open(item: &Item, options: &UpdateOptions) -> Vec<Gain> {
     judged
         .gains()
         .into_iter()
-        .filter(|gain| !gain.is_allowed(&options.allowed))
+        .filter(|gain| !gain.is_allowed(&goal.consent.allowed))
         .collect()
 }
 
 /// Everything that would be asked.
-fn asks(items: &[Item], options: &UpdateOptions) -> Vec<AskView> {
+fn asks(items: &[Item], goal: &Goal) -> Vec<AskView> {
     let mut asks = Vec::new();
     for item in items.iter().filter(|item| item.state == State::Active) {
         let ask = |kind, what: String, allow| AskView {
@@ -132,7 +103,9 @@ fn asks(items: &[Item], options: &UpdateOptions) -> Vec<AskView> {
             what,
             allow,
         };
-        asks.extend(item.replaces.clone().map(|what| ask("source", what, None)));
+        let replaced = item.replaces.as_ref();
+        let what = replaced.map(|replaced| replaced.to_string_for(&item.name));
+        asks.extend(what.map(|what| ask("source", what, None)));
         if !item.choices.is_empty() {
             let merge = item.merge();
             let undecided = merge
@@ -144,7 +117,7 @@ fn asks(items: &[Item], options: &UpdateOptions) -> Vec<AskView> {
                 undecided.map(|(conflict, _)| ask("conflict", conflict.unit().to_string(), None)),
             );
         }
-        let powers = open(item, options).into_iter();
+        let powers = open_gains(item, goal).into_iter();
         asks.extend(powers.map(|gain| {
             let what = gain_line(&gain.to_string(), &gain.meaning());
             ask("power", what, Some(gain.word()))
@@ -153,10 +126,10 @@ fn asks(items: &[Item], options: &UpdateOptions) -> Vec<AskView> {
     asks
 }
 
-fn groups(items: &[Item], options: &UpdateOptions) -> Vec<Group> {
+fn groups(items: &[Item], goal: &Goal) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let gains = open(item, options);
+        let gains = open_gains(item, goal);
         match groups.iter_mut().find(|group| group.gains == gains) {
             _ if gains.is_empty() => {}
             Some(group) => group.members.push(index),
@@ -173,7 +146,7 @@ fn groups(items: &[Item], options: &UpdateOptions) -> Vec<Group> {
 fn take(
     items: &mut [Item],
     group: &Group,
-    options: &UpdateOptions,
+    goal: &Goal,
     world: Option<&World>,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
@@ -185,7 +158,7 @@ fn take(
             Answer::Skip => item.state = State::Skipped,
             Answer::Without => {
                 item.keep(group.gains.iter().map(|gain| gain.key().to_owned()));
-                if open(item, options).is_empty() {
+                if open_gains(item, goal).is_empty() {
                     let words: Vec<String> = group.gains.iter().map(ToString::to_string).collect();
                     item.notes.push(format!("without {}", words.join(", ")));
                 } else {
@@ -256,7 +229,7 @@ fn withheld(
     named: &AgentName,
     gains: &[Gain],
     world: Option<&World>,
-    options: &UpdateOptions,
+    goal: &Goal,
 ) -> Failure {
     item.state = State::Skipped;
     let message = match &item.before {
@@ -275,14 +248,12 @@ fn withheld(
         .map(|(gain, meaning)| gain_line(&gain, &meaning));
     let words: Vec<String> = gains.iter().map(Gain::word).collect();
     // Whoever named no agent would allow it to all of them.
-    let command = if options.is_update && options.names.is_empty() {
-        options
-            .typed
-            .asking()
-            .naming([named.as_str()])
-            .allowing(&words)
-    } else {
-        options.typed.allowing(&words)
+    let command = match &goal.what {
+        What::Newest { names, .. } if names.is_empty() => {
+            let alone = goal.typed.asking().naming([named.as_str()]);
+            alone.allowing(&words)
+        }
+        _ => goal.typed.allowing(&words),
     };
     lines
         .fold(failure, Failure::detail)
@@ -299,8 +270,8 @@ fn refused(
     items: &[Item],
     groups: &[Group],
     world: Option<&World>,
-    options: &UpdateOptions,
-    conflicts: Option<Failure>,
+    goal: &Goal,
+    is_alone: bool,
 ) -> Failure {
     let asking: Vec<&Item> = groups
         .iter()
@@ -353,15 +324,9 @@ fn refused(
         words.extend(gains.iter().map(Gain::word));
     }
     let failure =
-        failure.hint(Advice::say("if that is meant: ").and_run(options.typed.allowing(&words)));
-    match conflicts {
-        Some(conflicts) => {
-            let failure = failure.detail(conflicts.message());
-            let failure = conflicts.details().iter().fold(failure, Failure::detail);
-            conflicts.hints().iter().fold(failure, Failure::hint)
-        }
-        None => {
-            failure.hint("or with `--yes` instead, which leaves out what asks, and writes the rest")
-        }
+        failure.hint(Advice::say("if that is meant: ").and_run(goal.typed.allowing(&words)));
+    if !is_alone {
+        return failure;
     }
+    failure.hint("or with `--yes` instead, which leaves out what asks, and writes the rest")
 }

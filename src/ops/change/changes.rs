@@ -11,7 +11,7 @@ use crate::store::project::{MAX_AGENT, Project};
 use crate::store::transaction::{Change, Relock, Transaction};
 
 /// What is to happen in one step: these changes, and that manifest and lockfile say what was decided.
-pub(super) fn transaction(
+pub(in crate::ops) fn transaction(
     project: &Project,
     label: String,
     manifest: &Manifest,
@@ -28,7 +28,7 @@ pub(super) fn transaction(
 }
 
 /// The change of the manifest, if it was edited.
-pub(super) fn manifest_change(project: &Project, manifest: &Manifest) -> Option<Change> {
+pub(in crate::ops) fn manifest_change(project: &Project, manifest: &Manifest) -> Option<Change> {
     if !manifest.is_changed() {
         return None;
     }
@@ -44,7 +44,7 @@ pub(super) fn manifest_change(project: &Project, manifest: &Manifest) -> Option<
 }
 
 /// How many files a transaction really changes.
-pub(super) fn count(transaction: &Transaction) -> usize {
+pub(in crate::ops) fn count(transaction: &Transaction) -> usize {
     let changed = transaction
         .changes
         .iter()
@@ -54,7 +54,7 @@ pub(super) fn count(transaction: &Transaction) -> usize {
 }
 
 /// Plans that a base is there, whole.
-pub(super) fn keep_base(
+pub(in crate::ops) fn keep_base(
     project: &Project,
     base: &Digest,
     bytes: &[u8],
@@ -78,7 +78,7 @@ pub(super) fn keep_base(
 }
 
 /// Plans that the bases go which no entry names any more.
-pub(super) fn drop_bases(
+pub(in crate::ops) fn drop_bases(
     project: &Project,
     before: &Lockfile,
     after: &BTreeMap<AgentName, LockedAgent>,

@@ -1,25 +1,24 @@
-//! The questions of an update: conflicts one by one, identical ones once; then new powers (`powers`). What is answered can be taken
-//! back until the end; stopping writes nothing.
+//! The questions about conflicts, one by one, identical ones once. What is answered can be taken back until the end; stopping writes
+//! nothing.
 
+use super::confirm::range;
+use super::goal::{Conflicts, Goal, What};
 use super::item::{Item, State};
-use super::plan::Planned;
-use super::together::{requirer, skip_together};
-use super::{Conflicts, UpdateOptions, powers};
+use super::plan::Plan;
+use super::resolutions;
+use super::scene::Scene;
+use super::settle::Open;
 use crate::domain::count::counted;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
+use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::merge::{self, Choice as Decision, Unit};
 use crate::ops::merge_file::ConflictReport;
-use crate::ops::policy;
 use crate::ops::report::{
     Answers, Choice, ConflictView, Event, Frontend, OverviewLine, Preview, interrupted,
 };
-use crate::ops::resolutions;
 use crate::ops::session::Session;
-use crate::store::agreement::versions;
-use crate::store::lockfile::Lockfile;
-use crate::store::manifest::Manifest;
 
 /// One question: a conflict, and the places where it is to be decided.
 #[derive(Debug, Clone)]
@@ -30,137 +29,54 @@ struct Group {
 }
 
 /// A key of one agent that stays as the user has it from now on.
-pub(in crate::ops) type Pin = (AgentName, String);
+type Pin = (AgentName, String);
 
-/// Decides everything that is open; gives back the new pins.
-pub(in crate::ops) fn decide(
-    session: &Session,
-    manifest: &Manifest,
-    before: &Lockfile,
-    planned: &mut Planned,
-    options: &UpdateOptions,
+/// Decides the conflicts, by asking or as the options say.
+pub(super) fn decide(
+    plan: &mut Plan,
+    scene: &Scene<'_>,
+    goal: &Goal,
+    open: &mut Open,
     frontend: &mut dyn Frontend,
-) -> Result<Vec<Pin>> {
-    let answers = Answers::of(frontend, options.is_dry_run, options.is_yes);
-    let mut pins = Vec::new();
-    let mut was_asked = false;
-    let mut open = origins(planned, options, answers, &mut was_asked, frontend)?;
-    let is_open = |item: &Item| item.state == State::Active && !item.choices.is_empty();
-    if planned.items.iter().any(is_open) {
-        match (options.conflicts, answers) {
-            (Conflicts::Ours, _) => fill(&mut planned.items, &Decision::Ours),
-            (Conflicts::Theirs, _) => fill(&mut planned.items, &Decision::Theirs),
-            (Conflicts::Skip, _) | (Conflicts::Ask, Answers::LeftOut) => {
-                set_state(&mut planned.items, State::Skipped);
-            }
-            (Conflicts::Markers, _) => set_state(&mut planned.items, State::Marked),
-            (Conflicts::Ask | Conflicts::Fail, Answers::Shown) => {}
-            (Conflicts::Ask, Answers::Person) => {
-                frontend.report(Event::Overview(overview(&planned.items)));
-                pins = conflicts(session, &mut planned.items, frontend)?;
-                was_asked = true;
-            }
-            (Conflicts::Ask, Answers::Nobody) | (Conflicts::Fail, _) => {
-                open = Some(both(open, undecided(&planned.items, options)));
-            }
+) -> Result<()> {
+    let items = &mut plan.items;
+    if !items.iter().any(Item::is_open) {
+        return Ok(());
+    }
+    match (goal.conflicts, open.answers) {
+        (Conflicts::Ours, _) => fill(items, &Decision::Ours),
+        (Conflicts::Theirs, _) => fill(items, &Decision::Theirs),
+        (Conflicts::Skip, _) | (Conflicts::Ask, Answers::LeftOut) => {
+            set_state(items, State::Skipped);
+        }
+        (Conflicts::Markers, _) => set_state(items, State::Marked),
+        (Conflicts::Ask | Conflicts::Fail, Answers::Shown) => {}
+        (Conflicts::Ask, Answers::Person) => {
+            frontend.report(Event::Overview(overview(items)));
+            let pins = conflicts(scene.session, items, frontend)?;
+            open.was_asked = true;
+            keep_pins(items, scene, pins);
+        }
+        (Conflicts::Ask, Answers::Nobody) | (Conflicts::Fail, _) => {
+            open.refuse(undecided(items, goal));
         }
     }
-    // What the policy forbids is no question: nobody can allow it.
-    forbid(manifest, planned);
-    was_asked |= powers::decide(session, manifest, planned, options, answers, open, frontend)?;
-    for index in 0..planned.items.len() {
-        let item = &planned.items[index];
-        if item.state == State::Active
-            && !options.is_dry_run
-            && let Some(reason) = item.breaks()
-        {
-            let named = requirer(manifest, before, &planned.items, &item.name);
-            planned.failures.push(
-                Failure::failed(format!(
-                    "the client would ignore the merged `{}`: {reason}",
-                    item.name
-                ))
-                .hint(format!(
-                    "mend your file, or take upstream's with `agentpkg update {named} --theirs`"
-                )),
-            );
-            planned.items[index].state = State::Skipped;
-        }
-    }
-    skip_together(manifest, before, &mut planned.items);
-    if was_asked && planned.items.iter().any(|item| item.state == State::Active) {
-        confirm(session, &planned.items, frontend)?;
-    }
-    // A pin for an agent that is skipped after all was not meant.
-    let is_active = |name: &AgentName| {
-        planned
-            .items
-            .iter()
-            .any(|item| item.name == *name && item.state == State::Active)
-    };
-    pins.retain(|(name, _)| is_active(name));
-    Ok(pins)
+    Ok(())
 }
 
-/// Asks about agents that take the place of one from another source; gives back what is to be said where nobody can be asked.
-fn origins(
-    planned: &mut Planned,
-    options: &UpdateOptions,
-    answers: Answers,
-    was_asked: &mut bool,
-    frontend: &mut dyn Frontend,
-) -> Result<Option<Failure>> {
-    let is_left_out = answers == Answers::LeftOut
-        || matches!(options.conflicts, Conflicts::Skip | Conflicts::Markers);
-    let mut open = None;
-    for item in planned
-        .items
-        .iter_mut()
-        .filter(|item| item.state == State::Active)
-    {
-        let Some(what) = &item.replaces else { continue };
-        let refused =
-            Failure::new(Kind::Consent, format!("{what}, which is another agent")).hint(format!(
-                "to have that: `agentpkg remove {}`, then run the command again",
-                item.name
-            ));
-        match answers {
-            Answers::Person => {
-                *was_asked = true;
-                if !frontend.confirm(&format!("{what}. Replace it?"), false)? {
-                    item.state = State::Skipped;
-                }
+/// Notes the new pins on the entries of the manifest.
+fn keep_pins(items: &mut [Item], scene: &Scene<'_>, pins: Vec<Pin>) {
+    for (name, key) in pins {
+        let Some(item) = items.iter_mut().find(|item| item.name == name) else {
+            continue;
+        };
+        let entry = || scene.manifest.agents().get(&name).cloned();
+        // What is only required has no entry to note it on; in this update its key stays all the same.
+        if let Some(mut wanted) = item.wanted.take().or_else(entry) {
+            if !wanted.pins.contains(&key) {
+                wanted.pins.push(key);
             }
-            Answers::Shown => {
-                frontend.report(Event::warning(format!("{what}; that would be asked about")));
-            }
-            _ if is_left_out => {
-                item.state = State::Skipped;
-                planned.failures.push(refused);
-            }
-            _ => open = Some(both(open, refused)),
-        }
-    }
-    Ok(open)
-}
-
-/// Two refusals as one.
-fn both(first: Option<Failure>, second: Failure) -> Failure {
-    let Some(first) = first else { return second };
-    let failure = first.detail(second.message());
-    let failure = second.details().iter().fold(failure, Failure::detail);
-    second.hints().iter().fold(failure, Failure::hint)
-}
-
-/// Leaves out what the policy of the project forbids.
-pub(super) fn forbid(manifest: &Manifest, planned: &mut Planned) {
-    let active = |item: &&mut Item| item.state == State::Active;
-    for item in planned.items.iter_mut().filter(active) {
-        if let Err(failure) =
-            policy::permit(manifest, &item.name, &item.candidate.locked, &item.result())
-        {
-            item.state = State::Skipped;
-            planned.failures.push(failure);
+            item.wanted = Some(wanted);
         }
     }
 }
@@ -172,16 +88,14 @@ fn fill(items: &mut [Item], decision: &Decision) {
 }
 
 fn set_state(items: &mut [Item], state: State) {
-    for item in items.iter_mut().filter(|item| !item.choices.is_empty()) {
+    for item in items.iter_mut().filter(|item| item.is_open()) {
         item.state = state;
     }
 }
 
-fn undecided(items: &[Item], options: &UpdateOptions) -> Failure {
-    let open: Vec<&Item> = items
-        .iter()
-        .filter(|item| !item.choices.is_empty())
-        .collect();
+/// That nobody is there to decide the conflicts.
+fn undecided(items: &[Item], goal: &Goal) -> Failure {
+    let open: Vec<&Item> = items.iter().filter(|item| item.is_open()).collect();
     let count: usize = open.iter().map(|item| item.choices.len()).sum();
     let noun = if count == 1 {
         "1 conflict is".to_owned()
@@ -202,18 +116,26 @@ fn undecided(items: &[Item], options: &UpdateOptions) -> Failure {
             ));
         }
     }
-    failure
-        .hint(
-            Advice::say("run ")
-                .and_run(options.typed.again())
-                .and(" in a terminal to decide them"),
-        )
-        .hint("or add `--ours`, `--theirs`, `--conflicts=skip` (update the others), or `--conflicts=markers`")
+    let failure = failure.hint(
+        Advice::say("run ")
+            .and_run(goal.typed.asking().again())
+            .and(" in a terminal to decide them"),
+    );
+    if matches!(goal.what, What::Waiting { .. }) {
+        return failure
+            .hint(
+                Advice::say("or edit the files in .agentpkg/conflicts, then ")
+                    .and_run(Command::new(["resolve", "--continue"])),
+            )
+            .hint("or decide all at once with `--ours` or `--theirs`");
+    }
+    failure.hint("or add `--ours`, `--theirs`, `--conflicts=skip` (update the others), or `--conflicts=markers`")
 }
 
 /// The overview before the first question.
 fn overview(items: &[Item]) -> Vec<OverviewLine> {
-    let lines = items.iter().map(|item| OverviewLine {
+    let news = items.iter().filter(|item| item.state != State::Current);
+    let lines = news.map(|item| OverviewLine {
         name: item.name.to_string(),
         versions: range(item),
         open: match item.choices.len() {
@@ -224,25 +146,9 @@ fn overview(items: &[Item]) -> Vec<OverviewLine> {
     lines.collect()
 }
 
-pub(super) fn range(item: &Item) -> String {
-    let (from, to) = (
-        versions(item.before.as_ref()),
-        versions(Some(&item.candidate.locked)),
-    );
-    match (from.is_empty(), to.is_empty() || from == to) {
-        (_, true) => from,
-        (true, false) => to,
-        (false, false) => format!("{from} -> {to}"),
-    }
-}
-
 fn groups(items: &[Item]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for (index, item) in items
-        .iter()
-        .enumerate()
-        .filter(|(_, item)| !item.choices.is_empty())
-    {
+    for (index, item) in items.iter().enumerate().filter(|(_, item)| item.is_open()) {
         for (number, conflict) in item.merge().conflicts().iter().enumerate() {
             let identity = resolutions::identity(conflict);
             match groups.iter_mut().find(|group| group.identity == identity) {
@@ -528,45 +434,6 @@ fn edited(
                     return Ok(None);
                 }
             }
-        }
-    }
-}
-
-pub(super) fn preview(item: &Item, path: String) -> Preview {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Preview {
-        path,
-        before_label: "as it is".to_owned(),
-        after_label: "after the update".to_owned(),
-        before: text(item.ours.as_deref().unwrap_or_default()),
-        after: text(&item.result()),
-    }
-}
-
-/// The last question: what was decided is shown before it is written.
-fn confirm(session: &Session, items: &[Item], frontend: &mut dyn Frontend) -> Result<()> {
-    let active: Vec<&Item> = items
-        .iter()
-        .filter(|item| item.state == State::Active)
-        .collect();
-    let labels = [
-        format!("write {}", counted(active.len(), "agent")),
-        "show the changes".to_owned(),
-        "stop (nothing is written)".to_owned(),
-    ]
-    .map(Choice::plain);
-    loop {
-        match frontend.choose("All decided", &labels, 0)? {
-            0 => return Ok(()),
-            1 => {
-                for item in &active {
-                    let path = session
-                        .project
-                        .display(&session.project.agent_path(&item.name));
-                    frontend.report(Event::Preview(preview(item, path)));
-                }
-            }
-            _ => return Err(interrupted()),
         }
     }
 }

@@ -7,14 +7,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::goal::Conflicts;
+use super::item::State;
+use super::plan::Plan;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
+use crate::domain::shell::Command;
 use crate::domain::version::VersionRequest;
-use crate::error::{Failure, Result};
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Wanted;
 use crate::store::project::{MAX_AGENT, Project};
-use crate::store::seal::Kind;
+use crate::store::seal;
 use crate::store::transaction::Change;
 
 /// The largest record that is read, in bytes.
@@ -119,13 +123,13 @@ fn read_record(project: &Project, name: &AgentName) -> Result<Option<Vec<u8>>> {
     Ok(bytes.and_then(|bytes| {
         project
             .seal()
-            .open(Kind::Pending, &bytes)
+            .open(seal::Kind::Pending, &bytes)
             .map(<[u8]>::to_vec)
     }))
 }
 
 /// The agents that wait, sorted.
-pub(super) fn names(project: &Project) -> Result<Vec<AgentName>> {
+pub(in crate::ops) fn names(project: &Project) -> Result<Vec<AgentName>> {
     let listed = project.files().list(&project.pending_folder())?;
     let names = listed
         .iter()
@@ -147,9 +151,12 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
         Failure::failed(format!(
             "what was noted about the update of `{name}` is damaged"
         ))
-        .hint(format!(
-            "`agentpkg resolve --abort {name}` forgets it; then run `agentpkg update {name}` again"
-        ))
+        .hint(
+            Advice::run(Command::new(["resolve", "--abort", name.as_str()]))
+                .and(" forgets it; then run ")
+                .and_run(Command::new(["update", name.as_str()]))
+                .and(" again"),
+        )
     };
     let record: Record = serde_json::from_slice(&text).map_err(|_| damaged())?;
     let lock = Lockfile::parse(&record.lock, "the pending update").map_err(|_| damaged())?;
@@ -221,7 +228,7 @@ pub(super) fn put_aside(
     };
     let record = serde_json::to_vec_pretty(&record)
         .map_err(|error| Failure::failed("could not note the pending update").caused_by(error))?;
-    let record = project.seal().close(Kind::Pending, record);
+    let record = project.seal().close(seal::Kind::Pending, record);
     let mut contents = vec![
         (record_path(project, &pending.name), record),
         (theirs_path(project, &pending.name), pending.theirs.clone()),
@@ -249,7 +256,7 @@ pub(super) fn put_aside(
 }
 
 /// The changes that forget it.
-pub(super) fn forget(project: &Project, name: &AgentName) -> Result<Vec<Change>> {
+pub(in crate::ops) fn forget(project: &Project, name: &AgentName) -> Result<Vec<Change>> {
     let mut paths = vec![
         record_path(project, name),
         theirs_path(project, name),
@@ -274,4 +281,58 @@ pub(super) fn forget(project: &Project, name: &AgentName) -> Result<Vec<Change>>
         }
     }
     Ok(changes)
+}
+
+/// Leaves alone what somebody is resolving by hand: an update of such an agent would answer for them.
+pub(super) fn keep_begun(project: &Project, conflicts: Conflicts, plan: &mut Plan) -> Result<()> {
+    let mut begun = Vec::new();
+    for item in plan
+        .items
+        .iter_mut()
+        .filter(|item| item.state == State::Active)
+    {
+        if is_begun(project, &item.name)? {
+            begun.push(item.name.clone());
+            if conflicts == Conflicts::Skip {
+                item.state = State::Skipped;
+                let message = format!(
+                    "a resolution of `{}` was begun, so it stays as it is",
+                    item.name
+                );
+                let resolve = |how| Command::new(["resolve", how, item.name.as_str()]);
+                plan.failures.push(
+                    Failure::new(Kind::Conflict, message)
+                        .hint(Advice::run(resolve("--continue")).and(" finishes it"))
+                        .hint(Advice::run(resolve("--abort")).and(" gives it up")),
+                );
+            }
+        }
+    }
+    if begun.is_empty() || conflicts == Conflicts::Skip {
+        return Ok(());
+    }
+    let what = if begun.len() == 1 {
+        "a resolution that was begun".to_owned()
+    } else {
+        format!("{} resolutions that were begun", begun.len())
+    };
+    let names: Vec<&str> = begun.iter().map(AgentName::as_str).collect();
+    let failure = Failure::new(
+        Kind::Conflict,
+        format!("{what} would be written over, so nothing was written"),
+    );
+    let shown = begun
+        .iter()
+        .map(|name| project.display(&marker_path(project, name)));
+    Err(shown
+        .fold(failure, Failure::detail)
+        .hint(
+            Advice::say("edit it until no marker is left, then ")
+                .and_run(Command::new(["resolve", "--continue"])),
+        )
+        .hint(
+            Advice::say("or give it up with ")
+                .and_run(Command::new(["resolve", "--abort"]).args(names))
+                .and(", then update again"),
+        ))
 }

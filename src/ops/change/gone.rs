@@ -4,15 +4,17 @@
 use std::path::Path;
 
 use super::changes;
+use super::goal::{Edits, Goal, What};
 use super::pending;
-use super::report::Frontend;
-use super::requirement::{self, World};
-use super::session::Session;
+use super::scene::Scene;
 use crate::domain::count::counted;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
-use crate::error::{Failure, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
 use crate::fs::Entry;
+use crate::ops::report::Frontend;
+use crate::ops::requirement::{self, World};
 use crate::store::agreement::reachable;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
@@ -45,7 +47,7 @@ pub struct Gone {
 
 /// What becomes of the file of an agent that goes, if it was edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Edited {
+enum Edited {
     /// It stays, and is the user's own from now on.
     Keep,
     /// It goes; the history has a copy.
@@ -54,26 +56,29 @@ pub(super) enum Edited {
     Refuse,
 }
 
-/// Plans that the agents go which `before` has and `after` has not, with all that goes with them.
+/// Plans that the agents go which the lockfile has and `after` has not, with all that goes with them. `manifest`: as it will be.
 pub(super) fn let_go(
-    session: &Session,
+    scene: &Scene<'_>,
+    goal: &Goal,
     manifest: &Manifest,
-    before: &Lockfile,
     after: &mut Lockfile,
-    edited: &dyn Fn(&AgentName) -> Edited,
     changes: &mut Vec<Change>,
     frontend: &mut dyn Frontend,
 ) -> Result<Gone> {
+    let (session, before) = (scene.session, &scene.lockfile);
     let project = &session.project;
+    if !matches!(goal.what, What::Gone(_)) {
+        refuse_guess(scene, after)?;
+    }
     let mut gone = Gone::default();
     for (name, locked) in &before.agents {
         if after.agents.contains_key(name) {
             continue;
         }
         let path = project.agent_path(name);
-        let digest = project.read_agent(name)?.as_deref().map(Digest::of);
+        let digest = scene.agent(name)?.as_deref().map(Digest::of);
         let is_edited = digest.is_some_and(|digest| digest != locked.base);
-        let edited = edited(name);
+        let edited = edited(goal, name);
         if is_edited && edited == Edited::Refuse {
             return Err(refuse_edited(project, &path));
         }
@@ -104,44 +109,37 @@ pub(super) fn let_go(
     Ok(gone)
 }
 
-/// Lets the agents go that are neither in the manifest nor required by one there, whoever runs the command for whatever reason. Edited
-/// files stay unless `is_forced`.
-pub(super) fn drop_unwanted(
-    session: &Session,
-    manifest: &Manifest,
-    before: &Lockfile,
-    after: &mut Lockfile,
-    is_forced: bool,
-    changes: &mut Vec<Change>,
-    frontend: &mut dyn Frontend,
-) -> Result<Gone> {
+/// What becomes of the edited file of an agent that goes. What was only required, or left the manifest, is nobody's wish to lose.
+fn edited(goal: &Goal, name: &AgentName) -> Edited {
+    let is_forced = goal.edits == Edits::Replace;
+    match &goal.what {
+        What::Gone(_) | What::Manifest if is_forced => Edited::Remove,
+        What::Gone(names) if names.iter().any(|named| named == name.as_str()) => Edited::Refuse,
+        _ => Edited::Keep,
+    }
+}
+
+/// Refuses to conclude who is unwanted from a manifest that is not there or not understood.
+fn refuse_guess(scene: &Scene<'_>, after: &Lockfile) -> Result<()> {
+    let before = &scene.lockfile;
     let unwanted: Vec<&AgentName> = before
         .agents
         .keys()
         .filter(|name| !after.agents.contains_key(*name))
         .collect();
     // What another agent no longer requires was never wanted by the manifest, whatever its unknown keys mean.
-    let wanted = reachable(manifest, before);
-    manifest.refuse_guess(
-        &unwanted
-            .iter()
-            .copied()
-            .filter(|name| !wanted.contains(name))
-            .collect::<Vec<_>>(),
-    )?;
-    refuse_without_manifest(&session.project, before, unwanted.len())?;
-    let edited = |_: &AgentName| {
-        if is_forced {
-            Edited::Remove
-        } else {
-            Edited::Keep
-        }
-    };
-    let_go(session, manifest, before, after, &edited, changes, frontend)
+    let wanted = reachable(&scene.manifest, before);
+    let guessed: Vec<&AgentName> = unwanted
+        .iter()
+        .copied()
+        .filter(|name| !wanted.contains(name))
+        .collect();
+    scene.manifest.refuse_guess(&guessed)?;
+    refuse_without_manifest(&scene.session.project, before, unwanted.len())
 }
 
 /// Refuses to conclude that nothing is wanted from an agentpkg.toml that is not there. `lost`: how many agents would go.
-pub(super) fn refuse_without_manifest(
+pub(in crate::ops) fn refuse_without_manifest(
     project: &Project,
     lockfile: &Lockfile,
     lost: usize,
@@ -155,25 +153,11 @@ pub(super) fn refuse_without_manifest(
     Err(Failure::failed(format!(
         "{manifest} is missing, while {locked} lists {agents}"
     ))
-    .hint(format!(
-        "bring {manifest} back; `agentpkg remove NAME` takes an agent away"
-    )))
-}
-
-/// What the history calls an operation: the command with the agents that it wrote, and those that it took away.
-pub(super) fn label(command: &str, names: &[&str], gone: &Gone) -> String {
-    let gone: Vec<&str> = gone
-        .agents
-        .iter()
-        .filter(|agent| !agent.is_kept)
-        .map(|agent| agent.name.as_str())
-        .collect();
-    let done = [&[command], names].concat().join(" ");
-    if gone.is_empty() {
-        done
-    } else {
-        format!("{done}, remove {}", gone.join(" "))
-    }
+    .hint(
+        Advice::say(format!("bring {manifest} back; "))
+            .and_run(Command::new(["remove", "NAME"]))
+            .and(" takes an agent away"),
+    ))
 }
 
 fn reason(name: &AgentName, before: &Lockfile) -> &'static str {
@@ -193,5 +177,9 @@ fn refuse_edited(project: &Project, path: &Path) -> Failure {
         "`{}` was edited, so it is not removed",
         project.display(path)
     ))
-    .hint("`--force` removes it; `agentpkg undo` brings it back")
+    .hint(
+        Advice::say("`--force` removes it; ")
+            .and_run(Command::new(["undo"]))
+            .and(" brings it back"),
+    )
 }

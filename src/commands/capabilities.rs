@@ -1,0 +1,106 @@
+//! What an agent may do, in words.
+
+use std::collections::BTreeSet;
+
+use crate::domain::capability::Gain;
+use crate::domain::count::counted;
+use crate::ui::sanitize;
+
+/// A text behind a label, wrapped at spaces.
+#[must_use]
+pub(super) fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a line");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() + 12 > columns {
+            lines.push(word.to_owned());
+        } else {
+            let gap = if line.is_empty() { "" } else { " " };
+            line.push_str(gap);
+            line.push_str(word);
+        }
+    }
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    labels
+        .zip(lines)
+        .map(|(label, line)| format!("  {label:<8}  {line}"))
+        .collect()
+}
+
+/// What the tools let it do, in a few words; empty: it only reads.
+#[must_use]
+pub(super) fn abilities(tools: Option<&[String]>) -> String {
+    let Some(tools) = tools else {
+        return "run any command, change files, reach the network".to_owned();
+    };
+    let mut words: Vec<String> = Vec::new();
+    for tool in tools.iter().filter(|tool| !tool.starts_with("mcp__")) {
+        let meaning = Gain::Tool(tool.clone()).meaning();
+        if let Some(word) = meaning
+            .strip_prefix("can ")
+            .map(str::to_owned)
+            .filter(|word| !words.contains(word))
+        {
+            words.push(word);
+        }
+    }
+    words.join(", ")
+}
+
+/// The tools in words: built-in ones by name, those of MCP servers counted.
+#[must_use]
+pub(super) fn tools(tools: Option<&[String]>) -> String {
+    let Some(tools) = tools else {
+        return "every tool (it has no `tools` line)".to_owned();
+    };
+    if tools.is_empty() {
+        return "no tool".to_owned();
+    }
+    let (mcp, own): (Vec<&String>, Vec<&String>) =
+        tools.iter().partition(|tool| tool.starts_with("mcp__"));
+    let servers: BTreeSet<&str> = mcp
+        .iter()
+        .filter_map(|tool| tool.trim_start_matches("mcp__").split("__").next())
+        .collect();
+    let own = if own.len() > 12 {
+        format!("{} tools", own.len())
+    } else {
+        own.iter()
+            .map(|tool| sanitize(tool))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let of_servers = format!(
+        "{} of {}",
+        counted(mcp.len(), "tool"),
+        counted(servers.len(), "MCP server")
+    );
+    match (own.is_empty(), mcp.is_empty()) {
+        (_, true) => own,
+        (true, false) => of_servers,
+        (false, false) => format!("{own}, {of_servers}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tools;
+
+    #[test]
+    fn one_of_a_kind_is_said_as_one() {
+        let of = |list: &[&str]| {
+            tools(Some(
+                &list
+                    .iter()
+                    .map(|tool| (*tool).to_owned())
+                    .collect::<Vec<_>>(),
+            ))
+        };
+        assert_eq!(of(&["mcp__a__b"]), "1 tool of 1 MCP server");
+        assert_eq!(
+            of(&["Read", "mcp__a__b", "mcp__a__c"]),
+            "Read, 2 tools of 1 MCP server"
+        );
+        assert_eq!(of(&["mcp__a__b", "mcp__c__d"]), "2 tools of 2 MCP servers");
+    }
+}

@@ -1,0 +1,575 @@
+//! What a command did to agents, or would do: as text, one screen for an install and one for an update, and as one document for all.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::capabilities::{abilities, labelled, tools};
+use super::{Context, JSON_VERSION, merge_file, needs};
+use crate::domain::count::counted;
+use crate::domain::definition::Verdict;
+use crate::domain::name::RegistryName;
+use crate::ops::duplicates;
+use crate::ops::remove::{Dropped, Gone};
+use crate::ops::update::{ChangedAgent, Outcome, Status};
+use crate::store::agreement::{change, registry_of, versions as version};
+use crate::ui::{CYAN, DIM, Ui, YELLOW, one_line, sanitize};
+
+/// Shows what an install did. `is_whole`: of everything that the manifest wants.
+pub(super) fn show_install(
+    outcome: &Outcome,
+    is_whole: bool,
+    is_dry_run: bool,
+    context: &mut Context,
+) {
+    let agents = outcome.agents.iter();
+    let changed: Vec<&ChangedAgent> = agents.filter(|agent| agent.is_written()).collect();
+    let ui = &mut context.ui;
+    for agent in &changed {
+        show_written(agent, is_dry_run, ui);
+    }
+    if let Some(report) = &outcome.needs {
+        needs::show_done(report, is_dry_run, ui);
+    }
+    show_gone(&outcome.gone, is_dry_run, ui);
+    show_skipped(outcome, ui);
+    if changed.is_empty() {
+        show_unchanged(outcome, is_whole, is_dry_run, ui);
+    } else {
+        show_verdict(outcome, is_dry_run, ui);
+    }
+    show_undo(outcome, is_dry_run, ui);
+}
+
+/// Shows the one agent that was written, as the client sees it.
+fn show_verdict(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
+    match &outcome.verdict {
+        Some(Verdict::Loads(loaded)) => {
+            ui.note("");
+            for line in labelled("may use", &tools(loaded.tools.as_deref()), ui.columns()) {
+                ui.note(line);
+            }
+            let can = abilities(loaded.tools.as_deref());
+            if !can.is_empty() {
+                ui.note(format!("  can       {can}"));
+            }
+            if !loaded.security.is_empty() {
+                ui.note(format!(
+                    "  {YELLOW}allowed{YELLOW:#}   {}",
+                    loaded.security.join(", ")
+                ));
+            }
+            if let Some(report) = &outcome.needs {
+                needs::show(report, false, ui);
+            }
+            if !is_dry_run {
+                let name = one_line(&loaded.name, 60);
+                ui.note(format!(
+                    "\nTry it in Claude Code: \"use the {name} agent to ...\"."
+                ));
+            }
+        }
+        Some(Verdict::Skipped(reason)) => {
+            ui.warn(format!("the client ignores it as it is: {reason}; leave out `--verbatim` to have it repaired"));
+        }
+        None => {
+            if let Some(report) = &outcome.needs {
+                needs::show(report, true, ui);
+            }
+        }
+    }
+}
+
+/// Shows an agent that was written: where it is from, how it was adapted, and where it is.
+fn show_written(agent: &ChangedAgent, is_dry_run: bool, ui: &mut Ui) {
+    ui.status(
+        "Resolved",
+        format!("{CYAN}{}{CYAN:#} {}", agent.name, resolved(agent)),
+    );
+    for adaptation in agent.locked.iter().flat_map(|locked| &locked.adaptations) {
+        if let Some(field) = adaptation.strip_prefix("repair:") {
+            ui.status(
+                "Repaired",
+                format!(
+                    "{}: the client would skip the file as upstream wrote it",
+                    sanitize(field)
+                ),
+            );
+        } else if let Some(from) = adaptation.strip_prefix("rename:") {
+            ui.status("Renamed", format!("{} -> {}", sanitize(from), agent.name));
+        }
+    }
+    let verb = match (is_dry_run, agent.status) {
+        (true, _) => "Would write",
+        (false, Status::Installed) => "Installed",
+        (false, _) => "Replaced",
+    };
+    ui.status(verb, &agent.path);
+    if is_dry_run {
+        show_gains(agent, ui);
+    }
+}
+
+fn show_gains(agent: &ChangedAgent, ui: &mut Ui) {
+    for gain in &agent.gains {
+        let (gain, meaning) = (sanitize(&gain.to_string()), sanitize(&gain.meaning()));
+        ui.note(format!(
+            "{:13}{YELLOW}+ {gain}{YELLOW:#}  {DIM}{meaning}{DIM:#}",
+            ""
+        ));
+    }
+}
+
+/// Shows which agents were left out by a decision, and why.
+fn show_skipped(outcome: &Outcome, ui: &mut Ui) {
+    let agents = outcome.agents.iter();
+    for agent in agents.filter(|agent| agent.status == Status::Skipped) {
+        let notes = sanitize(&agent.notes.join("; "));
+        ui.attention(
+            "Skipped",
+            format!("{CYAN}{}{CYAN:#}  {DIM}{notes}{DIM:#}", agent.name),
+        );
+    }
+}
+
+/// Shows an install that wrote no agent.
+fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut Ui) {
+    let is_there = |agent: &&ChangedAgent| agent.status != Status::Skipped;
+    let agents = outcome.agents.iter().filter(is_there);
+    let mut agents: Vec<&ChangedAgent> = agents.collect();
+    if agents.iter().any(|agent| agent.is_named) {
+        agents.retain(|agent| agent.is_named);
+    }
+    let edited = agents
+        .iter()
+        .filter(|agent| agent.status == Status::Edited)
+        .count();
+    let note = if edited > 0 {
+        format!(", {edited} with your edits")
+    } else {
+        String::new()
+    };
+    match agents.as_slice() {
+        [] if !outcome.gone.agents.is_empty() => {}
+        [] if is_whole => {
+            let install = ui.command("agentpkg install backend-architect");
+            let list = ui.command("agentpkg list --available");
+            ui.note(format!(
+                "Nothing is wanted yet. Try `{install}`, or `{list}`."
+            ));
+        }
+        [] => {}
+        [agent] => {
+            let newest = agent.newest_of.as_ref();
+            let newest = newest
+                .map(|request| format!(" {}, newest of {request}", version(agent.locked.as_ref())));
+            ui.status(
+                "Unchanged",
+                format!("{}{}{note}", agent.name, newest.unwrap_or_default()),
+            );
+        }
+        several => ui.status("Unchanged", format!("{} agents{note}", several.len())),
+    }
+    if outcome.is_manifest_changed {
+        let verb = if is_dry_run {
+            "Would change"
+        } else {
+            "Changed"
+        };
+        ui.status(verb, "agentpkg.toml");
+    }
+    if let Some(report) = &outcome.needs {
+        needs::show(report, false, ui);
+    }
+}
+
+/// Says how to take back what went or was merged.
+fn show_undo(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
+    if !outcome.gone.agents.is_empty() && !is_dry_run {
+        ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
+    }
+}
+
+/// Which version of an agent was found where, and what it takes the place of.
+fn resolved(agent: &ChangedAgent) -> String {
+    let Some(locked) = &agent.locked else {
+        return String::new();
+    };
+    let newest = agent
+        .newest_of
+        .as_ref()
+        .map(|request| format!(", newest of {request}"))
+        .unwrap_or_default();
+    let before = agent.before.as_ref();
+    match before.filter(|before| before.sha256 != locked.sha256 || before.source != locked.source) {
+        Some(before) if before.source != locked.source => {
+            format!("{}{newest}", sanitize(&change(before, locked)))
+        }
+        Some(before) if before.version.is_some() || before.commit.is_some() => {
+            format!(
+                "{}{newest} {DIM}({}){DIM:#}",
+                sanitize(&change(before, locked)),
+                sanitize(&registry_of(locked))
+            )
+        }
+        _ => {
+            let commit = || locked.commit.map(|commit| format!("@ {}", commit.short()));
+            let revision = locked
+                .version
+                .clone()
+                .or_else(commit)
+                .map(|revision| format!("{revision}{newest} "))
+                .unwrap_or_default();
+            format!(
+                "{}{DIM}({}){DIM:#}",
+                sanitize(&revision),
+                sanitize(&registry_of(locked))
+            )
+        }
+    }
+}
+
+/// Shows what an update did.
+pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Context) {
+    let ui = &mut context.ui;
+    if outcome.sources > 0 {
+        ui.status("Checked", counted(outcome.sources, "source"));
+    }
+    let changed: Vec<&ChangedAgent> = outcome
+        .agents
+        .iter()
+        .filter(|agent| agent.status != Status::Current)
+        .collect();
+    let width = changed
+        .iter()
+        .map(|agent| agent.name.as_str().len())
+        .max()
+        .unwrap_or(0);
+    let between = changed
+        .iter()
+        .map(|agent| versions(agent).len())
+        .max()
+        .unwrap_or(0);
+    for agent in &changed {
+        let (verb, note) = words(agent, is_dry_run);
+        let mut line = format!("{CYAN}{}{CYAN:#}", agent.name);
+        let mut gap = width - agent.name.as_str().len() + 2;
+        // Nothing is padded that nothing follows.
+        for (column, text) in [(between, versions(agent)), (0, note)] {
+            if !text.is_empty() {
+                let _ = write!(line, "{:gap$}{DIM}{}{DIM:#}", "", sanitize(&text));
+                gap = 0;
+            }
+            gap += if column > 0 {
+                column - text.len() + 2
+            } else {
+                0
+            };
+        }
+        if matches!(
+            agent.status,
+            Status::Skipped | Status::Marked | Status::Gone | Status::BaseLost
+        ) {
+            ui.attention(verb, line);
+        } else {
+            ui.status(verb, line);
+        }
+        for note in &agent.notes {
+            ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(note)));
+        }
+        if is_dry_run {
+            for conflict in &agent.conflicts {
+                ui.note(format!(
+                    "{:13}{YELLOW}conflict{YELLOW:#} {}  {DIM}{}{DIM:#}",
+                    "",
+                    sanitize(&conflict.unit),
+                    sanitize(&conflict.reason)
+                ));
+            }
+            show_gains(agent, ui);
+        }
+    }
+    let current = outcome.agents.len() - changed.len();
+    if current > 0 {
+        let what = match outcome
+            .agents
+            .iter()
+            .find(|agent| agent.status == Status::Current)
+        {
+            Some(agent) if current == 1 => agent.name.to_string(),
+            _ => counted(current, "agent"),
+        };
+        ui.status("Kept", format!("{what}  {DIM}up to date{DIM:#}"));
+    }
+    if outcome.agents.is_empty() && outcome.failures.is_empty() && outcome.gone.agents.is_empty() {
+        let install = ui.command("agentpkg install backend-architect");
+        ui.note(format!("Nothing is installed yet. Try `{install}`."));
+    }
+    if let Some(report) = &outcome.needs {
+        needs::show_done(report, is_dry_run, ui);
+    }
+    show_gone(&outcome.gone, is_dry_run, ui);
+    if let Some(report) = &outcome.needs {
+        needs::show(report, true, ui);
+    }
+    let is_written = changed.iter().any(|agent| agent.is_written());
+    if (is_written || !outcome.gone.agents.is_empty()) && !is_dry_run {
+        ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
+    }
+}
+
+/// From which version to which.
+fn versions(agent: &ChangedAgent) -> String {
+    match (
+        agent.from.is_empty(),
+        agent.to.is_empty() || agent.from == agent.to,
+    ) {
+        (_, true) => agent.from.clone(),
+        (true, false) => agent.to.clone(),
+        (false, false) => format!("{} -> {}", agent.from, agent.to),
+    }
+}
+
+/// The verb and the note of an agent.
+fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
+    let edits = match agent.edits {
+        0 => String::new(),
+        1 => "your edit kept".to_owned(),
+        count => format!("your {count} edits kept"),
+    };
+    let open = match agent.conflicts.len() {
+        0 => edits.clone(),
+        count => counted(count, "conflict"),
+    };
+    match (agent.status, is_dry_run) {
+        (Status::Updated, true) => ("Would update", String::new()),
+        (Status::Merged, true) => ("Would merge", open),
+        (Status::Installed, true) => ("Would add", String::new()),
+        (Status::Updated, false) => ("Updated", String::new()),
+        (Status::Merged, false) if agent.conflicts.is_empty() => ("Merged", edits),
+        (Status::Merged, false) => ("Merged", "conflicts decided".to_owned()),
+        (Status::Installed, false) => ("Installed", String::new()),
+        (Status::Marked, _) => (
+            "Put aside",
+            format!(".agentpkg/conflicts/{}", agent.name.file_name()),
+        ),
+        (Status::Skipped, _) => ("Skipped", open),
+        (Status::Gone, _) => (
+            "Gone",
+            "upstream no longer has it; your file stays".to_owned(),
+        ),
+        (Status::BaseLost, _) => ("Not merged", String::new()),
+        (Status::Current | Status::Edited, _) => ("Kept", String::new()),
+    }
+}
+
+/// Shows which agents were removed, or would be, because nothing wants them any more.
+pub(super) fn show_gone(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
+    for agent in &gone.agents {
+        let (path, reason) = (sanitize(&agent.path), agent.reason);
+        if agent.is_kept {
+            show_kept(agent, ui);
+        } else {
+            ui.status(removed(is_dry_run), format!("{path}  {DIM}{reason}{DIM:#}"));
+        }
+    }
+    show_servers(gone, is_dry_run, ui);
+}
+
+pub(super) fn removed(is_dry_run: bool) -> &'static str {
+    if is_dry_run {
+        "Would remove"
+    } else {
+        "Removed"
+    }
+}
+
+pub(super) fn show_kept(agent: &Dropped, ui: &mut Ui) {
+    let (path, reason) = (sanitize(&agent.path), agent.reason);
+    ui.attention(
+        "Kept",
+        format!("{path}  {DIM}edited, and yours now: {reason}{DIM:#}"),
+    );
+}
+
+pub(super) fn show_servers(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
+    if !gone.servers.is_empty() {
+        ui.status(removed(is_dry_run), needs::removed(&gone.servers));
+    }
+    if !gone.kept_servers.is_empty() {
+        let since = if gone.kept_servers.len() == 1 {
+            "it was"
+        } else {
+            "they were"
+        };
+        let names = sanitize(&gone.kept_servers.join(", "));
+        ui.attention(
+            "Kept",
+            format!("{names} in .mcp.json  {DIM}changed since {since} added{DIM:#}"),
+        );
+    }
+}
+
+/// The document of every command that changes agents.
+#[derive(Debug, Serialize)]
+pub(super) struct ChangeDocument {
+    schema_version: u32,
+    dry_run: bool,
+    sources: usize,
+    changes: usize,
+    agents: Vec<AgentView>,
+    failures: Vec<Value>,
+    needs: Option<Value>,
+    removed: Vec<RemovedView>,
+    removed_servers: Vec<String>,
+    kept_servers: Vec<String>,
+    uninstalled: Vec<String>,
+}
+
+/// What happened to one agent.
+#[derive(Debug, Serialize)]
+struct AgentView {
+    name: String,
+    status: &'static str,
+    path: String,
+    from: String,
+    to: String,
+    registry: Option<String>,
+    source: Option<String>,
+    file: Option<String>,
+    version: Option<String>,
+    commit: Option<String>,
+    sha256: Option<String>,
+    base: Option<String>,
+    adaptations: Vec<String>,
+    allowed: Vec<String>,
+    edits: usize,
+    base_origin: Option<String>,
+    notes: Vec<String>,
+    conflicts: Vec<Value>,
+    gains: Vec<GainView>,
+    automatic: Vec<RuleView>,
+}
+
+/// A power that an agent gains.
+#[derive(Debug, Serialize)]
+struct GainView {
+    what: String,
+    meaning: String,
+    allow: String,
+}
+
+/// What was merged by a rule.
+#[derive(Debug, Serialize)]
+struct RuleView {
+    rule: &'static str,
+    unit: String,
+}
+
+/// An agent that went.
+#[derive(Debug, Serialize)]
+struct RemovedView {
+    name: String,
+    path: String,
+    kept: bool,
+    reason: &'static str,
+}
+
+/// The document about an outcome.
+pub(super) fn document(outcome: &Outcome, is_dry_run: bool, ui: &Ui) -> Value {
+    let gone = &outcome.gone;
+    let removed = |agent: &Dropped| RemovedView {
+        name: agent.name.to_string(),
+        path: agent.path.clone(),
+        kept: agent.is_kept,
+        reason: agent.reason,
+    };
+    let document = ChangeDocument {
+        schema_version: JSON_VERSION,
+        dry_run: is_dry_run,
+        sources: outcome.sources,
+        changes: outcome.changes,
+        agents: outcome.agents.iter().map(agent_view).collect(),
+        failures: outcome
+            .failures
+            .iter()
+            .map(|failure| ui.failure_json(failure))
+            .collect(),
+        needs: outcome.needs.as_ref().map(needs::to_json),
+        removed: gone.agents.iter().map(removed).collect(),
+        removed_servers: gone.servers.clone(),
+        kept_servers: gone.kept_servers.clone(),
+        uninstalled: outcome.uninstalled.clone(),
+    };
+    serde_json::to_value(document).unwrap_or_default()
+}
+
+fn agent_view(agent: &ChangedAgent) -> AgentView {
+    let locked = agent.locked.as_ref().or(agent.before.as_ref());
+    let gains = agent.gains.iter().map(|gain| GainView {
+        what: gain.to_string(),
+        meaning: gain.meaning(),
+        allow: gain.word(),
+    });
+    let rules = agent.rules.iter().map(|(rule, unit)| RuleView {
+        rule,
+        unit: unit.clone(),
+    });
+    AgentView {
+        name: agent.name.to_string(),
+        status: status_name(agent.status),
+        path: agent.path.clone(),
+        from: agent.from.clone(),
+        to: agent.to.clone(),
+        registry: locked
+            .and_then(|locked| locked.registry.as_ref())
+            .map(RegistryName::to_string),
+        source: locked.map(|locked| locked.source.clone()),
+        file: locked.map(|locked| locked.file.clone()),
+        version: locked.and_then(|locked| locked.version.clone()),
+        commit: locked.and_then(|locked| Some(locked.commit?.to_string())),
+        sha256: locked.map(|locked| locked.sha256.to_string()),
+        base: locked.map(|locked| locked.base.to_string()),
+        adaptations: locked
+            .map(|locked| locked.adaptations.clone())
+            .unwrap_or_default(),
+        allowed: locked
+            .map(|locked| locked.allowed.clone())
+            .unwrap_or_default(),
+        edits: agent.edits,
+        base_origin: agent.base.clone(),
+        notes: agent.notes.clone(),
+        conflicts: agent
+            .conflicts
+            .iter()
+            .map(merge_file::conflict_to_json)
+            .collect(),
+        gains: gains.collect(),
+        automatic: rules.collect(),
+    }
+}
+
+fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Current => "current",
+        Status::Edited => "edited",
+        Status::Updated => "updated",
+        Status::Merged => "merged",
+        Status::Installed => "installed",
+        Status::Marked => "marked",
+        Status::Skipped => "skipped",
+        Status::Gone => "gone",
+        Status::BaseLost => "base-lost",
+    }
+}
+
+/// What every command that changes agents says after its outcome: files that the client knows by one name, and what failed.
+pub(super) fn finish(outcome: &Outcome, is_dry_run: bool, context: &mut Context) {
+    if outcome.changes > 0 && !is_dry_run {
+        duplicates::warn(&context.session, &mut context.ui);
+    }
+    for failure in &outcome.failures {
+        context.ui.failure(failure);
+    }
+}

@@ -1,0 +1,183 @@
+//! What an update merges with: the base of each agent, one that a person takes in place of a lost one, and one that makes what was
+//! declined before news again. Where bases are found, `ops::base` knows.
+
+use std::collections::BTreeSet;
+
+use super::item::{Item, State};
+use super::plan::Plan;
+use super::scene::Scene;
+use crate::domain::capability::{Capabilities, Gain};
+use crate::domain::count::counted;
+use crate::domain::name::AgentName;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
+use crate::merge::{Options, merge_with};
+use crate::ops::base::{self, BaseOrigin, Nearest, Search};
+use crate::ops::candidate::Candidate;
+use crate::ops::report::{Choice, Event, Frontend};
+
+/// Gives an item of an update its base, or says that there is nothing newer; `false`: the base is lost, and the agent stays as it is.
+/// `allowed`: what may be taken that was declined before.
+pub(super) fn find(
+    item: &mut Item,
+    plan: &mut Plan,
+    scene: &Scene<'_>,
+    allowed: &[String],
+    frontend: &mut dyn Frontend,
+) -> Result<bool> {
+    let Some(locked) = item.before.clone() else {
+        if item.ours.is_some() {
+            item.is_blocked = item.ours.as_ref() != Some(&item.candidate.bytes);
+            item.base.clone_from(&item.candidate.bytes);
+        }
+        return Ok(true);
+    };
+    let new = &item.candidate.locked;
+    let is_same =
+        locked.base == new.base && locked.version == new.version && locked.requires == new.requires;
+    let declined = match item.ours.as_deref().filter(|_| is_same) {
+        Some(ours) => declined(ours, item, allowed),
+        None => Declined::Nothing,
+    };
+    match declined {
+        Declined::Base(base) => {
+            item.base = base;
+            return Ok(true);
+        }
+        Declined::Edited(keys) => {
+            let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
+            frontend.report(Event::warning(format!(
+                "you changed {} of `{}`, so add there yourself what you allow",
+                keys.join(", "),
+                item.name
+            )));
+        }
+        Declined::Nothing => {}
+    }
+    if is_same && item.ours.is_some() {
+        item.base.clone_from(&item.candidate.bytes);
+        item.state = State::Current;
+        return Ok(true);
+    }
+    if locked.base == new.base {
+        item.base.clone_from(&item.candidate.bytes);
+    } else if item.ours.is_none() {
+        // There is nothing to merge; the base only says what the agent could do before.
+        let base = scene.session.project.read_base(&locked.base)?;
+        item.base = base.unwrap_or_default();
+    } else {
+        match base::find(scene.session, &item.name, &locked, frontend)? {
+            Search::Found(bytes, origin) => (item.base, item.origin) = (bytes, Some(origin)),
+            Search::Lost(failure, nearest) => {
+                let Some(bytes) = chosen(&item.name, nearest, frontend)? else {
+                    let failure = lost(&item.name, failure);
+                    plan.lost.push((item.name.clone(), failure));
+                    return Ok(false);
+                };
+                item.base = bytes;
+            }
+        }
+    }
+    if base::is_rewritten(scene.session, &locked, frontend) {
+        item.notes
+            .push("the history upstream was rewritten; the base was kept".to_owned());
+    }
+    if let Some(origin) = item
+        .origin
+        .filter(|origin| !matches!(origin, BaseOrigin::Project | BaseOrigin::Installed))
+    {
+        item.notes.push(format!("the base was found in {origin}"));
+    }
+    Ok(true)
+}
+
+/// That an agent has no base.
+fn lost(name: &AgentName, why: Failure) -> Failure {
+    let force = Command::new(["install", name.as_str(), "--force"]);
+    let again = Command::new(["update", name.as_str()]);
+    Failure::failed(format!(
+        "the base of `{name}` is lost, so its update cannot be merged"
+    ))
+    .caused_by(why)
+    .hint(Advice::say("keep a copy of your edits, then run ").and_run(force))
+    .hint(
+        Advice::say("or run ")
+            .and_run(again)
+            .and(" in a terminal, which offers the nearest version as a base"),
+    )
+}
+
+/// What `allowed` changes about an agent that has upstream's newest version already.
+enum Declined {
+    /// Nothing was left out that is allowed now.
+    Nothing,
+    /// Upstream's version as it was written without it. As a base it makes that news again.
+    Base(Vec<u8>),
+    /// The user added to the same keys, which taking upstream's would lose.
+    Edited(BTreeSet<&'static str>),
+}
+
+/// Looks for powers that an earlier command left out and that are allowed now.
+fn declined(ours: &[u8], item: &Item, allowed: &[String]) -> Declined {
+    if allowed.is_empty() {
+        return Declined::Nothing;
+    }
+    let Candidate { bytes, .. } = &item.candidate;
+    let [mine, theirs] = [ours, bytes.as_slice()].map(Capabilities::of);
+    let is_open =
+        |gain: &Gain| gain.is_allowed(allowed) && !item.pins.iter().any(|pin| pin == gain.key());
+    let keys: BTreeSet<&str> = theirs
+        .gains_over(&mine)
+        .iter()
+        .filter(|gain| is_open(gain))
+        .map(Gain::key)
+        .collect();
+    if keys.is_empty() {
+        return Declined::Nothing;
+    }
+    let edited: BTreeSet<&str> = mine
+        .gains_over(&theirs)
+        .iter()
+        .map(Gain::key)
+        .filter(|key| keys.contains(key))
+        .collect();
+    if !edited.is_empty() {
+        return Declined::Edited(edited);
+    }
+    let options = Options {
+        pins: keys.into_iter().map(str::to_owned).collect(),
+        ..Options::default()
+    };
+    Declined::Base(merge_with(ours, ours, bytes, &options).resolve(&[]))
+}
+
+/// Offers the nearest upstream version in place of a lost base. Never taken without an answer.
+fn chosen(
+    name: &AgentName,
+    nearest: Option<Nearest>,
+    frontend: &mut dyn Frontend,
+) -> Result<Option<Vec<u8>>> {
+    let Some(nearest) = nearest.filter(|_| frontend.is_interactive()) else {
+        return Ok(None);
+    };
+    let commit = nearest.commit.map_or_else(
+        || "its source has now".to_owned(),
+        |commit| format!("of commit {}", commit.short()),
+    );
+    let lines = counted(nearest.lines, "line");
+    frontend.report(Event::warning(format!(
+        "the version that `{name}` was installed from is lost; the nearest is the one {commit}, which differs in {lines}"
+    )));
+    let choices = [
+        Choice {
+            label: "skip".to_owned(),
+            detail: "leave the agent as it is".to_owned(),
+        },
+        Choice {
+            label: "use the nearest".to_owned(),
+            detail: "every difference to it counts as your edit".to_owned(),
+        },
+    ];
+    let answer = frontend.choose(&format!("How to update {name}?"), &choices, 0)?;
+    Ok((answer == 1).then_some(nearest.bytes))
+}

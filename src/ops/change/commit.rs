@@ -1,0 +1,85 @@
+//! How a plan becomes a change of the project: made without the lock, and carried out under it if nothing changed meanwhile. Otherwise
+//! it is made again, with the answers that were given. The third plan is made under the lock, from the cache and those answers alone.
+
+use super::remember::{Answered, Memory};
+use super::scene::Scene;
+use crate::error::{Kind, Result};
+use crate::ops::report::Frontend;
+use crate::ops::session::{Options, Session};
+use crate::store::cache::Freshness;
+use crate::store::transaction::Transaction;
+
+/// How often a plan is made before the lock is kept meanwhile.
+const TRIES_WITHOUT_LOCK: u32 = 2;
+
+/// How a plan may be made.
+pub(in crate::ops) struct Attempt<'s> {
+    /// What the plan is made on.
+    pub(in crate::ops) scene: Scene<'s>,
+    /// How new what is asked has to be: sources that were asked by this command already need not be asked again.
+    pub(in crate::ops) freshness: Freshness,
+}
+
+/// Makes a plan: what to give back besides, and what is to be done.
+type MakePlan<'p, T> = dyn FnMut(&Attempt<'_>, &mut dyn Frontend) -> Result<(T, Transaction)> + 'p;
+
+/// Makes a plan and carries it out. A plan that changes nothing, and that of a dry run, is not carried out, and takes no lock. Gives back
+/// what `plan` gave besides.
+pub(in crate::ops) fn commit<T>(
+    session: &Session,
+    freshness: Freshness,
+    is_dry_run: bool,
+    frontend: &mut dyn Frontend,
+    plan: &mut MakePlan<'_, T>,
+) -> Result<T> {
+    if is_dry_run {
+        session.look_for_interruption(frontend)?;
+    } else {
+        // What was interrupted is ended first, before anything is planned on it.
+        session.recover_first(frontend)?;
+    }
+    let mut memory = Memory::default();
+    let mut freshness = freshness;
+    for _ in 0..TRIES_WITHOUT_LOCK {
+        let scene = Scene::open(session, frontend)?;
+        let attempt = Attempt { scene, freshness };
+        let mut answered = Answered::new(frontend, &mut memory, is_dry_run);
+        let (outcome, transaction) = plan(&attempt, &mut answered)?;
+        if is_dry_run || transaction.is_void() {
+            session.apply(None, &transaction, frontend)?;
+            return Ok(outcome);
+        }
+        // The lock leaves a folder behind, also where the plan is refused.
+        if session.options.is_locked {
+            transaction.keep_locked(&session.project)?;
+        }
+        let guard = session.lock(frontend)?;
+        if attempt.scene.is_current()? {
+            session.apply(Some(&guard), &transaction, frontend)?;
+            return Ok(outcome);
+        }
+        freshness = Freshness::Any;
+    }
+    let guard = session.lock(frontend)?;
+    let offline = Session::new(
+        session.project.clone(),
+        session.environment.clone(),
+        Options {
+            is_offline: true,
+            ..session.options.clone()
+        },
+    );
+    let scene = Scene::open(&offline, frontend)?;
+    let attempt = Attempt { scene, freshness };
+    let mut answered = Answered::new(frontend, &mut memory, false).without_new_questions();
+    // What goes wrong now went well before, so it is the network that is missing, or what changed.
+    let (outcome, transaction) = plan(&attempt, &mut answered).map_err(|failure| {
+        if failure.kind() == Kind::Failed && failure != Scene::changed() {
+            Scene::changed().caused_by(failure)
+        } else {
+            failure
+        }
+    })?;
+    session.apply(Some(&guard), &transaction, frontend)?;
+    Ok(outcome)
+}

@@ -1,0 +1,165 @@
+//! The file as it is, under an install: what it is merged with, and refusing to write over what a person wrote. How an update finds its
+//! base, `bases` knows.
+
+use super::goal::{Edits, Goal, What};
+use super::item::{Item, State};
+use super::pending;
+use super::plan::Plan;
+use super::scene::Scene;
+use crate::domain::digest::Digest;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
+use crate::store::lockfile::LockedAgent;
+
+/// Finds out what an install makes of the file as it is: a clean one is replaced, an edited one whose upstream is the same keeps its
+/// edits, and everything else is in the way, unless it `is_forced`.
+pub(super) fn lay_over(item: &mut Item, scene: &Scene<'_>, is_forced: bool) -> Result<()> {
+    let project = &scene.session.project;
+    let Some(ours) = item.ours.clone() else {
+        // There is nothing to merge; the base only says what the agent could do before.
+        if let Some(before) = &item.before {
+            item.base = project.read_base(&before.base)?.unwrap_or_default();
+        }
+        return Ok(());
+    };
+    let digest = Digest::of(&ours);
+    let candidate = &item.candidate.locked;
+    match &item.before {
+        _ if digest == candidate.base => item.base.clone_from(&item.candidate.bytes),
+        _ if is_forced => {
+            item.base = ours;
+            item.pins.clear();
+        }
+        Some(before) if before.base == digest => item.base = ours,
+        Some(before) if before.base == candidate.base => {
+            item.base.clone_from(&item.candidate.bytes);
+        }
+        Some(before) if before.sha256 == candidate.sha256 => {
+            // Upstream is the same, and only the adaptation differs: both together, if they do not clash.
+            match project.read_base(&before.base)? {
+                Some(base) => {
+                    item.base = base;
+                    item.is_blocked = !item.merge().conflicts().is_empty();
+                }
+                None => item.is_blocked = true,
+            }
+        }
+        _ => item.is_blocked = true,
+    }
+    Ok(())
+}
+
+/// Ends an install that would write over what a person wrote; an update leaves such agents out.
+pub(super) fn refuse(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> Result<()> {
+    let is_in_the_way = |item: &&Item| item.state == State::Active && item.is_blocked;
+    let blocked: Vec<&Item> = plan.items.iter().filter(is_in_the_way).collect();
+    let Some(first) = blocked.first() else {
+        return Ok(());
+    };
+    if goal.edits != Edits::Merge {
+        return Err(refusal(scene, goal, first, &blocked[1..])?);
+    }
+    let project = &scene.session.project;
+    for item in plan.items.iter_mut().filter(|item| item.is_blocked) {
+        item.state = State::Skipped;
+        let path = project.display(&project.agent_path(&item.name));
+        plan.failures.push(
+            Failure::failed(format!("`{path}` exists, and agentpkg did not write it"))
+                .hint("move it away, then run the command again"),
+        );
+    }
+    Ok(())
+}
+
+/// That files are in the way. `others`: the agents beside the first.
+fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Result<Failure> {
+    let project = &scene.session.project;
+    let path = |item: &Item| project.display(&project.agent_path(&item.name));
+    let message = if first.before.is_some() {
+        format!("`{}` was edited, so it is not replaced", path(first))
+    } else {
+        format!("`{}` exists, and agentpkg did not write it", path(first))
+    };
+    let failure = others
+        .iter()
+        .fold(Failure::failed(message), |failure, item| {
+            let why = if item.before.is_some() {
+                "was edited"
+            } else {
+                "exists"
+            };
+            failure.detail(format!("{} {why}, too", path(item)))
+        });
+    let name = &first.name;
+    let is_same_source = |before: &LockedAgent| before.source == first.candidate.locked.source;
+    let failure = if pending::names(project)?.contains(name) {
+        let resolve = Command::new(["resolve", name.as_str()]);
+        failure.hint(
+            Advice::say("an update of it is pending: ")
+                .and_run(resolve)
+                .and(" finishes it"),
+        )
+    } else if first.before.as_ref().is_some_and(is_same_source) {
+        failure.hint(Advice::run(merging(scene, goal, first)).and(" merges it"))
+    } else {
+        failure
+    };
+    Ok(with_ways_out(failure, scene, goal, first))
+}
+
+/// The ways to have the new version nevertheless.
+fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item) -> Failure {
+    let spec = spec_of(&first.candidate.locked);
+    if goal.edits == Edits::Replace {
+        return failure.hint(format!(
+            "`--force` is for the agents that you name: add `{spec}` to the command"
+        ));
+    }
+    let is_renamed = matches!(&goal.what, What::Specs(specs) if specs.name.is_some());
+    let failure = if first.is_named {
+        let other = if is_renamed { "OTHER" } else { "NAME" };
+        failure.hint(format!(
+            "`--as {other}` installs beside it under another name"
+        ))
+    } else {
+        failure
+    };
+    let project = &scene.session.project;
+    let copy = format!(
+        "a copy stays in {}",
+        project.display(&project.state_folder().join("history"))
+    );
+    if first.is_named || matches!(goal.what, What::Manifest) {
+        return failure.hint(format!("`--force` replaces it; {copy}"));
+    }
+    let force = Command::new(["install", &spec, "--force"]);
+    failure.hint(Advice::run(force).and(format!(" replaces it; {copy}")))
+}
+
+/// The update that merges what an install would write over.
+fn merging(scene: &Scene<'_>, goal: &Goal, item: &Item) -> Command {
+    let update = Command::new(["update"]);
+    // Those that another one requires are updated with it.
+    let Some(wanted) = (item.wanted.as_ref()).or_else(|| scene.manifest.agents().get(&item.name))
+    else {
+        return update;
+    };
+    let update = update.arg(item.name.as_str());
+    // What agentpkg.toml asks for needs no word; what was typed is not in it yet.
+    let update = match wanted.version.as_ref().filter(|_| item.is_named) {
+        Some(version) => update.arg("--to").arg(version.to_string()),
+        None => update,
+    };
+    if goal.consent.allowed.is_empty() {
+        return update;
+    }
+    update.arg("--allow").arg(goal.consent.allowed.join(","))
+}
+
+/// A spec that means the locked agent, whatever else has its name.
+fn spec_of(locked: &LockedAgent) -> String {
+    match &locked.registry {
+        Some(registry) => format!("{registry}/{}", locked.agent),
+        None => format!("{}#{}", locked.source, locked.agent),
+    }
+}

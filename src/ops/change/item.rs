@@ -1,0 +1,296 @@
+//! One agent of a plan: what it was made from, what became of it, what is open about it, and what was decided so far.
+
+use std::collections::BTreeSet;
+
+use super::resolutions;
+use crate::domain::capability::{Capabilities, Gain};
+use crate::domain::definition::{Definition, Verdict};
+use crate::domain::name::AgentName;
+use crate::merge::{Choice, Merge, Options, merge_with};
+use crate::ops::base::BaseOrigin;
+use crate::ops::candidate::{self, Candidate};
+use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::Wanted;
+
+/// What happened to an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// There is nothing newer.
+    Current,
+    /// It is as upstream has it now.
+    Updated,
+    /// Upstream's changes and the user's are both in it.
+    Merged,
+    /// It was not there.
+    Installed,
+    /// There is nothing newer, and the user's edits stay.
+    Edited,
+    /// It waits for `resolve`.
+    Marked,
+    /// It stays as it was, because of conflicts or by decision.
+    Skipped,
+    /// Upstream no longer has it; it stays as it was.
+    Gone,
+    /// There is no base to merge with; it stays as it was.
+    BaseLost,
+}
+
+/// How far an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum State {
+    /// It takes part.
+    Active,
+    /// There is nothing newer.
+    Current,
+    /// It stays as it is.
+    Skipped,
+    /// It is put aside with markers.
+    Marked,
+}
+
+/// That an agent takes the place of one from another source.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct Replaced {
+    /// Where the installed one is from.
+    pub(in crate::ops) old: String,
+    /// Where the other one is from.
+    pub(in crate::ops) new: String,
+    /// The agent that requires the other one; `None`: it was named itself.
+    pub(in crate::ops) by: Option<AgentName>,
+    /// The spec that means the other one.
+    pub(in crate::ops) spec: String,
+}
+
+/// An agent that a plan is about.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct Item {
+    pub(in crate::ops) name: AgentName,
+    /// As it is locked; `None`: it is not installed.
+    pub(in crate::ops) before: Option<LockedAgent>,
+    pub(in crate::ops) candidate: Candidate,
+    /// Whether the candidate was looked up by this command. Otherwise it is what the lockfile says already.
+    pub(in crate::ops) is_fresh: bool,
+    /// Whether the user named it.
+    pub(in crate::ops) is_named: bool,
+    /// The entry that the manifest is to have; `None`: it is only required, or its entry stays as it is.
+    pub(in crate::ops) wanted: Option<Wanted>,
+    /// The agents of the plan that require it.
+    pub(in crate::ops) required_by: BTreeSet<AgentName>,
+    /// Who asked for it, outermost first.
+    pub(in crate::ops) chain: Vec<String>,
+    pub(in crate::ops) base: Vec<u8>,
+    pub(in crate::ops) origin: Option<BaseOrigin>,
+    /// The file as it is; `None`: there is none.
+    pub(in crate::ops) ours: Option<Vec<u8>>,
+    /// Keys that stay as the user has them, always.
+    pub(in crate::ops) pins: Vec<String>,
+    /// Keys that stay as the user has them in this command.
+    pub(in crate::ops) kept: Vec<String>,
+    /// One for each conflict.
+    pub(in crate::ops) choices: Vec<Option<Choice>>,
+    pub(in crate::ops) state: State,
+    pub(in crate::ops) notes: Vec<String>,
+    /// The result as a person wrote it, in place of the merge.
+    pub(in crate::ops) text: Option<Vec<u8>>,
+    /// That it takes the place of an agent from another source.
+    pub(in crate::ops) replaces: Option<Replaced>,
+    /// Whether a file is in its way that may not be replaced.
+    pub(in crate::ops) is_blocked: bool,
+}
+
+impl Item {
+    /// An agent about which nothing is decided yet, and that is not here.
+    pub(in crate::ops) fn new(name: AgentName, candidate: Candidate, base: Vec<u8>) -> Self {
+        Self {
+            name,
+            before: None,
+            candidate,
+            is_fresh: true,
+            is_named: false,
+            wanted: None,
+            required_by: BTreeSet::new(),
+            chain: Vec::new(),
+            base,
+            origin: None,
+            ours: None,
+            pins: Vec::new(),
+            kept: Vec::new(),
+            choices: Vec::new(),
+            state: State::Active,
+            notes: Vec::new(),
+            text: None,
+            replaces: None,
+            is_blocked: false,
+        }
+    }
+
+    /// Leaves it out, and says why.
+    pub(in crate::ops) fn skip(&mut self, note: impl Into<String>) {
+        self.state = State::Skipped;
+        self.notes.push(note.into());
+    }
+
+    /// Whether the manifest may say what is wanted of it: what is put aside may still be given up, so its entry waits with it.
+    pub(in crate::ops) fn is_settled(&self) -> bool {
+        matches!(self.state, State::Active | State::Current)
+    }
+
+    /// Whether the user has conflicts to decide.
+    pub(in crate::ops) fn is_open(&self) -> bool {
+        self.state == State::Active && !self.choices.is_empty()
+    }
+
+    /// Finds the conflicts, of which none is decided yet.
+    pub(in crate::ops) fn find_conflicts(&mut self) {
+        let count = match (&self.ours, &self.text) {
+            (Some(ours), None) if *ours != self.base && self.base != self.candidate.bytes => {
+                self.merge().conflicts().len()
+            }
+            _ => 0,
+        };
+        self.choices = vec![None; count];
+    }
+
+    /// The merge as it is now.
+    pub(in crate::ops) fn merge(&self) -> Merge<'_> {
+        let ours = self.ours.as_deref().unwrap_or(&self.base);
+        let pins = self.pins.iter().chain(&self.kept).cloned().collect();
+        merge_with(
+            &self.base,
+            ours,
+            &self.candidate.bytes,
+            &Options {
+                pins,
+                ..Options::default()
+            },
+        )
+    }
+
+    /// The bytes that would be written, with undecided conflicts as the user has them.
+    pub(in crate::ops) fn result(&self) -> Vec<u8> {
+        if let Some(text) = &self.text {
+            return text.clone();
+        }
+        let Some(ours) = &self.ours else {
+            if self.pins.is_empty() && self.kept.is_empty() {
+                return self.candidate.bytes.clone();
+            }
+            return self.merge().resolve(&[]);
+        };
+        // The two usual cases need no merge: nothing is new, or nothing was edited.
+        if self.base == self.candidate.bytes {
+            return ours.clone();
+        }
+        if *ours == self.base && self.pins.is_empty() && self.kept.is_empty() {
+            return self.candidate.bytes.clone();
+        }
+        let choices: Vec<Choice> = self
+            .choices
+            .iter()
+            .map(|choice| choice.clone().unwrap_or(Choice::Ours))
+            .collect();
+        self.merge().resolve(&choices)
+    }
+
+    /// Keeps keys as the user has them in this update. Conflicts about them go away; what was decided about the others stays.
+    pub(in crate::ops) fn keep(&mut self, keys: impl Iterator<Item = String>) {
+        let decided: Vec<_> = self
+            .merge()
+            .conflicts()
+            .iter()
+            .map(resolutions::identity)
+            .zip(self.choices.clone())
+            .collect();
+        self.kept.extend(keys);
+        let remaining: Vec<_> = self
+            .merge()
+            .conflicts()
+            .iter()
+            .map(resolutions::identity)
+            .collect();
+        let decision = |identity| {
+            decided
+                .iter()
+                .find(|(known, _)| *known == identity)
+                .map_or(Some(Choice::Ours), |found| found.1.clone())
+        };
+        self.choices = remaining.into_iter().map(decision).collect();
+    }
+
+    /// What the result may do and the file as it is could not. What is as it was locked brings nothing.
+    pub(in crate::ops) fn gains(&self) -> Vec<Gain> {
+        if !self.is_fresh {
+            return Vec::new();
+        }
+        let result = self.result();
+        let is_same = |before: &LockedAgent| before.sha256 == self.candidate.locked.sha256;
+        let base = (!self.base.is_empty()).then_some(self.base.as_slice());
+        match (&self.before, self.ours.as_deref().or(base)) {
+            (Some(before), Some(bytes)) if !is_same(before) => {
+                Capabilities::of(&result).gains_over(&Capabilities::of(bytes))
+            }
+            // What is installed for the first time asks for the powers over the session only, unless these very bytes were agreed to.
+            (before, _) => {
+                let agreed = before.as_ref().filter(|before| is_same(before));
+                let is_agreed = |gain: &Gain| {
+                    agreed.is_some_and(|agreed| agreed.allowed.iter().any(|key| key == gain.key()))
+                };
+                let mut asked = candidate::asked_at_first(&result);
+                asked.retain(|gain| !is_agreed(gain));
+                asked
+            }
+        }
+    }
+
+    /// Its lock entry once the result is written: what the file may do is what was agreed to.
+    pub(in crate::ops) fn locked(&self) -> LockedAgent {
+        let mut locked = self.candidate.locked.clone();
+        if self.is_fresh {
+            let powers = candidate::powers(&self.result()).into_iter();
+            locked.allowed = powers.map(str::to_owned).collect();
+        }
+        locked
+    }
+
+    /// Why the client would not load the result, although it loads the file as it is and upstream's.
+    pub(in crate::ops) fn breaks(&self) -> Option<String> {
+        let loads = |bytes: &[u8]| matches!(Definition::parse(bytes).verdict(), Verdict::Loads(_));
+        if !self.ours.as_deref().is_none_or(loads) || !loads(&self.candidate.bytes) {
+            return None;
+        }
+        match Definition::parse(&self.result()).verdict() {
+            Verdict::Loads(_) => None,
+            Verdict::Skipped(reason) => Some(reason.to_string()),
+        }
+    }
+
+    /// What becomes of it.
+    pub(in crate::ops) fn status(&self) -> Status {
+        match (self.state, &self.ours) {
+            (State::Skipped, _) => return Status::Skipped,
+            (State::Marked, _) => return Status::Marked,
+            (State::Current, _) => return Status::Current,
+            (State::Active, None) => return Status::Installed,
+            (State::Active, Some(_)) => {}
+        }
+        let result = self.result();
+        let is_upstream = result == self.candidate.bytes;
+        if self.ours.as_ref() == Some(&result)
+            && self.before.as_ref().is_none_or(|before| {
+                before.base == self.candidate.locked.base
+                    || before.sha256 == self.candidate.locked.sha256
+            })
+        {
+            return if is_upstream {
+                Status::Current
+            } else {
+                Status::Edited
+            };
+        }
+        if is_upstream {
+            Status::Updated
+        } else {
+            Status::Merged
+        }
+    }
+}

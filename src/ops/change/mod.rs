@@ -1,0 +1,76 @@
+//! The one pipeline under every command that changes agents: a goal becomes a plan of items (`resolve`), what is open about them is
+//! decided (`settle`), and the result becomes changes of files (`apply`), which are made under the lock if nothing changed meanwhile
+//! (`commit`). Commands that change other files use `commit` alone.
+
+mod apply;
+mod bases;
+pub(in crate::ops) mod changes;
+pub(in crate::ops) mod commit;
+mod confirm;
+mod conflicts;
+mod edits;
+pub(in crate::ops) mod goal;
+pub(in crate::ops) mod gone;
+pub(in crate::ops) mod item;
+mod leaving;
+mod needs;
+mod origin;
+pub(in crate::ops) mod outcome;
+pub(in crate::ops) mod pending;
+pub(in crate::ops) mod plan;
+mod powers;
+mod remember;
+mod resolutions;
+pub(in crate::ops) mod resolve;
+pub(in crate::ops) mod scene;
+mod settle;
+mod specs;
+mod together;
+pub(in crate::ops) mod waiting;
+
+use self::commit::{Attempt, commit};
+use self::goal::{Goal, What};
+use self::outcome::Outcome;
+use crate::error::Result;
+use crate::ops::report::Frontend;
+use crate::ops::session::Session;
+use crate::store::cache::Freshness;
+use crate::store::transaction::Transaction;
+
+/// Carries out a goal.
+pub(in crate::ops) fn change(
+    session: &Session,
+    goal: &Goal,
+    frontend: &mut dyn Frontend,
+) -> Result<Outcome> {
+    let freshness = match goal.what {
+        What::Newest { .. } => Freshness::Now,
+        _ if session.options.is_locked => Freshness::Any,
+        _ => Freshness::Recent,
+    };
+    let mut plan =
+        |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| planned(attempt, goal, frontend);
+    commit(session, freshness, goal.is_dry_run, frontend, &mut plan)
+}
+
+/// Makes a plan for a goal and decides everything about it.
+fn planned(
+    attempt: &Attempt<'_>,
+    goal: &Goal,
+    frontend: &mut dyn Frontend,
+) -> Result<(Outcome, Transaction)> {
+    let scene = &attempt.scene;
+    let mut plan = resolve::resolve(scene, goal, attempt.freshness, frontend)?;
+    if plan.items.is_empty()
+        && !goal.is_update()
+        && let [one] = plan.failures.as_slice()
+    {
+        return Err(one.clone());
+    }
+    // Whatever needs another lockfile ends here with `--locked`, before anybody is asked about it.
+    scene.session.keep_lockfile(goal.is_dry_run, || {
+        plan.lockfile(scene, goal.prune) != scene.lockfile
+    })?;
+    let settled = settle::settle(&mut plan, scene, goal, frontend)?;
+    apply::apply(plan, settled, scene, goal, frontend)
+}

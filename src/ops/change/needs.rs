@@ -1,0 +1,330 @@
+//! What the agents of a plan need: the offer for what is missing, what comes of it, and the report at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::goal::{Goal, What};
+use super::item::{Item, State};
+use super::plan::{Plan, with};
+use super::scene::Scene;
+use crate::domain::capability::Capabilities;
+use crate::domain::catalogue::CatalogueServer;
+use crate::domain::definition::{Definition, Request, adapt};
+use crate::domain::name::AgentName;
+use crate::domain::requirement::Requirements;
+use crate::error::{Failure, Result};
+use crate::ops::report::{Choice, Event, Frontend};
+use crate::ops::requirement::{
+    self, AgentNeeds, Lost, Mode, Offered, Report, ServerState, Status, World,
+};
+use crate::store::lockfile::{LockedServer, Lockfile};
+use crate::store::mcp_file::Created;
+use crate::store::transaction::Change;
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(in crate::ops) struct Settled {
+    /// What to say at the end; `None`: nothing was looked at.
+    pub(in crate::ops) report: Option<Report>,
+    /// The servers that the lockfile is to have.
+    pub(in crate::ops) servers: BTreeMap<String, LockedServer>,
+    /// What was made to hold the first of them.
+    pub(in crate::ops) created: Option<Created>,
+    /// The change of `.mcp.json`.
+    pub(in crate::ops) changes: Vec<Change>,
+}
+
+/// Looks at the needs of what changes, asks what to do about them, and adapts the items.
+pub(super) fn settle(
+    plan: &mut Plan,
+    scene: &Scene<'_>,
+    goal: &Goal,
+    frontend: &mut dyn Frontend,
+) -> Result<Settled> {
+    let before = &scene.lockfile;
+    let mut settled = Settled {
+        servers: before.servers.clone(),
+        created: before.created,
+        ..Settled::default()
+    };
+    let concerned = concerned(plan, scene, goal);
+    if concerned.is_empty() && !(goal.is_update() && goal.servers == Mode::Add) {
+        return Ok(settled);
+    }
+    let is_concerned = |item: &Item| concerned.contains(&item.name);
+    let mut after = with(before, plan.active());
+    let mut world = World::open(scene.session, &scene.manifest, &after, frontend)?;
+    let new = |item: &Item| is_concerned(item).then(|| item.result());
+    let mut agents = look(plan, scene, &world, &new);
+    // What an agent needed before, the user has been asked about before.
+    let old = if goal.is_update() {
+        look(plan, scene, &world, &|item| item.ours.clone())
+    } else {
+        Vec::new()
+    };
+    check_bindings(plan, goal, &world)?;
+    let policy = scene.manifest.policy();
+    let environment = &scene.session.environment;
+    let known = server_names(&old);
+    let is_new =
+        |state: &ServerState| !known.contains(state.name.as_str()) || goal.servers != Mode::Usual;
+    let mut states = requirement::states(&world, environment, policy, &agents);
+    states.retain(is_new);
+    let offered = offer(plan, scene, goal, &world, &states, frontend)?;
+    let changed = outdated(goal, &world, before, frontend)?;
+    bind(plan, scene, &offered)?;
+    let add = [offered.add.as_slice(), &changed].concat();
+    let project = &scene.session.project;
+    requirement::add(project, &mut world, &add, &mut after, &mut settled.changes)?;
+    if !offered.bind.is_empty() {
+        agents = look(plan, scene, &world, &|item| {
+            is_concerned(item).then(|| item.result())
+        });
+    }
+    let installed = requirement::installed_names(scene.session, &after)?;
+    let mut report = requirement::report(scene.session, &world, policy, &agents, &installed)?;
+    for (name, server) in &add {
+        let state = report.servers.iter_mut().find(|state| state.name == *name);
+        if let Some(state) = state {
+            state.status = Status::Added(Box::new(server.clone()));
+        }
+    }
+    keep_news(&mut report, &old);
+    report.bound = offered.bind;
+    report.changed = changed
+        .iter()
+        .map(|(name, known)| (name.clone(), known.entry.to_string()))
+        .collect();
+    settled.report = Some(report);
+    (settled.servers, settled.created) = (after.servers, after.created);
+    Ok(settled)
+}
+
+/// The agents whose needs are worth a word.
+fn concerned(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> BTreeSet<AgentName> {
+    let is_asked =
+        matches!(goal.what, What::Manifest) && matches!(goal.servers, Mode::Add | Mode::Ask);
+    let named = named(plan);
+    let is_concerned = |item: &&Item| {
+        goal.is_update()
+            || is_asked
+            || named.contains(&item.name)
+            || item.ours.is_none()
+            || scene.lockfile.agents.get(&item.name) != Some(&item.candidate.locked)
+    };
+    plan.active()
+        .filter(is_concerned)
+        .map(|item| item.name.clone())
+        .collect()
+}
+
+/// The agents that the user named, and those that they require.
+fn named(plan: &Plan) -> BTreeSet<AgentName> {
+    let mut named: BTreeSet<AgentName> = plan
+        .items
+        .iter()
+        .filter(|item| item.is_named)
+        .map(|item| item.name.clone())
+        .collect();
+    loop {
+        let more: Vec<AgentName> = plan
+            .items
+            .iter()
+            .filter(|item| !named.contains(&item.name) && !item.required_by.is_disjoint(&named))
+            .map(|item| item.name.clone())
+            .collect();
+        if more.is_empty() {
+            return named;
+        }
+        named.extend(more);
+    }
+}
+
+/// What the agents of a plan need, with these bytes.
+fn look(
+    plan: &Plan,
+    scene: &Scene<'_>,
+    world: &World,
+    bytes: &dyn Fn(&Item) -> Option<Vec<u8>>,
+) -> Vec<AgentNeeds> {
+    let project = &scene.session.project;
+    let looked = plan.active().filter_map(|item| {
+        let bytes = bytes(item)?;
+        let bind = bindings(scene, item);
+        Some(AgentNeeds {
+            name: item.name.to_string(),
+            path: project.display(&project.agent_path(&item.name)),
+            needs: world.needs(&bytes, Some(&item.candidate.locked), &bind),
+            capabilities: Capabilities::of(&bytes),
+            losses: Definition::parse(&bytes).losses(),
+        })
+    });
+    looked.collect()
+}
+
+/// The bindings that the manifest is to have for an agent.
+fn bindings(scene: &Scene<'_>, item: &Item) -> BTreeMap<String, String> {
+    let entry = || scene.manifest.agents().get(&item.name);
+    let wanted = item.wanted.as_ref().or_else(entry);
+    wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default()
+}
+
+fn server_names(agents: &[AgentNeeds]) -> BTreeSet<&str> {
+    let names = agents.iter().flat_map(|agent| agent.needs.server_names());
+    names.collect()
+}
+
+/// Asks about servers to add and to bind.
+fn offer(
+    plan: &Plan,
+    scene: &Scene<'_>,
+    goal: &Goal,
+    world: &World,
+    states: &[ServerState],
+    frontend: &mut dyn Frontend,
+) -> Result<Offered> {
+    // A dry run answers no question, and asks none.
+    let mode = if goal.is_dry_run && goal.servers != Mode::Add {
+        Mode::Skip
+    } else {
+        goal.servers
+    };
+    if let Err(failure) = &world.servers.file
+        && mode != Mode::Add
+        && !states.is_empty()
+    {
+        frontend.report(Event::Trouble(failure.clone()));
+    }
+    let is_bindable = |item: &&Item| {
+        let entry = || scene.manifest.agents().get(&item.name);
+        let wanted = item.wanted.as_ref().or_else(entry);
+        wanted.is_some_and(|wanted| !wanted.is_verbatim)
+    };
+    let bindable = plan.active().filter(is_bindable);
+    let bindable = bindable.map(|item| item.name.to_string()).collect();
+    requirement::offer(
+        &scene.session.project,
+        world,
+        states,
+        mode,
+        goal.consent.is_yes,
+        &bindable,
+        frontend,
+    )
+}
+
+/// The servers of agentpkg's own that are to be changed to what the catalogue has now.
+fn outdated(
+    goal: &Goal,
+    world: &World,
+    before: &Lockfile,
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<(String, CatalogueServer)>> {
+    if !goal.is_update() {
+        return Ok(Vec::new());
+    }
+    let newer = requirement::outdated(world, before);
+    match goal.servers {
+        Mode::Add => Ok(newer),
+        Mode::Ask if frontend.is_interactive() && !newer.is_empty() => {
+            let choices: Vec<Choice> = newer
+                .iter()
+                .map(|(name, known)| Choice {
+                    label: name.clone(),
+                    detail: known.entry.to_string(),
+                })
+                .collect();
+            let chosen = frontend.choose_many(
+                "The catalogue starts these in another way now. Change them in .mcp.json?",
+                &choices,
+            )?;
+            let chosen = chosen.into_iter();
+            Ok(chosen.filter_map(|at| newer.get(at).cloned()).collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Binds what was chosen. What was decided stays decided: the binding goes over the result, and over upstream's version, which is the
+/// next base.
+fn bind(plan: &mut Plan, scene: &Scene<'_>, offered: &Offered) -> Result<()> {
+    for (agent, from, to) in &offered.bind {
+        let Some(item) = (plan.items.iter_mut()).find(|item| item.name.as_str() == agent) else {
+            continue;
+        };
+        let request = Request {
+            bind: BTreeMap::from([(from.clone(), to.clone())]),
+            ..Request::default()
+        };
+        let result = item.result();
+        let bound = adapt(&result, &request).map_or(result, |adapted| adapted.bytes);
+        let Item { candidate, .. } = item;
+        candidate.bytes =
+            requirement::bind_agent(&mut candidate.locked, &candidate.bytes, from, to)?;
+        item.text = Some(bound);
+        let entry = || scene.manifest.agents().get(&item.name).cloned();
+        if let Some(mut wanted) = item.wanted.clone().or_else(entry) {
+            wanted.bind.insert(from.clone(), to.clone());
+            item.wanted = Some(wanted);
+        }
+    }
+    Ok(())
+}
+
+/// Leaves in a report what the agents did not need before.
+fn keep_news(report: &mut Report, old: &[AgentNeeds]) {
+    let known = server_names(old);
+    report.servers.retain(|state| {
+        !known.contains(state.name.as_str()) || matches!(state.status, Status::Added(_))
+    });
+    let tools: BTreeSet<&str> = old
+        .iter()
+        .flat_map(|agent| agent.needs.tools.iter().map(|tool| tool.text.as_str()))
+        .collect();
+    report
+        .odd_tools
+        .retain(|tool| !tools.contains(tool.text.as_str()));
+    let is_old = |lost: &Lost| {
+        let before = old.iter().filter(|agent| agent.name == lost.agent);
+        let mut losses = before.flat_map(|agent| &agent.losses);
+        losses.any(|known| known.is_like(&lost.loss))
+    };
+    report.lost.retain(|lost| !is_old(lost));
+}
+
+/// Refuses a binding of a server that nobody asks for: it is a typo.
+fn check_bindings(plan: &Plan, goal: &Goal, world: &World) -> Result<()> {
+    let named = named(plan);
+    let agents: Vec<&Item> = plan
+        .items
+        .iter()
+        .filter(|item| item.state != State::Skipped && named.contains(&item.name))
+        .collect();
+    if agents.is_empty() || goal.bind.is_empty() {
+        return Ok(());
+    }
+    let needs: Vec<Requirements> = agents
+        .iter()
+        .map(|item| {
+            let locked = Some(&item.candidate.locked);
+            world.needs(&item.candidate.bytes, locked, &BTreeMap::new())
+        })
+        .collect();
+    let mut known: Vec<&str> = needs.iter().flat_map(Requirements::server_names).collect();
+    known.sort_unstable();
+    known.dedup();
+    for (from, to) in &goal.bind {
+        if known.iter().any(|name| name == from || name == to) {
+            continue;
+        }
+        let names: Vec<&str> = agents.iter().map(|item| item.name.as_str()).collect();
+        let failure = Failure::failed(format!(
+            "no server `{from}` is asked for by {}",
+            names.join(", ")
+        ));
+        return Err(match known.as_slice() {
+            [] => failure.hint("it asks for no server at all; leave out `--bind`"),
+            known => failure.hint(format!("there are {}", known.join(", "))),
+        });
+    }
+    Ok(())
+}

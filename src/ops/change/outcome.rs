@@ -1,0 +1,333 @@
+//! What a command did to agents, or would do: one shape for every command, rendered by `commands`.
+
+use super::goal::{Goal, What};
+use super::gone::Gone;
+use super::item::{Item, State, Status};
+use super::plan::Plan;
+use super::scene::Scene;
+use crate::domain::capability::Gain;
+use crate::domain::count::counted;
+use crate::domain::definition::{Definition, Verdict};
+use crate::domain::name::AgentName;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Kind, Result};
+use crate::merge::{self, Rule};
+use crate::ops::merge_file::{self, ConflictReport};
+use crate::ops::requirement::Report;
+use crate::store::agreement::versions;
+use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::Wanted;
+use crate::store::project::Project;
+
+/// What happened, or would happen, to one agent.
+#[derive(Debug, Clone)]
+pub struct ChangedAgent {
+    /// The name it is installed under.
+    pub name: AgentName,
+    /// What happened.
+    pub status: Status,
+    /// Its path, for display.
+    pub path: String,
+    /// Its version or commit before; empty if there is none.
+    pub from: String,
+    /// And after.
+    pub to: String,
+    /// Its lock entry before; `None`: it was not installed.
+    pub before: Option<LockedAgent>,
+    /// Its lock entry after; `None`: upstream no longer has it, or there is no base.
+    pub locked: Option<LockedAgent>,
+    /// Whether the user named it.
+    pub is_named: bool,
+    /// The requirement of which it is the newest version, where another one was written in it.
+    pub newest_of: Option<String>,
+    /// How many of the user's edits there were.
+    pub edits: usize,
+    /// What could not be merged by itself.
+    pub conflicts: Vec<ConflictReport>,
+    /// What it may do now and could not do before.
+    pub gains: Vec<Gain>,
+    /// What was done beyond comparing lines: rule and place.
+    pub rules: Vec<(&'static str, String)>,
+    /// Where the base came from.
+    pub base: Option<String>,
+    /// What else is worth knowing: it moved, its history was rewritten.
+    pub notes: Vec<String>,
+}
+
+impl ChangedAgent {
+    /// An agent that is as its lock entry says, or has edits.
+    pub(in crate::ops) fn unchanged(
+        project: &Project,
+        name: AgentName,
+        status: Status,
+        locked: LockedAgent,
+    ) -> Self {
+        let version = versions(Some(&locked));
+        Self {
+            status,
+            path: project.display(&project.agent_path(&name)),
+            name,
+            from: version,
+            to: String::new(),
+            before: Some(locked.clone()),
+            locked: Some(locked),
+            is_named: false,
+            newest_of: None,
+            edits: 0,
+            conflicts: Vec::new(),
+            gains: Vec::new(),
+            rules: Vec::new(),
+            base: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Whether its file is written.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        matches!(
+            self.status,
+            Status::Installed | Status::Updated | Status::Merged
+        )
+    }
+}
+
+/// What a command did, or would do.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The agents, sorted by name.
+    pub agents: Vec<ChangedAgent>,
+    /// What failed without stopping the rest.
+    pub failures: Vec<Failure>,
+    /// How many sources were looked at.
+    pub sources: usize,
+    /// How many files changed, or would; 0 if everything was as it should be.
+    pub changes: usize,
+    /// Whether agentpkg.toml is among them.
+    pub is_manifest_changed: bool,
+    /// What the agents need that changed, and what was done about it; `None`: nothing was looked at.
+    pub needs: Option<Report>,
+    /// Agents that nobody wants any more, and what goes with them.
+    pub gone: Gone,
+    /// Agents that only left the manifest, because they were not installed.
+    pub uninstalled: Vec<String>,
+    /// What the client makes of the one agent that is written, if it is one; otherwise `None`.
+    pub verdict: Option<Verdict>,
+}
+
+/// The outcome of a plan that is carried out.
+pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
+    let mut outcome = Outcome {
+        verdict: verdict(&plan, goal),
+        agents: plan
+            .items
+            .iter()
+            .map(|item| described(item, scene, goal))
+            .collect(),
+        uninstalled: (plan.dismissed.iter())
+            .filter(|name| !scene.lockfile.agents.contains_key(*name))
+            .map(ToString::to_string)
+            .collect(),
+        failures: plan.failures,
+        sources: plan.sources,
+        ..Outcome::default()
+    };
+    for (name, why) in &plan.gone {
+        let notes = vec![why.clone()];
+        outcome
+            .agents
+            .push(untouched(scene, name, Status::Gone, notes));
+    }
+    for (name, failure) in plan.lost {
+        let notes = vec!["its base is lost".to_owned()];
+        outcome
+            .agents
+            .push(untouched(scene, &name, Status::BaseLost, notes));
+        outcome.failures.push(failure);
+    }
+    outcome
+        .agents
+        .sort_by(|one, other| one.name.cmp(&other.name));
+    outcome
+}
+
+/// An agent that has no new version.
+fn untouched(
+    scene: &Scene<'_>,
+    name: &AgentName,
+    status: Status,
+    notes: Vec<String>,
+) -> ChangedAgent {
+    let project = &scene.session.project;
+    let before = scene.lockfile.agents.get(name).cloned();
+    ChangedAgent {
+        name: name.clone(),
+        status,
+        path: project.display(&project.agent_path(name)),
+        from: versions(before.as_ref()),
+        to: String::new(),
+        before,
+        locked: None,
+        is_named: false,
+        newest_of: None,
+        edits: 0,
+        conflicts: Vec::new(),
+        gains: Vec::new(),
+        rules: Vec::new(),
+        base: None,
+        notes,
+    }
+}
+
+fn described(item: &Item, scene: &Scene<'_>, goal: &Goal) -> ChangedAgent {
+    let notes = item.notes.clone();
+    let plain = untouched(scene, &item.name, item.status(), notes);
+    let plain = ChangedAgent {
+        locked: Some(item.locked()),
+        is_named: item.is_named && matches!(goal.what, What::Specs(_)),
+        newest_of: (item.wanted.as_ref())
+            .filter(|_| item.is_named)
+            .and_then(|wanted| newest_of(wanted, &item.candidate.locked)),
+        ..plain
+    };
+    if item.state == State::Current {
+        return plain;
+    }
+    let is_merged = item.ours.is_some() && item.base != item.candidate.bytes;
+    let merge = is_merged.then(|| item.merge());
+    ChangedAgent {
+        from: versions(item.before.as_ref()),
+        to: versions(Some(&item.candidate.locked)),
+        edits: match &item.ours {
+            Some(ours) if *ours != item.base => merge::difference(&item.base, ours).edits,
+            _ => 0,
+        },
+        conflicts: merge.as_ref().map(merge_file::report).unwrap_or_default(),
+        gains: item.gains(),
+        rules: merge
+            .iter()
+            .flat_map(merge::Merge::rules)
+            .map(|(rule, unit)| (rule_name(*rule), unit.to_string()))
+            .collect(),
+        base: item.origin.map(|origin| origin.to_string()),
+        ..plain
+    }
+}
+
+/// What the client makes of the one agent that is written, if it is one: reading frontmatter is what costs most.
+fn verdict(plan: &Plan, goal: &Goal) -> Option<Verdict> {
+    if goal.is_update() {
+        return None;
+    }
+    let is_written = |item: &&Item| {
+        matches!(
+            item.status(),
+            Status::Installed | Status::Updated | Status::Merged
+        )
+    };
+    let mut new = plan.items.iter().filter(is_written);
+    let (Some(one), None) = (new.next(), new.next()) else {
+        return None;
+    };
+    Some(Definition::parse(&one.result()).verdict().clone())
+}
+
+/// The requirement, if it names a whole version and means a newer one, as those of cargo do.
+fn newest_of(wanted: &Wanted, locked: &LockedAgent) -> Option<String> {
+    let request = wanted.version.as_ref()?;
+    let version = semver::Version::parse(locked.version.as_ref()?).ok()?;
+    request.is_older(&version).then(|| request.to_string())
+}
+
+fn rule_name(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Set => "set",
+        Rule::Sentences => "sentences",
+        Rule::Neighbours => "neighbours",
+        Rule::Moved => "moved",
+    }
+}
+
+impl Outcome {
+    /// How the command ends: a failure if something is left to do. `done`: what the command does, as a participle (`updated`); `again`:
+    /// the command for the agents with these names.
+    pub fn verdict(&self, done: &str, again: &dyn Fn(&[&str]) -> Command) -> Result<()> {
+        let conflicts = self.left_conflicts(done, again);
+        // What could not be done outweighs what needs consent, and that what is only left to decide.
+        let worst = self
+            .failures
+            .iter()
+            .map(Failure::kind)
+            .min_by_key(|kind| kind.rank());
+        let (kind, conflicts) = match (worst, conflicts) {
+            (None, None) => return Ok(()),
+            (None, Some(conflicts)) => return Err(conflicts),
+            (Some(kind), Some(conflicts)) if kind.rank() > Kind::Conflict.rank() => {
+                return Err(conflicts);
+            }
+            (Some(kind), conflicts) => (kind, conflicts),
+        };
+        let is_done = |agent: &ChangedAgent| {
+            !matches!(
+                agent.status,
+                Status::Skipped | Status::Gone | Status::BaseLost
+            )
+        };
+        let message = match self.failures.len() {
+            // Each was said before; without a rest there is nothing to be glad about.
+            _ if !self.agents.iter().any(is_done) => format!("nothing was {done}"),
+            1 => format!("one agent or registry could not be {done}; the rest is"),
+            count => format!("{count} agents or registries could not be {done}; the rest is"),
+        };
+        let failure = Failure::new(kind, message);
+        Err(match conflicts {
+            Some(conflicts) => {
+                let failure = failure.detail(conflicts.message());
+                conflicts.hints().iter().fold(failure, Failure::hint)
+            }
+            None => failure,
+        })
+    }
+
+    /// What is left to decide.
+    fn left_conflicts(&self, done: &str, again: &dyn Fn(&[&str]) -> Command) -> Option<Failure> {
+        let with = |is_one: &dyn Fn(&ChangedAgent) -> bool| -> Vec<&str> {
+            let agents = self.agents.iter().filter(|agent| is_one(agent));
+            agents.map(|agent| agent.name.as_str()).collect()
+        };
+        let marked = with(&|agent| agent.status == Status::Marked);
+        if !marked.is_empty() {
+            let agents = counted(marked.len(), "agent");
+            let names = marked.join(", ");
+            let what = format!("conflicts in {agents} are left to resolve: {names}");
+            let resolve = |how: &[&str]| Command::new(["resolve"]).args(how.iter().copied());
+            return Some(
+                Failure::new(Kind::Conflict, what)
+                    .hint(
+                        Advice::say("edit the files in .agentpkg/conflicts, then ")
+                            .and_run(resolve(&["--continue"])),
+                    )
+                    .hint(
+                        Advice::say("or run ")
+                            .and_run(resolve(&[]))
+                            .and(" in a terminal"),
+                    )
+                    .hint(Advice::say("or give them up with ").and_run(resolve(&["--abort"]))),
+            );
+        }
+        let skipped = with(&|agent| agent.status == Status::Skipped && !agent.conflicts.is_empty());
+        if skipped.is_empty() {
+            return None;
+        }
+        let what = format!("not {done}, because of conflicts: {}", skipped.join(", "));
+        Some(
+            Failure::new(Kind::Conflict, what)
+                .hint(
+                    Advice::say("run ")
+                        .and_run(again(&skipped))
+                        .and(" in a terminal, which asks"),
+                )
+                .hint("or add `--ours`, `--theirs` or `--conflicts=markers`"),
+        )
+    }
+}

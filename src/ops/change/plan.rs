@@ -1,0 +1,144 @@
+//! What a command would do: items, and what is beside them. Steps mark the items; nothing converts them into something else and back.
+
+use std::collections::BTreeSet;
+
+use super::goal::Prune;
+use super::item::{Item, State};
+use super::scene::Scene;
+use crate::domain::name::AgentName;
+use crate::error::Failure;
+use crate::store::agreement::with_required;
+use crate::store::lockfile::Lockfile;
+use crate::store::manifest::Manifest;
+
+/// What a command would do.
+#[derive(Debug, Default)]
+pub(in crate::ops) struct Plan {
+    /// The agents that it is about, sorted by name.
+    pub(in crate::ops) items: Vec<Item>,
+    /// Those that upstream no longer has, and why that is thought.
+    pub(in crate::ops) gone: Vec<(AgentName, String)>,
+    /// Those without a base.
+    pub(in crate::ops) lost: Vec<(AgentName, Failure)>,
+    /// Those that are taken out of the manifest.
+    pub(in crate::ops) dismissed: BTreeSet<AgentName>,
+    /// Those that are taken out of the lockfile.
+    pub(in crate::ops) leaving: BTreeSet<AgentName>,
+    /// What failed without stopping the rest.
+    pub(in crate::ops) failures: Vec<Failure>,
+    /// How many sources were looked at.
+    pub(in crate::ops) sources: usize,
+}
+
+impl Plan {
+    /// The item of an agent.
+    pub(in crate::ops) fn item(&self, name: &AgentName) -> Option<&Item> {
+        self.items.iter().find(|item| item.name == *name)
+    }
+
+    /// The same, to be marked.
+    pub(in crate::ops) fn item_mut(&mut self, name: &AgentName) -> Option<&mut Item> {
+        self.items.iter_mut().find(|item| item.name == *name)
+    }
+
+    /// The items that take part.
+    pub(in crate::ops) fn active(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| item.state == State::Active)
+    }
+
+    /// The manifest once the plan is carried out.
+    pub(in crate::ops) fn manifest(&self, scene: &Scene<'_>) -> Manifest {
+        let mut manifest = scene.manifest.clone();
+        for name in &self.dismissed {
+            manifest.remove_agent(name);
+        }
+        for item in self.items.iter().filter(|item| item.is_settled()) {
+            if let Some(wanted) = &item.wanted
+                && scene.manifest.agents().get(&item.name) != Some(wanted)
+            {
+                manifest.set_agent(&item.name, wanted);
+            }
+        }
+        manifest
+    }
+
+    /// The agents that the manifest wants once the plan is carried out.
+    fn roots(&self, scene: &Scene<'_>) -> BTreeSet<AgentName> {
+        let kept = scene.manifest.agents().keys();
+        let new = self
+            .items
+            .iter()
+            .filter(|item| item.is_settled() && item.wanted.is_some())
+            .map(|item| &item.name);
+        kept.chain(new)
+            .filter(|name| !self.dismissed.contains(*name))
+            .cloned()
+            .collect()
+    }
+
+    /// The agents of a lockfile that are wanted once the plan is carried out.
+    pub(in crate::ops) fn reached(
+        &self,
+        scene: &Scene<'_>,
+        lockfile: &Lockfile,
+    ) -> BTreeSet<AgentName> {
+        let roots = self.roots(scene);
+        with_required(roots.iter(), lockfile, &|_| false)
+            .into_iter()
+            .cloned()
+            .collect()
+    }
+
+    /// The lockfile with all items that take part, and without what goes.
+    pub(in crate::ops) fn lockfile(&self, scene: &Scene<'_>, prune: Prune) -> Lockfile {
+        let before = &scene.lockfile;
+        let mut after = with(before, self.active());
+        after.agents.retain(|name, _| !self.leaving.contains(name));
+        let is = self.reached(scene, &after);
+        let kept: BTreeSet<AgentName> = match prune {
+            Prune::Nothing => return after,
+            Prune::Unwanted => is,
+            Prune::Released => {
+                let was = with_required(scene.manifest.agents().keys(), before, &|_| false);
+                let stays = |name: &&AgentName| is.contains(*name) || !was.contains(*name);
+                after.agents.keys().filter(stays).cloned().collect()
+            }
+        };
+        after.agents.retain(|name, _| kept.contains(name));
+        after
+    }
+
+    /// The agents of the manifest that a command has to name in order to reach `name`.
+    pub(in crate::ops) fn requirer(&self, scene: &Scene<'_>, name: &AgentName) -> AgentName {
+        let after = with(&scene.lockfile, self.items.iter());
+        let is_root = |name: &AgentName| {
+            scene.manifest.agents().contains_key(name)
+                || self.item(name).is_some_and(|item| item.wanted.is_some())
+        };
+        let mut seen = BTreeSet::new();
+        let mut open = vec![name];
+        while let Some(name) = open.pop() {
+            if is_root(name) {
+                return name.clone();
+            }
+            if seen.insert(name) {
+                let agents = after.agents.iter();
+                let by = agents.filter(|(_, locked)| locked.requires.contains(name));
+                open.extend(by.map(|(by, _)| by));
+            }
+        }
+        name.clone()
+    }
+}
+
+/// A lockfile with the entries of these items.
+pub(in crate::ops) fn with<'i>(
+    before: &Lockfile,
+    items: impl Iterator<Item = &'i Item>,
+) -> Lockfile {
+    let mut after = before.clone();
+    after
+        .agents
+        .extend(items.map(|item| (item.name.clone(), item.candidate.locked.clone())));
+    after
+}

@@ -1,0 +1,81 @@
+//! A project as a plan is made on it: the manifest and the lockfile, read once, and what every file that was looked at held. No lock is
+//! held meanwhile; `commit` takes it later, and makes the plan again if any of these files changed.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
+use crate::error::{Failure, Result};
+use crate::ops::report::Frontend;
+use crate::ops::session::Session;
+use crate::store::lockfile::{self, Lockfile};
+use crate::store::manifest::Manifest;
+use crate::store::project::MAX_AGENT;
+
+/// What a plan is made on.
+#[derive(Debug)]
+pub(in crate::ops) struct Scene<'a> {
+    /// The command's view of the world.
+    pub(in crate::ops) session: &'a Session,
+    /// The manifest as it is.
+    pub(in crate::ops) manifest: Manifest,
+    /// The lockfile as it is.
+    pub(in crate::ops) lockfile: Lockfile,
+    /// The files that were looked at, with what they held.
+    pub(super) seen: RefCell<BTreeMap<PathBuf, Option<Digest>>>,
+}
+
+impl<'a> Scene<'a> {
+    /// Reads manifest and lockfile, and checks that agentpkg may work in the folders of the project.
+    pub(in crate::ops) fn open(session: &'a Session, frontend: &mut dyn Frontend) -> Result<Self> {
+        let project = &session.project;
+        // What another process put in the place of a folder since counts from now on.
+        project.files().forget();
+        project.check_folders()?;
+        let manifest = session.manifest(frontend)?;
+        let path = project.lockfile_path();
+        let bytes = project.files().read(path, lockfile::MAX_SIZE)?;
+        let lockfile = project.load_lockfile()?;
+        let seen = BTreeMap::from([
+            (project.manifest_path().to_owned(), manifest.digest()),
+            (path.to_owned(), bytes.as_deref().map(Digest::of)),
+        ]);
+        Ok(Self {
+            session,
+            manifest,
+            lockfile,
+            seen: RefCell::new(seen),
+        })
+    }
+
+    /// The file of an agent; `None` if there is none.
+    pub(in crate::ops) fn agent(&self, name: &AgentName) -> Result<Option<Vec<u8>>> {
+        let project = &self.session.project;
+        let bytes = project.read_agent(name)?;
+        let digest = bytes.as_deref().map(Digest::of);
+        // What was seen first is what the plan was made on.
+        (self.seen.borrow_mut())
+            .entry(project.agent_path(name))
+            .or_insert(digest);
+        Ok(bytes)
+    }
+
+    /// Whether every file that was looked at still holds what it held.
+    pub(in crate::ops) fn is_current(&self) -> Result<bool> {
+        let files = self.session.project.files();
+        for (path, seen) in self.seen.borrow().iter() {
+            let limit = lockfile::MAX_SIZE.max(MAX_AGENT);
+            if files.read(path, limit)?.as_deref().map(Digest::of) != *seen {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// That the plan cannot be made on anything that stays.
+    pub(in crate::ops) fn changed() -> Failure {
+        Failure::failed("the project changed meanwhile").hint("run the command again")
+    }
+}

@@ -1,0 +1,130 @@
+//! Everything that is open about a plan, in one order for every command: edits in the way, other sources, the policy, conflicts, powers,
+//! what goes together, needs, and the last look. Who answers is one rule (`report::Answers`). Where nobody can be asked, all that is open
+//! is said at once, and nothing is written.
+
+use super::edits;
+use super::goal::{Edits, Goal, What};
+use super::item::State;
+use super::needs::{self, Settled};
+use super::plan::Plan;
+use super::scene::Scene;
+use super::{confirm, conflicts, origin, pending, powers, together};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::policy;
+use crate::ops::report::{Answers, Frontend, interrupted};
+
+/// What is open so far.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// Who answers.
+    pub(super) answers: Answers,
+    /// Whether a person was asked something.
+    pub(super) was_asked: bool,
+    /// What is to be said where nobody can be asked.
+    pub(super) refusal: Option<Failure>,
+}
+
+impl Open {
+    /// Adds what nobody can be asked about to what is said at the end.
+    pub(super) fn refuse(&mut self, failure: Failure) {
+        self.refusal = Some(match self.refusal.take() {
+            Some(first) => joined(first, &failure),
+            None => failure,
+        });
+    }
+}
+
+/// Two refusals as one. A missing consent outweighs a conflict.
+fn joined(first: Failure, second: &Failure) -> Failure {
+    if second.kind().rank() < first.kind().rank() {
+        return joined(second.clone(), &first);
+    }
+    let failure = first.detail(second.message());
+    let failure = second.details().iter().fold(failure, Failure::detail);
+    second.hints().iter().fold(failure, Failure::hint)
+}
+
+/// Decides everything that is open.
+pub(super) fn settle(
+    plan: &mut Plan,
+    scene: &Scene<'_>,
+    goal: &Goal,
+    frontend: &mut dyn Frontend,
+) -> Result<Settled> {
+    let mut open = Open {
+        answers: Answers::of(frontend, goal.is_dry_run, goal.consent.is_yes),
+        was_asked: false,
+        refusal: None,
+    };
+    if matches!(goal.what, What::Newest { .. }) && !goal.is_dry_run {
+        pending::keep_begun(&scene.session.project, goal.conflicts, plan)?;
+    }
+    edits::refuse(plan, scene, goal)?;
+    origin::decide(plan, goal, &mut open, frontend)?;
+    conflicts::decide(plan, scene, goal, &mut open, frontend)?;
+    forbid(plan, scene, goal)?;
+    powers::decide(plan, scene, goal, &mut open, frontend)?;
+    if let Some(refusal) = open.refusal.take() {
+        return Err(refusal);
+    }
+    refuse_broken(plan, scene, goal);
+    together::skip_together(plan, scene);
+    let is_left = !plan.lockfile(scene, goal.prune).agents.is_empty() || !plan.failures.is_empty();
+    if open.was_asked && goal.edits != Edits::Merge && !is_left {
+        // Whoever says no to all that was to be installed has stopped the command.
+        return Err(interrupted());
+    }
+    let settled = needs::settle(plan, scene, goal, frontend)?;
+    if open.was_asked && goal.edits == Edits::Merge && plan.active().next().is_some() {
+        confirm::confirm(plan, scene, frontend)?;
+    }
+    Ok(settled)
+}
+
+/// Leaves out what the policy of the project forbids, or ends a command that is done whole or not at all. It is no question: nobody can
+/// allow it.
+fn forbid(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> Result<()> {
+    let active = plan.items.iter_mut();
+    for item in active.filter(|item| item.state == State::Active) {
+        let locked = &item.candidate.locked;
+        let permitted = if item.is_fresh {
+            policy::permit(&scene.manifest, &item.name, locked, &item.result())
+        } else {
+            policy::permit(&scene.manifest, &item.name, locked, &item.candidate.bytes)
+        };
+        if let Err(failure) = permitted {
+            if goal.is_whole() && !goal.consent.is_yes {
+                return Err(failure);
+            }
+            item.state = State::Skipped;
+            plan.failures.push(failure);
+        }
+    }
+    Ok(())
+}
+
+/// Leaves out what the client would ignore once it is merged.
+fn refuse_broken(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) {
+    if goal.is_dry_run {
+        return;
+    }
+    let broken: Vec<_> = plan
+        .active()
+        .filter_map(|item| Some((item.name.clone(), item.breaks()?)))
+        .collect();
+    for (name, reason) in broken {
+        let requirer = plan.requirer(scene, &name);
+        let theirs = Command::new(["update", requirer.as_str(), "--theirs"]);
+        plan.failures.push(
+            Failure::new(
+                Kind::Failed,
+                format!("the client would ignore the merged `{name}`: {reason}"),
+            )
+            .hint(Advice::say("fix your file, or take upstream's with ").and_run(theirs)),
+        );
+        if let Some(item) = plan.item_mut(&name) {
+            item.state = State::Skipped;
+        }
+    }
+}

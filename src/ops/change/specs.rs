@@ -1,0 +1,310 @@
+//! From specs as they were typed to agents: what each spec means, which entry the manifest is to have for it, and which version of an
+//! agent that is there already stays asked for.
+
+use super::goal::Specs;
+use super::origin;
+use super::resolve::{Added, Planner};
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::spec::{Place, Source, Spec, SpecError, Target, is_file};
+use crate::domain::version::VersionRequest;
+use crate::error::{Failure, Kind, Result};
+use crate::ops::report::Frontend;
+use crate::ops::resolver::Resolved;
+use crate::ops::session::Session;
+use crate::ops::typed::Asker;
+use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
+
+/// A spec as it was typed.
+struct Asked {
+    text: String,
+    spec: Spec,
+    /// Whether the newest state was asked for in so many words.
+    is_latest: bool,
+}
+
+/// Plans what the user named. Everything else stays as it is locked.
+pub(super) fn named(
+    planner: &mut Planner<'_, '_>,
+    specs: &Specs,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let asked = parsed(planner.scene.session, specs)?;
+    for (index, asked) in asked.into_iter().enumerate() {
+        let asker = Asker::spec(&planner.goal.typed, index, &asked.text, &asked.spec);
+        planner.resolver.asked_by(asker);
+        let asked = if specs.is_all {
+            whole(asked, &planner.scene.manifest)
+        } else {
+            asked
+        };
+        for resolved in planner.resolved(specs, &asked, frontend)? {
+            if let Err(failure) = planner.named(specs, &asked, &resolved, frontend) {
+                planner.problem(failure)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What was typed, read.
+fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
+    let asked = specs.typed.iter().map(|text| {
+        let is_latest = text.ends_with("@latest");
+        let asked = |spec| Asked {
+            text: text.clone(),
+            spec: from_project(session, spec),
+            is_latest,
+        };
+        Spec::parse(text).map(asked).map_err(|error| {
+            let failure = Failure::usage(error.to_string());
+            // These say themselves what to write.
+            if matches!(error, SpecError::Version(_) | SpecError::Both { .. }) {
+                return failure;
+            }
+            failure
+                .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
+        })
+    });
+    let asked = asked.collect::<Result<Vec<Asked>>>()?;
+    if specs.name.is_some() && (asked.len() > 1 || specs.is_all) {
+        return Err(
+            Failure::usage("`--as` names one agent, but several are installed")
+                .hint("install them one by one"),
+        );
+    }
+    Ok(asked)
+}
+
+impl<'a> Planner<'a, '_> {
+    /// The agents that a spec means.
+    fn resolved(
+        &mut self,
+        specs: &Specs,
+        asked: &Asked,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<Resolved<'a>>> {
+        let spec = &asked.spec;
+        let manifest = &self.scene.manifest;
+        // A bare name that is in the manifest already means that entry, at another version if one is named.
+        if let (Place::Anywhere, Some(Target::Name(name)), None, false) =
+            (&spec.place, &spec.target, &specs.name, specs.is_all)
+            && let Ok(name) = AgentName::new(name)
+            && let Some(wanted) = manifest.agents().get(&name)
+        {
+            let kept = wanted.version.clone().filter(|_| !asked.is_latest);
+            let wanted = Wanted {
+                version: spec.version.clone().or(kept),
+                ..wanted.clone()
+            };
+            return Ok(vec![
+                self.resolver
+                    .resolve_wanted(&name, &wanted, manifest, frontend)?,
+            ]);
+        }
+        if !specs.is_all {
+            return Ok(vec![self.resolver.resolve(spec, manifest, frontend)?]);
+        }
+        let (registry, source) = match (&spec.place, &spec.target) {
+            (Place::Source(source), None) => (None, Some(source.clone())),
+            (Place::Registry(name), None) => (Some(name), manifest.registry(name)),
+            _ => (None, None),
+        };
+        let Some(source) = source else {
+            return Err(Failure::usage(
+                "`--all` needs a whole source, or a registry of agentpkg.toml",
+            )
+            .hint("for example `agentpkg install gh:owner/repo --all`"));
+        };
+        let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
+        let names = snapshot.offered.folded_names();
+        let mut all = Vec::new();
+        for name in names {
+            let target = Some(Target::Name(name));
+            let spec = Spec {
+                place: spec.place.clone(),
+                target,
+                version: spec.version.clone(),
+            };
+            match self.resolver.resolve(&spec, manifest, frontend) {
+                Ok(resolved) => all.push(resolved),
+                Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
+                Err(failure) => self.plan.failures.push(failure),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Plans one agent that was named, with the entry that the manifest is to have.
+    fn named(
+        &mut self,
+        specs: &Specs,
+        asked: &Asked,
+        resolved: &Resolved<'a>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let spec = &asked.spec;
+        let manifest = &self.scene.manifest;
+        let name = match &specs.name {
+            Some(name) => AgentName::new(name).map_err(|error| {
+                Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug()))
+            })?,
+            None => resolved.entry.name.clone(),
+        };
+        let known = manifest.agents().get(&name).cloned();
+        let origin = match (&resolved.snapshot.registry, &spec.place, &known) {
+            (_, Place::Anywhere, Some(known)) => known.origin.clone(),
+            (Some(registry), ..) => Origin::Registry(registry.clone()),
+            (None, ..) => Origin::Source(resolved.snapshot.source.clone()),
+        };
+        let is_unique = resolved
+            .snapshot
+            .offered
+            .find(resolved.entry.name.as_str())
+            .len()
+            == 1;
+        let target = if is_unique {
+            Target::Name(resolved.entry.name.to_string())
+        } else {
+            Target::File(resolved.entry.file.clone())
+        };
+        let target = match (&spec.target, &spec.place) {
+            (Some(Target::File(_)), _) => Target::File(resolved.entry.file.clone()),
+            (None, Place::Source(Source::Path(path))) if is_file(path) => {
+                Target::File(resolved.entry.file.clone())
+            }
+            _ => target,
+        };
+        let target = (target != Target::Name(name.to_string())).then_some(target);
+        let version = spec
+            .version
+            .clone()
+            .or_else(|| self.kept_version(asked, &name, &origin, known.as_ref(), resolved));
+        let at_version;
+        let resolved = match (&spec.place, &version) {
+            (Place::Registry(_) | Place::Source(_), Some(kept)) if spec.version.is_none() => {
+                let target = Some(Target::File(resolved.entry.file.clone()));
+                let spec = Spec {
+                    place: spec.place.clone(),
+                    target,
+                    version: version.clone(),
+                };
+                at_version =
+                    self.resolver
+                        .resolve(&spec, manifest, frontend)
+                        .map_err(|failure| {
+                            failure.hint(format!(
+                                "agentpkg.toml asks for `{kept}`; `{}@latest` asks for the newest",
+                                asked.text
+                            ))
+                        })?;
+                &at_version
+            }
+            _ => resolved,
+        };
+        let is_verbatim =
+            specs.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
+        let (pins, mut bind) = known
+            .map(|known| (known.pins, known.bind))
+            .unwrap_or_default();
+        bind.extend(self.goal.bind.clone());
+        let wanted = Wanted {
+            origin,
+            target,
+            version,
+            is_verbatim,
+            pins,
+            bind,
+        };
+        if let Some(failure) = origin::folded(&self.plan, self.scene, &name, None) {
+            return Err(failure);
+        }
+        let typed = if specs.is_all {
+            resolved.spec(false)
+        } else {
+            asked.text.clone()
+        };
+        let chain = vec!["the command line".to_owned()];
+        if let Some(item) = self.plan.item(&name) {
+            let locked = &item.candidate.locked;
+            let source = source_text(&resolved.snapshot.source);
+            if locked.source == source && locked.file == resolved.entry.file {
+                return Ok(());
+            }
+            let known = (locked, item.chain.as_slice());
+            let other = (
+                resolved.entry.file.as_str(),
+                source.as_str(),
+                chain.as_slice(),
+            );
+            return Err(origin::both_wanted(&name, known, other));
+        }
+        let added = Added {
+            chain,
+            is_named: true,
+            entry: Some(wanted.clone()),
+            spec: typed,
+            ..Added::default()
+        };
+        self.add(&name, &wanted, resolved, added, frontend)
+    }
+
+    /// The requirement that the manifest has for the same agent of the same source. One for another source means nothing here.
+    fn kept_version(
+        &self,
+        asked: &Asked,
+        name: &AgentName,
+        origin: &Origin,
+        known: Option<&Wanted>,
+        resolved: &Resolved<'a>,
+    ) -> Option<VersionRequest> {
+        let known = known.filter(|_| !asked.is_latest)?;
+        let source = source_text(&resolved.snapshot.source);
+        let is_locked_there = || {
+            self.scene
+                .lockfile
+                .agents
+                .get(name)
+                .is_some_and(|locked| locked.source == source)
+        };
+        let is_same = known.origin == *origin || known.origin == Origin::Any && is_locked_there();
+        known.version.clone().filter(|_| is_same)
+    }
+}
+
+/// With `--all` the bare name of a registry means the whole of it.
+fn whole(asked: Asked, manifest: &Manifest) -> Asked {
+    if let (Place::Anywhere, Some(Target::Name(name))) = (&asked.spec.place, &asked.spec.target)
+        && let Ok(name) = RegistryName::new(name)
+        && manifest.registry(&name).is_some()
+    {
+        return Asked {
+            spec: Spec {
+                place: Place::Registry(name),
+                target: None,
+                version: asked.spec.version,
+            },
+            ..asked
+        };
+    }
+    asked
+}
+
+/// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
+fn from_project(session: &Session, spec: Spec) -> Spec {
+    let Place::Source(Source::Path(path)) = &spec.place else {
+        return spec;
+    };
+    let (root, current) = (session.project.root(), &session.environment.current_folder);
+    if root == current || path.starts_with("~/") || std::path::Path::new(path).is_absolute() {
+        return spec;
+    }
+    let absolute = current.join(path.strip_prefix("./").unwrap_or(path));
+    let stored = match absolute.strip_prefix(root) {
+        Ok(relative) => format!("./{}", relative.display()),
+        Err(_) => absolute.display().to_string(),
+    };
+    Spec {
+        place: Place::Source(Source::Path(stored)),
+        ..spec
+    }
+}

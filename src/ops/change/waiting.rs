@@ -1,0 +1,244 @@
+//! Updates that were put aside with conflict markers, as items again.
+
+use super::goal::How;
+use super::item::Item;
+use super::pending::{self, Pending};
+use super::plan::Plan;
+use super::scene::Scene;
+use crate::domain::definition::{Definition, Verdict};
+use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Kind, Location, Result};
+use crate::merge;
+use crate::ops::base;
+use crate::ops::candidate::Candidate;
+use crate::ops::report::{Event, Frontend};
+use crate::ops::unknown;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::project::MAX_AGENT;
+
+/// Plans the updates of these agents again, or of all that wait, with what the manifest is to say about them.
+pub(super) fn items(
+    plan: &mut Plan,
+    scene: &Scene<'_>,
+    names: &[String],
+    how: How,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let waiting = pending::names(&scene.session.project)?;
+    let lockfile = &scene.lockfile;
+    for name in &select(&waiting, names, lockfile)? {
+        let Some(pending) = pending::load(&scene.session.project, name)? else {
+            continue;
+        };
+        let (required, intent) = (pending.required.clone(), pending.intent.clone());
+        let Some(mut item) = item(scene, how, pending, frontend)? else {
+            continue;
+        };
+        for missing in &item.candidate.locked.requires {
+            if !lockfile.agents.contains_key(missing)
+                && !required.iter().any(|(known, ..)| known == missing)
+            {
+                let abort = Command::new(["resolve", "--abort", name.as_str()]);
+                let update = Command::new(["update", name.as_str()]);
+                plan.failures.push(
+                    Failure::failed(format!("`{missing}`, which `{name}` requires now, could not be fetched with its update"))
+                        .hint(Advice::run(abort).and(", then ").and_run(update)),
+                );
+            }
+        }
+        let wanted = scene.manifest.agents().get(name);
+        item.wanted = wanted.map(|wanted| intent.applied_to(wanted));
+        plan.items.push(item);
+        for (required, locked, bytes) in required {
+            new(plan, scene, name, required, (locked, bytes))?;
+        }
+    }
+    Ok(())
+}
+
+/// Those of the agents that wait that are named, or all.
+pub(in crate::ops) fn select(
+    waiting: &[AgentName],
+    names: &[String],
+    lockfile: &Lockfile,
+) -> Result<Vec<AgentName>> {
+    if names.is_empty() {
+        return Ok(waiting.to_vec());
+    }
+    let find = |text: &String| {
+        // The path of the file with the markers is a name, too.
+        let stem = text.rsplit(['/', '\\']).next().unwrap_or(text);
+        let stem = stem.strip_suffix(".md").unwrap_or(stem);
+        waiting
+            .iter()
+            .find(|name| name.as_str() == stem)
+            .cloned()
+            .ok_or_else(|| not_waiting(stem, text, waiting, lockfile))
+    };
+    names.iter().map(find).collect()
+}
+
+/// That nothing waits under a name.
+fn not_waiting(stem: &str, text: &str, waiting: &[AgentName], lockfile: &Lockfile) -> Failure {
+    let is_installed = lockfile.agents.keys().any(|name| name.as_str() == stem);
+    if !is_installed {
+        return unknown::agent(text, waiting.iter().chain(lockfile.agents.keys()), lockfile);
+    }
+    let failure = Failure::failed(format!("no update of `{stem}` waits for anything"));
+    let known: Vec<String> = waiting.iter().map(|name| format!("`{name}`")).collect();
+    if known.is_empty() {
+        failure
+    } else {
+        failure.hint(format!("there are {}", known.join(", ")))
+    }
+}
+
+/// What waits, as an item of an update; `None` if it no longer makes sense.
+fn item(
+    scene: &Scene<'_>,
+    how: How,
+    pending: Pending,
+    frontend: &mut dyn Frontend,
+) -> Result<Option<Item>> {
+    let session = scene.session;
+    let Pending {
+        name,
+        locked,
+        ours: expected,
+        theirs,
+        ..
+    } = pending;
+    let name = &name;
+    let Some(before) = scene.lockfile.agents.get(name) else {
+        let abort = Command::new(["resolve", "--abort", name.as_str()]);
+        frontend.report(Event::warning(
+            Advice::say(format!("`{name}` was removed since; "))
+                .and_run(abort)
+                .and(" forgets its update"),
+        ));
+        return Ok(None);
+    };
+    let current = scene.agent(name)?;
+    let base = base::find(session, name, before, frontend)?.into_bytes()?;
+    let text = if how == How::Continue {
+        Some(edited(scene, name, current.as_deref(), expected)?)
+    } else {
+        None
+    };
+    let candidate = Candidate {
+        locked,
+        bytes: theirs,
+        required: Vec::new(),
+    };
+    let mut item = Item {
+        before: Some(before.clone()),
+        ours: current,
+        pins: (scene.manifest.agents())
+            .get(name)
+            .map(|wanted| wanted.pins.clone())
+            .unwrap_or_default(),
+        text,
+        ..Item::new(name.clone(), candidate, base)
+    };
+    item.is_named = true;
+    item.find_conflicts();
+    Ok(Some(item))
+}
+
+/// Adds an agent that comes with one that waits, unless it is installed by now.
+fn new(
+    plan: &mut Plan,
+    scene: &Scene<'_>,
+    by: &AgentName,
+    name: AgentName,
+    (locked, bytes): (LockedAgent, Vec<u8>),
+) -> Result<()> {
+    if let Some(item) = plan.item_mut(&name) {
+        item.required_by.insert(by.clone());
+        return Ok(());
+    }
+    if scene.lockfile.agents.contains_key(&name) {
+        return Ok(());
+    }
+    let candidate = Candidate {
+        locked,
+        bytes,
+        required: Vec::new(),
+    };
+    let ours = scene.agent(&name)?;
+    let item = Item::new(name, candidate, Vec::new());
+    plan.items.push(Item {
+        is_blocked: ours.is_some(),
+        required_by: [by.clone()].into(),
+        ours,
+        ..item
+    });
+    Ok(())
+}
+
+/// The file with markers as the user left it, without markers.
+fn edited(
+    scene: &Scene<'_>,
+    name: &AgentName,
+    current: Option<&[u8]>,
+    expected: Digest,
+) -> Result<Vec<u8>> {
+    let project = &scene.session.project;
+    let path = pending::marker_path(project, name);
+    let shown = project.display(&path);
+    let bytes = project.files().read(&path, MAX_AGENT)?.ok_or_else(|| {
+        Failure::failed(format!("`{shown}` is gone")).hint(
+            Advice::run(Command::new(["resolve", name.as_str()]))
+                .and(" asks instead; `--abort` gives the update up"),
+        )
+    })?;
+    if current.map(Digest::of) != Some(expected) {
+        return Err(Failure::failed(format!(
+            "`{}` changed since the markers were written",
+            project.display(&project.agent_path(name))
+        ))
+        .hint(
+            Advice::say("run ")
+                .and_run(Command::new(["resolve", name.as_str()]))
+                .and(" in a terminal, which uses the file as it is now"),
+        )
+        .hint(
+            Advice::say("or ")
+                .and_run(Command::new(["resolve", "--abort", name.as_str()]))
+                .and(", then ")
+                .and_run(Command::new(["update", name.as_str()])),
+        ));
+    }
+    if let Some(found) = merge::leftover(&bytes) {
+        let source = String::from_utf8_lossy(&bytes).into_owned();
+        let span = found.start..found.start + found.length;
+        let label = "this conflict is not resolved".to_owned();
+        return Err(Failure::new(
+            Kind::Conflict,
+            format!("`{shown}` still has conflict markers"),
+        )
+        .at(Location {
+            path: shown,
+            source,
+            span,
+            label,
+        })
+        .hint(
+            Advice::say("edit it until no marker is left, then ")
+                .and_run(Command::new(["resolve", "--continue"])),
+        ));
+    }
+    if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict()
+        && current.is_some_and(|current| {
+            matches!(Definition::parse(current).verdict(), Verdict::Loads(_))
+        })
+    {
+        return Err(
+            Failure::failed(format!("the client would ignore `{shown}`: {reason}"))
+                .hint("fix it, then run the command again"),
+        );
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,179 @@
+//! `install`: the agents that are named, or what the manifest and the lockfile say. The pipeline does the work; here is what only an
+//! install knows: which options need a name, what a person is offered in an empty project, and the quick look that finds nothing to do.
+
+use std::collections::BTreeMap;
+
+use super::change::change;
+use super::change::goal::{Consent, Edits, Goal, Specs, What};
+use super::change::gone::refuse_without_manifest;
+use super::quick::is_done;
+use super::report::{Choice, Frontend};
+use super::requirement::Mode;
+use super::search::{Hit, SearchOptions, search};
+use super::session::Session;
+use super::typed::Typed;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
+use crate::fs::Entry;
+
+pub use super::change::item::Status;
+pub use super::change::outcome::{ChangedAgent, Outcome};
+
+/// What to install, and how.
+#[derive(Debug, Clone, Default)]
+pub struct InstallOptions {
+    /// The command as it was typed, for hints.
+    pub typed: Typed,
+    /// What the user named; empty: what the manifest says.
+    pub specs: Vec<String>,
+    /// Every agent of the sources that the specs name.
+    pub all: bool,
+    /// Another name for the one agent.
+    pub name: Option<String>,
+    /// Exactly as upstream wrote it.
+    pub is_verbatim: bool,
+    /// Plan and stop.
+    pub is_dry_run: bool,
+    /// Replace files that agentpkg does not know, or that were edited; a copy is kept.
+    pub is_forced: bool,
+    /// What is allowed, in the words of `--allow`: fields of [`crate::domain::definition::SECURITY_FIELDS`], new powers, or `all`.
+    pub allowed: Vec<String>,
+    /// Default answers: never a yes to a security field, nor to a server.
+    pub is_yes: bool,
+    /// Servers by the user's own names: upstream's name to the user's.
+    pub bind: BTreeMap<String, String>,
+    /// What to do about servers that could be added.
+    pub servers: Mode,
+}
+
+/// Installs agents.
+pub fn install(
+    session: &Session,
+    options: &InstallOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<Outcome> {
+    if !options.specs.is_empty() {
+        return change(session, &goal(options), frontend);
+    }
+    refuse_without_names(options)?;
+    let project = &session.project;
+    if project.files().entry(project.manifest_path())? == Entry::Absent {
+        let lockfile = project.load_lockfile()?;
+        refuse_without_manifest(project, &lockfile, lockfile.agents.len())?;
+    }
+    // The usual case of a second install needs no lock: nothing is written.
+    if !options.is_forced
+        && matches!(options.servers, Mode::Usual | Mode::Skip)
+        && let Some(outcome) = is_done(session, frontend)?
+    {
+        return Ok(outcome);
+    }
+    // Where nothing is wanted yet, a person is offered what there is.
+    if frontend.is_interactive()
+        && !options.is_yes
+        && !options.is_dry_run
+        && session.manifest(frontend)?.agents().is_empty()
+        && project.load_lockfile()?.agents.is_empty()
+    {
+        return match offered(session, frontend)? {
+            Some(spec) => {
+                let specs = vec![spec];
+                let typed = options.typed.naming(specs.clone());
+                let options = InstallOptions {
+                    typed,
+                    specs,
+                    ..options.clone()
+                };
+                change(session, &goal(&options), frontend)
+            }
+            None => Ok(Outcome::default()),
+        };
+    }
+    change(session, &goal(options), frontend)
+}
+
+/// The goal of an install.
+fn goal(options: &InstallOptions) -> Goal {
+    let what = if options.specs.is_empty() {
+        What::Manifest
+    } else {
+        What::Specs(Specs {
+            typed: options.specs.clone(),
+            is_all: options.all,
+            name: options.name.clone(),
+            is_verbatim: options.is_verbatim,
+        })
+    };
+    let edits = if options.is_forced {
+        Edits::Replace
+    } else {
+        Edits::Refuse
+    };
+    Goal {
+        typed: options.typed.clone(),
+        consent: Consent {
+            allowed: options.allowed.clone(),
+            is_yes: options.is_yes,
+        },
+        servers: options.servers,
+        bind: options.bind.clone(),
+        is_dry_run: options.is_dry_run,
+        ..Goal::of(what, edits)
+    }
+}
+
+/// Refuses options that mean nothing without the name of an agent or a source.
+fn refuse_without_names(options: &InstallOptions) -> Result<()> {
+    let Some((option, what, example)) = [
+        (options.all, "--all", "a source", "gh:owner/repo --all"),
+        (
+            options.name.is_some(),
+            "--as",
+            "the name of an agent",
+            "planner --as my-planner",
+        ),
+        (
+            options.is_verbatim,
+            "--verbatim",
+            "the name of an agent",
+            "planner --verbatim",
+        ),
+        (
+            !options.bind.is_empty(),
+            "--bind",
+            "the name of an agent",
+            "planner --bind old=mine",
+        ),
+    ]
+    .into_iter()
+    .find_map(|(is_given, option, what, example)| is_given.then_some((option, what, example))) else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("`{option}` needs {what}")).hint(
+        Advice::say("for example ").and_run(Command::new(["install"]).args(example.split(' '))),
+    ))
+}
+
+/// Lets a person pick one of the agents that the registries have.
+fn offered(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<String>> {
+    let found = search(
+        session,
+        &SearchOptions {
+            limit: 2000,
+            ..SearchOptions::default()
+        },
+        frontend,
+    )?;
+    let choices: Vec<Choice> = found
+        .hits
+        .iter()
+        .map(|hit| Choice {
+            label: hit.spec(),
+            detail: hit.entry.description.clone(),
+        })
+        .collect();
+    let picked = frontend.pick("Which agent?", &choices)?;
+    Ok(picked
+        .and_then(|index| found.hits.get(index))
+        .map(Hit::spec))
+}

@@ -1,0 +1,78 @@
+//! The quick look of `install` without names: whether manifest, lockfile and files agree already. It has to be cheap, and takes no lock.
+
+use super::change::item::Status;
+use super::change::outcome::{ChangedAgent, Outcome};
+use super::report::Frontend;
+use super::session::Session;
+use crate::domain::digest::Digest;
+use crate::error::Result;
+use crate::fs::Entry;
+use crate::store::agreement::{answers, reachable};
+use crate::store::transaction;
+
+/// The whole outcome, if manifest, lockfile and files agree already.
+pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<Outcome>> {
+    // What was interrupted is ended first, and that takes the lock.
+    if transaction::interruption(&session.project)?.is_some() {
+        return Ok(None);
+    }
+    let manifest = session.manifest(frontend)?;
+    if manifest.agents().is_empty() || !manifest.policy().is_empty() {
+        return Ok(None);
+    }
+    let lockfile = session.project.load_lockfile()?;
+    // A required agent that is not locked is not reached, so that counting alone would not miss it.
+    if lockfile
+        .agents
+        .values()
+        .flat_map(|locked| &locked.requires)
+        .any(|required| !lockfile.agents.contains_key(required))
+    {
+        return Ok(None);
+    }
+    let wanted = reachable(&manifest, &lockfile);
+    if wanted.len() != lockfile.agents.len()
+        || !manifest.agents().keys().all(|name| wanted.contains(name))
+    {
+        return Ok(None);
+    }
+    // One listing instead of a look at each base: this is the path that has to be quick.
+    let bases = session
+        .project
+        .files()
+        .list(&session.project.base_folder())?;
+    let is_kept = |digest: &Digest| {
+        let name = digest.to_string();
+        bases
+            .binary_search_by(|base| base.name.cmp(&name))
+            .is_ok_and(|found| bases[found].entry == Entry::File)
+    };
+    let mut seen = session
+        .cache
+        .seen(session.project.agents_folder(), lockfile.agents.len());
+    let mut outcome = Outcome::default();
+    for (name, locked) in lockfile.agents {
+        if let Some(wanted) = manifest.agents().get(&name)
+            && !answers(&locked, wanted, &manifest)
+        {
+            return Ok(None);
+        }
+        let Some(digest) = session.project.digest_agent(&name, &mut seen)? else {
+            return Ok(None);
+        };
+        if !is_kept(&locked.base) {
+            return Ok(None);
+        }
+        let status = if digest == locked.base {
+            Status::Current
+        } else {
+            Status::Edited
+        };
+        let project = &session.project;
+        outcome
+            .agents
+            .push(ChangedAgent::unchanged(project, name, status, locked));
+    }
+    seen.keep(session.environment.now());
+    Ok(Some(outcome))
+}
