@@ -126,10 +126,12 @@ fn show_skipped(outcome: &Outcome, ui: &mut Ui) {
     let agents = outcome.agents.iter();
     for agent in agents.filter(|agent| agent.status == Status::Skipped) {
         let notes = sanitize(&agent.notes.join("; "));
-        ui.attention(
-            "Skipped",
-            format!("{CYAN}{}{CYAN:#}  {DIM}{notes}{DIM:#}", agent.name),
-        );
+        let notes = if notes.is_empty() {
+            notes
+        } else {
+            format!("  {DIM}{notes}{DIM:#}")
+        };
+        ui.attention("Skipped", format!("{CYAN}{}{CYAN:#}{notes}", agent.name));
     }
 }
 

@@ -87,21 +87,24 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
         );
     }
     finish(&outcome.finished, false, context);
-    if outcome.waiting > 0 && !outcome.finished.agents.is_empty() {
-        let noun = if outcome.waiting == 1 {
-            "1 agent still waits".to_owned()
-        } else {
-            format!("{} agents still wait", outcome.waiting)
-        };
-        return Err(
-            Failure::new(Kind::Conflict, format!("{noun} to be resolved")).hint(
-                Advice::say("run ")
-                    .and_run(Command::new(["resolve"]))
-                    .and(" again"),
-            ),
-        );
+    let again = |names: &[&str]| Command::new(["update"]).args(names.iter().copied());
+    let ended = outcome.finished.verdict("updated", &again);
+    if outcome.waiting == 0 || outcome.finished.agents.is_empty() {
+        return ended;
     }
-    outcome.finished.verdict("updated", &|names| {
-        Command::new(["update"]).args(names.iter().copied())
-    })
+    let waiting = if outcome.waiting == 1 {
+        "1 agent is still to be resolved".to_owned()
+    } else {
+        format!("{} agents are still to be resolved", outcome.waiting)
+    };
+    let next = Advice::say("run ")
+        .and_run(Command::new(["resolve"]))
+        .and(" again");
+    // What failed, or needs consent, outweighs what is left to decide.
+    match ended {
+        Err(failure) if failure.kind().rank() < Kind::Conflict.rank() => {
+            Err(failure.detail(waiting).hint(next))
+        }
+        _ => Err(Failure::new(Kind::Conflict, waiting).hint(next)),
+    }
 }

@@ -99,7 +99,7 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         let newer = outcome
             .agents
             .iter()
-            .filter(|agent| agent.status != Status::Current && agent.status != Status::Gone)
+            .filter(|agent| agent.status != Status::Current)
             .count();
         let hint = Advice::say("run ").and_run(typed.again());
         return match newer {

@@ -254,7 +254,7 @@ fn markers_are_resolved_in_files() {
     sandbox.write("project/.agentpkg/conflicts/planner.md", &resolved);
     let output = sandbox.run(&["resolve", "--continue", "planner"]).code(3);
     assert!(
-        output.stderr.contains("1 agent still waits"),
+        output.stderr.contains("1 agent is still to be resolved"),
         "{}",
         output.stderr
     );

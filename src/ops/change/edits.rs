@@ -49,24 +49,17 @@ pub(super) fn lay_over(item: &mut Item, scene: &Scene<'_>, is_forced: bool) -> R
     Ok(())
 }
 
-/// Ends an install that would write over what a person wrote; an update leaves such agents out.
+/// Leaves out the agents that would write over what a person wrote.
 pub(super) fn refuse(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> Result<()> {
     let is_in_the_way = |item: &&Item| item.state == State::Active && item.is_blocked;
     let blocked: Vec<&Item> = plan.items.iter().filter(is_in_the_way).collect();
     let Some(first) = blocked.first() else {
         return Ok(());
     };
-    if goal.edits != Edits::Merge {
-        return Err(refusal(scene, goal, first, &blocked[1..])?);
-    }
-    let project = &scene.session.project;
+    let failure = refusal(scene, goal, first, &blocked[1..])?;
+    plan.failures.push(failure);
     for item in plan.items.iter_mut().filter(|item| item.is_blocked) {
-        item.state = State::Skipped;
-        let path = project.display(&project.agent_path(&item.name));
-        plan.failures.push(
-            Failure::failed(format!("`{path}` exists, and agentpkg did not write it"))
-                .hint("move it away, then run the command again"),
-        );
+        item.skip("your file stays as it is");
     }
     Ok(())
 }
@@ -110,6 +103,9 @@ fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Re
 /// The ways to have the new version nevertheless.
 fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item) -> Failure {
     let spec = spec_of(&first.candidate.locked);
+    if goal.edits == Edits::Merge {
+        return failure.hint("move it away, then run the command again");
+    }
     if goal.edits == Edits::Replace {
         return failure.hint(format!(
             "`--force` is for the agents that you name: add `{spec}` to the command"

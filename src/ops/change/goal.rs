@@ -148,15 +148,6 @@ impl Goal {
         }
     }
 
-    /// Whether an agent that cannot be had ends the command. Otherwise it is left out with all that goes with it, and the rest is done.
-    pub(in crate::ops) fn is_whole(&self) -> bool {
-        match &self.what {
-            What::Manifest | What::Gone(_) => true,
-            What::Specs(specs) => !specs.is_all,
-            What::Newest { .. } | What::Waiting { .. } => false,
-        }
-    }
-
     /// Whether it brings something newer to agents that are here, so that only the news are worth a word.
     pub(in crate::ops) fn is_update(&self) -> bool {
         matches!(self.what, What::Newest { .. } | What::Waiting { .. })

@@ -140,6 +140,13 @@ impl Item {
         self.state == State::Active && !self.choices.is_empty()
     }
 
+    /// Whether it was left out because its conflicts are undecided.
+    pub(in crate::ops) fn is_undecided(&self) -> bool {
+        self.state == State::Skipped
+            && self.replaces.is_none()
+            && self.choices.iter().any(Option::is_none)
+    }
+
     /// Finds the conflicts, of which none is decided yet.
     pub(in crate::ops) fn find_conflicts(&mut self) {
         let count = match (&self.ours, &self.text) {

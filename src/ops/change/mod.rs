@@ -61,16 +61,15 @@ fn planned(
 ) -> Result<(Outcome, Transaction)> {
     let scene = &attempt.scene;
     let mut plan = resolve::resolve(scene, goal, attempt.freshness, frontend)?;
-    if plan.items.is_empty()
-        && !goal.is_update()
-        && let [one] = plan.failures.as_slice()
-    {
-        return Err(one.clone());
-    }
     // Whatever needs another lockfile ends here with `--locked`, before anybody is asked about it.
     scene.session.keep_lockfile(goal.is_dry_run, || {
         plan.lockfile(scene, goal.prune) != scene.lockfile
     })?;
     let settled = settle::settle(&mut plan, scene, goal, frontend)?;
-    apply::apply(plan, settled, scene, goal, frontend)
+    let (mut outcome, transaction) = apply::apply(plan, settled, scene, goal, frontend)?;
+    // What failed is all that there is to say.
+    if transaction.is_void() && !goal.is_update() && outcome.failures.len() == 1 {
+        return Err(outcome.failures.remove(0));
+    }
+    Ok((outcome, transaction))
 }

@@ -1,6 +1,6 @@
 //! What a command did to agents, or would do: one shape for every command, rendered by `commands`.
 
-use super::goal::{Goal, What};
+use super::goal::{Edits, Goal, What};
 use super::gone::Gone;
 use super::item::{Item, State, Status};
 use super::plan::Plan;
@@ -44,6 +44,8 @@ pub struct ChangedAgent {
     pub edits: usize,
     /// What could not be merged by itself.
     pub conflicts: Vec<ConflictReport>,
+    /// Whether it was left out because its conflicts are undecided.
+    pub is_undecided: bool,
     /// What it may do now and could not do before.
     pub gains: Vec<Gain>,
     /// What was done beyond comparing lines: rule and place.
@@ -75,6 +77,7 @@ impl ChangedAgent {
             newest_of: None,
             edits: 0,
             conflicts: Vec::new(),
+            is_undecided: false,
             gains: Vec::new(),
             rules: Vec::new(),
             base: None,
@@ -133,7 +136,7 @@ pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
         ..Outcome::default()
     };
     for (name, why) in &plan.gone {
-        let notes = vec![why.clone()];
+        let notes = (!why.is_empty()).then(|| why.clone()).into_iter().collect();
         outcome
             .agents
             .push(untouched(scene, name, Status::Gone, notes));
@@ -172,6 +175,7 @@ fn untouched(
         newest_of: None,
         edits: 0,
         conflicts: Vec::new(),
+        is_undecided: false,
         gains: Vec::new(),
         rules: Vec::new(),
         base: None,
@@ -193,7 +197,8 @@ fn described(item: &Item, scene: &Scene<'_>, goal: &Goal) -> ChangedAgent {
     if item.state == State::Current {
         return plain;
     }
-    let is_merged = item.ours.is_some() && item.base != item.candidate.bytes;
+    let is_merged =
+        goal.edits == Edits::Merge && item.ours.is_some() && item.base != item.candidate.bytes;
     let merge = is_merged.then(|| item.merge());
     ChangedAgent {
         from: versions(item.before.as_ref()),
@@ -203,6 +208,7 @@ fn described(item: &Item, scene: &Scene<'_>, goal: &Goal) -> ChangedAgent {
             _ => 0,
         },
         conflicts: merge.as_ref().map(merge_file::report).unwrap_or_default(),
+        is_undecided: item.is_undecided(),
         gains: item.gains(),
         rules: merge
             .iter()
@@ -315,7 +321,7 @@ impl Outcome {
                     .hint(Advice::say("or give them up with ").and_run(resolve(&["--abort"]))),
             );
         }
-        let skipped = with(&|agent| agent.status == Status::Skipped && !agent.conflicts.is_empty());
+        let skipped = with(&|agent| agent.is_undecided);
         if skipped.is_empty() {
             return None;
         }

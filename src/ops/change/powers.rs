@@ -43,7 +43,13 @@ pub(super) fn decide(
         frontend.report(Event::Asks(asks(&plan.items, goal)));
         return Ok(());
     }
-    let groups = groups(&plan.items, goal);
+    let is_asked = open.answers == Answers::Person && open.refusal.is_none();
+    let mut groups = groups(&plan.items, goal);
+    if is_asked {
+        // Nobody is asked about what stays as it is anyway.
+        let is_active = |index: &usize| plan.items[*index].state == State::Active;
+        groups.retain(|group| group.members.iter().all(is_active));
+    }
     if groups.is_empty() {
         return Ok(());
     }
@@ -57,7 +63,7 @@ pub(super) fn decide(
     };
     let world = world.as_ref();
     let is_left_out = goal.skips_open() || open.answers == Answers::LeftOut;
-    if open.answers == Answers::Person && open.refusal.is_none() {
+    if is_asked {
         open.was_asked = true;
         for group in groups {
             take(&mut plan.items, &group, goal, world, frontend)?;
@@ -79,7 +85,8 @@ pub(super) fn decide(
 
 /// What an agent would gain that is not allowed. While its conflicts are open, upstream's side counts: that is the most that it can get.
 fn open_gains(item: &Item, goal: &Goal) -> Vec<Gain> {
-    if item.state != State::Active {
+    // What was left out because of its conflicts is said to ask for powers as well, lest the next try ends there.
+    if item.state != State::Active && !item.is_undecided() {
         return Vec::new();
     }
     let mut judged = item.clone();

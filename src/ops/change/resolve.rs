@@ -2,7 +2,7 @@
 //! on it, and asked about in `settle`; only which of several agents is meant, and what to do about a lost base, are asked here, because
 //! everything after depends on them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::bases;
 use super::edits;
@@ -44,6 +44,7 @@ pub(in crate::ops) fn resolve(
         plan: Plan::default(),
         open: VecDeque::new(),
         broken: BTreeMap::new(),
+        refused: BTreeSet::new(),
     };
     planner.resolver.asked_by(planner.asker());
     match &goal.what {
@@ -111,6 +112,8 @@ pub(super) struct Planner<'a, 'p> {
     open: VecDeque<Required<'a>>,
     /// Sources that could not be reached, so that each is reported once.
     broken: BTreeMap<String, usize>,
+    /// Agents that were named and cannot be had, so that their entries are not looked up again.
+    pub(super) refused: BTreeSet<AgentName>,
 }
 
 impl<'a> Planner<'a, '_> {
@@ -125,9 +128,10 @@ impl<'a> Planner<'a, '_> {
         }
     }
 
-    /// Notes what failed, or ends a command that is done whole or not at all.
+    /// Notes what failed: an agent that cannot be had is left out with all that goes with it, and the rest is done. What was stopped, or
+    /// makes no sense as it was typed, ends the command.
     pub(super) fn problem(&mut self, failure: Failure) -> Result<()> {
-        if self.goal.is_whole() || failure.kind() == Kind::Interrupted {
+        if matches!(failure.kind(), Kind::Interrupted | Kind::Usage) {
             return Err(failure);
         }
         self.plan.failures.push(failure);
@@ -137,8 +141,15 @@ impl<'a> Planner<'a, '_> {
     /// Plans the agents of the manifest that are not planned yet.
     fn rest_of_the_manifest(&mut self, frontend: &mut dyn Frontend) -> Result<()> {
         for (name, wanted) in self.scene.manifest.agents() {
-            if self.plan.item(name).is_none() {
-                self.wanted(name, wanted, frontend)?;
+            if self.plan.item(name).is_none()
+                && !self.refused.contains(name)
+                && let Err(failure) = self.wanted(name, wanted, frontend)
+            {
+                // What `--locked` forbids is forbidden as a whole.
+                if self.scene.session.options.is_locked {
+                    return Err(failure);
+                }
+                self.problem(failure)?;
             }
         }
         Ok(())
@@ -374,13 +385,7 @@ impl<'a> Planner<'a, '_> {
         let is_reachable = Source::parse(&locked.source)
             .is_ok_and(|source| self.resolver.is_open(locked.registry.as_ref(), &source));
         if is_reachable {
-            let last = versions(Some(locked));
-            let why = if last.is_empty() {
-                String::new()
-            } else {
-                format!("last seen in {last}")
-            };
-            self.plan.gone.push((name.clone(), why));
+            self.plan.gone.push((name.clone(), last_seen(locked)));
         } else {
             self.broken.insert(locked.source.clone(), 1);
             self.plan.failures.push(failure);
@@ -466,6 +471,9 @@ impl<'a> Planner<'a, '_> {
             }
             RequiredFrom::Beside(by) => {
                 let found = by.snapshot.offered.find(&required.name);
+                if found.is_empty() && self.is_gone(&required) {
+                    return Ok(());
+                }
                 let [entry] = found.as_slice() else {
                     return self.problem(Failure::failed(format!(
                         "`{}` requires `{}`, which its registry has {} times",
@@ -486,6 +494,25 @@ impl<'a> Planner<'a, '_> {
                 self.required_beside(&required, &resolved, frontend)
             }
         }
+    }
+
+    /// Whether an agent that is required was installed from there and is there no longer: it stays as it is, and is said to be gone.
+    fn is_gone(&mut self, required: &Required<'a>) -> bool {
+        let lockfile = &self.scene.lockfile;
+        let (Ok(name), Some(by)) = (
+            AgentName::new(&required.name),
+            lockfile.agents.get(&required.by),
+        ) else {
+            return false;
+        };
+        let Some(locked) = lockfile.agents.get(&name) else {
+            return false;
+        };
+        let is_of_requirer = by.requires.contains(&name) && by.source == locked.source;
+        if is_of_requirer && !self.plan.gone.iter().any(|(known, _)| *known == name) {
+            self.plan.gone.push((name, last_seen(locked)));
+        }
+        is_of_requirer
     }
 
     /// Plans an agent that a locked one requires, as it is locked.
@@ -669,6 +696,14 @@ fn select<'s>(scene: &'s Scene<'_>, names: &[String]) -> Result<Vec<&'s AgentNam
         }
     }
     Ok(selected)
+}
+
+/// Where an agent was seen last, in words; empty where nothing is known of it.
+fn last_seen(locked: &LockedAgent) -> String {
+    match versions(Some(locked)) {
+        last if last.is_empty() => last,
+        last => format!("last seen in {last}"),
+    }
 }
 
 /// What moved, in words.

@@ -63,7 +63,7 @@ pub(super) fn settle(
     edits::refuse(plan, scene, goal)?;
     origin::decide(plan, goal, &mut open, frontend)?;
     conflicts::decide(plan, scene, goal, &mut open, frontend)?;
-    forbid(plan, scene, goal)?;
+    forbid(plan, scene);
     powers::decide(plan, scene, goal, &mut open, frontend)?;
     if let Some(refusal) = open.refusal.take() {
         return Err(refusal);
@@ -82,9 +82,8 @@ pub(super) fn settle(
     Ok(settled)
 }
 
-/// Leaves out what the policy of the project forbids, or ends a command that is done whole or not at all. It is no question: nobody can
-/// allow it.
-fn forbid(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> Result<()> {
+/// Leaves out what the policy of the project forbids. It is no question: nobody can allow it.
+fn forbid(plan: &mut Plan, scene: &Scene<'_>) {
     let active = plan.items.iter_mut();
     for item in active.filter(|item| item.state == State::Active) {
         let locked = &item.candidate.locked;
@@ -94,14 +93,10 @@ fn forbid(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> Result<()> {
             policy::permit(&scene.manifest, &item.name, locked, &item.candidate.bytes)
         };
         if let Err(failure) = permitted {
-            if goal.is_whole() && !goal.consent.is_yes {
-                return Err(failure);
-            }
             item.state = State::Skipped;
             plan.failures.push(failure);
         }
     }
-    Ok(())
 }
 
 /// Leaves out what the client would ignore once it is merged.

@@ -37,7 +37,17 @@ pub(super) fn named(
         } else {
             asked
         };
-        for resolved in planner.resolved(specs, &asked, frontend)? {
+        let found = match planner.resolved(specs, &asked, frontend) {
+            Ok(found) => found,
+            Err(failure) => {
+                planner.problem(failure)?;
+                if let Some(Target::Name(name)) = &asked.spec.target {
+                    planner.refused.extend(AgentName::new(name));
+                }
+                continue;
+            }
+        };
+        for resolved in found {
             if let Err(failure) = planner.named(specs, &asked, &resolved, frontend) {
                 planner.problem(failure)?;
             }
@@ -224,7 +234,7 @@ impl<'a> Planner<'a, '_> {
             asked.text.clone()
         };
         let chain = vec!["the command line".to_owned()];
-        if let Some(item) = self.plan.item(&name) {
+        if let Some(item) = self.plan.item_mut(&name) {
             let locked = &item.candidate.locked;
             let source = source_text(&resolved.snapshot.source);
             if locked.source == source && locked.file == resolved.entry.file {
@@ -236,7 +246,10 @@ impl<'a> Planner<'a, '_> {
                 source.as_str(),
                 chain.as_slice(),
             );
-            return Err(origin::both_wanted(&name, known, other));
+            let failure = origin::both_wanted(&name, known, other);
+            // Neither of two that were typed has the better claim.
+            item.skip("another agent of this name is wanted as well");
+            return Err(failure);
         }
         let added = Added {
             chain,

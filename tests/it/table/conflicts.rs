@@ -140,13 +140,11 @@ fn a_conflict_and_a_new_power_of_one_agent() {
         row("update --yes")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["Bash"])
-            .known_fault(10, "exit 3; omits `Bash`"),
+            .says(&["Bash"]),
         row("update --conflicts=skip")
             .exits(4)
             .changes("~lock ~other")
-            .says(&["Bash"])
-            .known_fault(10, "exit 3; omits `Bash`"),
+            .says(&["Bash"]),
         row("update --conflicts=markers --allow Bash")
             .exits(3)
             .changes("+conflicts/planner +pending/planner ~lock ~other"),
@@ -282,10 +280,7 @@ fn a_conflict_that_waits_with_a_new_power() {
         row("resolve --theirs")
             .exits(4)
             .says(&["Bash", "--allow Bash"]),
-        row("resolve --theirs --yes")
-            .exits(4)
-            .says(&["Bash"])
-            .known_fault(9, "exit 3"),
+        row("resolve --theirs --yes").exits(4).says(&["Bash"]),
         row("resolve --theirs --allow Bash")
             .changes("-conflicts/planner -pending/planner ~lock ~planner"),
         row("resolve --theirs --allow Bash --locked").exits(1),
@@ -308,18 +303,11 @@ fn a_conflict_that_waits_and_a_policy_that_forbids() {
     };
     let rule = &["deny-tools", "Bash"];
     Situation::new(build).check([
-        row("resolve --theirs")
-            .exits(4)
-            .says(rule)
-            .known_fault(0, "exit 3"),
-        row("resolve --theirs --allow all")
-            .exits(4)
-            .says(rule)
-            .known_fault(0, "exit 3"),
+        row("resolve --theirs").exits(4).says(rule),
+        row("resolve --theirs --allow all").exits(4).says(rule),
         row("resolve --theirs --allow Bash --yes")
             .exits(4)
-            .says(rule)
-            .known_fault(0, "exit 3"),
+            .says(rule),
         row("resolve --abort").changes("-conflicts/planner -pending/planner"),
     ]);
 }

@@ -265,13 +265,10 @@ fn a_required_agent_that_is_gone_upstream() {
     Situation::new(build).check([
         row("install"),
         row("install --locked"),
-        row("update").says(&["olddep"]).known_fault(0, "exit 1"),
-        row("update --check")
-            .exits(5)
-            .says(&["olddep"])
-            .known_fault(0, "exit 1"),
+        row("update").says(&["olddep"]),
+        row("update --check").exits(5).says(&["olddep"]),
         row("outdated --check").exits(5).known_fault(0, "exit 0"),
-        row("update --locked").known_fault(0, "exit 1"),
+        row("update --locked"),
         row("check"),
         row("remove lead").changes("-lead -olddep ~lock ~manifest"),
     ]);
