@@ -89,7 +89,11 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
             context.ui.data("")?;
         }
         let finding = &Finding {
-            mend: finding.mend.as_ref().map(|mend| context.ui.command(mend)),
+            // It may be nothing but a command, which gets the global options only in backticks.
+            mend: finding.mend.as_ref().map(|mend| {
+                let placed = context.ui.advice(&format!("`{mend}").into());
+                placed.replacen('`', "", 1)
+            }),
             ..finding.clone()
         };
         for line in lines(finding, context.ui.data_columns()) {

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, JSON_VERSION};
+use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::list::{Installed, State, available, installed, offered};
 use crate::store::agreement::registry_of;
@@ -43,7 +44,11 @@ fn show_installed(context: &mut Context) -> Result<()> {
             .json(&json!({ "schema_version": JSON_VERSION, "agents": agents }));
     }
     if agents.is_empty() {
-        context.ui.note("No agents are installed. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
+        let [install, available] = [["install", "backend-architect"], ["list", "--available"]]
+            .map(|words| context.ui.command(&Command::new(words)));
+        context.ui.note(format!(
+            "No agents are installed. Try `{install}`, or `{available}`."
+        ));
     }
     let mut table = Table::new();
     for agent in &agents {

@@ -4,6 +4,7 @@ use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{Context, JSON_VERSION};
+use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::status::{FileState, status};
 use crate::ui::{CYAN, DIM};
@@ -24,7 +25,7 @@ pub fn run(context: &mut Context) -> Result<()> {
         .iter()
         .filter(|agent| matches!(agent.file, FileState::Edited(_)))
         .count();
-    let mut steps: Vec<(&str, String)> = Vec::new();
+    let mut steps: Vec<(Command, String)> = Vec::new();
     let missing = status.uninstalled.len()
         + status
             .agents
@@ -50,7 +51,7 @@ pub fn run(context: &mut Context) -> Result<()> {
         ));
     }
     if !reasons.is_empty() {
-        steps.push(("install", reasons.join(", ")));
+        steps.push((Command::new(["install"]), reasons.join(", ")));
     }
     let conflicted = status
         .agents
@@ -59,7 +60,7 @@ pub fn run(context: &mut Context) -> Result<()> {
         .count();
     if conflicted > 0 {
         steps.push((
-            "resolve",
+            Command::new(["resolve"]),
             format!(
                 "{} for you to decide conflicts",
                 count(conflicted, "update waits", "updates wait")
@@ -73,7 +74,7 @@ pub fn run(context: &mut Context) -> Result<()> {
         .count();
     if newer > 0 {
         steps.push((
-            "update",
+            Command::new(["update"]),
             format!(
                 "{} a newer version",
                 count(newer, "agent has", "agents have")
@@ -91,23 +92,33 @@ pub fn run(context: &mut Context) -> Result<()> {
         .map(|(servers, how)| format!("{} {how}", count(servers.len(), "server is", "servers are")))
         .collect();
     if !servers.is_empty() {
-        steps.push(("check", servers.join(", ")));
+        steps.push((Command::new(["check"]), servers.join(", ")));
     }
     let is_new = installed == 0 && missing == 0;
     let is_done = steps.is_empty();
     if is_new {
-        steps.push(("search WORD", "find an agent in the registries".to_owned()));
-        steps.push(("install backend-architect", "install one".to_owned()));
         steps.push((
-            "registry add gh:owner/repo",
+            Command::new(["search", "WORD"]),
+            "find an agent in the registries".to_owned(),
+        ));
+        steps.push((
+            Command::new(["install", "backend-architect"]),
+            "install one".to_owned(),
+        ));
+        steps.push((
+            Command::new(["registry", "add", "gh:owner/repo"]),
             "add a git repository or a folder".to_owned(),
         ));
     } else {
-        steps.push(("status", "every agent, and what you changed".to_owned()));
+        steps.push((
+            Command::new(["status"]),
+            "every agent, and what you changed".to_owned(),
+        ));
     }
     if context.ui.is_json() {
-        let steps =
-            steps.iter().map(|(step, why)| json!({ "command": context.ui.command(&format!("agentpkg {step}")), "why": why }));
+        let steps = steps
+            .iter()
+            .map(|(step, why)| json!({ "command": context.ui.command(step), "why": why }));
         return context.ui.json(&json!({
             "schema_version": JSON_VERSION, "agents": installed, "edited": edited, "nothing_to_do": !is_new && is_done,
             "steps": steps.collect::<Vec<_>>(),
@@ -127,10 +138,10 @@ pub fn run(context: &mut Context) -> Result<()> {
             count(installed, "agent", "agents")
         ))?;
     }
-    steps.push(("--help", "all commands".to_owned()));
+    steps.push((Command::new(["--help"]), "all commands".to_owned()));
     let steps = steps
         .into_iter()
-        .map(|(step, why)| (context.ui.command(&format!("agentpkg {step}")), why));
+        .map(|(step, why)| (context.ui.command(&step), why));
     let steps: Vec<(String, String)> = steps.collect();
     let width = steps
         .iter()

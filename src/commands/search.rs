@@ -6,11 +6,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, JSON_VERSION};
-use crate::domain::shell::shell_quoted;
+use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, search};
 use crate::store::index::Tier;
-use crate::ui::{CYAN, DIM, GREEN, one_line, one_path, sanitize};
+use crate::ui::{CYAN, DIM, GREEN, one_line, one_path};
 
 /// How many agents are shown.
 const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(20).unwrap();
@@ -81,8 +81,11 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
             format!("{} registries", outcome.registries)
         };
         if filters.is_empty() {
+            let add = context
+                .ui
+                .command(&Command::new(["registry", "add", "URL"]));
             context.ui.note(format!(
-                "Nothing was found in {noun}. `agentpkg registry add URL` adds another one."
+                "Nothing was found in {noun}. `{add}` adds another one."
             ));
         } else {
             context.ui.note(format!(
@@ -158,10 +161,9 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
         context.ui.note(format!(
             "{DIM}A registry that has a name twice tells them apart by their files:{DIM:#}"
         ));
-        context.ui.note(format!(
-            "{DIM}  agentpkg install {}{DIM:#}",
-            sanitize(&shell_quoted(&hit.spec()))
-        ));
+        let install = Command::new(["install".to_owned(), hit.spec()]);
+        let install = context.ui.command(&install);
+        context.ui.note(format!("{DIM}  {install}{DIM:#}"));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Context, JSON_VERSION};
 use crate::domain::count::counted;
+use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::undo::{Back, UndoOptions, UndoOutcome, is_visible, operations, undo};
 use crate::store::transaction::Operation;
@@ -87,9 +88,8 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
                 ui.status(verb, sanitize(&context.session.project.display(&path)));
             }
             if let Some(undoing) = undoing {
-                ui.note(format!(
-                    "\n{DIM}Bring it back with `agentpkg undo {undoing}`.{DIM:#}"
-                ));
+                let undo = ui.command(&Command::new(["undo".to_owned(), undoing.to_string()]));
+                ui.note(format!("\n{DIM}Bring it back with `{undo}`.{DIM:#}"));
             }
         }
     }

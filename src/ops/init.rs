@@ -2,13 +2,13 @@
 
 use super::report::Frontend;
 use super::session::Session;
-use crate::error::{Failure, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
 use crate::fs::Entry;
 use crate::store::transaction::{Change, Transaction};
 
-const TEMPLATE: &str = "\
-# What this project wants. `agentpkg install NAME` adds to it; edit it freely.
-
+/// What stands below the first line.
+const TEMPLATE: &str = "
 [registries]
 # studio = { git = \"https://github.com/owner/repo\" }
 
@@ -21,11 +21,13 @@ pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
     let guard = session.lock_if_used(frontend)?;
     let path = session.project.manifest_path();
     let shown = session.project.display(path);
+    let install = Command::new(["install", "NAME"]);
     if session.project.files().entry(path)? != Entry::Absent {
         return Err(Failure::failed(format!("`{shown}` is already there"))
-            .hint("`agentpkg install NAME` adds agents to it"));
+            .hint(Advice::run(install).and(" adds agents to it")));
     }
-    let after = Some(TEMPLATE.as_bytes().to_vec());
+    let first = format!("# What this project wants. `{install}` adds to it; edit it freely.\n");
+    let after = Some([first.as_str(), TEMPLATE].concat().into_bytes());
     let changes = vec![Change {
         path: path.to_owned(),
         agent: None,

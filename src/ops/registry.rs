@@ -7,8 +7,9 @@ use super::resolver::Resolver;
 use super::session::Session;
 use super::unknown;
 use crate::domain::name::RegistryName;
+use crate::domain::shell::Command;
 use crate::domain::spec::Source;
-use crate::error::{Failure, Result};
+use crate::error::{Advice, Failure, Result};
 use crate::store::cache::Freshness;
 use crate::store::manifest::source_text;
 use crate::store::transaction::Transaction;
@@ -60,10 +61,11 @@ pub fn add(
     let guard = session.lock_if_used(frontend)?;
     let mut manifest = session.manifest(frontend)?;
     if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
+        let remove = Command::new(["registry", "remove", name.as_str()]);
         return Err(
-            Failure::failed(format!("registry `{name}` is already there: {known}")).hint(format!(
-                "choose another name with `--name`, or first run `agentpkg registry remove {name}`"
-            )),
+            Failure::failed(format!("registry `{name}` is already there: {known}")).hint(
+                Advice::say("choose another name with `--name`, or first run ").and_run(remove),
+            ),
         );
     }
     if let Some(violation) = manifest
@@ -118,10 +120,7 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
             "registry `{name}` is in use by {}",
             users.join(", ")
         ))
-        .hint(format!(
-            "remove them first: `agentpkg remove {}`",
-            users.join(" ")
-        )));
+        .hint(Advice::say("remove them first: ").and_run(Command::new(["remove"]).args(users))));
     }
     if !manifest.remove_registry(&name) {
         return Err(if name.is_builtin() {

@@ -6,6 +6,7 @@ mod failure;
 mod sanitize;
 mod screens;
 mod table;
+mod transition;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -23,7 +24,7 @@ pub use sanitize::{one_line, one_path, sanitize};
 pub use screens::{unified, wrapped};
 pub use table::Table;
 
-use crate::domain::shell::shell_quoted;
+use crate::domain::shell::{Command, shell_quoted};
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::report::{AskView, Choice, Decide, Event, InterruptionView, Reporter, interrupted};
 
@@ -91,15 +92,22 @@ impl Ui {
 
     /// A command as it has to be typed where the user stands: with the global options that say which agents are meant.
     #[must_use]
-    pub fn command(&self, text: &str) -> String {
-        match text.strip_prefix("agentpkg ") {
-            Some(rest) if !self.options.place.is_empty() => {
-                format!("agentpkg {} {rest}", self.place())
-            }
-            _ => text.to_owned(),
-        }
+    pub fn command(&self, command: &Command) -> String {
+        sanitize(&command.in_place(&self.options.place).to_string())
     }
 
+    /// A piece of advice as text, its commands as they have to be typed where the user stands.
+    #[must_use]
+    pub fn advice(&self, advice: &Advice) -> String {
+        self.in_place(&advice.text(&self.options.place))
+    }
+
+    /// TRANSITION: a text in which commands may still stand as words.
+    fn in_place(&self, text: &str) -> String {
+        transition::in_place(text, &self.place())
+    }
+
+    /// The global options as they are typed.
     fn place(&self) -> String {
         let words: Vec<String> = self
             .options
@@ -108,11 +116,6 @@ impl Ui {
             .map(|word| shell_quoted(word))
             .collect();
         words.join(" ")
-    }
-
-    /// A piece of advice as text, its commands as they have to be typed where the user stands.
-    fn advice(&self, advice: &Advice) -> String {
-        self.in_place(&advice.text(&[]))
     }
 
     /// A failure as documents have it.
@@ -263,9 +266,7 @@ impl Ui {
                 fields.insert("partial".to_owned(), self.saved_over.clone().into());
             }
         }
-        if !self.options.place.is_empty() {
-            self.hints_in_place(&mut value);
-        }
+        transition::hints_in_place(&mut value, &self.place());
         self.data(escaped(&format!("{value:#}")))
     }
 
@@ -288,13 +289,13 @@ impl Ui {
     }
 
     /// Prints a warning.
-    pub fn warn(&mut self, text: impl Display) {
+    pub fn warn(&mut self, advice: impl Into<Advice>) {
         if !self.options.is_quiet {
             self.clear();
             let _ = writeln!(
                 anstream::stderr(),
                 "{YELLOW}warning{YELLOW:#}: {}",
-                sanitize(&self.in_place(&text.to_string()))
+                sanitize(&self.advice(&advice.into()))
             );
         }
     }
@@ -331,42 +332,6 @@ impl Ui {
                 anstream::stderr(),
                 "{style}{verb:>VERB_WIDTH$}{style:#} {object}"
             );
-        }
-    }
-
-    /// A text whose commands work where the user stands.
-    fn in_place(&self, text: &str) -> String {
-        if self.options.place.is_empty() {
-            text.to_owned()
-        } else {
-            text.replace("`agentpkg ", &format!("`agentpkg {} ", self.place()))
-        }
-    }
-
-    /// The same for what a document hints.
-    fn hints_in_place(&self, value: &mut serde_json::Value) {
-        match value {
-            serde_json::Value::Array(items) => {
-                for item in items {
-                    self.hints_in_place(item);
-                }
-            }
-            serde_json::Value::Object(fields) => {
-                for (key, field) in fields {
-                    match field {
-                        serde_json::Value::Array(hints) if key == "hints" => {
-                            for hint in hints {
-                                *hint = hint.as_str().map_or_else(
-                                    || hint.clone(),
-                                    |text| self.in_place(text).into(),
-                                );
-                            }
-                        }
-                        _ => self.hints_in_place(field),
-                    }
-                }
-            }
-            _ => {}
         }
     }
 
@@ -415,12 +380,18 @@ impl Reporter for Ui {
                     .label
                     .as_ref()
                     .map_or_else(String::new, |label| format!(" (`{label}`)"));
-                let next = if view.is_sealed {
-                    "; the next command that writes ends it, or `agentpkg recover`"
+                let what = format!("a command was interrupted here{what}");
+                let recover = Command::new(["recover"]);
+                self.warn(if view.is_sealed {
+                    Advice::say(what)
+                        .and("; the next command that writes ends it, or ")
+                        .and_run(recover)
                 } else {
-                    ", and not on this machine or by this user; `agentpkg recover` shows what it was doing"
-                };
-                self.warn(format!("a command was interrupted here{what}{next}"));
+                    Advice::say(what)
+                        .and(", and not on this machine or by this user; ")
+                        .and_run(recover)
+                        .and(" shows what it was doing")
+                });
                 self.interruption = Some(view);
             }
             Event::Steps(view) => self.screen(&screens::steps(&view)),

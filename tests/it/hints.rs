@@ -466,3 +466,42 @@ fn what_was_done_is_said_and_what_was_not_is_not() {
         "     Removed scribe from agentpkg.toml  it was not installed\n"
     );
 }
+
+#[test]
+fn each_command_has_the_global_options_once() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.project("sub folder")).unwrap();
+    let mut all = String::new();
+    for arguments in [
+        &["list"][..],
+        &["search", "nothing-like-it"],
+        &["remove", "nothing-like-it"],
+        &["update"],
+        &["install"],
+        &["install", "debugger", "--mcp", "skip"],
+        &["init"],
+        &["undo", "9"],
+        &["undo"],
+        &["registry", "ad", "x"],
+    ] {
+        let output = sandbox.run(&[&["-C", "sub folder", "--user"], arguments].concat());
+        for line in output
+            .stderr
+            .lines()
+            .filter(|line| line.contains("`agentpkg "))
+        {
+            all.push_str(&format!("{}: {}\n", arguments[0], line.trim()));
+        }
+    }
+    insta::assert_snapshot!(all, @r#"
+    list: No agents are installed. Try `agentpkg -C 'sub folder' --user install backend-architect`, or `agentpkg -C 'sub folder' --user list --available`.
+    search: Nothing was found in 1 registry. `agentpkg -C 'sub folder' --user registry add URL` adds another one.
+    remove: hint: `agentpkg -C 'sub folder' --user list` shows what is installed
+    update: Nothing is installed yet. Try `agentpkg -C 'sub folder' --user install backend-architect`.
+    install: Nothing is wanted yet. Try `agentpkg -C 'sub folder' --user install backend-architect`, or `agentpkg -C 'sub folder' --user list --available`.
+    init: hint: `agentpkg -C 'sub folder' --user install NAME` adds agents to it
+    undo: hint: `agentpkg -C 'sub folder' --user undo --list` shows what can be undone
+    undo: Bring it back with `agentpkg -C 'sub folder' --user undo 2`.
+    registry: hint: did you mean `agentpkg registry add`?
+    "#);
+}

@@ -219,7 +219,7 @@ fn a_file_that_the_client_ignores_is_left_alone() {
     3 |     // local only
       |     ^^^^^^^^^^^^^ comments are not allowed here; the client ignores the whole file
 
-    hint: mend it, then run `agentpkg check`; the file was not changed
+    hint: fix it, then run `agentpkg check`; the file was not changed
     "#);
     assert!(!sandbox.project(".claude").exists(), "nothing was written");
     let output = install_analyst(&sandbox, &[]).code(0);
