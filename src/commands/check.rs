@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::{Context, JSON_VERSION, needs};
 use crate::domain::count::counted;
-use crate::error::{Failure, Kind, Result};
-use crate::ops::check::{CheckOutcome, Finding, Level, check};
-use crate::ui::{CYAN, DIM, RED, YELLOW, sanitize, wrapped};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::check::{CheckOutcome, Finding, Fix, Level, check};
+use crate::ui::{CYAN, DIM, RED, Ui, YELLOW, sanitize, wrapped};
 
 /// Check all agents against the project: what is missing, left over, or changed by hand
 ///
@@ -39,14 +40,13 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
         outcome.findings.retain(|finding| !finding.is_about_machine);
     }
     if context.ui.is_json() {
-        context.ui.json(&to_json(&outcome))?;
+        context.ui.json(&to_json(&outcome, &context.ui))?;
     } else {
         show(&outcome, context)?;
     }
     if context.ui.is_interrupted() {
-        return Err(
-            Failure::failed("an interrupted command waits here").hint("`agentpkg recover` ends it")
-        );
+        return Err(Failure::failed("an interrupted command waits here")
+            .hint(Advice::run(Command::new(["recover"])).and(" ends it")));
     }
     let count = |level: Level| {
         outcome
@@ -88,15 +88,8 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
         if index > 0 || outcome.broken_file.is_some() {
             context.ui.data("")?;
         }
-        let finding = &Finding {
-            // It may be nothing but a command, which gets the global options only in backticks.
-            mend: finding.mend.as_ref().map(|mend| {
-                let placed = context.ui.advice(&format!("`{mend}").into());
-                placed.replacen('`', "", 1)
-            }),
-            ..finding.clone()
-        };
-        for line in lines(finding, context.ui.data_columns()) {
+        let fix = finding.fix.as_ref().map(|fix| fix_text(fix, &context.ui));
+        for line in lines(finding, fix.as_deref(), context.ui.data_columns()) {
             context.ui.data(line)?;
         }
     }
@@ -113,8 +106,17 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// A finding: what, where, and the command that fixes it, which is never wrapped. `columns`: how wide the rest may be.
-fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
+/// How to fix something, in one line. A command that is all there is to do stands without backticks.
+fn fix_text(fix: &Fix, ui: &Ui) -> String {
+    match fix {
+        Fix::Run(command) => ui.command(command),
+        Fix::Type(line) => line.clone(),
+        Fix::Say(advice) => ui.advice(advice),
+    }
+}
+
+/// A finding: what, where, and how to fix it, with `fix` as the text. `columns`: how wide words may be; commands are not wrapped.
+fn lines(finding: &Finding, fix: Option<&str>, columns: Option<usize>) -> Vec<String> {
     let (style, word) = match finding.level {
         Level::Error => (RED, "error"),
         Level::Warning => (YELLOW, "warning"),
@@ -136,20 +138,14 @@ fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
         |rest| format!("{CYAN}{subject}{CYAN:#}{rest}"),
     );
     lines[0] = format!("{style}{word:>9}{style:#}  {first}");
-    // A command stays on one line, so that it can be pasted.
+    let line = |text: &str, style: Style| format!("{:11}{style}{}{style:#}", "", text.trim_end());
     let flowed = |text: &str, style: Style| -> Vec<String> {
         let text = sanitize(text);
-        let is_command = ["agentpkg ", "export "]
-            .iter()
-            .any(|begin| text.starts_with(begin));
-        let parts = columns.filter(|_| !is_command).map_or_else(
+        let parts = columns.map_or_else(
             || vec![text.clone()],
             |columns| wrapped(&text, columns - 11),
         );
-        parts
-            .iter()
-            .map(|part| format!("{:11}{style}{}{style:#}", "", part.trim_end()))
-            .collect()
+        parts.iter().map(|part| line(part, style)).collect()
     };
     let shown = 3;
     for place in finding.places.iter().take(shown) {
@@ -162,13 +158,16 @@ fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
             finding.places.len() - shown
         ));
     }
-    if let Some(mend) = &finding.mend {
-        lines.extend(flowed(mend, CYAN));
+    match (fix, &finding.fix) {
+        // A command stays on one line, so that it can be pasted.
+        (Some(text), Some(Fix::Run(_) | Fix::Type(_))) => lines.push(line(&sanitize(text), CYAN)),
+        (Some(text), _) => lines.extend(flowed(text, CYAN)),
+        (None, _) => {}
     }
     lines
 }
 
-fn to_json(outcome: &CheckOutcome) -> serde_json::Value {
+fn to_json(outcome: &CheckOutcome, ui: &Ui) -> serde_json::Value {
     let finding = |finding: &Finding| {
         let level = match finding.level {
             Level::Error => "error",
@@ -177,7 +176,7 @@ fn to_json(outcome: &CheckOutcome) -> serde_json::Value {
         };
         json!({
             "level": level, "kind": finding.kind, "subject": finding.subject, "message": finding.message, "places": finding.places,
-            "mend": finding.mend,
+            "mend": finding.fix.as_ref().map(|fix| fix_text(fix, ui)),
         })
     };
     let broken = outcome.broken_file.as_ref().map(|failure| {
@@ -194,32 +193,46 @@ fn to_json(outcome: &CheckOutcome) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::UiOptions;
 
     #[test]
-    fn long_mends_are_wrapped_and_commands_are_not() {
+    fn long_words_are_wrapped_and_commands_are_not() {
         let long = "twelve words ".repeat(12);
-        let finding = |mend: String| Finding {
-            level: Level::Error,
-            kind: "gone",
-            subject: "planner".to_owned(),
-            message: "its file is gone".to_owned(),
-            places: vec![long.clone()],
-            mend: Some(mend),
-            is_about_machine: false,
-        };
-        let plain = |finding: &Finding| -> Vec<String> {
-            lines(finding, Some(60))
+        let plain = |fix: Fix| -> Vec<String> {
+            let finding = Finding {
+                level: Level::Error,
+                kind: "gone",
+                subject: "planner".to_owned(),
+                message: "its file is gone".to_owned(),
+                places: vec![long.clone()],
+                fix: Some(fix),
+                tools: Vec::new(),
+                is_about_machine: false,
+            };
+            let place = ["-C".to_owned(), "here".to_owned()];
+            let ui = Ui::new(UiOptions {
+                place: place.to_vec(),
+                ..UiOptions::default()
+            });
+            let fix = finding.fix.as_ref().map(|fix| fix_text(fix, &ui));
+            lines(&finding, fix.as_deref(), Some(60))
                 .iter()
                 .map(|line| anstream::adapter::strip_str(line).to_string())
                 .collect()
         };
-        let shown = plain(&finding(long.clone()));
+        let shown = plain(Fix::Say(long.as_str().into()));
         assert_eq!(shown[0], "    error  planner: its file is gone");
         assert!(
             shown.len() > 5 && shown.iter().all(|line| line.len() <= 60),
             "{shown:?}"
         );
-        let command = format!("agentpkg install {long}");
-        assert!(plain(&finding(command)).iter().any(|line| line.len() > 100));
+        let command = plain(Fix::Run(Command::new(["install"]).args(long.split(' '))));
+        let command = command.last().unwrap();
+        assert!(
+            command.starts_with("           agentpkg -C here install twelve words "),
+            "{command}"
+        );
+        let line = plain(Fix::Type(format!("claude mcp add-json {long}")));
+        assert!(line.last().unwrap().len() > 100, "{line:?}");
     }
 }

@@ -29,8 +29,9 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
         .filter(|finding| finding.health == Health::Bad)
         .count();
     if context.ui.is_json() {
+        let ui = &context.ui;
         let findings = findings.iter().map(|finding| {
-            json!({ "subject": finding.subject, "health": word(finding.health), "detail": finding.detail, "hint": finding.hint })
+            json!({ "subject": finding.subject, "health": word(finding.health), "detail": finding.detail, "hint": finding.hint.as_ref().map(|hint| ui.advice(hint)) })
         });
         let findings: Vec<_> = findings.collect();
         context
@@ -54,6 +55,7 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
             .filter(|finding| finding.health != Health::Good)
         {
             if let Some(hint) = &finding.hint {
+                let hint = context.ui.advice(hint);
                 context
                     .ui
                     .note(sanitize(&format!("\n{}: {hint}", finding.subject)));
