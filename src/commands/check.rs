@@ -2,9 +2,10 @@
 
 use anstyle::Style;
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::Value;
 
-use super::{Context, JSON_VERSION, needs};
+use super::{Context, needs};
 use crate::domain::count::counted;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
@@ -40,7 +41,8 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
         outcome.findings.retain(|finding| !finding.is_about_machine);
     }
     if context.ui.is_json() {
-        context.ui.json(&to_json(&outcome, &context.ui))?;
+        let document = document(&outcome, &context.ui);
+        context.ui.json(&document)?;
     } else {
         show(&outcome, context)?;
     }
@@ -106,6 +108,15 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
     Ok(())
 }
 
+/// How much something matters, in a word.
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "note",
+    }
+}
+
 /// How to fix something, in one line. A command that is all there is to do stands without backticks.
 fn fix_text(fix: &Fix, ui: &Ui) -> String {
     match fix {
@@ -117,11 +128,12 @@ fn fix_text(fix: &Fix, ui: &Ui) -> String {
 
 /// A finding: what, where, and how to fix it, with `fix` as the text. `columns`: how wide words may be; commands are not wrapped.
 fn lines(finding: &Finding, fix: Option<&str>, columns: Option<usize>) -> Vec<String> {
-    let (style, word) = match finding.level {
-        Level::Error => (RED, "error"),
-        Level::Warning => (YELLOW, "warning"),
-        Level::Note => (DIM, "note"),
+    let style = match finding.level {
+        Level::Error => RED,
+        Level::Warning => YELLOW,
+        Level::Note => DIM,
     };
+    let word = word(finding.level);
     let subject = sanitize(&finding.subject);
     let text = format!("{subject}: {}", sanitize(&finding.message));
     let text = columns.map_or_else(
@@ -167,27 +179,106 @@ fn lines(finding: &Finding, fix: Option<&str>, columns: Option<usize>) -> Vec<St
     lines
 }
 
-fn to_json(outcome: &CheckOutcome, ui: &Ui) -> serde_json::Value {
-    let finding = |finding: &Finding| {
-        let level = match finding.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Note => "note",
+/// What `check --json` prints.
+#[derive(Serialize)]
+struct CheckDocument<'a> {
+    /// How many were looked at.
+    agents: usize,
+    servers: Vec<Value>,
+    findings: Vec<FindingView<'a>>,
+    /// Why the client ignores `.mcp.json`, if it does.
+    broken_mcp_file: Option<BrokenFileView<'a>>,
+    /// Taken out of `.mcp.json`.
+    removed_servers: &'a [String],
+}
+
+#[derive(Serialize)]
+struct FindingView<'a> {
+    /// `error`, `warning` or `note`.
+    level: &'static str,
+    kind: &'static str,
+    subject: &'a str,
+    message: &'a str,
+    places: &'a [String],
+    /// The tools that it is about, if the client does not have them.
+    tools: Vec<ToolView<'a>>,
+    /// How to fix it: a command, a line for a shell, or words.
+    fix: Option<String>,
+    /// The commands of agentpkg in `fix`, joined with ` && `.
+    command: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ToolView<'a> {
+    name: &'a str,
+    /// The tool to name instead.
+    now: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct BrokenFileView<'a> {
+    message: String,
+    place: Option<LocationView<'a>>,
+}
+
+#[derive(Serialize)]
+struct LocationView<'a> {
+    path: &'a str,
+    line: usize,
+    label: &'a str,
+}
+
+impl<'a> FindingView<'a> {
+    fn of(finding: &'a Finding, ui: &Ui) -> Self {
+        let (fix, command) = match &finding.fix {
+            Some(Fix::Run(command)) => {
+                let command = ui.command_json(command);
+                (Some(command.clone()), Some(command))
+            }
+            Some(Fix::Type(line)) => (Some(line.clone()), None),
+            Some(Fix::Say(advice)) => {
+                let hint = ui.hint_json(advice);
+                (Some(hint.text), hint.command)
+            }
+            None => (None, None),
         };
-        json!({
-            "level": level, "kind": finding.kind, "subject": finding.subject, "message": finding.message, "places": finding.places,
-            "mend": finding.fix.as_ref().map(|fix| fix_text(fix, ui)),
-        })
-    };
-    let broken = outcome.broken_file.as_ref().map(|failure| {
-        let place =
-            failure.location().map(|location| json!({ "path": location.path, "line": location.line(), "label": location.label }));
-        json!({ "message": failure.to_string(), "place": place })
+        let tools = finding.tools.iter().map(|tool| ToolView {
+            name: &tool.name,
+            now: tool.now.as_deref(),
+        });
+        Self {
+            level: word(finding.level),
+            kind: finding.kind,
+            subject: &finding.subject,
+            message: &finding.message,
+            places: &finding.places,
+            tools: tools.collect(),
+            fix,
+            command,
+        }
+    }
+}
+
+fn document<'a>(outcome: &'a CheckOutcome, ui: &Ui) -> CheckDocument<'a> {
+    let broken = outcome.broken_file.as_ref().map(|failure| BrokenFileView {
+        message: failure.to_string(),
+        place: failure.location().map(|location| LocationView {
+            path: &location.path,
+            line: location.line(),
+            label: &location.label,
+        }),
     });
-    json!({
-        "schema_version": JSON_VERSION, "agents": outcome.agents, "servers": outcome.servers.iter().map(needs::server_json).collect::<Vec<_>>(),
-        "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(), "broken_mcp_file": broken, "removed_servers": outcome.removed,
-    })
+    CheckDocument {
+        agents: outcome.agents,
+        servers: outcome.servers.iter().map(needs::server_json).collect(),
+        findings: outcome
+            .findings
+            .iter()
+            .map(|finding| FindingView::of(finding, ui))
+            .collect(),
+        broken_mcp_file: broken,
+        removed_servers: &outcome.removed,
+    }
 }
 
 #[cfg(test)]

@@ -37,5 +37,5 @@ pub struct Context {
     pub is_yes: bool,
 }
 
-/// The version of every JSON document that is printed.
+/// The version of every JSON document that is printed. Those that are structs get it when they are printed.
 pub(crate) const JSON_VERSION: u32 = crate::ui::DOCUMENT_VERSION;

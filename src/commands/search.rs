@@ -3,9 +3,9 @@
 use std::num::NonZeroUsize;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
 use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, search};
@@ -68,7 +68,10 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     };
     let outcome = search(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        return context.ui.json(&to_json(&outcome));
+        return context.ui.json(&SearchDocument {
+            total: outcome.total,
+            agents: outcome.hits.iter().map(Into::into).collect(),
+        });
     }
     show(&outcome, &filters, context)
 }
@@ -168,21 +171,55 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
     Ok(())
 }
 
-fn to_json(outcome: &SearchOutcome) -> serde_json::Value {
-    let hit = |hit: &Hit| {
-        let tier = match hit.tier {
-            Tier::Exact => "exact",
-            Tier::Prefix => "prefix",
-            Tier::Name => "name",
-            Tier::Description => "description",
-            Tier::Alike => "alike",
-        };
+/// What `search --json` prints.
+#[derive(Serialize)]
+struct SearchDocument<'a> {
+    /// All that there are, whatever the limit.
+    total: usize,
+    agents: Vec<HitView<'a>>,
+}
+
+#[derive(Serialize)]
+struct HitView<'a> {
+    name: &'a str,
+    /// What to type to install it.
+    spec: String,
+    registry: &'a str,
+    title: &'a str,
+    description: &'a str,
+    file: &'a str,
+    /// `None`: every tool.
+    tools: Option<&'a [String]>,
+    servers: &'a [String],
+    /// Whether the client loads the file as it is.
+    loads: bool,
+    installed: bool,
+    /// Why it was found.
+    #[serde(rename = "match")]
+    tier: &'static str,
+}
+
+impl<'a> From<&'a Hit> for HitView<'a> {
+    fn from(hit: &'a Hit) -> Self {
         let entry = &hit.entry;
-        json!({
-            "name": entry.name.as_str(), "spec": hit.spec(), "registry": hit.registry.as_str(), "title": entry.title,
-            "description": entry.description, "file": entry.file, "tools": entry.tools, "servers": entry.servers, "loads": entry.loads,
-            "installed": hit.is_installed, "match": tier,
-        })
-    };
-    json!({ "schema_version": JSON_VERSION, "total": outcome.total, "agents": outcome.hits.iter().map(hit).collect::<Vec<_>>() })
+        Self {
+            name: entry.name.as_str(),
+            spec: hit.spec(),
+            registry: hit.registry.as_str(),
+            title: &entry.title,
+            description: &entry.description,
+            file: &entry.file,
+            tools: entry.tools.as_deref(),
+            servers: &entry.servers,
+            loads: entry.loads,
+            installed: hit.is_installed,
+            tier: match hit.tier {
+                Tier::Exact => "exact",
+                Tier::Prefix => "prefix",
+                Tier::Name => "name",
+                Tier::Description => "description",
+                Tier::Alike => "alike",
+            },
+        }
+    }
 }

@@ -505,3 +505,50 @@ fn each_command_has_the_global_options_once() {
     registry: hint: did you mean `agentpkg registry add`?
     "#);
 }
+
+#[test]
+fn documents_have_commands_as_data() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.project("sub folder")).unwrap();
+    let run = |arguments: &[&str]| {
+        let global = ["-C", "sub folder", "--user", "--json"];
+        sandbox.run(&[&global, arguments].concat())
+    };
+    let hints = |arguments: &[&str]| run(arguments).json()["error"]["hints"].clone();
+    assert_eq!(
+        hints(&["remove", "nothing-like-it"]),
+        serde_json::json!([{
+            "text": "`agentpkg -C 'sub folder' --user list` shows what is installed",
+            "command": "agentpkg -C 'sub folder' --user list",
+        }])
+    );
+    assert_eq!(
+        hints(&["registry", "add", "./x", "--name", "builtin"]),
+        serde_json::json!([{ "text": "choose another name with `--name`", "command": null }])
+    );
+    assert_eq!(
+        run(&[]).code(0).json()["steps"][0]["command"],
+        "agentpkg -C 'sub folder' --user search WORD"
+    );
+    let text = agent("odd", "Text.").replace("Read", "Read, LS, LSTool, read, TodoRead, Computer");
+    sandbox.write("home/.claude/agents/odd.md", text);
+    let _ = run(&["install", "debugger", "--mcp", "skip"]).code(0);
+    fs::remove_file(sandbox.path().join("home/.claude/agents/debugger.md")).unwrap();
+    let document = run(&["check"]).code(4).json();
+    assert_eq!(document["schema_version"], 2);
+    let findings = document["findings"].as_array().unwrap();
+    let of = |kind: &str| findings.iter().find(|found| found["kind"] == kind).unwrap();
+    let command = "agentpkg -C 'sub folder' --user install";
+    assert_eq!(of("missing-file")["fix"], command);
+    assert_eq!(of("missing-file")["command"], command);
+    assert_eq!(of("missing-file")["tools"], serde_json::json!([]));
+    let odd = of("odd-tools");
+    assert_eq!(
+        odd["fix"],
+        "edit its `tools` line; your edit survives updates"
+    );
+    assert_eq!(odd["command"], serde_json::Value::Null);
+    insta::assert_snapshot!(odd["tools"], @r#"
+    [{"name":"LS","now":"Glob"},{"name":"LSTool","now":"Glob"},{"name":"read","now":"Read"},{"name":"TodoRead","now":"TodoWrite"},{"name":"Computer","now":null}]
+    "#);
+}
