@@ -321,7 +321,7 @@ impl Checker<'_> {
                     lost.loss.to_string(),
                 )
                 .at(&lost.place)
-                .fix(lost.loss.mend()),
+                .fix(lost.loss.how_to_fix()),
             );
         }
         let mut odd: BTreeMap<&str, Vec<&OddTool>> = BTreeMap::new();

@@ -29,7 +29,7 @@ impl Checker<'_> {
                 is_about_machine: refusal.file != SHARED_SETTINGS,
                 ..Finding::new(Level::Error, "disabled-server", name, message)
                     .places(places.clone())
-                    .fix(refusal.mend())
+                    .fix(refusal.how_to_fix())
             });
         }
         if server.is_missing() {
@@ -91,7 +91,7 @@ impl Checker<'_> {
                 let then = refused
                     .map(|refusal| format!("; if it were added, it would be {refusal}"))
                     .unwrap_or_default();
-                let fix = refused.map(Refusal::mend).unwrap_or_default();
+                let fix = refused.map(Refusal::how_to_fix).unwrap_or_default();
                 (format!("; known: {}{then}", known.entry), fix.into())
             }
             Status::Known(known) if !server::is_addable(name) => (
@@ -210,7 +210,11 @@ fn trouble(problem: &Problem) -> (Level, &'static str, Option<Fix>) {
             "policy",
             Some(format!("take it out of {FILE_NAME}").into()),
         ),
-        Problem::Refused(refusal) => (Level::Error, "disabled-server", Some(refusal.mend().into())),
+        Problem::Refused(refusal) => (
+            Level::Error,
+            "disabled-server",
+            Some(refusal.how_to_fix().into()),
+        ),
         Problem::Name => (Level::Note, "odd-name", None),
     }
 }
