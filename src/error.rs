@@ -12,6 +12,8 @@ use crate::domain::shell::Command;
 pub enum Kind {
     /// Something could not be done. Exit code 1.
     Failed,
+    /// Several things are meant, and there is nobody to say which. Exit code 1.
+    Ambiguous,
     /// The command line asks for something that makes no sense. Exit code 2.
     Usage,
     /// Conflicts are left for the user. Exit code 3.
@@ -31,7 +33,7 @@ impl Kind {
         match self {
             Self::Interrupted => 0,
             Self::Usage => 1,
-            Self::Failed => 2,
+            Self::Failed | Self::Ambiguous => 2,
             Self::Consent => 3,
             Self::Conflict => 4,
             Self::Check => 5,
@@ -42,7 +44,7 @@ impl Kind {
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
-            Self::Failed => 1,
+            Self::Failed | Self::Ambiguous => 1,
             Self::Usage => 2,
             Self::Conflict => 3,
             Self::Consent => 4,

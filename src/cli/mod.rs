@@ -13,8 +13,9 @@ use crate::commands::{
     Context, check, complete, completions, diff, doctor, info, init, install, list, manual,
     merge_file, next, outdated, recover, registry, remove, resolve, search, status, undo, update,
 };
+use crate::domain::shell::Command as Words;
 use crate::env::Environment;
-use crate::error::{Failure, Kind};
+use crate::error::{Advice, Failure, Kind};
 use crate::fs;
 use crate::ops::Session;
 use crate::ops::session::Options;
@@ -274,7 +275,7 @@ pub fn run() -> u8 {
     if command.is_none() && global.verbose > 0 {
         // It is what many programs print their version for.
         let failure = Failure::usage("`-v` says nothing without a command")
-            .hint("`agentpkg --version` or `-V` prints the version");
+            .hint(Advice::run(Words::new(["--version"])).and(" or `-V` prints the version"));
         return context.ui.end(failure.kind().code(), Some(failure));
     }
     let is_merge_file = matches!(command, Some(Command::MergeFile(_)));

@@ -5,7 +5,8 @@ use std::num::{IntErrorKind, ParseIntError};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::domain::likeness::nearest;
-use crate::error::Failure;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure};
 
 /// Words that people know from elsewhere, and ours, behind `registry`.
 const REGISTRY: &[(&str, &str)] = &[
@@ -37,10 +38,7 @@ pub(super) fn failure(
         .iter()
         .find_map(|word| commands.iter().find(|(name, _)| name == word))
         .map(|(_, command)| *command);
-    let help = format!(
-        "`agentpkg {}--help` shows what can be typed",
-        command.map(|name| format!("{name} ")).unwrap_or_default()
-    );
+    let help = Advice::run(Command::new(command).arg("--help")).and(" shows what can be typed");
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let invalid = text(ContextKind::InvalidSubcommand);
@@ -60,9 +58,11 @@ pub(super) fn failure(
                 "there is no command `{group}{}`",
                 typed.escape_debug()
             ));
-            match near {
-                Some((_, near)) => failure.hint(format!("did you mean `agentpkg {near}`?")),
-                None => failure.hint(format!("`agentpkg {group}--help` lists the commands")),
+            if let Some((_, near)) = near {
+                failure.hint(did_you_mean(Command::new(near.split(' '))))
+            } else {
+                let help = Command::new(group.split_whitespace()).arg("--help");
+                failure.hint(Advice::run(help).and(" lists the commands"))
             }
         }
         ErrorKind::UnknownArgument => {
@@ -81,7 +81,8 @@ pub(super) fn failure(
                 (Some(near), _) => failure.hint(format!("did you mean `{}`?", argument_name(near))),
                 (None, Some(command)) => match option_near(&typed, command, &whole()) {
                     Some(near) => {
-                        failure.hint(format!("did you mean `agentpkg {command} --{near}`?"))
+                        let near = Command::new([command.to_owned(), format!("--{near}")]);
+                        failure.hint(did_you_mean(near))
                     }
                     None => failure.hint(help),
                 },
@@ -152,6 +153,11 @@ pub(super) fn failure(
     }
 }
 
+/// The hint with the command that may have been meant.
+fn did_you_mean(near: Command) -> Advice {
+    Advice::say("did you mean ").and_run(near).and("?")
+}
+
 /// The option of a command that is most like what was typed, be it before the command.
 fn option_near(typed: &str, command: &str, whole: &clap::Command) -> Option<String> {
     let typed = typed.strip_prefix("--")?;
@@ -175,7 +181,7 @@ fn in_our_words(reason: &(dyn std::error::Error + 'static)) -> String {
     }
 }
 
-fn with_values(failure: Failure, values: &[String], help: String) -> Failure {
+fn with_values(failure: Failure, values: &[String], help: Advice) -> Failure {
     if values.is_empty() {
         return failure.hint(help);
     }

@@ -2,13 +2,15 @@
 
 use anstyle::Style;
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION, needs};
+use super::outcome::removed;
+use super::{Context, needs};
 use crate::domain::count::counted;
-use crate::error::{Failure, Kind, Result};
-use crate::ops::check::{CheckOutcome, Finding, Level, check};
-use crate::ui::{CYAN, DIM, RED, YELLOW, sanitize, wrapped};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::check::{CheckOutcome, Finding, Fix, Fixing, Level, check};
+use crate::ui::{CYAN, DIM, RED, Ui, YELLOW, sanitize, wrapped};
 
 /// Check all agents against the project: what is missing, left over, or changed by hand
 ///
@@ -30,23 +32,31 @@ pub struct CheckArgs {
     /// Take servers out of .mcp.json that agentpkg added, that are unchanged and that no agent needs
     #[arg(long)]
     pub fix: bool,
+    /// With --fix: show what would be taken out, and stop
+    #[arg(long, requires = "fix")]
+    pub dry_run: bool,
 }
 
 /// Runs the command.
 pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
-    let mut outcome = check(&context.session, args.fix, &mut context.ui)?;
+    let fixing = match (args.fix, args.dry_run) {
+        (false, _) => Fixing::No,
+        (true, true) => Fixing::DryRun,
+        (true, false) => Fixing::Yes,
+    };
+    let mut outcome = check(&context.session, fixing, &mut context.ui)?;
     if args.project_only {
         outcome.findings.retain(|finding| !finding.is_about_machine);
     }
     if context.ui.is_json() {
-        context.ui.json(&to_json(&outcome))?;
+        let document = document(&outcome, args.dry_run, &context.ui);
+        context.ui.json(&document)?;
     } else {
-        show(&outcome, context)?;
+        show(&outcome, args.dry_run, context)?;
     }
     if context.ui.is_interrupted() {
-        return Err(
-            Failure::failed("an interrupted command waits here").hint("`agentpkg recover` ends it")
-        );
+        return Err(Failure::failed("an interrupted command waits here")
+            .hint(Advice::run(Command::new(["recover"])).and(" ends it")));
     }
     let count = |level: Level| {
         outcome
@@ -75,11 +85,11 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
     ))
 }
 
-fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
+fn show(outcome: &CheckOutcome, is_dry_run: bool, context: &mut Context) -> Result<()> {
     if !outcome.removed.is_empty() {
         context
             .ui
-            .status("Removed", needs::removed(&outcome.removed));
+            .status(removed(is_dry_run), needs::removed(&outcome.removed));
     }
     if let Some(failure) = &outcome.broken_file {
         context.ui.failure(failure);
@@ -88,11 +98,8 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
         if index > 0 || outcome.broken_file.is_some() {
             context.ui.data("")?;
         }
-        let finding = &Finding {
-            mend: finding.mend.as_ref().map(|mend| context.ui.command(mend)),
-            ..finding.clone()
-        };
-        for line in lines(finding, context.ui.data_columns()) {
+        let fix = finding.fix.as_ref().map(|fix| fix_text(fix, &context.ui));
+        for line in lines(finding, fix.as_deref(), context.ui.data_columns()) {
             context.ui.data(line)?;
         }
     }
@@ -109,13 +116,32 @@ fn show(outcome: &CheckOutcome, context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// A finding: what, where, and the command that fixes it, which is never wrapped. `columns`: how wide the rest may be.
-fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
-    let (style, word) = match finding.level {
-        Level::Error => (RED, "error"),
-        Level::Warning => (YELLOW, "warning"),
-        Level::Note => (DIM, "note"),
+/// How much something matters, in a word.
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "note",
+    }
+}
+
+/// How to fix something, in one line. A command that is all there is to do stands without backticks.
+fn fix_text(fix: &Fix, ui: &Ui) -> String {
+    match fix {
+        Fix::Run(command) => ui.command(command),
+        Fix::Type(line) => line.clone(),
+        Fix::Say(advice) => ui.advice(advice),
+    }
+}
+
+/// A finding: what, where, and how to fix it, with `fix` as the text. `columns`: how wide words may be; commands are not wrapped.
+fn lines(finding: &Finding, fix: Option<&str>, columns: Option<usize>) -> Vec<String> {
+    let style = match finding.level {
+        Level::Error => RED,
+        Level::Warning => YELLOW,
+        Level::Note => DIM,
     };
+    let word = word(finding.level);
     let subject = sanitize(&finding.subject);
     let text = format!("{subject}: {}", sanitize(&finding.message));
     let text = columns.map_or_else(
@@ -132,20 +158,14 @@ fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
         |rest| format!("{CYAN}{subject}{CYAN:#}{rest}"),
     );
     lines[0] = format!("{style}{word:>9}{style:#}  {first}");
-    // A command stays on one line, so that it can be pasted.
+    let line = |text: &str, style: Style| format!("{:11}{style}{}{style:#}", "", text.trim_end());
     let flowed = |text: &str, style: Style| -> Vec<String> {
         let text = sanitize(text);
-        let is_command = ["agentpkg ", "export "]
-            .iter()
-            .any(|begin| text.starts_with(begin));
-        let parts = columns.filter(|_| !is_command).map_or_else(
+        let parts = columns.map_or_else(
             || vec![text.clone()],
             |columns| wrapped(&text, columns - 11),
         );
-        parts
-            .iter()
-            .map(|part| format!("{:11}{style}{}{style:#}", "", part.trim_end()))
-            .collect()
+        parts.iter().map(|part| line(part, style)).collect()
     };
     let shown = 3;
     for place in finding.places.iter().take(shown) {
@@ -158,64 +178,163 @@ fn lines(finding: &Finding, columns: Option<usize>) -> Vec<String> {
             finding.places.len() - shown
         ));
     }
-    if let Some(mend) = &finding.mend {
-        lines.extend(flowed(mend, CYAN));
+    match (fix, &finding.fix) {
+        // A command stays on one line, so that it can be pasted.
+        (Some(text), Some(Fix::Run(_) | Fix::Type(_))) => lines.push(line(&sanitize(text), CYAN)),
+        (Some(text), _) => lines.extend(flowed(text, CYAN)),
+        (None, _) => {}
     }
     lines
 }
 
-fn to_json(outcome: &CheckOutcome) -> serde_json::Value {
-    let finding = |finding: &Finding| {
-        let level = match finding.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Note => "note",
+/// What `check --json` prints.
+#[derive(Serialize)]
+struct CheckDocument<'a> {
+    /// Whether `removed_servers` would be taken out, and were not.
+    dry_run: bool,
+    /// How many were looked at.
+    agents: usize,
+    servers: Vec<needs::ServerView>,
+    findings: Vec<FindingView<'a>>,
+    /// Why the client ignores `.mcp.json`, if it does.
+    broken_mcp_file: Option<BrokenFileView<'a>>,
+    /// Taken out of `.mcp.json`.
+    removed_servers: &'a [String],
+}
+
+#[derive(Serialize)]
+struct FindingView<'a> {
+    /// `error`, `warning` or `note`.
+    level: &'static str,
+    kind: &'static str,
+    subject: &'a str,
+    message: &'a str,
+    places: &'a [String],
+    /// The tools that it is about, if the client does not have them.
+    tools: Vec<ToolView<'a>>,
+    /// How to fix it: a command, a line for a shell, or words.
+    fix: Option<String>,
+    /// The commands of agentpkg in `fix`, joined with ` && `.
+    command: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ToolView<'a> {
+    name: &'a str,
+    /// The tool to name instead.
+    now: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct BrokenFileView<'a> {
+    message: String,
+    place: Option<LocationView<'a>>,
+}
+
+#[derive(Serialize)]
+struct LocationView<'a> {
+    path: &'a str,
+    line: usize,
+    label: &'a str,
+}
+
+impl<'a> FindingView<'a> {
+    fn of(finding: &'a Finding, ui: &Ui) -> Self {
+        let (fix, command) = match &finding.fix {
+            Some(Fix::Run(command)) => {
+                let command = ui.command_json(command);
+                (Some(command.clone()), Some(command))
+            }
+            Some(Fix::Type(line)) => (Some(line.clone()), None),
+            Some(Fix::Say(advice)) => {
+                let hint = ui.hint_json(advice);
+                (Some(hint.text), hint.command)
+            }
+            None => (None, None),
         };
-        json!({
-            "level": level, "kind": finding.kind, "subject": finding.subject, "message": finding.message, "places": finding.places,
-            "mend": finding.mend,
-        })
-    };
-    let broken = outcome.broken_file.as_ref().map(|failure| {
-        let place =
-            failure.location().map(|location| json!({ "path": location.path, "line": location.line(), "label": location.label }));
-        json!({ "message": failure.to_string(), "place": place })
+        let tools = finding.tools.iter().map(|tool| ToolView {
+            name: &tool.name,
+            now: tool.now.as_deref(),
+        });
+        Self {
+            level: word(finding.level),
+            kind: finding.kind,
+            subject: &finding.subject,
+            message: &finding.message,
+            places: &finding.places,
+            tools: tools.collect(),
+            fix,
+            command,
+        }
+    }
+}
+
+fn document<'a>(outcome: &'a CheckOutcome, is_dry_run: bool, ui: &Ui) -> CheckDocument<'a> {
+    let broken = outcome.broken_file.as_ref().map(|failure| BrokenFileView {
+        message: failure.to_string(),
+        place: failure.location().map(|location| LocationView {
+            path: &location.path,
+            line: location.line(),
+            label: &location.label,
+        }),
     });
-    json!({
-        "schema_version": JSON_VERSION, "agents": outcome.agents, "servers": outcome.servers.iter().map(needs::server_json).collect::<Vec<_>>(),
-        "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(), "broken_mcp_file": broken, "removed_servers": outcome.removed,
-    })
+    CheckDocument {
+        dry_run: is_dry_run,
+        agents: outcome.agents,
+        servers: outcome.servers.iter().map(needs::server_view).collect(),
+        findings: outcome
+            .findings
+            .iter()
+            .map(|finding| FindingView::of(finding, ui))
+            .collect(),
+        broken_mcp_file: broken,
+        removed_servers: &outcome.removed,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::UiOptions;
 
     #[test]
-    fn long_mends_are_wrapped_and_commands_are_not() {
+    fn long_words_are_wrapped_and_commands_are_not() {
         let long = "twelve words ".repeat(12);
-        let finding = |mend: String| Finding {
-            level: Level::Error,
-            kind: "gone",
-            subject: "planner".to_owned(),
-            message: "its file is gone".to_owned(),
-            places: vec![long.clone()],
-            mend: Some(mend),
-            is_about_machine: false,
-        };
-        let plain = |finding: &Finding| -> Vec<String> {
-            lines(finding, Some(60))
+        let plain = |fix: Fix| -> Vec<String> {
+            let finding = Finding {
+                level: Level::Error,
+                kind: "gone",
+                subject: "planner".to_owned(),
+                message: "its file is gone".to_owned(),
+                places: vec![long.clone()],
+                fix: Some(fix),
+                tools: Vec::new(),
+                is_about_machine: false,
+            };
+            let place = ["-C".to_owned(), "here".to_owned()];
+            let ui = Ui::new(UiOptions {
+                place: place.to_vec(),
+                ..UiOptions::default()
+            });
+            let fix = finding.fix.as_ref().map(|fix| fix_text(fix, &ui));
+            lines(&finding, fix.as_deref(), Some(60))
                 .iter()
                 .map(|line| anstream::adapter::strip_str(line).to_string())
                 .collect()
         };
-        let shown = plain(&finding(long.clone()));
+        let shown = plain(Fix::Say(long.as_str().into()));
         assert_eq!(shown[0], "    error  planner: its file is gone");
         assert!(
             shown.len() > 5 && shown.iter().all(|line| line.len() <= 60),
             "{shown:?}"
         );
-        let command = format!("agentpkg install {long}");
-        assert!(plain(&finding(command)).iter().any(|line| line.len() > 100));
+        let command = plain(Fix::Run(Command::new(["install"]).args(long.split(' '))));
+        let command = command.last().unwrap();
+        assert!(
+            command.starts_with("           agentpkg -C here install twelve words "),
+            "{command}"
+        );
+        let line = plain(Fix::Type(format!("claude mcp add-json {long}")));
+        assert!(line.last().unwrap().len() > 100, "{line:?}");
     }
 }

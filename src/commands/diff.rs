@@ -1,14 +1,14 @@
 //! `agentpkg diff`.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
-use crate::domain::capability::Gain;
+use super::Context;
 use crate::domain::count::counted;
 use crate::error::{Failure, Result};
 use crate::ops::diff::{DiffOutcome, FileDiff, View, diff};
-use crate::ui::{DIM, YELLOW, sanitize, unified};
+use crate::ui::view::{FailureView, GainView};
+use crate::ui::{DIM, Ui, YELLOW, sanitize, unified};
 
 /// Show what you changed, what upstream changed, or what both would become
 #[derive(Debug, Args)]
@@ -41,7 +41,8 @@ pub fn run(args: &DiffArgs, context: &mut Context) -> Result<()> {
     };
     let outcome = diff(&context.session, &args.names, view, &mut context.ui)?;
     if context.ui.is_json() {
-        context.ui.json(&to_json(&outcome))?;
+        let document = document(&outcome, &context.ui);
+        context.ui.json(&document)?;
     } else {
         for file in &outcome.files {
             show(file, context)?;
@@ -98,19 +99,43 @@ fn show(file: &FileDiff, context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-fn to_json(outcome: &DiffOutcome) -> serde_json::Value {
-    let gain = |gain: &Gain| json!({ "what": gain.to_string(), "meaning": gain.meaning(), "allow": gain.word() });
+/// The document of the command.
+#[derive(Debug, Serialize)]
+struct DiffDocument {
+    files: Vec<FileView>,
+    failures: Vec<FailureView>,
+}
+
+/// The difference of one agent.
+#[derive(Debug, Serialize)]
+struct FileView {
+    name: String,
+    path: String,
+    /// What the text before is called.
+    before: String,
+    /// What the text after is called.
+    after: String,
+    conflicts: usize,
+    gains: Vec<GainView>,
+    diff: String,
+}
+
+fn document(outcome: &DiffOutcome, ui: &Ui) -> DiffDocument {
     let file = |file: &FileDiff| {
         let (old, new) = labels(file);
         let diff = unified(&text(&file.before), &text(&file.after), &old, &new);
-        json!({
-            "name": file.name.as_str(), "path": file.path, "before": file.before_label, "after": file.after_label,
-            "conflicts": file.conflicts, "gains": file.gains.iter().map(gain).collect::<Vec<_>>(),
-            "diff": anstream::adapter::strip_str(&diff).to_string(),
-        })
+        FileView {
+            name: file.name.to_string(),
+            path: file.path.clone(),
+            before: file.before_label.clone(),
+            after: file.after_label.clone(),
+            conflicts: file.conflicts,
+            gains: file.gains.iter().map(GainView::from).collect(),
+            diff: anstream::adapter::strip_str(&diff).to_string(),
+        }
     };
-    json!({
-        "schema_version": JSON_VERSION, "files": outcome.files.iter().map(file).collect::<Vec<_>>(),
-        "failures": outcome.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
+    DiffDocument {
+        files: outcome.files.iter().map(file).collect(),
+        failures: ui.failures_json(&outcome.failures),
+    }
 }

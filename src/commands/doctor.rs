@@ -1,12 +1,12 @@
 //! `agentpkg doctor`.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
 use crate::error::{Failure, Result};
-use crate::ops::doctor::{Health, doctor};
-use crate::ui::{Table, sanitize};
+use crate::ops::doctor::{Finding, Health, doctor};
+use crate::ui::{Table, Ui, sanitize};
 
 /// Check git, the folders, the client and the registries
 #[derive(Debug, Args)]
@@ -19,23 +19,16 @@ pub struct DoctorArgs {}
 /// Runs the command.
 pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
     let findings = doctor(&context.session, &mut context.ui)?;
-    let word = |health| match health {
-        Health::Good => "ok",
-        Health::Warning => "warning",
-        Health::Bad => "error",
-    };
     let bad = findings
         .iter()
         .filter(|finding| finding.health == Health::Bad)
         .count();
     if context.ui.is_json() {
-        let findings = findings.iter().map(|finding| {
-            json!({ "subject": finding.subject, "health": word(finding.health), "detail": finding.detail, "hint": finding.hint })
-        });
-        let findings: Vec<_> = findings.collect();
-        context
-            .ui
-            .json(&json!({ "schema_version": JSON_VERSION, "findings": findings }))?;
+        let findings = findings
+            .iter()
+            .map(|finding| FindingView::of(finding, &context.ui))
+            .collect();
+        context.ui.json(&DoctorDocument { findings })?;
     } else {
         let mut table = Table::new();
         for finding in &findings {
@@ -54,6 +47,7 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
             .filter(|finding| finding.health != Health::Good)
         {
             if let Some(hint) = &finding.hint {
+                let hint = context.ui.advice(hint);
                 context
                     .ui
                     .note(sanitize(&format!("\n{}: {hint}", finding.subject)));
@@ -64,5 +58,45 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
         0 => Ok(()),
         1 => Err(Failure::failed("1 thing does not work")),
         count => Err(Failure::failed(format!("{count} things do not work"))),
+    }
+}
+
+fn word(health: Health) -> &'static str {
+    match health {
+        Health::Good => "ok",
+        Health::Warning => "warning",
+        Health::Bad => "error",
+    }
+}
+
+/// What `doctor --json` prints.
+#[derive(Serialize)]
+struct DoctorDocument<'a> {
+    findings: Vec<FindingView<'a>>,
+}
+
+#[derive(Serialize)]
+struct FindingView<'a> {
+    subject: &'a str,
+    /// `ok`, `warning` or `error`.
+    health: &'static str,
+    detail: &'a str,
+    /// What to do about it.
+    hint: Option<String>,
+    /// The commands of agentpkg in `hint`, joined with ` && `.
+    command: Option<String>,
+}
+
+impl<'a> FindingView<'a> {
+    fn of(finding: &'a Finding, ui: &Ui) -> Self {
+        let hint = finding.hint.as_ref().map(|hint| ui.hint_json(hint));
+        let (hint, command) = hint.map_or((None, None), |hint| (Some(hint.text), hint.command));
+        Self {
+            subject: &finding.subject,
+            health: word(finding.health),
+            detail: &finding.detail,
+            hint,
+            command,
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! `agentpkg info`.
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::list::state;
-use super::{Context, JSON_VERSION, capabilities, needs};
+use super::{Context, capabilities, needs};
 use crate::domain::definition::Verdict;
 use crate::error::Result;
-use crate::ops::list::info;
+use crate::ops::list::{Info, info};
+use crate::ui::view::GainView;
 use crate::ui::{one_line, sanitize};
 
 /// Show one agent: what it is for, what it may use, and whether the client loads it
@@ -26,20 +27,7 @@ pub struct InfoArgs {
 pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     let info = info(&context.session, &args.spec, &mut context.ui)?;
     if context.ui.is_json() {
-        let adapted = match &info.adapted {
-            Ok((verdict, applied)) => {
-                let mut value = verdict_json(verdict);
-                value["adaptations"] = json!(applied);
-                value
-            }
-            Err(reason) => json!({ "loads": false, "reason": reason }),
-        };
-        return context.ui.json(&json!({
-            "schema_version": JSON_VERSION, "name": info.name, "spec": info.spec, "file": info.file, "revision": info.revision,
-            "installed": info.installed.map(state), "client": verdict_json(&info.verdict), "adapted": adapted,
-            "needs": needs::to_json(&info.needs),
-            "gains": info.gains.iter().map(|gain| json!({ "what": gain.to_string(), "meaning": gain.meaning() })).collect::<Vec<_>>(),
-        }));
+        return context.ui.json(&InfoDocument::from(&info));
     }
     let ui = &mut context.ui;
     ui.data(format!("{} {}", sanitize(&info.name), sanitize(&info.revision)).trim_end())?;
@@ -103,12 +91,107 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     lines.iter().try_for_each(|line| ui.data(line))
 }
 
-fn verdict_json(verdict: &Verdict) -> Value {
-    match verdict {
-        Verdict::Loads(loaded) => json!({
-            "loads": true, "name": loaded.name, "description": loaded.description, "tools": loaded.tools,
-            "disallowed_tools": loaded.disallowed_tools, "security": loaded.security,
-        }),
-        Verdict::Skipped(reason) => json!({ "loads": false, "reason": reason.to_string() }),
+/// What `info --json` prints.
+#[derive(Serialize)]
+struct InfoDocument<'a> {
+    name: &'a str,
+    spec: &'a str,
+    file: &'a str,
+    /// Version or commit.
+    revision: &'a str,
+    /// `clean`, `edited` or `missing`; `None`: it is not installed.
+    installed: Option<&'static str>,
+    /// What the client makes of the file as it is.
+    client: VerdictView<'a>,
+    /// What it would make of what would be installed.
+    adapted: AdaptedView<'a>,
+    needs: needs::NeedsView,
+    /// What edits by hand allow beyond the installed version.
+    gains: Vec<GainView>,
+}
+
+#[derive(Serialize)]
+struct AdaptedView<'a> {
+    #[serde(flatten)]
+    verdict: VerdictView<'a>,
+    /// `None`: it cannot be adapted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adaptations: Option<&'a [String]>,
+}
+
+#[derive(Serialize)]
+struct VerdictView<'a> {
+    loads: bool,
+    #[serde(flatten)]
+    why: Why<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Why<'a> {
+    Loaded {
+        name: &'a str,
+        description: &'a str,
+        /// `None`: every tool.
+        tools: Option<&'a [String]>,
+        disallowed_tools: &'a [String],
+        /// The fields that need consent.
+        security: &'a [&'static str],
+    },
+    Skipped {
+        reason: String,
+    },
+}
+
+impl VerdictView<'_> {
+    fn skipped(reason: String) -> Self {
+        Self {
+            loads: false,
+            why: Why::Skipped { reason },
+        }
+    }
+}
+
+impl<'a> From<&'a Verdict> for VerdictView<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        match verdict {
+            Verdict::Loads(loaded) => Self {
+                loads: true,
+                why: Why::Loaded {
+                    name: &loaded.name,
+                    description: &loaded.description,
+                    tools: loaded.tools.as_deref(),
+                    disallowed_tools: &loaded.disallowed_tools,
+                    security: &loaded.security,
+                },
+            },
+            Verdict::Skipped(reason) => Self::skipped(reason.to_string()),
+        }
+    }
+}
+
+impl<'a> From<&'a Info> for InfoDocument<'a> {
+    fn from(info: &'a Info) -> Self {
+        let adapted = match &info.adapted {
+            Ok((verdict, applied)) => AdaptedView {
+                verdict: verdict.into(),
+                adaptations: Some(applied),
+            },
+            Err(reason) => AdaptedView {
+                verdict: VerdictView::skipped(reason.clone()),
+                adaptations: None,
+            },
+        };
+        Self {
+            name: &info.name,
+            spec: &info.spec,
+            file: &info.file,
+            revision: &info.revision,
+            installed: info.installed.map(state),
+            client: (&info.verdict).into(),
+            adapted,
+            needs: needs::view(&info.needs),
+            gains: info.gains.iter().map(Into::into).collect(),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! `agentpkg init`.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
 use crate::error::Result;
 use crate::ops::init::init;
 
@@ -14,6 +14,15 @@ Examples:
   agentpkg init  not needed: `install` and `registry add` make the file, too")]
 pub struct InitArgs {}
 
+/// What `init --json` prints.
+#[derive(Serialize)]
+struct InitDocument<'a> {
+    /// The path of the manifest.
+    path: String,
+    /// The same; `None`: it was there already.
+    created: Option<&'a String>,
+}
+
 /// Runs the command.
 pub fn run(_args: &InitArgs, context: &mut Context) -> Result<()> {
     let outcome = init(&context.session, &mut context.ui);
@@ -22,7 +31,10 @@ pub fn run(_args: &InitArgs, context: &mut Context) -> Result<()> {
             .session
             .project
             .display(context.session.project.manifest_path());
-        context.ui.json(&json!({ "schema_version": JSON_VERSION, "path": path, "created": outcome.as_ref().ok() }))?;
+        context.ui.json(&InitDocument {
+            path,
+            created: outcome.as_ref().ok(),
+        })?;
         return outcome.map(drop);
     }
     context.ui.status("Created", outcome?);

@@ -1,12 +1,15 @@
 //! `agentpkg list`.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
+use crate::domain::name::RegistryName;
+use crate::domain::shell::Command;
 use crate::error::Result;
-use crate::ops::list::{Installed, State, available, installed, offered};
+use crate::ops::list::{Installed, Offer, State, available, installed, offered};
 use crate::store::agreement::registry_of;
+use crate::store::project::Project;
 use crate::ui::{Table, one_line};
 
 /// List installed agents, or with --available those that registries offer
@@ -37,13 +40,19 @@ pub fn run(args: &ListArgs, context: &mut Context) -> Result<()> {
 fn show_installed(context: &mut Context) -> Result<()> {
     let agents = installed(&context.session, &mut context.ui)?;
     if context.ui.is_json() {
-        let agents: Vec<_> = agents.iter().map(|agent| to_json(agent, context)).collect();
-        return context
-            .ui
-            .json(&json!({ "schema_version": JSON_VERSION, "agents": agents }));
+        let project = &context.session.project;
+        let agents = agents
+            .iter()
+            .map(|agent| InstalledView::of(agent, project))
+            .collect();
+        return context.ui.json(&ListDocument { agents });
     }
     if agents.is_empty() {
-        context.ui.note("No agents are installed. Try `agentpkg install backend-architect`, or `agentpkg list --available`.");
+        let [install, available] = [["install", "backend-architect"], ["list", "--available"]]
+            .map(|words| context.ui.command(&Command::new(words)));
+        context.ui.note(format!(
+            "No agents are installed. Try `{install}`, or `{available}`."
+        ));
     }
     let mut table = Table::new();
     for agent in &agents {
@@ -63,22 +72,8 @@ fn show_installed(context: &mut Context) -> Result<()> {
 fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
     let offers = available(&context.session, source, &mut context.ui)?;
     if context.ui.is_json() {
-        let offers = offers.iter().map(|offer| {
-            let (entries, refused) = offered(offer);
-            let agents = entries.iter().map(|entry| {
-                json!({ "name": entry.name.as_str(), "title": entry.title, "description": entry.description, "file": entry.file,
-                    "blob": entry.blob.to_string(), "loads": entry.loads })
-            });
-            json!({
-                "registry": offer.snapshot.registry.as_ref().map(super::super::domain::name::RegistryName::as_str), "source": offer.snapshot.source.to_string(),
-                "commit": offer.snapshot.commit.map(|commit| commit.to_string()), "agents": agents.collect::<Vec<_>>(),
-                "refused": refused.iter().map(|refused| json!({ "file": refused.file, "reason": refused.reason })).collect::<Vec<_>>(),
-            })
-        });
-        let offers: Vec<_> = offers.collect();
-        return context
-            .ui
-            .json(&json!({ "schema_version": JSON_VERSION, "sources": offers }));
+        let sources = offers.iter().map(Into::into).collect();
+        return context.ui.json(&ListAvailableDocument { sources });
     }
     let mut table = Table::new();
     let mut warnings = Vec::new();
@@ -131,11 +126,100 @@ pub fn state(state: State) -> &'static str {
     }
 }
 
-fn to_json(agent: &Installed, context: &Context) -> serde_json::Value {
-    let project = &context.session.project;
-    json!({
-        "name": agent.name.as_str(), "state": state(agent.state), "path": project.display(&project.agent_path(&agent.name)),
-        "registry": agent.locked.registry.as_ref().map(super::super::domain::name::RegistryName::as_str), "source": agent.locked.source, "file": agent.locked.file,
-        "version": agent.locked.version, "commit": agent.locked.commit.map(|id| id.to_string()), "adaptations": agent.locked.adaptations,
-    })
+/// What `list --json` prints.
+#[derive(Serialize)]
+struct ListDocument<'a> {
+    agents: Vec<InstalledView<'a>>,
+}
+
+#[derive(Serialize)]
+struct InstalledView<'a> {
+    name: &'a str,
+    /// `clean`, `edited` or `missing`.
+    state: &'static str,
+    path: String,
+    /// `None`: straight from a source.
+    registry: Option<&'a str>,
+    source: &'a str,
+    file: &'a str,
+    version: Option<&'a str>,
+    commit: Option<String>,
+    adaptations: &'a [String],
+}
+
+/// What `list --available --json` prints.
+#[derive(Serialize)]
+struct ListAvailableDocument {
+    sources: Vec<SourceView>,
+}
+
+#[derive(Serialize)]
+struct SourceView {
+    /// `None`: a source that is no registry of the project.
+    registry: Option<String>,
+    source: String,
+    commit: Option<String>,
+    agents: Vec<OfferedView>,
+    /// Files that look like agents, but are not offered.
+    refused: Vec<RefusedView>,
+}
+
+#[derive(Serialize)]
+struct OfferedView {
+    name: String,
+    title: String,
+    description: String,
+    file: String,
+    blob: String,
+    /// Whether the client loads the file as it is.
+    loads: bool,
+}
+
+#[derive(Serialize)]
+struct RefusedView {
+    file: String,
+    reason: String,
+}
+
+impl<'a> InstalledView<'a> {
+    fn of(agent: &'a Installed, project: &Project) -> Self {
+        let locked = &agent.locked;
+        Self {
+            name: agent.name.as_str(),
+            state: state(agent.state),
+            path: project.display(&project.agent_path(&agent.name)),
+            registry: locked.registry.as_ref().map(RegistryName::as_str),
+            source: &locked.source,
+            file: &locked.file,
+            version: locked.version.as_deref(),
+            commit: locked.commit.map(|id| id.to_string()),
+            adaptations: &locked.adaptations,
+        }
+    }
+}
+
+impl From<&Offer<'_>> for SourceView {
+    fn from(offer: &Offer<'_>) -> Self {
+        let snapshot = &offer.snapshot;
+        let (entries, refused) = offered(offer);
+        let agents = entries.into_iter().map(|entry| OfferedView {
+            name: entry.name.to_string(),
+            title: entry.title,
+            description: entry.description,
+            file: entry.file,
+            blob: entry.blob.to_string(),
+            loads: entry.loads,
+        });
+        let refused = refused.iter().map(|refused| RefusedView {
+            file: refused.file.clone(),
+            reason: refused.reason.clone(),
+        });
+        Self {
+            registry: snapshot.registry.as_ref().map(ToString::to_string),
+            source: snapshot.source.to_string(),
+            commit: snapshot.commit.map(|commit| commit.to_string()),
+            agents: agents.collect(),
+            refused: refused.collect(),
+        }
+    }
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
 use crate::error::Result;
 use crate::merge::Style;
 use crate::ops::merge_file::{ConflictReport, Favor, MergeFileOptions, merge_file};
@@ -92,13 +92,13 @@ pub fn run(args: MergeFileArgs, context: &mut Context) -> Result<u8> {
     };
     let merged = merge_file(&options)?;
     if context.ui.is_json() {
-        let conflicts: Vec<_> = merged.conflicts.iter().map(conflict_to_json).collect();
         let result = args
             .stdout
             .then(|| String::from_utf8_lossy(&merged.bytes).into_owned());
-        context.ui.json(
-            &json!({ "schema_version": JSON_VERSION, "conflicts": conflicts, "result": result }),
-        )?;
+        context.ui.json(&MergeFileDocument {
+            conflicts: merged.conflicts.iter().map(Into::into).collect(),
+            result,
+        })?;
     } else if args.stdout {
         context.ui.bytes(&merged.bytes)?;
     }
@@ -113,10 +113,37 @@ pub fn run(args: MergeFileArgs, context: &mut Context) -> Result<u8> {
     Ok(u8::try_from(merged.conflicts.len().min(MOST)).unwrap_or(ERROR))
 }
 
-/// A conflict, for every command that prints them.
-pub(super) fn conflict_to_json(conflict: &ConflictReport) -> serde_json::Value {
-    json!({
-        "unit": conflict.unit, "reason": conflict.reason, "base": conflict.base, "ours": conflict.ours,
-        "theirs": conflict.theirs, "suggestion": conflict.suggestion,
-    })
+/// What `merge-file --json` prints.
+#[derive(Serialize)]
+struct MergeFileDocument<'a> {
+    conflicts: Vec<ConflictView<'a>>,
+    /// The merged text, with `-p`.
+    result: Option<String>,
+}
+
+/// A conflict.
+#[derive(Debug, Serialize)]
+pub(super) struct ConflictView<'a> {
+    /// Where it is.
+    unit: &'a str,
+    /// Why it is one.
+    reason: &'a str,
+    base: &'a str,
+    ours: &'a str,
+    theirs: &'a str,
+    /// A text with both edits.
+    suggestion: Option<&'a str>,
+}
+
+impl<'a> From<&'a ConflictReport> for ConflictView<'a> {
+    fn from(conflict: &'a ConflictReport) -> Self {
+        Self {
+            unit: &conflict.unit,
+            reason: &conflict.reason,
+            base: &conflict.base,
+            ours: &conflict.ours,
+            theirs: &conflict.theirs,
+            suggestion: conflict.suggestion.as_deref(),
+        }
+    }
 }

@@ -38,6 +38,3 @@ pub struct Context {
     /// Default answers to routine questions.
     pub is_yes: bool,
 }
-
-/// The version of every JSON document that is printed.
-pub(crate) const JSON_VERSION: u32 = crate::ui::DOCUMENT_VERSION;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::domain::server::PLACEHOLDER;
-use crate::error::{Failure, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
 use crate::ops::requirement::{Mode, OddTool, Other, Problem, Report, ServerState, Status};
 use crate::store::manifest::is_bindable;
 use crate::ui::{CYAN, DIM, GREEN, Table, Ui, YELLOW, one_line, sanitize};
@@ -196,7 +197,11 @@ fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
             format!("{count} servers are")
         };
         if count > 0 {
-            ui.warn(format!("{noun} {how}; `agentpkg check` shows what to do"));
+            ui.warn(
+                Advice::say(format!("{noun} {how}; "))
+                    .and_run(Command::new(["check"]))
+                    .and(" shows what to do"),
+            );
         }
     }
 }
@@ -431,31 +436,129 @@ fn wrapped(items: &[String], width: usize) -> Vec<String> {
     lines
 }
 
-/// The needs as JSON.
-pub(super) fn to_json(report: &Report) -> Value {
-    let others = report.others.iter().map(|other| {
-        json!({ "kind": other.kind, "name": other.name, "agent": other.agent, "place": other.place, "there": other.is_there })
-    });
-    let tools = report.odd_tools.iter().map(|tool| {
-        let now = tool.retired.as_ref().map(|retired| retired.now.clone());
-        json!({ "tool": tool.text, "agent": tool.agent, "place": tool.place, "retired": tool.retired.is_some(), "now": now, "meant": tool.meant })
-    });
-    let lost = report.lost.iter().map(
-        |lost| json!({ "agent": lost.agent, "place": lost.place, "what": lost.loss.to_string() }),
-    );
-    let bound = report
-        .bound
-        .iter()
-        .map(|(agent, from, to)| json!({ "agent": agent, "from": from, "to": to }));
-    json!({
-        "servers": report.servers.iter().map(server_json).collect::<Vec<_>>(),
-        "others": others.collect::<Vec<_>>(), "odd_tools": tools.collect::<Vec<_>>(), "lost_text": lost.collect::<Vec<_>>(), "bound": bound.collect::<Vec<_>>(),
-    })
+/// The needs of some agents, in the documents of several commands.
+#[derive(Debug, Serialize)]
+pub(super) struct NeedsView {
+    servers: Vec<ServerView>,
+    others: Vec<OtherView>,
+    odd_tools: Vec<OddToolView>,
+    lost_text: Vec<LostView>,
+    bound: Vec<BoundView>,
 }
 
-pub(super) fn server_json(server: &ServerState) -> Value {
-    let askers = server.askers.iter().map(|asker| {
-        json!({ "agent": asker.agent, "path": asker.path, "line": asker.place.line, "origin": asker.place.origin.to_string() })
+/// A server that agents ask for.
+#[derive(Debug, Serialize)]
+pub(super) struct ServerView {
+    name: String,
+    status: String,
+    missing: bool,
+    scope: Option<String>,
+    /// Why the client does not start it although it is configured.
+    disabled: Option<String>,
+    tools: Vec<String>,
+    all_tools: bool,
+    lost_tools: Vec<String>,
+    runs: Option<String>,
+    /// The server that took over, is the same, or looks alike.
+    other: Option<String>,
+    catalogue: Option<CatalogueView>,
+    problems: Vec<String>,
+    asked_for_by: Vec<AskerView>,
+}
+
+#[derive(Debug, Serialize)]
+struct CatalogueView {
+    name: String,
+    version: String,
+    registry: String,
+}
+
+#[derive(Debug, Serialize)]
+struct AskerView {
+    agent: String,
+    path: String,
+    line: Option<usize>,
+    origin: String,
+}
+
+/// Something other than a server that is needed.
+#[derive(Debug, Serialize)]
+struct OtherView {
+    kind: &'static str,
+    name: String,
+    agent: String,
+    place: String,
+    there: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct OddToolView {
+    tool: String,
+    agent: String,
+    place: String,
+    retired: bool,
+    now: Option<Vec<String>>,
+    meant: Option<String>,
+}
+
+/// What stands in a file and is not read by the client.
+#[derive(Debug, Serialize)]
+struct LostView {
+    agent: String,
+    place: String,
+    what: String,
+}
+
+#[derive(Debug, Serialize)]
+struct BoundView {
+    agent: String,
+    from: String,
+    to: String,
+}
+
+/// The needs as a document has them.
+pub(super) fn view(report: &Report) -> NeedsView {
+    let others = report.others.iter().map(|other| OtherView {
+        kind: other.kind,
+        name: other.name.clone(),
+        agent: other.agent.clone(),
+        place: other.place.clone(),
+        there: other.is_there,
+    });
+    let tools = report.odd_tools.iter().map(|tool| OddToolView {
+        tool: tool.text.clone(),
+        agent: tool.agent.clone(),
+        place: tool.place.clone(),
+        retired: tool.retired.is_some(),
+        now: tool.retired.as_ref().map(|retired| retired.now.clone()),
+        meant: tool.meant.clone(),
+    });
+    let lost = report.lost.iter().map(|lost| LostView {
+        agent: lost.agent.clone(),
+        place: lost.place.clone(),
+        what: lost.loss.to_string(),
+    });
+    let bound = report.bound.iter().map(|(agent, from, to)| BoundView {
+        agent: agent.clone(),
+        from: from.clone(),
+        to: to.clone(),
+    });
+    NeedsView {
+        servers: report.servers.iter().map(server_view).collect(),
+        others: others.collect(),
+        odd_tools: tools.collect(),
+        lost_text: lost.collect(),
+        bound: bound.collect(),
+    }
+}
+
+/// How it stands with one server, as a document has it.
+pub(super) fn server_view(server: &ServerState) -> ServerView {
+    let askers = server.askers.iter().map(|asker| AskerView {
+        agent: asker.agent.clone(),
+        path: asker.path.clone(),
+        line: asker.place.line,
+        origin: asker.place.origin.to_string(),
     });
     let other = match &server.status {
         Status::Elsewhere(other)
@@ -465,19 +568,31 @@ pub(super) fn server_json(server: &ServerState) -> Value {
     };
     let catalogue = match &server.status {
         Status::Added(known) | Status::Known(known) | Status::Archived(known, _) => {
-            json!({ "name": known.name, "version": known.version, "registry": known.registry })
+            Some(CatalogueView {
+                name: known.name.clone(),
+                version: known.version.clone(),
+                registry: known.registry.clone(),
+            })
         }
-        _ => Value::Null,
+        _ => None,
     };
     let scope = match &server.status {
         Status::Configured(scope) | Status::Disabled(scope, _) => Some(scope.to_string()),
         _ => None,
     };
-    json!({
-        "name": server.name, "status": word(&server.status).replace(' ', "_"), "missing": server.is_missing(), "scope": scope,
-        "disabled": server.refusal().map(ToString::to_string),
-        "tools": server.tools, "all_tools": server.is_whole, "lost_tools": server.lost_tools, "runs": server.entry.as_ref().map(ToString::to_string),
-        "other": other, "catalogue": catalogue, "problems": server.problems.iter().map(Problem::to_string).collect::<Vec<_>>(),
-        "asked_for_by": askers.collect::<Vec<_>>(),
-    })
+    ServerView {
+        name: server.name.clone(),
+        status: word(&server.status).replace(' ', "_"),
+        missing: server.is_missing(),
+        scope,
+        disabled: server.refusal().map(ToString::to_string),
+        tools: server.tools.iter().cloned().collect(),
+        all_tools: server.is_whole,
+        lost_tools: server.lost_tools.clone(),
+        runs: server.entry.as_ref().map(ToString::to_string),
+        other,
+        catalogue,
+        problems: server.problems.iter().map(Problem::to_string).collect(),
+        asked_for_by: askers.collect(),
+    }
 }

@@ -1,117 +1,79 @@
 //! `agentpkg` alone: what is here, and what to do next.
 
-use serde_json::json;
+use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
+use crate::domain::count::counted;
+use crate::domain::shell::Command;
 use crate::error::Result;
-use crate::ops::status::{FileState, status};
+use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
 use crate::ui::{CYAN, DIM};
+
+/// What can be done next.
+struct Step {
+    command: Command,
+    why: String,
+}
+
+impl Step {
+    fn new<const N: usize>(words: [&str; N], why: impl Into<String>) -> Self {
+        Self {
+            command: Command::new(words),
+            why: why.into(),
+        }
+    }
+}
+
+/// What `agentpkg --json` prints.
+#[derive(Serialize)]
+struct NextDocument {
+    /// How many are installed.
+    agents: usize,
+    /// How many of them are edited.
+    edited: usize,
+    nothing_to_do: bool,
+    steps: Vec<StepView>,
+}
+
+#[derive(Serialize)]
+struct StepView {
+    command: String,
+    why: String,
+}
 
 /// Says what to do next in this folder.
 pub fn run(context: &mut Context) -> Result<()> {
     let status = status(&context.session, &mut context.ui)?;
-    let count = |count: usize, one: &str, several: &str| {
-        if count == 1 {
-            format!("1 {one}")
-        } else {
-            format!("{count} {several}")
-        }
-    };
     let installed = status.agents.len();
-    let edited = status
-        .agents
-        .iter()
-        .filter(|agent| matches!(agent.file, FileState::Edited(_)))
-        .count();
-    let mut steps: Vec<(&str, String)> = Vec::new();
-    let missing = status.uninstalled.len()
-        + status
-            .agents
-            .iter()
-            .filter(|agent| agent.file == FileState::Missing)
-            .count();
-    let unwanted = status
-        .agents
-        .iter()
-        .filter(|agent| !agent.is_wanted)
-        .count();
-    let mut reasons = Vec::new();
-    if missing > 0 {
-        reasons.push(format!(
-            "{} in agentpkg.toml but not here",
-            count(missing, "agent is", "agents are")
-        ));
-    }
-    if unwanted > 0 {
-        reasons.push(format!(
-            "{} no longer in agentpkg.toml",
-            count(unwanted, "agent is", "agents are")
-        ));
-    }
-    if !reasons.is_empty() {
-        steps.push(("install", reasons.join(", ")));
-    }
-    let conflicted = status
-        .agents
-        .iter()
-        .filter(|agent| agent.is_conflicted)
-        .count();
-    if conflicted > 0 {
-        steps.push((
-            "resolve",
-            format!(
-                "{} for you to decide conflicts",
-                count(conflicted, "update waits", "updates wait")
-            ),
-        ));
-    }
-    let newer = status
-        .agents
-        .iter()
-        .filter(|agent| agent.newer.is_some())
-        .count();
-    if newer > 0 {
-        steps.push((
-            "update",
-            format!(
-                "{} a newer version",
-                count(newer, "agent has", "agents have")
-            ),
-        ));
-    }
-    let servers = [
-        (&status.missing_servers, "missing"),
-        (&status.disabled_servers, "disabled"),
-    ];
-    let servers = servers
-        .into_iter()
-        .filter(|(servers, _)| !servers.is_empty());
-    let servers: Vec<String> = servers
-        .map(|(servers, how)| format!("{} {how}", count(servers.len(), "server is", "servers are")))
-        .collect();
-    if !servers.is_empty() {
-        steps.push(("check", servers.join(", ")));
-    }
-    let is_new = installed == 0 && missing == 0;
+    let edited = agents(&status, |agent| matches!(agent.file, FileState::Edited(_)));
+    let is_new = installed == 0 && missing(&status) == 0;
+    let mut steps = due(&status);
     let is_done = steps.is_empty();
     if is_new {
-        steps.push(("search WORD", "find an agent in the registries".to_owned()));
-        steps.push(("install backend-architect", "install one".to_owned()));
-        steps.push((
-            "registry add gh:owner/repo",
-            "add a git repository or a folder".to_owned(),
-        ));
+        steps.extend([
+            Step::new(["search", "WORD"], "find an agent in the registries"),
+            Step::new(["install", "backend-architect"], "install one"),
+            Step::new(
+                ["registry", "add", "gh:owner/repo"],
+                "add a git repository or a folder",
+            ),
+        ]);
     } else {
-        steps.push(("status", "every agent, and what you changed".to_owned()));
+        steps.push(Step::new(["status"], "every agent, and what you changed"));
     }
     if context.ui.is_json() {
-        let steps =
-            steps.iter().map(|(step, why)| json!({ "command": context.ui.command(&format!("agentpkg {step}")), "why": why }));
-        return context.ui.json(&json!({
-            "schema_version": JSON_VERSION, "agents": installed, "edited": edited, "nothing_to_do": !is_new && is_done,
-            "steps": steps.collect::<Vec<_>>(),
-        }));
+        let steps = steps.into_iter().map(|step| StepView {
+            command: context.ui.command_json(&step.command),
+            why: step.why,
+        });
+        let steps = steps.collect();
+        return context.ui.json(&NextDocument {
+            agents: installed,
+            edited,
+            nothing_to_do: !is_new && is_done,
+            steps,
+        });
     }
     if is_new {
         context.ui.data("No agents are installed here yet.\n")?;
@@ -122,25 +84,89 @@ pub fn run(context: &mut Context) -> Result<()> {
             String::new()
         };
         let clean = if is_done { ", nothing to do" } else { "" };
-        context.ui.data(format!(
-            "{}{note}{clean}\n",
-            count(installed, "agent", "agents")
-        ))?;
+        let agents = counted(installed, "agent");
+        context.ui.data(format!("{agents}{note}{clean}\n"))?;
     }
-    steps.push(("--help", "all commands".to_owned()));
-    let steps = steps
+    steps.push(Step::new(["--help"], "all commands"));
+    show(steps, context)
+}
+
+/// How many agents are so.
+fn agents(status: &ProjectStatus, is_so: impl Fn(&AgentStatus) -> bool) -> usize {
+    status.agents.iter().filter(|agent| is_so(agent)).count()
+}
+
+/// How many agents agentpkg.toml or agentpkg.lock has, whose files are not here.
+fn missing(status: &ProjectStatus) -> usize {
+    status.uninstalled.len() + agents(status, |agent| agent.file == FileState::Missing)
+}
+
+/// A count, and what is the matter with so many.
+fn count(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
+/// What the state of the project asks for.
+fn due(status: &ProjectStatus) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let missing = missing(status);
+    let unwanted = agents(status, |agent| !agent.is_wanted);
+    let mut reasons = Vec::new();
+    if missing > 0 {
+        let what = count(missing, "agent is", "agents are");
+        reasons.push(format!("{what} in agentpkg.toml but not here"));
+    }
+    if unwanted > 0 {
+        let what = count(unwanted, "agent is", "agents are");
+        reasons.push(format!("{what} no longer in agentpkg.toml"));
+    }
+    if !reasons.is_empty() {
+        steps.push(Step::new(["install"], reasons.join(", ")));
+    }
+    let conflicted = agents(status, |agent| agent.is_conflicted);
+    if conflicted > 0 {
+        let what = count(conflicted, "update waits", "updates wait");
+        let why = format!("{what} for you to decide conflicts");
+        steps.push(Step::new(["resolve"], why));
+    }
+    let newer = agents(status, |agent| agent.newer.is_some());
+    if newer > 0 {
+        let what = count(newer, "agent has", "agents have");
+        steps.push(Step::new(["update"], format!("{what} a newer version")));
+    }
+    let servers = [
+        (&status.missing_servers, "missing"),
+        (&status.disabled_servers, "disabled"),
+    ];
+    let servers: Vec<String> = servers
         .into_iter()
-        .map(|(step, why)| (context.ui.command(&format!("agentpkg {step}")), why));
-    let steps: Vec<(String, String)> = steps.collect();
+        .filter(|(servers, _)| !servers.is_empty())
+        .map(|(servers, how)| {
+            let what = count(servers.len(), "server is", "servers are");
+            format!("{what} {how}")
+        })
+        .collect();
+    if !servers.is_empty() {
+        steps.push(Step::new(["check"], servers.join(", ")));
+    }
+    steps
+}
+
+/// Prints the steps, the reasons in a column.
+fn show(steps: Vec<Step>, context: &mut Context) -> Result<()> {
+    let steps: Vec<(String, String)> = steps
+        .into_iter()
+        .map(|step| (context.ui.command(&step.command), step.why))
+        .collect();
     let width = steps
         .iter()
-        .map(|(step, _)| step.width())
+        .map(|(command, _)| command.width())
         .max()
         .unwrap_or(0);
-    for (step, why) in steps {
-        let gap = width - step.width();
+    for (command, why) in steps {
+        let gap = width - command.width();
         context.ui.data(format!(
-            "  {CYAN}{step}{CYAN:#}{:gap$}  {DIM}{why}{DIM:#}",
+            "  {CYAN}{command}{CYAN:#}{:gap$}  {DIM}{why}{DIM:#}",
             ""
         ))?;
     }

@@ -3,17 +3,19 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::capabilities::{abilities, labelled, tools};
-use super::{Context, JSON_VERSION, merge_file, needs};
+use super::merge_file::ConflictView;
+use super::{Context, needs};
 use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
 use crate::domain::name::RegistryName;
+use crate::domain::shell::Command;
 use crate::ops::duplicates;
 use crate::ops::remove::{Dropped, Gone};
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
+use crate::ui::view::{FailureView, GainView};
 use crate::ui::{CYAN, DIM, Ui, YELLOW, one_line, sanitize};
 
 /// Shows what an install did. `is_whole`: of everything that the manifest wants.
@@ -155,8 +157,8 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
     match agents.as_slice() {
         [] if !outcome.gone.agents.is_empty() => {}
         [] if is_whole => {
-            let install = ui.command("agentpkg install backend-architect");
-            let list = ui.command("agentpkg list --available");
+            let install = ui.command(&Command::new(["install", "backend-architect"]));
+            let list = ui.command(&Command::new(["list", "--available"]));
             ui.note(format!(
                 "Nothing is wanted yet. Try `{install}`, or `{list}`."
             ));
@@ -189,7 +191,8 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
 /// Says how to take back what went or was merged.
 fn show_undo(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
     if !outcome.gone.agents.is_empty() && !is_dry_run {
-        ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
+        let undo = ui.command(&Command::new(["undo"]));
+        ui.note(format!("{DIM}Undo with `{undo}`.{DIM:#}"));
     }
 }
 
@@ -305,7 +308,7 @@ pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Con
         ui.status("Kept", format!("{what}  {DIM}up to date{DIM:#}"));
     }
     if outcome.agents.is_empty() && outcome.failures.is_empty() && outcome.gone.agents.is_empty() {
-        let install = ui.command("agentpkg install backend-architect");
+        let install = ui.command(&Command::new(["install", "backend-architect"]));
         ui.note(format!("Nothing is installed yet. Try `{install}`."));
     }
     if let Some(report) = &outcome.needs {
@@ -317,7 +320,8 @@ pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Con
     }
     let is_written = changed.iter().any(|agent| agent.is_written());
     if (is_written || !outcome.gone.agents.is_empty()) && !is_dry_run {
-        ui.note(format!("{DIM}Undo with `agentpkg undo`.{DIM:#}"));
+        let undo = ui.command(&Command::new(["undo"]));
+        ui.note(format!("{DIM}Undo with `{undo}`.{DIM:#}"));
     }
 }
 
@@ -415,14 +419,13 @@ pub(super) fn show_servers(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
 
 /// The document of every command that changes agents.
 #[derive(Debug, Serialize)]
-pub(super) struct ChangeDocument {
-    schema_version: u32,
+pub(super) struct ChangeDocument<'o> {
     dry_run: bool,
     sources: usize,
     changes: usize,
-    agents: Vec<AgentView>,
-    failures: Vec<Value>,
-    needs: Option<Value>,
+    agents: Vec<AgentView<'o>>,
+    failures: Vec<FailureView>,
+    needs: Option<needs::NeedsView>,
     removed: Vec<RemovedView>,
     removed_servers: Vec<String>,
     kept_servers: Vec<String>,
@@ -431,7 +434,7 @@ pub(super) struct ChangeDocument {
 
 /// What happened to one agent.
 #[derive(Debug, Serialize)]
-struct AgentView {
+struct AgentView<'o> {
     name: String,
     status: &'static str,
     path: String,
@@ -449,17 +452,9 @@ struct AgentView {
     edits: usize,
     base_origin: Option<String>,
     notes: Vec<String>,
-    conflicts: Vec<Value>,
+    conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
     automatic: Vec<RuleView>,
-}
-
-/// A power that an agent gains.
-#[derive(Debug, Serialize)]
-struct GainView {
-    what: String,
-    meaning: String,
-    allow: String,
 }
 
 /// What was merged by a rule.
@@ -479,7 +474,7 @@ struct RemovedView {
 }
 
 /// The document about an outcome.
-pub(super) fn document(outcome: &Outcome, is_dry_run: bool, ui: &Ui) -> Value {
+pub(super) fn document<'o>(outcome: &'o Outcome, is_dry_run: bool, ui: &Ui) -> ChangeDocument<'o> {
     let gone = &outcome.gone;
     let removed = |agent: &Dropped| RemovedView {
         name: agent.name.to_string(),
@@ -487,33 +482,22 @@ pub(super) fn document(outcome: &Outcome, is_dry_run: bool, ui: &Ui) -> Value {
         kept: agent.is_kept,
         reason: agent.reason,
     };
-    let document = ChangeDocument {
-        schema_version: JSON_VERSION,
+    ChangeDocument {
         dry_run: is_dry_run,
         sources: outcome.sources,
         changes: outcome.changes,
         agents: outcome.agents.iter().map(agent_view).collect(),
-        failures: outcome
-            .failures
-            .iter()
-            .map(|failure| ui.failure_json(failure))
-            .collect(),
-        needs: outcome.needs.as_ref().map(needs::to_json),
+        failures: ui.failures_json(&outcome.failures),
+        needs: outcome.needs.as_ref().map(needs::view),
         removed: gone.agents.iter().map(removed).collect(),
         removed_servers: gone.servers.clone(),
         kept_servers: gone.kept_servers.clone(),
         uninstalled: outcome.uninstalled.clone(),
-    };
-    serde_json::to_value(document).unwrap_or_default()
+    }
 }
 
-fn agent_view(agent: &ChangedAgent) -> AgentView {
+fn agent_view(agent: &ChangedAgent) -> AgentView<'_> {
     let locked = agent.locked.as_ref().or(agent.before.as_ref());
-    let gains = agent.gains.iter().map(|gain| GainView {
-        what: gain.to_string(),
-        meaning: gain.meaning(),
-        allow: gain.word(),
-    });
     let rules = agent.rules.iter().map(|(rule, unit)| RuleView {
         rule,
         unit: unit.clone(),
@@ -542,12 +526,8 @@ fn agent_view(agent: &ChangedAgent) -> AgentView {
         edits: agent.edits,
         base_origin: agent.base.clone(),
         notes: agent.notes.clone(),
-        conflicts: agent
-            .conflicts
-            .iter()
-            .map(merge_file::conflict_to_json)
-            .collect(),
-        gains: gains.collect(),
+        conflicts: agent.conflicts.iter().map(ConflictView::from).collect(),
+        gains: agent.gains.iter().map(GainView::from).collect(),
         automatic: rules.collect(),
     }
 }

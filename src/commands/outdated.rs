@@ -1,12 +1,14 @@
 //! `agentpkg outdated`.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
-use crate::error::{Failure, Kind, Result};
+use super::Context;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::outdated::{Outdated, OutdatedOutcome, outdated};
-use crate::ui::Table;
+use crate::ui::view::FailureView;
+use crate::ui::{DIM, Table, Ui};
 
 /// Show which agents have a newer version, and which of them you edited
 #[derive(Debug, Args)]
@@ -30,7 +32,8 @@ pub struct OutdatedArgs {
 pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
     let outcome = outdated(&context.session, &args.names, &mut context.ui)?;
     if context.ui.is_json() {
-        context.ui.json(&to_json(&outcome))?;
+        let document = document(&outcome, &context.ui);
+        context.ui.json(&document)?;
     } else {
         show(&outcome, args.all || !args.names.is_empty(), context)?;
     }
@@ -41,7 +44,8 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
         .agents
         .iter()
         .filter(|agent| agent.is_behind)
-        .count();
+        .count()
+        + outcome.gone.len();
     match (args.check, behind, outcome.failures.len()) {
         (true, 1.., 0) => {
             let noun = if behind == 1 {
@@ -50,7 +54,7 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
                 format!("{behind} agents are")
             };
             Err(Failure::new(Kind::Check, format!("{noun} not up to date"))
-                .hint("run `agentpkg update`"))
+                .hint(Advice::say("run ").and_run(Command::new(["update"]))))
         }
         (_, _, 0) => Ok(()),
         _ => Err(Failure::failed("not every agent could be looked at")),
@@ -58,6 +62,10 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Result<()> {
+    for name in &outcome.gone {
+        let what = format!("{name}  {DIM}upstream no longer has it{DIM:#}");
+        context.ui.attention("Gone", what);
+    }
     let shown: Vec<&Outdated> = outcome
         .agents
         .iter()
@@ -65,7 +73,7 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
         .collect();
     if shown.is_empty() {
         let count = outcome.agents.len();
-        if outcome.failures.is_empty() {
+        if outcome.failures.is_empty() && outcome.gone.is_empty() {
             context.ui.note(match count {
                 0 => "No agent of agentpkg.toml is installed yet.".to_owned(),
                 1 => format!("`{}` is up to date.", outcome.agents[0].name),
@@ -108,16 +116,39 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
         .try_for_each(|line| context.ui.data(line))
 }
 
-fn to_json(outcome: &OutdatedOutcome) -> serde_json::Value {
-    let agent = |agent: &Outdated| {
-        json!({
-            "name": agent.name.as_str(), "current": agent.current, "wanted": agent.wanted, "latest": agent.latest,
-            "behind": agent.is_behind, "held_back": agent.is_held_back, "edited": agent.is_edited,
-        })
+/// The document of the command.
+#[derive(Debug, Serialize)]
+struct OutdatedDocument {
+    agents: Vec<AgentView>,
+    gone: Vec<String>,
+    failures: Vec<FailureView>,
+}
+
+/// How far behind one agent is.
+#[derive(Debug, Serialize)]
+struct AgentView {
+    name: String,
+    current: String,
+    wanted: String,
+    latest: String,
+    behind: bool,
+    held_back: bool,
+    edited: bool,
+}
+
+fn document(outcome: &OutdatedOutcome, ui: &Ui) -> OutdatedDocument {
+    let agent = |agent: &Outdated| AgentView {
+        name: agent.name.to_string(),
+        current: agent.current.clone(),
+        wanted: agent.wanted.clone(),
+        latest: agent.latest.clone(),
+        behind: agent.is_behind,
+        held_back: agent.is_held_back,
+        edited: agent.is_edited,
     };
-    let failure = |failure: &Failure| json!({ "message": failure.to_string(), "hints": failure.hints().iter().map(ToString::to_string).collect::<Vec<_>>() });
-    json!({
-        "schema_version": JSON_VERSION, "agents": outcome.agents.iter().map(agent).collect::<Vec<_>>(),
-        "failures": outcome.failures.iter().map(failure).collect::<Vec<_>>(),
-    })
+    OutdatedDocument {
+        agents: outcome.agents.iter().map(agent).collect(),
+        gone: outcome.gone.iter().map(ToString::to_string).collect(),
+        failures: ui.failures_json(&outcome.failures),
+    }
 }

@@ -1,11 +1,12 @@
 //! `agentpkg recover`.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
 use crate::error::Result;
 use crate::ops::recover::{How, RecoverOptions, RecoverOutcome, recover};
+use crate::ui::view::InterruptedView;
 
 /// Complete or take back a command that was interrupted
 ///
@@ -45,7 +46,7 @@ pub fn run(args: &RecoverArgs, context: &mut Context) -> Result<()> {
         &mut context.ui,
     )?;
     if context.ui.is_json() {
-        return context.ui.json(&to_json(&outcome, args.dry_run));
+        return context.ui.json(&document(&outcome, args.dry_run));
     }
     match &outcome.interruption {
         None => context.ui.note("Nothing to recover."),
@@ -55,10 +56,44 @@ pub fn run(args: &RecoverArgs, context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-fn to_json(outcome: &RecoverOutcome, is_dry_run: bool) -> serde_json::Value {
-    let interruption = outcome.interruption.as_ref().map(|view| {
-        let files: Vec<_> = view.files.iter().map(|(action, path)| json!({ "path": path, "action": action })).collect();
-        json!({ "command": view.label, "sealed": view.is_sealed, "complete": view.is_forward, "files": files })
+/// What `recover --json` prints.
+#[derive(Serialize)]
+struct RecoverDocument<'a> {
+    dry_run: bool,
+    /// `None`: no command was interrupted.
+    interruption: Option<InterruptionView<'a>>,
+    /// Whether something was done about it.
+    ended: bool,
+}
+
+#[derive(Serialize)]
+struct InterruptionView<'a> {
+    #[serde(flatten)]
+    interrupted: InterruptedView,
+    /// Whether the steps would be completed, not taken back.
+    complete: bool,
+    files: Vec<FileView<'a>>,
+}
+
+#[derive(Serialize)]
+struct FileView<'a> {
+    path: &'a str,
+    action: &'a str,
+}
+
+fn document(outcome: &RecoverOutcome, is_dry_run: bool) -> RecoverDocument<'_> {
+    let interruption = outcome.interruption.as_ref().map(|view| InterruptionView {
+        interrupted: view.into(),
+        complete: view.is_forward,
+        files: view
+            .files
+            .iter()
+            .map(|(action, path)| FileView { path, action })
+            .collect(),
     });
-    json!({ "schema_version": JSON_VERSION, "dry_run": is_dry_run, "interruption": interruption, "ended": outcome.is_ended })
+    RecoverDocument {
+        dry_run: is_dry_run,
+        interruption,
+        ended: outcome.is_ended,
+    }
 }

@@ -1,9 +1,9 @@
 //! `agentpkg registry add|list|remove|refresh`.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
 use crate::domain::count::counted;
 use crate::error::{Failure, Result};
 use crate::ops::registry::{self, Listed};
@@ -54,9 +54,8 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
             let listed =
                 registry::add(&context.session, &source, name.as_deref(), &mut context.ui)?;
             if context.ui.is_json() {
-                return context.ui.json(
-                    &json!({ "schema_version": JSON_VERSION, "registry": to_json(&listed) }),
-                );
+                let registry = RegistryView::from(&listed);
+                return context.ui.json(&RegistryAddDocument { registry });
             }
             let verb = if listed.is_known {
                 "Unchanged"
@@ -71,9 +70,8 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
         RegistryCommand::Remove { name } => {
             let name = registry::remove(&context.session, &name, &mut context.ui)?;
             if context.ui.is_json() {
-                return context
-                    .ui
-                    .json(&json!({ "schema_version": JSON_VERSION, "removed": name.as_str() }));
+                let removed = name.as_str();
+                return context.ui.json(&RegistryRemoveDocument { removed });
             }
             context.ui.status("Removed", name);
             Ok(())
@@ -86,10 +84,8 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
 fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
     let listed = registry::list(&context.session, freshness, &mut context.ui)?;
     if context.ui.is_json() {
-        let registries: Vec<_> = listed.iter().map(to_json).collect();
-        context
-            .ui
-            .json(&json!({ "schema_version": JSON_VERSION, "registries": registries }))?;
+        let registries = listed.iter().map(Into::into).collect();
+        context.ui.json(&RegistryDocument { registries })?;
     } else {
         let mut table = Table::new();
         for registry in &listed {
@@ -130,9 +126,42 @@ fn offered(registry: &Listed) -> String {
     }
 }
 
-fn to_json(registry: &Listed) -> serde_json::Value {
-    json!({
-        "name": registry.name.as_str(), "source": registry.source.to_string(), "agents": registry.agents.as_ref().ok(),
-        "error": registry.agents.as_ref().err().map(ToString::to_string),
-    })
+/// What `registry list --json` and `registry refresh --json` print.
+#[derive(Serialize)]
+struct RegistryDocument {
+    registries: Vec<RegistryView>,
+}
+
+/// What `registry add --json` prints.
+#[derive(Serialize)]
+struct RegistryAddDocument {
+    registry: RegistryView,
+}
+
+/// What `registry remove --json` prints.
+#[derive(Serialize)]
+struct RegistryRemoveDocument<'a> {
+    /// Its name.
+    removed: &'a str,
+}
+
+#[derive(Serialize)]
+struct RegistryView {
+    name: String,
+    source: String,
+    /// How many it offers; `None`: it could not be read.
+    agents: Option<usize>,
+    /// Why it could not be read.
+    error: Option<String>,
+}
+
+impl From<&Listed> for RegistryView {
+    fn from(registry: &Listed) -> Self {
+        Self {
+            name: registry.name.to_string(),
+            source: registry.source.to_string(),
+            agents: registry.agents.as_ref().ok().copied(),
+            error: registry.agents.as_ref().err().map(ToString::to_string),
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! `agentpkg resolve`.
 
 use clap::Args;
+use serde::Serialize;
 
 use super::Context;
-use super::outcome::{document, finish, show_update};
-use crate::domain::name::AgentName;
+use super::outcome::{ChangeDocument, document, finish, show_update};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::resolve::{How, ResolveOptions, resolve};
@@ -36,6 +36,18 @@ pub struct ResolveArgs {
     /// Allow new powers: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
     #[arg(long, value_name = "WHAT", value_delimiter = ',', add = super::complete::powers())]
     pub allow: Vec<String>,
+    /// Show what would be done, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The document of the command.
+#[derive(Debug, Serialize)]
+struct ResolveDocument<'o> {
+    #[serde(flatten)]
+    change: ChangeDocument<'o>,
+    aborted: Vec<String>,
+    waiting: usize,
 }
 
 /// Runs the command.
@@ -67,26 +79,36 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
         how,
         allowed: args.allow,
         is_yes: context.is_yes,
+        is_dry_run: args.dry_run,
     };
     let outcome = resolve(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        let mut value = document(&outcome.finished, false, &context.ui);
-        let aborted = outcome.aborted.iter().map(AgentName::as_str);
-        value["aborted"] = aborted.collect();
-        value["waiting"] = outcome.waiting.into();
-        context.ui.json(&value)?;
+        let document = ResolveDocument {
+            change: document(&outcome.finished, args.dry_run, &context.ui),
+            aborted: outcome.aborted.iter().map(ToString::to_string).collect(),
+            waiting: outcome.waiting,
+        };
+        context.ui.json(&document)?;
     } else if outcome.finished.agents.is_empty() && outcome.aborted.is_empty() {
         context.ui.note("No conflicts wait to be resolved.");
     } else if outcome.aborted.is_empty() {
-        show_update(&outcome.finished, false, context);
+        show_update(&outcome.finished, args.dry_run, context);
     }
     for name in &outcome.aborted {
+        let verb = if args.dry_run {
+            "Would give up"
+        } else {
+            "Gave up"
+        };
         context.ui.status(
-            "Gave up",
+            verb,
             format!("the update of {name}; the file stays as it is"),
         );
     }
-    finish(&outcome.finished, false, context);
+    finish(&outcome.finished, args.dry_run, context);
+    if args.dry_run && outcome.finished.failures.is_empty() {
+        return Ok(());
+    }
     let again = |names: &[&str]| Command::new(["update"]).args(names.iter().copied());
     let ended = outcome.finished.verdict("updated", &again);
     if outcome.waiting == 0 || outcome.finished.agents.is_empty() {

@@ -3,14 +3,14 @@
 use std::num::NonZeroUsize;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
-use crate::domain::shell::shell_quoted;
+use super::Context;
+use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, search};
 use crate::store::index::Tier;
-use crate::ui::{CYAN, DIM, GREEN, one_line, one_path, sanitize};
+use crate::ui::{CYAN, DIM, GREEN, one_line, one_path};
 
 /// How many agents are shown.
 const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(20).unwrap();
@@ -68,7 +68,10 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     };
     let outcome = search(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        return context.ui.json(&to_json(&outcome));
+        return context.ui.json(&SearchDocument {
+            total: outcome.total,
+            agents: outcome.hits.iter().map(Into::into).collect(),
+        });
     }
     show(&outcome, &filters, context)
 }
@@ -81,8 +84,11 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
             format!("{} registries", outcome.registries)
         };
         if filters.is_empty() {
+            let add = context
+                .ui
+                .command(&Command::new(["registry", "add", "URL"]));
             context.ui.note(format!(
-                "Nothing was found in {noun}. `agentpkg registry add URL` adds another one."
+                "Nothing was found in {noun}. `{add}` adds another one."
             ));
         } else {
             context.ui.note(format!(
@@ -158,29 +164,62 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
         context.ui.note(format!(
             "{DIM}A registry that has a name twice tells them apart by their files:{DIM:#}"
         ));
-        context.ui.note(format!(
-            "{DIM}  agentpkg install {}{DIM:#}",
-            sanitize(&shell_quoted(&hit.spec()))
-        ));
+        let install = Command::new(["install".to_owned(), hit.spec()]);
+        let install = context.ui.command(&install);
+        context.ui.note(format!("{DIM}  {install}{DIM:#}"));
     }
     Ok(())
 }
 
-fn to_json(outcome: &SearchOutcome) -> serde_json::Value {
-    let hit = |hit: &Hit| {
-        let tier = match hit.tier {
-            Tier::Exact => "exact",
-            Tier::Prefix => "prefix",
-            Tier::Name => "name",
-            Tier::Description => "description",
-            Tier::Alike => "alike",
-        };
+/// What `search --json` prints.
+#[derive(Serialize)]
+struct SearchDocument<'a> {
+    /// All that there are, whatever the limit.
+    total: usize,
+    agents: Vec<HitView<'a>>,
+}
+
+#[derive(Serialize)]
+struct HitView<'a> {
+    name: &'a str,
+    /// What to type to install it.
+    spec: String,
+    registry: &'a str,
+    title: &'a str,
+    description: &'a str,
+    file: &'a str,
+    /// `None`: every tool.
+    tools: Option<&'a [String]>,
+    servers: &'a [String],
+    /// Whether the client loads the file as it is.
+    loads: bool,
+    installed: bool,
+    /// Why it was found.
+    #[serde(rename = "match")]
+    tier: &'static str,
+}
+
+impl<'a> From<&'a Hit> for HitView<'a> {
+    fn from(hit: &'a Hit) -> Self {
         let entry = &hit.entry;
-        json!({
-            "name": entry.name.as_str(), "spec": hit.spec(), "registry": hit.registry.as_str(), "title": entry.title,
-            "description": entry.description, "file": entry.file, "tools": entry.tools, "servers": entry.servers, "loads": entry.loads,
-            "installed": hit.is_installed, "match": tier,
-        })
-    };
-    json!({ "schema_version": JSON_VERSION, "total": outcome.total, "agents": outcome.hits.iter().map(hit).collect::<Vec<_>>() })
+        Self {
+            name: entry.name.as_str(),
+            spec: hit.spec(),
+            registry: hit.registry.as_str(),
+            title: &entry.title,
+            description: &entry.description,
+            file: &entry.file,
+            tools: entry.tools.as_deref(),
+            servers: &entry.servers,
+            loads: entry.loads,
+            installed: hit.is_installed,
+            tier: match hit.tier {
+                Tier::Exact => "exact",
+                Tier::Prefix => "prefix",
+                Tier::Name => "name",
+                Tier::Description => "description",
+                Tier::Alike => "alike",
+            },
+        }
+    }
 }

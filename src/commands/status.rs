@@ -1,11 +1,12 @@
 //! `agentpkg status`.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
 use crate::domain::count::counted;
-use crate::error::{Failure, Kind, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
 use crate::ui::{DIM, Table, one_line};
 
@@ -25,14 +26,15 @@ pub struct StatusArgs {
 pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
     let status = status(&context.session, &mut context.ui)?;
     if context.ui.is_json() {
-        context.ui.json(&to_json(&status))?;
+        context.ui.json(&document(&status))?;
     } else {
         show(&status, context)?;
     }
     if args.check && status.needs_work() {
         let mut failure = Failure::new(Kind::Check, "the project is not as it should be");
         if status.agents.iter().any(|agent| agent.is_conflicted) {
-            failure = failure.hint("`agentpkg resolve` finishes what waits");
+            let resolve = Command::new(["resolve"]);
+            failure = failure.hint(Advice::run(resolve).and(" finishes what is pending"));
         }
         let mut others = status.clone();
         others
@@ -40,8 +42,9 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
             .iter_mut()
             .for_each(|agent| agent.is_conflicted = false);
         if others.needs_work() {
-            failure =
-                failure.hint("`agentpkg install` brings everything to what agentpkg.toml says");
+            let install = Command::new(["install"]);
+            failure = failure
+                .hint(Advice::run(install).and(" brings everything to what agentpkg.toml says"));
         }
         return Err(failure);
     }
@@ -49,11 +52,13 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
+    let [install, resolve, check] =
+        ["install", "resolve", "check"].map(|name| context.ui.command(&Command::new([name])));
     let mut table = Table::new();
     for agent in &status.agents {
         let mut notes = Vec::new();
         if agent.is_conflicted {
-            notes.push("waits for `agentpkg resolve`".to_owned());
+            notes.push(format!("pending: `{resolve}`"));
         }
         if !agent.is_wanted {
             notes.push("not in agentpkg.toml any more".to_owned());
@@ -82,7 +87,7 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
             String::new(),
             "missing".to_owned(),
             String::new(),
-            "`agentpkg install` installs it".to_owned(),
+            format!("`{install}` installs it"),
         ]);
     }
     for file in &status.foreign {
@@ -97,9 +102,11 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
     }
     let lines = table.lines();
     if lines.is_empty() {
+        let first = Command::new(["install", "backend-architect"]);
+        let first = context.ui.command(&first);
         context
             .ui
-            .note("Nothing is installed yet. Try `agentpkg install backend-architect`.");
+            .note(format!("Nothing is installed yet. Try `{first}`."));
     }
     for line in lines {
         context.ui.data(line)?;
@@ -112,23 +119,24 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
         let names = one_line(&servers.join(", "), context.ui.columns().saturating_sub(40));
         if count > 0 {
             context.ui.note(format!(
-                "  {} {how}: {names}  {DIM}`agentpkg check`{DIM:#}",
+                "  {} {how}: {names}  {DIM}`{check}`{DIM:#}",
                 counted(count, "server")
             ));
         }
     }
     if status.agents.iter().any(|agent| !agent.is_wanted) {
-        let note = "`agentpkg install` removes what is not in agentpkg.toml, unless you edited it.";
-        context.ui.note(format!("{DIM}{note}{DIM:#}"));
+        context.ui.note(format!(
+            "{DIM}`{install}` removes what is not in agentpkg.toml, unless you edited it.{DIM:#}"
+        ));
     }
     if status
         .agents
         .iter()
         .any(|agent| agent.file == FileState::Missing || !agent.has_base)
     {
-        context.ui.note(format!(
-            "{DIM}`agentpkg install` restores what is missing.{DIM:#}"
-        ));
+        context
+            .ui
+            .note(format!("{DIM}`{install}` restores what is missing.{DIM:#}"));
     }
     Ok(())
 }
@@ -145,24 +153,62 @@ fn words(agent: &AgentStatus) -> (&'static str, String) {
     }
 }
 
-fn to_json(status: &ProjectStatus) -> serde_json::Value {
-    let agent = |agent: &AgentStatus| {
-        let (state, _) = words(agent);
-        let edits = match agent.file {
-            FileState::Edited(Some(edits)) => {
-                json!({ "edits": edits.edits, "added": edits.added, "removed": edits.removed })
-            }
-            _ => json!(null),
-        };
-        json!({
-            "name": agent.name.as_str(), "version": agent.version, "state": state, "difference": edits, "has_base": agent.has_base,
-            "pins": agent.pins, "newer": agent.newer, "wanted": agent.is_wanted,
-        })
+/// The document of the command.
+#[derive(Debug, Serialize)]
+struct StatusDocument {
+    agents: Vec<AgentView>,
+    uninstalled: Vec<String>,
+    unmanaged: Vec<String>,
+    missing_servers: Vec<String>,
+    disabled_servers: Vec<String>,
+    needs_work: bool,
+}
+
+/// How it stands with one agent.
+#[derive(Debug, Serialize)]
+struct AgentView {
+    name: String,
+    version: String,
+    state: &'static str,
+    difference: Option<DifferenceView>,
+    has_base: bool,
+    pins: Vec<String>,
+    newer: Option<String>,
+    wanted: bool,
+}
+
+/// How much a file differs from what was installed.
+#[derive(Debug, Serialize)]
+struct DifferenceView {
+    edits: usize,
+    added: usize,
+    removed: usize,
+}
+
+fn document(status: &ProjectStatus) -> StatusDocument {
+    let agent = |agent: &AgentStatus| AgentView {
+        name: agent.name.to_string(),
+        version: agent.version.clone(),
+        state: words(agent).0,
+        difference: match agent.file {
+            FileState::Edited(Some(edits)) => Some(DifferenceView {
+                edits: edits.edits,
+                added: edits.added,
+                removed: edits.removed,
+            }),
+            _ => None,
+        },
+        has_base: agent.has_base,
+        pins: agent.pins.clone(),
+        newer: agent.newer.clone(),
+        wanted: agent.is_wanted,
     };
-    json!({
-        "schema_version": JSON_VERSION, "agents": status.agents.iter().map(agent).collect::<Vec<_>>(),
-        "uninstalled": status.uninstalled.iter().map(crate::domain::name::AgentName::as_str).collect::<Vec<_>>(),
-        "unmanaged": status.foreign, "missing_servers": status.missing_servers,
-        "disabled_servers": status.disabled_servers, "needs_work": status.needs_work(),
-    })
+    StatusDocument {
+        agents: status.agents.iter().map(agent).collect(),
+        uninstalled: status.uninstalled.iter().map(ToString::to_string).collect(),
+        unmanaged: status.foreign.clone(),
+        missing_servers: status.missing_servers.clone(),
+        disabled_servers: status.disabled_servers.clone(),
+        needs_work: status.needs_work(),
+    }
 }

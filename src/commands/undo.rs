@@ -1,10 +1,11 @@
 //! `agentpkg undo`.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Context, JSON_VERSION};
+use super::Context;
 use crate::domain::count::counted;
+use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::undo::{Back, UndoOptions, UndoOutcome, is_visible, operations, undo};
 use crate::store::transaction::Operation;
@@ -54,7 +55,8 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
     };
     let outcome = undo(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        return context.ui.json(&to_json(&outcome, dry_run, context));
+        let document = document(&outcome, dry_run, context);
+        return context.ui.json(&document);
     }
     let ui = &mut context.ui;
     match outcome {
@@ -87,9 +89,8 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
                 ui.status(verb, sanitize(&context.session.project.display(&path)));
             }
             if let Some(undoing) = undoing {
-                ui.note(format!(
-                    "\n{DIM}Bring it back with `agentpkg undo {undoing}`.{DIM:#}"
-                ));
+                let undo = ui.command(&Command::new(["undo".to_owned(), undoing.to_string()]));
+                ui.note(format!("\n{DIM}Bring it back with `{undo}`.{DIM:#}"));
             }
         }
     }
@@ -99,13 +100,11 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
 fn show_list(context: &mut Context) -> Result<()> {
     let operations = operations(&context.session, &mut context.ui)?;
     if context.ui.is_json() {
-        let listed: Vec<_> = operations
+        let operations = operations
             .iter()
-            .map(|operation| listed_json(operation, context))
+            .map(|operation| OperationView::of(operation, context))
             .collect();
-        return context
-            .ui
-            .json(&json!({ "schema_version": JSON_VERSION, "operations": listed }));
+        return context.ui.json(&UndoListDocument { operations });
     }
     if operations.is_empty() {
         context
@@ -158,7 +157,56 @@ fn visible(operation: &Operation, context: &Context) -> Vec<String> {
     paths.map(|path| project.display(path)).collect()
 }
 
-fn to_json(outcome: &UndoOutcome, is_dry_run: bool, context: &Context) -> serde_json::Value {
+/// What `undo --json` prints.
+#[derive(Serialize)]
+struct UndoDocument<'a> {
+    dry_run: bool,
+    /// What is undone; `None`: nothing can be.
+    operation: Option<OperationView<'a>>,
+    /// The number that brings it back; `None`: nothing was changed.
+    undoing: Option<u64>,
+    files: Vec<FileView>,
+}
+
+/// What `undo --list --json` prints, newest first.
+#[derive(Serialize)]
+struct UndoListDocument<'a> {
+    operations: Vec<OperationView<'a>>,
+}
+
+#[derive(Serialize)]
+struct OperationView<'a> {
+    number: u64,
+    label: &'a str,
+    /// In seconds since 1970.
+    time: u64,
+    /// The number of the operation that it took back.
+    undoes: Option<u64>,
+    undone: bool,
+    files: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct FileView {
+    path: String,
+    /// `restore` or `remove`.
+    action: &'static str,
+}
+
+impl<'a> OperationView<'a> {
+    fn of(operation: &'a Operation, context: &Context) -> Self {
+        Self {
+            number: operation.number,
+            label: &operation.label,
+            time: operation.time,
+            undoes: operation.undoes,
+            undone: operation.is_undone,
+            files: visible(operation, context),
+        }
+    }
+}
+
+fn document<'a>(outcome: &'a UndoOutcome, is_dry_run: bool, context: &Context) -> UndoDocument<'a> {
     let (operation, undoing, files) = match outcome {
         UndoOutcome::Nothing => (None, None, &[][..]),
         UndoOutcome::AsBefore(operation) => (Some(operation), None, &[][..]),
@@ -168,25 +216,19 @@ fn to_json(outcome: &UndoOutcome, is_dry_run: bool, context: &Context) -> serde_
             files,
         } => (Some(operation), *undoing, files.as_slice()),
     };
-    let operation = operation.map(|operation| listed_json(operation, context));
-    let files = files.iter().map(|(path, back)| {
-        let action = match back {
+    let files = files.iter().map(|(path, back)| FileView {
+        path: context.session.project.display(path),
+        action: match back {
             Back::Restored => "restore",
             Back::Removed => "remove",
-        };
-        json!({ "path": context.session.project.display(path), "action": action })
+        },
     });
-    json!({
-        "schema_version": JSON_VERSION, "dry_run": is_dry_run, "operation": operation, "undoing": undoing,
-        "files": files.collect::<Vec<_>>(),
-    })
-}
-
-fn listed_json(operation: &Operation, context: &Context) -> serde_json::Value {
-    json!({
-        "number": operation.number, "label": operation.label, "time": operation.time, "undoes": operation.undoes,
-        "undone": operation.is_undone, "files": visible(operation, context),
-    })
+    UndoDocument {
+        dry_run: is_dry_run,
+        operation: operation.map(|operation| OperationView::of(operation, context)),
+        undoing,
+        files: files.collect(),
+    }
 }
 
 #[cfg(test)]

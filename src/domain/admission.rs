@@ -70,7 +70,7 @@ impl Refusal {
 
     /// What brings the server back.
     #[must_use]
-    pub fn mend(&self) -> String {
+    pub fn how_to_fix(&self) -> String {
         let file = &self.file;
         if self.is_managed {
             return format!("ask whoever manages this machine, who wrote {file}");
@@ -616,7 +616,7 @@ mod tests {
             .unwrap();
         assert_eq!(refusal.to_string(), "not allowed in /etc/a.json");
         assert_eq!(
-            refusal.mend(),
+            refusal.how_to_fix(),
             "ask whoever manages this machine, who wrote /etc/a.json"
         );
         assert_eq!(

@@ -9,8 +9,9 @@ use super::session::Session;
 use crate::domain::definition::{Request, adapt};
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::AgentName;
+use crate::domain::shell::Command;
 use crate::domain::spec::Source;
-use crate::error::{Failure, Result};
+use crate::error::{Advice, Failure, Result};
 use crate::fs;
 use crate::git::Repository;
 use crate::store::cache::{CachedRepository, Freshness};
@@ -246,9 +247,10 @@ fn fetch(
             "`{name}` is no longer in {source}: `{}`",
             locked.file
         ))
-        .hint(format!(
-            "install it from somewhere else, or remove it with `agentpkg remove {name}`"
-        ))
+        .hint(
+            Advice::say("install it from somewhere else, or remove it with ")
+                .and_run(Command::new(["remove", name.as_str()])),
+        )
     };
     match source {
         Source::Builtin => crate::store::builtin::read(&locked.file)
@@ -354,9 +356,10 @@ fn differs(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Failure {
         return Failure::failed(format!(
             "`{name}` was adapted differently when it was locked"
         ))
-        .hint(format!(
-            "install the agentpkg version that wrote the lockfile, or run `agentpkg install {name}`"
-        ));
+        .hint(
+            Advice::say("install the agentpkg version that wrote the lockfile, or run ")
+                .and_run(Command::new(["install", name.as_str()])),
+        );
     }
     Failure::failed(format!(
         "`{name}` is not what the lockfile says: its source delivers other bytes"
@@ -366,9 +369,10 @@ fn differs(name: &AgentName, locked: &LockedAgent, upstream: &[u8]) -> Failure {
         locked.sha256,
         Digest::of(upstream)
     ))
-    .hint(format!(
-        "if the change is wanted, run `agentpkg install {name}`"
-    ))
+    .hint(
+        Advice::say("if the change is wanted, run ")
+            .and_run(Command::new(["install", name.as_str()])),
+    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use semver::Version;
 use super::registry;
 use super::report::Frontend;
 use super::session::Session;
-use crate::error::{Location, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Location, Result};
 use crate::fs::{self, Entry};
 use crate::store::cache::Freshness;
 use crate::store::{mcp_file, servers};
@@ -34,7 +35,7 @@ pub struct Finding {
     /// What was seen.
     pub detail: String,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub hint: Option<Advice>,
 }
 
 /// Looks at git, the folders, the client and the registries.
@@ -46,36 +47,30 @@ pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Find
         ("client folder", session.environment.client_folder()),
     ];
     findings.extend(folders.map(|(subject, folder)| match folder {
-        Some(folder) => finding(subject, Health::Good, folder.display().to_string(), None),
-        None => finding(
-            subject,
-            Health::Warning,
-            "there is no home folder",
-            Some("set `HOME`"),
-        ),
+        Some(folder) => finding(subject, Health::Good, folder.display().to_string()),
+        None => finding(subject, Health::Warning, "there is no home folder").hint("set `HOME`"),
     }));
     let agents = session.project.agents_folder();
     let shown = session.project.display(agents);
     findings.push(match fs::entry(agents)? {
-        Entry::Folder => finding("agents folder", Health::Good, shown, None),
+        Entry::Folder => finding("agents folder", Health::Good, shown),
         Entry::Absent => finding(
             "agents folder",
             Health::Good,
             format!("{shown} (made at the first install)"),
-            None,
         ),
         Entry::Link => finding(
             "agents folder",
             Health::Warning,
             format!("{shown} is a symbolic link"),
-            Some("agentpkg does not write through it by default"),
-        ),
+        )
+        .hint("agentpkg does not write through it by default"),
         _ => finding(
             "agents folder",
             Health::Bad,
             format!("{shown} is not a folder"),
-            Some("move it away"),
-        ),
+        )
+        .hint("move it away"),
     });
     findings.extend(programs(session)?);
     for listed in registry::list(session, Freshness::Now, frontend)? {
@@ -85,19 +80,16 @@ pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Find
                 &subject,
                 Health::Good,
                 format!("1 agent, {}", listed.source),
-                None,
             ),
             Ok(count) => finding(
                 &subject,
                 Health::Good,
                 format!("{count} agents, {}", listed.source),
-                None,
             ),
-            Err(failure) => {
-                let hint = failure.hints().first().map(ToString::to_string);
-                let hint = hint.as_deref();
-                finding(&subject, Health::Bad, failure.to_string(), hint)
-            }
+            Err(failure) => Finding {
+                hint: failure.hints().first().cloned(),
+                ..finding(&subject, Health::Bad, failure.to_string())
+            },
         });
     }
     Ok(findings)
@@ -105,16 +97,13 @@ pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Find
 
 fn git(session: &Session) -> Finding {
     match session.cache.git().and_then(|git| Ok(git.version()?)) {
-        Ok(version) => finding("git", Health::Good, version, None),
+        Ok(version) => finding("git", Health::Good, version),
         Err(failure) => {
-            let hint = failure.hints().first().map(ToString::to_string);
-            let hint = hint.as_deref();
-            finding(
-                "git",
-                Health::Warning,
-                format!("{failure}; only built-in and folder registries work"),
-                hint,
-            )
+            let detail = format!("{failure}; only built-in and folder registries work");
+            Finding {
+                hint: failure.hints().first().cloned(),
+                ..finding("git", Health::Warning, detail)
+            }
         }
     }
 }
@@ -130,15 +119,10 @@ fn client(session: &Session) -> Finding {
                 "Claude Code",
                 Health::Good,
                 format!("{version}, {}", path.display()),
-                None,
             )
         }
-        None => finding(
-            "Claude Code",
-            Health::Warning,
-            "`claude` is not on PATH",
-            Some("install it, or ignore this if another program runs the agents"),
-        ),
+        None => finding("Claude Code", Health::Warning, "`claude` is not on PATH")
+            .hint("install it, or ignore this if another program runs the agents"),
     }
 }
 
@@ -183,12 +167,14 @@ fn programs(session: &Session) -> Result<Vec<Finding>> {
     let mut findings: Vec<Finding> = Vec::new();
     if let Err(failure) = &servers.file {
         let place = failure.location().map_or(0, Location::line);
-        findings.push(finding(
-            mcp_file::FILE_NAME,
-            Health::Bad,
-            format!("{failure}, line {place}"),
-            Some("`agentpkg check` shows the line"),
-        ));
+        findings.push(
+            finding(
+                mcp_file::FILE_NAME,
+                Health::Bad,
+                format!("{failure}, line {place}"),
+            )
+            .hint(Advice::run(Command::new(["check"])).and(" shows the line")),
+        );
     }
     for (program, names) in used {
         let names = names.join(", ");
@@ -197,29 +183,31 @@ fn programs(session: &Session) -> Result<Vec<Finding>> {
                 program,
                 Health::Good,
                 format!("{}, for {names}", path.display()),
-                None,
             ),
             None => finding(
                 program,
                 Health::Bad,
                 format!("not on PATH, but started for {names}"),
-                Some(&super::check::how_to_get(program)),
-            ),
+            )
+            .hint(super::check::how_to_get(program)),
         });
     }
     Ok(findings)
 }
 
-fn finding(
-    subject: &str,
-    health: Health,
-    detail: impl Into<String>,
-    hint: Option<&str>,
-) -> Finding {
+fn finding(subject: &str, health: Health, detail: impl Into<String>) -> Finding {
     Finding {
         subject: subject.to_owned(),
         health,
         detail: detail.into(),
-        hint: hint.map(str::to_owned),
+        hint: None,
+    }
+}
+
+impl Finding {
+    /// The same with what to do about it.
+    fn hint(mut self, hint: impl Into<Advice>) -> Self {
+        self.hint = Some(hint.into());
+        self
     }
 }

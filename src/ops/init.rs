@@ -8,9 +8,8 @@ use crate::error::{Advice, Failure, Result};
 use crate::store::cache::Freshness;
 use crate::store::transaction::{Change, Transaction};
 
-const TEMPLATE: &str = "\
-# What this project wants. `agentpkg install NAME` adds to it; edit it freely.
-
+/// What stands below the first line.
+const TEMPLATE: &str = "
 [registries]
 # studio = { git = \"https://github.com/owner/repo\" }
 
@@ -22,16 +21,18 @@ const TEMPLATE: &str = "\
 pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
     let path = session.project.manifest_path();
     let shown = session.project.display(path);
+    let install = Command::new(["install", "NAME"]);
+    let first = format!("# What this project wants. `{install}` adds to it; edit it freely.\n");
     let mut plan = |attempt: &Attempt<'_>, _: &mut dyn Frontend| {
         if attempt.scene.manifest.digest().is_some() {
             return Err(Failure::failed(format!("`{shown}` is already there"))
-                .hint(Advice::run(Command::new(["install", "NAME"])).and(" adds agents to it")));
+                .hint(Advice::run(install.clone()).and(" adds agents to it")));
         }
         let change = Change {
             path: path.to_owned(),
             agent: None,
             before: None,
-            after: Some(TEMPLATE.as_bytes().to_vec()),
+            after: Some([first.as_str(), TEMPLATE].concat().into_bytes()),
         };
         let transaction = Transaction {
             label: "init".to_owned(),

@@ -38,6 +38,8 @@ pub struct Outdated {
 pub struct OutdatedOutcome {
     /// The agents of the manifest, sorted by name.
     pub agents: Vec<Outdated>,
+    /// Agents that are required and that upstream no longer has.
+    pub gone: Vec<AgentName>,
     /// What could not be looked at.
     pub failures: Vec<Failure>,
 }
@@ -104,6 +106,17 @@ pub fn outdated(
                 continue;
             }
         };
+        // What it requires and its source has lost is gone, unless the version that is wanted does not require it any more.
+        let record = allowed.snapshot.record(allowed.entry.name.as_str());
+        let is_required = |name: &AgentName| {
+            record.is_some_and(|record| record.requires.iter().any(|known| known == name.as_str()))
+        };
+        let is_gone = |name: &&AgentName| {
+            is_required(name) && allowed.snapshot.offered.find(name.as_str()).is_empty()
+        };
+        outcome
+            .gone
+            .extend(locked.requires.iter().filter(is_gone).cloned());
         // Versions are held against versions, commits against commits: a commit past the newest tag is no newer version.
         let version = wanted.version.as_ref().and(allowed.version.as_ref());
         let newest = version.map(|version| newest_version(session, &branch, version, frontend));
@@ -122,6 +135,8 @@ pub fn outdated(
             is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),
         });
     }
+    outcome.gone.sort();
+    outcome.gone.dedup();
     let told = |(failure, names): (Failure, Vec<&str>)| {
         failure.detail(format!("wanted for {}", names.join(", ")))
     };

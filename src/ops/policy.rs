@@ -41,7 +41,7 @@ pub(super) fn permit(
     Err(match violation.doubt {
         Some(reason) => failure
             .detail(reason)
-            .hint("mend its frontmatter; without `--verbatim`, agentpkg repairs what it can"),
+            .hint("fix its frontmatter; without `--verbatim`, agentpkg repairs what it can"),
         None => failure,
     })
 }

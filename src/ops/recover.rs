@@ -2,7 +2,8 @@
 
 use super::report::{Choice, Event, Frontend, InterruptionView};
 use super::session::Session;
-use crate::error::{Failure, Kind, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::fs::Entry;
 use crate::store::transaction::Trust;
 
@@ -98,14 +99,11 @@ fn ask(view: &InterruptionView, frontend: &mut dyn Frontend) -> Result<Option<Tr
         } else {
             failure
         };
-        let failure = failure.hint(
-            "`agentpkg recover --discard` moves it into the history, and changes nothing else",
-        );
+        let run = |how: &str| Advice::run(Command::new(["recover", how]));
+        let failure = failure
+            .hint(run("--discard").and(" moves it into the history, and changes nothing else"));
         return Err(if view.can_be_accepted() {
-            failure.hint(format!(
-                "`agentpkg recover --accept` {}",
-                view.consequence()
-            ))
+            failure.hint(run("--accept").and(format!(" {}", view.consequence())))
         } else {
             failure
         });

@@ -30,6 +30,8 @@ pub struct ResolveOptions {
     pub allowed: Vec<String>,
     /// Default answers: never a yes to a new power.
     pub is_yes: bool,
+    /// Plan and stop.
+    pub is_dry_run: bool,
 }
 
 /// Finishes, or gives up; the names that were given up are in `aborted`.
@@ -51,7 +53,7 @@ pub fn resolve(
 ) -> Result<ResolveOutcome> {
     let project = &session.project;
     if options.how == How::Abort {
-        return give_up(session, &options.names, frontend);
+        return give_up(session, options, frontend);
     }
     let what = What::Waiting {
         names: options.names.clone(),
@@ -69,6 +71,7 @@ pub fn resolve(
             _ => Conflicts::Ask,
         },
         prune: Prune::Released,
+        is_dry_run: options.is_dry_run,
         ..Goal::of(what, Edits::Merge)
     };
     let finished = change(session, &goal, frontend)?;
@@ -82,14 +85,14 @@ pub fn resolve(
 /// Forgets the updates of these agents, or of all that wait.
 fn give_up(
     session: &Session,
-    names: &[String],
+    options: &ResolveOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<ResolveOutcome> {
     let mut plan = |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| {
         let scene = &attempt.scene;
         let (manifest, lockfile) = (&scene.manifest, &scene.lockfile);
         let project = &scene.session.project;
-        let selected = select(&pending::names(project)?, names, lockfile)?;
+        let selected = select(&pending::names(project)?, &options.names, lockfile)?;
         let mut changes = Vec::new();
         for name in &selected {
             changes.extend(pending::forget(project, name)?);
@@ -112,7 +115,13 @@ fn give_up(
         };
         Ok((selected, transaction))
     };
-    let aborted = commit(session, Freshness::Any, false, frontend, &mut plan)?;
+    let aborted = commit(
+        session,
+        Freshness::Any,
+        options.is_dry_run,
+        frontend,
+        &mut plan,
+    )?;
     Ok(ResolveOutcome {
         aborted,
         waiting: pending::names(&session.project)?.len(),

@@ -15,7 +15,7 @@ use crate::domain::shell::shell_quoted;
 use crate::domain::spec::{Place, Source, Spec, Target, is_file, split_file};
 use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::VersionRequest;
-use crate::error::{Advice, Failure, Result};
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
@@ -369,10 +369,11 @@ impl<'a> Resolver<'a> {
                 .nth(index)
                 .ok_or_else(super::report::interrupted);
         }
+        let ambiguous = |message: String| Failure::new(Kind::Ambiguous, message);
         let is_typed = matches!(self.asker.place, AskerPlace::Spec { .. });
         let mut failure = match (&spec.target, is_typed, entry) {
             (_, false, Some((name, _))) => {
-                let failure = Failure::failed(format!(
+                let failure = ambiguous(format!(
                     "`{name}` in agentpkg.toml means {} different agents",
                     found.len()
                 ));
@@ -386,9 +387,9 @@ impl<'a> Resolver<'a> {
                 }
             }
             (Some(target), ..) => {
-                Failure::failed(format!("`{target}` means {} different agents", found.len()))
+                ambiguous(format!("`{target}` means {} different agents", found.len()))
             }
-            (None, ..) => Failure::failed(format!(
+            (None, ..) => ambiguous(format!(
                 "`{}` has {} agents",
                 found[0].snapshot.source,
                 found.len()

@@ -8,8 +8,9 @@ use super::session::Session;
 use super::unknown;
 use crate::domain::discovery::IndexEntry;
 use crate::domain::name::RegistryName;
+use crate::domain::shell::Command;
 use crate::domain::spec::Source;
-use crate::error::Result;
+use crate::error::{Advice, Result};
 use crate::store::cache::{self, Freshness};
 use crate::store::index::{IndexFile, Offered, Query, Tier};
 use crate::store::manifest::{Manifest, source_text};
@@ -184,9 +185,9 @@ fn offered(
         return Some(Offered::Indexed(Box::new(index)));
     }
     if matches!(source, Source::Git(url) if !session.cache.has(url)) {
-        frontend.report(Event::warning(format!(
-            "registry `{registry}` was never looked into; `agentpkg registry refresh`"
-        )));
+        let never = format!("registry `{registry}` was never looked into; ");
+        let refresh = Command::new(["registry", "refresh"]);
+        frontend.report(Event::warning(Advice::say(never).and_run(refresh)));
         return None;
     }
     let absolute = |path: &str| session.absolute(path);

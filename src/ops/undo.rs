@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::report::{Event, Frontend};
 use super::session::Session;
-use crate::error::{Failure, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
 use crate::fs::Entry;
 use crate::store::project::Project;
 use crate::store::transaction::{History, Operation, Reversal};
@@ -159,7 +160,9 @@ fn chosen<'h>(
         } else {
             format!("there is no operation {number} in the history")
         };
-        Failure::failed(problem).hint("`agentpkg undo --list` shows what can be undone")
+        Failure::failed(problem).hint(
+            Advice::run(Command::new(["undo", "--list"])).and(" shows what can be undone"),
+        )
     })
 }
 
@@ -185,11 +188,17 @@ fn changed_since(
     });
     // Only a hint: what is in the way of undoing the newest one is said when that is tried.
     let failure = match history.last(project) {
-        Ok(Some(last)) if last.number > number => failure.hint(format!(
-            "`agentpkg undo` undoes the newest operation first, which is {} ({})",
-            last.number, last.label
-        )),
+        Ok(Some(last)) if last.number > number => {
+            failure.hint(Advice::run(Command::new(["undo"])).and(format!(
+                " undoes the newest operation first, which is {} ({})",
+                last.number, last.label
+            )))
+        }
         _ => failure,
     };
-    failure.hint(format!("`agentpkg undo {number} --force` goes back all the same; what the files hold now stays in the history"))
+    let force = Command::new(["undo", &number.to_string(), "--force"]);
+    failure.hint(
+        Advice::run(force)
+            .and(" goes back all the same; what the files hold now stays in the history"),
+    )
 }

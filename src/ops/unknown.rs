@@ -2,7 +2,8 @@
 
 use crate::domain::likeness::nearest;
 use crate::domain::name::{AgentName, RegistryName};
-use crate::error::Failure;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure};
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 
@@ -30,7 +31,7 @@ pub(super) fn agent<'n>(
     let failure = Failure::failed(format!("there is no agent `{shown}` here"));
     match nearest(typed, known.into_iter().map(AgentName::as_str)) {
         Some(near) => failure.hint(did_you_mean(near)),
-        None => failure.hint("`agentpkg list` shows what is installed"),
+        None => failure.hint(Advice::run(Command::new(["list"])).and(" shows what is installed")),
     }
 }
 

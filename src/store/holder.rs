@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Kind, Seal};
+use crate::domain::shell::Command;
 use crate::error::{Failure, Result};
 use crate::fs::Lock;
 
@@ -43,7 +44,9 @@ impl Holder {
                 since,
             }) => {
                 let seconds = now.saturating_sub(*since);
-                format!("`agentpkg {command}` (process {process}, running for {seconds} s)")
+                // `agentpkg` alone has no subcommand.
+                let command = Command::new(command.split_whitespace());
+                format!("`{command}` (process {process}, running for {seconds} s)")
             }
             None => "another process".to_owned(),
         }

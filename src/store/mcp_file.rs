@@ -12,7 +12,8 @@ use serde_json::{Map, Number, Value};
 
 use crate::domain::digest::Digest;
 use crate::domain::server::ServerEntry;
-use crate::error::{Failure, Location, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Location, Result};
 
 /// The file's name in a project.
 pub const FILE_NAME: &str = ".mcp.json";
@@ -490,9 +491,11 @@ fn broken(path: &str, text: &str, span: Range<usize>, label: &str) -> Failure {
     } else {
         "is not valid JSON"
     };
-    Failure::failed(format!("{path} {what}"))
-        .at(location)
-        .hint("mend it, then run `agentpkg check`; the file was not changed")
+    Failure::failed(format!("{path} {what}")).at(location).hint(
+        Advice::say("fix it, then run ")
+            .and_run(Command::new(["check"]))
+            .and("; the file was not changed"),
+    )
 }
 
 fn lower_case(text: &str) -> String {

@@ -6,6 +6,8 @@ mod failure;
 mod sanitize;
 mod screens;
 mod table;
+mod transition;
+pub mod view;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -16,14 +18,16 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use dialoguer::console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 pub use failure::render as render_failure;
 use sanitize::escaped;
 pub use sanitize::{one_line, one_path, sanitize};
 pub use screens::{unified, wrapped};
 pub use table::Table;
+use view::{FailureView, HintView};
 
-use crate::domain::shell::shell_quoted;
+use crate::domain::shell::{Command, shell_quoted};
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::report::{AskView, Choice, Decide, Event, InterruptionView, Reporter, interrupted};
 
@@ -39,7 +43,7 @@ pub const CYAN: Style = AnsiColor::Cyan.on_default();
 pub const DIM: Style = Style::new().dimmed();
 
 /// The version of every document.
-pub const DOCUMENT_VERSION: u32 = 1;
+pub const DOCUMENT_VERSION: u32 = 2;
 
 /// How wide the column of status verbs is.
 const VERB_WIDTH: usize = 12;
@@ -91,15 +95,28 @@ impl Ui {
 
     /// A command as it has to be typed where the user stands: with the global options that say which agents are meant.
     #[must_use]
-    pub fn command(&self, text: &str) -> String {
-        match text.strip_prefix("agentpkg ") {
-            Some(rest) if !self.options.place.is_empty() => {
-                format!("agentpkg {} {rest}", self.place())
-            }
-            _ => text.to_owned(),
-        }
+    pub fn command(&self, command: &Command) -> String {
+        sanitize(&self.command_json(command))
     }
 
+    /// The same as documents have it.
+    #[must_use]
+    pub fn command_json(&self, command: &Command) -> String {
+        command.in_place(&self.options.place).to_string()
+    }
+
+    /// A piece of advice as text, its commands as they have to be typed where the user stands.
+    #[must_use]
+    pub fn advice(&self, advice: &Advice) -> String {
+        self.in_place(&advice.text(&self.options.place))
+    }
+
+    /// TRANSITION: a text in which commands may still stand as words.
+    fn in_place(&self, text: &str) -> String {
+        transition::in_place(text, &self.place())
+    }
+
+    /// The global options as they are typed.
     fn place(&self) -> String {
         let words: Vec<String> = self
             .options
@@ -110,16 +127,35 @@ impl Ui {
         words.join(" ")
     }
 
-    /// A piece of advice as text, its commands as they have to be typed where the user stands.
-    fn advice(&self, advice: &Advice) -> String {
-        self.in_place(&advice.text(&[]))
+    /// A piece of advice as documents have it.
+    #[must_use]
+    pub fn hint_json(&self, advice: &Advice) -> HintView {
+        let commands = advice.commands();
+        let commands: Vec<String> = commands.map(|command| self.command_json(command)).collect();
+        HintView {
+            text: self.advice(advice),
+            command: (!commands.is_empty()).then(|| commands.join(" && ")),
+        }
     }
 
     /// A failure as documents have it.
     #[must_use]
-    pub fn failure_json(&self, failure: &Failure) -> serde_json::Value {
-        let hints: Vec<String> = failure.hints().iter().map(Advice::to_string).collect();
-        serde_json::json!({ "message": failure.to_string(), "details": failure.details(), "hints": hints })
+    pub fn failure_json(&self, failure: &Failure) -> FailureView {
+        let hints = failure.hints().iter();
+        FailureView {
+            message: failure.to_string(),
+            details: failure.details().to_vec(),
+            hints: hints.map(|hint| self.hint_json(hint)).collect(),
+        }
+    }
+
+    /// Failures that stopped only a part of the command, as documents have them.
+    #[must_use]
+    pub fn failures_json(&self, failures: &[Failure]) -> Vec<FailureView> {
+        failures
+            .iter()
+            .map(|failure| self.failure_json(failure))
+            .collect()
     }
 
     /// Whether stdout carries JSON.
@@ -229,44 +265,28 @@ impl Ui {
         self.printed(printed)
     }
 
-    /// Takes the command's document; it is printed at the end, when it is known how the command ended.
-    pub fn json(&mut self, value: &serde_json::Value) -> Result<()> {
-        self.document = Some(value.clone());
+    /// Takes the command's document; it is printed at the end, when it is known how the command ended. Its version is added then.
+    pub fn json(&mut self, document: &impl Serialize) -> Result<()> {
+        self.document = Some(value(document)?);
         Ok(())
     }
 
     /// Prints the one document of the command, with what else belongs into it.
     fn print_document(&mut self, failure: Option<&Failure>) -> Result<()> {
-        let mut value = match (self.document.take(), failure) {
-            (Some(document), _) => document,
-            (None, Some(_)) => serde_json::json!({ "schema_version": DOCUMENT_VERSION }),
-            (None, None) => return Ok(()),
-        };
-        if let Some(fields) = value.as_object_mut() {
-            if let Some(failure) = failure {
-                fields.insert("error".to_owned(), self.failure_json(failure));
-            }
-            if let Some(InterruptionView {
-                label, is_sealed, ..
-            }) = &self.interruption
-            {
-                let interrupted = serde_json::json!({ "command": label, "sealed": is_sealed });
-                fields.insert("interrupted".to_owned(), interrupted);
-            }
-            if !self.asks.is_empty() {
-                let asks = self.asks.iter().map(|AskView { agent, kind, what, allow }| {
-                    serde_json::json!({ "agent": agent, "kind": kind, "what": what, "allow": allow })
-                });
-                fields.insert("asks".to_owned(), asks.collect::<Vec<_>>().into());
-            }
-            if !self.saved_over.is_empty() {
-                fields.insert("partial".to_owned(), self.saved_over.clone().into());
-            }
+        let document = self.document.take();
+        if document.is_none() && failure.is_none() {
+            return Ok(());
         }
-        if !self.options.place.is_empty() {
-            self.hints_in_place(&mut value);
-        }
-        self.data(escaped(&format!("{value:#}")))
+        let mut printed = value(&view::Printed {
+            document,
+            schema_version: DOCUMENT_VERSION,
+            error: failure.map(|failure| self.failure_json(failure)),
+            interrupted: self.interruption.as_ref().map(Into::into),
+            asks: self.asks.iter().map(Into::into).collect(),
+            partial: &self.saved_over,
+        })?;
+        transition::hints_in_place(&mut printed, &self.place());
+        self.data(escaped(&format!("{printed:#}")))
     }
 
     /// Prints a status line: a right-aligned verb and its object.
@@ -288,13 +308,13 @@ impl Ui {
     }
 
     /// Prints a warning.
-    pub fn warn(&mut self, text: impl Display) {
+    pub fn warn(&mut self, advice: impl Into<Advice>) {
         if !self.options.is_quiet {
             self.clear();
             let _ = writeln!(
                 anstream::stderr(),
                 "{YELLOW}warning{YELLOW:#}: {}",
-                sanitize(&self.in_place(&text.to_string()))
+                sanitize(&self.advice(&advice.into()))
             );
         }
     }
@@ -331,42 +351,6 @@ impl Ui {
                 anstream::stderr(),
                 "{style}{verb:>VERB_WIDTH$}{style:#} {object}"
             );
-        }
-    }
-
-    /// A text whose commands work where the user stands.
-    fn in_place(&self, text: &str) -> String {
-        if self.options.place.is_empty() {
-            text.to_owned()
-        } else {
-            text.replace("`agentpkg ", &format!("`agentpkg {} ", self.place()))
-        }
-    }
-
-    /// The same for what a document hints.
-    fn hints_in_place(&self, value: &mut serde_json::Value) {
-        match value {
-            serde_json::Value::Array(items) => {
-                for item in items {
-                    self.hints_in_place(item);
-                }
-            }
-            serde_json::Value::Object(fields) => {
-                for (key, field) in fields {
-                    match field {
-                        serde_json::Value::Array(hints) if key == "hints" => {
-                            for hint in hints {
-                                *hint = hint.as_str().map_or_else(
-                                    || hint.clone(),
-                                    |text| self.in_place(text).into(),
-                                );
-                            }
-                        }
-                        _ => self.hints_in_place(field),
-                    }
-                }
-            }
-            _ => {}
         }
     }
 
@@ -415,12 +399,18 @@ impl Reporter for Ui {
                     .label
                     .as_ref()
                     .map_or_else(String::new, |label| format!(" (`{label}`)"));
-                let next = if view.is_sealed {
-                    "; the next command that writes ends it, or `agentpkg recover`"
+                let what = format!("a command was interrupted here{what}");
+                let recover = Command::new(["recover"]);
+                self.warn(if view.is_sealed {
+                    Advice::say(what)
+                        .and("; the next command that writes ends it, or ")
+                        .and_run(recover)
                 } else {
-                    ", and not on this machine or by this user; `agentpkg recover` shows what it was doing"
-                };
-                self.warn(format!("a command was interrupted here{what}{next}"));
+                    Advice::say(what)
+                        .and(", and not on this machine or by this user; ")
+                        .and_run(recover)
+                        .and(" shows what it was doing")
+                });
                 self.interruption = Some(view);
             }
             Event::Steps(view) => self.screen(&screens::steps(&view)),
@@ -457,6 +447,12 @@ impl Reporter for Ui {
             Event::Trouble(failure) => self.trouble(&failure),
         }
     }
+}
+
+/// A document as a value.
+fn value(document: &impl Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(document)
+        .map_err(|error| Failure::failed("could not make the JSON document").caused_by(error))
 }
 
 /// Choices as lines that fit the terminal, `margin` columns beside them: labels, and behind them what helps to choose, for which half

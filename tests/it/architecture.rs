@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::help::commands;
+use crate::support::literals::literals;
+
 /// The floor of a module of the crate; `error` may be used from everywhere but the pure floor.
 fn floor(module: &str) -> Option<u32> {
     Some(match module {
@@ -73,6 +76,99 @@ fn imports_point_down() {
         }
     }
     assert!(seen > 50, "the test reads the imports");
+}
+
+/// Files that still have commands in their texts. A file that is converted is taken out; with the last one `ui/transition.rs` goes.
+const COMMANDS_AS_TEXT: &[&str] = &["ops/resolver.rs", "ui/transition.rs"];
+
+/// What is wrong with a literal that stands behind `before`: it names a command that could be run, or it is looked for in a text.
+fn command_as_text(text: &str, before: &str, commands: &[String]) -> Option<&'static str> {
+    let looks = [
+        "strip_prefix",
+        "starts_with",
+        "replace",
+        "replacen",
+        "split",
+    ];
+    let is_looked_for = looks
+        .iter()
+        .any(|look| before.ends_with(&format!("{look}(")));
+    if is_looked_for && text.trim_start_matches('`').starts_with("agentpkg") {
+        return Some("cuts a command out of a text");
+    }
+    let names_command = text.match_indices("agentpkg ").any(|(at, name)| {
+        let behind = &text[at + name.len()..];
+        let word = behind
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .next()
+            .unwrap_or_default();
+        text[..at].ends_with('`')
+            || behind.is_empty()
+            || behind.starts_with(['-', '{'])
+            || commands.iter().any(|command| command == word)
+    });
+    names_command.then_some("names a command that should be a `Command`")
+}
+
+#[test]
+fn commands_are_data() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    // A group is typed before its commands.
+    let commands: Vec<String> = commands()
+        .iter()
+        .filter_map(|command| command.split(' ').next().map(str::to_owned))
+        .collect();
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut found = Vec::new();
+    let mut seen = 0;
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap().display().to_string();
+        let is_test = relative.ends_with("tests.rs") || relative.contains("/tests/");
+        if is_test
+            || COMMANDS_AS_TEXT
+                .iter()
+                .any(|known| relative.starts_with(known))
+        {
+            continue;
+        }
+        for literal in literals(&fs::read_to_string(&file).unwrap()) {
+            seen += 1;
+            if let Some(what) = command_as_text(&literal.text, &literal.before, &commands) {
+                found.push(format!(
+                    "{relative}:{}: {:?} {what}",
+                    literal.line, literal.text
+                ));
+            }
+        }
+    }
+    assert!(seen > 1000, "the test reads the literals");
+    assert!(found.is_empty(), "{found:#?}");
+    for known in COMMANDS_AS_TEXT {
+        assert!(
+            root.join(known).exists(),
+            "{known} is not there any more; take it out of the list"
+        );
+    }
+}
+
+#[test]
+fn commands_in_texts_are_found() {
+    let commands = ["install".to_owned()];
+    for (text, before) in [
+        ("run `agentpkg nothing`", ""),
+        ("agentpkg install {name}", ""),
+        ("or agentpkg install", ""),
+        ("agentpkg {command}", "format!("),
+        ("agentpkg ", ""),
+        ("agentpkg", "text.strip_prefix("),
+        ("`agentpkg", "text.replace("),
+    ] {
+        assert!(command_as_text(text, before, &commands).is_some(), "{text}");
+    }
+    for text in ["agentpkg installs it", "agentpkg", "of agentpkg's own"] {
+        assert_eq!(command_as_text(text, "f(", &commands), None, "{text}");
+    }
 }
 
 #[test]

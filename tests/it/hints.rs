@@ -225,7 +225,6 @@ fn an_ambiguous_name_of_the_manifest_is_said_with_its_line() {
     hint: name one, for example `agentpkg install builtin/debugger`
 
     $ agentpkg update debugger --to ^2 --allow Bash
-         Checked 3 sources
     error: `debugger` in agentpkg.toml means 3 different agents
      --> agentpkg.toml:6:1
       |
@@ -236,7 +235,6 @@ fn an_ambiguous_name_of_the_manifest_is_said_with_its_line() {
       builtin/debugger@^2  agents/debugger.md 1.0.0
 
     hint: say which there, for example `debugger = { registry = "builtin", version = "^2", pin = ["model"] }`, then `agentpkg update debugger --to ^2 --allow Bash`
-    error: nothing was updated
     "#);
     let line = "debugger = { registry = \"two\", pin = [\"model\"] }";
     sandbox.write(
@@ -465,4 +463,90 @@ fn what_was_done_is_said_and_what_was_not_is_not() {
         output.stderr,
         "     Removed scribe from agentpkg.toml  it was not installed\n"
     );
+}
+
+#[test]
+fn each_command_has_the_global_options_once() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.project("sub folder")).unwrap();
+    let mut all = String::new();
+    for arguments in [
+        &["list"][..],
+        &["search", "nothing-like-it"],
+        &["remove", "nothing-like-it"],
+        &["update"],
+        &["install"],
+        &["install", "debugger", "--mcp", "skip"],
+        &["init"],
+        &["undo", "9"],
+        &["undo"],
+        &["registry", "ad", "x"],
+    ] {
+        let output = sandbox.run(&[&["-C", "sub folder", "--user"], arguments].concat());
+        for line in output
+            .stderr
+            .lines()
+            .filter(|line| line.contains("`agentpkg "))
+        {
+            all.push_str(&format!("{}: {}\n", arguments[0], line.trim()));
+        }
+    }
+    insta::assert_snapshot!(all, @r#"
+    list: No agents are installed. Try `agentpkg -C 'sub folder' --user install backend-architect`, or `agentpkg -C 'sub folder' --user list --available`.
+    search: Nothing was found in 1 registry. `agentpkg -C 'sub folder' --user registry add URL` adds another one.
+    remove: hint: `agentpkg -C 'sub folder' --user list` shows what is installed
+    update: Nothing is installed yet. Try `agentpkg -C 'sub folder' --user install backend-architect`.
+    install: Nothing is wanted yet. Try `agentpkg -C 'sub folder' --user install backend-architect`, or `agentpkg -C 'sub folder' --user list --available`.
+    init: hint: `agentpkg -C 'sub folder' --user install NAME` adds agents to it
+    undo: hint: `agentpkg -C 'sub folder' --user undo --list` shows what can be undone
+    undo: Bring it back with `agentpkg -C 'sub folder' --user undo 2`.
+    registry: hint: did you mean `agentpkg registry add`?
+    "#);
+}
+
+#[test]
+fn documents_have_commands_as_data() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.project("sub folder")).unwrap();
+    let run = |arguments: &[&str]| {
+        let global = ["-C", "sub folder", "--user", "--json"];
+        sandbox.run(&[&global, arguments].concat())
+    };
+    let hints = |arguments: &[&str]| run(arguments).json()["error"]["hints"].clone();
+    assert_eq!(
+        hints(&["remove", "nothing-like-it"]),
+        serde_json::json!([{
+            "text": "`agentpkg -C 'sub folder' --user list` shows what is installed",
+            "command": "agentpkg -C 'sub folder' --user list",
+        }])
+    );
+    assert_eq!(
+        hints(&["registry", "add", "./x", "--name", "builtin"]),
+        serde_json::json!([{ "text": "choose another name with `--name`", "command": null }])
+    );
+    assert_eq!(
+        run(&[]).code(0).json()["steps"][0]["command"],
+        "agentpkg -C 'sub folder' --user search WORD"
+    );
+    let text = agent("odd", "Text.").replace("Read", "Read, LS, LSTool, read, TodoRead, Computer");
+    sandbox.write("home/.claude/agents/odd.md", text);
+    let _ = run(&["install", "debugger", "--mcp", "skip"]).code(0);
+    fs::remove_file(sandbox.path().join("home/.claude/agents/debugger.md")).unwrap();
+    let document = run(&["check"]).code(4).json();
+    assert_eq!(document["schema_version"], 2);
+    let findings = document["findings"].as_array().unwrap();
+    let of = |kind: &str| findings.iter().find(|found| found["kind"] == kind).unwrap();
+    let command = "agentpkg -C 'sub folder' --user install";
+    assert_eq!(of("missing-file")["fix"], command);
+    assert_eq!(of("missing-file")["command"], command);
+    assert_eq!(of("missing-file")["tools"], serde_json::json!([]));
+    let odd = of("odd-tools");
+    assert_eq!(
+        odd["fix"],
+        "edit its `tools` line; your edit survives updates"
+    );
+    assert_eq!(odd["command"], serde_json::Value::Null);
+    insta::assert_snapshot!(odd["tools"], @r#"
+    [{"name":"LS","now":"Glob"},{"name":"LSTool","now":"Glob"},{"name":"read","now":"Read"},{"name":"TodoRead","now":"TodoWrite"},{"name":"Computer","now":null}]
+    "#);
 }

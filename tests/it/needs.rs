@@ -219,7 +219,7 @@ fn a_file_that_the_client_ignores_is_left_alone() {
     3 |     // local only
       |     ^^^^^^^^^^^^^ comments are not allowed here; the client ignores the whole file
 
-    hint: mend it, then run `agentpkg check`; the file was not changed
+    hint: fix it, then run `agentpkg check`; the file was not changed
     "#);
     assert!(!sandbox.project(".claude").exists(), "nothing was written");
     let output = install_analyst(&sandbox, &[]).code(0);
@@ -491,7 +491,7 @@ fn an_update_says_what_a_new_server_is() {
 }
 
 #[test]
-fn check_finds_what_is_wrong_and_says_how_to_mend_it() {
+fn check_finds_what_is_wrong_and_says_how_to_fix_it() {
     let sandbox = scene(
         "---\nname: analyst\ndescription: d\ntools: Read, LS, Agent(helper), mcp__github, mcp__serena__x\nskills: [notes]\n---\n",
     );
@@ -952,22 +952,22 @@ fn a_name_that_a_shell_would_obey_is_in_no_command() {
         output.stderr
     );
     let findings = sandbox.run(&["check", "--json"]).code(4).json()["findings"].clone();
-    let mends: Vec<&str> = findings
+    let fixes: Vec<&str> = findings
         .as_array()
         .unwrap()
         .iter()
-        .filter_map(|finding| finding["mend"].as_str())
+        .filter_map(|finding| finding["fix"].as_str())
         .collect();
     assert!(
-        mends.contains(&"edit .claude/agents/evil.md:4")
-            && mends.contains(&"agentpkg install evil --mcp add"),
-        "{mends:?}"
+        fixes.contains(&"edit .claude/agents/evil.md:4")
+            && fixes.contains(&"agentpkg install evil --mcp add"),
+        "{fixes:?}"
     );
     assert!(
-        mends
+        fixes
             .iter()
-            .all(|mend| !mend.contains("PWNED") || mend.contains("'x;touch PWNED'")),
-        "{mends:?}"
+            .all(|fix| !fix.contains("PWNED") || fix.contains("'x;touch PWNED'")),
+        "{fixes:?}"
     );
     // An update that asks for such a tool, too.
     let sandbox = Sandbox::new();

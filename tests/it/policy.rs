@@ -195,7 +195,7 @@ fn what_cannot_be_judged_is_not_let_through() {
       line 5 is not valid YAML: found unexpected end of stream
 
     hint: the rule is `policy.deny-tools` of this project; `--allow` does not outweigh it
-    hint: mend its frontmatter; without `--verbatim`, agentpkg repairs what it can
+    hint: fix its frontmatter; without `--verbatim`, agentpkg repairs what it can
     "#);
     assert_eq!(sandbox.files(), before, "nothing was written");
     let _ = sandbox
@@ -216,7 +216,7 @@ fn what_cannot_be_judged_is_not_let_through() {
 
       error  planner: it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
              .claude/agents/planner.md
-             mend its frontmatter (line 5 is not valid YAML: found unexpected end of stream), or `agentpkg remove planner`
+             fix its frontmatter (line 5 is not valid YAML: found unexpected end of stream), or `agentpkg remove planner`
 
     warning  planner: was changed by hand and may do more than what was installed: every tool
              .claude/agents/planner.md
@@ -269,15 +269,15 @@ fn agents_that_nobody_installed_are_held_against_it() {
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
     error  broken: the client ignores it: line 4 is not valid YAML: found unexpected end of stream
            .claude/agents/broken.md
-           mend its frontmatter
+           fix its frontmatter
 
     error  broken: it cannot be judged, so it may use every tool (rule `policy.missing-tools`)
            .claude/agents/broken.md
-           mend its frontmatter (line 4 is not valid YAML: found unexpected end of stream), or delete .claude/agents/broken.md
+           fix its frontmatter (line 4 is not valid YAML: found unexpected end of stream), or delete .claude/agents/broken.md
 
     error  broken: it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
            .claude/agents/broken.md
-           mend its frontmatter (line 4 is not valid YAML: found unexpected end of stream), or delete .claude/agents/broken.md
+           fix its frontmatter (line 4 is not valid YAML: found unexpected end of stream), or delete .claude/agents/broken.md
 
     error  mine: it may use `Bash` (rule `policy.deny-tools`)
            .claude/agents/mine.md
@@ -310,6 +310,6 @@ fn check_looks_at_files_that_nobody_installed() {
 
     error  unnamed: the client ignores it: it has no name
            .claude/agents/unnamed.md
-           mend its frontmatter
+           fix its frontmatter
     "#);
 }

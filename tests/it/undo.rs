@@ -258,7 +258,7 @@ fn json_says_what_was_undone_and_how_to_bring_it_back() {
     assert_eq!(
         undone,
         serde_json::json!({
-            "schema_version": 1, "dry_run": false, "undoing": 3,
+            "schema_version": 2, "dry_run": false, "undoing": 3,
             "operation": {
                 "number": 2, "label": "remove debugger", "time": null, "undoes": null, "undone": true,
                 "files": [AGENT, "agentpkg.toml"],
@@ -266,7 +266,7 @@ fn json_says_what_was_undone_and_how_to_bring_it_back() {
             "files": [{ "path": AGENT, "action": "restore" }, { "path": "agentpkg.toml", "action": "restore" }],
         })
     );
-    let nothing = serde_json::json!({ "schema_version": 1, "dry_run": false, "operation": null, "undoing": null, "files": [] });
+    let nothing = serde_json::json!({ "schema_version": 2, "dry_run": false, "operation": null, "undoing": null, "files": [] });
     assert_eq!(
         Sandbox::new().run(&["undo", "--json"]).code(0).json(),
         nothing

@@ -234,7 +234,7 @@ fn markers_are_resolved_in_files() {
     );
     let status = sandbox.run(&["status", "--check"]).code(5);
     assert!(
-        status.stdout.contains("waits for `agentpkg resolve`"),
+        status.stdout.contains("pending: `agentpkg resolve`"),
         "{}",
         status.stdout
     );
@@ -1246,7 +1246,7 @@ fn hints_keep_what_was_typed() {
     assert!(
         output
             .stderr
-            .ends_with("hint: `agentpkg resolve` finishes what waits\n"),
+            .ends_with("hint: `agentpkg resolve` finishes what is pending\n"),
         "{}",
         output.stderr
     );
@@ -1295,7 +1295,7 @@ fn hints_lead_to_the_agents_that_were_meant() {
         let json = run(&["update", "planner", "--conflicts=skip", "--json"])
             .code(4)
             .json();
-        let hint = json["failures"][0]["hints"][0].as_str().unwrap();
+        let hint = json["failures"][0]["hints"][0]["text"].as_str().unwrap();
         assert!(
             hint.contains(&format!(
                 "`agentpkg {typed} update planner --conflicts=skip --allow Bash`"

@@ -48,7 +48,7 @@ impl Loss {
 
     /// What to do about it.
     #[must_use]
-    pub fn mend(&self) -> &'static str {
+    pub fn how_to_fix(&self) -> &'static str {
         match self {
             Self::Repeated { .. } => "keep one of them; your edit survives updates",
             Self::CutShort { .. } => "write that `---` in another way; your edit survives updates",

@@ -131,7 +131,13 @@ impl<'a> Planner<'a, '_> {
     /// Notes what failed: an agent that cannot be had is left out with all that goes with it, and the rest is done. What was stopped, or
     /// makes no sense as it was typed, ends the command.
     pub(super) fn problem(&mut self, failure: Failure) -> Result<()> {
-        if matches!(failure.kind(), Kind::Interrupted | Kind::Usage) {
+        let ends = match failure.kind() {
+            Kind::Interrupted | Kind::Usage => true,
+            // A question that nobody can answer: nothing is written, unless what needs a person is to be left out.
+            Kind::Ambiguous => !self.goal.consent.is_yes && !self.goal.is_dry_run,
+            _ => false,
+        };
+        if ends {
             return Err(failure);
         }
         self.plan.failures.push(failure);
@@ -319,8 +325,7 @@ impl<'a> Planner<'a, '_> {
         let found = match found {
             Ok(found) => found,
             Err(failure) => {
-                self.unfound(name, locked, failure);
-                return Ok(());
+                return self.unfound(name, locked, failure);
             }
         };
         let version = wanted.version.as_ref();
@@ -377,19 +382,23 @@ impl<'a> Planner<'a, '_> {
     }
 
     /// Says of an agent that was not found whether upstream no longer has it, or could not be asked.
-    fn unfound(&mut self, name: &AgentName, locked: Option<&LockedAgent>, failure: Failure) {
-        let Some(locked) = locked else {
-            self.plan.failures.push(failure);
-            return;
+    fn unfound(
+        &mut self,
+        name: &AgentName,
+        locked: Option<&LockedAgent>,
+        failure: Failure,
+    ) -> Result<()> {
+        let Some(locked) = locked.filter(|_| failure.kind() != Kind::Ambiguous) else {
+            return self.problem(failure);
         };
         let is_reachable = Source::parse(&locked.source)
             .is_ok_and(|source| self.resolver.is_open(locked.registry.as_ref(), &source));
         if is_reachable {
             self.plan.gone.push((name.clone(), last_seen(locked)));
-        } else {
-            self.broken.insert(locked.source.clone(), 1);
-            self.plan.failures.push(failure);
+            return Ok(());
         }
+        self.broken.insert(locked.source.clone(), 1);
+        self.problem(failure)
     }
 
     /// Plans an agent that was found, and notes what it requires.

@@ -5,9 +5,10 @@ use super::goal::Specs;
 use super::origin;
 use super::resolve::{Added, Planner};
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, SpecError, Target, is_file};
 use crate::domain::version::VersionRequest;
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::report::Frontend;
 use crate::ops::resolver::Resolved;
 use crate::ops::session::Session;
@@ -123,7 +124,11 @@ impl<'a> Planner<'a, '_> {
             return Err(Failure::usage(
                 "`--all` needs a whole source, or a registry of agentpkg.toml",
             )
-            .hint("for example `agentpkg install gh:owner/repo --all`"));
+            .hint(Advice::say("for example ").and_run(Command::new([
+                "install",
+                "gh:owner/repo",
+                "--all",
+            ]))));
         };
         let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
         let names = snapshot.offered.folded_names();

@@ -14,7 +14,8 @@ use serde::Deserialize;
 use super::mcp_file::Created;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::{AgentName, RegistryName};
-use crate::error::{Failure, Location, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Location, Result};
 
 /// The file's name in a project.
 pub const FILE_NAME: &str = "agentpkg.lock";
@@ -105,9 +106,10 @@ impl Lockfile {
             return Err(
                 Failure::failed(format!("`{path}` holds an unresolved merge conflict"))
                     .at(location)
-                    .hint(format!(
-                        "take either side of `{path}`, then run `agentpkg install`"
-                    )),
+                    .hint(
+                        Advice::say(format!("take either side of `{path}`, then run "))
+                            .and_run(Command::new(["install"])),
+                    ),
             );
         }
         let file = toml::from_str::<File>(text);
@@ -289,7 +291,13 @@ fn broken(text: &str, path: &str, span: Option<std::ops::Range<usize>>, label: S
         }),
         None => failure.caused_by(label),
     };
-    failure.hint(format!("restore `{path}` from version control; or delete it and run `agentpkg install` to resolve anew"))
+    failure.hint(
+        Advice::say(format!(
+            "restore `{path}` from version control; or delete it and run "
+        ))
+        .and_run(Command::new(["install"]))
+        .and(" to resolve anew"),
+    )
 }
 
 /// A TOML basic string.

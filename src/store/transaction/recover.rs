@@ -9,7 +9,8 @@ use super::copies::{
 };
 use super::journal::{Journal, MAX_JOURNAL, Phase, journal_path};
 use super::settle::{Ending, Settling};
-use crate::error::{Failure, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
 use crate::fs::{self, Entry};
 use crate::store::project::Project;
 
@@ -150,7 +151,7 @@ pub(super) fn recover(
             Failure::failed(format!(
                 "`{shown}` cannot be read, so its steps cannot be made"
             ))
-            .hint("`agentpkg recover --discard` moves it out of the way")
+            .hint(discarding())
         })?,
     };
     if let Some(misplaced) = journal.misplaced(project) {
@@ -158,7 +159,7 @@ pub(super) fn recover(
         return Err(Failure::failed(format!(
             "`{shown}` names `{misplaced}`, which is not agentpkg's to change"
         ))
-        .hint("`agentpkg recover --discard` moves it out of the way"));
+        .hint(discarding()));
     }
     let mut settling = Settling {
         project,
@@ -192,7 +193,15 @@ fn stranger(journal: &str) -> Failure {
         .detail(format!(
             "{journal} is not sealed with this machine's key; it may have come with the project"
         ))
-        .hint("`agentpkg recover` shows what the command was doing, and asks what to do about it")
+        .hint(
+            Advice::run(Command::new(["recover"]))
+                .and(" shows what the command was doing, and asks what to do about it"),
+        )
+}
+
+/// How to get a journal out of the way.
+fn discarding() -> Advice {
+    Advice::run(Command::new(["recover", "--discard"])).and(" moves it out of the way")
 }
 
 /// Moves the journal and all temporary files into the history.

@@ -202,12 +202,8 @@ fn a_conflict_that_waits() {
         row("resolve --abort --locked").changes("-conflicts/planner -pending/planner"),
         row("resolve --ours --locked").exits(1),
         row("resolve --theirs --locked").exits(1),
-        row("resolve --ours --dry-run")
-            .says(&["planner"])
-            .known_fault(0, "exit 2; omits `planner`"),
-        row("resolve --abort --dry-run")
-            .says(&["planner"])
-            .known_fault(0, "exit 2; omits `planner`"),
+        row("resolve --ours --dry-run").says(&["planner"]),
+        row("resolve --abort --dry-run").says(&["planner"]),
         row("resolve --json").exits(3).says(&["planner"]),
         row("resolve --ours --json")
             .changes("-conflicts/planner -pending/planner ~lock")

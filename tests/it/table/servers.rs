@@ -249,9 +249,7 @@ fn a_server_that_no_agent_needs_any_more() {
             .field("/removed_servers/0", "sequential-thinking"),
         row("check --fix --locked").exits(1),
         row("check --locked").says(&["sequential-thinking"]),
-        row("check --fix --dry-run")
-            .says(&["sequential-thinking"])
-            .known_fault(0, "exit 2; omits `sequential-thinking`"),
+        row("check --fix --dry-run").says(&["sequential-thinking"]),
         row("install"),
         row("update"),
     ]);

@@ -1,0 +1,37 @@
+//! `check --fix`: takes out what agentpkg added and nothing needs any more.
+
+use crate::error::Result;
+use crate::ops::change::changes;
+use crate::ops::change::commit::{Attempt, commit};
+use crate::ops::change::scene::Scene;
+use crate::ops::report::Frontend;
+use crate::ops::requirement::{self, World};
+use crate::ops::session::Session;
+use crate::store::cache::Freshness;
+
+/// Takes servers out of `.mcp.json` that agentpkg added and no agent needs; gives back their names.
+pub(super) fn fix(
+    session: &Session,
+    is_dry_run: bool,
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<String>> {
+    let mut plan = |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| {
+        let scene = &attempt.scene;
+        let Scene {
+            session,
+            manifest,
+            lockfile: before,
+            ..
+        } = scene;
+        let world = World::open(session, manifest, before, frontend)?;
+        let agents = requirement::all_agents(session, &world, manifest, before, &[])?;
+        let (mut after, mut changes) = (before.clone(), Vec::new());
+        let project = &session.project;
+        let (removed, _) =
+            requirement::drop_unneeded(project, &world, &agents, &mut after, &mut changes)?;
+        let label = "check --fix".to_owned();
+        let transaction = changes::transaction(project, label, manifest, before, &after, changes)?;
+        Ok((removed, transaction))
+    };
+    commit(session, Freshness::Any, is_dry_run, frontend, &mut plan)
+}

@@ -1,0 +1,433 @@
+//! `check`: all agents of the project against what the project and this machine have. Findings are data; without `fix` nothing is
+//! changed. Made for continuous integration: no network, no questions, the same findings in the same order.
+
+mod finding;
+mod fix;
+mod servers;
+
+use std::collections::BTreeMap;
+
+use super::policy;
+use super::report::Frontend;
+use super::requirement::{self, AgentNeeds, OddTool, Other, Report, ServerState, World};
+use super::session::Session;
+use crate::domain::capability::Capabilities;
+use crate::domain::definition::{Definition, Verdict};
+use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
+use crate::domain::policy::Violation;
+use crate::domain::requirement::{Origin, Requirements};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
+use crate::fs::Entry;
+use crate::store::agreement::unwanted;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::manifest::Manifest;
+use crate::store::project::MAX_AGENT;
+
+pub(super) use finding::how_to_get;
+pub use finding::{AbsentTool, Finding, Fix, Level};
+use finding::{how_to_install, how_to_set};
+use fix::fix;
+
+/// What was looked at and found.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOutcome {
+    /// How many agents were looked at.
+    pub agents: usize,
+    /// The servers that they ask for.
+    pub servers: Vec<ServerState>,
+    /// What was found, the worst first.
+    pub findings: Vec<Finding>,
+    /// Why the client ignores `.mcp.json`, if it does.
+    pub broken_file: Option<Failure>,
+    /// Servers that were taken out of `.mcp.json` because nothing needs them.
+    pub removed: Vec<String>,
+}
+
+/// What to do about what nothing needs any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fixing {
+    /// Nothing: only look.
+    No,
+    /// Say what would be taken out.
+    DryRun,
+    /// Take it out.
+    Yes,
+}
+
+/// Looks at everything. `fixing`: what to do about servers that agentpkg added and nothing needs.
+pub fn check(
+    session: &Session,
+    fixing: Fixing,
+    frontend: &mut dyn Frontend,
+) -> Result<CheckOutcome> {
+    let removed = if fixing == Fixing::No {
+        session.look_for_interruption(frontend)?;
+        Vec::new()
+    } else {
+        fix(session, fixing == Fixing::DryRun, frontend)?
+    };
+    let manifest = session.manifest(frontend)?;
+    let lockfile = session.project.load_lockfile()?;
+    let world = World::open(session, &manifest, &lockfile, frontend)?;
+    let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[])?;
+    let mut outcome = CheckOutcome {
+        agents: agents.len(),
+        removed,
+        ..CheckOutcome::default()
+    };
+    let installed = requirement::installed_names(session, &lockfile)?;
+    let report = requirement::report(session, &world, manifest.policy(), &agents, &installed)?;
+    let mut checker = Checker {
+        session,
+        manifest: &manifest,
+        lockfile: &lockfile,
+        world: &world,
+        findings: Vec::new(),
+    };
+    let mut names = checker.agents()?;
+    checker.foreign(&mut names)?;
+    checker.same_names(names);
+    checker.needs(&report, &agents);
+    checker.added(&agents);
+    outcome.findings = checker.findings;
+    outcome.findings.sort_by(|one, other| {
+        one.level
+            .cmp(&other.level)
+            .then_with(|| one.subject.cmp(&other.subject))
+    });
+    outcome.broken_file = world.servers.file.as_ref().err().cloned();
+    outcome.servers = report.servers;
+    Ok(outcome)
+}
+
+struct Checker<'a> {
+    session: &'a Session,
+    manifest: &'a Manifest,
+    lockfile: &'a Lockfile,
+    world: &'a World,
+    findings: Vec<Finding>,
+}
+
+impl Checker<'_> {
+    /// The installed agents themselves: there, loaded, as agreed to, within the policy. Gives the files by the names in them.
+    fn agents(&mut self) -> Result<BTreeMap<String, Vec<String>>> {
+        for name in self
+            .manifest
+            .agents()
+            .keys()
+            .filter(|name| !self.lockfile.agents.contains_key(*name))
+        {
+            let message = "is wanted by agentpkg.toml but not installed";
+            self.findings.push(
+                Finding::new(Level::Error, "missing-agent", name.as_str(), message)
+                    .fix(Command::new(["install"])),
+            );
+        }
+        let unwanted = unwanted(self.manifest, self.lockfile);
+        if let Err(failure) = self.manifest.refuse_guess(&unwanted) {
+            let fix = failure.hints().first().cloned().map(Fix::Say);
+            self.findings.push(Finding {
+                fix,
+                ..Finding::new(Level::Error, "manifest", "agentpkg.toml", failure.message())
+            });
+        }
+        let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, locked) in &self.lockfile.agents {
+            if unwanted.contains(&name) {
+                let message = "is installed, but not in agentpkg.toml any more";
+                self.findings.push(
+                    Finding::new(Level::Warning, "unwanted-agent", name.as_str(), message)
+                        .fix(Command::new(["install"])),
+                );
+            }
+            self.installed(name, locked, &mut names)?;
+        }
+        Ok(names)
+    }
+
+    /// The file of an installed agent.
+    fn installed(
+        &mut self,
+        name: &AgentName,
+        locked: &LockedAgent,
+        names: &mut BTreeMap<String, Vec<String>>,
+    ) -> Result<()> {
+        let project = &self.session.project;
+        let path = project.display(&project.agent_path(name));
+        let Some(bytes) = project.read_agent(name)? else {
+            self.findings.push(
+                Finding::new(
+                    Level::Error,
+                    "missing-file",
+                    name.as_str(),
+                    "its file is gone",
+                )
+                .at(path)
+                .fix(Command::new(["install"])),
+            );
+            return Ok(());
+        };
+        match Definition::parse(&bytes).verdict() {
+            Verdict::Loads(loaded) => names
+                .entry(loaded.name.clone())
+                .or_default()
+                .push(path.clone()),
+            Verdict::Skipped(reason) => {
+                let message = format!("the client ignores it: {reason}");
+                self.findings.push(
+                    Finding::new(Level::Error, "ignored", name.as_str(), message)
+                        .at(&path)
+                        .fix(Command::new(["diff", name.as_str()])),
+                );
+            }
+        }
+        let violations = policy::violations(self.manifest, locked, &bytes);
+        self.forbidden(name.as_str(), violations, &path, &|what| {
+            Advice::say(format!("{what}, or ")).and_run(Command::new(["remove", name.as_str()]))
+        });
+        if Digest::of(&bytes) != locked.base {
+            self.edited(name, locked, &bytes, path)?;
+        }
+        Ok(())
+    }
+
+    /// The agents that agentpkg did not write, wherever they come from: loaded, within the policy.
+    fn foreign(&mut self, names: &mut BTreeMap<String, Vec<String>>) -> Result<()> {
+        let project = &self.session.project;
+        for listed in project.files().list(project.agents_folder())? {
+            let Some(stem) = listed
+                .name
+                .strip_suffix(".md")
+                .filter(|_| listed.entry == Entry::File)
+            else {
+                continue;
+            };
+            if AgentName::new(stem).is_ok_and(|name| self.lockfile.agents.contains_key(&name)) {
+                continue;
+            }
+            let path = project.agents_folder().join(&listed.name);
+            let Some(bytes) = project.files().read(&path, MAX_AGENT)? else {
+                continue;
+            };
+            let shown = project.display(&path);
+            let definition = Definition::parse(&bytes);
+            match definition.verdict() {
+                Verdict::Loads(loaded) => names
+                    .entry(loaded.name.clone())
+                    .or_default()
+                    .push(shown.clone()),
+                // A file that does not pretend to be an agent is nobody's loss.
+                Verdict::Skipped(reason)
+                    if definition
+                        .get("name")
+                        .or(definition.get("description"))
+                        .is_some() =>
+                {
+                    let message = format!("the client ignores it: {reason}");
+                    self.findings.push(
+                        Finding::new(Level::Error, "ignored", stem, message)
+                            .at(&shown)
+                            .fix("fix its frontmatter"),
+                    );
+                }
+                Verdict::Skipped(_) => {}
+            }
+            let violations = self.manifest.policy().agent(&bytes);
+            self.forbidden(stem, violations, &shown, &|what| {
+                format!("{what}, or delete {shown}").into()
+            });
+        }
+        Ok(())
+    }
+
+    fn same_names(&mut self, names: BTreeMap<String, Vec<String>>) {
+        for (name, paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
+            let message = "several files have this name; the client loads only one";
+            let fix = Advice::say("rename one of them: ")
+                .and_run(Command::new(["install", "SPEC", "--as", "NAME"]));
+            self.findings.push(
+                Finding::new(Level::Error, "same-name", name, message)
+                    .places(paths)
+                    .fix(fix),
+            );
+        }
+    }
+
+    /// What is against the policy. `or_end`: what to do about it, and how to get rid of the agent instead.
+    fn forbidden(
+        &mut self,
+        name: &str,
+        violations: Vec<Violation>,
+        path: &str,
+        or_end: &dyn Fn(&str) -> Advice,
+    ) {
+        for violation in violations {
+            let fix = match &violation.doubt {
+                Some(reason) => or_end(&format!("fix its frontmatter ({reason})")),
+                None => or_end("change it"),
+            };
+            self.findings.push(
+                Finding::new(Level::Error, "policy", name, violation.to_string())
+                    .at(path)
+                    .fix(fix),
+            );
+        }
+    }
+
+    fn edited(
+        &mut self,
+        name: &AgentName,
+        locked: &LockedAgent,
+        bytes: &[u8],
+        path: String,
+    ) -> Result<()> {
+        let base = self.session.project.read_base(&locked.base)?;
+        let gains = base
+            .map(|base| Capabilities::of(bytes).gains_over(&Capabilities::of(&base)))
+            .unwrap_or_default();
+        let finding = if gains.is_empty() {
+            Finding::new(Level::Note, "edited", name.as_str(), "was changed by hand")
+        } else {
+            let words: Vec<String> = gains.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "was changed by hand and may do more than what was installed: {}",
+                words.join(", ")
+            );
+            Finding::new(Level::Warning, "widened", name.as_str(), message)
+        };
+        self.findings
+            .push(finding.at(path).fix(Command::new(["diff", name.as_str()])));
+        Ok(())
+    }
+
+    fn needs(&mut self, report: &Report, agents: &[AgentNeeds]) {
+        for server in &report.servers {
+            self.server(server);
+        }
+        for other in report.others.iter().filter(|other| !other.is_there) {
+            self.other(other, agents);
+        }
+        for lost in &report.lost {
+            self.findings.push(
+                Finding::new(
+                    Level::Warning,
+                    "lost-text",
+                    &lost.agent,
+                    lost.loss.to_string(),
+                )
+                .at(&lost.place)
+                .fix(lost.loss.how_to_fix()),
+            );
+        }
+        let mut odd: BTreeMap<&str, Vec<&OddTool>> = BTreeMap::new();
+        for tool in &report.odd_tools {
+            odd.entry(&tool.agent).or_default().push(tool);
+        }
+        for (agent, tools) in odd {
+            let needs = agents
+                .iter()
+                .find(|known| known.name == agent)
+                .map(|known| &known.needs);
+            self.odd_tools(agent, &tools, needs);
+        }
+    }
+
+    /// The tools of an agent that the client does not have, or not under that name.
+    fn odd_tools(&mut self, agent: &str, tools: &[&OddTool], needs: Option<&Requirements>) {
+        let mut places: Vec<String> = tools.iter().map(|tool| tool.place.clone()).collect();
+        places.dedup();
+        let texts: Vec<String> = tools
+            .iter()
+            .map(|tool| {
+                let now = match (&tool.retired, &tool.meant) {
+                    (Some(retired), _) if retired.now.is_empty() => "gone".to_owned(),
+                    (Some(retired), _) => format!("now {}", retired.now.join(" or ")),
+                    (None, Some(meant)) => format!("write {meant}"),
+                    (None, None) => "no tool of the client".to_owned(),
+                };
+                format!("{} ({now})", tool.text)
+            })
+            .collect();
+        // An alias is an old name that the client still understands.
+        let has_alias = tools.iter().any(|tool| {
+            tool.retired
+                .as_ref()
+                .is_some_and(|retired| retired.is_alias)
+        });
+        // With nothing that the client knows, it refuses to start the agent.
+        let is_lame = needs.is_some_and(|needs| {
+            !needs.is_every_tool
+                && needs.servers.is_empty()
+                && needs.tools.len() == texts.len()
+                && !has_alias
+        });
+        let (level, kind, what) = if is_lame {
+            (
+                Level::Error,
+                "no-tools",
+                "none of its tools exists, so the client cannot start it",
+            )
+        } else {
+            (
+                Level::Note,
+                "odd-tools",
+                "names tools that the client does not have",
+            )
+        };
+        let absent = tools.iter().map(|tool| AbsentTool {
+            name: tool.text.clone(),
+            now: match &tool.retired {
+                Some(retired) => retired.now.first().cloned(),
+                None => tool.meant.clone(),
+            },
+        });
+        let message = format!("{what}: {}", texts.join(", "));
+        self.findings.push(Finding {
+            tools: absent.collect(),
+            ..Finding::new(level, kind, agent, message)
+                .places(places)
+                .fix("edit its `tools` line; your edit survives updates")
+        });
+    }
+
+    fn other(&mut self, other: &Other, agents: &[AgentNeeds]) {
+        let name = &other.name;
+        let is_required = agents.iter().any(|agent| {
+            agent.name == other.agent
+                && agent
+                    .needs
+                    .agents
+                    .iter()
+                    .any(|need| need.name == *name && need.place.origin == Origin::Registry)
+        });
+        let found = |level, kind, message| Finding::new(level, kind, name, message);
+        let finding = match other.kind {
+            "agent" if is_required => found(
+                Level::Error,
+                "missing-agent",
+                "is required but not installed",
+            )
+            .fix(Command::new(["install"])),
+            "agent" => found(
+                Level::Warning,
+                "missing-agent",
+                "may be started, but is not installed",
+            )
+            .fix(how_to_install(name)),
+            "skill" => found(
+                Level::Warning,
+                "missing-skill",
+                "is a skill that is not installed",
+            )
+            .fix(format!("put it at .claude/skills/{name}/SKILL.md")),
+            "program" => {
+                found(Level::Error, "missing-program", "is not on PATH").fix(how_to_get(name))
+            }
+            _ => found(Level::Error, "unset-variable", "is not set")
+                .fix(how_to_set(std::slice::from_ref(name))),
+        };
+        self.findings.push(finding.at(&other.place));
+    }
+}

@@ -1,0 +1,106 @@
+//! The parts that several JSON documents have, and what every document gets when it is printed.
+
+use serde::Serialize;
+
+use crate::domain::capability::Gain;
+use crate::ops::report;
+
+/// A failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailureView {
+    /// What went wrong, with what lies beneath.
+    pub message: String,
+    /// Lines below the message, for example one candidate each.
+    pub details: Vec<String>,
+    /// What to do next.
+    pub hints: Vec<HintView>,
+}
+
+/// A piece of advice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HintView {
+    /// The whole text; commands stand in backticks.
+    pub text: String,
+    /// The commands in it, ready for a shell, joined with ` && `.
+    pub command: Option<String>,
+}
+
+/// A power that an agent gains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GainView {
+    /// The power.
+    pub what: String,
+    /// What it lets the agent do.
+    pub meaning: String,
+    /// The word for `--allow` that agrees to it.
+    pub allow: String,
+}
+
+impl From<&Gain> for GainView {
+    fn from(gain: &Gain) -> Self {
+        Self {
+            what: gain.to_string(),
+            meaning: gain.meaning(),
+            allow: gain.word(),
+        }
+    }
+}
+
+/// A question that a dry run does not ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskView {
+    /// The agent that it is about.
+    pub agent: String,
+    /// `power`, `conflict` or `source`.
+    pub kind: &'static str,
+    /// What is asked about.
+    pub what: String,
+    /// The word for `--allow` that answers it, if there is one.
+    pub allow: Option<String>,
+}
+
+impl From<&report::AskView> for AskView {
+    fn from(ask: &report::AskView) -> Self {
+        Self {
+            agent: ask.agent.clone(),
+            kind: ask.kind,
+            what: ask.what.clone(),
+            allow: ask.allow.clone(),
+        }
+    }
+}
+
+/// A command that did not end, in the documents of others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InterruptedView {
+    /// What was typed; `None`: its journal cannot be read.
+    pub command: Option<String>,
+    /// Whether this machine wrote its journal.
+    pub sealed: bool,
+}
+
+impl From<&report::InterruptionView> for InterruptedView {
+    fn from(interruption: &report::InterruptionView) -> Self {
+        Self {
+            command: interruption.label.clone(),
+            sealed: interruption.is_sealed,
+        }
+    }
+}
+
+/// A document as it is printed: that of the command, and what can stand in every one.
+#[derive(Debug, Serialize)]
+pub(super) struct Printed<'a> {
+    /// The command's own fields; `None`: it ended before it had anything to show.
+    #[serde(flatten)]
+    pub(super) document: Option<serde_json::Value>,
+    pub(super) schema_version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<FailureView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) interrupted: Option<InterruptedView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) asks: Vec<AskView>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(super) partial: &'a [String],
+}
