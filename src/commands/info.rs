@@ -7,7 +7,7 @@ use super::list::state;
 use super::{Context, JSON_VERSION, install, needs};
 use crate::domain::definition::Verdict;
 use crate::error::Result;
-use crate::ops::list::info;
+use crate::ops::info::info;
 use crate::ui::{one_line, sanitize};
 
 /// Show one agent: what it is for, what it may use, and whether the client loads it

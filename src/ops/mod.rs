@@ -11,6 +11,7 @@ pub mod diff;
 pub mod doctor;
 pub mod duplicates;
 pub mod gone;
+pub mod info;
 pub mod init;
 pub mod install;
 pub mod list;
