@@ -113,16 +113,7 @@ const KNOWN_CIRCLES_OF_OPS: &[&[&str]] = &[
 /// The same for `src/store`.
 const KNOWN_CIRCLES_OF_STORE: &[&[&str]] = &[
     &["store/cache/mod.rs", "store/registry.rs"],
-    &["store/index/mod.rs", "store/index/write.rs"],
     &["store/lockfile/mod.rs", "store/lockfile/plain.rs"],
-    &[
-        "store/transaction/copies.rs",
-        "store/transaction/history.rs",
-        "store/transaction/mod.rs",
-        "store/transaction/recover.rs",
-        "store/transaction/settle.rs",
-        "store/transaction/step.rs",
-    ],
 ];
 
 #[test]

@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 
+use super::IndexFile;
+use super::format::{Section, WORD, long, number};
 use super::write::split;
-use super::{IndexFile, Section, WORD, long, number};
 
 /// Up to how many names are read at once; of more, those that are needed are read one by one.
 const MAX_NEAR: usize = 4096;

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::digest::ObjectId;
+use crate::domain::name::AgentName;
 
 fn entry(name: &str, description: &str, file: &str) -> IndexEntry {
     IndexEntry {
