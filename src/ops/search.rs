@@ -80,9 +80,7 @@ pub fn registries(manifest: &Manifest) -> impl Iterator<Item = (RegistryName, So
 /// The index of a registry as it is on this machine.
 #[must_use]
 pub fn index_of(session: &Session, source: &Source) -> Option<IndexFile> {
-    session
-        .cache
-        .newest_index(source, &|path| session.absolute(path))
+    registry::newest_index(source, &|path| session.absolute(path), &session.cache)
 }
 
 /// Searches.
