@@ -123,6 +123,11 @@ fn files_of_store_do_not_use_each_other_in_circles() {
     no_circles("store", KNOWN_CIRCLES_OF_STORE);
 }
 
+#[test]
+fn files_of_git_do_not_use_each_other_in_circles() {
+    no_circles("git", &[]);
+}
+
 /// Fails with the circles among the files of a folder of `src`, spelled out file by file. All files of a `known` one may use each other.
 fn no_circles(folder: &str, known: &[&[&str]]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
