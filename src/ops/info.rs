@@ -11,7 +11,7 @@ use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
 use crate::domain::name::AgentName;
-use crate::domain::spec::{Place, Source, Spec, SpecError, Target, is_file, split_file};
+use crate::domain::spec::{Place, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
 use crate::fs;
@@ -52,10 +52,10 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     session.look_for_interruption(frontend)?;
     let usage = |error: SpecError| Failure::usage(error.to_string());
     let spec = Spec::parse(text).map_err(usage)?;
-    if let (Place::Source(Source::Path(path)), None) = (&spec.place, &spec.target)
-        && is_file(path)
+    if let (Place::Source(source), None) = (&spec.place, &spec.target)
+        && let Some((_, file)) = source.as_file()
     {
-        return of_file(session, path, frontend);
+        return of_file(session, &source.to_string(), file, frontend);
     }
     let lockfile = session.project.load_lockfile()?;
     let name = match (&spec.place, &spec.target) {
@@ -71,14 +71,14 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
     of_offered(session, text, &spec, name, &lockfile, frontend)
 }
 
-/// A file that is named by its path.
-fn of_file(session: &Session, path: &str, frontend: &mut dyn Frontend) -> Result<Info> {
+/// The file at a path, which ends in the name `file`.
+fn of_file(session: &Session, path: &str, file: &str, frontend: &mut dyn Frontend) -> Result<Info> {
     let absolute = session
         .environment
         .absolute(&session.environment.current_folder, path);
     let bytes = fs::read(&absolute, MAX_AGENT)?
         .ok_or_else(|| Failure::failed(format!("there is no file `{path}`")))?;
-    let mut info = judge(path.to_owned(), split_file(path).1, &bytes);
+    let mut info = judge(path.to_owned(), file, &bytes);
     info.needs = needs(session, &info, None, &bytes, None, frontend)?;
     Ok(info)
 }

@@ -177,7 +177,7 @@ fn offered(
     frontend: &mut dyn Frontend,
 ) -> Option<Offered> {
     // A folder changes without telling anybody.
-    let is_folder = matches!(source, Source::Path(_));
+    let is_folder = matches!(source, Source::Folder(_) | Source::File(_));
     if let Some(index) = index_of(session, source).filter(|_| !is_folder) {
         return Some(Offered::Indexed(Box::new(index)));
     }

@@ -344,7 +344,8 @@ pub fn newest_index(
 ) -> Option<IndexFile> {
     match source {
         Source::Builtin => builtin_index(cache),
-        Source::Path(path) => {
+        // A folder may be named like a file.
+        Source::Folder(path) | Source::File(path) => {
             let folder = absolute(path);
             let url = folder
                 .to_str()
@@ -390,7 +391,8 @@ pub fn open<'a>(
                 kept.get(file).cloned().map(Known::Agent)
             }))
         }
-        Source::Path(path) => {
+        // A folder may be named like a file.
+        Source::Folder(path) | Source::File(path) => {
             let folder = absolute(path);
             if let Some(repository) = cache.bare_repository(&folder)? {
                 let commit = repository.head()?;

@@ -7,7 +7,7 @@ use crate::domain::capability::Gain;
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::shell_quoted;
-use crate::domain::spec::{Place, Source, Spec, SpecError, Target, is_file};
+use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
@@ -299,8 +299,7 @@ impl<'a> Planner<'a> {
             Target::File(resolved.entry.file.clone())
         };
         let target = match (&spec.target, &spec.place) {
-            (Some(Target::File(_)), _) => Target::File(resolved.entry.file.clone()),
-            (None, Place::Source(Source::Path(path))) if is_file(path) => {
+            (Some(Target::File(_)), _) | (None, Place::Source(Source::File(_))) => {
                 Target::File(resolved.entry.file.clone())
             }
             _ => target,
@@ -748,7 +747,7 @@ fn whole(asked: Asked, manifest: &Manifest) -> Asked {
 
 /// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
 fn from_project(session: &Session, spec: Spec) -> Spec {
-    let Place::Source(Source::Path(path)) = &spec.place else {
+    let Place::Source(Source::Folder(path) | Source::File(path)) = &spec.place else {
         return spec;
     };
     let (root, current) = (session.project.root(), &session.environment.current_folder);
@@ -761,7 +760,7 @@ fn from_project(session: &Session, spec: Spec) -> Spec {
         Err(_) => absolute.display().to_string(),
     };
     Spec {
-        place: Place::Source(Source::Path(stored)),
+        place: Place::Source(Source::path(stored)),
         ..spec
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::resolved::Resolved;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::{Command, shell_quoted};
-use crate::domain::spec::{Place, Source, Spec, Target, is_file};
+use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::error::{Advice, Failure};
 use crate::ops::report::Choice;
 use crate::ops::typed::{Asker, AskerPlace};
@@ -225,9 +225,7 @@ pub(super) fn not_found(
     {
         return is_registry(&name);
     }
-    if let (true, Place::Source(Source::Path(path))) = (target.is_empty(), &spec.place)
-        && is_file(path)
-    {
+    if let (true, Place::Source(Source::File(path))) = (target.is_empty(), &spec.place) {
         return Failure::failed(format!("there is no file `{path}`"))
             .hint("check the path; it counts from the current folder");
     }

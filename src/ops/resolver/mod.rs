@@ -13,10 +13,11 @@ use super::session::Session;
 use super::typed::Asker;
 use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::name::{AgentName, RegistryName};
-use crate::domain::spec::{Place, Source, Spec, Target, is_file, split_file};
+use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
+use crate::store::agreement::file_folder;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
@@ -193,7 +194,7 @@ impl<'a> Resolver<'a> {
             Origin::Source(source) => Place::Source(source.clone()),
         };
         let target = wanted.target.clone().or_else(|| match &place {
-            Place::Source(Source::Path(path)) if is_file(path) => None,
+            Place::Source(Source::File(_)) => None,
             _ => Some(Target::Name(name.to_string())),
         });
         self.find(
@@ -221,15 +222,9 @@ impl<'a> Resolver<'a> {
                     .ok_or_else(|| unknown_registry(name, manifest))?;
                 Ok(vec![self.snapshot(Some(name), &source, frontend)?])
             }
-            Place::Source(Source::Path(path)) if is_file(path) => {
-                let (folder, _) = split_file(path);
-                Ok(vec![self.snapshot(
-                    None,
-                    &Source::Path(folder.to_owned()),
-                    frontend,
-                )?])
+            Place::Source(source) => {
+                Ok(vec![self.snapshot(None, &file_folder(source), frontend)?])
             }
-            Place::Source(source) => Ok(vec![self.snapshot(None, source, frontend)?]),
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
                 let mut failures = Vec::new();
@@ -353,22 +348,26 @@ fn matches<'a>(
             .and_then(|record| record.version.clone()),
         commit: snapshot.commit,
     };
-    let file = match (&spec.place, &spec.target) {
-        (_, Some(Target::File(file))) => file.clone(),
-        (_, Some(Target::Name(name))) => {
+    let named = match &spec.place {
+        Place::Source(source) => source.as_file().map(|(_, file)| file),
+        Place::Anywhere | Place::Registry(_) => None,
+    };
+    let file = match (&spec.target, named) {
+        (Some(Target::File(file)), _) => file,
+        (Some(Target::Name(name)), _) => {
             return Ok(snapshot.offered.find(name).iter().map(resolved).collect());
         }
-        (Place::Source(Source::Path(path)), None) if is_file(path) => split_file(path).1.to_owned(),
-        (_, None) => return Ok(snapshot.offered.all().iter().map(resolved).collect()),
+        (None, Some(file)) => file,
+        (None, None) => return Ok(snapshot.offered.all().iter().map(resolved).collect()),
     };
-    if let Some(entry) = snapshot.offered.find_file(&file) {
+    if let Some(entry) = snapshot.offered.find_file(file) {
         return Ok(vec![resolved(&entry)]);
     }
     // A file that discovery does not offer is taken when it is named outright.
-    let Some(bytes) = snapshot.read_file(&file, &mut |event| relay(frontend, event))? else {
+    let Some(bytes) = snapshot.read_file(file, &mut |event| relay(frontend, event))? else {
         return Ok(Vec::new());
     };
-    let entry = discovery::examine_named(&file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
+    let entry = discovery::examine_named(file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
         // `--as` renames what can be read; here it is the file that has to change.
         Failure::failed(format!("`{file}` cannot be installed: {reason}"))
             .hint("mend a copy: between two lines of `---` at the top it needs a `name` and a `description`")

@@ -229,7 +229,7 @@ fn source_key(source: &Source) -> &'static str {
     match source {
         Source::Builtin => "registry",
         Source::Git(_) => "git",
-        Source::Path(_) => "path",
+        Source::Folder(_) | Source::File(_) => "path",
     }
 }
 

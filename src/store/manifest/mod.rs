@@ -223,7 +223,7 @@ pub fn source_text(source: &Source) -> String {
     match source {
         Source::Builtin => RegistryName::BUILTIN.to_owned(),
         Source::Git(url) => url.as_str().to_owned(),
-        Source::Path(path) => path.clone(),
+        Source::Folder(path) | Source::File(path) => path.clone(),
     }
 }
 

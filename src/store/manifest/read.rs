@@ -214,7 +214,7 @@ impl Reader<'_> {
                     _ => Err(self.wrong(item, "this is a path; write `path = \"…\"`")),
                 }
             }
-            (None, Some(item)) => Ok(Some(Source::Path(self.string(item)?.to_owned()))),
+            (None, Some(item)) => Ok(Some(Source::path(self.string(item)?))),
             (None, None) => Ok(None),
             (Some(_), Some(item)) => Err(self.wrong(item, "`git` and `path` exclude each other")),
         }
