@@ -4,7 +4,7 @@
 //! header    magic, format, key (commit), counts, offsets, length, checksum of the header, checksum of the rest
 //! rows      by name: where the name is, where the record is, checksum of the record
 //! hashes    sorted hashes of title, file stem, file and blob, each with its row
-//! words     sorted words, each with where its rows are; name words, description words, tools and servers apart
+//! words     sorted words, each with where its rows are; words of names, of descriptions and tags, of tools and of servers apart
 //! postings  rows by word
 //! names     the names in order, one to a line
 //! records   everything about an agent

@@ -38,7 +38,7 @@ pub(super) fn decode(record: &[u8]) -> Option<(IndexEntry, u64)> {
     let (name, title, description, file) =
         (parts.text()?, parts.text()?, parts.text()?, parts.text()?);
     let blob = ObjectId::from_bytes(parts.next()?.try_into().ok()?);
-    let (tools, servers) = (parts.list()?, parts.list()?);
+    let (tools, servers, tags) = (parts.list()?, parts.list()?, parts.list()?);
     let tools = (flags & 2 == 0).then_some(tools);
     let name = AgentName::new(&name).ok()?;
     Some((
@@ -51,6 +51,7 @@ pub(super) fn decode(record: &[u8]) -> Option<(IndexEntry, u64)> {
             loads: flags & 1 == 1,
             tools,
             servers,
+            tags,
         },
         stamp,
     ))
@@ -62,7 +63,7 @@ pub(super) fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
     let mut record = vec![flags];
     record.extend_from_slice(&stamp.to_le_bytes());
     let tools = entry.tools.clone().unwrap_or_default().join("\n");
-    let servers = entry.servers.join("\n");
+    let (servers, tags) = (entry.servers.join("\n"), entry.tags.join("\n"));
     let texts = [
         entry.name.as_str(),
         &entry.title,
@@ -73,6 +74,7 @@ pub(super) fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
         entry.blob.as_bytes().as_slice(),
         tools.as_bytes(),
         servers.as_bytes(),
+        tags.as_bytes(),
     ]);
     for part in parts {
         record.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());

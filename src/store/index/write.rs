@@ -296,6 +296,9 @@ pub(super) fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
     split(&entry.description[..end.unwrap_or(0)], &mut |word| {
         add(b'd', word);
     });
+    for tag in &entry.tags {
+        split(tag, &mut |word| add(b'd', word));
+    }
     match &entry.tools {
         None => add(b't', "*"),
         Some(tools) => {
