@@ -13,9 +13,8 @@ use crate::commands::{
     Context, check, complete, completions, diff, doctor, info, init, install, list, manual,
     merge_file, next, outdated, recover, registry, remove, resolve, search, status, undo, update,
 };
-use crate::domain::shell::Command as Words;
 use crate::env::Environment;
-use crate::error::{Advice, Failure, Kind};
+use crate::error::{Failure, Kind};
 use crate::fs;
 use crate::ops::Session;
 use crate::ops::session::Options;
@@ -52,9 +51,6 @@ struct GlobalArgs {
     /// Print nothing but errors and data
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Print more (reserved; the detail is in the errors already)
-    #[arg(short, long, global = true, action = ArgAction::Count, hide = true)]
-    verbose: u8,
     /// When to use colour
     #[arg(
         long,
@@ -272,12 +268,6 @@ pub fn run() -> u8 {
         Ok(context) => context,
         Err(failure) => return stopped(failure, global.json),
     };
-    if command.is_none() && global.verbose > 0 {
-        // It is what many programs print their version for.
-        let failure = Failure::usage("`-v` says nothing without a command")
-            .hint(Advice::run(Words::new(["--version"])).and(" or `-V` prints the version"));
-        return context.ui.end(failure.kind().code(), Some(failure));
-    }
     let is_merge_file = matches!(command, Some(Command::MergeFile(_)));
     let outcome = match command {
         None => next::run(&mut context).map(|()| 0),

@@ -78,6 +78,11 @@ pub(super) fn failure(
                 (_, Some("search")) if typed == "--server" => {
                     failure.hint("did you mean `--needs-mcp`?")
                 }
+                // Many programs print their version for it.
+                (_, None) if typed == "-v" => {
+                    let version = Command::new(["--version"]);
+                    failure.hint(Advice::run(version).and(" or `-V` prints the version"))
+                }
                 (Some(near), _) => failure.hint(format!("did you mean `{}`?", argument_name(near))),
                 (None, Some(command)) => match option_near(&typed, command, &whole()) {
                     Some(near) => {

@@ -7,7 +7,7 @@ use super::list::state;
 use super::{Context, capabilities, needs};
 use crate::domain::definition::Verdict;
 use crate::error::Result;
-use crate::ops::list::{Info, info};
+use crate::ops::info::{Info, info};
 use crate::ui::view::GainView;
 use crate::ui::{one_line, sanitize};
 

@@ -23,7 +23,7 @@ Examples:
   agentpkg search api review --tool Bash
   agentpkg search --needs-mcp playwright     agents that need a server")]
 pub struct SearchArgs {
-    /// Words of the name or the description
+    /// Words of the name, the description or the tags
     #[arg(value_name = "WORD", required_unless_present_any = ["tool", "needs_mcp", "registry"])]
     pub words: Vec<String>,
     /// Only this registry

@@ -33,6 +33,8 @@ pub struct IndexEntry {
     pub tools: Option<Vec<String>>,
     /// The MCP servers that it needs, sorted.
     pub servers: Vec<String>,
+    /// Words of a prepared registry to find it by.
+    pub tags: Vec<String>,
 }
 
 /// A file that looks like an agent but is not offered.
@@ -180,6 +182,7 @@ fn describe<'r>(
         )
     })?;
     let servers = servers(bytes);
+    let tags = record(name.as_str()).map_or_else(Vec::new, |record| record.tags.clone());
     let Loaded {
         name: title,
         description,
@@ -201,6 +204,7 @@ fn describe<'r>(
         loads,
         tools,
         servers,
+        tags,
     })
 }
 

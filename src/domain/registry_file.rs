@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde::Deserialize;
 
+/// How many tags an agent may have.
+const MAX_TAGS: usize = 32;
+/// How long a tag may be, in bytes.
+const MAX_TAG: usize = 64;
+
 /// What a registry says about one agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AgentRecord {
@@ -114,7 +119,15 @@ impl RegistryFile {
                 programs,
                 variables,
             } = agent.requires.unwrap_or_default();
-            let (description, tags) = (agent.description, agent.tags);
+            let description = agent.description;
+            let (tags, odd): (Vec<String>, Vec<String>) =
+                agent.tags.into_iter().partition(|tag| is_tag(tag));
+            if !odd.is_empty() || tags.len() > MAX_TAGS {
+                file.notes.push(format!(
+                    "registry.toml: tags of `{name}`: at most {MAX_TAGS}, each of 1 to {MAX_TAG} bytes on one line; the others are left out"
+                ));
+            }
+            let tags = tags.into_iter().take(MAX_TAGS).collect();
             file.agents.insert(
                 name,
                 AgentRecord {
@@ -304,6 +317,10 @@ impl OneOrMany {
     }
 }
 
+fn is_tag(text: &str) -> bool {
+    (1..=MAX_TAG).contains(&text.len()) && !text.contains(char::is_control)
+}
+
 #[derive(Deserialize)]
 struct RawAgent {
     version: Option<String>,
@@ -376,6 +393,22 @@ mod tests {
         assert_eq!(file.agents["a"].requires, ["b"]);
         assert_eq!(file.notes.len(), 1);
         assert!(RegistryFile::parse("[agents\n").notes[0].contains("line 1"));
+    }
+
+    #[test]
+    fn tags_that_are_no_words_are_left_out() {
+        let many = vec!["\"x\""; MAX_TAGS + 1].join(", ");
+        let long = "x".repeat(MAX_TAG + 1);
+        for (tags, kept, notes) in [
+            ("\"code review\", \"größe\"", 2, 0),
+            ("\"a\", \"\", \"two\\nlines\"", 1, 1),
+            (&*format!("\"a\", \"{long}\""), 1, 1),
+            (&*many, MAX_TAGS, 1),
+        ] {
+            let file = RegistryFile::parse(&format!("[agents.a]\ntags = [{tags}]\n"));
+            assert_eq!(file.agents["a"].tags.len(), kept, "{tags}");
+            assert_eq!(file.notes.len(), notes, "{tags}");
+        }
     }
 
     #[test]

@@ -22,8 +22,10 @@ pub enum Source {
     Builtin,
     /// A git repository.
     Git(GitUrl),
-    /// A folder (or one file) on this machine, as the user wrote it: relative paths count from the project's folder.
-    Path(String),
+    /// A folder on this machine, as the user wrote it: relative paths count from the project's folder.
+    Folder(String),
+    /// The same with the name of a file at its end.
+    File(String),
 }
 
 impl fmt::Display for Source {
@@ -31,7 +33,7 @@ impl fmt::Display for Source {
         match self {
             Self::Builtin => formatter.write_str(RegistryName::BUILTIN),
             Self::Git(url) => formatter.write_str(&short_url(url)),
-            Self::Path(path) => formatter.write_str(path),
+            Self::Folder(path) | Self::File(path) => formatter.write_str(path),
         }
     }
 }
@@ -43,9 +45,33 @@ impl Source {
             return Ok(Self::Builtin);
         }
         if is_path(text) {
-            return Ok(Self::Path(text.to_owned()));
+            return Ok(Self::path(text));
         }
         parse_url(text).map(Self::Git)
+    }
+
+    /// A path as a user wrote it, which means a file if it has the name of one at its end.
+    #[must_use]
+    pub fn path(text: impl Into<String>) -> Self {
+        let text = text.into();
+        if EXTENSIONS.iter().any(|extension| text.ends_with(extension)) {
+            Self::File(text)
+        } else {
+            Self::Folder(text)
+        }
+    }
+
+    /// The folder and the name of a file, as written; `None`: the source is no file.
+    #[must_use]
+    pub fn as_file(&self) -> Option<(&str, &str)> {
+        let Self::File(path) = self else {
+            return None;
+        };
+        Some(match path.rfind(['/', '\\']) {
+            Some(0) => ("/", &path[1..]),
+            Some(at) => (&path[..at], &path[at + 1..]),
+            None => (".", path),
+        })
     }
 }
 
@@ -153,14 +179,14 @@ impl Spec {
     fn parse_path(text: &str) -> Result<Self, SpecError> {
         let Some((path, target)) = text.rsplit_once('#') else {
             return Ok(Self {
-                place: Place::Source(Source::Path(text.to_owned())),
+                place: Place::Source(Source::path(text)),
                 target: None,
                 version: None,
             });
         };
         let (target, version) = split_version(target)?;
         Ok(Self {
-            place: Place::Source(Source::Path(path.to_owned())),
+            place: Place::Source(Source::path(path)),
             target: Some(parse_target(target, text)?),
             version,
         })
@@ -258,6 +284,9 @@ pub fn short_url(url: &GitUrl) -> String {
 
 const GITHUB: &str = "gh:";
 
+/// How the names of files end that may be agents.
+const EXTENSIONS: [&str; 3] = [".md", ".markdown", ".txt"];
+
 fn is_path(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_drive = bytes.len() > 2
@@ -312,9 +341,7 @@ fn parse_target(text: &str, whole: &str) -> Result<Target, SpecError> {
             text: whole.to_owned(),
         });
     }
-    let has_extension = [".md", ".markdown", ".txt"]
-        .iter()
-        .any(|extension| text.ends_with(extension));
+    let has_extension = EXTENSIONS.iter().any(|extension| text.ends_with(extension));
     if !has_extension {
         return Ok(Target::Name(text.to_owned()));
     }
@@ -413,24 +440,6 @@ pub enum SpecError {
     Version(#[from] VersionError),
 }
 
-/// Whether a path as typed means one file.
-#[must_use]
-pub fn is_file(path: &str) -> bool {
-    [".md", ".markdown", ".txt"]
-        .iter()
-        .any(|extension| path.ends_with(extension))
-}
-
-/// The folder and the name of a file path as typed.
-#[must_use]
-pub fn split_file(path: &str) -> (&str, &str) {
-    match path.rfind(['/', '\\']) {
-        Some(0) => ("/", &path[1..]),
-        Some(at) => (&path[..at], &path[at + 1..]),
-        None => (".", path),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -444,7 +453,8 @@ mod tests {
                 let place = match spec.place {
                     Place::Anywhere => "anywhere".to_owned(),
                     Place::Registry(name) => format!("registry {name}"),
-                    Place::Source(Source::Path(path)) => format!("path {path}"),
+                    Place::Source(Source::Folder(path)) => format!("folder {path}"),
+                    Place::Source(Source::File(path)) => format!("file {path}"),
                     Place::Source(source) => format!("source {source}"),
                 };
                 let target = match spec.target {
@@ -508,15 +518,36 @@ mod tests {
                 "git@example.com:acme/r.git#x",
                 "source git@example.com:acme/r.git, name x",
             ),
-            ("./agents", "path ./agents"),
-            ("./agents#x", "path ./agents, name x"),
-            ("../a/my-agent.md", "path ../a/my-agent.md"),
-            (".", "path ."),
-            ("/abs/agents#sub/x.md", "path /abs/agents, file sub/x.md"),
-            ("C:\\agents#x", "path C:\\agents, name x"),
+            ("./agents", "folder ./agents"),
+            ("./agents#x", "folder ./agents, name x"),
+            ("../a/my-agent.md", "file ../a/my-agent.md"),
+            (".", "folder ."),
+            ("/abs/agents#sub/x.md", "folder /abs/agents, file sub/x.md"),
+            ("C:\\agents#x", "folder C:\\agents, name x"),
         ] {
             assert_eq!(show(text), meaning, "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_is_told_by_its_name_and_has_a_folder() {
+        let parts = |path: &str| {
+            let source = Source::path(path);
+            assert_eq!(source.to_string(), path, "it stays as it was written");
+            source
+                .as_file()
+                .map(|(folder, file)| (folder.to_owned(), file.to_owned()))
+        };
+        for (path, folder, file) in [
+            ("./a.md", ".", "a.md"),
+            ("a.txt", ".", "a.txt"),
+            ("/a.markdown", "/", "a.markdown"),
+            ("C:\\agents\\a.md", "C:\\agents", "a.md"),
+        ] {
+            assert_eq!(parts(path), Some((folder.to_owned(), file.to_owned())));
+        }
+        assert_eq!(parts("./a.md/"), None);
+        assert_eq!(parts("./agents"), None);
     }
 
     #[test]

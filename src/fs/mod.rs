@@ -224,11 +224,7 @@ pub fn replace_parts<'b>(
             let _ = file.as_file().set_modified(modified);
         }
         file.persist(path).map_err(|error| error.error)?;
-        if durable {
-            sync_folder_io(folder)
-        } else {
-            Ok(())
-        }
+        if durable { sync_folder(folder) } else { Ok(()) }
     };
     write().map_err(|error| failure("write", path, &error))
 }
@@ -299,11 +295,6 @@ pub fn create_folder(path: &Path) -> Result<()> {
     }
 }
 
-/// Waits until the names in `folder` are on the disk.
-pub fn sync_folder(folder: &Path) -> Result<()> {
-    sync_folder_io(folder).map_err(|error| failure("write", folder, &error))
-}
-
 /// One entry of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -354,7 +345,8 @@ pub fn human_size(bytes: u64) -> String {
     }
 }
 
-fn sync_folder_io(folder: &Path) -> io::Result<()> {
+/// Waits until the names in `folder` are on the disk.
+fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows has no handle to a folder that could be synced; there the rename itself is the best there is.
     if cfg!(unix) {
         File::open(folder)?.sync_all()

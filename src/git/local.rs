@@ -152,9 +152,7 @@ impl Repository {
             .find_tree(oid(&id))
             .map_err(|error| self.object_error(id, &error))?;
         match tree.get_path(Path::new(path)) {
-            Ok(entry) if super::walk::is_file_mode(entry.filemode_raw()) => {
-                Ok(Some(id_of(entry.id())))
-            }
+            Ok(entry) if is_file_mode(entry.filemode_raw()) => Ok(Some(id_of(entry.id()))),
             Ok(_) => Ok(None),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(self.unreadable(&error)),
@@ -299,6 +297,11 @@ pub(super) fn id_of(oid: Oid) -> ObjectId {
 
 pub(super) fn oid(id: &ObjectId) -> Oid {
     Oid::from_bytes(id.as_bytes()).unwrap_or(Oid::ZERO_SHA1)
+}
+
+/// Whether `mode` is that of a plain file; 100664 is what very old gits wrote.
+pub(super) fn is_file_mode(mode: i32) -> bool {
+    matches!(mode, 0o100_644 | 0o100_755 | 0o100_664)
 }
 
 fn is_missing(error: &git2::Error) -> bool {

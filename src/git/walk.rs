@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use git2::{Oid, TreeEntry};
 
-use super::local::{Repository, id_of, oid};
+use super::local::{Repository, id_of, is_file_mode, oid};
 use super::{GitError, stderr};
 use crate::domain::digest::ObjectId;
 use crate::domain::name::is_invisible;
@@ -310,11 +310,6 @@ fn by_name<'t>(tree: Option<&'t git2::Tree<'_>>) -> Option<Vec<TreeEntry<'t>>> {
         .windows(2)
         .all(|pair| pair[0].name_bytes() != pair[1].name_bytes());
     is_unique.then_some(entries)
-}
-
-/// Whether `mode` is that of a plain file; 100664 is what very old gits wrote.
-pub(super) fn is_file_mode(mode: i32) -> bool {
-    matches!(mode, 0o100_644 | 0o100_755 | 0o100_664)
 }
 
 /// The name as text, if it means one plain entry of its folder on every system.

@@ -256,7 +256,7 @@ fn fetch(
         Source::Builtin => crate::store::builtin::read(&locked.file)
             .map(<[u8]>::to_vec)
             .ok_or_else(gone),
-        Source::Path(path) => {
+        Source::Folder(path) | Source::File(path) => {
             let folder = session.absolute(path);
             if let Some(repository) = session.cache.bare_repository(&folder)? {
                 return repository.read(locked.blob, &mut |event| relay(frontend, event));
@@ -294,7 +294,7 @@ fn upstream_versions(
             .map(|bytes| (bytes.to_vec(), None))
             .into_iter()
             .collect(),
-        Source::Path(path) => {
+        Source::Folder(path) | Source::File(path) => {
             let folder = session.absolute(path);
             match session.cache.bare_repository(&folder) {
                 Ok(Some(repository)) => of(repository),

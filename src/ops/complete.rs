@@ -94,9 +94,9 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
 /// A source as it was typed, which counts from the current folder, not from the project's.
 fn from_here(session: &Session, source: Source) -> Source {
     match source {
-        Source::Path(path) => {
+        Source::Folder(path) | Source::File(path) => {
             let environment = &session.environment;
-            Source::Path(
+            Source::path(
                 environment
                     .absolute(&environment.current_folder, &path)
                     .display()
@@ -262,7 +262,7 @@ fn versions(
             (None, Source::Git(_)) => Vec::new(),
             (None, _) => {
                 let snapshot = match source {
-                    Source::Path(path) => Snapshot::folder(
+                    Source::Folder(path) | Source::File(path) => Snapshot::folder(
                         Some(registry.clone()),
                         source.clone(),
                         &session.absolute(path),

@@ -10,6 +10,7 @@ pub mod complete;
 pub mod diff;
 pub mod doctor;
 pub mod duplicates;
+pub mod info;
 pub mod init;
 pub mod install;
 pub mod list;

@@ -42,7 +42,7 @@ pub fn add(
     let proposed = match (name, &source) {
         (Some(name), _) => name.to_owned(),
         (None, Source::Git(url)) => url.short_name().to_ascii_lowercase(),
-        (None, Source::Path(path)) => path
+        (None, Source::Folder(path) | Source::File(path)) => path
             .rsplit(['/', '\\'])
             .find(|part| !matches!(*part, "" | "." | ".."))
             .unwrap_or("local")

@@ -81,9 +81,7 @@ pub fn registries(manifest: &Manifest) -> impl Iterator<Item = (RegistryName, So
 /// The index of a registry as it is on this machine.
 #[must_use]
 pub fn index_of(session: &Session, source: &Source) -> Option<IndexFile> {
-    session
-        .cache
-        .newest_index(source, &|path| session.absolute(path))
+    registry::newest_index(source, &|path| session.absolute(path), &session.cache)
 }
 
 /// Searches.
@@ -180,7 +178,7 @@ fn offered(
     frontend: &mut dyn Frontend,
 ) -> Option<Offered> {
     // A folder changes without telling anybody.
-    let is_folder = matches!(source, Source::Path(_));
+    let is_folder = matches!(source, Source::Folder(_) | Source::File(_));
     if let Some(index) = index_of(session, source).filter(|_| !is_folder) {
         return Some(Offered::Indexed(Box::new(index)));
     }

@@ -304,7 +304,7 @@ impl Session {
         match source {
             Source::Builtin => None,
             Source::Git(url) => self.cache.repository(url, Freshness::Any, &mut |_| {}).ok(),
-            Source::Path(path) => self
+            Source::Folder(path) | Source::File(path) => self
                 .cache
                 .bare_repository(&self.absolute(path))
                 .ok()

@@ -8,7 +8,7 @@ use semver::Version;
 use super::lockfile::{LockedAgent, Lockfile};
 use super::manifest::{Manifest, Origin, Wanted, source_text};
 use crate::domain::name::{AgentName, RegistryName};
-use crate::domain::spec::{Source, Target, is_file, split_file};
+use crate::domain::spec::{Source, Target};
 use crate::domain::version::VersionRequest;
 
 /// Whether a lock entry is what a manifest entry wants.
@@ -62,9 +62,9 @@ pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bo
 /// The folder of a source that names one file.
 #[must_use]
 pub fn file_folder(source: &Source) -> Source {
-    match source {
-        Source::Path(path) if is_file(path) => Source::Path(split_file(path).0.to_owned()),
-        source => source.clone(),
+    match source.as_file() {
+        Some((folder, _)) => Source::path(folder),
+        None => source.clone(),
     }
 }
 

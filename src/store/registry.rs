@@ -7,7 +7,7 @@ use semver::Version;
 
 use super::cache::{CachedRepository, Watch};
 use super::contents::{FOLDER_KEY, Index, Known, Opened, Previous, is_interesting, is_special};
-use super::index::Offered;
+use super::index::{self, IndexFile, Offered};
 use super::project::MAX_AGENT;
 use super::{builtin, cache};
 use crate::domain::digest::ObjectId;
@@ -15,6 +15,7 @@ use crate::domain::discovery::{IndexEntry, Refused};
 use crate::domain::name::RegistryName;
 use crate::domain::registry_file::{AgentRecord, RegistryFile};
 use crate::domain::spec::Source;
+use crate::domain::url::GitUrl;
 use crate::domain::version::{VersionRequest, VersionTag, Written};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
@@ -333,6 +334,40 @@ fn read_from_folder(folder: &Path, file: &str) -> Result<Vec<u8>> {
         .ok_or_else(|| Failure::failed(format!("`{}` is gone", path.display())))
 }
 
+/// The newest index of a source that is on this machine, opened without git, without a look at the source, and without trust in more
+/// than what is read of it.
+#[must_use]
+pub fn newest_index(
+    source: &Source,
+    absolute: &dyn Fn(&str) -> PathBuf,
+    cache: &cache::Cache,
+) -> Option<IndexFile> {
+    match source {
+        Source::Builtin => builtin_index(cache),
+        // A folder may be named like a file.
+        Source::Folder(path) | Source::File(path) => {
+            let folder = absolute(path);
+            let url = folder
+                .to_str()
+                .and_then(|text| GitUrl::parse(&format!("file://{text}")).ok());
+            let kept = IndexFile::open(&cache.folder_index(&folder)?, Some(FOLDER_KEY));
+            kept.or_else(|| cache.head_index(&url?))
+        }
+        Source::Git(url) => cache.head_index(url),
+    }
+}
+
+/// The index of the registry inside the program; made at the first look.
+fn builtin_index(cache: &cache::Cache) -> Option<IndexFile> {
+    let (path, key) = (cache.builtin_index()?, builtin::key());
+    IndexFile::open(&path, Some(key)).or_else(|| {
+        let all = Snapshot::builtin().offered.all();
+        let entries: Vec<_> = all.iter().map(|entry| (entry, 0)).collect();
+        let image = index::image(key, &entries, b"{}".to_vec());
+        IndexFile::write(&path, key, &image, true).ok()?
+    })
+}
+
 /// Opens what a source points to. `folder` makes a path as the user wrote it absolute.
 pub fn open<'a>(
     registry: Option<RegistryName>,
@@ -344,8 +379,7 @@ pub fn open<'a>(
 ) -> Result<Snapshot<'a>> {
     match source {
         Source::Builtin => {
-            let kept: HashMap<String, IndexEntry> = cache
-                .newest_index(&Source::Builtin, absolute)
+            let kept: HashMap<String, IndexEntry> = builtin_index(cache)
                 .map(|index| {
                     index
                         .entries()
@@ -357,7 +391,8 @@ pub fn open<'a>(
                 kept.get(file).cloned().map(Known::Agent)
             }))
         }
-        Source::Path(path) => {
+        // A folder may be named like a file.
+        Source::Folder(path) | Source::File(path) => {
             let folder = absolute(path);
             if let Some(repository) = cache.bare_repository(&folder)? {
                 let commit = repository.head()?;

@@ -6,7 +6,6 @@ mod failure;
 mod sanitize;
 mod screens;
 mod table;
-mod transition;
 pub mod view;
 
 use std::fmt::Display;
@@ -27,7 +26,7 @@ pub use screens::{unified, wrapped};
 pub use table::Table;
 use view::{FailureView, HintView};
 
-use crate::domain::shell::{Command, shell_quoted};
+use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::report::{AskView, Choice, Decide, Event, InterruptionView, Reporter, interrupted};
 
@@ -108,23 +107,7 @@ impl Ui {
     /// A piece of advice as text, its commands as they have to be typed where the user stands.
     #[must_use]
     pub fn advice(&self, advice: &Advice) -> String {
-        self.in_place(&advice.text(&self.options.place))
-    }
-
-    /// TRANSITION: a text in which commands may still stand as words.
-    fn in_place(&self, text: &str) -> String {
-        transition::in_place(text, &self.place())
-    }
-
-    /// The global options as they are typed.
-    fn place(&self) -> String {
-        let words: Vec<String> = self
-            .options
-            .place
-            .iter()
-            .map(|word| shell_quoted(word))
-            .collect();
-        words.join(" ")
+        advice.text(&self.options.place)
     }
 
     /// A piece of advice as documents have it.
@@ -277,7 +260,7 @@ impl Ui {
         if document.is_none() && failure.is_none() {
             return Ok(());
         }
-        let mut printed = value(&view::Printed {
+        let printed = value(&view::Printed {
             document,
             schema_version: DOCUMENT_VERSION,
             error: failure.map(|failure| self.failure_json(failure)),
@@ -285,7 +268,6 @@ impl Ui {
             asks: self.asks.iter().map(Into::into).collect(),
             partial: &self.saved_over,
         })?;
-        transition::hints_in_place(&mut printed, &self.place());
         self.data(escaped(&format!("{printed:#}")))
     }
 
@@ -303,7 +285,7 @@ impl Ui {
     pub fn note(&mut self, text: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{}", self.in_place(&text.to_string()));
+            let _ = writeln!(anstream::stderr(), "{text}");
         }
     }
 

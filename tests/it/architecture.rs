@@ -1,9 +1,10 @@
-//! Imports point down only, and files stay readable.
+//! Imports point down only and not in circles, and files stay readable.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::help::commands;
+use crate::support::imports::{Crate, circles};
 use crate::support::literals::literals;
 
 /// The floor of a module of the crate; `error` may be used from everywhere but the pure floor.
@@ -78,9 +79,6 @@ fn imports_point_down() {
     assert!(seen > 50, "the test reads the imports");
 }
 
-/// Files that still have commands in their texts. A file that is converted is taken out; with the last one `ui/transition.rs` goes.
-const COMMANDS_AS_TEXT: &[&str] = &["ops/resolver.rs", "ui/transition.rs"];
-
 /// What is wrong with a literal that stands behind `before`: it names a command that could be run, or it is looked for in a text.
 fn command_as_text(text: &str, before: &str, commands: &[String]) -> Option<&'static str> {
     let looks = [
@@ -125,11 +123,7 @@ fn commands_are_data() {
     for file in files {
         let relative = file.strip_prefix(&root).unwrap().display().to_string();
         let is_test = relative.ends_with("tests.rs") || relative.contains("/tests/");
-        if is_test
-            || COMMANDS_AS_TEXT
-                .iter()
-                .any(|known| relative.starts_with(known))
-        {
+        if is_test {
             continue;
         }
         for literal in literals(&fs::read_to_string(&file).unwrap()) {
@@ -144,12 +138,6 @@ fn commands_are_data() {
     }
     assert!(seen > 1000, "the test reads the literals");
     assert!(found.is_empty(), "{found:#?}");
-    for known in COMMANDS_AS_TEXT {
-        assert!(
-            root.join(known).exists(),
-            "{known} is not there any more; take it out of the list"
-        );
-    }
 }
 
 #[test]
@@ -182,4 +170,49 @@ fn no_file_is_longer_than_a_reader_can_hold() {
         let lines = fs::read_to_string(&file).unwrap().lines().count();
         assert!(lines <= 900, "{} has {lines} lines", file.display());
     }
+}
+
+#[test]
+fn files_of_ops_do_not_use_each_other_in_circles() {
+    no_circles("ops");
+}
+
+#[test]
+fn files_of_store_do_not_use_each_other_in_circles() {
+    no_circles("store");
+}
+
+#[test]
+fn files_of_git_do_not_use_each_other_in_circles() {
+    no_circles("git");
+}
+
+/// Fails with the circles among the files of a folder of `src`, spelled out file by file.
+fn no_circles(folder: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let texts: Vec<(String, String)> = files
+        .iter()
+        .map(|file| {
+            let path = file.strip_prefix(&root).unwrap().to_str().unwrap();
+            (path.replace('\\', "/"), fs::read_to_string(file).unwrap())
+        })
+        .collect();
+    let edges = Crate::new(
+        texts
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str())),
+    )
+    .edges(folder);
+    assert!(edges.len() > 30, "the test reads the imports");
+    let wrong: Vec<String> = circles(&edges)
+        .iter()
+        .map(|circle| format!("{}\n(in it: {:?})", circle.spelled_out(), circle.files))
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "files of {folder} use each other in circles:\n\n{}",
+        wrong.join("\n\n")
+    );
 }

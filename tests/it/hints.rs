@@ -407,7 +407,7 @@ fn slips_of_the_pen_are_answered_in_our_words() {
     hint: did you mean `agentpkg install --force`?
 
     $ agentpkg -v
-    error: `-v` says nothing without a command
+    error: there is no option `-v`
 
     hint: `agentpkg --version` or `-V` prints the version
 

@@ -277,6 +277,61 @@ fn git_registries_are_searched_without_git() {
 }
 
 #[test]
+fn tags_of_a_prepared_registry_are_words_to_find_by() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        return;
+    }
+    let tags =
+        |tags: &str| format!("[agents.juggler]\ndescription = \"Unused\"\ntags = [{tags}]\n");
+    let juggler = agent("juggler", "Keeps many things in the air", "tools: Read");
+    let mut repo = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    repo.file("agents/juggler.md", &juggler)
+        .file("registry.toml", tags("\"Circus\", \"street show\""));
+    let _ = repo.commit("first");
+    sandbox.write("upstream/agents/juggler.md", &juggler).write(
+        "upstream/registry.toml",
+        tags("\"circus\", \"street show\""),
+    );
+    let _ = sandbox
+        .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
+        .code(0);
+    let _ = sandbox
+        .run(&["registry", "add", "../upstream", "--name", "stock"])
+        .code(0);
+    let found = |words: &[&str]| -> Vec<String> {
+        let json = sandbox
+            .run(&[&["search", "--json"], words].concat())
+            .code(0)
+            .json();
+        let agents = json["agents"].as_array().unwrap();
+        agents
+            .iter()
+            .map(|agent| format!("{} {}", agent["spec"], agent["match"]).replace('"', ""))
+            .collect()
+    };
+    let both = ["team/juggler description", "stock/juggler description"];
+    assert_eq!(found(&["circus"]), both);
+    assert_eq!(
+        found(&["show", "things"]),
+        both,
+        "words of a tag and of the description"
+    );
+    assert_eq!(found(&["accessibility", "--registry", "builtin"]).len(), 1);
+    // The agent's own file stays as it is.
+    repo.file("registry.toml", tags("\"theatre\""));
+    let _ = repo.commit("second");
+    sandbox.write("upstream/registry.toml", tags("\"theatre\""));
+    let _ = sandbox.run(&["registry", "refresh"]).code(0);
+    assert_eq!(found(&["theatre"]), both);
+    assert!(
+        found(&["circus"])
+            .iter()
+            .all(|found| !found.contains("juggler"))
+    );
+}
+
+#[test]
 fn an_index_follows_what_changes() {
     let sandbox = scene();
     let find = |word: &str| {

@@ -21,7 +21,8 @@ pub use self::adapt::{AdaptError, Adaptation, Adapted, Request, adapt};
 pub use self::layout::Entry;
 use self::layout::Layout;
 pub use self::loss::Loss;
-use self::yaml::{Fields, ReadError};
+use self::node::ReadError;
+use self::yaml::Fields;
 
 /// The largest frontmatter that is read, in bytes.
 pub const MAX_FRONTMATTER: usize = 64 << 10;

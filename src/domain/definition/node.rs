@@ -15,13 +15,26 @@ use serde::de::{
 };
 use serde_json::{Map, Number, Value};
 
-use super::yaml::ReadError;
-
 /// How many values a block may expand to. The largest honest one has some hundred; aliases of aliases have millions.
 const MAX_VALUES: usize = 20_000;
 
 /// The first of the private characters that stand for those which our parser would refuse or take for line breaks.
 const STAND_INS: u32 = 0x000F_5A00;
+
+/// Why a block cannot be read.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// It expands to more values than are read; the client may well load it.
+    TooComplex,
+    /// It is not YAML.
+    Invalid {
+        /// The line within the block, from 1.
+        line: usize,
+        message: String,
+        /// Whether the client reads such a block all the same, so that its repair must not be applied.
+        is_ours: bool,
+    },
+}
 
 /// Reads one document.
 pub(super) fn read(block: &str) -> Result<Value, ReadError> {

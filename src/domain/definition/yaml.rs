@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::node;
+use super::node::{self, ReadError};
 use super::split_tools;
 
 /// The top-level mapping as the client sees it: aliases and merge keys resolved, of equal keys the last one.
@@ -10,21 +10,6 @@ use super::split_tools;
 pub(super) struct Fields {
     values: Map<String, Value>,
     is_repaired: bool,
-}
-
-/// Why a block cannot be read.
-#[derive(Debug)]
-pub(super) enum ReadError {
-    /// It expands to more values than are read; the client may well load it.
-    TooComplex,
-    /// It is not YAML.
-    Invalid {
-        /// The line within the block, from 1.
-        line: usize,
-        message: String,
-        /// Whether the client reads such a block all the same, so that its repair must not be applied.
-        is_ours: bool,
-    },
 }
 
 impl Fields {

@@ -4,10 +4,10 @@
 use super::confirm::range;
 use super::goal::{Conflicts, Goal, What};
 use super::item::{Item, State};
+use super::open::Open;
 use super::plan::Plan;
 use super::resolutions;
 use super::scene::Scene;
-use super::settle::Open;
 use crate::domain::count::counted;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;

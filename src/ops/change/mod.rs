@@ -3,6 +3,7 @@
 //! (`commit`). Commands that change other files use `commit` alone.
 
 mod apply;
+mod as_locked;
 mod bases;
 pub(in crate::ops) mod changes;
 pub(in crate::ops) mod commit;
@@ -14,10 +15,13 @@ pub(in crate::ops) mod gone;
 pub(in crate::ops) mod item;
 mod leaving;
 mod needs;
+mod newest;
+mod open;
 mod origin;
 pub(in crate::ops) mod outcome;
 pub(in crate::ops) mod pending;
 pub(in crate::ops) mod plan;
+mod planner;
 mod powers;
 mod remember;
 mod resolutions;

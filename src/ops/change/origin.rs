@@ -3,9 +3,9 @@
 
 use super::goal::{Edits, Goal, What};
 use super::item::{Item, Replaced, State};
+use super::open::Open;
 use super::plan::Plan;
 use super::scene::Scene;
-use super::settle::Open;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
 use crate::domain::spec::Source;

@@ -4,9 +4,9 @@
 use super::confirm::{preview, range};
 use super::goal::{Goal, What};
 use super::item::{Item, State};
+use super::open::Open;
 use super::plan::Plan;
 use super::scene::Scene;
-use super::settle::Open;
 use crate::domain::capability::Gain;
 use crate::domain::name::AgentName;
 use crate::error::{Advice, Failure, Kind, Result};

@@ -6,6 +6,7 @@ use super::edits;
 use super::goal::{Edits, Goal, What};
 use super::item::State;
 use super::needs::{self, Settled};
+use super::open::Open;
 use super::plan::Plan;
 use super::scene::Scene;
 use super::{confirm, conflicts, origin, pending, powers, together};
@@ -13,37 +14,6 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::policy;
 use crate::ops::report::{Answers, Frontend, interrupted};
-
-/// What is open so far.
-#[derive(Debug)]
-pub(super) struct Open {
-    /// Who answers.
-    pub(super) answers: Answers,
-    /// Whether a person was asked something.
-    pub(super) was_asked: bool,
-    /// What is to be said where nobody can be asked.
-    pub(super) refusal: Option<Failure>,
-}
-
-impl Open {
-    /// Adds what nobody can be asked about to what is said at the end.
-    pub(super) fn refuse(&mut self, failure: Failure) {
-        self.refusal = Some(match self.refusal.take() {
-            Some(first) => joined(first, &failure),
-            None => failure,
-        });
-    }
-}
-
-/// Two refusals as one. A missing consent outweighs a conflict.
-fn joined(first: Failure, second: &Failure) -> Failure {
-    if second.kind().rank() < first.kind().rank() {
-        return joined(second.clone(), &first);
-    }
-    let failure = first.detail(second.message());
-    let failure = second.details().iter().fold(failure, Failure::detail);
-    second.hints().iter().fold(failure, Failure::hint)
-}
 
 /// Decides everything that is open.
 pub(super) fn settle(

@@ -3,10 +3,10 @@
 
 use super::goal::Specs;
 use super::origin;
-use super::resolve::{Added, Planner};
+use super::planner::{Added, Planner};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
-use crate::domain::spec::{Place, Source, Spec, SpecError, Target, is_file};
+use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::report::Frontend;
@@ -165,68 +165,31 @@ impl<'a> Planner<'a, '_> {
             })?,
             None => resolved.entry.name.clone(),
         };
-        let known = manifest.agents().get(&name).cloned();
-        let origin = match (&resolved.snapshot.registry, &spec.place, &known) {
+        let known = manifest.agents().get(&name);
+        let origin = match (&resolved.snapshot.registry, &spec.place, known) {
             (_, Place::Anywhere, Some(known)) => known.origin.clone(),
             (Some(registry), ..) => Origin::Registry(registry.clone()),
             (None, ..) => Origin::Source(resolved.snapshot.source.clone()),
         };
-        let is_unique = resolved
-            .snapshot
-            .offered
-            .find(resolved.entry.name.as_str())
-            .len()
-            == 1;
-        let target = if is_unique {
-            Target::Name(resolved.entry.name.to_string())
-        } else {
-            Target::File(resolved.entry.file.clone())
-        };
-        let target = match (&spec.target, &spec.place) {
-            (Some(Target::File(_)), _) => Target::File(resolved.entry.file.clone()),
-            (None, Place::Source(Source::Path(path))) if is_file(path) => {
-                Target::File(resolved.entry.file.clone())
-            }
-            _ => target,
-        };
-        let target = (target != Target::Name(name.to_string())).then_some(target);
-        let version = spec
-            .version
-            .clone()
-            .or_else(|| self.kept_version(asked, &name, &origin, known.as_ref(), resolved));
+        let kept = || self.kept_version(asked, &name, &origin, known, resolved);
+        let version = spec.version.clone().or_else(kept);
         let at_version;
         let resolved = match (&spec.place, &version) {
             (Place::Registry(_) | Place::Source(_), Some(kept)) if spec.version.is_none() => {
-                let target = Some(Target::File(resolved.entry.file.clone()));
-                let spec = Spec {
-                    place: spec.place.clone(),
-                    target,
-                    version: version.clone(),
-                };
-                at_version =
-                    self.resolver
-                        .resolve(&spec, manifest, frontend)
-                        .map_err(|failure| {
-                            failure.hint(format!(
-                                "agentpkg.toml asks for `{kept}`; `{}@latest` asks for the newest",
-                                asked.text
-                            ))
-                        })?;
+                at_version = self.at_kept_version(asked, resolved, kept, frontend)?;
                 &at_version
             }
             _ => resolved,
         };
-        let is_verbatim =
-            specs.is_verbatim || known.as_ref().is_some_and(|known| known.is_verbatim);
         let (pins, mut bind) = known
-            .map(|known| (known.pins, known.bind))
+            .map(|known| (known.pins.clone(), known.bind.clone()))
             .unwrap_or_default();
         bind.extend(self.goal.bind.clone());
         let wanted = Wanted {
             origin,
-            target,
+            target: target(spec, &name, resolved),
             version,
-            is_verbatim,
+            is_verbatim: specs.is_verbatim || known.is_some_and(|known| known.is_verbatim),
             pins,
             bind,
         };
@@ -266,6 +229,29 @@ impl<'a> Planner<'a, '_> {
         self.add(&name, &wanted, resolved, added, frontend)
     }
 
+    /// A named agent at the version that agentpkg.toml asks for.
+    fn at_kept_version(
+        &mut self,
+        asked: &Asked,
+        resolved: &Resolved<'a>,
+        kept: &VersionRequest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
+        let spec = Spec {
+            place: asked.spec.place.clone(),
+            target: Some(Target::File(resolved.entry.file.clone())),
+            version: Some(kept.clone()),
+        };
+        let manifest = &self.scene.manifest;
+        let found = self.resolver.resolve(&spec, manifest, frontend);
+        found.map_err(|failure| {
+            failure.hint(format!(
+                "agentpkg.toml asks for `{kept}`; `{}@latest` asks for the newest",
+                asked.text
+            ))
+        })
+    }
+
     /// The requirement that the manifest has for the same agent of the same source. One for another source means nothing here.
     fn kept_version(
         &self,
@@ -289,6 +275,22 @@ impl<'a> Planner<'a, '_> {
     }
 }
 
+/// What the entry of the manifest has to say about which agent of its source is meant; `None`: its name says it.
+fn target(spec: &Spec, name: &AgentName, resolved: &Resolved<'_>) -> Option<Target> {
+    let entry = &resolved.entry;
+    let is_by_file = matches!(
+        (&spec.target, &spec.place),
+        (Some(Target::File(_)), _) | (None, Place::Source(Source::File(_)))
+    );
+    let is_unique = resolved.snapshot.offered.find(entry.name.as_str()).len() == 1;
+    let target = if is_by_file || !is_unique {
+        Target::File(entry.file.clone())
+    } else {
+        Target::Name(entry.name.to_string())
+    };
+    (target != Target::Name(name.to_string())).then_some(target)
+}
+
 /// With `--all` the bare name of a registry means the whole of it.
 fn whole(asked: Asked, manifest: &Manifest) -> Asked {
     if let (Place::Anywhere, Some(Target::Name(name))) = (&asked.spec.place, &asked.spec.target)
@@ -309,7 +311,7 @@ fn whole(asked: Asked, manifest: &Manifest) -> Asked {
 
 /// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
 fn from_project(session: &Session, spec: Spec) -> Spec {
-    let Place::Source(Source::Path(path)) = &spec.place else {
+    let Place::Source(Source::Folder(path) | Source::File(path)) = &spec.place else {
         return spec;
     };
     let (root, current) = (session.project.root(), &session.environment.current_folder);
@@ -322,7 +324,7 @@ fn from_project(session: &Session, spec: Spec) -> Spec {
         Err(_) => absolute.display().to_string(),
     };
     Spec {
-        place: Place::Source(Source::Path(stored)),
+        place: Place::Source(Source::path(stored)),
         ..spec
     }
 }

@@ -1,22 +1,17 @@
-//! Offers what is missing: known servers to add, unknown ones to bind; and plans the edits of `.mcp.json`. Nothing is added without a
-//! yes or `--mcp add`, nothing is overwritten, and what agentpkg did not add it does not remove.
+//! Offers what is missing: known servers to add, unknown ones to bind. Only asks; nothing is added without a yes or `--mcp add`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{AgentNeeds, ServerState, Status, World, launch};
-use crate::domain::catalogue::{CatalogueServer, Meaning};
-use crate::domain::definition::{Request, adapt};
-use crate::domain::digest::Digest;
-use crate::domain::server;
+use super::likeness::alike;
+use super::state::{ServerState, Status};
+use super::world::{World, launch};
+use crate::domain::catalogue::CatalogueServer;
 use crate::domain::shell::shell_quoted;
 use crate::error::{Failure, Result};
-use crate::fs::Entry;
 use crate::ops::report::{Choice, Event, Frontend, OfferView};
-use crate::store::lockfile::{LockedAgent, LockedServer, Lockfile};
-use crate::store::mcp_file::{FILE_NAME, McpFile};
+use crate::store::manifest::is_bindable;
+use crate::store::mcp_file::FILE_NAME;
 use crate::store::project::{Project, Scope};
-use crate::store::servers::{FoundServer, file_path};
-use crate::store::transaction::Change;
 
 /// What to do about servers that could be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -167,7 +162,7 @@ fn ask_to_bind(
                 Some(name) => Some(name.to_owned()),
                 None => continue,
             },
-            Status::Unknown(near) => near.clone().or_else(|| super::alike(&state.name, &names)),
+            Status::Unknown(near) => near.clone().or_else(|| alike(&state.name, &names)),
             _ => continue,
         };
         let agents: Vec<&str> = state
@@ -179,7 +174,7 @@ fn ask_to_bind(
         let usable: Vec<&str> = names
             .iter()
             .copied()
-            .filter(|name| crate::store::manifest::is_bindable(name))
+            .filter(|name| is_bindable(name))
             .collect();
         if agents.is_empty() || usable.is_empty() {
             continue;
@@ -235,196 +230,5 @@ fn for_user(known: &[(&ServerState, &CatalogueServer)]) -> Failure {
             "claude mcp add-json --scope user {} {entry}",
             shell_quoted(&state.name)
         ))
-    })
-}
-
-/// Binds one server of an agent: its bytes, and what the lock says about them.
-pub(in crate::ops) fn bind_agent(
-    locked: &mut LockedAgent,
-    bytes: &[u8],
-    from: &str,
-    to: &str,
-) -> Result<Vec<u8>> {
-    let request = Request {
-        bind: BTreeMap::from([(from.to_owned(), to.to_owned())]),
-        ..Request::default()
-    };
-    let adapted = adapt(bytes, &request).map_err(|error| {
-        Failure::failed(format!(
-            "`{from}` cannot be bound in `{}`: {error}",
-            locked.agent
-        ))
-        .hint("edit the file by hand")
-    })?;
-    let first = locked
-        .adaptations
-        .iter()
-        .position(|known| known.starts_with("bind:"))
-        .unwrap_or(locked.adaptations.len());
-    locked.adaptations.push(format!("bind:{from}={to}"));
-    locked.adaptations[first..].sort();
-    locked.base = Digest::of(&adapted.bytes);
-    Ok(adapted.bytes)
-}
-
-/// The servers that agentpkg added, that are as they were then, and that the catalogue would start in another way now.
-pub(in crate::ops) fn outdated(
-    world: &World,
-    lockfile: &Lockfile,
-) -> Vec<(String, CatalogueServer)> {
-    let Ok(file) = &world.servers.file else {
-        return Vec::new();
-    };
-    let newer = lockfile.servers.iter().filter_map(|(name, locked)| {
-        let found = file
-            .server(name)
-            .filter(|found| server::digest(&found.value) == locked.sha256)?;
-        let Meaning::Known(known) = world.catalogue.server(name) else {
-            return None;
-        };
-        let is_newer = known.registry == locked.registry
-            && known.name == locked.entry
-            && known.entry.to_json() != found.value;
-        is_newer.then(|| (name.clone(), known.clone()))
-    });
-    newer.collect()
-}
-
-/// Plans that servers are added, or changed if they are agentpkg's own, and makes the world as it will be then.
-pub(in crate::ops) fn add(
-    project: &Project,
-    world: &mut World,
-    servers: &[(String, CatalogueServer)],
-    lockfile: &mut Lockfile,
-    changes: &mut Vec<Change>,
-) -> Result<()> {
-    if servers.is_empty() {
-        return Ok(());
-    }
-    let mut file = world.servers.file.clone()?;
-    let before = file.digest();
-    let mut text = None;
-    for (name, known) in servers {
-        if let Some(found) = file.server(name) {
-            let is_ours = lockfile
-                .servers
-                .get(name)
-                .is_some_and(|locked| locked.sha256 == server::digest(&found.value));
-            if !is_ours {
-                return Err(Failure::failed(format!(
-                    "`{name}` is in {FILE_NAME} already, and is not overwritten"
-                )));
-            }
-            let without = file.remove(name, None).unwrap_or_default();
-            file = McpFile::parse(Some(without.as_bytes()), FILE_NAME)?;
-        }
-        let (added, created) = file.add(name, &known.entry);
-        lockfile.created = lockfile.created.or(created);
-        file = McpFile::parse(Some(added.as_bytes()), FILE_NAME)?;
-        text = Some(added);
-        let value = known.entry.to_json();
-        let locked = LockedServer {
-            registry: known.registry.clone(),
-            entry: known.name.clone(),
-            version: known.version.clone(),
-            sha256: server::digest(&value),
-        };
-        lockfile.servers.insert(name.clone(), locked);
-        let line = file.server(name).map(|server| server.line);
-        let scope = crate::store::servers::Scope::Project;
-        world
-            .servers
-            .found
-            .retain(|found| found.name != *name || found.scope != scope);
-        let refusal = world.servers.refusal_of_new(name, &known.entry);
-        let found = FoundServer {
-            name: name.clone(),
-            scope,
-            value,
-            entry: Ok(known.entry.clone()),
-            line,
-            refusal,
-        };
-        world.servers.found.insert(0, found);
-    }
-    world.servers.file = Ok(file);
-    changes.push(change(project, before, text.as_deref())?);
-    Ok(())
-}
-
-/// Plans that servers go which agentpkg added and no agent needs any more, unless they were changed. Says which went, and which stay.
-pub(in crate::ops) fn drop_unneeded(
-    project: &Project,
-    world: &World,
-    agents: &[AgentNeeds],
-    lockfile: &mut Lockfile,
-    changes: &mut Vec<Change>,
-) -> Result<(Vec<String>, Vec<String>)> {
-    let needed: BTreeSet<&str> = agents
-        .iter()
-        .flat_map(|agent| agent.needs.server_names())
-        .collect();
-    let unneeded: Vec<String> = lockfile
-        .servers
-        .keys()
-        .filter(|name| !needed.contains(name.as_str()))
-        .cloned()
-        .collect();
-    let (mut dropped, mut kept) = (Vec::new(), Vec::new());
-    let Ok(file) = &world.servers.file else {
-        return Ok((dropped, kept));
-    };
-    let before = file.digest();
-    // The same command may have planned to add servers.
-    let path = file_path(project);
-    let planned = changes.iter().position(|change| change.path == path);
-    let mut file = match planned {
-        Some(index) => McpFile::parse(changes[index].after.as_deref(), FILE_NAME)?,
-        None => file.clone(),
-    };
-    let mut text = None;
-    for name in unneeded {
-        let Some(locked) = lockfile.servers.remove(&name) else {
-            continue;
-        };
-        match file.server(&name) {
-            None => {}
-            Some(found) if server::digest(&found.value) != locked.sha256 => kept.push(name),
-            Some(_) => {
-                let created = lockfile.created;
-                let without = file.remove(&name, created);
-                file = McpFile::parse(without.as_deref().map(str::as_bytes), FILE_NAME)?;
-                text = Some(without);
-                dropped.push(name);
-            }
-        }
-    }
-    if lockfile.servers.is_empty() {
-        lockfile.created = None;
-    }
-    if let Some(text) = text {
-        let change = change(project, before, text.as_deref())?;
-        match planned {
-            Some(index) => changes[index] = change,
-            None => changes.push(change),
-        }
-    }
-    Ok((dropped, kept))
-}
-
-/// The change of the file, as it was read, to this text; `None`: the file goes.
-fn change(project: &Project, before: Option<Digest>, text: Option<&str>) -> Result<Change> {
-    let path = file_path(project);
-    if project.files().entry(&path)? == Entry::Link {
-        return Err(Failure::failed(format!(
-            "{FILE_NAME} is a symbolic link, and is not written through"
-        ))
-        .hint("add the server by hand, or make it a file"));
-    }
-    Ok(Change {
-        path,
-        agent: None,
-        before,
-        after: text.map(|text| text.as_bytes().to_vec()),
     })
 }

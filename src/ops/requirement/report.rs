@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{AgentNeeds, ServerState, World, states};
+use super::state::{AgentNeeds, ServerState, states};
+use super::world::World;
 use crate::domain::capability::Gain;
 use crate::domain::catalogue::ToolMeaning;
 use crate::domain::definition::Loss;

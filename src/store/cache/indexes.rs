@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{CachedRepository, HEAD, INDEX, Watch};
+use super::repository::CachedRepository;
+use super::{HEAD, INDEX, Watch};
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::{self, EXTENSION, OTHER_EXTENSIONS, Refused};
 use crate::error::{Failure, Result};

@@ -1,9 +1,10 @@
 //! Makes an index out of the one before it and what changed: the same bytes as a new one has, without a look at what is the same.
 
+use super::IndexFile;
+use super::format::{HASH, Key, ROW, Section, WORD, long, number};
 use super::write::{
     Image, Rows, WordTable, Words, assemble, hashes_of, index_words, push_hash, sorted,
 };
-use super::{HASH, IndexFile, Key, ROW, Section, WORD, long, number};
 use crate::domain::discovery::IndexEntry;
 
 /// What a row that is gone turns into.

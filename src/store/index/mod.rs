@@ -4,7 +4,7 @@
 //! header    magic, format, key (commit), counts, offsets, length, checksum of the header, checksum of the rest
 //! rows      by name: where the name is, where the record is, checksum of the record
 //! hashes    sorted hashes of title, file stem, file and blob, each with its row
-//! words     sorted words, each with where its rows are; name words, description words, tools and servers apart
+//! words     sorted words, each with where its rows are; words of names, of descriptions and tags, of tools and of servers apart
 //! postings  rows by word
 //! names     the names in order, one to a line
 //! records   everything about an agent
@@ -17,7 +17,9 @@
 //! offset is checked in any case, and every record has a checksum. It can be thrown away at any time: `registry` builds it anew.
 
 mod amend;
+mod format;
 mod offered;
+mod record;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -26,46 +28,22 @@ mod write;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use self::format::{
+    BodyChecksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, ROW, Section, WORD, checksum, hash, long,
+    number,
+};
 pub use self::offered::Offered;
+use self::record::decode;
 pub use self::search::{Found, Query, Tier};
 pub(super) use self::write::{Image, image};
-use crate::domain::digest::ObjectId;
 use crate::domain::discovery::IndexEntry;
-use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::fs::{self, RandomFile};
 
-const MAGIC: &[u8; 8] = b"agentpkg";
-/// Raised when the layout or the meaning changes; files of other formats are built anew.
-const FORMAT: u32 = 4;
-/// The length of the header.
-const HEADER: usize = 168;
-/// The length of the key: a commit in hex, or what stands for one.
-const KEY: usize = 64;
-/// The length of one row.
-const ROW: usize = 24;
-/// The length of one hash.
-const HASH: usize = 12;
-/// The length of one word's entry.
-const WORD: usize = 20;
 /// How long after a change a file is surely on the disk, in seconds: some times what operating systems let pass.
 const SETTLED: u64 = 120;
 /// The longest record that is read.
 const MAX_RECORD: usize = 64 << 10;
-
-/// The sections, in the order of their offsets in the header.
-#[derive(Debug, Clone, Copy)]
-enum Section {
-    Rows,
-    Hashes,
-    Words,
-    Postings,
-    WordTexts,
-    Names,
-    Records,
-    Meta,
-    End,
-}
 
 /// The agents whose names begin in one way.
 #[derive(Debug)]
@@ -74,15 +52,6 @@ pub enum Beginning {
     Few(Vec<IndexEntry>),
     /// More than were asked for, from this row on.
     Many(u32),
-}
-
-/// What a hash is of.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Key {
-    Title,
-    Stem,
-    File,
-    Blob,
 }
 
 /// An open index.
@@ -298,7 +267,7 @@ impl IndexFile {
 
     /// The agents that have this title, stem, file or blob.
     #[must_use]
-    pub(super) fn keyed(&self, key: Key, text: &str) -> Vec<IndexEntry> {
+    fn keyed(&self, key: Key, text: &str) -> Vec<IndexEntry> {
         self.keyed_rows(key, text)
             .into_iter()
             .map(|(_, entry)| entry)
@@ -431,196 +400,4 @@ impl IndexFile {
 /// The time that a whole file of this checksum has. Even seconds, which every file system keeps.
 fn seal(check: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(400_000_000 + (check & 0xfff_ffff) * 2)
-}
-
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-fn long(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
-}
-
-fn hash(key: Key, text: &str) -> u64 {
-    let mut check = Checksum::default();
-    check.add(&[key as u8]);
-    check.add(text.as_bytes());
-    check.value()
-}
-
-fn checksum(bytes: &[u8]) -> u64 {
-    let mut check = Checksum::default();
-    check.add(bytes);
-    check.value()
-}
-
-/// A quick checksum against damage; whoever can write to the cache can do worse than forge it.
-#[derive(Debug, Default, Clone)]
-struct Checksum {
-    state: u64,
-    rest: [u8; 8],
-    filled: usize,
-}
-
-impl Checksum {
-    fn add(&mut self, mut bytes: &[u8]) {
-        if self.filled > 0 {
-            let take = (8 - self.filled).min(bytes.len());
-            self.rest[self.filled..self.filled + take].copy_from_slice(&bytes[..take]);
-            self.filled += take;
-            bytes = &bytes[take..];
-            if self.filled < 8 {
-                return;
-            }
-            self.mix(u64::from_le_bytes(self.rest));
-            self.filled = 0;
-        }
-        let mut words = bytes.chunks_exact(8);
-        for word in &mut words {
-            self.mix(u64::from_le_bytes(word.try_into().unwrap_or_default()));
-        }
-        let rest = words.remainder();
-        self.rest[..rest.len()].copy_from_slice(rest);
-        self.filled = rest.len();
-    }
-
-    fn mix(&mut self, word: u64) {
-        self.state = (self.state.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    fn value(mut self) -> u64 {
-        let filled = self.filled;
-        self.rest[filled..].fill(0);
-        self.mix(u64::from_le_bytes(self.rest));
-        self.mix(filled as u64 + 1);
-        self.state ^ (self.state >> 29)
-    }
-}
-
-/// The checksum of everything behind the header: four in turn, as a processor adds them at the same time.
-#[derive(Debug, Default)]
-struct BodyChecksum {
-    lanes: [Checksum; 4],
-    rest: Vec<u8>,
-}
-
-impl BodyChecksum {
-    const TURN: usize = 32;
-
-    fn add(&mut self, mut bytes: &[u8]) {
-        if !self.rest.is_empty() {
-            let take = (Self::TURN - self.rest.len()).min(bytes.len());
-            self.rest.extend_from_slice(&bytes[..take]);
-            bytes = &bytes[take..];
-            if self.rest.len() < Self::TURN {
-                return;
-            }
-            let rest = std::mem::take(&mut self.rest);
-            self.turn(&rest);
-        }
-        let mut turns = bytes.chunks_exact(Self::TURN);
-        for turn in &mut turns {
-            self.turn(turn);
-        }
-        self.rest.extend_from_slice(turns.remainder());
-    }
-
-    fn turn(&mut self, turn: &[u8]) {
-        for (lane, word) in self.lanes.iter_mut().zip(turn.chunks_exact(8)) {
-            lane.mix(u64::from_le_bytes(word.try_into().unwrap_or_default()));
-        }
-    }
-
-    fn value(self) -> u64 {
-        let mut all = Checksum::default();
-        for lane in self.lanes {
-            all.mix(lane.value());
-        }
-        all.add(&self.rest);
-        all.value()
-    }
-}
-
-/// The parts of a record, each with its length before it.
-struct Parts<'a>(&'a [u8]);
-
-impl<'a> Parts<'a> {
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let length = number(self.0, 0)? as usize;
-        let part = self.0.get(4..4 + length)?;
-        self.0 = &self.0[4 + length..];
-        Some(part)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        String::from_utf8(self.next()?.to_vec()).ok()
-    }
-
-    fn list(&mut self) -> Option<Vec<String>> {
-        let text = self.text()?;
-        Some(
-            text.split('\n')
-                .filter(|item| !item.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        )
-    }
-}
-
-fn decode(record: &[u8]) -> Option<(IndexEntry, u64)> {
-    let (flags, stamp) = (*record.first()?, long(record, 1)?);
-    let mut parts = Parts(record.get(9..)?);
-    let (name, title, description, file) =
-        (parts.text()?, parts.text()?, parts.text()?, parts.text()?);
-    let blob = ObjectId::from_bytes(parts.next()?.try_into().ok()?);
-    let (tools, servers) = (parts.list()?, parts.list()?);
-    let tools = (flags & 2 == 0).then_some(tools);
-    let name = AgentName::new(&name).ok()?;
-    Some((
-        IndexEntry {
-            name,
-            title,
-            description,
-            file,
-            blob,
-            loads: flags & 1 == 1,
-            tools,
-            servers,
-        },
-        stamp,
-    ))
-}
-
-fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
-    let flags = u8::from(entry.loads) | if entry.tools.is_none() { 2 } else { 0 };
-    let mut record = vec![flags];
-    record.extend_from_slice(&stamp.to_le_bytes());
-    let tools = entry.tools.clone().unwrap_or_default().join("\n");
-    let servers = entry.servers.join("\n");
-    let texts = [
-        entry.name.as_str(),
-        &entry.title,
-        cut(&entry.description),
-        &entry.file,
-    ];
-    let parts = texts.iter().map(|text| text.as_bytes()).chain([
-        entry.blob.as_bytes().as_slice(),
-        tools.as_bytes(),
-        servers.as_bytes(),
-    ]);
-    for part in parts {
-        record.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
-        record.extend_from_slice(part);
-    }
-    record
-}
-
-/// As much of a description as anybody reads in a list.
-fn cut(description: &str) -> &str {
-    const LONGEST: usize = 4096;
-    let end = (0..=LONGEST.min(description.len()))
-        .rev()
-        .find(|end| description.is_char_boundary(*end))
-        .unwrap_or(0);
-    &description[..end]
 }

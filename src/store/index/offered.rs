@@ -1,6 +1,8 @@
 //! The agents of a source, wherever they are: in memory, or in an index that is read as needed. Both answer alike.
 
-use super::{IndexFile, Key, Query};
+use super::IndexFile;
+use super::format::Key;
+use super::search::{Query, Tier};
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::{self, IndexEntry};
 
@@ -143,7 +145,7 @@ impl Offered {
 
     /// Searches; gives the agents with why they were found, and how many there are in all.
     #[must_use]
-    pub fn search(&self, query: &Query) -> (Vec<(IndexEntry, super::Tier)>, usize) {
+    pub fn search(&self, query: &Query) -> (Vec<(IndexEntry, Tier)>, usize) {
         let in_memory;
         let index = match self {
             Self::Indexed(index) => index,

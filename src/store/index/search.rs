@@ -1,10 +1,11 @@
-//! Finds agents by what a person remembers of them: the name, how it begins, words of it, words of the description, and last names that
-//! look alike. Each tier is only as long as it needs to be.
+//! Finds agents by what a person remembers of them: the name, how it begins, words of it, words of the description or tags, and last
+//! names that look alike. Each tier is only as long as it needs to be.
 
 use std::ops::Range;
 
+use super::IndexFile;
+use super::format::{Section, WORD, long, number};
 use super::write::split;
-use super::{IndexFile, Section, WORD, long, number};
 
 /// Up to how many names are read at once; of more, those that are needed are read one by one.
 const MAX_NEAR: usize = 4096;
@@ -18,7 +19,7 @@ pub enum Tier {
     Prefix,
     /// The words are in its name.
     Name,
-    /// The words are in its name or description.
+    /// The words are in its name, its description or its tags.
     Description,
     /// Its name looks alike.
     Alike,

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::digest::ObjectId;
+use crate::domain::name::AgentName;
 
 fn entry(name: &str, description: &str, file: &str) -> IndexEntry {
     IndexEntry {
@@ -12,6 +14,7 @@ fn entry(name: &str, description: &str, file: &str) -> IndexEntry {
         loads: true,
         tools: Some(vec!["Read".to_owned(), "Bash(git *)".to_owned()]),
         servers: Vec::new(),
+        tags: Vec::new(),
     }
 }
 
@@ -29,6 +32,7 @@ fn some() -> Vec<IndexEntry> {
     ];
     list[2].tools = None;
     list[4].servers = vec!["context7".to_owned()];
+    list[4].tags = vec!["code review".to_owned(), "docs".to_owned()];
     list
 }
 
@@ -170,6 +174,10 @@ fn a_search_goes_from_the_name_to_what_looks_alike() {
     );
     assert_eq!(
         ask("überschr"),
+        files(&[("agents/writer.md", Tier::Description)])
+    );
+    assert_eq!(
+        ask("code review"),
         files(&[("agents/writer.md", Tier::Description)])
     );
     assert_eq!(

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
-use super::{
-    BodyChecksum, Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, checksum, encode, hash, long,
-    number,
+use super::format::{
+    BodyChecksum, Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, checksum, hash, long, number,
 };
+use super::record::encode;
 use crate::domain::discovery::{self, IndexEntry};
 
 /// Rows by word. Words are many, and nobody gains by choosing them badly, so they are hashed quickly.
@@ -296,6 +296,9 @@ pub(super) fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
     split(&entry.description[..end.unwrap_or(0)], &mut |word| {
         add(b'd', word);
     });
+    for tag in &entry.tags {
+        split(tag, &mut |word| add(b'd', word));
+    }
     match &entry.tools {
         None => add(b't', "*"),
         Some(tools) => {

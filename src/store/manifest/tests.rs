@@ -125,7 +125,7 @@ proptest::proptest! {
                     0 => manifest.set_agent(&name("new"), &Wanted::anything()),
                     1 => manifest.add_pins(&name("planner"), &["model".to_owned()]),
                     2 => drop(manifest.remove_agent(&name("zed"))),
-                    3 => manifest.set_registry(&RegistryName::new("local").unwrap(), &Source::Path("./x".to_owned())),
+                    3 => manifest.set_registry(&RegistryName::new("local").unwrap(), &Source::path("./x")),
                     _ => drop(manifest.remove_registry(&RegistryName::new("studio").unwrap())),
                 }
             }
@@ -185,7 +185,7 @@ fn every_edit_reads_back_as_itself() {
             false,
         ),
     ] {
-        for origin in [Origin::Any, Origin::Source(Source::Path("./x".to_owned()))] {
+        for origin in [Origin::Any, Origin::Source(Source::path("./x"))] {
             let pins = if is_verbatim {
                 vec!["model".to_owned(), "x y".to_owned()]
             } else {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::MAX_CONTENT;
+use super::change::MAX_CONTENT;
 use super::journal::{Journal, MAX_JOURNAL};
 use crate::domain::digest::Digest;
 use crate::error::{Failure, Result};

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::change::{Change, Relock, Transaction, current};
 use super::copies::{copy, objects_folder, read_record, records};
 use super::journal::{Journal, Phase, Step};
-use super::{Change, Relock, Transaction, current};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};

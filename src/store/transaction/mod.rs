@@ -14,6 +14,8 @@
 //! the project's lock and recovers first; whoever only reads says that something waits. An error is no crash: whatever was begun is
 //! taken back at once, so that a command that says it failed has changed nothing. What to change is decided in `ops`.
 
+mod change;
+mod checkpoint;
 mod copies;
 mod history;
 mod journal;
@@ -26,6 +28,9 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use self::change::current;
+pub use self::change::{Change, Relock, Transaction, locked};
+use self::checkpoint::checkpoint;
 use self::copies::{next_number, objects_folder};
 pub use self::history::{FileChange, History, Operation, Reversal};
 use self::journal::{Journal, Phase, Step, relative};
@@ -34,15 +39,10 @@ pub use self::recover::{Deed, Interruption, Recovered, Trust, interruption};
 use self::settle::{Ending, Settling};
 use self::step::State;
 use super::holder::{Holder, Patience, take_lock};
-use super::lockfile::{self, Lockfile};
 use super::project::Project;
 use crate::domain::digest::Digest;
-use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry, Lock};
-
-/// The largest file that takes part in a transaction, in bytes.
-const MAX_CONTENT: u64 = 64 << 20;
 
 /// How long after the last exchange the old files are looked at again: an editor that had one of them open has written by then.
 const SECOND_LOOK: Duration = Duration::from_millis(10);
@@ -55,95 +55,6 @@ const IGNORED: &[u8] = b"# Written by agentpkg: what belongs to one machine only
 .*.agentpkg-new
 .*.agentpkg-old
 ";
-
-/// What a transaction does to one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The file.
-    pub path: PathBuf,
-    /// The agent that it belongs to, if it belongs to one alone.
-    pub agent: Option<AgentName>,
-    /// The digest of the content that the plan was made on; `None`: there was no file.
-    pub before: Option<Digest>,
-    /// The new content; `None`: the file goes away.
-    pub after: Option<Vec<u8>>,
-}
-
-/// What is to be done in one step.
-#[derive(Debug, Clone, Default)]
-pub struct Transaction {
-    /// What the history calls it.
-    pub label: String,
-    /// The files, in the order in which they change; the lockfile is not among them.
-    pub changes: Vec<Change>,
-    /// What becomes of the lockfile.
-    pub lockfile: Option<Relock>,
-}
-
-/// The lockfile before and after.
-#[derive(Debug, Clone)]
-pub struct Relock {
-    /// The digest of the file that the plan was made on.
-    before: Option<Digest>,
-    after: Option<Vec<u8>>,
-    /// The file is no longer what the plan was made on.
-    is_stale: bool,
-}
-
-impl Relock {
-    /// From one state to another; `None` where they are the same. `before` is what the file holds.
-    pub fn between(project: &Project, before: &Lockfile, after: &Lockfile) -> Result<Option<Self>> {
-        if before == after {
-            return Ok(None);
-        }
-        let path = project.lockfile_path();
-        let found = project.files().read(path, lockfile::MAX_SIZE)?;
-        let text = found.as_deref().map(String::from_utf8_lossy);
-        let is_planned_on = match text {
-            Some(text) => {
-                Lockfile::parse(&text, &project.display(path)).is_ok_and(|found| found == *before)
-            }
-            None => *before == Lockfile::default(),
-        };
-        Ok(Some(Self {
-            before: found.as_deref().map(Digest::of),
-            after: Some(after.to_text().into_bytes()),
-            is_stale: !is_planned_on,
-        }))
-    }
-}
-
-impl Transaction {
-    /// Whether it changes nothing.
-    #[must_use]
-    pub fn is_void(&self) -> bool {
-        self.lockfile.is_none() && self.changes.iter().all(Change::is_void)
-    }
-
-    /// Refuses a change of agentpkg.toml or agentpkg.lock: what `--locked` asks for.
-    pub fn keep_locked(&self, project: &Project) -> Result<()> {
-        let is_changed = |path: &Path| {
-            (self.changes.iter()).any(|change| change.path == path && !change.is_void())
-        };
-        if self.lockfile.is_some() || is_changed(project.lockfile_path()) {
-            return Err(locked(project, project.lockfile_path()));
-        }
-        if is_changed(project.manifest_path()) {
-            return Err(locked(project, project.manifest_path()));
-        }
-        Ok(())
-    }
-}
-
-/// That `--locked` does not let a file change.
-#[must_use]
-pub fn locked(project: &Project, path: &Path) -> Failure {
-    Failure::failed(format!(
-        "`{}` would change, which `--locked` forbids",
-        project.display(path)
-    ))
-    .hint("run the command without `--locked`, and commit what it changes")
-}
 
 /// What came of a transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -428,17 +339,6 @@ impl Guard<'_> {
     }
 }
 
-impl Change {
-    /// Whether it changes nothing.
-    #[must_use]
-    pub fn is_void(&self) -> bool {
-        match (&self.after, self.before) {
-            (Some(bytes), Some(before)) => Digest::of(bytes) == before,
-            (after, before) => after.is_none() && before.is_none(),
-        }
-    }
-}
-
 /// Takes back what an operation did before it failed; gives back what to tell the user.
 fn taken_back(settling: &mut Settling<'_>, failure: Failure) -> Failure {
     let project = settling.project;
@@ -480,18 +380,6 @@ fn write_once(project: &Project, path: &Path, bytes: &[u8]) -> Result<()> {
         Ok(())
     }
 }
-
-/// The content of a file. A link is nobody's to replace.
-fn current(project: &Project, path: &Path) -> Result<Option<Vec<u8>>> {
-    project.files().read(path, MAX_CONTENT)
-}
-
-/// A point where the tests let the program die, or make the next write fail.
-#[cfg(not(test))]
-fn checkpoint(_name: &'static str) {}
-
-#[cfg(test)]
-use tests::checkpoint;
 
 #[cfg(test)]
 mod tests;

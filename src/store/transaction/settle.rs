@@ -7,10 +7,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::change::MAX_CONTENT;
+use super::checkpoint::checkpoint;
 use super::copies::{history_folder, prune, record_path};
-use super::journal::{Journal, Phase, journal_path};
+use super::journal::{Journal, Phase, Step, journal_path};
 use super::step::{Bench, State};
-use super::{MAX_CONTENT, checkpoint};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
@@ -228,9 +229,7 @@ impl Settling<'_> {
         }
         checkpoint("put away");
         if !self.journal.left_out.is_empty() {
-            let is_made = |step: &super::journal::Step| {
-                step.before != step.after && !self.journal.leaves_out(step)
-            };
+            let is_made = |step: &Step| step.before != step.after && !self.journal.leaves_out(step);
             let steps = self
                 .journal
                 .steps

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::MAX_CONTENT;
+use super::change::MAX_CONTENT;
 use super::copies::{copy, retire};
 use super::journal::{Journal, Places, Step};
 use crate::domain::digest::Digest;

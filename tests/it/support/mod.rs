@@ -2,6 +2,7 @@
 
 pub(crate) mod help;
 pub(crate) mod http;
+pub(crate) mod imports;
 pub(crate) mod literals;
 pub(crate) mod repo;
 pub(crate) mod sandbox;

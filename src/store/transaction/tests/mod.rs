@@ -11,7 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use super::copies::{copy, record_path};
 use super::journal::journal_path;
 use super::*;
+use crate::domain::name::AgentName;
 use crate::env::Environment;
+use crate::store::lockfile::Lockfile;
 use crate::store::seal::Kind;
 
 mod history;

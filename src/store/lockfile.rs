@@ -3,8 +3,6 @@
 //! Version first, agents sorted by name, no time stamps: the same state gives the same bytes on every machine. A file of a newer
 //! format is refused; an older one is read, and rewritten only when something else changes.
 
-mod plain;
-
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::fmt::Write as _;
@@ -85,11 +83,11 @@ pub struct Lockfile {
 impl Lockfile {
     /// Reads a lockfile; `path` is for messages.
     pub fn parse(text: &str, path: &str) -> Result<Self> {
-        let file = plain::read(text).map_or_else(|| Self::read(text, path), Ok)?;
+        let file = Self::read(text, path)?;
         Self::check(file).map_err(|reason| broken(text, path, None, reason))
     }
 
-    /// Reads whatever is TOML.
+    /// Reads the text, without a look at what the values mean.
     fn read(text: &str, path: &str) -> Result<File> {
         // A version control system's conflict markers are the usual damage, so they get words of their own.
         if let Some(start) = text
@@ -310,7 +308,7 @@ struct Header {
     version: u32,
 }
 
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     version: u32,
@@ -322,7 +320,7 @@ struct File {
     server: Vec<RawServer>,
 }
 
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawServer {
     name: String,
@@ -333,7 +331,7 @@ struct RawServer {
 }
 
 /// An entry before its values are checked.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: String,
@@ -411,7 +409,7 @@ mod tests {
     use super::*;
 
     /// One with all that can be in it.
-    pub(super) fn lockfile() -> Lockfile {
+    fn lockfile() -> Lockfile {
         let mut lockfile = Lockfile::default();
         lockfile
             .agents

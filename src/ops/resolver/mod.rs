@@ -1,38 +1,27 @@
-//! From a spec to one agent at one commit. Never decides silently between several.
+//! From a spec to one agent at one commit. Never decides silently between several; what cannot be found is explained in `explain`.
+
+mod explain;
+mod resolved;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use semver::Version;
-
-use super::report::{Choice, Event, Frontend, relay};
+use self::explain::{Several, not_found, unknown_registry};
+pub use self::resolved::Resolved;
+use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
-use super::typed::{Asker, AskerPlace};
-use super::unknown;
+use super::typed::Asker;
 use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::name::{AgentName, RegistryName};
-use crate::domain::shell::shell_quoted;
-use crate::domain::spec::{Place, Source, Spec, Target, is_file, split_file};
+use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::VersionRequest;
-use crate::error::{Advice, Failure, Kind, Result};
+use crate::error::{Failure, Result};
+use crate::store::agreement::file_folder;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
 use crate::store::registry::{self, Snapshot};
-
-/// One agent at one commit.
-#[derive(Debug, Clone)]
-pub struct Resolved<'a> {
-    /// Where it was found.
-    pub snapshot: Rc<Snapshot<'a>>,
-    /// The agent there.
-    pub entry: IndexEntry,
-    /// Its version, if there is one.
-    pub version: Option<Version>,
-    /// The commit, for git.
-    pub commit: Option<crate::domain::digest::ObjectId>,
-}
 
 /// Looks things up; remembers what it opened.
 pub struct Resolver<'a> {
@@ -205,7 +194,7 @@ impl<'a> Resolver<'a> {
             Origin::Source(source) => Place::Source(source.clone()),
         };
         let target = wanted.target.clone().or_else(|| match &place {
-            Place::Source(Source::Path(path)) if is_file(path) => None,
+            Place::Source(Source::File(_)) => None,
             _ => Some(Target::Name(name.to_string())),
         });
         self.find(
@@ -233,15 +222,9 @@ impl<'a> Resolver<'a> {
                     .ok_or_else(|| unknown_registry(name, manifest))?;
                 Ok(vec![self.snapshot(Some(name), &source, frontend)?])
             }
-            Place::Source(Source::Path(path)) if is_file(path) => {
-                let (folder, _) = split_file(path);
-                Ok(vec![self.snapshot(
-                    None,
-                    &Source::Path(folder.to_owned()),
-                    frontend,
-                )?])
+            Place::Source(source) => {
+                Ok(vec![self.snapshot(None, &file_folder(source), frontend)?])
             }
-            Place::Source(source) => Ok(vec![self.snapshot(None, source, frontend)?]),
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
                 let mut failures = Vec::new();
@@ -335,164 +318,12 @@ impl<'a> Resolver<'a> {
         entry: Option<(&AgentName, &Wanted)>,
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
-        let by_name: Vec<String> = found
-            .iter()
-            .map(|candidate| candidate.spec(false))
-            .collect();
-        let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
-        let by_file: Vec<bool> = by_name.iter().map(is_shared).collect();
-        // What was typed behind `@` is still meant, and the spec is pasted into a shell.
-        let version = entry.map_or(&spec.version, |(_, wanted)| &wanted.version);
-        let version = version
-            .as_ref()
-            .map(|version| format!("@{version}"))
-            .unwrap_or_default();
-        let specs: Vec<String> = found
-            .iter()
-            .zip(&by_file)
-            .map(|(candidate, by_file)| {
-                shell_quoted(&format!("{}{version}", candidate.spec(*by_file)))
-            })
-            .collect();
-        let question = match &spec.target {
-            Some(target) => format!("{} agents answer to `{target}`", found.len()),
-            None => format!("{} has {} agents", found[0].snapshot.source, found.len()),
-        };
-        if frontend.is_interactive() {
-            let choices = found.iter().zip(&specs).map(|(candidate, spec)| Choice {
-                label: spec.clone(),
-                detail: candidate.entry.description.clone(),
-            });
-            let index = frontend.choose(&question, &choices.collect::<Vec<_>>(), 0)?;
-            return found
-                .into_iter()
-                .nth(index)
-                .ok_or_else(super::report::interrupted);
+        let several = Several::new(&found, spec, entry);
+        if !frontend.is_interactive() {
+            return Err(several.failure(&self.asker, &self.session.project));
         }
-        let ambiguous = |message: String| Failure::new(Kind::Ambiguous, message);
-        let is_typed = matches!(self.asker.place, AskerPlace::Spec { .. });
-        let mut failure = match (&spec.target, is_typed, entry) {
-            (_, false, Some((name, _))) => {
-                let failure = ambiguous(format!(
-                    "`{name}` in agentpkg.toml means {} different agents",
-                    found.len()
-                ));
-                match self
-                    .session
-                    .project
-                    .manifest_entry(name, "it does not say which")
-                {
-                    Some(location) => failure.at(location),
-                    None => failure,
-                }
-            }
-            (Some(target), ..) => {
-                ambiguous(format!("`{target}` means {} different agents", found.len()))
-            }
-            (None, ..) => ambiguous(format!(
-                "`{}` has {} agents",
-                found[0].snapshot.source,
-                found.len()
-            )),
-        };
-        let width = specs.iter().map(String::len).max().unwrap_or(0);
-        for ((candidate, spec), is_by_file) in found.iter().zip(&specs).zip(&by_file) {
-            let place = if *is_by_file {
-                candidate.revision()
-            } else {
-                format!("{} {}", candidate.entry.file, candidate.revision())
-            };
-            failure = failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned());
-        }
-        let at = found.len() - 1;
-        let last = &found[at];
-        let typed = &self.asker.typed;
-        match (&self.asker.place, entry) {
-            (AskerPlace::Spec { index, .. }, _) => {
-                let again = typed
-                    .replacing(*index, last.spec(by_file[at]) + &version)
-                    .again();
-                let failure = failure.hint(Advice::say("name one, for example ").and_run(again));
-                let is_install = typed.command == "install";
-                // One agent can be renamed, and once.
-                let is_alone = is_install && typed.names.len() == 1 && !typed.is_all;
-                let may_rename = is_alone && !typed.has("--as") && entry.is_none();
-                Err(match &spec.target {
-                    // While the entry of the manifest means several, another name beside it solves nothing.
-                    Some(Target::Name(name)) if may_rename => failure.hint(format!(
-                        "or keep both: add `--as OTHER-{}`",
-                        name.to_lowercase().replace(' ', "-")
-                    )),
-                    None if is_install => failure.hint("or take all of them with `--all`"),
-                    _ => failure,
-                })
-            }
-            (_, Some((name, wanted))) => {
-                let line = entry_line(name, wanted, last, by_file[at]);
-                let advice = Advice::say(format!("say which there, for example `{line}`"));
-                Err(failure.hint(if typed.is_command() {
-                    advice.and(", then ").and_run(typed.again())
-                } else {
-                    advice
-                }))
-            }
-            (_, None) => Err(failure.hint(format!("name one, for example `{}`", specs[at]))),
-        }
-    }
-}
-
-/// A line of agentpkg.toml that means exactly this agent, and what the entry says beside.
-fn entry_line(name: &AgentName, wanted: &Wanted, resolved: &Resolved<'_>, by_file: bool) -> String {
-    let origin = match &resolved.snapshot.registry {
-        Some(registry) => Origin::Registry(registry.clone()),
-        None => wanted.origin.clone(),
-    };
-    let target = if by_file {
-        Some(Target::File(resolved.entry.file.clone()))
-    } else {
-        wanted.target.clone()
-    };
-    let mut manifest = Manifest::empty();
-    manifest.set_agent(
-        name,
-        &Wanted {
-            origin,
-            target,
-            ..wanted.clone()
-        },
-    );
-    manifest
-        .to_text()
-        .lines()
-        .last()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-impl Resolved<'_> {
-    /// A spec that means exactly this agent and can be pasted.
-    #[must_use]
-    pub fn spec(&self, by_file: bool) -> String {
-        let target = if by_file {
-            self.entry.file.as_str()
-        } else {
-            self.entry.name.as_str()
-        };
-        match &self.snapshot.registry {
-            Some(registry) if !by_file => format!("{registry}/{target}"),
-            Some(registry) => format!("{registry}#{target}"),
-            None => format!("{}#{target}", self.snapshot.source),
-        }
-    }
-
-    /// Where it is, for people: version, or commit.
-    #[must_use]
-    pub fn revision(&self) -> String {
-        match (&self.version, self.commit) {
-            (Some(version), _) => version.to_string(),
-            (None, Some(commit)) => format!("@ {}", commit.short()),
-            (None, None) => String::new(),
-        }
+        let index = frontend.choose(&several.question(), &several.choices(), 0)?;
+        found.into_iter().nth(index).ok_or_else(interrupted)
     }
 }
 
@@ -517,22 +348,26 @@ fn matches<'a>(
             .and_then(|record| record.version.clone()),
         commit: snapshot.commit,
     };
-    let file = match (&spec.place, &spec.target) {
-        (_, Some(Target::File(file))) => file.clone(),
-        (_, Some(Target::Name(name))) => {
+    let named = match &spec.place {
+        Place::Source(source) => source.as_file().map(|(_, file)| file),
+        Place::Anywhere | Place::Registry(_) => None,
+    };
+    let file = match (&spec.target, named) {
+        (Some(Target::File(file)), _) => file,
+        (Some(Target::Name(name)), _) => {
             return Ok(snapshot.offered.find(name).iter().map(resolved).collect());
         }
-        (Place::Source(Source::Path(path)), None) if is_file(path) => split_file(path).1.to_owned(),
-        (_, None) => return Ok(snapshot.offered.all().iter().map(resolved).collect()),
+        (None, Some(file)) => file,
+        (None, None) => return Ok(snapshot.offered.all().iter().map(resolved).collect()),
     };
-    if let Some(entry) = snapshot.offered.find_file(&file) {
+    if let Some(entry) = snapshot.offered.find_file(file) {
         return Ok(vec![resolved(&entry)]);
     }
     // A file that discovery does not offer is taken when it is named outright.
-    let Some(bytes) = snapshot.read_file(&file, &mut |event| relay(frontend, event))? else {
+    let Some(bytes) = snapshot.read_file(file, &mut |event| relay(frontend, event))? else {
         return Ok(Vec::new());
     };
-    let entry = discovery::examine_named(&file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
+    let entry = discovery::examine_named(file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
         // `--as` renames what can be read; here it is the file that has to change.
         Failure::failed(format!("`{file}` cannot be installed: {reason}"))
             .hint("mend a copy: between two lines of `---` at the top it needs a `name` and a `description`")
@@ -554,91 +389,4 @@ fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
         }
     }
     kept
-}
-
-fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
-    let failure = unknown::registry(name.as_str(), manifest);
-    if manifest.registries().is_empty() {
-        failure.hint(format!("add it with `agentpkg registry add URL --name {name}`; or name a repository: `gh:owner/repo#name`"))
-    } else {
-        failure
-    }
-}
-
-fn not_found(spec: &Spec, snapshots: &[Rc<Snapshot<'_>>], manifest: &Manifest) -> Failure {
-    let target = spec
-        .target
-        .as_ref()
-        .map_or_else(String::new, ToString::to_string);
-    if let (Place::Anywhere, Ok(name)) = (&spec.place, RegistryName::new(&target))
-        && manifest.registry(&name).is_some()
-    {
-        return Failure::failed(format!("`{name}` is a registry, not an agent"))
-            .hint(format!(
-                "`agentpkg list --available {name}` shows its agents"
-            ))
-            .hint(format!(
-                "`agentpkg install {name}/NAME` installs one of them"
-            ))
-            .hint(format!("`agentpkg install {name} --all` installs all"));
-    }
-    let place = match snapshots {
-        [one] => match &one.registry {
-            Some(registry) => format!("registry `{registry}`"),
-            None => format!("`{}`", one.source),
-        },
-        several => format!("{} registries", several.len()),
-    };
-    if let (true, Place::Source(Source::Path(path))) = (target.is_empty(), &spec.place)
-        && is_file(path)
-    {
-        return Failure::failed(format!("there is no file `{path}`"))
-            .hint("check the path; it counts from the current folder");
-    }
-    if target.is_empty() {
-        return Failure::failed(format!("there are no agents in {place}"))
-            .hint("agents are `.md` files whose frontmatter has a name and a description");
-    }
-    let mut failure = Failure::failed(format!("no agent named `{target}` in {place}"));
-    for refused in snapshots.iter().flat_map(|snapshot| &snapshot.refused) {
-        if refused.file.contains(&target) || refused.reason.contains(&target) {
-            failure = failure.detail(format!("{}: {}", refused.file, refused.reason));
-        }
-    }
-    let mut near: Vec<(f64, String, String)> = Vec::new();
-    for snapshot in snapshots {
-        let place = snapshot
-            .registry
-            .as_ref()
-            .map_or_else(|| snapshot.source.to_string(), ToString::to_string);
-        near.extend(
-            snapshot
-                .offered
-                .alike(&target)
-                .into_iter()
-                .map(|(likeness, name)| (likeness, name, place.clone())),
-        );
-    }
-    near.sort_by(|left, right| {
-        right
-            .0
-            .total_cmp(&left.0)
-            .then_with(|| left.1.cmp(&right.1))
-    });
-    near.dedup_by(|left, right| left.1 == right.1);
-    match near.as_slice() {
-        [] => match &spec.place {
-            Place::Registry(name) => failure.hint(format!(
-                "`agentpkg list --available {name}` shows what there is"
-            )),
-            Place::Source(source) => {
-                let source = shell_quoted(&source.to_string());
-                failure.hint(format!(
-                    "`agentpkg list --available {source}` shows what there is"
-                ))
-            }
-            Place::Anywhere => failure.hint("`agentpkg list --available` shows what there is"),
-        },
-        [(_, name, place), ..] => failure.hint(format!("did you mean `{name}` ({place})?")),
-    }
 }

@@ -1,0 +1,87 @@
+//! The agents of the manifest as they are locked, and those that are not locked as the manifest wants them.
+
+use super::planner::{Added, Planner};
+use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
+use crate::error::Result;
+use crate::ops::base;
+use crate::ops::candidate;
+use crate::ops::report::Frontend;
+use crate::store::agreement::answers;
+use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::Wanted;
+
+impl Planner<'_, '_> {
+    /// Plans the agents of the manifest that are not planned yet.
+    pub(super) fn rest_of_the_manifest(&mut self, frontend: &mut dyn Frontend) -> Result<()> {
+        for (name, wanted) in self.scene.manifest.agents() {
+            if self.plan.item(name).is_none()
+                && !self.refused.contains(name)
+                && let Err(failure) = self.wanted(name, wanted, frontend)
+            {
+                // What `--locked` forbids is forbidden as a whole.
+                if self.scene.session.options.is_locked {
+                    return Err(failure);
+                }
+                self.problem(failure)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans one manifest entry: as it is locked, if the lock answers it.
+    fn wanted(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let manifest = &self.scene.manifest;
+        let session = self.scene.session;
+        let locked = self.scene.lockfile.agents.get(name);
+        if let Some(locked) = locked.filter(|locked| answers(locked, wanted, manifest)) {
+            return self.keep(name, locked, wanted, frontend);
+        }
+        if session.options.is_locked {
+            return Err(session
+                .stale_lock()
+                .caused_by(format!("`{name}` is not locked as the manifest wants it")));
+        }
+        // Other bindings of the same version do not make it another version.
+        if let Some(locked) = locked {
+            let as_bound = Wanted {
+                bind: locked.bindings(),
+                ..wanted.clone()
+            };
+            if answers(locked, &as_bound, manifest) {
+                return self.rebound(name, wanted, locked, frontend);
+            }
+        }
+        let resolved = self
+            .resolver
+            .resolve_wanted(name, wanted, manifest, frontend)?;
+        let added = Added {
+            chain: vec!["agentpkg.toml".to_owned()],
+            ..Added::default()
+        };
+        self.add(name, wanted, &resolved, added, frontend)
+    }
+
+    /// Plans the locked version of an agent with the servers of the manifest.
+    fn rebound(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        locked: &LockedAgent,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let upstream = base::upstream(self.scene.session, name, locked, frontend)?;
+        let (bytes, adaptations) = candidate::readapt(name, locked, wanted, &upstream)?;
+        let locked = LockedAgent {
+            base: Digest::of(&bytes),
+            adaptations,
+            ..locked.clone()
+        };
+        self.push_kept(name, locked, bytes, wanted)
+    }
+}

@@ -1,0 +1,274 @@
+//! `info`: everything about one agent, an installed one or one that is offered. Only reads.
+
+use super::list::State;
+use super::report::{Frontend, relay};
+use super::requirement::{self, AgentNeeds, Report, World};
+use super::resolver::Resolver;
+use super::session::Session;
+use super::typed::{Asker, Typed};
+use crate::domain::capability::{Capabilities, Gain};
+use crate::domain::definition::{Definition, Verdict, adapt};
+use crate::domain::digest::Digest;
+use crate::domain::discovery;
+use crate::domain::name::AgentName;
+use crate::domain::spec::{Place, Spec, SpecError, Target};
+use crate::domain::version::VersionRequest;
+use crate::error::{Failure, Result};
+use crate::fs;
+use crate::store::agreement::versions;
+use crate::store::cache::Freshness;
+use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::manifest::{Manifest, Wanted, source_text};
+use crate::store::project::MAX_AGENT;
+use crate::store::registry::Snapshot;
+
+/// Everything about one agent.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// The name that it is found by.
+    pub name: String,
+    /// Where it is: a spec.
+    pub spec: String,
+    /// Its file in the source.
+    pub file: String,
+    /// Version or commit, for people.
+    pub revision: String,
+    /// What the client makes of the upstream bytes.
+    pub verdict: Verdict,
+    /// What the client makes of the adapted bytes, and what was adapted; the error if that fails.
+    pub adapted: std::result::Result<(Verdict, Vec<String>), String>,
+    /// Whether it is installed.
+    pub installed: Option<State>,
+    /// Under which other name and at which other version it is installed; empty: neither differs.
+    pub installed_as: String,
+    /// What it needs, and how it stands with that here.
+    pub needs: Report,
+    /// What the installed file may do that the installed version could not: the user's own doing.
+    pub gains: Vec<Gain>,
+}
+
+/// Looks at an agent: an installed one by its name, or whatever a spec means.
+pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
+    session.look_for_interruption(frontend)?;
+    let usage = |error: SpecError| Failure::usage(error.to_string());
+    let spec = Spec::parse(text).map_err(usage)?;
+    if let (Place::Source(source), None) = (&spec.place, &spec.target)
+        && let Some((_, file)) = source.as_file()
+    {
+        return of_file(session, &source.to_string(), file, frontend);
+    }
+    let lockfile = session.project.load_lockfile()?;
+    let name = match (&spec.place, &spec.target) {
+        (Place::Anywhere, Some(Target::Name(name))) => AgentName::new(name).ok(),
+        _ => None,
+    };
+    if let Some(name) = &name
+        && let Some(locked) = lockfile.agents.get(name)
+        && (spec.version.as_ref()).is_none_or(|request| is_version(locked, request))
+    {
+        return of_installed(session, name, locked, frontend);
+    }
+    of_offered(session, text, &spec, name, &lockfile, frontend)
+}
+
+/// The file at a path, which ends in the name `file`.
+fn of_file(session: &Session, path: &str, file: &str, frontend: &mut dyn Frontend) -> Result<Info> {
+    let absolute = session
+        .environment
+        .absolute(&session.environment.current_folder, path);
+    let bytes = fs::read(&absolute, MAX_AGENT)?
+        .ok_or_else(|| Failure::failed(format!("there is no file `{path}`")))?;
+    let mut info = judge(path.to_owned(), file, &bytes);
+    info.needs = needs(session, &info, None, &bytes, None, frontend)?;
+    Ok(info)
+}
+
+/// An installed agent, as its file is now.
+fn of_installed(
+    session: &Session,
+    name: &AgentName,
+    locked: &LockedAgent,
+    frontend: &mut dyn Frontend,
+) -> Result<Info> {
+    let project = &session.project;
+    let bytes = project.read_agent(name)?;
+    let state = state_of(bytes.as_deref(), locked);
+    let base = project.read_base(&locked.base)?;
+    let gains = match (&bytes, base) {
+        (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
+        _ => Vec::new(),
+    };
+    let bytes = bytes.unwrap_or_default();
+    let mut info = judge(
+        project.display(&project.agent_path(name)),
+        &locked.file,
+        &bytes,
+    );
+    info.name = name.to_string();
+    info.revision = locked
+        .version
+        .clone()
+        .or_else(|| locked.commit.map(|commit| commit.short()))
+        .unwrap_or_default();
+    info.installed = Some(state);
+    info.gains = gains;
+    info.needs = needs(session, &info, Some(name), &bytes, None, frontend)?;
+    Ok(info)
+}
+
+/// What a spec means in the registries and sources; `name`: the name that it is, if it is nothing but a name.
+fn of_offered(
+    session: &Session,
+    text: &str,
+    spec: &Spec,
+    name: Option<AgentName>,
+    lockfile: &Lockfile,
+    frontend: &mut dyn Frontend,
+) -> Result<Info> {
+    let manifest = session.manifest(frontend)?;
+    let mut resolver = Resolver::new(session, Freshness::Recent);
+    let typed = Typed {
+        command: "info".to_owned(),
+        names: vec![text.to_owned()],
+        ..Typed::default()
+    };
+    resolver.asked_by(Asker::spec(&typed, 0, text, spec));
+    let resolved = match name.and_then(|name| Some((manifest.agents().get(&name)?.clone(), name))) {
+        // A name of the manifest means that entry, here as with `install`.
+        Some((wanted, name)) => resolver.resolve_wanted(
+            &name,
+            &Wanted {
+                version: spec.version.clone(),
+                ..wanted
+            },
+            &manifest,
+            frontend,
+        )?,
+        None => resolver.resolve(spec, &manifest, frontend)?,
+    };
+    let bytes = resolved
+        .snapshot
+        .read(&resolved.entry, &mut |event| relay(frontend, event))?;
+    let mut info = judge(resolved.spec(false), &resolved.entry.file, &bytes);
+    info.name = resolved.entry.name.to_string();
+    info.file.clone_from(&resolved.entry.file);
+    info.revision = resolved.revision();
+    let source = source_text(&resolved.snapshot.source);
+    let is_it =
+        |locked: &LockedAgent| locked.source == source && locked.file == resolved.entry.file;
+    if let Some((name, locked)) = lockfile.agents.iter().find(|(_, locked)| is_it(locked)) {
+        info.installed = Some(state_of(
+            session.project.read_agent(name)?.as_deref(),
+            locked,
+        ));
+        let name = (name.as_str() != info.name).then(|| format!("as {name}"));
+        let is_other = locked.commit != resolved.commit || locked.blob != resolved.entry.blob;
+        let version = versions(Some(locked));
+        let version = (is_other && !version.is_empty()).then(|| format!("at {version}"));
+        info.installed_as = name
+            .into_iter()
+            .chain(version)
+            .collect::<Vec<_>>()
+            .join(" ");
+    }
+    info.needs = needs(
+        session,
+        &info,
+        None,
+        &bytes,
+        Some(&resolved.snapshot),
+        frontend,
+    )?;
+    Ok(info)
+}
+
+fn state_of(bytes: Option<&[u8]>, locked: &LockedAgent) -> State {
+    match bytes {
+        None => State::Missing,
+        Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,
+        Some(_) => State::Edited,
+    }
+}
+
+/// Whether a locked agent is of a version that is asked for.
+fn is_version(locked: &LockedAgent, request: &VersionRequest) -> bool {
+    let is_commit = || {
+        locked
+            .commit
+            .is_some_and(|commit| commit.to_string().starts_with(&request.to_string()))
+    };
+    let version = locked
+        .version
+        .as_ref()
+        .and_then(|version| semver::Version::parse(version).ok());
+    version.is_some_and(|version| request.accepts(&version)) || is_commit()
+}
+
+/// What an agent needs, as it would be installed.
+fn needs(
+    session: &Session,
+    info: &Info,
+    installed: Option<&AgentName>,
+    bytes: &[u8],
+    snapshot: Option<&Snapshot<'_>>,
+    frontend: &mut dyn Frontend,
+) -> Result<Report> {
+    let manifest = session
+        .project
+        .load_manifest()?
+        .unwrap_or_else(Manifest::empty);
+    let lockfile = session.project.load_lockfile()?;
+    let mut world = World::open(session, &manifest, &lockfile, frontend)?;
+    if let Some(snapshot) = snapshot {
+        world.learn(snapshot);
+    }
+    let definition = Definition::parse(bytes);
+    let adapted = adapt(
+        bytes,
+        &discovery::request(&info.file, &definition, &|_| None),
+    );
+    let bytes = adapted.map_or_else(|_| bytes.to_vec(), |adapted| adapted.bytes);
+    let bind = installed
+        .and_then(|name| manifest.agents().get(name))
+        .map(|wanted| wanted.bind.clone())
+        .unwrap_or_default();
+    let locked = installed.and_then(|name| lockfile.agents.get(name));
+    let agent = AgentNeeds {
+        name: info.name.clone(),
+        path: info.spec.clone(),
+        needs: world.needs(&bytes, locked, &bind),
+        capabilities: Capabilities::of(&bytes),
+        losses: Definition::parse(&bytes).losses(),
+    };
+    let names = requirement::installed_names(session, &lockfile)?;
+    requirement::report(session, &world, manifest.policy(), &[agent], &names)
+}
+
+fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
+    let definition = Definition::parse(bytes);
+    let adapted = adapt(bytes, &discovery::request(file, &definition, &|_| None))
+        .map_err(|error| error.to_string());
+    let adapted = adapted.map(|adapted| {
+        let verdict = Definition::parse(&adapted.bytes).verdict().clone();
+        (
+            verdict,
+            adapted.applied.iter().map(ToString::to_string).collect(),
+        )
+    });
+    let name = match (&adapted, definition.verdict()) {
+        (_, Verdict::Loads(loaded)) | (Ok((Verdict::Loads(loaded), _)), _) => loaded.name.clone(),
+        _ => discovery::stem(file).to_owned(),
+    };
+    Info {
+        name,
+        spec,
+        file: file.to_owned(),
+        revision: String::new(),
+        verdict: definition.verdict().clone(),
+        adapted,
+        installed: None,
+        installed_as: String::new(),
+        needs: Report::default(),
+        gains: Vec::new(),
+    }
+}

@@ -1,0 +1,296 @@
+//! Why a spec does not lead to one agent, and what to write instead. Looks nothing up; `resolver` says what was found.
+
+use std::rc::Rc;
+
+use super::resolved::Resolved;
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::shell::{Command, shell_quoted};
+use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::error::{Advice, Failure, Kind};
+use crate::ops::report::Choice;
+use crate::ops::typed::{Asker, AskerPlace};
+use crate::ops::unknown;
+use crate::store::manifest::{Manifest, Origin, Wanted};
+use crate::store::project::Project;
+use crate::store::registry::Snapshot;
+
+/// Several agents that one spec means.
+pub(super) struct Several<'f, 'a> {
+    found: &'f [Resolved<'a>],
+    spec: &'f Spec,
+    /// The entry of the manifest that the spec stands for.
+    entry: Option<(&'f AgentName, &'f Wanted)>,
+    /// For each whether only its file tells it apart.
+    by_file: Vec<bool>,
+    /// `@` and the version that was asked for, or nothing: it is still meant.
+    version: String,
+    /// For each a spec that means it alone, to be pasted into a shell.
+    specs: Vec<String>,
+}
+
+impl<'f, 'a> Several<'f, 'a> {
+    /// `found`: at least one.
+    pub(super) fn new(
+        found: &'f [Resolved<'a>],
+        spec: &'f Spec,
+        entry: Option<(&'f AgentName, &'f Wanted)>,
+    ) -> Self {
+        let by_name: Vec<String> = found
+            .iter()
+            .map(|candidate| candidate.spec(false))
+            .collect();
+        let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
+        let by_file: Vec<bool> = by_name.iter().map(is_shared).collect();
+        let version = entry.map_or(&spec.version, |(_, wanted)| &wanted.version);
+        let version = version
+            .as_ref()
+            .map(|version| format!("@{version}"))
+            .unwrap_or_default();
+        let specs = found
+            .iter()
+            .zip(&by_file)
+            .map(|(candidate, by_file)| {
+                shell_quoted(&format!("{}{version}", candidate.spec(*by_file)))
+            })
+            .collect();
+        Self {
+            found,
+            spec,
+            entry,
+            by_file,
+            version,
+            specs,
+        }
+    }
+
+    /// What a person is asked.
+    pub(super) fn question(&self) -> String {
+        let count = self.found.len();
+        match &self.spec.target {
+            Some(target) => format!("{count} agents answer to `{target}`"),
+            None => format!("{} has {count} agents", self.source()),
+        }
+    }
+
+    /// The possible answers, one for each agent.
+    pub(super) fn choices(&self) -> Vec<Choice> {
+        self.found
+            .iter()
+            .zip(&self.specs)
+            .map(|(candidate, spec)| Choice {
+                label: spec.clone(),
+                detail: candidate.entry.description.clone(),
+            })
+            .collect()
+    }
+
+    /// That nobody said which one is meant, and how to say it where `asker` asked.
+    pub(super) fn failure(&self, asker: &Asker, project: &Project) -> Failure {
+        let failure = self.listed(self.message(asker, project));
+        let typed = &asker.typed;
+        let at = self.found.len() - 1;
+        match (&asker.place, self.entry) {
+            (AskerPlace::Spec { index, .. }, _) => {
+                let again = typed
+                    .replacing(
+                        *index,
+                        self.found[at].spec(self.by_file[at]) + &self.version,
+                    )
+                    .again();
+                let failure = failure.hint(Advice::say("name one, for example ").and_run(again));
+                let is_install = typed.command == "install";
+                // One agent can be renamed, and once.
+                let is_alone = is_install && typed.names.len() == 1 && !typed.is_all;
+                let may_rename = is_alone && !typed.has("--as") && self.entry.is_none();
+                match &self.spec.target {
+                    // While the entry of the manifest means several, another name beside it solves nothing.
+                    Some(Target::Name(name)) if may_rename => failure.hint(format!(
+                        "or keep both: add `--as OTHER-{}`",
+                        name.to_lowercase().replace(' ', "-")
+                    )),
+                    None if is_install => failure.hint("or take all of them with `--all`"),
+                    _ => failure,
+                }
+            }
+            (_, Some((name, wanted))) => {
+                let line = entry_line(name, wanted, &self.found[at], self.by_file[at]);
+                let advice = Advice::say(format!("say which there, for example `{line}`"));
+                failure.hint(if typed.is_command() {
+                    advice.and(", then ").and_run(typed.again())
+                } else {
+                    advice
+                })
+            }
+            (_, None) => failure.hint(format!("name one, for example `{}`", self.specs[at])),
+        }
+    }
+
+    /// What means several: an entry of the manifest, or what was typed.
+    fn message(&self, asker: &Asker, project: &Project) -> Failure {
+        let count = self.found.len();
+        let is_typed = matches!(asker.place, AskerPlace::Spec { .. });
+        let ambiguous = |message: String| Failure::new(Kind::Ambiguous, message);
+        match (&self.spec.target, self.entry) {
+            (_, Some((name, _))) if !is_typed => {
+                let failure = ambiguous(format!(
+                    "`{name}` in agentpkg.toml means {count} different agents"
+                ));
+                match project.manifest_entry(name, "it does not say which") {
+                    Some(location) => failure.at(location),
+                    None => failure,
+                }
+            }
+            (Some(target), _) => ambiguous(format!("`{target}` means {count} different agents")),
+            (None, _) => ambiguous(format!("`{}` has {count} agents", self.source())),
+        }
+    }
+
+    /// The failure with a line for each agent: its spec, and where it is.
+    fn listed(&self, failure: Failure) -> Failure {
+        let width = self.specs.iter().map(String::len).max().unwrap_or(0);
+        self.found.iter().zip(&self.specs).zip(&self.by_file).fold(
+            failure,
+            |failure, ((candidate, spec), is_by_file)| {
+                let place = if *is_by_file {
+                    candidate.revision()
+                } else {
+                    format!("{} {}", candidate.entry.file, candidate.revision())
+                };
+                failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned())
+            },
+        )
+    }
+
+    /// Where all of them are, if nothing was named there.
+    fn source(&self) -> &Source {
+        &self.found[0].snapshot.source
+    }
+}
+
+/// A line of agentpkg.toml that means exactly this agent, and what the entry says beside.
+fn entry_line(name: &AgentName, wanted: &Wanted, resolved: &Resolved<'_>, by_file: bool) -> String {
+    let origin = match &resolved.snapshot.registry {
+        Some(registry) => Origin::Registry(registry.clone()),
+        None => wanted.origin.clone(),
+    };
+    let target = if by_file {
+        Some(Target::File(resolved.entry.file.clone()))
+    } else {
+        wanted.target.clone()
+    };
+    let mut manifest = Manifest::empty();
+    manifest.set_agent(
+        name,
+        &Wanted {
+            origin,
+            target,
+            ..wanted.clone()
+        },
+    );
+    manifest
+        .to_text()
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// That a spec names a registry that the manifest does not have.
+pub(super) fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
+    let failure = unknown::registry(name.as_str(), manifest);
+    if !manifest.registries().is_empty() {
+        return failure;
+    }
+    let add = Command::new(["registry", "add", "URL", "--name", name.as_str()]);
+    failure.hint(
+        Advice::say("add it with ")
+            .and_run(add)
+            .and("; or name a repository: `gh:owner/repo#name`"),
+    )
+}
+
+/// That a spec means nothing in `snapshots`, the sources that it was looked for in.
+pub(super) fn not_found(
+    spec: &Spec,
+    snapshots: &[Rc<Snapshot<'_>>],
+    manifest: &Manifest,
+) -> Failure {
+    let target = spec
+        .target
+        .as_ref()
+        .map_or_else(String::new, ToString::to_string);
+    if let (Place::Anywhere, Ok(name)) = (&spec.place, RegistryName::new(&target))
+        && manifest.registry(&name).is_some()
+    {
+        return is_registry(&name);
+    }
+    if let (true, Place::Source(Source::File(path))) = (target.is_empty(), &spec.place) {
+        return Failure::failed(format!("there is no file `{path}`"))
+            .hint("check the path; it counts from the current folder");
+    }
+    let place = match snapshots {
+        [one] => match &one.registry {
+            Some(registry) => format!("registry `{registry}`"),
+            None => format!("`{}`", one.source),
+        },
+        several => format!("{} registries", several.len()),
+    };
+    if target.is_empty() {
+        return Failure::failed(format!("there are no agents in {place}"))
+            .hint("agents are `.md` files whose frontmatter has a name and a description");
+    }
+    let mut failure = Failure::failed(format!("no agent named `{target}` in {place}"));
+    for refused in snapshots.iter().flat_map(|snapshot| &snapshot.refused) {
+        if refused.file.contains(&target) || refused.reason.contains(&target) {
+            failure = failure.detail(format!("{}: {}", refused.file, refused.reason));
+        }
+    }
+    if let Some((name, place)) = nearest(&target, snapshots) {
+        return failure.hint(format!("did you mean `{name}` ({place})?"));
+    }
+    let list = Command::new(["list", "--available"]);
+    let list = match &spec.place {
+        Place::Registry(name) => list.arg(name.as_str()),
+        Place::Source(source) => list.arg(source.to_string()),
+        Place::Anywhere => list,
+    };
+    failure.hint(Advice::run(list).and(" shows what there is"))
+}
+
+/// That what was typed as an agent is a registry.
+fn is_registry(name: &RegistryName) -> Failure {
+    let list = Command::new(["list", "--available", name.as_str()]);
+    let one = Command::new(["install".to_owned(), format!("{name}/NAME")]);
+    let all = Command::new(["install", name.as_str(), "--all"]);
+    Failure::failed(format!("`{name}` is a registry, not an agent"))
+        .hint(Advice::run(list).and(" shows its agents"))
+        .hint(Advice::run(one).and(" installs one of them"))
+        .hint(Advice::run(all).and(" installs all"))
+}
+
+/// The name among `snapshots` that is most like what was asked for, and where it is.
+fn nearest(target: &str, snapshots: &[Rc<Snapshot<'_>>]) -> Option<(String, String)> {
+    let mut near: Vec<(f64, String, String)> = Vec::new();
+    for snapshot in snapshots {
+        let place = snapshot
+            .registry
+            .as_ref()
+            .map_or_else(|| snapshot.source.to_string(), ToString::to_string);
+        near.extend(
+            snapshot
+                .offered
+                .alike(target)
+                .into_iter()
+                .map(|(likeness, name)| (likeness, name, place.clone())),
+        );
+    }
+    near.sort_by(|left, right| {
+        right
+            .0
+            .total_cmp(&left.0)
+            .then_with(|| left.1.cmp(&right.1))
+    });
+    near.into_iter()
+        .next()
+        .map(|(_, name, place)| (name, place))
+}

@@ -1,0 +1,49 @@
+//! What a spec was resolved to, and how that is written as a spec again.
+
+use std::rc::Rc;
+
+use semver::Version;
+
+use crate::domain::digest::ObjectId;
+use crate::domain::discovery::IndexEntry;
+use crate::store::registry::Snapshot;
+
+/// One agent at one commit.
+#[derive(Debug, Clone)]
+pub struct Resolved<'a> {
+    /// Where it was found.
+    pub snapshot: Rc<Snapshot<'a>>,
+    /// The agent there.
+    pub entry: IndexEntry,
+    /// Its version, if there is one.
+    pub version: Option<Version>,
+    /// The commit, for git.
+    pub commit: Option<ObjectId>,
+}
+
+impl Resolved<'_> {
+    /// A spec that means exactly this agent and can be pasted.
+    #[must_use]
+    pub fn spec(&self, by_file: bool) -> String {
+        let target = if by_file {
+            self.entry.file.as_str()
+        } else {
+            self.entry.name.as_str()
+        };
+        match &self.snapshot.registry {
+            Some(registry) if !by_file => format!("{registry}/{target}"),
+            Some(registry) => format!("{registry}#{target}"),
+            None => format!("{}#{target}", self.snapshot.source),
+        }
+    }
+
+    /// Where it is, for people: version, or commit.
+    #[must_use]
+    pub fn revision(&self) -> String {
+        match (&self.version, self.commit) {
+            (Some(version), _) => version.to_string(),
+            (None, Some(commit)) => format!("@ {}", commit.short()),
+            (None, None) => String::new(),
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! From the text of a manifest to what it says, with failures that point into it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml_edit::{Document, Item, TableLike};
+
+use super::{FollowLinks, Manifest, Origin, Wanted, bare, is_bindable};
+use crate::domain::likeness::nearest;
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::policy::{self, Policy};
+use crate::domain::spec::{Source, Target};
+use crate::domain::version::VersionRequest;
+use crate::error::{Failure, Location, Result};
+
+/// The top-level keys.
+const SECTIONS: [&str; 4] = ["agents", "registries", "policy", "install"];
+
+impl Manifest {
+    /// Reads a manifest; `path` is for messages.
+    pub fn parse(text: &str, path: &str) -> Result<Self> {
+        let original = text;
+        let text = bare(text);
+        let reader = Reader {
+            text,
+            path,
+            last: RefCell::new(None),
+        };
+        let document = Document::parse(text).map_err(|error| {
+            if let Some(span) = conflict_marker(text) {
+                let label = "a conflict marker of a version control system".to_owned();
+                return reader
+                    .failure(
+                        format!("`{path}` holds an unresolved merge conflict"),
+                        Some(span),
+                        label,
+                    )
+                    .hint("keep the lines that you want of both sides, and remove the markers");
+            }
+            let message = error
+                .message()
+                .lines()
+                .next()
+                .unwrap_or("not TOML")
+                .to_owned();
+            reader.failure(format!("`{path}` is not valid TOML"), error.span(), message)
+        })?;
+        let mut manifest = Self::empty();
+        for (key, item) in document.as_table() {
+            match key {
+                "registries" => manifest.registries = reader.registries(item)?,
+                "agents" => manifest.agents = reader.agents(item, &mut manifest.warnings)?,
+                "policy" => (manifest.policy, manifest.rules) = reader.policy(item)?,
+                "install" => manifest.follow_links = reader.follow_links(item)?,
+                _ => {
+                    let meant = near(key);
+                    let hint = meant
+                        .map(|meant| format!("; did you mean `{meant}`?"))
+                        .unwrap_or_default();
+                    manifest.warnings.push(format!(
+                        "`{key}` in {path} is not a setting that this version knows{hint}"
+                    ));
+                    let span = document
+                        .as_table()
+                        .key(key)
+                        .and_then(toml_edit::Key::span)
+                        .unwrap_or_default();
+                    manifest
+                        .misread
+                        .get_or_insert((key.to_owned(), span, meant));
+                }
+            }
+        }
+        original.clone_into(&mut manifest.original);
+        manifest.is_absent = false;
+        Ok(manifest)
+    }
+}
+
+/// Where the first conflict begins that a version control system left behind.
+fn conflict_marker(text: &str) -> Option<Range<usize>> {
+    let is_marker = |line: &&str| {
+        ["<<<<<<< ", ">>>>>>> ", "||||||| "]
+            .iter()
+            .any(|marker| line.starts_with(marker))
+    };
+    let start: usize = text
+        .split_inclusive('\n')
+        .take_while(|line| !is_marker(line))
+        .map(str::len)
+        .sum();
+    (start < text.len()).then(|| start..start + 7)
+}
+
+/// The setting that a key may be meant for.
+fn near(key: &str) -> Option<&'static str> {
+    nearest(key, SECTIONS)
+}
+
+/// Reads the document into values, with failures that point into it.
+struct Reader<'a> {
+    text: &'a str,
+    path: &'a str,
+    /// The address that was read last: agents of one repository stand together as a rule.
+    last: RefCell<Option<(String, Source)>>,
+}
+
+impl Reader<'_> {
+    fn failure(&self, message: String, span: Option<Range<usize>>, label: String) -> Failure {
+        let failure = Failure::failed(message);
+        match span {
+            Some(span) => {
+                let source = self.text.to_owned();
+                failure.at(Location {
+                    path: self.path.to_owned(),
+                    source,
+                    span,
+                    label,
+                })
+            }
+            None => failure.caused_by(label),
+        }
+    }
+
+    fn wrong(&self, item: &Item, label: impl Into<String>) -> Failure {
+        self.failure(
+            format!("`{}` has a value that makes no sense", self.path),
+            item.span(),
+            label.into(),
+        )
+    }
+
+    fn table<'i>(&self, item: &'i Item, what: &str) -> Result<&'i dyn TableLike> {
+        item.as_table_like()
+            .ok_or_else(|| self.wrong(item, format!("{what} is a table")))
+    }
+
+    fn string<'i>(&self, item: &'i Item) -> Result<&'i str> {
+        item.as_str()
+            .ok_or_else(|| self.wrong(item, "a string is expected"))
+    }
+
+    fn boolean(&self, item: &Item) -> Result<bool> {
+        item.as_bool()
+            .ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
+    }
+
+    fn strings(&self, item: &Item) -> Result<Vec<String>> {
+        let array = item
+            .as_array()
+            .ok_or_else(|| self.wrong(item, "a list of strings is expected"))?;
+        let strings = array
+            .iter()
+            .map(|value| value.as_str().map(str::to_owned))
+            .collect::<Option<Vec<_>>>();
+        strings.ok_or_else(|| self.wrong(item, "a list of strings is expected"))
+    }
+
+    fn follow_links(&self, item: &Item) -> Result<Option<FollowLinks>> {
+        let table = self.table(item, "`install`")?;
+        let Some(item) = table.get("follow-symlinks") else {
+            return Ok(None);
+        };
+        // A project's manifest may say anything here, since it does not count there.
+        Ok(Some(
+            self.strings(item)
+                .map_or(FollowLinks::Other, FollowLinks::Folders),
+        ))
+    }
+
+    fn registries(&self, item: &Item) -> Result<Vec<(RegistryName, Source)>> {
+        let mut registries = Vec::new();
+        for (key, item) in self.table(item, "`registries`")?.iter() {
+            let name = RegistryName::new(key)
+                .map_err(|error| self.wrong(item, format!("`{key}`: {error}")))?;
+            if name.is_builtin() {
+                return Err(self.wrong(
+                    item,
+                    "`builtin` is the registry inside agentpkg; choose another name",
+                ));
+            }
+            let source = match item.as_str() {
+                Some(text) => {
+                    Source::parse(text).map_err(|error| self.wrong(item, error.to_string()))?
+                }
+                None => self
+                    .source(self.table(item, "a registry")?)?
+                    .ok_or_else(|| {
+                        self.wrong(item, "`git = \"…\"` or `path = \"…\"` is missing")
+                    })?,
+            };
+            registries.push((name, source));
+        }
+        Ok(registries)
+    }
+
+    fn source(&self, table: &dyn TableLike) -> Result<Option<Source>> {
+        match (table.get("git"), table.get("path")) {
+            (Some(item), None) => {
+                let text = self.string(item)?;
+                if let Some((_, source)) =
+                    self.last.borrow().as_ref().filter(|(last, _)| last == text)
+                {
+                    return Ok(Some(source.clone()));
+                }
+                let source =
+                    Source::parse(text).map_err(|error| self.wrong(item, error.to_string()))?;
+                match source {
+                    Source::Git(_) => {
+                        self.last.replace(Some((text.to_owned(), source.clone())));
+                        Ok(Some(source))
+                    }
+                    _ => Err(self.wrong(item, "this is a path; write `path = \"…\"`")),
+                }
+            }
+            (None, Some(item)) => Ok(Some(Source::path(self.string(item)?))),
+            (None, None) => Ok(None),
+            (Some(_), Some(item)) => Err(self.wrong(item, "`git` and `path` exclude each other")),
+        }
+    }
+
+    fn agents(
+        &self,
+        item: &Item,
+        warnings: &mut Vec<String>,
+    ) -> Result<BTreeMap<AgentName, Wanted>> {
+        let mut agents: BTreeMap<AgentName, Wanted> = BTreeMap::new();
+        let mut folded: BTreeMap<String, AgentName> = BTreeMap::new();
+        for (key, item) in self.table(item, "`agents`")?.iter() {
+            let name = AgentName::new(key)
+                .map_err(|error| self.wrong(item, format!("`{key}`: {error}")))?;
+            if let Some(other) = folded.insert(name.folded(), name.clone()) {
+                return Err(self.wrong(
+                    item,
+                    format!("`{other}` and `{name}` are one file where case does not count"),
+                ));
+            }
+            let wanted = match item.as_str() {
+                Some(version) => Wanted {
+                    version: self.version(item, version)?,
+                    ..Wanted::anything()
+                },
+                None => self.wanted(key, self.table(item, "an agent")?, item, warnings)?,
+            };
+            agents.insert(name, wanted);
+        }
+        Ok(agents)
+    }
+
+    fn wanted(
+        &self,
+        name: &str,
+        table: &dyn TableLike,
+        item: &Item,
+        warnings: &mut Vec<String>,
+    ) -> Result<Wanted> {
+        let mut wanted = Wanted::anything();
+        if let Some(source) = self.source(table)? {
+            wanted.origin = Origin::Source(source);
+        }
+        for (key, item) in table.iter() {
+            match key {
+                "git" | "path" => {}
+                "bind" => wanted.bind = self.bind(item)?,
+                "pin" => wanted.pins = self.strings(item)?,
+                "registry" => {
+                    let text = self.string(item)?;
+                    let registry = RegistryName::new(text)
+                        .map_err(|error| self.wrong(item, format!("`{text}`: {error}")))?;
+                    if wanted.origin != Origin::Any {
+                        return Err(self.wrong(item, "`registry` excludes `git` and `path`"));
+                    }
+                    wanted.origin = Origin::Registry(registry);
+                }
+                "agent" => wanted.target = Some(Target::Name(self.string(item)?.to_owned())),
+                "file" => wanted.target = Some(Target::File(self.string(item)?.to_owned())),
+                "version" => wanted.version = self.version(item, self.string(item)?)?,
+                "verbatim" => wanted.is_verbatim = self.boolean(item)?,
+                _ => warnings.push(format!(
+                    "`{key}` of agent `{name}` in {} is not a setting that this version knows",
+                    self.path
+                )),
+            }
+        }
+        if table.contains_key("agent") && table.contains_key("file") {
+            return Err(self.wrong(item, "`agent` and `file` exclude each other"));
+        }
+        Ok(wanted)
+    }
+
+    fn bind(&self, item: &Item) -> Result<BTreeMap<String, String>> {
+        let mut bind = BTreeMap::new();
+        for (from, item) in self.table(item, "`bind`")?.iter() {
+            let to = self.string(item)?;
+            for name in [from, to] {
+                if !is_bindable(name) {
+                    return Err(self.wrong(
+                        item,
+                        format!("`{}` cannot be the name of a server", name.escape_debug()),
+                    ));
+                }
+            }
+            bind.insert(from.to_owned(), to.to_owned());
+        }
+        // Bound names are replaced one after the other, so one must not lead to the next.
+        match bind
+            .iter()
+            .find(|(from, to)| from != to && bind.contains_key(*to))
+        {
+            Some((from, to)) => Err(self.wrong(
+                item,
+                format!("`{from}` is bound to `{to}`, which is bound itself"),
+            )),
+            None => Ok(bind),
+        }
+    }
+
+    fn policy(&self, item: &Item) -> Result<(Policy, BTreeMap<String, Range<usize>>)> {
+        let mut policy = Policy::default();
+        let mut rules = BTreeMap::new();
+        for (key, item) in self.table(item, "`policy`")?.iter() {
+            match key {
+                "registries" => policy.registries = Some(self.strings(item)?),
+                "deny-tools" => policy.deny_tools = self.strings(item)?,
+                "commands" => policy.commands = Some(self.strings(item)?),
+                "hosts" => policy.hosts = Some(self.strings(item)?),
+                "hooks" => policy.hooks = Some(self.boolean(item)?),
+                "permission-mode" => policy.permission_mode = Some(self.boolean(item)?),
+                "mcp-servers" => policy.mcp_servers = Some(self.boolean(item)?),
+                "missing-tools" => policy.missing_tools = Some(self.boolean(item)?),
+                // A rule that is passed over would be worse than none.
+                _ => {
+                    let known = policy::KEYS.join("`, `");
+                    return Err(
+                        self.wrong(item, format!("`{key}` is no rule; there are `{known}`"))
+                    );
+                }
+            }
+            rules.insert(key.to_owned(), item.span().unwrap_or_default());
+        }
+        Ok((policy, rules))
+    }
+
+    fn version(&self, item: &Item, text: &str) -> Result<Option<VersionRequest>> {
+        if text == "*" || text == "latest" {
+            return Ok(None);
+        }
+        VersionRequest::parse(text)
+            .map(Some)
+            .map_err(|error| self.wrong(item, error.to_string()))
+    }
+}

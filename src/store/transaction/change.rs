@@ -1,0 +1,118 @@
+//! What is to be done in one step, as data: files before and after, and what becomes of the lockfile. Doing it is the business of the
+//! other modules.
+
+use std::path::{Path, PathBuf};
+
+use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
+use crate::error::{Failure, Result};
+use crate::store::lockfile::{self, Lockfile};
+use crate::store::project::Project;
+
+/// The largest file that takes part in a transaction, in bytes.
+pub(super) const MAX_CONTENT: u64 = 64 << 20;
+
+/// What a transaction does to one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The file.
+    pub path: PathBuf,
+    /// The agent that it belongs to, if it belongs to one alone.
+    pub agent: Option<AgentName>,
+    /// The digest of the content that the plan was made on; `None`: there was no file.
+    pub before: Option<Digest>,
+    /// The new content; `None`: the file goes away.
+    pub after: Option<Vec<u8>>,
+}
+
+/// What is to be done in one step.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    /// What the history calls it.
+    pub label: String,
+    /// The files, in the order in which they change; the lockfile is not among them.
+    pub changes: Vec<Change>,
+    /// What becomes of the lockfile.
+    pub lockfile: Option<Relock>,
+}
+
+/// The lockfile before and after.
+#[derive(Debug, Clone)]
+pub struct Relock {
+    /// The digest of the file that the plan was made on.
+    pub(super) before: Option<Digest>,
+    pub(super) after: Option<Vec<u8>>,
+    /// The file is no longer what the plan was made on.
+    pub(super) is_stale: bool,
+}
+
+impl Relock {
+    /// From one state to another; `None` where they are the same. `before` is what the file holds.
+    pub fn between(project: &Project, before: &Lockfile, after: &Lockfile) -> Result<Option<Self>> {
+        if before == after {
+            return Ok(None);
+        }
+        let path = project.lockfile_path();
+        let found = project.files().read(path, lockfile::MAX_SIZE)?;
+        let text = found.as_deref().map(String::from_utf8_lossy);
+        let is_planned_on = match text {
+            Some(text) => {
+                Lockfile::parse(&text, &project.display(path)).is_ok_and(|found| found == *before)
+            }
+            None => *before == Lockfile::default(),
+        };
+        Ok(Some(Self {
+            before: found.as_deref().map(Digest::of),
+            after: Some(after.to_text().into_bytes()),
+            is_stale: !is_planned_on,
+        }))
+    }
+}
+
+impl Transaction {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        self.lockfile.is_none() && self.changes.iter().all(Change::is_void)
+    }
+
+    /// Refuses a change of agentpkg.toml or agentpkg.lock: what `--locked` asks for.
+    pub fn keep_locked(&self, project: &Project) -> Result<()> {
+        let is_changed = |path: &Path| {
+            (self.changes.iter()).any(|change| change.path == path && !change.is_void())
+        };
+        if self.lockfile.is_some() || is_changed(project.lockfile_path()) {
+            return Err(locked(project, project.lockfile_path()));
+        }
+        if is_changed(project.manifest_path()) {
+            return Err(locked(project, project.manifest_path()));
+        }
+        Ok(())
+    }
+}
+
+/// That `--locked` does not let a file change.
+#[must_use]
+pub fn locked(project: &Project, path: &Path) -> Failure {
+    Failure::failed(format!(
+        "`{}` would change, which `--locked` forbids",
+        project.display(path)
+    ))
+    .hint("run the command without `--locked`, and commit what it changes")
+}
+
+impl Change {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        match (&self.after, self.before) {
+            (Some(bytes), Some(before)) => Digest::of(bytes) == before,
+            (after, before) => after.is_none() && before.is_none(),
+        }
+    }
+}
+
+/// The content of a file. A link is nobody's to replace.
+pub(super) fn current(project: &Project, path: &Path) -> Result<Option<Vec<u8>>> {
+    project.files().read(path, MAX_CONTENT)
+}
