@@ -75,19 +75,16 @@ pub fn install(
         && session.manifest(frontend)?.agents().is_empty()
         && project.load_lockfile()?.agents.is_empty()
     {
-        return match offered(session, frontend)? {
-            Some(spec) => {
-                let specs = vec![spec];
-                let typed = options.typed.naming(specs.clone());
-                let options = InstallOptions {
-                    typed,
-                    specs,
-                    ..options.clone()
-                };
-                change(session, &goal(&options), frontend)
-            }
-            None => Ok(Outcome::default()),
+        let specs = offered(session, frontend)?;
+        if specs.is_empty() {
+            return Ok(Outcome::default());
+        }
+        let options = InstallOptions {
+            typed: options.typed.naming(specs.clone()),
+            specs,
+            ..options.clone()
         };
+        return change(session, &goal(&options), frontend);
     }
     change(session, &goal(options), frontend)
 }
@@ -154,8 +151,8 @@ fn refuse_without_names(options: &InstallOptions) -> Result<()> {
     ))
 }
 
-/// Lets a person pick one of the agents that the registries have.
-fn offered(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<String>> {
+/// Lets a person pick some of the agents that the registries have; gives back their specs.
+fn offered(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<String>> {
     let found = search(
         session,
         &SearchOptions {
@@ -172,8 +169,7 @@ fn offered(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<Stri
             detail: hit.entry.description.clone(),
         })
         .collect();
-    let picked = frontend.pick("Which agent?", &choices)?;
-    Ok(picked
-        .and_then(|index| found.hits.get(index))
-        .map(Hit::spec))
+    let picked = frontend.pick("Which agents?", &choices)?;
+    let hits = picked.into_iter().filter_map(|index| found.hits.get(index));
+    Ok(hits.map(Hit::spec).collect())
 }

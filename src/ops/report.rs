@@ -235,8 +235,8 @@ pub trait Decide {
     /// One of `choices`, of which `default` is offered first; a failure of kind `Interrupted` if the person stops.
     fn choose(&mut self, question: &str, choices: &[Choice], default: usize) -> Result<usize>;
 
-    /// One of many choices, narrowed by what the person types; `None` if none is taken.
-    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Option<usize>>;
+    /// Some of many choices, narrowed by what the person types; empty if none is taken.
+    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>>;
 
     /// Any of `choices`, none of which is chosen at first.
     fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>>;

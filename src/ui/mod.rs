@@ -3,6 +3,7 @@
 //! Colours mean one thing each: green done, yellow a warning, red an error, cyan a name or a thing to type, dim the rest.
 
 mod failure;
+mod picker;
 mod sanitize;
 mod screens;
 mod table;
@@ -20,6 +21,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 pub use failure::render as render_failure;
+use picker::Mode;
 use sanitize::escaped;
 pub use sanitize::{one_line, one_path, sanitize};
 pub use screens::{unified, wrapped};
@@ -437,26 +439,28 @@ fn value(document: &impl Serialize) -> Result<serde_json::Value> {
         .map_err(|error| Failure::failed("could not make the JSON document").caused_by(error))
 }
 
-/// Choices as lines that fit the terminal, `margin` columns beside them: labels, and behind them what helps to choose, for which half
-/// of the room is kept.
-fn items(choices: &[Choice], margin: usize) -> Vec<String> {
-    let room = usize::from(Term::stderr().size().1)
-        .max(40)
-        .saturating_sub(margin);
-    let has_details = choices.iter().any(|choice| !choice.detail.is_empty());
-    let longest = choices
-        .iter()
-        .map(|choice| choice.label.chars().count())
-        .max()
-        .unwrap_or(0);
-    let width = longest.min(if has_details { room / 2 } else { room });
-    let item = |choice: &Choice| {
-        let detail = one_line(&choice.detail, room.saturating_sub(width));
-        format!("{:width$}  {detail}", one_path(&choice.label, width))
-            .trim_end()
-            .to_owned()
-    };
-    choices.iter().map(item).collect()
+impl Ui {
+    /// Asks with a list; `None`: it was left.
+    fn picked(
+        &mut self,
+        question: &str,
+        choices: &[Choice],
+        mode: Mode,
+        default: usize,
+    ) -> Result<Option<Vec<usize>>> {
+        self.clear();
+        asking(|| Ok(picker::run(question, choices, mode, default)?))
+    }
+
+    /// Leaves the answer on the screen: the list is gone from it.
+    fn answered(&mut self, question: &str, answer: &str) {
+        let gap = if question.is_empty() { "" } else { " " };
+        let question = sanitize(question);
+        let answer = sanitize(answer);
+        self.screen(&format!(
+            "  {CYAN}>{CYAN:#} {question}{gap}{CYAN}{answer}{CYAN:#}\n"
+        ));
+    }
 }
 
 impl Decide for Ui {
@@ -468,52 +472,27 @@ impl Decide for Ui {
     }
 
     fn choose(&mut self, question: &str, choices: &[Choice], default: usize) -> Result<usize> {
-        self.clear();
-        let items = items(choices, 6);
-        let select = dialoguer::Select::new()
-            .with_prompt(sanitize(question))
-            .items(&items)
-            .default(default)
-            .report(false);
-        let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;
-        // The list is gone from the screen; the answer stays.
-        let answer = choices
-            .get(chosen)
-            .map_or("", |choice| choice.label.as_str());
-        let asked = if question.ends_with('?') {
-            format!("{} ", sanitize(question))
+        let taken = self.picked(question, choices, Mode::One, default)?;
+        let chosen = taken.and_then(|taken| taken.first().copied());
+        let chosen = chosen.ok_or_else(interrupted)?;
+        let answer = choices.get(chosen).map(|choice| choice.label.as_str());
+        let question = if question.ends_with('?') {
+            question
         } else {
-            String::new()
+            ""
         };
-        self.screen(&format!(
-            "  {CYAN}>{CYAN:#} {asked}{CYAN}{}{CYAN:#}\n",
-            sanitize(answer)
-        ));
+        self.answered(question, answer.unwrap_or_default());
         Ok(chosen)
     }
 
-    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Option<usize>> {
-        self.clear();
-        let items = items(choices, 6);
-        let prompt = format!("{} (type to narrow, esc to leave)", sanitize(question));
-        let select = dialoguer::FuzzySelect::new()
-            .with_prompt(prompt)
-            .items(&items)
-            .default(0)
-            .max_length(12)
-            .report(false);
-        asking(|| select.interact_opt())
+    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
+        let taken = self.picked(question, choices, Mode::Some, 0)?;
+        Ok(taken.unwrap_or_default())
     }
 
     fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
-        self.clear();
-        let items = items(choices, 10);
-        let prompt = format!("{} (space to choose, enter when done)", sanitize(question));
-        let select = dialoguer::MultiSelect::new()
-            .with_prompt(prompt)
-            .items(&items)
-            .report(false);
-        let chosen = asking(|| select.interact_opt())?.ok_or_else(interrupted)?;
+        let taken = self.picked(question, choices, Mode::Many, 0)?;
+        let chosen = taken.ok_or_else(interrupted)?;
         let names: Vec<&str> = chosen
             .iter()
             .filter_map(|index| choices.get(*index))
@@ -524,11 +503,7 @@ impl Decide for Ui {
         } else {
             names.join(", ")
         };
-        self.screen(&format!(
-            "  {CYAN}>{CYAN:#} {} {CYAN}{}{CYAN:#}\n",
-            sanitize(question),
-            sanitize(&answer)
-        ));
+        self.answered(question, &answer);
         Ok(chosen)
     }
 

@@ -735,7 +735,7 @@ fn a_person_in_an_empty_folder_picks_from_what_there_is() {
     let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
     assert_eq!(
         (outcome.agents[0].name.as_str(), script.asked.as_slice()),
-        ("debugger", &["Which agent?".to_owned()][..])
+        ("debugger", &["Which agents?".to_owned()][..])
     );
     let sandbox = Sandbox::new();
     let mut script = Script::new(&["none of them"]);

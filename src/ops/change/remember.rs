@@ -24,7 +24,6 @@ struct Question {
 #[derive(Debug, Clone, PartialEq)]
 enum Answer {
     Index(usize),
-    Picked(Option<usize>),
     Many(Vec<usize>),
     Edited(Option<String>),
     Yes(bool),
@@ -130,12 +129,12 @@ impl Decide for Answered<'_> {
         }
     }
 
-    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Option<usize>> {
+    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
         let answer = self.answer(question, choices, |inner| {
-            inner.pick(question, choices).map(Answer::Picked)
+            inner.pick(question, choices).map(Answer::Many)
         })?;
         match answer {
-            Answer::Picked(index) => Ok(index),
+            Answer::Many(indexes) => Ok(indexes),
             _ => Err(Scene::changed()),
         }
     }

@@ -96,10 +96,11 @@ impl Decide for Script {
             .unwrap_or_else(|| panic!("{answer} is not in {labels:?}")))
     }
 
-    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Option<usize>> {
+    fn pick(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
         self.asked.push(question.to_owned());
         let answer = self.answers.pop_front().unwrap_or_default();
-        Ok(choices.iter().position(|choice| choice.label == answer))
+        let picked = choices.iter().position(|choice| choice.label == answer);
+        Ok(picked.into_iter().collect())
     }
 
     fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>> {
