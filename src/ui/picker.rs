@@ -232,9 +232,11 @@ impl Picker {
         let visible = labels.iter().skip(first).take(count);
         let width = visible.map(|label| label.width()).max().unwrap_or(0);
         let has_room = |detail: &str| !detail.is_empty() && columns > width + 16;
+        // Where one is the usual answer, boxes come with the first mark.
+        let has_boxes = self.mode == Mode::Many || !self.marked.is_empty();
         let line = |(at, index): (usize, &usize)| {
             let is_current = at == self.current;
-            let mark = match (self.mode.marks(), self.marked.contains(index)) {
+            let mark = match (has_boxes, self.marked.contains(index)) {
                 (true, true) => "[x] ",
                 (true, false) => "[ ] ",
                 _ => "",

@@ -199,6 +199,12 @@ impl GitUrl {
         last.strip_suffix(".git").unwrap_or(last)
     }
 
+    /// The last part but one of the path: who owns the repository, where the host has owners.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.path.rsplit('/').nth(1).filter(|part| !part.is_empty())
+    }
+
     /// A folder name for the cache: readable, and different for every different address.
     #[must_use]
     pub fn cache_key(&self) -> String {

@@ -1,6 +1,8 @@
 //! From specs as they were typed to agents: what each spec means, which entry the manifest is to have for it, and which version of an
 //! agent that is there already stays asked for.
 
+use std::collections::BTreeSet;
+
 use super::goal::Specs;
 use super::origin;
 use super::planner::{Added, Planner};
@@ -48,13 +50,34 @@ pub(super) fn named(
                 continue;
             }
         };
+        let mut names: BTreeSet<String> = BTreeSet::new();
         for resolved in found {
-            if let Err(failure) = planner.named(specs, &asked, &resolved, frontend) {
+            // Of several with one name that were chosen together, the others are named after their owners.
+            let is_second = !names.insert(resolved.entry.name.folded());
+            let name = specs
+                .name
+                .clone()
+                .or_else(|| is_second.then(|| with_owner(&resolved)));
+            if let Err(failure) = planner.named(specs, name, &asked, &resolved, frontend) {
                 planner.problem(failure)?;
             }
         }
     }
     Ok(())
+}
+
+/// The name of an agent with that of its registry, or of the repository's owner.
+fn with_owner(resolved: &Resolved<'_>) -> String {
+    let owner = match (&resolved.snapshot.registry, &resolved.snapshot.source) {
+        (Some(registry), _) => registry.to_string(),
+        (None, Source::Git(url)) => url.owner().unwrap_or_else(|| url.short_name()).to_owned(),
+        (None, source) => source_text(source)
+            .rsplit(['/', '\\'])
+            .find(|part| !part.is_empty() && !part.starts_with('.'))
+            .unwrap_or("other")
+            .to_owned(),
+    };
+    format!("{}-{}", resolved.entry.name, owner.to_lowercase())
 }
 
 /// What was typed, read.
@@ -113,7 +136,11 @@ impl<'a> Planner<'a, '_> {
             ]);
         }
         if !specs.is_all {
-            return Ok(vec![self.resolver.resolve(spec, manifest, frontend)?]);
+            // With another name only one makes sense.
+            return match &specs.name {
+                Some(_) => Ok(vec![self.resolver.resolve(spec, manifest, frontend)?]),
+                None => self.resolver.resolve_some(spec, manifest, frontend),
+            };
         }
         let (registry, source) = match (&spec.place, &spec.target) {
             (Place::Source(source), None) => (None, Some(source.clone())),
@@ -153,13 +180,14 @@ impl<'a> Planner<'a, '_> {
     fn named(
         &mut self,
         specs: &Specs,
+        name: Option<String>,
         asked: &Asked,
         resolved: &Resolved<'a>,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let spec = &asked.spec;
         let manifest = &self.scene.manifest;
-        let name = match &specs.name {
+        let name = match &name {
             Some(name) => AgentName::new(name).map_err(|error| {
                 Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug()))
             })?,

@@ -131,6 +131,51 @@ impl<'a> Resolver<'a> {
         self.at_version(found, spec.version.as_ref(), frontend)
     }
 
+    /// The agents that a spec means, of which a person may take several, at the version that it asks for.
+    pub fn resolve_some(
+        &mut self,
+        spec: &Spec,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<Resolved<'a>>> {
+        let mut found = self.found(spec, manifest, frontend)?;
+        if found.len() > 1 {
+            let several = Several::new(&found, spec, None);
+            if !frontend.is_interactive() {
+                return Err(several.failure(&self.asker, &self.session.project));
+            }
+            let picked = frontend.pick(&several.question(), &several.choices())?;
+            if picked.is_empty() {
+                return Err(interrupted());
+            }
+            let all = std::mem::take(&mut found).into_iter().enumerate();
+            let taken = all.filter(|(index, _)| picked.contains(index));
+            found = taken.map(|(_, resolved)| resolved).collect();
+        }
+        let version = spec.version.as_ref();
+        let at_version = |resolved| self.at_version(resolved, version, frontend);
+        found.into_iter().map(at_version).collect()
+    }
+
+    /// All that a spec may mean, as its source has it now; at least one.
+    fn found(
+        &mut self,
+        spec: &Spec,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<Resolved<'a>>> {
+        let snapshots = self.snapshots(&spec.place, manifest, frontend)?;
+        let mut found: Vec<Resolved<'a>> = Vec::new();
+        for snapshot in &snapshots {
+            found.extend(matches(snapshot, spec, frontend)?);
+        }
+        let found = drop_copies(found);
+        if found.is_empty() {
+            return Err(not_found(spec, &snapshots, manifest));
+        }
+        Ok(found)
+    }
+
     /// The agent that a spec means, as its source has it now, whatever version is asked for.
     /// `entry`: the one of the manifest that it stands for.
     fn find(
@@ -140,17 +185,11 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
-        let snapshots = self.snapshots(&spec.place, manifest, frontend)?;
-        let mut found: Vec<Resolved<'a>> = Vec::new();
-        for snapshot in &snapshots {
-            found.extend(matches(snapshot, spec, frontend)?);
+        let mut found = self.found(spec, manifest, frontend)?;
+        if found.len() > 1 {
+            return self.choose(found, spec, entry, frontend);
         }
-        let found = drop_copies(found);
-        match found.len() {
-            0 => Err(not_found(spec, &snapshots, manifest)),
-            1 => Ok(found.into_iter().next().expect("there is one")),
-            _ => self.choose(found, spec, entry, frontend),
-        }
+        Ok(found.remove(0))
     }
 
     /// The same, for installed agents: those of their sources that are named.
