@@ -71,7 +71,7 @@ esac
 [ -d "$prefix" ] || { [ ! -e "$prefix" ] && [ ! -L "$prefix" ]; } || fail "$prefix is not a folder"
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 list=$prefix/share/$program/installed
-undo="sh $(quoted "$0") --uninstall --prefix $(quoted "$prefix")"
+undo="sh $(quoted "$here/${0##*/}") --uninstall --prefix $(quoted "$prefix")"
 # Where a file is before it is moved to its place.
 staged=share/$program/new
 

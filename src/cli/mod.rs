@@ -151,8 +151,8 @@ macro_rules! commands {
 }
 
 commands! {
-    Install(install::InstallArgs) = "install" | "add", "Install agents; without names, what agentpkg.toml and agentpkg.lock say";
-    Update(update::UpdateArgs) = "update" | "upgrade", "Update agents, and merge upstream's changes with your own";
+    Install(install::InstallArgs) = "install" | "add" | "i", "Install agents; without names, what agentpkg.toml and agentpkg.lock say";
+    Update(update::UpdateArgs) = "update" | "upgrade" | "up", "Update agents, and merge upstream's changes with your own";
     Outdated(outdated::OutdatedArgs) = "outdated", "Show which agents have a newer version, and which of them you edited";
     Status(status::StatusArgs) = "status", "Show which agents are edited, missing or in conflict";
     Check(check::CheckArgs) = "check", "Check all agents against the project: what is missing, left over, or changed by hand";
@@ -161,9 +161,9 @@ commands! {
     Undo(undo::UndoArgs) = "undo", "Take an operation back: files return to what they were, edits included";
     Recover(recover::RecoverArgs) = "recover", "Complete or take back a command that was interrupted";
     Remove(remove::RemoveArgs) = "remove" | "uninstall" | "rm", "Remove agents from the project";
-    Search(search::SearchArgs) = "search", "Search the agents of all registries by name, description, tool or server";
-    List(list::ListArgs) = "list", "List installed agents, or with --available those that registries offer";
-    Info(info::InfoArgs) = "info", "Show one agent: what it is for, what it may use, and whether the client loads it";
+    Search(search::SearchArgs) = "search" | "find", "Search the agents of all registries by name, description, tool or server";
+    List(list::ListArgs) = "list" | "ls", "List installed agents, or with --available those that registries offer";
+    Info(info::InfoArgs) = "info" | "show" | "view", "Show one agent: what it is for, what it may use, and whether the client loads it";
     Registry(registry::RegistryArgs) = "registry", "Manage the registries of the project";
     Init(init::InitArgs) = "init", "Write an agentpkg.toml to start from";
     Doctor(doctor::DoctorArgs) = "doctor", "Check git, the folders, the client and the registries";

@@ -19,6 +19,40 @@ const REGISTRY: &[(&str, &str)] = &[
     ("update", "registry refresh"),
 ];
 
+/// Words of npm, brew, cargo, pip and git for what commands of ours do.
+const FOREIGN: &[(&str, &str)] = &[
+    ("sync", "install"),
+    ("ci", "install --locked"),
+    ("lock", "install"),
+    ("fetch", "registry refresh"),
+    ("pull", "update"),
+    ("tap", "registry add"),
+    ("untap", "registry remove"),
+    ("source", "registry"),
+    ("repo", "registry"),
+    ("delete", "remove"),
+    ("del", "remove"),
+    ("un", "remove"),
+    ("revert", "undo"),
+    ("rollback", "undo"),
+    ("restore", "undo"),
+    ("history", "undo --list"),
+    ("log", "undo --list"),
+    ("verify", "check"),
+    ("audit", "check"),
+    ("lint", "check"),
+    ("tree", "list"),
+    ("freeze", "list"),
+    ("why", "info"),
+    ("cat", "info"),
+    ("merge", "resolve"),
+    ("new", "init"),
+    ("create", "init"),
+    ("config", "init"),
+    ("version", "--version"),
+    ("help", "--help"),
+];
+
 /// What is wrong, and what to type next. `commands` are all names that a command has, `typed` is the command line, `whole` describes
 /// all that can be typed.
 pub(super) fn failure(
@@ -52,8 +86,14 @@ pub(super) fn failure(
                 (commands, "")
             };
             let typed = invalid;
-            let near = nearest(&typed, commands.iter().map(|(name, _)| *name))
-                .and_then(|near| commands.iter().find(|(name, _)| *name == near));
+            let foreign = FOREIGN
+                .iter()
+                .find(|(word, _)| *word == typed && !is_behind);
+            let near = || {
+                let near = nearest(&typed, commands.iter().map(|(name, _)| *name))?;
+                commands.iter().find(|(name, _)| *name == near)
+            };
+            let near = foreign.or_else(near);
             let failure = Failure::usage(format!(
                 "there is no command `{group}{}`",
                 typed.escape_debug()

@@ -34,6 +34,9 @@ pub enum RegistryCommand {
         /// Its name in the project; the repository's name if left out
         #[arg(long)]
         name: Option<String>,
+        /// The same, as git and other tools take it
+        #[arg(value_name = "NAME", hide = true, conflicts_with = "name")]
+        named: Option<String>,
     },
     /// List the registries in the order they are asked
     List,
@@ -47,10 +50,28 @@ pub enum RegistryCommand {
     Refresh,
 }
 
+/// Source and name, in whichever order they were typed.
+fn in_order(
+    source: String,
+    name: Option<String>,
+    named: Option<String>,
+) -> (String, Option<String>) {
+    let is_name = |text: &str| !text.contains(['/', '\\', ':', '.', '~']);
+    match named {
+        Some(other) if is_name(&source) && !is_name(&other) => (other, Some(source)),
+        named => (source, name.or(named)),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
     match args.command {
-        RegistryCommand::Add { source, name } => {
+        RegistryCommand::Add {
+            source,
+            name,
+            named,
+        } => {
+            let (source, name) = in_order(source, name, named);
             let listed =
                 registry::add(&context.session, &source, name.as_deref(), &mut context.ui)?;
             if context.ui.is_json() {

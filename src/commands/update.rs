@@ -8,7 +8,7 @@ use super::outcome::{document, finish, show_update};
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::typed::Typed;
-use crate::ops::update::{Conflicts, Status, UpdateOptions, update};
+use crate::ops::update::{Conflicts, Status, UpdateOptions, Wish, update};
 
 /// Update agents, and merge upstream's changes with your own
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub struct UpdateArgs {
     /// The names, as `agentpkg list` shows them; all if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
-    /// The version to have from now on, for example ^2 or a branch
+    /// The version to have from now on: for example ^2, a branch, or latest
     #[arg(long, value_name = "VERSION", requires = "names", add = super::complete::versions())]
     pub to: Option<String>,
     /// What to do with conflicts
@@ -62,7 +62,11 @@ pub enum ConflictsArg {
 
 /// Runs the command.
 pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
-    let to = args.to.as_deref().map(VersionRequest::parse).transpose();
+    let wish = |text| match text {
+        "latest" => Ok(Wish::Latest),
+        version => VersionRequest::parse(version).map(Wish::Version),
+    };
+    let to = args.to.as_deref().map(wish).transpose();
     let to = to.map_err(|error| {
         Failure::usage(error.to_string())
             .hint("write a version like `1.2.0`, a requirement like `^1.2`, a branch or a commit")

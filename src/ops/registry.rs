@@ -39,29 +39,15 @@ pub fn add(
     if source == Source::Builtin {
         return Err(Failure::usage("`builtin` is always there"));
     }
-    let proposed = match (name, &source) {
-        (Some(name), _) => name.to_owned(),
-        (None, Source::Git(url)) => url.short_name().to_ascii_lowercase(),
-        (None, Source::Folder(path) | Source::File(path)) => path
-            .rsplit(['/', '\\'])
-            .find(|part| !matches!(*part, "" | "." | ".."))
-            .unwrap_or("local")
-            .to_owned(),
-        (None, Source::Builtin) => String::new(),
-    };
-    let name = RegistryName::new(&proposed).map_err(|error| {
-        Failure::usage(format!(
-            "`{proposed}` cannot be the name of a registry: {error}"
-        ))
-        .hint("choose one with `--name`")
-    })?;
-    if name.is_builtin() {
-        return Err(Failure::usage("`builtin` is the registry inside agentpkg")
-            .hint("choose another name with `--name`"));
-    }
+    let names = names(name, &source)?;
     let mut plan = |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| {
         let session = attempt.scene.session;
         let mut manifest = attempt.scene.manifest.clone();
+        let is_free = |name: &&RegistryName| {
+            let known = manifest.registry(name);
+            known.is_none_or(|known| known == source)
+        };
+        let name = names.iter().find(is_free).unwrap_or(&names[0]).clone();
         if let Some(known) = manifest.registry(&name).filter(|known| *known != source) {
             let remove = Command::new(["registry", "remove", name.as_str()]);
             return Err(
@@ -84,15 +70,59 @@ pub fn add(
         let is_known = manifest.registry(&name).is_some();
         manifest.set_registry(&name, &source);
         let transaction = edited(session, format!("registry add {name}"), &manifest);
-        Ok(((snapshot.offered.len(), is_known), transaction))
+        Ok(((name, snapshot.offered.len(), is_known), transaction))
     };
-    let (agents, is_known) = commit(session, Freshness::Now, false, frontend, &mut plan)?;
+    let (name, agents, is_known) = commit(session, Freshness::Now, false, frontend, &mut plan)?;
     Ok(Listed {
         name,
         source,
         agents: Ok(agents),
         is_known,
     })
+}
+
+/// The names that a registry may have, the best first: the one that was typed, or that of the repository, then the owner's, because
+/// many repositories have one name.
+fn names(typed: Option<&str>, source: &Source) -> Result<Vec<RegistryName>> {
+    let proposed: Vec<String> = match (typed, source) {
+        (Some(name), _) => vec![name.to_owned()],
+        (None, Source::Git(url)) => {
+            let short = url.short_name().to_ascii_lowercase();
+            let owner = url.owner().map(str::to_ascii_lowercase);
+            let owner = owner.into_iter();
+            let both = owner.clone().map(|owner| format!("{owner}-{short}"));
+            [short.clone()]
+                .into_iter()
+                .chain(owner)
+                .chain(both)
+                .collect()
+        }
+        (None, Source::Folder(path) | Source::File(path)) => {
+            let parts = path.rsplit(['/', '\\']);
+            let parts = parts.filter(|part| !matches!(*part, "" | "." | ".."));
+            let mut parts: Vec<String> = parts.take(2).map(str::to_owned).collect();
+            if parts.is_empty() {
+                parts.push("local".to_owned());
+            }
+            parts
+        }
+        (None, Source::Builtin) => vec![String::new()],
+    };
+    let first = RegistryName::new(&proposed[0]).map_err(|error| {
+        Failure::usage(format!(
+            "`{}` cannot be the name of a registry: {error}",
+            proposed[0]
+        ))
+        .hint("choose one with `--name`")
+    })?;
+    if first.is_builtin() {
+        return Err(Failure::usage("`builtin` is the registry inside agentpkg")
+            .hint("choose another name with `--name`"));
+    }
+    let others = proposed[1..].iter();
+    let others = others.filter_map(|name| RegistryName::new(name).ok());
+    let others = others.filter(|name| !name.is_builtin());
+    Ok([first].into_iter().chain(others).collect())
 }
 
 /// The transaction that writes an edited manifest.

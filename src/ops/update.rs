@@ -9,10 +9,9 @@ use super::requirement::Mode;
 use super::session::Session;
 use super::typed::Typed;
 use crate::domain::shell::Command;
-use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Result};
 
-pub use super::change::goal::Conflicts;
+pub use super::change::goal::{Conflicts, Wish};
 pub use super::change::item::Status;
 pub use super::change::outcome::{ChangedAgent, Outcome};
 
@@ -24,7 +23,7 @@ pub struct UpdateOptions {
     /// The names; empty: all.
     pub names: Vec<String>,
     /// The version that is wanted from now on.
-    pub to: Option<VersionRequest>,
+    pub to: Option<Wish>,
     /// What to do with conflicts.
     pub conflicts: Conflicts,
     /// Plan and stop.

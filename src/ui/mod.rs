@@ -373,6 +373,8 @@ impl Reporter for Ui {
                     spinner.set_message(format!("{head}  {text}"));
                 }
             }
+            // A source with nothing new is not worth a line.
+            Event::Fetched(_, 0) => self.clear(),
             Event::Fetched(what, bytes) => self.status(
                 "Fetched",
                 format!("{what}  {DIM}{}{DIM:#}", crate::fs::human_size(bytes)),

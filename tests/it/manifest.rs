@@ -7,7 +7,7 @@ use agentpkg::env::Environment;
 use agentpkg::ops::Session;
 use agentpkg::ops::install::{InstallOptions, install};
 use agentpkg::ops::session::Options;
-use agentpkg::ops::update::{UpdateOptions, update};
+use agentpkg::ops::update::{UpdateOptions, Wish, update};
 use agentpkg::store::project::Project;
 
 use crate::support::repo::{RepoBuilder, hermetic_git};
@@ -175,7 +175,7 @@ fn answered(sandbox: &Sandbox, is_update: bool, answers: &[&'static str]) {
         let to = VersionRequest::parse("^2").unwrap();
         let options = UpdateOptions {
             names: vec!["planner".to_owned()],
-            to: Some(to),
+            to: Some(Wish::Version(to)),
             ..UpdateOptions::default()
         };
         update(&session, &options, &mut script).unwrap();

@@ -453,3 +453,35 @@ fn what_left_the_manifest_is_said_before_it_goes() {
         output.all()
     );
 }
+
+#[test]
+fn one_typo_in_one_of_several_words_is_understood() {
+    let sandbox = Sandbox::new();
+    for (name, description) in [
+        ("api-reviewer", "Reviews the interfaces of services"),
+        ("plan-writer", "Writes plans"),
+    ] {
+        sandbox.write(
+            &format!("studio/agents/{name}.md"),
+            format!("---\nname: {name}\ndescription: {description}\n---\n\nIt.\n"),
+        );
+    }
+    let _ = sandbox
+        .run(&["registry", "add", "../studio", "--name", "studio"])
+        .code(0);
+    for words in [
+        ["api", "reviewr"],
+        ["servces", "api"],
+        ["interfaces", "reveiws"],
+    ] {
+        let arguments = ["search", words[0], words[1], "--json"];
+        let found = sandbox.run(&arguments).code(0).json();
+        assert_eq!(found["agents"][0]["name"], "api-reviewer", "{words:?}");
+        assert_eq!(found["agents"][0]["match"], "alike", "{words:?}");
+    }
+    let found = sandbox
+        .run(&["search", "api", "zzzzzz", "--json"])
+        .code(0)
+        .json();
+    assert_eq!(found["total"], 0);
+}

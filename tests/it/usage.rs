@@ -272,3 +272,60 @@ fn init_can_be_undone() {
     let _ = sandbox.run(&["undo"]).code(0);
     assert!(!sandbox.project("agentpkg.toml").exists());
 }
+
+#[test]
+fn words_of_other_tools_are_taken_or_answered_with_ours() {
+    let sandbox = Sandbox::new();
+    for (typed, meant) in [("i", "install"), ("ls", "list"), ("up", "update")] {
+        let [typed, meant] =
+            [typed, meant].map(|name| sandbox.run(&[name, "--help"]).code(0).all());
+        assert_eq!(typed, meant);
+    }
+    for view in ["show", "view"] {
+        let _ = sandbox.run(&[view, "builtin/debugger"]).code(0);
+    }
+    for (typed, meant) in [
+        ("sync", "agentpkg install"),
+        ("tap", "agentpkg registry add"),
+        ("rollback", "agentpkg undo"),
+        ("freeze", "agentpkg list"),
+    ] {
+        let output = sandbox.run(&[typed]).code(2);
+        assert!(
+            output.stderr.contains(&format!("did you mean `{meant}`?")),
+            "{}",
+            output.stderr
+        );
+    }
+}
+
+#[test]
+fn a_registry_is_added_with_its_name_before_or_behind_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("agents/one.md", "---\nname: one\ndescription: d\n---\n");
+    sandbox.write(
+        "acme/agents/two.md",
+        "---\nname: two\ndescription: d\n---\n",
+    );
+    for (arguments, name) in [
+        (["../agents", "first"], "first"),
+        (["second", "../agents"], "second"),
+    ] {
+        let output = sandbox
+            .run(&[&["registry", "add"][..], &arguments, &["--json"]].concat())
+            .code(0)
+            .json();
+        assert_eq!(output["registry"]["name"], name);
+    }
+    // Two repositories of one name: the second is named after its owner.
+    let add = |source: &str| {
+        let output = sandbox.run(&["registry", "add", source, "--json"]).code(0);
+        output.json()["registry"]["name"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(add("../agents"), "agents");
+    assert_eq!(add("../acme/agents"), "acme");
+    assert_eq!(add("../acme/agents"), "acme", "once is enough");
+}

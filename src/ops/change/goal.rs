@@ -62,6 +62,15 @@ pub(in crate::ops) enum Prune {
     Released,
 }
 
+/// The version that is wanted from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// The newest, whatever it is.
+    Latest,
+    /// What answers this request.
+    Version(VersionRequest),
+}
+
 /// What is allowed beforehand, and who answers.
 #[derive(Debug, Clone, Default)]
 pub(in crate::ops) struct Consent {
@@ -96,7 +105,7 @@ pub(in crate::ops) enum What {
         /// Their names; empty: all.
         names: Vec<String>,
         /// The version that is wanted from now on.
-        to: Option<VersionRequest>,
+        to: Option<Wish>,
     },
     /// Those that wait to be resolved.
     Waiting {

@@ -1,10 +1,10 @@
 //! The newest versions of agents of the manifest, wherever they went.
 
+use super::goal::Wish;
 use super::planner::{Added, Planner, last_seen};
 use super::scene::Scene;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
-use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::report::Frontend;
 use crate::ops::resolver::Resolved;
@@ -19,7 +19,7 @@ impl<'a> Planner<'a, '_> {
     pub(super) fn newest(
         &mut self,
         names: &[String],
-        to: Option<&VersionRequest>,
+        to: Option<&Wish>,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let scene = self.scene;
@@ -34,7 +34,11 @@ impl<'a> Planner<'a, '_> {
         self.resolver.ask_for(agents, manifest, frontend);
         for name in selected {
             let mut wanted = manifest.agents()[name].clone();
-            wanted.version = to.cloned().or(wanted.version);
+            wanted.version = match to {
+                Some(Wish::Latest) => None,
+                Some(Wish::Version(version)) => Some(version.clone()),
+                None => wanted.version,
+            };
             if !names.is_empty() {
                 wanted.bind.extend(self.goal.bind.clone());
             }

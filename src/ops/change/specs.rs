@@ -58,7 +58,8 @@ pub(super) fn named(
                 .name
                 .clone()
                 .or_else(|| is_second.then(|| with_owner(&resolved)));
-            if let Err(failure) = planner.named(specs, name, &asked, &resolved, frontend) {
+            if let Err(failure) = planner.named(specs, name.as_deref(), &asked, &resolved, frontend)
+            {
                 planner.problem(failure)?;
             }
         }
@@ -180,14 +181,14 @@ impl<'a> Planner<'a, '_> {
     fn named(
         &mut self,
         specs: &Specs,
-        name: Option<String>,
+        name: Option<&str>,
         asked: &Asked,
         resolved: &Resolved<'a>,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let spec = &asked.spec;
         let manifest = &self.scene.manifest;
-        let name = match &name {
+        let name = match name {
             Some(name) => AgentName::new(name).map_err(|error| {
                 Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug()))
             })?,

@@ -123,7 +123,10 @@ impl IndexFile {
             );
         }
         if found.total == 0 {
-            let mut rows = self.alike(&name, usize::MAX);
+            let mut rows = self.with_typos(&words);
+            if rows.is_empty() {
+                rows = self.alike(&name, usize::MAX);
+            }
             rows.retain(|row| is_left(*row));
             found.total = rows.len();
             found.rows = rows
@@ -276,6 +279,48 @@ impl IndexFile {
             });
         }
         result.unwrap_or_default()
+    }
+
+    /// The rows that have all of several words, of which those that no row has are read as typos of words that some have.
+    fn with_typos(&self, words: &[String]) -> Vec<u32> {
+        if words.len() < 2 {
+            return Vec::new();
+        }
+        let meant = |word: &String| {
+            if self.all_of(std::slice::from_ref(word), b"nd").is_empty() {
+                self.nearest_word(word)
+            } else {
+                Some(word.clone())
+            }
+        };
+        let meant: Option<Vec<String>> = words.iter().map(meant).collect();
+        meant.map_or_else(Vec::new, |meant| self.all_of(&meant, b"nd"))
+    }
+
+    /// The word with the same first letter that differs least.
+    fn nearest_word(&self, word: &str) -> Option<String> {
+        let most = if word.len() < 6 { 1 } else { 2 };
+        let initial = word.get(..1)?;
+        let mut best: Option<(usize, String)> = None;
+        for kind in [b'n', b'd'] {
+            let mut index = self.first_word(&keyed(kind, initial));
+            while let Some((text, ..)) = self.word(index) {
+                let known = text
+                    .strip_prefix(&[kind])
+                    .and_then(|known| std::str::from_utf8(known).ok())
+                    .filter(|known| known.starts_with(initial));
+                let Some(known) = known else { break };
+                index += 1;
+                if known.len().abs_diff(word.len()) > most {
+                    continue;
+                }
+                let distance = strsim::osa_distance(known, word);
+                if distance <= most && best.as_ref().is_none_or(|(least, _)| distance < *least) {
+                    best = Some((distance, known.to_owned()));
+                }
+            }
+        }
+        best.map(|(_, known)| known)
     }
 
     fn exactly(&self, kind: u8, word: &str) -> Vec<u32> {

@@ -52,6 +52,9 @@ fn another_version_on_the_command_line() {
             .leaves("manifest", "^2"),
         row("update planner --to ^2 --yes").changes("~lock ~manifest ~planner"),
         row("update planner --to ^2 --offline").changes("~lock ~manifest ~planner"),
+        row("update planner --to latest")
+            .changes("~lock ~manifest ~planner")
+            .leaves("planner", "better"),
         row("update planner --to ^2 --dry-run").says(&["planner"]),
         row("update planner --to ^2 --locked").exits(1),
         row("update planner --to ^9")
