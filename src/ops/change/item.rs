@@ -61,6 +61,25 @@ pub(in crate::ops) struct Replaced {
     pub(in crate::ops) spec: String,
 }
 
+/// How an agent came into the plan.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Added {
+    /// Who asked for it, outermost first.
+    pub(super) chain: Vec<String>,
+    /// The agent that requires it; `None`: the user or the manifest wants it.
+    pub(super) by: Option<AgentName>,
+    /// Whether the user named it.
+    pub(super) is_named: bool,
+    /// What is wanted of it.
+    pub(super) wanted: Wanted,
+    /// Whether the manifest is to have that as its entry.
+    pub(super) is_entry: bool,
+    /// A spec that means it.
+    pub(super) spec: String,
+    /// What is worth knowing about how it was found.
+    pub(super) note: Option<String>,
+}
+
 /// An agent that a plan is about.
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Item {
@@ -191,10 +210,9 @@ impl Item {
         if *ours == self.base && self.pins.is_empty() && self.kept.is_empty() {
             return self.candidate.bytes.clone();
         }
-        let choices: Vec<Choice> = self
-            .choices
-            .iter()
-            .map(|choice| choice.clone().unwrap_or(Choice::Ours))
+        let choices = self.choices.iter().cloned();
+        let choices: Vec<Choice> = choices
+            .map(|choice| choice.unwrap_or(Choice::Ours))
             .collect();
         self.merge().resolve(&choices)
     }
@@ -209,8 +227,8 @@ impl Item {
             .zip(self.choices.clone())
             .collect();
         self.kept.extend(keys);
-        let remaining: Vec<_> = self
-            .merge()
+        let merge = self.merge();
+        let remaining: Vec<_> = merge
             .conflicts()
             .iter()
             .map(resolutions::identity)

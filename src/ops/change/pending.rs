@@ -240,11 +240,7 @@ pub(super) fn put_aside(
             .map(|(name, _, bytes)| (required_path(project, &pending.name, name), bytes.clone())),
     );
     let change = |(path, after): (PathBuf, Vec<u8>)| -> Result<Change> {
-        let before = project
-            .files()
-            .read(&path, MAX_AGENT)?
-            .as_deref()
-            .map(Digest::of);
+        let before = project.digest(&path)?;
         Ok(Change {
             path,
             agent: Some(pending.name.clone()),

@@ -77,6 +77,10 @@ impl Report {
     pub fn missing(&self) -> impl Iterator<Item = &ServerState> {
         self.servers.iter().filter(|server| server.is_missing())
     }
+    /// What else is needed and is not there.
+    pub fn absent(&self) -> impl Iterator<Item = &Other> {
+        self.others.iter().filter(|other| !other.is_there)
+    }
 }
 
 /// Looks at the needs of some agents. `installed`: the names that agents in the project answer to.
@@ -92,68 +96,74 @@ pub(in crate::ops) fn report(
         ..Report::default()
     };
     for agent in agents {
-        let place = |line: Option<usize>| match line {
-            Some(line) => format!("{}:{line}", agent.path),
-            None => agent.path.clone(),
-        };
-        let other = |kind, need: &Need, is_there| Other {
+        report.lost.extend(agent.losses.iter().map(|loss| Lost {
+            agent: agent.name.clone(),
+            place: agent.place(Some(loss.line())),
+            loss: loss.clone(),
+        }));
+        report
+            .others
+            .extend(others(session, world, agent, installed)?);
+        report.odd_tools.extend(odd_tools(agent));
+    }
+    Ok(report)
+}
+
+/// What an agent needs beside servers.
+fn others(
+    session: &Session,
+    world: &World,
+    agent: &AgentNeeds,
+    installed: &BTreeSet<String>,
+) -> Result<Vec<Other>> {
+    let environment = &session.environment;
+    let mut others = Vec::new();
+    let mut note = |kind, need: &Need, is_there| {
+        others.push(Other {
             kind,
             name: need.name.clone(),
             agent: agent.name.clone(),
-            place: place(need.place.line),
+            place: agent.place(need.place.line),
             is_there,
-        };
-        for loss in &agent.losses {
-            report.lost.push(Lost {
-                agent: agent.name.clone(),
-                place: place(Some(loss.line())),
-                loss: loss.clone(),
-            });
-        }
-        for need in &agent.needs.skills {
-            report
-                .others
-                .push(other("skill", need, has_skill(session, &need.name)?));
-        }
-        for need in &agent.needs.agents {
-            // What comes with a plugin is the client's to know.
-            let is_there = installed.contains(&need.name)
-                || world.catalogue.has_agent(&need.name)
-                || need.name.contains(':');
-            report.others.push(other("agent", need, is_there));
-        }
-        for need in &agent.needs.programs {
-            let is_path = need.name.contains(['/', '\\', '$']);
-            report.others.push(other(
-                "program",
-                need,
-                is_path || session.environment.find_program(&need.name).is_some(),
-            ));
-        }
-        for need in &agent.needs.variables {
-            report.others.push(other(
-                "variable",
-                need,
-                session.environment.is_set(&need.name),
-            ));
-        }
-        for tool in &agent.needs.tools {
-            let (retired, meant) = match &tool.meaning {
-                ToolMeaning::Current | ToolMeaning::Unknown => continue,
-                ToolMeaning::Retired(retired) => (Some(retired.clone()), None),
-                ToolMeaning::Foreign(meant) => (None, meant.clone()),
-            };
-            let (text, place) = (tool.text.clone(), place(tool.place.line));
-            report.odd_tools.push(OddTool {
-                text,
-                agent: agent.name.clone(),
-                place,
-                retired,
-                meant,
-            });
-        }
+        });
+    };
+    for need in &agent.needs.skills {
+        note("skill", need, has_skill(session, &need.name)?);
     }
-    Ok(report)
+    for need in &agent.needs.agents {
+        // What comes with a plugin is the client's to know.
+        let is_there = installed.contains(&need.name)
+            || world.catalogue.has_agent(&need.name)
+            || need.name.contains(':');
+        note("agent", need, is_there);
+    }
+    for need in &agent.needs.programs {
+        let is_path = need.name.contains(['/', '\\', '$']);
+        let is_there = is_path || environment.find_program(&need.name).is_some();
+        note("program", need, is_there);
+    }
+    for need in &agent.needs.variables {
+        note("variable", need, environment.is_set(&need.name));
+    }
+    Ok(others)
+}
+
+/// The tools that an agent asks for and that are not what its author thought.
+fn odd_tools(agent: &AgentNeeds) -> impl Iterator<Item = OddTool> {
+    agent.needs.tools.iter().filter_map(|tool| {
+        let (retired, meant) = match &tool.meaning {
+            ToolMeaning::Current | ToolMeaning::Unknown => return None,
+            ToolMeaning::Retired(retired) => (Some(retired.clone()), None),
+            ToolMeaning::Foreign(meant) => (None, meant.clone()),
+        };
+        Some(OddTool {
+            text: tool.text.clone(),
+            agent: agent.name.clone(),
+            place: agent.place(tool.place.line),
+            retired,
+            meant,
+        })
+    })
 }
 
 fn has_skill(session: &Session, name: &str) -> Result<bool> {
