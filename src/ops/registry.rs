@@ -5,6 +5,7 @@ use super::change::commit::{Attempt, commit};
 use super::list::parse_source;
 use super::report::Frontend;
 use super::resolver::Resolver;
+use super::search::registries;
 use super::session::Session;
 use super::unknown;
 use crate::domain::name::RegistryName;
@@ -39,26 +40,7 @@ pub fn add(
     if source == Source::Builtin {
         return Err(Failure::usage("`builtin` is always there"));
     }
-    let proposed = match (name, &source) {
-        (Some(name), _) => name.to_owned(),
-        (None, Source::Git(url)) => url.short_name().to_ascii_lowercase(),
-        (None, Source::Folder(path) | Source::File(path)) => path
-            .rsplit(['/', '\\'])
-            .find(|part| !matches!(*part, "" | "." | ".."))
-            .unwrap_or("local")
-            .to_owned(),
-        (None, Source::Builtin) => String::new(),
-    };
-    let name = RegistryName::new(&proposed).map_err(|error| {
-        Failure::usage(format!(
-            "`{proposed}` cannot be the name of a registry: {error}"
-        ))
-        .hint("choose one with `--name`")
-    })?;
-    if name.is_builtin() {
-        return Err(Failure::usage("`builtin` is the registry inside agentpkg")
-            .hint("choose another name with `--name`"));
-    }
+    let name = name_of(&source, name)?;
     let mut plan = |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| {
         let session = attempt.scene.session;
         let mut manifest = attempt.scene.manifest.clone();
@@ -93,6 +75,30 @@ pub fn add(
         agents: Ok(agents),
         is_known,
     })
+}
+
+/// The name of a new registry: as it was typed, or after its source.
+fn name_of(source: &Source, typed: Option<&str>) -> Result<RegistryName> {
+    let proposed = match (typed, source) {
+        (Some(name), _) => name.to_owned(),
+        (None, Source::Git(url)) => url.short_name().to_ascii_lowercase(),
+        (None, Source::Folder(path) | Source::File(path)) => path
+            .rsplit(['/', '\\'])
+            .find(|part| !matches!(*part, "" | "." | ".."))
+            .unwrap_or("local")
+            .to_owned(),
+        (None, Source::Builtin) => String::new(),
+    };
+    let failure = match RegistryName::new(&proposed) {
+        Ok(name) if !name.is_builtin() => return Ok(name),
+        Ok(_) => Failure::usage("`builtin` is the registry inside agentpkg")
+            .hint("choose another name with `--name`"),
+        Err(error) => Failure::usage(format!(
+            "`{proposed}` cannot be the name of a registry: {error}"
+        ))
+        .hint("choose one with `--name`"),
+    };
+    Err(failure)
 }
 
 /// The transaction that writes an edited manifest.
@@ -152,20 +158,10 @@ pub fn list(
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, freshness);
-    let registries = manifest
-        .registries()
-        .iter()
-        .cloned()
-        .chain([(RegistryName::builtin(), Source::Builtin)]);
-    resolver.ask(
-        manifest
-            .registries()
-            .iter()
-            .map(|(_, source)| source.clone()),
-        frontend,
-    );
+    let sources = manifest.registries().iter();
+    resolver.ask(sources.map(|(_, source)| source.clone()), frontend);
     let mut listed = Vec::new();
-    for (name, source) in registries {
+    for (name, source) in registries(&manifest) {
         let agents = resolver
             .snapshot(Some(&name), &source, frontend)
             .map(|snapshot| snapshot.offered.len());
