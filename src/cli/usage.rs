@@ -122,22 +122,21 @@ fn unknown_command(
     commands: &[(&'static str, &'static str)],
     typed: &[String],
 ) -> Failure {
-    let invalid = text(error, ContextKind::InvalidSubcommand);
+    let unknown = text(error, ContextKind::InvalidSubcommand);
     let is_behind = typed
         .iter()
-        .take_while(|word| **word != invalid)
+        .take_while(|word| **word != unknown)
         .any(|word| word == "registry");
     let (commands, group) = if is_behind {
         (REGISTRY, "registry ")
     } else {
         (commands, "")
     };
-    let typed = invalid;
-    let near = nearest(&typed, commands.iter().map(|(name, _)| *name))
+    let near = nearest(&unknown, commands.iter().map(|(name, _)| *name))
         .and_then(|near| commands.iter().find(|(name, _)| *name == near));
     let failure = Failure::usage(format!(
         "there is no command `{group}{}`",
-        typed.escape_debug()
+        unknown.escape_debug()
     ));
     if let Some((_, near)) = near {
         failure.hint(did_you_mean(Command::new(near.split(' '))))

@@ -47,10 +47,8 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
             if named.is_empty() {
                 // A source that is typed needs no name.
                 let typed = Source::parse(place).map(|source| from_here(session, source));
-                (typed
-                    .into_iter()
-                    .map(|source| (RegistryName::builtin(), source)))
-                .collect()
+                let typed = typed.map(|source| (RegistryName::builtin(), source));
+                typed.into_iter().collect()
             } else {
                 named
             }

@@ -233,8 +233,7 @@ fn needs(
     let locked = installed.and_then(|name| lockfile.agents.get(name));
     let needs = world.needs(&bytes, locked, &bind);
     let agent = AgentNeeds::of(info.name.clone(), info.spec.clone(), needs, &bytes);
-    let names = requirement::installed_names(session, &lockfile)?;
-    requirement::report(session, &world, manifest.policy(), &[agent], &names)
+    requirement::report(session, &world, manifest.policy(), &[agent], &lockfile)
 }
 
 fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {

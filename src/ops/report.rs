@@ -23,7 +23,7 @@ pub enum Event {
     Fetched(String, u64),
     /// Something is not as it should be, but nothing stops.
     Warning(Advice),
-    /// An earlier command that did not end waits here; this one leaves it as it is.
+    /// An earlier command was interrupted here; this one leaves it as it is.
     Interrupted(InterruptionView),
     /// What the next question about such a command is about.
     Steps(InterruptionView),

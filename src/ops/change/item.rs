@@ -25,7 +25,7 @@ pub enum Status {
     Installed,
     /// There is nothing newer, and the user's edits stay.
     Edited,
-    /// It waits for `resolve`.
+    /// Its update is pending until `resolve`.
     Marked,
     /// It stays as it was, because of conflicts or by decision.
     Skipped,
@@ -149,7 +149,7 @@ impl Item {
         self.notes.push(note.into());
     }
 
-    /// Whether the manifest may say what is wanted of it: what is put aside may still be given up, so its entry waits with it.
+    /// Whether the manifest may say what is wanted of it: what is put aside may still be given up, and its entry with it.
     pub(in crate::ops) fn is_settled(&self) -> bool {
         matches!(self.state, State::Active | State::Current)
     }

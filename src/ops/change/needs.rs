@@ -77,19 +77,17 @@ pub(super) fn settle(
     if !offered.bind.is_empty() {
         agents = look(plan, scene, &world, &new);
     }
-    let installed = requirement::installed_names(scene.session, &after)?;
-    let mut report = requirement::report(scene.session, &world, policy, &agents, &installed)?;
-    for (name, server) in &add {
-        let state = report.servers.iter_mut().find(|state| state.name == *name);
-        if let Some(state) = state {
+    let mut report = requirement::report(scene.session, &world, policy, &agents, &after)?;
+    for state in &mut report.servers {
+        if let Some((_, server)) = add.iter().find(|(name, _)| *name == state.name) {
             state.status = Status::Added(Box::new(server.clone()));
         }
     }
     keep_news(&mut report, &old);
     report.bound = offered.bind;
+    let changed = changed.into_iter();
     report.changed = changed
-        .iter()
-        .map(|(name, known)| (name.clone(), known.entry.to_string()))
+        .map(|(name, known)| (name, known.entry.to_string()))
         .collect();
     settled.report = Some(report);
     (settled.servers, settled.created) = (after.servers, after.created);

@@ -77,8 +77,7 @@ pub fn check(
         removed,
         ..CheckOutcome::default()
     };
-    let installed = requirement::installed_names(session, &lockfile)?;
-    let report = requirement::report(session, &world, manifest.policy(), &agents, &installed)?;
+    let report = requirement::report(session, &world, manifest.policy(), &agents, &lockfile)?;
     let mut checker = Checker {
         session,
         manifest: &manifest,

@@ -24,7 +24,7 @@ pub use self::world::World;
 use super::session::Session;
 use crate::domain::name::AgentName;
 use crate::error::Result;
-use crate::fs::{self, Entry};
+use crate::fs::Entry;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 use crate::store::project::MAX_AGENT;
@@ -75,20 +75,4 @@ pub(super) fn all_agents(
         agents.push(AgentNeeds::of(name, path, needs, &bytes));
     }
     Ok(agents)
-}
-
-/// The names that agents of the project answer to: those of their files and those that they say.
-pub(super) fn installed_names(session: &Session, lockfile: &Lockfile) -> Result<BTreeSet<String>> {
-    let agents = lockfile.agents.iter();
-    let mut names: BTreeSet<String> = agents
-        .flat_map(|(name, locked)| [name.to_string(), locked.agent.clone()])
-        .collect();
-    let project = &session.project;
-    let mut listed = project.files().list(project.agents_folder())?;
-    if let Some(user) = session.environment.client_folder() {
-        listed.extend(fs::list(&user.join("agents"))?);
-    }
-    let files = listed.iter().filter(|listed| listed.entry == Entry::File);
-    names.extend(files.filter_map(|listed| listed.name.strip_suffix(".md").map(str::to_owned)));
-    Ok(names)
 }

@@ -11,8 +11,9 @@ use crate::domain::policy::Policy;
 use crate::domain::registry_file::RetiredTool;
 use crate::domain::requirement::Need;
 use crate::error::Result;
-use crate::fs;
+use crate::fs::{self, Entry};
 use crate::ops::session::Session;
+use crate::store::lockfile::Lockfile;
 
 /// Something other than a server that is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,14 +84,15 @@ impl Report {
     }
 }
 
-/// Looks at the needs of some agents. `installed`: the names that agents in the project answer to.
+/// Looks at the needs of some agents.
 pub(in crate::ops) fn report(
     session: &Session,
     world: &World,
     policy: &Policy,
     agents: &[AgentNeeds],
-    installed: &BTreeSet<String>,
+    lockfile: &Lockfile,
 ) -> Result<Report> {
+    let installed = installed_names(session, lockfile)?;
     let mut report = Report {
         servers: states(world, &session.environment, policy, agents),
         ..Report::default()
@@ -103,10 +105,26 @@ pub(in crate::ops) fn report(
         }));
         report
             .others
-            .extend(others(session, world, agent, installed)?);
+            .extend(others(session, world, agent, &installed)?);
         report.odd_tools.extend(odd_tools(agent));
     }
     Ok(report)
+}
+
+/// The names that agents of the project answer to: those of their files and those that they say.
+fn installed_names(session: &Session, lockfile: &Lockfile) -> Result<BTreeSet<String>> {
+    let agents = lockfile.agents.iter();
+    let mut names: BTreeSet<String> = agents
+        .flat_map(|(name, locked)| [name.to_string(), locked.agent.clone()])
+        .collect();
+    let project = &session.project;
+    let mut listed = project.files().list(project.agents_folder())?;
+    if let Some(user) = session.environment.client_folder() {
+        listed.extend(fs::list(&user.join("agents"))?);
+    }
+    let files = listed.iter().filter(|listed| listed.entry == Entry::File);
+    names.extend(files.filter_map(|listed| listed.name.strip_suffix(".md").map(str::to_owned)));
+    Ok(names)
 }
 
 /// What an agent needs beside servers.
