@@ -61,12 +61,8 @@ pub(super) fn failure(
     typed: &[String],
     whole: &dyn Fn() -> clap::Command,
 ) -> Failure {
-    let texts = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => vec![text.clone()],
-        Some(ContextValue::Strings(texts)) => texts.clone(),
-        _ => Vec::new(),
-    };
-    let text = |kind| texts(kind).into_iter().next().unwrap_or_default();
+    let texts = |kind| texts(error, kind);
+    let text = |kind| text(error, kind);
     let argument = || format!("`{}`", argument_name(&text(ContextKind::InvalidArg)));
     let command = typed
         .iter()
@@ -74,66 +70,8 @@ pub(super) fn failure(
         .map(|(_, command)| *command);
     let help = Advice::run(Command::new(command).arg("--help")).and(" shows what can be typed");
     match error.kind() {
-        ErrorKind::InvalidSubcommand => {
-            let invalid = text(ContextKind::InvalidSubcommand);
-            let is_behind = typed
-                .iter()
-                .take_while(|word| **word != invalid)
-                .any(|word| word == "registry");
-            let (commands, group) = if is_behind {
-                (REGISTRY, "registry ")
-            } else {
-                (commands, "")
-            };
-            let typed = invalid;
-            let foreign = FOREIGN
-                .iter()
-                .find(|(word, _)| *word == typed && !is_behind);
-            let near = || {
-                let near = nearest(&typed, commands.iter().map(|(name, _)| *name))?;
-                commands.iter().find(|(name, _)| *name == near)
-            };
-            let near = foreign.or_else(near);
-            let failure = Failure::usage(format!(
-                "there is no command `{group}{}`",
-                typed.escape_debug()
-            ));
-            if let Some((_, near)) = near {
-                failure.hint(did_you_mean(Command::new(near.split(' '))))
-            } else {
-                let help = Command::new(group.split_whitespace()).arg("--help");
-                failure.hint(Advice::run(help).and(" lists the commands"))
-            }
-        }
-        ErrorKind::UnknownArgument => {
-            let typed = text(ContextKind::InvalidArg);
-            let what = if typed.starts_with('-') {
-                "there is no option"
-            } else {
-                "there is one word too many:"
-            };
-            let failure = Failure::usage(format!("{what} `{}`", typed.escape_debug()));
-            match (texts(ContextKind::SuggestedArg).first(), command) {
-                // It is how most people would call it.
-                (_, Some("search")) if typed == "--server" => {
-                    failure.hint("did you mean `--needs-mcp`?")
-                }
-                // Many programs print their version for it.
-                (_, None) if typed == "-v" => {
-                    let version = Command::new(["--version"]);
-                    failure.hint(Advice::run(version).and(" or `-V` prints the version"))
-                }
-                (Some(near), _) => failure.hint(format!("did you mean `{}`?", argument_name(near))),
-                (None, Some(command)) => match option_near(&typed, command, &whole()) {
-                    Some(near) => {
-                        let near = Command::new([command.to_owned(), format!("--{near}")]);
-                        failure.hint(did_you_mean(near))
-                    }
-                    None => failure.hint(help),
-                },
-                (None, None) => failure.hint(help),
-            }
-        }
+        ErrorKind::InvalidSubcommand => unknown_command(error, commands, typed),
+        ErrorKind::UnknownArgument => unknown_argument(error, command, help, whole),
         ErrorKind::InvalidValue if text(ContextKind::InvalidValue).is_empty() => {
             let failure = Failure::usage(format!("{} needs a value", argument()));
             with_values(failure, &texts(ContextKind::ValidValue), help)
@@ -195,6 +133,90 @@ pub(super) fn failure(
             )
             .hint(help)
         }
+    }
+}
+
+/// What clap says under a key.
+fn texts(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The first of these texts; empty if there is none.
+fn text(error: &clap::Error, kind: ContextKind) -> String {
+    texts(error, kind).into_iter().next().unwrap_or_default()
+}
+
+/// That there is no such command.
+fn unknown_command(
+    error: &clap::Error,
+    commands: &[(&'static str, &'static str)],
+    typed: &[String],
+) -> Failure {
+    let unknown = text(error, ContextKind::InvalidSubcommand);
+    let is_behind = typed
+        .iter()
+        .take_while(|word| **word != unknown)
+        .any(|word| word == "registry");
+    let (commands, group) = if is_behind {
+        (REGISTRY, "registry ")
+    } else {
+        (commands, "")
+    };
+    let foreign = FOREIGN
+        .iter()
+        .find(|(word, _)| *word == unknown && !is_behind);
+    let near = || {
+        let near = nearest(&unknown, commands.iter().map(|(name, _)| *name))?;
+        commands.iter().find(|(name, _)| *name == near)
+    };
+    let near = foreign.or_else(near);
+    let failure = Failure::usage(format!(
+        "there is no command `{group}{}`",
+        unknown.escape_debug()
+    ));
+    if let Some((_, near)) = near {
+        failure.hint(did_you_mean(Command::new(near.split(' '))))
+    } else {
+        let help = Command::new(group.split_whitespace()).arg("--help");
+        failure.hint(Advice::run(help).and(" lists the commands"))
+    }
+}
+
+/// That there is no such option, or one word too many. `command`: the one that was typed.
+fn unknown_argument(
+    error: &clap::Error,
+    command: Option<&str>,
+    help: Advice,
+    whole: &dyn Fn() -> clap::Command,
+) -> Failure {
+    let typed = text(error, ContextKind::InvalidArg);
+    let what = if typed.starts_with('-') {
+        "there is no option"
+    } else {
+        "there is one word too many:"
+    };
+    let failure = Failure::usage(format!("{what} `{}`", typed.escape_debug()));
+    match (texts(error, ContextKind::SuggestedArg).first(), command) {
+        // It is how most people would call it.
+        (_, Some("search")) if typed == "--server" => failure.hint("did you mean `--needs-mcp`?"),
+        // Many programs print their version for it.
+        (_, None) if typed == "-v" => {
+            let version = Command::new(["--version"]);
+            failure.hint(Advice::run(version).and(" or `-V` prints the version"))
+        }
+        (Some(near), _) => failure.hint(format!("did you mean `{}`?", argument_name(near))),
+        (None, Some(command)) => match option_near(&typed, command, &whole()) {
+            Some(near) => {
+                let near = Command::new([command.to_owned(), format!("--{near}")]);
+                failure.hint(did_you_mean(near))
+            }
+            None => failure.hint(help),
+        },
+        (None, None) => failure.hint(help),
     }
 }
 

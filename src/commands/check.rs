@@ -59,11 +59,8 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
             .hint(Advice::run(Command::new(["recover"])).and(" ends it")));
     }
     let count = |level: Level| {
-        outcome
-            .findings
-            .iter()
-            .filter(|finding| finding.level == level)
-            .count()
+        let findings = outcome.findings.iter();
+        findings.filter(|finding| finding.level == level).count()
     };
     let errors = count(Level::Error) + usize::from(outcome.broken_file.is_some());
     let warnings = count(Level::Warning);
@@ -194,7 +191,7 @@ struct CheckDocument<'a> {
     dry_run: bool,
     /// How many were looked at.
     agents: usize,
-    servers: Vec<needs::ServerView>,
+    servers: Vec<needs::ServerView<'a>>,
     findings: Vec<FindingView<'a>>,
     /// Why the client ignores `.mcp.json`, if it does.
     broken_mcp_file: Option<BrokenFileView<'a>>,
@@ -278,13 +275,12 @@ fn document<'a>(outcome: &'a CheckOutcome, is_dry_run: bool, ui: &Ui) -> CheckDo
             label: &location.label,
         }),
     });
+    let findings = outcome.findings.iter();
     CheckDocument {
         dry_run: is_dry_run,
         agents: outcome.agents,
-        servers: outcome.servers.iter().map(needs::server_view).collect(),
-        findings: outcome
-            .findings
-            .iter()
+        servers: outcome.servers.iter().map(Into::into).collect(),
+        findings: findings
             .map(|finding| FindingView::of(finding, ui))
             .collect(),
         broken_mcp_file: broken,

@@ -63,22 +63,16 @@ pub fn run(args: &DiffArgs, context: &mut Context) -> Result<()> {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn labels(file: &FileDiff) -> (String, String) {
-    (
-        format!("{} ({})", file.path, file.before_label),
-        format!("{} ({})", file.path, file.after_label),
-    )
+/// The difference as a patch, coloured.
+fn difference(file: &FileDiff) -> String {
+    let [before, after] = [&file.before, &file.after].map(|bytes| String::from_utf8_lossy(bytes));
+    let [old, new] =
+        [&file.before_label, &file.after_label].map(|label| format!("{} ({label})", file.path));
+    unified(&before, &after, &old, &new)
 }
 
 fn show(file: &FileDiff, context: &mut Context) -> Result<()> {
-    let (old, new) = labels(file);
-    context.ui.data(
-        unified(&text(&file.before), &text(&file.after), &old, &new).trim_end_matches('\n'),
-    )?;
+    context.ui.data(difference(file).trim_end_matches('\n'))?;
     if file.conflicts > 0 {
         let conflicts = counted(file.conflicts, "conflict");
         context.ui.note(format!(
@@ -101,38 +95,34 @@ fn show(file: &FileDiff, context: &mut Context) -> Result<()> {
 
 /// The document of the command.
 #[derive(Debug, Serialize)]
-struct DiffDocument {
-    files: Vec<FileView>,
+struct DiffDocument<'o> {
+    files: Vec<FileView<'o>>,
     failures: Vec<FailureView>,
 }
 
 /// The difference of one agent.
 #[derive(Debug, Serialize)]
-struct FileView {
-    name: String,
-    path: String,
+struct FileView<'o> {
+    name: &'o str,
+    path: &'o str,
     /// What the text before is called.
-    before: String,
+    before: &'o str,
     /// What the text after is called.
-    after: String,
+    after: &'o str,
     conflicts: usize,
     gains: Vec<GainView>,
     diff: String,
 }
 
-fn document(outcome: &DiffOutcome, ui: &Ui) -> DiffDocument {
-    let file = |file: &FileDiff| {
-        let (old, new) = labels(file);
-        let diff = unified(&text(&file.before), &text(&file.after), &old, &new);
-        FileView {
-            name: file.name.to_string(),
-            path: file.path.clone(),
-            before: file.before_label.clone(),
-            after: file.after_label.clone(),
-            conflicts: file.conflicts,
-            gains: file.gains.iter().map(GainView::from).collect(),
-            diff: anstream::adapter::strip_str(&diff).to_string(),
-        }
+fn document<'o>(outcome: &'o DiffOutcome, ui: &Ui) -> DiffDocument<'o> {
+    let file = |file: &'o FileDiff| FileView {
+        name: file.name.as_str(),
+        path: &file.path,
+        before: &file.before_label,
+        after: &file.after_label,
+        conflicts: file.conflicts,
+        gains: file.gains.iter().map(Into::into).collect(),
+        diff: anstream::adapter::strip_str(&difference(file)).to_string(),
     };
     DiffDocument {
         files: outcome.files.iter().map(file).collect(),

@@ -5,11 +5,11 @@ use serde::Serialize;
 
 use super::list::state;
 use super::{Context, capabilities, needs};
-use crate::domain::definition::Verdict;
+use crate::domain::definition::{Loaded, Verdict};
 use crate::error::Result;
 use crate::ops::info::{Info, info};
 use crate::ui::view::GainView;
-use crate::ui::{one_line, sanitize};
+use crate::ui::{Ui, one_line, sanitize};
 
 /// Show one agent: what it is for, what it may use, and whether the client loads it
 #[derive(Debug, Args)]
@@ -36,29 +36,7 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         _ => &info.verdict,
     };
     if let Verdict::Loads(loaded) = verdict {
-        ui.data(format!("  {}", one_line(&loaded.description, 400)))?;
-        ui.data("")?;
-        for line in capabilities::labelled(
-            "may use",
-            &capabilities::tools(loaded.tools.as_deref()),
-            ui.columns(),
-        ) {
-            ui.data(line)?;
-        }
-        let can = capabilities::abilities(loaded.tools.as_deref());
-        if !can.is_empty() {
-            ui.data(format!("  can       {can}"))?;
-        }
-        for gain in &info.gains {
-            let line = format!("  by hand   + {gain}  {}", gain.meaning());
-            ui.data(sanitize(line.trim_end()))?;
-        }
-        if !loaded.security.is_empty() {
-            ui.data(format!(
-                "  sets      {} (installed only with `--allow`)",
-                loaded.security.join(", ")
-            ))?;
-        }
+        show_loaded(loaded, &info, ui)?;
     }
     ui.data(format!("  from      {}", sanitize(&info.spec)))?;
     ui.data(format!("  file      {}", sanitize(&info.file)))?;
@@ -73,7 +51,42 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         ))?,
         None => ui.data("  installed no")?,
     }
-    let client = match (&info.verdict, &info.adapted) {
+    ui.data(format!("  client    {}", sanitize(&client(&info))))?;
+    let lines = needs::report_lines(&info.needs, ui.columns());
+    if !lines.is_empty() {
+        ui.data("")?;
+    }
+    lines.iter().try_for_each(|line| ui.data(line))
+}
+
+/// What an agent is for, and what it may do.
+fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
+    ui.data(format!("  {}", one_line(&loaded.description, 400)))?;
+    ui.data("")?;
+    let tools = capabilities::tools(loaded.tools.as_deref());
+    for line in capabilities::labelled("may use", &tools, ui.columns()) {
+        ui.data(line)?;
+    }
+    let can = capabilities::abilities(loaded.tools.as_deref());
+    if !can.is_empty() {
+        ui.data(format!("  can       {can}"))?;
+    }
+    for gain in &info.gains {
+        let line = format!("  by hand   + {gain}  {}", gain.meaning());
+        ui.data(sanitize(line.trim_end()))?;
+    }
+    if !loaded.security.is_empty() {
+        ui.data(format!(
+            "  sets      {} (installed only with `--allow`)",
+            loaded.security.join(", ")
+        ))?;
+    }
+    Ok(())
+}
+
+/// What the client makes of the file.
+fn client(info: &Info) -> String {
+    match (&info.verdict, &info.adapted) {
         (Verdict::Loads(_), _) => "loads it".to_owned(),
         (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => {
             format!("skips it as it is ({reason}); agentpkg repairs it")
@@ -82,13 +95,7 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         (Verdict::Skipped(reason), Err(error)) => {
             format!("skips it: {reason}; it cannot be repaired: {error}")
         }
-    };
-    ui.data(format!("  client    {}", sanitize(&client)))?;
-    let lines = needs::report_lines(&info.needs, ui.columns());
-    if !lines.is_empty() {
-        ui.data("")?;
     }
-    lines.iter().try_for_each(|line| ui.data(line))
 }
 
 /// What `info --json` prints.
@@ -105,7 +112,7 @@ struct InfoDocument<'a> {
     client: VerdictView<'a>,
     /// What it would make of what would be installed.
     adapted: AdaptedView<'a>,
-    needs: needs::NeedsView,
+    needs: needs::NeedsView<'a>,
     /// What edits by hand allow beyond the installed version.
     gains: Vec<GainView>,
 }
@@ -190,7 +197,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             installed: info.installed.map(state),
             client: (&info.verdict).into(),
             adapted,
-            needs: needs::view(&info.needs),
+            needs: (&info.needs).into(),
             gains: info.gains.iter().map(Into::into).collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::needs::NeedsArgs;
-use super::outcome::{document, finish, show_install};
+use super::outcome::{ChangeDocument, finish, show_install};
 use crate::error::Result;
 use crate::ops::install::{InstallOptions, install};
 use crate::ops::typed::Typed;
@@ -83,7 +83,7 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
     let outcome = install(&context.session, &options, &mut context.ui)?;
     let is_whole = options.specs.is_empty();
     if context.ui.is_json() {
-        let document = document(&outcome, dry_run, &context.ui);
+        let document = ChangeDocument::of(&outcome, dry_run, &context.ui);
         context.ui.json(&document)?;
     } else {
         show_install(&outcome, is_whole, dry_run, context);

@@ -8,7 +8,7 @@ use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::list::{Installed, Offer, State, available, installed, offered};
-use crate::store::agreement::registry_of;
+use crate::store::agreement::{registry_of, versions};
 use crate::store::project::Project;
 use crate::ui::{Table, one_line};
 
@@ -63,10 +63,7 @@ fn show_installed(context: &mut Context) -> Result<()> {
             registry_of(&agent.locked),
         ]);
     }
-    table
-        .lines()
-        .iter()
-        .try_for_each(|line| context.ui.data(line))
+    context.ui.table(&table)
 }
 
 fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
@@ -97,10 +94,7 @@ fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
                 .map(|refused| format!("{} is not offered: {}", refused.file, refused.reason)),
         );
     }
-    table
-        .lines()
-        .iter()
-        .try_for_each(|line| context.ui.data(line))?;
+    context.ui.table(&table)?;
     for warning in warnings {
         context.ui.warn(warning);
     }
@@ -108,12 +102,12 @@ fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
 }
 
 fn revision(agent: &Installed) -> String {
-    agent
-        .locked
-        .version
-        .clone()
-        .or_else(|| agent.locked.commit.map(|commit| commit.short()))
-        .unwrap_or_else(|| "-".to_owned())
+    let revision = versions(Some(&agent.locked));
+    if revision.is_empty() {
+        "-".to_owned()
+    } else {
+        revision
+    }
 }
 
 /// The state in a word.
@@ -149,14 +143,14 @@ struct InstalledView<'a> {
 
 /// What `list --available --json` prints.
 #[derive(Serialize)]
-struct ListAvailableDocument {
-    sources: Vec<SourceView>,
+struct ListAvailableDocument<'a> {
+    sources: Vec<SourceView<'a>>,
 }
 
 #[derive(Serialize)]
-struct SourceView {
+struct SourceView<'a> {
     /// `None`: a source that is no registry of the project.
-    registry: Option<String>,
+    registry: Option<&'a str>,
     source: String,
     commit: Option<String>,
     agents: Vec<OfferedView>,
@@ -187,7 +181,7 @@ impl<'a> InstalledView<'a> {
         Self {
             name: agent.name.as_str(),
             state: state(agent.state),
-            path: project.display(&project.agent_path(&agent.name)),
+            path: project.shown_path(&agent.name),
             registry: locked.registry.as_ref().map(RegistryName::as_str),
             source: &locked.source,
             file: &locked.file,
@@ -198,8 +192,8 @@ impl<'a> InstalledView<'a> {
     }
 }
 
-impl From<&Offer<'_>> for SourceView {
-    fn from(offer: &Offer<'_>) -> Self {
+impl<'a> From<&'a Offer<'_>> for SourceView<'a> {
+    fn from(offer: &'a Offer<'_>) -> Self {
         let snapshot = &offer.snapshot;
         let (entries, refused) = offered(offer);
         let agents = entries.into_iter().map(|entry| OfferedView {
@@ -215,7 +209,7 @@ impl From<&Offer<'_>> for SourceView {
             reason: refused.reason.clone(),
         });
         Self {
-            registry: snapshot.registry.as_ref().map(ToString::to_string),
+            registry: snapshot.registry.as_ref().map(RegistryName::as_str),
             source: snapshot.source.to_string(),
             commit: snapshot.commit.map(|commit| commit.to_string()),
             agents: agents.collect(),

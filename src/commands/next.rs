@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::Context;
 use crate::domain::count::counted;
+use crate::domain::count::numbered;
 use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
@@ -101,11 +102,6 @@ fn missing(status: &ProjectStatus) -> usize {
     status.uninstalled.len() + agents(status, |agent| agent.file == FileState::Missing)
 }
 
-/// A count, and what is the matter with so many.
-fn count(count: usize, one: &str, several: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { several })
-}
-
 /// What the state of the project asks for.
 fn due(status: &ProjectStatus) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -113,11 +109,11 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
     let unwanted = agents(status, |agent| !agent.is_wanted);
     let mut reasons = Vec::new();
     if missing > 0 {
-        let what = count(missing, "agent is", "agents are");
+        let what = numbered(missing, "agent is", "agents are");
         reasons.push(format!("{what} in agentpkg.toml but not here"));
     }
     if unwanted > 0 {
-        let what = count(unwanted, "agent is", "agents are");
+        let what = numbered(unwanted, "agent is", "agents are");
         reasons.push(format!("{what} no longer in agentpkg.toml"));
     }
     if !reasons.is_empty() {
@@ -125,13 +121,13 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
     }
     let conflicted = agents(status, |agent| agent.is_conflicted);
     if conflicted > 0 {
-        let what = count(conflicted, "update waits", "updates wait");
+        let what = numbered(conflicted, "update waits", "updates wait");
         let why = format!("{what} for you to decide conflicts");
         steps.push(Step::new(["resolve"], why));
     }
     let newer = agents(status, |agent| agent.newer.is_some());
     if newer > 0 {
-        let what = count(newer, "agent has", "agents have");
+        let what = numbered(newer, "agent has", "agents have");
         steps.push(Step::new(["update"], format!("{what} a newer version")));
     }
     let servers = [
@@ -142,7 +138,7 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
         .into_iter()
         .filter(|(servers, _)| !servers.is_empty())
         .map(|(servers, how)| {
-            let what = count(servers.len(), "server is", "servers are");
+            let what = numbered(servers.len(), "server is", "servers are");
             format!("{what} {how}")
         })
         .collect();
@@ -158,11 +154,8 @@ fn show(steps: Vec<Step>, context: &mut Context) -> Result<()> {
         .into_iter()
         .map(|step| (context.ui.command(&step.command), step.why))
         .collect();
-    let width = steps
-        .iter()
-        .map(|(command, _)| command.width())
-        .max()
-        .unwrap_or(0);
+    let widths = steps.iter().map(|(command, _)| command.width());
+    let width = widths.max().unwrap_or(0);
     for (command, why) in steps {
         let gap = width - command.width();
         context.ui.data(format!(

@@ -4,6 +4,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use crate::domain::count::numbered;
+use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::outdated::{Outdated, OutdatedOutcome, outdated};
@@ -40,19 +42,11 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
     for failure in &outcome.failures {
         context.ui.failure(failure);
     }
-    let behind = outcome
-        .agents
-        .iter()
-        .filter(|agent| agent.is_behind)
-        .count()
-        + outcome.gone.len();
+    let behind = outcome.agents.iter().filter(|agent| agent.is_behind);
+    let behind = behind.count() + outcome.gone.len();
     match (args.check, behind, outcome.failures.len()) {
         (true, 1.., 0) => {
-            let noun = if behind == 1 {
-                "1 agent is".to_owned()
-            } else {
-                format!("{behind} agents are")
-            };
+            let noun = numbered(behind, "agent is", "agents are");
             Err(Failure::new(Kind::Check, format!("{noun} not up to date"))
                 .hint(Advice::say("run ").and_run(Command::new(["update"]))))
         }
@@ -66,11 +60,8 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
         let what = format!("{name}  {DIM}upstream no longer has it{DIM:#}");
         context.ui.attention("Gone", what);
     }
-    let shown: Vec<&Outdated> = outcome
-        .agents
-        .iter()
-        .filter(|agent| is_all || agent.is_behind || agent.is_held_back)
-        .collect();
+    let is_shown = |agent: &&Outdated| is_all || agent.is_behind || agent.is_held_back;
+    let shown: Vec<&Outdated> = outcome.agents.iter().filter(is_shown).collect();
     if shown.is_empty() {
         let count = outcome.agents.len();
         if outcome.failures.is_empty() && outcome.gone.is_empty() {
@@ -110,45 +101,42 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
             notes.join("; "),
         ]);
     }
-    table
-        .lines()
-        .iter()
-        .try_for_each(|line| context.ui.data(line))
+    context.ui.table(&table)
 }
 
 /// The document of the command.
 #[derive(Debug, Serialize)]
-struct OutdatedDocument {
-    agents: Vec<AgentView>,
-    gone: Vec<String>,
+struct OutdatedDocument<'o> {
+    agents: Vec<AgentView<'o>>,
+    gone: Vec<&'o str>,
     failures: Vec<FailureView>,
 }
 
 /// How far behind one agent is.
 #[derive(Debug, Serialize)]
-struct AgentView {
-    name: String,
-    current: String,
-    wanted: String,
-    latest: String,
+struct AgentView<'o> {
+    name: &'o str,
+    current: &'o str,
+    wanted: &'o str,
+    latest: &'o str,
     behind: bool,
     held_back: bool,
     edited: bool,
 }
 
-fn document(outcome: &OutdatedOutcome, ui: &Ui) -> OutdatedDocument {
-    let agent = |agent: &Outdated| AgentView {
-        name: agent.name.to_string(),
-        current: agent.current.clone(),
-        wanted: agent.wanted.clone(),
-        latest: agent.latest.clone(),
+fn document<'o>(outcome: &'o OutdatedOutcome, ui: &Ui) -> OutdatedDocument<'o> {
+    let agent = |agent: &'o Outdated| AgentView {
+        name: agent.name.as_str(),
+        current: &agent.current,
+        wanted: &agent.wanted,
+        latest: &agent.latest,
         behind: agent.is_behind,
         held_back: agent.is_held_back,
         edited: agent.is_edited,
     };
     OutdatedDocument {
         agents: outcome.agents.iter().map(agent).collect(),
-        gone: outcome.gone.iter().map(ToString::to_string).collect(),
+        gone: outcome.gone.iter().map(AgentName::as_str).collect(),
         failures: ui.failures_json(&outcome.failures),
     }
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Context;
-use crate::domain::count::counted;
+use crate::domain::count::{counted, numbered};
 use crate::error::{Failure, Result};
 use crate::ops::registry::{self, Listed};
 use crate::store::cache::Freshness;
@@ -116,10 +116,7 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
                 registry.source.to_string(),
             ]);
         }
-        table
-            .lines()
-            .iter()
-            .try_for_each(|line| context.ui.data(line))?;
+        context.ui.table(&table)?;
         for failure in listed
             .iter()
             .filter_map(|registry| registry.agents.as_ref().err())
@@ -133,9 +130,9 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
         .count()
     {
         0 => Ok(()),
-        1 => Err(Failure::failed("1 registry could not be read")),
         count => Err(Failure::failed(format!(
-            "{count} registries could not be read"
+            "{} could not be read",
+            numbered(count, "registry", "registries")
         ))),
     }
 }

@@ -1,7 +1,7 @@
 //! `agentpkg remove`.
 
 use super::Context;
-use super::outcome::{document, removed, show_kept, show_servers};
+use super::outcome::{ChangeDocument, removed, show_kept, show_servers};
 use crate::error::Result;
 use crate::ops::remove::{RemoveOptions, remove};
 use crate::ops::typed::Typed;
@@ -47,7 +47,7 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
     };
     let outcome = remove(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        let document = document(&outcome, dry_run, &context.ui);
+        let document = ChangeDocument::of(&outcome, dry_run, &context.ui);
         return context.ui.json(&document);
     }
     let ui = &mut context.ui;

@@ -4,10 +4,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
-use super::outcome::{ChangeDocument, document, finish, show_update};
+use super::outcome::{ChangeDocument, finish, show_update};
+use crate::domain::count::numbered;
+use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
-use crate::ops::resolve::{How, ResolveOptions, resolve};
+use crate::ops::resolve::{How, ResolveOptions, ResolveOutcome, resolve};
 use crate::ops::typed::Typed;
 
 /// Finish updates that were put aside with conflict markers
@@ -46,87 +48,97 @@ pub struct ResolveArgs {
 struct ResolveDocument<'o> {
     #[serde(flatten)]
     change: ChangeDocument<'o>,
-    aborted: Vec<String>,
+    aborted: Vec<&'o str>,
     waiting: usize,
+}
+
+impl ResolveArgs {
+    /// How conflicts are decided.
+    fn how(&self) -> How {
+        match (self.is_continue, self.abort, self.ours, self.theirs) {
+            (true, ..) => How::Continue,
+            (_, true, ..) => How::Abort,
+            (.., true, _) => How::Ours,
+            (.., true) => How::Theirs,
+            _ => How::Ask,
+        }
+    }
+
+    /// The command as it was typed.
+    fn typed(&self) -> Typed {
+        let word = |word: &str, is_typed: bool| is_typed.then(|| word.to_owned());
+        let sides = [word("--ours", self.ours), word("--theirs", self.theirs)];
+        Typed {
+            command: "resolve".to_owned(),
+            names: self.names.clone(),
+            options: word("--continue", self.is_continue).into_iter().collect(),
+            conflicts: sides.into_iter().flatten().collect(),
+            allowed: self.allow.clone(),
+            ..Typed::default()
+        }
+    }
 }
 
 /// Runs the command.
 pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
-    let how = match (args.is_continue, args.abort, args.ours, args.theirs) {
-        (true, ..) => How::Continue,
-        (_, true, ..) => How::Abort,
-        (.., true, _) => How::Ours,
-        (.., true) => How::Theirs,
-        _ => How::Ask,
-    };
-    let typed = Typed {
-        command: "resolve".to_owned(),
-        names: args.names.clone(),
-        options: args
-            .is_continue
-            .then(|| "--continue".to_owned())
-            .into_iter()
-            .collect(),
-        conflicts: (args.ours.then(|| "--ours".to_owned()).into_iter())
-            .chain(args.theirs.then(|| "--theirs".to_owned()))
-            .collect(),
-        allowed: args.allow.clone(),
-        ..Typed::default()
-    };
     let options = ResolveOptions {
-        typed,
+        typed: args.typed(),
+        how: args.how(),
         names: args.names,
-        how,
         allowed: args.allow,
         is_yes: context.is_yes,
         is_dry_run: args.dry_run,
     };
     let outcome = resolve(&context.session, &options, &mut context.ui)?;
-    if context.ui.is_json() {
-        let document = ResolveDocument {
-            change: document(&outcome.finished, args.dry_run, &context.ui),
-            aborted: outcome.aborted.iter().map(ToString::to_string).collect(),
-            waiting: outcome.waiting,
-        };
-        context.ui.json(&document)?;
-    } else if outcome.finished.agents.is_empty() && outcome.aborted.is_empty() {
-        context.ui.note("No conflicts wait to be resolved.");
-    } else if outcome.aborted.is_empty() {
-        show_update(&outcome.finished, args.dry_run, context);
-    }
-    for name in &outcome.aborted {
-        let verb = if args.dry_run {
-            "Would give up"
-        } else {
-            "Gave up"
-        };
-        context.ui.status(
-            verb,
-            format!("the update of {name}; the file stays as it is"),
-        );
-    }
+    show(&outcome, args.dry_run, context)?;
     finish(&outcome.finished, args.dry_run, context);
     if args.dry_run && outcome.finished.failures.is_empty() {
         return Ok(());
     }
+    verdict(&outcome)
+}
+
+fn show(outcome: &ResolveOutcome, is_dry_run: bool, context: &mut Context) -> Result<()> {
+    if context.ui.is_json() {
+        context.ui.json(&ResolveDocument {
+            change: ChangeDocument::of(&outcome.finished, is_dry_run, &context.ui),
+            aborted: outcome.aborted.iter().map(AgentName::as_str).collect(),
+            waiting: outcome.waiting,
+        })?;
+    } else if outcome.finished.agents.is_empty() && outcome.aborted.is_empty() {
+        context.ui.note("No conflicts wait to be resolved.");
+    } else if outcome.aborted.is_empty() {
+        show_update(&outcome.finished, is_dry_run, context);
+    }
+    for name in &outcome.aborted {
+        let verb = if is_dry_run {
+            "Would give up"
+        } else {
+            "Gave up"
+        };
+        let what = format!("the update of {name}; the file stays as it is");
+        context.ui.status(verb, what);
+    }
+    Ok(())
+}
+
+/// How the command ends.
+fn verdict(outcome: &ResolveOutcome) -> Result<()> {
     let again = |names: &[&str]| Command::new(["update"]).args(names.iter().copied());
     let ended = outcome.finished.verdict("updated", &again);
     if outcome.waiting == 0 || outcome.finished.agents.is_empty() {
         return ended;
     }
-    let waiting = if outcome.waiting == 1 {
-        "1 agent is still to be resolved".to_owned()
-    } else {
-        format!("{} agents are still to be resolved", outcome.waiting)
-    };
+    let left = numbered(outcome.waiting, "agent is", "agents are");
+    let left = format!("{left} still to be resolved");
     let next = Advice::say("run ")
         .and_run(Command::new(["resolve"]))
         .and(" again");
     // What failed, or needs consent, outweighs what is left to decide.
     match ended {
         Err(failure) if failure.kind().rank() < Kind::Conflict.rank() => {
-            Err(failure.detail(waiting).hint(next))
+            Err(failure.detail(left).hint(next))
         }
-        _ => Err(Failure::new(Kind::Conflict, waiting).hint(next)),
+        _ => Err(Failure::new(Kind::Conflict, left).hint(next)),
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use crate::domain::count::numbered;
 use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, search};
@@ -54,11 +55,8 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
         ("`--tool`", tool.is_some()),
         ("`--needs-mcp`", needs_mcp.is_some()),
     ];
-    let filters: Vec<&str> = given
-        .into_iter()
-        .filter(|(_, is_given)| *is_given)
-        .map(|(filter, _)| filter)
-        .collect();
+    let given = given.into_iter().filter(|(_, is_given)| *is_given);
+    let filters: Vec<&str> = given.map(|(filter, _)| filter).collect();
     let options = SearchOptions {
         words,
         registries: registry,
@@ -77,98 +75,79 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Result<()> {
+    let ui = &mut context.ui;
     if outcome.hits.is_empty() {
-        let noun = if outcome.registries == 1 {
-            "1 registry".to_owned()
+        let noun = numbered(outcome.registries, "registry", "registries");
+        ui.note(if filters.is_empty() {
+            let add = ui.command(&Command::new(["registry", "add", "URL"]));
+            format!("Nothing was found in {noun}. `{add}` adds another one.")
         } else {
-            format!("{} registries", outcome.registries)
-        };
-        if filters.is_empty() {
-            let add = context
-                .ui
-                .command(&Command::new(["registry", "add", "URL"]));
-            context.ui.note(format!(
-                "Nothing was found in {noun}. `{add}` adds another one."
-            ));
-        } else {
-            context.ui.note(format!(
-                "Nothing was found in {noun} with {}.",
-                filters.join(" and ")
-            ));
-        }
+            let filters = filters.join(" and ");
+            format!("Nothing was found in {noun} with {filters}.")
+        });
         return Ok(());
     }
     let width = |text: &dyn Fn(&Hit) -> String| {
-        outcome
-            .hits
-            .iter()
-            .map(|hit| text(hit).chars().count())
-            .max()
-            .unwrap_or(0)
+        let widths = outcome.hits.iter().map(|hit| text(hit).chars().count());
+        widths.max().unwrap_or(0)
     };
     let names = width(&|hit| hit.entry.name.to_string());
     let places = width(&|hit| hit.registry.to_string());
-    let columns = context.ui.data_columns().unwrap_or(80);
+    let columns = ui.data_columns().unwrap_or(80);
     let room = columns.saturating_sub(names + places + 6).max(24);
     for hit in &outcome.hits {
-        let mut notes = Vec::new();
-        if hit.is_installed {
-            notes.push("installed".to_owned());
-        }
-        // Half of the room is for what the agent is about.
-        if hit.is_shared {
-            notes.push(one_path(&hit.entry.file, room / 2));
-        }
-        if !hit.entry.servers.is_empty() {
-            notes.push(one_line(
-                &format!("needs {}", hit.entry.servers.join(", ")),
-                40,
-            ));
-        }
-        let note = if hit.is_shared {
-            notes.join(", ")
-        } else {
-            one_line(&notes.join(", "), room / 2)
-        };
-        let gap = if note.is_empty() {
-            0
-        } else {
-            note.chars().count() + 2
-        };
         let style = if hit.is_installed { GREEN } else { CYAN };
-        let description = one_line(&hit.entry.description, room.saturating_sub(gap).max(20));
-        let note = if note.is_empty() {
-            String::new()
-        } else {
-            format!("  {DIM}{note}{DIM:#}")
-        };
         let (name, place) = (&hit.entry.name, hit.registry.to_string());
-        context.ui.data(format!(
-            "  {style}{name}{style:#}{:pad$}{DIM}{place:places$}{DIM:#}  {description}{note}",
+        ui.data(format!(
+            "  {style}{name}{style:#}{:pad$}{DIM}{place:places$}{DIM:#}  {}",
             "",
+            described(hit, room),
             pad = names - name.as_str().len() + 2
         ))?;
     }
     if outcome.total > outcome.hits.len() {
-        context.ui.note(format!(
+        ui.note(format!(
             "{DIM}{} more; `--limit {}` shows them, another word narrows it{DIM:#}",
             outcome.total - outcome.hits.len(),
             outcome.total
         ));
     } else if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
-        context
-            .ui
-            .note(format!("{DIM}only names that look alike{DIM:#}"));
+        ui.note(format!("{DIM}only names that look alike{DIM:#}"));
     }
     if let Some(hit) = outcome.hits.iter().find(|hit| hit.is_shared) {
-        context.ui.note(format!(
+        ui.note(format!(
             "{DIM}A registry that has a name twice tells them apart by their files:{DIM:#}"
         ));
-        let install = Command::new(["install".to_owned(), hit.spec()]);
-        let install = context.ui.command(&install);
-        context.ui.note(format!("{DIM}  {install}{DIM:#}"));
+        let install = ui.command(&Command::new(["install".to_owned(), hit.spec()]));
+        ui.note(format!("{DIM}  {install}{DIM:#}"));
     }
     Ok(())
+}
+
+/// What an agent is about, and what is worth knowing before it is installed, in so many columns.
+fn described(hit: &Hit, room: usize) -> String {
+    let mut notes = Vec::new();
+    if hit.is_installed {
+        notes.push("installed".to_owned());
+    }
+    // Half of the room is for what the agent is about.
+    if hit.is_shared {
+        notes.push(one_path(&hit.entry.file, room / 2));
+    }
+    if !hit.entry.servers.is_empty() {
+        let needs = format!("needs {}", hit.entry.servers.join(", "));
+        notes.push(one_line(&needs, 40));
+    }
+    let mut note = notes.join(", ");
+    if !hit.is_shared {
+        note = one_line(&note, room / 2);
+    }
+    if note.is_empty() {
+        return one_line(&hit.entry.description, room);
+    }
+    let rest = room.saturating_sub(note.chars().count() + 2).max(20);
+    let description = one_line(&hit.entry.description, rest);
+    format!("{description}  {DIM}{note}{DIM:#}")
 }
 
 /// What `search --json` prints.

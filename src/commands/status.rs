@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::Context;
 use crate::domain::count::counted;
+use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
-use crate::ui::{DIM, Table, one_line};
+use crate::ui::{DIM, Table, Ui, one_line};
 
 /// Show which agents are edited, missing or in conflict
 #[derive(Debug, Args)]
@@ -26,7 +27,7 @@ pub struct StatusArgs {
 pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
     let status = status(&context.session, &mut context.ui)?;
     if context.ui.is_json() {
-        context.ui.json(&document(&status))?;
+        context.ui.json(&StatusDocument::from(&status))?;
     } else {
         show(&status, context)?;
     }
@@ -52,93 +53,80 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
-    let [install, resolve, check] =
-        ["install", "resolve", "check"].map(|name| context.ui.command(&Command::new([name])));
+    let ui = &mut context.ui;
+    let [install, check] = ["install", "check"].map(|name| ui.command(&Command::new([name])));
+    let table = table(status, ui);
+    if table.lines().is_empty() {
+        let first = ui.command(&Command::new(["install", "backend-architect"]));
+        ui.note(format!("Nothing is installed yet. Try `{first}`."));
+    }
+    ui.table(&table)?;
+    for (servers, how) in [
+        (&status.missing_servers, "missing"),
+        (&status.disabled_servers, "disabled"),
+    ] {
+        let names = one_line(&servers.join(", "), ui.columns().saturating_sub(40));
+        if !servers.is_empty() {
+            let servers = counted(servers.len(), "server");
+            ui.note(format!("  {servers} {how}: {names}  {DIM}`{check}`{DIM:#}"));
+        }
+    }
+    if status.agents.iter().any(|agent| !agent.is_wanted) {
+        ui.note(format!(
+            "{DIM}`{install}` removes what is not in agentpkg.toml, unless you edited it.{DIM:#}"
+        ));
+    }
+    let is_missing = |agent: &AgentStatus| agent.file == FileState::Missing || !agent.has_base;
+    if status.agents.iter().any(is_missing) {
+        ui.note(format!("{DIM}`{install}` restores what is missing.{DIM:#}"));
+    }
+    Ok(())
+}
+
+/// One row for each agent: name, version, state, number of edits, notes.
+fn table(status: &ProjectStatus, ui: &Ui) -> Table {
+    let [install, resolve] = ["install", "resolve"].map(|name| ui.command(&Command::new([name])));
     let mut table = Table::new();
     for agent in &status.agents {
-        let mut notes = Vec::new();
-        if agent.is_conflicted {
-            notes.push(format!("pending: `{resolve}`"));
-        }
-        if !agent.is_wanted {
-            notes.push("not in agentpkg.toml any more".to_owned());
-        }
-        if !agent.has_base {
-            notes.push("base missing".to_owned());
-        }
-        if !agent.pins.is_empty() {
-            notes.push(format!("keeps your {}", agent.pins.join(", ")));
-        }
-        if let Some(newer) = &agent.newer {
-            notes.push(format!("update available {newer}"));
-        }
         let (state, count) = words(agent);
         table.row([
             agent.name.to_string(),
             agent.version.clone(),
             state.to_owned(),
             count,
-            notes.join("; "),
+            notes(agent, &resolve).join("; "),
         ]);
     }
     for name in &status.uninstalled {
-        table.row([
-            name.to_string(),
-            String::new(),
-            "missing".to_owned(),
-            String::new(),
-            format!("`{install}` installs it"),
-        ]);
+        let installs = format!("`{install}` installs it");
+        table.row([name.as_str(), "", "missing", "", &installs].map(str::to_owned));
     }
     for file in &status.foreign {
         let name = file.strip_suffix(".md").unwrap_or(file);
-        table.row([
-            name.to_owned(),
-            String::new(),
-            "unmanaged".to_owned(),
-            String::new(),
-            String::new(),
-        ]);
+        table.row([name, "", "unmanaged", "", ""].map(str::to_owned));
     }
-    let lines = table.lines();
-    if lines.is_empty() {
-        let first = Command::new(["install", "backend-architect"]);
-        let first = context.ui.command(&first);
-        context
-            .ui
-            .note(format!("Nothing is installed yet. Try `{first}`."));
+    table
+}
+
+/// What is worth knowing about an agent. `resolve`: the command that finishes its update.
+fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
+    let mut notes = Vec::new();
+    if agent.is_conflicted {
+        notes.push(format!("pending: `{resolve}`"));
     }
-    for line in lines {
-        context.ui.data(line)?;
+    if !agent.is_wanted {
+        notes.push("not in agentpkg.toml any more".to_owned());
     }
-    for (servers, how) in [
-        (&status.missing_servers, "missing"),
-        (&status.disabled_servers, "disabled"),
-    ] {
-        let count = servers.len();
-        let names = one_line(&servers.join(", "), context.ui.columns().saturating_sub(40));
-        if count > 0 {
-            context.ui.note(format!(
-                "  {} {how}: {names}  {DIM}`{check}`{DIM:#}",
-                counted(count, "server")
-            ));
-        }
+    if !agent.has_base {
+        notes.push("base missing".to_owned());
     }
-    if status.agents.iter().any(|agent| !agent.is_wanted) {
-        context.ui.note(format!(
-            "{DIM}`{install}` removes what is not in agentpkg.toml, unless you edited it.{DIM:#}"
-        ));
+    if !agent.pins.is_empty() {
+        notes.push(format!("keeps your {}", agent.pins.join(", ")));
     }
-    if status
-        .agents
-        .iter()
-        .any(|agent| agent.file == FileState::Missing || !agent.has_base)
-    {
-        context
-            .ui
-            .note(format!("{DIM}`{install}` restores what is missing.{DIM:#}"));
+    if let Some(newer) = &agent.newer {
+        notes.push(format!("update available {newer}"));
     }
-    Ok(())
+    notes
 }
 
 fn words(agent: &AgentStatus) -> (&'static str, String) {
@@ -155,25 +143,25 @@ fn words(agent: &AgentStatus) -> (&'static str, String) {
 
 /// The document of the command.
 #[derive(Debug, Serialize)]
-struct StatusDocument {
-    agents: Vec<AgentView>,
-    uninstalled: Vec<String>,
-    unmanaged: Vec<String>,
-    missing_servers: Vec<String>,
-    disabled_servers: Vec<String>,
+struct StatusDocument<'s> {
+    agents: Vec<AgentView<'s>>,
+    uninstalled: Vec<&'s str>,
+    unmanaged: &'s [String],
+    missing_servers: &'s [String],
+    disabled_servers: &'s [String],
     needs_work: bool,
 }
 
 /// How it stands with one agent.
 #[derive(Debug, Serialize)]
-struct AgentView {
-    name: String,
-    version: String,
+struct AgentView<'s> {
+    name: &'s str,
+    version: &'s str,
     state: &'static str,
     difference: Option<DifferenceView>,
     has_base: bool,
-    pins: Vec<String>,
-    newer: Option<String>,
+    pins: &'s [String],
+    newer: Option<&'s str>,
     wanted: bool,
 }
 
@@ -185,30 +173,38 @@ struct DifferenceView {
     removed: usize,
 }
 
-fn document(status: &ProjectStatus) -> StatusDocument {
-    let agent = |agent: &AgentStatus| AgentView {
-        name: agent.name.to_string(),
-        version: agent.version.clone(),
-        state: words(agent).0,
-        difference: match agent.file {
-            FileState::Edited(Some(edits)) => Some(DifferenceView {
-                edits: edits.edits,
-                added: edits.added,
-                removed: edits.removed,
+impl<'s> From<&'s AgentStatus> for AgentView<'s> {
+    fn from(agent: &'s AgentStatus) -> Self {
+        let difference = match agent.file {
+            FileState::Edited(difference) => difference,
+            FileState::Clean | FileState::Missing => None,
+        };
+        Self {
+            name: agent.name.as_str(),
+            version: &agent.version,
+            state: words(agent).0,
+            difference: difference.map(|difference| DifferenceView {
+                edits: difference.edits,
+                added: difference.added,
+                removed: difference.removed,
             }),
-            _ => None,
-        },
-        has_base: agent.has_base,
-        pins: agent.pins.clone(),
-        newer: agent.newer.clone(),
-        wanted: agent.is_wanted,
-    };
-    StatusDocument {
-        agents: status.agents.iter().map(agent).collect(),
-        uninstalled: status.uninstalled.iter().map(ToString::to_string).collect(),
-        unmanaged: status.foreign.clone(),
-        missing_servers: status.missing_servers.clone(),
-        disabled_servers: status.disabled_servers.clone(),
-        needs_work: status.needs_work(),
+            has_base: agent.has_base,
+            pins: &agent.pins,
+            newer: agent.newer.as_deref(),
+            wanted: agent.is_wanted,
+        }
+    }
+}
+
+impl<'s> From<&'s ProjectStatus> for StatusDocument<'s> {
+    fn from(status: &'s ProjectStatus) -> Self {
+        Self {
+            agents: status.agents.iter().map(Into::into).collect(),
+            uninstalled: status.uninstalled.iter().map(AgentName::as_str).collect(),
+            unmanaged: &status.foreign,
+            missing_servers: &status.missing_servers,
+            disabled_servers: &status.disabled_servers,
+            needs_work: status.needs_work(),
+        }
     }
 }

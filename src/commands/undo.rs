@@ -125,10 +125,7 @@ fn show_list(context: &mut Context) -> Result<()> {
             state.to_owned(),
         ]);
     }
-    table
-        .lines()
-        .iter()
-        .try_for_each(|line| context.ui.data(line))
+    context.ui.table(&table)
 }
 
 /// How long ago, in words of at most 14 columns.
@@ -149,12 +146,9 @@ fn age(time: u64, now: u64) -> String {
 /// The paths of the files that people know of.
 fn visible(operation: &Operation, context: &Context) -> Vec<String> {
     let project = &context.session.project;
-    let paths = operation
-        .files
-        .iter()
-        .map(|file| &file.path)
-        .filter(|path| is_visible(project, path));
-    paths.map(|path| project.display(path)).collect()
+    let paths = operation.files.iter().map(|file| &file.path);
+    let visible = paths.filter(|path| is_visible(project, path));
+    visible.map(|path| project.display(path)).collect()
 }
 
 /// What `undo --json` prints.

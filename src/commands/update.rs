@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::Context;
 use super::needs::NeedsArgs;
-use super::outcome::{document, finish, show_update};
+use super::outcome::{ChangeDocument, finish, show_update};
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::typed::Typed;
@@ -93,7 +93,7 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
     let outcome = update(&context.session, &options, &mut context.ui)?;
     let is_dry_run = options.is_dry_run;
     if context.ui.is_json() {
-        let document = document(&outcome, is_dry_run, &context.ui);
+        let document = ChangeDocument::of(&outcome, is_dry_run, &context.ui);
         context.ui.json(&document)?;
     } else {
         show_update(&outcome, is_dry_run, context);
@@ -103,8 +103,8 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         let newer = outcome
             .agents
             .iter()
-            .filter(|agent| agent.status != Status::Current)
-            .count();
+            .filter(|agent| agent.status != Status::Current);
+        let newer = newer.count();
         let hint = Advice::say("run ").and_run(typed.again());
         return match newer {
             0 => Ok(()),

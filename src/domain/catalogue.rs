@@ -307,7 +307,8 @@ struct Launch {
     optional: Vec<String>,
 }
 
-fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
+/// The command that starts a package, if it says in a sound way how.
+fn launcher(package: &Value) -> Result<&'static str, String> {
     let text = |key: &str| package[key].as_str().unwrap_or_default();
     let (kind, identifier, version) = (text("registryType"), text("identifier"), text("version"));
     if package["transport"]["type"]
@@ -324,10 +325,10 @@ fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
     let is_exact = |version: &str| {
         version.starts_with(|c: char| c.is_ascii_digit()) && is_plain(version, ".-+_")
     };
-    let (command, base, separator) = match kind {
-        "npm" => ("npx", "https://registry.npmjs.org", "@"),
-        "pypi" => ("uvx", "https://pypi.org", "=="),
-        "oci" => ("docker", "https://docker.io", ""),
+    let (command, base) = match kind {
+        "npm" => ("npx", "https://registry.npmjs.org"),
+        "pypi" => ("uvx", "https://pypi.org"),
+        "oci" => ("docker", "https://docker.io"),
         other => return Err(format!("packages of the kind `{other}` cannot be started")),
     };
     if !["", command].contains(&text("runtimeHint")) {
@@ -354,6 +355,13 @@ fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
     if kind != "oci" && !is_exact(version) {
         return Err(format!("`{version}` is not an exact version"));
     }
+    Ok(command)
+}
+
+fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
+    let command = launcher(package)?;
+    let text = |key: &str| package[key].as_str().unwrap_or_default();
+    let (kind, identifier, version) = (text("registryType"), text("identifier"), text("version"));
     let mut optional = Vec::new();
     let mut env = Vec::new();
     for variable in package["environmentVariables"]
@@ -383,11 +391,11 @@ fn package_entry(server: &str, package: &Value) -> Result<Launch, String> {
                     .into_iter()
                     .filter(|argument| argument != "-y" && argument != "--yes"),
             );
-            args.push(format!("{identifier}{separator}{version}"));
+            args.push(format!("{identifier}@{version}"));
         }
         "pypi" => {
             args.extend(runtime);
-            args.push(format!("{identifier}{separator}{version}"));
+            args.push(format!("{identifier}=={version}"));
         }
         _ => {
             args.extend(["run", "-i", "--rm"].map(str::to_owned));

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use semver::Version;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// How many tags an agent may have.
 const MAX_TAGS: usize = 32;
@@ -32,26 +32,30 @@ pub struct AgentRecord {
 }
 
 /// A package that nobody maintains any more.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct ArchivedPackage {
     /// The package as configurations may still start it.
     pub package: String,
     /// The server that took over.
     pub successor: Option<String>,
     /// Why, in words.
+    #[serde(default)]
     pub reason: String,
 }
 
 /// A tool that the client no longer has under this name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct RetiredTool {
     /// What does its work now.
+    #[serde(deserialize_with = "one_or_many")]
     pub now: Vec<String>,
     /// What became of it, in words.
+    #[serde(default)]
     pub note: String,
     /// What it was called next, where that is gone as well.
     pub became: Option<String>,
     /// Whether the client still understands the name.
+    #[serde(default, rename = "alias")]
     pub is_alias: bool,
 }
 
@@ -96,107 +100,27 @@ impl RegistryFile {
                 };
             }
         };
-        let mut file = Self {
+        let mut notes = Vec::new();
+        let agents = raw.agents.into_iter().map(|(name, agent)| {
+            let record = agent.record(&name, &mut notes);
+            (name, record)
+        });
+        let agents = agents.collect();
+        let provided = raw.mcp.provided.into_iter();
+        Self {
             name: raw.name,
             description: raw.description,
-            ..Self::default()
-        };
-        for (name, agent) in raw.agents {
-            let version = agent
-                .version
-                .as_deref()
-                .and_then(|text| match Version::parse(text) {
-                    Ok(version) => Some(version),
-                    Err(error) => {
-                        file.notes
-                            .push(format!("registry.toml: version of `{name}`: {error}"));
-                        None
-                    }
-                });
-            let RawRequires {
-                agents: requires,
-                servers,
-                programs,
-                variables,
-            } = agent.requires.unwrap_or_default();
-            let description = agent.description;
-            let (tags, odd): (Vec<String>, Vec<String>) =
-                agent.tags.into_iter().partition(|tag| is_tag(tag));
-            if !odd.is_empty() || tags.len() > MAX_TAGS {
-                file.notes.push(format!(
-                    "registry.toml: tags of `{name}`: at most {MAX_TAGS}, each of 1 to {MAX_TAG} bytes on one line; the others are left out"
-                ));
-            }
-            let tags = tags.into_iter().take(MAX_TAGS).collect();
-            file.agents.insert(
-                name,
-                AgentRecord {
-                    version,
-                    description,
-                    tags,
-                    requires,
-                    servers,
-                    programs,
-                    variables,
-                },
-            );
+            agents,
+            aliases: raw.mcp.aliases,
+            provided: provided
+                .map(|(name, provided)| (name, provided.note))
+                .collect(),
+            archived: raw.mcp.archived,
+            tools: raw.tools.current,
+            own_agents: raw.tools.agents,
+            retired_tools: raw.tools.retired,
+            notes,
         }
-        file.aliases = raw.mcp.aliases;
-        file.provided = raw
-            .mcp
-            .provided
-            .into_iter()
-            .map(|(name, provided)| (name, provided.note))
-            .collect();
-        let archived = raw.mcp.archived.into_iter();
-        file.archived = archived
-            .map(
-                |(
-                    name,
-                    RawArchived {
-                        package,
-                        successor,
-                        reason,
-                    },
-                )| {
-                    (
-                        name,
-                        ArchivedPackage {
-                            package,
-                            successor,
-                            reason,
-                        },
-                    )
-                },
-            )
-            .collect();
-        file.tools = raw.tools.current;
-        file.own_agents = raw.tools.agents;
-        let retired = raw.tools.retired.into_iter();
-        file.retired_tools = retired
-            .map(
-                |(
-                    name,
-                    RawRetired {
-                        now,
-                        note,
-                        became,
-                        alias,
-                    },
-                )| {
-                    (
-                        name,
-                        RetiredTool {
-                            now: now.into_list(),
-                            note,
-                            became,
-                            is_alias: alias,
-                        },
-                    )
-                },
-            )
-            .collect();
-        file
     }
 }
 
@@ -264,21 +188,13 @@ struct RawMcp {
     #[serde(default)]
     provided: BTreeMap<String, RawProvided>,
     #[serde(default)]
-    archived: BTreeMap<String, RawArchived>,
+    archived: BTreeMap<String, ArchivedPackage>,
 }
 
 #[derive(Deserialize)]
 struct RawProvided {
     #[serde(default)]
     note: String,
-}
-
-#[derive(Deserialize)]
-struct RawArchived {
-    package: String,
-    successor: Option<String>,
-    #[serde(default)]
-    reason: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -288,17 +204,7 @@ struct RawTools {
     #[serde(default)]
     agents: Vec<String>,
     #[serde(default)]
-    retired: BTreeMap<String, RawRetired>,
-}
-
-#[derive(Deserialize)]
-struct RawRetired {
-    now: OneOrMany,
-    #[serde(default)]
-    note: String,
-    became: Option<String>,
-    #[serde(default)]
-    alias: bool,
+    retired: BTreeMap<String, RetiredTool>,
 }
 
 #[derive(Deserialize)]
@@ -308,13 +214,11 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-impl OneOrMany {
-    fn into_list(self) -> Vec<String> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
-        }
-    }
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    OneOrMany::deserialize(deserializer).map(|read| match read {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
 }
 
 fn is_tag(text: &str) -> bool {
@@ -328,6 +232,37 @@ struct RawAgent {
     #[serde(default)]
     tags: Vec<String>,
     requires: Option<RawRequires>,
+}
+
+impl RawAgent {
+    /// What it says, with notes about what is left out.
+    fn record(self, name: &str, notes: &mut Vec<String>) -> AgentRecord {
+        let version = match self.version.as_deref().map(Version::parse).transpose() {
+            Ok(version) => version,
+            Err(error) => {
+                notes.push(format!("registry.toml: version of `{name}`: {error}"));
+                None
+            }
+        };
+        let (mut tags, odd): (Vec<String>, Vec<String>) =
+            self.tags.into_iter().partition(|tag| is_tag(tag));
+        if !odd.is_empty() || tags.len() > MAX_TAGS {
+            notes.push(format!(
+                "registry.toml: tags of `{name}`: at most {MAX_TAGS}, each of 1 to {MAX_TAG} bytes on one line; the others are left out"
+            ));
+        }
+        tags.truncate(MAX_TAGS);
+        let requires = self.requires.unwrap_or_default();
+        AgentRecord {
+            version,
+            description: self.description,
+            tags,
+            requires: requires.agents,
+            servers: requires.servers,
+            programs: requires.programs,
+            variables: requires.variables,
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]

@@ -360,123 +360,126 @@ mod tests {
         }
     }
 
+    /// What git and its helpers say, and what it is.
+    const MESSAGES: &[(&str, &str)] = &[
+        (
+            "fatal: unable to access 'https://h/': The requested URL returned error: 301",
+            "Redirected",
+        ),
+        (
+            "fatal: unable to access 'https://h/': The requested URL returned error: 403",
+            "Authentication",
+        ),
+        (
+            "fatal: unable to access 'https://h/': The requested URL returned error: 500",
+            "Server",
+        ),
+        (
+            "error: RPC failed; HTTP 502 curl 22\nfatal: expected flush after ref listing",
+            "Server",
+        ),
+        (
+            "fatal: could not read Username for 'https://h': terminal prompts disabled",
+            "Authentication",
+        ),
+        (
+            "fatal: Authentication failed for 'https://h/a/'",
+            "Authentication",
+        ),
+        (
+            "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+            "Authentication",
+        ),
+        (
+            "Host key verification failed.\nfatal: Could not read from remote repository.",
+            "HostKey",
+        ),
+        ("fatal: repository 'https://h/a/' not found", "NotFound"),
+        (
+            "remote: Repository not found.\nfatal: repository 'https://h/a/' not found",
+            "NotFound",
+        ),
+        (
+            "ERROR: Repository not found.\nfatal: Could not read from remote repository.",
+            "NotFound",
+        ),
+        (
+            "fatal: 'x.git' does not appear to be a git repository",
+            "NotFound",
+        ),
+        (
+            "fatal: unable to access 'https://h/': Could not resolve host: h",
+            "Unreachable",
+        ),
+        (
+            "fatal: unable to access 'https://h/': Failed to connect to h port 443 after 1 ms: Couldn't connect",
+            "Unreachable",
+        ),
+        (
+            "ssh: Could not resolve hostname h: Name or service not known",
+            "Unreachable",
+        ),
+        (
+            "ssh: connect to host h port 22: Connection refused",
+            "Unreachable",
+        ),
+        (
+            "fatal: unable to access 'https://h/': SSL certificate problem: self-signed certificate",
+            "Tls",
+        ),
+        (
+            "fatal: unable to access 'https://h/': server certificate verification failed. CAfile: none",
+            "Tls",
+        ),
+        (
+            "fatal: unable to access 'https://h/': OpenSSL SSL_read: unexpected eof while reading",
+            "Connection",
+        ),
+        (
+            "fatal: unable to access 'https://h/': Empty reply from server",
+            "Connection",
+        ),
+        (
+            "fatal: early EOF\nfatal: fetch-pack: invalid index-pack output",
+            "Connection",
+        ),
+        (
+            "fetch-pack: unexpected disconnect while reading sideband packet",
+            "Connection",
+        ),
+        (
+            "fatal: pack has bad object at offset 12: inflate returned -3",
+            "CorruptPack",
+        ),
+        ("fatal: pack is corrupted (SHA1 mismatch)", "CorruptPack"),
+        ("fatal: couldn't find remote ref HEAD", "NoDefaultBranch"),
+        (
+            "fatal: couldn't find remote ref refs/tags/v9",
+            "UnknownReference",
+        ),
+        (
+            "fatal: remote error: upload-pack: not our ref 0123456789abcdef0123456789abcdef01234567",
+            "UnknownReference",
+        ),
+        ("fatal: write error: No space left on device", "DiskFull"),
+        (
+            "fatal: mismatched algorithms: client sha1; server sha256",
+            "ObjectFormat",
+        ),
+        ("fatal: transport 'ext' not allowed", "Protocol"),
+        ("error: unknown option `no-write-fetch-head'", "TooOld"),
+        (
+            "fatal: https://h/a/info/refs not valid: is this a git repository?",
+            "NotRepository",
+        ),
+        ("fatal: something new", "Failed"),
+        ("", "Failed"),
+    ];
+
     #[test]
     fn messages_of_git_and_its_helpers_are_told_apart() {
-        for (message, name) in [
-            (
-                "fatal: unable to access 'https://h/': The requested URL returned error: 301",
-                "Redirected",
-            ),
-            (
-                "fatal: unable to access 'https://h/': The requested URL returned error: 403",
-                "Authentication",
-            ),
-            (
-                "fatal: unable to access 'https://h/': The requested URL returned error: 500",
-                "Server",
-            ),
-            (
-                "error: RPC failed; HTTP 502 curl 22\nfatal: expected flush after ref listing",
-                "Server",
-            ),
-            (
-                "fatal: could not read Username for 'https://h': terminal prompts disabled",
-                "Authentication",
-            ),
-            (
-                "fatal: Authentication failed for 'https://h/a/'",
-                "Authentication",
-            ),
-            (
-                "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.",
-                "Authentication",
-            ),
-            (
-                "Host key verification failed.\nfatal: Could not read from remote repository.",
-                "HostKey",
-            ),
-            ("fatal: repository 'https://h/a/' not found", "NotFound"),
-            (
-                "remote: Repository not found.\nfatal: repository 'https://h/a/' not found",
-                "NotFound",
-            ),
-            (
-                "ERROR: Repository not found.\nfatal: Could not read from remote repository.",
-                "NotFound",
-            ),
-            (
-                "fatal: 'x.git' does not appear to be a git repository",
-                "NotFound",
-            ),
-            (
-                "fatal: unable to access 'https://h/': Could not resolve host: h",
-                "Unreachable",
-            ),
-            (
-                "fatal: unable to access 'https://h/': Failed to connect to h port 443 after 1 ms: Couldn't connect",
-                "Unreachable",
-            ),
-            (
-                "ssh: Could not resolve hostname h: Name or service not known",
-                "Unreachable",
-            ),
-            (
-                "ssh: connect to host h port 22: Connection refused",
-                "Unreachable",
-            ),
-            (
-                "fatal: unable to access 'https://h/': SSL certificate problem: self-signed certificate",
-                "Tls",
-            ),
-            (
-                "fatal: unable to access 'https://h/': server certificate verification failed. CAfile: none",
-                "Tls",
-            ),
-            (
-                "fatal: unable to access 'https://h/': OpenSSL SSL_read: unexpected eof while reading",
-                "Connection",
-            ),
-            (
-                "fatal: unable to access 'https://h/': Empty reply from server",
-                "Connection",
-            ),
-            (
-                "fatal: early EOF\nfatal: fetch-pack: invalid index-pack output",
-                "Connection",
-            ),
-            (
-                "fetch-pack: unexpected disconnect while reading sideband packet",
-                "Connection",
-            ),
-            (
-                "fatal: pack has bad object at offset 12: inflate returned -3",
-                "CorruptPack",
-            ),
-            ("fatal: pack is corrupted (SHA1 mismatch)", "CorruptPack"),
-            ("fatal: couldn't find remote ref HEAD", "NoDefaultBranch"),
-            (
-                "fatal: couldn't find remote ref refs/tags/v9",
-                "UnknownReference",
-            ),
-            (
-                "fatal: remote error: upload-pack: not our ref 0123456789abcdef0123456789abcdef01234567",
-                "UnknownReference",
-            ),
-            ("fatal: write error: No space left on device", "DiskFull"),
-            (
-                "fatal: mismatched algorithms: client sha1; server sha256",
-                "ObjectFormat",
-            ),
-            ("fatal: transport 'ext' not allowed", "Protocol"),
-            ("error: unknown option `no-write-fetch-head'", "TooOld"),
-            (
-                "fatal: https://h/a/info/refs not valid: is this a git repository?",
-                "NotRepository",
-            ),
-            ("fatal: something new", "Failed"),
-            ("", "Failed"),
-        ] {
-            assert_eq!(name_of(message), name, "{message}");
+        for (message, name) in MESSAGES {
+            assert_eq!(name_of(message), *name, "{message}");
         }
     }
 

@@ -283,9 +283,8 @@ fn upstream_versions(
         let versions = repository.file_versions(&locked.file, MAX_VERSIONS, &mut |event| {
             relay(frontend, event);
         });
+        let versions = versions.unwrap_or_default().into_iter();
         versions
-            .unwrap_or_default()
-            .into_iter()
             .map(|(commit, bytes)| (bytes, Some(commit)))
             .collect()
     };
@@ -296,15 +295,12 @@ fn upstream_versions(
             .collect(),
         Source::Folder(path) | Source::File(path) => {
             let folder = session.absolute(path);
-            match session.cache.bare_repository(&folder) {
-                Ok(Some(repository)) => of(repository),
-                _ => fs::read(&folder.join(&locked.file), MAX_AGENT)
-                    .ok()
-                    .flatten()
-                    .map(|bytes| (bytes, None))
-                    .into_iter()
-                    .collect(),
+            if let Ok(Some(repository)) = session.cache.bare_repository(&folder) {
+                return of(repository);
             }
+            let read = fs::read(&folder.join(&locked.file), MAX_AGENT);
+            let bytes = read.ok().flatten();
+            bytes.map(|bytes| (bytes, None)).into_iter().collect()
         }
         Source::Git(url) => {
             let repository = session.cache.repository(url, Freshness::Any, &mut |_| {});

@@ -27,6 +27,15 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// A version that was adapted before, with its lock entry.
+    pub(super) fn adapted(locked: LockedAgent, bytes: Vec<u8>) -> Self {
+        Self {
+            locked,
+            bytes,
+            required: Vec::new(),
+        }
+    }
+
     /// Reads and adapts `resolved`, which is to be installed as `name`.
     pub(super) fn of(
         session: &Session,
@@ -109,11 +118,11 @@ fn adaptations(adapted: &Adapted, request: &Request) -> Vec<String> {
         .applied
         .iter()
         .filter(|applied| !matches!(applied, Adaptation::Bind { .. }));
-    let mut bind: Vec<String> = request
+    let bind = request
         .bind
         .iter()
-        .map(|(from, to)| format!("bind:{from}={to}"))
-        .collect();
+        .map(|(from, to)| format!("bind:{from}={to}"));
+    let mut bind: Vec<String> = bind.collect();
     bind.sort();
     others.map(ToString::to_string).chain(bind).collect()
 }

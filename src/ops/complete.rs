@@ -29,12 +29,8 @@ pub type Candidate = (String, String);
 
 fn manifest(session: &Session) -> Manifest {
     // Whatever is wrong with it, the command itself will say so.
-    session
-        .project
-        .load_manifest()
-        .ok()
-        .flatten()
-        .unwrap_or_else(Manifest::empty)
+    let read = session.project.load_manifest();
+    read.ok().flatten().unwrap_or_else(Manifest::empty)
 }
 
 /// What can be installed: agents by name, by registry and name, by source and name, with versions after `@`.
@@ -48,15 +44,11 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
             let named: Vec<_> = registries(&manifest)
                 .filter(|(name, _)| name.as_str() == place)
                 .collect();
-            // A source that is typed needs no name.
-            let typed = || {
-                Some((
-                    RegistryName::builtin(),
-                    from_here(session, Source::parse(place).ok()?),
-                ))
-            };
             if named.is_empty() {
-                typed().into_iter().collect()
+                // A source that is typed needs no name.
+                let typed = Source::parse(place).map(|source| from_here(session, source));
+                let typed = typed.map(|source| (RegistryName::builtin(), source));
+                typed.into_iter().collect()
             } else {
                 named
             }
@@ -143,16 +135,10 @@ fn names(indexes: &[IndexFile], folded: &str) -> Vec<Candidate> {
             index.name(rows.end.saturating_sub(1)),
         ]
     });
-    let ends: Vec<String> = ends
-        .flatten()
-        .map(|name| name.to_ascii_lowercase())
-        .filter(|name| name.starts_with(folded))
-        .collect();
-    let shared = ends
-        .iter()
-        .map(|end| shared(end, &ends[0]))
-        .min()
-        .unwrap_or(0);
+    let ends = ends.flatten().map(|name| name.to_ascii_lowercase());
+    let ends: Vec<String> = ends.filter(|name| name.starts_with(folded)).collect();
+    let shared = ends.iter().map(|end| shared(end, &ends[0]));
+    let shared = shared.min().unwrap_or(0);
     let to_hyphen = |name: &str| {
         let hyphen = name.get(shared..).and_then(|rest| rest.find('-'));
         hyphen.map_or(name.len(), |at| shared + at + 1)
@@ -226,65 +212,61 @@ fn versions(
             .into_iter()
             .find(|text| text.starts_with(begun) && VersionRequest::parse(text).is_ok())
     };
+    let candidate = |(version, tag): (Version, Option<String>)| {
+        let spelled = spelled(&version, tag.as_deref())?;
+        let help = tag.map_or_else(|| "the only one".to_owned(), |tag| format!("tag {tag}"));
+        Some((format!("{marks}{spelled}"), help))
+    };
     for (registry, source) in sources {
-        let Some(offered) =
-            index_of(session, source).map(|index| Offered::Indexed(Box::new(index)))
-        else {
+        let Some(index) = index_of(session, source) else {
             continue;
         };
+        let offered = Offered::Indexed(Box::new(index));
         let entry = match target {
-            Some(target) => offered
-                .find(target)
-                .into_iter()
-                .next()
-                .or_else(|| offered.find_file(target)),
+            Some(target) => {
+                (offered.find(target).into_iter().next()).or_else(|| offered.find_file(target))
+            }
             None if offered.len() == 1 => offered.all().into_iter().next(),
             None => None,
         };
-        let Some(name) = entry
-            .map(|entry| entry.name.to_string())
-            .or_else(|| target.is_none().then(String::new))
-        else {
-            continue;
+        let name = match (entry, target) {
+            (Some(entry), _) => entry.name.to_string(),
+            (None, None) => String::new(),
+            (None, Some(_)) => continue,
         };
-        let repository = session.kept_repository(source);
-        let found: Vec<(String, String)> = match (repository, source) {
-            (Some(repository), _) => {
-                let tags = repository.versions(&name).unwrap_or_default().into_iter();
-                tags.filter_map(|tag| {
-                    Some((
-                        spelled(&tag.version, Some(&tag.tag))?,
-                        format!("tag {}", tag.tag),
-                    ))
-                })
-                .collect()
-            }
-            (None, Source::Git(_)) => Vec::new(),
-            (None, _) => {
-                let snapshot = match source {
-                    Source::Folder(path) | Source::File(path) => Snapshot::folder(
-                        Some(registry.clone()),
-                        source.clone(),
-                        &session.absolute(path),
-                        &session.cache,
-                    )
-                    .ok(),
-                    _ => Some(Snapshot::builtin_without_agents()),
-                };
-                let version = snapshot.and_then(|snapshot| snapshot.record(&name)?.version.clone());
-                let version = version.and_then(|version| spelled(&version, None));
-                version
-                    .map(|version| (version, "the only one".to_owned()))
-                    .into_iter()
-                    .collect()
-            }
-        };
-        return found
-            .into_iter()
-            .map(|(version, help)| (format!("{marks}{version}"), help))
-            .collect();
+        let found = versions_in(session, registry, source, &name).into_iter();
+        return found.filter_map(candidate).collect();
     }
     Vec::new()
+}
+
+/// The versions of an agent that a registry has, each with its tag if there is one.
+fn versions_in(
+    session: &Session,
+    registry: &RegistryName,
+    source: &Source,
+    name: &str,
+) -> Vec<(Version, Option<String>)> {
+    if let Some(repository) = session.kept_repository(source) {
+        let tags = repository.versions(name).unwrap_or_default().into_iter();
+        return tags.map(|tag| (tag.version, Some(tag.tag))).collect();
+    }
+    let snapshot = match source {
+        Source::Git(_) => None,
+        Source::Folder(path) | Source::File(path) => {
+            let path = session.absolute(path);
+            Snapshot::folder(
+                Some(registry.clone()),
+                source.clone(),
+                &path,
+                &session.cache,
+            )
+            .ok()
+        }
+        Source::Builtin => Some(Snapshot::builtin_without_agents()),
+    };
+    let version = snapshot.and_then(|snapshot| snapshot.record(name)?.version.clone());
+    version.map(|version| (version, None)).into_iter().collect()
 }
 
 /// The versions that an installed agent could be updated to, as they can be written behind what is typed already.
@@ -308,21 +290,19 @@ pub fn versions_of_installed(session: &Session, name: &str, typed: &str) -> Vec<
     versions(session, &[(registry, source)], Some(&locked.agent), typed)
 }
 
+/// The file of an agent; empty if it cannot be read.
+fn file_of(session: &Session, name: &AgentName) -> Vec<u8> {
+    let read = session.project.read_agent(name);
+    read.ok().flatten().unwrap_or_default()
+}
+
 /// Agents that are installed.
 #[must_use]
 pub fn installed(session: &Session) -> Vec<Candidate> {
     let lockfile = session.project.load_lockfile().unwrap_or_default();
-    let described = |name: &AgentName| {
-        let bytes = session
-            .project
-            .read_agent(name)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        match Definition::parse(&bytes).verdict() {
-            Verdict::Loads(loaded) => loaded.description.clone(),
-            Verdict::Skipped(_) => String::new(),
-        }
+    let described = |name: &AgentName| match Definition::parse(&file_of(session, name)).verdict() {
+        Verdict::Loads(loaded) => loaded.description.clone(),
+        Verdict::Skipped(_) => String::new(),
     };
     // Reading a file each is quick for as many as anybody looks through.
     let is_few = lockfile.agents.len() <= 64;
@@ -330,14 +310,12 @@ pub fn installed(session: &Session) -> Vec<Candidate> {
         .agents
         .keys()
         .map(|name| {
-            (
-                name.to_string(),
-                if is_few {
-                    described(name)
-                } else {
-                    String::new()
-                },
-            )
+            let help = if is_few {
+                described(name)
+            } else {
+                String::new()
+            };
+            (name.to_string(), help)
         })
         .collect()
 }
@@ -359,14 +337,8 @@ pub fn configured(session: &Session) -> Vec<Candidate> {
         return Vec::new();
     };
     let named = found.found.iter().map(|server| {
-        (
-            server.name.clone(),
-            server
-                .entry
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        )
+        let entry = server.entry.as_ref().map(ToString::to_string);
+        (server.name.clone(), entry.unwrap_or_default())
     });
     // Only these can be bound, and a name comes from a file that anybody wrote.
     named.filter(|(name, _)| is_bindable(name)).collect()
@@ -386,12 +358,8 @@ pub fn known_servers() -> Vec<Candidate> {
 /// The client's tools.
 #[must_use]
 pub fn tools() -> Vec<Candidate> {
-    Snapshot::builtin_without_agents()
-        .file
-        .tools
-        .into_iter()
-        .map(|tool| (tool, String::new()))
-        .collect()
+    let tools = Snapshot::builtin_without_agents().file.tools.into_iter();
+    tools.map(|tool| (tool, String::new())).collect()
 }
 
 /// `OLD=NEW`: what installed agents ask for and is not configured, then the servers that are.
@@ -407,17 +375,8 @@ pub fn bindings(session: &Session, current: &str) -> Vec<Candidate> {
     let lockfile = session.project.load_lockfile().unwrap_or_default();
     let mut names = BTreeSet::new();
     for name in lockfile.agents.keys() {
-        let bytes = session
-            .project
-            .read_agent(name)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        names.extend(
-            discovery::servers(&bytes)
-                .into_iter()
-                .filter(|name| is_bindable(name)),
-        );
+        let servers = discovery::servers(&file_of(session, name));
+        names.extend(servers.into_iter().filter(|name| is_bindable(name)));
     }
     let is_open = |name: &String| !configured.iter().any(|(known, _)| known == name);
     names

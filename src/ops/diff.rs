@@ -15,6 +15,7 @@ use crate::merge::{Labels, Style};
 use crate::store::agreement::versions;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::project::Project;
 
 /// Which difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -84,60 +85,50 @@ pub fn diff(
     outcome
         .failures
         .extend(planned.lost.into_iter().map(|(_, failure)| failure));
-    let news = |item: &&Item| item.state != State::Current;
-    for item in planned.items.iter().filter(news) {
-        let (from, to) = (
-            versions(item.before.as_ref()),
-            versions(Some(&item.candidate.locked)),
-        );
-        let (before, after, before_label, after_label, conflicts) = if view == View::Upstream {
-            (
-                item.base.clone(),
-                item.candidate.bytes.clone(),
-                format!("upstream {from}"),
-                format!("upstream {to}"),
-                0,
-            )
-        } else {
-            let theirs = format!("upstream {to}");
-            let labels = Labels {
-                ours: "you",
-                base: "base",
-                theirs: &theirs,
-            };
-            let merged = if item.ours.is_some() {
-                item.merge().with_markers(Style::Diff3, labels, None)
-            } else {
-                item.result()
-            };
-            let before = item.ours.clone().unwrap_or_default();
-            (
-                before,
-                merged,
-                "as it is".to_owned(),
-                "merged".to_owned(),
-                item.choices.len(),
-            )
-        };
-        let gains = if conflicts == 0 {
-            Capabilities::of(&after).gains_over(&Capabilities::of(&before))
-        } else {
-            item.gains()
-        };
-        outcome.files.push(FileDiff {
-            name: item.name.clone(),
-            path: session
-                .project
-                .display(&session.project.agent_path(&item.name)),
-            before_label: before_label.trim_end().to_owned(),
-            after_label: after_label.trim_end().to_owned(),
-            before,
-            after,
-            conflicts,
-            gains,
-        });
-    }
+    let news = planned
+        .items
+        .iter()
+        .filter(|item| item.state != State::Current);
+    let files = news.map(|item| compared(&session.project, item, view));
+    outcome.files = files.collect();
     Ok(outcome)
+}
+
+/// What is new upstream for an agent, or what its file would become.
+fn compared(project: &Project, item: &Item, view: View) -> FileDiff {
+    let upstream = |locked: Option<&LockedAgent>| format!("upstream {}", versions(locked));
+    let theirs = upstream(Some(&item.candidate.locked));
+    let (before, after, [before_label, after_label], conflicts) = if view == View::Upstream {
+        let (before, after) = (item.base.clone(), item.candidate.bytes.clone());
+        (before, after, [upstream(item.before.as_ref()), theirs], 0)
+    } else {
+        let labels = Labels {
+            ours: "you",
+            base: "base",
+            theirs: &theirs,
+        };
+        let merged = if item.ours.is_some() {
+            item.merge().with_markers(Style::Diff3, labels, None)
+        } else {
+            item.result()
+        };
+        let before = item.ours.clone().unwrap_or_default();
+        let labels = ["as it is", "merged"].map(str::to_owned);
+        (before, merged, labels, item.choices.len())
+    };
+    FileDiff {
+        name: item.name.clone(),
+        path: project.shown_path(&item.name),
+        before_label: before_label.trim_end().to_owned(),
+        after_label: after_label.trim_end().to_owned(),
+        gains: match conflicts {
+            0 => Capabilities::of(&after).gains_over(&Capabilities::of(&before)),
+            _ => item.gains(),
+        },
+        before,
+        after,
+        conflicts,
+    }
 }
 
 fn local(
@@ -148,7 +139,7 @@ fn local(
 ) -> Result<DiffOutcome> {
     let mut outcome = DiffOutcome::default();
     for (name, locked) in selected(names, lockfile)? {
-        let path = session.project.display(&session.project.agent_path(name));
+        let path = session.project.shown_path(name);
         let current = session.project.read_agent(name)?;
         let base = match base::find(session, name, locked, frontend)? {
             Search::Found(base, _) => base,
@@ -159,11 +150,7 @@ fn local(
                 continue;
             }
         };
-        let after_label = if current.is_some() {
-            "as it is"
-        } else {
-            "missing"
-        };
+        let after_label = current.as_ref().map_or("missing", |_| "as it is");
         let after = current.unwrap_or_default();
         if base != after {
             let gains = Capabilities::of(&after).gains_over(&Capabilities::of(&base));

@@ -58,17 +58,21 @@ pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Resul
         return of_file(session, &source.to_string(), file, frontend);
     }
     let lockfile = session.project.load_lockfile()?;
-    let name = match (&spec.place, &spec.target) {
-        (Place::Anywhere, Some(Target::Name(name))) => AgentName::new(name).ok(),
-        _ => None,
-    };
-    if let Some(name) = &name
+    if let Some(name) = &bare_name(&spec)
         && let Some(locked) = lockfile.agents.get(name)
         && (spec.version.as_ref()).is_none_or(|request| is_version(locked, request))
     {
         return of_installed(session, name, locked, frontend);
     }
-    of_offered(session, text, &spec, name, &lockfile, frontend)
+    of_offered(session, text, &spec, &lockfile, frontend)
+}
+
+/// The name that a spec is, if it is nothing but a name, at whatever version.
+fn bare_name(spec: &Spec) -> Option<AgentName> {
+    match (&spec.place, &spec.target) {
+        (Place::Anywhere, Some(Target::Name(name))) => AgentName::new(name).ok(),
+        _ => None,
+    }
 }
 
 /// The file at a path, which ends in the name `file`.
@@ -79,7 +83,7 @@ fn of_file(session: &Session, path: &str, file: &str, frontend: &mut dyn Fronten
     let bytes = fs::read(&absolute, MAX_AGENT)?
         .ok_or_else(|| Failure::failed(format!("there is no file `{path}`")))?;
     let mut info = judge(path.to_owned(), file, &bytes);
-    info.needs = needs(session, &info, None, &bytes, None, frontend)?;
+    info.needs = needs(session, &info, Seen::File, &bytes, frontend)?;
     Ok(info)
 }
 
@@ -99,29 +103,20 @@ fn of_installed(
         _ => Vec::new(),
     };
     let bytes = bytes.unwrap_or_default();
-    let mut info = judge(
-        project.display(&project.agent_path(name)),
-        &locked.file,
-        &bytes,
-    );
+    let mut info = judge(project.shown_path(name), &locked.file, &bytes);
     info.name = name.to_string();
-    info.revision = locked
-        .version
-        .clone()
-        .or_else(|| locked.commit.map(|commit| commit.short()))
-        .unwrap_or_default();
+    info.revision = versions(Some(locked));
     info.installed = Some(state);
     info.gains = gains;
-    info.needs = needs(session, &info, Some(name), &bytes, None, frontend)?;
+    info.needs = needs(session, &info, Seen::Project(name), &bytes, frontend)?;
     Ok(info)
 }
 
-/// What a spec means in the registries and sources; `name`: the name that it is, if it is nothing but a name.
+/// What a spec means in the registries and sources.
 fn of_offered(
     session: &Session,
     text: &str,
     spec: &Spec,
-    name: Option<AgentName>,
     lockfile: &Lockfile,
     frontend: &mut dyn Frontend,
 ) -> Result<Info> {
@@ -133,17 +128,16 @@ fn of_offered(
         ..Typed::default()
     };
     resolver.asked_by(Asker::spec(&typed, 0, text, spec));
-    let resolved = match name.and_then(|name| Some((manifest.agents().get(&name)?.clone(), name))) {
+    let named = bare_name(spec).and_then(|name| manifest.agents().get_key_value(&name));
+    let resolved = match named {
         // A name of the manifest means that entry, here as with `install`.
-        Some((wanted, name)) => resolver.resolve_wanted(
-            &name,
-            &Wanted {
+        Some((name, wanted)) => {
+            let wanted = Wanted {
                 version: spec.version.clone(),
-                ..wanted
-            },
-            &manifest,
-            frontend,
-        )?,
+                ..wanted.clone()
+            };
+            resolver.resolve_wanted(name, &wanted, &manifest, frontend)?
+        }
         None => resolver.resolve(spec, &manifest, frontend)?,
     };
     let bytes = resolved
@@ -165,20 +159,11 @@ fn of_offered(
         let is_other = locked.commit != resolved.commit || locked.blob != resolved.entry.blob;
         let version = versions(Some(locked));
         let version = (is_other && !version.is_empty()).then(|| format!("at {version}"));
-        info.installed_as = name
-            .into_iter()
-            .chain(version)
-            .collect::<Vec<_>>()
-            .join(" ");
+        let parts: Vec<String> = name.into_iter().chain(version).collect();
+        info.installed_as = parts.join(" ");
     }
-    info.needs = needs(
-        session,
-        &info,
-        None,
-        &bytes,
-        Some(&resolved.snapshot),
-        frontend,
-    )?;
+    let from = Seen::Source(&resolved.snapshot);
+    info.needs = needs(session, &info, from, &bytes, frontend)?;
     Ok(info)
 }
 
@@ -204,13 +189,23 @@ fn is_version(locked: &LockedAgent, request: &VersionRequest) -> bool {
     version.is_some_and(|version| request.accepts(&version)) || is_commit()
 }
 
+/// Where an agent is looked at.
+#[derive(Clone, Copy)]
+enum Seen<'f> {
+    /// In a file that is of no project.
+    File,
+    /// In the project, where it is installed under this name.
+    Project(&'f AgentName),
+    /// In a source, as it would be installed.
+    Source(&'f Snapshot<'f>),
+}
+
 /// What an agent needs, as it would be installed.
 fn needs(
     session: &Session,
     info: &Info,
-    installed: Option<&AgentName>,
+    from: Seen<'_>,
     bytes: &[u8],
-    snapshot: Option<&Snapshot<'_>>,
     frontend: &mut dyn Frontend,
 ) -> Result<Report> {
     let manifest = session
@@ -219,8 +214,11 @@ fn needs(
         .unwrap_or_else(Manifest::empty);
     let lockfile = session.project.load_lockfile()?;
     let mut world = World::open(session, &manifest, &lockfile, frontend)?;
-    if let Some(snapshot) = snapshot {
-        world.learn(snapshot);
+    let mut installed = None;
+    match from {
+        Seen::File => {}
+        Seen::Project(name) => installed = Some(name),
+        Seen::Source(snapshot) => world.learn(snapshot),
     }
     let definition = Definition::parse(bytes);
     let adapted = adapt(
@@ -233,15 +231,9 @@ fn needs(
         .map(|wanted| wanted.bind.clone())
         .unwrap_or_default();
     let locked = installed.and_then(|name| lockfile.agents.get(name));
-    let agent = AgentNeeds {
-        name: info.name.clone(),
-        path: info.spec.clone(),
-        needs: world.needs(&bytes, locked, &bind),
-        capabilities: Capabilities::of(&bytes),
-        losses: Definition::parse(&bytes).losses(),
-    };
-    let names = requirement::installed_names(session, &lockfile)?;
-    requirement::report(session, &world, manifest.policy(), &[agent], &names)
+    let needs = world.needs(&bytes, locked, &bind);
+    let agent = AgentNeeds::of(info.name.clone(), info.spec.clone(), needs, &bytes);
+    requirement::report(session, &world, manifest.policy(), &[agent], &lockfile)
 }
 
 fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {

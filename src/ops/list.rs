@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use super::report::{Event, Frontend};
 use super::resolver::Resolver;
+use super::search::registries;
 use super::session::Session;
 use super::unknown;
 use crate::domain::discovery::{IndexEntry, Refused};
-use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Kind, Result};
 use crate::store::cache::Freshness;
@@ -79,15 +80,9 @@ pub fn available<'a>(
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, Freshness::Recent);
     let mut offers = Vec::new();
-    let registries = manifest
-        .registries()
-        .iter()
-        .cloned()
-        .chain([(RegistryName::builtin(), Source::Builtin)]);
+    let mut registries = registries(&manifest);
     if let Some(place) = place {
-        let found = registries
-            .into_iter()
-            .find(|(name, _)| name.as_str() == place);
+        let found = registries.find(|(name, _)| name.as_str() == place);
         let (name, source) = match found {
             Some((name, source)) => (Some(name), source),
             None => (

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Failure, Kind, Result};
 use crate::fs::{self, Entry};
-use crate::merge::{Choice, Conflict, Labels, Merge, Options, Style, merge_with};
+use crate::merge::{Choice, Conflict, Labels, Merge, Options, Reason, Style, merge_with};
 
 /// The largest file that is merged, in bytes.
 const MAX_SIZE: u64 = 16 << 20;
@@ -21,6 +21,18 @@ pub enum Favor {
     Theirs,
     /// Take both.
     Union,
+}
+
+impl Favor {
+    /// What every conflict is decided for; `None`: they are marked.
+    fn choice(self) -> Option<Choice> {
+        match self {
+            Self::Nobody => None,
+            Self::Ours => Some(Choice::Ours),
+            Self::Theirs => Some(Choice::Theirs),
+            Self::Union => Some(Choice::OursThenTheirs),
+        }
+    }
 }
 
 /// The three files and how to write the result.
@@ -101,26 +113,16 @@ pub fn merge_file(options: &MergeFileOptions) -> Result<MergedFile> {
         base: label(1),
         theirs: label(2),
     };
-    let choice = match options.favor {
-        Favor::Nobody => None,
-        Favor::Ours => Some(Choice::Ours),
-        Favor::Theirs => Some(Choice::Theirs),
-        Favor::Union => Some(Choice::OursThenTheirs),
-    };
-    let (bytes, conflicts) = match choice {
-        Some(choice) => (
-            merged.resolve(&vec![choice; merged.conflicts().len()]),
-            Vec::new(),
-        ),
-        None if merged
-            .conflicts()
-            .iter()
-            .any(|conflict| *conflict.reason() == crate::merge::Reason::Binary) =>
+    let (bytes, conflicts) = match options.favor.choice() {
+        Some(choice) => {
+            let choices = vec![choice; merged.conflicts().len()];
+            (merged.resolve(&choices), Vec::new())
+        }
+        None if (merged.conflicts().iter())
+            .any(|conflict| *conflict.reason() == Reason::Binary) =>
         {
-            return Err(Failure::failed(
-                "these files are not text, so they cannot be merged by lines",
-            )
-            .hint("`--ours` or `--theirs` takes one of them"));
+            let message = "these files are not text, so they cannot be merged by lines";
+            return Err(Failure::failed(message).hint("`--ours` or `--theirs` takes one of them"));
         }
         None => (
             merged.with_markers(options.style, labels, options.marker_length),

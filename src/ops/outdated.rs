@@ -12,7 +12,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::store::agreement::{at_home, unwanted, versions};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::Wanted;
+use crate::store::manifest::{Manifest, Wanted};
 
 /// One agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,87 +53,41 @@ pub fn outdated(
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
-    if let Some(typed) = names.iter().find(|name| {
-        !manifest
-            .agents()
-            .keys()
-            .any(|known| known.as_str() == *name)
-    }) {
+    let is_known = |typed: &&String| (manifest.agents().keys()).any(|name| name.as_str() == *typed);
+    if let Some(typed) = names.iter().find(|typed| !is_known(typed)) {
         return Err(unknown::agent(typed, manifest.agents().keys(), &lockfile));
     }
     manifest.refuse_guess(&unwanted(&manifest, &lockfile))?;
-    let mut resolver = Resolver::new(session, Freshness::Now);
     let is_meant =
         |name: &AgentName| names.is_empty() || names.iter().any(|known| known == name.as_str());
-    let agents = manifest.agents().iter().filter(|(name, _)| is_meant(name));
-    resolver.ask_for(
-        agents.filter_map(|(name, wanted)| Some((wanted, lockfile.agents.get(name)?))),
-        &manifest,
-        frontend,
-    );
+    let meant = |(name, wanted)| Some((name, wanted, lockfile.agents.get(name)?));
+    let agents: Vec<(&AgentName, &Wanted, &LockedAgent)> = (manifest.agents().iter())
+        .filter(|(name, _)| is_meant(name))
+        .filter_map(meant)
+        .collect();
+    let mut look = Look {
+        session,
+        manifest: &manifest,
+        resolver: Resolver::new(session, Freshness::Now),
+    };
+    let asked = agents.iter().map(|(_, wanted, locked)| (*wanted, *locked));
+    look.resolver.ask_for(asked, &manifest, frontend);
     let mut outcome = OutdatedOutcome::default();
     let mut failures: Vec<(Failure, Vec<&str>)> = Vec::new();
-    for (name, wanted) in manifest.agents() {
-        if !is_meant(name) {
-            continue;
-        }
-        let Some(locked) = lockfile.agents.get(name) else {
-            continue;
-        };
-        let lookup = at_home(wanted, locked, &manifest);
-        let newest = Wanted {
-            version: None,
-            ..lookup.clone()
-        };
-        let found = resolver
-            .resolve_wanted(name, &newest, &manifest, frontend)
-            .and_then(|branch| {
-                let allowed = match &wanted.version {
-                    None => branch.clone(),
-                    Some(_) => resolver.resolve_wanted(name, &lookup, &manifest, frontend)?,
-                };
-                Ok((allowed, branch))
-            });
-        let (allowed, branch) = match found {
-            Ok(found) => found,
-            Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-            Err(failure) => {
-                // One source out of reach is one failure, however many agents come from it.
-                match failures.iter_mut().find(|(known, _)| *known == failure) {
-                    Some((_, names)) => names.push(name.as_str()),
-                    None => failures.push((failure, vec![name.as_str()])),
-                }
-                continue;
+    for (name, wanted, locked) in agents {
+        match look.versions(name, wanted, locked, frontend) {
+            Ok(there) => {
+                outcome.gone.extend(there.gone(locked).cloned());
+                let agent = look.compared(name, (wanted, locked), &there, frontend)?;
+                outcome.agents.push(agent);
             }
-        };
-        // What it requires and its source has lost is gone, unless the version that is wanted does not require it any more.
-        let record = allowed.snapshot.record(allowed.entry.name.as_str());
-        let is_required = |name: &AgentName| {
-            record.is_some_and(|record| record.requires.iter().any(|known| known == name.as_str()))
-        };
-        let is_gone = |name: &&AgentName| {
-            is_required(name) && allowed.snapshot.offered.find(name.as_str()).is_empty()
-        };
-        outcome
-            .gone
-            .extend(locked.requires.iter().filter(is_gone).cloned());
-        // Versions are held against versions, commits against commits: a commit past the newest tag is no newer version.
-        let version = wanted.version.as_ref().and(allowed.version.as_ref());
-        let newest = version.map(|version| newest_version(session, &branch, version, frontend));
-        let is_held_back = match (&newest, version) {
-            (Some(newest), Some(version)) => newest != version,
-            _ => wanted.version.is_some() && allowed.entry.blob != branch.entry.blob,
-        };
-        let bytes = session.project.read_agent(name)?;
-        outcome.agents.push(Outdated {
-            name: name.clone(),
-            current: versions(Some(locked)),
-            wanted: revision(&allowed),
-            is_behind: differs(locked, &allowed),
-            latest: newest.map_or_else(|| revision(&branch), |newest| newest.to_string()),
-            is_held_back,
-            is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),
-        });
+            Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
+            // One source out of reach is one failure, however many agents come from it.
+            Err(failure) => match failures.iter_mut().find(|(known, _)| *known == failure) {
+                Some((_, names)) => names.push(name.as_str()),
+                None => failures.push((failure, vec![name.as_str()])),
+            },
+        }
     }
     outcome.gone.sort();
     outcome.gone.dedup();
@@ -142,6 +96,92 @@ pub fn outdated(
     };
     outcome.failures = failures.into_iter().map(told).collect();
     Ok(outcome)
+}
+
+/// What there is of an agent.
+struct There<'a> {
+    /// The newest that the manifest allows.
+    allowed: Resolved<'a>,
+    /// The default branch.
+    branch: Resolved<'a>,
+}
+
+impl There<'_> {
+    /// What a locked agent requires and its source has lost, unless the version that is wanted does not require it any more.
+    fn gone<'l>(&self, locked: &'l LockedAgent) -> impl Iterator<Item = &'l AgentName> {
+        let Resolved {
+            snapshot, entry, ..
+        } = &self.allowed;
+        let record = snapshot.record(entry.name.as_str());
+        let is_required = move |name: &AgentName| {
+            record.is_some_and(|record| record.requires.iter().any(|known| known == name.as_str()))
+        };
+        let is_gone = move |name: &&AgentName| {
+            is_required(name) && snapshot.offered.find(name.as_str()).is_empty()
+        };
+        locked.requires.iter().filter(is_gone)
+    }
+}
+
+/// A look at the sources of a manifest.
+struct Look<'a> {
+    session: &'a Session,
+    manifest: &'a Manifest,
+    resolver: Resolver<'a>,
+}
+
+impl<'a> Look<'a> {
+    /// Looks up what there is of an agent.
+    fn versions(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        locked: &LockedAgent,
+        frontend: &mut dyn Frontend,
+    ) -> Result<There<'a>> {
+        let lookup = at_home(wanted, locked, self.manifest);
+        let newest = Wanted {
+            version: None,
+            ..lookup.clone()
+        };
+        let mut resolve = |wanted: &Wanted| {
+            self.resolver
+                .resolve_wanted(name, wanted, self.manifest, frontend)
+        };
+        let branch = resolve(&newest)?;
+        let allowed = match &wanted.version {
+            None => branch.clone(),
+            Some(_) => resolve(&lookup)?,
+        };
+        Ok(There { allowed, branch })
+    }
+
+    /// Holds an installed agent against what there is of it.
+    fn compared(
+        &self,
+        name: &AgentName,
+        (wanted, locked): (&Wanted, &LockedAgent),
+        There { allowed, branch }: &There<'_>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Outdated> {
+        // Versions are held against versions, commits against commits: a commit past the newest tag is no newer version.
+        let version = wanted.version.as_ref().and(allowed.version.as_ref());
+        let newest = version.map(|version| newest_version(self.session, branch, version, frontend));
+        let is_held_back = match (&newest, version) {
+            (Some(newest), Some(version)) => newest != version,
+            _ => wanted.version.is_some() && allowed.entry.blob != branch.entry.blob,
+        };
+        let bytes = self.session.project.read_agent(name)?;
+        Ok(Outdated {
+            name: name.clone(),
+            current: versions(Some(locked)),
+            wanted: revision(allowed),
+            is_behind: differs(locked, allowed),
+            latest: newest.map_or_else(|| revision(branch), |newest| newest.to_string()),
+            is_held_back,
+            is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),
+        })
+    }
 }
 
 /// Whether another version would change the file; commits that do not touch it are no news.

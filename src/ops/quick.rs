@@ -8,6 +8,8 @@ use crate::domain::digest::Digest;
 use crate::error::Result;
 use crate::fs::Entry;
 use crate::store::agreement::{answers, reachable};
+use crate::store::lockfile::Lockfile;
+use crate::store::manifest::Manifest;
 use crate::store::transaction;
 
 /// The whole outcome, if manifest, lockfile and files agree already.
@@ -21,19 +23,7 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         return Ok(None);
     }
     let lockfile = session.project.load_lockfile()?;
-    // A required agent that is not locked is not reached, so that counting alone would not miss it.
-    if lockfile
-        .agents
-        .values()
-        .flat_map(|locked| &locked.requires)
-        .any(|required| !lockfile.agents.contains_key(required))
-    {
-        return Ok(None);
-    }
-    let wanted = reachable(&manifest, &lockfile);
-    if wanted.len() != lockfile.agents.len()
-        || !manifest.agents().keys().all(|name| wanted.contains(name))
-    {
+    if !is_complete(&manifest, &lockfile) {
         return Ok(None);
     }
     // One listing instead of a look at each base: this is the path that has to be quick.
@@ -75,4 +65,14 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
     }
     seen.keep(session.environment.now());
     Ok(Some(outcome))
+}
+
+/// Whether exactly what the manifest wants is locked.
+fn is_complete(manifest: &Manifest, lockfile: &Lockfile) -> bool {
+    // A required agent that is not locked is not reached, so that counting alone would not miss it.
+    let mut required = lockfile.agents.values().flat_map(|locked| &locked.requires);
+    let wanted = reachable(manifest, lockfile);
+    required.all(|name| lockfile.agents.contains_key(name))
+        && wanted.len() == lockfile.agents.len()
+        && manifest.agents().keys().all(|name| wanted.contains(name))
 }

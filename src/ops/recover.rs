@@ -24,7 +24,7 @@ pub enum How {
 pub struct RecoverOptions {
     /// What to do about a journal that this machine did not write.
     pub how: How,
-    /// Show what waits, and stop.
+    /// Show what was interrupted, and stop.
     pub is_dry_run: bool,
 }
 

@@ -5,6 +5,7 @@ use super::change::commit::{Attempt, commit};
 use super::list::parse_source;
 use super::report::Frontend;
 use super::resolver::Resolver;
+use super::search::registries;
 use super::session::Session;
 use super::unknown;
 use crate::domain::name::RegistryName;
@@ -182,20 +183,10 @@ pub fn list(
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, freshness);
-    let registries = manifest
-        .registries()
-        .iter()
-        .cloned()
-        .chain([(RegistryName::builtin(), Source::Builtin)]);
-    resolver.ask(
-        manifest
-            .registries()
-            .iter()
-            .map(|(_, source)| source.clone()),
-        frontend,
-    );
+    let sources = manifest.registries().iter();
+    resolver.ask(sources.map(|(_, source)| source.clone()), frontend);
     let mut listed = Vec::new();
-    for (name, source) in registries {
+    for (name, source) in registries(&manifest) {
         let agents = resolver
             .snapshot(Some(&name), &source, frontend)
             .map(|snapshot| snapshot.offered.len());

@@ -1,5 +1,8 @@
 //! How a use-case speaks upward: it reports events, and asks for decisions.
 
+use serde::Serialize;
+
+use super::merge_file::ConflictReport;
 use crate::error::{Advice, Failure, Result};
 
 /// Something worth telling while a use-case runs.
@@ -20,7 +23,7 @@ pub enum Event {
     Fetched(String, u64),
     /// Something is not as it should be, but nothing stops.
     Warning(Advice),
-    /// An earlier command that did not end waits here; this one leaves it as it is.
+    /// An earlier command was interrupted here; this one leaves it as it is.
     Interrupted(InterruptionView),
     /// What the next question about such a command is about.
     Steps(InterruptionView),
@@ -61,7 +64,7 @@ impl Event {
 }
 
 /// A question that a dry run does not ask.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AskView {
     /// The agent that it is about.
     pub agent: String,
@@ -133,18 +136,8 @@ pub struct ConflictView {
     pub count: usize,
     /// Other agents with the very same conflict; the answer holds for them, too.
     pub also_in: Vec<String>,
-    /// Where it is.
-    pub unit: String,
-    /// Why it is one.
-    pub reason: String,
-    /// The text of the base.
-    pub base: String,
-    /// The user's text.
-    pub ours: String,
-    /// Upstream's text.
-    pub theirs: String,
-    /// A text with both edits.
-    pub suggestion: Option<String>,
+    /// Where it is, why it is one, and its texts.
+    pub texts: ConflictReport,
 }
 
 /// New powers as a person sees them.

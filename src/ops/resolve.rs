@@ -22,7 +22,7 @@ pub use super::change::goal::How;
 pub struct ResolveOptions {
     /// The command as it was typed, for hints.
     pub typed: Typed,
-    /// The names; empty: all that wait.
+    /// The names; empty: all agents with a pending update.
     pub names: Vec<String>,
     /// How.
     pub how: How,
@@ -41,11 +41,11 @@ pub struct ResolveOutcome {
     pub finished: Outcome,
     /// The agents whose updates were given up.
     pub aborted: Vec<AgentName>,
-    /// How many still wait.
+    /// How many updates are still pending.
     pub waiting: usize,
 }
 
-/// Resolves updates that wait.
+/// Resolves pending updates.
 pub fn resolve(
     session: &Session,
     options: &ResolveOptions,
@@ -82,7 +82,7 @@ pub fn resolve(
     })
 }
 
-/// Forgets the updates of these agents, or of all that wait.
+/// Forgets the pending updates of these agents, or all of them.
 fn give_up(
     session: &Session,
     options: &ResolveOptions,

@@ -71,11 +71,8 @@ pub struct SearchOutcome {
 
 /// The registries of a manifest with the built-in one, in the order that they are asked.
 pub fn registries(manifest: &Manifest) -> impl Iterator<Item = (RegistryName, Source)> {
-    manifest
-        .registries()
-        .iter()
-        .cloned()
-        .chain([(RegistryName::builtin(), Source::Builtin)])
+    let builtin = (RegistryName::builtin(), Source::Builtin);
+    manifest.registries().iter().cloned().chain([builtin])
 }
 
 /// The index of a registry as it is on this machine.
@@ -93,9 +90,8 @@ pub fn search(
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
-    let installed: BTreeSet<(&str, &str)> = lockfile
-        .agents
-        .values()
+    let agents = lockfile.agents.values();
+    let installed: BTreeSet<(&str, &str)> = agents
         .map(|locked| (locked.source.as_str(), locked.file.as_str()))
         .collect();
     for name in &options.registries {
@@ -103,29 +99,17 @@ pub fn search(
             return Err(unknown::registry(name, &manifest));
         }
     }
-    let servers = options
-        .server
-        .as_ref()
-        .map(|server| spellings(server))
-        .unwrap_or_default();
-    let query = Query {
-        text: options.words.join(" ").to_lowercase(),
-        tool: options.tool.as_ref().map(|tool| tool.to_lowercase()),
-        servers,
-        limit: options.limit,
-    };
+    let query = query(options);
     let mut outcome = SearchOutcome::default();
-    let mut hits: Vec<(Tier, usize, Hit)> = Vec::new();
     let mut alike = 0;
-    for (order, (registry, source)) in registries(&manifest).enumerate() {
-        if !options.registries.is_empty()
-            && !options
+    let is_meant = |(name, _): &(RegistryName, Source)| {
+        options.registries.is_empty()
+            || options
                 .registries
                 .iter()
-                .any(|name| registry.as_str() == name)
-        {
-            continue;
-        }
+                .any(|known| name.as_str() == known)
+    };
+    for (registry, source) in registries(&manifest).filter(is_meant) {
         let Some(offered) = offered(session, &registry, &source, frontend) else {
             continue;
         };
@@ -138,35 +122,36 @@ pub fn search(
             outcome.total += total;
         }
         let source = source_text(&source);
-        for (entry, tier) in found {
-            let is_installed = installed.contains(&(source.as_str(), entry.file.as_str()));
-            let is_shared = offered.find(entry.name.as_str()).len() > 1;
-            hits.push((
+        outcome
+            .hits
+            .extend(found.into_iter().map(|(entry, tier)| Hit {
+                registry: registry.clone(),
                 tier,
-                order,
-                Hit {
-                    registry: registry.clone(),
-                    entry,
-                    tier,
-                    is_installed,
-                    is_shared,
-                },
-            ));
-        }
+                is_installed: installed.contains(&(source.as_str(), entry.file.as_str())),
+                is_shared: offered.find(entry.name.as_str()).len() > 1,
+                entry,
+            }));
     }
     // It is of no use beside what is meant.
     if outcome.total == 0 {
         outcome.total = alike;
     } else {
-        hits.retain(|(tier, ..)| *tier < Tier::Alike);
+        outcome.hits.retain(|hit| hit.tier < Tier::Alike);
     }
-    hits.sort_by_key(|(tier, order, _)| (*tier, *order));
-    outcome.hits = hits
-        .into_iter()
-        .map(|(_, _, hit)| hit)
-        .take(options.limit)
-        .collect();
+    outcome.hits.sort_by_key(|hit| hit.tier);
+    outcome.hits.truncate(options.limit);
     Ok(outcome)
+}
+
+/// What is looked for, as an index understands it.
+fn query(options: &SearchOptions) -> Query {
+    let servers = options.server.as_deref().map(spellings);
+    Query {
+        text: options.words.join(" ").to_lowercase(),
+        tool: options.tool.as_ref().map(|tool| tool.to_lowercase()),
+        servers: servers.unwrap_or_default(),
+        limit: options.limit,
+    }
 }
 
 /// What a registry offers: a folder as it is now, anything else by its index, which is made anew where it is not whole. `None`, with a
@@ -210,21 +195,15 @@ fn offered(
 
 /// The names that agents have for a server: other spellings of the same one.
 fn spellings(server: &str) -> Vec<String> {
-    let builtin = Snapshot::builtin_without_agents();
-    let mut names = vec![server.to_lowercase()];
-    let meant = builtin
-        .file
-        .aliases
-        .get(server)
-        .cloned()
-        .unwrap_or_else(|| server.to_owned());
-    names.push(meant.to_lowercase());
-    let aliases = builtin
-        .file
-        .aliases
+    let aliases = Snapshot::builtin_without_agents().file.aliases;
+    let meant = aliases.get(server).map_or(server, String::as_str);
+    let is_other = |(_, other): &(&String, &String)| other.eq_ignore_ascii_case(meant);
+    let others = aliases
         .iter()
-        .filter(|(_, other)| other.eq_ignore_ascii_case(&meant));
-    names.extend(aliases.map(|(alias, _)| alias.to_lowercase()));
+        .filter(is_other)
+        .map(|(alias, _)| alias.to_lowercase());
+    let mut names = vec![server.to_lowercase(), meant.to_lowercase()];
+    names.extend(others);
     names.sort();
     names.dedup();
     names

@@ -16,8 +16,9 @@ use crate::fs::Entry;
 use crate::merge::{self, Difference};
 use crate::store::agreement::{reachable, versions};
 use crate::store::cache::{CachedRepository, Freshness};
-use crate::store::lockfile::LockedAgent;
+use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Wanted;
+use crate::store::project::Project;
 
 /// The state of an installed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct AgentStatus {
     pub file: FileState,
     /// Whether its base is in the project; without it the next update has to look elsewhere.
     pub has_base: bool,
-    /// Whether an update waits for its conflicts to be resolved.
+    /// Whether an update is pending until its conflicts are resolved.
     pub is_conflicted: bool,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
@@ -91,7 +92,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let project = &session.project;
     let manifest = session.manifest(frontend)?;
     let lockfile = project.load_lockfile()?;
-    let waiting: BTreeSet<AgentName> = pending::names(project)?.into_iter().collect();
+    let pending: BTreeSet<AgentName> = pending::names(project)?.into_iter().collect();
     // The cache may hold half of what a source has; the other half is not worth a fetch here.
     let options = Options {
         is_offline: true,
@@ -99,70 +100,57 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     };
     let offline = Session::new(project.clone(), session.environment.clone(), options);
     let mut resolver = Resolver::new(&offline, Freshness::Any);
+    let reached = reachable(&manifest, &lockfile);
     let mut outcome = ProjectStatus::default();
-    let wanted = reachable(&manifest, &lockfile);
     for (name, locked) in &lockfile.agents {
-        let is_wanted = wanted.contains(name);
+        let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
         let base = project.read_base(&locked.base)?;
-        let file = match project.read_agent(name)? {
-            None => FileState::Missing,
-            Some(bytes) if Digest::of(&bytes) == locked.base => FileState::Clean,
-            Some(bytes) => {
-                FileState::Edited(base.as_deref().map(|base| merge::difference(base, &bytes)))
-            }
-        };
         outcome.agents.push(AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
-            file,
+            file: match project.read_agent(name)? {
+                None => FileState::Missing,
+                Some(bytes) if Digest::of(&bytes) == locked.base => FileState::Clean,
+                Some(bytes) => {
+                    FileState::Edited(base.as_deref().map(|base| merge::difference(base, &bytes)))
+                }
+            },
             has_base: base.is_some(),
-            is_conflicted: waiting.contains(name),
-            pins: manifest
-                .agents()
-                .get(name)
-                .map(|wanted| wanted.pins.clone())
-                .unwrap_or_default(),
+            is_conflicted: pending.contains(name),
+            pins: wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default(),
             newer: if is_wanted {
-                newer(
-                    &offline,
-                    locked,
-                    manifest.agents().get(name),
-                    &mut resolver,
-                    frontend,
-                )
+                newer(&offline, locked, wanted, &mut resolver, frontend)
             } else {
                 None
             },
             is_wanted,
         });
     }
-    outcome.uninstalled = manifest
-        .agents()
-        .keys()
-        .filter(|name| !lockfile.agents.contains_key(*name))
-        .cloned()
-        .collect();
-    let known: BTreeSet<String> = lockfile.agents.keys().map(AgentName::file_name).collect();
-    for listed in project.files().list(project.agents_folder())? {
-        if listed.entry == Entry::File
-            && listed.name.ends_with(".md")
-            && !known.contains(&listed.name)
-        {
-            outcome.foreign.push(listed.name);
-        }
-    }
-    outcome.foreign.sort();
+    let known = manifest.agents().keys();
+    let is_uninstalled = |name: &&AgentName| !lockfile.agents.contains_key(*name);
+    outcome.uninstalled = known.filter(is_uninstalled).cloned().collect();
+    outcome.foreign = foreign(project, &lockfile)?;
     let world = World::open(&offline, &manifest, &lockfile, frontend)?;
     let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[])?;
     let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
     let disabled = servers.iter().filter(|server| server.refusal().is_some());
     outcome.disabled_servers = disabled.map(|server| server.name.clone()).collect();
-    outcome.missing_servers = servers
-        .into_iter()
-        .filter(ServerState::is_missing)
-        .map(|server| server.name)
-        .collect();
+    let missing = servers.into_iter().filter(ServerState::is_missing);
+    outcome.missing_servers = missing.map(|server| server.name).collect();
     Ok(outcome)
+}
+
+/// The files in the agents folder that agentpkg did not write.
+fn foreign(project: &Project, lockfile: &Lockfile) -> Result<Vec<String>> {
+    let known: BTreeSet<String> = lockfile.agents.keys().map(AgentName::file_name).collect();
+    let listed = project.files().list(project.agents_folder())?.into_iter();
+    let mut foreign: Vec<String> = listed
+        .filter(|listed| listed.entry == Entry::File && listed.name.ends_with(".md"))
+        .map(|listed| listed.name)
+        .filter(|name| !known.contains(name))
+        .collect();
+    foreign.sort();
+    Ok(foreign)
 }
 
 /// What an update would take of what is on this machine, if it is another version. Whatever goes wrong here is not worth a word.

@@ -46,12 +46,8 @@ impl Typed {
     /// The whole command with more allowed.
     #[must_use]
     pub fn allowing(&self, more: &[String]) -> Command {
-        let words: BTreeSet<&str> = self
-            .allowed
-            .iter()
-            .chain(more)
-            .map(String::as_str)
-            .collect();
+        let words = self.allowed.iter().chain(more);
+        let words: BTreeSet<&str> = words.map(String::as_str).collect();
         let command = Command::new([&self.command])
             .args(&self.names)
             .args(self.is_all.then_some("--all"))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::report::{Event, Frontend};
 use super::session::Session;
+use crate::domain::count::numbered;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::fs::Entry;
@@ -134,11 +135,8 @@ fn load(session: &Session, frontend: &mut dyn Frontend) -> Result<History> {
     let history = History::load(&session.project)?;
     let count = history.unsealed().len();
     if count > 0 {
-        let records = if count == 1 {
-            "1 record of the history does".to_owned()
-        } else {
-            format!("{count} records of the history do")
-        };
+        let (one, several) = ("record of the history does", "records of the history do");
+        let records = numbered(count, one, several);
         frontend.report(Event::warning(format!(
             "{records} not count: not written by agentpkg on this machine, or damaged; they may have come with the project"
         )));

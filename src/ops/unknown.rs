@@ -44,11 +44,11 @@ pub(super) fn registry(typed: &str, manifest: &Manifest) -> Failure {
     if let Some(near) = nearest_registry(typed, manifest) {
         return failure.hint(did_you_mean(near));
     }
-    let known: Vec<String> = manifest
+    let known = manifest
         .registries()
         .iter()
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
+        .map(|(name, _)| format!("`{name}`"));
+    let known: Vec<String> = known.collect();
     if known.is_empty() {
         failure
     } else {

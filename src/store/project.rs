@@ -364,6 +364,18 @@ impl Project {
         Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
     }
 
+    /// The digest of what a file holds that is no larger than an agent may be; `None` if there is none.
+    pub fn digest(&self, path: &Path) -> Result<Option<Digest>> {
+        let bytes = self.files.read(path, MAX_AGENT)?;
+        Ok(bytes.as_deref().map(Digest::of))
+    }
+
+    /// An installed agent's path, for display.
+    #[must_use]
+    pub fn shown_path(&self, name: &AgentName) -> String {
+        self.display(&self.agent_path(name))
+    }
+
     /// Reads an installed agent; `None` if there is no file.
     pub fn read_agent(&self, name: &AgentName) -> Result<Option<Vec<u8>>> {
         self.files.read(&self.agent_path(name), MAX_AGENT)

@@ -156,6 +156,11 @@ impl Ui {
         self.printed(printed)
     }
 
+    /// Prints a table as data.
+    pub fn table(&mut self, table: &Table) -> Result<()> {
+        table.lines().iter().try_for_each(|line| self.data(line))
+    }
+
     /// What a failure to print means. Once changes were made it is only told, lest somebody thinks that they were not.
     fn printed(&mut self, outcome: io::Result<()>) -> Result<()> {
         match outcome {
@@ -267,7 +272,7 @@ impl Ui {
             schema_version: DOCUMENT_VERSION,
             error: failure.map(|failure| self.failure_json(failure)),
             interrupted: self.interruption.as_ref().map(Into::into),
-            asks: self.asks.iter().map(Into::into).collect(),
+            asks: &self.asks,
             partial: &self.saved_over,
         })?;
         self.data(escaped(&format!("{printed:#}")))

@@ -8,7 +8,7 @@ use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{CYAN, DIM, GREEN, YELLOW, sanitize};
-use crate::domain::count::counted;
+use crate::domain::count::{counted, numbered};
 use crate::ops::report::{
     ConflictView, GainsView, InterruptionView, OfferView, OverviewLine, Preview,
 };
@@ -104,6 +104,7 @@ pub(super) fn overview(lines: &[OverviewLine]) -> String {
 
 /// One conflict: what each side made of the base, with the changed words in brackets.
 pub(super) fn conflict(view: &ConflictView) -> String {
+    let texts = &view.texts;
     let mut text = String::new();
     let number = format!("conflict {} of {}", view.number, view.count);
     let _ = writeln!(
@@ -123,27 +124,27 @@ pub(super) fn conflict(view: &ConflictView) -> String {
     let _ = writeln!(
         text,
         "  {}  {DIM}{}{DIM:#}\n",
-        sanitize(&view.unit),
-        sanitize(&view.reason)
+        sanitize(&texts.unit),
+        sanitize(&texts.reason)
     );
     // Marked words help only where most of them stay; otherwise each text is easier to read as it is.
-    let is_marked = [&view.ours, &view.theirs]
+    let is_marked = [&texts.ours, &texts.theirs]
         .into_iter()
-        .all(|side| side.is_empty() || mostly_stays(&view.base, side));
-    if !is_marked && !view.base.is_empty() {
-        side(&mut text, "before", &view.base, &view.base);
+        .all(|side| side.is_empty() || mostly_stays(&texts.base, side));
+    if !is_marked && !texts.base.is_empty() {
+        side(&mut text, "before", &texts.base, &texts.base);
     }
     let base = |side: &str| {
         if is_marked {
-            view.base.clone()
+            texts.base.clone()
         } else {
             side.to_owned()
         }
     };
-    side(&mut text, "you", &base(&view.ours), &view.ours);
-    side(&mut text, "upstream", &base(&view.theirs), &view.theirs);
-    if let Some(suggestion) = &view.suggestion {
-        side(&mut text, "combined", &view.base, suggestion);
+    side(&mut text, "you", &base(&texts.ours), &texts.ours);
+    side(&mut text, "upstream", &base(&texts.theirs), &texts.theirs);
+    if let Some(suggestion) = &texts.suggestion {
+        side(&mut text, "combined", &texts.base, suggestion);
     }
     text
 }
@@ -183,8 +184,8 @@ fn side(text: &mut String, label: &str, base: &str, side: &str) {
         };
     }
     if more > 0 {
-        let noun = if more == 1 { "line" } else { "lines" };
-        let _ = writeln!(text, "{indent}{DIM}… {more} more {noun}{DIM:#}");
+        let more = counted(more, "more line");
+        let _ = writeln!(text, "{indent}{DIM}… {more}{DIM:#}");
     }
     text.push('\n');
 }
@@ -331,16 +332,8 @@ pub(super) fn gains(view: &GainsView) -> String {
 /// Servers to agree to. What would run is shown whole, however long it is.
 pub(super) fn offers(views: &[OfferView]) -> String {
     let mut text = String::new();
-    let noun = if views.len() == 1 {
-        "server is"
-    } else {
-        "servers are"
-    };
-    let _ = writeln!(
-        text,
-        "\n  {YELLOW}{} known {noun} not configured{YELLOW:#}",
-        views.len()
-    );
+    let known = numbered(views.len(), "known server is", "known servers are");
+    let _ = writeln!(text, "\n  {YELLOW}{known} not configured{YELLOW:#}");
     for view in views {
         let _ = writeln!(text, "\n    {CYAN}{}{CYAN:#}", sanitize(&view.name));
         let mut lines: Vec<(&str, String)> = Vec::new();

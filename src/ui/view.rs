@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::capability::Gain;
-use crate::ops::report;
+use crate::ops::report::{AskView, InterruptionView};
 
 /// A failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,30 +46,6 @@ impl From<&Gain> for GainView {
     }
 }
 
-/// A question that a dry run does not ask.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AskView {
-    /// The agent that it is about.
-    pub agent: String,
-    /// `power`, `conflict` or `source`.
-    pub kind: &'static str,
-    /// What is asked about.
-    pub what: String,
-    /// The word for `--allow` that answers it, if there is one.
-    pub allow: Option<String>,
-}
-
-impl From<&report::AskView> for AskView {
-    fn from(ask: &report::AskView) -> Self {
-        Self {
-            agent: ask.agent.clone(),
-            kind: ask.kind,
-            what: ask.what.clone(),
-            allow: ask.allow.clone(),
-        }
-    }
-}
-
 /// A command that did not end, in the documents of others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InterruptedView {
@@ -79,8 +55,8 @@ pub struct InterruptedView {
     pub sealed: bool,
 }
 
-impl From<&report::InterruptionView> for InterruptedView {
-    fn from(interruption: &report::InterruptionView) -> Self {
+impl From<&InterruptionView> for InterruptedView {
+    fn from(interruption: &InterruptionView) -> Self {
         Self {
             command: interruption.label.clone(),
             sealed: interruption.is_sealed,
@@ -99,8 +75,8 @@ pub(super) struct Printed<'a> {
     pub(super) error: Option<FailureView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) interrupted: Option<InterruptedView>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) asks: Vec<AskView>,
+    #[serde(skip_serializing_if = "<[AskView]>::is_empty")]
+    pub(super) asks: &'a [AskView],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) partial: &'a [String],
 }

@@ -321,6 +321,10 @@ fn versions_and_sources_of_git_are_completed() {
 
 /// Types each text and TAB, and compares the words that the shell has then.
 #[cfg(unix)]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one session in a terminal, step by step"
+)]
 fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
     let sandbox = scene();
     let found = std::env::var_os("PATH").and_then(|path| {

@@ -294,6 +294,7 @@ fn completions_that_the_program_put_there_are_not_in_the_way() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn files_and_folders_of_others_are_neither_replaced_nor_removed() {
     for shell in shells() {
         let sandbox = Sandbox::new();

@@ -17,6 +17,7 @@ fn schema(name: &str) -> Value {
 }
 
 /// Every command once, with what was typed and its document, in a project where there is something to say.
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn documents() -> Vec<(&'static str, String, Value)> {
     let planner = "---\nname: planner\ndescription: Plans\ntools: Read, LS, read, mcp__context7__query-docs, mcp__ours__x\nmodel: sonnet\n---\n\nOne.\n";
     let sandbox = Sandbox::new();

@@ -31,7 +31,7 @@ pub struct Request {
 /// One thing that was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Adaptation {
-    /// Frontmatter was mended.
+    /// Frontmatter was repaired.
     Repair {
         /// The field, or `frontmatter` if there was none at all.
         field: String,

@@ -1,6 +1,6 @@
 //! From a settled plan to changes of files, in one transaction. Writes nothing itself: `commit` does.
 
-use super::changes;
+use super::changes::{self, Next};
 use super::goal::{Conflicts, Goal, What};
 use super::gone::{self, Gone};
 use super::item::{Item, State, Status};
@@ -32,39 +32,42 @@ pub(super) fn apply(
         report,
         servers,
         created,
-        mut changes,
+        changes,
     } = settled;
-    let manifest = plan.manifest(scene);
-    let mut after = Lockfile {
-        servers,
-        created,
-        ..plan.lockfile(scene, goal.prune)
+    let mut next = Next {
+        manifest: plan.manifest(scene),
+        lockfile: Lockfile {
+            servers,
+            created,
+            ..plan.lockfile(scene, goal.prune)
+        },
+        changes,
     };
     for item in &plan.items {
         match item.state {
             State::Active => {
-                if let Some(entry) = after.agents.get_mut(&item.name) {
+                if let Some(entry) = next.lockfile.agents.get_mut(&item.name) {
                     *entry = item.locked();
                 }
-                write(item, scene, goal, &mut changes)?;
+                write(item, scene, goal, &mut next.changes)?;
             }
-            State::Marked => changes.extend(aside(item, &plan, scene)?),
+            State::Marked => next.changes.extend(aside(item, &plan, scene)?),
             State::Current | State::Skipped => {}
         }
     }
-    let gone = gone::let_go(scene, goal, &manifest, &mut after, &mut changes, frontend)?;
+    let gone = gone::let_go(scene, goal, &mut next, frontend)?;
     let label = label(&plan, goal, &gone);
-    let before = &scene.lockfile;
-    let transaction = changes::transaction(project, label, &manifest, before, &after, changes)?;
+    let is_manifest_changed = next.manifest.is_changed();
+    let transaction = next.transaction(project, label, &scene.lockfile)?;
     let mut outcome = outcome::of(plan, scene, goal);
     outcome.needs = report;
     outcome.gone = gone;
     outcome.changes = changes::count(&transaction);
-    outcome.is_manifest_changed = manifest.is_changed();
+    outcome.is_manifest_changed = is_manifest_changed;
     Ok((outcome, transaction))
 }
 
-/// The changes of one agent: its file, its base, and what waits for it. The base advances even where the user kept everything.
+/// The changes of one agent: its file, its base, and its pending update. The base advances even where the user kept everything.
 fn write(item: &Item, scene: &Scene<'_>, goal: &Goal, changes: &mut Vec<Change>) -> Result<()> {
     let project = &scene.session.project;
     let result = item.result();
@@ -149,26 +152,16 @@ fn label(plan: &Plan, goal: &Goal, gone: &Gone) -> String {
         let unwritten = [Status::Skipped, Status::Current, Status::Edited];
         !unwritten.contains(&item.status())
     };
-    let mut names: Vec<&str> = plan
-        .items
-        .iter()
-        .filter(is_written)
-        .map(|item| item.name.as_str())
-        .collect();
+    let written = plan.items.iter().filter(is_written);
+    let mut names: Vec<&str> = written.map(|item| item.name.as_str()).collect();
     if names.is_empty() && matches!(goal.what, What::Specs(_)) {
         // Only the two text files change.
-        let named = plan
-            .items
-            .iter()
-            .filter(|item| item.is_named && item.is_settled());
+        let is_named = |item: &&Item| item.is_named && item.is_settled();
+        let named = plan.items.iter().filter(is_named);
         names = named.map(|item| item.name.as_str()).collect();
     }
-    let removed: Vec<&str> = gone
-        .agents
-        .iter()
-        .filter(|agent| !agent.is_kept)
-        .map(|agent| agent.name.as_str())
-        .collect();
+    let removed = gone.agents.iter().filter(|agent| !agent.is_kept);
+    let removed: Vec<&str> = removed.map(|agent| agent.name.as_str()).collect();
     let command = match &goal.what {
         What::Newest { .. } => "update",
         What::Waiting { .. } => "resolve",

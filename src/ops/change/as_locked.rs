@@ -1,6 +1,7 @@
 //! The agents of the manifest as they are locked, and those that are not locked as the manifest wants them.
 
-use super::planner::{Added, Planner};
+use super::item::Added;
+use super::planner::Planner;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::Result;
@@ -62,9 +63,10 @@ impl Planner<'_, '_> {
             .resolve_wanted(name, wanted, manifest, frontend)?;
         let added = Added {
             chain: vec!["agentpkg.toml".to_owned()],
+            wanted: wanted.clone(),
             ..Added::default()
         };
-        self.add(name, wanted, &resolved, added, frontend)
+        self.add(name, &resolved, added, frontend)
     }
 
     /// Plans the locked version of an agent with the servers of the manifest.

@@ -35,28 +35,8 @@ pub(super) fn find(
     let new = &item.candidate.locked;
     let is_same =
         locked.base == new.base && locked.version == new.version && locked.requires == new.requires;
-    let declined = match item.ours.as_deref().filter(|_| is_same) {
-        Some(ours) => declined(ours, item, allowed),
-        None => Declined::Nothing,
-    };
-    match declined {
-        Declined::Base(base) => {
-            item.base = base;
-            return Ok(true);
-        }
-        Declined::Edited(keys) => {
-            let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
-            frontend.report(Event::warning(format!(
-                "you changed {} of `{}`, so add there yourself what you allow",
-                keys.join(", "),
-                item.name
-            )));
-        }
-        Declined::Nothing => {}
-    }
-    if is_same && item.ours.is_some() {
-        item.base.clone_from(&item.candidate.bytes);
-        item.state = State::Current;
+    if is_same && let Some(ours) = item.ours.clone() {
+        look_again(item, &ours, allowed, frontend);
         return Ok(true);
     }
     if locked.base == new.base {
@@ -89,6 +69,27 @@ pub(super) fn find(
         item.notes.push(format!("the base was found in {origin}"));
     }
     Ok(true)
+}
+
+/// An agent that has upstream's newest version already stays as it is, unless something is allowed now that was left out before.
+fn look_again(item: &mut Item, ours: &[u8], allowed: &[String], frontend: &mut dyn Frontend) {
+    match declined(ours, item, allowed) {
+        Declined::Base(base) => {
+            item.base = base;
+            return;
+        }
+        Declined::Edited(keys) => {
+            let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
+            frontend.report(Event::warning(format!(
+                "you changed {} of `{}`, so add there yourself what you allow",
+                keys.join(", "),
+                item.name
+            )));
+        }
+        Declined::Nothing => {}
+    }
+    item.base.clone_from(&item.candidate.bytes);
+    item.state = State::Current;
 }
 
 /// That an agent has no base.
@@ -125,22 +126,15 @@ fn declined(ours: &[u8], item: &Item, allowed: &[String]) -> Declined {
     let Candidate { bytes, .. } = &item.candidate;
     let [mine, theirs] = [ours, bytes.as_slice()].map(Capabilities::of);
     let is_open =
-        |gain: &Gain| gain.is_allowed(allowed) && !item.pins.iter().any(|pin| pin == gain.key());
-    let keys: BTreeSet<&str> = theirs
-        .gains_over(&mine)
-        .iter()
-        .filter(|gain| is_open(gain))
-        .map(Gain::key)
-        .collect();
+        |gain: &&Gain| gain.is_allowed(allowed) && !item.pins.iter().any(|pin| pin == gain.key());
+    let gains = theirs.gains_over(&mine);
+    let keys: BTreeSet<&str> = gains.iter().filter(is_open).map(Gain::key).collect();
     if keys.is_empty() {
         return Declined::Nothing;
     }
-    let edited: BTreeSet<&str> = mine
-        .gains_over(&theirs)
-        .iter()
-        .map(Gain::key)
-        .filter(|key| keys.contains(key))
-        .collect();
+    let own = mine.gains_over(&theirs);
+    let own: BTreeSet<&str> = own.iter().map(Gain::key).collect();
+    let edited: BTreeSet<&str> = own.intersection(&keys).copied().collect();
     if !edited.is_empty() {
         return Declined::Edited(edited);
     }

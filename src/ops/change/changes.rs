@@ -7,24 +7,35 @@ use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
-use crate::store::project::{MAX_AGENT, Project};
+use crate::store::project::Project;
 use crate::store::transaction::{Change, Relock, Transaction};
 
-/// What is to happen in one step: these changes, and that manifest and lockfile say what was decided.
-pub(in crate::ops) fn transaction(
-    project: &Project,
-    label: String,
-    manifest: &Manifest,
-    before: &Lockfile,
-    after: &Lockfile,
-    mut changes: Vec<Change>,
-) -> Result<Transaction> {
-    changes.extend(manifest_change(project, manifest));
-    Ok(Transaction {
-        label,
-        changes,
-        lockfile: Relock::between(project, before, after)?,
-    })
+/// What a project is to become in one step.
+pub(in crate::ops) struct Next {
+    /// The manifest as it will be.
+    pub(in crate::ops) manifest: Manifest,
+    /// The lockfile as it will be.
+    pub(in crate::ops) lockfile: Lockfile,
+    /// The changes of all other files.
+    pub(in crate::ops) changes: Vec<Change>,
+}
+
+impl Next {
+    /// The transaction that makes it so. `before`: the lockfile as it is.
+    pub(in crate::ops) fn transaction(
+        mut self,
+        project: &Project,
+        label: String,
+        before: &Lockfile,
+    ) -> Result<Transaction> {
+        self.changes
+            .extend(manifest_change(project, &self.manifest));
+        Ok(Transaction {
+            label,
+            changes: self.changes,
+            lockfile: Relock::between(project, before, &self.lockfile)?,
+        })
+    }
 }
 
 /// The change of the manifest, if it was edited.
@@ -48,9 +59,8 @@ pub(in crate::ops) fn count(transaction: &Transaction) -> usize {
     let changed = transaction
         .changes
         .iter()
-        .filter(|change| !change.is_void())
-        .count();
-    changed + usize::from(transaction.lockfile.is_some())
+        .filter(|change| !change.is_void());
+    changed.count() + usize::from(transaction.lockfile.is_some())
 }
 
 /// Plans that a base is there, whole.
@@ -62,15 +72,10 @@ pub(in crate::ops) fn keep_base(
 ) -> Result<()> {
     if project.read_base(base)?.is_none() {
         let path = project.base_path(base);
-        let damaged = project
-            .files()
-            .read(&path, MAX_AGENT)?
-            .as_deref()
-            .map(Digest::of);
         changes.push(Change {
+            before: project.digest(&path)?,
             path,
             agent: None,
-            before: damaged,
             after: Some(bytes.to_vec()),
         });
     }
@@ -85,19 +90,15 @@ pub(in crate::ops) fn drop_bases(
     changes: &mut Vec<Change>,
 ) -> Result<()> {
     let named: BTreeSet<Digest> = after.values().map(|locked| locked.base).collect();
-    let dropped: BTreeSet<Digest> = before
-        .agents
-        .values()
-        .map(|locked| locked.base)
-        .filter(|base| !named.contains(base))
-        .collect();
-    for base in dropped {
-        let path = project.base_path(&base);
-        if let Some(bytes) = project.files().read(&path, MAX_AGENT)? {
+    let bases: BTreeSet<Digest> = before.agents.values().map(|locked| locked.base).collect();
+    for base in bases.difference(&named) {
+        let path = project.base_path(base);
+        let before = project.digest(&path)?;
+        if before.is_some() {
             changes.push(Change {
                 path,
                 agent: None,
-                before: Some(Digest::of(&bytes)),
+                before,
                 after: None,
             });
         }

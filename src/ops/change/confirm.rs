@@ -48,7 +48,7 @@ pub(super) fn confirm(plan: &Plan, scene: &Scene<'_>, frontend: &mut dyn Fronten
             1 => {
                 let project = &scene.session.project;
                 for item in &active {
-                    let path = project.display(&project.agent_path(&item.name));
+                    let path = project.shown_path(&item.name);
                     frontend.report(Event::Preview(preview(item, path)));
                 }
             }

@@ -8,24 +8,26 @@ use super::open::Open;
 use super::plan::Plan;
 use super::resolutions;
 use super::scene::Scene;
-use crate::domain::count::counted;
+use crate::domain::count::{counted, numbered};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
-use crate::merge::{self, Choice as Decision, Unit};
+use crate::merge::{self, Choice as Decision, Conflict, Unit};
 use crate::ops::merge_file::ConflictReport;
 use crate::ops::report::{
     Answers, Choice, ConflictView, Event, Frontend, OverviewLine, Preview, interrupted,
 };
 use crate::ops::session::Session;
 
+/// Number of an item, and of a conflict in it.
+type Member = (usize, usize);
+
 /// One question: a conflict, and the places where it is to be decided.
 #[derive(Debug, Clone)]
 struct Group {
     identity: Digest,
-    /// Item and number of the conflict in it.
-    members: Vec<(usize, usize)>,
+    members: Vec<Member>,
 }
 
 /// A key of one agent that stays as the user has it from now on.
@@ -97,11 +99,7 @@ fn set_state(items: &mut [Item], state: State) {
 fn undecided(items: &[Item], goal: &Goal) -> Failure {
     let open: Vec<&Item> = items.iter().filter(|item| item.is_open()).collect();
     let count: usize = open.iter().map(|item| item.choices.len()).sum();
-    let noun = if count == 1 {
-        "1 conflict is".to_owned()
-    } else {
-        format!("{count} conflicts are")
-    };
+    let noun = numbered(count, "conflict is", "conflicts are");
     let mut failure = Failure::new(
         Kind::Conflict,
         format!("{noun} to decide, so nothing was written"),
@@ -178,156 +176,191 @@ enum Answer {
     Stop,
 }
 
+/// The questions about the conflicts of some items, and what was answered so far.
+struct Questions<'q> {
+    session: &'q Session,
+    groups: Vec<Group>,
+    items: &'q mut [Item],
+    pins: Vec<Pin>,
+    /// The state before each answer, to go back to: question, items and pins.
+    past: Vec<(usize, Vec<Item>, Vec<Pin>)>,
+}
+
 /// Asks about the conflicts.
 fn conflicts(
     session: &Session,
     items: &mut [Item],
     frontend: &mut dyn Frontend,
 ) -> Result<Vec<Pin>> {
-    let groups = groups(items);
-    let mut pins: Vec<Pin> = Vec::new();
-    // Each question's state before it was answered, to go back to.
-    let mut past: Vec<(usize, Vec<Item>, Vec<Pin>)> = Vec::new();
+    let mut questions = Questions {
+        session,
+        groups: groups(items),
+        items,
+        pins: Vec::new(),
+        past: Vec::new(),
+    };
     let mut at = 0;
-    while let Some(group) = groups.get(at) {
-        let open: Vec<(usize, usize)> = group
-            .members
-            .iter()
-            .copied()
-            .filter(|member| is_open(items, *member))
-            .collect();
-        let Some(first) = open.first().copied() else {
+    while at < questions.groups.len() {
+        let open = questions.open(at);
+        if open.is_empty() {
             at += 1;
             continue;
-        };
-        let answer = ask(
-            session,
-            items,
-            &groups,
-            at,
-            &open,
-            !past.is_empty(),
-            frontend,
-        )?;
+        }
+        let answer = questions.ask(at, &open, frontend)?;
         if answer == Answer::Back {
-            if let Some((before, old_items, old_pins)) = past.pop() {
-                items.clone_from_slice(&old_items);
-                (at, pins) = (before, old_pins);
+            if let Some((before, items, pins)) = questions.past.pop() {
+                questions.items.clone_from_slice(&items);
+                (at, questions.pins) = (before, pins);
             }
             continue;
         }
-        let saved = (at, items.to_vec(), pins.clone());
+        let saved = (at, questions.items.to_vec(), questions.pins.clone());
+        if questions.take(answer, at, &open, frontend)? {
+            questions.past.push(saved);
+            at += 1;
+        }
+    }
+    Ok(questions.pins)
+}
+
+impl Questions<'_> {
+    /// The places of a question that are still undecided.
+    fn open(&self, at: usize) -> Vec<Member> {
+        let members = self.groups[at].members.iter().copied();
+        members.filter(|member| self.is_open(*member)).collect()
+    }
+
+    fn is_open(&self, (item, number): Member) -> bool {
+        self.items[item].state == State::Active && self.items[item].choices[number].is_none()
+    }
+
+    /// The open conflicts of other questions that are about the same key.
+    fn alike(&self, at: usize) -> Vec<Member> {
+        let unit_of =
+            |(item, number): Member| self.items[item].merge().conflicts()[number].unit().clone();
+        let unit = unit_of(self.groups[at].members[0]);
+        if !matches!(unit, Unit::Key(_)) {
+            return Vec::new();
+        }
+        (0..self.groups.len())
+            .filter(|other| *other != at)
+            .flat_map(|other| self.open(other))
+            .filter(|member| unit_of(*member) == unit)
+            .collect()
+    }
+
+    /// Does what an answer says; `false`: the question is still open.
+    fn take(
+        &mut self,
+        answer: Answer,
+        at: usize,
+        open: &[Member],
+        frontend: &mut dyn Frontend,
+    ) -> Result<bool> {
         match answer {
-            Answer::Decide(decision) => set(items, &open, &decision),
-            Answer::Edit => {
-                let Some(decision) = edited(items, first, frontend)? else {
-                    continue;
-                };
-                set(items, &open, &decision);
-            }
+            Answer::Decide(decision) => self.set(open, &decision),
+            Answer::Edit => match edited(self.items, open[0], frontend)? {
+                Some(decision) => self.set(open, &decision),
+                None => return Ok(false),
+            },
             Answer::Pin(key) => {
-                for (item, _) in &open {
-                    pins.push((items[*item].name.clone(), key.clone()));
-                }
-                set(items, &open, &Decision::Ours);
+                let items = &self.items;
+                let pin = |(item, _): &Member| (items[*item].name.clone(), key.clone());
+                self.pins.extend(open.iter().map(pin));
+                self.set(open, &Decision::Ours);
             }
             Answer::Alike(decision) => {
-                let alike = alike(items, &groups, at);
-                set(items, &open, &decision);
-                set(items, &alike, &decision);
+                let alike = self.alike(at);
+                self.set(open, &decision);
+                self.set(&alike, &decision);
             }
             Answer::Skip => {
-                for (item, _) in &open {
-                    items[*item].state = State::Skipped;
+                for (item, _) in open {
+                    self.items[*item].state = State::Skipped;
                 }
             }
             Answer::Back | Answer::Look => {}
             Answer::Stop => return Err(interrupted()),
         }
-        past.push(saved);
-        at += 1;
+        Ok(true)
     }
-    Ok(pins)
-}
 
-fn is_open(items: &[Item], (item, number): (usize, usize)) -> bool {
-    items[item].state == State::Active && items[item].choices[number].is_none()
-}
+    fn set(&mut self, members: &[Member], decision: &Decision) {
+        for (item, number) in members {
+            self.items[*item].choices[*number] = Some(decision.clone());
+        }
+    }
 
-fn set(items: &mut [Item], members: &[(usize, usize)], decision: &Decision) {
-    for (item, number) in members {
-        items[*item].choices[*number] = Some(decision.clone());
+    /// Shows one conflict and asks.
+    fn ask(&self, at: usize, open: &[Member], frontend: &mut dyn Frontend) -> Result<Answer> {
+        let (index, number) = open[0];
+        let item = &self.items[index];
+        let merge = item.merge();
+        let conflict = &merge.conflicts()[number];
+        let texts = ConflictReport::of(conflict);
+        let name_of = |(other, _): &Member| self.items[*other].name.to_string();
+        frontend.report(Event::Conflict(ConflictView {
+            agent: item.name.to_string(),
+            versions: range(item),
+            number: at + 1,
+            count: self.groups.len(),
+            also_in: open[1..].iter().map(name_of).collect(),
+            texts: texts.clone(),
+        }));
+        let offers = offers(conflict, self.alike(at).len(), !self.past.is_empty());
+        let (preferred, why) = self.preferred(conflict);
+        let preferred = preferred.map(Answer::Decide);
+        let is_preferred = |answer: &Answer| preferred.as_ref() == Some(answer);
+        let default = offers.iter().position(|(_, answer)| is_preferred(answer));
+        let label = |(label, answer): &(String, Answer)| Choice {
+            label: label.clone(),
+            detail: if is_preferred(answer) { why } else { "" }.to_owned(),
+        };
+        let labels: Vec<Choice> = offers.iter().map(label).collect();
+        loop {
+            let chosen = frontend.choose("Your choice", &labels, default.unwrap_or(0))?;
+            match offers.get(chosen).ok_or_else(interrupted)? {
+                (_, Answer::Look) => frontend.report(Event::Preview(Preview {
+                    path: item.name.to_string(),
+                    before_label: "yours".to_owned(),
+                    after_label: "upstream's".to_owned(),
+                    before: texts.ours.clone(),
+                    after: texts.theirs.clone(),
+                })),
+                (_, answer) => return Ok(answer.clone()),
+            }
+        }
+    }
+
+    /// The decision that is offered first, and why. One that was made before is offered again, but has to be made again.
+    fn preferred(&self, conflict: &Conflict<'_>) -> (Option<Decision>, &'static str) {
+        match resolutions::recorded(&self.session.project, conflict) {
+            Some(before) => (Some(before), "as the last time"),
+            None if conflict.is_same_text() => (
+                conflict.preselected(),
+                "the same text, laid out differently",
+            ),
+            None => (
+                conflict.preselected(),
+                "the other side only laid the text out differently",
+            ),
+        }
     }
 }
 
-/// The open conflicts of other questions that are about the same key.
-fn alike(items: &[Item], groups: &[Group], at: usize) -> Vec<(usize, usize)> {
-    let unit_of =
-        |(item, number): (usize, usize)| items[item].merge().conflicts()[number].unit().clone();
-    let unit = unit_of(groups[at].members[0]);
-    if !matches!(unit, Unit::Key(_)) {
-        return Vec::new();
-    }
-    let others = groups
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| *index != at)
-        .flat_map(|(_, group)| group.members.iter().copied());
-    others
-        .filter(|member| is_open(items, *member) && unit_of(*member) == unit)
-        .collect()
-}
-
-/// Shows one conflict and asks.
-fn ask(
-    session: &Session,
-    items: &[Item],
-    groups: &[Group],
-    at: usize,
-    open: &[(usize, usize)],
-    has_past: bool,
-    frontend: &mut dyn Frontend,
-) -> Result<Answer> {
-    let (index, number) = open[0];
-    let item = &items[index];
-    let merge = item.merge();
-    let conflict = &merge.conflicts()[number];
-    let texts = ConflictReport::of(conflict);
-    frontend.report(Event::Conflict(ConflictView {
-        agent: item.name.to_string(),
-        versions: range(item),
-        number: at + 1,
-        count: groups.len(),
-        also_in: open[1..]
-            .iter()
-            .map(|(other, _)| items[*other].name.to_string())
-            .collect(),
-        unit: texts.unit,
-        reason: texts.reason,
-        base: texts.base,
-        ours: texts.ours.clone(),
-        theirs: texts.theirs.clone(),
-        suggestion: texts.suggestion,
-    }));
-    let mut offers: Vec<(String, Answer)> = vec![
-        ("keep mine".to_owned(), Answer::Decide(Decision::Ours)),
-        ("take theirs".to_owned(), Answer::Decide(Decision::Theirs)),
+/// What can be answered to a conflict. `alike`: how many others are about the same key.
+fn offers(conflict: &Conflict<'_>, alike: usize, has_past: bool) -> Vec<(String, Answer)> {
+    let decide = |label: &str, decision| (label.to_owned(), Answer::Decide(decision));
+    let mut offers = vec![
+        decide("keep mine", Decision::Ours),
+        decide("take theirs", Decision::Theirs),
     ];
     if conflict.suggestion().is_some() {
-        offers.push((
-            "combine, as shown".to_owned(),
-            Answer::Decide(Decision::Suggestion),
-        ));
+        offers.push(decide("combine, as shown", Decision::Suggestion));
     }
     if conflict.offers_both() {
-        offers.push((
-            "keep both, mine first".to_owned(),
-            Answer::Decide(Decision::OursThenTheirs),
-        ));
-        offers.push((
-            "keep both, theirs first".to_owned(),
-            Answer::Decide(Decision::TheirsThenOurs),
-        ));
+        offers.push(decide("keep both, mine first", Decision::OursThenTheirs));
+        offers.push(decide("keep both, theirs first", Decision::TheirsThenOurs));
     }
     offers.push(("edit".to_owned(), Answer::Edit));
     if conflict.rewritten_by().is_some() {
@@ -335,79 +368,36 @@ fn ask(
     }
     if let Unit::Key(key) = conflict.unit() {
         offers.push((format!("always keep my {key}"), Answer::Pin(key.clone())));
-    }
-    let alike = alike(items, groups, at).len();
-    if alike > 0
-        && let Unit::Key(key) = conflict.unit()
-    {
-        let others = if alike == 1 {
-            "the other".to_owned()
-        } else {
-            format!("{alike} others")
+        let others = match alike {
+            1 => "the other".to_owned(),
+            count => format!("{count} others"),
         };
-        offers.push((
-            format!("keep mine, also for {others} in {key}"),
-            Answer::Alike(Decision::Ours),
-        ));
-        offers.push((
-            format!("take theirs, also for {others} in {key}"),
-            Answer::Alike(Decision::Theirs),
-        ));
+        let sides = [
+            ("keep mine", Decision::Ours),
+            ("take theirs", Decision::Theirs),
+        ];
+        offers.extend(
+            sides
+                .into_iter()
+                .filter(|_| alike > 0)
+                .map(|(side, decision)| {
+                    let label = format!("{side}, also for {others} in {key}");
+                    (label, Answer::Alike(decision))
+                }),
+        );
     }
     offers.push(("skip this agent".to_owned(), Answer::Skip));
     if has_past {
         offers.push(("back".to_owned(), Answer::Back));
     }
     offers.push(("stop (nothing is written)".to_owned(), Answer::Stop));
-    // A decision made before is offered again, but has to be made again.
-    let before = resolutions::recorded(&session.project, conflict);
-    let (first, why) = match before {
-        Some(before) => (Some(before), "as the last time"),
-        None if conflict.is_same_text() => (
-            conflict.preselected(),
-            "the same text, laid out differently",
-        ),
-        None => (
-            conflict.preselected(),
-            "the other side only laid the text out differently",
-        ),
-    };
-    let default = first.and_then(|first| {
-        offers
-            .iter()
-            .position(|(_, answer)| *answer == Answer::Decide(first.clone()))
-    });
-    let labels: Vec<Choice> = offers
-        .iter()
-        .enumerate()
-        .map(|(index, (label, _))| Choice {
-            label: label.clone(),
-            detail: if default == Some(index) {
-                why.to_owned()
-            } else {
-                String::new()
-            },
-        })
-        .collect();
-    loop {
-        let chosen = frontend.choose("Your choice", &labels, default.unwrap_or(0))?;
-        match offers.get(chosen).ok_or_else(interrupted)? {
-            (_, Answer::Look) => frontend.report(Event::Preview(Preview {
-                path: item.name.to_string(),
-                before_label: "yours".to_owned(),
-                after_label: "upstream's".to_owned(),
-                before: texts.ours.clone(),
-                after: texts.theirs.clone(),
-            })),
-            (_, answer) => return Ok(answer.clone()),
-        }
-    }
+    offers
 }
 
 /// Lets the person write the text; asks again while markers are left.
 fn edited(
     items: &[Item],
-    (index, number): (usize, usize),
+    (index, number): Member,
     frontend: &mut dyn Frontend,
 ) -> Result<Option<Decision>> {
     let merge = items[index].merge();

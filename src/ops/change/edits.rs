@@ -67,7 +67,7 @@ pub(super) fn refuse(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> Result<
 /// That files are in the way. `others`: the agents beside the first.
 fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Result<Failure> {
     let project = &scene.session.project;
-    let path = |item: &Item| project.display(&project.agent_path(&item.name));
+    let path = |item: &Item| project.shown_path(&item.name);
     let message = if first.before.is_some() {
         format!("`{}` was edited, so it is not replaced", path(first))
     } else {

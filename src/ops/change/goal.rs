@@ -107,7 +107,7 @@ pub(in crate::ops) enum What {
         /// The version that is wanted from now on.
         to: Option<Wish>,
     },
-    /// Those that wait to be resolved.
+    /// Those with a pending update.
     Waiting {
         /// Their names; empty: all.
         names: Vec<String>,

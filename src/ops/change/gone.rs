@@ -1,9 +1,9 @@
-//! Agents that go, whichever command lets them go, and what goes with each: its file, the update of it that waits, merge bases that
+//! Agents that go, whichever command lets them go, and what goes with each: its file, its pending update, merge bases that
 //! nobody names any more, and servers that nothing else needs.
 
 use std::path::Path;
 
-use super::changes;
+use super::changes::{self, Next};
 use super::goal::{Edits, Goal, What};
 use super::pending;
 use super::scene::Scene;
@@ -17,7 +17,6 @@ use crate::ops::report::Frontend;
 use crate::ops::requirement::{self, World};
 use crate::store::agreement::reachable;
 use crate::store::lockfile::Lockfile;
-use crate::store::manifest::Manifest;
 use crate::store::project::Project;
 use crate::store::transaction::Change;
 
@@ -56,17 +55,20 @@ enum Edited {
     Refuse,
 }
 
-/// Plans that the agents go which the lockfile has and `after` has not, with all that goes with them. `manifest`: as it will be.
+/// Plans that the agents go which are locked now and not in `next`, with all that goes with them.
 pub(super) fn let_go(
     scene: &Scene<'_>,
     goal: &Goal,
-    manifest: &Manifest,
-    after: &mut Lockfile,
-    changes: &mut Vec<Change>,
+    next: &mut Next,
     frontend: &mut dyn Frontend,
 ) -> Result<Gone> {
     let (session, before) = (scene.session, &scene.lockfile);
     let project = &session.project;
+    let Next {
+        manifest,
+        lockfile: after,
+        changes,
+    } = next;
     if !matches!(goal.what, What::Gone(_)) {
         refuse_guess(scene, after)?;
     }
@@ -122,18 +124,12 @@ fn edited(goal: &Goal, name: &AgentName) -> Edited {
 /// Refuses to conclude who is unwanted from a manifest that is not there or not understood.
 fn refuse_guess(scene: &Scene<'_>, after: &Lockfile) -> Result<()> {
     let before = &scene.lockfile;
-    let unwanted: Vec<&AgentName> = before
-        .agents
-        .keys()
-        .filter(|name| !after.agents.contains_key(*name))
-        .collect();
+    let is_unwanted = |name: &&AgentName| !after.agents.contains_key(*name);
+    let unwanted: Vec<&AgentName> = before.agents.keys().filter(is_unwanted).collect();
     // What another agent no longer requires was never wanted by the manifest, whatever its unknown keys mean.
     let wanted = reachable(&scene.manifest, before);
-    let guessed: Vec<&AgentName> = unwanted
-        .iter()
-        .copied()
-        .filter(|name| !wanted.contains(name))
-        .collect();
+    let mut guessed = unwanted.clone();
+    guessed.retain(|name| !wanted.contains(name));
     scene.manifest.refuse_guess(&guessed)?;
     refuse_without_manifest(&scene.session.project, before, unwanted.len())
 }

@@ -25,7 +25,7 @@ pub enum Status {
     Installed,
     /// There is nothing newer, and the user's edits stay.
     Edited,
-    /// It waits for `resolve`.
+    /// Its update is pending until `resolve`.
     Marked,
     /// It stays as it was, because of conflicts or by decision.
     Skipped,
@@ -59,6 +59,25 @@ pub(in crate::ops) struct Replaced {
     pub(in crate::ops) by: Option<AgentName>,
     /// The spec that means the other one.
     pub(in crate::ops) spec: String,
+}
+
+/// How an agent came into the plan.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Added {
+    /// Who asked for it, outermost first.
+    pub(super) chain: Vec<String>,
+    /// The agent that requires it; `None`: the user or the manifest wants it.
+    pub(super) by: Option<AgentName>,
+    /// Whether the user named it.
+    pub(super) is_named: bool,
+    /// What is wanted of it.
+    pub(super) wanted: Wanted,
+    /// Whether the manifest is to have that as its entry.
+    pub(super) is_entry: bool,
+    /// A spec that means it.
+    pub(super) spec: String,
+    /// What is worth knowing about how it was found.
+    pub(super) note: Option<String>,
 }
 
 /// An agent that a plan is about.
@@ -130,7 +149,7 @@ impl Item {
         self.notes.push(note.into());
     }
 
-    /// Whether the manifest may say what is wanted of it: what is put aside may still be given up, so its entry waits with it.
+    /// Whether the manifest may say what is wanted of it: what is put aside may still be given up, and its entry with it.
     pub(in crate::ops) fn is_settled(&self) -> bool {
         matches!(self.state, State::Active | State::Current)
     }
@@ -191,10 +210,9 @@ impl Item {
         if *ours == self.base && self.pins.is_empty() && self.kept.is_empty() {
             return self.candidate.bytes.clone();
         }
-        let choices: Vec<Choice> = self
-            .choices
-            .iter()
-            .map(|choice| choice.clone().unwrap_or(Choice::Ours))
+        let choices = self.choices.iter().cloned();
+        let choices: Vec<Choice> = choices
+            .map(|choice| choice.unwrap_or(Choice::Ours))
             .collect();
         self.merge().resolve(&choices)
     }
@@ -209,8 +227,8 @@ impl Item {
             .zip(self.choices.clone())
             .collect();
         self.kept.extend(keys);
-        let remaining: Vec<_> = self
-            .merge()
+        let merge = self.merge();
+        let remaining: Vec<_> = merge
             .conflicts()
             .iter()
             .map(resolutions::identity)

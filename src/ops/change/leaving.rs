@@ -40,11 +40,8 @@ pub(super) fn leaving(plan: &mut Plan, scene: &Scene<'_>, names: &[String]) -> R
     let kept = manifest.agents().keys().filter(|name| !is_named(name));
     let still_wanted = with_required(kept, lockfile, &|_| false);
     leaving.retain(|name| !still_wanted.contains(name) && !still_required.contains(name));
-    let unnamed: Vec<&AgentName> = leaving
-        .iter()
-        .copied()
-        .filter(|name| !is_named(name))
-        .collect();
+    let unnamed = leaving.iter().copied().filter(|name| !is_named(name));
+    let unnamed: Vec<&AgentName> = unnamed.collect();
     manifest.refuse_guess(&unnamed)?;
     plan.leaving = leaving.into_iter().cloned().collect();
     plan.dismissed = named

@@ -6,15 +6,14 @@ use super::goal::{Goal, What};
 use super::item::{Item, State};
 use super::plan::{Plan, with};
 use super::scene::Scene;
-use crate::domain::capability::Capabilities;
 use crate::domain::catalogue::CatalogueServer;
-use crate::domain::definition::{Definition, Request, adapt};
+use crate::domain::definition::{Request, adapt};
 use crate::domain::name::AgentName;
 use crate::domain::requirement::Requirements;
 use crate::error::{Failure, Result};
-use crate::ops::report::{Choice, Event, Frontend};
+use crate::ops::report::{Choice, Frontend};
 use crate::ops::requirement::{
-    self, AgentNeeds, Lost, Mode, Offered, Report, ServerState, Status, World,
+    self, AgentNeeds, Lost, Mode, Offered, Report, ServerState, Status, Terms, World,
 };
 use crate::store::lockfile::{LockedServer, Lockfile};
 use crate::store::mcp_file::Created;
@@ -50,10 +49,9 @@ pub(super) fn settle(
     if concerned.is_empty() && !(goal.is_update() && goal.servers == Mode::Add) {
         return Ok(settled);
     }
-    let is_concerned = |item: &Item| concerned.contains(&item.name);
     let mut after = with(before, plan.active());
     let mut world = World::open(scene.session, &scene.manifest, &after, frontend)?;
-    let new = |item: &Item| is_concerned(item).then(|| item.result());
+    let new = |item: &Item| concerned.contains(&item.name).then(|| item.result());
     let mut agents = look(plan, scene, &world, &new);
     // What an agent needed before, the user has been asked about before.
     let old = if goal.is_update() {
@@ -69,30 +67,27 @@ pub(super) fn settle(
         |state: &ServerState| !known.contains(state.name.as_str()) || goal.servers != Mode::Usual;
     let mut states = requirement::states(&world, environment, policy, &agents);
     states.retain(is_new);
-    let offered = offer(plan, scene, goal, &world, &states, frontend)?;
+    let project = &scene.session.project;
+    let terms = terms(plan, scene, goal);
+    let offered = requirement::offer(project, &world, &states, &terms, frontend)?;
     let changed = outdated(goal, &world, before, frontend)?;
     bind(plan, scene, &offered)?;
     let add = [offered.add.as_slice(), &changed].concat();
-    let project = &scene.session.project;
     requirement::add(project, &mut world, &add, &mut after, &mut settled.changes)?;
     if !offered.bind.is_empty() {
-        agents = look(plan, scene, &world, &|item| {
-            is_concerned(item).then(|| item.result())
-        });
+        agents = look(plan, scene, &world, &new);
     }
-    let installed = requirement::installed_names(scene.session, &after)?;
-    let mut report = requirement::report(scene.session, &world, policy, &agents, &installed)?;
-    for (name, server) in &add {
-        let state = report.servers.iter_mut().find(|state| state.name == *name);
-        if let Some(state) = state {
+    let mut report = requirement::report(scene.session, &world, policy, &agents, &after)?;
+    for state in &mut report.servers {
+        if let Some((_, server)) = add.iter().find(|(name, _)| *name == state.name) {
             state.status = Status::Added(Box::new(server.clone()));
         }
     }
     keep_news(&mut report, &old);
     report.bound = offered.bind;
+    let changed = changed.into_iter();
     report.changed = changed
-        .iter()
-        .map(|(name, known)| (name.clone(), known.entry.to_string()))
+        .map(|(name, known)| (name, known.entry.to_string()))
         .collect();
     settled.report = Some(report);
     (settled.servers, settled.created) = (after.servers, after.created);
@@ -119,12 +114,8 @@ fn concerned(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> BTreeSet<AgentName>
 
 /// The agents that the user named, and those that they require.
 fn named(plan: &Plan) -> BTreeSet<AgentName> {
-    let mut named: BTreeSet<AgentName> = plan
-        .items
-        .iter()
-        .filter(|item| item.is_named)
-        .map(|item| item.name.clone())
-        .collect();
+    let named = plan.items.iter().filter(|item| item.is_named);
+    let mut named: BTreeSet<AgentName> = named.map(|item| item.name.clone()).collect();
     loop {
         let more: Vec<AgentName> = plan
             .items
@@ -149,14 +140,10 @@ fn look(
     let project = &scene.session.project;
     let looked = plan.active().filter_map(|item| {
         let bytes = bytes(item)?;
-        let bind = bindings(scene, item);
-        Some(AgentNeeds {
-            name: item.name.to_string(),
-            path: project.display(&project.agent_path(&item.name)),
-            needs: world.needs(&bytes, Some(&item.candidate.locked), &bind),
-            capabilities: Capabilities::of(&bytes),
-            losses: Definition::parse(&bytes).losses(),
-        })
+        let locked = Some(&item.candidate.locked);
+        let needs = world.needs(&bytes, locked, &bindings(scene, item));
+        let path = project.shown_path(&item.name);
+        Some(AgentNeeds::of(item.name.to_string(), path, needs, &bytes))
     });
     looked.collect()
 }
@@ -173,43 +160,24 @@ fn server_names(agents: &[AgentNeeds]) -> BTreeSet<&str> {
     names.collect()
 }
 
-/// Asks about servers to add and to bind.
-fn offer(
-    plan: &Plan,
-    scene: &Scene<'_>,
-    goal: &Goal,
-    world: &World,
-    states: &[ServerState],
-    frontend: &mut dyn Frontend,
-) -> Result<Offered> {
-    // A dry run answers no question, and asks none.
-    let mode = if goal.is_dry_run && goal.servers != Mode::Add {
-        Mode::Skip
-    } else {
-        goal.servers
-    };
-    if let Err(failure) = &world.servers.file
-        && mode != Mode::Add
-        && !states.is_empty()
-    {
-        frontend.report(Event::Trouble(failure.clone()));
-    }
+/// How the command deals with servers that are missing.
+fn terms(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Terms {
     let is_bindable = |item: &&Item| {
         let entry = || scene.manifest.agents().get(&item.name);
         let wanted = item.wanted.as_ref().or_else(entry);
         wanted.is_some_and(|wanted| !wanted.is_verbatim)
     };
     let bindable = plan.active().filter(is_bindable);
-    let bindable = bindable.map(|item| item.name.to_string()).collect();
-    requirement::offer(
-        &scene.session.project,
-        world,
-        states,
-        mode,
-        goal.consent.is_yes,
-        &bindable,
-        frontend,
-    )
+    Terms {
+        // A dry run answers no question, and asks none.
+        mode: if goal.is_dry_run && goal.servers != Mode::Add {
+            Mode::Skip
+        } else {
+            goal.servers
+        },
+        is_yes: goal.consent.is_yes,
+        bindable: bindable.map(|item| item.name.to_string()).collect(),
+    }
 }
 
 /// The servers of agentpkg's own that are to be changed to what the catalogue has now.
@@ -294,11 +262,8 @@ fn keep_news(report: &mut Report, old: &[AgentNeeds]) {
 /// Refuses a binding of a server that nobody asks for: it is a typo.
 fn check_bindings(plan: &Plan, goal: &Goal, world: &World) -> Result<()> {
     let named = named(plan);
-    let agents: Vec<&Item> = plan
-        .items
-        .iter()
-        .filter(|item| item.state != State::Skipped && named.contains(&item.name))
-        .collect();
+    let is_concerned = |item: &&Item| item.state != State::Skipped && named.contains(&item.name);
+    let agents: Vec<&Item> = plan.items.iter().filter(is_concerned).collect();
     if agents.is_empty() || goal.bind.is_empty() {
         return Ok(());
     }

@@ -1,7 +1,8 @@
 //! The newest versions of agents of the manifest, wherever they went.
 
 use super::goal::Wish;
-use super::planner::{Added, Planner, last_seen};
+use super::item::Added;
+use super::planner::{Planner, last_seen};
 use super::scene::Scene;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
@@ -91,11 +92,12 @@ impl<'a> Planner<'a, '_> {
         let added = Added {
             chain: vec!["agentpkg.toml".to_owned()],
             is_named: true,
-            entry: Some(wanted.clone()),
+            wanted: wanted.clone(),
+            is_entry: true,
             note: locked.and_then(|locked| moved(locked, &resolved)),
             ..Added::default()
         };
-        self.add(name, wanted, &resolved, added, frontend)
+        self.add(name, &resolved, added, frontend)
     }
 
     /// Where an agent went that is not found under its name any more.
@@ -122,16 +124,7 @@ impl<'a> Planner<'a, '_> {
             .or_else(|| snapshot.offered.find_file(&locked.file))
             .or_else(by_name)
             .ok_or(failure)?;
-        let version = snapshot
-            .record(entry.name.as_str())
-            .and_then(|record| record.version.clone());
-        let commit = snapshot.commit;
-        Ok(Resolved {
-            snapshot,
-            entry,
-            version,
-            commit,
-        })
+        Ok(Resolved::newest(snapshot, entry))
     }
 
     /// Says of an agent that was not found whether upstream no longer has it, or could not be asked.

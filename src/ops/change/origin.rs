@@ -2,7 +2,7 @@
 //! command that brings agents.
 
 use super::goal::{Edits, Goal, What};
-use super::item::{Item, Replaced, State};
+use super::item::{Added, Item, Replaced, State};
 use super::open::Open;
 use super::plan::Plan;
 use super::scene::Scene;
@@ -24,12 +24,8 @@ pub(super) fn folded(
     by: Option<&AgentName>,
 ) -> Option<Failure> {
     let planned = plan.items.iter().map(|item| &item.name);
-    let mut known = scene
-        .manifest
-        .agents()
-        .keys()
-        .chain(scene.lockfile.agents.keys())
-        .chain(planned);
+    let (wanted, locked) = (scene.manifest.agents().keys(), scene.lockfile.agents.keys());
+    let mut known = wanted.chain(locked).chain(planned);
     let other = known.find(|other| *other != name && other.folded() == name.folded())?;
     Some(match by {
         None => Failure::failed(format!(
@@ -43,59 +39,79 @@ pub(super) fn folded(
     })
 }
 
-/// That two different agents are wanted under one name. `known`: the first, and who asked for it; `other`: the file and the source of the
-/// second, and who asked for that.
-pub(super) fn both_wanted(
-    name: &AgentName,
-    known: (&LockedAgent, &[String]),
-    other: (&str, &str, &[String]),
-) -> Failure {
-    let wanted = |file: &str, source: &str, chain: &[String]| {
-        let chain = if chain.is_empty() {
-            "agentpkg.lock".to_owned()
-        } else {
-            chain.join(" -> ")
+/// One of two agents that are wanted under one name.
+pub(super) struct Claim<'c> {
+    file: &'c str,
+    source: String,
+    /// Who asked for it, outermost first; empty: it is locked.
+    chain: &'c [String],
+}
+
+impl<'c> Claim<'c> {
+    /// That of a locked or planned agent.
+    pub(super) fn locked(locked: &'c LockedAgent, chain: &'c [String]) -> Self {
+        Self {
+            file: &locked.file,
+            source: locked.source.clone(),
+            chain,
+        }
+    }
+
+    /// That of an agent that was found.
+    pub(super) fn found(resolved: &'c Resolved<'_>, chain: &'c [String]) -> Self {
+        Self {
+            file: &resolved.entry.file,
+            source: source_text(&resolved.snapshot.source),
+            chain,
+        }
+    }
+
+    /// Whether it is about this very agent.
+    pub(super) fn is_of(&self, locked: &LockedAgent) -> bool {
+        locked.source == self.source && locked.file == self.file
+    }
+
+    /// The agent and who asked for it, in words.
+    fn in_words(&self) -> String {
+        let chain = match self.chain {
+            [] => "agentpkg.lock".to_owned(),
+            chain => chain.join(" -> "),
         };
-        format!("{file} ({source}), for {chain}")
-    };
-    let (locked, chain) = known;
-    let (file, source, other_chain) = other;
+        format!("{} ({}), for {chain}", self.file, self.source)
+    }
+}
+
+/// That two different agents are wanted under one name.
+pub(super) fn both_wanted(name: &AgentName, known: &Claim<'_>, other: &Claim<'_>) -> Failure {
     Failure::failed(format!(
         "two different agents would be installed as `{name}`"
     ))
-    .detail(wanted(&locked.file, &locked.source, chain))
-    .detail(wanted(file, source, other_chain))
+    .detail(known.in_words())
+    .detail(other.in_words())
     .hint("install one of them under another name with `--as`")
 }
 
 /// That an agent takes the place of one that was installed from another source; `None`: it does not, or agentpkg.toml says so already.
-/// `chain`: who asked for it, without agents if it was named itself.
 pub(super) fn replaced(
     scene: &Scene<'_>,
     name: &AgentName,
     resolved: &Resolved<'_>,
-    by: Option<&AgentName>,
-    chain: &[String],
-    spec: &str,
+    added: &Added,
 ) -> Option<Replaced> {
-    let source = &resolved.snapshot.source;
+    let (source, registry) = (
+        &resolved.snapshot.source,
+        resolved.snapshot.registry.as_ref(),
+    );
     let locked =
         (scene.lockfile.agents.get(name)).filter(|locked| locked.source != source_text(source))?;
-    if is_said(
-        scene,
-        name,
-        resolved.snapshot.registry.as_ref(),
-        source,
-        chain,
-    ) {
+    if is_said(scene, name, registry, source, &added.chain) {
         return None;
     }
-    let registry = resolved.snapshot.registry.as_ref();
     Some(Replaced {
         old: registry_of(locked),
         new: registry.map_or_else(|| source.to_string(), ToString::to_string),
-        by: by.cloned(),
-        spec: spec.to_owned(),
+        by: added.by.clone(),
+        spec: added.spec.clone(),
     })
 }
 
@@ -107,24 +123,17 @@ fn is_said(
     source: &Source,
     chain: &[String],
 ) -> bool {
-    match scene
-        .manifest
-        .agents()
-        .get(name)
-        .map(|wanted| &wanted.origin)
-    {
+    let wanted = scene.manifest.agents().get(name);
+    match wanted.map(|wanted| &wanted.origin) {
         Some(Origin::Registry(wanted)) => registry == Some(wanted),
         Some(Origin::Source(wanted)) => registry.is_none() && file_folder(wanted) == *source,
         Some(Origin::Any) => false,
         // Nobody named it, so it follows those that require it, if they agree.
         None => {
-            let mut askers = scene
-                .lockfile
-                .agents
-                .iter()
-                .filter(|(_, locked)| locked.requires.contains(name))
-                .map(|(by, _)| by);
-            !chain.is_empty() && askers.all(|by| chain.iter().any(|known| known == by.as_str()))
+            let agents = scene.lockfile.agents.iter();
+            let mut askers = agents.filter(|(_, locked)| locked.requires.contains(name));
+            !chain.is_empty()
+                && askers.all(|(by, _)| chain.iter().any(|known| known == by.as_str()))
         }
     }
 }

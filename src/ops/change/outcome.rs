@@ -57,22 +57,21 @@ pub struct ChangedAgent {
 }
 
 impl ChangedAgent {
-    /// An agent that is as its lock entry says, or has edits.
-    pub(in crate::ops) fn unchanged(
+    /// An agent that stays as it is. `before`: its lock entry.
+    fn new(
         project: &Project,
         name: AgentName,
         status: Status,
-        locked: LockedAgent,
+        before: Option<LockedAgent>,
     ) -> Self {
-        let version = versions(Some(&locked));
         Self {
             status,
-            path: project.display(&project.agent_path(&name)),
+            path: project.shown_path(&name),
             name,
-            from: version,
+            from: versions(before.as_ref()),
             to: String::new(),
-            before: Some(locked.clone()),
-            locked: Some(locked),
+            before,
+            locked: None,
             is_named: false,
             newest_of: None,
             edits: 0,
@@ -82,6 +81,19 @@ impl ChangedAgent {
             rules: Vec::new(),
             base: None,
             notes: Vec::new(),
+        }
+    }
+
+    /// An agent that is as its lock entry says, or has edits.
+    pub(in crate::ops) fn unchanged(
+        project: &Project,
+        name: AgentName,
+        status: Status,
+        locked: LockedAgent,
+    ) -> Self {
+        Self {
+            locked: Some(locked.clone()),
+            ..Self::new(project, name, status, Some(locked))
         }
     }
 
@@ -161,25 +173,10 @@ fn untouched(
     status: Status,
     notes: Vec<String>,
 ) -> ChangedAgent {
-    let project = &scene.session.project;
     let before = scene.lockfile.agents.get(name).cloned();
     ChangedAgent {
-        name: name.clone(),
-        status,
-        path: project.display(&project.agent_path(name)),
-        from: versions(before.as_ref()),
-        to: String::new(),
-        before,
-        locked: None,
-        is_named: false,
-        newest_of: None,
-        edits: 0,
-        conflicts: Vec::new(),
-        is_undecided: false,
-        gains: Vec::new(),
-        rules: Vec::new(),
-        base: None,
         notes,
+        ..ChangedAgent::new(&scene.session.project, name.clone(), status, before)
     }
 }
 
@@ -260,11 +257,8 @@ impl Outcome {
     pub fn verdict(&self, done: &str, again: &dyn Fn(&[&str]) -> Command) -> Result<()> {
         let conflicts = self.left_conflicts(done, again);
         // What could not be done outweighs what needs consent, and that what is only left to decide.
-        let worst = self
-            .failures
-            .iter()
-            .map(Failure::kind)
-            .min_by_key(|kind| kind.rank());
+        let kinds = self.failures.iter().map(Failure::kind);
+        let worst = kinds.min_by_key(|kind| kind.rank());
         let (kind, conflicts) = match (worst, conflicts) {
             (None, None) => return Ok(()),
             (None, Some(conflicts)) => return Err(conflicts),

@@ -68,7 +68,7 @@ impl Intent {
     }
 }
 
-/// An update that waits for its conflicts to be resolved.
+/// An update that is pending until its conflicts are resolved.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
     /// The agent.
@@ -128,7 +128,7 @@ fn read_record(project: &Project, name: &AgentName) -> Result<Option<Vec<u8>>> {
     }))
 }
 
-/// The agents that wait, sorted.
+/// The agents with a pending update, sorted.
 pub(in crate::ops) fn names(project: &Project) -> Result<Vec<AgentName>> {
     let listed = project.files().list(&project.pending_folder())?;
     let names = listed
@@ -142,7 +142,7 @@ pub(in crate::ops) fn names(project: &Project) -> Result<Vec<AgentName>> {
     Ok(names)
 }
 
-/// Reads one that waits; `None` if none does under this name.
+/// Reads the pending update of an agent; `None` if there is none.
 pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending>> {
     let Some(text) = read_record(project, name)? else {
         return Ok(None);
@@ -240,11 +240,7 @@ pub(super) fn put_aside(
             .map(|(name, _, bytes)| (required_path(project, &pending.name, name), bytes.clone())),
     );
     let change = |(path, after): (PathBuf, Vec<u8>)| -> Result<Change> {
-        let before = project
-            .files()
-            .read(&path, MAX_AGENT)?
-            .as_deref()
-            .map(Digest::of);
+        let before = project.digest(&path)?;
         Ok(Change {
             path,
             agent: Some(pending.name.clone()),

@@ -65,15 +65,12 @@ impl Plan {
     /// The agents that the manifest wants once the plan is carried out.
     fn roots(&self, scene: &Scene<'_>) -> BTreeSet<AgentName> {
         let kept = scene.manifest.agents().keys();
-        let new = self
-            .items
-            .iter()
-            .filter(|item| item.is_settled() && item.wanted.is_some())
-            .map(|item| &item.name);
-        kept.chain(new)
-            .filter(|name| !self.dismissed.contains(*name))
-            .cloned()
-            .collect()
+        let is_new = |item: &&Item| item.is_settled() && item.wanted.is_some();
+        let new = self.items.iter().filter(is_new).map(|item| &item.name);
+        let roots = kept
+            .chain(new)
+            .filter(|name| !self.dismissed.contains(*name));
+        roots.cloned().collect()
     }
 
     /// The agents of a lockfile that are wanted once the plan is carried out.

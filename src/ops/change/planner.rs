@@ -2,12 +2,13 @@
 //! first, `specs`, `newest` and `as_locked` know.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 use super::bases;
 use super::edits;
 use super::goal::{Edits, Goal, What};
-use super::item::{Item, State};
-use super::origin;
+use super::item::{Added, Item, State};
+use super::origin::{self, Claim};
 use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::name::AgentName;
@@ -23,7 +24,7 @@ use crate::ops::typed::{Asker, AskerPlace};
 use crate::store::agreement::versions;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::{Wanted, source_text};
+use crate::store::manifest::Wanted;
 
 /// An agent that another one requires.
 struct Required<'a> {
@@ -42,21 +43,12 @@ enum RequiredFrom<'a> {
     Locked(LockedAgent),
 }
 
-/// How an agent came into the plan.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Added {
-    /// Who asked for it, outermost first.
-    pub(super) chain: Vec<String>,
-    /// The agent that requires it; `None`: the user or the manifest wants it.
-    pub(super) by: Option<AgentName>,
-    /// Whether the user named it.
-    pub(super) is_named: bool,
-    /// The entry that the manifest is to have.
-    pub(super) entry: Option<Wanted>,
-    /// A spec that means it.
-    pub(super) spec: String,
-    /// What is worth knowing about how it was found.
-    pub(super) note: Option<String>,
+/// Whether there is room for an agent that is required.
+enum Room {
+    /// It is there already.
+    Taken,
+    /// It can be added, also for those that required the agent in whose place it comes.
+    Free(BTreeSet<AgentName>),
 }
 
 /// A plan while it is made.
@@ -157,11 +149,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             origin: RequiredFrom::Locked(locked.clone()),
         });
         self.open.extend(required);
-        let candidate = Candidate {
-            locked,
-            bytes,
-            required: Vec::new(),
-        };
+        let candidate = Candidate::adapted(locked, bytes);
         let item = Item::new(name.clone(), candidate, Vec::new());
         let mut item = Item {
             before: self.scene.lockfile.agents.get(name).cloned(),
@@ -184,12 +172,11 @@ impl<'a, 'p> Planner<'a, 'p> {
     pub(super) fn add(
         &mut self,
         name: &AgentName,
-        wanted: &Wanted,
         resolved: &Resolved<'a>,
         added: Added,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
-        let session = self.scene.session;
+        let (session, wanted) = (self.scene.session, &added.wanted);
         let mut candidate = match Candidate::of(session, name, wanted, resolved, frontend) {
             Ok(candidate) => candidate,
             Err(failure) => return self.problem(failure),
@@ -205,25 +192,17 @@ impl<'a, 'p> Planner<'a, 'p> {
             origin: RequiredFrom::Beside(resolved.clone()),
         });
         self.open.extend(required);
-        let Added {
-            chain,
-            by,
-            is_named,
-            entry,
-            spec,
-            note,
-        } = added;
         let item = Item::new(name.clone(), candidate, Vec::new());
         let mut item = Item {
             before: before.cloned(),
-            is_named,
-            wanted: entry,
-            replaces: origin::replaced(self.scene, name, resolved, by.as_ref(), &chain, &spec),
-            required_by: by.into_iter().collect(),
-            chain,
+            is_named: added.is_named,
+            replaces: origin::replaced(self.scene, name, resolved, &added),
+            required_by: added.by.into_iter().collect(),
+            chain: added.chain,
             ours: self.scene.agent(name)?,
-            pins: wanted.pins.clone(),
-            notes: note.into_iter().collect(),
+            pins: added.wanted.pins.clone(),
+            wanted: Some(added.wanted).filter(|_| added.is_entry),
+            notes: added.note.into_iter().collect(),
             ..item
         };
         if self.goal.edits == Edits::Merge {
@@ -270,15 +249,7 @@ impl<'a, 'p> Planner<'a, 'p> {
                         found.len()
                     )));
                 };
-                let version = by
-                    .snapshot
-                    .record(&required.name)
-                    .and_then(|record| record.version.clone());
-                let resolved = Resolved {
-                    entry: entry.clone(),
-                    version,
-                    ..by.clone()
-                };
+                let resolved = Resolved::newest(Rc::clone(&by.snapshot), entry.clone());
                 self.required_beside(&required, &resolved, frontend)
             }
         }
@@ -325,7 +296,7 @@ impl<'a, 'p> Planner<'a, 'p> {
                 by: Some(by.clone()),
                 ..Added::default()
             };
-            self.add(name, &Wanted::anything(), &resolved, added, frontend)?;
+            self.add(name, &resolved, added, frontend)?;
         }
         if let Some(item) = self.plan.item_mut(name) {
             item.required_by.insert(by.clone());
@@ -357,15 +328,7 @@ impl<'a, 'p> Planner<'a, 'p> {
                     .and(format!(" takes the newest `{by}` with what that requires")),
             ));
         };
-        let version = snapshot
-            .record(entry.name.as_str())
-            .and_then(|record| record.version.clone());
-        let newest = Resolved {
-            entry: entry.clone(),
-            version,
-            commit: snapshot.commit,
-            snapshot,
-        };
+        let newest = Resolved::newest(snapshot, entry.clone());
         let commit = locked
             .commit
             .map(|commit| VersionRequest::Revision(commit.to_string()));
@@ -392,65 +355,64 @@ impl<'a, 'p> Planner<'a, 'p> {
             return Ok(());
         };
         let chain: Vec<String> = [requirer.chain.as_slice(), &[by.to_string()]].concat();
-        if let Some(failure) = origin::folded(&self.plan, self.scene, &name, Some(by)) {
-            return self.leave_out(by, failure);
-        }
-        let source = source_text(&resolved.snapshot.source);
-        let file = &resolved.entry.file;
-        let is_it = |locked: &LockedAgent| locked.source == source && locked.file == *file;
-        let mut at = None;
-        if let Some((index, item)) =
-            (self.plan.items.iter_mut().enumerate()).find(|(_, item)| item.name == name)
-        {
-            if is_it(&item.candidate.locked) {
-                item.required_by.insert(by.clone());
-                return Ok(());
-            }
-            // Only what is installed from elsewhere, and what nobody chose, can be replaced; that is asked about.
-            let is_as_installed = (item.before.as_ref())
-                .is_some_and(|before| before.source == item.candidate.locked.source);
-            let is_chosen = item.wanted.is_some()
-                || item.is_named
-                || self.scene.manifest.agents().contains_key(&name);
-            if is_chosen || !is_as_installed {
-                let known = (&item.candidate.locked, item.chain.as_slice());
-                let failure = origin::both_wanted(&name, known, (file, &source, &chain));
-                // Neither of two that nobody chose has the better claim.
-                if !is_chosen {
-                    item.skip("another agent of this name is wanted as well");
-                }
-                return self.leave_out(by, failure);
-            }
-            at = Some(index);
-        } else if let (true, Some(locked)) = (
-            self.scene.manifest.agents().contains_key(&name),
-            self.scene.lockfile.agents.get(&name),
-        ) {
-            if is_it(locked) {
-                return Ok(());
-            }
-            let known = (locked, [].as_slice());
-            let failure = origin::both_wanted(&name, known, (file, &source, &chain));
-            return self.leave_out(by, failure);
-        } else if self.scene.manifest.agents().contains_key(&name) {
-            return Ok(());
-        }
-        let plain = Wanted {
-            is_verbatim: required.is_verbatim,
-            ..Wanted::anything()
+        let replaced_for = match self.make_room(&name, by, &Claim::found(resolved, &chain)) {
+            Ok(Room::Free(required_by)) => required_by,
+            Ok(Room::Taken) => return Ok(()),
+            Err(failure) => return self.leave_out(by, failure),
         };
         let added = Added {
             chain,
             by: Some(by.clone()),
+            wanted: Wanted {
+                is_verbatim: required.is_verbatim,
+                ..Wanted::anything()
+            },
             spec: resolved.spec(false),
             ..Added::default()
         };
-        let replaced = at.map(|at| self.plan.items.remove(at));
-        self.add(&name, &plain, resolved, added, frontend)?;
-        if let (Some(replaced), Some(item)) = (replaced, self.plan.item_mut(&name)) {
-            item.required_by.extend(replaced.required_by);
+        self.add(&name, resolved, added, frontend)?;
+        if let Some(item) = self.plan.item_mut(&name) {
+            item.required_by.extend(replaced_for);
         }
         Ok(())
+    }
+
+    /// Makes room for an agent that `by` requires under this name.
+    fn make_room(&mut self, name: &AgentName, by: &AgentName, claim: &Claim<'_>) -> Result<Room> {
+        if let Some(failure) = origin::folded(&self.plan, self.scene, name, Some(by)) {
+            return Err(failure);
+        }
+        let is_in_manifest = self.scene.manifest.agents().contains_key(name);
+        let Some(index) = (self.plan.items.iter()).position(|item| item.name == *name) else {
+            return match self.scene.lockfile.agents.get(name) {
+                _ if !is_in_manifest => Ok(Room::Free(BTreeSet::new())),
+                Some(locked) if !claim.is_of(locked) => {
+                    let known = Claim::locked(locked, &[]);
+                    Err(origin::both_wanted(name, &known, claim))
+                }
+                _ => Ok(Room::Taken),
+            };
+        };
+        let item = &mut self.plan.items[index];
+        let locked = &item.candidate.locked;
+        if claim.is_of(locked) {
+            item.required_by.insert(by.clone());
+            return Ok(Room::Taken);
+        }
+        // Only what is installed from elsewhere, and what nobody chose, can be replaced; that is asked about.
+        let is_as_installed =
+            (item.before.as_ref()).is_some_and(|before| before.source == locked.source);
+        let is_chosen = item.wanted.is_some() || item.is_named || is_in_manifest;
+        if is_chosen || !is_as_installed {
+            let known = Claim::locked(locked, &item.chain);
+            let failure = origin::both_wanted(name, &known, claim);
+            // Neither of two that nobody chose has the better claim.
+            if !is_chosen {
+                item.skip("another agent of this name is wanted as well");
+            }
+            return Err(failure);
+        }
+        Ok(Room::Free(self.plan.items.remove(index).required_by))
     }
 
     /// Leaves an agent out because of what it requires.

@@ -93,11 +93,9 @@ fn open_gains(item: &Item, goal: &Goal) -> Vec<Gain> {
     for choice in judged.choices.iter_mut().filter(|choice| choice.is_none()) {
         *choice = Some(Decision::Theirs);
     }
-    judged
-        .gains()
-        .into_iter()
-        .filter(|gain| !gain.is_allowed(&goal.consent.allowed))
-        .collect()
+    let mut gains = judged.gains();
+    gains.retain(|gain| !gain.is_allowed(&goal.consent.allowed));
+    gains
 }
 
 /// Everything that would be asked.
@@ -115,14 +113,11 @@ fn asks(items: &[Item], goal: &Goal) -> Vec<AskView> {
         asks.extend(what.map(|what| ask("source", what, None)));
         if !item.choices.is_empty() {
             let merge = item.merge();
-            let undecided = merge
-                .conflicts()
-                .iter()
-                .zip(&item.choices)
-                .filter(|(_, choice)| choice.is_none());
-            asks.extend(
-                undecided.map(|(conflict, _)| ask("conflict", conflict.unit().to_string(), None)),
-            );
+            for (conflict, choice) in merge.conflicts().iter().zip(&item.choices) {
+                if choice.is_none() {
+                    asks.push(ask("conflict", conflict.unit().to_string(), None));
+                }
+            }
         }
         let powers = open_gains(item, goal).into_iter();
         asks.extend(powers.map(|gain| {
@@ -280,32 +275,9 @@ fn refused(
     goal: &Goal,
     is_alone: bool,
 ) -> Failure {
-    let asking: Vec<&Item> = groups
-        .iter()
-        .flat_map(|group| &group.members)
-        .map(|index| &items[*index])
-        .collect();
-    let is_new = asking.iter().all(|item| item.before.is_none());
-    let noun = match asking.as_slice() {
-        [one] => {
-            let versions = range(one);
-            let gap = if versions.is_empty() || is_new {
-                String::new()
-            } else {
-                format!(" {versions}")
-            };
-            format!("`{}`{gap} asks", one.name)
-        }
-        several => format!("{} agents ask", several.len()),
-    };
-    let more = if is_new {
-        "for power over the session"
-    } else {
-        "for more than before"
-    };
     let mut failure = Failure::new(
         Kind::Consent,
-        format!("{noun} {more}, so nothing was written"),
+        format!("{}, so nothing was written", asking(items, groups)),
     );
     let mut words = Vec::new();
     for Group { gains, members } in groups {
@@ -336,4 +308,24 @@ fn refused(
         return failure;
     }
     failure.hint("or with `--yes` instead, which leaves out what asks, and writes the rest")
+}
+
+/// Who asks for power, and whether it is more than before.
+fn asking(items: &[Item], groups: &[Group]) -> String {
+    let members = groups.iter().flat_map(|group| &group.members);
+    let asking: Vec<&Item> = members.map(|index| &items[*index]).collect();
+    let is_new = asking.iter().all(|item| item.before.is_none());
+    let who = match asking.as_slice() {
+        [one] => {
+            let versions = Some(range(one)).filter(|versions| !versions.is_empty() && !is_new);
+            let versions = versions.map(|versions| format!(" {versions}"));
+            format!("`{}`{} asks", one.name, versions.unwrap_or_default())
+        }
+        several => format!("{} agents ask", several.len()),
+    };
+    if is_new {
+        format!("{who} for power over the session")
+    } else {
+        format!("{who} for more than before")
+    }
 }

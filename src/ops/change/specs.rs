@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::goal::Specs;
-use super::origin;
-use super::planner::{Added, Planner};
+use super::item::Added;
+use super::origin::{self, Claim};
+use super::planner::Planner;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
@@ -186,64 +187,34 @@ impl<'a> Planner<'a, '_> {
         resolved: &Resolved<'a>,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
-        let spec = &asked.spec;
-        let manifest = &self.scene.manifest;
         let name = match name {
             Some(name) => AgentName::new(name).map_err(|error| {
                 Failure::usage(format!("`{}` is not a name: {error}", name.escape_debug()))
             })?,
             None => resolved.entry.name.clone(),
         };
-        let known = manifest.agents().get(&name);
-        let origin = match (&resolved.snapshot.registry, &spec.place, known) {
-            (_, Place::Anywhere, Some(known)) => known.origin.clone(),
-            (Some(registry), ..) => Origin::Registry(registry.clone()),
-            (None, ..) => Origin::Source(resolved.snapshot.source.clone()),
-        };
-        let kept = || self.kept_version(asked, &name, &origin, known, resolved);
-        let version = spec.version.clone().or_else(kept);
+        let spec = &asked.spec;
+        let mut wanted = self.entry(specs, asked, &name, resolved);
         let at_version;
-        let resolved = match (&spec.place, &version) {
+        let resolved = match (&spec.place, &wanted.version) {
             (Place::Registry(_) | Place::Source(_), Some(kept)) if spec.version.is_none() => {
                 at_version = self.at_kept_version(asked, resolved, kept, frontend)?;
                 &at_version
             }
             _ => resolved,
         };
-        let (pins, mut bind) = known
-            .map(|known| (known.pins.clone(), known.bind.clone()))
-            .unwrap_or_default();
-        bind.extend(self.goal.bind.clone());
-        let wanted = Wanted {
-            origin,
-            target: target(spec, &name, resolved),
-            version,
-            is_verbatim: specs.is_verbatim || known.is_some_and(|known| known.is_verbatim),
-            pins,
-            bind,
-        };
+        wanted.target = target(spec, &name, resolved);
         if let Some(failure) = origin::folded(&self.plan, self.scene, &name, None) {
             return Err(failure);
         }
-        let typed = if specs.is_all {
-            resolved.spec(false)
-        } else {
-            asked.text.clone()
-        };
         let chain = vec!["the command line".to_owned()];
         if let Some(item) = self.plan.item_mut(&name) {
-            let locked = &item.candidate.locked;
-            let source = source_text(&resolved.snapshot.source);
-            if locked.source == source && locked.file == resolved.entry.file {
+            let claim = Claim::found(resolved, &chain);
+            if claim.is_of(&item.candidate.locked) {
                 return Ok(());
             }
-            let known = (locked, item.chain.as_slice());
-            let other = (
-                resolved.entry.file.as_str(),
-                source.as_str(),
-                chain.as_slice(),
-            );
-            let failure = origin::both_wanted(&name, known, other);
+            let known = Claim::locked(&item.candidate.locked, &item.chain);
+            let failure = origin::both_wanted(&name, &known, &claim);
             // Neither of two that were typed has the better claim.
             item.skip("another agent of this name is wanted as well");
             return Err(failure);
@@ -251,11 +222,42 @@ impl<'a> Planner<'a, '_> {
         let added = Added {
             chain,
             is_named: true,
-            entry: Some(wanted.clone()),
-            spec: typed,
+            wanted,
+            is_entry: true,
+            spec: if specs.is_all {
+                resolved.spec(false)
+            } else {
+                asked.text.clone()
+            },
             ..Added::default()
         };
-        self.add(&name, &wanted, resolved, added, frontend)
+        self.add(&name, resolved, added, frontend)
+    }
+
+    /// The entry that the manifest is to have for a named agent, but for its target.
+    fn entry(
+        &self,
+        specs: &Specs,
+        asked: &Asked,
+        name: &AgentName,
+        resolved: &Resolved<'a>,
+    ) -> Wanted {
+        let known = self.scene.manifest.agents().get(name);
+        let origin = match (&resolved.snapshot.registry, &asked.spec.place, known) {
+            (_, Place::Anywhere, Some(known)) => known.origin.clone(),
+            (Some(registry), ..) => Origin::Registry(registry.clone()),
+            (None, ..) => Origin::Source(resolved.snapshot.source.clone()),
+        };
+        let kept = || self.kept_version(asked, name, &origin, resolved);
+        let version = asked.spec.version.clone().or_else(kept);
+        let mut wanted = known.cloned().unwrap_or_default();
+        wanted.is_verbatim |= specs.is_verbatim;
+        wanted.bind.extend(self.goal.bind.clone());
+        Wanted {
+            origin,
+            version,
+            ..wanted
+        }
     }
 
     /// A named agent at the version that agentpkg.toml asks for.
@@ -287,18 +289,12 @@ impl<'a> Planner<'a, '_> {
         asked: &Asked,
         name: &AgentName,
         origin: &Origin,
-        known: Option<&Wanted>,
         resolved: &Resolved<'a>,
     ) -> Option<VersionRequest> {
-        let known = known.filter(|_| !asked.is_latest)?;
+        let known = (self.scene.manifest.agents().get(name)).filter(|_| !asked.is_latest)?;
         let source = source_text(&resolved.snapshot.source);
-        let is_locked_there = || {
-            self.scene
-                .lockfile
-                .agents
-                .get(name)
-                .is_some_and(|locked| locked.source == source)
-        };
+        let locked = self.scene.lockfile.agents.get(name);
+        let is_locked_there = || locked.is_some_and(|locked| locked.source == source);
         let is_same = known.origin == *origin || known.origin == Origin::Any && is_locked_there();
         known.version.clone().filter(|_| is_same)
     }

@@ -57,7 +57,7 @@ fn names(items: &[Item], state: State) -> BTreeSet<AgentName> {
     found.map(|item| item.name.clone()).collect()
 }
 
-/// The items without which `item` would require agents that nobody has: they wait with it.
+/// The items without which `item` would require agents that nobody has: they are put aside with it.
 pub(super) fn newly_required<'i>(items: &'i [Item], item: &Item) -> Vec<&'i Item> {
     let mut found: Vec<&Item> = Vec::new();
     let mut open: Vec<&AgentName> = item.candidate.locked.requires.iter().collect();

@@ -1,4 +1,4 @@
-//! Updates that were put aside with conflict markers, as items again.
+//! Pending updates, which were put aside with conflict markers, as items again.
 
 use super::goal::How;
 use super::item::Item;
@@ -15,10 +15,10 @@ use crate::ops::base;
 use crate::ops::candidate::Candidate;
 use crate::ops::report::{Event, Frontend};
 use crate::ops::unknown;
-use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::project::MAX_AGENT;
+use crate::store::lockfile::Lockfile;
+use crate::store::project::{MAX_AGENT, Project};
 
-/// Plans the updates of these agents again, or of all that wait, with what the manifest is to say about them.
+/// Plans the pending updates of these agents again, or all of them, with what the manifest is to say about them.
 pub(super) fn items(
     plan: &mut Plan,
     scene: &Scene<'_>,
@@ -52,13 +52,14 @@ pub(super) fn items(
         item.wanted = wanted.map(|wanted| intent.applied_to(wanted));
         plan.items.push(item);
         for (required, locked, bytes) in required {
-            new(plan, scene, name, required, (locked, bytes))?;
+            let candidate = Candidate::adapted(locked, bytes);
+            new(plan, scene, name, required, candidate)?;
         }
     }
     Ok(())
 }
 
-/// Those of the agents that wait that are named, or all.
+/// Those of the agents with a pending update that are named, or all.
 pub(in crate::ops) fn select(
     waiting: &[AgentName],
     names: &[String],
@@ -80,7 +81,7 @@ pub(in crate::ops) fn select(
     names.iter().map(find).collect()
 }
 
-/// That nothing waits under a name.
+/// That no update is pending under a name.
 fn not_waiting(stem: &str, text: &str, waiting: &[AgentName], lockfile: &Lockfile) -> Failure {
     let is_installed = lockfile.agents.keys().any(|name| name.as_str() == stem);
     if !is_installed {
@@ -95,7 +96,7 @@ fn not_waiting(stem: &str, text: &str, waiting: &[AgentName], lockfile: &Lockfil
     }
 }
 
-/// What waits, as an item of an update; `None` if it no longer makes sense.
+/// A pending update as an item; `None` if it no longer makes sense.
 fn item(
     scene: &Scene<'_>,
     how: How,
@@ -127,11 +128,7 @@ fn item(
     } else {
         None
     };
-    let candidate = Candidate {
-        locked,
-        bytes: theirs,
-        required: Vec::new(),
-    };
+    let candidate = Candidate::adapted(locked, theirs);
     let mut item = Item {
         before: Some(before.clone()),
         ours: current,
@@ -147,13 +144,13 @@ fn item(
     Ok(Some(item))
 }
 
-/// Adds an agent that comes with one that waits, unless it is installed by now.
+/// Adds an agent that comes with a pending update, unless it is installed by now.
 fn new(
     plan: &mut Plan,
     scene: &Scene<'_>,
     by: &AgentName,
     name: AgentName,
-    (locked, bytes): (LockedAgent, Vec<u8>),
+    candidate: Candidate,
 ) -> Result<()> {
     if let Some(item) = plan.item_mut(&name) {
         item.required_by.insert(by.clone());
@@ -162,11 +159,6 @@ fn new(
     if scene.lockfile.agents.contains_key(&name) {
         return Ok(());
     }
-    let candidate = Candidate {
-        locked,
-        bytes,
-        required: Vec::new(),
-    };
     let ours = scene.agent(&name)?;
     let item = Item::new(name, candidate, Vec::new());
     plan.items.push(Item {
@@ -195,40 +187,16 @@ fn edited(
         )
     })?;
     if current.map(Digest::of) != Some(expected) {
-        return Err(Failure::failed(format!(
-            "`{}` changed since the markers were written",
-            project.display(&project.agent_path(name))
-        ))
-        .hint(
-            Advice::say("run ")
-                .and_run(Command::new(["resolve", name.as_str()]))
-                .and(" in a terminal, which uses the file as it is now"),
-        )
-        .hint(
-            Advice::say("or ")
-                .and_run(Command::new(["resolve", "--abort", name.as_str()]))
-                .and(", then ")
-                .and_run(Command::new(["update", name.as_str()])),
-        ));
+        return Err(changed(project, name));
     }
     if let Some(found) = merge::leftover(&bytes) {
-        let source = String::from_utf8_lossy(&bytes).into_owned();
-        let span = found.start..found.start + found.length;
-        let label = "this conflict is not resolved".to_owned();
-        return Err(Failure::new(
-            Kind::Conflict,
-            format!("`{shown}` still has conflict markers"),
-        )
-        .at(Location {
+        let place = Location {
             path: shown,
-            source,
-            span,
-            label,
-        })
-        .hint(
-            Advice::say("edit it until no marker is left, then ")
-                .and_run(Command::new(["resolve", "--continue"])),
-        ));
+            source: String::from_utf8_lossy(&bytes).into_owned(),
+            span: found.start..found.start + found.length,
+            label: "this conflict is not resolved".to_owned(),
+        };
+        return Err(unresolved(place));
     }
     if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict()
         && current.is_some_and(|current| {
@@ -241,4 +209,33 @@ fn edited(
         );
     }
     Ok(bytes)
+}
+
+/// That an agent was edited after its update was put aside.
+fn changed(project: &Project, name: &AgentName) -> Failure {
+    let resolve = |words: &[&str]| Command::new(["resolve"]).args(words.iter().copied());
+    Failure::failed(format!(
+        "`{}` changed since the markers were written",
+        project.shown_path(name)
+    ))
+    .hint(
+        Advice::say("run ")
+            .and_run(resolve(&[name.as_str()]))
+            .and(" in a terminal, which uses the file as it is now"),
+    )
+    .hint(
+        Advice::say("or ")
+            .and_run(resolve(&["--abort", name.as_str()]))
+            .and(", then ")
+            .and_run(Command::new(["update", name.as_str()])),
+    )
+}
+
+/// That a marker is left in the file.
+fn unresolved(place: Location) -> Failure {
+    let message = format!("`{}` still has conflict markers", place.path);
+    Failure::new(Kind::Conflict, message).at(place).hint(
+        Advice::say("edit it until no marker is left, then ")
+            .and_run(Command::new(["resolve", "--continue"])),
+    )
 }

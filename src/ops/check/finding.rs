@@ -76,6 +76,33 @@ impl Finding {
         }
     }
 
+    /// That an agent does not work as it is.
+    pub(super) fn error(
+        kind: &'static str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(Level::Error, kind, subject, message)
+    }
+
+    /// That something is not as it was agreed to, or is left over.
+    pub(super) fn warning(
+        kind: &'static str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(Level::Warning, kind, subject, message)
+    }
+
+    /// Something worth knowing.
+    pub(super) fn note(
+        kind: &'static str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(Level::Note, kind, subject, message)
+    }
+
     /// The same with the place where it is.
     #[must_use]
     pub(super) fn at(self, place: impl Into<String>) -> Self {

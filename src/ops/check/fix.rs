@@ -1,7 +1,7 @@
 //! `check --fix`: takes out what agentpkg added and nothing needs any more.
 
 use crate::error::Result;
-use crate::ops::change::changes;
+use crate::ops::change::changes::Next;
 use crate::ops::change::commit::{Attempt, commit};
 use crate::ops::change::scene::Scene;
 use crate::ops::report::Frontend;
@@ -25,12 +25,15 @@ pub(super) fn fix(
         } = scene;
         let world = World::open(session, manifest, before, frontend)?;
         let agents = requirement::all_agents(session, &world, manifest, before, &[])?;
-        let (mut after, mut changes) = (before.clone(), Vec::new());
-        let project = &session.project;
+        let mut next = Next {
+            manifest: manifest.clone(),
+            lockfile: before.clone(),
+            changes: Vec::new(),
+        };
+        let (project, after) = (&session.project, &mut next.lockfile);
         let (removed, _) =
-            requirement::drop_unneeded(project, &world, &agents, &mut after, &mut changes)?;
-        let label = "check --fix".to_owned();
-        let transaction = changes::transaction(project, label, manifest, before, &after, changes)?;
+            requirement::drop_unneeded(project, &world, &agents, after, &mut next.changes)?;
+        let transaction = next.transaction(project, "check --fix".to_owned(), before)?;
         Ok((removed, transaction))
     };
     commit(session, Freshness::Any, is_dry_run, frontend, &mut plan)

@@ -16,7 +16,7 @@ use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::policy::Violation;
-use crate::domain::requirement::{Origin, Requirements};
+use crate::domain::requirement::{Need, Origin, Requirements};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::fs::Entry;
@@ -77,8 +77,7 @@ pub fn check(
         removed,
         ..CheckOutcome::default()
     };
-    let installed = requirement::installed_names(session, &lockfile)?;
-    let report = requirement::report(session, &world, manifest.policy(), &agents, &installed)?;
+    let report = requirement::report(session, &world, manifest.policy(), &agents, &lockfile)?;
     let mut checker = Checker {
         session,
         manifest: &manifest,
@@ -113,15 +112,11 @@ struct Checker<'a> {
 impl Checker<'_> {
     /// The installed agents themselves: there, loaded, as agreed to, within the policy. Gives the files by the names in them.
     fn agents(&mut self) -> Result<BTreeMap<String, Vec<String>>> {
-        for name in self
-            .manifest
-            .agents()
-            .keys()
-            .filter(|name| !self.lockfile.agents.contains_key(*name))
-        {
+        let is_missing = |name: &&AgentName| !self.lockfile.agents.contains_key(*name);
+        for name in self.manifest.agents().keys().filter(is_missing) {
             let message = "is wanted by agentpkg.toml but not installed";
             self.findings.push(
-                Finding::new(Level::Error, "missing-agent", name.as_str(), message)
+                Finding::error("missing-agent", name.as_str(), message)
                     .fix(Command::new(["install"])),
             );
         }
@@ -130,7 +125,7 @@ impl Checker<'_> {
             let fix = failure.hints().first().cloned().map(Fix::Say);
             self.findings.push(Finding {
                 fix,
-                ..Finding::new(Level::Error, "manifest", "agentpkg.toml", failure.message())
+                ..Finding::error("manifest", "agentpkg.toml", failure.message())
             });
         }
         let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -138,7 +133,7 @@ impl Checker<'_> {
             if unwanted.contains(&name) {
                 let message = "is installed, but not in agentpkg.toml any more";
                 self.findings.push(
-                    Finding::new(Level::Warning, "unwanted-agent", name.as_str(), message)
+                    Finding::warning("unwanted-agent", name.as_str(), message)
                         .fix(Command::new(["install"])),
                 );
             }
@@ -155,17 +150,12 @@ impl Checker<'_> {
         names: &mut BTreeMap<String, Vec<String>>,
     ) -> Result<()> {
         let project = &self.session.project;
-        let path = project.display(&project.agent_path(name));
+        let path = project.shown_path(name);
         let Some(bytes) = project.read_agent(name)? else {
             self.findings.push(
-                Finding::new(
-                    Level::Error,
-                    "missing-file",
-                    name.as_str(),
-                    "its file is gone",
-                )
-                .at(path)
-                .fix(Command::new(["install"])),
+                Finding::error("missing-file", name.as_str(), "its file is gone")
+                    .at(path)
+                    .fix(Command::new(["install"])),
             );
             return Ok(());
         };
@@ -177,7 +167,7 @@ impl Checker<'_> {
             Verdict::Skipped(reason) => {
                 let message = format!("the client ignores it: {reason}");
                 self.findings.push(
-                    Finding::new(Level::Error, "ignored", name.as_str(), message)
+                    Finding::error("ignored", name.as_str(), message)
                         .at(&path)
                         .fix(Command::new(["diff", name.as_str()])),
                 );
@@ -227,7 +217,7 @@ impl Checker<'_> {
                 {
                     let message = format!("the client ignores it: {reason}");
                     self.findings.push(
-                        Finding::new(Level::Error, "ignored", stem, message)
+                        Finding::error("ignored", stem, message)
                             .at(&shown)
                             .fix("fix its frontmatter"),
                     );
@@ -248,7 +238,7 @@ impl Checker<'_> {
             let fix = Advice::say("rename one of them: ")
                 .and_run(Command::new(["install", "SPEC", "--as", "NAME"]));
             self.findings.push(
-                Finding::new(Level::Error, "same-name", name, message)
+                Finding::error("same-name", name, message)
                     .places(paths)
                     .fix(fix),
             );
@@ -269,7 +259,7 @@ impl Checker<'_> {
                 None => or_end("change it"),
             };
             self.findings.push(
-                Finding::new(Level::Error, "policy", name, violation.to_string())
+                Finding::error("policy", name, violation.to_string())
                     .at(path)
                     .fix(fix),
             );
@@ -288,14 +278,14 @@ impl Checker<'_> {
             .map(|base| Capabilities::of(bytes).gains_over(&Capabilities::of(&base)))
             .unwrap_or_default();
         let finding = if gains.is_empty() {
-            Finding::new(Level::Note, "edited", name.as_str(), "was changed by hand")
+            Finding::note("edited", name.as_str(), "was changed by hand")
         } else {
             let words: Vec<String> = gains.iter().map(ToString::to_string).collect();
             let message = format!(
                 "was changed by hand and may do more than what was installed: {}",
                 words.join(", ")
             );
-            Finding::new(Level::Warning, "widened", name.as_str(), message)
+            Finding::warning("widened", name.as_str(), message)
         };
         self.findings
             .push(finding.at(path).fix(Command::new(["diff", name.as_str()])));
@@ -306,19 +296,14 @@ impl Checker<'_> {
         for server in &report.servers {
             self.server(server);
         }
-        for other in report.others.iter().filter(|other| !other.is_there) {
+        for other in report.absent() {
             self.other(other, agents);
         }
         for lost in &report.lost {
             self.findings.push(
-                Finding::new(
-                    Level::Warning,
-                    "lost-text",
-                    &lost.agent,
-                    lost.loss.to_string(),
-                )
-                .at(&lost.place)
-                .fix(lost.loss.how_to_fix()),
+                Finding::warning("lost-text", &lost.agent, lost.loss.to_string())
+                    .at(&lost.place)
+                    .fix(lost.loss.how_to_fix()),
             );
         }
         let mut odd: BTreeMap<&str, Vec<&OddTool>> = BTreeMap::new();
@@ -394,38 +379,26 @@ impl Checker<'_> {
 
     fn other(&mut self, other: &Other, agents: &[AgentNeeds]) {
         let name = &other.name;
-        let is_required = agents.iter().any(|agent| {
-            agent.name == other.agent
-                && agent
-                    .needs
-                    .agents
-                    .iter()
-                    .any(|need| need.name == *name && need.place.origin == Origin::Registry)
-        });
-        let found = |level, kind, message| Finding::new(level, kind, name, message);
+        let is_it = |need: &Need| need.name == *name && need.place.origin == Origin::Registry;
+        let mut askers = agents.iter().filter(|agent| agent.name == other.agent);
+        let is_required = askers.any(|agent| agent.needs.agents.iter().any(is_it));
         let finding = match other.kind {
-            "agent" if is_required => found(
-                Level::Error,
+            "agent" if is_required => {
+                Finding::error("missing-agent", name, "is required but not installed")
+                    .fix(Command::new(["install"]))
+            }
+            "agent" => Finding::warning(
                 "missing-agent",
-                "is required but not installed",
-            )
-            .fix(Command::new(["install"])),
-            "agent" => found(
-                Level::Warning,
-                "missing-agent",
+                name,
                 "may be started, but is not installed",
             )
             .fix(how_to_install(name)),
-            "skill" => found(
-                Level::Warning,
-                "missing-skill",
-                "is a skill that is not installed",
-            )
-            .fix(format!("put it at .claude/skills/{name}/SKILL.md")),
+            "skill" => Finding::warning("missing-skill", name, "is a skill that is not installed")
+                .fix(format!("put it at .claude/skills/{name}/SKILL.md")),
             "program" => {
-                found(Level::Error, "missing-program", "is not on PATH").fix(how_to_get(name))
+                Finding::error("missing-program", name, "is not on PATH").fix(how_to_get(name))
             }
-            _ => found(Level::Error, "unset-variable", "is not set")
+            _ => Finding::error("unset-variable", name, "is not set")
                 .fix(how_to_set(std::slice::from_ref(name))),
         };
         self.findings.push(finding.at(&other.place));

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::finding::{Finding, Fix, Level, by_hand, how_to_get, how_to_set};
 use super::{AgentNeeds, Checker};
-use crate::domain::admission::Refusal;
-use crate::domain::catalogue::Meaning;
+use crate::domain::catalogue::{CatalogueServer, Meaning};
 use crate::domain::name::AgentName;
 use crate::domain::server;
 use crate::domain::shell::{Command, shell_quoted};
@@ -27,7 +26,7 @@ impl Checker<'_> {
             self.findings.push(Finding {
                 // Only this file comes with the project.
                 is_about_machine: refusal.file != SHARED_SETTINGS,
-                ..Finding::new(Level::Error, "disabled-server", name, message)
+                ..Finding::error("disabled-server", name, message)
                     .places(places.clone())
                     .fix(refusal.how_to_fix())
             });
@@ -36,14 +35,9 @@ impl Checker<'_> {
             let place = places.first().map_or("", String::as_str);
             let (what, fix) = self.missing(server, place);
             self.findings.push(
-                Finding::new(
-                    Level::Error,
-                    "missing-server",
-                    name,
-                    format!("is not configured{what}"),
-                )
-                .places(places)
-                .fix(fix),
+                Finding::error("missing-server", name, format!("is not configured{what}"))
+                    .places(places)
+                    .fix(fix),
             );
             return;
         }
@@ -58,7 +52,7 @@ impl Checker<'_> {
             let lost = server.lost_tools.join(", ");
             let message = format!("no longer has {lost}, which agents ask for");
             self.findings.push(
-                Finding::new(Level::Warning, "lost-tools", name, message)
+                Finding::warning("lost-tools", name, message)
                     .places(places)
                     .fix("edit their `tools`; your edit survives updates"),
             );
@@ -68,50 +62,15 @@ impl Checker<'_> {
     /// What else is to say about a server that is not configured, and how to get it. `place`: where it is asked for.
     fn missing(&self, server: &ServerState, place: &str) -> (String, Fix) {
         let name = &server.name;
-        let agent = server
-            .askers
-            .first()
-            .map_or("AGENT", |asker| asker.agent.as_str());
-        let is_ours =
-            AgentName::new(agent).is_ok_and(|agent| self.lockfile.agents.contains_key(&agent));
-        let bind = |target: &str| {
-            if is_ours && is_bindable(name) && is_bindable(target) {
+        let bind = |target: &str| match self.installed_asker(server) {
+            Some(agent) if is_bindable(name) && is_bindable(target) => {
                 let pair = format!("{name}={target}");
                 Command::new(["install", agent, "--bind", &pair]).into()
-            } else {
-                by_hand(place)
             }
+            _ => by_hand(place),
         };
-        let refused = server.problems.iter().find_map(|problem| match problem {
-            Problem::Refused(refusal) => Some(refusal),
-            _ => None,
-        });
         match &server.status {
-            Status::Known(known) if refused.is_some() => {
-                let then = refused
-                    .map(|refusal| format!("; if it were added, it would be {refusal}"))
-                    .unwrap_or_default();
-                let fix = refused.map(Refusal::how_to_fix).unwrap_or_default();
-                (format!("; known: {}{then}", known.entry), fix.into())
-            }
-            Status::Known(known) if !server::is_addable(name) => (
-                format!(
-                    " under this name, which the client does not accept; known: {}",
-                    known.entry
-                ),
-                by_hand(place),
-            ),
-            Status::Known(known) => {
-                let fix = if is_ours {
-                    Command::new(["install", agent, "--mcp", "add"]).into()
-                } else {
-                    let entry = shell_quoted(&known.entry.to_json().to_string());
-                    Fix::Type(format!(
-                        "claude mcp add-json --scope project {name} {entry}"
-                    ))
-                };
-                (format!("; known: {}", known.entry), fix)
-            }
+            Status::Known(known) => self.known(server, known, place),
             Status::Archived(known, Some(successor)) => (
                 format!(
                     "; {} is archived, `{successor}` took over with other tools",
@@ -137,6 +96,38 @@ impl Checker<'_> {
         }
     }
 
+    /// The same for a server that the catalogue knows.
+    fn known(&self, server: &ServerState, known: &CatalogueServer, place: &str) -> (String, Fix) {
+        let (name, entry) = (&server.name, &known.entry);
+        let refused = server.problems.iter().find_map(|problem| match problem {
+            Problem::Refused(refusal) => Some(refusal),
+            _ => None,
+        });
+        if let Some(refusal) = refused {
+            let what = format!("; known: {entry}; if it were added, it would be {refusal}");
+            return (what, refusal.how_to_fix().into());
+        }
+        if !server::is_addable(name) {
+            let what = " under this name, which the client does not accept; known: ";
+            return (format!("{what}{entry}"), by_hand(place));
+        }
+        let fix = match self.installed_asker(server) {
+            Some(agent) => Command::new(["install", agent, "--mcp", "add"]).into(),
+            None => Fix::Type(format!(
+                "claude mcp add-json --scope project {name} {}",
+                shell_quoted(&entry.to_json().to_string())
+            )),
+        };
+        (format!("; known: {entry}"), fix)
+    }
+
+    /// The agent that asks for a server first, if agentpkg installed it.
+    fn installed_asker<'s>(&self, server: &'s ServerState) -> Option<&'s str> {
+        let agent = server.askers.first()?.agent.as_str();
+        let name = AgentName::new(agent).ok()?;
+        (self.lockfile.agents.contains_key(&name)).then_some(agent)
+    }
+
     /// What agentpkg added to `.mcp.json`: still as agreed to, still needed, still the newest.
     pub(super) fn added(&mut self, agents: &[AgentNeeds]) {
         let needed: BTreeSet<&str> = agents
@@ -152,9 +143,8 @@ impl Checker<'_> {
             let Some(found) = file.server(name) else {
                 if !is_needed {
                     let message = format!("agentpkg added it, and it is no longer in {FILE_NAME}");
-                    self.findings.push(
-                        Finding::new(Level::Note, "unused-server", name, message).fix(clean_up()),
-                    );
+                    self.findings
+                        .push(Finding::note("unused-server", name, message).fix(clean_up()));
                 }
                 continue;
             };
@@ -164,16 +154,16 @@ impl Checker<'_> {
                 let fix = Advice::say("look at the entry; ")
                     .and_run(Command::new(["undo"]))
                     .and(" and git know what it was");
-                Finding::new(Level::Warning, "changed-server", name, message).fix(fix)
+                Finding::warning("changed-server", name, message).fix(fix)
             } else if !is_needed {
                 let message = "agentpkg added it, and no agent needs it any more";
-                Finding::new(Level::Warning, "unused-server", name, message).fix(clean_up())
+                Finding::warning("unused-server", name, message).fix(clean_up())
             } else if let Meaning::Known(known) = self.world.catalogue.server(name)
                 && known.registry == locked.registry
                 && server::digest(&known.entry.to_json()) != locked.sha256
             {
                 let message = format!("the catalogue has {} now: {}", known.version, known.entry);
-                Finding::new(Level::Note, "outdated-server", name, message)
+                Finding::note("outdated-server", name, message)
                     .fix(Command::new(["update", "--mcp", "add"]))
             } else {
                 continue;

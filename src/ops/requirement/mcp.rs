@@ -142,10 +142,11 @@ pub(in crate::ops) fn drop_unneeded(
         .iter()
         .flat_map(|agent| agent.needs.server_names())
         .collect();
+    let is_unneeded = |name: &&String| !needed.contains(name.as_str());
     let unneeded: Vec<String> = lockfile
         .servers
         .keys()
-        .filter(|name| !needed.contains(name.as_str()))
+        .filter(is_unneeded)
         .cloned()
         .collect();
     let (mut dropped, mut kept) = (Vec::new(), Vec::new());

@@ -14,19 +14,17 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 pub(super) use self::mcp::{add, bind_agent, drop_unneeded, outdated};
-pub(super) use self::offer::offer;
 pub use self::offer::{Mode, Offered};
+pub(super) use self::offer::{Terms, offer};
 pub(super) use self::report::report;
 pub use self::report::{Lost, OddTool, Other, Report, explain};
 pub(super) use self::state::states;
 pub use self::state::{AgentNeeds, Asker, Problem, ServerState, Status};
 pub use self::world::World;
 use super::session::Session;
-use crate::domain::capability::Capabilities;
-use crate::domain::definition::Definition;
 use crate::domain::name::AgentName;
 use crate::error::Result;
-use crate::fs::{self, Entry};
+use crate::fs::Entry;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
 use crate::store::project::MAX_AGENT;
@@ -72,42 +70,9 @@ pub(super) fn all_agents(
         let locked = name.as_ref().and_then(|name| lockfile.agents.get(name));
         let wanted = name.as_ref().and_then(|name| manifest.agents().get(name));
         let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
-        agents.push(AgentNeeds {
-            name: stem.to_owned(),
-            path: project.display(&path),
-            needs: world.needs(&bytes, locked, &bind),
-            capabilities: Capabilities::of(&bytes),
-            losses: Definition::parse(&bytes).losses(),
-        });
+        let needs = world.needs(&bytes, locked, &bind);
+        let (name, path) = (stem.to_owned(), project.display(&path));
+        agents.push(AgentNeeds::of(name, path, needs, &bytes));
     }
     Ok(agents)
-}
-
-/// The names that agents of the project answer to: those of their files and those that they say.
-pub(super) fn installed_names(session: &Session, lockfile: &Lockfile) -> Result<BTreeSet<String>> {
-    let mut names: BTreeSet<String> = lockfile
-        .agents
-        .iter()
-        .flat_map(|(name, locked)| [name.to_string(), locked.agent.clone()])
-        .collect();
-    let user = session
-        .environment
-        .client_folder()
-        .map(|folder| folder.join("agents"));
-    let listed = [
-        Some(
-            session
-                .project
-                .files()
-                .list(session.project.agents_folder())?,
-        ),
-        user.map(|folder| fs::list(&folder)).transpose()?,
-    ];
-    for listed in listed.into_iter().flatten() {
-        let files = listed
-            .into_iter()
-            .filter(|listed| listed.entry == Entry::File);
-        names.extend(files.filter_map(|listed| listed.name.strip_suffix(".md").map(str::to_owned)));
-    }
-    Ok(names)
 }

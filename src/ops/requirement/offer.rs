@@ -36,16 +36,32 @@ pub struct Offered {
     pub bind: Vec<(String, String, String)>,
 }
 
-/// Asks what to do about the servers that are missing. `bindable`: the agents whose servers can be bound.
+/// How a command deals with servers that are missing.
+#[derive(Debug)]
+pub(in crate::ops) struct Terms {
+    /// What to do about those that could be added.
+    pub(in crate::ops) mode: Mode,
+    /// Whether `--yes` was given.
+    pub(in crate::ops) is_yes: bool,
+    /// The agents whose servers can be bound.
+    pub(in crate::ops) bindable: BTreeSet<String>,
+}
+
+/// Asks what to do about the servers that are missing.
 pub(in crate::ops) fn offer(
     project: &Project,
     world: &World,
     states: &[ServerState],
-    mode: Mode,
-    is_yes: bool,
-    bindable: &BTreeSet<String>,
+    terms: &Terms,
     frontend: &mut dyn Frontend,
 ) -> Result<Offered> {
+    let mode = terms.mode;
+    if let Err(failure) = &world.servers.file
+        && mode != Mode::Add
+        && !states.is_empty()
+    {
+        frontend.report(Event::Trouble(failure.clone()));
+    }
     let mut offered = Offered::default();
     let known: Vec<(&ServerState, &CatalogueServer)> = states
         .iter()
@@ -60,7 +76,7 @@ pub(in crate::ops) fn offer(
         .collect();
     let known = one_each(known);
     let may_ask =
-        frontend.is_interactive() && (mode == Mode::Ask || mode == Mode::Usual && !is_yes);
+        frontend.is_interactive() && (mode == Mode::Ask || mode == Mode::Usual && !terms.is_yes);
     if known.is_empty() && !may_ask {
         return Ok(offered);
     }
@@ -84,7 +100,7 @@ pub(in crate::ops) fn offer(
         (_, Ok(_)) => offered.add = ask_to_add(&known, frontend)?,
     }
     if may_ask {
-        offered.bind = ask_to_bind(world, states, &offered.add, bindable, frontend)?;
+        offered.bind = ask_to_bind(world, states, &offered.add, &terms.bindable, frontend)?;
     }
     Ok(offered)
 }
@@ -165,55 +181,32 @@ fn ask_to_bind(
             Status::Unknown(near) => near.clone().or_else(|| alike(&state.name, &names)),
             _ => continue,
         };
-        let agents: Vec<&str> = state
-            .askers
-            .iter()
-            .map(|asker| asker.agent.as_str())
-            .filter(|agent| bindable.contains(*agent))
-            .collect();
-        let usable: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| is_bindable(name))
-            .collect();
-        if agents.is_empty() || usable.is_empty() {
+        let agents = state.askers.iter().map(|asker| &asker.agent);
+        let agents: Vec<&String> = agents.filter(|agent| bindable.contains(*agent)).collect();
+        let mut targets = names.clone();
+        targets.retain(|name| is_bindable(name));
+        if agents.is_empty() || targets.is_empty() {
             continue;
         }
-        let mut targets: Vec<&str> = usable
-            .iter()
-            .copied()
-            .filter(|name| near.as_deref() == Some(*name))
-            .collect();
-        targets.extend(
-            usable
-                .iter()
-                .copied()
-                .filter(|name| near.as_deref() != Some(*name)),
-        );
-        let mut choices = vec![Choice {
+        // The nearest comes first.
+        targets.sort_by_key(|name| near.as_deref() != Some(*name));
+        let no = Choice {
             label: "no".to_owned(),
             detail: "leave it missing".to_owned(),
-        }];
-        choices.extend(targets.iter().map(|target| {
-            let now = added
-                .iter()
-                .find(|(name, _)| name == target)
+        };
+        let to = targets.iter().map(|target| {
+            let now = (added.iter().find(|(name, _)| name == target))
                 .map(|(_, server)| format!("added now: {}", server.entry));
             Choice {
                 label: format!("to {target}"),
                 detail: now.unwrap_or_else(|| world.describe(target)),
             }
-        }));
-        let question = format!("Bind {}?", state.name);
-        let chosen = frontend.choose(&question, &choices, 0)?;
+        });
+        let choices: Vec<Choice> = [no].into_iter().chain(to).collect();
+        let chosen = frontend.choose(&format!("Bind {}?", state.name), &choices, 0)?;
         if let Some(target) = chosen.checked_sub(1).and_then(|index| targets.get(index)) {
-            bind.extend(agents.iter().map(|agent| {
-                (
-                    (*agent).to_owned(),
-                    state.name.clone(),
-                    (*target).to_owned(),
-                )
-            }));
+            let bound = |agent: &String| (agent.clone(), state.name.clone(), (*target).to_owned());
+            bind.extend(agents.into_iter().map(bound));
         }
     }
     Ok(bind)

@@ -11,8 +11,9 @@ use crate::domain::policy::Policy;
 use crate::domain::registry_file::RetiredTool;
 use crate::domain::requirement::Need;
 use crate::error::Result;
-use crate::fs;
+use crate::fs::{self, Entry};
 use crate::ops::session::Session;
+use crate::store::lockfile::Lockfile;
 
 /// Something other than a server that is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,83 +78,110 @@ impl Report {
     pub fn missing(&self) -> impl Iterator<Item = &ServerState> {
         self.servers.iter().filter(|server| server.is_missing())
     }
+    /// What else is needed and is not there.
+    pub fn absent(&self) -> impl Iterator<Item = &Other> {
+        self.others.iter().filter(|other| !other.is_there)
+    }
 }
 
-/// Looks at the needs of some agents. `installed`: the names that agents in the project answer to.
+/// Looks at the needs of some agents.
 pub(in crate::ops) fn report(
     session: &Session,
     world: &World,
     policy: &Policy,
     agents: &[AgentNeeds],
-    installed: &BTreeSet<String>,
+    lockfile: &Lockfile,
 ) -> Result<Report> {
+    let installed = installed_names(session, lockfile)?;
     let mut report = Report {
         servers: states(world, &session.environment, policy, agents),
         ..Report::default()
     };
     for agent in agents {
-        let place = |line: Option<usize>| match line {
-            Some(line) => format!("{}:{line}", agent.path),
-            None => agent.path.clone(),
-        };
-        let other = |kind, need: &Need, is_there| Other {
+        report.lost.extend(agent.losses.iter().map(|loss| Lost {
+            agent: agent.name.clone(),
+            place: agent.place(Some(loss.line())),
+            loss: loss.clone(),
+        }));
+        report
+            .others
+            .extend(others(session, world, agent, &installed)?);
+        report.odd_tools.extend(odd_tools(agent));
+    }
+    Ok(report)
+}
+
+/// The names that agents of the project answer to: those of their files and those that they say.
+fn installed_names(session: &Session, lockfile: &Lockfile) -> Result<BTreeSet<String>> {
+    let agents = lockfile.agents.iter();
+    let mut names: BTreeSet<String> = agents
+        .flat_map(|(name, locked)| [name.to_string(), locked.agent.clone()])
+        .collect();
+    let project = &session.project;
+    let mut listed = project.files().list(project.agents_folder())?;
+    if let Some(user) = session.environment.client_folder() {
+        listed.extend(fs::list(&user.join("agents"))?);
+    }
+    let files = listed.iter().filter(|listed| listed.entry == Entry::File);
+    names.extend(files.filter_map(|listed| listed.name.strip_suffix(".md").map(str::to_owned)));
+    Ok(names)
+}
+
+/// What an agent needs beside servers.
+fn others(
+    session: &Session,
+    world: &World,
+    agent: &AgentNeeds,
+    installed: &BTreeSet<String>,
+) -> Result<Vec<Other>> {
+    let environment = &session.environment;
+    let mut others = Vec::new();
+    let mut note = |kind, need: &Need, is_there| {
+        others.push(Other {
             kind,
             name: need.name.clone(),
             agent: agent.name.clone(),
-            place: place(need.place.line),
+            place: agent.place(need.place.line),
             is_there,
-        };
-        for loss in &agent.losses {
-            report.lost.push(Lost {
-                agent: agent.name.clone(),
-                place: place(Some(loss.line())),
-                loss: loss.clone(),
-            });
-        }
-        for need in &agent.needs.skills {
-            report
-                .others
-                .push(other("skill", need, has_skill(session, &need.name)?));
-        }
-        for need in &agent.needs.agents {
-            // What comes with a plugin is the client's to know.
-            let is_there = installed.contains(&need.name)
-                || world.catalogue.has_agent(&need.name)
-                || need.name.contains(':');
-            report.others.push(other("agent", need, is_there));
-        }
-        for need in &agent.needs.programs {
-            let is_path = need.name.contains(['/', '\\', '$']);
-            report.others.push(other(
-                "program",
-                need,
-                is_path || session.environment.find_program(&need.name).is_some(),
-            ));
-        }
-        for need in &agent.needs.variables {
-            report.others.push(other(
-                "variable",
-                need,
-                session.environment.is_set(&need.name),
-            ));
-        }
-        for tool in &agent.needs.tools {
-            let (retired, meant) = match &tool.meaning {
-                ToolMeaning::Current | ToolMeaning::Unknown => continue,
-                ToolMeaning::Retired(retired) => (Some(retired.clone()), None),
-                ToolMeaning::Foreign(meant) => (None, meant.clone()),
-            };
-            let (text, place) = (tool.text.clone(), place(tool.place.line));
-            report.odd_tools.push(OddTool {
-                text,
-                agent: agent.name.clone(),
-                place,
-                retired,
-                meant,
-            });
-        }
+        });
+    };
+    for need in &agent.needs.skills {
+        note("skill", need, has_skill(session, &need.name)?);
     }
-    Ok(report)
+    for need in &agent.needs.agents {
+        // What comes with a plugin is the client's to know.
+        let is_there = installed.contains(&need.name)
+            || world.catalogue.has_agent(&need.name)
+            || need.name.contains(':');
+        note("agent", need, is_there);
+    }
+    for need in &agent.needs.programs {
+        let is_path = need.name.contains(['/', '\\', '$']);
+        let is_there = is_path || environment.find_program(&need.name).is_some();
+        note("program", need, is_there);
+    }
+    for need in &agent.needs.variables {
+        note("variable", need, environment.is_set(&need.name));
+    }
+    Ok(others)
+}
+
+/// The tools that an agent asks for and that are not what its author thought.
+fn odd_tools(agent: &AgentNeeds) -> impl Iterator<Item = OddTool> {
+    agent.needs.tools.iter().filter_map(|tool| {
+        let (retired, meant) = match &tool.meaning {
+            ToolMeaning::Current | ToolMeaning::Unknown => return None,
+            ToolMeaning::Retired(retired) => (Some(retired.clone()), None),
+            ToolMeaning::Foreign(meant) => (None, meant.clone()),
+        };
+        Some(OddTool {
+            text: tool.text.clone(),
+            agent: agent.name.clone(),
+            place: agent.place(tool.place.line),
+            retired,
+            meant,
+        })
+    })
 }
 
 fn has_skill(session: &Session, name: &str) -> Result<bool> {

@@ -8,7 +8,7 @@ use super::world::World;
 use crate::domain::admission::Refusal;
 use crate::domain::capability::Capabilities;
 use crate::domain::catalogue::{CatalogueServer, Meaning};
-use crate::domain::definition::Loss;
+use crate::domain::definition::{Definition, Loss};
 use crate::domain::policy::{Policy, Violation};
 use crate::domain::requirement::{Place, Requirements, ServerNeed};
 use crate::domain::server::{ServerEntry, is_addable};
@@ -29,6 +29,32 @@ pub struct AgentNeeds {
     pub capabilities: Capabilities,
     /// What its file says and the client does not read.
     pub losses: Vec<Loss>,
+}
+
+impl AgentNeeds {
+    /// An agent with these bytes. `path`: for display.
+    pub(in crate::ops) fn of(
+        name: String,
+        path: String,
+        needs: Requirements,
+        bytes: &[u8],
+    ) -> Self {
+        Self {
+            name,
+            path,
+            needs,
+            capabilities: Capabilities::of(bytes),
+            losses: Definition::parse(bytes).losses(),
+        }
+    }
+
+    /// A place in its file, for display.
+    pub(in crate::ops) fn place(&self, line: Option<usize>) -> String {
+        match line {
+            Some(line) => format!("{}:{line}", self.path),
+            None => self.path.clone(),
+        }
+    }
 }
 
 /// Who asks for something, and where.
@@ -188,118 +214,115 @@ pub(in crate::ops) fn states(
             grouped.entry(&need.name).or_default().push((agent, need));
         }
     }
+    let view = View {
+        world,
+        environment,
+        policy,
+    };
     grouped
         .into_iter()
-        .map(|(name, askers)| state(world, environment, policy, name, &askers))
+        .map(|(name, askers)| view.state(name, &askers))
         .collect()
 }
 
-fn state(
-    world: &World,
-    environment: &Environment,
-    policy: &Policy,
-    name: &str,
-    askers: &[(&AgentNeeds, &ServerNeed)],
-) -> ServerState {
-    let asker = |(agent, need): &(&AgentNeeds, &ServerNeed)| Asker {
-        agent: agent.name.clone(),
-        path: agent.path.clone(),
-        place: need.place,
-    };
-    let tools: BTreeSet<String> = askers
-        .iter()
-        .flat_map(|(_, need)| need.tools.iter().cloned())
-        .collect();
-    let inline = askers.iter().all(|(_, need)| need.inline.is_some());
-    let inline_entry = askers
-        .iter()
-        .find_map(|(_, need)| ServerEntry::from_json(need.inline.as_ref()?).ok());
-    let meaning = world.catalogue.server(name);
-    let mut problems = Vec::new();
-    let (status, entry) = match world.servers.get(name) {
-        _ if inline => (Status::Inline, inline_entry),
-        Some(FoundServer {
-            scope,
-            refusal: Some(refusal),
-            entry,
-            ..
-        }) => (
-            Status::Disabled(scope.clone(), refusal.clone()),
-            entry.clone().ok(),
-        ),
-        Some(found) => {
-            if let Err(reason) = &found.entry {
-                problems.push(Problem::Skipped(reason.clone()));
+/// What servers are judged by.
+struct View<'v> {
+    world: &'v World,
+    environment: &'v Environment,
+    policy: &'v Policy,
+}
+
+impl View<'_> {
+    fn state(&self, name: &str, askers: &[(&AgentNeeds, &ServerNeed)]) -> ServerState {
+        let asker = |(agent, need): &(&AgentNeeds, &ServerNeed)| Asker {
+            agent: agent.name.clone(),
+            path: agent.path.clone(),
+            place: need.place,
+        };
+        let tools: BTreeSet<String> = askers
+            .iter()
+            .flat_map(|(_, need)| need.tools.iter().cloned())
+            .collect();
+        let meaning = self.world.catalogue.server(name);
+        let (status, entry) = if askers.iter().all(|(_, need)| need.inline.is_some()) {
+            let mut inline = askers.iter().filter_map(|(_, need)| need.inline.as_ref());
+            let entry = inline.find_map(|value| ServerEntry::from_json(value).ok());
+            (Status::Inline, entry)
+        } else {
+            match self.world.servers.get(name) {
+                Some(found) => configured(found),
+                None => absent(self.world, name, &meaning),
             }
-            (
-                Status::Configured(found.scope.clone()),
-                found.entry.clone().ok(),
-            )
-        }
-        None => absent(world, name, &meaning),
-    };
-    let known = match &meaning {
-        Meaning::Known(server) => server.tools.as_slice(),
-        _ => &[],
-    };
-    // A server of the user's own may have other tools; what the catalogue says holds for what it would start.
-    let is_as_known = entry.as_ref().is_some_and(|entry| match &meaning {
-        Meaning::Known(server) => same_package(&server.entry, entry),
-        _ => false,
-    });
-    let lost = |tool: &&String| {
-        !known.is_empty() && is_as_known && !tool.contains('*') && !known.contains(tool)
-    };
-    let lost_tools = tools.iter().filter(lost).cloned().collect();
-    // What is not started has no trouble here.
-    if let Some(entry) = entry
-        .as_ref()
-        .filter(|_| !matches!(status, Status::Disabled(..)))
-    {
-        problems.extend(trouble(
-            world,
-            environment,
+        };
+        ServerState {
+            name: name.to_owned(),
+            askers: askers.iter().map(asker).collect(),
+            lost_tools: lost_tools(&tools, entry.as_ref(), &meaning),
+            tools,
+            is_whole: askers.iter().any(|(_, need)| need.is_whole),
+            problems: self.problems(name, &status, entry.as_ref()),
+            status,
             entry,
-            matches!(status, Status::Configured(_)),
-        ));
-        // What an agent brings itself is held against the policy with the agent.
-        let is_checked = !matches!(status, Status::Provided(_) | Status::Inline);
-        problems.extend(
-            policy
-                .server(name, entry)
-                .filter(|_| is_checked)
-                .map(Problem::Forbidden),
-        );
+        }
     }
-    if let Status::Known(known) = &status {
-        problems.extend(
-            world
-                .servers
-                .refusal_of_new(name, &known.entry)
-                .map(Problem::Refused),
-        );
-        problems.extend((!is_addable(name)).then_some(Problem::Name));
+
+    /// What is wrong with a server.
+    fn problems(&self, name: &str, status: &Status, entry: Option<&ServerEntry>) -> Vec<Problem> {
+        let servers = &self.world.servers;
+        let mut problems = Vec::new();
+        if let (Status::Configured(_), Some(found)) = (status, servers.get(name)) {
+            problems.extend(found.entry.clone().err().map(Problem::Skipped));
+        }
+        // What is not started has no trouble here.
+        if let Some(entry) = entry.filter(|_| !matches!(status, Status::Disabled(..))) {
+            let is_configured = matches!(status, Status::Configured(_));
+            problems.extend(trouble(self.world, self.environment, entry, is_configured));
+            // What an agent brings itself is held against the policy with the agent.
+            if !matches!(status, Status::Provided(_) | Status::Inline) {
+                problems.extend(self.policy.server(name, entry).map(Problem::Forbidden));
+            }
+        }
+        if let Status::Known(known) = status {
+            let refusal = servers.refusal_of_new(name, &known.entry);
+            problems.extend(refusal.map(Problem::Refused));
+            problems.extend((!is_addable(name)).then_some(Problem::Name));
+        }
+        problems
     }
-    ServerState {
-        name: name.to_owned(),
-        askers: askers.iter().map(asker).collect(),
-        tools,
-        is_whole: askers.iter().any(|(_, need)| need.is_whole),
-        status,
-        problems,
-        lost_tools,
-        entry,
+}
+
+/// A server that the client finds.
+fn configured(found: &FoundServer) -> (Status, Option<ServerEntry>) {
+    let scope = found.scope.clone();
+    let status = match &found.refusal {
+        Some(refusal) => Status::Disabled(scope, refusal.clone()),
+        None => Status::Configured(scope),
+    };
+    (status, found.entry.clone().ok())
+}
+
+/// The tools that the server is known not to have. A server of the user's own may have others: what the catalogue says holds for what it
+/// would start.
+fn lost_tools(
+    tools: &BTreeSet<String>,
+    entry: Option<&ServerEntry>,
+    meaning: &Meaning<'_>,
+) -> Vec<String> {
+    let (Meaning::Known(known), Some(entry)) = (meaning, entry) else {
+        return Vec::new();
+    };
+    if known.tools.is_empty() || !same_package(&known.entry, entry) {
+        return Vec::new();
     }
+    let is_lost = |tool: &&String| !tool.contains('*') && !known.tools.contains(tool);
+    tools.iter().filter(is_lost).cloned().collect()
 }
 
 fn absent(world: &World, name: &str, meaning: &Meaning<'_>) -> (Status, Option<ServerEntry>) {
     let configured = || {
-        world
-            .servers
-            .names()
-            .into_iter()
-            .find(|known| world.catalogue.is_same(name, bare(known)))
-            .map(str::to_owned)
+        let mut names = world.servers.names().into_iter();
+        let same = names.find(|known| world.catalogue.is_same(name, bare(known)));
+        same.map(str::to_owned)
     };
     match meaning {
         Meaning::Provided(note) => (Status::Provided((*note).to_owned()), None),

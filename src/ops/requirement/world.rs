@@ -149,11 +149,8 @@ impl World {
 
 /// What stands in front of needs: the command, its arguments, its variables.
 pub(super) fn launch(entry: &ServerEntry) -> String {
-    let variables: Vec<String> = entry
-        .variables()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let variables = entry.variables().into_iter().map(|(name, _)| name);
+    let variables: Vec<String> = variables.collect();
     if variables.is_empty() {
         entry.to_string()
     } else {

@@ -236,16 +236,12 @@ impl<'a> Resolver<'a> {
             Place::Source(Source::File(_)) => None,
             _ => Some(Target::Name(name.to_string())),
         });
-        self.find(
-            &Spec {
-                place,
-                target,
-                version: None,
-            },
-            Some((name, wanted)),
-            manifest,
-            frontend,
-        )
+        let spec = Spec {
+            place,
+            target,
+            version: None,
+        };
+        self.find(&spec, Some((name, wanted)), manifest, frontend)
     }
 
     fn snapshots(
@@ -267,13 +263,8 @@ impl<'a> Resolver<'a> {
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
                 let mut failures = Vec::new();
-                self.ask(
-                    manifest
-                        .registries()
-                        .iter()
-                        .map(|(_, source)| source.clone()),
-                    frontend,
-                );
+                let sources = manifest.registries().iter();
+                self.ask(sources.map(|(_, source)| source.clone()), frontend);
                 for (name, source) in manifest.registries() {
                     match self.snapshot(Some(name), source, frontend) {
                         Ok(snapshot) => snapshots.push(snapshot),
@@ -286,11 +277,8 @@ impl<'a> Resolver<'a> {
                         "could not look into registry `{name}`: {failure}"
                     )));
                 }
-                snapshots.push(self.snapshot(
-                    Some(&RegistryName::builtin()),
-                    &Source::Builtin,
-                    frontend,
-                )?);
+                let builtin = RegistryName::builtin();
+                snapshots.push(self.snapshot(Some(&builtin), &Source::Builtin, frontend)?);
                 Ok(snapshots)
             }
         }
@@ -379,14 +367,7 @@ fn matches<'a>(
     spec: &Spec,
     frontend: &mut dyn Frontend,
 ) -> Result<Vec<Resolved<'a>>> {
-    let resolved = |entry: &IndexEntry| Resolved {
-        snapshot: Rc::clone(snapshot),
-        entry: entry.clone(),
-        version: snapshot
-            .record(entry.name.as_str())
-            .and_then(|record| record.version.clone()),
-        commit: snapshot.commit,
-    };
+    let resolved = |entry: &IndexEntry| Resolved::newest(Rc::clone(snapshot), entry.clone());
     let named = match &spec.place {
         Place::Source(source) => source.as_file().map(|(_, file)| file),
         Place::Anywhere | Place::Registry(_) => None,

@@ -21,7 +21,19 @@ pub struct Resolved<'a> {
     pub commit: Option<ObjectId>,
 }
 
-impl Resolved<'_> {
+impl<'a> Resolved<'a> {
+    /// An agent as its source has it now.
+    #[must_use]
+    pub fn newest(snapshot: Rc<Snapshot<'a>>, entry: IndexEntry) -> Self {
+        let record = snapshot.record(entry.name.as_str());
+        Self {
+            version: record.and_then(|record| record.version.clone()),
+            commit: snapshot.commit,
+            entry,
+            snapshot,
+        }
+    }
+
     /// A spec that means exactly this agent and can be pasted.
     #[must_use]
     pub fn spec(&self, by_file: bool) -> String {

@@ -25,9 +25,10 @@ const MARK: &str = "\u{feff}";
 pub const MAX_SIZE: u64 = 4 << 20;
 
 /// Where a wanted agent comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Origin {
     /// Whichever registry has it.
+    #[default]
     Any,
     /// A registry of this manifest, or the built-in one.
     Registry(RegistryName),
@@ -36,7 +37,7 @@ pub enum Origin {
 }
 
 /// One agent of the manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
     /// Where it comes from.
     pub origin: Origin,
@@ -56,14 +57,7 @@ impl Wanted {
     /// Any version of whatever answers to the name.
     #[must_use]
     pub fn anything() -> Self {
-        Self {
-            origin: Origin::Any,
-            target: None,
-            version: None,
-            is_verbatim: false,
-            pins: Vec::new(),
-            bind: BTreeMap::new(),
-        }
+        Self::default()
     }
 }
 

@@ -264,7 +264,7 @@ impl Settling<'_> {
         }
         let (mut disturbed, mut outcome) = (Vec::new(), Ok(()));
         for index in (0..self.journal.steps.len()).rev() {
-            // Every file that returns is one less to mend.
+            // Every file that returns is one less to fix.
             match self.bench(index).back() {
                 Ok(true) => {}
                 Ok(false) => disturbed.push(self.journal.steps[index].target(self.project)),

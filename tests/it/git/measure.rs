@@ -14,6 +14,7 @@ type Run<'a> = Box<dyn Fn() -> u64 + 'a>;
 
 #[test]
 #[ignore = "a measurement, not a test"]
+#[expect(clippy::too_many_lines, reason = "one measurement, step by step")]
 fn cold_fetch_of_a_registry_beside_git_clone() {
     let folder = tempfile::tempdir().unwrap();
     let Some(git) = hermetic_git(folder.path()) else {

@@ -303,6 +303,7 @@ fn locked(name: &str, bytes: &[u8], more: &str) -> String {
     )
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn pending() -> Vec<Case> {
     let evil = |name: &str| {
         agent(name).replace(

@@ -32,6 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
         .collect()
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn lockfiles() -> Vec<Case> {
     let mut cases = Vec::new();
     for (what, name) in NAMES {

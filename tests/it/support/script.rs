@@ -34,7 +34,7 @@ impl Reporter for Script {
                     format!(" +{}", view.also_in.join(","))
                 };
                 self.asked
-                    .push(format!("{}{also}: {}", view.agent, view.unit));
+                    .push(format!("{}{also}: {}", view.agent, view.texts.unit));
             }
             Event::Gains(view) => {
                 let gains: Vec<&str> = view.gains.iter().map(|(gain, _)| gain.as_str()).collect();

@@ -1,14 +1,18 @@
-//! What agents need, as several commands show it: one short table, and the options about servers.
+//! What agents need, as several commands show it: one short table, and the options about servers. `document` is the same as data.
+
+mod document;
 
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 
+pub(super) use self::document::{NeedsView, ServerView};
+
+use crate::domain::count::numbered;
 use crate::domain::server::PLACEHOLDER;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
-use crate::ops::requirement::{Mode, OddTool, Other, Problem, Report, ServerState, Status};
+use crate::ops::requirement::{Mode, OddTool, Other, Report, ServerState, Status};
 use crate::store::manifest::is_bindable;
 use crate::ui::{CYAN, DIM, GREEN, Table, Ui, YELLOW, one_line, sanitize};
 
@@ -157,17 +161,10 @@ fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
             && server.problems.is_empty()
             && !matches!(server.status, Status::Added(_) | Status::Disabled(..))
     };
-    let absent: Vec<_> = report
-        .others
-        .iter()
-        .filter(|other| !other.is_there)
-        .collect();
+    let absent: Vec<&Other> = report.absent().collect();
     if report.servers.iter().all(is_fine) && absent.is_empty() {
-        let servers: Vec<String> = report
-            .servers
-            .iter()
-            .map(|server| sanitize(&server.name))
-            .collect();
+        let servers = report.servers.iter().map(|server| sanitize(&server.name));
+        let servers: Vec<String> = servers.collect();
         match (servers.is_empty(), is_quiet_if_fine) {
             (true, true) => {}
             (true, false) => ui.note("  needs     nothing that is missing"),
@@ -185,18 +182,13 @@ fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     let disabled = report
         .servers
         .iter()
-        .filter(|server| server.refusal().is_some())
-        .count();
+        .filter(|server| server.refusal().is_some());
     for (count, how) in [
         (report.missing().count(), "missing"),
-        (disabled, "disabled"),
+        (disabled.count(), "disabled"),
     ] {
-        let noun = if count == 1 {
-            "1 server is".to_owned()
-        } else {
-            format!("{count} servers are")
-        };
         if count > 0 {
+            let noun = numbered(count, "server is", "servers are");
             ui.warn(
                 Advice::say(format!("{noun} {how}; "))
                     .and_run(Command::new(["check"]))
@@ -297,7 +289,7 @@ fn coloured(line: &str, server: Option<&ServerState>) -> String {
     }
 }
 
-pub(super) fn word(status: &Status) -> &'static str {
+fn word(status: &Status) -> &'static str {
     match status {
         Status::Configured(_) => "configured",
         Status::Disabled(..) => "disabled",
@@ -347,13 +339,7 @@ pub(super) fn report_lines(report: &Report, columns: usize) -> Vec<String> {
             .map(|lost| format!("  {YELLOW}!{YELLOW:#} {}", sanitize(&lost.loss.to_string()))),
     );
     all.extend(lines(&report.servers, columns));
-    all.extend(
-        report
-            .others
-            .iter()
-            .filter(|other| !other.is_there)
-            .map(other_line),
-    );
+    all.extend(report.absent().map(other_line));
     all
 }
 
@@ -434,165 +420,4 @@ fn wrapped(items: &[String], width: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// The needs of some agents, in the documents of several commands.
-#[derive(Debug, Serialize)]
-pub(super) struct NeedsView {
-    servers: Vec<ServerView>,
-    others: Vec<OtherView>,
-    odd_tools: Vec<OddToolView>,
-    lost_text: Vec<LostView>,
-    bound: Vec<BoundView>,
-}
-
-/// A server that agents ask for.
-#[derive(Debug, Serialize)]
-pub(super) struct ServerView {
-    name: String,
-    status: String,
-    missing: bool,
-    scope: Option<String>,
-    /// Why the client does not start it although it is configured.
-    disabled: Option<String>,
-    tools: Vec<String>,
-    all_tools: bool,
-    lost_tools: Vec<String>,
-    runs: Option<String>,
-    /// The server that took over, is the same, or looks alike.
-    other: Option<String>,
-    catalogue: Option<CatalogueView>,
-    problems: Vec<String>,
-    asked_for_by: Vec<AskerView>,
-}
-
-#[derive(Debug, Serialize)]
-struct CatalogueView {
-    name: String,
-    version: String,
-    registry: String,
-}
-
-#[derive(Debug, Serialize)]
-struct AskerView {
-    agent: String,
-    path: String,
-    line: Option<usize>,
-    origin: String,
-}
-
-/// Something other than a server that is needed.
-#[derive(Debug, Serialize)]
-struct OtherView {
-    kind: &'static str,
-    name: String,
-    agent: String,
-    place: String,
-    there: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct OddToolView {
-    tool: String,
-    agent: String,
-    place: String,
-    retired: bool,
-    now: Option<Vec<String>>,
-    meant: Option<String>,
-}
-
-/// What stands in a file and is not read by the client.
-#[derive(Debug, Serialize)]
-struct LostView {
-    agent: String,
-    place: String,
-    what: String,
-}
-
-#[derive(Debug, Serialize)]
-struct BoundView {
-    agent: String,
-    from: String,
-    to: String,
-}
-
-/// The needs as a document has them.
-pub(super) fn view(report: &Report) -> NeedsView {
-    let others = report.others.iter().map(|other| OtherView {
-        kind: other.kind,
-        name: other.name.clone(),
-        agent: other.agent.clone(),
-        place: other.place.clone(),
-        there: other.is_there,
-    });
-    let tools = report.odd_tools.iter().map(|tool| OddToolView {
-        tool: tool.text.clone(),
-        agent: tool.agent.clone(),
-        place: tool.place.clone(),
-        retired: tool.retired.is_some(),
-        now: tool.retired.as_ref().map(|retired| retired.now.clone()),
-        meant: tool.meant.clone(),
-    });
-    let lost = report.lost.iter().map(|lost| LostView {
-        agent: lost.agent.clone(),
-        place: lost.place.clone(),
-        what: lost.loss.to_string(),
-    });
-    let bound = report.bound.iter().map(|(agent, from, to)| BoundView {
-        agent: agent.clone(),
-        from: from.clone(),
-        to: to.clone(),
-    });
-    NeedsView {
-        servers: report.servers.iter().map(server_view).collect(),
-        others: others.collect(),
-        odd_tools: tools.collect(),
-        lost_text: lost.collect(),
-        bound: bound.collect(),
-    }
-}
-
-/// How it stands with one server, as a document has it.
-pub(super) fn server_view(server: &ServerState) -> ServerView {
-    let askers = server.askers.iter().map(|asker| AskerView {
-        agent: asker.agent.clone(),
-        path: asker.path.clone(),
-        line: asker.place.line,
-        origin: asker.place.origin.to_string(),
-    });
-    let other = match &server.status {
-        Status::Elsewhere(other)
-        | Status::Unknown(Some(other))
-        | Status::Archived(_, Some(other)) => Some(other.clone()),
-        _ => None,
-    };
-    let catalogue = match &server.status {
-        Status::Added(known) | Status::Known(known) | Status::Archived(known, _) => {
-            Some(CatalogueView {
-                name: known.name.clone(),
-                version: known.version.clone(),
-                registry: known.registry.clone(),
-            })
-        }
-        _ => None,
-    };
-    let scope = match &server.status {
-        Status::Configured(scope) | Status::Disabled(scope, _) => Some(scope.to_string()),
-        _ => None,
-    };
-    ServerView {
-        name: server.name.clone(),
-        status: word(&server.status).replace(' ', "_"),
-        missing: server.is_missing(),
-        scope,
-        disabled: server.refusal().map(ToString::to_string),
-        tools: server.tools.iter().cloned().collect(),
-        all_tools: server.is_whole,
-        lost_tools: server.lost_tools.clone(),
-        runs: server.entry.as_ref().map(ToString::to_string),
-        other,
-        catalogue,
-        problems: server.problems.iter().map(Problem::to_string).collect(),
-        asked_for_by: askers.collect(),
-    }
 }

@@ -1,21 +1,19 @@
-//! What a command did to agents, or would do: as text, one screen for an install and one for an update, and as one document for all.
+//! What a command did to agents, or would do, as text: one screen for an install and one for an update. `document` is the same as data.
+
+mod document;
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
-
+pub(super) use self::document::ChangeDocument;
 use super::capabilities::{abilities, labelled, tools};
-use super::merge_file::ConflictView;
 use super::{Context, needs};
 use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
-use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
 use crate::ops::duplicates;
 use crate::ops::remove::{Dropped, Gone};
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
-use crate::ui::view::{FailureView, GainView};
 use crate::ui::{CYAN, DIM, Ui, YELLOW, one_line, sanitize};
 
 /// Shows what an install did. `is_whole`: of everything that the manifest wants.
@@ -41,7 +39,9 @@ pub(super) fn show_install(
     } else {
         show_verdict(outcome, is_dry_run, ui);
     }
-    show_undo(outcome, is_dry_run, ui);
+    if !outcome.gone.agents.is_empty() && !is_dry_run {
+        show_undo(ui);
+    }
 }
 
 /// Shows the one agent that was written, as the client sees it.
@@ -188,12 +188,10 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
     }
 }
 
-/// Says how to take back what went or was merged.
-fn show_undo(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
-    if !outcome.gone.agents.is_empty() && !is_dry_run {
-        let undo = ui.command(&Command::new(["undo"]));
-        ui.note(format!("{DIM}Undo with `{undo}`.{DIM:#}"));
-    }
+/// Says how to take back what was done.
+fn show_undo(ui: &mut Ui) {
+    let undo = ui.command(&Command::new(["undo"]));
+    ui.note(format!("{DIM}Undo with `{undo}`.{DIM:#}"));
 }
 
 /// Which version of an agent was found where, and what it takes the place of.
@@ -241,67 +239,22 @@ pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Con
     if outcome.sources > 0 {
         ui.status("Checked", counted(outcome.sources, "source"));
     }
-    let changed: Vec<&ChangedAgent> = outcome
-        .agents
-        .iter()
-        .filter(|agent| agent.status != Status::Current)
-        .collect();
-    let width = changed
-        .iter()
-        .map(|agent| agent.name.as_str().len())
-        .max()
-        .unwrap_or(0);
-    let between = changed
-        .iter()
-        .map(|agent| versions(agent).len())
-        .max()
-        .unwrap_or(0);
+    let is_news = |agent: &&ChangedAgent| agent.status != Status::Current;
+    let changed: Vec<&ChangedAgent> = outcome.agents.iter().filter(is_news).collect();
+    let widest = |length: &dyn Fn(&ChangedAgent) -> usize| {
+        let lengths = changed.iter().map(|agent| length(agent));
+        lengths.max().unwrap_or(0)
+    };
+    let widths = [
+        widest(&|agent| agent.name.as_str().len()),
+        widest(&|agent| versions(agent).len()),
+    ];
     for agent in &changed {
-        let (verb, note) = words(agent, is_dry_run);
-        let mut line = format!("{CYAN}{}{CYAN:#}", agent.name);
-        let mut gap = width - agent.name.as_str().len() + 2;
-        // Nothing is padded that nothing follows.
-        for (column, text) in [(between, versions(agent)), (0, note)] {
-            if !text.is_empty() {
-                let _ = write!(line, "{:gap$}{DIM}{}{DIM:#}", "", sanitize(&text));
-                gap = 0;
-            }
-            gap += if column > 0 {
-                column - text.len() + 2
-            } else {
-                0
-            };
-        }
-        if matches!(
-            agent.status,
-            Status::Skipped | Status::Marked | Status::Gone | Status::BaseLost
-        ) {
-            ui.attention(verb, line);
-        } else {
-            ui.status(verb, line);
-        }
-        for note in &agent.notes {
-            ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(note)));
-        }
-        if is_dry_run {
-            for conflict in &agent.conflicts {
-                ui.note(format!(
-                    "{:13}{YELLOW}conflict{YELLOW:#} {}  {DIM}{}{DIM:#}",
-                    "",
-                    sanitize(&conflict.unit),
-                    sanitize(&conflict.reason)
-                ));
-            }
-            show_gains(agent, ui);
-        }
+        show_changed(agent, widths, is_dry_run, ui);
     }
     let current = outcome.agents.len() - changed.len();
     if current > 0 {
-        let what = match outcome
-            .agents
-            .iter()
-            .find(|agent| agent.status == Status::Current)
-        {
+        let what = match outcome.agents.iter().find(|agent| !is_news(agent)) {
             Some(agent) if current == 1 => agent.name.to_string(),
             _ => counted(current, "agent"),
         };
@@ -320,8 +273,48 @@ pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Con
     }
     let is_written = changed.iter().any(|agent| agent.is_written());
     if (is_written || !outcome.gone.agents.is_empty()) && !is_dry_run {
-        let undo = ui.command(&Command::new(["undo"]));
-        ui.note(format!("{DIM}Undo with `{undo}`.{DIM:#}"));
+        show_undo(ui);
+    }
+}
+
+/// Shows what an update did to one agent. `widths`: of the longest name, and of the longest versions.
+fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: &mut Ui) {
+    let (verb, note) = words(agent, is_dry_run);
+    let [names, between] = widths;
+    let mut line = format!("{CYAN}{}{CYAN:#}", agent.name);
+    let mut gap = names - agent.name.as_str().len() + 2;
+    let versions = versions(agent);
+    let rest = match between {
+        0 => 0,
+        between => between - versions.len() + 2,
+    };
+    // Nothing is padded that nothing follows.
+    for (text, rest) in [(versions, rest), (note, 0)] {
+        if !text.is_empty() {
+            let _ = write!(line, "{:gap$}{DIM}{}{DIM:#}", "", sanitize(&text));
+            gap = 0;
+        }
+        gap += rest;
+    }
+    match agent.status {
+        Status::Skipped | Status::Marked | Status::Gone | Status::BaseLost => {
+            ui.attention(verb, line);
+        }
+        _ => ui.status(verb, line),
+    }
+    for note in &agent.notes {
+        ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(note)));
+    }
+    if is_dry_run {
+        for conflict in &agent.conflicts {
+            ui.note(format!(
+                "{:13}{YELLOW}conflict{YELLOW:#} {}  {DIM}{}{DIM:#}",
+                "",
+                sanitize(&conflict.unit),
+                sanitize(&conflict.reason)
+            ));
+        }
+        show_gains(agent, ui);
     }
 }
 
@@ -414,135 +407,6 @@ pub(super) fn show_servers(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
             "Kept",
             format!("{names} in .mcp.json  {DIM}changed since {since} added{DIM:#}"),
         );
-    }
-}
-
-/// The document of every command that changes agents.
-#[derive(Debug, Serialize)]
-pub(super) struct ChangeDocument<'o> {
-    dry_run: bool,
-    sources: usize,
-    changes: usize,
-    agents: Vec<AgentView<'o>>,
-    failures: Vec<FailureView>,
-    needs: Option<needs::NeedsView>,
-    removed: Vec<RemovedView>,
-    removed_servers: Vec<String>,
-    kept_servers: Vec<String>,
-    uninstalled: Vec<String>,
-}
-
-/// What happened to one agent.
-#[derive(Debug, Serialize)]
-struct AgentView<'o> {
-    name: String,
-    status: &'static str,
-    path: String,
-    from: String,
-    to: String,
-    registry: Option<String>,
-    source: Option<String>,
-    file: Option<String>,
-    version: Option<String>,
-    commit: Option<String>,
-    sha256: Option<String>,
-    base: Option<String>,
-    adaptations: Vec<String>,
-    allowed: Vec<String>,
-    edits: usize,
-    base_origin: Option<String>,
-    notes: Vec<String>,
-    conflicts: Vec<ConflictView<'o>>,
-    gains: Vec<GainView>,
-    automatic: Vec<RuleView>,
-}
-
-/// What was merged by a rule.
-#[derive(Debug, Serialize)]
-struct RuleView {
-    rule: &'static str,
-    unit: String,
-}
-
-/// An agent that went.
-#[derive(Debug, Serialize)]
-struct RemovedView {
-    name: String,
-    path: String,
-    kept: bool,
-    reason: &'static str,
-}
-
-/// The document about an outcome.
-pub(super) fn document<'o>(outcome: &'o Outcome, is_dry_run: bool, ui: &Ui) -> ChangeDocument<'o> {
-    let gone = &outcome.gone;
-    let removed = |agent: &Dropped| RemovedView {
-        name: agent.name.to_string(),
-        path: agent.path.clone(),
-        kept: agent.is_kept,
-        reason: agent.reason,
-    };
-    ChangeDocument {
-        dry_run: is_dry_run,
-        sources: outcome.sources,
-        changes: outcome.changes,
-        agents: outcome.agents.iter().map(agent_view).collect(),
-        failures: ui.failures_json(&outcome.failures),
-        needs: outcome.needs.as_ref().map(needs::view),
-        removed: gone.agents.iter().map(removed).collect(),
-        removed_servers: gone.servers.clone(),
-        kept_servers: gone.kept_servers.clone(),
-        uninstalled: outcome.uninstalled.clone(),
-    }
-}
-
-fn agent_view(agent: &ChangedAgent) -> AgentView<'_> {
-    let locked = agent.locked.as_ref().or(agent.before.as_ref());
-    let rules = agent.rules.iter().map(|(rule, unit)| RuleView {
-        rule,
-        unit: unit.clone(),
-    });
-    AgentView {
-        name: agent.name.to_string(),
-        status: status_name(agent.status),
-        path: agent.path.clone(),
-        from: agent.from.clone(),
-        to: agent.to.clone(),
-        registry: locked
-            .and_then(|locked| locked.registry.as_ref())
-            .map(RegistryName::to_string),
-        source: locked.map(|locked| locked.source.clone()),
-        file: locked.map(|locked| locked.file.clone()),
-        version: locked.and_then(|locked| locked.version.clone()),
-        commit: locked.and_then(|locked| Some(locked.commit?.to_string())),
-        sha256: locked.map(|locked| locked.sha256.to_string()),
-        base: locked.map(|locked| locked.base.to_string()),
-        adaptations: locked
-            .map(|locked| locked.adaptations.clone())
-            .unwrap_or_default(),
-        allowed: locked
-            .map(|locked| locked.allowed.clone())
-            .unwrap_or_default(),
-        edits: agent.edits,
-        base_origin: agent.base.clone(),
-        notes: agent.notes.clone(),
-        conflicts: agent.conflicts.iter().map(ConflictView::from).collect(),
-        gains: agent.gains.iter().map(GainView::from).collect(),
-        automatic: rules.collect(),
-    }
-}
-
-fn status_name(status: Status) -> &'static str {
-    match status {
-        Status::Current => "current",
-        Status::Edited => "edited",
-        Status::Updated => "updated",
-        Status::Merged => "merged",
-        Status::Installed => "installed",
-        Status::Marked => "marked",
-        Status::Skipped => "skipped",
-        Status::Gone => "gone",
-        Status::BaseLost => "base-lost",
     }
 }
 

@@ -1,0 +1,138 @@
+//! What a command did to agents, or would do: one document for all commands.
+
+use serde::Serialize;
+
+use crate::commands::merge_file::ConflictView;
+use crate::commands::needs::NeedsView;
+use crate::domain::name::RegistryName;
+use crate::ops::remove::Dropped;
+use crate::ops::update::{ChangedAgent, Outcome, Status};
+use crate::ui::Ui;
+use crate::ui::view::{FailureView, GainView};
+
+/// The document of every command that changes agents.
+#[derive(Debug, Serialize)]
+pub(in crate::commands) struct ChangeDocument<'o> {
+    dry_run: bool,
+    sources: usize,
+    changes: usize,
+    agents: Vec<AgentView<'o>>,
+    failures: Vec<FailureView>,
+    needs: Option<NeedsView<'o>>,
+    removed: Vec<RemovedView<'o>>,
+    removed_servers: &'o [String],
+    kept_servers: &'o [String],
+    uninstalled: &'o [String],
+}
+
+/// What happened to one agent.
+#[derive(Debug, Serialize)]
+struct AgentView<'o> {
+    name: &'o str,
+    status: &'static str,
+    path: &'o str,
+    from: &'o str,
+    to: &'o str,
+    registry: Option<&'o str>,
+    source: Option<&'o str>,
+    file: Option<&'o str>,
+    version: Option<&'o str>,
+    commit: Option<String>,
+    sha256: Option<String>,
+    base: Option<String>,
+    adaptations: &'o [String],
+    allowed: &'o [String],
+    edits: usize,
+    base_origin: Option<&'o str>,
+    notes: &'o [String],
+    conflicts: Vec<ConflictView<'o>>,
+    gains: Vec<GainView>,
+    automatic: Vec<RuleView<'o>>,
+}
+
+/// What was merged by a rule.
+#[derive(Debug, Serialize)]
+struct RuleView<'o> {
+    rule: &'static str,
+    unit: &'o str,
+}
+
+/// An agent that went.
+#[derive(Debug, Serialize)]
+struct RemovedView<'o> {
+    name: &'o str,
+    path: &'o str,
+    kept: bool,
+    reason: &'static str,
+}
+
+impl<'o> ChangeDocument<'o> {
+    /// The document about an outcome.
+    pub(in crate::commands) fn of(outcome: &'o Outcome, is_dry_run: bool, ui: &Ui) -> Self {
+        let gone = &outcome.gone;
+        let removed = |agent: &'o Dropped| RemovedView {
+            name: agent.name.as_str(),
+            path: &agent.path,
+            kept: agent.is_kept,
+            reason: agent.reason,
+        };
+        Self {
+            dry_run: is_dry_run,
+            sources: outcome.sources,
+            changes: outcome.changes,
+            agents: outcome.agents.iter().map(Into::into).collect(),
+            failures: ui.failures_json(&outcome.failures),
+            needs: outcome.needs.as_ref().map(Into::into),
+            removed: gone.agents.iter().map(removed).collect(),
+            removed_servers: &gone.servers,
+            kept_servers: &gone.kept_servers,
+            uninstalled: &outcome.uninstalled,
+        }
+    }
+}
+
+impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
+    fn from(agent: &'o ChangedAgent) -> Self {
+        let locked = agent.locked.as_ref().or(agent.before.as_ref());
+        let rules = agent
+            .rules
+            .iter()
+            .map(|(rule, unit)| RuleView { rule, unit });
+        Self {
+            name: agent.name.as_str(),
+            status: status_name(agent.status),
+            path: &agent.path,
+            from: &agent.from,
+            to: &agent.to,
+            registry: locked.and_then(|locked| locked.registry.as_ref().map(RegistryName::as_str)),
+            source: locked.map(|locked| locked.source.as_str()),
+            file: locked.map(|locked| locked.file.as_str()),
+            version: locked.and_then(|locked| locked.version.as_deref()),
+            commit: locked.and_then(|locked| Some(locked.commit?.to_string())),
+            sha256: locked.map(|locked| locked.sha256.to_string()),
+            base: locked.map(|locked| locked.base.to_string()),
+            adaptations: locked.map_or(&[], |locked| &locked.adaptations),
+            allowed: locked.map_or(&[], |locked| &locked.allowed),
+            edits: agent.edits,
+            base_origin: agent.base.as_deref(),
+            notes: &agent.notes,
+            conflicts: agent.conflicts.iter().map(Into::into).collect(),
+            gains: agent.gains.iter().map(Into::into).collect(),
+            automatic: rules.collect(),
+        }
+    }
+}
+
+fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Current => "current",
+        Status::Edited => "edited",
+        Status::Updated => "updated",
+        Status::Merged => "merged",
+        Status::Installed => "installed",
+        Status::Marked => "marked",
+        Status::Skipped => "skipped",
+        Status::Gone => "gone",
+        Status::BaseLost => "base-lost",
+    }
+}
