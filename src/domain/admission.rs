@@ -1,7 +1,7 @@
 //! Which configured MCP servers the client starts: what its settings switch off, deny and allow. Pure: values in, a refusal out.
 //!
-//! Variables are never filled in. Where a pattern and a server cannot be compared without that, nothing is refused: a server that is
-//! said to be kept out certainly is.
+//! Variables are never expanded. Where a pattern and a server cannot be compared without that, nothing is refused: a server that is
+//! reported as disabled certainly is.
 
 use std::fmt;
 
@@ -12,19 +12,19 @@ use super::server::ServerEntry;
 /// Where a server comes from, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// An `.mcp.json`, whose servers the client has a person approve.
+    /// An `.mcp.json`, whose servers the client asks a person to approve.
     File,
-    /// A plugin, under a name that is made of the plugin's and its own.
+    /// A plugin; the name is made of the plugin's name and the server's.
     Plugin,
     /// The user's own settings.
     User,
-    /// The file with which whoever manages the machine says which servers there are.
+    /// The file with which an administrator determines all servers of the machine.
     Managed,
     /// The managed settings, which add servers to those of the user.
     Provided,
 }
 
-/// How a server is kept from starting.
+/// What keeps a server from starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     /// By its name in `disabledMcpjsonServers`.
@@ -35,7 +35,7 @@ pub enum How {
     Denied,
     /// By not being in `allowedMcpServers`.
     NotAllowed,
-    /// By a managed file that is to be the only one with servers.
+    /// By a managed file that excludes all other servers.
     ShutOut,
 }
 
@@ -46,7 +46,7 @@ pub struct Refusal {
     pub how: How,
     /// The file that says so, as a person would type it.
     pub file: String,
-    /// Whether only who manages the machine can change it.
+    /// Whether only an administrator of the machine can change it.
     pub is_managed: bool,
 }
 
@@ -55,7 +55,7 @@ pub struct Refusal {
 pub struct File {
     /// Its path, as a person would type it.
     pub path: String,
-    /// Whether it is one of those that manage the machine.
+    /// Whether it is a managed settings file.
     pub is_managed: bool,
 }
 
@@ -68,7 +68,7 @@ impl Refusal {
         }
     }
 
-    /// What brings the server back.
+    /// What enables the server again.
     #[must_use]
     pub fn how_to_fix(&self) -> String {
         let file = &self.file;
@@ -85,7 +85,7 @@ impl Refusal {
     }
 }
 
-/// A participle and a place: `disabled in .claude/settings.json`.
+/// A participle and a place, for example `disabled in .claude/settings.json`.
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.how {
@@ -99,7 +99,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What all settings together say.
+/// What all settings say together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admission {
     disabled: Vec<(String, File)>,
@@ -108,7 +108,7 @@ pub struct Admission {
     allowed: Vec<(Vec<Pattern>, File)>,
     /// Whether only managed lists of allowed servers count.
     is_locked: bool,
-    /// The managed file beside which no other servers start.
+    /// The managed file that excludes all other servers.
     exclusive: Option<File>,
 }
 
@@ -123,7 +123,7 @@ enum Pattern {
 }
 
 impl Admission {
-    /// Takes in a settings file. Gives back what in it is not as it should be and was passed over, in words.
+    /// Reads a settings file. Returns messages about the entries that are invalid and were ignored.
     pub fn learn(&mut self, settings: &Map<String, Value>, file: &File) -> Vec<String> {
         let mut notes = Vec::new();
         self.is_locked |= file.is_managed
@@ -136,13 +136,13 @@ impl Admission {
         if let Some(allowed) = patterns(settings, "allowedMcpServers", file, &mut notes) {
             self.allowed.push((allowed, file.clone()));
         } else if file.is_managed && settings.contains_key("allowedMcpServers") {
-            // The client allows nothing then.
+            // The client allows nothing in this case.
             self.allowed.push((Vec::new(), file.clone()));
         }
         notes
     }
 
-    /// Takes in what the client keeps about one folder.
+    /// Reads what the client stores about one folder.
     pub fn learn_folder(&mut self, folder: &Map<String, Value>, file: &File) -> Vec<String> {
         let mut notes = Vec::new();
         self.switched_off
@@ -150,12 +150,12 @@ impl Admission {
         notes
     }
 
-    /// Takes in that there is a managed file with servers: all others but those of managed settings are shut out.
+    /// Records that there is a managed file with servers: it disables all others except those of managed settings.
     pub fn shut_out(&mut self, file: &File) {
         self.exclusive = Some(file.clone());
     }
 
-    /// Why the client does not start a server, if it does not. `entry`: the server, unless the client cannot read it.
+    /// Why the client does not start a server; `None` if it does. `entry`: the server, unless the client cannot read it.
     #[must_use]
     pub fn refusal(
         &self,
@@ -186,7 +186,7 @@ impl Admission {
                 found.map(|(_, file)| Refusal::new(How::Denied, file))
             })
             .or_else(|| {
-                // What is managed need not be allowed, unless it depends on the user's variables.
+                // A managed server need not be allowed, unless it depends on the user's variables.
                 let is_free = origin == Origin::Provided
                     || origin == Origin::Managed
                         && entry.is_some_and(|entry| entry.variables().is_empty());
@@ -199,7 +199,7 @@ impl Admission {
             .or_else(|| by_name(&self.switched_off, How::SwitchedOff))
     }
 
-    /// All lists of allowed servers count as one. A name counts only where none of them has an entry of the server's own kind.
+    /// All lists of allowed servers are one. A name counts only if none of them has an entry of the server's own kind.
     fn not_allowed(&self, is_named: &dyn Fn(&str) -> bool, entry: &ServerEntry) -> Option<Refusal> {
         let lists = || {
             self.allowed
@@ -243,7 +243,7 @@ impl Pattern {
         }
     }
 
-    /// Whether it means this server, whatever that is called; `None`: nobody knows without the values of variables.
+    /// Whether it matches this server, whatever its name is; `None`: that depends on the values of variables.
     fn meets(&self, entry: &ServerEntry) -> Option<bool> {
         let is_open = |text: &str| text.contains("${");
         match (self, entry) {
@@ -300,7 +300,7 @@ impl Address {
         }
     }
 
-    /// Whether a pattern means an address. One without a path means every path.
+    /// Whether a pattern matches an address. A pattern without a path matches every path.
     fn meets(&self, address: &Self) -> bool {
         let path = address.path.as_deref().unwrap_or("/");
         wild(&self.scheme, &address.scheme)
@@ -309,7 +309,7 @@ impl Address {
     }
 }
 
-/// Whether the text is as the pattern has it, `*` being anything.
+/// Whether the text matches the pattern, in which `*` stands for anything.
 fn wild(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else {
         return pattern == text;
@@ -328,7 +328,7 @@ fn wild(pattern: &str, text: &str) -> bool {
     text.ends_with(last)
 }
 
-/// A name as tools have it: `plugin:tools:db` is `plugin_tools_db`.
+/// A name as it appears in tool names: `plugin:tools:db` is `plugin_tools_db`.
 fn plain(name: &str) -> String {
     name.chars()
         .map(|c| {

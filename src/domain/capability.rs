@@ -1,4 +1,4 @@
-//! What an agent may do, as the client reads it, and what it gains from one version to the next. Computed on exact bytes.
+//! What an agent may do, as the client reads it, and what it gains from one version to the next. Computed from the exact bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,12 +20,12 @@ const MEMORY_TOOLS: [&str; 3] = ["Edit", "Read", "Write"];
 pub struct Capabilities {
     /// The tools it may use; `None`: every tool.
     pub tools: Option<BTreeSet<String>>,
-    /// Tools that are taken away from it.
+    /// Tools that are disallowed.
     pub disallowed: BTreeSet<String>,
-    /// Which of both lists may say less than it seems, each with its text, or an empty one where it could not be read. What is read
-    /// from them is what the agent may have at most, which must not count as what it had.
+    /// Which of the two lists may be read in more than one way, each with its text, or with an empty text if it could not be read. What is
+    /// read from such a list is the most that the agent may have, so it must not count as what it had before.
     pub unclear: BTreeMap<&'static str, String>,
-    /// Fields that give power over the session, each with its value as JSON, or an empty text where it could not be read.
+    /// Fields that give power over the session, each with its value as JSON, or with an empty text if it could not be read.
     pub powers: BTreeMap<&'static str, String>,
 }
 
@@ -36,14 +36,15 @@ pub enum Gain {
     EveryTool,
     /// One tool.
     Tool(String),
-    /// One tool that was taken away before.
+    /// One tool that was disallowed before.
     Returned(String),
     /// A field that gives power over the session, and what is new in it, in words.
     Power(&'static str, String),
 }
 
 impl Capabilities {
-    /// Reads them from a definition. What the client skips can do nothing, but for fields that may only seem to be skipped.
+    /// Reads the capabilities from a definition. A file that the client skips can do nothing, except for fields that may only seem to be
+    /// skipped.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let definition = Definition::parse(bytes);
@@ -127,7 +128,7 @@ impl Capabilities {
                     had.iter()
                         .any(|old| old == tool || covers(old, tool) && !is_void_as_allowed(old))
                 };
-                // Limits of both lists are not set off against each other: nobody says that they mean the same in both.
+                // Limits in the two lists are not subtracted from each other: it is not documented that they mean the same in both.
                 let is_taken =
                     |tool: &str| self.disallowed.iter().any(|taken| takes_whole(taken, tool));
                 has.iter()
@@ -141,7 +142,7 @@ impl Capabilities {
     }
 
     fn returned_tools(&self, before: &Self) -> Vec<Gain> {
-        // What names a tool takes that tool. What limits one takes less, but from others, too.
+        // A rule that names a tool removes that tool. A rule that limits one removes less, but also from other tools.
         let is_left = |tool: &str| {
             self.may_use(tool, may_meet)
                 && !self.disallowed.iter().any(|other| takes_whole(other, tool))
@@ -170,7 +171,7 @@ impl Capabilities {
             .unclear
             .get("disallowedTools")
             .filter(|_| self.is_unclear_in("disallowedTools", before));
-        // A file that was not read at all gave nothing, so there is nothing to come back.
+        // A file that was not read at all allowed nothing, so nothing can come back.
         returned.extend(
             unclear
                 .filter(|text| !text.is_empty())
@@ -179,7 +180,7 @@ impl Capabilities {
         returned
     }
 
-    /// Whether one of its tools is meant by `tool`, as `is_meant` has it.
+    /// Whether `is_meant` holds for one of its tools, given `tool`.
     fn may_use(&self, tool: &str, is_meant: impl Fn(&str, &str) -> bool) -> bool {
         let memory: &[&str] = if self.powers.contains_key("memory") {
             &MEMORY_TOOLS
@@ -190,7 +191,7 @@ impl Capabilities {
         self.tools.as_ref().is_none_or(has) || memory.iter().any(|own| is_meant(tool, own))
     }
 
-    /// What it may use of all that a rule is about: the rule itself, or the first of the other tools that the rule may govern.
+    /// What it may use of everything that a rule covers: the rule itself, or the first of the other tools that the rule may govern.
     #[must_use]
     pub fn first_of<'r>(&self, rule: &'r str) -> Option<&'r str> {
         std::iter::once(rule)
@@ -198,17 +199,18 @@ impl Capabilities {
             .find(|tool| self.may_reach(tool))
     }
 
-    /// Whether there is a reading of its lists by which it has something of a tool. Only what is certainly taken away does not count.
+    /// Whether there is a reading of its lists in which it has part of a tool. Only what is certainly disallowed is excluded.
     fn may_reach(&self, tool: &str) -> bool {
         let is_taken = |tool: &str| self.disallowed.iter().any(|taken| takes_whole(taken, tool));
-        // What meets a tool is gone with what takes it; what only gives it is another tool, and the rule may stand without that.
+        // A rule that overlaps a tool is gone when the tool is disallowed; one that only grants it belongs to another tool and may stand
+        // without it.
         !is_taken(tool)
             && self.may_use(tool, |tool, own| {
                 may_give(own, tool) && !(may_meet(own, tool) && is_taken(own))
             })
     }
 
-    /// Whether nobody knows what a list gave before. The same text gives the same, whatever it is.
+    /// Whether it is uncertain what a list allowed before. The same text always allows the same.
     fn is_unclear_in(&self, key: &str, before: &Self) -> bool {
         before
             .unclear
@@ -216,7 +218,7 @@ impl Capabilities {
             .is_some_and(|text| text.is_empty() || self.unclear.get(key) != Some(text))
     }
 
-    /// What a first install asks for: the fields that give power over the session.
+    /// What a first installation asks about: the fields that give power over the session.
     #[must_use]
     pub fn asked_at_first(&self) -> Vec<Gain> {
         let powers = self
@@ -232,7 +234,7 @@ impl Capabilities {
 }
 
 impl Gain {
-    /// Whether one of the words that a user gave with `--allow` means this.
+    /// Whether one of the words that the user gave with `--allow` allows this.
     #[must_use]
     pub fn is_allowed(&self, allowed: &[String]) -> bool {
         allowed.iter().any(|word| {
@@ -270,7 +272,7 @@ impl Gain {
         }
     }
 
-    /// The key of the frontmatter that gives it.
+    /// The frontmatter key that grants it.
     #[must_use]
     pub fn key(&self) -> &'static str {
         match self {
@@ -280,7 +282,7 @@ impl Gain {
         }
     }
 
-    /// What it means, in words; empty where the name says it.
+    /// What it means, in words; empty if the name says it.
     #[must_use]
     pub fn meaning(&self) -> String {
         match self {
@@ -308,7 +310,7 @@ impl fmt::Display for Gain {
     }
 }
 
-/// Whether an entry of `disallowedTools` certainly takes away all of this. Nobody says that `*` takes anything.
+/// Whether an entry of `disallowedTools` certainly disallows all of this. It is not documented that `*` disallows anything.
 fn takes_whole(taken: &str, tool: &str) -> bool {
     taken != "*" && !may_be_limited(taken) && covers(taken, tool)
 }
@@ -429,7 +431,7 @@ mod tests {
                 .next(),
             Some("user")
         );
-        // In doubt, what may be there is asked for; memory is not among it.
+        // In doubt, whatever may be there is asked about; memory is not part of it.
         assert_eq!(asked("x: &a [*a]\nhooks: {}\nmemory: user"), ["hooks"]);
     }
 

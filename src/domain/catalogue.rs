@@ -1,7 +1,8 @@
-//! What is known about MCP servers and tools: entries in the form of the official registry's `server.json`, other names of servers,
-//! servers that the client brings, packages that were archived, and what became of tools. Pure: text in, values out.
+//! What is known about MCP servers and tools: entries in the format of the official registry's `server.json`, other names of servers,
+//! servers that are part of the client, archived packages, and renamed or removed tools. Pure: text in, values out.
 //!
-//! The data is the registries'. Entries may come from strangers, so one that could start something else than it names is refused.
+//! The data comes from registries. Entries may come from untrusted authors, so an entry that could start something other than it names is
+//! refused.
 
 use std::collections::BTreeMap;
 
@@ -14,27 +15,27 @@ use super::server::ServerEntry;
 /// The largest entry that is read, in bytes.
 pub const MAX_ENTRY: usize = 64 << 10;
 
-/// Where publishers put what the official form has no place for.
+/// Where publishers put what the official format has no field for.
 const PUBLISHER: &str = "io.modelcontextprotocol.registry/publisher-provided";
 
 /// A server that can be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueServer {
-    /// The name that agents usually know it by.
+    /// The name that agents usually use for it.
     pub server: String,
-    /// Its name in the official form: `io.github.upstash/context7`.
+    /// Its name in the official format: `io.github.upstash/context7`.
     pub name: String,
     /// The version of the entry.
     pub version: String,
     /// The registry that has it.
     pub registry: String,
-    /// Nobody maintains it any more.
+    /// It is no longer maintained.
     pub is_archived: bool,
     /// What else is worth knowing.
     pub note: Option<String>,
-    /// Its tools, where they are known; empty: nobody looked.
+    /// Its tools; empty if they are not known.
     pub tools: Vec<String>,
-    /// Variables that it understands and does not need.
+    /// Variables that it understands but does not need.
     pub optional: Vec<String>,
     /// What goes into `.mcp.json`.
     pub entry: ServerEntry,
@@ -43,11 +44,11 @@ pub struct CatalogueServer {
 /// What a name of a server means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning<'a> {
-    /// The client brings it; the text says when.
+    /// It is part of the client; the text says when.
     Provided(&'a str),
     /// It can be added.
     Known(&'a CatalogueServer),
-    /// Nobody knows it.
+    /// It is unknown.
     Unknown,
 }
 
@@ -58,13 +59,13 @@ pub enum ToolMeaning {
     Current,
     /// An old name.
     Retired(RetiredTool),
-    /// Not spelled as the client's tools are; with the tool that it may mean.
+    /// Not spelled like the client's tools; with the tool that it may mean.
     Foreign(Option<String>),
-    /// It could be a tool, of another version perhaps.
+    /// It may be a tool, perhaps of another version.
     Unknown,
 }
 
-/// Everything that the registries know.
+/// Everything that the registries know about servers and tools.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     servers: BTreeMap<String, CatalogueServer>,
@@ -78,7 +79,7 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Adds what a registry knows. What is there already stays: the first registry that names something has the word.
+    /// Adds what a registry knows. Existing entries stay: the first registry that defines a name wins.
     pub fn extend<'t>(
         &mut self,
         registry: &str,
@@ -117,13 +118,13 @@ impl Catalogue {
         }
     }
 
-    /// Entries that were left out, and why.
+    /// Entries that were left out, with the reasons.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// What a server's name means, by its own name, by another name, or by the same words written otherwise.
+    /// What a server's name means: by its own name, by another name, or by the same words in another spelling.
     #[must_use]
     pub fn server(&self, name: &str) -> Meaning<'_> {
         let is_provided = |known: &str| match known.strip_suffix('*') {
@@ -172,19 +173,19 @@ impl Catalogue {
             .find(|archived| entry.starts_package(&archived.package))
     }
 
-    /// What is said about a server that nobody maintains any more, by its name.
+    /// The message about a server that is no longer maintained, by its name.
     #[must_use]
     pub fn archived_server(&self, name: &str) -> Option<&ArchivedPackage> {
         self.archived.get(name)
     }
 
-    /// Whether the client brings an agent of this name.
+    /// Whether an agent of this name is part of the client.
     #[must_use]
     pub fn has_agent(&self, name: &str) -> bool {
         self.own_agents.iter().any(|known| known == name)
     }
 
-    /// What a tool's name means; not for those of MCP servers.
+    /// What a tool's name means; not for tools of MCP servers.
     #[must_use]
     pub fn tool(&self, name: &str) -> ToolMeaning {
         if self.tools.iter().any(|known| known == name) {
@@ -217,7 +218,7 @@ impl Catalogue {
     }
 }
 
-/// A server's name without what people write differently: case, `-` and `_`, the words `mcp` and `server`.
+/// A server's name without the parts that people write differently: case, `-` and `_`, the words `mcp` and `server`.
 fn fold(name: &str) -> String {
     let lower = name.to_lowercase();
     let words: Vec<&str> = lower
@@ -237,7 +238,7 @@ fn fold(name: &str) -> String {
 }
 
 impl CatalogueServer {
-    /// Reads an entry; the reason, if it cannot be used.
+    /// Reads an entry; the error is the reason why it cannot be used.
     pub fn parse(text: &str, registry: &str) -> Result<Self, String> {
         if text.len() > MAX_ENTRY {
             return Err(format!("larger than {} KiB", MAX_ENTRY >> 10));
@@ -493,7 +494,7 @@ fn arguments(server: &str, list: &Value) -> Result<Vec<String>, String> {
     Ok(args)
 }
 
-/// The text for an input: fixed, with variables of the user, or `None` if it may be left out.
+/// The text for an input: fixed, with variables of the user, or `None` if it may be omitted.
 fn filled(server: &str, name: &str, input: &Value) -> Option<String> {
     if let Some(value) = input["value"].as_str() {
         return Some(substituted(server, value, &input["variables"]));
@@ -507,7 +508,7 @@ fn filled(server: &str, name: &str, input: &Value) -> Option<String> {
         .as_str()
         .filter(|_| !input["isSecret"].as_bool().unwrap_or(false));
     match default {
-        // What is no secret and has a usual value stands there as it is; a variable of the environment can still be set.
+        // An input that is not secret and has a usual value is written with that value; a variable of the environment can still be set.
         Some(default) if !input["type"].is_null() => Some(default.to_owned()),
         Some(default) => Some(format!("${{{}:-{default}}}", variable(server, name))),
         None if is_named
@@ -538,7 +539,7 @@ fn substituted(server: &str, text: &str, variables: &Value) -> String {
     result
 }
 
-/// A variable that cannot be mistaken for another server's.
+/// A variable that cannot be confused with another server's.
 fn variable(server: &str, name: &str) -> String {
     if is_variable(name) && !name.chars().any(|c| c.is_ascii_lowercase()) {
         return name.to_owned();
@@ -564,7 +565,7 @@ fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Text that would look like something else on a screen has no place in what is to be agreed to.
+/// Text that would look different on a screen must not be part of what a user agrees to.
 fn check_characters(value: &Value) -> Result<(), String> {
     let is_hidden = |text: &str| text.chars().any(|c| c.is_control() || is_invisible(c));
     match value {

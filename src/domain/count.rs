@@ -1,6 +1,6 @@
-//! Counts in words.
+//! Counts with nouns.
 
-/// A count with its noun, in the plural unless it is one: `1 agent`, `3 agents`.
+/// A count with its noun, in the plural unless the count is one: `1 agent`, `3 agents`.
 #[must_use]
 pub fn counted(count: usize, noun: &str) -> String {
     numbered(count, noun, &format!("{noun}s"))

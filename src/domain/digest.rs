@@ -19,7 +19,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// Takes the raw bytes of a digest.
+    /// A digest from its raw bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for Digest {
 pub struct ObjectId([u8; 20]);
 
 impl ObjectId {
-    /// Takes the raw bytes of an id.
+    /// An id from its raw bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 20]) -> Self {
         Self(bytes)
@@ -143,7 +143,7 @@ fn write_hex(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 }
 
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], DigestError> {
-    // What is no digit has a high bit, which stays to the end.
+    // A byte that is not a digit has its high bit set, which is kept to the end.
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => byte - b'0',
         b'a'..=b'f' => byte - b'a' + 10,

@@ -1,9 +1,9 @@
 //! Which files of an unprepared repository are agents, and under which name each is offered. Pure: paths and bytes in, findings out.
 //!
-//! By path: every `*.md`, but no READMEs, and nothing below `skills/`, `commands/`, `docs/` and the like unless it is below an
-//! `agents/` folder or a marketplace lists it. By content: frontmatter with a name and a description, however broken its YAML; below
-//! `agents/` one of the two is enough, because the file's name stands in; and a file without frontmatter that introduces itself as an
-//! agent.
+//! By path: every `*.md`, except READMEs and everything below `skills/`, `commands/`, `docs/` and similar folders, unless it is below an
+//! `agents/` folder or a marketplace lists it. By content: frontmatter with a name and a description, even if its YAML is broken; below
+//! `agents/` one of the two is enough, because the file name replaces the other; and a file without frontmatter whose text introduces
+//! itself as an agent.
 
 use std::collections::BTreeSet;
 
@@ -27,13 +27,13 @@ pub struct IndexEntry {
     pub file: String,
     /// The git blob id of its bytes.
     pub blob: ObjectId,
-    /// Whether the client loads the file as it is.
+    /// Whether the client loads the file without changes.
     pub loads: bool,
-    /// The tools that it names, those of MCP servers left out; `None`: every tool.
+    /// The tools that it names, except those of MCP servers; `None`: every tool.
     pub tools: Option<Vec<String>>,
     /// The MCP servers that it needs, sorted.
     pub servers: Vec<String>,
-    /// Words of a prepared registry to find it by.
+    /// Tags from a prepared registry, by which it is found.
     pub tags: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// What one file is.
+/// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
     /// An agent.
@@ -57,7 +57,7 @@ pub enum Finding {
     Nothing,
 }
 
-/// Folders whose Markdown files are something else.
+/// Folders whose Markdown files are no agents.
 const OTHER_FOLDERS: [&str; 12] = [
     "skills",
     "commands",
@@ -73,7 +73,7 @@ const OTHER_FOLDERS: [&str; 12] = [
     "vendor",
 ];
 
-/// Files that describe a repository or steer another tool, by their upper-case stem.
+/// Files that describe a repository or configure another tool, by their upper-case stem.
 const OTHER_FILES: [&str; 16] = [
     "README",
     "CHANGELOG",
@@ -96,7 +96,7 @@ const OTHER_FILES: [&str; 16] = [
 /// The extension of agent files.
 pub const EXTENSION: &str = ".md";
 
-/// Extensions that count only in a source without a single agent in a `.md` file: collections of plain text.
+/// Extensions that count only in a source that has no agent in a `.md` file: collections of plain text.
 pub const OTHER_EXTENSIONS: [&str; 2] = [".txt", ".markdown"];
 
 /// Whether a file may be an agent, judged by its path. `listed` are the files that a marketplace names.
@@ -107,7 +107,7 @@ pub fn is_candidate(file: &str, extension: &str, listed: &BTreeSet<String>) -> b
         return false;
     };
     let stem = stem.to_ascii_uppercase();
-    // `README.zh`, `README_de` and `README-zh-CN` are READMEs, `readme-generator` is a name.
+    // `README.zh`, `README_de` and `README-zh-CN` are READMEs; `readme-generator` is a name.
     let is_translated = stem
         .strip_prefix("README")
         .is_some_and(|rest| rest.starts_with(['.', '_', '-']) && rest.len() <= 6);
@@ -120,7 +120,7 @@ pub fn is_candidate(file: &str, extension: &str, listed: &BTreeSet<String>) -> b
             || !folders.iter().any(|folder| OTHER_FOLDERS.contains(folder)))
 }
 
-/// Says what a candidate is. `record` gives what a prepared registry says about a name.
+/// Decides what a candidate is. `record` returns what a prepared registry says about a name.
 pub fn examine<'r>(
     file: &str,
     blob: ObjectId,
@@ -140,7 +140,7 @@ pub fn examine<'r>(
     }
 }
 
-/// Takes a file that a user named outright, whatever it looks like; the error says why it cannot be an agent.
+/// Reads a file that the user named explicitly, whatever it looks like; the error says why it cannot be an agent.
 pub fn examine_named<'r>(
     file: &str,
     bytes: &[u8],
@@ -208,7 +208,7 @@ fn describe<'r>(
     })
 }
 
-/// The servers that a file names; cheap for the many that name none.
+/// The servers that a file names; cheap for the many files that name none.
 #[must_use]
 pub fn servers(bytes: &[u8]) -> Vec<String> {
     let has = |mark: &[u8]| bytes.windows(mark.len()).any(|window| window == mark);
@@ -226,7 +226,7 @@ pub fn servers(bytes: &[u8]) -> Vec<String> {
     names
 }
 
-/// The adaptation that every version of this file gets, but for a new name and bindings, which the user decides.
+/// The adaptation that is the same for every version of this file; a new name and bindings come from the user.
 #[must_use]
 pub fn request<'r>(
     file: &str,
@@ -234,7 +234,7 @@ pub fn request<'r>(
     record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
 ) -> Request {
     let stem = stem(file);
-    // Without frontmatter the title says more than a file name does.
+    // Without frontmatter, the title says more than the file name.
     let fallback_name = (definition.has_frontmatter() || definition.title().is_none())
         .then(|| AgentName::from_title(stem).ok())
         .flatten()
@@ -248,7 +248,7 @@ pub fn request<'r>(
     }
 }
 
-/// Whether the content is an agent's, given where it stands.
+/// Whether the content is an agent's, considering where the file is.
 fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
     if let Verdict::Loads(_) = definition.verdict() {
         return true;
@@ -262,7 +262,7 @@ fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
         return has_name && has_description
             || is_below_agents(&folders) && (has_name || has_description);
     }
-    // A fence that is only indented, or comes after blank lines, is one that a repair finds.
+    // A fence that is indented, or comes after blank lines, is found by the repair.
     let body = definition.body();
     let trimmed = body.trim_ascii_start();
     if trimmed.len() < body.len() && trimmed.starts_with(b"---") {

@@ -1,9 +1,9 @@
-//! What a mistyped name may have been meant for.
+//! Suggestions for mistyped names.
 
-/// How alike two names have to be for one to be offered in place of the other: 1 is the same.
+/// How similar two names must be for one to be suggested in place of the other: 1 means equal.
 const ALIKE: f64 = 0.8;
 
-/// The known name that is most like the typed one, whatever the case; `None` if none is like it.
+/// The known name that is most similar to the typed one, ignoring case; `None` if none is similar.
 pub fn nearest<'n>(typed: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let typed = typed.to_lowercase();
     let likeness = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &typed);

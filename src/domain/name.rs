@@ -35,9 +35,9 @@ impl AgentName {
         check(name).map(|()| Self(name.to_owned()))
     }
 
-    /// The name for a `name:` field: the text itself where it is a valid name, otherwise its words in lower case joined by hyphens.
+    /// The name for a `name:` field: the text itself if it is a valid name, otherwise its words in lower case, joined by hyphens.
     ///
-    /// Text that reads as a path or hides something is refused, never cleaned into a harmless-looking name.
+    /// Text that reads as a path or hides something is refused, never turned into a harmless-looking name.
     pub fn from_title(title: &str) -> Result<Self, NameError> {
         let hidden = |c: char| c.is_control() || is_invisible(c);
         if title.contains(hidden) {
@@ -155,7 +155,7 @@ impl fmt::Display for RegistryName {
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing is left of it.
+    /// Nothing remains of it.
     #[error("a name needs at least one letter or digit")]
     Empty,
     /// Too long for a file name.
@@ -178,7 +178,7 @@ pub enum NameError {
     Reserved(String),
 }
 
-/// Characters that show as nothing, or turn the text around them: joiners, bidi controls, tags, byte order marks.
+/// Characters that are invisible or reverse the text around them: joiners, bidi controls, tags, byte order marks.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     matches!(u32::from(c),

@@ -1,6 +1,6 @@
-//! What a team forbids, whoever consents: the `[policy]` table of the manifest. Pure: values in, violations out.
+//! What a team forbids, regardless of consent: the `[policy]` table of the manifest. Pure: values in, violations out.
 //!
-//! A policy only ever comes from the manifest of the project, never from a registry. Consent (`--allow`) does not outweigh it.
+//! A policy only ever comes from the manifest of the project, never from a registry. Consent (`--allow`) does not override it.
 
 use std::fmt;
 
@@ -15,21 +15,21 @@ use super::server::ServerEntry;
 /// The rules; an absent one forbids nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// The only sources: names of registries, or addresses; a `*` at the end stands for whatever follows.
+    /// The only sources: names of registries, or addresses; a `*` at the end stands for anything that follows.
     pub registries: Option<Vec<String>>,
-    /// Tools that no agent may have. One with a limit also stands for the tools that it governs.
+    /// Tools that no agent may have. A tool with a limit also stands for the tools that it governs.
     pub deny_tools: Vec<String>,
     /// The only programs that MCP servers may be started with.
     pub commands: Option<Vec<String>>,
-    /// The only hosts that MCP servers may be at; `*.example.com` stands for all below.
+    /// The only hosts that MCP servers may use; `*.example.com` stands for all hosts below it.
     pub hosts: Option<Vec<String>>,
-    /// Whether agents may bring hooks.
+    /// Whether agents may define hooks.
     pub hooks: Option<bool>,
     /// Whether agents may set a permission mode.
     pub permission_mode: Option<bool>,
-    /// Whether agents may bring or name MCP servers in their file.
+    /// Whether agents may define or name MCP servers in their file.
     pub mcp_servers: Option<bool>,
-    /// Whether an agent may do without a `tools` line, and so have every tool.
+    /// Whether an agent may omit the `tools` line, and so have every tool.
     pub missing_tools: Option<bool>,
 }
 
@@ -50,9 +50,9 @@ pub const KEYS: [&str; 8] = [
 pub struct Violation {
     /// The key of the rule.
     pub rule: &'static str,
-    /// What is against it, in words.
+    /// What violates it, in words.
     pub what: String,
-    /// Why it only may be so: the client could read in the file what we cannot.
+    /// Why this is only possibly a violation: the client could read something in the file that we cannot.
     pub doubt: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl Policy {
         *self == Self::default()
     }
 
-    /// Whether agents may come from there.
+    /// Whether agents may come from this source.
     #[must_use]
     pub fn source(&self, registry: Option<&str>, source: &str) -> Option<Violation> {
         let allowed = self.registries.as_ref()?;
@@ -94,7 +94,7 @@ impl Policy {
         (!allowed.iter().any(is_meant)).then(|| Violation::new("registries", what()))
     }
 
-    /// What an agent may not have. Where the documentation leaves open what a line means, the reading that gives more counts.
+    /// Which denied tools an agent has. If the documentation does not say what a line means, the reading that allows more counts.
     #[must_use]
     pub fn agent(&self, bytes: &[u8]) -> Vec<Violation> {
         let definition = Definition::parse(bytes);
@@ -186,7 +186,7 @@ impl Policy {
         violations
     }
 
-    /// The servers that an agent brings in its own file and that may not be configured either.
+    /// The servers that an agent defines in its own file and that may not be configured.
     fn brought(&self, bytes: &[u8]) -> Vec<Violation> {
         if self.commands.is_none() && self.hosts.is_none() {
             return Vec::new();
@@ -294,7 +294,7 @@ mod tests {
                 "{open}"
             );
         }
-        // By a reading that needs no repair, the list may be anything.
+        // In a reading that needs no repair, the list may be anything.
         assert_eq!(
             rules(&policy, "x: @y\ndisallowedTools: [Bash, *z]"),
             ["deny-tools"]
@@ -372,7 +372,7 @@ mod tests {
             whats("Read(.env)", "tools: Grep\ndisallowedTools: Grep"),
             none
         );
-        // The other way round: what an agent has may give it more than its own name says.
+        // The reverse: what an agent has may allow more than its name says.
         assert_eq!(
             whats("Write", "tools: Edit(/docs/**)"),
             ["it may use `Write`"]
@@ -419,7 +419,7 @@ mod tests {
             rules(&policy, "hooks: 5"),
             ["hooks", "missing-tools", "deny-tools"]
         );
-        // What the client certainly skips can do nothing.
+        // A file that the client certainly skips can do nothing.
         assert_eq!(policy.agent(b"# Not an agent\n"), []);
         assert_eq!(policy.agent(b"---\ndescription: d\n---\n"), []);
         assert_eq!(

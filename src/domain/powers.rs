@@ -6,17 +6,17 @@ use serde_json::Value;
 
 use super::server::ServerEntry;
 
-/// How much of a meaning is shown.
+/// How many characters of a meaning are shown.
 const MAX_WORDS: usize = 200;
 
-/// How much at least is shown of each part of it, where there are several.
+/// How many characters of each part are shown at least, if there are several.
 const MIN_PART: usize = 24;
 
-/// A hook: its event, its matcher, and the whole of it as JSON.
+/// A hook: its event, its matcher, and the complete hook as JSON.
 type Hook = (String, String, String);
 
-/// What a field gives that it did not give before, in words; `None`: nothing. Values are JSON; `before` is `None` if there was none, and
-/// an empty `after` stands for a value that could not be read.
+/// What a field gives that it did not give before, in words; `None`: nothing. Values are JSON; `before` is `None` if the field was absent,
+/// and an empty `after` stands for a value that could not be read.
 #[must_use]
 pub fn gained(field: &str, before: Option<&str>, after: &str) -> Option<String> {
     if before == Some(after) && !after.is_empty() {
@@ -27,7 +27,7 @@ pub fn gained(field: &str, before: Option<&str>, after: &str) -> Option<String> 
     let words = match (field, &new) {
         ("permissionMode", Some(new)) => return mode(old.as_ref(), new),
         ("hooks", Some(new)) => match hooks(new) {
-            // What was laid out in an odd way may have been nothing.
+            // A value in an unusual layout may have meant nothing.
             Some(new) => commands(&new, &old.as_ref().and_then(hooks).unwrap_or_default())?,
             None => plain(field).to_owned(),
         },
@@ -49,7 +49,7 @@ pub fn gained(field: &str, before: Option<&str>, after: &str) -> Option<String> 
     Some(cut(&words))
 }
 
-/// What losing a field gives: without `plan`, an agent may do what it could only plan before. A mode that nobody knows may be like it.
+/// What losing a field gives: without `plan`, an agent may do what it could only plan before. An unknown mode may be like `plan`.
 #[must_use]
 pub fn gained_by_loss(field: &str, before: &str) -> Option<String> {
     let mode = serde_json::from_str::<Value>(before)
@@ -65,7 +65,7 @@ pub fn gained_by_loss(field: &str, before: &str) -> Option<String> {
         .then(|| words.to_owned())
 }
 
-/// What it means that an unclear list of what is taken away, or a part of it, is gone.
+/// What it means that an unclear list of disallowed tools, or a part of it, is gone.
 #[must_use]
 pub fn returned(text: &str) -> String {
     cut(&format!("was `{text}`, which may have taken away tools"))
@@ -81,9 +81,9 @@ fn plain(field: &str) -> &'static str {
     }
 }
 
-/// What a mode lets an agent do: more than plan at all, and then what it lets run without asking. `None`: nobody knows the mode.
+/// What a mode lets an agent do: whether it may do more than plan, and what runs without asking. `None`: the mode is unknown.
 ///
-/// `dontAsk` stands beside `acceptEdits` and `auto`, not above them: what nobody has allowed it refuses, and they do not.
+/// `dontAsk` is neither above nor below `acceptEdits` and `auto`: it refuses what was not allowed, and they do not.
 fn freedoms(mode: &str) -> Option<&'static [&'static str]> {
     match mode {
         "plan" => Some(&[]),
@@ -102,7 +102,7 @@ fn freedoms(mode: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// A mode that lets it do nothing that the one before did not is no gain; what had none was in `default`.
+/// A mode that allows nothing more than the one before is no gain; no mode counts as `default`.
 fn mode(old: Option<&Value>, new: &Value) -> Option<String> {
     let had = freedoms(
         old.map_or(Some("default"), Value::as_str)
@@ -115,7 +115,7 @@ fn mode(old: Option<&Value>, new: &Value) -> Option<String> {
     (!is_within).then(|| cut(&format!("{new}: {}", plain("permissionMode"))))
 }
 
-/// The hooks: event, matcher, and the hook itself. `None` if it is not laid out as hooks are.
+/// The hooks: event, matcher, and the hook itself. `None` if the layout is not that of hooks.
 fn hooks(value: &Value) -> Option<BTreeSet<Hook>> {
     let mut found = BTreeSet::new();
     for (event, matchers) in value.as_object()? {
@@ -174,14 +174,14 @@ fn run_by(hook: &Value) -> Option<String> {
     }
 }
 
-/// How servers are laid out. Only the list is documented: where the layout changes, what was in the other may have been ignored.
+/// The layout of servers. Only the list is documented; if the layout changes, what was in the other one may have been ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
     List,
     Table,
 }
 
-/// The servers: name, and the whole entry; none for one that is only named. `None` if they are laid out in an odd way.
+/// The servers: name, and the complete entry; no entry for a server that is only named. `None` if the layout is unusual.
 fn servers(value: &Value) -> Option<(Layout, BTreeMap<String, Option<Value>>)> {
     let items = match value {
         Value::Array(items) => items,
@@ -203,7 +203,7 @@ fn servers(value: &Value) -> Option<(Layout, BTreeMap<String, Option<Value>>)> {
                 .map(|(name, entry)| (name, Some(entry.clone())))?,
             _ => return None,
         };
-        // Nobody says which of two counts.
+        // It is not documented which of the two counts.
         if found.insert(name.clone(), entry).is_some() {
             return None;
         }
@@ -226,7 +226,7 @@ fn entries(
         let (verb, what) = match ServerEntry::from_json(entry) {
             Ok(entry @ ServerEntry::Program { .. }) => ("runs ", entry.to_string()),
             Ok(entry) => ("", entry.to_string()),
-            // The client may make more of it than we do.
+            // The client may read more in it than we do.
             Err(_) => ("", entry.to_string()),
         };
         let helper = entry
@@ -247,14 +247,14 @@ fn entries(
     )
 }
 
-/// One of several things to say; what stands in the middle may be cut.
+/// One of several things to say; its middle may be cut.
 struct Part {
     head: String,
     what: String,
     tail: String,
 }
 
-/// All parts on one line, each cut as little as possible; where they are too many, how many more there are. `None`: there are none.
+/// All parts on one line, each cut as little as possible; if there are too many, the number of the others. `None`: there are none.
 fn joined(parts: &[Part]) -> Option<String> {
     let width = |text: &str| text.chars().count();
     let shown = |parts: &[Part], room: usize| {
@@ -284,7 +284,7 @@ fn joined(parts: &[Part]) -> Option<String> {
             .sum();
         let room = MAX_WORDS.saturating_sub(fixed + rest.len()) / count;
         (room >= MIN_PART || count == 1).then(|| {
-            // The end of a single part may be long itself.
+            // The end of a single part may itself be long.
             let line = shown(&parts[..count], room.max(MIN_PART));
             format!(
                 "{}{rest}",
@@ -302,7 +302,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// At most so many characters of a text, the last of which says if it was longer.
+/// At most this many characters of a text; the last one shows whether it was longer.
 fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some(_) => {

@@ -1,6 +1,6 @@
 //! `registry.toml` and `.claude-plugin/marketplace.json`: what a prepared repository says about its agents.
 //!
-//! Both come from strangers: what does not fit is left out and reported as a note, never trusted, never fatal.
+//! Both come from untrusted authors: invalid parts are left out and reported as a note, never trusted, never fatal.
 
 use std::collections::BTreeMap;
 
@@ -19,19 +19,19 @@ pub struct AgentRecord {
     pub version: Option<Version>,
     /// A description for an agent whose file has none.
     pub description: Option<String>,
-    /// Words to find it by.
+    /// Tags for search.
     pub tags: Vec<String>,
-    /// Agents of the same registry that it needs.
+    /// Agents of the same registry that it requires.
     pub requires: Vec<String>,
-    /// MCP servers that it needs, beside those that its file names.
+    /// MCP servers that it needs, in addition to those that its file names.
     pub servers: Vec<String>,
-    /// Programs that have to be on `PATH`.
+    /// Programs that must be on `PATH`.
     pub programs: Vec<String>,
-    /// Variables that have to be set.
+    /// Variables that must be set.
     pub variables: Vec<String>,
 }
 
-/// A package that nobody maintains any more.
+/// A package that is no longer maintained.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct ArchivedPackage {
     /// The package as configurations may still start it.
@@ -46,13 +46,13 @@ pub struct ArchivedPackage {
 /// A tool that the client no longer has under this name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct RetiredTool {
-    /// What does its work now.
+    /// The tool that replaces it.
     #[serde(deserialize_with = "one_or_many")]
     pub now: Vec<String>,
-    /// What became of it, in words.
+    /// What happened to it, in words.
     #[serde(default)]
     pub note: String,
-    /// What it was called next, where that is gone as well.
+    /// The name that it had next, if that is gone too.
     pub became: Option<String>,
     /// Whether the client still understands the name.
     #[serde(default, rename = "alias")]
@@ -64,28 +64,28 @@ pub struct RetiredTool {
 pub struct RegistryFile {
     /// The name that the registry proposes for itself.
     pub name: Option<String>,
-    /// What it is.
+    /// Its description.
     pub description: Option<String>,
     /// By agent name.
     pub agents: BTreeMap<String, AgentRecord>,
     /// Other names of MCP servers.
     pub aliases: BTreeMap<String, String>,
-    /// Servers that the client brings, and when. A name that ends in `*` stands for all that begin so.
+    /// Servers that are part of the client, and when. A name that ends in `*` stands for all names with this beginning.
     pub provided: BTreeMap<String, String>,
-    /// Packages of MCP servers that were given up, by the name of the server.
+    /// Packages of MCP servers that are no longer maintained, by the name of the server.
     pub archived: BTreeMap<String, ArchivedPackage>,
     /// The client's tools.
     pub tools: Vec<String>,
-    /// Agents that the client brings.
+    /// Agents that are part of the client.
     pub own_agents: Vec<String>,
     /// Old names of tools.
     pub retired_tools: BTreeMap<String, RetiredTool>,
-    /// What was left out, and why.
+    /// What was left out, with the reasons.
     pub notes: Vec<String>,
 }
 
 impl RegistryFile {
-    /// Reads the file. A broken one is empty, with a note.
+    /// Reads the file. A broken one gives an empty result with a note.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let raw: RawRegistry = match toml::from_str(text) {
@@ -126,7 +126,7 @@ impl RegistryFile {
 
 /// The files that a marketplace or plugin description lists as agents, relative to the repository's root.
 ///
-/// `read` gives the text of another file of the repository, for the `plugin.json` of each plugin.
+/// `read` returns the text of another file of the repository, for the `plugin.json` of each plugin.
 #[must_use]
 pub fn marketplace_agents(marketplace: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let Ok(marketplace) = serde_json::from_str::<Marketplace>(marketplace) else {
@@ -297,7 +297,7 @@ struct Plugin {
     agents: Paths,
 }
 
-/// `"./x.md"`, a list of such, or anything else, which counts as nothing.
+/// `"./x.md"` or a list of such paths; anything else is ignored.
 #[derive(Deserialize, Default)]
 #[serde(transparent)]
 struct Paths(serde_json::Value);

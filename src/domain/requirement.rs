@@ -1,7 +1,7 @@
 //! What an agent needs: tools, MCP servers, skills, other agents, programs, variables; and where it says so. Pure.
 //!
-//! Looked for in `tools`, `mcpServers`, `skills` and `hooks` of the frontmatter, in declarations of the body (`mcp_servers: […]` in a
-//! fenced block) and in what the registry says. Whether a project has what is needed, `ops` finds out.
+//! Read from `tools`, `mcpServers`, `skills` and `hooks` of the frontmatter, from declarations in the body (`mcp_servers: […]` in a fenced
+//! block), and from the registry. `ops` finds out whether a project has what is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -61,14 +61,14 @@ pub struct Need {
     pub place: Place,
 }
 
-/// A tool of the client, or what the author took for one.
+/// A tool of the client, or something that the author took for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolNeed {
     /// As it is written: `Bash(git *)`.
     pub text: String,
     /// What it means.
     pub meaning: ToolMeaning,
-    /// Where it stands.
+    /// Where it is written.
     pub place: Place,
 }
 
@@ -81,18 +81,18 @@ pub struct ServerNeed {
     pub tools: BTreeSet<String>,
     /// Whether it asks for all tools.
     pub is_whole: bool,
-    /// Where it stands first.
+    /// Where it is written first.
     pub place: Place,
-    /// The agent brings the server itself: the entry in its file.
+    /// The agent defines the server itself: the entry in its file.
     pub inline: Option<Value>,
 }
 
 /// All that an agent needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
-    /// The servers that it brings in `mcpServers`, in order, also those of equal names.
+    /// The servers that it defines in `mcpServers`, in order, including those with equal names.
     pub brought: Vec<(String, Value)>,
-    /// It has no `tools` line, or a `*` in it: every tool there is.
+    /// It has no `tools` line, or one with a `*`: it has every tool.
     pub is_every_tool: bool,
     /// The client's tools that it names, in order, each once.
     pub tools: Vec<ToolNeed>,
@@ -100,11 +100,11 @@ pub struct Requirements {
     pub servers: Vec<ServerNeed>,
     /// Skills that are loaded with it.
     pub skills: Vec<Need>,
-    /// Agents that it may start, or that its registry says it needs.
+    /// Agents that it may start, or that its registry says it requires.
     pub agents: Vec<Need>,
-    /// Programs that have to be on `PATH`.
+    /// Programs that must be on `PATH`.
     pub programs: Vec<Need>,
-    /// Variables that have to be set.
+    /// Variables that must be set.
     pub variables: Vec<Need>,
 }
 
@@ -134,7 +134,7 @@ impl Requirements {
         reader.found
     }
 
-    /// The names of the servers that have to be configured: those that the agent does not bring itself.
+    /// The names of the servers that must be configured: those that the agent does not define itself.
     pub fn server_names(&self) -> impl Iterator<Item = &str> {
         self.servers
             .iter()
@@ -142,7 +142,7 @@ impl Requirements {
             .map(|server| server.name.as_str())
     }
 
-    /// The same needs with servers by the user's names, where only the body or the registry names them: those are not rewritten.
+    /// The same needs with the user's names for servers that only the body or the registry names, because those are not rewritten.
     #[must_use]
     pub fn bound(mut self, bind: &BTreeMap<String, String>) -> Self {
         for (from, to) in bind {
@@ -248,7 +248,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `mcpServers`: a name means a configured server, a table brings one.
+    /// `mcpServers`: a name means a configured server, a table defines one.
     fn own_servers(&mut self) {
         let (items, tables) = match self.values.get("mcpServers") {
             Some(Value::Array(items)) => (items.clone(), Vec::new()),
@@ -296,7 +296,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The programs that hooks run, where a command begins with a plain one.
+    /// The programs that hooks run, if a command begins with a plain one.
     fn hooks(&mut self) {
         let mut commands = Vec::new();
         if let Some(hooks) = self.values.get("hooks") {
@@ -314,7 +314,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Lists of servers in fenced blocks. A table of servers there is an example of a configuration, not a declaration.
+    /// Lists of servers in fenced blocks. A table of servers in a fenced block is an example of a configuration, not a declaration.
     fn body(&mut self) {
         let body = String::from_utf8_lossy(self.definition.body()).into_owned();
         let first = self.definition.body_line();
@@ -361,7 +361,7 @@ impl Reader<'_> {
     }
 }
 
-/// What a shell knows without looking at `PATH`.
+/// Built-in commands of shells, which are not searched for on `PATH`.
 const BUILTINS: [&str; 14] = [
     "echo", "printf", "test", "true", "false", "cd", "exit", "set", "export", "read", "if", "for",
     "while", "command",
@@ -413,7 +413,7 @@ fn collect_commands(value: &Value, commands: &mut Vec<String>) {
 fn declared(body: &str) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     let mut fence: Option<&str> = None;
-    // Inside a list that goes on: the indentation of its key, and whether it is in brackets.
+    // Inside a list that continues: the indentation of its key, and whether it is in brackets.
     let mut list: Option<(usize, bool)> = None;
     for (number, line) in body.lines().enumerate() {
         let trimmed = line.trim();

@@ -1,6 +1,6 @@
-//! An MCP server as `.mcp.json` has it: read as the client reads it, compared by digest, described without anything secret.
+//! An MCP server as it is in `.mcp.json`: read as the client reads it, compared by digest, described without secrets.
 //!
-//! Nothing here starts a server. What a catalogue offers is turned into an entry by [`super::catalogue`].
+//! Nothing here starts a server. [`super::catalogue`] turns what a catalogue offers into an entry.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use super::digest::Digest;
 use super::shell::shell_quoted;
 
-/// What stands in a hint for the name of a server that only the user knows. No server can be bound to it.
+/// The placeholder in a hint for a server's name that only the user knows. No server can be bound to it.
 pub const PLACEHOLDER: &str = "YOURS";
 
-/// Names that the client keeps for itself.
+/// Names that the client reserves for itself.
 const RESERVED: [&str; 5] = [
     "workspace",
     "claude-in-chrome",
@@ -33,7 +33,7 @@ pub enum ServerEntry {
         /// Variables that it gets, in order.
         env: Vec<(String, String)>,
     },
-    /// A server somewhere else.
+    /// A remote server.
     Remote {
         /// `http`, `sse` or `ws`.
         transport: &'static str,
@@ -45,7 +45,7 @@ pub enum ServerEntry {
 }
 
 impl ServerEntry {
-    /// Reads an entry as the client does; the reason, if the client skips it.
+    /// Reads an entry as the client does; the error is the reason why the client skips it.
     pub fn from_json(value: &Value) -> Result<Self, String> {
         let entry = value.as_object().ok_or("an object is expected")?;
         let kind = match entry.get("type") {
@@ -75,7 +75,7 @@ impl ServerEntry {
         })
     }
 
-    /// Reads an entry of managed settings, which may name nothing to run; the reason, if the client skips it.
+    /// Reads an entry of managed settings, which may name nothing to run; the error is the reason why the client skips it.
     pub fn provided(value: &Value) -> Result<Self, String> {
         let entry = Self::from_json(value)?;
         let Self::Remote {
@@ -168,7 +168,7 @@ impl ServerEntry {
         )
     }
 
-    /// The program on this machine that it needs; `None` for a server elsewhere.
+    /// The program on this machine that it needs; `None` for a remote server.
     #[must_use]
     pub fn program_name(&self) -> Option<&str> {
         match self {
@@ -177,7 +177,7 @@ impl ServerEntry {
         }
     }
 
-    /// The host that it talks to; `None` for a program, of which nobody knows.
+    /// The host that it talks to; `None` for a program, whose hosts are not known.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         let Self::Remote { url, .. } = self else {
@@ -193,7 +193,7 @@ impl ServerEntry {
         })
     }
 
-    /// The variables that the client fills in: name, and whether there is a default. Sorted, each once.
+    /// The variables that the client expands: name, and whether there is a default. Sorted, without duplicates.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, bool)> {
         let texts: Vec<&String> = match self {
@@ -210,12 +210,12 @@ impl ServerEntry {
             references(text, &mut found);
         }
         found.sort();
-        // Where a name stands with and without a default, it has to be set.
+        // A name that appears both with and without a default must be set.
         found.dedup_by(|later, earlier| later.0 == earlier.0);
         found
     }
 
-    /// Whether the text anywhere names this package, in whatever version.
+    /// Whether the text contains this package anywhere, in any version.
     #[must_use]
     pub fn starts_package(&self, package: &str) -> bool {
         let Self::Program { args, .. } = self else {
@@ -228,7 +228,7 @@ impl ServerEntry {
     }
 }
 
-/// What runs, or where it is; never a value of `env` or `headers`.
+/// What it runs, or its address; never a value of `env` or `headers`.
 impl fmt::Display for ServerEntry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -242,8 +242,8 @@ impl fmt::Display for ServerEntry {
     }
 }
 
-/// The digest that consent is given to and that tells whether an entry was changed. Over the whole entry, unknown keys included; the
-/// order of keys does not count.
+/// The digest that consent is given to and that shows whether an entry was changed. It covers the whole entry, including unknown keys, but
+/// not the order of keys.
 #[must_use]
 pub fn digest(entry: &Value) -> Digest {
     Digest::of(entry.to_string().as_bytes())
@@ -260,7 +260,7 @@ pub fn is_addable(name: &str) -> bool {
         && !RESERVED.contains(&name)
 }
 
-/// An argument as a shell would need it.
+/// An argument, quoted for a shell if needed.
 fn shown(argument: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_=+.,/:@%^~{}$".contains(c);
     if !argument.is_empty() && argument.chars().all(is_plain) {
@@ -281,7 +281,7 @@ fn strings(entry: &Map<String, Value>, key: &str) -> Result<Vec<(String, String)
         .collect()
 }
 
-/// `${NAME}` and `${NAME:-default}`; anything else is literal text for the client.
+/// `${NAME}` and `${NAME:-default}`; the client treats anything else as literal text.
 fn references(text: &str, found: &mut Vec<(String, bool)>) {
     let mut rest = text;
     while let Some(at) = rest.find("${") {

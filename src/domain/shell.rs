@@ -1,14 +1,14 @@
-//! Words of a command line that a person pastes into a shell.
+//! Commands that a person pastes into a shell.
 
 use std::fmt;
 
-/// A word as a shell has to get it. Names and paths come from files that anybody wrote, and a command that is shown is pasted.
+/// A word, quoted for a shell. Names and paths come from files that anybody may have written, and the commands that we show are pasted.
 ///
-/// What every shell takes as it is stays readable; everything else is put into single quotes, in which only `'` means something.
+/// Words that every shell takes literally are not changed; everything else is put into single quotes, in which only `'` is special.
 #[must_use]
 pub fn shell_quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:@,+=^%#~".contains(c);
-    // At the beginning `~` is somebody's home, `#` a comment, `=` a program.
+    // At the beginning, `~` is a home folder, `#` a comment, `=` a program.
     let is_special =
         word.starts_with(['#', '=']) || word.starts_with('~') && !word.starts_with("~/");
     if !word.is_empty() && word.chars().all(is_plain) && !is_special {
@@ -17,7 +17,7 @@ pub fn shell_quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// An `agentpkg` command, as the words behind `agentpkg`. Shown, each word is quoted for a shell.
+/// An `agentpkg` command, as the words after `agentpkg`. When it is shown, each word is quoted for a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command(Vec<String>);
 
@@ -41,7 +41,7 @@ impl Command {
         self
     }
 
-    /// The words behind `agentpkg`.
+    /// The words after `agentpkg`.
     #[must_use]
     pub fn words(&self) -> &[String] {
         &self.0

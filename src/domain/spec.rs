@@ -15,16 +15,16 @@ use super::name::{NameError, RegistryName};
 use super::url::{GitUrl, UrlError};
 use super::version::{VersionError, VersionRequest};
 
-/// Where agents come from.
+/// A source of agents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The registry inside the program.
     Builtin,
     /// A git repository.
     Git(GitUrl),
-    /// A folder on this machine, as the user wrote it: relative paths count from the project's folder.
+    /// A folder on this machine, as the user wrote it; relative paths start at the project's folder.
     Folder(String),
-    /// The same with the name of a file at its end.
+    /// The same, with a file name at the end.
     File(String),
 }
 
@@ -50,7 +50,7 @@ impl Source {
         parse_url(text).map(Self::Git)
     }
 
-    /// A path as a user wrote it, which means a file if it has the name of one at its end.
+    /// A path as the user wrote it, which means a file if it ends in a file name.
     #[must_use]
     pub fn path(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -61,7 +61,7 @@ impl Source {
         }
     }
 
-    /// The folder and the name of a file, as written; `None`: the source is no file.
+    /// The folder and the name of a file, as written; `None`: the source is not a file.
     #[must_use]
     pub fn as_file(&self) -> Option<(&str, &str)> {
         let Self::File(path) = self else {
@@ -198,7 +198,7 @@ impl Spec {
                 let (target, version) = split_version(target)?;
                 (url, Some(parse_target(target, text)?), version)
             }
-            // Other URLs may hold an `@` of their own, so only the shorthand takes a version without a name.
+            // Other URLs may contain an `@`, so only the shorthand takes a version without a name.
             None if text.starts_with(GITHUB) => {
                 let (url, version) = split_version(text)?;
                 (url, None, version)
@@ -213,19 +213,19 @@ impl Spec {
     }
 }
 
-/// The parts of a spec that may be typed only half: what stands before and behind its marks, however little it means so far.
+/// The parts of a spec that may be incomplete: the text before and after its separators, however incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts<'a> {
     /// A registry's name, a URL or a path; `None`: anywhere.
     pub place: Option<&'a str>,
-    /// The beginning of a name or file; `None` if the place goes on.
+    /// The beginning of a name or file; `None` if the place is still being typed.
     pub target: Option<&'a str>,
     /// The beginning of a version.
     pub version: Option<&'a str>,
 }
 
 impl<'a> Parts<'a> {
-    /// Takes a text apart as [`Spec::parse`] does.
+    /// Splits a text in the same way as [`Spec::parse`].
     #[must_use]
     pub fn of(text: &'a str) -> Self {
         let versioned = |text: &'a str| {
@@ -269,12 +269,12 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// A URL as short as it can be typed again: `gh:owner/repo` for GitHub.
+/// A URL in the shortest form that can be typed: `gh:owner/repo` for GitHub.
 #[must_use]
 pub fn short_url(url: &GitUrl) -> String {
     let path = url.as_str().strip_prefix("https://github.com/");
     match path.map(|path| path.strip_suffix(".git").unwrap_or(path)) {
-        // `.git` may be dropped only where adding the shorthand's own form gives the same cache entry.
+        // `.git` may be dropped only if adding it again gives the same cache entry.
         Some(path) if path.split('/').count() == 2 && !url.as_str().ends_with(".git") => {
             format!("{GITHUB}{path}")
         }
@@ -284,7 +284,7 @@ pub fn short_url(url: &GitUrl) -> String {
 
 const GITHUB: &str = "gh:";
 
-/// How the names of files end that may be agents.
+/// The extensions of files that may be agents.
 const EXTENSIONS: [&str; 3] = [".md", ".markdown", ".txt"];
 
 fn is_path(text: &str) -> bool {
@@ -370,7 +370,7 @@ pub enum SpecError {
     /// Nothing was given.
     #[error("the name of an agent is missing")]
     Empty,
-    /// It would be taken for an option by some program below.
+    /// Some program that it is passed to would take it for an option.
     #[error("`{text}` begins with `-`")]
     Option {
         /// What was typed.
@@ -388,19 +388,19 @@ pub enum SpecError {
         /// What was typed.
         text: String,
     },
-    /// `studio/planner#x`: what stands before `#` is neither a registry nor a source.
+    /// `studio/planner#x`: the text before `#` is neither a registry nor a source.
     #[error(
         "`{text}` has both `/` and `#`; write `{registry}/{name}`, or `gh:{registry}/{name}#NAME` for a repository on GitHub"
     )]
     Both {
         /// What was typed.
         text: String,
-        /// What stands before `/`.
+        /// The text before `/`.
         registry: String,
-        /// What stands between both.
+        /// The text between `/` and `#`.
         name: String,
     },
-    /// A file name without a folder could be a name as well.
+    /// A file name without a folder could also be a name.
     #[error("`{text}` is neither a name nor a path; for a file write `./{text}`")]
     BareFile {
         /// What was typed.

@@ -1,8 +1,8 @@
-//! Entries of `tools` and `disallowedTools` as rules: which of them is about all that another one is about, and which may be about the
-//! same call. Where that is not certain, nothing is covered and everything may meet: who compares powers errs on the safe side.
+//! Entries of `tools` and `disallowedTools` as rules: which rule covers everything that another one covers, and which two may overlap. If
+//! that is not certain, nothing is covered and everything may overlap, so that the comparison of powers errs on the safe side.
 
-/// Old names that the client still understands. They stand here, and not only in the registry, because what is a new power must not
-/// depend on data; a test holds the two against each other.
+/// Old names that the client still understands. They are here, and not only in the registry, because what is a new power must not depend on
+/// data; a test compares the two.
 pub const ALIASES: [(&str, &str); 6] = [
     ("Brief", "SendUserMessage"),
     ("KillBash", "TaskStop"),
@@ -12,10 +12,10 @@ pub const ALIASES: [(&str, &str); 6] = [
     ("Task", "Agent"),
 ];
 
-/// The old name of which it is documented that lists of tools understand it. The others were only seen in permission rules.
+/// The only old name that is documented to work in lists of tools. The others were only seen in permission rules.
 const DOCUMENTED_ALIAS: &str = "Task";
 
-/// What a rule about one tool limits, if it names less than the whole tool: it governs these others, too.
+/// Which other tools are governed by a limited rule about one tool.
 const GOVERNED: [(&str, &[&str]); 3] = [
     ("Bash", &["Monitor"]),
     (
@@ -46,14 +46,14 @@ const GOVERNED: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// What such a rule allows, if it is among the allowed ones: its own tool, and these.
+/// What a limited rule in the list of allowed tools allows: its own tool, and these.
 const GIVEN: [(&str, &[&str]); 3] = [
     ("Bash", &["Monitor"]),
     ("Edit", &["Write", "NotebookEdit", "MultiEdit"]),
     ("Read", &["Grep", "Glob", "LSP"]),
 ];
 
-/// On which side of a comparison a rule stands. What is uncertain about it is read as less on the wide side, and as more on the narrow.
+/// The side of a comparison that a rule is on. An uncertain rule is read as less on the wide side, and as more on the narrow one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Wide,
@@ -65,14 +65,14 @@ enum Side {
 enum Rule<'a> {
     /// Every tool.
     Every,
-    /// Tools of MCP servers: those whose name begins so, or the one that is called so.
+    /// Tools of MCP servers: all whose name begins with this, or the one with this name.
     Mcp { name: &'a str, is_prefix: bool },
-    /// A tool, and what it is limited to.
+    /// A tool, and its limit.
     Tool {
         name: &'a str,
         limit: Option<&'a str>,
     },
-    /// Something that nobody documents; the client may take it for anything.
+    /// Something undocumented; the client may read it as anything.
     Odd,
 }
 
@@ -107,7 +107,7 @@ impl<'a> Rule<'a> {
             .find(|(old, _)| *old == name && is_understood(old))
             .map_or(name, |(_, new)| new);
         let is_whole = |limit: &str| match side {
-            // For paths `*` is less than everything.
+            // For paths, `*` means less than everything.
             Side::Wide => limit == "*" && matches!(name, "Bash" | "PowerShell" | "Monitor"),
             Side::Narrow => matches!(limit.trim(), "*" | ""),
         };
@@ -118,7 +118,7 @@ impl<'a> Rule<'a> {
     }
 }
 
-/// Whether `wide` is about every call that `narrow` is about.
+/// Whether `wide` covers every call that `narrow` covers.
 #[must_use]
 pub fn covers(wide: &str, narrow: &str) -> bool {
     if wide == narrow {
@@ -136,7 +136,7 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
             },
             Rule::Mcp { name: narrow, .. },
         ) => {
-            // Documented are `mcp__*` and what follows the name of a server. `mcp__db__*` and `mcp__db` mean the same.
+            // `mcp__*` and `mcp__SERVER__*` are documented. `mcp__db__*` and `mcp__db` mean the same.
             let is_documented = wide == "mcp__" || is_within_server(wide);
             is_documented && (narrow.starts_with(wide) || wide.strip_suffix("__") == Some(narrow))
         }
@@ -178,12 +178,12 @@ pub fn covers(wide: &str, narrow: &str) -> bool {
     }
 }
 
-/// Whether something stands behind the name of the server.
+/// Whether anything follows the name of the server.
 fn is_within_server(name: &str) -> bool {
     name.matches("__").count() >= 2
 }
 
-/// Whether both may be about one and the same call.
+/// Whether both may cover the same call.
 #[must_use]
 pub fn may_meet(one: &str, other: &str) -> bool {
     let (one, other) = (Stem::of(one), Stem::of(other));
@@ -192,13 +192,13 @@ pub fn may_meet(one: &str, other: &str) -> bool {
         || other.is_open && one.text.starts_with(other.text)
 }
 
-/// Whether to take away `rule` may take something from a tool that is allowed by `own`.
+/// Whether disallowing `rule` may remove something from a tool that `own` allows.
 #[must_use]
 pub fn may_govern(rule: &str, own: &str) -> bool {
     may_meet(rule, own) || governed(rule).contains(&Stem::of(own).text)
 }
 
-/// Whether who is allowed `own` may make calls that `rule` is about.
+/// Whether an agent that is allowed `own` may make calls that `rule` covers.
 #[must_use]
 pub fn may_give(own: &str, rule: &str) -> bool {
     may_meet(own, rule) || others(&GIVEN, own).contains(&Stem::of(rule).text)
@@ -218,13 +218,13 @@ fn others(table: &[(&str, &'static [&'static str])], rule: &str) -> &'static [&'
     found.map_or(&[], |(_, tools)| tools)
 }
 
-/// Whether it may be about less than a whole tool.
+/// Whether it may cover less than a whole tool.
 #[must_use]
 pub fn may_be_limited(rule: &str) -> bool {
     rule.contains('(')
 }
 
-/// Whether it is certainly about less than a whole tool: with `*` or nothing in the parentheses it means the same as without.
+/// Whether it certainly covers less than a whole tool: with `*` or nothing in the parentheses it covers all of it.
 #[must_use]
 pub fn is_limited(rule: &str) -> bool {
     matches!(
@@ -233,7 +233,7 @@ pub fn is_limited(rule: &str) -> bool {
     )
 }
 
-/// How the name of every tool begins that a rule may be about.
+/// The beginning of the name of every tool that a rule may cover.
 struct Stem<'a> {
     text: &'a str,
     /// Whether more may follow.
@@ -260,7 +260,7 @@ impl<'a> Stem<'a> {
     }
 }
 
-/// Whether the client would refuse this among the allowed tools: it names no server before its `*`.
+/// Whether the client would refuse this in a list of allowed tools: it names no server before its `*`.
 #[must_use]
 pub fn is_void_as_allowed(rule: &str) -> bool {
     match Rule::parse(rule, Side::Wide) {
@@ -272,7 +272,7 @@ pub fn is_void_as_allowed(rule: &str) -> bool {
     }
 }
 
-/// Whether a limit of a tool leaves free all that another one does.
+/// Whether a tool's limit allows everything that another limit allows.
 fn limit_covers(tool: &str, wide: &str, narrow: &str) -> bool {
     if wide == narrow {
         return true;
@@ -307,9 +307,9 @@ struct Command<'a> {
 enum End {
     /// Exactly this command.
     Here,
-    /// Whatever begins so: `git*`.
+    /// Any command that begins with this: `git*`.
     Anything,
-    /// More words: `git *`. Whether the bare command is meant too, is not certain.
+    /// The command with more words: `git *`. It is not certain whether the command alone is meant too.
     Words,
     /// The command alone, or with more words: `git:*`.
     BareOrWords,
@@ -329,8 +329,8 @@ impl<'a> Command<'a> {
         (!text.contains(['*', '\\'])).then_some(Self { text, end })
     }
 
-    /// Whether it is one command, and nothing in it is special to a shell: the client takes command lines apart and asks its rules about
-    /// every command, so a line may be more than its beginning says.
+    /// Whether it is a single command without characters that are special to a shell: the client splits command lines and checks its rules
+    /// for every command, so a line may do more than its beginning says.
     fn is_plain(&self) -> bool {
         self.text
             .chars()
@@ -345,7 +345,7 @@ impl<'a> Command<'a> {
         match self.end {
             End::Here => narrow.end == End::Here && narrow.text == self.text,
             End::Anything => narrow.text.starts_with(self.text),
-            // What only begins with a longer text may go on within a word, which is past the space all the same.
+            // A longer text with the same beginning may go on within a word, but it is past the space in any case.
             End::Words => has_more || narrow.text == self.text && narrow.end == End::Words,
             End::BareOrWords => has_more || narrow.text == self.text && narrow.end != End::Anything,
         }

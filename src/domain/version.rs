@@ -1,14 +1,14 @@
-//! Versions: what a user asks for after `@`, and which tag of a repository answers it.
+//! Versions: what a user asks for after `@`, and which tag of a repository matches it.
 
 use std::fmt;
 
 use super::shell::shell_quoted;
 use semver::{Comparator, Op, Version, VersionReq};
 
-/// What stands after `@` in a spec, or under `version` in the manifest.
+/// The text after `@` in a spec, or the `version` in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionRequest {
-    /// A requirement as cargo writes them: `^1.2`, `~1.4`, `1.2`, `>=1, <3`.
+    /// A requirement in cargo's form: `^1.2`, `~1.4`, `1.2`, `>=1, <3`.
     Requirement(VersionReq),
     /// One revision by name: a tag (`v1.4.0`), a commit (7 to 40 hex digits) or a branch.
     Revision(String),
@@ -42,7 +42,7 @@ impl VersionRequest {
         Ok(Self::Revision(text.to_owned()))
     }
 
-    /// Whether a version answers the request; a revision is answered only by itself.
+    /// Whether a version matches the request; a revision is matched only by itself.
     #[must_use]
     pub fn accepts(&self, version: &Version) -> bool {
         match self {
@@ -51,7 +51,7 @@ impl VersionRequest {
         }
     }
 
-    /// Whether the request names one whole version, as `1.2.0` does, and takes this newer one as well: a user may not expect that.
+    /// Whether the request names one full version, as `1.2.0` does, but also accepts this newer one, which a user may not expect.
     #[must_use]
     pub fn is_older(&self, version: &Version) -> bool {
         let Self::Requirement(VersionReq { comparators }) = self else {
@@ -82,10 +82,10 @@ impl fmt::Display for VersionRequest {
     }
 }
 
-/// Where a version was asked for: what a hint says instead has to fit there.
+/// Where a version was asked for: the hint must suggest something that fits there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// Behind this spec.
+    /// After this spec.
     Behind(String),
     /// With `--to`.
     To,
@@ -94,7 +94,7 @@ pub enum Written {
 }
 
 impl Written {
-    /// Another version there, or one of several.
+    /// The same place with another version, or with one of several.
     #[must_use]
     pub fn example(&self, versions: &[String]) -> String {
         let one = |version: &String| match self {
@@ -124,10 +124,10 @@ impl Written {
     }
 }
 
-/// Why a text after `@` means nothing.
+/// Why the text after `@` is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionError {
-    /// It looks like a requirement, but is none.
+    /// It looks like a requirement, but is not valid.
     #[error("`{text}` is not a version requirement; write it like `^1.2`, `=1.4.0` or `>=1, <3`")]
     Requirement {
         /// What was typed.
@@ -155,8 +155,8 @@ pub struct VersionTag {
     pub is_own: bool,
 }
 
-/// The versions that `tags` give to `agent`, newest first. Tags of the agent's own win: where it has a release, the repository's do not
-/// count. A pre-release alone is no release line yet, so it stands beside them.
+/// The versions that `tags` give to `agent`, newest first. Tags of the agent itself take precedence: if one of them is a release, those of
+/// the repository do not count. If all are pre-releases, both count.
 pub fn versions_of<'a>(agent: &str, tags: impl IntoIterator<Item = &'a str>) -> Vec<VersionTag> {
     let mut versions: Vec<VersionTag> = tags
         .into_iter()

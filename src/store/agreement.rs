@@ -1,5 +1,5 @@
-//! Manifest and lockfile held against each other: whether an entry of one answers an entry of the other, which agents are wanted, and
-//! how a lock entry is said to people. Pure; whatever follows from an answer is the use-case's.
+//! Compares manifest and lockfile: whether a lock entry satisfies a manifest entry, which agents are wanted, and how a lock entry is shown
+//! to people. Pure; what follows from an answer is decided by the use case.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Source, Target};
 use crate::domain::version::VersionRequest;
 
-/// Whether a lock entry is what a manifest entry wants.
+/// Whether a lock entry satisfies a manifest entry.
 #[must_use]
 pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
     let origin = match &wanted.origin {
@@ -74,7 +74,7 @@ pub fn reachable<'a>(manifest: &'a Manifest, lockfile: &'a Lockfile) -> BTreeSet
     with_required(manifest.agents().keys(), lockfile, &|_| false)
 }
 
-/// Locked agents with all that they require. Where `ends_at` says so, nothing is followed.
+/// Locked agents with all that they require. Where `ends_at` is true, nothing is followed.
 #[must_use]
 pub fn with_required<'a>(
     roots: impl Iterator<Item = &'a AgentName>,
@@ -94,7 +94,7 @@ pub fn with_required<'a>(
     reached
 }
 
-/// The locked agents that neither the manifest wants nor one that it wants requires.
+/// The locked agents that are neither in the manifest nor required by an agent that is.
 #[must_use]
 pub fn unwanted<'a>(manifest: &Manifest, lockfile: &'a Lockfile) -> Vec<&'a AgentName> {
     let wanted = reachable(manifest, lockfile);
@@ -105,7 +105,7 @@ pub fn unwanted<'a>(manifest: &Manifest, lockfile: &'a Lockfile) -> Vec<&'a Agen
         .collect()
 }
 
-/// From what to what an agent changes: versions or commits, with the places that they are from if those differ.
+/// The versions or commits between which an agent changes, with their sources if those differ.
 #[must_use]
 pub fn change(from: &LockedAgent, to: &LockedAgent) -> String {
     let (old, new) = (versions(Some(from)), versions(Some(to)));
@@ -149,7 +149,7 @@ pub fn versions(locked: Option<&LockedAgent>) -> String {
     }
 }
 
-/// An agent stays with the source that it came from, whatever else has one of its name now.
+/// An agent stays with the source that it came from, even if another source now has one with its name.
 #[must_use]
 pub fn at_home(wanted: &Wanted, locked: &LockedAgent, manifest: &Manifest) -> Wanted {
     let origin = match (&wanted.origin, &locked.registry) {

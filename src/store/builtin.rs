@@ -18,7 +18,7 @@ pub fn read(path: &str) -> Option<&'static [u8]> {
     Some(FILES[index].1)
 }
 
-/// A number for what is in it, which changes with every byte.
+/// A number that changes whenever any byte in it changes.
 #[must_use]
 pub fn key() -> &'static str {
     env!("AGENTPKG_BUILTIN_KEY")

@@ -1,6 +1,6 @@
-//! What discovery found in a source: how it is found, and how it is kept in an index and taken over from one.
+//! What discovery found in a source: how it is found, how it is stored in an index, and how it is copied from an earlier one.
 //!
-//! Where the files of a source come from is not decided here.
+//! Where the files of a source come from is decided elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -16,11 +16,11 @@ use crate::domain::registry_file::{RegistryFile, marketplace_agents};
 use crate::error::Result;
 use crate::fs;
 
-/// What stands for the commit in the index of a folder.
+/// The placeholder for the commit in the index of a folder.
 pub(super) const FOLDER_KEY: &str = "folder";
-/// The largest index of before that is taken over, in bytes.
+/// The largest earlier index that is copied from, in bytes.
 const MAX_INDEX: u64 = 512 << 20;
-/// How many servers of one registry are known.
+/// How many servers of one registry are read.
 const MAX_SERVERS: usize = 500;
 /// Where a marketplace describes itself.
 const MARKETPLACE: &str = ".claude-plugin/marketplace.json";
@@ -38,13 +38,13 @@ pub(super) struct Index {
     /// The text of `registry.toml`, as the cache keeps it.
     pub(super) text: Option<String>,
     pub(super) servers: Vec<(String, String)>,
-    /// What was looked at and is no agent: hashes of file and stamp.
+    /// Files that were read and are no agents: hashes of file and stamp.
     pub(super) nothing: Vec<String>,
-    /// What the meaning of all files depends on; another one makes everything new.
+    /// What the meaning of all files depends on; if it changes, everything is read again.
     pub(super) basis: String,
 }
 
-/// What a source offers: as it was found just now, or with its agents in a file.
+/// What a source offers: either just found, or with its agents in a file.
 #[derive(Debug)]
 pub(super) enum Opened {
     Built(Index),
@@ -52,7 +52,7 @@ pub(super) enum Opened {
     Kept(Box<IndexFile>, Index),
 }
 
-/// What is known about a file from before.
+/// What is already known about a file.
 #[derive(Debug, Clone)]
 pub(super) enum Known {
     Agent(IndexEntry),
@@ -60,9 +60,9 @@ pub(super) enum Known {
 }
 
 impl Index {
-    /// Looks through the files of a source. `read` gives the bytes of one, `None` if it is too large.
+    /// Searches the files of a source. `read` returns the bytes of one, `None` if it is too large.
     ///
-    /// `known` tells what is known about a file from before, so that it is not read again.
+    /// `known` returns what is already known about a file, so that it is not read again.
     pub(super) fn build(
         files: &BTreeSet<String>,
         known: &dyn Fn(&str) -> Option<Known>,
@@ -129,7 +129,7 @@ impl Index {
         }
     }
 
-    /// Writes the index, and gives it back with its entries in the file only. A cache that cannot be written is no reason to fail.
+    /// Writes the index, and returns it with its entries only in the file. A cache that cannot be written is no reason to fail.
     pub(super) fn kept(self, path: &Path, key: &str, stamp: &dyn Fn(&str) -> u64) -> Opened {
         let entries: Vec<(&IndexEntry, u64)> = self
             .entries
@@ -181,14 +181,14 @@ pub(super) fn listed(
     )
 }
 
-/// What stands at the end of an index.
+/// What is at the end of an index.
 #[derive(Serialize, Deserialize)]
 struct Meta {
     registry: Option<String>,
     servers: Vec<(String, String)>,
     refused: Vec<(String, String)>,
     basis: String,
-    /// File and stamp of what is no agent.
+    /// File and stamp of a file that is no agent.
     nothing: Vec<(String, u64)>,
 }
 
@@ -211,7 +211,7 @@ impl Meta {
         }
     }
 
-    /// What it tells of the index that it was made of.
+    /// What it says about the index that it was made from.
     fn index(&self) -> Index {
         Index {
             entries: Vec::new(),
@@ -240,13 +240,13 @@ impl Meta {
     }
 }
 
-/// An index of before, to take over what has not changed.
+/// An earlier index, to copy what has not changed.
 pub(super) struct Previous {
     file: IndexFile,
     meta: Meta,
 }
 
-/// What is known of each file from before, beside its stamp.
+/// What is already known about each file, with its stamp.
 pub(super) struct KnownFiles {
     entries: HashMap<String, (IndexEntry, u64)>,
     nothing: HashMap<String, u64>,
@@ -267,7 +267,7 @@ impl KnownFiles {
 
 impl Previous {
     pub(super) fn open(path: &Path, key: Option<&str>) -> Option<Self> {
-        // All of it is looked at, so it is read at once.
+        // All of it is needed, so it is read at once.
         let bytes = fs::read(path, MAX_INDEX).ok()??;
         let file = IndexFile::of_bytes(bytes, key).filter(IndexFile::is_sound)?;
         let meta = serde_json::from_slice(&file.meta()?).ok()?;
@@ -279,7 +279,7 @@ impl Previous {
         &self.meta.basis
     }
 
-    /// What is known of each file.
+    /// What is known about each file.
     pub(super) fn known(&self) -> KnownFiles {
         let rows = (0..u32::try_from(self.file.len()).unwrap_or(u32::MAX))
             .filter_map(|row| self.file.stamped(row));
@@ -296,7 +296,7 @@ impl Previous {
         self.file.len()
     }
 
-    /// This one again, with what else was found.
+    /// The same, with what else was found.
     pub(super) fn into_opened(self, index: Index) -> Opened {
         index.in_file(self.file)
     }
@@ -314,13 +314,13 @@ impl Previous {
         }
     }
 
-    /// Whether there is an agent in such a file.
+    /// Whether there is an agent in this file.
     pub(super) fn has_agent_in(&self, is_meant: &dyn Fn(&str) -> bool) -> bool {
         self.file.entries().any(|entry| is_meant(&entry.file))
     }
 
-    /// Writes the index that follows this one: `index` is everything but the agents, and those of the files that changed. `stamp` tells
-    /// the stamps of these.
+    /// Writes the index that follows this one: `index` is everything except the agents, plus the agents of the files that changed. `stamp`
+    /// returns the stamps of these files.
     pub(super) fn amended(
         &self,
         (path, key): (&Path, &str),
@@ -348,12 +348,12 @@ impl Previous {
         });
         let gone: Vec<&str> = changed.keys().copied().collect();
         let image = self.file.amended(key, &gone, &new, meta.to_bytes().ok()?)?;
-        // Made in a moment and checked in one, too; to wait for the disk would take longer than both.
+        // It is made and checked in a moment; waiting for the disk would take longer than both.
         Some(index.in_file(IndexFile::write(path, key, &image, false).ok()??))
     }
 }
 
-/// The index of a commit as it was kept, if it can be trusted.
+/// The stored index of a commit, if it can be trusted.
 pub(super) fn open_kept(path: &Path, key: &str) -> Option<Opened> {
     let file = IndexFile::open(path, Some(key))?;
     let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
@@ -365,7 +365,7 @@ pub(super) fn is_special(path: &str) -> bool {
     path == REGISTRY_FILE || path == MARKETPLACE || path.ends_with(PLUGIN) || is_server(path)
 }
 
-/// Whether a file of a source is worth knowing: those that discovery reads.
+/// Whether a file of a source is relevant: whether discovery reads it.
 #[must_use]
 pub(super) fn is_interesting(path: &str) -> bool {
     let nothing = BTreeSet::new();
@@ -379,7 +379,7 @@ pub(super) fn is_interesting(path: &str) -> bool {
             .any(|extension| discovery::is_candidate(path, extension, &nothing))
 }
 
-/// Whether a file describes an MCP server, should the registry be a prepared one.
+/// Whether a file describes an MCP server, if the registry is a prepared one.
 fn is_server(path: &str) -> bool {
     path.strip_prefix("mcp/")
         .is_some_and(|name| name.ends_with(".json") && !name.contains('/'))

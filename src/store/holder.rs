@@ -1,4 +1,4 @@
-//! Who holds a lock: written into it, sealed, so that whoever waits can be told for whom.
+//! The holder of a lock: written into the lock file, sealed, so that a process that waits can be told who holds it.
 
 use std::fs::File;
 use std::path::Path;
@@ -18,11 +18,11 @@ pub struct Holder {
     pub process: u32,
     /// The subcommand.
     pub command: String,
-    /// Since when it runs, in seconds since 1970.
+    /// When it started, in seconds since 1970.
     pub since: u64,
 }
 
-/// Who wants a lock, and for how long that one waits.
+/// Who wants a lock, and how long to wait for it.
 #[derive(Debug, Clone, Default)]
 pub struct Patience {
     /// The subcommand.
@@ -34,7 +34,7 @@ pub struct Patience {
 }
 
 impl Holder {
-    /// The holder in words; `None`: one that did not say.
+    /// The holder in words; `None`: the lock file does not say.
     #[must_use]
     pub fn describe(holder: Option<&Self>, now: u64) -> String {
         match holder {
@@ -53,8 +53,8 @@ impl Holder {
     }
 }
 
-/// Takes the lock that `file` stands for. If another process holds it, `waiting` is called once with who that is; a failure if it still
-/// does when the time is over.
+/// Takes the lock on `file`. If another process holds it, `waiting` is called once with the holder; fails if it is still held when the time
+/// is over.
 pub(super) fn take_lock(
     file: File,
     path: &Path,

@@ -1,7 +1,7 @@
 //! `agentpkg.lock`: what is installed, exactly. Text in, text out; no files here.
 //!
-//! Version first, agents sorted by name, no time stamps: the same state gives the same bytes on every machine. A file of a newer
-//! format is refused; an older one is read, and rewritten only when something else changes.
+//! The version comes first, agents are sorted by name, and there are no time stamps: the same state gives the same bytes on every machine.
+//! A file in a newer format is refused; an older one is read, and rewritten only when something else changes.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -30,7 +30,7 @@ pub const MAX_SIZE: u64 = 64 << 20;
 /// One installed agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedAgent {
-    /// The registry that it was found in; `None`: straight from a source.
+    /// The registry that it was found in; `None`: a direct source.
     pub registry: Option<RegistryName>,
     /// `builtin`, a URL, or a path as in the manifest.
     pub source: String,
@@ -40,7 +40,7 @@ pub struct LockedAgent {
     pub file: String,
     /// The version, where the source has versions.
     pub version: Option<String>,
-    /// The commit, for git sources.
+    /// The commit, if the source is a git repository.
     pub commit: Option<ObjectId>,
     /// The git blob id of the upstream bytes.
     pub blob: ObjectId,
@@ -76,7 +76,7 @@ pub struct Lockfile {
     pub agents: BTreeMap<AgentName, LockedAgent>,
     /// The servers that were added, by the name that each has in `.mcp.json`.
     pub servers: BTreeMap<String, LockedServer>,
-    /// What was made to hold the first of them.
+    /// What was created to hold the first of them.
     pub created: Option<Created>,
 }
 
@@ -87,9 +87,9 @@ impl Lockfile {
         Self::check(file).map_err(|reason| broken(text, path, None, reason))
     }
 
-    /// Reads the text, without a look at what the values mean.
+    /// Reads the text, without checking what the values mean.
     fn read(text: &str, path: &str) -> Result<File> {
-        // A version control system's conflict markers are the usual damage, so they get words of their own.
+        // Conflict markers of a version control system are the usual damage, so they have their own message.
         if let Some(start) = text
             .find("<<<<<<< ")
             .filter(|start| *start == 0 || text.as_bytes()[start - 1] == b'\n')
@@ -111,7 +111,7 @@ impl Lockfile {
             );
         }
         let file = toml::from_str::<File>(text);
-        // A newer format may have keys that this one refuses, so the version speaks first.
+        // A newer format may have keys that this one refuses, so the version is checked first.
         let version = match &file {
             Ok(file) => file.version,
             Err(_) => toml::from_str::<Header>(text).map_or(FORMAT, |header| header.version),
@@ -218,7 +218,7 @@ impl Lockfile {
 }
 
 impl LockedAgent {
-    /// The servers that go by the user's names: upstream's name to the user's.
+    /// The bindings: upstream's name of each server to the user's.
     #[must_use]
     pub fn bindings(&self) -> BTreeMap<String, String> {
         let bind = self
@@ -408,7 +408,7 @@ mod tests {
 
     use super::*;
 
-    /// One with all that can be in it.
+    /// An entry with every possible key.
     fn lockfile() -> Lockfile {
         let mut lockfile = Lockfile::default();
         lockfile

@@ -1,7 +1,7 @@
 //! `.mcp.json`: which servers a project has, and edits that keep every other byte. Text in, text out; no files here.
 //!
-//! The file is shared with the user and with the client, so nothing is re-serialised: an entry is put in behind the others, and taking
-//! it out again gives the very bytes from before. What is not strict JSON is refused, because the client ignores such a file whole.
+//! The file is shared with the user and with the client, so nothing is re-serialised: an entry is added after the others, and removing it
+//! again restores the exact bytes from before. A file that is not strict JSON is refused, because the client ignores it completely.
 
 use std::ops::Range;
 
@@ -24,12 +24,12 @@ pub const MAX_SIZE: u64 = 4 << 20;
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 const SERVERS: &str = "mcpServers";
 
-/// What had to be made to hold the first entry; it goes again with the last one.
+/// What had to be created to hold the first entry; it is removed with the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
     /// The file.
     File,
-    /// All of a file that held nothing but white space.
+    /// The whole content of a file that contained only white space.
     Document,
     /// The key `mcpServers`.
     Key,
@@ -46,7 +46,7 @@ impl Created {
         }
     }
 
-    /// Reads the word.
+    /// Parses the word.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::File, Self::Document, Self::Key]
@@ -79,13 +79,13 @@ pub struct McpFile {
 #[derive(Debug, Clone)]
 struct Object {
     range: Range<usize>,
-    /// Name, whole property, value if that is an object.
+    /// Name, whole property, and value if that is an object.
     properties: Vec<(String, Range<usize>)>,
     servers: Option<Box<Self>>,
 }
 
 impl McpFile {
-    /// A file that is not there.
+    /// A file that does not exist.
     #[must_use]
     pub fn absent() -> Self {
         Self {
@@ -152,7 +152,7 @@ impl McpFile {
         };
         let mut outline = Object::of(&root, start);
         let mut servers = Vec::new();
-        // Of equal keys the client takes the last one.
+        // Of equal keys, the client takes the last one.
         if let Some(property) = root
             .properties
             .iter()
@@ -212,7 +212,7 @@ impl McpFile {
         self.servers.iter().find(|server| server.name == name)
     }
 
-    /// The text with one more entry, and what had to be made for it. The name must not be there yet.
+    /// The text with one more entry, and what had to be created for it. The name must not be there yet.
     #[must_use]
     pub fn add(&self, name: &str, entry: &ServerEntry) -> (String, Option<Created>) {
         let new_line = new_line(&self.text);
@@ -259,7 +259,7 @@ impl McpFile {
         (self.inserted(root, &holder), Some(Created::Key))
     }
 
-    /// The text without an entry; `None` if nothing is left of the file. `created`: what agentpkg made, if this is its last entry.
+    /// The text without an entry; `None` if nothing remains of the file. `created`: what agentpkg created, if this is its last entry.
     #[must_use]
     pub fn remove(&self, name: &str, created: Option<Created>) -> Option<String> {
         let Some(root) = &self.root else {
@@ -279,12 +279,12 @@ impl McpFile {
         }
     }
 
-    /// Whether the file holds `mcpServers` and nothing else.
+    /// Whether the file contains only `mcpServers`.
     fn is_only(&self, root: &Object) -> bool {
         root.properties.len() == 1 && self.text[root.range.end..].trim().is_empty()
     }
 
-    /// The text with a property behind the others of `object`.
+    /// The text with a property after the others of `object`.
     fn inserted(&self, object: &Object, property: &dyn Fn(&Style<'_>) -> String) -> String {
         let new_line = new_line(&self.text);
         let (at, inserted) = match object.properties.last() {
@@ -331,7 +331,7 @@ impl McpFile {
                         format!(",{new_line}{}{}", style.indent, property(&style)),
                     )
                 } else {
-                    // All on one line stays on one line.
+                    // An object on one line stays on one line.
                     let style = Style {
                         new_line,
                         indent: String::new(),
@@ -346,7 +346,7 @@ impl McpFile {
         text
     }
 
-    /// The text without the last property of this name, in such a way that it undoes [`Self::inserted`].
+    /// The text without the last property of this name, so that it undoes [`Self::inserted`].
     fn without(&self, object: &Object, name: &str) -> String {
         let Some(index) = object
             .properties
@@ -399,13 +399,13 @@ impl Object {
     }
 }
 
-/// How a property is laid out.
+/// The layout of a property.
 #[derive(Debug, Clone)]
 struct Style<'a> {
     new_line: &'a str,
-    /// What stands before the property's own line.
+    /// The indentation of the property's own line.
     indent: String,
-    /// One step further; empty: all on one line.
+    /// One more level of indentation; empty: all on one line.
     unit: String,
 }
 
@@ -675,7 +675,7 @@ mod tests {
         );
     }
 
-    /// White space as people leave it.
+    /// White space as people write it.
     fn space() -> impl Strategy<Value = String> {
         prop_oneof![
             4 => Just(String::new()),
@@ -792,7 +792,7 @@ mod tests {
             let (one, created) = file.add("x-new", &entry());
             let (two, again) = parse(&one).add("y-new", &remote());
             prop_assert_eq!(again, None);
-            // Read by another parser, every step adds the one entry and leaves all others.
+            // Read by another parser, every step adds the one entry and changes no other.
             let mut expected = before.clone();
             if expected.get("mcpServers").is_none() {
                 expected["mcpServers"] = json!({});
@@ -804,7 +804,7 @@ mod tests {
             let back = parse(&two).remove("y-new", created).unwrap();
             prop_assert_eq!(&back, &one);
             prop_assert_eq!(parse(&back).remove("x-new", created), Some(text.clone()));
-            // The other way round as well.
+            // And in reverse.
             let other = parse(&two).remove("x-new", created).unwrap();
             prop_assert_eq!(parse(&other).remove("y-new", created), Some(text));
         }

@@ -1,6 +1,6 @@
 //! The files that agentpkg owns or shares, one module per format, and the one way to change them.
 //!
-//! What to write is decided in `ops`; how a format looks, and that a change happens wholly or not at all, is decided here.
+//! What to write is decided in `ops`; what a format looks like, and that a change happens completely or not at all, is decided here.
 
 pub mod agreement;
 pub mod builtin;

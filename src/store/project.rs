@@ -1,4 +1,4 @@
-//! Where everything of one project is, or of the user (`--user`): paths, their display form, and loading the two files.
+//! The paths of a project, or of the user (`--user`), their display form, and loading the two files.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub enum Scope {
     User,
 }
 
-/// The places of one project, or of the user, and the door to them.
+/// The paths of one project, or of the user, and the access to them.
 #[derive(Debug, Clone)]
 pub struct Project {
     scope: Scope,
@@ -36,14 +36,14 @@ pub struct Project {
     agents: PathBuf,
     files: Arc<Roots>,
     seal: Arc<Seal>,
-    /// A manifest further up that does not count, because it belongs to somebody else.
+    /// A manifest in a parent folder that is ignored because it belongs to another user.
     passed_over: Option<PathBuf>,
 }
 
 impl Project {
-    /// Finds the project that the current folder belongs to: the nearest folder upwards with a manifest, not beyond a repository's
-    /// root; otherwise the current folder itself. Outside a repository a manifest further up counts only if it belongs to the user:
-    /// in a folder like `/tmp` anybody can leave one.
+    /// Finds the project that the current folder belongs to: the nearest folder upwards with a manifest, but not beyond a repository's
+    /// root; otherwise the current folder itself. Outside a repository, a manifest in a parent folder counts only if it belongs to the
+    /// user, because in a folder like `/tmp` anybody can leave one.
     pub fn find(environment: &Environment) -> Result<Self> {
         let folder = environment.current_folder.as_path();
         let mut found = None;
@@ -53,7 +53,7 @@ impl Project {
             {
                 found = Some(candidate);
             }
-            // Where the manifest is, needs no more looking.
+            // If the manifest is here, there is nothing more to look for.
             if found == Some(folder) {
                 break;
             }
@@ -111,7 +111,7 @@ impl Project {
         })
     }
 
-    /// The agents of the user. Any of the user's own folders and files may be a link, as those who keep dotfiles have it.
+    /// The agents of the user. Any of the user's own folders and files may be a link, as is common for dotfiles.
     pub fn user(environment: &Environment) -> Result<Self> {
         let folders = (
             environment.config_folder(),
@@ -166,7 +166,7 @@ impl Project {
         Ok(folders.iter().any(is_it))
     }
 
-    /// The door to all files of the project.
+    /// The access to all files of the project.
     #[must_use]
     pub fn files(&self) -> &Roots {
         &self.files
@@ -178,13 +178,13 @@ impl Project {
         &self.seal
     }
 
-    /// A manifest in a folder further up that does not count, because it belongs to somebody else.
+    /// A manifest in a parent folder that is ignored because it belongs to another user.
     #[must_use]
     pub fn passed_over(&self) -> Option<&Path> {
         self.passed_over.as_deref()
     }
 
-    /// Fails if a folder that would be written to is a link, or no folder: better now than after a fetch.
+    /// Fails if a folder that would be written to is a link or not a folder: better now than after a fetch.
     pub fn check_folders(&self) -> Result<()> {
         [&self.agents, &self.data]
             .into_iter()
@@ -197,7 +197,7 @@ impl Project {
         self.scope
     }
 
-    /// The folder that relative paths of the manifest count from.
+    /// The folder that relative paths in the manifest start at.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -227,19 +227,19 @@ impl Project {
         &self.data
     }
 
-    /// The folder of journal, history and lock; not shared between machines.
+    /// The folder of the journal, history and lock; not shared between machines.
     #[must_use]
     pub fn state_folder(&self) -> PathBuf {
         self.data.join("state")
     }
 
-    /// The folder of agents with conflict markers that wait for the user.
+    /// The folder of agents with conflict markers, for pending updates.
     #[must_use]
     pub fn conflicts_folder(&self) -> PathBuf {
         self.data.join("conflicts")
     }
 
-    /// The folder of what is needed to finish the updates of those agents.
+    /// The folder of the records from which pending updates are finished.
     #[must_use]
     pub fn pending_folder(&self) -> PathBuf {
         self.state_folder().join("pending")
@@ -269,10 +269,10 @@ impl Project {
         self.base_folder().join(digest.to_string())
     }
 
-    /// Whether the file is one that agentpkg may change: the manifest, the lockfile, `.mcp.json`, and what is in the agents folder
-    /// or among agentpkg's own data: of its state only what waits for the user, and how conflicts were decided.
+    /// Whether agentpkg may change the file: the manifest, the lockfile, `.mcp.json`, files in the agents folder and agentpkg's own data;
+    /// of its state only pending updates and recorded resolutions.
     ///
-    /// A journal or a history can come with a repository from a stranger, and must not lead anywhere else.
+    /// A journal or a history can come with somebody else's repository, and must not lead anywhere else.
     #[must_use]
     pub fn owns(&self, path: &Path) -> bool {
         let is_below = |folder: &Path| {
@@ -292,7 +292,7 @@ impl Project {
             || is_below(&self.resolutions_folder())
     }
 
-    /// The lock of the agents folder, which other projects may have, too; `None`: there is no place for it.
+    /// The lock of the agents folder, which other projects may share; `None`: there is no place for it.
     #[must_use]
     pub fn agents_lock(&self) -> Option<PathBuf> {
         let real = fs::canonical(&self.agents).unwrap_or_else(|_| self.agents.clone());
@@ -300,10 +300,10 @@ impl Project {
         Some(self.seal.locks_folder()?.join(name))
     }
 
-    /// Whether people edit the file; all else among agentpkg's data is written by agentpkg alone.
+    /// Whether people edit the file; everything else among agentpkg's data is written by agentpkg alone.
     #[must_use]
     pub fn is_shared(&self, path: &Path) -> bool {
-        // A manifest, and agents, of the user may stand in the data folder.
+        // The user's manifest and agents may be in the data folder.
         !path.starts_with(&self.data)
             || path == self.manifest
             || path.starts_with(&self.agents)
@@ -325,7 +325,7 @@ impl Project {
         }
     }
 
-    /// Where the manifest names an agent, for a failure that is about its entry; `None` if that cannot be told.
+    /// Where the manifest names an agent, for a failure about its entry; `None` if the place is not known.
     #[must_use]
     pub fn manifest_entry(&self, name: &AgentName, label: &str) -> Option<Location> {
         let source = self.read_text(&self.manifest, manifest::MAX_SIZE).ok()??;
@@ -358,7 +358,7 @@ impl Project {
         }
     }
 
-    /// Reads a merge base; `None` if it is not there, or is not what its name says.
+    /// Reads a merge base; `None` if it is not there, or does not match its name.
     pub fn read_base(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
         let bytes = self.files.read(&self.base_path(digest), MAX_AGENT)?;
         Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
@@ -381,7 +381,7 @@ impl Project {
         self.files.read(&self.agent_path(name), MAX_AGENT)
     }
 
-    /// The digest of an installed agent, which is read only if it has changed since it was seen last; `None` if there is no file.
+    /// The digest of an installed agent, which is read only if it has changed since it was last read; `None` if there is no file.
     pub fn digest_agent(&self, name: &AgentName, seen: &mut Seen) -> Result<Option<Digest>> {
         let path = self.agent_path(name);
         seen.digest(
@@ -409,7 +409,7 @@ impl Project {
     }
 }
 
-/// What to type so that a linked agents folder may be written to.
+/// The command or edit that allows a linked agents folder.
 fn follow_hint(user: &Project, root: &Path) -> String {
     let (root, manifest) = (root.display(), user.manifest.display());
     format!(

@@ -1,4 +1,5 @@
-//! A registry at one point in time: what it offers, and the bytes of each agent. Built-in, folder and git look the same from above.
+//! A registry at one point in time: what it offers, and the bytes of each agent. Built-in, folder and git registries have the same
+//! interface.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use crate::fs::{self, Entry};
 
 /// How deep a folder is searched.
 const MAX_DEPTH: usize = 16;
-/// How many files of a folder are looked at.
+/// How many files of a folder are examined.
 const MAX_FILES: usize = 200_000;
 
 /// What a source offers at one point in time.
@@ -30,7 +31,7 @@ const MAX_FILES: usize = 200_000;
 pub struct Snapshot<'a> {
     /// The name of the registry in the manifest; `None` for a source that is used directly.
     pub registry: Option<RegistryName>,
-    /// Where it is.
+    /// The source.
     pub source: Source,
     /// The commit, for git.
     pub commit: Option<ObjectId>,
@@ -61,13 +62,13 @@ impl<'a> Snapshot<'a> {
         Self::builtin_knowing(&|_| None)
     }
 
-    /// What the registry inside the program says beside its agents, which takes a look at none of them.
+    /// What the registry inside the program says apart from its agents, which are not read.
     #[must_use]
     pub fn builtin_without_agents() -> Self {
         Self::builtin_knowing(&|_| Some(Known::Nothing))
     }
 
-    /// The same, with what is known of its files.
+    /// The same, with what is known about its files.
     fn builtin_knowing(known: &dyn Fn(&str) -> Option<Known>) -> Self {
         let files = builtin::files().iter().map(|(path, _)| (*path).to_owned());
         let index = Index::build(&files.collect(), known, &mut |path| {
@@ -82,7 +83,7 @@ impl<'a> Snapshot<'a> {
         )
     }
 
-    /// A folder, as its files are now. `folder` is the absolute path of `source`.
+    /// A folder with its current files. `folder` is the absolute path of `source`.
     pub fn folder(
         registry: Option<RegistryName>,
         source: Source,
@@ -106,7 +107,7 @@ impl<'a> Snapshot<'a> {
             .iter()
             .map(|file| (file, fs::stamp(&folder.join(file), cache.now())))
             .collect();
-        // What describes the others may change what every file means.
+        // A change in the files that describe others may change what every file means.
         let special: Vec<String> = files
             .iter()
             .filter(|file| is_special(file))
@@ -265,7 +266,7 @@ impl<'a> Snapshot<'a> {
             .unwrap_or_default()
     }
 
-    /// The same source at the version that a request means, and that version; `None` if the source has no versions of its own.
+    /// The same source at the version that a request means, and that version; `None` if the source has no versions.
     pub fn at_version(
         &self,
         cache: &'a cache::Cache,
@@ -296,7 +297,7 @@ impl<'a> Snapshot<'a> {
     }
 }
 
-/// The relative paths of the files below `folder`, with `/`; links, and folders that hold nobody's agents, left out.
+/// The relative paths of the files below `folder`, with `/`; without links, and without folders that cannot contain agents.
 fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<String>) -> Result<()> {
     for listed in fs::list(folder)? {
         let path = if prefix.is_empty() {
@@ -334,8 +335,7 @@ fn read_from_folder(folder: &Path, file: &str) -> Result<Vec<u8>> {
         .ok_or_else(|| Failure::failed(format!("`{}` is gone", path.display())))
 }
 
-/// The newest index of a source that is on this machine, opened without git, without a look at the source, and without trust in more
-/// than what is read of it.
+/// The newest index of a source on this machine, opened without git, without reading the source, and trusted only as far as it is read.
 #[must_use]
 pub fn newest_index(
     source: &Source,
@@ -344,7 +344,7 @@ pub fn newest_index(
 ) -> Option<IndexFile> {
     match source {
         Source::Builtin => builtin_index(cache),
-        // A folder may be named like a file.
+        // A folder may have a name like a file.
         Source::Folder(path) | Source::File(path) => {
             let folder = absolute(path);
             let url = folder
@@ -357,7 +357,7 @@ pub fn newest_index(
     }
 }
 
-/// The index of the registry inside the program; made at the first look.
+/// The index of the registry inside the program; made when it is first needed.
 fn builtin_index(cache: &cache::Cache) -> Option<IndexFile> {
     let (path, key) = (cache.builtin_index()?, builtin::key());
     IndexFile::open(&path, Some(key)).or_else(|| {
@@ -368,7 +368,7 @@ fn builtin_index(cache: &cache::Cache) -> Option<IndexFile> {
     })
 }
 
-/// Opens what a source points to. `folder` makes a path as the user wrote it absolute.
+/// Opens a source. `folder` turns a path as the user wrote it into an absolute one.
 pub fn open<'a>(
     registry: Option<RegistryName>,
     source: &Source,
@@ -391,7 +391,7 @@ pub fn open<'a>(
                 kept.get(file).cloned().map(Known::Agent)
             }))
         }
-        // A folder may be named like a file.
+        // A folder may have a name like a file.
         Source::Folder(path) | Source::File(path) => {
             let folder = absolute(path);
             if let Some(repository) = cache.bare_repository(&folder)? {

@@ -1,8 +1,8 @@
 //! The seal of this machine on agentpkg's own state: journal, history, pending updates, recorded resolutions, the holder of a lock.
 //!
-//! State lies in the project's folder, and a project can come from a stranger. So each of these files ends in an HMAC-SHA256 with a
-//! random key of this machine, over the project's real path, the kind of the file and its bytes. What to do about a file without a good
-//! seal is decided where it is read.
+//! State is in the project's folder, and a project can come from somebody else. So each of these files ends in an HMAC-SHA256 with a random
+//! key of this machine, over the project's real path, the kind of the file and its bytes. The reader of a file decides what to do if it has
+//! no valid seal.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -29,7 +29,7 @@ pub enum Kind {
     Pending,
     /// A recorded resolution.
     Resolution,
-    /// The line of whoever holds a lock.
+    /// The line of a lock's holder.
     Holder,
 }
 
@@ -53,9 +53,9 @@ pub struct Seal {
     place: PathBuf,
     /// The folder that must not hold the key.
     foreign: PathBuf,
-    /// Whether that is the home folder, is looked at.
+    /// Whether to check if that is the home folder.
     may_be_home: bool,
-    /// The place without links, and the folders that can hold the key.
+    /// The place with links resolved, and the folders that can hold the key.
     resolved: OnceLock<(PathBuf, Vec<PathBuf>)>,
     found: OnceLock<[u8; KEY]>,
     made: OnceLock<Option<[u8; KEY]>>,
@@ -63,8 +63,8 @@ pub struct Seal {
 
 impl Seal {
     /// The seal for the files of `place`, with a key in the first of the folders of `keys` that can hold one. A folder below `foreign`
-    /// cannot, because a key that comes with a project is the key of whoever made the project; unless `foreign` is a home folder, where
-    /// that may be. No key is looked for yet.
+    /// cannot, because a key that comes with a project belongs to the project's author; a home folder as `foreign` is allowed. No key is
+    /// searched for yet.
     #[must_use]
     pub fn new(keys: KeyPlace, place: &Path, foreign: &Path, may_be_home: bool) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl Seal {
         }
     }
 
-    /// Made at the first use: a command that meets no sealed file needs none of it.
+    /// Made at the first use: a command that reads no sealed file does not need it.
     fn resolved(&self) -> &(PathBuf, Vec<PathBuf>) {
         self.resolved.get_or_init(|| {
             let real = |path: &Path| fs::canonical(path).unwrap_or_else(|_| path.to_owned());
@@ -84,7 +84,7 @@ impl Seal {
             let is_home =
                 self.may_be_home && self.keys.home().is_some_and(|home| real(&home) == foreign);
             let may_hold = |folder: &PathBuf| {
-                // What is not there yet is where its nearest folder is.
+                // If it does not exist yet, its nearest existing parent decides.
                 let nearest = folder
                     .ancestors()
                     .find_map(|above| fs::canonical(above).ok());
@@ -100,7 +100,7 @@ impl Seal {
         })
     }
 
-    /// A folder of this machine for the locks of what several places share; `None`: there is no key, and so no such folder.
+    /// A folder of this machine for locks that several places share; `None`: there is no key, and so no such folder.
     #[must_use]
     pub fn locks_folder(&self) -> Option<PathBuf> {
         self.key_to_write()?;
@@ -111,7 +111,7 @@ impl Seal {
             .map(|folder| folder.join("locks"))
     }
 
-    /// `text` with its seal; makes the key if there is none yet. Without a key the seal is one that nobody believes.
+    /// `text` with its seal; creates the key if there is none yet. Without a key, the seal is never valid.
     #[must_use]
     pub fn close(&self, kind: Kind, mut text: Vec<u8>) -> Vec<u8> {
         let seal = match self.key_to_write() {
@@ -122,7 +122,7 @@ impl Seal {
         text
     }
 
-    /// The text of a file that has a good seal of this machine, for this place and kind.
+    /// The text of a file with a valid seal of this machine, for this place and kind.
     #[must_use]
     pub fn open<'b>(&self, kind: Kind, bytes: &'b [u8]) -> Option<&'b [u8]> {
         let (text, seal) = split(bytes)?;
@@ -134,7 +134,7 @@ impl Seal {
             .then_some(text)
     }
 
-    /// The text of a file whatever its seal says: to be shown, or after a person has agreed.
+    /// The text of a file, regardless of its seal: to be shown, or after a person has agreed.
     #[must_use]
     pub fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
         split(bytes).map(|(text, _)| text)
@@ -162,7 +162,7 @@ impl Seal {
         Some(*self.found.get_or_init(|| key))
     }
 
-    /// The key, made if need be; `None` where none can be made.
+    /// The key, created if necessary; `None` if none can be created.
     fn key_to_write(&self) -> Option<[u8; KEY]> {
         *self.made.get_or_init(|| {
             self.key()
@@ -181,14 +181,14 @@ fn read(folder: &Path) -> Option<[u8; KEY]> {
         .ok()
 }
 
-/// Makes a key; one that another process made in the same moment counts.
+/// Creates a key; if another process creates one at the same moment, that one is used.
 fn create(folder: &Path) -> Option<[u8; KEY]> {
     fs::create_private_folder(folder).ok()?;
     if !fs::is_private_folder(folder) {
         return None;
     }
     let key = fs::random_bytes::<KEY>().ok()?;
-    // A failure may mean that a key is there by now.
+    // A failure may mean that the key exists by now.
     let _ = fs::write_private(&folder.join(FILE_NAME), &key);
     read(folder)
 }

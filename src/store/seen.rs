@@ -1,12 +1,12 @@
-//! What the installed files held when they were read last, so that a file which nobody touched need not be read again. It is kept in
-//! the cache, one file per agents folder, and written only when something changed.
+//! The contents of the installed files when they were last read, so that an unchanged file need not be read again. Kept in the cache, one
+//! file per agents folder, and written only if something changed.
 //!
-//! A file that looks as it did then (see [`Look`]) holds what it held then, with one exception: changes within one tick of the file
-//! system's clock look alike. So a file is believed only once it was read more than a second after it was first seen to look as it
-//! does; whatever changes it after that also changes its look. Only times of one clock are compared, so it does not matter whether
-//! this machine and the file system agree about the time.
+//! A file that looks the same (see [`Look`]) has the same content, with one exception: changes within one tick of the file system's clock
+//! look the same. So a file is trusted only after it was read more than a second after it was first seen with this look; any later change
+//! also changes its look. Only times of one clock are compared, so it does not matter whether this machine and the file system agree about
+//! the time.
 //!
-//! What is said here is for showing. Nothing is replaced or removed on the word of it: whoever writes reads before.
+//! This information is only for display. Nothing is replaced or removed because of it: commands that write read the file first.
 
 use std::path::PathBuf;
 
@@ -18,13 +18,13 @@ use crate::fs::{self, Look};
 const HEADER: &[u8] = b"agentpkg seen 1\n";
 /// The largest file that is read, in bytes.
 const MAX_SIZE: u64 = 16 << 20;
-/// From how many files on it is worth it.
+/// The number of files from which it is worthwhile.
 const WORTH: usize = 16;
-/// How many seconds, both begun ones counted, make a second for certain.
+/// How many begun seconds certainly contain a full second.
 const WAIT: u64 = 2;
-/// In the place of a time: the file is believed.
+/// In place of a time: the file is trusted.
 const SETTLED: u64 = 0;
-/// In the place of a time: when everything is kept.
+/// In place of a time: when everything is kept.
 const NEW: u64 = u64::MAX;
 
 /// What is known of the files of one folder.
@@ -49,7 +49,7 @@ struct Sight {
 }
 
 impl Seen {
-    /// What is kept at `path` about so many files, if it is there and whole; `started`: when the command began.
+    /// What is kept at `path` about this many files, if it is there and intact; `started`: when the command began.
     pub(super) fn open(path: Option<PathBuf>, files: usize, started: u64) -> Self {
         let path = path.filter(|_| cfg!(unix) && files >= WORTH);
         let bytes = path
@@ -64,7 +64,7 @@ impl Seen {
         }
     }
 
-    /// The digest of an agent's file; `None` if there is none. `look` looks at it, `read` is asked if it is not known for certain.
+    /// The digest of an agent's file; `None` if there is none. `look` examines it; `read` is called if its digest is not known for certain.
     pub fn digest(
         &mut self,
         name: &AgentName,
@@ -100,7 +100,7 @@ impl Seen {
         }
         let since = match known {
             Some(known) if self.started >= known.since.saturating_add(WAIT) => SETTLED,
-            // A time to come was written while the clock was wrong.
+            // A time in the future was written while the clock was wrong.
             Some(known) if self.started >= known.since => known.since,
             _ => NEW,
         };
@@ -118,8 +118,8 @@ impl Seen {
         Ok(digest)
     }
 
-    /// Keeps what was found, after all files were asked for. `now`: seconds since 1970, at this moment. A cache that cannot be
-    /// written is no reason to fail.
+    /// Keeps what was found, after all files were asked for. `now`: seconds since 1970, at this moment. A cache that cannot be written is
+    /// no reason to fail.
     pub fn keep(mut self, now: u64) {
         if let Some(path) = self.path.take()
             && let Some(sights) = self.changed(now)
@@ -128,7 +128,7 @@ impl Seen {
         }
     }
 
-    /// What is to be kept, if it is not what is kept already.
+    /// What to keep, unless it is kept already.
     fn changed(mut self, now: u64) -> Option<Vec<Sight>> {
         for sight in self.asked.iter_mut().filter(|sight| sight.since == NEW) {
             sight.since = now.max(1);
@@ -193,7 +193,7 @@ mod tests {
 
     use super::*;
 
-    /// A file on a file system whose clock ticks every `tick` nanoseconds and is `ahead` of this machine's; the time is nanoseconds.
+    /// A file on a file system whose clock ticks every `tick` nanoseconds and is `ahead` of this machine's; the time is in nanoseconds.
     #[derive(Debug)]
     struct World {
         tick: u64,
@@ -209,11 +209,11 @@ mod tests {
     #[derive(Debug, Clone, Copy)]
     enum Change {
         Write,
-        /// And the time of writing set to what it was at first.
+        /// The same, with the time of writing set back to the first one.
         WriteAndSetBack,
-        /// By another file; the old one stays under another name.
+        /// Replaced by another file; the old one stays under another name.
         Replace,
-        /// By the one that was put aside, on a file system that does not take a new name for a change.
+        /// Replaced by the file that was moved away, on a file system where renaming is not a change.
         PutBack,
         Remove,
     }
@@ -222,7 +222,7 @@ mod tests {
     enum Step {
         Wait(u64),
         Change(Change, u8),
-        /// A command, during which the file may be changed after it was looked at.
+        /// A command during which the file may be changed after it was examined.
         Run(Option<(Change, u8)>),
     }
 
@@ -406,7 +406,7 @@ mod tests {
                 self.folder.path().join("seen")
             }
 
-            /// Asks for all; gives back the digests, and how many files were read for them.
+            /// Asks for all; returns the digests, and how many files were read for them.
             fn run(&self, started: u64) -> (Vec<Option<Digest>>, usize) {
                 let mut seen = Seen::open(Some(self.kept()), WORTH, started);
                 let mut reads = 0;
@@ -423,7 +423,7 @@ mod tests {
                 (digests, reads)
             }
 
-            /// Runs until all is believed, which takes the time that it says only in the eyes of the commands.
+            /// Runs until everything is trusted; the time passes only for the commands.
             fn settle(&self) {
                 self.tick();
                 assert_eq!(self.run(100).1, WORTH);

@@ -1,9 +1,8 @@
-//! The MCP servers that the client would find: of the project, of the user, of this folder alone, of plugins, of whoever manages the
-//! machine. Only read.
+//! The MCP servers that the client would find: of the project, of the user, of this folder only, of plugins, and managed ones. Only read.
 //!
-//! The nearest wins whole, as for the client: what is managed, local, then the project's `.mcp.json` and those of the folders above, then the user's,
-//! then plugins'. What the client's settings keep from starting is marked. A file of the client that cannot be read is a warning; the
-//! project's own is the caller's to judge.
+//! The nearest definition wins as a whole, as in the client: managed servers, local ones, the project's `.mcp.json` and those of the parent
+//! folders, the user's, then those of plugins. Servers that the client's settings disable are marked. A client file that cannot be read is
+//! a warning; what to do about the project's own file is decided by the caller.
 
 use std::path::{Path, PathBuf};
 
@@ -20,12 +19,12 @@ use crate::fs;
 /// The largest file of the client that is read, in bytes.
 const MAX_STATE: u64 = 128 << 20;
 
-/// Whose server it is.
+/// The scope of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// The project's `.mcp.json`.
     Project,
-    /// The `.mcp.json` of a folder above, as a person would type it.
+    /// The `.mcp.json` of a parent folder, as a person would type it.
     Above(String),
     /// The user's, for this folder only.
     Local,
@@ -35,7 +34,7 @@ pub enum Scope {
     Plugin(String),
     /// The managed file with servers, as a person would type it.
     Managed(String),
-    /// Managed settings, likewise.
+    /// Managed settings, as a person would type the path.
     Provided(String),
 }
 
@@ -56,24 +55,24 @@ impl std::fmt::Display for Scope {
 /// A server that the client finds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundServer {
-    /// The name that tools have it by: `context7`, `plugin_tools_db`.
+    /// Its name in tool names: `context7`, `plugin_tools_db`.
     pub name: String,
-    /// Whose it is.
+    /// Its scope.
     pub scope: Scope,
     /// The whole entry.
     pub value: Value,
     /// The entry as the client reads it, or why it skips it.
     pub entry: std::result::Result<ServerEntry, String>,
-    /// The line in `.mcp.json`, for those of projects.
+    /// The line in `.mcp.json`, for servers of projects.
     pub line: Option<usize>,
-    /// Why the client does not start it, if the settings say so.
+    /// Why the client does not start it, if the settings disable it.
     pub refusal: Option<Refusal>,
 }
 
 /// All servers, and the file that can be changed.
 #[derive(Debug, Clone)]
 pub struct Servers {
-    /// By scope, the winning one of each name first.
+    /// By scope; the winning one of each name first.
     pub found: Vec<FoundServer>,
     /// The project's file; the failure, if the client would ignore it.
     pub file: std::result::Result<McpFile, Failure>,
@@ -96,7 +95,7 @@ impl Servers {
         self.admission.refusal(name, Origin::File, Some(entry))
     }
 
-    /// The names that are taken, each once.
+    /// The names that are in use, without duplicates.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self
@@ -116,7 +115,7 @@ pub fn file_path(project: &Project) -> PathBuf {
     project.root().join(mcp_file::FILE_NAME)
 }
 
-/// Looks in all places.
+/// Reads all places.
 pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
     let root = project.root();
     let is_project = project.scope() == ProjectScope::Project;
@@ -161,7 +160,7 @@ pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
         }
         for folder in root.ancestors().skip(1) {
             let path = folder.join(mcp_file::FILE_NAME);
-            // What others left above the project is no reason to stop.
+            // A broken file above the project, which others may have left there, is no reason to stop.
             let Ok(Some(bytes)) = fs::read(&path, mcp_file::MAX_SIZE) else {
                 continue;
             };
@@ -218,7 +217,7 @@ impl Scope {
 }
 
 impl Servers {
-    /// The settings files of the client, those that weigh more later.
+    /// The client's settings files, in ascending order of precedence.
     fn settings(
         &mut self,
         project: &Project,
@@ -251,7 +250,7 @@ impl Servers {
         self.warnings.extend(notes);
     }
 
-    /// The files of whoever manages the machine: first the one with servers, then the settings, which are given back.
+    /// The managed files: first the one with servers, then the settings, which are returned.
     fn managed(&mut self, folder: &Path) -> Vec<Map<String, Value>> {
         let path = folder.join("managed-mcp.json");
         let shown = path.display().to_string();
@@ -313,7 +312,7 @@ impl Servers {
         all
     }
 
-    /// Marks what the client does not start. A server of a file that is disabled leaves its name to the next one.
+    /// Marks the servers that the client does not start. A disabled server of a file leaves its name to the next one.
     fn judge(&mut self) {
         for server in &mut self.found {
             server.refusal = self.admission.refusal(
@@ -361,7 +360,7 @@ impl Servers {
         }
     }
 
-    /// A file of the client; `None` if it is not there or makes no sense.
+    /// A file of the client; `None` if it does not exist or is invalid.
     fn json(&mut self, path: &Path) -> Option<Map<String, Value>> {
         let bytes = match fs::read(path, MAX_STATE) {
             Ok(bytes) => bytes?,
@@ -441,7 +440,7 @@ impl Servers {
             None => {}
         }
         for path in files {
-            // Plugins may leave out the key around the servers.
+            // Plugins may omit the key around the servers.
             let mut file = self.json(&path).unwrap_or_default();
             tables.push(file.remove("mcpServers").unwrap_or(Value::Object(file)));
         }

@@ -1,6 +1,6 @@
 //! Adaptations: the smallest edits that make an upstream file work here. Byte spans are replaced; nothing is re-serialised.
 //!
-//! The same request gives the same bytes for the same file on every machine, and adapting twice changes nothing more.
+//! The same request gives the same bytes for the same file on every machine, and adapting a second time changes nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,7 +31,7 @@ pub struct Request {
 /// One thing that was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Adaptation {
-    /// Frontmatter was repaired.
+    /// The frontmatter was repaired.
     Repair {
         /// The field, or `frontmatter` if there was none at all.
         field: String,
@@ -41,7 +41,7 @@ pub enum Adaptation {
         /// Upstream's name.
         from: String,
     },
-    /// An MCP server goes by the user's name.
+    /// An MCP server was bound to the user's name.
     Bind {
         /// Upstream's name.
         from: String,
@@ -81,16 +81,16 @@ pub enum AdaptError {
     /// The frontmatter is too large to read.
     #[error("{0}")]
     TooLarge(SkipReason),
-    /// UTF-16 or the like.
+    /// It is UTF-16 or a similar encoding.
     #[error("it is not UTF-8 text")]
     NotText,
-    /// Nothing that was tried helped.
+    /// No repair succeeded.
     #[error("its frontmatter is beyond repair: {0}")]
     BeyondRepair(SkipReason),
-    /// The name is written in a way that cannot be edited in place, or the client reads no name at all.
+    /// The name cannot be edited in place, or the client reads no name at all.
     #[error("it cannot be renamed: its `name` is written in a way that cannot be edited safely")]
     NotRenamable,
-    /// The server is named where it cannot be edited in place.
+    /// The server is named in a place that cannot be edited.
     #[error("`{0}` cannot be bound: it is named in a way that cannot be edited safely")]
     NotBindable(String),
 }
@@ -113,7 +113,7 @@ pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
             }
         }
     }
-    // Edits go by lines, the client by YAML: each one is checked against the values that it was to change, and no others.
+    // Edits work on lines, the client on YAML: each edit is checked for having changed exactly the intended values.
     if let Some(name) = &request.rename {
         let mut wanted = values(&adapted.bytes).ok_or(AdaptError::NotRenamable)?;
         wanted.insert("name".to_owned(), Value::String(name.clone()));
@@ -132,7 +132,7 @@ pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
     Ok(adapted)
 }
 
-/// What the client reads, if it loads the file.
+/// What the client reads if it loads the file.
 fn values(bytes: &[u8]) -> Option<Map<String, Value>> {
     let layout = Layout::of(bytes);
     let block = layout
@@ -143,7 +143,7 @@ fn values(bytes: &[u8]) -> Option<Map<String, Value>> {
         .map(Fields::into_values)
 }
 
-/// The values after a server was bound: wherever a tool or a server is named, but not in the definition of a server.
+/// The values after a server was bound: the name is replaced wherever a tool or a server is named, but not in the definition of a server.
 fn bound(mut values: Map<String, Value>, from: &str, to: &str) -> Map<String, Value> {
     for field in ["tools", "disallowedTools"] {
         match values.get_mut(field) {
@@ -193,7 +193,7 @@ fn repair(
     if definition.has_frontmatter() {
         mend_values(adapted);
     } else if let Some(start) = indented_start(bytes) {
-        // White space before the fence is all that is wrong, so it goes; what the block says is judged next.
+        // Only the white space before the fence is wrong, so it is removed; the block itself is judged next.
         adapted.bytes.drain(..start);
         adapted.applied.push(Adaptation::Repair {
             field: "fence".to_owned(),
@@ -263,7 +263,7 @@ fn repair(
     Ok(())
 }
 
-/// Fields beside the client's own whose lines begin an entry for certain. In broken frontmatter any other `word:` may be a line of somebody's prose.
+/// Fields other than the client's own whose lines certainly begin an entry. In broken frontmatter any other `word:` may be part of prose.
 const OTHERS: [&str; 30] = [
     "allowed-tools",
     "allowedTools",
@@ -297,7 +297,7 @@ const OTHERS: [&str; 30] = [
     "maturity",
 ];
 
-/// Re-quotes every entry whose YAML does not stand on its own.
+/// Quotes every entry again whose YAML is not valid on its own.
 fn mend_values(adapted: &mut Adapted) {
     let layout = Layout::of(&adapted.bytes);
     let Some(block) = layout.block() else {
@@ -319,7 +319,7 @@ fn mend_values(adapted: &mut Adapted) {
                 fields.push(name);
             }
             None if !is_valid(text) => {
-                // Lines before the first key belong to nothing; as comments they keep their words.
+                // Lines before the first key belong to no entry; their text is kept as comments.
                 for line in String::from_utf8_lossy(text).lines() {
                     mended.extend_from_slice(format!("# {line}{end}").as_bytes());
                 }
@@ -329,7 +329,7 @@ fn mend_values(adapted: &mut Adapted) {
         }
     }
     if !is_valid(&mended) {
-        // Entries may be sound alone and clash together; then every one becomes plain text.
+        // Entries may be valid alone and clash together; then every one becomes plain text.
         mended.clear();
         fields.clear();
         for (name, lines) in segments(&adapted.bytes, block.clone()) {
@@ -352,7 +352,7 @@ fn is_valid(text: &[u8]) -> bool {
     Fields::read_strictly(&String::from_utf8_lossy(text)).is_ok()
 }
 
-/// The block cut at known fields; unknown keys that stand on their own are entries too, unless a broken one came before.
+/// The block, cut at known fields; unknown keys that are valid on their own are entries too, unless a broken one came before.
 fn segments(bytes: &[u8], block: Range<usize>) -> Vec<(Option<String>, Range<usize>)> {
     let mut segments: Vec<(Option<String>, Range<usize>)> = vec![(None, block.start..block.start)];
     let mut at = block.start;
@@ -374,7 +374,7 @@ fn segments(bytes: &[u8], block: Range<usize>) -> Vec<(Option<String>, Range<usi
     segments
 }
 
-/// An entry whose value is all of its text: a literal block where that keeps it readable, otherwise a quoted string.
+/// An entry whose value is its whole text: a literal block if that is readable, otherwise a quoted string.
 fn requoted(name: &str, text: &str, end: &str) -> String {
     let value = text.split_once(':').map_or("", |(_, value)| value);
     let value = value.replace("\r\n", "\n");
@@ -430,7 +430,7 @@ fn quote(text: &str) -> String {
     quoted
 }
 
-/// A name as a plain scalar where it stays text for every parser, otherwise quoted.
+/// A name as a plain scalar if every parser reads it as text, otherwise quoted.
 fn quote_if_needed(name: &str) -> String {
     let is_plain = name.starts_with(|c: char| c.is_alphabetic())
         && Fields::read_strictly(&format!("name: {name}"))
@@ -488,7 +488,7 @@ fn rename(adapted: &mut Adapted, name: &str) {
         return;
     };
     let old = String::from_utf8_lossy(&adapted.bytes[range.clone()]).into_owned();
-    // A comment behind the value is the author's, so it stays.
+    // A comment after the value is the author's, so it is kept.
     let comment = if old.trim_start().starts_with(['"', '\'']) {
         None
     } else {
@@ -570,7 +570,7 @@ fn is_name_character(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '-' || c == '.'
 }
 
-/// Where the fence begins if only white space stands before it.
+/// Where the fence begins, if only white space precedes it.
 fn indented_start(bytes: &[u8]) -> Option<usize> {
     let start = bytes
         .iter()
@@ -589,7 +589,7 @@ fn line_ending(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// The first heading, if only blank lines stand before it.
+/// The first heading, if only blank lines precede it.
 pub(super) fn title(body: &str) -> Option<String> {
     let line = body.lines().map(str::trim).find(|line| !line.is_empty())?;
     let title = line.strip_prefix('#')?.trim_start_matches('#').trim();
@@ -611,7 +611,7 @@ fn name_from_title(body: &str) -> Option<String> {
     Some(name.to_string().to_ascii_lowercase())
 }
 
-/// What an identity line says: `**Identity**: …`, `**Role:** …`.
+/// The text of an identity line: `**Identity**: …`, `**Role:** …`.
 pub(super) fn identity(body: &str) -> Option<String> {
     body.lines().take(40).find_map(|line| {
         let line = line.trim().trim_start_matches(['-', '*', ' ']);
@@ -627,7 +627,7 @@ pub(super) fn identity(body: &str) -> Option<String> {
     })
 }
 
-/// A description out of the body: the identity line, else the first sentence of prose, else the title.
+/// A description from the body: the identity line, else the first sentence of prose, else the title.
 fn describe(body: &str) -> Option<String> {
     let prose = || {
         let mut is_code = false;

@@ -1,8 +1,8 @@
-//! Which `hooks` the client accepts: for two events it drops the whole agent over one bad entry, the other events it reads leniently.
+//! Which `hooks` the client accepts: for two events, one bad entry makes it drop the whole agent; it reads the other events leniently.
 
 use serde_json::{Map, Value};
 
-/// The events whose hooks may refuse a tool call, so that the client does not run an agent without them.
+/// The events whose hooks may refuse a tool call, so the client does not run an agent without them.
 const STRICT_EVENTS: [&str; 2] = ["PreToolUse", "PermissionRequest"];
 
 /// Why the client skips an agent with these hooks; `None` if it does not.

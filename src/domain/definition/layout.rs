@@ -1,4 +1,4 @@
-//! Where the parts of a definition are: byte spans of the original, found without YAML.
+//! Where the parts of a definition are: byte spans of the original, found without parsing YAML.
 
 use std::ops::Range;
 
@@ -10,9 +10,9 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// All its lines, the last line break included, as bytes of the file.
+    /// All its lines, including the last line break, as bytes of the file.
     pub span: Range<usize>,
-    /// From behind the colon to the end, the last line break excluded.
+    /// From after the colon to the end, without the last line break.
     pub value: Range<usize>,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Layout<'a> {
         &self.entries
     }
 
-    /// How many lines stand before the first line of the block.
+    /// How many lines precede the first line of the block.
     pub(super) fn first_line(&self) -> usize {
         let start = self.block.as_ref().map_or(0, |block| block.start);
         self.bytes[..start]
@@ -80,7 +80,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The block and where the body begins. The client takes the first `---` after the opening line, wherever it stands.
+/// The block, and where the body begins. The client takes the first `---` after the opening line, even in the middle of a line.
 fn find_block(bytes: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     let rest = bytes[start..].strip_prefix(FENCE)?;
     let opening = rest.iter().position(|byte| *byte == b'\n')?;
@@ -111,7 +111,7 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
         .position(|window| window == needle)
 }
 
-/// The entries: a line that begins with a key opens one, all lines up to the next belong to it.
+/// The entries: a line that begins with a key starts one, and all lines up to the next key belong to it.
 fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut at = block.start;

@@ -1,5 +1,5 @@
-//! Text of the frontmatter that stands there and that the client does not read: an earlier one of equal keys, and what follows a `---`
-//! that was not meant to end the block.
+//! Text in the frontmatter that the client does not read: all but the last of equal keys, and what follows a `---` that was not meant to
+//! end the block.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ pub enum Loss {
     Repeated {
         /// The key.
         key: String,
-        /// The lines of the file, from 1, on which it stands.
+        /// The lines of the file, from 1, that contain it.
         lines: Vec<usize>,
     },
-    /// The first `---` ends the frontmatter, wherever it stands.
+    /// The first `---` ends the frontmatter, even in the middle of a line.
     CutShort {
         /// The line of the file, from 1.
         line: usize,
-        /// The fields behind it that the client does not read.
+        /// The fields after it, which the client does not read.
         keys: Vec<String>,
     },
 }
@@ -36,7 +36,7 @@ impl Loss {
         }
     }
 
-    /// Whether the same is lost, on whatever line.
+    /// Whether the same text is lost, possibly on another line.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
@@ -56,7 +56,7 @@ impl Loss {
     }
 }
 
-/// What is said of the agent, whose name stands before it.
+/// The message about the agent, to follow its name.
 impl fmt::Display for Loss {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,7 +91,7 @@ pub(super) fn losses(layout: &Layout<'_>) -> Vec<Loss> {
     losses
 }
 
-/// Keys that stand several times with different values, where it makes no difference to the client if only the last one is there.
+/// Keys that appear several times with different values, unless the client would read the same if only the last one were there.
 fn repeated(layout: &Layout<'_>) -> Vec<Loss> {
     let (bytes, Some(block)) = (layout.bytes(), layout.block()) else {
         return Vec::new();
@@ -155,7 +155,7 @@ fn cut_short(layout: &Layout<'_>) -> Option<Loss> {
     if bytes[start..stop].trim_ascii_end() == b"---" {
         return None;
     }
-    // What was meant to end it is the next line of its own; without one, nobody knows how far it was meant to go.
+    // The next `---` on its own line was meant to end it; without one, the intended end is unknown.
     let rest: Vec<&[u8]> = bytes[stop..].split(|byte| *byte == b'\n').skip(1).collect();
     let meant = rest
         .iter()

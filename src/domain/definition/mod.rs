@@ -47,7 +47,8 @@ const FIELDS: [&str; 16] = [
     "initialPrompt",
 ];
 
-/// The fields that give an agent powers over the session itself; the client honours them in an agents folder, though not in plugins.
+/// The fields that give an agent power over the session itself; the client honours them in an agents folder, although it does not in
+/// plugins.
 pub const SECURITY_FIELDS: [&str; 3] = ["hooks", "permissionMode", "mcpServers"];
 
 /// A definition and what the client makes of it.
@@ -62,7 +63,7 @@ pub struct Definition<'a> {
 pub enum Verdict {
     /// It loads the file.
     Loads(Loaded),
-    /// It drops the file without a word.
+    /// It silently drops the file.
     Skipped(SkipReason),
 }
 
@@ -73,23 +74,22 @@ pub struct Loaded {
     pub name: String,
     /// Its description.
     pub description: String,
-    /// The tools it may use; `None`: all of them, because there is no such line or it names `*`.
+    /// The tools it may use; `None`: all, because there is no such line or it contains `*`.
     pub tools: Option<Vec<String>>,
-    /// The tools that are taken away.
+    /// The tools that are disallowed.
     pub disallowed_tools: Vec<String>,
     /// The model it asks for.
     pub model: Option<String>,
-    /// The permission mode it asks for; also one that the measured client does not know and so ignores.
+    /// The permission mode it asks for, even if the measured client does not know it and ignores it.
     pub permission_mode: Option<String>,
-    /// Whose memory it keeps notes in: `user`, `project` or `local`, as it stands there. With it the client gives it tools to read and
-    /// write files.
+    /// The scope of its memory, as written: `user`, `project` or `local`. With a memory, the client gives it tools to read and write files.
     pub memory: Option<String>,
-    /// Lists of tools that the client may read otherwise, as they stand there; the agent is assumed to have what they could give it.
+    /// Lists of tools, as written, that the client may read differently; the agent is assumed to have everything they could give it.
     pub unclear: BTreeMap<&'static str, String>,
     /// Which of [`SECURITY_FIELDS`] have a value.
     pub security: Vec<&'static str>,
-    /// The value of each field in `security` as JSON with sorted keys, so that equal texts are equal powers, wherever in the
-    /// frontmatter they come from.
+    /// The value of each field in `security` as JSON with sorted keys, so that equal texts are equal powers, wherever in the frontmatter
+    /// they come from.
     pub security_values: BTreeMap<&'static str, String>,
 }
 
@@ -100,22 +100,22 @@ pub enum SkipReason {
     NoFrontmatter,
     /// Larger than [`MAX_FRONTMATTER`]: not read.
     TooLarge,
-    /// Its aliases expand to more values than are read.
+    /// Its aliases expand to more values than we read.
     TooComplex,
     /// Not YAML, even after the client's own repair.
     Invalid {
         /// The line of the file, from 1.
         line: usize,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
     /// No `name`, or it is not text.
     NoName,
-    /// The client refuses such names.
+    /// The client refuses this name.
     BadName(String),
     /// No `description`, or it is not text.
     NoDescription,
-    /// A field whose value makes the client drop the whole file.
+    /// The value of a field makes the client drop the whole file.
     WrongType {
         /// The field.
         field: &'static str,
@@ -125,7 +125,7 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    /// Whether the client could still load the file, in this version or another: we did not read all of it, or not as YAML.
+    /// Whether this or another version of the client could still load the file: we did not read all of it, or not as YAML.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
         match self {
@@ -178,7 +178,7 @@ impl<'a> Definition<'a> {
         Self { layout, verdict }
     }
 
-    /// What the client makes of it.
+    /// What the client does with it.
     #[must_use]
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
@@ -223,7 +223,7 @@ impl<'a> Definition<'a> {
         let block = self.layout.frontmatter().filter(|_| self.is_in_doubt());
         block.is_some_and(|block| {
             let text = String::from_utf8_lossy(block);
-            // A backslash may spell any name in a quoted key.
+            // An escape sequence may spell any name in a quoted key.
             text.contains(field) || text.contains('\\')
         })
     }
@@ -239,7 +239,7 @@ impl<'a> Definition<'a> {
         fields.map(Fields::into_values).unwrap_or_default()
     }
 
-    /// The line of the file, from 1, on which `word` first stands within the entry of `key`; the entry's first line if it does not.
+    /// The line of the file, from 1, on which `word` first appears within the entry of `key`; if it does not, the entry's first line.
     #[must_use]
     pub fn line_of(&self, key: &str, word: &str) -> Option<usize> {
         let entry = self.get(key)?;
@@ -269,7 +269,7 @@ impl<'a> Definition<'a> {
         1 + bytes[..start].iter().filter(|byte| **byte == b'\n').count()
     }
 
-    /// What stands in the frontmatter, or was meant to, and is not read by the client; by line.
+    /// What is in the frontmatter, or was meant to be, but is not read by the client; by line.
     #[must_use]
     pub fn losses(&self) -> Vec<Loss> {
         loss::losses(&self.layout)
@@ -281,13 +281,13 @@ impl<'a> Definition<'a> {
         self.layout.body()
     }
 
-    /// The first heading, if nothing but blank lines stands before it.
+    /// The first heading, if only blank lines precede it.
     #[must_use]
     pub fn title(&self) -> Option<String> {
         adapt::title(&String::from_utf8_lossy(self.layout.body()))
     }
 
-    /// Whether a file without frontmatter says that it is an agent: by its title or by an identity line.
+    /// Whether a file without frontmatter says that it is an agent, in its title or an identity line.
     #[must_use]
     pub fn introduces_itself(&self) -> bool {
         let body = String::from_utf8_lossy(self.layout.body());
@@ -330,7 +330,7 @@ fn judge(block: &str, first_line: usize) -> Verdict {
             expected,
         });
     }
-    // Where the client's reading is not certain, the one with more tools is assumed.
+    // If it is uncertain how the client reads it, the reading with more tools is assumed.
     let tools = fields
         .list("tools")
         .filter(|tools| !tools.iter().any(|tool| tool == "*"));
@@ -380,7 +380,7 @@ fn power(field: &str, value: &Value) -> Option<String> {
     is_power.then(|| value.to_string())
 }
 
-/// Trims as JavaScript does, which knows other white space.
+/// Trims as JavaScript does, which has a different set of white space.
 fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() && c != '\u{85}' || c == '\u{feff}')
 }

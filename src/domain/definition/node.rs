@@ -1,9 +1,9 @@
-//! YAML text to plain values, under the rules of the client's parser where they differ from ours.
+//! Converts YAML text to plain values, following the client's parser where it differs from ours.
 //!
 //! * Equal keys are allowed at any depth; the last one counts.
-//! * `<<` merges, quoted or not, once or several times, a mapping or a sequence of them; what a mapping says itself wins, and of merged
-//!   values the first.
-//! * Keys are text: a sequence as a key is its items with commas, so that `[hooks]: …` sets `hooks`.
+//! * `<<` merges, quoted or not, once or several times, a mapping or a sequence of mappings; the mapping's own values win, and of the
+//! merged values the first.
+//! * Keys are text: a sequence as a key is its items joined with commas, so that `[hooks]: …` sets `hooks`.
 //! * Only line feeds and carriage returns end a line, and control characters are characters like any other.
 
 use std::cell::Cell;
@@ -15,23 +15,23 @@ use serde::de::{
 };
 use serde_json::{Map, Number, Value};
 
-/// How many values a block may expand to. The largest honest one has some hundred; aliases of aliases have millions.
+/// How many values a block may expand to. The largest legitimate one has a few hundred; aliases of aliases have millions.
 const MAX_VALUES: usize = 20_000;
 
-/// The first of the private characters that stand for those which our parser would refuse or take for line breaks.
+/// The first of the private characters that replace those which our parser would refuse or treat as line breaks.
 const STAND_INS: u32 = 0x000F_5A00;
 
 /// Why a block cannot be read.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// It expands to more values than are read; the client may well load it.
+    /// It expands to more values than we read; the client may well load it.
     TooComplex,
     /// It is not YAML.
     Invalid {
         /// The line within the block, from 1.
         line: usize,
         message: String,
-        /// Whether the client reads such a block all the same, so that its repair must not be applied.
+        /// Whether the client reads such a block nevertheless, so that its repair must not be applied.
         is_ours: bool,
     },
 }
@@ -46,7 +46,7 @@ pub(super) fn read(block: &str) -> Result<Value, ReadError> {
         }
         let line = error.location().map_or(1, |location| location.line());
         let message = error.to_string();
-        // The client does not hold a scalar to its tag, and it reads nodes that contain themselves.
+        // The client does not check a scalar against its tag, and it reads nodes that contain themselves.
         let is_ours = message.contains(", expected ") || message.contains("recursion limit");
         ReadError::Invalid {
             line,
@@ -60,8 +60,8 @@ pub(super) fn read(block: &str) -> Result<Value, ReadError> {
     })
 }
 
-/// The text with stand-ins for line breaks that the client does not know and for control characters; without the byte order mark that
-/// may stand before the first line that is not blank.
+/// The text with placeholders for control characters and for line breaks that the client does not know; without the byte order mark that
+/// may precede the first line that is not blank.
 fn shielded(text: &str) -> String {
     let (blank, rest) = text.split_at(text.len() - text.trim_start_matches(['\n', '\r']).len());
     let text = format!("{blank}{}", rest.strip_prefix('\u{feff}').unwrap_or(rest));
@@ -83,7 +83,7 @@ fn shielded(text: &str) -> String {
     text.chars().map(shield).collect()
 }
 
-/// Puts the characters back that [`shielded`] replaced.
+/// Restores the characters that [`shielded`] replaced.
 fn unshielded(text: &str) -> String {
     text.chars()
         .map(|c| {
@@ -95,7 +95,7 @@ fn unshielded(text: &str) -> String {
         .collect()
 }
 
-/// The characters outside the control blocks that are replaced, behind those that are.
+/// The characters outside the control blocks that are replaced, numbered after those inside.
 const OTHERS: [char; 5] = ['\u{2028}', '\u{2029}', '\u{feff}', '\u{fffe}', '\u{ffff}'];
 
 fn index(c: char) -> u32 {
@@ -222,7 +222,7 @@ impl<'de> Visitor<'de> for &Budget {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Node, A::Error> {
-        // A tag of the author's own only says that a scalar is text.
+        // An author's own tag only says that a scalar is text.
         let ((), variant) = data.variant_seed(Tag)?;
         Ok(match variant.newtype_variant_seed(self)? {
             Node::Plain(value @ (Value::Bool(_) | Value::Number(_))) => {
@@ -233,7 +233,7 @@ impl<'de> Visitor<'de> for &Budget {
     }
 }
 
-/// A value whose mappings still know what their keys are.
+/// A value whose mappings still have their original keys.
 #[derive(Debug)]
 enum Node {
     /// A scalar.
@@ -283,7 +283,7 @@ impl Node {
     }
 }
 
-/// A mapping while it is read. A key that is a sequence is only compared once it is text: it never stands against a merged one.
+/// A mapping while it is read. A key that is a sequence is compared only after it became text, so it never conflicts with a merged one.
 #[derive(Debug, Default)]
 struct Entries {
     pairs: Vec<(Node, Node)>,
@@ -308,7 +308,7 @@ impl Entries {
     }
 }
 
-/// The name of a tag, which nobody reads.
+/// The name of a tag, which is not used.
 struct Tag;
 
 impl<'de> DeserializeSeed<'de> for Tag {

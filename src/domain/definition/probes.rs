@@ -17,7 +17,7 @@ fn loaded(head: &str) -> Loaded {
     }
 }
 
-/// Text, the model that the client reads in it, the permission mode.
+/// A text, the model that the client reads from it, and the permission mode.
 const HIDDEN: [(&str, Option<&str>, Option<&str>); 63] = [
     (
         "<<: {model: M, permissionMode: plan}",

@@ -1,4 +1,4 @@
-//! The client's way with YAML: one strict parse, then one repair of single lines, then a second parse.
+//! Reads YAML as the client does: one strict parse, then one repair of single lines, then a second parse.
 
 use serde_json::{Map, Value};
 
@@ -64,7 +64,7 @@ impl Fields {
         self.values.get(key)?.as_str()
     }
 
-    /// A value that the client does not take for absent: anything but null, false, zero and the empty text.
+    /// A value that the client does not treat as absent: anything but null, false, zero and the empty text.
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
         let value = self.values.get(key)?;
         let is_absent = match value {
@@ -92,7 +92,7 @@ impl Fields {
         }
     }
 
-    /// A value that the repair made text, and that may be a collection or an alias for the client, should it not have needed the repair.
+    /// A value that became text only through the repair; if the client did not need the repair, it may be a collection or an alias.
     pub(super) fn unclear(&self, key: &str) -> Option<&str> {
         self.text(key).filter(|text| {
             self.is_repaired && text.starts_with(['[', '{', '*', '&', '!', '|', '>'])
@@ -100,7 +100,7 @@ impl Fields {
     }
 }
 
-/// Whether a comment stands directly behind a quoted value of a top-level key: our parser takes it, the client's does not.
+/// Whether a comment directly follows a quoted value of a top-level key: our parser accepts it, the client's does not.
 fn has_glued_comment(line: &str) -> bool {
     let Some((_, value)) = line
         .split_once(':')
@@ -125,10 +125,10 @@ fn has_glued_comment(line: &str) -> bool {
     end.is_some_and(|end| value[end + 2..].starts_with('#'))
 }
 
-/// The client's repair: unquoted values of one line that hold special characters are put into double quotes, but sound sequences are not.
+/// The client's repair: unquoted values of one line with special characters are put into double quotes, except valid sequences.
 ///
-/// A line that holds a carriage return or a Unicode line separator is left alone, which is why broken CRLF files are not repaired by
-/// the client.
+/// A line that contains a carriage return or a Unicode line separator is not repaired, which is why the client does not repair broken files
+/// with CRLF.
 fn repair(block: &str) -> String {
     let mut repaired = String::with_capacity(block.len() + 64);
     for (index, line) in block.split('\n').enumerate() {

@@ -1,9 +1,9 @@
 //! Addresses of git repositories: parsing, checking and normalising, as pure text.
 //!
-//! Responsible for: which addresses may be handed to `git` at all, and what an address is called in the cache. Not responsible
-//! for fetching, for local paths without a scheme, or for deciding whether plain http is allowed ([`GitUrl::needs_insecure`] only
-//! tells). An address that parses here holds no option, no shell character, no remote helper and no password, so that `git`,
-//! `ssh` and a terminal can all be given it as it stands.
+//! Responsible for: which addresses may be passed to `git` at all, and the name of an address in the cache. Not responsible for fetching,
+//! for local paths without a scheme, or for deciding whether plain http is allowed ([`GitUrl::needs_insecure`] only reports it). An address
+//! that parses here contains no option, shell character, remote helper or password, so it can safely be passed to `git`, `ssh` and a
+//! terminal.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -23,11 +23,11 @@ mod parts;
 pub enum Transport {
     /// `https://`
     Https,
-    /// `http://`, readable and changeable by anybody on the way.
+    /// `http://`, which anybody on the network path can read and change.
     Http,
     /// `ssh://` and `user@host:path`.
     Ssh,
-    /// `git://`, readable and changeable by anybody on the way.
+    /// `git://`, which anybody on the network path can read and change.
     Git,
     /// `file://`
     File,
@@ -65,7 +65,7 @@ impl Transport {
 
 /// The checked, normalised address of a git repository: scheme and host in lower case, no default port, no trailing slash.
 ///
-/// Path case and a `.git` suffix stay, because servers may tell such paths apart.
+/// The case of the path and a `.git` suffix are kept, because servers may distinguish such paths.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GitUrl {
     text: String,
@@ -144,7 +144,7 @@ impl GitUrl {
         &self.host
     }
 
-    /// The port, the transport's own where none is written; `None` for `file`.
+    /// The port, or the transport's default port; `None` for `file`.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port.or(self.transport.default_port())
@@ -164,13 +164,13 @@ impl GitUrl {
                 .is_ok_and(|address| address.is_loopback())
     }
 
-    /// Whether others on the way could read or change what is fetched, so that the user has to allow it.
+    /// Whether others on the network path could read or change what is fetched, so that the user must allow it.
     #[must_use]
     pub fn needs_insecure(&self) -> bool {
         matches!(self.transport, Transport::Http | Transport::Git) && !self.is_loopback()
     }
 
-    /// The address for people: without the user name of a web address, which may be private.
+    /// The address for display: without the user name of a web address, which may be private.
     #[must_use]
     pub fn display(&self) -> String {
         match self.transport {
@@ -192,20 +192,20 @@ impl GitUrl {
         })
     }
 
-    /// The last part of the path without `.git`: a fair name for a registry.
+    /// The last part of the path without `.git`: a reasonable name for a registry.
     #[must_use]
     pub fn short_name(&self) -> &str {
         let last = self.path.rsplit('/').next().unwrap_or_default();
         last.strip_suffix(".git").unwrap_or(last)
     }
 
-    /// The last part but one of the path: who owns the repository, where the host has owners.
+    /// The last part but one of the path: the owner of the repository, where the host has owners.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         self.path.rsplit('/').nth(1).filter(|part| !part.is_empty())
     }
 
-    /// A folder name for the cache: readable, and different for every different address.
+    /// A folder name for the cache: readable, and unique for every address.
     #[must_use]
     pub fn cache_key(&self) -> String {
         let mut slug = String::new();
@@ -227,7 +227,7 @@ impl GitUrl {
         slug.truncate(48);
         let slug = slug.trim_end_matches(['-', '.']);
         let digest = Digest::of(self.text.as_bytes()).to_string();
-        // The prefix keeps Windows device names such as `con` apart from the folder's name.
+        // The prefix keeps the folder's name from being a Windows device name such as `con`.
         format!(
             "{}-{}",
             if slug.is_empty() { "git" } else { slug },
@@ -235,7 +235,7 @@ impl GitUrl {
         )
     }
 
-    /// Whether both are served by the same scheme, host and port, so that credentials for one may go to the other.
+    /// Whether both have the same scheme, host and port, so that credentials for one may be sent to the other.
     #[must_use]
     pub fn same_origin(&self, other: &Self) -> bool {
         self.transport == other.transport && self.host == other.host && self.port() == other.port()
@@ -350,31 +350,31 @@ pub enum UrlError {
         "it is not an address of a git repository; for a folder write `./folder` or an absolute path"
     )]
     NotUrl,
-    /// A part begins with `-`.
+    /// A part that begins with `-`.
     #[error("the {part} begins with `-`, which programs read as an option")]
     Option {
         /// `address`, `host`, `user` or `path`.
         part: &'static str,
     },
-    /// `ext::…` and its like run any program.
+    /// `ext::…` and similar addresses run any program.
     #[error("`{name}::` runs a program of the address's choice, so it is never used")]
     Helper {
         /// The helper's name.
         name: String,
     },
-    /// Not one of the five.
+    /// Not one of the five schemes.
     #[error("`{scheme}://` is not supported; use https or ssh")]
     Scheme {
-        /// What stands before `://`.
+        /// The text before `://`.
         scheme: String,
     },
     /// `https:host/path`.
     #[error("`{scheme}:` needs two slashes: `{scheme}://`")]
     Slashes {
-        /// What stands before `:`.
+        /// The text before `:`.
         scheme: String,
     },
-    /// Control, white or invisible characters, also percent-encoded.
+    /// Control characters, white space or invisible characters, also percent-encoded.
     #[error("it holds white space, control or invisible characters")]
     Hidden,
     /// No host.
@@ -409,13 +409,13 @@ pub enum UrlError {
         /// `.` or `..`.
         component: &'static str,
     },
-    /// A character that shells or servers would act on.
+    /// A character that shells or servers would interpret.
     #[error("the path holds `{character}`, which is not allowed here")]
     Character {
-        /// That character.
+        /// The character.
         character: char,
     },
-    /// `gh:` with something else than owner and repository.
+    /// `gh:` with something other than owner and repository.
     #[error("the GitHub {part} is not a valid name; write `gh:owner/repository`")]
     GitHub {
         /// `owner` or `repository`.
@@ -423,8 +423,8 @@ pub enum UrlError {
     },
 }
 
-/// `text` with user and password of any `scheme://user:password@host` in it replaced by `***`, for text that did not parse and for
-/// what git prints. The user `git` alone stays.
+/// `text` with user and password of any `scheme://user:password@host` in it replaced by `***`, for text that did not parse and for output
+/// of git. The user name `git` alone is kept.
 #[must_use]
 pub fn redact(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! The parts of an address: user, host, port and path, each checked on its own. What they are joined to is the parent's.
+//! The parts of an address: user, host, port and path, each checked on its own. The parent module joins them.
 
 use std::net::Ipv6Addr;
 
@@ -9,7 +9,7 @@ pub(super) fn check_characters(text: &str) -> Result<(), UrlError> {
     let hidden = |c: char| {
         c.is_control() || c.is_whitespace() || is_invisible(c) || c == char::REPLACEMENT_CHARACTER
     };
-    // Encoded spaces are plain; everything else that is hidden would reach a server or a file name.
+    // Encoded spaces are safe; everything else that is hidden would reach a server or a file name.
     let decoded = percent_decoded(text);
     if text.contains(hidden) || decoded.contains(|c| hidden(c) && c != ' ') {
         return Err(UrlError::Hidden);
@@ -63,7 +63,7 @@ pub(super) fn split_user(
     Ok((Some(user), host))
 }
 
-/// Hosts take tokens in the place of the user: known prefixes, or longer than anybody's name.
+/// Hosts accept tokens as user names: known prefixes, or longer than any real name.
 fn is_token(user: &str) -> bool {
     const PREFIXES: [&str; 9] = [
         "ghp_",
@@ -139,7 +139,7 @@ pub(super) fn checked_path(path: &str, transport: Transport) -> Result<String, U
     if decoded.contains('\\') {
         return Err(UrlError::Character { character: '\\' });
     }
-    // Git quotes what it hands to ssh; servers with a home-made shell (and libssh2, CVE-2026-5917) have not always coped.
+    // Git quotes what it passes to ssh; servers with a custom shell (and libssh2, CVE-2026-5917) have not always handled that correctly.
     let dangerous: &[char] = match transport {
         Transport::Ssh => &['\'', '"', '!', '$', '`', ';', '|', '&', '<', '>', '(', ')'],
         Transport::Https | Transport::Http => &['?', '#', '\'', '"', '`', '<', '>'],
@@ -165,7 +165,7 @@ pub(super) fn checked_path(path: &str, transport: Transport) -> Result<String, U
     }
 }
 
-/// Decodes `%41`; a stray `%` stays, as it does in git. Bytes that are no UTF-8 become replacement characters.
+/// Decodes `%41`; a stray `%` is kept, as in git. Bytes that are not UTF-8 become replacement characters.
 pub(super) fn percent_decoded(text: &str) -> String {
     let digit = |byte: Option<&u8>| {
         byte.and_then(|byte| char::from(*byte).to_digit(16))

@@ -1,4 +1,4 @@
-//! The indexes of a repository: one for each commit that was looked at, made of the newest one where that is here.
+//! The indexes of a repository: one for each commit that was read, made from the newest index that is here if there is one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use crate::git::{Repository, Walk, WalkLimits};
 use crate::store::contents::{self, Index, Opened, Previous};
 use crate::store::project::MAX_AGENT;
 
-/// How many indexes of one repository there may be.
+/// How many indexes of one repository are kept.
 const MAX_INDEXES: usize = 8;
-/// Up to how many candidate files all are read for names and descriptions.
+/// If there are at most this many candidate files, all are read for names and descriptions.
 const MAX_CANDIDATES: usize = 200_000;
-/// What the basis of a repository with agents in Markdown files ends with.
+/// How the basis of a repository with agents in Markdown files ends.
 const MARKDOWN: &str = "markdown=true";
 
 impl CachedRepository<'_> {
-    /// What the repository offers at a commit; from the cache where it is there and whole.
+    /// What the repository offers at a commit; from the cache if it is there and intact.
     pub(in crate::store) fn index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<Opened> {
         let path = self.index_path(commit);
         if let Some(opened) = path
@@ -40,7 +40,7 @@ impl CachedRepository<'_> {
             return Ok(opened);
         }
         let (index, stamps) = match self.build_index(commit, watch) {
-            // A repository that cannot be read through is fetched anew, once.
+            // A repository that cannot be read completely is fetched again, once.
             Err(_)
                 if self.is_remote && !self.cache.settings.is_offline && self.is_damaged(commit) =>
             {
@@ -60,7 +60,7 @@ impl CachedRepository<'_> {
         Ok(opened)
     }
 
-    /// Remembers which index is that of the default branch, for those who look without git.
+    /// Records which index is that of the default branch, for readers that do not use git.
     fn point_at(&self, commit: ObjectId) {
         let is_head = self.head().is_ok_and(|head| head == commit);
         if let Some(path) = self
@@ -71,7 +71,7 @@ impl CachedRepository<'_> {
         {
             let text = commit.to_string();
             if fs::read(&path, 64).ok().flatten().as_deref() != Some(text.as_bytes()) {
-                // Who looks without git finds nothing then, and says so.
+                // Readers that do not use git find nothing then, and say so.
                 let _ = fs::replace(&path, text.as_bytes(), false);
             }
         }
@@ -81,7 +81,7 @@ impl CachedRepository<'_> {
         Ok(self.open()?.walk(commit, &WalkLimits::default(), filter)?)
     }
 
-    /// Builds an index; what has not changed since the newest one that is here is taken over. Also gives the stamp of each file.
+    /// Builds an index; what has not changed since the newest existing index is copied from it. Also returns the stamp of each file.
     fn build_index(
         &self,
         commit: ObjectId,
@@ -145,10 +145,10 @@ impl CachedRepository<'_> {
         Ok((index, stamps))
     }
 
-    /// Makes the index of a commit out of the newest one that is here and of what differs between the two commits.
+    /// Makes the index of a commit from the newest existing index and the difference between the two commits.
     ///
-    /// `None` where that might not be what a look at everything finds: where something changed that may change what other files mean,
-    /// that cannot be offered, or that cannot be read.
+    /// `None` if the result might differ from that of reading everything: if something changed that may change what other files mean, that
+    /// cannot be offered, or that cannot be read.
     fn amended(&self, path: &Path, commit: ObjectId, watch: Watch<'_>) -> Option<Opened> {
         let (newest, from) = self.newest_index()?;
         let previous = Previous::open(&newest, Some(&from.to_string()))?;
@@ -201,7 +201,7 @@ impl CachedRepository<'_> {
             }
         }
         index.nothing.sort_unstable();
-        // As long as one agent remains, plain text goes on to mean nothing.
+        // As long as one agent remains, plain text files still do not count.
         let is_markdown = |path: &str| discovery::is_candidate(path, EXTENSION, &BTreeSet::new());
         let remains = index.entries.iter().any(|entry| is_markdown(&entry.file))
             || previous.has_agent_in(&|path| is_markdown(path) && !stamps.contains_key(path));
@@ -212,7 +212,7 @@ impl CachedRepository<'_> {
         previous.amended((path, &commit.to_string()), &stamps, index)
     }
 
-    /// Fetches those of the blobs that are not here.
+    /// Fetches those of the blobs that are not here yet.
     fn have_blobs(&self, wanted: impl Iterator<Item = ObjectId>, watch: Watch<'_>) -> Result<()> {
         if !self.is_remote {
             return Ok(());
@@ -228,7 +228,7 @@ impl CachedRepository<'_> {
         }
     }
 
-    /// The index that was made last of those that are here, and its commit.
+    /// The most recently made index, and its commit.
     fn newest_index(&self) -> Option<(PathBuf, ObjectId)> {
         let folder = self.folder.as_ref()?.join("index");
         let head = fs::read(&folder.join(HEAD), 64).ok()??;
@@ -259,7 +259,7 @@ impl CachedRepository<'_> {
     }
 }
 
-/// What the meaning of all files depends on: what describes others, and whether plain text counts.
+/// What the meaning of all files depends on: the files that describe others, and whether plain text counts.
 fn basis(blobs: &BTreeMap<String, ObjectId>, is_markdown: bool) -> String {
     let special = blobs
         .iter()
@@ -271,7 +271,7 @@ fn basis(blobs: &BTreeMap<String, ObjectId>, is_markdown: bool) -> String {
         .join("\n")
 }
 
-/// The files that describe others, out of a basis.
+/// The files that describe others, from a basis.
 fn special_of(basis: &str) -> BTreeMap<String, ObjectId> {
     let lines = basis.lines().filter_map(|line| line.rsplit_once('='));
     lines
@@ -279,7 +279,7 @@ fn special_of(basis: &str) -> BTreeMap<String, ObjectId> {
         .collect()
 }
 
-/// Whether a Markdown file is read at all. Those that only a marketplace could turn into agents are few; most never can be, and are not
+/// Whether a Markdown file is read at all. Few files could become agents only through a marketplace; most can never be agents, and are not
 /// fetched.
 fn is_looked_at(path: &str) -> bool {
     discovery::is_candidate(path, EXTENSION, &BTreeSet::new()) || path.contains("agent")
@@ -296,7 +296,7 @@ fn read(repository: &Repository, path: &str, id: ObjectId) -> Result<Option<Vec<
     }
 }
 
-/// Removes other indexes when they are many; those of the default branch and at `path` stay.
+/// Removes other indexes if there are many; those of the default branch and at `path` are kept.
 fn drop_old(path: &Path) {
     let Some((folder, listed)) = path
         .parent()

@@ -1,4 +1,4 @@
-//! The cache: one bare repository per registry URL, the index of each commit that was looked at, and upstream bytes by blob id.
+//! The cache: one bare repository per registry URL, the index of each commit that was read, and upstream bytes by blob id.
 //!
 //! Safe to delete at any time. Nothing in it is trusted: every object, index and content is verified when it is read; what does not
 //! verify is set aside and fetched again. The key of a repository is its whole normalised URL.
@@ -13,7 +13,8 @@
 //! blobs/ab/cdef…                                      upstream bytes by git blob id
 //! ```
 //!
-//! Here is what is kept for all; `open` makes a repository as fresh as asked, `repository` reads one, `indexes` keeps what it offers.
+//! This file has what all parts share; `open` makes a repository as fresh as requested, `repository` reads one, `indexes` keeps what it
+//! offers.
 
 mod indexes;
 mod open;
@@ -41,31 +42,31 @@ const INDEX: &str = "index";
 /// The file that names the commit whose index is the newest.
 const HEAD: &str = "head";
 
-/// How new the state of a remote must be.
+/// How recent the state of a remote must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// Whatever is here.
+    /// Any state.
     Any,
-    /// Looked at within the last minutes.
+    /// Asked within the last ten minutes.
     Recent,
-    /// Looked at now.
+    /// Asked now.
     Now,
 }
 
-/// What the cache tells while it works.
+/// What the cache reports while it works.
 #[derive(Debug)]
 pub enum Event {
     /// Another process holds the cache's lock: who, in words.
     Waiting(String),
     /// A fetch begins.
     Fetching(GitUrl),
-    /// Fetches of so many repositories begin.
+    /// Fetches of this many repositories begin.
     FetchingSeveral(usize),
     /// A fetch goes on.
     Progress(Progress),
-    /// A fetch has ended; so many bytes came.
+    /// A fetch has ended; this many bytes arrived.
     Fetched(GitUrl, u64),
-    /// The remote could not be asked, and what is here is used instead.
+    /// The remote could not be asked, and the cached state is used instead.
     Stale(GitUrl, Failure),
     /// Something damaged was set aside and is fetched again.
     Mended(GitUrl, String),
@@ -74,12 +75,12 @@ pub enum Event {
 /// Who listens to a cache.
 pub type Watch<'a> = &'a mut dyn FnMut(Event);
 
-/// How the cache may reach out.
+/// How the cache may use the network and the disk.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// The cache's folder; `None`: there is no place for one.
+    /// The cache's folder; `None`: there is none.
     pub folder: Option<PathBuf>,
-    /// `PATH`, where `git` is looked for.
+    /// `PATH`, where `git` is searched for.
     pub path: Option<OsString>,
     /// The network must not be used.
     pub is_offline: bool,
@@ -89,11 +90,11 @@ pub struct Settings {
     pub may_prompt: bool,
     /// Seconds since 1970.
     pub now: u64,
-    /// The subcommand, for whoever waits for this one to end.
+    /// The subcommand, for other processes that wait for this one to end.
     pub command: String,
     /// How long to wait for another process; `None`: as long as its fetch may take.
     pub wait: Option<Duration>,
-    /// Where a key of this machine may be.
+    /// Where this machine's key may be.
     pub keys: KeyPlace,
 }
 
@@ -131,7 +132,7 @@ impl Cache {
         Ok(self.git.get_or_init(|| git))
     }
 
-    /// Whether something of a repository is here, so that looking at it as it was needs no network.
+    /// Whether part of a repository is here, so that its cached state can be read without the network.
     #[must_use]
     pub fn has(&self, url: &GitUrl) -> bool {
         url.local_path().is_some()
@@ -140,7 +141,7 @@ impl Cache {
             })
     }
 
-    /// Seconds since 1970, as the command began.
+    /// Seconds since 1970, when the command began.
     pub(super) fn now(&self) -> u64 {
         self.settings.now
     }
@@ -164,7 +165,7 @@ impl Cache {
         Some(folder.join("folders").join(format!("builtin.{INDEX}")))
     }
 
-    /// What is known of so many files of an agents folder.
+    /// What is known about this many files of an agents folder.
     #[must_use]
     pub fn seen(&self, agents: &Path, files: usize) -> Seen {
         let key = Digest::of(agents.as_os_str().as_encoded_bytes());
@@ -176,7 +177,7 @@ impl Cache {
         Seen::open(path, files, self.settings.now)
     }
 
-    /// The index of the newest commit of a repository that was looked at, if it is here.
+    /// The index of the newest commit of a repository that was read, if it is here.
     pub(super) fn head_index(&self, url: &GitUrl) -> Option<IndexFile> {
         let folder = self
             .settings
@@ -190,7 +191,7 @@ impl Cache {
         IndexFile::open(&folder.join(format!("{head}.{INDEX}")), Some(head))
     }
 
-    /// Upstream bytes by blob id, if they are here and whole.
+    /// Upstream bytes by blob id, if they are here and intact.
     #[must_use]
     pub fn content(&self, blob: ObjectId) -> Option<Vec<u8>> {
         let bytes = fs::read(&self.content_path(blob)?, MAX_AGENT)

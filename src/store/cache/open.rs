@@ -1,4 +1,4 @@
-//! From a URL or a folder to a repository that is as fresh as asked: one, or several at once.
+//! From a URL or a folder to a repository that is as fresh as requested: one, or several at once.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::fs::{self, Entry};
 const MAX_FETCHES: usize = 8;
 
 impl Cache {
-    /// The repository behind a URL, fetched if it is not as fresh as asked. Repositories on this machine are opened in place.
+    /// The repository of a URL, fetched if it is not as fresh as requested. Repositories on this machine are opened in place.
     pub fn repository(
         &self,
         url: &GitUrl,
@@ -59,8 +59,8 @@ impl Cache {
         Ok(repository)
     }
 
-    /// Makes repositories as fresh as asked, several at once. Gives back those that were asked, with the reason for what cannot be
-    /// reached at all. Where a person may be asked for a password, such ones are left out: only one can ask at a time.
+    /// Makes repositories as fresh as requested, several at once. Returns those that were asked, with the reason for each that cannot be
+    /// reached. If a person may be asked for a password, those are left out, because only one can ask at a time.
     pub fn freshen(
         &self,
         urls: &BTreeSet<GitUrl>,
@@ -81,7 +81,7 @@ impl Cache {
                             .next()
                     };
                     while let Some(url) = next() {
-                        // How far each of several is nobody wants to know. The listener stays until all have ended.
+                        // Nobody needs the progress of each of several fetches. The listener stays until all have ended.
                         let outcome =
                             self.opened(url, freshness, false, &mut |event| match event {
                                 Event::Fetching(_) => {

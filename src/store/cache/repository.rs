@@ -1,4 +1,4 @@
-//! One repository: read with git2, and what is missing in it is fetched.
+//! One repository: read with git2; what it lacks is fetched.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::store::holder::{Holder, Patience, take_lock};
 use crate::store::project::MAX_AGENT;
 use crate::store::seal::Seal;
 
-/// How long a look at a remote counts as recent, in seconds.
+/// For how long a remote counts as asked recently, in seconds.
 const RECENT: u64 = 600;
 
-/// How long another process may hold the lock of a repository: two attempts to fetch, and what comes after.
+/// How long another process may hold the lock of a repository: two attempts to fetch, and what follows.
 const LONGEST_FETCH: Duration = Duration::from_secs(300);
 
 /// A repository that can be read, and that fetches what it lacks.
@@ -30,7 +30,7 @@ pub struct CachedRepository<'a> {
     pub(super) url: GitUrl,
     /// The repository itself.
     pub(super) git: PathBuf,
-    /// What the cache keeps beside it.
+    /// What the cache keeps in addition to it.
     pub(super) folder: Option<PathBuf>,
     pub(super) is_remote: bool,
     pub(super) may_prompt: bool,
@@ -63,7 +63,7 @@ impl CachedRepository<'_> {
         Ok(versions_of(agent, tags.iter().map(|(tag, _)| tag.as_str())))
     }
 
-    /// The commit that answers a request of the manifest, and the version if a tag gives one.
+    /// The commit that matches a request of the manifest, and the version if a tag gives one.
     pub fn resolve(
         &self,
         request: &VersionRequest,
@@ -73,7 +73,7 @@ impl CachedRepository<'_> {
         self.resolve_written(request, agent, &Written::Manifest, watch)
     }
 
-    /// The same for a request that stands elsewhere.
+    /// The same for a request that comes from somewhere else.
     pub fn resolve_written(
         &self,
         request: &VersionRequest,
@@ -104,7 +104,7 @@ impl CachedRepository<'_> {
         if let Some(commit) = repository.resolve(&revision)? {
             return Ok((commit, version));
         }
-        // A branch, or a commit beside the default branch, is not fetched before somebody asks for it.
+        // A branch, or a commit outside the default branch, is fetched only when it is asked for.
         if self.is_remote && !self.cache.settings.is_offline {
             let _lock = self.lock(watch)?;
             let refspecs = vec![format!("+refs/heads/{revision}:refs/heads/{revision}")];
@@ -125,7 +125,7 @@ impl CachedRepository<'_> {
         Err(no_version(request, agent, &versions, written))
     }
 
-    /// Whether `commit` is the newest one of the default branch or of a tag, or one that such a commit continues.
+    /// Whether `commit` is the newest one of the default branch or of a tag, or an ancestor of such a commit.
     pub fn has_in_history(&self, commit: ObjectId) -> Result<bool> {
         let repository = self.open()?;
         let tips = repository
@@ -140,7 +140,7 @@ impl CachedRepository<'_> {
         Ok(false)
     }
 
-    /// The contents that a file had in the history of the default branch, newest first, each with the commit that gave it.
+    /// The contents of a file in the history of the default branch, newest first, each with the commit that introduced it.
     pub fn file_versions(
         &self,
         file: &str,
@@ -235,7 +235,7 @@ impl CachedRepository<'_> {
         Repository::open(&self.git)
     }
 
-    /// Fetches if the state is older than asked.
+    /// Fetches if the state is older than requested.
     pub(super) fn freshen(&self, freshness: Freshness, watch: Watch<'_>) -> Result<()> {
         let has_state = |this: &Self| {
             this.open()
@@ -290,7 +290,7 @@ impl CachedRepository<'_> {
         }
     }
 
-    /// Fetches refs; writes down when, if they are all. The caller holds the lock.
+    /// Fetches refs; records the time if all of them were fetched. The caller holds the lock.
     fn fetch(&self, request: &FetchRequest, watch: Watch<'_>) -> Result<(), GitError> {
         let git = self.cache.git().map_err(|_| GitError::Missing)?;
         watch(Event::Fetching(self.url.clone()));
@@ -300,7 +300,7 @@ impl CachedRepository<'_> {
         watch(Event::Fetched(self.url.clone(), fetched.bytes));
         let is_whole = request.refspecs == FetchRequest::history(self.access()).refspecs;
         if let Some(folder) = self.folder.as_ref().filter(|_| is_whole) {
-            // Only costs one more look at the remote if it fails.
+            // If it fails, the only cost is that the remote is asked once more.
             let _ = fs::replace(
                 &folder.join("checked"),
                 self.cache.settings.now.to_string().as_bytes(),
@@ -350,7 +350,7 @@ impl CachedRepository<'_> {
         Ok(self.fetch(&FetchRequest::history(self.access()), watch)?)
     }
 
-    /// An empty repository in place of whatever is there. The caller holds the lock.
+    /// An empty repository in place of what is there. The caller holds the lock.
     fn start_over(&self) -> Result<()> {
         fs::remove_folder(&self.git)?;
         Ok(init_bare(&self.git)?)

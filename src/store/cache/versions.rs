@@ -1,11 +1,11 @@
-//! What to say where no version is what was asked for.
+//! The failure for a version that does not exist.
 
 use semver::Version;
 
 use crate::domain::version::{VersionRequest, VersionTag, Written};
 use crate::error::Failure;
 
-/// The version that is most like what was asked for: that of the same major, minor or beginning, else the newest below it.
+/// The version that is closest to the request: one with the same major, minor or beginning, else the newest below it.
 fn nearest<'v>(request: &VersionRequest, versions: &'v [VersionTag]) -> Option<&'v VersionTag> {
     let asked: Vec<u64> = match request {
         VersionRequest::Requirement(requirement) => {
@@ -39,7 +39,7 @@ fn nearest<'v>(request: &VersionRequest, versions: &'v [VersionTag]) -> Option<&
     }
 }
 
-/// That no version answers a request, with those that come close and how to ask for one.
+/// The failure that no version matches a request, with the closest versions and how to ask for one.
 pub(super) fn no_version(
     request: &VersionRequest,
     agent: &str,
@@ -67,7 +67,7 @@ pub(super) fn no_version(
         _ => failure,
     };
     let example = &nearest.unwrap_or(&versions[0]).version;
-    // A pre-release answers only those who name it, so its major is not suggested: that could be what was asked for.
+    // A pre-release matches only requests that name it, so its major is not suggested: that could be what was asked for.
     let Some(release) = versions
         .iter()
         .map(|version| &version.version)
@@ -78,7 +78,7 @@ pub(super) fn no_version(
             "pre-releases are taken only by name, for example {example}"
         ));
     };
-    // A whole version takes the newest of its major, as the major alone does.
+    // A full version matches the newest of its major, as the major alone does.
     let is_same = example.pre.is_empty() && example.major == release.major && example.major > 0;
     let major = (!is_same).then(|| format!("^{}", release.major));
     let examples: Vec<String> = [example.to_string()].into_iter().chain(major).collect();

@@ -1,4 +1,4 @@
-//! Makes an index out of the one before it and what changed: the same bytes as a new one has, without a look at what is the same.
+//! Makes an index from the previous one and what changed: the result has the same bytes as a new one, without reading what is the same.
 
 use super::IndexFile;
 use super::format::{HASH, Key, ROW, Section, WORD, long, number};
@@ -7,13 +7,13 @@ use super::write::{
 };
 use crate::domain::discovery::IndexEntry;
 
-/// What a row that is gone turns into.
+/// The new number of a removed row.
 const GONE: u32 = u32::MAX;
 
 impl IndexFile {
     /// An index without the agents of the files `gone` and with `new` ones, each with the stamp of its file.
     ///
-    /// `None` if this one is not whole or not in memory; whether it [is sound](Self::is_sound) is the caller's to know.
+    /// `None` if this one is incomplete or not in memory; the caller knows whether it [is sound](Self::is_sound).
     #[must_use]
     pub(in crate::store) fn amended(
         &self,
@@ -22,7 +22,7 @@ impl IndexFile {
         new: &[(IndexEntry, u64)],
         meta: Vec<u8>,
     ) -> Option<Image<'_>> {
-        // Where each row moves to. Rows keep their order, so everything that is sorted by them stays so.
+        // The new number of each row. Rows keep their order, so everything that is sorted by them stays sorted.
         let mut places = vec![0; self.len()];
         for (row, _) in gone
             .iter()

@@ -1,12 +1,12 @@
-//! The numbers that the layout consists of: sizes, the order of the sections, hashes and checksums. What is in a record is `record`'s.
+//! The constants of the layout: sizes, the order of the sections, hashes and checksums. `record` knows what is in a record.
 
 /// What an index begins with.
 pub(super) const MAGIC: &[u8; 8] = b"agentpkg";
-/// Raised when the layout or the meaning changes; files of other formats are built anew.
+/// Raised when the layout or the meaning changes; files in other formats are built again.
 pub(super) const FORMAT: u32 = 5;
 /// The length of the header.
 pub(super) const HEADER: usize = 168;
-/// The length of the key: a commit in hex, or what stands for one.
+/// The length of the key: a commit in hex, or a placeholder for one.
 pub(super) const KEY: usize = 64;
 /// The length of one row.
 pub(super) const ROW: usize = 24;
@@ -29,7 +29,7 @@ pub(super) enum Section {
     End,
 }
 
-/// What a hash is of.
+/// What a hash is made from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Key {
     Title,
@@ -63,7 +63,7 @@ pub(super) fn checksum(bytes: &[u8]) -> u64 {
     check.value()
 }
 
-/// A quick checksum against damage; whoever can write to the cache can do worse than forge it.
+/// A quick checksum against damage; an attacker who can write to the cache can do worse than forge it.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Checksum {
     state: u64,
@@ -106,7 +106,7 @@ impl Checksum {
     }
 }
 
-/// The checksum of everything behind the header: four in turn, as a processor adds them at the same time.
+/// The checksum of everything after the header: four interleaved ones, which a processor computes at the same time.
 #[derive(Debug, Default)]
 pub(super) struct BodyChecksum {
     lanes: [Checksum; 4],

@@ -1,20 +1,20 @@
-//! What a source offers, as one flat file that is read in parts: a name among 100,000 costs some short reads, no parse.
+//! What a source offers, as one flat file that is read in parts: finding a name among 100,000 takes a few short reads and no parsing.
 //!
 //! ```text
 //! header    magic, format, key (commit), counts, offsets, length, checksum of the header, checksum of the rest
 //! rows      by name: where the name is, where the record is, checksum of the record
 //! hashes    sorted hashes of title, file stem, file and blob, each with its row
-//! words     sorted words, each with where its rows are; words of names, of descriptions and tags, of tools and of servers apart
+//! words     sorted words, each with the place of its rows; separate for names, descriptions and tags, tools, and servers
 //! postings  rows by word
 //! names     the names in order, one to a line
 //! records   everything about an agent
-//! meta      registry.toml, servers, refusals, and what was looked at and is no agent: JSON
+//! meta      registry.toml, servers, refusals, and which files were read and are no agents: JSON
 //! ```
 //!
-//! A file that is torn, of another format or of another commit is not opened. To look through all of a large file takes longer than
-//! what is asked of it, so a file that is on the disk gets a *seal*: the time of its last change is set to one in the last century that
-//! follows from its checksum. Whoever changes the file takes the seal away; without one, all of it is checked at every opening. Every
-//! offset is checked in any case, and every record has a checksum. It can be thrown away at any time: `registry` builds it anew.
+//! A file that is incomplete, in another format or of another commit is not opened. Checking all of a large file would take longer than
+//! answering from it, so a file that is on the disk gets a *seal*: its modification time is set to one in the last century that is computed
+//! from its checksum. Any change of the file removes the seal; a file without one is checked completely each time it is opened. Every
+//! offset is checked in any case, and every record has a checksum. The file can be deleted at any time: `registry` builds it again.
 
 mod amend;
 mod format;
@@ -40,17 +40,17 @@ use crate::domain::discovery::IndexEntry;
 use crate::error::Result;
 use crate::fs::{self, RandomFile};
 
-/// How long after a change a file is surely on the disk, in seconds: some times what operating systems let pass.
+/// How long after a change a file is certainly on the disk, in seconds: several times what operating systems allow.
 const SETTLED: u64 = 120;
 /// The longest record that is read.
 const MAX_RECORD: usize = 64 << 10;
 
-/// The agents whose names begin in one way.
+/// The agents whose names have the same beginning.
 #[derive(Debug)]
 pub enum Beginning {
     /// All of them, sorted.
     Few(Vec<IndexEntry>),
-    /// More than were asked for, from this row on.
+    /// There are more than requested, from this row on.
     Many(u32),
 }
 
@@ -77,14 +77,14 @@ impl IndexFile {
                 return None;
             }
             if modified.elapsed().is_ok_and(|age| age.as_secs() > SETTLED) {
-                // Without a seal the next look takes longer, and nothing else.
+                // Without a seal, the only cost is that the next check takes longer.
                 let _ = fs::set_modified(path, seal);
             }
         }
         Some(index)
     }
 
-    /// Writes an index and opens it. `is_sealed`: it is on the disk when this returns, so that nobody has to check it.
+    /// Writes an index and opens it. `is_sealed`: it is on the disk when this returns, so that it need not be checked.
     pub(super) fn write(
         path: &Path,
         key: &str,
@@ -100,7 +100,7 @@ impl IndexFile {
         Ok(RandomFile::open(path).and_then(|file| Self::from_file(file, Some(key))))
     }
 
-    /// An index of entries that is nowhere on the disk.
+    /// An index of entries that is not on the disk.
     #[must_use]
     pub fn in_memory(entries: &[IndexEntry]) -> Self {
         let entries: Vec<(&IndexEntry, u64)> = entries.iter().map(|entry| (entry, 0)).collect();
@@ -108,7 +108,7 @@ impl IndexFile {
         Self::from_file(file, None).expect("what was written just now is whole")
     }
 
-    /// An index out of bytes that may be anything; `None` if they cannot be trusted.
+    /// An index from bytes of any origin; `None` if they cannot be trusted.
     #[must_use]
     pub fn of_bytes(bytes: Vec<u8>, key: Option<&str>) -> Option<Self> {
         Self::from_file(RandomFile::in_memory(bytes), key)
@@ -160,7 +160,7 @@ impl IndexFile {
         })
     }
 
-    /// Whether everything behind the header is as it was written. Reads all of it.
+    /// Whether everything after the header is as it was written. Reads all of it.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let mut check = BodyChecksum::default();
@@ -195,7 +195,7 @@ impl IndexFile {
         self.rows == 0
     }
 
-    /// The agents of exactly this name, but for case.
+    /// The agents with exactly this name, ignoring case.
     #[must_use]
     pub fn named(&self, folded: &str) -> Vec<IndexEntry> {
         let start = self.first_at_least(folded);
@@ -206,7 +206,7 @@ impl IndexFile {
         rows.filter_map(|row| self.entry(row)).collect()
     }
 
-    /// The agents whose names begin so, sorted. What stands side by side is read at once.
+    /// The agents whose names begin with this, sorted. Adjacent rows are read at once.
     #[must_use]
     pub fn beginning_with(&self, folded: &str, most: usize) -> Beginning {
         let start = self.first_at_least(folded);
@@ -230,7 +230,7 @@ impl IndexFile {
         let (from, to, length) = (number(first, 0)?, number(last, 0)?, number(last, 4)?);
         let length = (to.saturating_sub(from) as usize).saturating_add(length as usize);
         let names = self.part(Section::Names, u64::from(from), length)?;
-        // Only names tell how many of the rows are meant, so records are read after them.
+        // The names show how many rows match, so records are read after them.
         let is_meant = |row: &&[u8]| {
             let at = number(row, 0)
                 .and_then(|at| at.checked_sub(from))
@@ -304,7 +304,7 @@ impl IndexFile {
             .collect()
     }
 
-    /// All agents, sorted by name; what is damaged is left out.
+    /// All agents, sorted by name; damaged ones are left out.
     pub fn entries(&self) -> impl Iterator<Item = IndexEntry> {
         (0..self.rows).filter_map(|row| self.entry(row))
     }
@@ -368,7 +368,7 @@ impl IndexFile {
         String::from_utf8(name).ok()
     }
 
-    /// The first row whose name is not before `folded`.
+    /// The first row whose name is not less than `folded`.
     fn first_at_least(&self, folded: &str) -> u32 {
         let (mut low, mut high) = (0, self.rows);
         while low < high {
@@ -386,7 +386,7 @@ impl IndexFile {
         low
     }
 
-    /// A part of a section; `None` if it does not have so much.
+    /// A range of a section; `None` if it is out of range.
     fn part(&self, section: Section, offset: u64, length: usize) -> Option<Vec<u8>> {
         let start = self.offsets[section as usize].checked_add(offset)?;
         let end = start.checked_add(u64::try_from(length).ok()?)?;
@@ -397,7 +397,7 @@ impl IndexFile {
     }
 }
 
-/// The time that a whole file of this checksum has. Even seconds, which every file system keeps.
+/// The modification time of an intact file with this checksum. Even seconds, which every file system can store.
 fn seal(check: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(400_000_000 + (check & 0xfff_ffff) * 2)
 }

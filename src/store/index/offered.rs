@@ -1,4 +1,4 @@
-//! The agents of a source, wherever they are: in memory, or in an index that is read as needed. Both answer alike.
+//! The agents of a source, wherever they are: in memory, or in an index that is read as needed. Both give the same answers.
 
 use super::IndexFile;
 use super::format::Key;
@@ -40,7 +40,7 @@ impl Offered {
         }
     }
 
-    /// The agents that answer to `name`: by their name, by their title, or, if there are none, by the name of their file.
+    /// The agents that `name` means: by their name, by their title, or, if there are none, by the name of their file.
     #[must_use]
     pub fn find(&self, name: &str) -> Vec<IndexEntry> {
         let folded = name.to_lowercase();
@@ -63,7 +63,7 @@ impl Offered {
                 found
             }
         };
-        // Two agents may differ in case only; then the exact spelling decides.
+        // Two agents may differ only in case; then the exact spelling decides.
         if found
             .iter()
             .any(|entry| entry.name.as_str() == name || entry.title == name)
@@ -101,7 +101,7 @@ impl Offered {
         }
     }
 
-    /// The names, folded, that every agent goes by; sorted, each once.
+    /// All names of all agents, in folded form; sorted, without duplicates.
     #[must_use]
     pub fn folded_names(&self) -> Vec<String> {
         let mut names: Vec<String> = match self {
@@ -121,7 +121,7 @@ impl Offered {
         names
     }
 
-    /// Names that look like another one, with their likeness; the best first.
+    /// Names that are similar to another one, with their similarity; the best first.
     #[must_use]
     pub fn alike(&self, name: &str) -> Vec<(f64, String)> {
         let folded = name.to_lowercase();
@@ -143,7 +143,7 @@ impl Offered {
         near
     }
 
-    /// Searches; gives the agents with why they were found, and how many there are in all.
+    /// Searches; returns the agents with the reason why each was found, and the total number.
     #[must_use]
     pub fn search(&self, query: &Query) -> (Vec<(IndexEntry, Tier)>, usize) {
         let in_memory;

@@ -1,11 +1,11 @@
-//! One agent as bytes. Its checksum stands in its row.
+//! One agent as bytes. Its checksum is in its row.
 
 use super::format::{long, number};
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::IndexEntry;
 use crate::domain::name::AgentName;
 
-/// The parts of a record, each with its length before it.
+/// The parts of a record, each preceded by its length.
 struct Parts<'a>(&'a [u8]);
 
 impl<'a> Parts<'a> {
@@ -83,7 +83,7 @@ pub(super) fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
     record
 }
 
-/// As much of a description as anybody reads in a list.
+/// As much of a description as a list can show.
 fn cut(description: &str) -> &str {
     const LONGEST: usize = 4096;
     let end = (0..=LONGEST.min(description.len()))

@@ -1,5 +1,5 @@
-//! Finds agents by what a person remembers of them: the name, how it begins, words of it, words of the description or tags, and last
-//! names that look alike. Each tier is only as long as it needs to be.
+//! Finds agents by what a person remembers of them: the name, its beginning, words of it, words of the description or tags, and finally
+//! similar names. No tier does more work than it has to.
 
 use std::ops::Range;
 
@@ -7,32 +7,32 @@ use super::IndexFile;
 use super::format::{Section, WORD, long, number};
 use super::write::split;
 
-/// Up to how many names are read at once; of more, those that are needed are read one by one.
+/// Up to this many names are read at once; if there are more, those that are needed are read one by one.
 const MAX_NEAR: usize = 4096;
 
-/// Why something was found; the better first.
+/// Why something was found; better reasons first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// It is called so.
+    /// It has this name.
     Exact,
-    /// Its name begins so.
+    /// Its name begins with this.
     Prefix,
     /// The words are in its name.
     Name,
     /// The words are in its name, its description or its tags.
     Description,
-    /// Its name looks alike.
+    /// Its name is similar.
     Alike,
 }
 
-/// What is looked for.
+/// A search.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// What the person typed, in lower case.
     pub text: String,
     /// Only agents that may use this tool, in lower case.
     pub tool: Option<String>,
-    /// Only agents that need one of these servers, in lower case; empty: no matter.
+    /// Only agents that need one of these servers, in lower case; empty: no filter.
     pub servers: Vec<String>,
     /// How many are wanted.
     pub limit: usize,
@@ -41,9 +41,9 @@ pub struct Query {
 /// What was found in one index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Rows and why, the best first.
+    /// Rows with the reason, the best first.
     pub rows: Vec<(u32, Tier)>,
-    /// How many there are, also beyond the limit.
+    /// The total number, regardless of the limit.
     pub total: usize,
 }
 
@@ -71,7 +71,7 @@ impl IndexFile {
         }
         let mut words: Vec<String> = Vec::new();
         split(&query.text, &mut |word| words.push(word.to_owned()));
-        // A name is one word with hyphens, however it is typed.
+        // A name is one word with hyphens, even if it was typed differently.
         let name = query.text.split_whitespace().collect::<Vec<_>>().join("-");
         let tier = |row: u32| {
             let is_exact = self
@@ -79,7 +79,7 @@ impl IndexFile {
                 .is_some_and(|known| known.eq_ignore_ascii_case(&name));
             if is_exact { Tier::Exact } else { Tier::Prefix }
         };
-        // Those that begin so stand side by side, so they are counted, not looked at.
+        // Names with the same beginning are adjacent, so they are counted, not read.
         let by_prefix = self.beginning_so(&name);
         let (first, total): (Vec<u32>, usize) = match &filter {
             Some(filter) => {
@@ -106,7 +106,7 @@ impl IndexFile {
                     .collect()
             };
             let (in_name, anywhere) = (others(&in_name), others(&anywhere));
-            // What is in the name is anywhere, too.
+            // What is in the name is also found anywhere.
             found.total += anywhere.len();
             let room = query.limit - found.rows.len();
             found
@@ -138,13 +138,13 @@ impl IndexFile {
         found
     }
 
-    /// The rows of the agents whose names begin so.
+    /// The rows of the agents whose names begin with this.
     #[must_use]
     pub fn beginning_so(&self, folded: &str) -> Range<u32> {
         self.beginning_from(self.first_at_least(folded), folded)
     }
 
-    /// The same, of which the first is known.
+    /// The same, if the first row is known.
     #[must_use]
     pub fn beginning_from(&self, start: u32, folded: &str) -> Range<u32> {
         let begins = |row: u32| {
@@ -154,8 +154,8 @@ impl IndexFile {
         start..self.first_without(start, self.rows, &begins)
     }
 
-    /// The beginnings of the names in `rows`, each with how many rows have it. `end` says how far a name's beginning goes; names that
-    /// are no longer than that stand for themselves. `None`: more than `most`. Costs by how many there are, not by the rows.
+    /// The beginnings of the names in `rows`, each with its number of rows. `end` says how long the beginning of a name is; shorter names
+    /// stand for themselves. `None`: there are more than `most`. The cost depends on the number of beginnings, not on the number of rows.
     #[must_use]
     pub fn beginnings(
         &self,
@@ -175,7 +175,7 @@ impl IndexFile {
         let mut found = Vec::new();
         let mut row = rows.start;
         while row < rows.end {
-            // What cannot be read is left out here as everywhere.
+            // Unreadable rows are left out here as everywhere.
             let Some(name) = name_at(row) else {
                 row += 1;
                 continue;
@@ -199,7 +199,7 @@ impl IndexFile {
         Some(found)
     }
 
-    /// The names in rows that stand side by side, read at once.
+    /// The names in adjacent rows, read at once.
     fn names_of(&self, rows: Range<u32>) -> Option<Vec<String>> {
         let (first, last) = (self.row(rows.start)?, self.row(rows.end.checked_sub(1)?)?);
         let start = number(&first, 0)?;
@@ -213,7 +213,8 @@ impl IndexFile {
         (names.len() == rows.len()).then_some(names)
     }
 
-    /// The first row from `start` on that has not what all have before it. Looks close by first, since most groups are small.
+    /// The first row from `start` on that does not have the same beginning as those before it. Looks nearby first, because most groups are
+    /// small.
     fn first_without(&self, start: u32, end: u32, has: &dyn Fn(u32) -> bool) -> u32 {
         let (mut low, mut step) = (start, 1);
         let mut high = end.min(self.rows);
@@ -237,7 +238,7 @@ impl IndexFile {
         low
     }
 
-    /// The rows that the filters leave, sorted; `None`: all.
+    /// The rows that pass the filters, sorted; `None`: all.
     fn filter(&self, query: &Query) -> Option<Vec<u32>> {
         let mut filter: Option<Vec<u32>> = None;
         if let Some(tool) = &query.tool {
@@ -332,7 +333,7 @@ impl IndexFile {
         }
     }
 
-    /// The rows of all words that begin so; short beginnings mean the word itself.
+    /// The rows of all words with this beginning; short beginnings mean the word itself.
     fn beginning(&self, kind: u8, word: &str) -> Vec<u32> {
         if word.len() < 3 {
             return self.exactly(kind, word);
@@ -342,7 +343,7 @@ impl IndexFile {
         let mut end = key.clone();
         end.push(0xff);
         let last = self.first_word(&end);
-        // The rows of words that stand side by side stand side by side.
+        // The rows of adjacent words are adjacent.
         let (Some((_, start, _)), Some((_, offset, count))) = (
             self.word(first),
             last.checked_sub(1).and_then(|last| self.word(last)),
@@ -355,7 +356,7 @@ impl IndexFile {
         self.postings(start, (offset.saturating_sub(start)) / 4 + u64::from(count))
     }
 
-    /// Text, offset of its rows, and how many they are.
+    /// Text, offset of its rows, and number of rows.
     fn word(&self, index: u32) -> Option<(Vec<u8>, u64, u32)> {
         if index >= self.words {
             return None;
@@ -396,7 +397,7 @@ impl IndexFile {
         rows.filter(|row| *row < self.rows).collect()
     }
 
-    /// Names that differ little, or that have all the letters in order; the nearest first.
+    /// Names that differ little, or that contain all the letters in order; the most similar first.
     #[must_use]
     pub fn alike(&self, name: &str, limit: usize) -> Vec<u32> {
         let Some(names) = self.names() else {
@@ -447,7 +448,7 @@ fn has_beginning(name: &str, folded: &str) -> bool {
         .is_some_and(|beginning| beginning.eq_ignore_ascii_case(folded))
 }
 
-/// The letters of a text, one bit each.
+/// The letters of a text, one bit for each.
 fn letters(text: &[u8]) -> u32 {
     text.iter()
         .fold(0, |letters, byte| letters | 1 << (byte & 31))
@@ -466,7 +467,7 @@ fn keyed(kind: u8, word: &str) -> Vec<u8> {
     key
 }
 
-/// What two sorted lists have in common.
+/// The intersection of two sorted lists.
 fn common(one: &[u32], other: &[u32]) -> Vec<u32> {
     let (small, large) = if one.len() < other.len() {
         (one, other)

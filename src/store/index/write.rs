@@ -1,4 +1,4 @@
-//! Makes an index out of entries.
+//! Makes an index from entries.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use super::format::{
 use super::record::encode;
 use crate::domain::discovery::{self, IndexEntry};
 
-/// Rows by word. Words are many, and nobody gains by choosing them badly, so they are hashed quickly.
+/// Rows by word. There are many words, and nobody gains by choosing colliding ones, so they are hashed with a fast function.
 pub(super) type Words = HashMap<Box<[u8]>, Vec<u32>, BuildHasherDefault<Quick>>;
 
 #[derive(Default)]
@@ -27,10 +27,10 @@ impl Hasher for Quick {
     }
 }
 
-/// The longest text of which every word is found.
+/// The longest text that is indexed completely.
 const MAX_TEXT: usize = 2048;
 
-/// The index of `key`: entries with the stamp of their file, in any order, and the JSON of everything else.
+/// The index of `key`: entries with the stamps of their files, in any order, and the JSON of everything else.
 pub(in crate::store) fn image(
     key: &str,
     entries: &[(&IndexEntry, u64)],
@@ -76,7 +76,7 @@ impl Image<'_> {
     }
 }
 
-/// Bytes one after the other: new ones, and stretches of a section of another index.
+/// Bytes in sequence: new ones, and ranges of a section of another index.
 #[derive(Default)]
 struct Stretches<'a> {
     old: &'a [u8],
@@ -98,7 +98,7 @@ impl<'a> Stretches<'a> {
         }
     }
 
-    /// Takes over bytes of the old section; `None` if it does not have them.
+    /// Copies bytes of the old section; `None` if they are out of range.
     fn take_over(&mut self, at: u64, length: usize) -> Option<()> {
         let at = usize::try_from(at).ok()?;
         let end = at
@@ -130,7 +130,7 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Rows to which such of another index can be added.
+    /// Rows to which rows of another index can be added.
     pub(super) fn following(names: &'a [u8], records: &'a [u8]) -> Self {
         let section = |old| Stretches {
             old,
@@ -143,7 +143,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Adds an entry; gives its row.
+    /// Adds an entry; returns its row.
     pub(super) fn push(&mut self, entry: &IndexEntry, stamp: u64) -> u32 {
         let record = encode(entry, stamp);
         let name = entry.name.as_str().as_bytes();
@@ -158,7 +158,7 @@ impl<'a> Rows<'a> {
         self.count - 1
     }
 
-    /// Adds a row of the other index with what it points to; gives its row. `None` if it points to nothing.
+    /// Adds a row of the other index with what it points to; returns its row. `None` if it points to nothing.
     pub(super) fn take_over(&mut self, old: &[u8]) -> Option<u32> {
         let (name, record) = (number(old, 4)? as usize, number(old, 16)? as usize);
         self.push_row(name, record, number(old, 20)?);
@@ -274,14 +274,14 @@ fn push_number(bytes: &mut Vec<u8>, number: usize) {
     bytes.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
 
-/// The words that an agent is found by, each kind under a letter of its own.
+/// The words that an agent is found by, each kind prefixed with its own letter.
 pub(super) fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
     let mut key = Vec::with_capacity(48);
     let mut add = |kind: u8, word: &str| {
         key.clear();
         key.push(kind);
         key.extend_from_slice(word.as_bytes());
-        // Most words are known, and looking them up needs no copy.
+        // Most words are already known, and looking them up needs no copy.
         match words.get_mut(key.as_slice()) {
             Some(rows) if rows.last() == Some(&row) => {}
             Some(rows) => rows.push(row),

@@ -9,13 +9,13 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Source, Target};
 
 impl Manifest {
-    /// The file's text: lines that no edit concerned are the very bytes that they were.
+    /// The file's text: lines that no edit concerns are unchanged, byte for byte.
     #[must_use]
     pub fn to_text(&self) -> String {
         let Some(document) = &self.edited else {
             return self.original.clone();
         };
-        // The document knows neither the mark nor the line endings of the text.
+        // The document does not know the byte order mark or the line endings of the text.
         let edited = document.to_string();
         if edited == self.read().to_string() {
             return self.original.clone();
@@ -39,7 +39,7 @@ impl Manifest {
             .expect("it was read as TOML before")
     }
 
-    /// Adds an agent, or changes the entry that it has. Unknown keys of an existing entry stay.
+    /// Adds an agent, or changes its existing entry. Unknown keys of an existing entry are kept.
     pub fn set_agent(&mut self, name: &AgentName, wanted: &Wanted) {
         if self.agents.get(name) == Some(wanted) {
             return;
@@ -47,7 +47,7 @@ impl Manifest {
         let table = section(self.document(), "agents");
         let keys = wanted_keys(name, wanted);
         let is_inline = table.get(name.as_str()).is_some_and(Item::is_inline_table);
-        // No version of their own is as good as the words for that.
+        // An entry without a version is the same as one with any version.
         let says_any = |entry: &dyn TableLike| {
             matches!(
                 entry.get("version").and_then(Item::as_str),
@@ -81,7 +81,7 @@ impl Manifest {
                     None => drop(entry.remove(key)),
                 }
             }
-            // The space before a closing brace belongs to whatever is last now.
+            // The space before a closing brace belongs to the last entry.
             for (_, item) in entry.iter_mut() {
                 if let Some(value) = item.as_value_mut().filter(|_| is_inline) {
                     value.decor_mut().set_suffix("");
@@ -96,7 +96,7 @@ impl Manifest {
                 value.decor_mut().set_suffix(" ");
             }
         } else {
-            // A text is a version, and a table only where more is to be said.
+            // A string is a version; a table is written only if it is needed.
             let value = match <[_; 1]>::try_from(keys) {
                 Ok([("version", version)]) => version,
                 keys => {
@@ -129,7 +129,7 @@ impl Manifest {
         self.set_agent(name, &wanted);
     }
 
-    /// Removes an agent; says whether it was there.
+    /// Removes an agent; returns whether it was there.
     pub fn remove_agent(&mut self, name: &AgentName) -> bool {
         if let Some(table) = self
             .document()
@@ -141,9 +141,9 @@ impl Manifest {
         self.agents.remove(name).is_some()
     }
 
-    /// Takes back what was edited about the agents of which `is_back` says so, since `original`.
+    /// Takes back the edits since `original` of the agents for which `is_back` is true.
     pub fn take_back(&mut self, is_back: impl Fn(&AgentName) -> bool, original: &Self) {
-        // The other edits are made anew: one that is taken back would leave its traces in the spacing and the comments.
+        // The other edits are made again from the original: an edit that is taken back would leave traces in spacing and comments.
         let mut again = original.clone();
         for name in original
             .agents
@@ -158,7 +158,7 @@ impl Manifest {
         *self = again;
     }
 
-    /// Adds a registry, or changes where it points to.
+    /// Adds a registry, or changes its source.
     pub fn set_registry(&mut self, name: &RegistryName, source: &Source) {
         let mut entry = InlineTable::new();
         entry.insert(source_key(source), source_text(source).into());
@@ -171,7 +171,7 @@ impl Manifest {
         }
     }
 
-    /// Removes a registry; says whether it was there.
+    /// Removes a registry; returns whether it was there.
     pub fn remove_registry(&mut self, name: &RegistryName) -> bool {
         if let Some(table) = self
             .document()
@@ -186,7 +186,7 @@ impl Manifest {
     }
 }
 
-/// The text with the line endings of the original: each line its own where the original has it, a new one that of most lines.
+/// The text with the line endings of the original: each existing line keeps its own, a new one gets that of most lines.
 fn with_endings_of(original: &str, edited: &str) -> String {
     if !original.contains('\r') {
         return edited.to_owned();
@@ -264,7 +264,7 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
         table.fmt();
         keys.push(("bind", Value::InlineTable(table)));
     }
-    // An entry that says nothing else says that any version will do.
+    // An entry without other keys says that it accepts any version.
     if keys.is_empty() {
         keys.push(("version", "*".into()));
     }
@@ -292,13 +292,13 @@ fn same(left: &Value, right: &Value) -> bool {
         || table(left).is_some() && table(left) == table(right)
 }
 
-/// Replaces a value; the comment behind it and the space around it stay.
+/// Replaces a value; the comment after it and the space around it are kept.
 fn put(old: &mut Value, mut new: Value) {
     new.decor_mut().clone_from(old.decor());
     *old = new;
 }
 
-/// Makes a table of the user's own hold these entries; what is right already stays as it is.
+/// Makes one of the user's tables contain these entries; what is already right is not changed.
 fn set_table(table: Option<&mut Table>, new: &InlineTable) {
     let Some(table) = table else {
         return;

@@ -1,4 +1,4 @@
-//! `agentpkg.toml`: what the user wants, as a typed view. `read` makes it out of the file's text, `edit` changes both.
+//! `agentpkg.toml`: what the user wants, as a typed view. `read` makes it from the file's text, `edit` changes both.
 
 mod edit;
 mod read;
@@ -27,12 +27,12 @@ pub const MAX_SIZE: u64 = 4 << 20;
 /// Where a wanted agent comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Origin {
-    /// Whichever registry has it.
+    /// Any registry that has it.
     #[default]
     Any,
     /// A registry of this manifest, or the built-in one.
     Registry(RegistryName),
-    /// A repository or folder of its own.
+    /// A repository or folder that is not a registry.
     Source(Source),
 }
 
@@ -45,28 +45,28 @@ pub struct Wanted {
     pub target: Option<Target>,
     /// Which version.
     pub version: Option<VersionRequest>,
-    /// Installed exactly as upstream wrote it, though the client may not load it.
+    /// Installed exactly as upstream wrote it, even if the client does not load it.
     pub is_verbatim: bool,
-    /// Keys of the frontmatter that stay as the user has them, whatever upstream does.
+    /// Keys of the frontmatter that always keep the user's value.
     pub pins: Vec<String>,
-    /// MCP servers by the user's own names: upstream's name to the user's.
+    /// Bindings: upstream's name of a server to the user's.
     pub bind: BTreeMap<String, String>,
 }
 
 impl Wanted {
-    /// Any version of whatever answers to the name.
+    /// Any version of the agent with this name.
     #[must_use]
     pub fn anything() -> Self {
         Self::default()
     }
 }
 
-/// What `install.follow-symlinks` says.
+/// The value of `install.follow-symlinks`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FollowLinks {
     /// The projects whose agents folder may be a link.
     Folders(Vec<String>),
-    /// Something that is no list of folders.
+    /// Something other than a list of folders.
     Other,
 }
 
@@ -76,21 +76,21 @@ pub struct Manifest {
     original: String,
     /// Whether there is no file.
     is_absent: bool,
-    /// The document with its edits; made at the first one, as most commands make none.
+    /// The document with its edits; created at the first edit, because most commands make none.
     edited: Option<DocumentMut>,
     registries: Vec<(RegistryName, Source)>,
     agents: BTreeMap<AgentName, Wanted>,
     follow_links: Option<FollowLinks>,
     policy: Policy,
-    /// Where each rule of the policy stands.
+    /// Where each rule of the policy is written.
     rules: BTreeMap<String, Range<usize>>,
     warnings: Vec<String>,
-    /// The first top-level key that is no setting, with where it stands and the setting that may be meant.
+    /// The first unknown top-level key, with its place and the setting that may be meant.
     misread: Option<(String, Range<usize>, Option<&'static str>)>,
 }
 
 impl Manifest {
-    /// A manifest that says nothing yet.
+    /// An empty manifest.
     #[must_use]
     pub fn empty() -> Self {
         Self {
@@ -128,7 +128,7 @@ impl Manifest {
         &self.agents
     }
 
-    /// What `install.follow-symlinks` says, if it is there. It counts in the manifest of the user only.
+    /// The value of `install.follow-symlinks`, if it is there. It counts only in the user's manifest.
     #[must_use]
     pub fn follows_links(&self) -> Option<&FollowLinks> {
         self.follow_links.as_ref()
@@ -140,7 +140,7 @@ impl Manifest {
         &self.policy
     }
 
-    /// The failure that says what is against the policy, and shows the rule.
+    /// The failure about a violation of the policy, which shows the rule.
     #[must_use]
     pub fn forbidden(&self, message: impl Into<String>, violation: &Violation) -> Failure {
         let failure = Failure::new(Kind::Consent, message);
@@ -159,7 +159,8 @@ impl Manifest {
         ))
     }
 
-    /// Refuses to conclude from what is not in the manifest, if a part of it is not understood. `lost`: the agents that would go.
+    /// Refuses to draw conclusions from what is missing in the manifest while part of it is not understood. `lost`: the agents that would
+    /// be removed.
     pub fn refuse_guess(&self, lost: &[&AgentName]) -> Result<()> {
         let (Some((key, span, meant)), [_, ..]) = (&self.misread, lost) else {
             return Ok(());
@@ -187,7 +188,7 @@ impl Manifest {
         })
     }
 
-    /// Things that look like mistakes but stop nothing.
+    /// Likely mistakes that do not stop a command.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -199,14 +200,14 @@ impl Manifest {
         (!self.is_absent).then(|| Digest::of(self.original.as_bytes()))
     }
 
-    /// Whether an edit changed something.
+    /// Whether an edit changed anything.
     #[must_use]
     pub fn is_changed(&self) -> bool {
         self.to_text() != self.original
     }
 }
 
-/// The text without the mark that may stand before it.
+/// The text without a byte order mark.
 fn bare(text: &str) -> &str {
     text.strip_prefix(MARK).unwrap_or(text)
 }
@@ -221,7 +222,7 @@ pub fn source_text(source: &Source) -> String {
     }
 }
 
-/// Whether a name of a server can stand in the name of a tool.
+/// Whether a server's name can be part of a tool's name.
 #[must_use]
 pub fn is_bindable(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

@@ -1,4 +1,4 @@
-//! From the text of a manifest to what it says, with failures that point into it.
+//! Reads the text of a manifest, with failures that point into it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ impl Manifest {
     }
 }
 
-/// Where the first conflict begins that a version control system left behind.
+/// Where the first conflict marker of a version control system is.
 fn conflict_marker(text: &str) -> Option<Range<usize>> {
     let is_marker = |line: &&str| {
         ["<<<<<<< ", ">>>>>>> ", "||||||| "]
@@ -102,7 +102,7 @@ fn near(key: &str) -> Option<&'static str> {
 struct Reader<'a> {
     text: &'a str,
     path: &'a str,
-    /// The address that was read last: agents of one repository stand together as a rule.
+    /// The address that was read last: agents of one repository are usually adjacent.
     last: RefCell<Option<(String, Source)>>,
 }
 
@@ -162,7 +162,7 @@ impl Reader<'_> {
         let Some(item) = table.get("follow-symlinks") else {
             return Ok(None);
         };
-        // A project's manifest may say anything here, since it does not count there.
+        // A project's manifest may say anything here, because it is ignored.
         Ok(Some(
             self.strings(item)
                 .map_or(FollowLinks::Other, FollowLinks::Folders),
@@ -303,7 +303,7 @@ impl Reader<'_> {
             }
             bind.insert(from.to_owned(), to.to_owned());
         }
-        // Bound names are replaced one after the other, so one must not lead to the next.
+        // Bound names are replaced one after the other, so none may lead to the next.
         match bind
             .iter()
             .find(|(from, to)| from != to && bind.contains_key(*to))
@@ -329,7 +329,7 @@ impl Reader<'_> {
                 "permission-mode" => policy.permission_mode = Some(self.boolean(item)?),
                 "mcp-servers" => policy.mcp_servers = Some(self.boolean(item)?),
                 "missing-tools" => policy.missing_tools = Some(self.boolean(item)?),
-                // A rule that is passed over would be worse than none.
+                // Ignoring an unknown rule would be worse than having no rules.
                 _ => {
                     let known = policy::KEYS.join("`, `");
                     return Err(

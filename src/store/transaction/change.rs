@@ -1,5 +1,4 @@
-//! What is to be done in one step, as data: files before and after, and what becomes of the lockfile. Doing it is the business of the
-//! other modules.
+//! What to do in one step, as data: files before and after, and what happens to the lockfile. The other modules carry it out.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,7 @@ use crate::error::{Failure, Result};
 use crate::store::lockfile::{self, Lockfile};
 use crate::store::project::Project;
 
-/// The largest file that takes part in a transaction, in bytes.
+/// The largest file in a transaction, in bytes.
 pub(super) const MAX_CONTENT: u64 = 64 << 20;
 
 /// What a transaction does to one file.
@@ -17,22 +16,22 @@ pub(super) const MAX_CONTENT: u64 = 64 << 20;
 pub struct Change {
     /// The file.
     pub path: PathBuf,
-    /// The agent that it belongs to, if it belongs to one alone.
+    /// The agent that it belongs to, if it belongs to exactly one.
     pub agent: Option<AgentName>,
     /// The digest of the content that the plan was made on; `None`: there was no file.
     pub before: Option<Digest>,
-    /// The new content; `None`: the file goes away.
+    /// The new content; `None`: the file is removed.
     pub after: Option<Vec<u8>>,
 }
 
-/// What is to be done in one step.
+/// What to do in one step.
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
-    /// What the history calls it.
+    /// Its name in the history.
     pub label: String,
     /// The files, in the order in which they change; the lockfile is not among them.
     pub changes: Vec<Change>,
-    /// What becomes of the lockfile.
+    /// What happens to the lockfile.
     pub lockfile: Option<Relock>,
 }
 
@@ -42,12 +41,12 @@ pub struct Relock {
     /// The digest of the file that the plan was made on.
     pub(super) before: Option<Digest>,
     pub(super) after: Option<Vec<u8>>,
-    /// The file is no longer what the plan was made on.
+    /// The file no longer has the content that the plan was made on.
     pub(super) is_stale: bool,
 }
 
 impl Relock {
-    /// From one state to another; `None` where they are the same. `before` is what the file holds.
+    /// From one state to another; `None` if they are equal. `before` is what the file contains.
     pub fn between(project: &Project, before: &Lockfile, after: &Lockfile) -> Result<Option<Self>> {
         if before == after {
             return Ok(None);
@@ -76,7 +75,7 @@ impl Transaction {
         self.lockfile.is_none() && self.changes.iter().all(Change::is_void)
     }
 
-    /// Refuses a change of agentpkg.toml or agentpkg.lock: what `--locked` asks for.
+    /// Refuses a change of agentpkg.toml or agentpkg.lock, as `--locked` demands.
     pub fn keep_locked(&self, project: &Project) -> Result<()> {
         let is_changed = |path: &Path| {
             (self.changes.iter()).any(|change| change.path == path && !change.is_void())
@@ -91,7 +90,7 @@ impl Transaction {
     }
 }
 
-/// That `--locked` does not let a file change.
+/// The failure that `--locked` does not let a file change.
 #[must_use]
 pub fn locked(project: &Project, path: &Path) -> Failure {
     Failure::failed(format!(
@@ -112,7 +111,7 @@ impl Change {
     }
 }
 
-/// The content of a file. A link is nobody's to replace.
+/// The content of a file. A link is never replaced.
 pub(super) fn current(project: &Project, path: &Path) -> Result<Option<Vec<u8>>> {
     project.files().read(path, MAX_CONTENT)
 }

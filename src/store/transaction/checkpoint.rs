@@ -1,6 +1,6 @@
-//! Points where the tests let the program die, or let something happen.
+//! Points at which the tests kill the program, or let something happen.
 
-/// Does nothing but in tests.
+/// Does nothing except in tests.
 #[cfg(not(test))]
 pub(super) fn checkpoint(_name: &'static str) {}
 

@@ -1,5 +1,5 @@
-//! What the history holds: records of operations, and contents by digest. Contents come in by renaming, so whoever still writes to one
-//! of them writes into the history, and nothing is lost.
+//! What the history contains: records of operations, and contents by digest. Contents are moved in by renaming, so a program that still
+//! writes to one of them writes into the history, and nothing is lost.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,16 @@ use crate::store::project::Project;
 /// How many operations the history keeps.
 pub(super) const KEEP: usize = 50;
 
-/// The largest number of a record: whoever brings a larger one along cannot keep us from counting on.
+/// The largest number of a record: a larger one that came with a project cannot use up the numbers.
 const MAX_NUMBER: u64 = 999_999_999;
 
-/// How the name of a content begins that somebody wrote to after it came into the history. It is never pruned.
+/// The prefix of a content that was written to after it came into the history. It is never pruned.
 const LATE: &str = "late-";
 
-/// How the name of something begins that is no content: a link or a folder that stood in the place of a file.
+/// The prefix of something that is not a file content: a link or a folder that was in the place of a file.
 const STRANGE: &str = "strange-";
 
-/// What stands between the digest and the rest of the name of a further file with the same content.
+/// The separator between the digest and the rest of the name of another file with the same content.
 const TWIN: char = '.';
 
 pub(super) fn history_folder(project: &Project) -> PathBuf {
@@ -54,9 +54,9 @@ pub(super) fn copy(project: &Project, digest: &Digest) -> Result<Option<Vec<u8>>
     Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
 }
 
-/// Moves a file into the history, under the digest that it has at that moment, and gives that back; `None`: there is none, or it is no
-/// regular file. `is_shared`: people edit it, so somebody may still have it open, and its inode is kept even where the same content is
-/// in the history already.
+/// Moves a file into the history, under the digest that it has at that moment, and returns the digest; `None`: there is no file, or not a
+/// regular one. `is_shared`: people edit it, so somebody may still have it open, and its inode is kept even if the same content is in the
+/// history already.
 pub(super) fn retire(project: &Project, path: &Path, is_shared: bool) -> Result<Option<Digest>> {
     let files = project.files();
     match files.entry(path)? {
@@ -79,7 +79,7 @@ pub(super) fn retire(project: &Project, path: &Path, is_shared: bool) -> Result<
     if files.rename_within(path, &object)? {
         return Ok(Some(digest));
     }
-    // Another file system: a copy, and another look, since the file may have been written to meanwhile.
+    // On another file system it is copied, and checked again, because the file may have been written to meanwhile.
     files.replace(&object, &bytes, true)?;
     match files.read(path, MAX_CONTENT)? {
         Some(later) if later != bytes => retire(project, path, is_shared),
@@ -87,13 +87,13 @@ pub(super) fn retire(project: &Project, path: &Path, is_shared: bool) -> Result<
     }
 }
 
-/// Moves what is no file of ours into the history, unread.
+/// Moves something that is not our file into the history, without reading it.
 pub(super) fn set_strange_aside(project: &Project, path: &Path) -> Result<()> {
     let aside = objects_folder(project).join(format!("{STRANGE}{}", random_name()?));
     project.files().rename(path, &aside)
 }
 
-/// Puts a content of the history that is not what its name says under a name that is.
+/// Renames a content of the history that does not match its name to its real digest.
 fn set_late_aside(project: &Project, object: &Path, digest: &Digest) -> Result<()> {
     let files = project.files();
     match files.entry(object)? {
@@ -112,7 +112,7 @@ fn set_late_aside(project: &Project, object: &Path, digest: &Digest) -> Result<(
     files.rename(object, &late)
 }
 
-/// The number of the next operation. Records of whatever origin are passed over.
+/// The number of the next operation. Records of any origin are skipped over.
 pub(super) fn next_number(project: &Project) -> Result<u64> {
     let newest = records(project)?.last().copied().unwrap_or(0);
     if newest < MAX_NUMBER {
@@ -149,7 +149,7 @@ pub(super) fn read_record(project: &Project, number: u64) -> Option<Journal> {
     Journal::open(project, &bytes).filter(|journal| journal.number == number)
 }
 
-/// Forgets all but the newest operations of this machine, and the contents that only they named.
+/// Removes all but the newest operations of this machine, and the contents that only they named.
 pub(super) fn prune(project: &Project) -> Result<()> {
     let files = project.files();
     let (mut own, mut is_all_own) = (Vec::new(), true);

@@ -1,7 +1,7 @@
-//! The history: a record of each operation that ended, and the way back. Records that this machine did not seal may have come with the
-//! project: they are counted, and never used.
+//! The history: a record of each operation that ended, and how to take it back. Records that this machine did not seal may have come with
+//! the project: they are counted, but never used.
 //!
-//! Whether to go back when files changed since is decided in `ops`.
+//! What happens if files changed since is decided in `ops`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::store::project::Project;
 /// An operation that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
-    /// Counts up; the newest has the largest.
+    /// Ascending; the newest operation has the largest.
     pub number: u64,
     /// What it did, in the words of the command line.
     pub label: String,
@@ -25,7 +25,7 @@ pub struct Operation {
     pub time: u64,
     /// The earlier operation that this one took back.
     pub undoes: Option<u64>,
-    /// Whether it was taken back, and that was not taken back in turn.
+    /// Whether it is taken back, and that was not taken back in turn.
     pub is_undone: bool,
     /// The files that it changed, each once, in the order of the changes.
     pub files: Vec<FileChange>,
@@ -40,18 +40,18 @@ pub struct FileChange {
     pub agent: Option<AgentName>,
     /// The content before; `None`: there was no file.
     pub before: Option<Digest>,
-    /// The content after; `None`: the file went away.
+    /// The content after; `None`: the file was removed.
     pub after: Option<Digest>,
 }
 
-/// The operations that are remembered.
+/// The recorded operations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     operations: Vec<Operation>,
     unsealed: Vec<u64>,
 }
 
-/// What takes an operation back: changes made on the files as they are now.
+/// What takes an operation back: changes to the files as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reversal {
     number: u64,
@@ -77,11 +77,11 @@ impl History {
                 history.unsealed.push(number);
                 continue;
             };
-            // It changed nothing: what somebody saved meanwhile is all that it holds.
+            // It changed nothing: its files contain only what somebody saved meanwhile.
             if journal.phase != Phase::Committed {
                 continue;
             }
-            // Newest first: what could take this one back has been seen.
+            // Newest first: operations that could take this one back were seen before it.
             let is_undone = undone.contains(&number);
             if !is_undone {
                 undone.extend(journal.undoes.iter().chain(&journal.passed));
@@ -99,7 +99,7 @@ impl History {
                 undoes,
                 ..
             } = journal;
-            // A label is part of a line; one from a stranger must not pass for a line of its own.
+            // A label is part of a line; a label from somebody else must not look like a line of its own.
             let label = label.replace(['\n', '\t'], " ");
             history.operations.push(Operation {
                 number,
@@ -133,7 +133,7 @@ impl History {
             .find(|operation| operation.number == number)
     }
 
-    /// The operations that are in force and did not take another one back, newest first: taken back one by one, they lead to the
+    /// The operations that are in force and did not take another one back, newest first: taking them back one by one leads to the
     /// beginning.
     pub fn in_force(&self) -> impl Iterator<Item = &Operation> {
         self.operations
@@ -141,10 +141,10 @@ impl History {
             .filter(|operation| operation.undoes.is_none() && !operation.is_undone)
     }
 
-    /// The newest operation in force that still shows in the files.
+    /// The newest operation in force whose changes are still in the files.
     ///
-    /// One whose files are as before already is passed over, or it would hide all older ones: they were put back by other means,
-    /// or the record of the undoing is lost.
+    /// An operation whose files are already as before is skipped, or it would hide all older ones: they were put back by other means, or
+    /// the record of the undoing is lost.
     pub fn last(&self, project: &Project) -> Result<Option<&Operation>> {
         for operation in self.in_force() {
             if operation.shows(project)? {
@@ -154,14 +154,14 @@ impl History {
         Ok(None)
     }
 
-    /// The operations in force, newer than this one, that do not show in the files any more.
+    /// The operations in force, newer than this one, whose changes are no longer in the files.
     ///
-    /// When older ones are taken back, their files are neither as before nor as after, and nothing but a note could tell.
+    /// When older ones are taken back, their files are neither as before nor as after, so only a note can tell.
     pub(super) fn faded(&self, project: &Project, number: u64) -> Vec<u64> {
         let newer = self
             .in_force()
             .take_while(|operation| operation.number > number);
-        // A file of another operation that cannot be looked at (a link by now) must not be in the way of this one.
+        // A file of another operation that cannot be read (because it is a link by now) must not block this one.
         newer
             .filter(|operation| operation.shows(project).is_ok_and(|shows| !shows))
             .map(|operation| operation.number)
@@ -180,7 +180,7 @@ impl Operation {
         Ok(false)
     }
 
-    /// Works out how to take the operation back. Fails if a content that is needed is not in the history any more.
+    /// Determines how to take the operation back. Fails if a content that is needed is no longer in the history.
     pub fn reversal(&self, project: &Project) -> Result<Reversal> {
         let mut reversal = Reversal {
             number: self.number,
@@ -232,7 +232,7 @@ impl Operation {
                 })
                 .hint(hint));
         }
-        // What an operation leaves is known by its lockfile, so that is the last to change here too.
+        // The result of an operation is recognised by its lockfile, so that is changed last here too.
         reversal
             .changes
             .sort_by_key(|change| change.path == project.lockfile_path());
@@ -247,13 +247,13 @@ impl Reversal {
         self.number
     }
 
-    /// What changes; nothing if all files are as before already.
+    /// What changes; nothing if all files are already as before.
     #[must_use]
     pub fn changes(&self) -> &[Change] {
         &self.changes
     }
 
-    /// The same as what is to be done in one step.
+    /// The same as a transaction.
     pub(super) fn transaction(&self, project: &Project, label: String) -> Transaction {
         let (lockfile, changes): (Vec<Change>, _) = self
             .changes
@@ -272,7 +272,7 @@ impl Reversal {
         }
     }
 
-    /// Refuses a change of agentpkg.toml or agentpkg.lock: what `--locked` asks for.
+    /// Refuses a change of agentpkg.toml or agentpkg.lock, as `--locked` demands.
     pub fn keep_locked(&self, project: &Project) -> Result<()> {
         self.transaction(project, String::new())
             .keep_locked(project)

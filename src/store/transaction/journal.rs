@@ -1,7 +1,7 @@
 //! The journal: which steps an operation consists of and how far it has come, as a sealed file. Once the operation has ended, the same
 //! file is its record in the history.
 //!
-//! How a step is carried out is `step`'s, how an operation that did not end is brought to one is `settle`'s.
+//! `step` carries out a step; `settle` ends an operation that was interrupted.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,19 +29,19 @@ pub(super) struct Journal {
     /// The operation that this one took back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) undoes: Option<u64>,
-    /// Operations newer than that one which did not show in the files any more, and so count as taken back with it.
+    /// Operations newer than that one whose changes were no longer in the files, and which count as taken back with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) passed: Vec<u64>,
     /// Part of the names of all temporary files of the operation.
     pub(super) token: String,
     pub(super) steps: Vec<Step>,
-    /// Agents whose files somebody saved meanwhile: all about them stays as it was.
+    /// Agents whose files somebody saved meanwhile: everything about them is left unchanged.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) left_out: BTreeSet<AgentName>,
-    /// The lockfile was made anew without them.
+    /// The lockfile was made again without them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_relocked: bool,
-    /// Contents that are in the history for their own sake: what somebody saved meanwhile, or an earlier crash left behind.
+    /// Contents that are in the history for their own sake: what somebody saved meanwhile, or what an earlier crash left behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) kept: Vec<Kept>,
 }
@@ -50,18 +50,18 @@ pub(super) struct Journal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Phase {
-    /// New contents are being written beside their targets; nothing that counts has changed.
+    /// New contents are being written beside their targets; nothing has changed yet.
     Begun,
-    /// All new contents are there, and take the places of the old ones.
+    /// All new contents are there, and are replacing the old ones.
     Committed,
-    /// It failed after that, so it is only to be taken back.
+    /// It failed after that, so it can only be taken back.
     GivenUp,
 }
 
 /// One file of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Step {
-    /// Relative to the project's root where that is possible.
+    /// Relative to the project's root if possible.
     pub(super) path: PathBuf,
     /// The agent that it belongs to: the steps of an agent are made together, or not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,20 +73,20 @@ pub(super) struct Step {
 /// A content that is in the history for its own sake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
-    /// Where it was, relative to the project's root where that is possible.
+    /// Where it was, relative to the project's root if possible.
     pub(super) path: PathBuf,
     pub(super) digest: Digest,
 }
 
-/// Where one step takes place.
+/// The paths of one step.
 #[derive(Debug, Clone)]
 pub(super) struct Places {
     pub(super) target: PathBuf,
-    /// The new content before it is at the target; the old one after the two were exchanged.
+    /// The new content until it is at the target; the old one after the two were exchanged.
     pub(super) new: PathBuf,
     /// The old content where it was moved away.
     pub(super) old: PathBuf,
-    /// The new lockfile that another one took the place of.
+    /// The new lockfile that was replaced by another one.
     pub(super) spare: Option<PathBuf>,
 }
 
@@ -112,7 +112,7 @@ impl Journal {
         serde_json::from_slice(project.seal().open(Kind::Journal, bytes)?).ok()
     }
 
-    /// The same whoever wrote it: to be shown, or after a person agreed.
+    /// The same for any author: to be shown, or after a person has agreed.
     pub(super) fn unsealed(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(Seal::unsealed(bytes)?).ok()
     }
@@ -130,7 +130,7 @@ impl Journal {
             .replace(&journal_path(project), &self.to_bytes(project)?, true)
     }
 
-    /// The first path that agentpkg has no business with, or that is named twice.
+    /// The first path that agentpkg may not change, or that is named twice.
     pub(super) fn misplaced(&self, project: &Project) -> Option<PathBuf> {
         let mut seen = BTreeSet::new();
         let is_token =
@@ -166,14 +166,14 @@ impl Journal {
         }
     }
 
-    /// Whether a step is not made, because somebody saved the file of its agent meanwhile.
+    /// Whether a step is left out because somebody saved the file of its agent meanwhile.
     pub(super) fn leaves_out(&self, step: &Step) -> bool {
         step.agent
             .as_ref()
             .is_some_and(|agent| self.left_out.contains(agent))
     }
 
-    /// Notes that a content is in the history now.
+    /// Records that a content is now in the history.
     pub(super) fn keep(&mut self, project: &Project, path: &Path, digest: Digest) {
         let kept = Kept {
             path: relative(project, path),
@@ -191,7 +191,7 @@ impl Step {
     }
 }
 
-/// A path as journals have it: a project on this machine has one root only, and a short path is easier to read.
+/// A path as it is written in journals: a project on this machine has only one root, and a short path is easier to read.
 pub(super) fn relative(project: &Project, path: &Path) -> PathBuf {
     path.strip_prefix(project.root()).unwrap_or(path).to_owned()
 }

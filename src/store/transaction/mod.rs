@@ -1,18 +1,18 @@
-//! Changing several files of a project as one step: after a crash at any point they are all old or all new, and what somebody saves
+//! Changes several files of a project as one step: after a crash at any point they are all old or all new, and what somebody saves
 //! meanwhile is never lost.
 //!
 //! ```text
-//! begin   the journal says which temporary files may lie about
-//! stage   every new content goes to a temporary file beside its target
+//! begin   the journal says which temporary files there may be
+//! stage   every new content is written to a temporary file beside its target
 //! commit  the journal says that all of them are there
-//! put     each new content takes the place of the old one, which is kept and looked at
-//! look    a moment later all are looked at again: what somebody saved meanwhile stays
-//! end     what only a good end removes; then the lockfile; the old contents move into the history; the journal becomes a record
+//! put     each new content replaces the old one, which is kept and checked
+//! look    a moment later all are checked again: what somebody saved meanwhile stays
+//! end     removals that need a successful end; then the lockfile; the old contents move into the history; the journal becomes a record
 //! ```
 //!
-//! A crash before commit is rolled back, one after it is rolled forward (or back, should staged content be damaged). Whoever writes takes
-//! the project's lock and recovers first; whoever only reads says that something waits. An error is no crash: whatever was begun is
-//! taken back at once, so that a command that says it failed has changed nothing. What to change is decided in `ops`.
+//! A crash before commit is rolled back, one after it is rolled forward (or back, if staged content is damaged). A command that writes
+//! takes the project's lock and recovers first; a command that only reads reports the interrupted operation. After an error everything that
+//! was begun is taken back at once, so a command that fails has changed nothing. What to change is decided in `ops`.
 
 mod change;
 mod checkpoint;
@@ -44,10 +44,10 @@ use crate::domain::digest::Digest;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry, Lock};
 
-/// How long after the last exchange the old files are looked at again: an editor that had one of them open has written by then.
+/// How long after the last exchange the old files are checked again: an editor that had one of them open has written by then.
 const SECOND_LOOK: Duration = Duration::from_millis(10);
 
-/// What git must not see of agentpkg's own folder: all that belongs to one machine.
+/// What git must ignore in agentpkg's own folder: everything that belongs to one machine.
 const IGNORED: &[u8] = b"# Written by agentpkg: what belongs to one machine only.
 /state/
 /conflicts/
@@ -56,13 +56,13 @@ const IGNORED: &[u8] = b"# Written by agentpkg: what belongs to one machine only
 .*.agentpkg-old
 ";
 
-/// What came of a transaction.
+/// The result of a transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// The number under which it can be undone; `None`: nothing was to be changed.
+    /// The number under which it can be undone; `None`: there was nothing to change.
     pub number: Option<u64>,
-    /// Files of agents that somebody saved while they were replaced. Those files stay as they were saved, and all about their agents as
-    /// it was.
+    /// Agents' files that somebody saved while they were replaced. Those files stay as they were saved, and everything else about their
+    /// agents is unchanged.
     pub saved_over: Vec<PathBuf>,
 }
 
@@ -71,7 +71,7 @@ pub struct Applied {
 pub struct Guard<'a> {
     project: &'a Project,
     _lock: Lock,
-    /// That of the agents folder, which other projects may have, too.
+    /// The lock of the agents folder, which other projects may share.
     _agents: Option<Lock>,
     now: u64,
     is_locked: bool,
@@ -79,8 +79,8 @@ pub struct Guard<'a> {
     moved: Vec<PathBuf>,
 }
 
-/// Takes the project's lock and ends what an earlier command did not end, as far as `trust` allows. `waiting` is called once if another
-/// process has the lock.
+/// Takes the project's lock and ends an interrupted operation, as far as `trust` allows. `waiting` is called once if another process has
+/// the lock.
 pub fn lock<'a>(
     project: &'a Project,
     patience: &Patience,
@@ -88,7 +88,7 @@ pub fn lock<'a>(
     waiting: impl FnOnce(Option<Holder>),
 ) -> Result<Guard<'a>> {
     let files = project.files();
-    // What another process put in the place of a folder since counts from now on.
+    // If another process replaced a folder since, the new one counts from now on.
     files.forget();
     if trust != Trust::Discard {
         project.check_folders()?;
@@ -106,13 +106,13 @@ pub fn lock<'a>(
     let lock = loop {
         let file = files.open_lock(&path)?;
         let lock = take_lock(file, &path, &place, project.seal(), patience, &mut waiting)?;
-        // Whoever removes the folder of the state makes the lock one of nobody's.
+        // If somebody removed the state folder, the lock is worth nothing.
         if files.is_at(lock.file(), &path) {
             break lock;
         }
         files.forget();
     };
-    // Two projects can have one agents folder, as the user's own and a project in the home folder do.
+    // Two projects can share an agents folder, as the user's own agents and a project in the home folder do.
     let agents = match project.agents_lock() {
         Some(path) => Some(take_lock(
             Lock::open(&path)?,
@@ -138,7 +138,7 @@ pub fn lock<'a>(
 }
 
 impl Guard<'_> {
-    /// The same; with `is_locked` every transaction is refused that would change agentpkg.toml or agentpkg.lock.
+    /// The same; with `is_locked`, every transaction that would change agentpkg.toml or agentpkg.lock is refused.
     #[must_use]
     pub fn keeping_locked(self, is_locked: bool) -> Self {
         Self { is_locked, ..self }
@@ -150,18 +150,18 @@ impl Guard<'_> {
         self.recovered.as_ref()
     }
 
-    /// Temporary files of commands that did not end, which were moved into the history when the lock was taken.
+    /// Temporary files of interrupted commands, which were moved into the history when the lock was taken.
     #[must_use]
     pub fn moved(&self) -> &[PathBuf] {
         &self.moved
     }
 
-    /// Makes all of a transaction, or none of it. Refuses if a file is no longer as it was when the plan was made.
+    /// Carries out a transaction, completely or not at all. Fails if a file is no longer as it was when the plan was made.
     pub fn apply(&self, transaction: &Transaction) -> Result<Applied> {
         self.run(transaction, None, Vec::new())
     }
 
-    /// Takes an operation back, files that changed since included: whether that is wanted, the caller has asked.
+    /// Takes an operation back, including files that changed since: the caller has asked whether that is wanted.
     pub fn undo(&self, reversal: &Reversal) -> Result<Applied> {
         let number = reversal.number();
         let passed = History::load(self.project)?.faded(self.project, number);
@@ -248,7 +248,7 @@ impl Guard<'_> {
         }
     }
 
-    /// Everything from the first write on: what fails here is taken back by the caller. Gives back what somebody saved meanwhile.
+    /// Everything from the first write on: the caller takes back what fails here. Returns what somebody saved meanwhile.
     fn carry_out(&self, settling: &mut Settling<'_>, changes: &[&Change]) -> Result<Vec<PathBuf>> {
         self.prepare_folders(changes)?;
         settling.journal.write(self.project)?;
@@ -276,7 +276,7 @@ impl Guard<'_> {
             checkpoint("applied a step");
         }
         if let Some(exchanged) = last_exchange {
-            // The names are on the disk before the lockfile says so.
+            // The names must be on the disk before the lockfile mentions them.
             self.project
                 .files()
                 .sync_folder(self.project.agents_folder())?;
@@ -301,7 +301,7 @@ impl Guard<'_> {
         }
     }
 
-    /// The folders that the changes need and that are not there yet, outermost first.
+    /// The folders that the changes need and that do not exist yet, outermost first.
     fn missing_folders<'c>(&self, changes: &[&'c Change]) -> Result<Vec<&'c Path>> {
         let above = changes
             .iter()
@@ -339,10 +339,10 @@ impl Guard<'_> {
     }
 }
 
-/// Takes back what an operation did before it failed; gives back what to tell the user.
+/// Takes back what an operation did before it failed; returns what to tell the user.
 fn taken_back(settling: &mut Settling<'_>, failure: Failure) -> Failure {
     let project = settling.project;
-    // Should this process end before everything is taken back, the next command must not complete it.
+    // If this process ends before everything is taken back, the next command must not complete the operation.
     let noted = settling.give_up();
     match settling.take_back() {
         Ok(Ending::TakenBack(paths) | Ending::Made(paths)) if !paths.is_empty() => {

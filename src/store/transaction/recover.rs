@@ -1,6 +1,6 @@
-//! What an operation that did not end leaves behind: seeing it, ending it, and putting left-over temporary files into the history.
+//! What an interrupted operation leaves behind: detecting it, ending it, and moving left-over temporary files into the history.
 //!
-//! A journal that this machine did not seal may have come with the project, so nobody acts on it until a person agreed.
+//! A journal that this machine did not seal may have come with the project, so it is not acted on until a person has agreed.
 
 use std::path::{Path, PathBuf};
 
@@ -14,18 +14,18 @@ use crate::error::{Advice, Failure, Result};
 use crate::fs::{self, Entry};
 use crate::store::project::Project;
 
-/// An operation that did not end.
+/// An operation that was interrupted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interruption {
     /// What it was, in the words of the command line; `None`: its journal cannot be read.
     pub label: Option<String>,
-    /// Whether this machine wrote the journal, so that the next command that writes ends the operation by itself.
+    /// Whether this machine wrote the journal, so that the next command that writes ends the operation without asking.
     pub is_sealed: bool,
     /// Whether it would be completed, not taken back.
     pub is_forward: bool,
     /// What it does to each file.
     pub files: Vec<(PathBuf, Deed)>,
-    /// The first file that is none of agentpkg's business.
+    /// The first file that agentpkg may not change.
     pub misplaced: Option<PathBuf>,
 }
 
@@ -40,18 +40,18 @@ pub enum Deed {
     Remove,
 }
 
-/// What came of an operation that did not end.
+/// The result of ending an interrupted operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovered {
-    /// It was taken back, but for these files, which somebody changed since.
+    /// It was taken back, except for these files, which somebody changed since.
     Undone(Vec<PathBuf>),
-    /// It was completed, but for the agents of these files, which somebody changed since.
+    /// It was completed, except for the agents of these files, which somebody changed since.
     Completed(Vec<PathBuf>),
-    /// Its journal and its temporary files were moved into the history; so many of them.
+    /// Its journal and its temporary files were moved into the history; this many files.
     Discarded(usize),
 }
 
-/// Whose journals are acted on.
+/// Which journals are acted on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
     /// Those that this machine sealed.
@@ -62,21 +62,21 @@ pub enum Trust {
     Discard,
 }
 
-/// The operation that did not end, if there is one. Looks only.
+/// The interrupted operation, if there is one. Only reads.
 pub fn interruption(project: &Project) -> Result<Option<Interruption>> {
     let path = journal_path(project);
-    // Every command asks this, and nearly always there is nothing: one look, which does not have to be right about links.
+    // Every command calls this, and there is nearly always nothing: one quick check, which need not be right about links.
     if fs::entry(&path)? == Entry::Absent {
         return Ok(None);
     }
-    // A command that runs is not interrupted.
+    // A command that is running is not interrupted.
     if project
         .files()
         .is_locked(&project.state_folder().join("lock"))
     {
         return Ok(None);
     }
-    // What is no readable file is a journal that nobody wrote here.
+    // If it is not a readable file, nobody wrote this journal here.
     let bytes = project
         .files()
         .read(&path, MAX_JOURNAL)
@@ -120,7 +120,7 @@ pub fn interruption(project: &Project) -> Result<Option<Interruption>> {
     }))
 }
 
-/// Ends an operation that did not end, as far as `trust` allows, and puts left-over files away; what those were is in `moved`. The caller
+/// Ends an interrupted operation, as far as `trust` allows, and moves left-over files away; their paths are added to `moved`. The caller
 /// holds the lock.
 pub(super) fn recover(
     project: &Project,
@@ -167,7 +167,7 @@ pub(super) fn recover(
         is_sealed,
     };
     if !is_sealed {
-        // Its number may be one that is taken.
+        // Its number may be taken.
         settling.journal.number = next_number(project)?;
         settling.journal.undoes = None;
         settling.journal.passed.clear();
@@ -181,13 +181,13 @@ pub(super) fn recover(
     }))
 }
 
-/// The journal, if this machine sealed it as one. A record of the history has the same seal, but a number that was used already.
+/// The journal, if this machine sealed it as one. A record of the history has the same seal, but a number that is already used.
 fn own(project: &Project, bytes: &[u8]) -> Result<Option<Journal>> {
     let newest = records(project)?.last().copied().unwrap_or(0);
     Ok(Journal::open(project, bytes).filter(|journal| journal.number > newest))
 }
 
-/// Why a command that writes does not go on.
+/// Why a command that writes does not continue.
 fn stranger(journal: &str) -> Failure {
     Failure::failed("a command was interrupted here, and not on this machine or by this user")
         .detail(format!(
@@ -199,7 +199,7 @@ fn stranger(journal: &str) -> Failure {
         )
 }
 
-/// How to get a journal out of the way.
+/// How to remove a journal.
 fn discarding() -> Advice {
     Advice::run(Command::new(["recover", "--discard"])).and(" moves it out of the way")
 }
@@ -244,7 +244,7 @@ fn leftovers(project: &Project) -> Vec<PathBuf> {
     ];
     folders.dedup();
     for folder in folders {
-        // A folder that is a link is not looked into, and nothing of ours can be there.
+        // A folder that is a link is not searched, and cannot contain our files.
         let listed = project
             .files()
             .list(&folder)
@@ -257,7 +257,7 @@ fn leftovers(project: &Project) -> Vec<PathBuf> {
     found
 }
 
-/// Moves files into the history, under a record of their own.
+/// Moves files into the history, under their own record.
 fn put_away(project: &Project, now: u64, label: &str, paths: &[PathBuf]) -> Result<()> {
     let number = next_number(project)?;
     let mut journal = Journal::new(number, label, now, fs::random_name()?);
@@ -269,7 +269,7 @@ fn put_away(project: &Project, now: u64, label: &str, paths: &[PathBuf]) -> Resu
                     journal.keep(project, path, digest);
                 }
             }
-            // A link or a folder in the place of a file is nobody's content.
+            // A link or a folder in the place of a file has no content.
             _ => set_strange_aside(project, path)?,
         }
     }

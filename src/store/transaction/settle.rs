@@ -1,8 +1,8 @@
-//! Bringing an operation to its end: forward if all of it is there and nobody saved something in between, else back. The same code ends
-//! an operation as it runs, after it failed, and after a crash.
+//! Brings an operation to its end: forward if everything is there and nobody saved anything in between, else back. The same code ends an
+//! operation that is running, one that failed, and one that crashed.
 //!
-//! What somebody saved over an agent's file concerns that agent alone: everything about it stays as it was, its entry in the lockfile
-//! included, so that the next update merges. Any other file takes the whole operation back.
+//! If somebody saved an agent's file meanwhile, only that agent is concerned: everything about it is left unchanged, including its entry in
+//! the lockfile, so that the next update merges. Any other file takes the whole operation back.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -21,13 +21,13 @@ use crate::store::project::Project;
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// It is made, but for the agents whose files these are: somebody saved them meanwhile.
+    /// It is done, except for the agents of these files: somebody saved them meanwhile.
     Made(Vec<PathBuf>),
-    /// It is taken back, but for these files: somebody saved them meanwhile, and they stay as they are.
+    /// It is taken back, except for these files: somebody saved them meanwhile, and they stay as they are.
     TakenBack(Vec<PathBuf>),
 }
 
-/// An operation that is to come to its end.
+/// An operation that must be ended.
 pub(super) struct Settling<'a> {
     pub(super) project: &'a Project,
     pub(super) journal: Journal,
@@ -36,7 +36,7 @@ pub(super) struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    /// Ends an operation that did not end.
+    /// Ends an interrupted operation.
     pub(super) fn settle(&mut self) -> Result<Ending> {
         if self.journal.phase == Phase::Begun {
             for index in 0..self.journal.steps.len() {
@@ -45,7 +45,7 @@ impl Settling<'_> {
             self.close()?;
             return Ok(Ending::TakenBack(Vec::new()));
         }
-        // Whatever is in the way would be in the way of the next command, too, so a failure takes everything back.
+        // Whatever is in the way would also stop the next command, so a failure takes everything back.
         if self.journal.phase == Phase::Committed
             && let Ok(Some(ending)) = self.go_forward()
         {
@@ -55,7 +55,7 @@ impl Settling<'_> {
         self.take_back()
     }
 
-    /// Completes the operation; `None`: not all of it is there, or somebody saved something that belongs to no agent.
+    /// Completes the operation; `None`: something is missing, or somebody saved a file that belongs to no agent.
     fn go_forward(&mut self) -> Result<Option<Ending>> {
         if self.has_lockfile()? {
             return self.put_away(Vec::new()).map(Some);
@@ -69,7 +69,7 @@ impl Settling<'_> {
         self.finish().map(Some)
     }
 
-    /// Whether the lockfile is written, so that all that is left is to put things away.
+    /// Whether the lockfile is written, so that only cleaning up is left.
     fn has_lockfile(&mut self) -> Result<bool> {
         match self.lockfile_step() {
             Some(index) => Ok(self.bench(index).state()? == State::Done),
@@ -77,7 +77,7 @@ impl Settling<'_> {
         }
     }
 
-    /// Whether all steps can be made that are left; agents that somebody saved meanwhile are left out.
+    /// Whether all remaining steps can be made; agents whose files somebody saved meanwhile are left out.
     fn can_go_on(&mut self) -> Result<bool> {
         let mut disturbed = Vec::new();
         for index in self
@@ -94,7 +94,7 @@ impl Settling<'_> {
         self.leave_out(&disturbed)
     }
 
-    /// Leaves out the agents that these steps belong to. `false`: they do not all belong to one, so nothing can go on.
+    /// Leaves out the agents of these steps. `false`: some step belongs to no agent, so the operation cannot continue.
     pub(super) fn leave_out(&mut self, disturbed: &[usize]) -> Result<bool> {
         let agents = disturbed
             .iter()
@@ -119,7 +119,7 @@ impl Settling<'_> {
                     .journal
                     .places(self.project, &self.journal.steps[index])
                     .new;
-                // An earlier try may have come this far.
+                // An earlier attempt may have come this far.
                 self.project.files().remove(&new)?;
                 self.bench(index).stage(&text)?;
             }
@@ -131,7 +131,7 @@ impl Settling<'_> {
         Ok(true)
     }
 
-    /// The lockfile without what the operation changes about these agents; `None`: one of the two versions cannot be read.
+    /// The lockfile without the operation's changes to these agents; `None`: one of the two versions cannot be read.
     fn relocked(
         &mut self,
         index: usize,
@@ -187,7 +187,7 @@ impl Settling<'_> {
         }
     }
 
-    /// Everything after the last look at what people may have saved: what only a good end removes, the lockfile, the history.
+    /// Everything after the last check for saves: removals that need a successful end, the lockfile, the history.
     pub(super) fn finish(&mut self) -> Result<Ending> {
         let mut disturbed = Vec::new();
         for index in 0..self.journal.steps.len() {
@@ -246,7 +246,7 @@ impl Settling<'_> {
         Ok(Ending::Made(disturbed))
     }
 
-    /// Notes that the operation is only to be taken back, lest the next command completes it.
+    /// Records that the operation can only be taken back, so that the next command does not complete it.
     pub(super) fn give_up(&mut self) -> Result<()> {
         if self.journal.phase != Phase::Committed {
             return Ok(());
@@ -257,14 +257,14 @@ impl Settling<'_> {
         Ok(())
     }
 
-    /// Takes back all that was made.
+    /// Takes back everything that was done.
     pub(super) fn take_back(&mut self) -> Result<Ending> {
         if self.journal.phase == Phase::Begun {
             return self.settle();
         }
         let (mut disturbed, mut outcome) = (Vec::new(), Ok(()));
         for index in (0..self.journal.steps.len()).rev() {
-            // Every file that returns is one less to fix.
+            // Every file that is restored is one less to worry about.
             match self.bench(index).back() {
                 Ok(true) => {}
                 Ok(false) => disturbed.push(self.journal.steps[index].target(self.project)),
@@ -277,7 +277,7 @@ impl Settling<'_> {
         Ok(Ending::TakenBack(disturbed))
     }
 
-    /// Ends the journal of an operation that left nothing behind, but perhaps in the history.
+    /// Ends the journal of an operation that left nothing behind, except perhaps in the history.
     fn close(&mut self) -> Result<()> {
         let files = self.project.files();
         if self.journal.kept.is_empty() {
@@ -294,7 +294,7 @@ impl Settling<'_> {
         let files = self.project.files();
         files.create_folder(&history_folder(self.project))?;
         if !self.is_sealed {
-            // What a person accepted is this machine's from now on.
+            // What a person accepted belongs to this machine from now on.
             self.journal.write(self.project)?;
         }
         files.rename(
@@ -302,7 +302,7 @@ impl Settling<'_> {
             &record_path(self.project, self.journal.number),
         )?;
         if self.journal.number.is_multiple_of(10) {
-            // The operation has succeeded, whether or not older ones could be forgotten.
+            // The operation has succeeded, whether or not older ones could be pruned.
             let _ = prune(self.project);
         }
         Ok(())
@@ -312,7 +312,7 @@ impl Settling<'_> {
         Bench::new(self.project, &mut self.journal, index, self.is_sealed)
     }
 
-    /// The steps of which `is_one` says so, but for those that are left out and the lockfile's.
+    /// The steps for which `is_one` is true, except those that are left out and the lockfile's.
     pub(super) fn steps(&self, is_one: impl Fn(&Self, usize) -> bool) -> Vec<usize> {
         let lockfile = self.lockfile_step();
         let takes_part = |index: &usize| {
@@ -323,7 +323,7 @@ impl Settling<'_> {
         (0..self.journal.steps.len()).filter(takes_part).collect()
     }
 
-    /// Whether a step is made only after everything that may fail: it removes something that nobody but agentpkg made.
+    /// Whether a step is made only after everything that may fail: it removes a file that only agentpkg can have written.
     fn is_last(&self, index: usize) -> bool {
         let step = &self.journal.steps[index];
         step.after.is_none() && !self.is_shared(index)
@@ -343,7 +343,7 @@ impl Settling<'_> {
             .position(|step| step.target(self.project) == path)
     }
 
-    /// The merge bases that the lockfile names without the agents that are left out; `None`: none is left out.
+    /// The merge bases that the lockfile names without the agents that are left out; `None`: none are left out.
     fn named_bases(&self) -> Result<Option<BTreeSet<PathBuf>>> {
         let (false, Some(index)) = (self.journal.left_out.is_empty(), self.lockfile_step()) else {
             return Ok(None);
@@ -362,7 +362,7 @@ impl Settling<'_> {
                 return Ok(Some(bases.collect()));
             }
         }
-        // The lockfile was put away already, so all is decided.
+        // The lockfile was already moved away, so everything is decided.
         Ok(None)
     }
 }

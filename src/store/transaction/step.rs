@@ -1,9 +1,8 @@
-//! One file of an operation: putting its new content in the place of the old one, and back, without ever losing what somebody saves in
-//! between.
+//! One file of an operation: replacing its old content with the new one, and back, without ever losing what somebody saves in between.
 //!
-//! A file is replaced by exchanging it with the new one. What comes out is looked at, kept, and looked at once more before the lockfile
-//! is written: an editor that had the file open may still have written to it. What is not the planned content is somebody's save, and
-//! goes back. Where the file system cannot exchange two files, the old one is moved away, looked at, and the new one linked.
+//! A file is replaced by exchanging it with the new one. The old file is checked, kept, and checked once more before the lockfile is
+//! written, because an editor that had the file open may still have written to it. If it does not have the planned content, somebody saved
+//! it, and it is put back. If the file system cannot exchange two files, the old one is moved away and checked, and the new one is linked.
 
 use std::path::{Path, PathBuf};
 
@@ -15,35 +14,35 @@ use crate::error::{Failure, Result};
 use crate::fs::{Entry, Exchanged, Moved};
 use crate::store::project::Project;
 
-/// How far a step has come.
+/// How far a step has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// The target is old, the new content lies ready.
+    /// The target is old, the new content is ready.
     Pending,
     /// The target is new.
     Done,
-    /// The target is old, the new content is damaged or gone.
+    /// The target is old, the new content is damaged or missing.
     Damaged,
-    /// Somebody saved something meanwhile: at the target, or into what is kept of it.
+    /// Somebody saved something meanwhile: at the target, or into the old file that is kept.
     Disturbed,
 }
 
-/// What stands at a path.
+/// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     Nothing,
     Content(Digest),
-    /// A link, a folder, a device, a file that is too large: nothing that agentpkg put there.
+    /// A link, a folder, a device, a file that is too large: something that agentpkg did not put there.
     Strange,
 }
 
-/// A step in its places, with the journal that notes what is kept.
+/// A step with its paths, and the journal that records what is kept.
 pub(super) struct Bench<'a> {
     project: &'a Project,
     journal: &'a mut Journal,
     step: Step,
     places: Places,
-    /// Whether temporary files are known to be ours, so that those with the new content can go.
+    /// Whether temporary files are known to be ours, so that those with the new content can be removed.
     is_sealed: bool,
 }
 
@@ -74,7 +73,7 @@ impl<'a> Bench<'a> {
             .write_new(&self.places.new, bytes, old.is_some(), old)
     }
 
-    /// Puts the new content in place. `false`: the target is not what was planned on. Whatever came out of it is kept, and
+    /// Puts the new content in place. `false`: the target is not what the plan was made on. The file that was there is kept, and
     /// [`Bench::back`] puts it back.
     pub(super) fn put(&self) -> Result<bool> {
         let files = self.project.files();
@@ -95,7 +94,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// How far the step has come, judged by what stands where.
+    /// How far the step has got, judged by the files at its paths.
     pub(super) fn state(&self) -> Result<State> {
         let (target, aside) = (self.found(&self.places.target)?, self.aside()?);
         let is_new = |found: Found| self.step.after.is_some() && found == self.after();
@@ -134,8 +133,7 @@ impl<'a> Bench<'a> {
         self.put()
     }
 
-    /// Takes the step back, however far it has come. `false`: somebody saved something meanwhile, and that stays. Nothing temporary is
-    /// left.
+    /// Takes the step back, however far it has got. `false`: somebody saved something meanwhile, and that stays. No temporary file remains.
     pub(super) fn back(&mut self) -> Result<bool> {
         let target = self.places.target.clone();
         let found = self.found(&target)?;
@@ -170,7 +168,7 @@ impl<'a> Bench<'a> {
         Ok(is_as_before)
     }
 
-    /// Takes a file away that the step created. `false`: somebody saved it since, and it stays.
+    /// Removes a file that the step created. `false`: somebody saved it since, and it stays.
     fn take_away(&self, target: &Path) -> Result<bool> {
         let old = &self.places.old;
         if self.move_aside(target, old)? != Moved::Done {
@@ -188,7 +186,7 @@ impl<'a> Bench<'a> {
         for (path, _) in self.aside()? {
             let known = [self.step.before, self.step.after];
             match retire(self.project, &path, self.is_shared())? {
-                // What a journal says that is not ours, is no reason to forget anything.
+                // A journal that is not ours must not make us remove anything.
                 Some(digest) if !self.is_sealed || !known.contains(&Some(digest)) => {
                     self.journal.keep(self.project, &self.places.target, digest);
                 }
@@ -201,22 +199,22 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Takes the new content away that an operation wrote which had not changed anything yet. It may be a part of it.
+    /// Removes the new content that an operation wrote before it had changed anything. The file may be incomplete.
     pub(super) fn discard(&mut self) -> Result<()> {
-        // Nobody can have opened a file of this name, unless the journal is not ours.
+        // Nobody can have opened a file with this name, unless the journal is not ours.
         if self.is_sealed && self.found(&self.places.new)? == self.after() {
             self.project.files().remove(&self.places.new)?;
         }
         self.tidy()
     }
 
-    /// Exchanges the target, which is new, with what is to be there again. `false`: somebody saved over the new content, and that stays.
+    /// Exchanges the new file at the target with the one that is to be there again. `false`: somebody saved the new file, and it stays.
     fn swap_back(&self, source: &Path, target: &Path) -> Result<bool> {
         let files = self.project.files();
         match files.exchange(source, target)? {
             Exchanged::Done if self.found(source)? == self.after() => return Ok(true),
             Exchanged::Done => {
-                // What came out is a save that is newer still: it goes back, and the older content into the history.
+                // The file that came out is an even newer save: it goes back, and the older content into the history.
                 files.exchange(source, target)?;
                 return Ok(false);
             }
@@ -235,12 +233,12 @@ impl<'a> Bench<'a> {
         Ok(false)
     }
 
-    /// Puts the old content at the target, where nothing is, from the history. `false`: a person removed the file.
+    /// Puts the old content from the history at the target, where there is nothing. `false`: a person removed the file.
     fn restore(&self) -> Result<bool> {
         let Some(before) = self.step.before else {
             return Ok(true);
         };
-        // With the new content still beside it, the step was never made.
+        // If the new content is still beside it, the step was never made.
         match copy(self.project, &before)? {
             Some(bytes) if self.found(&self.places.new)? == Found::Nothing => {
                 let files = self.project.files();
@@ -251,7 +249,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Puts the old content at the target, where the new one is, from the history. `false`: it is nowhere any more.
+    /// Puts the old content from the history at the target, where the new one is. `false`: it is not available any more.
     fn restore_over(&self, target: &Path) -> Result<bool> {
         let before = self.step.before.map(|before| copy(self.project, &before));
         let Some(bytes) = before.transpose()?.flatten() else {
@@ -264,8 +262,8 @@ impl<'a> Bench<'a> {
         self.swap_back(old, target)
     }
 
-    /// Moves a file to one of the temporary names, whatever a crash left there. The name is ours, so this need not be exclusive, and a
-    /// save that comes in between is moved, too.
+    /// Moves a file to one of the temporary names, replacing whatever a crash left there. The name is ours, so this need not be exclusive,
+    /// and a save that comes in between is moved too.
     fn move_aside(&self, from: &Path, to: &Path) -> Result<Moved> {
         if self.found(to)? != Found::Nothing {
             retire(self.project, to, self.is_shared())?;
@@ -285,7 +283,7 @@ impl<'a> Bench<'a> {
         self.step.after.map_or(Found::Nothing, Found::Content)
     }
 
-    /// The temporary files of the step that are there, and what they are.
+    /// The step's temporary files that exist, and what they are.
     fn aside(&self) -> Result<Vec<(PathBuf, Found)>> {
         let mut aside = Vec::new();
         for path in [&self.places.new, &self.places.old] {
