@@ -532,8 +532,14 @@ impl Decide for Ui {
 /// How long one thread waits for the other to say that the user stopped.
 const HANDOVER: Duration = Duration::from_millis(300);
 
+/// How long the handler lets the thread that asked say that the user stopped, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Whether a question is on the screen, so that nothing is being written.
 static IS_ASKING: AtomicBool = AtomicBool::new(false);
+
+/// Whether the thread that asked knows that the user stopped, and ends the program.
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Asks a question. Ctrl-C there ends the program with a visible cursor; dialoguer alone would leave it hidden.
 fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
@@ -547,7 +553,9 @@ fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
     let is_ours = IS_ASKING.swap(false, Ordering::SeqCst);
     answer.map_err(|_| {
         // Ctrl-C ends the question and calls the handler at once. Whichever is first says so; the other keeps quiet.
-        if !is_ours {
+        if is_ours {
+            IS_ENDING.store(true, Ordering::SeqCst);
+        } else {
             std::thread::sleep(HANDOVER);
         }
         let _ = Term::stderr().show_cursor();
@@ -570,6 +578,9 @@ fn stop() {
         );
     } else {
         std::thread::sleep(HANDOVER);
+        if IS_ENDING.load(Ordering::SeqCst) {
+            std::thread::sleep(PATIENCE);
+        }
     }
     std::process::exit(i32::from(Kind::Interrupted.code()));
 }

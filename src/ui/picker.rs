@@ -350,7 +350,10 @@ pub(super) fn run(
             Err(error) => break Err(error),
         }
     };
-    term.clear_last_lines(drawn)?;
+    // Ctrl-C leaves the question on the screen, above what is said about it.
+    if answer.is_ok() {
+        term.clear_last_lines(drawn)?;
+    }
     term.show_cursor()?;
     term.flush()?;
     answer
