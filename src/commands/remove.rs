@@ -58,6 +58,12 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
             ui.status(removed(dry_run), sanitize(&agent.path));
         }
     }
+    for (name, by) in &outcome.still_required {
+        ui.attention(
+            "Kept",
+            format!("{name}  {DIM}`{by}` requires it; it left agentpkg.toml{DIM:#}"),
+        );
+    }
     for name in &outcome.uninstalled {
         ui.status(
             removed(dry_run),

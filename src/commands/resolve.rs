@@ -106,7 +106,7 @@ fn show(outcome: &ResolveOutcome, is_dry_run: bool, context: &mut Context) -> Re
             waiting: outcome.waiting,
         })?;
     } else if outcome.finished.agents.is_empty() && outcome.aborted.is_empty() {
-        context.ui.note("No conflicts wait to be resolved.");
+        context.ui.note("No updates are pending.");
     } else if outcome.aborted.is_empty() {
         show_update(&outcome.finished, is_dry_run, context);
     }
@@ -134,11 +134,12 @@ fn verdict(outcome: &ResolveOutcome) -> Result<()> {
     let next = Advice::say("run ")
         .and_run(Command::new(["resolve"]))
         .and(" again");
+    let abort = Advice::say("or give it up with ").and_run(Command::new(["resolve", "--abort"]));
     // What failed, or needs consent, outweighs what is left to decide.
     match ended {
         Err(failure) if failure.kind().rank() < Kind::Conflict.rank() => {
-            Err(failure.detail(left).hint(next))
+            Err(failure.detail(left).hint(next).hint(abort))
         }
-        _ => Err(Failure::new(Kind::Conflict, left).hint(next)),
+        _ => Err(Failure::new(Kind::Conflict, left).hint(next).hint(abort)),
     }
 }

@@ -1,6 +1,7 @@
 //! `init`: a manifest to start from. One operation like every other, so that it can be undone.
 
 use super::change::commit::{Attempt, commit};
+use super::change::gone::refuse_without_manifest;
 use super::report::Frontend;
 use super::session::Session;
 use crate::domain::shell::Command;
@@ -24,6 +25,8 @@ pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
     let install = Command::new(["install", "NAME"]);
     let first = format!("# What this project wants. `{install}` adds to it; edit it freely.\n");
     let mut plan = |attempt: &Attempt<'_>, _: &mut dyn Frontend| {
+        let lockfile = &attempt.scene.lockfile;
+        refuse_without_manifest(&session.project, lockfile, lockfile.agents.len())?;
         if attempt.scene.manifest.digest().is_some() {
             return Err(Failure::failed(format!("`{shown}` is already there"))
                 .hint(Advice::run(install.clone()).and(" adds agents to it")));

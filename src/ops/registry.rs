@@ -2,6 +2,7 @@
 
 use super::change::changes::manifest_change;
 use super::change::commit::{Attempt, commit};
+use super::change::gone::refuse_without_manifest;
 use super::list::parse_source;
 use super::report::Frontend;
 use super::resolver::Resolver;
@@ -43,6 +44,8 @@ pub fn add(
     let names = names(name, &source)?;
     let mut plan = |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| {
         let session = attempt.scene.session;
+        let lockfile = &attempt.scene.lockfile;
+        refuse_without_manifest(&session.project, lockfile, lockfile.agents.len())?;
         let mut manifest = attempt.scene.manifest.clone();
         let is_free = |name: &&RegistryName| {
             let known = manifest.registry(name);

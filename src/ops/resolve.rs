@@ -10,7 +10,8 @@ use super::report::{Event, Frontend};
 use super::session::Session;
 use super::typed::Typed;
 use crate::domain::name::AgentName;
-use crate::error::Result;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Result};
 use crate::store::agreement::answers;
 use crate::store::cache::Freshness;
 use crate::store::transaction::Transaction;
@@ -74,6 +75,17 @@ pub fn resolve(
         is_dry_run: options.is_dry_run,
         ..Goal::of(what, Edits::Merge)
     };
+    for name in pending::orphans(project)? {
+        let path = project.display(&pending::marker_path(project, &name));
+        let abort = Command::new(["resolve", "--abort", name.as_str()]);
+        frontend.report(Event::warning(
+            Advice::say(format!(
+                "`{path}` belongs to no pending update that was put aside here; "
+            ))
+            .and_run(abort)
+            .and(" forgets it"),
+        ));
+    }
     let finished = change(session, &goal, frontend)?;
     Ok(ResolveOutcome {
         finished,
@@ -92,7 +104,9 @@ fn give_up(
         let scene = &attempt.scene;
         let (manifest, lockfile) = (&scene.manifest, &scene.lockfile);
         let project = &scene.session.project;
-        let selected = select(&pending::names(project)?, &options.names, lockfile)?;
+        let mut known = pending::names(project)?;
+        known.extend(pending::orphans(project)?);
+        let selected = select(&known, &options.names, lockfile)?;
         let mut changes = Vec::new();
         for name in &selected {
             changes.extend(pending::forget(project, name)?);

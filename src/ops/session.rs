@@ -248,14 +248,11 @@ impl Session {
             .collect()
     }
 
-    /// Ends what an earlier command did not end. Where nothing of agentpkg's is, the lock is not taken: a command that finds nothing to
-    /// do there leaves nothing behind.
+    /// Ends what an earlier command did not end. Where no command has left anything, the lock is not taken: a command that finds nothing
+    /// to do there leaves nothing behind.
     pub(super) fn recover_first(&self, frontend: &mut dyn Frontend) -> Result<()> {
-        let is_there = |path| Ok::<_, Failure>(self.project.files().entry(path)? != Entry::Absent);
-        if is_there(self.project.manifest_path())?
-            || is_there(self.project.lockfile_path())?
-            || is_there(self.project.data_folder())?
-        {
+        let state = self.project.state_folder();
+        if self.project.files().entry(&state)? != Entry::Absent {
             drop(self.lock(frontend)?);
         }
         Ok(())

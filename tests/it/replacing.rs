@@ -419,7 +419,7 @@ fn only_install_and_update_take_away_what_left_the_manifest() {
     let before = sandbox.files();
     assert_eq!(
         sandbox.run(&["resolve"]).code(0).stderr,
-        "No conflicts wait to be resolved.\n"
+        "No updates are pending.\n"
     );
     assert_eq!(sandbox.files(), before);
     assert_eq!(

@@ -270,7 +270,7 @@ fn markers_are_resolved_in_files() {
             .run(&["resolve"])
             .code(0)
             .stderr
-            .contains("No conflicts wait")
+            .contains("No updates are pending")
     );
     // The planner is done; the reviewer would still have its conflict.
     assert!(

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::commands::merge_file::ConflictView;
 use crate::commands::needs::NeedsView;
-use crate::domain::name::RegistryName;
+use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::ui::Ui;
@@ -23,6 +23,7 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     removed_servers: &'o [String],
     kept_servers: &'o [String],
     uninstalled: &'o [String],
+    still_required: Vec<StillRequiredView<'o>>,
 }
 
 /// What happened to one agent.
@@ -87,6 +88,11 @@ impl<'o> ChangeDocument<'o> {
             removed_servers: &gone.servers,
             kept_servers: &gone.kept_servers,
             uninstalled: &outcome.uninstalled,
+            still_required: outcome
+                .still_required
+                .iter()
+                .map(StillRequiredView::from)
+                .collect(),
         }
     }
 }
@@ -134,5 +140,21 @@ fn status_name(status: Status) -> &'static str {
         Status::Skipped => "skipped",
         Status::Gone => "gone",
         Status::BaseLost => "base-lost",
+    }
+}
+
+/// An agent that only left the manifest, because another one requires it.
+#[derive(Debug, Serialize)]
+struct StillRequiredView<'o> {
+    name: &'o str,
+    by: &'o str,
+}
+
+impl<'o> From<&'o (AgentName, AgentName)> for StillRequiredView<'o> {
+    fn from((name, by): &'o (AgentName, AgentName)) -> Self {
+        Self {
+            name: name.as_str(),
+            by: by.as_str(),
+        }
     }
 }

@@ -123,10 +123,20 @@ fn show_gains(agent: &ChangedAgent, ui: &mut Ui) {
     }
 }
 
-/// Shows which agents were left out by a decision, and why.
+/// Shows which agents were left out by a decision, or are gone upstream, and why.
 fn show_skipped(outcome: &Outcome, ui: &mut Ui) {
     let agents = outcome.agents.iter();
-    for agent in agents.filter(|agent| agent.status == Status::Skipped) {
+    for agent in agents {
+        if agent.status == Status::Gone {
+            let what = "upstream no longer has it; your file stays";
+            ui.attention(
+                "Gone",
+                format!("{CYAN}{}{CYAN:#}  {DIM}{what}{DIM:#}", agent.name),
+            );
+        }
+        if agent.status != Status::Skipped {
+            continue;
+        }
         let notes = sanitize(&agent.notes.join("; "));
         let notes = if notes.is_empty() {
             notes

@@ -15,6 +15,7 @@ use crate::merge::{Options, merge_with};
 use crate::ops::base::{self, BaseOrigin, Nearest, Search};
 use crate::ops::candidate::Candidate;
 use crate::ops::report::{Choice, Event, Frontend};
+use crate::store::lockfile::LockedAgent;
 
 /// Gives an item of an update its base, or says that there is nothing newer; `false`: the base is lost, and the agent stays as it is.
 /// `allowed`: what may be taken that was declined before.
@@ -42,9 +43,7 @@ pub(super) fn find(
     if locked.base == new.base {
         item.base.clone_from(&item.candidate.bytes);
     } else if item.ours.is_none() {
-        // There is nothing to merge; the base only says what the agent could do before.
-        let base = scene.session.project.read_base(&locked.base)?;
-        item.base = base.unwrap_or_default();
+        known_before(item, scene, frontend)?;
     } else {
         match base::find(scene.session, &item.name, &locked, frontend)? {
             Search::Found(bytes, origin) => (item.base, item.origin) = (bytes, Some(origin)),
@@ -69,6 +68,24 @@ pub(super) fn find(
         item.notes.push(format!("the base was found in {origin}"));
     }
     Ok(true)
+}
+
+/// Finds out what an agent could do before whose file is not there: there is nothing to merge, but new powers are asked about. Where
+/// even the base is lost, all that the agent may do is new.
+pub(super) fn known_before(
+    item: &mut Item,
+    scene: &Scene<'_>,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let is_other = |before: &&LockedAgent| before.sha256 != item.candidate.locked.sha256;
+    let Some(before) = item.before.as_ref().filter(is_other) else {
+        return Ok(());
+    };
+    match base::find(scene.session, &item.name, before, frontend)? {
+        Search::Found(base, _) => item.base = base,
+        Search::Lost(..) => item.is_unknown_before = true,
+    }
+    Ok(())
 }
 
 /// An agent that has upstream's newest version already stays as it is, unless something is allowed now that was left out before.

@@ -16,10 +16,6 @@ use crate::store::lockfile::LockedAgent;
 pub(super) fn lay_over(item: &mut Item, scene: &Scene<'_>, is_forced: bool) -> Result<()> {
     let project = &scene.session.project;
     let Some(ours) = item.ours.clone() else {
-        // There is nothing to merge; the base only says what the agent could do before.
-        if let Some(before) = &item.before {
-            item.base = project.read_base(&before.base)?.unwrap_or_default();
-        }
         return Ok(());
     };
     let digest = Digest::of(&ours);

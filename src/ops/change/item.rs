@@ -12,6 +12,9 @@ use crate::ops::candidate::{self, Candidate};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
 
+/// An agent that may do nothing.
+const NO_TOOLS: &[u8] = b"---\nname: none\ndescription: none\ntools: []\n---\n";
+
 /// What happened to an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -115,6 +118,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) replaces: Option<Replaced>,
     /// Whether a file is in its way that may not be replaced.
     pub(in crate::ops) is_blocked: bool,
+    /// Whether it was installed before and nothing says any more what it could do.
+    pub(in crate::ops) is_unknown_before: bool,
 }
 
 impl Item {
@@ -140,6 +145,7 @@ impl Item {
             text: None,
             replaces: None,
             is_blocked: false,
+            is_unknown_before: false,
         }
     }
 
@@ -250,6 +256,9 @@ impl Item {
         let result = self.result();
         let is_same = |before: &LockedAgent| before.sha256 == self.candidate.locked.sha256;
         let base = (!self.base.is_empty()).then_some(self.base.as_slice());
+        if self.is_unknown_before {
+            return Capabilities::of(&result).gains_over(&Capabilities::of(NO_TOOLS));
+        }
         match (&self.before, self.ours.as_deref().or(base)) {
             (Some(before), Some(bytes)) if !is_same(before) => {
                 Capabilities::of(&result).gains_over(&Capabilities::of(bytes))

@@ -40,6 +40,16 @@ pub(super) fn leaving(plan: &mut Plan, scene: &Scene<'_>, names: &[String]) -> R
     let kept = manifest.agents().keys().filter(|name| !is_named(name));
     let still_wanted = with_required(kept, lockfile, &|_| false);
     leaving.retain(|name| !still_wanted.contains(name) && !still_required.contains(name));
+    let is_kept = |name: &AgentName| lockfile.agents.contains_key(name) && !leaving.contains(name);
+    for name in named.iter().filter(|name| is_kept(name)) {
+        let by = lockfile
+            .agents
+            .iter()
+            .find(|(by, locked)| locked.requires.contains(name) && !leaving.contains(by));
+        if let Some((by, _)) = by {
+            plan.still_required.push((name.clone(), by.clone()));
+        }
+    }
     let unnamed = leaving.iter().copied().filter(|name| !is_named(name));
     let unnamed: Vec<&AgentName> = unnamed.collect();
     manifest.refuse_guess(&unnamed)?;

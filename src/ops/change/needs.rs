@@ -96,8 +96,9 @@ pub(super) fn settle(
 
 /// The agents whose needs are worth a word.
 fn concerned(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> BTreeSet<AgentName> {
-    let is_asked =
-        matches!(goal.what, What::Manifest) && matches!(goal.servers, Mode::Add | Mode::Ask);
+    // `--mcp` asks about the servers of all agents, not only of those that change.
+    let is_explicit = matches!(goal.servers, Mode::Add | Mode::Ask);
+    let is_asked = matches!(goal.what, What::Manifest) && is_explicit;
     let named = named(plan);
     let is_concerned = |item: &&Item| {
         goal.is_update()
@@ -106,7 +107,12 @@ fn concerned(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> BTreeSet<AgentName>
             || item.ours.is_none()
             || scene.lockfile.agents.get(&item.name) != Some(&item.candidate.locked)
     };
-    plan.active()
+    let settled = plan.items.iter().filter(|item| match item.state {
+        State::Active => true,
+        State::Current => is_explicit,
+        State::Skipped | State::Marked => false,
+    });
+    settled
         .filter(is_concerned)
         .map(|item| item.name.clone())
         .collect()
@@ -138,7 +144,8 @@ fn look(
     bytes: &dyn Fn(&Item) -> Option<Vec<u8>>,
 ) -> Vec<AgentNeeds> {
     let project = &scene.session.project;
-    let looked = plan.active().filter_map(|item| {
+    let settled = plan.items.iter().filter(|item| item.is_settled());
+    let looked = settled.filter_map(|item| {
         let bytes = bytes(item)?;
         let locked = Some(&item.candidate.locked);
         let needs = world.needs(&bytes, locked, &bindings(scene, item));

@@ -50,7 +50,7 @@ impl<'a> Planner<'a, '_> {
     }
 
     /// Plans the newest version of one agent, wherever it went.
-    fn newest_of(
+    pub(super) fn newest_of(
         &mut self,
         name: &AgentName,
         wanted: &Wanted,

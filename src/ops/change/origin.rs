@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
-use crate::domain::spec::Source;
+use crate::domain::spec::{Source, Target};
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::report::{Answers, Event, Frontend};
 use crate::ops::resolver::Resolved;
@@ -102,14 +102,31 @@ pub(super) fn replaced(
         &resolved.snapshot.source,
         resolved.snapshot.registry.as_ref(),
     );
-    let locked =
-        (scene.lockfile.agents.get(name)).filter(|locked| locked.source != source_text(source))?;
+    let locked = scene.lockfile.agents.get(name)?;
+    let new = registry.map_or_else(|| source.to_string(), ToString::to_string);
+    if locked.source == source_text(source) {
+        // In the same source it is another agent if the installed one still stands in its own file.
+        let (file, old_file) = (&resolved.entry.file, &locked.file);
+        let offered = &resolved.snapshot.offered;
+        let wanted = scene.manifest.agents().get(name);
+        let is_said =
+            wanted.is_some_and(|wanted| wanted.target == Some(Target::File(file.clone())));
+        if file == old_file || is_said || offered.find_file(old_file).is_none() {
+            return None;
+        }
+        return Some(Replaced {
+            old: format!("{}#{old_file}", registry_of(locked)),
+            new: format!("{new}#{file}"),
+            by: added.by.clone(),
+            spec: added.spec.clone(),
+        });
+    }
     if is_said(scene, name, registry, source, &added.chain) {
         return None;
     }
     Some(Replaced {
         old: registry_of(locked),
-        new: registry.map_or_else(|| source.to_string(), ToString::to_string),
+        new,
         by: added.by.clone(),
         spec: added.spec.clone(),
     })

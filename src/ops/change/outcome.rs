@@ -44,8 +44,8 @@ pub struct ChangedAgent {
     pub edits: usize,
     /// What could not be merged by itself.
     pub conflicts: Vec<ConflictReport>,
-    /// Whether it was left out because its conflicts are undecided.
-    pub is_undecided: bool,
+    /// The agent of the manifest that was left out with it because its conflicts are undecided; `None`: they are not.
+    pub undecided_of: Option<AgentName>,
     /// What it may do now and could not do before.
     pub gains: Vec<Gain>,
     /// What was done beyond comparing lines: rule and place.
@@ -76,7 +76,7 @@ impl ChangedAgent {
             newest_of: None,
             edits: 0,
             conflicts: Vec::new(),
-            is_undecided: false,
+            undecided_of: None,
             gains: Vec::new(),
             rules: Vec::new(),
             base: None,
@@ -124,6 +124,8 @@ pub struct Outcome {
     pub needs: Option<Report>,
     /// Agents that nobody wants any more, and what goes with them.
     pub gone: Gone,
+    /// Agents that only left the manifest, because another one requires them: it, and that one.
+    pub still_required: Vec<(AgentName, AgentName)>,
     /// Agents that only left the manifest, because they were not installed.
     pub uninstalled: Vec<String>,
     /// What the client makes of the one agent that is written, if it is one; otherwise `None`.
@@ -137,8 +139,9 @@ pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
         agents: plan
             .items
             .iter()
-            .map(|item| described(item, scene, goal))
+            .map(|item| described(item, &plan, scene, goal))
             .collect(),
+        still_required: plan.still_required,
         uninstalled: (plan.dismissed.iter())
             .filter(|name| !scene.lockfile.agents.contains_key(*name))
             .map(ToString::to_string)
@@ -180,7 +183,7 @@ fn untouched(
     }
 }
 
-fn described(item: &Item, scene: &Scene<'_>, goal: &Goal) -> ChangedAgent {
+fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> ChangedAgent {
     let notes = item.notes.clone();
     let plain = untouched(scene, &item.name, item.status(), notes);
     let plain = ChangedAgent {
@@ -205,7 +208,9 @@ fn described(item: &Item, scene: &Scene<'_>, goal: &Goal) -> ChangedAgent {
             _ => 0,
         },
         conflicts: merge.as_ref().map(merge_file::report).unwrap_or_default(),
-        is_undecided: item.is_undecided(),
+        undecided_of: item
+            .is_undecided()
+            .then(|| plan.requirer(scene, &item.name)),
         gains: item.gains(),
         rules: merge
             .iter()
@@ -315,7 +320,13 @@ impl Outcome {
                     .hint(Advice::say("or give them up with ").and_run(resolve(&["--abort"]))),
             );
         }
-        let skipped = with(&|agent| agent.is_undecided);
+        let undecided = self
+            .agents
+            .iter()
+            .filter_map(|agent| agent.undecided_of.as_ref());
+        let mut skipped: Vec<&str> = undecided.map(AgentName::as_str).collect();
+        skipped.sort_unstable();
+        skipped.dedup();
         if skipped.is_empty() {
             return None;
         }

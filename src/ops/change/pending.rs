@@ -96,7 +96,7 @@ struct Record {
 }
 
 /// Where the file with markers is.
-pub(super) fn marker_path(project: &Project, name: &AgentName) -> PathBuf {
+pub(in crate::ops) fn marker_path(project: &Project, name: &AgentName) -> PathBuf {
     project.conflicts_folder().join(name.file_name())
 }
 
@@ -138,6 +138,19 @@ pub(in crate::ops) fn names(project: &Project) -> Result<Vec<AgentName>> {
     let mut names: Vec<AgentName> = names
         .filter(|name| read_record(project, name).is_ok_and(|record| record.is_some()))
         .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The agents whose files with markers belong to no pending update of this machine, sorted: the project was moved or copied, or they
+/// came with it.
+pub(in crate::ops) fn orphans(project: &Project) -> Result<Vec<AgentName>> {
+    let listed = project.files().list(&project.conflicts_folder())?;
+    let names = listed
+        .iter()
+        .filter_map(|listed| AgentName::new(listed.name.strip_suffix(".md")?).ok());
+    let is_orphan = |name: &AgentName| matches!(read_record(project, name), Ok(None));
+    let mut names: Vec<AgentName> = names.filter(is_orphan).collect();
     names.sort();
     Ok(names)
 }

@@ -24,6 +24,8 @@ pub(in crate::ops) struct Plan {
     pub(in crate::ops) dismissed: BTreeSet<AgentName>,
     /// Those that are taken out of the lockfile.
     pub(in crate::ops) leaving: BTreeSet<AgentName>,
+    /// Those that leave the manifest and stay all the same, because an agent requires them.
+    pub(in crate::ops) still_required: Vec<(AgentName, AgentName)>,
     /// What failed without stopping the rest.
     pub(in crate::ops) failures: Vec<Failure>,
     /// How many sources were looked at.
@@ -92,6 +94,12 @@ impl Plan {
         let mut after = with(before, self.active());
         after.agents.retain(|name, _| !self.leaving.contains(name));
         let is = self.reached(scene, &after);
+        // While the lockfile lacks an agent that is wanted, it cannot be told what that one requires.
+        let is_whole = (self.roots(scene).iter()).all(|name| after.agents.contains_key(name));
+        let prune = match prune {
+            Prune::Unwanted if !is_whole => Prune::Released,
+            prune => prune,
+        };
         let kept: BTreeSet<AgentName> = match prune {
             Prune::Nothing => return after,
             Prune::Unwanted => is,

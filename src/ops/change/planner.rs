@@ -49,6 +49,8 @@ enum Room {
     Taken,
     /// It can be added, also for those that required the agent in whose place it comes.
     Free(BTreeSet<AgentName>),
+    /// The manifest wants it and it was never installed: it comes as that says.
+    Wanted(Wanted),
 }
 
 /// A plan while it is made.
@@ -218,6 +220,9 @@ impl<'a, 'p> Planner<'a, 'p> {
         } else {
             let is_forced = self.is_forced(item.is_named);
             edits::lay_over(&mut item, self.scene, is_forced)?;
+            if item.ours.is_none() {
+                bases::known_before(&mut item, self.scene, frontend)?;
+            }
         }
         self.plan.items.push(item);
         Ok(())
@@ -242,12 +247,13 @@ impl<'a, 'p> Planner<'a, 'p> {
                     return Ok(());
                 }
                 let [entry] = found.as_slice() else {
-                    return self.problem(Failure::failed(format!(
+                    let failure = Failure::failed(format!(
                         "`{}` requires `{}`, which its registry has {} times",
                         required.by,
                         required.name,
                         found.len()
-                    )));
+                    ));
+                    return self.leave_out(&required.by, failure);
                 };
                 let resolved = Resolved::newest(Rc::clone(&by.snapshot), entry.clone());
                 self.required_beside(&required, &resolved, frontend)
@@ -355,9 +361,23 @@ impl<'a, 'p> Planner<'a, 'p> {
             return Ok(());
         };
         let chain: Vec<String> = [requirer.chain.as_slice(), &[by.to_string()]].concat();
+        if self.is_chosen_instead(&name, by, &Claim::found(resolved, &chain)) {
+            return match self.plan.item_mut(&name) {
+                Some(item) => {
+                    item.required_by.insert(by.clone());
+                    Ok(())
+                }
+                None if self.goal.is_update() => Ok(()),
+                None => {
+                    let locked = &self.scene.lockfile.agents[&name];
+                    self.keep(&name, locked, &Wanted::anything(), frontend)
+                }
+            };
+        }
         let replaced_for = match self.make_room(&name, by, &Claim::found(resolved, &chain)) {
             Ok(Room::Free(required_by)) => required_by,
             Ok(Room::Taken) => return Ok(()),
+            Ok(Room::Wanted(wanted)) => return self.newest_of(&name, &wanted, frontend),
             Err(failure) => return self.leave_out(by, failure),
         };
         let added = Added {
@@ -377,6 +397,16 @@ impl<'a, 'p> Planner<'a, 'p> {
         Ok(())
     }
 
+    /// Whether the lockfile says that another agent than the one of its own source is taken for what `by` requires: that was asked about
+    /// when it was installed.
+    fn is_chosen_instead(&self, name: &AgentName, by: &AgentName, claim: &Claim<'_>) -> bool {
+        let agents = &self.scene.lockfile.agents;
+        let (Some(by), Some(locked)) = (agents.get(by), agents.get(name)) else {
+            return false;
+        };
+        by.requires.contains(name) && locked.source != by.source && !claim.is_of(locked)
+    }
+
     /// Makes room for an agent that `by` requires under this name.
     fn make_room(&mut self, name: &AgentName, by: &AgentName, claim: &Claim<'_>) -> Result<Room> {
         if let Some(failure) = origin::folded(&self.plan, self.scene, name, Some(by)) {
@@ -389,6 +419,9 @@ impl<'a, 'p> Planner<'a, 'p> {
                 Some(locked) if !claim.is_of(locked) => {
                     let known = Claim::locked(locked, &[]);
                     Err(origin::both_wanted(name, &known, claim))
+                }
+                None if self.goal.is_update() => {
+                    Ok(Room::Wanted(self.scene.manifest.agents()[name].clone()))
                 }
                 _ => Ok(Room::Taken),
             };

@@ -3,16 +3,18 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
+use crate::fs::Entry;
 use crate::ops::report::Frontend;
 use crate::ops::session::Session;
 use crate::store::lockfile::{self, Lockfile};
 use crate::store::manifest::Manifest;
-use crate::store::project::MAX_AGENT;
+use crate::store::project::{MAX_AGENT, Project};
+use crate::store::servers::file_path;
 
 /// What a plan is made on.
 #[derive(Debug)]
@@ -38,10 +40,14 @@ impl<'a> Scene<'a> {
         let path = project.lockfile_path();
         let bytes = project.files().read(path, lockfile::MAX_SIZE)?;
         let lockfile = project.load_lockfile()?;
-        let seen = BTreeMap::from([
+        let mut seen = BTreeMap::from([
             (project.manifest_path().to_owned(), manifest.digest()),
             (path.to_owned(), bytes.as_deref().map(Digest::of)),
         ]);
+        for path in others(project)? {
+            let digest = read(project, &path)?;
+            seen.insert(path, digest);
+        }
         Ok(Self {
             session,
             manifest,
@@ -64,18 +70,40 @@ impl<'a> Scene<'a> {
 
     /// Whether every file that was looked at still holds what it held.
     pub(in crate::ops) fn is_current(&self) -> Result<bool> {
-        let files = self.session.project.files();
-        for (path, seen) in self.seen.borrow().iter() {
-            let limit = lockfile::MAX_SIZE.max(MAX_AGENT);
-            if files.read(path, limit)?.as_deref().map(Digest::of) != *seen {
+        let project = &self.session.project;
+        let seen = self.seen.borrow();
+        for (path, digest) in seen.iter() {
+            if read(project, path)? != *digest {
                 return Ok(false);
             }
         }
-        Ok(true)
+        Ok(others(project)?.iter().all(|path| seen.contains_key(path)))
     }
 
     /// That the plan cannot be made on anything that stays.
     pub(in crate::ops) fn changed() -> Failure {
         Failure::failed("the project changed meanwhile").hint("run the command again")
     }
+}
+
+/// The files beside manifest, lockfile and agents that a plan may be made on, and that somebody may save while a question waits: the
+/// configured servers, and pending updates with the files that hold their conflicts.
+fn others(project: &Project) -> Result<Vec<PathBuf>> {
+    let mut paths = vec![file_path(project)];
+    for folder in [project.conflicts_folder(), project.pending_folder()] {
+        let listed = project.files().list(&folder)?.into_iter();
+        let listed = listed.filter(|listed| listed.entry == Entry::File);
+        paths.extend(listed.map(|listed| folder.join(listed.name)));
+    }
+    Ok(paths)
+}
+
+/// What a file holds. A link is nothing that a plan is made on.
+fn read(project: &Project, path: &Path) -> Result<Option<Digest>> {
+    let files = project.files();
+    if files.entry(path)? == Entry::Link {
+        return Ok(None);
+    }
+    let limit = lockfile::MAX_SIZE.max(MAX_AGENT);
+    Ok(files.read(path, limit)?.as_deref().map(Digest::of))
 }

@@ -35,6 +35,12 @@ pub(super) fn settle(
     conflicts::decide(plan, scene, goal, &mut open, frontend)?;
     forbid(plan, scene);
     powers::decide(plan, scene, goal, &mut open, frontend)?;
+    if open.refusal.is_some() {
+        // What cannot be had is said with what nobody can be asked about.
+        plan.failures
+            .drain(..)
+            .for_each(|failure| open.refuse(failure));
+    }
     if let Some(refusal) = open.refusal.take() {
         return Err(refusal);
     }

@@ -82,6 +82,26 @@ fn with_owner(resolved: &Resolved<'_>) -> String {
     format!("{}-{}", resolved.entry.name, owner.to_lowercase())
 }
 
+/// That one agent is asked for at two versions.
+fn two_versions(
+    name: &AgentName,
+    one: Option<&VersionRequest>,
+    other: Option<&VersionRequest>,
+) -> Failure {
+    let version = |version: Option<&VersionRequest>| {
+        version.map_or_else(
+            || "its newest version".to_owned(),
+            |version| format!("`{version}`"),
+        )
+    };
+    Failure::usage(format!(
+        "`{name}` is asked for twice: at {}, and at {}",
+        version(one),
+        version(other)
+    ))
+    .hint("name one version, or install the other under another name with `--as`")
+}
+
 /// What was typed, read.
 fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
     let asked = specs.typed.iter().map(|text| {
@@ -211,7 +231,15 @@ impl<'a> Planner<'a, '_> {
         if let Some(item) = self.plan.item_mut(&name) {
             let claim = Claim::found(resolved, &chain);
             if claim.is_of(&item.candidate.locked) {
-                return Ok(());
+                let known = item
+                    .wanted
+                    .as_ref()
+                    .and_then(|known| known.version.as_ref());
+                return if known == wanted.version.as_ref() {
+                    Ok(())
+                } else {
+                    Err(two_versions(&name, known, wanted.version.as_ref()))
+                };
             }
             let known = Claim::locked(&item.candidate.locked, &item.chain);
             let failure = origin::both_wanted(&name, &known, &claim);

@@ -90,7 +90,7 @@ fn a_conflict_to_decide_now() {
         row("remove planner --yes").exits(1),
         row("remove planner --force").changes("-planner ~lock ~manifest"),
         row("remove planner --dry-run").exits(1).says(&["edited"]),
-        row("resolve").says(&["No conflicts"]),
+        row("resolve").says(&["No updates"]),
     ]);
 }
 

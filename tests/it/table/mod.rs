@@ -14,6 +14,7 @@ mod network;
 mod powers;
 mod required;
 mod servers;
+mod silent;
 mod sources;
 mod versions;
 
