@@ -75,19 +75,15 @@ pub fn install(
         && session.manifest(frontend)?.agents().is_empty()
         && project.load_lockfile()?.agents.is_empty()
     {
-        return match offered(session, frontend)? {
-            Some(spec) => {
-                let specs = vec![spec];
-                let typed = options.typed.naming(specs.clone());
-                let options = InstallOptions {
-                    typed,
-                    specs,
-                    ..options.clone()
-                };
-                change(session, &goal(&options), frontend)
-            }
-            None => Ok(Outcome::default()),
+        let Some(spec) = offered(session, frontend)? else {
+            return Ok(Outcome::default());
         };
+        let options = InstallOptions {
+            typed: options.typed.naming([spec.clone()]),
+            specs: vec![spec],
+            ..options.clone()
+        };
+        return change(session, &goal(&options), frontend);
     }
     change(session, &goal(options), frontend)
 }
@@ -124,29 +120,30 @@ fn goal(options: &InstallOptions) -> Goal {
 
 /// Refuses options that mean nothing without the name of an agent or a source.
 fn refuse_without_names(options: &InstallOptions) -> Result<()> {
-    let Some((option, what, example)) = [
+    let agent = "the name of an agent";
+    let options = [
         (options.all, "--all", "a source", "gh:owner/repo --all"),
         (
             options.name.is_some(),
             "--as",
-            "the name of an agent",
+            agent,
             "planner --as my-planner",
         ),
         (
             options.is_verbatim,
             "--verbatim",
-            "the name of an agent",
+            agent,
             "planner --verbatim",
         ),
         (
             !options.bind.is_empty(),
             "--bind",
-            "the name of an agent",
+            agent,
             "planner --bind old=mine",
         ),
-    ]
-    .into_iter()
-    .find_map(|(is_given, option, what, example)| is_given.then_some((option, what, example))) else {
+    ];
+    let Some((_, option, what, example)) = options.into_iter().find(|(is_given, ..)| *is_given)
+    else {
         return Ok(());
     };
     Err(Failure::usage(format!("`{option}` needs {what}")).hint(
@@ -156,24 +153,16 @@ fn refuse_without_names(options: &InstallOptions) -> Result<()> {
 
 /// Lets a person pick one of the agents that the registries have.
 fn offered(session: &Session, frontend: &mut dyn Frontend) -> Result<Option<String>> {
-    let found = search(
-        session,
-        &SearchOptions {
-            limit: 2000,
-            ..SearchOptions::default()
-        },
-        frontend,
-    )?;
-    let choices: Vec<Choice> = found
-        .hits
-        .iter()
-        .map(|hit| Choice {
-            label: hit.spec(),
-            detail: hit.entry.description.clone(),
-        })
-        .collect();
+    let everything = SearchOptions {
+        limit: 2000,
+        ..SearchOptions::default()
+    };
+    let hits = search(session, &everything, frontend)?.hits;
+    let choice = |hit: &Hit| Choice {
+        label: hit.spec(),
+        detail: hit.entry.description.clone(),
+    };
+    let choices: Vec<Choice> = hits.iter().map(choice).collect();
     let picked = frontend.pick("Which agent?", &choices)?;
-    Ok(picked
-        .and_then(|index| found.hits.get(index))
-        .map(Hit::spec))
+    Ok(picked.and_then(|index| hits.get(index)).map(Hit::spec))
 }

@@ -5,8 +5,7 @@ mod document;
 use std::fmt::Write as _;
 
 pub(super) use self::document::ChangeDocument;
-use super::capabilities::{abilities, labelled, tools};
-use super::{Context, needs};
+use super::{Context, capabilities, needs};
 use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
@@ -49,12 +48,8 @@ fn show_verdict(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
     match &outcome.verdict {
         Some(Verdict::Loads(loaded)) => {
             ui.note("");
-            for line in labelled("may use", &tools(loaded.tools.as_deref()), ui.columns()) {
+            for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
                 ui.note(line);
-            }
-            let can = abilities(loaded.tools.as_deref());
-            if !can.is_empty() {
-                ui.note(format!("  can       {can}"));
             }
             if !loaded.security.is_empty() {
                 ui.note(format!(

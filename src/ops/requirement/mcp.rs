@@ -200,10 +200,6 @@ fn change(project: &Project, before: Option<Digest>, text: Option<&str>) -> Resu
         ))
         .hint("add the server by hand, or make it a file"));
     }
-    Ok(Change {
-        path,
-        agent: None,
-        before,
-        after: text.map(|text| text.as_bytes().to_vec()),
-    })
+    let after = text.map(|text| text.as_bytes().to_vec());
+    Ok(Change::file(path, before, after))
 }
