@@ -140,14 +140,10 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
     if agents.iter().any(|agent| agent.is_named) {
         agents.retain(|agent| agent.is_named);
     }
-    let edited = agents
-        .iter()
-        .filter(|agent| agent.status == Status::Edited)
-        .count();
-    let note = if edited > 0 {
-        format!(", {edited} with your edits")
-    } else {
-        String::new()
+    let edited = agents.iter().filter(|agent| agent.status == Status::Edited);
+    let note = match edited.count() {
+        0 => String::new(),
+        count => format!(", {count} with your edits"),
     };
     match agents.as_slice() {
         [] if !outcome.gone.agents.is_empty() => {}

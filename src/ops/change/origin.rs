@@ -109,7 +109,7 @@ pub(super) fn replaced(
     }
     Some(Replaced {
         old: registry_of(locked),
-        new: registry.map_or_else(|| source.to_string(), ToString::to_string),
+        new: resolved.snapshot.place(),
         by: added.by.clone(),
         spec: added.spec.clone(),
     })

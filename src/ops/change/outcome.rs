@@ -132,13 +132,10 @@ pub struct Outcome {
 
 /// The outcome of a plan that is carried out.
 pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
+    let items = plan.items.iter();
     let mut outcome = Outcome {
         verdict: verdict(&plan, goal),
-        agents: plan
-            .items
-            .iter()
-            .map(|item| described(item, scene, goal))
-            .collect(),
+        agents: items.map(|item| described(item, scene, goal)).collect(),
         uninstalled: (plan.dismissed.iter())
             .filter(|name| !scene.lockfile.agents.contains_key(*name))
             .map(ToString::to_string)
