@@ -6,9 +6,18 @@ use crate::domain::capability::Gain;
 use crate::domain::count::counted;
 use crate::ui::sanitize;
 
+/// What an agent with these tools may use and do, in lines for people. `None`: every tool.
+pub(super) fn lines(names: Option<&[String]>, columns: usize) -> Vec<String> {
+    let mut lines = labelled("may use", &tools(names), columns);
+    let can = abilities(names);
+    if !can.is_empty() {
+        lines.push(format!("  can       {can}"));
+    }
+    lines
+}
+
 /// A text behind a label, wrapped at spaces.
-#[must_use]
-pub(super) fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
+fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is a line");
@@ -28,8 +37,7 @@ pub(super) fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
 }
 
 /// What the tools let it do, in a few words; empty: it only reads.
-#[must_use]
-pub(super) fn abilities(tools: Option<&[String]>) -> String {
+fn abilities(tools: Option<&[String]>) -> String {
     let Some(tools) = tools else {
         return "run any command, change files, reach the network".to_owned();
     };
@@ -48,8 +56,7 @@ pub(super) fn abilities(tools: Option<&[String]>) -> String {
 }
 
 /// The tools in words: built-in ones by name, those of MCP servers counted.
-#[must_use]
-pub(super) fn tools(tools: Option<&[String]>) -> String {
+fn tools(tools: Option<&[String]>) -> String {
     let Some(tools) = tools else {
         return "every tool (it has no `tools` line)".to_owned();
     };

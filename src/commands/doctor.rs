@@ -38,10 +38,7 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
                 finding.detail.clone(),
             ]);
         }
-        table
-            .lines()
-            .iter()
-            .try_for_each(|line| context.ui.data(line))?;
+        context.ui.table(&table)?;
         for finding in findings
             .iter()
             .filter(|finding| finding.health != Health::Good)

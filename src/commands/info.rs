@@ -63,13 +63,8 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
 fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
     ui.data(format!("  {}", one_line(&loaded.description, 400)))?;
     ui.data("")?;
-    let tools = capabilities::tools(loaded.tools.as_deref());
-    for line in capabilities::labelled("may use", &tools, ui.columns()) {
+    for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
         ui.data(line)?;
-    }
-    let can = capabilities::abilities(loaded.tools.as_deref());
-    if !can.is_empty() {
-        ui.data(format!("  can       {can}"))?;
     }
     for gain in &info.gains {
         let line = format!("  by hand   + {gain}  {}", gain.meaning());

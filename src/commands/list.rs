@@ -77,11 +77,7 @@ fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
     for offer in &offers {
         let (entries, refused) = offered(offer);
         for entry in &entries {
-            let place = offer
-                .snapshot
-                .registry
-                .as_ref()
-                .map_or_else(|| offer.snapshot.source.to_string(), ToString::to_string);
+            let place = offer.snapshot.place();
             table.row([
                 entry.name.to_string(),
                 one_line(&entry.description, 48),

@@ -150,10 +150,8 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
 
 /// Prints the steps, the reasons in a column.
 fn show(steps: Vec<Step>, context: &mut Context) -> Result<()> {
-    let steps: Vec<(String, String)> = steps
-        .into_iter()
-        .map(|step| (context.ui.command(&step.command), step.why))
-        .collect();
+    let typed = |step: Step| (context.ui.command(&step.command), step.why);
+    let steps: Vec<(String, String)> = steps.into_iter().map(typed).collect();
     let widths = steps.iter().map(|(command, _)| command.width());
     let width = widths.max().unwrap_or(0);
     for (command, why) in steps {

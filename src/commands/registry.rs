@@ -124,11 +124,8 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
             context.ui.failure(failure);
         }
     }
-    match listed
-        .iter()
-        .filter(|registry| registry.agents.is_err())
-        .count()
-    {
+    let failed = listed.iter().filter(|registry| registry.agents.is_err());
+    match failed.count() {
         0 => Ok(()),
         count => Err(Failure::failed(format!(
             "{} could not be read",

@@ -5,10 +5,11 @@ use clap::{Args, ValueEnum};
 use super::Context;
 use super::needs::NeedsArgs;
 use super::outcome::{ChangeDocument, finish, show_update};
+use crate::domain::count::numbered;
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::typed::Typed;
-use crate::ops::update::{Conflicts, Status, UpdateOptions, Wish, update};
+use crate::ops::update::{ChangedAgent, Conflicts, Status, UpdateOptions, Wish, update};
 
 /// Update agents, and merge upstream's changes with your own
 #[derive(Debug, Args)]
@@ -100,18 +101,13 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
     }
     finish(&outcome, is_dry_run, context);
     if args.check && outcome.failures.is_empty() {
-        let newer = outcome
-            .agents
-            .iter()
-            .filter(|agent| agent.status != Status::Current);
-        let newer = newer.count();
+        let is_news = |agent: &&ChangedAgent| agent.status != Status::Current;
+        let newer = outcome.agents.iter().filter(is_news).count();
         let hint = Advice::say("run ").and_run(typed.again());
+        let noun = numbered(newer, "agent is", "agents are");
         return match newer {
             0 => Ok(()),
-            1 => Err(Failure::new(Kind::Check, "1 agent is not up to date").hint(hint)),
-            count => Err(
-                Failure::new(Kind::Check, format!("{count} agents are not up to date")).hint(hint),
-            ),
+            _ => Err(Failure::new(Kind::Check, format!("{noun} not up to date")).hint(hint)),
         };
     }
     if is_dry_run && outcome.failures.is_empty() {

@@ -64,10 +64,10 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
     let Some(target) = parts.target else {
         return Vec::new();
     };
-    let indexes: Vec<IndexFile> = sources
+    let indexes = sources
         .iter()
-        .filter_map(|(_, source)| index_of(session, source))
-        .collect();
+        .filter_map(|(_, source)| index_of(session, source));
+    let indexes: Vec<IndexFile> = indexes.collect();
     let head = &current[..current.len() - target.len()];
     let found = names(&indexes, &target.to_ascii_lowercase()).into_iter();
     let mut candidates: Vec<Candidate> = found

@@ -31,12 +31,8 @@ pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
             return Err(Failure::failed(format!("`{shown}` is already there"))
                 .hint(Advice::run(install.clone()).and(" adds agents to it")));
         }
-        let change = Change {
-            path: path.to_owned(),
-            agent: None,
-            before: None,
-            after: Some([first.as_str(), TEMPLATE].concat().into_bytes()),
-        };
+        let text = [first.as_str(), TEMPLATE].concat();
+        let change = Change::file(path.to_owned(), None, Some(text.into_bytes()));
         let transaction = Transaction {
             label: "init".to_owned(),
             changes: vec![change],

@@ -121,29 +121,30 @@ fn goal(options: &InstallOptions) -> Goal {
 
 /// Refuses options that mean nothing without the name of an agent or a source.
 fn refuse_without_names(options: &InstallOptions) -> Result<()> {
-    let Some((option, what, example)) = [
+    let agent = "the name of an agent";
+    let options = [
         (options.all, "--all", "a source", "gh:owner/repo --all"),
         (
             options.name.is_some(),
             "--as",
-            "the name of an agent",
+            agent,
             "planner --as my-planner",
         ),
         (
             options.is_verbatim,
             "--verbatim",
-            "the name of an agent",
+            agent,
             "planner --verbatim",
         ),
         (
             !options.bind.is_empty(),
             "--bind",
-            "the name of an agent",
+            agent,
             "planner --bind old=mine",
         ),
-    ]
-    .into_iter()
-    .find_map(|(is_given, option, what, example)| is_given.then_some((option, what, example))) else {
+    ];
+    let Some((_, option, what, example)) = options.into_iter().find(|(is_given, ..)| *is_given)
+    else {
         return Ok(());
     };
     Err(Failure::usage(format!("`{option}` needs {what}")).hint(
@@ -153,23 +154,17 @@ fn refuse_without_names(options: &InstallOptions) -> Result<()> {
 
 /// Lets a person pick some of the agents that the registries have; gives back their specs.
 fn offered(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<String>> {
-    let found = search(
-        session,
-        &SearchOptions {
-            limit: 2000,
-            ..SearchOptions::default()
-        },
-        frontend,
-    )?;
-    let choices: Vec<Choice> = found
-        .hits
-        .iter()
-        .map(|hit| Choice {
-            label: hit.spec(),
-            detail: hit.entry.description.clone(),
-        })
-        .collect();
+    let everything = SearchOptions {
+        limit: 2000,
+        ..SearchOptions::default()
+    };
+    let hits = search(session, &everything, frontend)?.hits;
+    let choice = |hit: &Hit| Choice {
+        label: hit.spec(),
+        detail: hit.entry.description.clone(),
+    };
+    let choices: Vec<Choice> = hits.iter().map(choice).collect();
     let picked = frontend.pick("Which agents?", &choices)?;
-    let hits = picked.into_iter().filter_map(|index| found.hits.get(index));
-    Ok(hits.map(Hit::spec).collect())
+    let picked = picked.into_iter().filter_map(|index| hits.get(index));
+    Ok(picked.map(Hit::spec).collect())
 }

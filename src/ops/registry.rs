@@ -147,13 +147,9 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
     let mut plan = |attempt: &Attempt<'_>, _: &mut dyn Frontend| {
         let scene = &attempt.scene;
         let mut manifest = scene.manifest.clone();
-        let users: Vec<&str> = scene
-            .lockfile
-            .agents
-            .iter()
-            .filter(|(_, locked)| locked.registry.as_ref() == Some(&name))
-            .map(|(agent, _)| agent.as_str())
-            .collect();
+        let agents = scene.lockfile.agents.iter();
+        let users = agents.filter(|(_, locked)| locked.registry.as_ref() == Some(&name));
+        let users: Vec<&str> = users.map(|(agent, _)| agent.as_str()).collect();
         if !users.is_empty() {
             return Err(Failure::failed(format!(
                 "registry `{name}` is in use by {}",

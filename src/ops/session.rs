@@ -277,13 +277,12 @@ impl Session {
             (Deed::Remove, true) | (Deed::Create, false) => "remove",
             (Deed::Replace | Deed::Remove, false) => "restore",
         };
+        let files = found.files.iter();
         Ok(Some(InterruptionView {
             label: found.label,
             is_sealed: found.is_sealed,
             is_forward: found.is_forward,
-            files: found
-                .files
-                .iter()
+            files: files
                 .map(|(path, deed)| (verb(*deed), self.project.display(path)))
                 .collect(),
             misplaced: found.misplaced.map(|path| path.display().to_string()),

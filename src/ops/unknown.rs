@@ -16,12 +16,9 @@ pub(super) fn agent<'n>(
 ) -> Failure {
     let shown = typed.escape_debug();
     let requires = |name: &AgentName| name.as_str() == typed;
-    let requirers: Vec<String> = lockfile
-        .agents
-        .iter()
-        .filter(|(_, locked)| locked.requires.iter().any(requires))
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
+    let agents = lockfile.agents.iter();
+    let requirers = agents.filter(|(_, locked)| locked.requires.iter().any(requires));
+    let requirers: Vec<String> = requirers.map(|(name, _)| format!("`{name}`")).collect();
     if !requirers.is_empty() {
         return Failure::failed(format!("`{shown}` is not in agentpkg.toml")).hint(format!(
             "it is required by {}; name that agent instead",

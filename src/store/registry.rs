@@ -56,6 +56,15 @@ enum Backing<'a> {
 }
 
 impl<'a> Snapshot<'a> {
+    /// The registry, or else the source, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.registry {
+            Some(registry) => registry.to_string(),
+            None => self.source.to_string(),
+        }
+    }
+
     /// The registry inside the program.
     #[must_use]
     pub fn builtin() -> Self {

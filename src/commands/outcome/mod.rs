@@ -5,8 +5,7 @@ mod document;
 use std::fmt::Write as _;
 
 pub(super) use self::document::ChangeDocument;
-use super::capabilities::{abilities, labelled, tools};
-use super::{Context, needs};
+use super::{Context, capabilities, needs};
 use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
@@ -49,12 +48,8 @@ fn show_verdict(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
     match &outcome.verdict {
         Some(Verdict::Loads(loaded)) => {
             ui.note("");
-            for line in labelled("may use", &tools(loaded.tools.as_deref()), ui.columns()) {
+            for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
                 ui.note(line);
-            }
-            let can = abilities(loaded.tools.as_deref());
-            if !can.is_empty() {
-                ui.note(format!("  can       {can}"));
             }
             if !loaded.security.is_empty() {
                 ui.note(format!(
@@ -155,14 +150,10 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
     if agents.iter().any(|agent| agent.is_named) {
         agents.retain(|agent| agent.is_named);
     }
-    let edited = agents
-        .iter()
-        .filter(|agent| agent.status == Status::Edited)
-        .count();
-    let note = if edited > 0 {
-        format!(", {edited} with your edits")
-    } else {
-        String::new()
+    let edited = agents.iter().filter(|agent| agent.status == Status::Edited);
+    let note = match edited.count() {
+        0 => String::new(),
+        count => format!(", {count} with your edits"),
     };
     match agents.as_slice() {
         [] if !outcome.gone.agents.is_empty() => {}

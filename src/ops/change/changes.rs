@@ -43,15 +43,10 @@ pub(in crate::ops) fn manifest_change(project: &Project, manifest: &Manifest) ->
     if !manifest.is_changed() {
         return None;
     }
-    let path = project.manifest_path();
+    let path = project.manifest_path().to_owned();
+    let text = manifest.to_text().into_bytes();
     // What was read is what was planned on, whatever the file holds by now.
-    let before = manifest.digest();
-    Some(Change {
-        path: path.to_owned(),
-        agent: None,
-        before,
-        after: Some(manifest.to_text().into_bytes()),
-    })
+    Some(Change::file(path, manifest.digest(), Some(text)))
 }
 
 /// How many files a transaction really changes.
@@ -72,12 +67,8 @@ pub(in crate::ops) fn keep_base(
 ) -> Result<()> {
     if project.read_base(base)?.is_none() {
         let path = project.base_path(base);
-        changes.push(Change {
-            before: project.digest(&path)?,
-            path,
-            agent: None,
-            after: Some(bytes.to_vec()),
-        });
+        let damaged = project.digest(&path)?;
+        changes.push(Change::file(path, damaged, Some(bytes.to_vec())));
     }
     Ok(())
 }
@@ -95,12 +86,7 @@ pub(in crate::ops) fn drop_bases(
         let path = project.base_path(base);
         let before = project.digest(&path)?;
         if before.is_some() {
-            changes.push(Change {
-                path,
-                agent: None,
-                before,
-                after: None,
-            });
+            changes.push(Change::file(path, before, None));
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::domain::requirement::Requirements;
 use crate::error::{Failure, Result};
 use crate::ops::report::{Choice, Frontend};
 use crate::ops::requirement::{
-    self, AgentNeeds, Lost, Mode, Offered, Report, ServerState, Status, Terms, World,
+    self, AgentNeeds, Lost, Mode, Offered, Report, ServerState, Status, Terms, World, server_names,
 };
 use crate::store::lockfile::{LockedServer, Lockfile};
 use crate::store::mcp_file::Created;
@@ -123,12 +123,10 @@ fn named(plan: &Plan) -> BTreeSet<AgentName> {
     let named = plan.items.iter().filter(|item| item.is_named);
     let mut named: BTreeSet<AgentName> = named.map(|item| item.name.clone()).collect();
     loop {
-        let more: Vec<AgentName> = plan
-            .items
-            .iter()
-            .filter(|item| !named.contains(&item.name) && !item.required_by.is_disjoint(&named))
-            .map(|item| item.name.clone())
-            .collect();
+        let is_more =
+            |item: &&Item| !named.contains(&item.name) && !item.required_by.is_disjoint(&named);
+        let more = plan.items.iter().filter(is_more);
+        let more: Vec<AgentName> = more.map(|item| item.name.clone()).collect();
         if more.is_empty() {
             return named;
         }
@@ -160,11 +158,6 @@ fn bindings(scene: &Scene<'_>, item: &Item) -> BTreeMap<String, String> {
     let entry = || scene.manifest.agents().get(&item.name);
     let wanted = item.wanted.as_ref().or_else(entry);
     wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default()
-}
-
-fn server_names(agents: &[AgentNeeds]) -> BTreeSet<&str> {
-    let names = agents.iter().flat_map(|agent| agent.needs.server_names());
-    names.collect()
 }
 
 /// How the command deals with servers that are missing.

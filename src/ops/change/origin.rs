@@ -103,7 +103,7 @@ pub(super) fn replaced(
         resolved.snapshot.registry.as_ref(),
     );
     let locked = scene.lockfile.agents.get(name)?;
-    let new = registry.map_or_else(|| source.to_string(), ToString::to_string);
+    let new = resolved.snapshot.place();
     if locked.source == source_text(source) {
         // In the same source it is another agent if the installed one still stands in its own file.
         let (file, old_file) = (&resolved.entry.file, &locked.file);

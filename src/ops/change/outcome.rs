@@ -134,11 +134,10 @@ pub struct Outcome {
 
 /// The outcome of a plan that is carried out.
 pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
+    let items = plan.items.iter();
     let mut outcome = Outcome {
         verdict: verdict(&plan, goal),
-        agents: plan
-            .items
-            .iter()
+        agents: items
             .map(|item| described(item, &plan, scene, goal))
             .collect(),
         still_required: plan.still_required,

@@ -110,9 +110,8 @@ fn theirs_path(project: &Project, name: &AgentName) -> PathBuf {
 
 /// Where the bytes of an agent are that `name` newly requires. No name has a `+` in it.
 fn required_path(project: &Project, name: &AgentName, required: &AgentName) -> PathBuf {
-    project
-        .pending_folder()
-        .join(format!("{name}+{required}.theirs"))
+    let file = format!("{name}+{required}.theirs");
+    project.pending_folder().join(file)
 }
 
 /// The text of a record; `None` if there is none that this machine sealed.
@@ -247,11 +246,10 @@ pub(super) fn put_aside(
         (theirs_path(project, &pending.name), pending.theirs.clone()),
         (marker_path(project, &pending.name), marked),
     ];
-    let required = pending.required.iter();
-    contents.extend(
-        required
-            .map(|(name, _, bytes)| (required_path(project, &pending.name, name), bytes.clone())),
-    );
+    for (name, _, bytes) in &pending.required {
+        let path = required_path(project, &pending.name, name);
+        contents.push((path, bytes.clone()));
+    }
     let change = |(path, after): (PathBuf, Vec<u8>)| -> Result<Change> {
         let before = project.digest(&path)?;
         Ok(Change {
@@ -272,19 +270,18 @@ pub(in crate::ops) fn forget(project: &Project, name: &AgentName) -> Result<Vec<
         marker_path(project, name),
     ];
     let prefix = format!("{name}+");
-    let listed = project
-        .files()
-        .list(&project.pending_folder())?
-        .into_iter()
-        .filter(|listed| listed.name.starts_with(&prefix));
-    paths.extend(listed.map(|listed| project.pending_folder().join(listed.name)));
+    let folder = project.pending_folder();
+    let listed = project.files().list(&folder)?.into_iter();
+    let required = listed.filter(|listed| listed.name.starts_with(&prefix));
+    paths.extend(required.map(|listed| folder.join(listed.name)));
     let mut changes = Vec::new();
     for path in paths {
-        if let Some(bytes) = project.files().read(&path, MAX_AGENT)? {
+        let before = project.digest(&path)?;
+        if before.is_some() {
             changes.push(Change {
                 path,
                 agent: Some(name.clone()),
-                before: Some(Digest::of(&bytes)),
+                before,
                 after: None,
             });
         }

@@ -106,12 +106,7 @@ pub(super) fn record(
         .as_deref()
         .map(Digest::of);
     let after = Some(project.seal().close(Kind::Resolution, bytes));
-    Ok(Some(Change {
-        path,
-        agent: None,
-        before,
-        after,
-    }))
+    Ok(Some(Change::file(path, before, after)))
 }
 
 fn is_recordable(conflict: &Conflict<'_>) -> bool {

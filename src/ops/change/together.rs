@@ -22,11 +22,8 @@ pub(super) fn skip_together(plan: &mut Plan, scene: &Scene<'_>) {
             .filter_map(|item| Some((item.replaces.as_ref()?.by.clone()?, item.name.clone())))
             .collect();
         let mut is_settled = true;
-        for item in plan
-            .items
-            .iter_mut()
-            .filter(|item| item.state == State::Active)
-        {
+        let is_active = |item: &&mut Item| item.state == State::Active;
+        for item in plan.items.iter_mut().filter(is_active) {
             let requires = &item.candidate.locked.requires;
             let missing = requires.iter().find(|required| {
                 !after.agents.contains_key(*required)

@@ -1,7 +1,5 @@
 //! The servers: whether those that agents ask for are there and work, and whether those that agentpkg added are still as agreed to.
 
-use std::collections::BTreeSet;
-
 use super::finding::{Finding, Fix, Level, by_hand, how_to_get, how_to_set};
 use super::{AgentNeeds, Checker};
 use crate::domain::catalogue::{CatalogueServer, Meaning};
@@ -9,7 +7,7 @@ use crate::domain::name::AgentName;
 use crate::domain::server;
 use crate::domain::shell::{Command, shell_quoted};
 use crate::error::Advice;
-use crate::ops::requirement::{Problem, ServerState, Status};
+use crate::ops::requirement::{Problem, ServerState, Status, server_names};
 use crate::store::manifest::is_bindable;
 use crate::store::mcp_file::FILE_NAME;
 
@@ -130,10 +128,7 @@ impl Checker<'_> {
 
     /// What agentpkg added to `.mcp.json`: still as agreed to, still needed, still the newest.
     pub(super) fn added(&mut self, agents: &[AgentNeeds]) {
-        let needed: BTreeSet<&str> = agents
-            .iter()
-            .flat_map(|agent| agent.needs.server_names())
-            .collect();
+        let needed = server_names(agents);
         let Ok(file) = &self.world.servers.file else {
             return;
         };

@@ -1,8 +1,8 @@
 //! Plans the edits of `.mcp.json`, and binds agents to servers. Nothing is overwritten, and what agentpkg did not add it does not remove.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::state::AgentNeeds;
+use super::state::{AgentNeeds, server_names};
 use super::world::World;
 use crate::domain::catalogue::{CatalogueServer, Meaning};
 use crate::domain::definition::{Request, adapt};
@@ -138,10 +138,7 @@ pub(in crate::ops) fn drop_unneeded(
     lockfile: &mut Lockfile,
     changes: &mut Vec<Change>,
 ) -> Result<(Vec<String>, Vec<String>)> {
-    let needed: BTreeSet<&str> = agents
-        .iter()
-        .flat_map(|agent| agent.needs.server_names())
-        .collect();
+    let needed = server_names(agents);
     let is_unneeded = |name: &&String| !needed.contains(name.as_str());
     let unneeded: Vec<String> = lockfile
         .servers
@@ -200,10 +197,6 @@ fn change(project: &Project, before: Option<Digest>, text: Option<&str>) -> Resu
         ))
         .hint("add the server by hand, or make it a file"));
     }
-    Ok(Change {
-        path,
-        agent: None,
-        before,
-        after: text.map(|text| text.as_bytes().to_vec()),
-    })
+    let after = text.map(|text| text.as_bytes().to_vec());
+    Ok(Change::file(path, before, after))
 }

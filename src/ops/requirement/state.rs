@@ -57,6 +57,12 @@ impl AgentNeeds {
     }
 }
 
+/// The servers that agents ask for.
+pub(in crate::ops) fn server_names(agents: &[AgentNeeds]) -> BTreeSet<&str> {
+    let names = agents.iter().flat_map(|agent| agent.needs.server_names());
+    names.collect()
+}
+
 /// Who asks for something, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asker {

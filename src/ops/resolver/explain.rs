@@ -272,17 +272,8 @@ fn is_registry(name: &RegistryName) -> Failure {
 fn nearest(target: &str, snapshots: &[Rc<Snapshot<'_>>]) -> Option<(String, String)> {
     let mut near: Vec<(f64, String, String)> = Vec::new();
     for snapshot in snapshots {
-        let place = snapshot
-            .registry
-            .as_ref()
-            .map_or_else(|| snapshot.source.to_string(), ToString::to_string);
-        near.extend(
-            snapshot
-                .offered
-                .alike(target)
-                .into_iter()
-                .map(|(likeness, name)| (likeness, name, place.clone())),
-        );
+        let alike = snapshot.offered.alike(target).into_iter();
+        near.extend(alike.map(|(likeness, name)| (likeness, name, snapshot.place())));
     }
     near.sort_by(|left, right| {
         right

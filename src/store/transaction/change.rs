@@ -24,6 +24,19 @@ pub struct Change {
     pub after: Option<Vec<u8>>,
 }
 
+impl Change {
+    /// The change of a file that belongs to no agent alone.
+    #[must_use]
+    pub fn file(path: PathBuf, before: Option<Digest>, after: Option<Vec<u8>>) -> Self {
+        Self {
+            path,
+            agent: None,
+            before,
+            after,
+        }
+    }
+}
+
 /// What to do in one step.
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
