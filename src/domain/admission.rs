@@ -42,7 +42,7 @@ pub enum How {
 /// Why the client does not start a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// How.
+    /// What disables it.
     pub how: How,
     /// The file that says so, as a person would type it.
     pub file: String,

@@ -429,7 +429,7 @@ pub enum SpecError {
     Registry {
         /// What was typed.
         text: String,
-        /// Why.
+        /// The reason why the name is not valid.
         error: NameError,
     },
     /// Not a URL that is accepted.

@@ -347,7 +347,7 @@ pub fn human_size(bytes: u64) -> String {
 
 /// Waits until the names in `folder` are on the disk.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Windows has no handle to a folder that could be synced; there the rename itself is the best there is.
+    // Windows has no handle to a folder that could be synced; the rename alone must suffice.
     if cfg!(unix) {
         File::open(folder)?.sync_all()
     } else {

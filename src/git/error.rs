@@ -20,7 +20,7 @@ pub enum GitError {
     /// `git` could not be started.
     #[error("cannot run `git`")]
     Spawn {
-        /// Why.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
@@ -155,7 +155,7 @@ pub enum GitError {
     /// There is no space left.
     #[error("the disk is full")]
     DiskFull {
-        /// Where.
+        /// The file or folder that could not be written.
         path: PathBuf,
     },
     /// The remote names objects by SHA-256.
@@ -185,7 +185,7 @@ pub enum GitError {
     NotOpened {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The reason why it is not a repository.
         detail: String,
     },
     /// The repository belongs to another user.
@@ -239,7 +239,7 @@ pub enum GitError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
