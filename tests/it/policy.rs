@@ -1,4 +1,4 @@
-//! The `[policy]` table, obeyed by every command that would put something into the project.
+//! The `[policy]` table, which every command obeys that would add something to the project.
 
 use crate::support::sandbox::Sandbox;
 
@@ -118,7 +118,7 @@ fn updates_locks_and_registries_obey_it_too() {
         output.all()
     );
     assert!(!sandbox.read(".claude/agents/planner.md").contains("Bash"));
-    // What came in before the rule, or by hand, is found.
+    // Violations from before the rule, or made by hand, are found.
     sandbox.write(
         "project/.claude/agents/planner.md",
         PLAIN.replace("Read", "Read, Bash"),
@@ -207,7 +207,7 @@ fn what_cannot_be_judged_is_not_let_through() {
         "the repaired file is judged: {}",
         output.all()
     );
-    // By hand it comes in all the same.
+    // It can still be added by hand.
     sandbox.write("project/.claude/agents/planner.md", broken);
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
       error  planner: the client ignores it: line 5 is not valid YAML: found unexpected end of stream

@@ -1,4 +1,4 @@
-//! Command lines that make no sense, help, and the words of other tools.
+//! Wrong arguments, help, and the words of other tools.
 
 use std::fs;
 
