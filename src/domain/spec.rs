@@ -377,7 +377,7 @@ pub enum SpecError {
         text: String,
     },
     /// Control characters.
-    #[error("`{text}` holds control characters")]
+    #[error("`{text}` contains control characters")]
     Control {
         /// What was typed, escaped.
         text: String,

@@ -195,7 +195,7 @@ pub enum GitError {
         path: PathBuf,
     },
     /// An abbreviation that fits several commits.
-    #[error("`{revision}` is short for several commits")]
+    #[error("`{revision}` matches several commits")]
     Ambiguous {
         /// The abbreviation.
         revision: String,

@@ -218,7 +218,7 @@ impl Repository {
             .map_err(|error| self.damaged(id, &error))?;
         // Libgit2 checks too, unless another part of the program has disabled that for the process.
         if object.kind() != ObjectType::Blob || hash_blob(object.data()) != id {
-            let detail = "the content has another name".to_owned();
+            let detail = "the content does not match the id".to_owned();
             return Err(GitError::Corrupt {
                 id,
                 path: self.path.clone(),

@@ -172,7 +172,11 @@ impl Walker<'_> {
             };
             match entry.filemode_raw() {
                 0o040_000 if depth >= self.limits.depth => {
-                    self.refuse(path, entry.name_bytes(), "too many folders in folders");
+                    self.refuse(
+                        path,
+                        entry.name_bytes(),
+                        "folders that are nested too deeply",
+                    );
                 }
                 0o040_000 => self.folder(id_of(entry.id()), &inner, depth + 1)?,
                 mode if is_file_mode(mode) => {
@@ -314,7 +318,7 @@ fn by_name<'t>(tree: Option<&'t git2::Tree<'_>>) -> Option<Vec<TreeEntry<'t>>> {
 /// The name as text, if it means one plain entry of its folder on every system.
 fn checked_name(name: &[u8]) -> Result<&str, &'static str> {
     let Ok(name) = std::str::from_utf8(name) else {
-        return Err("a name that is no UTF-8 text");
+        return Err("a name that is not UTF-8 text");
     };
     let lower = name.to_lowercase();
     // Windows ignores dots and spaces at the end; macOS ignores invisible characters.

@@ -183,7 +183,7 @@ impl McpFile {
         {
             return wrong(
                 shifted(property.range),
-                "servers belong into `mcpServers`; the client ignores the whole file",
+                "servers belong in `mcpServers`; the client ignores the whole file",
             );
         }
         Ok(Self {

@@ -776,7 +776,7 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     );
     let output = install_analyst(&sandbox, &["--mcp", "add"]).code(0);
     insta::assert_snapshot!(output.stderr, @r#"
-    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is passed over
+    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is ignored
         Resolved analyst (../upstream)
        Installed .claude/agents/analyst.md
 
@@ -815,7 +815,7 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     --- stdout
       analyst    clean
     --- stderr
-    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is passed over
+    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is ignored
       1 server missing: fetch  `agentpkg check`
       2 servers disabled: context7, db  `agentpkg check`
     "#);
@@ -860,9 +860,9 @@ fn what_manages_the_machine_is_said_by_name() {
     let plain = |text: &str| text.replace(&sandbox.path().display().to_string(), "");
     let output = install_analyst(&sandbox, &[]).code(0);
     insta::assert_snapshot!(plain(&run(&sandbox, &["check"]).code(4).stdout), @r#"
-    error  context7: is configured in .mcp.json, but shut out by /managed/managed-mcp.json
+    error  context7: is configured in .mcp.json, but excluded by /managed/managed-mcp.json
            .claude/agents/analyst.md:4
-           ask whoever manages this machine, who wrote /managed/managed-mcp.json
+           ask the administrator of this machine, who wrote /managed/managed-mcp.json
     "#);
     let info = run(&sandbox, &["info", "analyst", "--json"]).code(0).json();
     let text =
@@ -871,7 +871,7 @@ fn what_manages_the_machine_is_said_by_name() {
         (text(0, "status"), text(0, "disabled")),
         (
             "disabled".into(),
-            "shut out by /managed/managed-mcp.json".into()
+            "excluded by /managed/managed-mcp.json".into()
         )
     );
     assert_eq!(

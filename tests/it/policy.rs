@@ -80,7 +80,7 @@ fn a_refusal_shows_the_rule_where_it_stands() {
     3 | deny-tools = ["WebFetch", "Bash"]
       |              ^^^^^^^^^^^^^^^^^^^^ it may use `Bash`
 
-    hint: the rule is `policy.deny-tools` of this project; `--allow` does not outweigh it
+    hint: the rule is `policy.deny-tools` of this project; `--allow` does not override it
     "#);
 }
 
@@ -194,7 +194,7 @@ fn what_cannot_be_judged_is_not_let_through() {
       |              ^^^^^^^^ it cannot be judged, so it may use `Bash`
       line 5 is not valid YAML: found unexpected end of stream
 
-    hint: the rule is `policy.deny-tools` of this project; `--allow` does not outweigh it
+    hint: the rule is `policy.deny-tools` of this project; `--allow` does not override it
     hint: fix its frontmatter; without `--verbatim`, agentpkg repairs what it can
     "#);
     assert_eq!(sandbox.files(), before, "nothing was written");
@@ -242,7 +242,7 @@ fn a_tool_that_is_only_said_to_be_taken_is_still_denied() {
     assert!(
         output
             .stderr
-            .contains("it may use `Write`, which `Edit(/secret/**)` is about, too"),
+            .contains("it may use `Write`, which `Edit(/secret/**)` also covers"),
         "{}",
         output.all()
     );

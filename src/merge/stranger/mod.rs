@@ -43,7 +43,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Doubled(line) => write!(formatter, "`{line}` would stand there twice"),
+            Self::Doubled(line) => write!(formatter, "`{line}` would appear twice"),
             Self::Torn(line) => write!(
                 formatter,
                 "`{line}` would come under another heading or list"
