@@ -651,7 +651,7 @@ mod tests {
             ("{\"mcpServers\": {},}", 1, "trailing commas"),
             ("{\"mcpServers\":\n null}", 2, "is an object"),
             ("[]", 1, "an object"),
-            ("{\n\"a\": {\"command\": \"x\"}}", 2, "belong into"),
+            ("{\n\"a\": {\"command\": \"x\"}}", 2, "belong in"),
             ("{'mcpServers': {}}", 1, "ingle-quoted"),
             ("{\"mcpServers\": {", 1, "nterminated"),
         ] {
