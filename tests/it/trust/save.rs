@@ -5,11 +5,11 @@
 //!
 //! - A save counts if it was completed. Its mark must then be in the file or below `.agentpkg/state/history`.
 //! - The only exception is a later save of the same saver that removed this very text, which the saver knows exactly (`saver`). The last
-//! save of each round has no such exception, and its moment is spread over the whole command.
+//!   save of each round has no such exception, and its moment is spread over the whole command.
 //! - A command that ends with 0 leaves the last save in the file: none of these commands may silently remove an edit. A saver that had the
-//! file open for longer than agentpkg waits before its last check is exempt from this rule, but not from the first one.
+//!   file open for longer than agentpkg waits before its last check is exempt from this rule, but not from the first one.
 //! - A command that ends with another code names the file or the agent. 3 and 4 are possible as well as 1, because a file that is read
-//! while somebody writes it can look like an edit in conflict.
+//!   while somebody writes it can look like an edit in conflict.
 //! - Nothing is left over in the project that neither the command nor the saver has created.
 //!
 //! `natural` lets the two run freely. `held` stops agentpkg at each call that changes the project, and saves during the pause.
