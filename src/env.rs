@@ -1,4 +1,4 @@
-//! The door to the environment: every variable that agentpkg reads, the clock, the user's folders. Read once, passed in.
+//! The access to the environment: every variable that agentpkg reads, the clock, the user's folders. Read once, passed in.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -6,16 +6,16 @@
 //! | `AGENTPKG_CONFIG_DIR` | where the manifest and lockfile of `--user` are |
 //! | `AGENTPKG_DATA_DIR` | where the bases and the history of `--user` are |
 //! | `AGENTPKG_STATE_DIR` | where the key is that seals agentpkg's own state |
-//! | `AGENTPKG_MANAGED_DIR` | where the client's managed files are looked for, instead of the platform's folder |
+//! | `AGENTPKG_MANAGED_DIR` | where the client's managed files are, instead of the platform's folder |
 //! | `CLAUDE_CONFIG_DIR` | the client's folder, instead of `~/.claude` |
 //! | `XDG_DATA_HOME`, `XDG_CONFIG_HOME` | where shells look for completion scripts |
 //! | `CI` | not interactive |
-//! | `_CLAP_COMPLETE_INDEX` | which word the shell asks candidates for |
-//! | `PATH` | where `git` and the programs of MCP servers are looked for |
+//! | `_CLAP_COMPLETE_INDEX` | which word the shell wants candidates for |
+//! | `PATH` | where `git` and the programs of MCP servers are searched for |
 //!
-//! A folder that is not an absolute path is refused: it would be another one in every project.
+//! A folder that is not an absolute path is refused: it would be a different one in every project.
 //!
-//! Of all other variables only the names are read: whether a server's variable is set.
+//! Of all other variables, only the names are read: whether a server's variable is set.
 #![expect(
     clippy::disallowed_methods,
     reason = "this is the boundary that the lint protects"
@@ -38,7 +38,7 @@ const MANAGED: &str = if cfg!(target_os = "macos") {
     "/etc/claude-code"
 };
 
-/// What the environment says, read once at the start.
+/// The environment, read once at the start.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     /// The folder that the command runs in.
@@ -55,11 +55,11 @@ pub struct Environment {
     managed: Option<PathBuf>,
     home: Option<PathBuf>,
     variables: BTreeSet<OsString>,
-    /// The variables that name a folder by a relative path, and what they say.
+    /// The variables that name a folder by a relative path, and their values.
     relative: Vec<(&'static str, PathBuf)>,
 }
 
-/// Which word the shell asks candidates for, where it says so: 0 is the program.
+/// Which word the shell wants candidates for, if it says so: 0 is the program.
 #[must_use]
 pub fn completed_word() -> Option<usize> {
     env::var("_CLAP_COMPLETE_INDEX").ok()?.parse().ok()
@@ -89,7 +89,7 @@ impl Environment {
             "AGENTPKG_MANAGED_DIR",
         ]
         .map(&mut folder);
-        // Not taken from here: without it, the platform knows better.
+        // Not taken from here: if it is not set, the platform knows better.
         if cfg!(unix) {
             let _ = folder("HOME");
         }
@@ -109,7 +109,7 @@ impl Environment {
         }
     }
 
-    /// The first variable that names a folder by a relative path, and what it says.
+    /// The first variable that names a folder by a relative path, and its value.
     #[must_use]
     pub fn relative_folder(&self) -> Option<(&'static str, &Path)> {
         self.relative
@@ -117,7 +117,7 @@ impl Environment {
             .map(|(name, folder)| (*name, folder.as_path()))
     }
 
-    /// An environment whose folders are all below `home`, and which knows no programs.
+    /// An environment whose folders are all below `home`, and that has no programs.
     #[must_use]
     pub fn within(current_folder: PathBuf, home: &Path) -> Self {
         let folder = |name: &str| Some(home.join(name));
@@ -161,7 +161,7 @@ impl Environment {
             .or_else(|| absolute(project()?.data_dir()))
     }
 
-    /// Where a key of this machine may be.
+    /// Where this machine's key may be.
     #[must_use]
     pub fn key_place(&self) -> KeyPlace {
         KeyPlace {
@@ -178,26 +178,26 @@ impl Environment {
             .or_else(|| Some(self.home()?.join(".claude")))
     }
 
-    /// The folder in which whoever manages the machine leaves files for the client. Never written to.
+    /// The folder with the client's managed files. Never written to.
     #[must_use]
     pub fn managed_folder(&self) -> Option<&Path> {
         self.managed.as_deref()
     }
 
-    /// The file in which the client keeps the servers of the user and of each folder, beside much else. Never written to.
+    /// The file in which the client keeps, among many other things, the servers of the user and of each folder. Never written to.
     #[must_use]
     pub fn client_state(&self) -> Option<PathBuf> {
         let folder = self.client.clone().or_else(|| self.home())?;
         Some(folder.join(".claude.json"))
     }
 
-    /// Whether a variable is set; its value is nobody's business.
+    /// Whether a variable is set; its value is never read.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
         self.variables.contains(std::ffi::OsStr::new(name))
     }
 
-    /// Where programs keep data of the user: `~/.local/share` on Linux, whatever the platform says.
+    /// Where programs keep the user's data: `~/.local/share` on Linux, regardless of the platform's own folder.
     #[must_use]
     pub fn user_data_folder(&self) -> Option<PathBuf> {
         let given = env::var_os("XDG_DATA_HOME")
@@ -206,7 +206,7 @@ impl Environment {
         given.or_else(|| Some(self.home()?.join(".local/share")))
     }
 
-    /// Where programs keep settings of the user: `~/.config`, which shells use on every platform.
+    /// Where programs keep the user's settings: `~/.config`, which shells use on every platform.
     #[must_use]
     pub fn user_config_folder(&self) -> Option<PathBuf> {
         let given = env::var_os("XDG_CONFIG_HOME")
@@ -221,10 +221,10 @@ impl Environment {
         home(self.home.as_deref())
     }
 
-    /// Makes a path as the user typed it absolute: `~/` is the home folder, relative ones count from `base`.
+    /// Makes a path as the user typed it absolute: `~/` is the home folder, relative paths start at `base`.
     ///
-    /// `./` and `../` at its beginning are worked out, so that messages show a path that can be read: unless a link in `base` or
-    /// further on may lead elsewhere.
+    /// `./` and `../` at its beginning are resolved, so that messages show a readable path, unless a link in `base` or further on may lead
+    /// elsewhere.
     #[must_use]
     pub fn absolute(&self, base: &Path, typed: &str) -> PathBuf {
         if let (Some(rest), Some(home)) = (typed.strip_prefix("~/"), self.home()) {
@@ -276,7 +276,7 @@ impl Environment {
     }
 }
 
-/// Where a key of this machine may be; worked out only when one is needed.
+/// Where this machine's key may be; determined only when a key is needed.
 #[derive(Debug, Clone, Default)]
 pub struct KeyPlace {
     state: Option<PathBuf>,
@@ -303,7 +303,7 @@ impl KeyPlace {
         home(self.home.as_deref())
     }
 
-    /// One folder, whatever the platform says.
+    /// A single folder, regardless of the platform.
     #[cfg(test)]
     pub(crate) fn at(folder: PathBuf, home: Option<PathBuf>) -> Self {
         Self {

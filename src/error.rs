@@ -10,15 +10,15 @@ use crate::domain::shell::Command;
 /// What a failure means to the caller of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Something could not be done. Exit code 1.
+    /// Something failed. Exit code 1.
     Failed,
-    /// Several things are meant, and there is nobody to say which. Exit code 1.
+    /// What was typed has several meanings, and nobody can be asked which one. Exit code 1.
     Ambiguous,
-    /// The command line asks for something that makes no sense. Exit code 2.
+    /// Wrong arguments. Exit code 2.
     Usage,
-    /// Conflicts are left for the user. Exit code 3.
+    /// Conflicts are left to resolve. Exit code 3.
     Conflict,
-    /// Consent, or something that an agent needs, is missing. Exit code 4.
+    /// Consent is missing, or something that an agent needs. Exit code 4.
     Consent,
     /// A `--check` found something to do. Exit code 5.
     Check,
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Which kind counts where there are several: the one with the lowest rank.
+    /// If there are several kinds, the one with the lowest rank counts.
     #[must_use]
     pub fn rank(self) -> u8 {
         match self {
@@ -40,7 +40,7 @@ impl Kind {
         }
     }
 
-    /// The exit code that stands for this kind.
+    /// The exit code of this kind.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -80,8 +80,8 @@ impl Location {
     }
 }
 
-/// What to do next, or to know: words, and the commands among them as data. Where a command is shown in a text, backticks are put
-/// around it. Several commands in one advice are meant to be run one after the other; alternatives are separate pieces of advice.
+/// What to do next, or what to know: words, with the commands among them as data. Where a command is shown in a text, it is put in
+/// backticks. Several commands in one advice are meant to be run one after the other; alternatives are separate pieces of advice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Advice(Vec<Part>);
 
@@ -104,7 +104,7 @@ impl Advice {
         Self::default().and_run(command)
     }
 
-    /// The same with more words, which bring their own spaces.
+    /// The same with more words, including the spaces around them.
     #[must_use]
     pub fn and(mut self, words: impl Into<String>) -> Self {
         self.0.push(Part::Words(words.into()));
@@ -126,7 +126,7 @@ impl Advice {
         })
     }
 
-    /// The text, its commands with these global options.
+    /// The text, with these global options in its commands.
     #[must_use]
     pub fn text(&self, place: &[String]) -> String {
         let shown = |part: &Part| match part {
@@ -179,7 +179,7 @@ struct Parts {
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
-    /// A failure with a message: a lower-case fragment without a full stop, things in backticks.
+    /// A failure with a message: a lower-case fragment without a full stop, with names in backticks.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             kind,
@@ -201,7 +201,7 @@ impl Failure {
         Self::new(Kind::Usage, message)
     }
 
-    /// Adds what lies beneath.
+    /// Adds a cause.
     #[must_use]
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
         self.0.causes.push(cause.to_string());
@@ -241,7 +241,7 @@ impl Failure {
         &self.0.message
     }
 
-    /// What lies beneath, outermost first.
+    /// The causes, outermost first.
     #[must_use]
     pub fn causes(&self) -> &[String] {
         &self.0.causes

@@ -1,6 +1,6 @@
 //! agentpkg, the package manager for Claude Code agents.
 //!
-//! The crate is a house of floors; imports point down only, which `tests/it/architecture.rs` enforces.
+//! The crate is built in floors; imports point down only, which `tests/it/architecture.rs` enforces. See ARCHITECTURE.md.
 //!
 //! ```text
 //!  6  cli        clap root, global flags, dispatch

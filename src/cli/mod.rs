@@ -87,8 +87,8 @@ enum ColorWhen {
     Never,
 }
 
-/// The subcommands. They are not derived: most of a start would go into describing those that nobody asked for, so only what was typed
-/// is described, and the others when help wants them.
+/// The subcommands. They are not derived, because describing all of them would take most of the start-up time: only the one that was typed
+/// is described completely, and the others when help needs them.
 macro_rules! commands {
     ($($variant:ident($arguments:ty) = $name:literal $(| $alias:literal)*, $about:literal;)*) => {
         #[derive(Debug)]
@@ -139,10 +139,10 @@ macro_rules! commands {
             }
         }
 
-        /// Each name that a subcommand answers to, and its own.
+        /// Each name of a subcommand, aliases included, with the subcommand's own name.
         const NAMES: &[(&str, &str)] = &[$(($name, $name), $(($alias, $name),)*)*];
 
-        /// Name, description, and all of each subcommand.
+        /// Name, description and complete definition of each subcommand.
         #[cfg(test)]
         fn all() -> Vec<(&'static str, &'static str, clap::Command)> {
             vec![$(($name, $about, <$arguments as clap::Args>::augment_args(clap::Command::new($name)))),*]
@@ -172,8 +172,8 @@ commands! {
     MergeFile(merge_file::MergeFileArgs) = "merge-file", "Merge three files as `git merge-file` does, but knowing agent definitions";
 }
 
-/// A subcommand: whole if it was typed, otherwise only as much as a list of them shows. The aliases are words of other tools, which
-/// whoever comes from there may type, and nobody has to read.
+/// A subcommand: complete if it was typed, otherwise only what a list of subcommands shows. The aliases are the words of other tools, for
+/// users who are used to them; help does not list them.
 fn described<A: clap::Args>(
     name: &'static str,
     aliases: &'static [&'static str],
@@ -181,9 +181,9 @@ fn described<A: clap::Args>(
 ) -> clap::Command {
     let command = clap::Command::new(name).about(about).aliases(aliases);
     let mut arguments = std::env::args_os().skip(1);
-    // A shell that asks for candidates puts the line behind `--`.
+    // A shell that asks for candidates puts the command line after `--`.
     let is_asked = arguments.next().is_some_and(|first| first == "--");
-    // Whoever writes packages needs it; in the list it would be noise.
+    // Packagers need it; others do not need to see it in the list.
     let command = command.hide(name == "manual");
     if std::env::args_os()
         .any(|argument| argument == name || aliases.iter().any(|alias| argument == *alias))
@@ -196,8 +196,8 @@ fn described<A: clap::Args>(
     }
 }
 
-/// The subcommand that stands before the cursor, when a shell asks for candidates: the others cannot be meant any more, and to describe
-/// them is most of the work.
+/// The subcommand before the cursor, when a shell asks for candidates: no other one can be meant any more, and describing the others is
+/// most of the work.
 fn typed() -> Option<&'static str> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != "--" {
@@ -220,17 +220,17 @@ fn typed() -> Option<&'static str> {
         .map(|(_, command)| *command)
 }
 
-/// Everything that can be typed, whole.
+/// The complete description of the command line.
 fn whole() -> clap::Command {
     let mut command = <Cli as clap::CommandFactory>::command();
     command.build();
     command
 }
 
-/// Runs the program with the process's arguments; gives back the exit code.
+/// Runs the program with the process's arguments; returns the exit code.
 #[must_use]
 pub fn run() -> u8 {
-    // A shell that asks what could stand at the cursor gets its answer here, and the program ends.
+    // If a shell asks for candidates, it is answered here, and the program ends.
     complete::read_with(typed_globals);
     clap_complete::CompleteEnv::with_factory(for_completion)
         .completer("agentpkg")
@@ -273,7 +273,7 @@ pub fn run() -> u8 {
         None => next::run(&mut context).map(|()| 0),
         Some(command) => run_command(command, &mut context),
     };
-    // A dry run that shows what `--locked` forbids has shown it, and does not succeed.
+    // A dry run whose plan `--locked` forbids has shown the plan, but does not succeed.
     let outcome = match (outcome, context.session.objection()) {
         (Ok(_), Some(objection)) => Err(objection.clone()),
         (outcome, _) => outcome,
@@ -285,7 +285,7 @@ pub fn run() -> u8 {
     }
 }
 
-/// Ends a program that could not begin.
+/// Ends a program that could not start.
 fn stopped(failure: Failure, is_json: bool) -> u8 {
     let mut ui = Ui::new(UiOptions {
         is_json,
@@ -294,7 +294,7 @@ fn stopped(failure: Failure, is_json: bool) -> u8 {
     ui.end(failure.kind().code(), Some(failure))
 }
 
-/// Options are hidden, so that they are candidates only where nothing else fits: after a `-`.
+/// Options are hidden, so that they are candidates only if nothing else fits: after a `-`.
 fn for_completion() -> clap::Command {
     let hidden = |argument: clap::Arg| {
         if argument.is_positional() {
@@ -303,7 +303,7 @@ fn for_completion() -> clap::Command {
             argument.hide(true)
         }
     };
-    // Those that clap adds by itself it would add visibly.
+    // clap would add its own options visibly.
     let own = |name: &'static str, action| {
         clap::Arg::new(name)
             .long(name)
@@ -323,13 +323,13 @@ fn for_completion() -> clap::Command {
         .mut_subcommands(|command| command.mut_args(hidden))
 }
 
-/// What the line that is being typed says so far, as clap reads it; what makes no sense yet is passed over.
+/// The global options on the line that is being typed, as clap reads it; what is not valid yet is ignored.
 fn typed_globals() -> complete::Typed {
     let words: Vec<_> = std::env::args_os()
         .skip_while(|word| word != "--")
         .skip(1)
         .collect();
-    // Most lines have no option at all, and describing all of them takes longer than finding a name.
+    // Most lines have no options, and describing all of them takes longer than finding a name.
     if !words
         .iter()
         .any(|word| word.as_encoded_bytes().starts_with(b"-"))

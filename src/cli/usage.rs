@@ -1,4 +1,4 @@
-//! A command line that makes no sense, as a failure like every other one: clap knows what is wrong, the words are ours.
+//! Wrong arguments, as a failure like any other: clap knows what is wrong, the words are ours.
 
 use std::num::{IntErrorKind, ParseIntError};
 
@@ -8,7 +8,7 @@ use crate::domain::likeness::nearest;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure};
 
-/// Words that people know from elsewhere, and ours, behind `registry`.
+/// Words after `registry` that people know from other tools, and ours.
 const REGISTRY: &[(&str, &str)] = &[
     ("add", "registry add"),
     ("list", "registry list"),
@@ -122,7 +122,7 @@ pub(super) fn failure(
             };
             failure.hint(help)
         }
-        // What is left is rare; clap's first line says it, in our quotes.
+        // The remaining errors are rare; clap's first line describes them, in our quotes.
         _ => {
             let rendered = error.render().to_string();
             let line = rendered.lines().next().unwrap_or_default();
@@ -225,7 +225,7 @@ fn did_you_mean(near: Command) -> Advice {
     Advice::say("did you mean ").and_run(near).and("?")
 }
 
-/// The option of a command that is most like what was typed, be it before the command.
+/// The option of a command that is most similar to what was typed, even if it was typed before the command.
 fn option_near(typed: &str, command: &str, whole: &clap::Command) -> Option<String> {
     let typed = typed.strip_prefix("--")?;
     let options = whole
@@ -235,7 +235,7 @@ fn option_near(typed: &str, command: &str, whole: &clap::Command) -> Option<Stri
     nearest(typed, options).map(str::to_owned)
 }
 
-/// Why a value is none, without the words of the language that this is written in.
+/// Why a value is invalid, without terms of the programming language.
 fn in_our_words(reason: &(dyn std::error::Error + 'static)) -> String {
     match reason
         .downcast_ref::<ParseIntError>()
@@ -256,7 +256,7 @@ fn with_values(failure: Failure, values: &[String], help: Advice) -> Failure {
     failure.hint(format!("there are {}", values.join(", ")))
 }
 
-/// The name of an argument as people know it: `--to` of `--to <VERSION>`, `NAME` of `<NAME>...`.
+/// The name of an argument for people: `--to` of `--to <VERSION>`, `NAME` of `<NAME>...`.
 fn argument_name(text: &str) -> String {
     let first = text.split_whitespace().next().unwrap_or_default();
     first

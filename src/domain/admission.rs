@@ -42,7 +42,7 @@ pub enum How {
 /// Why the client does not start a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// How.
+    /// What disables it.
     pub how: How,
     /// The file that says so, as a person would type it.
     pub file: String,
@@ -73,7 +73,7 @@ impl Refusal {
     pub fn how_to_fix(&self) -> String {
         let file = &self.file;
         if self.is_managed {
-            return format!("ask whoever manages this machine, who wrote {file}");
+            return format!("ask the administrator of this machine, who wrote {file}");
         }
         match self.how {
             How::Disabled => format!("take it out of `disabledMcpjsonServers` in {file}"),
@@ -93,7 +93,7 @@ impl fmt::Display for Refusal {
             How::SwitchedOff => "switched off",
             How::Denied => "denied",
             How::NotAllowed => "not allowed",
-            How::ShutOut => return write!(formatter, "shut out by {}", self.file),
+            How::ShutOut => return write!(formatter, "excluded by {}", self.file),
         };
         write!(formatter, "{what} in {}", self.file)
     }
@@ -357,7 +357,7 @@ fn names(
         .collect();
     if named.len() < items.len() {
         notes.push(format!(
-            "`{key}` in {} has entries that are not names; they are passed over",
+            "`{key}` in {} has entries that are not names; they are ignored",
             file.path
         ));
     }
@@ -375,7 +375,7 @@ fn patterns(
     if patterns.len() < items.len() {
         let keys = "`serverName`, `serverCommand` or `serverUrl`";
         notes.push(format!(
-            "`{key}` in {} has entries that are not one {keys}; they are passed over",
+            "`{key}` in {} has entries that are not one {keys}; they are ignored",
             file.path
         ));
     }
@@ -392,7 +392,7 @@ fn list<'t>(
     let items = value.as_array();
     if items.is_none() {
         notes.push(format!(
-            "`{key}` in {} is not a list; it is passed over",
+            "`{key}` in {} is not a list; it is ignored",
             file.path
         ));
     }
@@ -617,7 +617,7 @@ mod tests {
         assert_eq!(refusal.to_string(), "not allowed in /etc/a.json");
         assert_eq!(
             refusal.how_to_fix(),
-            "ask whoever manages this machine, who wrote /etc/a.json"
+            "ask the administrator of this machine, who wrote /etc/a.json"
         );
         assert_eq!(
             all.refusal("other", Origin::Managed, Some(&entry("x"))),
@@ -636,7 +636,7 @@ mod tests {
             all.refusal("theirs", Origin::Plugin, None)
                 .unwrap()
                 .to_string(),
-            "shut out by /etc/c.json"
+            "excluded by /etc/c.json"
         );
         assert_eq!(all.refusal("theirs", Origin::Provided, None), None);
         let broken = json!({ "allowedMcpServers": 5 });
@@ -664,7 +664,7 @@ mod tests {
         assert_eq!(notes.len(), 3, "{notes:?}");
         assert_eq!(
             notes[0],
-            "`disabledMcpjsonServers` in s.json is not a list; it is passed over"
+            "`disabledMcpjsonServers` in s.json is not a list; it is ignored"
         );
         assert!(
             admission.refusal("db", Origin::File, None).is_none()

@@ -570,12 +570,12 @@ fn check_characters(value: &Value) -> Result<(), String> {
     let is_hidden = |text: &str| text.chars().any(|c| c.is_control() || is_invisible(c));
     match value {
         Value::String(text) if is_hidden(text) => {
-            Err("it holds characters that cannot be seen".to_owned())
+            Err("it contains invisible characters".to_owned())
         }
         Value::Array(items) => items.iter().try_for_each(check_characters),
         Value::Object(entries) => entries.iter().try_for_each(|(key, value)| {
             if is_hidden(key) {
-                Err("it holds characters that cannot be seen".to_owned())
+                Err("it contains invisible characters".to_owned())
             } else {
                 check_characters(value)
             }

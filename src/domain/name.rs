@@ -171,7 +171,7 @@ pub enum NameError {
     #[error("it reads as a path or an option, not as a name")]
     Path,
     /// Control or invisible characters.
-    #[error("it holds control or invisible characters")]
+    #[error("it contains control or invisible characters")]
     Hidden,
     /// Windows cannot hold such a file.
     #[error("`{0}` is reserved on Windows")]

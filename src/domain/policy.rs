@@ -179,7 +179,7 @@ impl Policy {
             let about = if tool == denied {
                 String::new()
             } else {
-                format!(", which `{denied}` is about, too")
+                format!(", which `{denied}` also covers")
             };
             Violation::new("deny-tools", format!("{how} `{tool}`{about}"))
         }));
@@ -201,7 +201,7 @@ impl Policy {
             Ok(entry) => self.server(name, &entry),
             Err(_) => Some(Violation::new(
                 rule,
-                format!("nobody can tell what the server `{name}` starts"),
+                format!("it is not certain what the server `{name}` starts"),
             )),
         };
         needs.brought.iter().filter_map(judge).collect()
@@ -351,7 +351,7 @@ mod tests {
         let none: [&str; 0] = [];
         assert_eq!(
             whats("Edit(/secret/**)", "tools: Write"),
-            ["it may use `Write`, which `Edit(/secret/**)` is about, too"]
+            ["it may use `Write`, which `Edit(/secret/**)` also covers"]
         );
         assert_eq!(
             whats("Edit(/secret/**)", "disallowedTools: Edit").len(),
@@ -365,7 +365,7 @@ mod tests {
         );
         assert_eq!(
             whats("Bash(rm *)", "tools: Monitor"),
-            ["it may use `Monitor`, which `Bash(rm *)` is about, too"]
+            ["it may use `Monitor`, which `Bash(rm *)` also covers"]
         );
         assert_eq!(whats("Bash(rm *)", "tools: Read, Grep"), none);
         assert_eq!(

@@ -73,7 +73,7 @@ pub fn returned(text: &str) -> String {
 
 fn plain(field: &str) -> &'static str {
     match field {
-        "hooks" => "runs commands by itself",
+        "hooks" => "runs commands automatically",
         "permissionMode" => "changes what it must ask for",
         "mcpServers" => "brings MCP servers of its own",
         "memory" => "keeps notes of its own, and may read, write and edit files for that",

@@ -377,7 +377,7 @@ pub enum SpecError {
         text: String,
     },
     /// Control characters.
-    #[error("`{text}` holds control characters")]
+    #[error("`{text}` contains control characters")]
     Control {
         /// What was typed, escaped.
         text: String,
@@ -429,7 +429,7 @@ pub enum SpecError {
     Registry {
         /// What was typed.
         text: String,
-        /// Why.
+        /// The reason why the name is not valid.
         error: NameError,
     },
     /// Not a URL that is accepted.

@@ -1,5 +1,5 @@
 //! Locks between processes: held by the kernel, so a killed holder leaves nothing behind. The holder writes a line into the file, which
-//! whoever waits can show.
+//! processes that wait can show.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{create_folder, failure};
 use crate::error::{Failure, Result};
 
-/// How much of what a holder wrote is read, in bytes.
+/// How much of the holder's line is read, in bytes.
 const MAX_LINE: u64 = 4096;
 
 /// An exclusive lock; released when dropped.
@@ -29,7 +29,7 @@ impl Lock {
     /// Whether a process holds the lock of an open file.
     #[must_use]
     pub fn is_held(file: &File) -> bool {
-        // Held for a moment, if nobody else does.
+        // If nobody else holds it, it is held here for a moment.
         let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
         if !is_held {
             let _ = file.unlock();
@@ -37,7 +37,7 @@ impl Lock {
         is_held
     }
 
-    /// Opens the lock at `path`, making the file if need be.
+    /// Opens the lock at `path`, creating the file if necessary.
     pub fn open(path: &Path) -> Result<File> {
         if let Some(folder) = path.parent() {
             create_folder(folder)?;
@@ -49,8 +49,8 @@ impl Lock {
             .map_err(|error| failure("lock", path, &error))
     }
 
-    /// Takes the lock that `file` stands for, and writes `line` into it. If another process holds it, `waiting` is called once with what
-    /// that one wrote, and the lock is waited for; `None` if it is still held after `patience`.
+    /// Takes the lock on `file`, and writes `line` into it. If another process holds it, `waiting` is called once with that process's line,
+    /// and the lock is waited for; `None` if it is still held after `patience`.
     pub fn take(
         mut file: File,
         path: &Path,
@@ -69,7 +69,7 @@ impl Lock {
             }
             if let Some(waiting) = waiting.take() {
                 let mut holder = Vec::new();
-                // What cannot be read is the line of nobody.
+                // An unreadable line counts as empty.
                 let _ = (&file).take(MAX_LINE).read_to_end(&mut holder);
                 waiting(&holder);
             }
@@ -80,7 +80,7 @@ impl Lock {
             sleep(pause.min(left));
             pause = (pause * 2).min(Duration::from_millis(100));
         }
-        // The line is a courtesy: a full disk must not keep anybody from the lock.
+        // The line is only informative: a full disk must not prevent anybody from taking the lock.
         let _ = file
             .rewind()
             .and_then(|()| file.set_len(0))

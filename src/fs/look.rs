@@ -1,19 +1,19 @@
-//! What a file looks like from outside: enough to tell whether it changed without reading it, where the platform tells enough.
+//! What a file looks like from outside: enough to tell whether it changed without reading it, if the platform provides enough.
 
 use std::path::Path;
 
 /// Device, inode, size, time of writing and time of change of a regular file.
 ///
-/// Two equal looks with more than a tick of the file system's clock between the first and the last change are of the same content:
-/// the time of change is set by the file system at every change of the content, of the times and of the name, and by nobody else.
+/// Two equal looks, with more than a tick of the file system's clock between the first and the last change, have the same content: the file
+/// system sets the time of change whenever the content, the times or the name change, and nothing else can set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look([u64; 5]);
 
 impl Look {
-    /// How many bytes [`Look::to_bytes`] gives.
+    /// The number of bytes that [`Look::to_bytes`] returns.
     pub const SIZE: usize = 40;
 
-    /// A look made of its parts.
+    /// A look from its parts.
     #[must_use]
     pub fn new(device: u64, inode: u64, size: u64, written: u64, changed: u64) -> Self {
         Self([device, inode, size, written, changed])
@@ -29,7 +29,7 @@ impl Look {
         bytes
     }
 
-    /// The look that these bytes are.
+    /// The look from its bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; Self::SIZE]) -> Self {
         let (chunks, _) = bytes.as_chunks::<8>();
@@ -41,15 +41,15 @@ impl Look {
     }
 }
 
-/// Looks at the file at `path`; `None` where a later change might not show: at a link, at what is no file, on a file system that
-/// counts whole seconds (as those without a time of change of their own do), on a platform that does not tell.
+/// Looks at the file at `path`; `None` if a later change might not show: for a link, for anything but a regular file, on a file system that
+/// counts whole seconds (as those without a time of change do), and on a platform that does not provide it.
 #[must_use]
 #[cfg(unix)]
 pub fn look(path: &Path) -> Option<Look> {
     use std::os::unix::fs::MetadataExt as _;
 
     let metadata = std::fs::symlink_metadata(path).ok()?;
-    // A time beyond the year 2554 wraps around, and is still the same number for the same time.
+    // A time after the year 2554 wraps around, but the same time still gives the same number.
     let nanoseconds = |seconds: i64, rest: i64| {
         seconds
             .wrapping_mul(1_000_000_000)
@@ -69,7 +69,7 @@ pub fn look(path: &Path) -> Option<Look> {
     })
 }
 
-/// Windows tells no time of change without unsafe code, and the time of writing can be set to anything.
+/// Windows does not provide the time of change without unsafe code, and the time of writing can be set to anything.
 #[must_use]
 #[cfg(not(unix))]
 pub fn look(_path: &Path) -> Option<Look> {

@@ -1,6 +1,6 @@
-//! The door to the file system: every error names its path, every read is bounded, links are seen.
+//! The access to the file system: every error names its path, every read is bounded, links are detected.
 //!
-//! Policy (what may be overwritten, where things belong) is not here: `store` knows that.
+//! Policy (what may be overwritten, where things belong) is not decided here, but in `store`.
 #![expect(
     clippy::disallowed_methods,
     reason = "this is the boundary that the lint protects"
@@ -27,15 +27,15 @@ pub use root::{Exchanged, Moved, Roots};
 
 use crate::error::{Failure, Result};
 
-/// How the names of files begin and end that are only there while another one is written.
+/// The beginning and the end of the names of files that exist only while another file is written.
 const TEMPORARY: (&str, &str) = (".agentpkg-", ".tmp");
 
-/// How the names of files end that belong to a running transaction: the new content of a file, and its old one.
+/// The ends of the names of files that belong to a running transaction: the new content of a file, and its old one.
 pub const STAGED: &str = ".agentpkg-new";
 /// See [`STAGED`].
 pub const SET_ASIDE: &str = ".agentpkg-old";
 
-/// What stands at a path.
+/// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     /// Nothing.
@@ -44,7 +44,7 @@ pub enum Entry {
     File,
     /// A folder.
     Folder,
-    /// A symbolic link, wherever it leads.
+    /// A symbolic link, to any target.
     Link,
     /// A device, a socket, a pipe.
     Other,
@@ -61,7 +61,7 @@ impl Entry {
     }
 }
 
-/// Says what stands at `path`, without following a link.
+/// Returns what is at `path`, without following a link.
 pub fn entry(path: &Path) -> Result<Entry> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Entry::of(metadata.file_type())),
@@ -79,8 +79,8 @@ pub fn size(path: &Path) -> Result<Option<u64>> {
     }
 }
 
-/// A number that changes when a file changes: made of its size and the time it was written. 0 where that is not certain: for a file
-/// that is not there, or that was written in the seconds around `now`.
+/// A number that changes when a file changes, made from its size and the time it was written. 0 if that is not certain: if the file does
+/// not exist, or was written in the seconds around `now`.
 #[must_use]
 pub fn stamp(path: &Path, now: u64) -> u64 {
     let Ok(metadata) = fs::symlink_metadata(path) else {
@@ -105,7 +105,7 @@ pub fn is_folder(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// The path without links and `..`; fails if nothing is there.
+/// The path with links and `..` resolved; fails if nothing is there.
 pub fn canonical(path: &Path) -> Result<PathBuf> {
     fs::canonicalize(path).map_err(|error| failure("find", path, &error))
 }
@@ -114,7 +114,7 @@ pub fn canonical(path: &Path) -> Result<PathBuf> {
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let mut options = OpenOptions::new();
     options.read(true);
-    // Opening a pipe would wait for somebody who writes to it.
+    // Opening a pipe would wait for a process that writes to it.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(
         &mut options,
@@ -129,7 +129,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// The same for what a person named outright, which may be a pipe.
+/// The same for a file that a person named explicitly, which may be a pipe.
 pub fn read_any(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     match File::open(path) {
         Ok(file) => read_open(&file, path, limit, false).map(Some),
@@ -138,7 +138,7 @@ pub fn read_any(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Reads an open file of at most `limit` bytes to its end. `must_be_regular`: refuses what is no regular file.
+/// Reads an open file of at most `limit` bytes to its end. `must_be_regular`: refuses anything but a regular file.
 fn read_open(mut file: &File, path: &Path, limit: u64, must_be_regular: bool) -> Result<Vec<u8>> {
     let metadata = file
         .metadata()
@@ -160,7 +160,7 @@ fn read_open(mut file: &File, path: &Path, limit: u64, must_be_regular: bool) ->
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    // The file may grow while it is read, so the limit holds here too.
+    // The file may grow while it is read, so the limit is checked here too.
     (&mut file)
         .take(limit + 1)
         .read_to_end(&mut bytes)
@@ -182,7 +182,7 @@ pub fn write_new(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     write().map_err(|error| failure("write", path, &error))
 }
 
-/// Writes a file of agentpkg's own, over whatever an earlier crash left there; a link there is removed, not followed.
+/// Writes one of agentpkg's own files, replacing whatever an earlier crash left there; a link is removed, not followed.
 pub fn write_over(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     match write_new(path, bytes, durable) {
         Err(_) if entry(path)? != Entry::Absent => {
@@ -193,13 +193,13 @@ pub fn write_over(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     }
 }
 
-/// Puts `bytes` at `path` in one step: readers see the old file or the new one, never a part.
+/// Replaces the file at `path` with `bytes` in one step: readers see the old file or the new one, never a part.
 pub fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     replace_parts(path, [bytes].into_iter(), durable, None)
 }
 
-/// The same with bytes that are in several places. `modified` is set as the time of the last change before the file is where it
-/// belongs: who changes it later changes that, too.
+/// The same with bytes in several parts. `modified` is set as the modification time before the file is moved into place: any later change
+/// of the file changes it too.
 pub fn replace_parts<'b>(
     path: &Path,
     parts: impl Iterator<Item = &'b [u8]>,
@@ -220,7 +220,7 @@ pub fn replace_parts<'b>(
             file.as_file().sync_all()?;
         }
         if let Some(modified) = modified {
-            // A file system that keeps no times has the time of writing, which is another one.
+            // A file system that stores no times has the time of writing, which is a different one.
             let _ = file.as_file().set_modified(modified);
         }
         file.persist(path).map_err(|error| error.error)?;
@@ -229,7 +229,7 @@ pub fn replace_parts<'b>(
     write().map_err(|error| failure("write", path, &error))
 }
 
-/// Sets the time of a file's last change.
+/// Sets a file's modification time.
 pub fn set_modified(path: &Path, modified: SystemTime) -> Result<()> {
     let set = || {
         OpenOptions::new()
@@ -240,14 +240,14 @@ pub fn set_modified(path: &Path, modified: SystemTime) -> Result<()> {
     set().map_err(|error| failure("write", path, &error))
 }
 
-/// Whether this is the name of a file that is only there while another one is written.
+/// Whether this is the name of a file that exists only while another one is written.
 #[must_use]
 pub fn is_temporary(name: &str) -> bool {
     (name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1))
         || (name.starts_with('.') && (name.ends_with(STAGED) || name.ends_with(SET_ASIDE)))
 }
 
-/// Sixteen hex digits that nobody can guess, for the names of temporary files.
+/// Sixteen random hex digits for the names of temporary files.
 pub fn random_name() -> Result<String> {
     random_bytes().map(|bytes: [u8; 8]| format!("{:016x}", u64::from_le_bytes(bytes)))
 }
@@ -265,7 +265,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).map_err(|error| failure("write", to, &error))
 }
 
-/// Removes a file; it is no error if nothing is there.
+/// Removes a file; it is not an error if nothing is there.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if !is_absent(&error) => Err(failure("remove", path, &error)),
@@ -273,7 +273,7 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes a folder and all that is in it; links in it are removed, not followed.
+/// Removes a folder with everything in it; links in it are removed, not followed.
 pub fn remove_folder(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if !is_absent(&error) => Err(failure("remove", path, &error)),
@@ -281,13 +281,13 @@ pub fn remove_folder(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes a folder if it is empty, and says nothing if it is not.
+/// Removes a folder if it is empty, and does nothing otherwise.
 pub fn remove_empty_folder(path: &Path) {
-    // A folder that holds something is the usual case, and stays.
+    // A folder that is not empty is the usual case, and stays.
     let _ = fs::remove_dir(path);
 }
 
-/// Makes a folder and those above it.
+/// Creates a folder and its parents.
 pub fn create_folder(path: &Path) -> Result<()> {
     match fs::create_dir_all(path) {
         Ok(()) => Ok(()),
@@ -300,11 +300,11 @@ pub fn create_folder(path: &Path) -> Result<()> {
 pub struct Listed {
     /// Its name; names that are not UTF-8 are left out of a listing.
     pub name: String,
-    /// What it is, links not followed.
+    /// What it is; links are not followed.
     pub entry: Entry,
 }
 
-/// What is in a folder, sorted by name; empty if there is no such folder.
+/// The entries of a folder, sorted by name; empty if there is no such folder.
 pub fn list(folder: &Path) -> Result<Vec<Listed>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -347,7 +347,7 @@ pub fn human_size(bytes: u64) -> String {
 
 /// Waits until the names in `folder` are on the disk.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Windows has no handle to a folder that could be synced; there the rename itself is the best there is.
+    // Windows has no handle to a folder that could be synced; the rename alone must suffice.
     if cfg!(unix) {
         File::open(folder)?.sync_all()
     } else {

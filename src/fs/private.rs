@@ -1,4 +1,4 @@
-//! Files and folders that nobody else may write to or read: a key.
+//! Files and folders that only the user can read and write: a key.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -10,8 +10,8 @@ pub fn is_private_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && is_mine(&found, 0o022))
 }
 
-/// Reads a file of exactly `size` bytes that belongs to this user and that nobody else can read or write; `None` if it is not like
-/// that.
+/// Reads a file of exactly `size` bytes that belongs to this user and that nobody else can read or write; `None` if any of that is not the
+/// case.
 #[must_use]
 pub fn read_private(path: &Path, size: u64) -> Option<Vec<u8>> {
     let mut options = OpenOptions::new();
@@ -33,7 +33,7 @@ pub fn read_private(path: &Path, size: u64) -> Option<Vec<u8>> {
     (bytes.len() as u64 == size).then_some(bytes)
 }
 
-/// Makes a folder and those above it, for this user alone.
+/// Creates a folder and its parents, accessible to this user only.
 pub fn create_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -42,10 +42,10 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Writes a file that must not exist yet, for this user alone: others see it whole or not at all.
+/// Writes a file that must not exist yet, accessible to this user only; other processes see it complete or not at all.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    // A temporary file of this crate is for this user alone.
+    // A temporary file of this crate is accessible to this user only.
     let mut file = tempfile::Builder::new()
         .prefix(super::TEMPORARY.0)
         .suffix(super::TEMPORARY.1)
@@ -64,13 +64,13 @@ fn is_mine(found: &fs::Metadata, mode: u32) -> bool {
     found.uid() == rustix::process::geteuid().as_raw() && found.mode() & mode == 0
 }
 
-/// On Windows the folders of a user are private by what they inherit; there is no safe call to look at that.
+/// On Windows, a user's folders are private through inherited permissions, and there is no safe call to check that.
 #[cfg(not(unix))]
 fn is_mine(_found: &fs::Metadata, _mode: u32) -> bool {
     true
 }
 
-/// Whether the file or link at `path` belongs to the user who runs the program; where that cannot be told, it does.
+/// Whether the file or link at `path` belongs to the user who runs the program; if the platform cannot tell, `true`.
 #[must_use]
 pub fn is_owned(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| is_mine(&found, 0))

@@ -1,10 +1,10 @@
-//! A file of which parts are read. Nothing is mapped into memory: a file that somebody cuts short gives an error, not a signal.
+//! A file that is read in parts. Nothing is mapped into memory: if somebody truncates the file, the result is an error, not a signal.
 
 use std::fs::File;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// An open file and how long it was when it was opened.
+/// An open file, and its length when it was opened.
 #[derive(Debug)]
 pub struct RandomFile {
     content: Content,
@@ -19,7 +19,7 @@ enum Content {
 }
 
 impl RandomFile {
-    /// Opens a file; `None` if it is not there or cannot be read.
+    /// Opens a file; `None` if it does not exist or cannot be read.
     #[must_use]
     pub fn open(path: &Path) -> Option<Self> {
         let file = File::open(path).ok()?;
@@ -54,7 +54,7 @@ impl RandomFile {
         self.len == 0
     }
 
-    /// When it was changed last, as of its opening; `None` for what is in memory.
+    /// Its modification time when it was opened; `None` for bytes in memory.
     #[must_use]
     pub fn modified(&self) -> Option<SystemTime> {
         self.modified
@@ -69,7 +69,7 @@ impl RandomFile {
         }
     }
 
-    /// Bytes at an offset; `None` if the file does not have them.
+    /// Bytes at an offset; `None` if they are beyond its end.
     #[must_use]
     pub fn read(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
         let end = offset.checked_add(u64::try_from(length).ok()?)?;
@@ -80,7 +80,7 @@ impl RandomFile {
         self.read_into(offset, &mut bytes).then_some(bytes)
     }
 
-    /// Fills `bytes` from an offset; says whether the file has them.
+    /// Fills `bytes` from an offset; returns whether the file has that many.
     #[must_use]
     pub fn read_into(&self, offset: u64, bytes: &mut [u8]) -> bool {
         match &self.content {

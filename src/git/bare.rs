@@ -1,6 +1,6 @@
-//! The bare repository of a cached registry, as files: made without a process, cleaned of what killed fetches left, measured.
+//! The bare repository of a cached registry, as files: created without a process, cleaned of what killed fetches left, measured.
 //!
-//! Not responsible for its objects; those come by [`super::Git`] and are read by [`super::Repository`].
+//! Not responsible for its objects, which [`super::Git`] fetches and [`super::Repository`] reads.
 
 #![allow(
     clippy::disallowed_methods,
@@ -13,10 +13,10 @@ use std::path::Path;
 
 use super::GitError;
 
-/// Version 0 without `extensions.partialClone`: libgit2 refuses that one, so its settings go to each call of git instead.
+/// Version 0 without `extensions.partialClone`, which libgit2 refuses; its settings are passed to each call of git instead.
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tlogAllRefUpdates = false\n[gc]\n\tauto = 0\n";
 
-/// Makes an empty bare repository at `path`, open to its owner only, or completes one; changes nothing in one that is complete.
+/// Creates an empty bare repository at `path`, accessible to its owner only, or completes one; a complete one is not changed.
 pub fn init_bare(path: &Path) -> Result<(), GitError> {
     let failed = |source| GitError::Io {
         path: path.to_owned(),
@@ -37,7 +37,7 @@ pub fn init_bare(path: &Path) -> Result<(), GitError> {
     }
     for (name, text) in [("config", CONFIG), ("HEAD", "ref: refs/heads/main\n")] {
         let file = path.join(name);
-        // An empty file is what a crash right after creation leaves.
+        // A crash right after creation leaves an empty file.
         if fs::metadata(&file).map_or(true, |metadata| metadata.len() == 0) {
             fs::write(&file, text).map_err(failed)?;
         }
@@ -59,7 +59,7 @@ pub(super) fn remove_leftovers(path: &Path) -> Result<(), GitError> {
     remove_files(&path.join("refs"), 8, &is_lock).map_err(failed)
 }
 
-/// The loose references, lock files for new ones included, counted up to one more than `limit`.
+/// The loose references, including lock files for new ones; counting stops at one more than `limit`.
 pub(super) fn count_references(path: &Path, limit: usize) -> usize {
     let mut folders = vec![path.join("refs")];
     let mut count = 0;
@@ -83,13 +83,13 @@ pub(super) fn is_shallow(path: &Path) -> bool {
     path.join("shallow").exists()
 }
 
-/// The bytes below `objects`, temporary packs included.
+/// The bytes below `objects`, including temporary packs.
 pub(super) fn objects_size(path: &Path) -> u64 {
     folder_size(&path.join("objects"), 3)
 }
 
 fn is_lock(name: &str) -> bool {
-    // Git writes it so on every system.
+    // Git writes it the same way on every system.
     name.rsplit_once('.')
         .is_some_and(|(_, extension)| extension == "lock")
 }

@@ -1,6 +1,6 @@
 //! One run of the `git` program: watched, bounded in time, memory and disk, and killed with all its helpers when it goes too far.
 //!
-//! Not responsible for which arguments and variables it gets, nor for what its messages mean.
+//! Not responsible for its arguments and variables, nor for the meaning of its messages.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often limits are looked at while git is silent.
+/// How often limits are checked while git is silent.
 const TICK: Duration = Duration::from_millis(10);
 /// How often the size on disk is measured.
 const MEASURE: Duration = Duration::from_millis(20);
@@ -18,19 +18,19 @@ const GRACE: Duration = Duration::from_millis(300);
 /// Lines of messages kept; the last ones say why git failed.
 const KEPT_LINES: usize = 200;
 const MAX_LINE: usize = 4096;
-/// More than any list of references that is meant well.
+/// More than any honest list of references.
 const MAX_OUTPUT: u64 = 64 << 20;
 
-/// What a run may use.
+/// The limits of a run.
 pub(super) struct Bounds<'a> {
     pub(super) deadline: Instant,
-    /// Whether the helpers get a process group of their own. In it they all die at once, but none can ask on the terminal.
+    /// Whether the helpers get their own process group. Then all of them can be killed at once, but none can ask on the terminal.
     pub(super) own_group: bool,
-    /// Called now and then; `false` stops the run.
+    /// Called from time to time; `false` stops the run.
     pub(super) may_go_on: &'a mut dyn FnMut() -> bool,
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(super) struct Outcome {
     pub(super) end: End,
     pub(super) output: Vec<u8>,
@@ -45,7 +45,7 @@ pub(super) enum End {
     Failure,
     /// The deadline passed.
     Late,
-    /// `may_go_on` said no.
+    /// `may_go_on` returned `false`.
     Stopped,
 }
 
@@ -74,10 +74,10 @@ pub(super) fn run(
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
     }
     let mut child = command.spawn()?;
-    // The threads are never joined: a helper that outlives git, such as a shared ssh connection, may hold the pipes open.
+    // The threads are never joined: a helper that outlives git, such as a shared ssh connection, may keep the pipes open.
     let (sender, receiver) = mpsc::channel();
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        // A git that stops reading has failed, and says so itself.
+        // A git that stops reading has failed, and reports that itself.
         thread::spawn(move || drop(stdin.write_all(&input)));
     }
     if let Some(stderr) = child.stderr.take() {
@@ -87,7 +87,7 @@ pub(super) fn run(
     if let Some(stdout) = child.stdout.take() {
         thread::spawn(move || {
             let mut output = Vec::new();
-            // What was read before an error is still worth having.
+            // What was read before an error is still useful.
             drop(stdout.take(MAX_OUTPUT).read_to_end(&mut output));
             // The receiver is gone when the run was stopped.
             drop(sender.send(Message::Output(output)));
@@ -180,7 +180,7 @@ fn watch(
     }
 }
 
-/// Asks the process, and its group, to end, then ends it.
+/// Asks the process and its group to end, then kills it.
 fn stop(child: &mut Child, own_group: bool) {
     #[cfg(unix)]
     {
@@ -193,7 +193,7 @@ fn stop(child: &mut Child, own_group: bool) {
                 kill_process(pid, signal)
             }
         };
-        // Git removes its temporary packs, and its helpers, on this one. A process that is gone already is as good.
+        // On this signal, git removes its temporary packs and ends its helpers. If the process is already gone, that is just as good.
         let _ = send(Signal::TERM);
         let patience = Instant::now() + GRACE;
         let mut has_ended = false;
@@ -201,8 +201,8 @@ fn stop(child: &mut Child, own_group: bool) {
             thread::sleep(Duration::from_millis(5));
             has_ended = !matches!(child.try_wait(), Ok(None));
         }
-        // The group can outlive its leader, whose id stays taken as long as the group exists. A single process that has ended
-        // must not be signalled, because its id is free for others.
+        // The group can outlive its leader, whose id stays reserved as long as the group exists. A single process that has ended must not
+        // be signalled, because its id may be reused.
         if own_group || !has_ended {
             let _ = send(Signal::KILL);
         }
@@ -213,7 +213,7 @@ fn stop(child: &mut Child, own_group: bool) {
     drop(child.wait());
 }
 
-/// Sends each line, which ends with a line feed or, where git draws progress, a carriage return.
+/// Sends each line, which ends with a line feed or, in git's progress output, a carriage return.
 fn read_lines(mut source: impl Read, sender: &Sender<Message>) {
     let mut buffer = [0; 8192];
     let mut line = Vec::new();
@@ -237,6 +237,6 @@ fn read_lines(mut source: impl Read, sender: &Sender<Message>) {
             }
         }
     }
-    // Nobody may be left to hear it.
+    // There may be no receiver any more.
     drop(sender.send(Message::Line(String::from_utf8_lossy(&line).into_owned())));
 }

@@ -1,7 +1,7 @@
 //! The user's `git` program: where it is, and the environment it gets.
 //!
-//! Responsible for what a run may see and do: no `GIT_*` variable of a calling git, no prompt without leave, no protocol but those
-//! meant, no hooks, no background maintenance. What is fetched is [`super::remote`]'s, how long it may take [`super::child`]'s.
+//! Responsible for what a run may see and do: no `GIT_*` variable of a calling git, no prompt without permission, only the intended
+//! protocols, no hooks, no background maintenance. [`super::remote`] decides what is fetched, [`super::child`] how long it may take.
 
 #![allow(
     clippy::disallowed_methods,
@@ -17,8 +17,8 @@ use super::GitError;
 use crate::domain::digest::ObjectId;
 use crate::domain::url::{GitUrl, Transport};
 
-/// Variables with which people direct git to their proxy, certificates, keys and settings. All other `GIT_*` variables belong to a
-/// git that may have called us (a hook, an alias, a merge driver) and would point our git into its repository.
+/// Variables with which people configure their proxy, certificates, keys and settings. All other `GIT_*` variables belong to a git that may
+/// have called us (a hook, an alias, a merge driver), and would make our git use its repository.
 const KEPT_VARIABLES: [&str; 9] = [
     "GIT_SSH",
     "GIT_SSH_COMMAND",
@@ -41,10 +41,10 @@ const KEPT_PREFIXES: [&str; 5] = [
 /// The remote's name in the settings of each call. Not `origin`, for which users may have settings of their own.
 pub(super) const REMOTE: &str = "agentpkg-registry";
 
-/// How much a run may take.
+/// The limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// From the start to the end, retries included.
+    /// The time from start to end, including retries.
     pub deadline: Duration,
     /// Bytes on disk that a fetch may add.
     pub max_bytes: u64,
@@ -62,7 +62,7 @@ impl Default for Limits {
     }
 }
 
-/// How a remote may be spoken to.
+/// How a remote may be accessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Access {
     /// Time and size.
@@ -73,13 +73,13 @@ pub struct Access {
     pub allow_insecure: bool,
 }
 
-/// Which file contents come with a fetch.
+/// Which file contents a fetch includes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BlobFilter {
     /// None: they are fetched when wanted, by [`Git::fetch_objects`].
     #[default]
     None,
-    /// All of those that come with new commits. Of commits that came without, they are not fetched again.
+    /// All contents of new commits. Contents of commits that were fetched without them are not fetched later.
     All,
 }
 
@@ -92,7 +92,7 @@ pub struct FetchRequest {
     pub depth: Option<u32>,
     /// File contents.
     pub blobs: BlobFilter,
-    /// Limits and leave.
+    /// Limits and permissions.
     pub access: Access,
 }
 
@@ -102,7 +102,7 @@ impl FetchRequest {
     /// All tags.
     pub const TAGS: &'static str = "+refs/tags/*:refs/tags/*";
 
-    /// Default branch and tags with all history: what a kept cache wants.
+    /// Default branch and tags with all history, for a persistent cache.
     #[must_use]
     pub fn history(access: Access) -> Self {
         let refspecs = vec![Self::HEAD.to_owned(), Self::TAGS.to_owned()];
@@ -114,8 +114,8 @@ impl FetchRequest {
         }
     }
 
-    /// One commit without history: what a throw-away machine wants. `from` is `HEAD`, a full reference name or a full commit id,
-    /// which is kept as `refs/agentpkg/commits/…`, so that the default branch stays what it is.
+    /// One commit without history, for a machine that is discarded. `from` is `HEAD`, a full reference name or a full commit id, which is
+    /// stored as `refs/agentpkg/commits/…`, so that the default branch is not changed.
     #[must_use]
     pub fn tip(from: &str, access: Access) -> Self {
         let refspec = match from {
@@ -132,12 +132,12 @@ impl FetchRequest {
     }
 }
 
-/// What a fetch came to.
+/// The result of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// The address that delivered: another one than asked where the same server redirected.
+    /// The address that answered; it differs from the requested one if the same server redirected.
     pub url: GitUrl,
-    /// Whether file contents were left out. A server that cannot do that sends them all.
+    /// Whether file contents were left out. A server that does not support that sends all of them.
     pub is_filtered: bool,
     /// Bytes added on disk.
     pub bytes: u64,
@@ -146,9 +146,9 @@ pub struct Fetched {
 /// The references of a remote.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RemoteRefs {
-    /// The branch that `HEAD` stands for, such as `refs/heads/main`.
+    /// The branch that `HEAD` points to, such as `refs/heads/main`.
     pub head_branch: Option<String>,
-    /// Names and what they point to, in the remote's order; annotated tags are followed to what they tag.
+    /// Names and their targets, in the remote's order; annotated tags are followed to the tagged object.
     pub refs: Vec<(String, ObjectId)>,
 }
 
@@ -160,7 +160,7 @@ pub struct Git {
 }
 
 impl Git {
-    /// Looks for `git` in the folders of the `PATH` variable. Relative folders are passed over: the project is not to be trusted.
+    /// Searches for `git` in the folders of the `PATH` variable. Relative folders are ignored, because the project is not trusted.
     pub fn find(path_variable: Option<&OsStr>) -> Result<Self, GitError> {
         let name = format!("git{}", std::env::consts::EXE_SUFFIX);
         let folders = std::env::split_paths(path_variable.ok_or(GitError::Missing)?);
@@ -176,14 +176,14 @@ impl Git {
             .ok_or(GitError::Missing)
     }
 
-    /// Gives git one more variable, which wins over the environment.
+    /// Passes one more variable to git; it takes precedence over the environment.
     #[must_use]
     pub fn with_variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
     }
 
-    /// What `git --version` says, such as `2.47.3`.
+    /// The output of `git --version`, such as `2.47.3`.
     pub fn version(&self) -> Result<String, GitError> {
         let output = self
             .bare_command()
@@ -206,8 +206,8 @@ impl Git {
         if into.is_dir() {
             command.current_dir(into);
         }
-        // The address is a setting and not an argument, so that git takes the repository for a partial clone of it without writing
-        // that into the repository's own settings, which libgit2 would refuse to open.
+        // The address is a setting and not an argument, so that git treats the repository as a partial clone without writing that into the
+        // repository's own settings, which libgit2 would refuse to open.
         for setting in [
             format!("remote.{REMOTE}.url={}", url.as_str()),
             format!("remote.{REMOTE}.promisor=true"),
@@ -216,11 +216,11 @@ impl Git {
             "gc.auto=0".to_owned(),
             "maintenance.auto=false".to_owned(),
             "fetch.writeCommitGraph=false".to_owned(),
-            // Always packs: one file instead of hundreds, and one place to measure and to clean.
+            // Always pack: one file instead of hundreds, and one place to measure and to clean.
             "fetch.unpackLimit=1".to_owned(),
             "core.hooksPath=/dev/null".to_owned(),
             "core.fsmonitor=false".to_owned(),
-            // Larger objects are written through without being held in memory.
+            // Larger objects are streamed to disk and not held in memory.
             "core.bigFileThreshold=1m".to_owned(),
             "http.followRedirects=false".to_owned(),
             format!(
@@ -231,7 +231,7 @@ impl Git {
         ] {
             command.arg("-c").arg(setting);
         }
-        // Wins over every `protocol.*` setting. Https and ssh are always in, since users rewrite the one to the other.
+        // Takes precedence over every `protocol.*` setting. Https and ssh are always allowed, because users rewrite one to the other.
         command.env(
             "GIT_ALLOW_PROTOCOL",
             match url.transport() {
@@ -255,7 +255,7 @@ impl Git {
         command
     }
 
-    /// Whether the user directs git to an ssh of their own, which the batch mode of ours must not replace.
+    /// Whether the user configured another ssh for git, which our batch mode must not replace.
     fn has_ssh_command(&self) -> bool {
         let is_ssh = |name: &OsStr| name == "GIT_SSH_COMMAND" || name == "GIT_SSH";
         self.variables.iter().any(|(name, _)| is_ssh(name))
@@ -286,7 +286,7 @@ impl Git {
     }
 }
 
-/// Whether `url` may be spoken to at all.
+/// Whether `url` may be accessed at all.
 pub(super) fn check(url: &GitUrl, access: &Access) -> Result<(), GitError> {
     if url.needs_insecure() && !access.allow_insecure {
         return Err(GitError::Insecure { url: url.clone() });

@@ -1,4 +1,4 @@
-//! What can go wrong at the git door, one variant per thing a person would do differently, and the advice for each.
+//! What can go wrong with git: one variant for each failure that a person would handle differently, with advice.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::error::Failure;
 /// Why git could not do what was asked. Details are git's own words, cleaned of control characters and secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// No `git` on the path.
+    /// There is no `git` on `PATH`.
     #[error("`git` is not installed")]
     Missing,
     /// `git` does not know an option that is needed.
@@ -20,17 +20,17 @@ pub enum GitError {
     /// `git` could not be started.
     #[error("cannot run `git`")]
     Spawn {
-        /// Why.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// Plain http or git without leave.
+    /// Plain http or git without permission.
     #[error("`{url}` is not encrypted, so others could change what it delivers")]
     Insecure {
         /// The address.
         url: GitUrl,
     },
-    /// A reference or pattern that git could take for something else.
+    /// A reference or pattern that git could misinterpret.
     #[error("`{name}` is not a valid reference")]
     BadReference {
         /// The reference.
@@ -50,7 +50,7 @@ pub enum GitError {
         /// Git's words.
         detail: String,
     },
-    /// No such host, no route, nobody listens.
+    /// No such host, no route, or no listener.
     #[error("cannot reach `{}`", .url.host())]
     Unreachable {
         /// The address.
@@ -58,7 +58,7 @@ pub enum GitError {
         /// Git's words.
         detail: String,
     },
-    /// The certificate is not right.
+    /// The certificate is not valid.
     #[error("the secure connection to `{}` failed", .url.host())]
     Tls {
         /// The address.
@@ -74,12 +74,12 @@ pub enum GitError {
         /// Git's words.
         detail: String,
     },
-    /// The server sends us elsewhere.
+    /// The server redirects to another server.
     #[error("`{from}` redirects to `{to}`")]
     Redirect {
         /// The address that was asked.
         from: GitUrl,
-        /// Where it points to, cleaned.
+        /// The address it redirects to, cleaned.
         to: String,
     },
     /// The deadline passed.
@@ -111,7 +111,7 @@ pub enum GitError {
     UnknownReference {
         /// The address.
         url: GitUrl,
-        /// What was asked for.
+        /// What was requested.
         name: String,
     },
     /// The remote has no commits, or its default branch is missing.
@@ -120,7 +120,7 @@ pub enum GitError {
         /// The address.
         url: GitUrl,
     },
-    /// Something answers there, but not git.
+    /// Something other than git answers there.
     #[error("what answers at `{url}` is not a git repository")]
     NotRepository {
         /// The address.
@@ -152,10 +152,10 @@ pub enum GitError {
         /// Git's words.
         detail: String,
     },
-    /// No room.
+    /// There is no space left.
     #[error("the disk is full")]
     DiskFull {
-        /// Where.
+        /// The file or folder that could not be written.
         path: PathBuf,
     },
     /// The remote names objects by SHA-256.
@@ -180,27 +180,27 @@ pub enum GitError {
         /// Git's words.
         detail: String,
     },
-    /// No repository in a folder.
+    /// There is no repository in a folder.
     #[error("`{}` is not a git repository", .path.display())]
     NotOpened {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The reason why it is not a repository.
         detail: String,
     },
-    /// The repository belongs to somebody else.
+    /// The repository belongs to another user.
     #[error("`{}` belongs to another user", .path.display())]
     Owner {
         /// The folder.
         path: PathBuf,
     },
     /// An abbreviation that fits several commits.
-    #[error("`{revision}` is short for several commits")]
+    #[error("`{revision}` matches several commits")]
     Ambiguous {
         /// The abbreviation.
         revision: String,
     },
-    /// An object that has to be there is not.
+    /// A required object is missing.
     #[error("object {id} is missing in `{}`", .path.display())]
     MissingObject {
         /// The object.
@@ -208,7 +208,7 @@ pub enum GitError {
         /// The repository.
         path: PathBuf,
     },
-    /// An object cannot be read, or is not what its name says.
+    /// An object cannot be read, or does not match its id.
     #[error("object {id} in `{}` is damaged", .path.display())]
     Corrupt {
         /// The object.
@@ -218,7 +218,7 @@ pub enum GitError {
         /// Libgit2's words.
         detail: String,
     },
-    /// Git finds the repository that it fetches into damaged.
+    /// Git reports that the repository it fetches into is damaged.
     #[error("the repository `{}` is damaged", .path.display())]
     Damaged {
         /// The repository.
@@ -239,11 +239,11 @@ pub enum GitError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// Libgit2 could not read something else than an object.
+    /// Libgit2 could not read something other than an object.
     #[error("cannot read the repository `{}`", .path.display())]
     Unreadable {
         /// The repository.
@@ -254,7 +254,7 @@ pub enum GitError {
 }
 
 impl GitError {
-    /// Whether the network or the server is to blame, so that what is cached may do.
+    /// Whether the network or the server is to blame, so that the cached state may be used.
     #[must_use]
     pub fn is_network(&self) -> bool {
         matches!(
@@ -267,7 +267,7 @@ impl GitError {
         )
     }
 
-    /// Whether a repository on this machine is damaged, so that a cache is best made anew.
+    /// Whether a repository on this machine is damaged, so that a cache should be made again.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         matches!(
@@ -280,7 +280,7 @@ impl GitError {
         )
     }
 
-    /// Whether trying again at once could help: never for what the server refuses or limits.
+    /// Whether an immediate retry could help: never if the server refuses or limits.
     pub(super) fn is_passing(&self) -> bool {
         matches!(
             self,
@@ -288,7 +288,7 @@ impl GitError {
         )
     }
 
-    /// Git's or the system's own words.
+    /// The message of git or the system.
     fn detail(&self) -> Option<String> {
         match self {
             Self::Authentication { detail, .. }
@@ -311,7 +311,7 @@ impl GitError {
         }
     }
 
-    /// The next thing to do or to type.
+    /// What to do or type next.
     fn hint(&self) -> Option<String> {
         let look = |url: &GitUrl| format!("see what git says: git ls-remote {}", url.as_str());
         Some(match self {
@@ -325,7 +325,7 @@ impl GitError {
                 format!("check the address; for a private repository log in first, then try: git ls-remote {}", url.as_str())
             }
             Self::Authentication { url, .. } => {
-                // GitHub asks for a password where there is nothing, so as not to tell which private repositories exist.
+                // GitHub asks for a password even if a repository does not exist, so as not to reveal which private repositories exist.
                 format!(
                     "check the address, and set up git's access to it (a credential helper or an ssh key) until this works: git ls-remote {}",
                     url.as_str()

@@ -1,6 +1,6 @@
 //! Reading a repository with libgit2: references, commits and file contents, never the network, never a work tree.
 //!
-//! Every content is hashed again before it is given out, so that a damaged or exchanged object is an error and never wrong bytes.
+//! Every content is hashed again before it is returned, so that a damaged or exchanged object is an error and never wrong bytes.
 //! Not responsible for which files matter; [`super::walk`] lists them.
 
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use super::GitError;
 use super::stderr::cleaned;
 use crate::domain::digest::ObjectId;
 
-/// What a fetch of [`super::FetchRequest::HEAD`] writes.
+/// The reference that a fetch of [`super::FetchRequest::HEAD`] writes.
 const FETCHED_HEAD: &str = "refs/agentpkg/head";
-/// As git itself: shorter abbreviations are taken for names.
+/// The same limit as in git: shorter abbreviations are treated as names.
 const MIN_ABBREVIATION: usize = 4;
 
 /// A repository that is read: a bare one or a work tree.
@@ -23,7 +23,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Opens the repository at `path`, and no folder above it.
+    /// Opens the repository at `path`; parent folders are not searched.
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let no_ceilings: [&Path; 0] = [];
         let inner = git2::Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, no_ceilings)
@@ -49,7 +49,7 @@ impl Repository {
         &self.path
     }
 
-    /// The commit of the default branch: the fetched one in a cache, else what `HEAD` stands for; `None` before the first commit.
+    /// The commit of the default branch: the fetched one in a cache, else the one that `HEAD` points to; `None` before the first commit.
     pub fn head(&self) -> Result<Option<ObjectId>, GitError> {
         match self.reference(FETCHED_HEAD)? {
             Some(id) => Ok(Some(id)),
@@ -59,7 +59,7 @@ impl Repository {
 
     /// The commit that `revision` names: a full commit id, a tag, a branch, or the beginning of a commit id, in this order.
     ///
-    /// Git's expressions (`HEAD~1`, `:/text`, `@{1}`) are not understood: they mean different commits on different machines.
+    /// Git's expressions (`HEAD~1`, `:/text`, `@{1}`) are not supported: they mean different commits on different machines.
     pub fn resolve(&self, revision: &str) -> Result<Option<ObjectId>, GitError> {
         if let Ok(id) = revision.parse::<ObjectId>() {
             return match self.inner.find_commit(oid(&id)) {
@@ -97,7 +97,7 @@ impl Repository {
         }
     }
 
-    /// All tags that lead to a commit, with that commit, sorted by name.
+    /// All tags that point to a commit, with that commit, sorted by name.
     pub fn tags(&self) -> Result<Vec<(String, ObjectId)>, GitError> {
         let mut tags = Vec::new();
         let references = self
@@ -106,7 +106,7 @@ impl Repository {
             .map_err(|error| self.unreadable(&error))?;
         for reference in references {
             let reference = reference.map_err(|error| self.unreadable(&error))?;
-            // Names that are no UTF-8 cannot be asked for, and tags of files are nobody's versions.
+            // Names that are not UTF-8 cannot be typed, and tags of files are not versions.
             if let (Ok(name), Ok(commit)) = (reference.name(), reference.peel_to_commit())
                 && let Some(tag) = name.strip_prefix("refs/tags/")
             {
@@ -122,7 +122,7 @@ impl Repository {
         Ok(self.commit(commit)?.time().seconds())
     }
 
-    /// The commits that `commit` continues.
+    /// The parents of `commit`.
     pub fn parents(&self, commit: ObjectId) -> Result<Vec<ObjectId>, GitError> {
         Ok(self.commit(commit)?.parent_ids().map(id_of).collect())
     }
@@ -132,7 +132,7 @@ impl Repository {
         Ok(id_of(self.commit(commit)?.tree_id()))
     }
 
-    /// Whether `ancestor` is `commit` or one that it continues, as far as the history is there.
+    /// Whether `ancestor` is `commit` or one of its ancestors, as far as the history is here.
     pub fn is_ancestor(&self, ancestor: ObjectId, commit: ObjectId) -> Result<bool, GitError> {
         if ancestor == commit {
             return Ok(true);
@@ -144,7 +144,7 @@ impl Repository {
         }
     }
 
-    /// The blob at `path` in `commit`, or none.
+    /// The blob at `path` in `commit`, if there is one.
     pub fn blob_at(&self, commit: ObjectId, path: &str) -> Result<Option<ObjectId>, GitError> {
         let id = self.tree_of(commit)?;
         let tree = self
@@ -159,9 +159,9 @@ impl Repository {
         }
     }
 
-    /// The newest commits in the history of `from` that gave `path` another content, newest first, each with that content.
+    /// The newest commits in the history of `from` that changed the content of `path`, newest first, each with that content.
     ///
-    /// Follows first parents only; stops after `limit` commits that changed it, and where the history is cut.
+    /// Follows only first parents; stops after `limit` commits that changed it, and where the history is cut.
     pub fn history(
         &self,
         path: &str,
@@ -195,7 +195,7 @@ impl Repository {
         Ok(changes)
     }
 
-    /// The size of the blob `id`, from its header alone; `None` if it is not in this repository, or is no blob.
+    /// The size of the blob `id`, from its header alone; `None` if it is not in this repository, or is not a blob.
     pub fn blob_size(&self, id: ObjectId) -> Result<Option<u64>, GitError> {
         let store = self.inner.odb().map_err(|error| self.unreadable(&error))?;
         match store.read_header(oid(&id)) {
@@ -206,7 +206,7 @@ impl Repository {
         }
     }
 
-    /// The content of the blob `id`; `None` if it is not in this repository or larger than `max_bytes`, without reading it then.
+    /// The content of the blob `id`; `None` if it is not in this repository or larger than `max_bytes`, in which case it is not read.
     pub fn read_blob(&self, id: ObjectId, max_bytes: u64) -> Result<Option<Vec<u8>>, GitError> {
         match self.blob_size(id)? {
             Some(size) if size <= max_bytes => {}
@@ -216,9 +216,9 @@ impl Repository {
         let object = store
             .read(oid(&id))
             .map_err(|error| self.damaged(id, &error))?;
-        // Libgit2 checks too, unless another part of the program has turned that off for the process.
+        // Libgit2 checks too, unless another part of the program has disabled that for the process.
         if object.kind() != ObjectType::Blob || hash_blob(object.data()) != id {
-            let detail = "the content has another name".to_owned();
+            let detail = "the content does not match the id".to_owned();
             return Err(GitError::Corrupt {
                 id,
                 path: self.path.clone(),
@@ -253,7 +253,7 @@ impl Repository {
             .map_err(|error| self.object_error(id, &error))
     }
 
-    /// The error for an object that has to be there.
+    /// The error for a required object that is missing.
     pub(super) fn object_error(&self, id: ObjectId, error: &git2::Error) -> GitError {
         if is_missing(error) {
             GitError::MissingObject {
@@ -284,13 +284,13 @@ impl Repository {
 /// The id that git gives to a file with this content.
 #[must_use]
 pub fn hash_blob(content: &[u8]) -> ObjectId {
-    // Cannot fail for contents in memory; the zero id is no object's.
+    // This cannot fail for contents in memory; the zero id belongs to no object.
     Oid::hash_object(ObjectType::Blob, content).map_or(ObjectId::from_bytes([0; 20]), id_of)
 }
 
 pub(super) fn id_of(oid: Oid) -> ObjectId {
     let mut bytes = [0; 20];
-    // Only SHA-1 repositories are opened: libgit2 is built without the other.
+    // Only SHA-1 repositories are opened: libgit2 is built without SHA-256.
     bytes.copy_from_slice(&oid.as_bytes()[..20]);
     ObjectId::from_bytes(bytes)
 }

@@ -1,10 +1,10 @@
-//! The door to git: the only place that spawns the `git` program and that uses libgit2.
+//! The access to git: the only place that runs the `git` program and that uses libgit2.
 //!
-//! Responsible for: getting objects from a remote into a bare repository ([`Git`], by the user's own `git`, with its ssh
-//! configuration, credential helpers and proxies), and for reading any repository ([`Repository`], by libgit2, which never touches
-//! the network here). Not responsible for where caches lie, for locking them, or for what an agent is.
+//! Responsible for getting objects from a remote into a bare repository ([`Git`], with the user's own `git`, its ssh configuration,
+//! credential helpers and proxies), and for reading any repository ([`Repository`], with libgit2, which never uses the network here). Not
+//! responsible for where caches are, for locking them, or for what an agent is.
 //!
-//! Nothing is ever checked out: names from others become paths only above this floor, and [`Walk`] has refused the hostile ones.
+//! Nothing is ever checked out: names from other people become paths only above this floor, and [`Walk`] has refused the hostile ones.
 
 mod bare;
 mod child;

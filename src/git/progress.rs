@@ -1,4 +1,4 @@
-//! How far a fetch has come, read from what `git --progress` says. Not responsible for showing it.
+//! The progress of a fetch, read from the output of `git --progress`. Not responsible for showing it.
 
 /// What git is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,11 +7,11 @@ pub enum Phase {
     Waiting,
     /// Objects arrive.
     Receiving,
-    /// What has arrived is put together and checked.
+    /// What has arrived is assembled and checked.
     Resolving,
 }
 
-/// How far a fetch has come.
+/// The progress of a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// What git is doing.
@@ -33,7 +33,7 @@ impl Progress {
         received_bytes: 0,
     };
 
-    /// Takes in a line such as `Receiving objects:  45% (9/20), 1.2 MiB | 3 MiB/s`; false if it is no such line.
+    /// Reads a line such as `Receiving objects:  45% (9/20), 1.2 MiB | 3 MiB/s`; false if it is no such line.
     pub(super) fn read(&mut self, line: &str) -> bool {
         let (phase, rest) = if let Some(rest) = line.strip_prefix("Receiving objects:") {
             (Phase::Receiving, rest)

@@ -1,10 +1,10 @@
-//! Fetching and listing: which git subcommand, how often, and where to when a server redirects.
+//! Fetching and listing: which git subcommand to run, how often, and where to if a server redirects.
 //!
-//! Redirects are never followed by git itself, which would first speak to the other server and then tell. When a server redirects,
-//! its answer is asked for once more with git's header trace, and the new address is used only if it is the same scheme, host and
-//! port. So no credential, header or cookie can reach another server.
+//! Git itself never follows redirects, because it would contact the other server before reporting it. When a server redirects, its answer
+//! is requested once more with git's header trace, and the new address is used only if scheme, host and port are the same. So no
+//! credential, header or cookie can reach another server.
 //!
-//! `transfer.fsckObjects` is left as the user has it: many honest old repositories fail it, and the tree walk refuses bad names.
+//! `transfer.fsckObjects` is left as the user has it: many legitimate old repositories fail it, and the tree walk refuses bad names.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,13 +20,13 @@ use super::stderr::{self, Verdict};
 use crate::domain::digest::ObjectId;
 use crate::domain::url::{GitUrl, Transport};
 
-/// Pauses before the second and the third try, after failures that may pass.
+/// Pauses before the second and the third attempt, after failures that may be temporary.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 const MAX_REDIRECTS: usize = 3;
-/// No folder, so that git reads no repository's settings.
+/// Not a folder, so that git reads no repository's settings.
 const NOWHERE: &str = "/dev/null";
 
-/// One run of git, as often as it takes.
+/// One run of git, with retries.
 struct Job<'a> {
     git: &'a Git,
     into: &'a Path,
@@ -35,7 +35,7 @@ struct Job<'a> {
     input: Option<Vec<u8>>,
 }
 
-/// What a run that ended well left.
+/// The output of a successful run.
 struct Done {
     url: GitUrl,
     output: Vec<u8>,
@@ -43,7 +43,7 @@ struct Done {
 }
 
 impl Git {
-    /// Fetches what `request` asks for from `url` into the bare repository `into`, which the caller holds the lock of.
+    /// Fetches what `request` asks for from `url` into the bare repository `into`, whose lock the caller holds.
     pub fn fetch(
         &self,
         into: &Path,
@@ -79,7 +79,7 @@ impl Git {
         Ok(fetched)
     }
 
-    /// Fetches the objects `ids` in one batch. All of them have to be at the remote.
+    /// Fetches the objects `ids` in one batch. All of them must be at the remote.
     pub fn fetch_objects(
         &self,
         into: &Path,
@@ -97,12 +97,12 @@ impl Git {
             });
         }
         let lines: Vec<_> = ids.iter().map(|id| format!("{id}\n")).collect();
-        // Told of the commits that we have, a server takes their files for ours too and sends nothing.
+        // If told about the commits that we have, a server assumes that we have their files too, and sends nothing.
         let mut arguments = ["-c", "fetch.negotiationAlgorithm=noop"]
             .map(str::to_owned)
             .to_vec();
         arguments.extend(fetch_arguments());
-        // The filter keeps the server from sending what hangs on the objects; they themselves come as they are named.
+        // The filter keeps the server from sending what the objects refer to; the objects themselves are sent because they are named.
         arguments.extend(
             ["--filter=blob:none", "--stdin", "--end-of-options", REMOTE].map(str::to_owned),
         );
@@ -116,7 +116,7 @@ impl Git {
         fetch_with(&job, url, progress)
     }
 
-    /// Asks for the references at `url` that match `patterns`, all for none, and for what `HEAD` stands for.
+    /// Asks for the references at `url` that match `patterns`, or for all if there are none, and for the target of `HEAD`.
     pub fn list_remote(
         &self,
         url: &GitUrl,
@@ -163,7 +163,7 @@ fn fetch_with(
     let before = objects_size(job.into);
     let done = job.run(url, progress);
     if done.is_err() {
-        // Not to be found by the next fetch alone: there may be none for long.
+        // Not left for the next fetch to find: that may be a long time away.
         remove_leftovers(job.into)?;
     }
     let done = done?;
@@ -253,7 +253,7 @@ impl Job<'_> {
                 url: url.clone(),
                 limit: limits.max_bytes,
             }),
-            // A fetch can end above the limit, between two measurements. What has arrived is kept: it is there and whole.
+            // A fetch can exceed the limit between two measurements. What has arrived is kept, because it is complete.
             End::Success => Ok(Ok(Done {
                 url: url.clone(),
                 output: outcome.output,
@@ -274,7 +274,7 @@ impl Job<'_> {
         }
     }
 
-    /// Where the server wants us to ask instead, if that is at the same server.
+    /// The address that the server redirects to, if it is at the same server.
     fn redirected(&self, from: &GitUrl, deadline: Instant) -> Result<GitUrl, GitError> {
         let mut command = self.git.command(Path::new(NOWHERE), from, self.access);
         command.args(["ls-remote", "--end-of-options", REMOTE, "HEAD"]);
@@ -326,7 +326,7 @@ fn origin(url: &GitUrl) -> String {
     text[..end].to_owned()
 }
 
-/// The same host's encrypted door, both at their own ports.
+/// The same host with encryption, both at their default ports.
 fn is_upgrade(from: &GitUrl, to: &GitUrl) -> bool {
     from.transport() == Transport::Http
         && to.transport() == Transport::Https
@@ -334,7 +334,7 @@ fn is_upgrade(from: &GitUrl, to: &GitUrl) -> bool {
         && (from.port(), to.port()) == (Some(80), Some(443))
 }
 
-/// What git takes as a reference, a pattern or a commit, and nothing that it, or a terminal, takes otherwise.
+/// What git accepts as a reference, a pattern or a commit, and neither git nor a terminal can misinterpret.
 fn check_refspec(refspec: &str) -> Result<(), GitError> {
     let plain = |c: char| {
         !c.is_control() && !c.is_whitespace() && !matches!(c, '\\' | '~' | '^' | '?' | '[')
@@ -360,7 +360,7 @@ fn read_references(text: &str) -> RemoteRefs {
             }
         } else if let Ok(id) = left.parse::<ObjectId>() {
             match (name.strip_suffix("^{}"), found.refs.last_mut()) {
-                // What an annotated tag points to follows the tag itself.
+                // The target of an annotated tag follows the tag itself.
                 (Some(tag), Some(last)) if last.0 == tag => last.1 = id,
                 (Some(_), _) => {}
                 (None, _) => found.refs.push((name.to_owned(), id)),

@@ -1,4 +1,4 @@
-//! What git's messages mean. Git has no error codes, so its English text (`LC_ALL=C`) is matched, most particular first.
+//! The meaning of git's messages. Git has no error codes, so its English text (`LC_ALL=C`) is matched, most specific first.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ const MAX_DETAIL: usize = 300;
 /// What to do about the messages of a failed run.
 pub(super) enum Verdict {
     Error(GitError),
-    /// The server wants us to ask at another address.
+    /// The server asks us to use another address.
     Redirected,
 }
 
@@ -36,7 +36,7 @@ enum Meaning {
     NotFound,
 }
 
-/// Parts of messages in lower case; the first rule with a part that occurs decides.
+/// Parts of messages in lower case; the first rule with a part that occurs applies.
 const RULES: &[(Meaning, &[&str])] = &[
     (Meaning::TooOld, &["unknown option", "unknown switch"]),
     (
@@ -54,7 +54,7 @@ const RULES: &[(Meaning, &[&str])] = &[
             "remote host identification has changed",
         ],
     ),
-    // `could not read Username … terminal prompts disabled` is what a 401 looks like without a terminal.
+    // Without a terminal, a 401 is reported as `could not read Username … terminal prompts disabled`.
     (
         Meaning::Authentication,
         &[
@@ -72,7 +72,7 @@ const RULES: &[(Meaning, &[&str])] = &[
             "too many authentication",
         ],
     ),
-    // What git says of the repository that it fetches into, not of the one that it fetches from.
+    // What git says about the repository that it fetches into, not the one that it fetches from.
     (
         Meaning::Damaged,
         &[
@@ -127,7 +127,7 @@ const RULES: &[(Meaning, &[&str])] = &[
         Meaning::Unreachable,
         &["network is unreachable", "connection timed out"],
     ),
-    // A connection that breaks also leaves a damaged pack, so this comes before that.
+    // A broken connection also leaves a damaged pack, so this comes first.
     (
         Meaning::Broken,
         &[
@@ -207,9 +207,9 @@ const RULES: &[(Meaning, &[&str])] = &[
     ),
 ];
 
-/// Says what the messages of a failed run mean.
+/// Interprets the messages of a failed run.
 pub(super) fn judge(messages: &[String], url: &GitUrl) -> Verdict {
-    // Without the address, whose words mean nothing.
+    // The address is removed, because its words have no meaning.
     let text = messages
         .join("\n")
         .to_lowercase()
@@ -253,7 +253,7 @@ pub(super) fn judge(messages: &[String], url: &GitUrl) -> Verdict {
     })
 }
 
-/// Whether the server ignored the wish for a partial clone.
+/// Whether the server ignored the request for a partial clone.
 pub(super) fn is_filter_ignored(messages: &[String]) -> bool {
     messages
         .iter()
@@ -269,7 +269,7 @@ pub(super) fn redirect_target(messages: &[String]) -> Option<&str> {
     })
 }
 
-/// Text from others for one line on a terminal: no control and no invisible characters, no secrets, not endless.
+/// Text from others for one line on a terminal: without control and invisible characters, without secrets, and of limited length.
 pub(super) fn cleaned(text: &str) -> String {
     let plain: String = text
         .chars()
@@ -299,7 +299,7 @@ fn status(text: &str) -> Option<u16> {
         })
 }
 
-/// The line that says most: the server's own error, else git's first fatal error.
+/// The most informative line: the server's own error, else git's first fatal error.
 fn detail(messages: &[String]) -> String {
     let rank = |line: &&String| match line.as_str() {
         line if line.starts_with("fatal: ") => 0,

@@ -1,9 +1,9 @@
-//! Listing the files of a commit without trusting a single name in it.
+//! Lists the files of a commit without trusting any name in it.
 //!
-//! Trees come from others and may hold anything: `..`, `.git`, separators, links, devices, the same name twice. What could mean
-//! another place, another thing or nothing at all on some system is refused and listed, and the walk goes on beside it.
+//! Trees come from others and may contain anything: `..`, `.git`, separators, links, devices, the same name twice. A name that could mean
+//! another place, another file or nothing at all on some system is refused and listed, and the walk continues without it.
 //!
-//! What differs between two commits is found without a look at folders that are the same in both.
+//! The difference between two commits is found without reading folders that are the same in both.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -15,17 +15,17 @@ use super::{GitError, stderr};
 use crate::domain::digest::ObjectId;
 use crate::domain::name::is_invisible;
 
-/// The longest name that common file systems hold.
+/// The longest name that common file systems allow.
 const MAX_NAME: usize = 255;
-/// Refused entries that are listed one by one; a hostile tree can hold millions.
+/// How many refused entries are listed one by one; a hostile tree can contain millions.
 const MAX_REFUSED: usize = 1000;
 
-/// How far a walk goes.
+/// The limits of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalkLimits {
-    /// Folders in folders; deeper ones are refused.
+    /// The depth of folders; deeper ones are refused.
     pub depth: usize,
-    /// Entries of all kinds together; more are an error.
+    /// The number of entries of all kinds; more are an error.
     pub entries: usize,
 }
 
@@ -43,7 +43,7 @@ impl Default for WalkLimits {
 pub struct TreeFile {
     /// The path from the root, with `/`.
     pub path: String,
-    /// Its content.
+    /// Its blob.
     pub id: ObjectId,
 }
 
@@ -61,26 +61,25 @@ pub struct RefusedEntry {
 pub struct Walk {
     /// The files that were wanted, sorted by path.
     pub files: Vec<TreeFile>,
-    /// What is not used, sorted by path; at most the first thousand.
+    /// What was refused, sorted by path; at most the first thousand.
     pub refused: Vec<RefusedEntry>,
-    /// How many were refused in all.
+    /// The total number of refused entries.
     pub refused_total: usize,
 }
 
-/// A file that is not the same in two commits.
+/// A file that differs between two commits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangedFile {
     /// The path from the root, with `/`.
     pub path: String,
-    /// Its content in the later commit; `None` if it is not there.
+    /// Its blob in the later commit; `None` if it is not there.
     pub id: Option<ObjectId>,
 }
 
 impl Repository {
     /// Lists the files that differ between two commits, sorted by path.
     ///
-    /// `None` if a difference concerns anything that a walk refuses, or does not end within the limits: then only a walk can tell what
-    /// there is.
+    /// `None` if a difference concerns anything that a walk refuses, or exceeds the limits: then only a walk can tell what there is.
     pub fn changes(
         &self,
         from: ObjectId,
@@ -103,7 +102,7 @@ impl Repository {
         Ok(is_plain.then_some(comparison.changes))
     }
 
-    /// Lists the files of `commit` for which `is_wanted` holds; it is asked with the whole path.
+    /// Lists the files of `commit` for which `is_wanted` is true; it is called with the whole path.
     pub fn walk(
         &self,
         commit: ObjectId,
@@ -147,7 +146,7 @@ impl Walker<'_> {
                 limit: self.limits.entries,
             });
         }
-        // Which of two equal names is the right one nobody can say, so both go.
+        // It is impossible to say which of two equal names is the right one, so both are refused.
         let entries: Vec<_> = tree.iter().collect();
         let mut seen = HashSet::with_capacity(entries.len());
         let names = entries.iter().map(TreeEntry::name_bytes);
@@ -173,7 +172,11 @@ impl Walker<'_> {
             };
             match entry.filemode_raw() {
                 0o040_000 if depth >= self.limits.depth => {
-                    self.refuse(path, entry.name_bytes(), "too many folders in folders");
+                    self.refuse(
+                        path,
+                        entry.name_bytes(),
+                        "folders that are nested too deeply",
+                    );
                 }
                 0o040_000 => self.folder(id_of(entry.id()), &inner, depth + 1)?,
                 mode if is_file_mode(mode) => {
@@ -212,7 +215,7 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Compares two folders, of which one may be missing; says whether all that differs is plain files and folders.
+    /// Compares two folders, one of which may be missing; returns whether everything that differs is a plain file or folder.
     fn folder(
         &mut self,
         from: Option<Oid>,
@@ -292,7 +295,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Which of two entries comes first by its name; `None` if there is none.
+/// Which of two entries comes first by name; `None` if there is none.
 fn earlier(was: Option<&TreeEntry<'_>>, now: Option<&TreeEntry<'_>>) -> Option<Ordering> {
     match (was, now) {
         (Some(was), Some(now)) => Some(was.name_bytes().cmp(now.name_bytes())),
@@ -302,7 +305,7 @@ fn earlier(was: Option<&TreeEntry<'_>>, now: Option<&TreeEntry<'_>>) -> Option<O
     }
 }
 
-/// The entries of a folder, sorted by name alone; `None` if two have one name.
+/// The entries of a folder, sorted by name alone; `None` if two have the same name.
 fn by_name<'t>(tree: Option<&'t git2::Tree<'_>>) -> Option<Vec<TreeEntry<'t>>> {
     let mut entries: Vec<_> = tree.into_iter().flatten().collect();
     entries.sort_unstable_by(|left, right| left.name_bytes().cmp(right.name_bytes()));
@@ -315,7 +318,7 @@ fn by_name<'t>(tree: Option<&'t git2::Tree<'_>>) -> Option<Vec<TreeEntry<'t>>> {
 /// The name as text, if it means one plain entry of its folder on every system.
 fn checked_name(name: &[u8]) -> Result<&str, &'static str> {
     let Ok(name) = std::str::from_utf8(name) else {
-        return Err("a name that is no UTF-8 text");
+        return Err("a name that is not UTF-8 text");
     };
     let lower = name.to_lowercase();
     // Windows ignores dots and spaces at the end; macOS ignores invisible characters.
@@ -364,7 +367,7 @@ fn is_device(stem: &str) -> bool {
         || is_numbered("lpt")
 }
 
-/// A name for a message: every byte that is not plain shows as an escape.
+/// A name for a message: every byte that is not plain is escaped.
 fn escaped(name: &[u8]) -> String {
     let mut shown = String::new();
     for chunk in name.utf8_chunks() {

@@ -1,7 +1,7 @@
-//! Looks closer at a region that both sides changed: which of the lines correspond, and which edits really meet.
+//! Looks more closely at a region that both sides changed: which lines correspond, and which edits really overlap.
 //!
-//! Plain three-way comparison takes edits of neighbouring lines for a conflict. Here each side's lines are aligned with the base's by
-//! likeness, so that an edit is a changed line, or a run of lines that came or went; edits that only touch are both made.
+//! Plain three-way comparison treats edits of neighbouring lines as a conflict. Here each side's lines are aligned with the base's by
+//! similarity, so that an edit is a changed line, or a run of lines that were added or removed; edits that are only adjacent are both made.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -9,14 +9,14 @@ use std::ops::Range;
 use super::blocks::Kind;
 use super::diff3::Change;
 
-/// How many pairs of lines are compared at most; beyond that the region stays a conflict.
+/// How many pairs of lines are compared at most; a larger region stays a conflict.
 const MAX_CELLS: usize = 20_000;
 /// Scores, in hundredths.
 const EXACT: u32 = 120;
 const BLANK: u32 = 30;
 const ALIKE: u32 = 50;
 const ALIKE_HEADINGS: u32 = 60;
-/// From here on a line is an edited other line rather than a new one with some of its words.
+/// From this score on, a line is an edited version of another line rather than a new one with some of its words.
 const SAME: u32 = 75;
 
 /// A line, or a sentence.
@@ -37,7 +37,7 @@ pub(super) struct Part {
     pub(super) change: Change,
 }
 
-/// One side's edit.
+/// An edit of one side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Edit {
     pub(super) base: Range<usize>,
@@ -54,8 +54,8 @@ impl Edit {
     }
 }
 
-/// Splits what both sides changed into parts that cover it in order; `None` if it is too much to look at, or if one of the edits
-/// (the second argument of `is_safe` is true for ours) must not be taken by itself. `above` is the last kind of line before them all.
+/// Splits what both sides changed into parts that cover it in order; `None` if it is too much to compare, or if one of the edits (the
+/// second argument of `is_safe` is true for ours) must not be made alone. `above` is the kind of the last line before them.
 pub(super) fn merge(
     above: Option<Kind>,
     base: &[Token<'_>],
@@ -150,7 +150,7 @@ fn pairs(old: &[Token<'_>], new: &[Token<'_>]) -> Vec<(usize, usize)> {
     pairs
 }
 
-/// How much two tokens look like versions of one; 0: they do not.
+/// How similar two tokens are, as versions of one; 0: they are not.
 fn likeness(old: &Token<'_>, new: &Token<'_>, old_bag: &[u64], new_bag: &[u64]) -> u32 {
     if old.id == new.id {
         return if old.kind == Kind::Blank {
@@ -160,7 +160,7 @@ fn likeness(old: &Token<'_>, new: &Token<'_>, old_bag: &[u64], new_bag: &[u64]) 
         };
     }
     let total = old_bag.len() + new_bag.len();
-    // Even if the smaller bag is wholly in the larger one, it may be too little.
+    // Even if all words of the smaller bag are in the larger one, that may be too little.
     if total == 0 || !old.kind.is_alike(new.kind) || 4 * old_bag.len().min(new_bag.len()) < total {
         return 0;
     }
@@ -201,7 +201,7 @@ fn bag(text: &[u8]) -> Vec<u64> {
     bag
 }
 
-/// Brings the edits of both sides together.
+/// Combines the edits of both sides.
 fn combine(
     above: Option<Kind>,
     base: &[Token<'_>],
@@ -316,7 +316,8 @@ fn meet(
         || brings_heading(base, theirs, ours.0)
 }
 
-/// Whether lines are inserted next to lines that the other side replaced, by something with a heading: nobody knows under which
+/// Whether lines are inserted next to lines that the other side replaced with something that has a heading: then it is unclear which
+/// heading they belong under.
 /// heading they belong then.
 fn brings_heading(
     base: &[Token<'_>],
@@ -335,7 +336,7 @@ fn brings_heading(
             .any(|token| token.kind.is_heading())
 }
 
-/// Whether an edit is one line in other words.
+/// Whether an edit changes the words of a single line.
 fn is_reworded(base: &[Token<'_>], edit: &Edit, side: &[Token<'_>]) -> bool {
     let is_single = edit.base.len() == 1 && edit.side.len() == 1;
     is_single && {
@@ -344,7 +345,7 @@ fn is_reworded(base: &[Token<'_>], edit: &Edit, side: &[Token<'_>]) -> bool {
     }
 }
 
-/// Whether deleting lines takes away what the lines that the other side inserted next to them belong to.
+/// Whether a deletion removes what the lines that the other side inserted next to it belong to.
 fn orphans(
     above: Option<Kind>,
     base: &[Token<'_>],
@@ -354,7 +355,7 @@ fn orphans(
     if !insertion.is_insertion() {
         return false;
     }
-    // What is indented deeper than what went may belong to it.
+    // What is indented more than the deleted lines may belong to them.
     if insertion.base.start == deletion.base.end
         && !deletion.is_insertion()
         && !is_reworded(base, deletion, other)
@@ -404,7 +405,7 @@ fn orphans(
         (Some(_), None) => false,
         (None, Some(_)) => true,
         (None, None) => {
-            // A list or table that goes away wholly takes the new entry with it.
+            // If a list or table is deleted completely, the new entry is deleted with it.
             let is_same = |kind: Option<Kind>| kind.is_some_and(|kind| kind.is_alike(first.kind));
             let last =
                 |tokens: &[Token<'_>]| tokens.iter().rev().find(is_text).map(|token| token.kind);
@@ -415,7 +416,7 @@ fn orphans(
     }
 }
 
-/// How far a line is indented; a tab counts like four spaces.
+/// The indentation of a line; a tab counts as four spaces.
 fn indent(text: &[u8]) -> usize {
     text.iter()
         .take_while(|byte| matches!(byte, b' ' | b'\t'))
@@ -423,8 +424,8 @@ fn indent(text: &[u8]) -> usize {
         .sum()
 }
 
-/// Which side made all of the other's change and more: the other's tokens are all there, in order, and what is added to them is not
-/// what the other deleted from the base.
+/// Which side made all of the other's change and more: the other's tokens are all there, in order, and what is added to them is not what
+/// the other deleted from the base.
 pub(super) fn extended(
     base: &[Token<'_>],
     ours: &[Token<'_>],
@@ -439,7 +440,7 @@ pub(super) fn extended(
                 extra.push(token);
             }
         }
-        // What both have must be new, at least in part: deleting alone is included in any change.
+        // What both have must be new, at least in part: a deletion alone is contained in any change.
         let has_new = small
             .iter()
             .any(|token| is_text(token) && !base.iter().any(|old| old.id == token.id));
@@ -474,7 +475,7 @@ fn opening(tokens: &[Token<'_>]) -> Option<usize> {
     }
 }
 
-/// Whether both are sections of their own, with headings and texts that have little in common.
+/// Whether both are separate sections, with headings and texts that have little in common.
 fn are_sections(one: &[Token<'_>], other: &[Token<'_>]) -> bool {
     let is_section = |tokens: &[Token<'_>]| {
         let levels = || {
@@ -512,7 +513,7 @@ fn are_sections(one: &[Token<'_>], other: &[Token<'_>]) -> bool {
         && !one.iter().zip(&one_bags).any(is_alike)
 }
 
-/// Settles a part that both sides changed as far as that is safe.
+/// Decides a part that both sides changed, as far as that is safe.
 fn settle(
     part: Part,
     base: &[Token<'_>],
@@ -569,13 +570,13 @@ fn settle(
             let has_heading =
                 |tokens: &[Token<'_>]| tokens.iter().any(|token| token.kind.is_heading());
             let (one, other) = (&ours[rest_ours.clone()], &theirs[rest_theirs.clone()]);
-            // What continues the section stands before what opens a new one.
+            // What continues the section comes before what starts a new one.
             let is_ours_first = if opens(other) && !has_heading(one) {
                 Some(true)
             } else if opens(one) && !has_heading(other) {
                 Some(false)
             } else if head + tail == 0 && are_sections(one, other) {
-                // Two sections: the one further down in the outline first, then in the order of their texts.
+                // Two sections: the one with the lower level in the outline first, then in the order of their texts.
                 let rank = |tokens: &[Token<'_>]| {
                     (
                         Reverse(opening(tokens)),

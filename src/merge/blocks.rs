@@ -1,8 +1,8 @@
-//! What kind of block each line of Markdown belongs to, and where it stands, in words that a person can follow.
+//! The kind of block that each line of Markdown belongs to, and its place in words that a person understands.
 
 use super::text::Line;
 
-/// What a place within code is called.
+/// The name of a place within code.
 pub(super) const CODE: &str = "code block";
 
 /// The kind of a line.
@@ -12,10 +12,10 @@ pub(super) enum Kind {
     Heading(usize),
     Bullet,
     Row,
-    /// The line below the head of a table.
+    /// The line below the header of a table.
     Rule,
     Quote,
-    /// Within a fenced block, or one of its fences.
+    /// Inside a fenced block, or one of its fences.
     Code,
     Text,
 }
@@ -38,7 +38,7 @@ impl Kind {
         }
     }
 
-    /// Whether two lines can be two versions of one.
+    /// Whether two lines can be two versions of one line.
     pub(super) fn is_alike(self, other: Self) -> bool {
         match (self, other) {
             (Self::Heading(_), Self::Heading(_)) => true,
@@ -52,13 +52,13 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Blocks {
     pub(super) kinds: Vec<Kind>,
-    /// Whether the boundary before each line, and the end, is within a fenced block.
+    /// Whether the boundary before each line, and the end, is inside a fenced block.
     within: Vec<bool>,
-    /// The heading above each line, and the end, if there is one; for a heading the one that it belongs to.
+    /// The heading above each line and the end, if there is one; for a heading, its parent.
     above: Vec<Option<usize>>,
-    /// How many lines of its kind there are since that heading, up to each line.
+    /// How many lines of the same kind there are since that heading, up to each line.
     ordinals: Vec<usize>,
-    /// A fence that is never closed: nothing about this text is sure.
+    /// A fence is never closed, so nothing about this text is certain.
     pub(super) is_unbalanced: bool,
 }
 
@@ -98,7 +98,7 @@ impl Blocks {
         }
     }
 
-    /// Whether an edit of the lines `start..end` leaves a fenced block in pieces.
+    /// Whether an edit of the lines `start..end` breaks a fenced block.
     pub(super) fn cuts_code(&self, start: usize, end: usize) -> bool {
         self.within[start] || self.within[end]
     }

@@ -1,4 +1,4 @@
-//! What a person has to decide: where, why, and between what.
+//! What a person must decide: where, why, and between what.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,14 +7,14 @@ use super::blocks::{self, Blocks, Kind};
 use super::stranger::Fault;
 use super::text::{self, Ending, Line, Out, Surroundings};
 
-/// The part of a file that a conflict is about. Its display form says where that is.
+/// The part of a file that a conflict is about. Its display form is a path that a person can read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unit {
     /// One key of the frontmatter.
     Key(String),
     /// All of the frontmatter.
     Frontmatter,
-    /// A place in the body: the headings above it, outermost first, then what it is. Empty: all of the body.
+    /// A place in the body: the headings above it, outermost first, then the kind of block. Empty: all of the body.
     Body(Vec<String>),
     /// The whole file.
     File,
@@ -28,7 +28,7 @@ impl fmt::Display for Unit {
             Self::Body(path) if path.is_empty() => {
                 formatter.write_str("the text below the frontmatter")
             }
-            // The innermost heading and what is below it say enough.
+            // The innermost heading and what is below it are enough.
             Self::Body(path) => {
                 formatter.write_str(&path[path.len().saturating_sub(2)..].join(" › "))
             }
@@ -37,7 +37,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// Who did something.
+/// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Author {
     /// The user.
@@ -48,7 +48,7 @@ pub enum Author {
     Both,
 }
 
-/// Why something is not merged. Its display form is half a sentence about *you* and *upstream*, in that order where it matters.
+/// Why something is not merged. Its display form is half a sentence about *you* and *upstream*, in this order where the order matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// Both sides changed the same thing in different ways.
@@ -57,24 +57,24 @@ pub enum Reason {
     BothAdded,
     /// One side deleted what the other changed.
     DeletedAndChanged,
-    /// One side removed a tool, the other added one of the same power.
+    /// One side removed a tool, the other added one with the same power.
     SameFamily {
         /// The tool that was removed.
         removed: String,
         /// The tool that was added.
         added: String,
     },
-    /// One side means every tool, and the other does not.
+    /// One side grants every tool, the other does not.
     EveryTool,
     /// One side removed the line that says which tools are granted.
     ToolsLine,
-    /// One side rewrote most of the text, or both did.
+    /// One side, or both, rewrote most of the text.
     Rewritten(Author),
-    /// The edits could all be made, but the text would then be torn.
+    /// All edits could be made, but the text would no longer be coherent.
     Torn(Fault),
-    /// The parts would fit, but the result would not be YAML.
+    /// The parts would fit together, but the result would not be YAML.
     NotYaml,
-    /// There are bytes that are no text.
+    /// There are bytes that are not text.
     Binary,
 }
 
@@ -109,21 +109,21 @@ impl fmt::Display for Reason {
 /// How a conflict is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
-    /// As the user has it.
+    /// The user's version.
     Ours,
-    /// As upstream has it.
+    /// Upstream's version.
     Theirs,
     /// Both, the user's first.
     OursThenTheirs,
     /// Both, upstream's first.
     TheirsThenOurs,
-    /// As [`Conflict::suggestion`] says; without one, as the user has it.
+    /// The [`Conflict::suggestion`]; if there is none, the user's version.
     Suggestion,
     /// Other lines.
     Text(Vec<u8>),
 }
 
-/// Something that both sides changed, in different ways.
+/// A place that both sides changed, in different ways.
 #[derive(Debug, Clone)]
 pub struct Conflict<'a> {
     pub(super) unit: Unit,
@@ -165,14 +165,14 @@ impl<'a> Conflict<'a> {
         self.theirs.iter().map(|line| line.text).collect()
     }
 
-    /// A line that holds both edits, where they are far enough apart. It may still not mean what either side meant.
+    /// A line with both edits, if they are far enough apart. It may still mean what neither side meant.
     #[must_use]
     pub fn suggestion(&self) -> Option<&[u8]> {
         self.suggestion.as_deref()
     }
 
-    /// Who rewrote most of the text, if that is why there is a conflict: then it is one about the whole text, and what is to be chosen
-    /// is a version, not lines.
+    /// Who rewrote most of the text, if that is why there is a conflict: then it is about the whole text, and the choice is between
+    /// versions, not lines.
     #[must_use]
     pub fn rewritten_by(&self) -> Option<Author> {
         match self.reason {
@@ -181,20 +181,20 @@ impl<'a> Conflict<'a> {
         }
     }
 
-    /// Whether white space means nothing here.
+    /// Whether white space has no meaning here.
     fn is_prose(&self) -> bool {
         matches!(&self.unit, Unit::Body(path) if path.last().is_none_or(|last| last != blocks::CODE))
     }
 
-    /// Whether ours and theirs are the same text, laid out differently: word for word the same but for white space and the marks of
-    /// list items. Nothing is lost whatever is chosen.
+    /// Whether ours and theirs are the same text in another layout: the same words, with other white space or list markers. Nothing is
+    /// lost, whichever is chosen.
     #[must_use]
     pub fn is_same_text(&self) -> bool {
         self.is_prose() && !self.ours.is_empty() && words(&self.ours) == words(&self.theirs)
     }
 
-    /// What to offer first: the side that changed more than the layout, where the other changed no more than that, or ours where both
-    /// have the same text. `None`: nothing speaks for either side.
+    /// What to offer first: the side that changed more than the layout, if the other changed only the layout, or ours if both have the same
+    /// text. `None`: there is no preference.
     #[must_use]
     pub fn preselected(&self) -> Option<Choice> {
         let is_text = self.is_prose() && !self.base.is_empty();
@@ -210,7 +210,7 @@ impl<'a> Conflict<'a> {
         }
     }
 
-    /// Whether taking both makes sense: not within frontmatter, and not if one side deleted it.
+    /// Whether it makes sense to take both: not within frontmatter, and not if one side deleted it.
     #[must_use]
     pub fn offers_both(&self) -> bool {
         matches!(&self.unit, Unit::Body(path) if !path.is_empty())
@@ -268,7 +268,7 @@ impl<'a> Conflict<'a> {
     }
 }
 
-/// The words of lines, without the marks of list items.
+/// The words of lines, without list markers.
 fn words<'a>(lines: &[Line<'a>]) -> Vec<&'a [u8]> {
     let is_mark = |word: &[u8]| matches!(word, [b'-' | b'*' | b'+']);
     let of = |line: &Line<'a>| {

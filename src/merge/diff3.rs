@@ -1,4 +1,5 @@
-//! Plain three-way comparison of token sequences: which ranges only one side changed, both changed alike, or both changed differently.
+//! Plain three-way comparison of token sequences: which ranges only one side changed, both changed in the same way, or both changed
+//! differently.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -26,7 +27,7 @@ pub(super) struct Region {
     pub(super) change: Change,
 }
 
-/// Small numbers in place of texts, so that comparing is cheap. Numbers follow the order of first use.
+/// Small numbers that stand for texts, so that comparing is cheap. Numbers follow the order of first use.
 #[derive(Debug)]
 pub(super) struct Interner<T>(HashMap<T, u32>);
 
@@ -44,7 +45,7 @@ impl<T: Hash + Eq> Interner<T> {
 /// An edit that turns a range of the base into a range of a side.
 pub(super) type Edit = (Range<usize>, Range<usize>);
 
-/// The edits that turn the base into a side, as few ranges as possible.
+/// The edits that turn the base into a side, with as few ranges as possible.
 pub(super) fn edits(algorithm: Algorithm, base: &[u32], side: &[u32]) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
     for op in capture_diff_slices(algorithm, base, side) {
@@ -63,7 +64,7 @@ pub(super) fn edits(algorithm: Algorithm, base: &[u32], side: &[u32]) -> Vec<Edi
     edits
 }
 
-/// Splits three sequences into regions that cover them wholly and in order. Edits that touch belong to one region.
+/// Splits three sequences into regions that cover them completely and in order. Adjacent edits belong to one region.
 pub(super) fn regions(
     algorithm: Algorithm,
     base: &[u32],
@@ -131,7 +132,7 @@ pub(super) fn regions(
     regions
 }
 
-/// How much longer than the base a side is within a region.
+/// How much longer than the base a side is in a region.
 #[derive(Default)]
 struct Grown {
     is_changed: bool,

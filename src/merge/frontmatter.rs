@@ -14,10 +14,10 @@ use super::{Options, Reason, Rule, lines, list, order, words};
 /// A block with more keys is merged by lines.
 const MAX_ENTRIES: usize = 500;
 
-/// The key of what stands below the last entry.
+/// The key of the text below the last entry.
 const REST: &str = "";
 
-/// An entry: its key, the comments and blank lines above, which belong to it, and its own lines up to those of the next one.
+/// An entry: its key, the comments and blank lines above it, which belong to it, and its own lines up to those of the next entry.
 #[derive(Debug, Clone)]
 struct Entry<'a> {
     key: &'a str,
@@ -31,7 +31,7 @@ impl Entry<'_> {
     }
 }
 
-/// A frontmatter block whose parts are clear without YAML.
+/// A frontmatter block whose parts are clear without parsing YAML.
 #[derive(Debug)]
 pub(super) struct Frontmatter<'a> {
     entries: Vec<Entry<'a>>,
@@ -77,7 +77,7 @@ pub(super) enum From {
 }
 
 impl<'a> Frontmatter<'a> {
-    /// Finds the entries; `None` where keys alone do not say what belongs together.
+    /// Finds the entries; `None` if the keys alone do not show what belongs together.
     pub(super) fn of(lines: &[Line<'a>]) -> Option<Self> {
         if lines.first()?.text.trim_ascii_end() != b"---" {
             return None;
@@ -136,7 +136,7 @@ impl<'a> Frontmatter<'a> {
     }
 }
 
-/// The key that a line opens with.
+/// The key that a line begins with.
 fn key(line: &str) -> Option<&str> {
     let length = line.find(|character: char| {
         !(character.is_ascii_alphanumeric() || "_-.".contains(character))
@@ -145,7 +145,7 @@ fn key(line: &str) -> Option<&str> {
     (length > 0 && (rest.is_empty() || rest.starts_with([' ', '\t']))).then_some(&line[..length])
 }
 
-/// Whether a line uses what ties entries together: anchors, aliases, merge keys, directives.
+/// Whether a line uses something that connects entries: anchors, aliases, merge keys, directives.
 fn is_linked(line: &str) -> bool {
     let trimmed = line.trim_start();
     let mut values = line.split([' ', ',', '[', '{']).map(str::trim_end);
@@ -161,7 +161,7 @@ fn is_linked(line: &str) -> bool {
         })
 }
 
-/// The line behind an entry whose value is a quoted text over several lines, or the next line.
+/// The line after an entry whose value is a quoted text on several lines, or the next line.
 fn quoted_end(lines: &[Line<'_>], at: usize, offset: usize, close: usize) -> usize {
     let value = lines[at].text[offset..].trim_ascii_start();
     let Some(quote) = value
@@ -266,7 +266,7 @@ fn with_comments<'a>(heads: Heads<'_, 'a>, key: &str, around: Surroundings) -> V
     let texts = |side: &[Line<'a>]| side.iter().map(|line| line.text).collect::<Vec<_>>();
     let (old, one, other) = (texts(b), texts(o), texts(t));
     if value.is_none() && key != REST {
-        // The key goes. What somebody wrote above it since must not go unseen.
+        // The key is removed. A comment that somebody has written above it since must not be lost silently.
         let is_new = |side: &[&[u8]], entry: Option<&Entry<'_>>| {
             entry.is_some()
                 && side
@@ -324,7 +324,7 @@ fn is_comment(line: &[u8]) -> bool {
     line.trim_ascii_start().starts_with(b"#")
 }
 
-/// The comments behind and between the lines of a value; in block notation there are none.
+/// The comments after and between the lines of a value; block notation has none.
 fn comments<'l>(key: &str, texts: &[&'l [u8]]) -> Vec<&'l [u8]> {
     if texts
         .first()
@@ -359,7 +359,7 @@ fn comments<'l>(key: &str, texts: &[&'l [u8]]) -> Vec<&'l [u8]> {
         .collect()
 }
 
-/// Whether a value means that there is none.
+/// Whether a value means that there is no value.
 fn is_nothing(value: Option<&Value>) -> bool {
     match value {
         Some(Value::Null) => true,
@@ -458,7 +458,7 @@ impl<'a> Changed<'_, 'a> {
         }
     }
 
-    /// Takes one side, unless a comment that the other wrote would be lost.
+    /// Takes one side, unless a comment that the other side wrote would be lost.
     fn take(&self, from: From) -> Result<Option<Piece<'a>>, Reason> {
         let of = |side: usize| {
             self.texts[side]
@@ -481,7 +481,8 @@ impl<'a> Changed<'_, 'a> {
         }
     }
 
-    /// Of two notations for one value the one that differs from the base's, or else the shorter one, so that the sides do not matter.
+    /// Of two notations for one value, the one that differs from the base's, or else the shorter one, so that the result does not depend on
+    /// the side.
     fn take_notation(&self) -> Result<Option<Piece<'a>>, Reason> {
         let of = |side: usize| self.texts[side].as_deref().unwrap_or_default();
         let mark = |side: usize| of(side).first().map(|line| notation(self.key, line));
@@ -577,7 +578,7 @@ fn merged_list<'a>(
     })
 }
 
-/// Merges a value that is no list of tools: by sentences, or by lines.
+/// Merges a value that is not a list of tools: by sentences, or by lines.
 fn merge_text<'a>(
     key: &str,
     lines: [&[Line<'a>]; 3],
@@ -589,7 +590,7 @@ fn merge_text<'a>(
     let has_values = values.iter().all(Option::is_some);
     let comments =
         lines.map(|lines| comments(key, &lines.iter().map(|line| line.text).collect::<Vec<_>>()));
-    // What was text, or a list, or a mapping, must stay one.
+    // A text, a list or a mapping must stay one.
     let is_sound = |lines: &[&[u8]]| {
         !has_values
             || parse(key, lines)
@@ -624,7 +625,7 @@ fn merge_text<'a>(
     })
 }
 
-/// The line of an entry whose value is text on one line on both sides, written in one way there, merged by sentences.
+/// The line of an entry whose value is text on one line on both sides, written in the same way, merged by sentences.
 fn prose(
     key: &str,
     [base, ours, theirs]: [&[Line<'_>]; 3],
@@ -691,7 +692,7 @@ fn parse(key: &str, lines: &[&[u8]]) -> Option<Value> {
     let text = lines.join(&b'\n');
     let mapping: Value = serde_yaml::from_str(std::str::from_utf8(&text).ok()?).ok()?;
     match mapping.get(key)? {
-        // The client turns written-out line breaks into real ones; space at the end comes from block notation.
+        // The client turns escaped line breaks into real ones; space at the end comes from block notation.
         Value::String(text) => Some(Value::String(
             text.replace("\\n", "\n").trim_end().to_owned(),
         )),
@@ -711,7 +712,7 @@ fn kind(value: &Value) -> u8 {
     }
 }
 
-/// How a value is written: the quote or block mark that it begins with, or none.
+/// How a value is written: the quote or block indicator that it begins with, or nothing.
 fn notation(key: &str, line: &[u8]) -> Option<u8> {
     let value = line.get(key.len() + 1..)?.trim_ascii_start();
     value
@@ -720,7 +721,7 @@ fn notation(key: &str, line: &[u8]) -> Option<u8> {
         .filter(|first| b"\"'|>[{".contains(first))
 }
 
-/// Whether a value is text that consists of sentences. What YAML does not accept may be: the client accepts more.
+/// Whether a value is text that consists of sentences. It need not be valid YAML, because the client accepts more.
 fn is_prose(value: Option<&Value>) -> bool {
     match value {
         Some(Value::String(text)) => text.trim().contains(' '),

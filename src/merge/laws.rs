@@ -1,11 +1,11 @@
-//! The laws of the merge, as property tests over small definitions made of the pieces that real ones are made of.
+//! The laws of the merge, as property tests over small definitions made of the parts that real ones are made of.
 
 use proptest::prelude::*;
 
 use super::text::Document;
 use super::*;
 
-/// How many cases each law is tried with; `AGENTPKG_LAW_CASES` sets another number.
+/// How many cases each law is tested with; `AGENTPKG_LAW_CASES` sets another number.
 const CASES: u32 = 100_000;
 
 #[expect(
@@ -142,7 +142,7 @@ fn model() -> impl Strategy<Value = Model> {
         })
 }
 
-/// An edit, as numbers that mean something for any model.
+/// An edit, as numbers that have a meaning for every model.
 #[derive(Debug, Clone)]
 enum Edit {
     Entry((&'static str, String)),
@@ -244,7 +244,7 @@ fn lines_of(bytes: &[u8]) -> std::collections::BTreeSet<Vec<u8>> {
         .collect()
 }
 
-/// Whether there is code that never ends.
+/// Whether there is unclosed code.
 fn is_open(bytes: &[u8]) -> bool {
     String::from_utf8_lossy(bytes)
         .lines()
@@ -254,7 +254,7 @@ fn is_open(bytes: &[u8]) -> bool {
         == 1
 }
 
-/// How often each heading stands outside of code.
+/// How often each heading appears outside of code.
 fn headings(bytes: &[u8]) -> std::collections::BTreeMap<String, usize> {
     let mut counts = std::collections::BTreeMap::new();
     for (line, _) in below_headings(bytes) {
@@ -265,7 +265,7 @@ fn headings(bytes: &[u8]) -> std::collections::BTreeMap<String, usize> {
     counts
 }
 
-/// Each line outside of code with what it stands under: the last heading and the last list item that is indented less.
+/// Each line outside of code with the last heading above it and the last list item that is indented less.
 fn below_headings(bytes: &[u8]) -> Vec<(String, [String; 2])> {
     let (mut pairs, mut heading, mut item, mut is_code) =
         (Vec::new(), String::new(), String::new(), false);
@@ -311,7 +311,7 @@ fn head_of(bytes: &[u8]) -> Option<serde_yaml::Value> {
     serde_yaml::from_str(&head).ok()
 }
 
-/// A reason with the sides exchanged.
+/// A reason with the two sides exchanged.
 fn mirrored(reason: &Reason) -> Reason {
     match reason {
         Reason::Rewritten(Author::You) => Reason::Rewritten(Author::Upstream),
@@ -356,7 +356,7 @@ proptest! {
 
     #[test]
     fn what_nobody_touched_keeps_its_bytes(model in model(), crlf in any::<bool>(), line in 0..BODY.len()) {
-        // Theirs appends a line; ours has line endings of its own.
+        // Theirs appends a line; ours has different line endings.
         let base = model.clone();
         let ours = Model { crlf: vec![crlf, !crlf, crlf], ..model.clone() };
         let mut theirs = model;
@@ -414,21 +414,21 @@ proptest! {
     #[test]
     fn plain_comparison_is_never_better([base, ours, theirs] in triple()) {
         let merged = merge(&base, &ours, &theirs);
-        // Byte order mark, line endings and the final newline are no lines.
+        // Byte order mark, line endings and the final newline do not count as lines.
         let texts = [&base, &ours, &theirs].map(|side| {
             Document::of(side).lines.iter().fold(String::new(), |text, line| text + &String::from_utf8_lossy(line.text) + "\n")
         });
         let plain = similar::TextMerge::from_lines(&texts[0], &texts[1], &texts[2]);
-        // A result with a key twice is no result.
+        // A result with a duplicate key is not valid.
         let is_sound = || head_of(&base).is_none() || head_of(plain.to_string().as_bytes()).is_some();
         if plain.is_conflicted() || merged.is_clean() || !is_sound() {
             return Ok(());
         }
-        // Only a guard may ask where comparing lines would not.
+        // Only a guard may find a conflict where comparing lines would not.
         for conflict in merged.conflicts() {
             let is_guard = match conflict.reason() {
                 Reason::SameFamily { .. } | Reason::EveryTool | Reason::NotYaml | Reason::Torn(_) => true,
-                // The same key twice, one that moved and changed, or a list of tools that is no plain list.
+                // The same key twice, one that moved and changed, or a list of tools that is not a plain list.
                 Reason::BothAdded | Reason::BothChanged | Reason::DeletedAndChanged => matches!(conflict.unit(), Unit::Key(_)),
                 _ => false,
             };
@@ -456,7 +456,7 @@ proptest! {
     #[test]
     fn no_heading_stands_there_more_often_than_on_a_side([base, ours, theirs] in triple()) {
         let Some(merged) = merge(&base, &ours, &theirs).to_bytes() else { return Ok(()) };
-        // What one side puts into code, or takes out of it, is nothing that the other side wrote.
+        // What one side puts into code, or takes out of it, was not written by the other side.
         if is_open(&ours) || is_open(&theirs) {
             return Ok(());
         }
@@ -470,7 +470,7 @@ proptest! {
     #[test]
     fn every_line_stands_under_what_a_side_put_it_under([base, ours, theirs] in triple()) {
         let Some(merged) = merge(&base, &ours, &theirs).to_bytes() else { return Ok(()) };
-        // Which of several equal headings is meant, nobody can say; nor what code is that never ends.
+        // It is impossible to say which of several equal headings is meant, or what is code if it is never closed.
         if [&base, &ours, &theirs].iter().any(|side| is_open(side) || headings(side).values().any(|count| *count > 1)) {
             return Ok(());
         }
@@ -482,7 +482,7 @@ proptest! {
             let is_made = ![&ours, &theirs].into_iter().flatten().any(|(known, _)| *known == line);
             for (level, parent) in parents.iter().enumerate() {
                 let is_given = |side: &Vec<(String, [String; 2])>| side.iter().any(|(known, above)| *known == line && above[level] == *parent);
-                // Something else went there, and may have taken the line along.
+                // Something else moved there, and may have moved the line too.
                 let has_changed = |side: &Vec<(String, [String; 2])>| {
                     side.iter().any(|pair| pair.1[level] == *parent && !base.iter().any(|(known, above)| *known == pair.0 && above[level] == *parent))
                 };
@@ -512,7 +512,7 @@ proptest! {
         for mark in ["<", "=", ">"] {
             prop_assert_eq!(text.lines().filter(|line| is_marker(line, mark)).count(), merged.conflicts().len(), "{}", mark);
         }
-        // Taking what stands first in each conflict is keeping ours.
+        // Taking the first version in each conflict is keeping ours.
         let mut kept = Vec::new();
         let mut is_kept = true;
         for line in text.lines() {

@@ -1,5 +1,5 @@
-//! Blank lines are no anchors: texts are compared without them, and each line of the result then gets the blank lines above it from
-//! where it stands next to the same line.
+//! Blank lines are not used as anchors: texts are compared without them, and then each line of the result gets the blank lines above it
+//! from a side on which it has the same neighbour.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,11 +9,11 @@ use super::lines::{Chunk, Inputs, Side};
 use super::text::{Ending, Line, Out, Surroundings};
 use super::three_way;
 
-/// A side as it is compared: its lines, and where they stand in the text.
+/// A side as it is compared: its lines, and their places in the text.
 #[derive(Debug)]
 pub(super) struct Dense<'s, 'a> {
     pub(super) side: Cow<'s, Side<'a>>,
-    /// The line of the text that each line is; `None`: all of them are there.
+    /// The line number in the text of each line; `None`: no lines were left out.
     places: Option<Vec<usize>>,
     /// How many lines the text has.
     length: usize,
@@ -29,7 +29,7 @@ impl<'s, 'a> Dense<'s, 'a> {
         }
     }
 
-    /// The lines that are not blank, or stand within code.
+    /// The lines that are not blank, or are inside code.
     pub(super) fn without_blanks(side: &'s Side<'a>) -> Self {
         let places: Vec<usize> = (0..side.lines.len())
             .filter(|index| side.blocks.kinds[*index] != Kind::Blank)
@@ -41,14 +41,14 @@ impl<'s, 'a> Dense<'s, 'a> {
         }
     }
 
-    /// The line of the text that a line is; of the end, too.
+    /// The line number in the text of a line; also of the end.
     fn place(&self, index: usize) -> usize {
         self.places.as_ref().map_or(index, |places| {
             places.get(index).copied().unwrap_or(self.length)
         })
     }
 
-    /// The start of the blank lines above a line; of the end, too.
+    /// The start of the blank lines above a line; also of the end.
     fn gap_start(&self, index: usize) -> usize {
         index
             .checked_sub(1)
@@ -65,17 +65,17 @@ impl<'s, 'a> Dense<'s, 'a> {
     }
 }
 
-/// A line of the result: where it stands in the base, ours and theirs.
+/// A line of the result: its places in the base, ours and theirs.
 #[derive(Debug, Clone)]
 pub(super) struct Placed {
     pub(super) at: [Option<usize>; 3],
     /// The side whose text it has, as an index into `at`.
     pub(super) from: usize,
-    /// Its text, if it was made of several.
+    /// Its text, if it was merged from several.
     pub(super) text: Option<Vec<u8>>,
 }
 
-/// What a comparison gives, in order. Ranges count in what was compared.
+/// The result of a comparison, in order. Ranges refer to what was compared.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Line(Placed),
@@ -85,7 +85,7 @@ pub(super) enum Step {
     },
 }
 
-/// Puts the lines and conflicts together with the blank lines between them; `texts` are the sides as they were given.
+/// Combines the lines and conflicts with the blank lines between them; `texts` are the sides as they were given.
 pub(super) fn lay_out<'a>(
     steps: Vec<Step>,
     dense: [&Dense<'_, 'a>; 3],
@@ -116,7 +116,7 @@ struct Layout<'l, 'a> {
     texts: [&'l Side<'a>; 3],
     around: Surroundings,
     chunks: Vec<Chunk<'a>>,
-    /// Behind what the sides stand, as the index of the next line.
+    /// The position on each side after what was written, as the index of the next line.
     last: [Option<usize>; 3],
 }
 
@@ -136,7 +136,7 @@ impl<'a> Layout<'_, 'a> {
         }
         let line = |side: usize| placed.at[side].map(|index| self.dense[side].side.lines[index]);
         let ending = match (line(0), line(1), line(2)) {
-            // A line that all three have, changed or not, has an ending that all three have a say in.
+            // If all three have a line, changed or not, all three determine its ending.
             (Some(b), Some(o), Some(t)) => self.around.shared(b.ending, o.ending, t.ending),
             (_, Some(o), Some(t)) => self.around.fresh(o.ending.min(t.ending)),
             (_, Some(one), None) | (_, None, Some(one)) | (Some(one), None, None) => {
@@ -157,7 +157,7 @@ impl<'a> Layout<'_, 'a> {
 
     fn conflict(&mut self, ranges: &[Range<usize>; 3], suggestion: Option<Vec<u8>>) {
         let mut whole = [0, 1, 2].map(|side| self.dense[side].range(&ranges[side]));
-        // Blank lines that all three begin with are no part of it.
+        // Blank lines that all three begin with do not belong to it.
         if ranges.iter().all(|range| !range.is_empty()) {
             let gap = [0, 1, 2].map(|side| self.dense[side].gap(ranges[side].start));
             let lines = [0, 1, 2].map(|side| &self.texts[side].lines[gap[side].clone()]);
@@ -223,8 +223,8 @@ impl<'a> Layout<'_, 'a> {
         lines.iter().enumerate().map(blank).collect()
     }
 
-    /// The blank lines between two lines that stand next to each other on no side: those above the lower one, or below the upper one,
-    /// whichever are more.
+    /// The blank lines between two lines that are adjacent on no side: those above the lower one, or below the upper one, whichever are
+    /// more.
     fn gap_between(&self, at: [Option<usize>; 3]) -> &[Line<'a>] {
         let own = |side: usize, index: usize| &self.texts[side].lines[self.dense[side].gap(index)];
         let here = |side: usize| at[side].map(|index| own(side, index));
@@ -258,7 +258,7 @@ impl<'a> Layout<'_, 'a> {
     }
 }
 
-/// The blank lines that two sides have in one place.
+/// The blank lines that two sides have in the same place.
 fn merged_gap<'l, 'a>(
     base: Option<&'l [Line<'a>]>,
     ours: &'l [Line<'a>],
@@ -275,7 +275,7 @@ fn merged_gap<'l, 'a>(
     }
 }
 
-/// The longer of two gaps; of equally long ones the one that sorts last, so that the sides do not matter.
+/// The longer of two gaps; of equally long ones the one that sorts last, so that the result does not depend on the side.
 fn longer<'l, 'a>(one: &'l [Line<'a>], other: &'l [Line<'a>]) -> &'l [Line<'a>] {
     let rank = |side: &[Line<'a>]| {
         (
@@ -289,7 +289,7 @@ fn longer<'l, 'a>(one: &'l [Line<'a>], other: &'l [Line<'a>]) -> &'l [Line<'a>] 
 }
 
 impl<'a> Side<'a> {
-    /// A side of some of the lines.
+    /// Some of the lines of a side.
     pub(super) fn picked(&self, places: &[usize]) -> Self {
         let lines: Vec<Line<'a>> = places.iter().map(|index| self.lines[*index]).collect();
         let ids = places.iter().map(|index| self.ids[*index]).collect();

@@ -1,4 +1,5 @@
-//! Merging sequences of lines: plain three-way comparison first, a closer look where both sides changed, sections that one side moved.
+//! Merges sequences of lines: plain three-way comparison first, then a closer look where both sides changed, and sections that one side
+//! moved.
 
 use std::ops::Range;
 
@@ -29,7 +30,7 @@ impl<'a> Side<'a> {
         Self { lines, blocks, ids }
     }
 
-    /// The lines from one on, as a text of their own.
+    /// The lines from this one on, as a separate text.
     pub(super) fn from(&self, start: usize) -> Self {
         let lines = self.lines[start..].to_vec();
         Self {
@@ -39,7 +40,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// The texts of the lines from one on.
+    /// The texts of the lines from this one on.
     pub(super) fn texts(&self, start: usize) -> Vec<&'a [u8]> {
         self.lines[start..].iter().map(|line| line.text).collect()
     }
@@ -68,13 +69,13 @@ pub(super) enum Chunk<'a> {
     },
 }
 
-/// What a merge of lines gives.
+/// The result of a merge of lines.
 #[derive(Debug)]
 pub(super) struct Merged<'a> {
     pub(super) chunks: Vec<Chunk<'a>>,
-    /// What was done beyond plain three-way comparison, with the line of the base where it was done.
+    /// What was done in addition to plain three-way comparison, with the line of the base where it was done.
     pub(super) rules: Vec<(Rule, Range<usize>)>,
-    /// Whether a closer look was taken where both sides changed something.
+    /// Whether the parts that both sides changed were compared more closely.
     is_close: bool,
 }
 
@@ -110,19 +111,19 @@ impl<'s, 'a> Inputs<'s, 'a> {
     }
 }
 
-/// How the lines of two sides are brought together.
+/// How the lines of two sides are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// Plain three-way comparison of all lines.
     Plain(Algorithm),
-    /// Comparison without blank lines, and a closer look where both sides changed something.
+    /// Comparison without blank lines, with a closer look where both sides changed.
     Closer(Algorithm),
     /// The same, after the sections were put into the order that one side gave them.
     Moved,
 }
 
 impl Way {
-    /// What is tried where the plainest way finds conflicts.
+    /// What is tried if the plainest way finds conflicts.
     pub(super) const SECOND: Self = Self::Plain(Algorithm::Myers);
 }
 
@@ -135,7 +136,7 @@ pub(super) const WAYS: [Way; 5] = [
     Way::Moved,
 ];
 
-/// Merges lines in one way; `None` if there is nothing to do in that way. The ranges of conflicts count in the inputs as given.
+/// Merges lines in one way; `None` if this way does not apply. The ranges of conflicts refer to the inputs as given.
 pub(super) fn merge_by<'a>(
     way: Way,
     inputs: Inputs<'_, 'a>,
@@ -177,7 +178,7 @@ pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<
     best.unwrap_or_else(|| merge_plainly(inputs, around))
 }
 
-/// Of two merges with conflicts the one that says more closely what they are: with fewer conflicts, if they are as close.
+/// Of two merges with conflicts, the more precise one: if they are equally precise, the one with fewer conflicts.
 pub(super) fn better<'a>(one: Option<Merged<'a>>, other: Merged<'a>) -> Merged<'a> {
     let rank = |merged: &Merged<'_>| (!merged.is_close, merged.conflicts());
     match one {
@@ -186,13 +187,13 @@ pub(super) fn better<'a>(one: Option<Merged<'a>>, other: Merged<'a>) -> Merged<'
     }
 }
 
-/// Merges lines that must not be taken apart any further: plain three-way comparison.
+/// Merges lines that must not be split any further: plain three-way comparison.
 pub(super) fn merge_plainly<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Merged<'a> {
     let dense = [inputs.base, inputs.ours, inputs.theirs].map(Dense::whole);
     with(Algorithm::Myers, dense.each_ref(), inputs, around, false)
 }
 
-/// Merges what was made of `texts` for comparing.
+/// Merges what was made from `texts` for comparison.
 pub(super) fn with<'a>(
     algorithm: Algorithm,
     dense: [&Dense<'_, 'a>; 3],
@@ -241,7 +242,7 @@ struct Builder<'s, 'a> {
 }
 
 impl<'a> Builder<'_, 'a> {
-    /// Takes a region that is no conflict.
+    /// Takes a region that is not a conflict.
     fn take(&mut self, region: &Region) {
         let (b, o, t) = (&region.base, &region.ours, &region.theirs);
         let from = match region.change {
@@ -249,7 +250,7 @@ impl<'a> Builder<'_, 'a> {
             Change::Theirs => 2,
             Change::Nobody | Change::Both | Change::Ours => 1,
         };
-        // As many lines on all sides: each was changed where it stands.
+        // There are equally many lines on all sides, so each was changed in place.
         let in_place = b.len() == o.len() && b.len() == t.len();
         let is_both = in_place || region.change == Change::Both;
         for index in 0..if from == 1 { o.len() } else { t.len() } {
@@ -266,7 +267,7 @@ impl<'a> Builder<'_, 'a> {
         }
     }
 
-    /// Looks closer at a region that both sides changed.
+    /// Looks more closely at a region that both sides changed.
     fn closer(&mut self, region: &Region) {
         let Inputs { base, ours, theirs } = self.inputs;
         if [base, ours, theirs]
@@ -329,7 +330,7 @@ impl<'a> Builder<'_, 'a> {
         }
     }
 
-    /// What both sides changed: perhaps one line that can be merged within.
+    /// What both sides changed: perhaps one line, which can be merged within the line.
     fn single(&mut self, region: &Region) {
         let Inputs { base, ours, theirs } = self.inputs;
         if (region.base.len(), region.ours.len(), region.theirs.len()) != (1, 1, 1) {
@@ -376,7 +377,7 @@ impl<'a> Builder<'_, 'a> {
         }
     }
 
-    /// The side that can be taken as it is. White space in code may mean something.
+    /// The side that can be taken as it is. White space in code may have a meaning.
     fn covering(&self, region: &Region) -> Option<Change> {
         let Inputs { base, ours, theirs } = self.inputs;
         let code = |side: &Side<'a>, range: &Range<usize>| -> Vec<&'a [u8]> {
@@ -398,7 +399,7 @@ impl<'a> Builder<'_, 'a> {
         )
     }
 
-    /// The side to take where the other only broke the lines of its text elsewhere.
+    /// The side to take if the other only broke the lines of its text differently.
     fn reflowed(&self, region: &Region) -> Option<Change> {
         let Inputs { base, ours, theirs } = self.inputs;
         let (b, o, t) = (&region.base, &region.ours, &region.theirs);
@@ -410,7 +411,7 @@ impl<'a> Builder<'_, 'a> {
         if b.is_empty() || !is_plain(base, b) || !is_plain(ours, o) || !is_plain(theirs, t) {
             return None;
         }
-        // Lines that end with their sentences are broken on purpose.
+        // Lines that end where sentences end were broken on purpose.
         let is_wrapped = |(side, range): (&Side<'_>, &Range<usize>)| {
             let last = |line: &Line<'_>| line.text.trim_ascii_end().last().copied().unwrap_or(b'.');
             side.lines[range.start..range.end - 1]

@@ -7,9 +7,9 @@ use super::{Reason, order, three_way};
 
 /// The lists that grant tools.
 const GRANTS: [&str; 3] = ["tools", "allowed-tools", "allowedTools"];
-/// Longer lists are no lists of tools, and are not merged as sets.
+/// Longer lists are not lists of tools, and are not merged as sets.
 const MAX_ITEMS: usize = 1_000;
-/// Other keys whose plain text is a list with commas.
+/// Other keys whose plain text is a list separated by commas.
 const WITH_COMMAS: [&str; 4] = [
     "disallowedTools",
     "disallowed-tools",
@@ -37,7 +37,7 @@ enum Notation {
 }
 
 impl Notation {
-    /// This notation with the comment behind the list as the three have it; `None` if both sides changed it.
+    /// This notation with the comment after the list, merged from the three; `None` if both sides changed it.
     fn with_comment_of(&self, base: &List, ours: &List, theirs: &List) -> Option<Self> {
         let after = |list: &List| match &list.notation {
             Self::Commas { after, .. } | Self::Brackets { after, .. } => {
@@ -85,7 +85,7 @@ pub(super) struct List {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Item {
     value: String,
-    /// How it is written, with a comment behind it.
+    /// How it is written, with a comment after it.
     raw: String,
     /// The comments and blank lines above it.
     above: Vec<String>,
@@ -224,13 +224,13 @@ impl List {
         self.items.iter().find(|item| item.value == value)
     }
 
-    /// Whether two lists have the same entries, in whatever order and notation.
+    /// Whether two lists have the same entries, in any order and notation.
     pub(super) fn has_same_values(&self, other: &Self) -> bool {
         self.values().into_iter().collect::<BTreeSet<_>>()
             == other.values().into_iter().collect::<BTreeSet<_>>()
     }
 
-    /// Whether a comment stands in it that another notation has no place for.
+    /// Whether it contains a comment that another notation has no place for.
     fn has_comments(&self) -> bool {
         let is_comment = |line: &String| line.trim_start().starts_with('#');
         let is_commented = |item: &Item| {
@@ -245,7 +245,7 @@ impl List {
             || self.below.iter().any(is_comment)
     }
 
-    /// The values, each once.
+    /// The values, without duplicates.
     pub(super) fn values(&self) -> Vec<&str> {
         let mut seen = BTreeSet::new();
         self.items
@@ -255,8 +255,8 @@ impl List {
             .collect()
     }
 
-    /// The lines of a list with other entries, in this notation. Each entry is written as the side that changed how it is written
-    /// has it; `None` if both did, in different ways.
+    /// The lines of a list with other entries, in this notation. Each entry is written as on the side that changed its notation; `None` if
+    /// both did, in different ways.
     fn write(&self, values: &[&str], [base, ours, theirs]: [&Self; 3]) -> Option<Vec<String>> {
         let is_alike = |list: &&Self| list.notation.kind() == self.notation.kind();
         let item = |list: &'_ Self, value: &str| {
@@ -324,7 +324,7 @@ impl List {
     }
 }
 
-/// Comments and blank lines that a side, or both, have in one place; `None` if both changed the comments, in different ways.
+/// Comments and blank lines that one or both sides have in the same place; `None` if both changed the comments, in different ways.
 fn loose_lines(
     base: Option<Vec<String>>,
     ours: Option<Vec<String>>,
@@ -353,7 +353,7 @@ fn loose_lines(
     })
 }
 
-/// A value, and the comment behind it with the space between them.
+/// A value, and the comment after it with the space between them.
 fn without_comment(value: &str) -> (&str, &str) {
     let mut quote = None;
     let mut previous = ' ';
@@ -381,7 +381,7 @@ pub(super) fn has_comments(lists: [&List; 3]) -> bool {
     lists.iter().any(|list| list.has_comments())
 }
 
-/// The entries between commas that are in no parentheses.
+/// The entries between commas that are not in parentheses.
 fn split(text: &str) -> Vec<&str> {
     let mut depth = 0_usize;
     let parts = text.split(|character| {
@@ -398,7 +398,7 @@ fn split(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A comma and the space behind the first one.
+/// A comma with the space after the first comma.
 fn separator(text: &str) -> String {
     match text.split_once(',') {
         Some((_, rest)) => format!(",{}", &rest[..rest.len() - rest.trim_start().len()]),
@@ -418,7 +418,7 @@ fn unquoted(raw: &str) -> Option<String> {
     (!raw.contains(['"', '\''])).then(|| raw.to_owned())
 }
 
-/// Whether a value needs no quotes within brackets or behind a dash.
+/// Whether a value needs no quotes within brackets or after a dash.
 fn is_safe(value: &str) -> bool {
     let mut characters = value.chars();
     characters
@@ -432,7 +432,7 @@ pub(super) fn grants(key: &str) -> bool {
     GRANTS.contains(&key)
 }
 
-/// Why a merge of tools must be decided by a person, if it must.
+/// Why a person must decide about a merge of tools, if so.
 pub(super) fn guard(base: &[&str], ours: &[&str], theirs: &[&str]) -> Option<Reason> {
     if [base, ours, theirs].iter().any(|side| side.contains(&"*")) {
         return Some(Reason::EveryTool);
@@ -501,7 +501,7 @@ pub(super) fn is_family(one: &str, other: &str) -> bool {
     }
 }
 
-/// Merges three lists of one key as sets; gives back the lines of the entry.
+/// Merges three lists of one key as sets; returns the lines of the entry.
 pub(super) fn merge(
     key: &str,
     base: &List,
@@ -525,7 +525,7 @@ pub(super) fn merge(
         .filter(|value| is_kept(value))
         .collect();
     let values = order::merge(&b, &o, &t, &result);
-    // The notation of the side that changed it; if both did, or neither, whichever comes first in the order of notations.
+    // The notation of the side that changed it; if both or neither did, the first in the order of notations.
     let has_changed = |side: &List| side.notation.kind() != base.notation.kind();
     let has_changed_more = |side: &List| side.notation != base.notation;
     let mut candidates = [ours, theirs];
@@ -538,7 +538,7 @@ pub(super) fn merge(
     });
     let [template, other] = candidates;
     let is_one_notation = template.notation.kind() == other.notation.kind();
-    // Where the comments stand is different in every notation, and what came with an entry that goes must not go unseen.
+    // The places of comments are different in every notation, and a comment must not be lost silently with an entry that is removed.
     let lists = [base, ours, theirs];
     if !is_one_notation && has_comments(lists) || loses_comment(lists, &values) {
         return Err(Reason::BothChanged);
@@ -561,7 +561,7 @@ pub(super) fn merge(
     template.write(&values, lists).ok_or(Reason::BothChanged)
 }
 
-/// Whether a comment that a side wrote goes with an entry that the other side removed.
+/// Whether a comment that one side wrote would be lost with an entry that the other side removed.
 fn loses_comment([base, ours, theirs]: [&List; 3], values: &[&str]) -> bool {
     let comments = |item: &Item| -> Vec<String> {
         let above = item

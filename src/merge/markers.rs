@@ -1,4 +1,4 @@
-//! Conflict markers: writing them, and finding those that were left.
+//! Conflict markers: writing them, and finding those that are left.
 
 use super::conflict::{Choice, Conflict};
 use super::text::{Line, ending_bytes, split};
@@ -7,7 +7,7 @@ use super::{Merge, Part};
 /// The usual length of a marker.
 const LENGTH: usize = 7;
 
-/// What stands between the markers.
+/// What is between the markers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Style {
     /// Ours and theirs.
@@ -15,24 +15,24 @@ pub enum Style {
     Merge,
     /// Ours, base and theirs.
     Diff3,
-    /// The same, with the lines that ours and theirs share at both ends outside of the markers.
+    /// The same; lines that ours and theirs share at both ends are outside of the markers.
     Zdiff3,
 }
 
-/// What stands behind the markers. Line breaks in them become spaces.
+/// The labels of the markers. Line breaks in them become spaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Labels<'l> {
-    /// Behind `<<<<<<<`.
+    /// After `<<<<<<<`.
     pub ours: &'l str,
-    /// Behind `|||||||`.
+    /// After `|||||||`.
     pub base: &'l str,
-    /// Behind `>>>>>>>`.
+    /// After `>>>>>>>`.
     pub theirs: &'l str,
 }
 
 impl Merge<'_> {
-    /// The result with conflict markers around what is undecided. `length` is that of a marker; it grows beyond any run of marker
-    /// characters that the texts themselves have.
+    /// The result with conflict markers around what is undecided. `length` is that of a marker; it is increased if the texts contain runs
+    /// of marker characters of this length.
     #[must_use]
     pub fn with_markers(&self, style: Style, labels: Labels<'_>, length: Option<usize>) -> Vec<u8> {
         if let Some(bytes) = self.to_bytes() {
@@ -40,7 +40,7 @@ impl Merge<'_> {
         }
         let length = length.unwrap_or(LENGTH).max(self.longest_run() + 1);
         let ending = self.around.marker();
-        // Markers are lines, so what they are put around is, too: texts of their own, which the surroundings then finish.
+        // Markers are lines, so what they surround consists of lines too: separate texts, to which the surroundings add the endings.
         let texts: Vec<Vec<u8>> = self
             .conflicts()
             .iter()
@@ -50,7 +50,7 @@ impl Merge<'_> {
         self.resolve_verbatim(&choices)
     }
 
-    /// Puts texts in place of the conflicts, with their endings as they are.
+    /// Puts texts in the place of the conflicts, with their endings as they are.
     fn resolve_verbatim(&self, choices: &[Choice]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let whole = self.resolve(choices);
@@ -102,7 +102,7 @@ impl Conflict<'_> {
     }
 }
 
-/// The marker character that a line begins with, and how often.
+/// The marker character that a line begins with, and how many there are.
 fn run(text: &[u8]) -> Option<(u8, usize)> {
     let mark = *text.first().filter(|mark| b"<|=>".contains(mark))?;
     Some((mark, text.iter().take_while(|byte| **byte == mark).count()))
@@ -175,7 +175,7 @@ pub struct Leftover {
     pub length: usize,
 }
 
-/// The first marker of a conflict that nobody resolved: a line of at least seven `<` or `>` (then a space, or nothing), or of `|` or `=`
+/// The first marker of an unresolved conflict: a line of at least seven `<` or `>` (followed by a space, or nothing), or of `|` or `=`
 /// between such lines.
 #[must_use]
 pub fn leftover(text: &[u8]) -> Option<Leftover> {

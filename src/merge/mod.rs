@@ -1,12 +1,12 @@
 //! Three-way merge of agent definitions: Markdown with YAML frontmatter.
 //!
-//! A merge compares a base with two versions that were made from it, *ours* (the user's) and *theirs* (upstream's). What only one
-//! side changed is taken; what both changed in different ways is a [`Conflict`]. Compared with a merge of plain lines there are far
-//! fewer of them, because the structure of the file is known:
+//! A merge compares a base with two versions that were made from it, *ours* (the user's) and *theirs* (upstream's). What only one side
+//! changed is taken; what both changed in different ways is a [`Conflict`]. There are far fewer conflicts than in a merge of plain lines,
+//! because the structure of the file is known:
 //!
 //! * byte order mark, line endings and the final newline are values of their own,
 //! * the frontmatter is merged key by key, lists of tools as sets,
-//! * in the body, edits that only touch each other are both made, and a new section does not get in the way of a line added above it.
+//! * in the body, adjacent edits are both made, and a new section does not conflict with a line added above it.
 //!
 //! ```
 //! use agentpkg::merge::merge;
@@ -19,9 +19,9 @@
 //! assert_eq!(merged.to_bytes().unwrap(), b"---\nname: reviewer\nmodel: haiku\ntools: Read, Grep, Glob\n---\nReview with care.\n");
 //! ```
 //!
-//! Where nothing says which order is right, the text decides, never the side: with the sides exchanged the result is the same. No
-//! tool that one side removed comes back through the other. Bytes that no edit touches stay as they are. Nothing here reads files,
-//! asks questions or knows registries; what a conflict means to a person is said by [`Unit`] and [`Reason`].
+//! If nothing determines the right order, the texts do, never the side: exchanging the sides gives the same result. No tool that one side
+//! removed comes back through the other. Bytes that no edit touches are kept. Nothing here reads files, asks questions or knows registries;
+//! [`Unit`] and [`Reason`] explain a conflict to a person.
 
 mod align;
 mod blocks;
@@ -55,16 +55,16 @@ pub use self::markers::{Labels, Leftover, Style, leftover};
 pub use self::stranger::Fault;
 use self::text::{Document, Ending, Line, Out, Surroundings};
 
-/// What was done beyond plain three-way comparison of lines.
+/// What was done in addition to plain three-way comparison of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// Two lists were merged as sets.
     Set,
-    /// Two edits of one line were made, because they are in different sentences, or one is white space.
+    /// Two edits of one line were made, because they are in different sentences, or one only changes white space.
     Sentences,
     /// Edits of neighbouring lines were both made.
     Neighbours,
-    /// One side moved a section, the other edited.
+    /// One side moved a section, the other edited it.
     Moved,
 }
 
@@ -83,13 +83,13 @@ pub struct Merge<'a> {
     conflicts: Vec<Conflict<'a>>,
     rules: Vec<(Rule, Unit)>,
     around: Surroundings,
-    /// The inputs as they are, where one of them is the result.
+    /// The unchanged inputs, if one of them is the result.
     whole: Option<&'a [u8]>,
-    /// How many lines the frontmatter of the result has, fences included.
+    /// How many lines the frontmatter of the result has, including the fences.
     head: usize,
 }
 
-/// The one of two values that differs from a third; `None` if both do, in different ways.
+/// Of two values, the one that differs from a third; `None` if both do, in different ways.
 fn three_way<'v, T: PartialEq + ?Sized>(base: &'v T, ours: &'v T, theirs: &'v T) -> Option<&'v T> {
     if ours == theirs || theirs == base {
         Some(ours)
@@ -100,20 +100,20 @@ fn three_way<'v, T: PartialEq + ?Sized>(base: &'v T, ours: &'v T, theirs: &'v T)
     }
 }
 
-/// What a merge may be told.
+/// The options of a merge.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Keys of the frontmatter that stay as ours has them, whatever theirs does.
+    /// Keys of the frontmatter that keep our value, regardless of theirs.
     pub pins: Vec<String>,
-    /// A `tools` line that theirs removed while ours has it is a conflict: without it every tool is granted. For callers that do not
-    /// ask for consent to new powers afterwards. With it the sides matter.
+    /// Removing a `tools` line that ours has is a conflict, because without it every tool is granted. For callers that do not ask for
+    /// consent to new powers afterwards. With this option the result depends on the side.
     pub guards_tools_line: bool,
 }
 
 /// Merges two versions that were made from `base`. Takes any bytes, and never fails.
 ///
-/// That one side removes the `tools` line, which means every tool, is merged like any other change: whoever calls this has to ask
-/// for consent, as for every other new power. [`Options::guards_tools_line`] is for those who cannot.
+/// If one side removes the `tools` line, which means every tool, that is merged like any other change: the caller must ask for consent, as
+/// for every other new power. [`Options::guards_tools_line`] is for callers that cannot.
 #[must_use]
 pub fn merge<'a>(base: &'a [u8], ours: &'a [u8], theirs: &'a [u8]) -> Merge<'a> {
     merge_with(base, ours, theirs, &Options::default())
@@ -138,7 +138,7 @@ pub fn merge_with<'a>(
         whole: None,
         head: 0,
     };
-    // Pins hold even where ours changed nothing.
+    // Pins apply even if ours changed nothing.
     if options.pins.is_empty() || ours == theirs || theirs == base {
         merge.whole = three_way(base, ours, theirs);
     }
@@ -188,7 +188,7 @@ impl<'a> Merge<'a> {
         self.conflicts.is_empty()
     }
 
-    /// What is to be decided, in the order of the file.
+    /// What must be decided, in the order of the file.
     #[must_use]
     pub fn conflicts(&self) -> &[Conflict<'a>] {
         &self.conflicts
@@ -206,7 +206,7 @@ impl<'a> Merge<'a> {
         self.is_clean().then(|| self.resolve(&[]))
     }
 
-    /// The result with each conflict decided as `choices` says, in their order; conflicts without a choice are kept as ours.
+    /// The result with each conflict decided by `choices`, in the order of the conflicts; conflicts without a choice are decided for ours.
     #[must_use]
     pub fn resolve(&self, choices: &[Choice]) -> Vec<u8> {
         if let Some(whole) = self.whole {
@@ -262,8 +262,8 @@ impl<'a> Merge<'a> {
         });
     }
 
-    /// Merges by lines: at least one of the files has no clear frontmatter. What stands between the fences is not taken apart, since
-    /// edits that only touch are safe in text, not in YAML.
+    /// Merges by lines, because at least one of the files has no clear frontmatter. The text between the fences is merged with plain
+    /// comparison only, because making adjacent edits is safe in text, but not in YAML.
     fn by_lines(&mut self, inputs: Inputs<'_, 'a>, options: &Options) {
         let Inputs { base, ours, theirs } = inputs;
         let all = [base, ours, theirs];
@@ -296,7 +296,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Why the result of a merge by lines must not be taken, if it must not.
+    /// Why the result of a merge by lines must not be used, if so.
     fn problem(&self, inputs: Inputs<'_, 'a>, options: &Options) -> Option<Reason> {
         let result = self.to_bytes()?;
         let is_yaml = |lines: &[Line<'_>]| {
@@ -322,7 +322,7 @@ impl<'a> Merge<'a> {
         regranted(inputs, &result, options)
     }
 
-    /// Where comparing the lines of the whole files finds no conflict, there is none in the body, unless a guard or a stranger says so.
+    /// If comparing the lines of the whole files finds no conflict, there is none in the body, unless a guard or the `stranger` finds one.
     /// `closes` are the lines of the closing fences.
     fn or_plain(&mut self, inputs: Inputs<'_, 'a>, closes: [usize; 3], options: &Options) {
         let is_rewritten =
@@ -365,7 +365,7 @@ impl<'a> Merge<'a> {
                 .for_each(|conflict| conflict.reason = Reason::Torn(fault.clone()));
             return;
         }
-        // The frontmatter stays as it was merged by keys.
+        // The frontmatter is kept as it was merged by keys.
         head.truncate(self.head);
         let head = std::mem::take(head);
         let body = lines.split_off(close + 1);
@@ -402,7 +402,7 @@ impl<'a> Merge<'a> {
         self.add_body(Inputs { base, ours, theirs });
     }
 
-    /// Merges the text below the frontmatter: in the plainest way whose result a stranger finds nothing wrong with.
+    /// Merges the text below the frontmatter: in the plainest way whose result passes the check of `stranger`.
     fn add_body(&mut self, inputs: Inputs<'_, 'a>) {
         let Inputs { base, ours, theirs } = inputs;
         let unit = |range: &Range<usize>| {
@@ -564,7 +564,7 @@ impl<'a> Merge<'a> {
         let lines = closes.map(|(side, close)| side.lines[1..close].to_vec());
         let [b, o, t] = &lines;
         let texts = |lines: &[Line<'a>]| lines.iter().map(|line| line.text).collect::<Vec<_>>();
-        // What one side alone wrote is what it wrote.
+        // What only one side wrote is used as written.
         if !self.conflicts.is_empty() || three_way(&texts(b), &texts(o), &texts(t)).is_some() {
             return;
         }
@@ -588,7 +588,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Adds merged lines; `unit` says where a range of the base is.
+    /// Adds merged lines; `unit` returns the place of a range of the base.
     fn add(
         &mut self,
         inputs: Inputs<'_, 'a>,
@@ -632,7 +632,7 @@ fn head_lines<'l>(lines: &[Line<'l>]) -> Option<Vec<&'l [u8]>> {
     Some(lines[1..=close].iter().map(|line| line.text).collect())
 }
 
-/// Whether a result grants a tool that one side had removed, where the frontmatter was not merged by keys.
+/// Whether a result grants a tool that one side had removed, if the frontmatter was not merged by keys.
 fn regranted(inputs: Inputs<'_, '_>, result: &[u8], options: &Options) -> Option<Reason> {
     let document = Document::of(result);
     let tools = |lines: &[Line<'_>]| -> Option<List> {
@@ -687,15 +687,15 @@ fn regranted(inputs: Inputs<'_, '_>, result: &[u8], options: &Options) -> Option
 /// How much a version differs from its base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Difference {
-    /// Stretches of lines that were changed.
+    /// Runs of lines that were changed.
     pub edits: usize,
-    /// Lines that came.
+    /// Added lines.
     pub added: usize,
-    /// Lines that went.
+    /// Removed lines.
     pub removed: usize,
 }
 
-/// Counts how much `side` differs from `base`; line endings and byte order marks do not count, unless nothing else differs.
+/// Counts the differences between `side` and its base; line endings and byte order marks count only if nothing else differs.
 #[must_use]
 pub fn difference(base: &[u8], side: &[u8]) -> Difference {
     let mut interner = Interner::new();

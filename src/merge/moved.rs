@@ -8,10 +8,10 @@ use super::layout::Dense;
 use super::lines::{Inputs, Merged, Side, with};
 use super::text::Surroundings;
 
-/// Texts of more sections are not looked through.
+/// Texts with more sections are not examined.
 const MAX_SECTIONS: usize = 1_000;
 
-/// Merges two texts of which one, or both in the same way, has the sections of the base in another order. Clean, or not at all.
+/// Merges two texts of which one, or both in the same way, has the sections of the base in another order. Only returns clean results.
 pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Option<Merged<'a>> {
     let Inputs { base, ours, theirs } = inputs;
     if [base, ours, theirs]
@@ -35,7 +35,7 @@ pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Option<
             .collect()
     };
     let has_moved = |side: &[Section<'a>]| order(side, &b) != order(&b, side);
-    // A side that also wrote or deleted sections may not have moved them: it is one guess too many.
+    // If a side also added or deleted sections, it may not have moved them: that would be one guess too many.
     let only_moved = |side: &[Section<'a>]| {
         has_moved(side) && side.len() == b.len() && order(side, &b).len() == b.len()
     };
@@ -76,7 +76,7 @@ pub(super) fn merge<'a>(inputs: Inputs<'_, 'a>, around: Surroundings) -> Option<
     Some(merged)
 }
 
-/// The sections of a side, if each heading stands there once.
+/// The sections of a side, if each heading appears once.
 fn unique_sections<'a>(side: &Side<'a>) -> Option<Vec<Section<'a>>> {
     let sections = sections(&side.lines, &side.blocks);
     let mut headings: Vec<_> = sections.iter().map(|section| section.heading).collect();
@@ -92,7 +92,7 @@ fn arranged<'a>(sections: &[Section<'a>], side: &Side<'a>, leader: &[Section<'a>
     let mut keyed = Vec::new();
     let mut last = 0;
     for section in sections {
-        // A section that the leader does not have stays behind the one before it.
+        // A section that the leader does not have stays after the one before it.
         last = place(section.heading).unwrap_or(last);
         keyed.push((last, *section));
     }

@@ -1,5 +1,5 @@
-//! The order of merged keys and list entries: what one side reordered stays reordered; what a side added stands behind what it stood
-//! behind there. Where both sides say something different the text decides, never which side it came from.
+//! The order of merged keys and list entries: what one side reordered stays reordered; what a side added follows the same item as on that
+//! side. If the sides contradict each other, the texts decide, never the side.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ pub(super) fn merge<'k>(
     merged
 }
 
-/// The order of what stood in the base already.
+/// The order of the items of the base.
 fn shared<'k>(
     base: &[&'k str],
     ours: &[&'k str],
@@ -79,7 +79,7 @@ fn shared<'k>(
     order
 }
 
-/// What a side added, run by run, each with what it stands behind; nothing is the empty text.
+/// What a side added, run by run, each with the item before it; the empty text means the start.
 fn runs<'k>(
     side: &[&'k str],
     base: &[&'k str],

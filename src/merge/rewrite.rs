@@ -1,4 +1,4 @@
-//! Whether a side rewrote the text. What is left of the base then stands where it stands by chance, and nothing is a sure anchor.
+//! Whether a side rewrote the text. Then the place of what is left of the base is a coincidence, and nothing is a reliable anchor.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,11 +6,11 @@ use super::blocks::Kind;
 use super::conflict::Author;
 use super::lines::{Inputs, Side};
 
-/// A side that keeps less than this share of the base's lines, in percent, rewrote it.
+/// A side that keeps less than this share of the base's lines, in percent, has rewritten it.
 const KEPT: usize = 40;
-/// A text of fewer lines is too short to say so.
+/// A text with fewer lines is too short to tell.
 const SHORT: usize = 12;
-/// How many words in a row make a line known again where lines were broken elsewhere.
+/// How many words in a row identify a line if lines were broken differently.
 const RUN: usize = 3;
 
 /// Who rewrote the text, if anybody did.
@@ -27,7 +27,7 @@ pub(super) fn author(inputs: Inputs<'_, '_>) -> Option<Author> {
     }
 }
 
-/// The share of the base's lines that a side still has, in percent; indentation, marks of lists and where lines are broken do not count.
+/// The share of the base's lines that a side still has, in percent, ignoring indentation, list markers and line breaks.
 fn kept(base: &Side<'_>, side: &Side<'_>) -> usize {
     let (old, new) = (texts(base), texts(side));
     let mut lines: HashMap<&[&[u8]], usize> = HashMap::new();
@@ -60,7 +60,7 @@ fn texts<'a>(side: &Side<'a>) -> Vec<Vec<&'a [u8]>> {
     lines.map(|(line, _)| words(line.text)).collect()
 }
 
-/// The words of a line without the mark of a list item.
+/// The words of a line without the list marker.
 fn words(line: &[u8]) -> Vec<&[u8]> {
     let mut words: Vec<&[u8]> = line
         .split(u8::is_ascii_whitespace)

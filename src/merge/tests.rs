@@ -1,4 +1,4 @@
-//! What the merge does in the shapes that real definitions have, case by case. The laws that hold for any input are in `laws`.
+//! What the merge does with the shapes that real definitions have, case by case. The laws that hold for any input are in `laws`.
 
 use super::*;
 
@@ -94,7 +94,7 @@ fn what_continues_a_section_stands_before_what_opens_one() {
 
 #[test]
 fn what_is_added_to_something_deleted_is_a_conflict() {
-    // A section goes away while a line is added at its end.
+    // A section is removed while a line is added at its end.
     let base = "# A\ntext\n## B\n- one\n- two\n";
     assert!(
         body(
@@ -104,7 +104,7 @@ fn what_is_added_to_something_deleted_is_a_conflict() {
         )
         .is_err()
     );
-    // All of a list goes away while an entry is added.
+    // A whole list is removed while an entry is added.
     assert!(
         body(
             "Do:\n\n- one\n- two\n\nEnd.\n",
@@ -113,7 +113,7 @@ fn what_is_added_to_something_deleted_is_a_conflict() {
         )
         .is_err()
     );
-    // One entry goes away while another is added: no connection.
+    // One entry is removed while another is added: the two are not connected.
     assert_eq!(
         body("- one\n- two\n", "- one\n", "- one\n- two\n- three\n").unwrap(),
         "- one\n- three\n"
@@ -176,7 +176,7 @@ fn of_two_like_edits_the_one_that_has_all_of_the_other_is_taken() {
         body("use 3 now\n", "use 4 now\n", "use 4.1 now\n").unwrap_err(),
         ["text 1: both changed it"]
     );
-    // Deleting is no part of writing something else.
+    // Deleting is not part of writing something else.
     assert!(
         body(
             "a\n\nold words here\n\nz\n",
@@ -247,13 +247,13 @@ fn line_endings_are_the_users() {
         merge(base, ours, theirs).to_bytes().unwrap(),
         b"# A\r\ntext\r\nmore\r\nnew\r\n"
     );
-    // Mixed endings stay where they are.
+    // Mixed line endings stay where they are.
     let (base, ours, theirs) = (b"a\r\nb\nc\n", b"a\r\nb\nc\nmine\n", b"a\r\nB\nc\n");
     assert_eq!(
         merge(base, ours, theirs).to_bytes().unwrap(),
         b"a\r\nB\nc\nmine\n"
     );
-    // A line that was the last one somewhere has an ending like all others.
+    // A line that was the last one somewhere gets the same ending as all others.
     let (base, ours, theirs) = (b"x\ny", b"x\r\ny", b"x\ny\nz\n");
     assert_eq!(
         merge(base, ours, theirs).to_bytes().unwrap(),
@@ -364,7 +364,7 @@ fn a_side_that_rewrote_the_text_is_one_question() {
     );
     let merged = merge(base.as_bytes(), mine.as_bytes(), rewritten.as_bytes());
     assert_eq!(merged.conflicts()[0].rewritten_by(), Some(Author::Upstream));
-    // Other marks, indentation and line breaks are no rewriting.
+    // Other list markers, indentation and line breaks are not a rewrite.
     let reformatted = base
         .replace("- point", "  * point")
         .replace(" of the list", " of\n    the list");

@@ -1,4 +1,4 @@
-//! Lines and what surrounds them: byte order mark, line endings, the final newline. Each of these is a value of its own in a merge.
+//! Lines and what surrounds them: byte order mark, line endings, the final newline. Each of these is merged as a separate value.
 
 use std::borrow::Cow;
 
@@ -48,7 +48,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The one ending of all lines; `None` if they differ or there are none.
+    /// The ending of all lines; `None` if they differ or there are none.
     fn style(&self) -> Option<Ending> {
         let mut endings = self
             .lines
@@ -112,14 +112,14 @@ impl Surroundings {
         }
     }
 
-    /// The ending of a line that one side brings in.
+    /// The ending of a line that one side adds.
     pub(super) fn fresh(self, own: Ending) -> Ending {
         self.style.unwrap_or(own)
     }
 
     /// The ending of a line that all three have.
     pub(super) fn shared(self, base: Ending, ours: Ending, theirs: Ending) -> Ending {
-        // Where the line is the last one somewhere, it says nothing about how lines end there.
+        // If the line is the last one on a side, it does not show how lines end there.
         let known = [base, ours, theirs]
             .into_iter()
             .filter(|ending| *ending != Ending::None);
@@ -133,7 +133,7 @@ impl Surroundings {
             .unwrap_or_else(|| self.fresh(ours.min(theirs)))
     }
 
-    /// Puts lines together. Only the last one may lack an ending.
+    /// Joins lines. Only the last one may lack an ending.
     pub(super) fn assemble<'o, 'a: 'o>(self, lines: impl Iterator<Item = &'o Out<'a>>) -> Vec<u8> {
         let mut bytes = if self.has_mark {
             BYTE_ORDER_MARK.to_vec()

@@ -1,4 +1,4 @@
-//! Merging within one line: its indent, its text by sentences, its trailing white space; and by words, which only suggests.
+//! Merges within one line: its indentation, its text by sentences, its trailing white space; and by words, which only gives a suggestion.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use super::three_way;
 const DISTANCE: usize = 3;
 /// How many pairs of words are compared at most.
 const MAX_CELLS: usize = 2_000_000;
-/// A line break as descriptions write it out.
+/// An escaped line break, as in descriptions.
 const LINE_BREAK: &[u8] = b"\\n";
 
 /// The parts of a line that are merged one by one.
@@ -36,7 +36,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Merges one line if white space and sentences keep the two edits apart.
+/// Merges one line if white space or sentences keep the two edits apart.
 pub(super) fn merge_line(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
     let (b, o, t) = (Parts::of(base), Parts::of(ours), Parts::of(theirs));
     let indent = three_way(&b.indent, &o.indent, &t.indent)?;
@@ -48,7 +48,7 @@ pub(super) fn merge_line(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<
     Some([indent, text.as_slice(), trail].concat())
 }
 
-/// Merges text whose edits are in different sentences, or the same but for sentences that one side added.
+/// Merges text whose edits are in different sentences, or are the same except for sentences that one side added.
 pub(super) fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
     let split = [base, ours, theirs].map(|text| std::str::from_utf8(text).ok().map(sentences));
     let [Some(base), Some(ours), Some(theirs)] = split else {
@@ -56,7 +56,7 @@ pub(super) fn merge_sentences(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option
     };
     let mut ids = Interner::new();
     let [base, ours, theirs] = [base, ours, theirs].map(|sentences| {
-        // Where a sentence stands in the text, the space before it is no part of it.
+        // The space before a sentence depends on its place and is not part of it.
         let mut tokens = Vec::with_capacity(sentences.len());
         for sentence in sentences {
             tokens.push(Token {
@@ -108,17 +108,17 @@ fn texts<'a>(tokens: &[Token<'a>]) -> Vec<&'a [u8]> {
     tokens.iter().map(|token| token.text).collect()
 }
 
-/// Punctuation that ends a sentence without a space behind it.
+/// Punctuation that ends a sentence without a space after it.
 const FULL_STOPS: [char; 3] = ['。', '！', '？'];
 
-/// Splits text behind the punctuation that ends a sentence, and behind written-out line breaks. The parts put together are the text.
+/// Splits text after the punctuation that ends a sentence, and after escaped line breaks. The parts joined together are the text.
 fn sentences(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
     let mut previous = ' ';
     let mut is_over = false;
     for (at, character) in text.char_indices() {
-        // What closes a quotation belongs to the sentence before.
+        // A closing quotation mark belongs to the sentence before it.
         is_over = FULL_STOPS.contains(&previous)
             || is_over && matches!(previous, '」' | '』' | '”' | '）');
         let goes_on =
@@ -143,7 +143,7 @@ fn sentences(text: &str) -> Vec<&str> {
     parts
 }
 
-/// A line in which both edits are made, if they are at least [`DISTANCE`] words apart. Only a suggestion: the meaning may clash.
+/// A line with both edits, if they are at least [`DISTANCE`] words apart. Only a suggestion: the result may not make sense.
 pub(super) fn suggest(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
     let split = [base, ours, theirs].map(|text| std::str::from_utf8(text).ok().map(words));
     let [Some(base), Some(ours), Some(theirs)] = split else {
@@ -182,11 +182,11 @@ pub(super) fn suggest(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>
     Some(text.into_bytes())
 }
 
-/// Which side can be taken as it is, because nothing of the other would be missing from it:
+/// Which side can be taken as it is, because it contains everything from the other:
 ///
 /// * the other side changed only white space,
-/// * both made the same change, up to white space: the shorter one, or the one that sorts first,
-/// * word by word this side made all of the other's edits, and more.
+/// * both made the same change, apart from white space: the shorter one, or the one that sorts first,
+/// * word by word, this side made all of the other's edits and more.
 pub(super) fn covering(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Change> {
     let texts = [base, ours, theirs].map(|text| std::str::from_utf8(text).ok());
     let [Some(base), Some(ours), Some(theirs)] = texts else {
@@ -234,14 +234,14 @@ fn covers(base: &str, large: &str, small: &str) -> bool {
             .map(|word| ids.id(if is_space(word) { " " } else { word }))
             .collect::<Vec<_>>()
     });
-    // What is new on the small side must be on the large side, too: most pairs fail here, before anything is compared in order.
+    // What is new on the small side must also be on the large side: most pairs fail here, before anything is compared in order.
     if b.len() * l.len().max(s.len()) > MAX_CELLS || !has_all_new(&b, &l, &s) {
         return false;
     }
     let is_text = |side: &[&str], range: &Range<usize>| {
         side[range.clone()].iter().any(|word| !is_space(word))
     };
-    // Deleting alone is part of any rewriting, so something must have been written, too.
+    // Deleting alone is part of any rewrite, so something must have been written too.
     if !edits(Algorithm::Myers, &b, &s)
         .iter()
         .any(|(_, new)| is_text(&texts[2], new))
@@ -257,7 +257,7 @@ fn covers(base: &str, large: &str, small: &str) -> bool {
     for (_, new) in edits(Algorithm::Myers, &b, &l) {
         is_kept[new].fill(false);
     }
-    // An addition within a word, as of a digit to a number, would make another word of it.
+    // An addition inside a word, like a digit in a number, would make it another word.
     let is_addition = |(old, new): &Edit| {
         !is_text(&texts[2], old)
             && !is_kept[new.clone()].contains(&true)
@@ -268,14 +268,14 @@ fn covers(base: &str, large: &str, small: &str) -> bool {
     edits(Algorithm::Myers, &s, &l).iter().all(is_addition)
 }
 
-/// Whether words are entries of a list without spaces, as in `a,b,c`. Numbers may be parts of a number.
+/// Whether words are entries of a list without spaces, as in `a,b,c`. Numbers may be parts of one number.
 fn is_entry(words: &[&str]) -> bool {
     let is_number = |word: &&str| word.chars().all(|character| character.is_ascii_digit());
     matches!(words, [",", .., word] | [word, .., ","] if *word != ",")
         && !words.iter().any(is_number)
 }
 
-/// Whether `large` has every word that `small` has more often than `base`, as often.
+/// Whether `large` has every word that `small` has more often than `base`, equally often.
 fn has_all_new(base: &[u32], large: &[u32], small: &[u32]) -> bool {
     let count = |side: &[u32]| {
         let mut counts: HashMap<u32, usize> = HashMap::new();
@@ -291,7 +291,7 @@ fn has_all_new(base: &[u32], large: &[u32], small: &[u32]) -> bool {
         .all(|(word, times)| times.saturating_sub(of(&base, word)) <= of(&large, word))
 }
 
-/// How many words turn the meaning of a text around, or restrict it. More of them are not just more words.
+/// Words that reverse or restrict the meaning of a text. More of them are not just more words.
 fn negations(text: &str) -> usize {
     const WORDS: [&str; 13] = [
         "not", "never", "no", "none", "nor", "cannot", "except", "unless", "without", "neither",

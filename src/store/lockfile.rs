@@ -102,7 +102,7 @@ impl Lockfile {
                 label: "a conflict marker of a version control system".to_owned(),
             };
             return Err(
-                Failure::failed(format!("`{path}` holds an unresolved merge conflict"))
+                Failure::failed(format!("`{path}` has an unresolved merge conflict"))
                     .at(location)
                     .hint(
                         Advice::say(format!("take either side of `{path}`, then run "))

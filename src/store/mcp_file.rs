@@ -183,7 +183,7 @@ impl McpFile {
         {
             return wrong(
                 shifted(property.range),
-                "servers belong into `mcpServers`; the client ignores the whole file",
+                "servers belong in `mcpServers`; the client ignores the whole file",
             );
         }
         Ok(Self {
@@ -651,7 +651,7 @@ mod tests {
             ("{\"mcpServers\": {},}", 1, "trailing commas"),
             ("{\"mcpServers\":\n null}", 2, "is an object"),
             ("[]", 1, "an object"),
-            ("{\n\"a\": {\"command\": \"x\"}}", 2, "belong into"),
+            ("{\n\"a\": {\"command\": \"x\"}}", 2, "belong in"),
             ("{'mcpServers': {}}", 1, "ingle-quoted"),
             ("{\"mcpServers\": {", 1, "nterminated"),
         ] {

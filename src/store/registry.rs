@@ -325,10 +325,10 @@ fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<Strin
         }
         if paths.len() > MAX_FILES {
             return Err(Failure::failed(format!(
-                "`{}` holds more than {MAX_FILES} files",
+                "`{}` contains more than {MAX_FILES} files",
                 folder.display()
             ))
-            .hint("name the folder that holds the agents"));
+            .hint("name the folder that contains the agents"));
         }
     }
     Ok(())

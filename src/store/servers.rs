@@ -302,7 +302,7 @@ impl Servers {
                     }));
                 }
                 Some(_) => self.warnings.push(format!(
-                    "`managedMcpServers` in {shown} is not a table; it is passed over"
+                    "`managedMcpServers` in {shown} is not a table; it is ignored"
                 )),
             }
             self.learn(&settings, shown, true);

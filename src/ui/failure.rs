@@ -1,4 +1,4 @@
-//! How a failure looks: what, where with the line, what to do next.
+//! Renders a failure: what is wrong, where (with the line), what to do next.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use super::{CYAN, RED, sanitize};
 use crate::error::{Advice, Failure, Location};
 
-/// The text of a failure, with colours. `advice`: how its hints are written.
+/// The text of a failure, with colours. `advice` renders its hints.
 #[must_use]
 pub fn render(failure: &Failure, advice: &dyn Fn(&Advice) -> String) -> String {
     let mut text = format!("{RED}error{RED:#}: {}\n", sanitize(failure.message()));
@@ -28,7 +28,7 @@ pub fn render(failure: &Failure, advice: &dyn Fn(&Advice) -> String) -> String {
     text
 }
 
-/// A part of a text as it is printed. The carriage return of a line's end is not printed: it would look like a mistake of the user.
+/// A part of a text as it is printed. The carriage return at the end of a line is left out: it would look like the user's mistake.
 fn shown(source: &str, part: Range<usize>) -> String {
     let start = part.start;
     let text = source.get(part).unwrap_or_default();
@@ -42,12 +42,12 @@ fn shown(source: &str, part: Range<usize>) -> String {
     )
 }
 
-/// The line in question, underlined; without the renderer's own first line, which would repeat the message.
+/// The line in question, underlined; without the renderer's first line, which would repeat the message.
 fn snippet(location: &Location) -> String {
     let end = location.source.len();
     let start = location.span.start.min(end);
     let span = start..location.span.end.clamp(start, end);
-    // Escaping moves what follows, so the three parts are escaped one by one and measured afterwards.
+    // Escaping moves what follows, so the three parts are escaped separately and measured afterwards.
     let parts =
         [0..span.start, span.clone(), span.end..end].map(|part| shown(&location.source, part));
     let span = parts[0].len()..parts[0].len() + parts[1].len();

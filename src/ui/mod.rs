@@ -1,6 +1,6 @@
-//! The terminal: what is printed where, in which colour, and what is asked. stdout is data, stderr is everything else.
+//! The terminal: what is printed where, in which colour, and what is asked. stdout is for data, stderr for everything else.
 //!
-//! Colours mean one thing each: green done, yellow a warning, red an error, cyan a name or a thing to type, dim the rest.
+//! Each colour has one meaning: green done, yellow a warning, red an error, cyan a name or something to type, dim the rest.
 
 mod failure;
 mod picker;
@@ -40,25 +40,25 @@ pub const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 pub const RED: Style = AnsiColor::Red.on_default().bold();
 /// A name, or something to type.
 pub const CYAN: Style = AnsiColor::Cyan.on_default();
-/// Everything that may be overlooked.
+/// Less important text.
 pub const DIM: Style = Style::new().dimmed();
 
-/// The version of every document.
+/// The `schema_version` of every document.
 pub const DOCUMENT_VERSION: u32 = 2;
 
-/// How wide the column of status verbs is.
+/// The width of the column of status verbs.
 const VERB_WIDTH: usize = 12;
 
-/// How the program talks.
+/// How the program prints and asks.
 #[derive(Debug, Clone, Default)]
 pub struct UiOptions {
-    /// What was typed to say which agents are meant (`--user`, `-C DIR`): a command that is hinted has to say it, too.
+    /// The global options that were typed to select the agents (`--user`, `-C DIR`): a hinted command must have them too.
     pub place: Vec<String>,
-    /// Nothing but errors and data.
+    /// Print nothing but errors and data.
     pub is_quiet: bool,
     /// stdout carries JSON.
     pub is_json: bool,
-    /// Nobody may be asked.
+    /// Never ask.
     pub never_asks: bool,
 }
 
@@ -69,9 +69,9 @@ pub struct Ui {
     spinner: Option<ProgressBar>,
     /// The document to print at the end.
     document: Option<serde_json::Value>,
-    /// The interrupted command that a document has to name.
+    /// The interrupted command that a document must mention.
     interruption: Option<InterruptionView>,
-    /// Whether changes were made: from then on a failure to print is no failure of the command.
+    /// Whether changes were made: from then on, a failure to print is not a failure of the command.
     is_applied: bool,
     /// What a dry run would ask.
     asks: Vec<AskView>,
@@ -94,25 +94,25 @@ impl Ui {
         }
     }
 
-    /// A command as it has to be typed where the user stands: with the global options that say which agents are meant.
+    /// A command as the user must type it: with the global options that select the agents.
     #[must_use]
     pub fn command(&self, command: &Command) -> String {
         sanitize(&self.command_json(command))
     }
 
-    /// The same as documents have it.
+    /// The same for documents.
     #[must_use]
     pub fn command_json(&self, command: &Command) -> String {
         command.in_place(&self.options.place).to_string()
     }
 
-    /// A piece of advice as text, its commands as they have to be typed where the user stands.
+    /// A piece of advice as text, with its commands as the user must type them.
     #[must_use]
     pub fn advice(&self, advice: &Advice) -> String {
         advice.text(&self.options.place)
     }
 
-    /// A piece of advice as documents have it.
+    /// A piece of advice for documents.
     #[must_use]
     pub fn hint_json(&self, advice: &Advice) -> HintView {
         let commands = advice.commands();
@@ -123,7 +123,7 @@ impl Ui {
         }
     }
 
-    /// A failure as documents have it.
+    /// A failure for documents.
     #[must_use]
     pub fn failure_json(&self, failure: &Failure) -> FailureView {
         let hints = failure.hints().iter();
@@ -134,7 +134,7 @@ impl Ui {
         }
     }
 
-    /// Failures that stopped only a part of the command, as documents have them.
+    /// Failures that stopped only a part of the command, for documents.
     #[must_use]
     pub fn failures_json(&self, failures: &[Failure]) -> Vec<FailureView> {
         failures
@@ -149,7 +149,7 @@ impl Ui {
         self.options.is_json
     }
 
-    /// Prints a line of data. A reader that has gone away is no error.
+    /// Prints a line of data. A reader that has gone away is not an error.
     pub fn data(&mut self, line: impl Display) -> Result<()> {
         self.clear();
         let printed = writeln!(anstream::stdout(), "{line}");
@@ -161,7 +161,7 @@ impl Ui {
         table.lines().iter().try_for_each(|line| self.data(line))
     }
 
-    /// What a failure to print means. Once changes were made it is only told, lest somebody thinks that they were not.
+    /// How to treat a failure to print. Once changes were made, it is only reported, so that nobody thinks that they were not made.
     fn printed(&mut self, outcome: io::Result<()>) -> Result<()> {
         match outcome {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -175,14 +175,14 @@ impl Ui {
         }
     }
 
-    /// Whether an interrupted command waits here.
+    /// Whether there is an interrupted command.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
         self.interruption.is_some()
     }
 
-    /// Ends a command that ended with `code`, or with `failure`: says so, prints the document, and gives back the exit code. A part that
-    /// was not done outweighs what is only left to do.
+    /// Ends a command that ended with `code`, or with `failure`: prints the failure and the document, and returns the exit code. A part
+    /// that failed takes precedence over what is left to do.
     #[must_use]
     pub fn end(&mut self, code: u8, failure: Option<Failure>) -> u8 {
         let left_to_do = [Kind::Conflict, Kind::Consent, Kind::Check].map(Kind::code);
@@ -208,7 +208,7 @@ impl Ui {
         code
     }
 
-    /// That some agents were left as they were, because somebody saved their files meanwhile.
+    /// Reports that some agents were left unchanged because somebody saved their files meanwhile.
     fn partial(&self) -> Failure {
         let files = self.saved_over.as_slice();
         let what = match files {
@@ -231,13 +231,13 @@ impl Ui {
         failure.hint("everything else is done; run the command again for the rest")
     }
 
-    /// How wide what goes to stderr may be.
+    /// The width of the output on stderr.
     #[must_use]
     pub fn columns(&self) -> usize {
         usize::from(Term::stderr().size_checked().map_or(100, |size| size.1)).clamp(60, 120)
     }
 
-    /// How wide what goes to stdout may be; `None` if no person reads it as it comes.
+    /// The width of the output on stdout; `None` if it does not go to a terminal.
     #[must_use]
     pub fn data_columns(&self) -> Option<usize> {
         Term::stdout()
@@ -255,13 +255,13 @@ impl Ui {
         self.printed(printed)
     }
 
-    /// Takes the command's document; it is printed at the end, when it is known how the command ended. Its version is added then.
+    /// Stores the command's document; it is printed at the end, when the exit code is known. The version is added then.
     pub fn json(&mut self, document: &impl Serialize) -> Result<()> {
         self.document = Some(value(document)?);
         Ok(())
     }
 
-    /// Prints the one document of the command, with what else belongs into it.
+    /// Prints the one document of the command, with the fields that every document can have.
     fn print_document(&mut self, failure: Option<&Failure>) -> Result<()> {
         let document = self.document.take();
         if document.is_none() && failure.is_none() {
@@ -283,12 +283,12 @@ impl Ui {
         self.line(GREEN, verb, object);
     }
 
-    /// Prints a status line that wants to be noticed.
+    /// Prints a status line that should be noticed.
     pub fn attention(&mut self, verb: &str, object: impl Display) {
         self.line(YELLOW, verb, object);
     }
 
-    /// Prints a line of talk.
+    /// Prints a line on stderr.
     pub fn note(&mut self, text: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
@@ -315,7 +315,7 @@ impl Ui {
         let _ = write!(anstream::stderr(), "{text}");
     }
 
-    /// Prints a failure that stops nothing.
+    /// Prints a failure that does not stop the command.
     fn trouble(&mut self, failure: &Failure) {
         if !self.options.is_quiet {
             self.clear();
@@ -327,7 +327,7 @@ impl Ui {
         }
     }
 
-    /// Prints lines that a question refers to: always, since without them it cannot be answered.
+    /// Prints lines that a question refers to: always, because the question cannot be answered without them.
     fn screen(&mut self, lines: &str) {
         self.clear();
         let _ = write!(anstream::stderr(), "{lines}");
@@ -440,7 +440,7 @@ impl Reporter for Ui {
     }
 }
 
-/// A document as a value.
+/// A document as a JSON value.
 fn value(document: &impl Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(document)
         .map_err(|error| Failure::failed("could not make the JSON document").caused_by(error))
@@ -529,7 +529,7 @@ impl Decide for Ui {
     }
 }
 
-/// How long one thread waits for the other to say that the user stopped.
+/// How long one thread waits for the other to report that the user stopped.
 const HANDOVER: Duration = Duration::from_millis(300);
 
 /// How long the handler lets the thread that asked say that the user stopped, however busy the machine is.
@@ -545,14 +545,14 @@ static IS_ENDING: AtomicBool = AtomicBool::new(false);
 fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
     static HANDLER: Once = Once::new();
     HANDLER.call_once(|| {
-        // Without the handler the cursor may stay hidden, which is no reason not to ask.
+        // Without the handler the cursor may stay hidden, but that is no reason not to ask.
         let _ = ctrlc::set_handler(stop);
     });
     IS_ASKING.store(true, Ordering::SeqCst);
     let answer = ask();
     let is_ours = IS_ASKING.swap(false, Ordering::SeqCst);
     answer.map_err(|_| {
-        // Ctrl-C ends the question and calls the handler at once. Whichever is first says so; the other keeps quiet.
+        // Ctrl-C ends the question and calls the handler at once. Whichever is first reports it; the other stays silent.
         if is_ours {
             IS_ENDING.store(true, Ordering::SeqCst);
         } else {
@@ -563,7 +563,7 @@ fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
     })
 }
 
-/// What Ctrl-C does once a question was asked.
+/// What Ctrl-C does after a question was asked.
 #[expect(
     clippy::exit,
     reason = "a signal handler has nobody to return to; the journal makes any moment a safe one"

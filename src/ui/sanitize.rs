@@ -1,4 +1,4 @@
-//! Text from strangers on a terminal: control, bidi and invisible characters are shown, not obeyed.
+//! Text from others on a terminal: control, bidi and invisible characters are shown as escapes.
 
 use std::fmt::Write as _;
 
@@ -29,7 +29,7 @@ pub fn sanitize(text: &str) -> String {
         .collect()
 }
 
-/// A JSON document in which what a terminal would obey, or nobody sees, is escaped as JSON has it.
+/// A JSON document in which characters that a terminal would interpret, or that are invisible, are escaped as JSON allows.
 #[must_use]
 pub(super) fn escaped(document: &str) -> String {
     let mut text = String::with_capacity(document.len());
@@ -46,7 +46,7 @@ pub(super) fn escaped(document: &str) -> String {
     text
 }
 
-/// A path or a spec in at most `width` columns: of one that is longer the beginning and the end stay, which tell most.
+/// A path or a spec in at most `width` columns: a longer one keeps its beginning and its end, which are the most informative parts.
 #[must_use]
 pub fn one_path(text: &str, width: usize) -> String {
     let text = sanitize(&text.replace(['\n', '\t'], " "));
@@ -56,7 +56,7 @@ pub fn one_path(text: &str, width: usize) -> String {
     let (mut front, mut back) = (String::new(), Vec::new());
     let mut used = 1;
     let (mut from_front, mut from_back) = (text.chars(), text.chars().rev());
-    // The file's name is at the end, so that gets two thirds.
+    // The file's name is at the end, so the end gets two thirds.
     for c in from_front.by_ref() {
         used += c.width().unwrap_or(0);
         if used > width / 3 {
@@ -75,7 +75,7 @@ pub fn one_path(text: &str, width: usize) -> String {
     format!("{front}…{}", back.into_iter().rev().collect::<String>())
 }
 
-/// The first sentence or so of a text in one line of at most `width` columns: examples and markup are cut.
+/// The first sentence or so of a text, on one line of at most `width` columns, without examples and markup.
 #[must_use]
 pub fn one_line(text: &str, width: usize) -> String {
     // What cannot be shown need not be read.

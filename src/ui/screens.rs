@@ -1,4 +1,4 @@
-//! What stands above the questions of an update: overview, conflict, new powers, changes. Readable at 80 columns and without colour.
+//! What is shown above the questions of an update: overview, conflict, new powers, changes. Readable at 80 columns and without colour.
 
 use std::fmt::Write as _;
 
@@ -17,9 +17,9 @@ use crate::ops::report::{
 const ADDED: Style = AnsiColor::Green.on_default();
 /// Removed words and lines.
 const REMOVED: Style = AnsiColor::Red.on_default();
-/// Unchanged text of more characters than this is cut in the middle.
+/// Unchanged text with more characters than this is cut in the middle.
 const LONG: usize = 90;
-/// How much of it stays at both ends.
+/// How many characters of it are kept at both ends.
 const END: usize = 32;
 /// How many lines of one side of a conflict are shown.
 const MAX_LINES: usize = 14;
@@ -149,7 +149,7 @@ pub(super) fn conflict(view: &ConflictView) -> String {
     text
 }
 
-/// Whether more than half of the words of the base are still there. In a few words the change is seen at once.
+/// Whether more than half of the words of the base are still there. If there are few words, the change is obvious anyway.
 fn mostly_stays(base: &str, side: &str) -> bool {
     const FEW: usize = 8;
     let count = base.split_whitespace().count();
@@ -163,7 +163,7 @@ fn mostly_stays(base: &str, side: &str) -> bool {
     diff.iter_all_changes().filter(is_kept).count() * 2 > count
 }
 
-/// A side of a conflict, as changes of the base.
+/// One side, as changes of the base.
 fn side(text: &mut String, label: &str, base: &str, side: &str) {
     let indent = " ".repeat(14);
     let shown = if side.is_empty() {
@@ -190,7 +190,7 @@ fn side(text: &mut String, label: &str, base: &str, side: &str) {
     text.push('\n');
 }
 
-/// The words of a side, those that are new in brackets, those that are gone as `[-…-]`, wrapped.
+/// The words of a side, wrapped: new words in brackets, removed ones as `[-…-]`.
 fn marked(base: &str, side: &str, width: usize) -> Vec<String> {
     let diff = TextDiff::from_words(base, side);
     let mut pieces: Vec<(ChangeTag, String)> = Vec::new();
@@ -200,7 +200,7 @@ fn marked(base: &str, side: &str, width: usize) -> Vec<String> {
             _ => pieces.push((change.tag(), change.value().to_owned())),
         }
     }
-    // A replaced text reads better if what is gone stands before what came, and space alone is no change worth a mark.
+    // A replacement reads better if the removed text precedes the new one; white space alone is not worth a mark.
     let mut words: Vec<(Style, String)> = Vec::new();
     let last = pieces.len().saturating_sub(1);
     for (index, (tag, piece)) in pieces.iter().enumerate() {
@@ -329,7 +329,7 @@ pub(super) fn gains(view: &GainsView) -> String {
     text
 }
 
-/// Servers to agree to. What would run is shown whole, however long it is.
+/// Servers to agree to. What would run is shown completely, even if it is long.
 pub(super) fn offers(views: &[OfferView]) -> String {
     let mut text = String::new();
     let known = numbered(views.len(), "known server is", "known servers are");

@@ -15,7 +15,7 @@ impl Table {
         Self::default()
     }
 
-    /// Adds a row. Nothing in a cell begins a line of its own.
+    /// Adds a row. Line breaks in a cell do not start a new line.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let shown = |cell: String| {
             super::sanitize(&cell)

@@ -1,4 +1,4 @@
-//! The parts that several JSON documents have, and what every document gets when it is printed.
+//! The parts that several JSON documents share, and what is added to every document when it is printed.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::ops::report::{AskView, InterruptionView};
 /// A failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailureView {
-    /// What went wrong, with what lies beneath.
+    /// What went wrong, with its causes.
     pub message: String,
     /// Lines below the message, for example one candidate each.
     pub details: Vec<String>,
@@ -19,7 +19,7 @@ pub struct FailureView {
 /// A piece of advice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HintView {
-    /// The whole text; commands stand in backticks.
+    /// The whole text; commands are in backticks.
     pub text: String,
     /// The commands in it, ready for a shell, joined with ` && `.
     pub command: Option<String>,
@@ -64,10 +64,10 @@ impl From<&InterruptionView> for InterruptedView {
     }
 }
 
-/// A document as it is printed: that of the command, and what can stand in every one.
+/// A document as it is printed: the command's own fields, and those that every document can have.
 #[derive(Debug, Serialize)]
 pub(super) struct Printed<'a> {
-    /// The command's own fields; `None`: it ended before it had anything to show.
+    /// The command's own fields; `None`: it ended before there was anything to show.
     #[serde(flatten)]
     pub(super) document: Option<serde_json::Value>,
     pub(super) schema_version: u32,

@@ -7,7 +7,7 @@ use crate::support::help::commands;
 use crate::support::imports::{Crate, circles};
 use crate::support::literals::literals;
 
-/// The floor of a module of the crate; `error` may be used from everywhere but the pure floor.
+/// The floor of a module of the crate; `error` may be used from everywhere except the pure floors.
 fn floor(module: &str) -> Option<u32> {
     Some(match module {
         "merge" => 0,
@@ -79,7 +79,7 @@ fn imports_point_down() {
     assert!(seen > 50, "the test reads the imports");
 }
 
-/// What is wrong with a literal that stands behind `before`: it names a command that could be run, or it is looked for in a text.
+/// What is wrong with a literal that follows `before`: it names a command that could be run, or a text is searched for it.
 fn command_as_text(text: &str, before: &str, commands: &[String]) -> Option<&'static str> {
     let looks = [
         "strip_prefix",
@@ -111,7 +111,7 @@ fn command_as_text(text: &str, before: &str, commands: &[String]) -> Option<&'st
 #[test]
 fn commands_are_data() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    // A group is typed before its commands.
+    // For a group like `registry`, the first word is enough.
     let commands: Vec<String> = commands()
         .iter()
         .filter_map(|command| command.split(' ').next().map(str::to_owned))
@@ -187,7 +187,7 @@ fn files_of_git_do_not_use_each_other_in_circles() {
     no_circles("git");
 }
 
-/// Fails with the circles among the files of a folder of `src`, spelled out file by file.
+/// Fails with the circles among the files of a folder of `src`, listed file by file.
 fn no_circles(folder: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();

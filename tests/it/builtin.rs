@@ -1,4 +1,4 @@
-//! The embedded registry is sound: every agent loads as it is, every catalogue entry has the form of `server.json`.
+//! The embedded registry is valid: every agent loads without changes, every catalogue entry has the format of `server.json`.
 
 use agentpkg::domain::definition::{Definition, Verdict, split_tools};
 use agentpkg::store::builtin;

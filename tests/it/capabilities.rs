@@ -1,6 +1,6 @@
-//! No widening goes unshown: old and new frontmatter are made up, and a model that shares nothing with the program says which calls
-//! each allows. The model is written from the client's documentation and works on what was made up, not on text. Where the
-//! documentation can be read in several ways, the law holds for each of them.
+//! No widening goes unshown: old and new frontmatter are generated, and a model that shares no code with the program says which calls each
+//! allows. The model follows the client's documentation and works on the generated values, not on text. If the documentation can be read in
+//! several ways, the law holds for each of them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -46,7 +46,7 @@ struct Spelling {
     servers: Servers,
 }
 
-/// How servers are laid out; only the first is documented.
+/// The layout of servers; only the first is documented.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Servers {
     List,
@@ -105,22 +105,22 @@ const FREEDOMS: [&str; 6] = [
 ];
 const FILE_TOOLS: [&str; 4] = ["Read", "Grep", "Edit", "Write"];
 
-// What the documentation leaves open; one bit each.
+// What the documentation does not specify; one bit each.
 /// `git *` also means `git` alone.
 const BARE: u8 = 1;
-/// A limit in `tools` limits nothing, but for `Agent`, where it is documented.
+/// A limit in `tools` has no effect, except for `Agent`, where it is documented.
 const LOOSE: u8 = 2;
-/// Other old names than `Task` are understood in lists of tools.
+/// Old names other than `Task` are understood in lists of tools.
 const ALIASES: u8 = 4;
 /// `*` takes away everything.
 const DENIES_ALL: u8 = 8;
-/// Servers in another layout than the documented one are taken.
+/// Servers in a layout other than the documented one are read.
 const LENIENT: u8 = 16;
-/// Of servers with one name the first counts, not the last.
+/// Of servers with the same name, the first counts, not the last.
 const FIRST: u8 = 32;
 const READINGS: u8 = 64;
 
-/// Everything that can be asked about.
+/// Everything that consent can be needed for.
 static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
     let mut all: Vec<Action> = ["TaskStop"].into_iter().map(Action::Use).collect();
     all.extend(
@@ -223,13 +223,13 @@ fn is_about(entry: &Entry, action: Action, is_denying: bool, reading: u8) -> boo
         (Entry::Tools(server, prefix), Action::Call(called, used)) => {
             *server == called && used.starts_with(prefix)
         }
-        // Only a list of what is denied may leave out the server.
+        // Only a deny list may omit the server.
         (Entry::EveryServer, Action::Call(..)) => is_denying,
         _ => false,
     }
 }
 
-/// What runs without asking, for each mode; and `acts`, which is to do more than plan at all.
+/// What runs without asking, for each mode; and `acts`, which means doing more than planning.
 fn freedoms(mode: Option<&str>) -> &'static [&'static str] {
     match mode {
         None | Some("default" | "manual") => &FREEDOMS[..1],
@@ -260,7 +260,7 @@ fn may(made: &Made, action: Action, reading: u8) -> bool {
         }
         Action::Remember(whose) => made.memory == Some(whose),
         Action::Mode(freedom) => freedoms(made.mode).contains(&freedom),
-        // Of a command line, the rules are asked about every command.
+        // The rules are checked for every command of a command line.
         Action::Run(tool, line) if line.contains(" && ") => {
             let is_denied = |action| {
                 made.denied
@@ -294,7 +294,7 @@ fn may(made: &Made, action: Action, reading: u8) -> bool {
     }
 }
 
-/// Whether every server stands where the documentation has it.
+/// Whether every server is in the documented place.
 fn is_laid_out_well(made: &Made) -> bool {
     match made.spelling.servers {
         Servers::List => true,
@@ -543,7 +543,7 @@ fn made() -> impl Strategy<Value = Made> {
     )
         .prop_map(
             |(tools, denied, (mode, hooks, mut servers, named, memory), spelling)| {
-                // YAML has no two equal keys in one mapping.
+                // YAML does not allow two equal keys in one mapping.
                 if spelling.servers != Servers::List {
                     servers.sort_unstable();
                     servers.dedup_by_key(|(name, _)| *name);
@@ -562,7 +562,7 @@ fn made() -> impl Strategy<Value = Made> {
         )
 }
 
-/// A change as upstreams make it: a little of this, a little of that.
+/// A change as upstream authors make it: a little of everything.
 fn pair() -> impl Strategy<Value = (Made, Made)> {
     (made(), made(), prop::collection::vec(any::<bool>(), 14)).prop_map(|(old, other, which)| {
         let mut new = old.clone();
@@ -649,7 +649,7 @@ fn judge(old: &Made, new: &Made, reading: u8) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-// The cases are shared out between two tests, because two run at a time.
+// The cases are divided between two tests, so that both run at the same time.
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases().div_ceil(2)) })]
 
@@ -672,7 +672,7 @@ proptest! {
         old in made(), which in prop::collection::vec(any::<bool>(), 8), spelling in spelling(), more in entries(3),
     ) {
         let mut old = old;
-        // One entry for each name, laid out as it should be.
+        // One entry for each name, in the documented layout.
         old.servers.sort_unstable();
         old.servers.dedup_by_key(|(name, _)| *name);
         old.named.retain(|name| old.servers.iter().all(|(other, _)| other != name));
@@ -716,7 +716,7 @@ fn aliases_are_those_of_the_registry() {
     assert_eq!(known, expected);
 }
 
-/// What the model does not make up: odd spellings, odd layouts, files that are not read.
+/// What the model does not generate: unusual spellings, unusual layouts, files that are not read.
 #[test]
 fn odd_pairs_are_judged() {
     let capabilities = |fields: &str| {
@@ -731,7 +731,7 @@ fn odd_pairs_are_judged() {
         (shown != *gains).then(|| format!("{old:?} -> {new:?}: shown is {shown:?}, not {gains:?}"))
     });
     assert_eq!(wrong.collect::<Vec<_>>(), Vec::<String>::new());
-    // The client reads what is too large for us.
+    // The client reads frontmatter that is too large for us.
     let large = format!("tools: Bash\n# {}", "x".repeat(1 << 16));
     assert_eq!(
         capabilities(&large)
@@ -862,7 +862,7 @@ const ODD_PAIRS: &[(&str, &str, &[&str])] = &[
         "disallowedTools: Bash(git *)\ntools: Read, Bash(git log)",
         &["Bash(git log)"],
     ),
-    // With a memory it has the tools for it.
+    // With a memory, the agent has the tools for it.
     (
         "memory: user\ndisallowedTools: Write\ntools: Grep",
         "memory: user\ntools: Grep",
@@ -872,7 +872,7 @@ const ODD_PAIRS: &[(&str, &str, &[&str])] = &[
     ("", "memory: \" user\"", &["memory"]),
     ("memory: odd", "memory: user", &["memory"]),
     ("memory: user", "memory: odd", &[]),
-    // Lists that we are not sure to read as the client does.
+    // Lists that we may read differently from the client.
     ("x: @y\ntools: *z", "", &["every tool"]),
     ("x: @y\ntools: *z", "tools: Read", &["Read"]),
     ("x: @y\ntools: *z", "x: @y\ntools: *z", &[]),

@@ -51,7 +51,7 @@ fn tagged(sandbox: &Sandbox) -> Option<String> {
     let _ = sandbox
         .run(&["registry", "add", &url, "--name", "team"])
         .code(0);
-    // Looking into it makes the index that completion reads.
+    // Reading it makes the index that completion uses.
     let _ = sandbox.run(&["list", "--available", "team"]).code(0);
     Some(url)
 }
@@ -84,7 +84,7 @@ fn the_scripts_are_current() {
         let kept = fs::read_to_string(folder.join(file)).unwrap();
         let printed = sandbox.run(&["completions", shell]).code(0).stdout;
         assert_eq!(kept, printed, "{file}");
-        // Those of shells that clap_complete knows well enough are exactly its own.
+        // For shells that clap_complete supports well, the scripts are exactly its own.
         if ["fish", "powershell", "elvish"].contains(&shell) {
             let made = finish(sandbox.command().env("COMPLETE", shell))
                 .code(0)
@@ -153,7 +153,7 @@ fn candidates_are_what_could_stand_there() {
         ["debugger@1.0.0\tthe only one"]
     );
     assert!(candidates(&sandbox, &["install", "nobody-at-all"]).is_empty());
-    // A manifest that makes no sense is the command's to complain about.
+    // An invalid manifest is reported by the command, not by completion.
     sandbox.write("project/agentpkg.toml", "[[[");
     assert!(candidates(&sandbox, &["install", "back"])[0].starts_with("backend-architect"));
 }
@@ -209,13 +209,13 @@ fn names_that_are_too_many_are_told_by_how_they_go_on() {
         candidates(&sandbox, &["install", "crowd-alpha-1"]).len(),
         10
     );
-    // Without hyphens the next letter has to do.
+    // Without hyphens, the next letter must do.
     let letters = candidates(&sandbox, &["install", "ze"]);
     assert_eq!(
         (letters.len(), letters[0].as_str(), letters[10].as_str()),
         (11, "zed0\t10 agents", "zedx\tPlans: work, and more")
     );
-    // Whatever is typed, every name begins with a candidate.
+    // Whatever was typed, every name begins with a candidate.
     let first = candidates(&sandbox, &["install", ""]);
     let begins = |name: &str| {
         first
@@ -282,7 +282,7 @@ fn versions_and_sources_of_git_are_completed() {
         candidates(&sandbox, &["install", &format!("{url}#s")]),
         [format!("{url}#scheduler\tPlans: work, and more")]
     );
-    // Wherever a version may stand, and however it is written.
+    // Wherever a version is allowed, and in every form.
     for (typed, versions) in [
         (format!("{url}#scheduler@"), &["2.0.0", "1.2.0"][..]),
         (format!("{url}#agents/scheduler.md@"), &["2.0.0", "1.2.0"]),
@@ -319,7 +319,7 @@ fn versions_and_sources_of_git_are_completed() {
     );
 }
 
-/// Types each text and TAB, and compares the words that the shell has then.
+/// Types each text and TAB, and compares the words that the shell has afterwards.
 #[cfg(unix)]
 #[expect(
     clippy::too_many_lines,
@@ -421,7 +421,7 @@ fn in_shell(program: &str, arguments: &[&str], prepare: &str) {
         if program == "fish" && typed.ends_with("\\ fo") {
             continue;
         }
-        // The words are shown by a command that is put in front of them.
+        // A command that is put in front of the words prints them.
         shell.send(&format!("agentpkg {typed}\t")).unwrap();
         shell.flush().unwrap();
         shell.send("\u{1}printf '<%s>' \u{5}\n").unwrap();

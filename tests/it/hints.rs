@@ -1,4 +1,4 @@
-//! Hints: what is advised, typed as it stands, does what it says.
+//! Hints: a hinted command, typed exactly as shown, does what the hint says.
 
 use std::fs;
 

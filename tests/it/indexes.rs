@@ -1,4 +1,4 @@
-//! Indexes of git registries: one that follows the commit before is the one made anew, whatever changed in between.
+//! Indexes of git registries: an index made from the previous commit's is equal to one made from scratch, whatever changed in between.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::support::repo::{RepoBuilder, run_git};
 use crate::support::sandbox::Sandbox;
 
-/// What may stand at any of the paths.
+/// What can be at any of the paths.
 const CONTENTS: [&str; 9] = [
     "---\nname: planner\ndescription: Plans what is to be done\ntools: Read, Grep\n---\n\nPlan.\n",
     "---\nname: Planner\ndescription: Plans other things, with mcp__context7__get\n---\n\nPlan.\n",
@@ -92,7 +92,7 @@ fn an_index_that_follows_is_the_one_made_anew() {
     ]);
     for step in 0..80 {
         for _ in 0..number(4) {
-            // Special files and folders in the place of files are at the end, and rarer.
+            // Special files and folders in the place of files are at the end, and less frequent.
             let path = PATHS[if number(3) > 0 {
                 number(12)
             } else {
@@ -141,7 +141,7 @@ fn folders_that_did_not_change_are_not_looked_at_again() {
     upstream
         .file("agents/busy/writer.md", CONTENTS[2])
         .commit("second");
-    // Who looks into the folder now fails.
+    // Reading the folder fails now.
     let (first, rest) = tree.trim().split_at(2);
     fs::remove_file(upstream.path().join("objects").join(first).join(rest)).unwrap();
     let (_, bytes) = refresh(&sandbox, "cache");
@@ -190,7 +190,7 @@ fn a_damaged_index_is_made_anew() {
         registry.join("index").join(name),
         cache.join("folders/builtin.index"),
     ] {
-        // The header stays, and everything that is searched is nothing.
+        // The header is kept, and everything that is searched is zero.
         let mut damaged = fs::read(&path).unwrap();
         damaged[168..].fill(0);
         fs::write(&path, damaged).unwrap();

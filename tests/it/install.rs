@@ -198,7 +198,7 @@ fn the_same_manifest_and_lock_give_the_same_bytes_elsewhere() {
     fs::remove_dir_all(two.project(".claude")).unwrap();
     fs::remove_dir_all(two.project(".agentpkg/base")).unwrap();
     let output = two.run(&["install", "--locked"]);
-    // The cache may still have the locked bytes; never other ones.
+    // The cache may still have the locked bytes, but must never give other ones.
     assert!(
         output.code == 1 || two.read(".claude/agents/planner.md") == PLANNER,
         "{}",

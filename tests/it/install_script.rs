@@ -1,4 +1,4 @@
-//! `install.sh` in clean folders, with every POSIX shell that is here.
+//! `install.sh` in clean folders, with every POSIX shell that is installed.
 #![cfg(unix)]
 
 use std::fs;
@@ -32,8 +32,8 @@ fn shells() -> Vec<PathBuf> {
     found
 }
 
-/// A shell that signals end. Tests that run in the background have them ignored, which a shell cannot change for itself. Where `env`
-/// cannot set them either, the shell is started as it is.
+/// A shell that reacts to signals. Tests that run in the background ignore them, which a shell cannot change for itself. If `env` cannot
+/// change it either, the shell is started as it is.
 fn interruptible(shell: &Path) -> Command {
     const DEFAULT: &str = "--default-signal=HUP,INT,QUIT,TERM";
     let is_able = finish(Command::new("env").args([DEFAULT, "true"])).code == 0;
@@ -45,7 +45,7 @@ fn interruptible(shell: &Path) -> Command {
     command
 }
 
-/// Runs a copy of the script that stands in `folder`.
+/// Runs a copy of the script in `folder`.
 fn run(shell: &Path, sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(shell);
     command
@@ -64,7 +64,7 @@ fn run(shell: &Path, sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Out
 fn release(sandbox: &Sandbox) {
     let folder = sandbox.path().join("release");
     fs::create_dir_all(folder.join("completions")).unwrap();
-    // The program of a test build is too large to pack again and again.
+    // The program of a test build is too large to be packed again and again.
     sandbox.write("release/agentpkg", "#!/bin/sh\necho agentpkg 0.0.0\n");
     fs::set_permissions(
         folder.join("agentpkg"),
@@ -146,7 +146,7 @@ fn a_release_is_checked_installed_and_removed_again() {
         );
         let archive = sandbox.path().join("download/agentpkg-x.tar.gz");
         for source in [&[][..], &["--archive", archive.to_str().unwrap()]] {
-            // Something of somebody else's stays, and so does a folder of theirs, though nothing is in it.
+            // Other people's files stay, and so does a folder of theirs, even if it is empty.
             sandbox.write("prefix/share/man/man1/other.1", "x");
             fs::create_dir_all(prefix.join("bin")).unwrap();
             let output = run(
@@ -182,7 +182,7 @@ fn a_release_is_checked_installed_and_removed_again() {
             )
             .code(0);
             assert!(works.stdout.starts_with("agentpkg 0."));
-            // A second time changes nothing, and a page of an older version goes.
+            // Running it a second time changes nothing, and a page of an older version is removed.
             let list = prefix.join("share/agentpkg/installed");
             fs::write(prefix.join("share/man/man1/agentpkg-old.1"), "x").unwrap();
             fs::write(
@@ -350,7 +350,7 @@ fn files_and_folders_of_others_are_neither_replaced_nor_removed() {
             "mine"
         );
         let _ = run(&shell, &sandbox, "release", &["--prefix", place, "--force"]).code(0);
-        // What was replaced is this script's from now on.
+        // Files that it replaced belong to this script from now on.
         let _ = run(&shell, &sandbox, "release", &["--prefix", place]).code(0);
         let _ = run(
             &shell,
@@ -369,7 +369,7 @@ fn files_and_folders_of_others_are_neither_replaced_nor_removed() {
             "these were not"
         );
 
-        // What is no file, or no folder, is never replaced.
+        // Anything but a file or a folder is never replaced.
         for (obstacle, is_folder) in [
             ("bin/agentpkg", true),
             ("share/man", false),
@@ -413,7 +413,7 @@ fn what_ends_half_way_can_be_removed_or_done_again() {
         let prefix = sandbox.path().join("prefix");
         let place = prefix.to_str().unwrap();
         let script = sandbox.path().join("release/install.sh");
-        // A disk that is full when the man pages come, and a user who has no patience then.
+        // The disk is full when the man pages are written, and then the user interrupts it.
         let real = |name: &str| format!("PATH=${{PATH#*:}}; exec {name} \"$@\"\n");
         for (trouble, code) in [
             ("exit 1", 1),
@@ -526,7 +526,7 @@ fn a_list_that_names_something_outside_the_prefix_is_not_followed() {
                 "{path}: nothing was touched"
             );
         }
-        // A last line that was cut off is a line, too, and nothing is written behind it.
+        // A truncated last line is a line too, and nothing is written after it.
         fs::write(&list, format!("{kept}share/man/man1/agentpkg-old.1")).unwrap();
         sandbox.write("prefix/share/man/man1/agentpkg-old.1", "x");
         let _ = run(&shell, &sandbox, "release", &arguments).code(0);
@@ -580,7 +580,7 @@ fn what_does_not_have_its_checksum_is_not_installed() {
     let _ = run(shell, &sandbox, "release", &["--nonsense"]).code(2);
 }
 
-/// A checkout of all but the sources: each test says what cargo makes.
+/// A checkout without the sources: each test defines what cargo builds.
 fn checkout(sandbox: &Sandbox) {
     sandbox.write("checkout/Cargo.toml", "");
     fs::copy(
@@ -599,7 +599,7 @@ fn checkout(sandbox: &Sandbox) {
 
 #[test]
 fn a_checkout_is_built() {
-    // All of it is built by `.ci/run`; here something stands in for cargo that takes no minutes.
+    // `.ci/run` builds everything; here a quick replacement for cargo is used.
     let sandbox = Sandbox::new();
     let program = env!("CARGO_BIN_EXE_agentpkg");
     let cargo = format!(

@@ -33,7 +33,7 @@ fn documents() -> Vec<(&'static str, String, Value)> {
     let mut all = Vec::new();
     let mut take = |name: &'static str, arguments: &[&str]| {
         let output = sandbox.run(&[arguments, &["--json"]].concat());
-        // A manifest that is there already is the one failure with a document; `merge-file` counts conflicts.
+        // An existing manifest is the one failure with a document; `merge-file` counts conflicts.
         let is_expected =
             output.code != 1 && output.code != 2 || arguments == ["init"] || name == "merge-file";
         assert!(is_expected, "{name}: {}", output.all());
@@ -158,7 +158,7 @@ fn every_document_is_as_described() {
         seen.push(name);
         typed.push(command);
     }
-    // What prints a script or files has no document.
+    // Commands that print a script or write files have no document.
     typed.extend(["completions", "registry", "help"].map(str::to_owned));
     let missing: Vec<String> = commands()
         .into_iter()

@@ -1,4 +1,4 @@
-//! What becomes of a manifest that a person wrote: comments, spacing, line endings, and what errors say about it.
+//! What happens to a manifest that a person wrote: comments, spacing, line endings, and how errors point into it.
 
 use std::fs;
 
@@ -199,7 +199,7 @@ fn a_power_that_was_left_out_can_be_taken_later() {
             "project/.claude/agents/planner.md",
             installed() + "\nMy own rule.\n",
         );
-        // Only who names it means it.
+        // Only naming the agent means that.
         let before = sandbox.files();
         let _ = sandbox.run(&["update", "--allow", "Bash"]).code(0);
         let _ = sandbox.run(&["update", "planner"]).code(0);
@@ -211,7 +211,7 @@ fn a_power_that_was_left_out_can_be_taken_later() {
             installed(),
             planner("Read, Glob, Bash") + "\nMy own rule.\n"
         );
-        // What the user added to the same line is worth more than the shortcut.
+        // What the user added to the same line must not be lost.
         let mine = installed().replace("Glob, Bash", "Glob, Write");
         sandbox.write("project/.claude/agents/planner.md", &mine);
         let output = sandbox

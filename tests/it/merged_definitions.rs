@@ -1,5 +1,5 @@
-//! A law across two floors: what the client loads before a merge it loads after, and no tool comes back. The client is modelled by
-//! `domain::definition`, which was measured against the real one; `merge` itself knows nothing of it.
+//! A law across two floors: what the client loads before a merge it also loads after it, and no tool comes back. The client is modelled by
+//! `domain::definition`, which was measured against the real one; `merge` itself does not use it.
 
 use std::collections::BTreeSet;
 
@@ -68,8 +68,8 @@ proptest! {
     fn what_the_client_loads_it_loads_after_a_merge(
         base in definition(), ours in definition(), theirs in definition(), crlf in any::<bool>(),
     ) {
-        // The client mends an unquoted colon in a file with LF and not in one with CRLF, so the endings are the same here; where they
-        // are not, `update` refuses to write what would not load.
+        // The client repairs an unquoted colon in a file with LF, but not in one with CRLF, so the line endings are the same here; if they
+        // differ, `update` refuses to write a file that would not load.
         let bytes = |text: String| if crlf { text.replace('\n', "\r\n").into_bytes() } else { text.into_bytes() };
         let (base, ours, theirs) = (bytes(base), bytes(ours), bytes(theirs));
         let Some(merged) = merge(&base, &ours, &theirs).to_bytes() else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! What agents need, as a user meets it: the table, the offer, `.mcp.json`, bindings, `check`.
+//! What agents need, as a user sees it: the table, the offer, `.mcp.json`, bindings, `check`.
 
 use std::fs;
 
@@ -12,10 +12,10 @@ use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Output, Sandbox, finish};
 use crate::support::script::Script;
 
-/// Asks for servers of every kind: known, spelled otherwise, private, the client's, archived.
+/// Asks for servers of every kind: known, in another spelling, private, built in, archived.
 const ANALYST: &str = "---\nname: analyst\ndescription: Looks things up\ntools: Read, LS, BashOutput, KillBash, search/codebase, mcp__context7__resolve-library-id, mcp__context7__get-library-docs, mcp__sequentialthinking__sequentialthinking, mcp__supabase-ours__query, mcp__ide__getDiagnostics, mcp__puppeteer__navigate, mcp__github\n---\n\nYou look things up.\n";
 
-/// A sandbox with one agent to install, and programs that leave a trace should anybody start them.
+/// A sandbox with one agent to install, and programs that leave a trace if anything starts them.
 fn scene(agent: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("upstream/agents/analyst.md", agent);
@@ -175,7 +175,7 @@ fn a_server_of_the_user_is_neither_overwritten_nor_removed() {
         "{}",
         output.all()
     );
-    // An entry that was changed since it was added is the user's from then on.
+    // An entry that was changed since it was added belongs to the user.
     let changed = sandbox
         .read(".mcp.json")
         .replace("server-sequential-thinking@", "another-package@");
@@ -281,7 +281,7 @@ fn a_binding_is_kept_through_edits_and_updates() {
             .contains("adaptations = [\"bind:supabase-ours=supabase\"]")
     );
     let _ = run(&sandbox, &["install", "--locked"]).code(0);
-    // Upstream changes the very line that the binding changed.
+    // Upstream changes the same line as the binding.
     sandbox.write(
         "upstream/agents/analyst.md",
         ANALYST.replace(
@@ -383,7 +383,7 @@ fn a_registry_brings_servers_of_its_own() {
     );
     sandbox.write("upstream/registry.toml", "[agents.analyst]\nversion = \"1.0.0\"\nrequires = { mcp = [\"github\"], programs = [\"wh\"], env = [\"WH_HOME\"] }\n[mcp.aliases]\nwh = \"warehouse\"\n");
     sandbox.write("upstream/mcp/warehouse.json", entry);
-    // A registry cannot put something else behind a name that the built-in one knows.
+    // A registry cannot redefine a name that the built-in one knows.
     sandbox.write(
         "upstream/mcp/context7.json",
         entry.replace("example.team/warehouse", "example.team/context7"),
@@ -427,7 +427,7 @@ fn a_registry_brings_servers_of_its_own() {
             .0,
         "@upstash/context7"
     );
-    // A newer entry is offered, not taken.
+    // A newer entry is offered, not taken automatically.
     sandbox.write(
         "upstream/mcp/warehouse.json",
         entry.replace("2.0.0", "2.1.0"),
@@ -668,7 +668,7 @@ fn a_terminal_is_asked_about_each_server() {
     let file: serde_json::Value = serde_json::from_str(&sandbox.read(".mcp.json")).unwrap();
     assert_eq!(file["mcpServers"].as_object().unwrap().len(), 2);
     let before = sandbox.files();
-    // The second time everything is as it should be; what is still missing is offered again, and can be left out.
+    // The second time everything is fine; what is still missing is offered again, and can be left out.
     let mut script = Script::new(&[""]);
     let _ = ask(&sandbox, &mut script).unwrap();
     assert_eq!(sandbox.files(), before);
@@ -708,7 +708,7 @@ fn a_registry_in_git_brings_its_servers_too() {
     let _ = sandbox
         .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
         .code(0);
-    // Once from what was fetched just now, and once more from the index in the cache.
+    // First from what was just fetched, then from the index in the cache.
     for _ in 0..2 {
         let output = sandbox
             .run(&["install", "team/asker", "--mcp", "add"])
@@ -741,7 +741,7 @@ fn a_person_in_an_empty_folder_picks_from_what_there_is() {
     let mut script = Script::new(&["none of them"]);
     let outcome = install(&session(&sandbox), &InstallOptions::default(), &mut script).unwrap();
     assert!(outcome.agents.is_empty() && sandbox.files().is_empty());
-    // A registry is not an agent yet.
+    // A registry is not an agent.
     let sandbox = Sandbox::new();
     sandbox.write(
         "upstream/agents/planner.md",
@@ -776,7 +776,7 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     );
     let output = install_analyst(&sandbox, &["--mcp", "add"]).code(0);
     insta::assert_snapshot!(output.stderr, @r#"
-    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is passed over
+    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is ignored
         Resolved analyst (../upstream)
        Installed .claude/agents/analyst.md
 
@@ -815,7 +815,7 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     --- stdout
       analyst    clean
     --- stderr
-    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is passed over
+    warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is ignored
       1 server missing: fetch  `agentpkg check`
       2 servers disabled: context7, db  `agentpkg check`
     "#);
@@ -860,9 +860,9 @@ fn what_manages_the_machine_is_said_by_name() {
     let plain = |text: &str| text.replace(&sandbox.path().display().to_string(), "");
     let output = install_analyst(&sandbox, &[]).code(0);
     insta::assert_snapshot!(plain(&run(&sandbox, &["check"]).code(4).stdout), @r#"
-    error  context7: is configured in .mcp.json, but shut out by /managed/managed-mcp.json
+    error  context7: is configured in .mcp.json, but excluded by /managed/managed-mcp.json
            .claude/agents/analyst.md:4
-           ask whoever manages this machine, who wrote /managed/managed-mcp.json
+           ask the administrator of this machine, who wrote /managed/managed-mcp.json
     "#);
     let info = run(&sandbox, &["info", "analyst", "--json"]).code(0).json();
     let text =
@@ -871,7 +871,7 @@ fn what_manages_the_machine_is_said_by_name() {
         (text(0, "status"), text(0, "disabled")),
         (
             "disabled".into(),
-            "shut out by /managed/managed-mcp.json".into()
+            "excluded by /managed/managed-mcp.json".into()
         )
     );
     assert_eq!(
@@ -915,7 +915,7 @@ fn what_the_client_does_not_read_is_said() {
         json["needs"]["lost_text"][0]["place"], ".claude/agents/analyst.md:3",
         "{json:#}"
     );
-    // Old news is not told again, new ones are.
+    // Known problems are not reported again, new ones are.
     let mended = text.replace(" --- ", ": ").replace("up: and", "up and");
     for (upstream, warns) in [
         (format!("{text}More.\n"), false),

@@ -1,4 +1,4 @@
-//! The `[policy]` table, obeyed by every command that would put something into the project.
+//! The `[policy]` table, which every command obeys that would add something to the project.
 
 use crate::support::sandbox::Sandbox;
 
@@ -80,7 +80,7 @@ fn a_refusal_shows_the_rule_where_it_stands() {
     3 | deny-tools = ["WebFetch", "Bash"]
       |              ^^^^^^^^^^^^^^^^^^^^ it may use `Bash`
 
-    hint: the rule is `policy.deny-tools` of this project; `--allow` does not outweigh it
+    hint: the rule is `policy.deny-tools` of this project; `--allow` does not override it
     "#);
 }
 
@@ -118,7 +118,7 @@ fn updates_locks_and_registries_obey_it_too() {
         output.all()
     );
     assert!(!sandbox.read(".claude/agents/planner.md").contains("Bash"));
-    // What came in before the rule, or by hand, is found.
+    // Violations from before the rule, or made by hand, are found.
     sandbox.write(
         "project/.claude/agents/planner.md",
         PLAIN.replace("Read", "Read, Bash"),
@@ -194,7 +194,7 @@ fn what_cannot_be_judged_is_not_let_through() {
       |              ^^^^^^^^ it cannot be judged, so it may use `Bash`
       line 5 is not valid YAML: found unexpected end of stream
 
-    hint: the rule is `policy.deny-tools` of this project; `--allow` does not outweigh it
+    hint: the rule is `policy.deny-tools` of this project; `--allow` does not override it
     hint: fix its frontmatter; without `--verbatim`, agentpkg repairs what it can
     "#);
     assert_eq!(sandbox.files(), before, "nothing was written");
@@ -207,7 +207,7 @@ fn what_cannot_be_judged_is_not_let_through() {
         "the repaired file is judged: {}",
         output.all()
     );
-    // By hand it comes in all the same.
+    // It can still be added by hand.
     sandbox.write("project/.claude/agents/planner.md", broken);
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
       error  planner: the client ignores it: line 5 is not valid YAML: found unexpected end of stream
@@ -242,7 +242,7 @@ fn a_tool_that_is_only_said_to_be_taken_is_still_denied() {
     assert!(
         output
             .stderr
-            .contains("it may use `Write`, which `Edit(/secret/**)` is about, too"),
+            .contains("it may use `Write`, which `Edit(/secret/**)` also covers"),
         "{}",
         output.all()
     );

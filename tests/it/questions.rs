@@ -14,7 +14,7 @@ use crate::support::script::Script;
 
 const TEXT: &str = "---\nname: planner\ndescription: Plans work\ntools: Read, Write\nmodel: sonnet\n---\n\n# Plan\n\n- one\n- two\n";
 
-/// Three agents, of which two have the same conflict, and one has one more.
+/// Three agents, two of which have the same conflict, and one of these has another one.
 fn scene() -> Sandbox {
     let sandbox = Sandbox::new();
     let names = ["alpha", "beta", "gamma"];
@@ -160,7 +160,7 @@ fn stopping_writes_nothing_and_skipping_leaves_one_agent() {
     assert_eq!(outcome.agents[0].status, Status::Skipped);
     assert!(!read(&sandbox, "alpha").contains("theirs"));
     assert!(read(&sandbox, "beta").contains("- two more"));
-    // The one that was skipped is asked about again, with what was said to the same question elsewhere as the default.
+    // The agent that was skipped is asked about again; the default is the answer that was given to the same question elsewhere.
     let mut script = Script::new(&["stop"]);
     let _ = run(&sandbox, &mut script).unwrap_err();
     assert_eq!(script.asked, ["alpha: frontmatter › model"]);

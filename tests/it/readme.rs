@@ -1,7 +1,7 @@
-//! The sessions of the README are what the program prints: every `$ agentpkg …` in a `text` block is run, and its output compared.
+//! The sessions in the README show what the program prints: every `$ agentpkg …` in a `text` block is run, and its output compared.
 //!
-//! What shows commits is run in a project of its own, whose registry is made on the spot; its commits have fixed dates and authors, so
-//! their ids never change.
+//! Sessions that show commits are run in a separate project, whose registry is created for the test; its commits have fixed dates and
+//! authors, so their ids never change.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Sandbox, finish};
 
-/// A command, and what stands below it.
+/// A command, and the text below it.
 type Step = (String, String);
 
 /// The commands of each block.
@@ -32,7 +32,7 @@ fn sessions(page: &str) -> Vec<Vec<Step>> {
     found
 }
 
-/// What the README has in its folders.
+/// The files that the README assumes.
 fn scene() -> Sandbox {
     let sandbox = Sandbox::new();
     let agent =
@@ -65,7 +65,7 @@ fn scene() -> Sandbox {
     sandbox
 }
 
-/// After some weeks: two agents of a registry in git, both changed there, one edited here.
+/// Some weeks later: two agents of a git registry, both changed there, one edited here.
 fn later() -> Option<Sandbox> {
     let sandbox = Sandbox::new();
     hermetic_git(&sandbox.path().join("home"))?;
@@ -118,7 +118,7 @@ fn the_sessions_of_the_readme_are_true() {
             .any(|(command, _)| command == "agentpkg update");
         let sandbox = match &later {
             Some(sandbox) if is_later => sandbox,
-            // Without git, which was said.
+            // Without git, which was reported.
             None if is_later => continue,
             _ => &scene,
         };
@@ -142,7 +142,7 @@ fn the_sessions_of_the_readme_are_true() {
             count += 1;
         }
     }
-    // Every one of them, so that none is lost by another way of writing it.
+    // All of them, so that none is lost through another notation.
     let written = readme.lines().filter(|line| line.starts_with("$ ")).count();
     let skipped = if later.is_some() { 0 } else { 3 };
     assert_eq!(count + skipped, written);

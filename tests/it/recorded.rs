@@ -1,8 +1,8 @@
-//! The recorded sessions of `docs/update-session.md` and `docs/requirements.md` are what the program shows in a terminal: every
-//! command of their `text` blocks is run, with the keys that the pages name, and the screen compared.
+//! The recorded sessions of `docs/update-session.md` and `docs/requirements.md` show what the program shows in a terminal: every command of
+//! their `text` blocks is run, with the keys that the pages name, and the screen is compared.
 //!
-//! The agents and registries are made here, with commits that never change. Of the lists of answers a page shows those on which the
-//! session rests; the others have given way to what was chosen. Only on Linux, because a page calls a `sed` that edits in place.
+//! The agents and registries are created here, with commits that never change. Of the lists of answers, a page shows only those that matter
+//! for the session; the others are replaced by the answer. Only on Linux, because a page uses a `sed` that edits in place.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -29,7 +29,7 @@ fn blocks(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// Compares with a block; what is shown can be put into the page after a wanted change.
+/// Compares with a block; after an intended change, the output can be copied into the page.
 #[track_caller]
 fn compare(shown: &str, block: Option<&String>) {
     let page = block.map_or("", String::as_str);
@@ -69,7 +69,7 @@ fn executable(sandbox: &Sandbox, path: &str, text: &str) {
     fs::set_permissions(sandbox.path().join(path), PermissionsExt::from_mode(0o755)).unwrap();
 }
 
-/// Three agents of a registry in git, each with an edit; upstream changed them, too.
+/// Three agents of a git registry, each with an edit; upstream has changed them too.
 fn conflicts() -> Option<Sandbox> {
     let sandbox = Sandbox::new();
     hermetic_git(&sandbox.path().join("home"))?;
@@ -158,7 +158,7 @@ fn the_session_of_an_update_is_true() {
     );
     compare(&shown, page.get(2));
 
-    // Once more, but this time nobody decides. What was written by hand is in the way of being asked again.
+    // Once more, but this time nothing is decided. The edited files would prevent being asked again.
     let _ = sandbox.run(&["undo"]).code(0);
     assert!(
         sandbox
@@ -172,7 +172,7 @@ fn the_session_of_an_update_is_true() {
     let mut terminal = start(&sandbox, "update");
     terminal.wait_for("  stop");
     terminal.press("\u{3}");
-    // An empty line stands there or not: the question and the handler of the signal both say it, and the quicker one is heard.
+    // There may or may not be an empty line: the question and the signal handler both report it, and the quicker one is shown.
     let shown = terminal.end().replace("\n\nerror:", "\nerror:");
     compare(
         &shown[shown

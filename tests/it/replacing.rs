@@ -1,4 +1,4 @@
-//! What `install` and `update` may replace or take away, and what they say or ask before they do.
+//! What `install` and `update` may replace or remove, and what they say or ask before they do.
 
 use std::fs;
 
@@ -129,7 +129,7 @@ fn what_nobody_wants_any_more_goes_in_words() {
         );
         let _ = sandbox.run(&["undo"]).code(0);
         assert!(read(&sandbox, "tester").contains("Of studio."));
-        // The undo brought the entry of the lockfile back, not that of the manifest, which the command had not changed.
+        // The undo restored the entry of the lockfile, but not that of the manifest, which the command had not changed.
         assert_eq!(sandbox.read("agentpkg.toml"), manifest);
     }
     let edited = edit(&sandbox, "tester");
@@ -205,7 +205,7 @@ fn widen(sandbox: &Sandbox, place: &str, tools: &str) {
     );
 }
 
-/// Installs with somebody who answers.
+/// Installs with answers to the questions.
 fn asked(sandbox: &Sandbox, specs: &[&str], answers: &[&'static str]) -> (Script, Result<Outcome>) {
     let root = fs::canonicalize(sandbox.project("")).unwrap();
     let environment = Environment::within(root.clone(), &sandbox.path().join("home"));
@@ -340,7 +340,7 @@ fn an_agent_of_another_source_is_another_agent() {
         "{}",
         output.stderr
     );
-    // What the manifest says already needs no question.
+    // What the manifest already says needs no question.
     let manifest = sandbox.read("agentpkg.toml").replace(
         "planner = { registry = \"other\" }",
         "planner = { registry = \"studio\" }",
@@ -369,7 +369,7 @@ fn what_is_required_does_not_take_the_place_of_what_is_wanted() {
         output.stderr
     );
     assert!(read(&sandbox, "planner").contains("Of studio."));
-    // Nor of what another agent requires.
+    // Neither does what another agent requires.
     sandbox
         .write("studio/agents/chief.md", agent("chief", "Read", "Leads."))
         .write(
@@ -430,7 +430,7 @@ fn only_install_and_update_take_away_what_left_the_manifest() {
         read(&sandbox, "tester").contains("Of studio.")
             && sandbox.read("agentpkg.lock").contains("tester")
     );
-    // It can be named all the same.
+    // It can still be named.
     assert_eq!(
         sandbox.run(&["remove", "tester"]).code(0).stderr,
         "     Removed .claude/agents/tester.md\n"
@@ -469,7 +469,7 @@ fn remove_takes_what_only_the_named_agent_required() {
         output,
         "     Removed .claude/agents/lead.md\n     Removed .claude/agents/scribe.md\n"
     );
-    // What requires it left the manifest, too, but is still there.
+    // The agent that requires it was removed from the manifest too, but is still there.
     assert!(read(&sandbox, "helper").contains("Works."));
 }
 

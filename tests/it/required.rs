@@ -1,4 +1,4 @@
-//! Agents that require others: what comes together, stays together and goes together.
+//! Agents that require others: they are installed, kept and removed together.
 
 use std::fs;
 
@@ -107,7 +107,7 @@ fn what_an_agent_in_conflict_requires_waits_with_it() {
     upstream(&sandbox, 2, "", "Leads better.", "newdep");
     let _ = sandbox.run(&["update", "--conflicts=markers"]).code(3);
     is_whole(&sandbox, "olddep", "newdep");
-    // Upstream may have moved on until then.
+    // Upstream may have moved on by then.
     fs::remove_dir_all(sandbox.path().join("studio")).unwrap();
     let _ = sandbox.run(&["resolve", "--theirs"]).code(0);
     is_whole(&sandbox, "newdep", "olddep");
@@ -242,7 +242,7 @@ fn an_agent_that_an_install_skips_keeps_what_it_requires() {
     is_whole(&sandbox, "newdep", "olddep");
 }
 
-/// A lockfile in which somebody, or a merge, lost one agent.
+/// A lockfile in which a person or a merge lost one agent.
 fn without(sandbox: &Sandbox, name: &str) -> String {
     let lock = sandbox.read("agentpkg.lock");
     let (kept, lost): (Vec<&str>, Vec<&str>) = lock.split("\n\n").partition(|part| {
@@ -273,7 +273,7 @@ fn a_required_agent_that_is_not_locked_is_installed() {
     );
     is_whole(&sandbox, "olddep", "newdep");
     let _ = sandbox.run(&["check"]).code(0);
-    // One that the registry no longer has cannot come from anywhere.
+    // An agent that the registry no longer has cannot be found anywhere.
     sandbox.write("project/agentpkg.lock", without(&sandbox, "olddep"));
     fs::remove_file(sandbox.project(".claude/agents/olddep.md")).unwrap();
     fs::remove_file(sandbox.path().join("studio/agents/olddep.md")).unwrap();

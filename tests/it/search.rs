@@ -169,7 +169,7 @@ fn totals_do_not_depend_on_the_limit() {
     );
 }
 
-/// What a terminal would obey: it deletes the line.
+/// A sequence that a terminal would act on: it deletes the line.
 #[cfg(unix)]
 const ESCAPE: &str = "\u{1b}[2K";
 
@@ -256,7 +256,7 @@ fn git_registries_are_searched_without_git() {
     let _ = sandbox
         .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
         .code(0);
-    // Even with the repository gone, and no git: what was looked into can be searched.
+    // Even if the repository is gone and there is no git, what was read before can be searched.
     std::fs::rename(
         sandbox.path().join("team.git"),
         sandbox.path().join("elsewhere"),
@@ -435,7 +435,7 @@ fn what_left_the_manifest_is_said_before_it_goes() {
         "{}",
         output.all()
     );
-    // With a table that nobody understands, nothing is concluded.
+    // With an unknown table, no conclusions are drawn.
     sandbox.write(
         "project/agentpkg.toml",
         manifest.replace("[agents]", "[agent]"),

@@ -1,4 +1,4 @@
-//! What is remembered of files that were read: it saves reading them again, and never hides an edit.
+//! What is remembered about files that were read: it saves reading them again, and never hides an edit.
 #![cfg(unix)]
 
 use std::fs;
@@ -8,7 +8,7 @@ use crate::support::sandbox::Sandbox;
 
 const AGENT: &str = "project/.claude/agents/helper-03.md";
 
-/// A project with so many agents that looking at their files is worth remembering.
+/// A project with so many agents that remembering their files is worthwhile.
 fn many() -> Sandbox {
     let sandbox = Sandbox::new();
     for index in 0..20 {
@@ -34,7 +34,7 @@ fn run(sandbox: &Sandbox, arguments: &[&str]) -> crate::support::sandbox::Output
     )
 }
 
-/// Runs until what is remembered is believed: it is written once when the files are new, and once more a second later.
+/// Runs until the remembered state is trusted: it is written once when the files are new, and once more a second later.
 fn settle(sandbox: &Sandbox) -> PathBuf {
     let _ = run(sandbox, &["install"]).code(0);
     let entries: Vec<_> = fs::read_dir(cache(sandbox).join("seen")).unwrap().collect();
@@ -72,7 +72,7 @@ fn every_command_sees_an_edit_at_once() {
     sandbox.write(AGENT, &text);
     assert_eq!(run(&sandbox, &["list"]).code(0).stdout, clean);
 
-    // What was remembered long ago, or not wholly, is no harm.
+    // An old or incomplete record does no harm.
     sandbox.write(AGENT, text.replace("a lot", "a bit"));
     for old in [
         &whole[..],

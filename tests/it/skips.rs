@@ -59,7 +59,7 @@ fn what_is_skipped_is_said_and_fails_in_continuous_integration() {
 fn missing_tools_are_installed_with_a_sudo_that_asks_nothing() {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/tools");
     if !tools.is_file() {
-        // The published crate has the tests, but not what runs them.
+        // The published crate has the tests, but not the script that runs them.
         return;
     }
     let run = |id: &str, sudo: &str| {

@@ -11,7 +11,7 @@ fn agent(name: &str) -> String {
     format!("---\nname: {name}\ndescription: Does what {name} does\n---\n\nBody of {name}.\n")
 }
 
-/// A served repository with three agents and much that is none.
+/// A served repository with three agents and many files that are none.
 fn serve(sandbox: &Sandbox) -> Option<(RepoBuilder, Server)> {
     hermetic_git(sandbox.path())?;
     let mut upstream = RepoBuilder::bare(&sandbox.path().join("srv/agents.git"));

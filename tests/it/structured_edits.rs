@@ -1,6 +1,6 @@
-//! Random edits of definitions as large as real ones, by somebody who knows what each line is: sections, items, tables and code come,
-//! go, move and change on both sides. Every line carries a number, so that a judge who shares nothing with the merge can say of a clean
-//! result whether something stands there twice, is torn from what it belongs to, came back, or was lost.
+//! Random edits of definitions as large as real ones, made with knowledge of each line: sections, items, tables and code are added,
+//! removed, moved and changed on both sides. Every line has a number, so that a judge that shares no code with the merge can tell whether
+//! anything in a clean result is duplicated, under something else, brought back, or lost.
 //!
 //! `AGENTPKG_EDIT_CASES` sets how many pairs of edits are tried, `AGENTPKG_EDIT_SEED` where they begin.
 #![expect(
@@ -52,7 +52,7 @@ const WORDS: [&str; 64] = [
     "thread", "secure", "token", "secret", "policy", "budget", "deadline",
 ];
 
-/// A line that can be told from all others.
+/// A line that can be distinguished from all others.
 #[derive(Debug, Clone, PartialEq)]
 struct Node {
     id: usize,
@@ -105,7 +105,7 @@ struct Agent {
     mark: char,
 }
 
-/// Makes what is new. Both sides count on, each in numbers of its own.
+/// Creates new lines. Each side counts in its own range of numbers.
 struct Maker<'d> {
     dice: &'d mut Dice,
     next: usize,
@@ -280,7 +280,7 @@ impl Maker<'_> {
         let at = self.dice.below(items.len());
         match self.dice.below(12) {
             0..3 => {
-                // Most is added at the end.
+                // Most lines are added at the end.
                 let at = if self.dice.one_in(2) {
                     items.len()
                 } else {
@@ -316,7 +316,7 @@ impl Maker<'_> {
     fn reword(&mut self, node: &mut Node) {
         match self.dice.below(4) {
             0 => node.words.push(WORDS[self.dice.below(WORDS.len())]),
-            // Other words are another line.
+            // A line with other words is another line.
             1 => *node = self.node(),
             _ => {
                 let at = self.dice.below(node.words.len());
@@ -401,7 +401,7 @@ impl Agent {
     }
 }
 
-/// What a line stands under: a heading, a list item, a table or code.
+/// What a line is under: a heading, a list item, a table or code.
 type Place = [Option<usize>; 3];
 
 /// A text as the judge reads it.
@@ -411,7 +411,7 @@ struct Reading {
     places: BTreeMap<usize, Place>,
     counts: BTreeMap<usize, usize>,
     is_open: bool,
-    /// Numbers of lists that do not follow one another.
+    /// Numbers of lists that are not consecutive.
     miscounted: usize,
 }
 
@@ -525,7 +525,7 @@ fn verdict(texts: [&str; 3], result: &str) -> Option<String> {
     None
 }
 
-/// Whether each thing that a line stood under is what it stands under now, or was exchanged for it around that line by the other side.
+/// Whether everything that a line was under is what it is under now, or was replaced by it around that line on the other side.
 fn is_taken_along(
     base: &Reading,
     side: &Reading,
@@ -551,7 +551,7 @@ fn is_taken_along(
     })
 }
 
-/// A base and two versions, made of a seed.
+/// A base and two versions, made from a seed.
 fn triple(seed: u64) -> [String; 3] {
     let mut dice = Dice(seed);
     let base = Maker {
@@ -650,9 +650,9 @@ fn the_judge_sees_what_is_wrong() {
     );
 }
 
-/// What libgit2 makes of three texts by their lines, if it finds no conflict.
+/// The result of libgit2's merge by lines, if it finds no conflict.
 fn by_git(texts: [&str; 3]) -> Option<String> {
-    // libgit2 has to be woken before its free function for merging works.
+    // libgit2 must be initialised before its free function for merging works.
     git2::Oid::hash_object(git2::ObjectType::Blob, b"").unwrap();
     let [base, ours, theirs] = texts.map(|text| {
         let mut input = git2::MergeFileInput::new();
@@ -715,7 +715,7 @@ fn where_git_finds_no_conflict_its_result_is_taken_or_there_is_a_reason() {
             {
                 "asked, because it was rewritten"
             }
-            // Only a blank line, which is no anchor here, keeps the edits apart.
+            // Only a blank line, which is not an anchor here, separates the edits.
             None => "asked, because the edits touch",
         };
         kinds.entry(kind).or_default().push(seed - first);

@@ -66,7 +66,7 @@ fn repeated_undo_walks_back_to_the_beginning() {
     states.pop();
     while let Some(state) = states.pop() {
         let _ = sandbox.run(&["undo"]).code(0);
-        // What stays says how git treats agentpkg's own folder.
+        // The file that stays tells git how to treat agentpkg's own folder.
         let is_for_git = |path: &str| path.starts_with(".agentpkg/.git");
         let files: Vec<_> = sandbox
             .files()
@@ -388,7 +388,7 @@ fn undo_does_not_write_through_links() {
     assert_eq!(tree(&outside), before);
 }
 
-/// Every file and folder below, state included, with what the files hold.
+/// Every file and folder below, including state, with the contents of the files.
 fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -110,7 +110,7 @@ fn edits_of_both_sides_are_merged_without_a_question() {
     );
 }
 
-/// Both sides change the model of both agents alike; one more line of the planner is in conflict.
+/// Both sides change the model of both agents in the same way; another line of the planner is in conflict.
 fn conflicted() -> Sandbox {
     let sandbox = scene();
     for name in ["planner", "reviewer"] {
@@ -294,7 +294,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
     let sandbox = conflicted();
     let _ = sandbox.run(&["update", "--conflicts=markers"]).code(3);
     let marked = sandbox.read(".agentpkg/conflicts/planner.md");
-    // Untouched, it may be made anew, with whatever is newer upstream.
+    // If it was not edited, it may be made again, with whatever is newer upstream.
     theirs(
         &sandbox,
         "planner",
@@ -344,7 +344,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
             .stderr
             .contains("Would merge planner")
     );
-    // A robot updates the others, and an agent that is named alone is not in the way.
+    // A bot updates the others, and an agent that is named alone is not held up.
     theirs(&sandbox, "reviewer", "model: opus", "model: sonnet");
     theirs(&sandbox, "reviewer", "You plan.", "You review.");
     let output = sandbox.run(&["update", "--conflicts=skip"]).code(3);
@@ -366,7 +366,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
         "{}",
         output.stderr
     );
-    // Also where upstream gave way, so that nothing conflicts any more.
+    // Also if upstream took its change back, so that there is no conflict any more.
     let upstream = fs::read_to_string(sandbox.path().join("upstream/agents/planner.md")).unwrap();
     sandbox.write(
         "upstream/agents/planner.md",
@@ -790,7 +790,7 @@ fn found_in(output: &Output, origin: &str) {
     );
 }
 
-/// Takes one source of the base away after the other.
+/// Removes one source of the base after the other.
 #[test]
 fn the_base_is_found_wherever_it_still_is() {
     let sandbox = Sandbox::new();
@@ -833,7 +833,7 @@ fn the_base_is_found_wherever_it_still_is() {
     sandbox.write("project/.claude/agents/planner.md", edited);
     merged(&sandbox, "the project's git history");
 
-    // A history that was rewritten still has the old blob, as long as the server keeps it.
+    // A rewritten history still has the old blob, as long as the server keeps it.
     fs::remove_dir_all(sandbox.project(".agentpkg/base")).ok();
     fs::remove_dir_all(sandbox.project(".git")).unwrap();
     fs::remove_dir_all(&cache).unwrap();
@@ -859,7 +859,7 @@ fn a_tampered_base_is_never_used_and_a_lost_one_is_said() {
         )
         .unwrap();
     }
-    // The cache has it still.
+    // The cache still has it.
     let _ = sandbox.run(&["update", "planner"]).code(0);
     assert!(read(&sandbox, "planner").contains("model: haiku"));
     let _ = sandbox.run(&["undo"]).code(0);
@@ -949,7 +949,7 @@ fn merge_file_is_a_merge_driver_for_git() {
     git(&["checkout", "-q", "main"]);
     mine(&sandbox, "planner", "Read, Grep, Write", "Read, Grep");
     git(&["commit", "-q", "-am", "main"]);
-    // Neighbouring lines: a conflict for git alone.
+    // Neighbouring lines: a conflict only for git.
     git(&["merge", "-q", "-m", "merged", "side"]);
     let text = read(&sandbox, "planner");
     assert!(text.contains("tools: Read, Grep\nmodel: opus\n"), "{text}");
@@ -1152,7 +1152,7 @@ fn a_command_that_fails_while_it_writes_has_changed_nothing() {
         "- read all the code",
     );
     theirs(&sandbox, "reviewer", "You plan.", "You review.");
-    // A file where the old contents are to lie: whoever runs the tests, nobody can put a file there.
+    // There is a file where the old contents would be moved, so that no user, not even root, can create files there.
     let objects = sandbox.project(".agentpkg/state/history/objects");
     fs::remove_dir_all(&objects).unwrap();
     fs::write(&objects, "in the way").unwrap();
@@ -1209,7 +1209,7 @@ fn hints_keep_what_was_typed() {
     hint: if that is meant: `agentpkg update planner --mcp skip --theirs --allow Bash`
     hint: or with `--yes` instead, which leaves out what asks, and writes the rest
     ");
-    // What is hinted, typed as it stands, does what it says.
+    // The hinted command, typed exactly as shown, does what the hint says.
     let output = sandbox
         .run(&[
             "update", "planner", "--mcp", "skip", "--theirs", "--allow", "Bash",
@@ -1240,7 +1240,7 @@ fn hints_keep_what_was_typed() {
         output.stderr
     );
 
-    // A waiting conflict is not mended by installing.
+    // Installing does not resolve a pending conflict.
     let _ = sandbox.run(&["update", "--conflicts=markers"]).code(3);
     let output = sandbox.run(&["status", "--check"]).code(5);
     assert!(
@@ -1378,7 +1378,7 @@ fn a_robot_takes_what_merges_by_itself_and_no_new_power() {
         "+ Bash  can run any command"
     );
     assert_eq!(sandbox.files(), before);
-    // Where something conflicts as well, both are said; what needs consent decides the exit code.
+    // If there is a conflict as well, both are reported; the missing consent determines the exit code.
     mine(&sandbox, "planner", "model: sonnet", "model: haiku");
     theirs(&sandbox, "planner", "model: sonnet", "model: opus");
     let output = sandbox.run(&robot).code(4);

@@ -1,4 +1,4 @@
-//! Command lines that make no sense, help, and the words of other tools.
+//! Wrong arguments, help, and the words of other tools.
 
 use std::fs;
 
@@ -237,7 +237,7 @@ fn unresolved_conflicts_in_the_manifest_are_named() {
         "[agents]\n<<<<<<< HEAD\na = \"1\"\n=======\na = \"2\"\n>>>>>>> side\n",
     );
     insta::assert_snapshot!(sandbox.run(&["update"]).code(1).stderr, @r#"
-    error: `agentpkg.toml` holds an unresolved merge conflict
+    error: `agentpkg.toml` has an unresolved merge conflict
      --> agentpkg.toml:2:1
       |
     2 | <<<<<<< HEAD

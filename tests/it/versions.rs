@@ -1,4 +1,4 @@
-//! Versions: tags of a repository and of single agents, `outdated`, and what a wrong version is answered with.
+//! Versions: tags of a repository and of single agents, `outdated`, and the answers to wrong versions.
 
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::Sandbox;
@@ -125,7 +125,7 @@ fn outdated_says_what_is_behind_and_what_is_held_back() {
     let _ = sandbox.run(&["outdated", "planner", "--check"]).code(0);
 }
 
-/// A repository with releases up to 2.1.0, tagged as `tags` says besides.
+/// A repository with releases up to 2.1.0, and the further tags in `tags`.
 fn tagged(tags: &[&str]) -> Option<(Sandbox, RepoBuilder)> {
     let sandbox = Sandbox::new();
     hermetic_git(&sandbox.path().join("home"))?;
@@ -191,7 +191,7 @@ fn an_update_to_a_version_that_there_is_not_is_refused_as_an_install_is() {
         .code(1)
         .stderr;
     assert!(refused.contains("newest: v2.2.0"), "{refused}");
-    // Only what to write instead differs.
+    // Only the suggestion differs.
     let refused = refused.replace("team/planner@", "--to ");
     assert_eq!(
         sandbox
@@ -217,7 +217,7 @@ fn an_update_to_a_version_that_there_is_not_is_refused_as_an_install_is() {
     );
     assert_eq!(sandbox.files(), before);
 
-    // The same from the manifest; what else there is to update is not held up by it.
+    // The same from the manifest; it does not hold up the other updates.
     sandbox.write(
         "project/agentpkg.toml",
         sandbox.read("agentpkg.toml").replace("^1", "^7"),
@@ -328,7 +328,7 @@ fn a_requirement_of_the_manifest_holds_until_another_is_named() {
         "{}",
         sandbox.read("agentpkg.toml")
     );
-    // A folder has no versions, and what was wanted of one source means nothing for another.
+    // A folder has no versions, and a version that was wanted of one source means nothing for another.
     let _ = sandbox.run(&["install", "planner@^1.2"]).code(0);
     sandbox.write("local/planner.md", planner("Mine."));
     let _ = sandbox
@@ -431,7 +431,7 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
     let _ = sandbox
         .run(&["registry", "add", repo.url().as_str(), "--name", "team"])
         .code(0);
-    // A commit past the newest tag holds nothing back.
+    // A commit after the newest tag holds nothing back.
     let _ = sandbox.run(&["install", "team/planner@^1", "-q"]).code(0);
     insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
     exit 0
@@ -440,7 +440,7 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
       planner  1.2.0    1.2.0   1.2.0
     --- stderr
     "#);
-    // Without a version, nothing that is installed is newer than the latest.
+    // Without a version in the manifest, nothing that is installed is newer than the latest.
     let manifest = sandbox
         .read("agentpkg.toml")
         .replace(", version = \"^1\"", "");
@@ -514,7 +514,7 @@ fn status_knows_what_the_manifest_allows() {
     --- stderr
     "#);
     let _ = sandbox.run(&["outdated", "--check"]).code(5);
-    // A branch that moved on, too.
+    // A branch that moved on is newer too.
     let manifest = sandbox.read("agentpkg.toml").replace("^1", "main");
     sandbox.write("project/agentpkg.toml", manifest);
     let _ = sandbox.run(&["update", "-q"]).code(0);

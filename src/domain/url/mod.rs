@@ -375,24 +375,26 @@ pub enum UrlError {
         scheme: String,
     },
     /// Control characters, white space or invisible characters, also percent-encoded.
-    #[error("it holds white space, control or invisible characters")]
+    #[error("it contains white space, control or invisible characters")]
     Hidden,
     /// No host.
     #[error("it names no host")]
     EmptyHost,
     /// Not a host name or address.
     #[error(
-        "the host may hold only letters, digits, `.`, `_` and `-`, or be an IPv6 address in brackets"
+        "the host may contain only letters, digits, `.`, `_` and `-`, or be an IPv6 address in brackets"
     )]
     Host,
     /// Not a port.
     #[error("the port is not a number from 1 to 65535")]
     Port,
     /// A user name with unusual characters.
-    #[error("the user name may hold only letters, digits, `.`, `_`, `+`, `~` and `-`")]
+    #[error("the user name may contain only letters, digits, `.`, `_`, `+`, `~` and `-`")]
     User,
     /// A password or token.
-    #[error("it holds a password or token; leave it out and let git's credential helper give it")]
+    #[error(
+        "it contains a password or token; leave it out and let git's credential helper give it"
+    )]
     Password,
     /// A file address with a host.
     #[error("a file address has three slashes: `file:///folder`")]
@@ -404,13 +406,13 @@ pub enum UrlError {
     #[error("it names no repository on the host")]
     EmptyPath,
     /// `.` and `..`
-    #[error("the path holds `{component}`")]
+    #[error("the path contains `{component}`")]
     Dots {
         /// `.` or `..`.
         component: &'static str,
     },
     /// A character that shells or servers would interpret.
-    #[error("the path holds `{character}`, which is not allowed here")]
+    #[error("the path contains `{character}`, which is not allowed here")]
     Character {
         /// The character.
         character: char,

@@ -1,7 +1,7 @@
-//! The door to a project's files: a few folders that are held open, and beneath them no component of a path is a link.
+//! The access to a project's files: a few folders that are held open, and below them no component of a path is a link.
 //!
-//! A stranger's project can hold any link, and the folders that agentpkg writes to are among what it can hold. So a path is not checked
-//! and then used: each folder is opened in the one above it, and the file in the last one. What may be written is decided in `store`.
+//! Somebody else's project can contain any link, also in the place of the folders that agentpkg writes to. So a path is not checked and
+//! then used: each folder is opened inside the one above it, and the file inside the last one. What may be written is decided in `store`.
 
 #[cfg(not(unix))]
 #[path = "other.rs"]
@@ -22,21 +22,21 @@ use self::platform::Folder;
 use super::{Entry, Listed, Look, TEMPORARY, failure, is_absent, random_name, read_open};
 use crate::error::{Failure, Result};
 
-/// The folders of one project, each with the paths that lie beneath it.
+/// The folders of one project, each with the paths below it.
 #[derive(Debug)]
 pub struct Roots {
     mounts: Vec<Mount>,
     /// Messages name paths relative to this folder.
     base: Option<PathBuf>,
-    /// What to do about a link that stands at one of these paths.
+    /// What to do about a link at one of these paths.
     hint: Option<(Vec<PathBuf>, String)>,
     /// Folders that are open, by path.
     open: Mutex<BTreeMap<PathBuf, Arc<Folder>>>,
-    /// Whether two files can be exchanged; cleared where that is found not to be so.
+    /// Whether two files can be exchanged; cleared when that turns out not to work.
     can_exchange: AtomicBool,
 }
 
-/// Paths that begin with `prefix` lie beneath the folder `real`.
+/// Paths that begin with `prefix` are below the folder `real`.
 #[derive(Debug)]
 struct Mount {
     prefix: PathBuf,
@@ -49,30 +49,30 @@ struct Place {
     name: OsString,
 }
 
-/// How an exchange of two files ended.
+/// The result of exchanging two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exchanged {
     /// It is done.
     Done,
     /// The file system cannot do it.
     Unsupported,
-    /// One of the files is not there.
+    /// One of the files does not exist.
     Absent,
 }
 
-/// How a move to a free name ended.
+/// The result of moving a file to a free name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moved {
     /// It is done.
     Done,
-    /// Something stands there.
+    /// Something is there.
     Occupied,
     /// There is nothing to move.
     Absent,
 }
 
 impl Roots {
-    /// Nothing yet; see [`Roots::with`].
+    /// No folders yet; see [`Roots::with`].
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Roots {
         }
     }
 
-    /// Everything beneath `folder`, a path that is free of links: `real`, if it is another one.
+    /// Everything below `folder`. `real` is the same path without links, if it is a different one.
     #[must_use]
     pub fn with(mut self, folder: &Path, real: Option<PathBuf>) -> Self {
         let real = real.unwrap_or_else(|| folder.to_owned());
@@ -105,20 +105,20 @@ impl Roots {
         self
     }
 
-    /// What is hinted where a link stands at one of `paths`.
+    /// The hint to give if there is a link at one of `paths`.
     #[must_use]
     pub fn hinting(mut self, paths: Vec<PathBuf>, hint: String) -> Self {
         self.hint = Some((paths, hint));
         self
     }
 
-    /// As on a file system that cannot exchange two files.
+    /// Behaves as on a file system that cannot exchange two files.
     #[cfg(test)]
     pub(crate) fn without_exchange(&self) {
         self.can_exchange.store(false, Ordering::Relaxed);
     }
 
-    /// Closes all folders, so that those which were replaced meanwhile are found again.
+    /// Closes all folders, so that folders which were replaced meanwhile are found again.
     pub fn forget(&self) {
         self.folders().clear();
     }
@@ -135,7 +135,7 @@ impl Roots {
         }
     }
 
-    /// Says what stands at `path`; links are seen, not followed.
+    /// Returns what is at `path`; links are detected, not followed.
     pub fn entry(&self, path: &Path) -> Result<Entry> {
         if self.mounts.iter().any(|mount| mount.prefix == path) {
             return Ok(if self.folder(path)?.is_some() {
@@ -160,7 +160,7 @@ impl Roots {
         place.folder.look(&place.name)
     }
 
-    /// What is in a folder, sorted by name; empty if there is no such folder.
+    /// The entries of a folder, sorted by name; empty if there is no such folder.
     pub fn list(&self, folder: &Path) -> Result<Vec<Listed>> {
         let Some(open) = self.folder(folder)? else {
             return Ok(Vec::new());
@@ -172,12 +172,12 @@ impl Roots {
         Ok(listed)
     }
 
-    /// Fails if `folder` is there and is a link, or anything but a folder.
+    /// Fails if `folder` exists and is a link, or anything but a folder.
     pub fn check_folder(&self, folder: &Path) -> Result<()> {
         self.folder(folder).map(drop)
     }
 
-    /// Makes a folder and those above it.
+    /// Creates a folder and its parents.
     pub fn create_folder(&self, folder: &Path) -> Result<()> {
         self.created(folder).map(drop)
     }
@@ -212,7 +212,7 @@ impl Roots {
         write().map_err(|error| self.failure("write", path, &error))
     }
 
-    /// Puts `bytes` at `path` in one step, over whatever file or link stands there: for files of agentpkg's own.
+    /// Replaces the file or link at `path` with `bytes` in one step: for agentpkg's own files.
     pub fn replace(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
         let temporary =
             path.with_file_name(format!("{}{}{}", TEMPORARY.0, random_name()?, TEMPORARY.1));
@@ -221,7 +221,7 @@ impl Roots {
             self.rename(&temporary, path)
         };
         put().inspect_err(|_| {
-            // It is of no use to anybody; that it could not be written is what is told.
+            // The file is useless; what matters is that it could not be written.
             let _ = self.remove(&temporary);
         })
     }
@@ -246,7 +246,7 @@ impl Roots {
         }
     }
 
-    /// Moves a file to a path at which nothing stands.
+    /// Moves a file to a path where nothing is.
     pub fn rename_new(&self, from: &Path, to: &Path) -> Result<Moved> {
         let (one, other) = (self.place_to_write(from)?, self.place_to_write(to)?);
         match one.folder.rename_new(&one.name, &other.folder, &other.name) {
@@ -257,7 +257,7 @@ impl Roots {
         }
     }
 
-    /// Moves a file, over whatever file stands there.
+    /// Moves a file, replacing an existing file.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let (one, other) = (self.place_to_write(from)?, self.place_to_write(to)?);
         one.folder
@@ -265,7 +265,7 @@ impl Roots {
             .map_err(|error| self.failure("write", to, &error))
     }
 
-    /// Moves whatever stands at a path to a name that nobody else uses.
+    /// Moves whatever is at a path to a unique name.
     pub fn rename_if_there(&self, from: &Path, to: &Path) -> Result<Moved> {
         let (one, other) = (self.place_to_write(from)?, self.place_to_write(to)?);
         match one.folder.rename(&one.name, &other.folder, &other.name) {
@@ -287,7 +287,7 @@ impl Roots {
         }
     }
 
-    /// Whether an open file is the one that stands at the path.
+    /// Whether an open file is the one at the path.
     #[must_use]
     pub fn is_at(&self, file: &File, path: &Path) -> bool {
         match self.place(path) {
@@ -296,7 +296,7 @@ impl Roots {
         }
     }
 
-    /// Moves a file, over whatever file stands there. `false`: the two paths are on different file systems, and nothing was done.
+    /// Moves a file, replacing an existing file. `false`: the two paths are on different file systems, and nothing was done.
     pub fn rename_within(&self, from: &Path, to: &Path) -> Result<bool> {
         let (one, other) = (self.place_to_write(from)?, self.place_to_write(to)?);
         match one.folder.rename(&one.name, &other.folder, &other.name) {
@@ -306,7 +306,7 @@ impl Roots {
         }
     }
 
-    /// Removes a file or a link; it is no error if nothing is there.
+    /// Removes a file or a link; it is not an error if nothing is there.
     pub fn remove(&self, path: &Path) -> Result<()> {
         let Some(place) = self.place(path)? else {
             return Ok(());
@@ -317,11 +317,11 @@ impl Roots {
         }
     }
 
-    /// Removes a folder if it is empty, and says nothing if it is not.
+    /// Removes a folder if it is empty, and does nothing otherwise.
     pub fn remove_empty_folder(&self, path: &Path) {
         self.folders().retain(|open, _| !open.starts_with(path));
         if let Ok(Some(place)) = self.place(path) {
-            // A folder that holds something is the usual case, and stays.
+            // A folder that is not empty is the usual case, and stays.
             let _ = place.folder.remove_folder(&place.name);
         }
     }
@@ -348,7 +348,7 @@ impl Roots {
             .is_ok_and(|file| super::Lock::is_held(&file))
     }
 
-    /// Opens a file for a lock, and creates it if need be.
+    /// Opens a file for a lock, creating it if necessary.
     pub fn open_lock(&self, path: &Path) -> Result<File> {
         let place = self.place_to_write(path)?;
         let file = place
@@ -371,7 +371,7 @@ impl Roots {
         Ok(self.folder(folder)?.map(|folder| Place { folder, name }))
     }
 
-    /// The same, with the folder made if need be.
+    /// The same; the folder is created if necessary.
     fn place_to_write(&self, path: &Path) -> Result<Place> {
         let (folder, name) = split(path)?;
         Ok(Place {
@@ -437,7 +437,7 @@ impl Roots {
         is_creating: bool,
     ) -> Result<Option<Arc<Folder>>> {
         if is_creating {
-            // Links above a root are the user's own: they lead to the folder that was meant.
+            // Links above a root are the user's own, and lead to the intended folder.
             super::create_folder(real)?;
         }
         match Folder::open(real) {

@@ -1,6 +1,6 @@
-//! The same door by paths, for platforms without descriptors of folders: every component is looked at before it is used.
+//! The same access by paths, for platforms without descriptors of folders: every component is checked before it is used.
 //!
-//! Somebody who swaps a folder for a link at the right moment can lead elsewhere; SECURITY.md says so.
+//! A program that swaps a folder for a link at the right moment can redirect it; SECURITY.md says so.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -117,7 +117,7 @@ impl Folder {
         true
     }
 
-    /// There is no handle to a folder that could be synced; the rename itself is the best there is.
+    /// There is no handle to a folder that could be synced; the rename alone must suffice.
     #[expect(
         clippy::unused_self,
         clippy::unnecessary_wraps,

@@ -1,5 +1,5 @@
-//! Folders held open by descriptor. Every name is looked up in the folder itself, and no link is ever followed, so nothing that
-//! happens to the path in the meantime can lead elsewhere.
+//! Folders held open by descriptor. Every name is looked up in the folder itself, and no link is ever followed, so changes to the path in
+//! the meantime cannot redirect it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -31,7 +31,7 @@ impl Folder {
         Ok(Self(rustix::fs::openat(CWD, path, FOLDER, Mode::empty())?))
     }
 
-    /// Opens the folder `name` in this one. A link is `ENOTDIR` or `ELOOP`, as the platform has it.
+    /// Opens the folder `name` in this one. For a link the error is `ENOTDIR` or `ELOOP`, depending on the platform.
     pub(super) fn descend(&self, name: &OsStr) -> io::Result<Self> {
         Ok(Self(rustix::fs::openat(
             &self.0,
@@ -49,7 +49,7 @@ impl Folder {
         )?)
     }
 
-    /// What stands at `name`, links not followed.
+    /// What is at `name`; links are not followed.
     pub(super) fn entry(&self, name: &OsStr) -> io::Result<Entry> {
         match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(entry_of(FileType::from_raw_mode(stat.st_mode))),
@@ -58,7 +58,7 @@ impl Folder {
         }
     }
 
-    /// Opens a file for reading. Whether it is a regular one, the caller looks at.
+    /// Opens a file for reading. The caller checks whether it is a regular one.
     pub(super) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         Ok(rustix::fs::openat(&self.0, name, OFlags::RDONLY | FILE, Mode::empty())?.into())
     }
@@ -69,7 +69,7 @@ impl Folder {
         Ok(rustix::fs::openat(&self.0, name, flags, Mode::from_raw_mode(0o666))?.into())
     }
 
-    /// Opens a file for reading and writing, and creates it if need be.
+    /// Opens a file for reading and writing, creating it if necessary.
     pub(super) fn open_or_create(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | FILE;
         Ok(rustix::fs::openat(&self.0, name, flags, Mode::from_raw_mode(0o666))?.into())
@@ -84,7 +84,7 @@ impl Folder {
         }
     }
 
-    /// Moves a file to a name at which nothing stands. `false`: something does.
+    /// Moves a file to a name where nothing is. `false`: something is there.
     pub(super) fn rename_new(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<bool> {
         match rustix::fs::renameat_with(&self.0, name, &to.0, new, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(true),
@@ -95,7 +95,7 @@ impl Folder {
         match rustix::fs::linkat(&self.0, name, &to.0, new, AtFlags::empty()) {
             Ok(()) => self.remove(name).map(|()| true),
             Err(Errno::EXIST) => Ok(false),
-            // Neither the flag nor hard links, as on FAT: a look and a rename is the best there is.
+            // Neither the flag nor hard links are available, as on FAT: checking and then renaming is the best that can be done.
             Err(error) if is_unsupported(error) => match to.entry(new)? {
                 Entry::Absent => self.rename(name, to, new).map(|()| true),
                 _ => Ok(false),
@@ -104,7 +104,7 @@ impl Folder {
         }
     }
 
-    /// Moves a file, over whatever file stands there.
+    /// Moves a file, replacing an existing file.
     pub(super) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.0, name, &to.0, new)?)
     }
@@ -117,7 +117,7 @@ impl Folder {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// What is in it, in no order; names that are not UTF-8 are left out.
+    /// Its entries, in no order; names that are not UTF-8 are left out.
     pub(super) fn list(&self) -> io::Result<Vec<Listed>> {
         let mut listed = Vec::new();
         for found in rustix::fs::Dir::read_from(&self.0)? {
@@ -129,7 +129,7 @@ impl Folder {
                 continue;
             }
             let entry = match found.file_type() {
-                // Some file systems tell the kind only when they are asked about the file.
+                // Some file systems return the kind only when asked about the file.
                 FileType::Unknown => self.entry(OsStr::new(name))?,
                 kind => entry_of(kind),
             };
@@ -186,7 +186,7 @@ fn entry_of(kind: FileType) -> Entry {
     }
 }
 
-/// What kernels and file systems say that do not know the flag of a rename: NFS, 9p, FUSE, a sandbox.
+/// The errors of kernels and file systems that do not know the rename flag: NFS, 9p, FUSE, a sandbox.
 fn is_unsupported(error: Errno) -> bool {
     matches!(
         error,

@@ -1,16 +1,16 @@
-//! A clean result seen by a stranger, who knows the four texts but not how they were merged.
+//! Checks a clean result as a stranger would, who knows the four texts but not how they were merged.
 //!
-//! The stranger reads Markdown by a model of its own ([`outline`]), which shares no code with the merge, and then asks of each line of the
-//! result whether one of the sides put it there: under this heading, below this list item, in this table, within code or not. A line
-//! may stand elsewhere only where the other side took the text around it along.
+//! The stranger has its own model of Markdown ([`outline`]), which shares no code with the merge, and checks for each line of the result
+//! that one of the sides put it there: under this heading, below this list item, in this table, inside code or not. A line may be elsewhere
+//! only if the other side moved the text around it.
 //!
-//! What is promised of a result that passes:
+//! What is guaranteed for a result that passes:
 //!
-//! * no heading, and no line of some length, stands there more often than in either side,
+//! * no heading, and no line of some length, appears more often than on either side,
 //! * no line is under a heading, list item, table or sentence with a colon that no side put it under,
-//! * no line that one side deleted is back because the other moved it,
+//! * no line that one side deleted comes back because the other moved it,
 //! * no line that both kept, or one added, is missing, unless its words are there,
-//! * code, comments, tables and tags are closed where they were closed, and numbered lists count as they did.
+//! * code, comments, tables and tags are closed where they were closed, and numbered lists still count up.
 
 mod outline;
 #[cfg(test)]
@@ -21,14 +21,14 @@ use std::fmt;
 
 use self::outline::{Names, Outline, Row, Spot};
 
-/// What is wrong with a result: the line that it is wrong with.
+/// What is wrong with a result: the line concerned.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// It stands there more often than in either side.
+    /// It appears more often than on either side.
     Doubled(String),
-    /// It stands under another heading, in another list or table than where its side put it.
+    /// It is under another heading, or in another list or table, than on its side.
     Torn(String),
-    /// The list item that it belongs to is gone.
+    /// The list item that it belongs to was removed.
     Orphaned(String),
     /// One side deleted it, the other moved it.
     Resurrected(String),
@@ -36,14 +36,14 @@ pub enum Fault {
     Lost(String),
     /// Something is opened here that is not closed, or a row has too many or too few cells.
     Unbalanced(String),
-    /// The numbers of a list or of headings no longer count.
+    /// The numbers of a list or of headings no longer count up.
     Misnumbered(String),
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Doubled(line) => write!(formatter, "`{line}` would stand there twice"),
+            Self::Doubled(line) => write!(formatter, "`{line}` would appear twice"),
             Self::Torn(line) => write!(
                 formatter,
                 "`{line}` would come under another heading or list"
@@ -66,16 +66,16 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How far around a line the text that it stood with is looked for.
+/// How many lines around a line are searched for its former neighbours.
 const REACH: usize = 60;
 /// How many words two versions of one line have at least.
 const TWINS: usize = 4;
 /// How many pairs of lines are compared at most.
 const PAIRS: usize = 20_000;
-/// How many words make a line of code one that nobody writes twice by chance.
+/// From how many words on a line of code is certainly not the same by chance.
 const WORDS: usize = 4;
 
-/// The first thing that is wrong with a result, if anything is.
+/// The first fault of a result, if there is one.
 pub(super) fn fault(
     base: &[&[u8]],
     ours: &[&[u8]],
@@ -102,7 +102,7 @@ pub(super) fn fault(
         .or_else(|| view.misnumbered(&names))
 }
 
-/// How often each text stands in an outline, in the rows that count.
+/// How often each text appears in an outline, in the rows that count.
 fn counts(outline: &Outline, length: usize, counts_row: fn(&Row) -> bool) -> Vec<u32> {
     let mut counts = vec![0; length];
     for row in outline.rows.iter().filter(|row| counts_row(row)) {
@@ -132,7 +132,7 @@ impl View {
         found.map(|name| Fault::Unbalanced(names.text(name)))
     }
 
-    /// Lines that stand there more often than they may.
+    /// Lines that appear more often than they may.
     fn miscounted(&self, names: &Names<'_>) -> Option<Fault> {
         let times = |outline: &Outline, key: usize| {
             outline.keys.iter().filter(|other| **other == key).count()
@@ -165,7 +165,7 @@ impl View {
             if r > left && (o < b || t < b) {
                 return Some(Fault::Resurrected(names.text(row.name)));
             }
-            // A heading is none where it stands within code.
+            // A heading inside code is not a heading.
             let [one, other, all] = [0, 1, 2].map(|side| headings[side][row.name]);
             if row.is_heading && o + t > 0 && all > one.max(other) {
                 return Some(Fault::Doubled(names.text(row.name)));
@@ -230,7 +230,7 @@ impl View {
         if gone.len() * (sides[0].len() + sides[1].len()) > PAIRS {
             return None;
         }
-        // A line that the other side has in other words is not deleted there.
+        // A line that the other side has in other words was not deleted there.
         let is_alike = |side: &Outline, name: usize| {
             side.rows
                 .iter()
@@ -249,7 +249,7 @@ impl View {
         None
     }
 
-    /// Lines that stand where no side put them.
+    /// Lines in places where no side put them.
     fn misplaced(&self, names: &Names<'_>) -> Option<Fault> {
         let sides = [(&self.ours, &self.theirs), (&self.theirs, &self.ours)];
         for row in &self.result.rows {
@@ -263,7 +263,7 @@ impl View {
             let mut places = sides.iter().flat_map(|(side, other)| {
                 side.all(row.name).map(move |index| (*side, *other, index))
             });
-            // A line made of several has no place of its own; what is below it is asked about by itself.
+            // A line that was merged from several has no place of its own; what is below it is checked separately.
             let is_known = sides.iter().any(|(side, _)| side.find(row.name).is_some());
             if is_known
                 && !places
@@ -285,7 +285,7 @@ impl View {
         None
     }
 
-    /// Whether the other side took the text around a line of this side along to where the line is now.
+    /// Whether the other side moved the text around a line of this side to where the line is now.
     fn is_carried(
         &self,
         side: &Outline,
@@ -310,7 +310,7 @@ impl View {
         })
     }
 
-    /// Whether what a line stands under now is both sides' version of what it stood under.
+    /// Whether what is above a line now is both sides' version of what was above it.
     fn is_made_of(&self, from: Option<usize>, to: Option<usize>, names: &Names<'_>) -> bool {
         let (Some(from), Some(to)) = (from, to) else {
             return false;
@@ -327,7 +327,7 @@ impl View {
         }
     }
 
-    /// Lines that are nowhere, nor their words.
+    /// Lines of which neither the text nor the words are left.
     fn missing(&self, names: &Names<'_>) -> Option<Fault> {
         let [base, ours, theirs, result] = &self.counts;
         let is_missing = |row: &&Row, mine: &[u32], other: &[u32]| {
@@ -385,13 +385,13 @@ impl View {
     }
 }
 
-/// The question if what a line of one side stood under was exchanged for something else by the other side, around that line.
+/// The fault if the other side replaced what was above a line of one side, around that line.
 struct Carried<'v, 'n, 'a> {
     view: &'v View,
     side: &'v Outline,
     other: &'v Outline,
     names: &'n Names<'a>,
-    /// The part of a spot that it is about, and what stood and stands there.
+    /// The part of a place that it is about, and what was and is there.
     field: usize,
     from: Option<usize>,
     to: Option<usize>,
@@ -414,7 +414,7 @@ impl Carried<'_, '_, '_> {
         {
             return true;
         }
-        // It was written in place of a line that the other side took there.
+        // It was written in the place of a line that the other side moved there.
         let is_older = |row: &&Row| {
             let is_replaced = base[row.name] == 1
                 && mine[row.name] == 0
@@ -434,7 +434,7 @@ impl Carried<'_, '_, '_> {
         {
             return true;
         }
-        // What stood with it says where the text went.
+        // Its neighbours show where the text went.
         let (before, after) = (&self.side.rows[..index], &self.side.rows[index + 1..]);
         let near = [
             self.nearest(before.iter().rev(), line),
@@ -443,7 +443,7 @@ impl Carried<'_, '_, '_> {
         if near.iter().any(Option::is_some) {
             return near.iter().flatten().all(|moved| *moved);
         }
-        // Nothing stood with it: then what it stood under must have been written anew.
+        // It had no neighbours: then what it was under must be new.
         let (Some(from), Some(to)) = (self.from, self.to) else {
             return false;
         };
@@ -454,7 +454,7 @@ impl Carried<'_, '_, '_> {
             && self.names.are_alike(from, to)
     }
 
-    /// Whether the nearest line that stood in the same place, and that the other side still has, went where the line is now.
+    /// Whether the nearest line that was in the same place, and that the other side still has, went to where the line is now.
     fn nearest<'r>(&self, rows: impl Iterator<Item = &'r Row>, line: &Row) -> Option<bool> {
         let [base, .., result] = &self.view.counts;
         let theirs = self.view.counts_of(self.other);
@@ -482,16 +482,16 @@ impl Carried<'_, '_, '_> {
         })
     }
 
-    /// Whether a line, which has another name on the other side if it was changed there, stands there where the line in question is.
+    /// Whether a line (which has another name on the other side if it was changed there) is now in the same place as the line in question.
     fn has_moved(&self, row: &Row, name: usize) -> bool {
         let there = self.other.find(name).map(|row| row.spot.field(self.field));
-        // A line that opens a paragraph there opens it for those below.
+        // A line that opens a paragraph also opens it for the lines below.
         there == Some(self.to)
             || self.field == Spot::LEAD && (self.to == Some(row.name) || self.to == Some(name))
     }
 }
 
-/// The first text of a result's list that is in neither side's.
+/// The first text of a result's list that is on neither side's.
 fn first_new(ours: &[usize], theirs: &[usize], result: &[usize]) -> Option<usize> {
     result
         .iter()

@@ -1,18 +1,18 @@
-//! A model of Markdown: of each line, what it stands under.
+//! A model of Markdown: what each line is under.
 
 use std::collections::HashMap;
 
-/// How long the text of a line is in a message, in characters.
+/// How long the text of a line in a message is, in characters.
 const SHOWN: usize = 60;
-/// Columns that a tab reaches.
+/// The tab width, in columns.
 const TAB: usize = 4;
 
-/// The texts of lines, each with a number. White space is evened out, and marks of lists are no part of a text.
+/// The texts of lines, each with a number. White space is normalised, and list markers are not part of a text.
 #[derive(Debug, Default)]
 pub(super) struct Names<'a> {
     numbers: HashMap<String, usize>,
     texts: Vec<String>,
-    /// What was read already: most lines stand in all texts.
+    /// Lines that were read already: most lines are in all texts.
     lines: HashMap<&'a [u8], Reading>,
 }
 
@@ -20,9 +20,9 @@ pub(super) struct Names<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     kind: Kind,
-    /// The column in which it begins.
+    /// The column that it begins in.
     indent: usize,
-    /// Its text without the mark of a list item, and with it.
+    /// Its text without the list marker, and with it.
     name: usize,
     whole: usize,
     says_something: bool,
@@ -33,21 +33,21 @@ struct Reading {
     is_rule: bool,
 }
 
-/// What a line is, if it is not within code or a comment.
+/// What a line is, if it is not inside code or a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Blank,
-    /// The character, how often, and whether nothing else is there.
+    /// The character, its count, and whether nothing else is on the line.
     Fence(char, usize, bool),
-    /// The start of a comment that goes on.
+    /// The start of a comment that is not closed on the line.
     Comment,
     /// The level, and the number that it begins with.
     Heading(usize, Option<u32>),
-    /// How many cells it has.
+    /// The number of cells.
     TableRow(usize),
     /// The number, if it has one.
     Item(Option<u32>),
-    /// A tag alone on its line, and whether it closes.
+    /// A tag alone on its line, and whether it is a closing one.
     Tag(bool),
     /// Other text, and whether it ends with a colon.
     Text(bool),
@@ -146,18 +146,18 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-/// What a line stands under; texts as their numbers.
+/// What a line is under; texts are given by their numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct Spot {
-    /// The heading; for a heading the one that it belongs to.
+    /// The heading; for a heading, its parent.
     pub(super) heading: Option<usize>,
-    /// The line with a colon that opens the list; for other text the line that opens the paragraph.
+    /// The line with a colon that introduces the list; for other text, the line that opens the paragraph.
     pub(super) lead: Option<usize>,
     /// The list item.
     pub(super) parent: Option<usize>,
     /// The first row of the table.
     pub(super) table: Option<usize>,
-    /// 0 if it is read as Markdown, 1 within code, 2 within a comment.
+    /// 0 if it is read as Markdown, 1 inside code, 2 inside a comment.
     pub(super) hidden: usize,
 }
 
@@ -186,13 +186,13 @@ pub(super) struct Row {
     pub(super) name: usize,
     pub(super) spot: Spot,
     pub(super) is_heading: bool,
-    /// Whether there is a letter or digit in it.
+    /// Whether it contains a letter or digit.
     pub(super) says_something: bool,
     pub(super) words: usize,
 }
 
 impl Row {
-    /// Whether a row ends what stands under something.
+    /// Whether a row ends the scope of something.
     pub(super) fn is_boundary(&self, under: Option<usize>) -> bool {
         self.is_heading && Some(self.name) == under
     }
@@ -202,7 +202,7 @@ impl Row {
 #[derive(Debug, Default)]
 pub(super) struct Outline {
     pub(super) rows: Vec<Row>,
-    /// The first row with each text, and the next one with the text of each row; past the end: none.
+    /// The first row with each text, and the next row with the text of each row; past the end: none.
     first: Vec<usize>,
     next: Vec<usize>,
     /// Fences and comments that are never closed.
@@ -211,9 +211,9 @@ pub(super) struct Outline {
     pub(super) uneven: Vec<usize>,
     /// Tags that are never closed, or never opened.
     pub(super) untagged: Vec<usize>,
-    /// Keys between the rules that the text begins with, as in a second frontmatter.
+    /// Keys between the fences that the text begins with, as in a second frontmatter.
     pub(super) keys: Vec<usize>,
-    /// Items of numbered lists, and numbered headings, whose number does not follow.
+    /// Items of numbered lists, and numbered headings, whose numbers are not consecutive.
     pub(super) miscounted: Vec<usize>,
 }
 
@@ -232,7 +232,7 @@ struct Reader {
     /// Character, length and text.
     fence: Option<(char, usize, usize)>,
     comment: Option<usize>,
-    /// Whether nothing, or only the first rule, was read.
+    /// Whether nothing, or only the first fence, has been read.
     is_first: bool,
     is_head: bool,
     tags: Vec<usize>,
@@ -243,7 +243,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Closes the list items that a line with this indentation is not below, and gives back the one that it is below.
+    /// Closes the list items that do not contain a line with this indentation, and returns the one that does.
     fn parent(&mut self, indent: usize) -> Option<usize> {
         while self.items.last().is_some_and(|(above, _)| *above >= indent) {
             self.items.pop();
@@ -251,7 +251,7 @@ impl Reader {
         self.items.last().map(|(_, name)| *name)
     }
 
-    /// The same for a line that ends the numbered list which it is not below.
+    /// The same for a line that ends the numbered list which does not contain it.
     fn block(&mut self, indent: usize) -> Option<usize> {
         let parent = self.parent(indent);
         if parent.is_none() {
@@ -288,7 +288,7 @@ impl Outline {
         self.all(name).next().map(|index| &self.rows[index])
     }
 
-    /// Where all rows with a text are.
+    /// All rows with a text.
     pub(super) fn all(&self, name: usize) -> impl Iterator<Item = usize> {
         let first = self
             .first
@@ -319,7 +319,7 @@ impl Outline {
             whole,
             ..
         } = reading;
-        // What opens and what closes a tag are two texts, though they belong together.
+        // The opening and the closing tag are two texts, although they belong together.
         let text = if matches!(kind, Kind::Tag(_)) {
             whole
         } else {
@@ -352,7 +352,7 @@ impl Outline {
             reader.comment = reader.comment.filter(|_| !reading.closes_comment);
             return;
         }
-        // A line of text directly below a table is read as a part of it.
+        // A line of text directly below a table is read as part of it.
         let is_text = matches!(kind, Kind::Text(_) | Kind::Tag(_));
         if !matches!(kind, Kind::TableRow(_)) && !is_text {
             reader.table = None;
@@ -487,7 +487,7 @@ impl Outline {
             .pop_if(|(above, _)| *above == indent)
             .map(|(_, last)| last);
         if let Some(number) = number {
-            // Lists begin with 1, and some have it everywhere.
+            // Lists begin with 1, and some have 1 everywhere.
             if number > 1 && last.is_none_or(|last| number != last + 1) {
                 self.miscounted.push(name);
             }
@@ -547,7 +547,7 @@ fn key(line: &str) -> Option<&str> {
     (!key.is_empty() && key.chars().all(is_name)).then_some(key)
 }
 
-/// Whether a text is a tag, and whether it closes.
+/// Whether a text is a tag, and whether it is a closing one.
 fn tag(text: &str) -> Option<bool> {
     let inner = text.strip_prefix('<')?.strip_suffix('>')?;
     let (closes, word) = inner
@@ -566,7 +566,7 @@ fn cells(text: &str) -> impl Iterator<Item = String> {
         .map(even)
 }
 
-/// A row of a table, however it is aligned.
+/// A row of a table, regardless of its alignment.
 fn table_text(text: &str) -> String {
     let is_rule = |cell: &String| {
         !cell.is_empty() && cell.chars().all(|character| matches!(character, '-' | ':'))
@@ -586,7 +586,7 @@ fn heading_number(text: &str) -> Option<u32> {
         .then(|| text[..digits].parse().ok())?
 }
 
-/// The column in which a line begins.
+/// The column that a line begins in.
 fn columns(line: &str) -> usize {
     let mut column = 0;
     for character in line.chars() {

@@ -1,33 +1,33 @@
-//! Faults are planted in results that are right, and each has to be found.
+//! Faults are put into correct results, and each of them must be found.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What a planted fault does to a result.
+/// What a fault does to a result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Plant {
-    /// A section stands there twice.
+    /// A section is duplicated.
     Section,
-    /// The line that ours added is written twice.
+    /// The line that ours added is duplicated.
     Line,
-    /// The line that ours added goes to another section.
+    /// The line that ours added is moved to another section.
     Elsewhere,
-    /// The line that ours added below an item loses that item.
+    /// The item above the line that ours added below it is removed.
     Orphan,
-    /// The item that ours added goes below another item.
+    /// The item that ours added is moved below another item.
     Adopted,
     /// The line that theirs deleted comes back where it was, or at the end.
     Back(bool),
     /// The line that ours added is left out.
     Addition,
-    /// A line that nobody changed is left out.
+    /// A line that nobody changed is missing.
     Kept,
     /// Code is not closed.
     Fence,
-    /// The line that ours added goes into the code.
+    /// The line that ours added is moved into the code.
     Hidden,
-    /// A row of a table has a cell too many.
+    /// A row of a table has one cell too many.
     Cell,
     /// A numbered list skips a number.
     Number,
@@ -52,10 +52,10 @@ const PLANTS: [Plant; 14] = [
     Plant::Tag,
 ];
 
-/// A text as sections, each its lines.
+/// A text as sections, each with its lines.
 type Sections = Vec<Vec<String>>;
 
-/// A section in which there is everything; `items` are at least three.
+/// A section that contains everything; there are at least three `items`.
 fn section(number: usize, items: usize) -> Vec<String> {
     let mut lines = vec![
         format!("## Part {number} of it"),
@@ -188,7 +188,7 @@ proptest! {
         let is_right = match what {
             Plant::Section | Plant::Line => matches!(fault, Some(Fault::Doubled(_))),
             Plant::Elsewhere | Plant::Adopted | Plant::Hidden => matches!(fault, Some(Fault::Torn(_))),
-            // What it belonged to is gone, and so it is below something else, or nothing.
+            // What it belonged to is gone, so it is below something else, or nothing.
             Plant::Orphan => matches!(fault, Some(Fault::Orphaned(_) | Fault::Torn(_))),
             Plant::Back(_) => matches!(fault, Some(Fault::Resurrected(_))),
             Plant::Addition | Plant::Kept => matches!(fault, Some(Fault::Lost(_))),
@@ -237,7 +237,7 @@ fn a_line_may_go_where_the_other_side_took_the_text_around_it() {
         ),
         None
     );
-    // Beside a heading that was there before, nothing went along.
+    // Nothing moved along next to a heading that was there before.
     let torn = base.replace("- c third", "- mine\n- c third");
     assert_eq!(
         judged(base, &ours, base, &torn),

@@ -105,13 +105,11 @@ impl CachedRepository<'_> {
         }
         if blobs.len() > MAX_CANDIDATES {
             return Err(Failure::failed(format!(
-                "`{}` holds {} files that may be agents",
+                "`{}` contains {} files that may be agents",
                 self.url.display(),
                 blobs.len()
             ))
-            .hint(
-                "this is more than agentpkg looks through; name the file: `…#path/to/agent.md`",
-            ));
+            .hint("that is more than agentpkg reads; name the file: `…#path/to/agent.md`"));
         }
         blobs.retain(|path, _| !path.ends_with(EXTENSION) || is_looked_at(path));
         let basis = basis(&blobs, is_markdown);

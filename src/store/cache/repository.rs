@@ -259,7 +259,7 @@ impl CachedRepository<'_> {
                 Ok(())
             } else {
                 Err(Failure::failed(format!(
-                    "`{}` is not in the cache, and `--offline` forbids to fetch it",
+                    "`{}` is not in the cache, and `--offline` forbids fetching it",
                     self.url.display()
                 ))
                 .hint("run the command once without `--offline`"))

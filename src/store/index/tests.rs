@@ -114,7 +114,7 @@ fn a_seal_holds_until_somebody_changes_the_file() {
         IndexFile::open(&path, Some("abc")).is_some(),
         "with one it is not"
     );
-    // What was written without waiting for the disk gets its seal from a later look.
+    // A file that was written without waiting for the disk is sealed when it is checked later.
     let long_ago = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     fs::replace(&path, &image.to_bytes(), false).unwrap();
     assert!(
@@ -212,7 +212,7 @@ fn a_search_goes_from_the_name_to_what_looks_alike() {
     );
 }
 
-/// An entry of which a little differs from seed to seed, in one of a few files.
+/// An entry that differs slightly from seed to seed, in one of a few files.
 fn made((file, seed): (u8, u16)) -> (IndexEntry, u64) {
     let names = ["planner", "Planner", "backend-architect", "a", "zeta"];
     let name = names[usize::from(seed) % names.len()];
@@ -285,7 +285,7 @@ proptest! {
         prop_assert!(IndexFile::open(&path, Some("abc")).is_none(), "the checksum is over everything");
         if let Some(index) = IndexFile::of_bytes(bytes, Some("abc")) {
             prop_assert!(!is_cut && !index.is_sound(), "the checksum is over everything");
-            // Who does not check the whole still reads nothing that is not there.
+            // Even without checking everything, nothing is read that is not there.
             for query in ["backend", "plannr", "plans"] {
                 let _ = index.search(&Query { text: query.to_owned(), limit: 10, ..Query::default() });
             }
@@ -326,7 +326,7 @@ proptest! {
         prop_assert_eq!(rows.len(), found.rows.len());
         let range = index.beginning_so(&text);
         prop_assert_eq!(range.len(), names.iter().filter(|name| name.starts_with(&text)).count());
-        // Every name begins with a beginning, and no more are counted than there are.
+        // Every name has one of the beginnings, and no more are counted than there are.
         for end in [&|name: &str| name.find('-').map_or(name.len(), |at| at + 1), &|_: &str| 1] as [&dyn Fn(&str) -> usize; 2] {
             let all = index.beginnings(0..u32::try_from(names.len()).unwrap(), end, usize::MAX).unwrap();
             prop_assert_eq!(all.iter().map(|(_, rows)| rows.len()).sum::<usize>(), names.len());
@@ -339,7 +339,7 @@ proptest! {
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40)) {
         let all = some();
         let mut whole = bytes_of("abc", &all.iter().map(|entry| (entry, 1)).collect::<Vec<_>>(), b"{}");
-        // Behind the header nothing is checked at opening but its length.
+        // When it is opened, only the length of what follows the header is checked.
         let body = &mut whole[HEADER..];
         for (at, byte) in changes {
             let at = at.index(body.len());

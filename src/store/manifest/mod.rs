@@ -154,7 +154,7 @@ impl Manifest {
             None => failure.caused_by(violation),
         };
         failure.hint(format!(
-            "the rule is `policy.{}` of this project; `--allow` does not outweigh it",
+            "the rule is `policy.{}` of this project; `--allow` does not override it",
             violation.rule
         ))
     }

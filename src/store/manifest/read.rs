@@ -32,7 +32,7 @@ impl Manifest {
                 let label = "a conflict marker of a version control system".to_owned();
                 return reader
                     .failure(
-                        format!("`{path}` holds an unresolved merge conflict"),
+                        format!("`{path}` has an unresolved merge conflict"),
                         Some(span),
                         label,
                     )

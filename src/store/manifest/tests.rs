@@ -82,7 +82,7 @@ fn edits_keep_the_mark_and_the_line_endings() {
     assert!(manifest.remove_agent(&name("reviewer")));
     assert_eq!(manifest.to_text(), windows);
     assert!(!manifest.is_changed());
-    // A mark moves no underline.
+    // A byte order mark does not shift the underline.
     let text = "\u{feff}[agents]\r\na = 3\r\n";
     let failure = Manifest::parse(text, FILE_NAME).unwrap_err();
     let location = failure.location().unwrap();
@@ -131,9 +131,9 @@ proptest::proptest! {
             }
         }
         let edited = manifest.to_text();
-        // What an edit does is the same whatever ends the lines.
+        // An edit does the same with all line endings.
         proptest::prop_assert_eq!(edited.replace("\r\n", "\n"), plain.to_text());
-        // Each line of before that is still there is what it was, and in its place.
+        // Each existing line that is still there is unchanged, and in its place.
         let old: Vec<&str> = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
         let new: Vec<&str> = edited.split_inclusive('\n').collect();
         for line in old {
@@ -271,7 +271,7 @@ fn another_version_leaves_the_comments_where_they_are() {
         edited("own", &Wanted::anything()),
         text.replace("\"^1\" # keep", "\"*\" # keep")
     );
-    // Where more than a version is to be said.
+    // If more than a version is needed.
     let pinned = Wanted {
         pins: vec!["model".to_owned()],
         ..at("^1")
@@ -291,7 +291,7 @@ fn another_version_leaves_the_comments_where_they_are() {
         edited("zed", &bound),
         text.replace("zed = \"*\"", "zed = { verbatim = true }")
     );
-    // What says any version keeps saying it.
+    // An entry for any version stays one.
     let mut any = Manifest::parse("[agents]\na = { version = \"latest\" }\n", FILE_NAME).unwrap();
     any.set_agent(&name("a"), &bound);
     assert_eq!(

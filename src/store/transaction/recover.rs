@@ -149,7 +149,7 @@ pub(super) fn recover(
         None if trust == Trust::Sealed => return Err(stranger(&shown)),
         None => Journal::unsealed(&bytes).ok_or_else(|| {
             Failure::failed(format!(
-                "`{shown}` cannot be read, so its steps cannot be made"
+                "`{shown}` cannot be read, so its steps cannot be carried out"
             ))
             .hint(discarding())
         })?,

@@ -161,7 +161,7 @@ fn redirects_are_followed_at_home_only_and_nothing_secret_goes_elsewhere() {
             "{to}: nobody else was spoken to"
         );
     }
-    // Here the server is asked as another repository, so that only the first is redirected.
+    // Here the server is asked under another repository's address, so that only the first request is redirected.
     scene.server.fault(Fault::None);
     let sent = scene.server.requests();
     assert!(
@@ -220,7 +220,7 @@ fn what_is_not_allowed_is_not_spoken_to() {
     };
     assert_eq!(fetch(&scene.git, "http://example.com/x"), "Insecure");
     assert_eq!(fetch(&scene.git, "git://example.com/x"), "Insecure");
-    // The user's own configuration, or what got into it, does not open other doors.
+    // The user's own configuration, or what got into it, allows no other protocols.
     let canary = scene.folder.path().join("canary");
     let git = scene
         .git
@@ -242,7 +242,7 @@ fn a_fetch_that_is_too_large_or_was_killed_leaves_nothing_behind() {
     let Some(mut scene) = Scene::new() else {
         return;
     };
-    // Bytes that do not compress.
+    // Bytes that cannot be compressed.
     let noise: Vec<u8> = (0..200_000_u32)
         .flat_map(|n| hash_blob(&n.to_le_bytes()).as_bytes().to_vec())
         .collect();
@@ -298,7 +298,7 @@ fn a_fetch_that_is_too_large_or_was_killed_leaves_nothing_behind() {
     assert!(scene.open().head().unwrap().is_some());
 }
 
-/// Running processes that have the address's port in their arguments; 0 where the system does not tell.
+/// Running processes that have the address's port in their arguments; 0 if the system does not tell.
 fn processes_about(url: &GitUrl) -> usize {
     let port = format!(":{}/", url.port().unwrap());
     let lines = |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).ok();

@@ -1,4 +1,4 @@
-//! Fetching from a server that behaves.
+//! Fetching from a server that works correctly.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::support::repo::run_git;
 #[test]
 fn names_come_without_contents_and_contents_in_one_batch() {
     let Some(scene) = Scene::new() else { return };
-    // Servers have bitmaps, with which they leave out more than without.
+    // Servers have bitmaps, with which they leave out more objects than without.
     run_git(scene.upstream.path(), ["repack", "-qadb"]);
     for url in [scene.url(), scene.upstream.url()] {
         fs::remove_dir_all(scene.cache()).unwrap();
@@ -59,7 +59,7 @@ fn names_come_without_contents_and_contents_in_one_batch() {
         assert_eq!(repository.blob_size(ids[2]).unwrap(), Some(4));
         assert_eq!(repository.read_blob(ids[2], 3).unwrap(), None, "too large");
         assert_eq!(hash_blob(b"two\n"), ids[2]);
-        // Git itself agrees that all is well, and the settings name no partial clone, which libgit2 would refuse.
+        // Git itself agrees that the repository is valid, and its settings name no partial clone, which libgit2 would refuse.
         assert!(
             !fs::read_to_string(scene.cache().join("config"))
                 .unwrap()
@@ -149,7 +149,7 @@ fn one_commit_is_enough_for_a_machine_that_is_thrown_away() {
             "the history is cut"
         );
     }
-    // Later the same cache is wanted whole.
+    // Later the complete history of the same cache is needed.
     scene.fetch(Access::default()).unwrap();
     let head = scene.open().head().unwrap().unwrap();
     assert_eq!(
@@ -242,7 +242,7 @@ fn thousands_of_contents_are_still_one_batch() {
         ids.iter()
             .all(|id| repository.blob_size(*id).unwrap().is_some())
     );
-    // Once more when all are there: nothing breaks.
+    // Once more when all are here: nothing breaks.
     scene
         .git
         .fetch_objects(

@@ -140,7 +140,7 @@ fn cold_fetch_of_a_registry_beside_git_clone() {
 /// 200 agents of 5 KB, 1,000 other files, 500 commits, 10 tags; packed.
 fn build_registry(path: &Path) {
     let mut upstream = RepoBuilder::bare(path);
-    // Words that compress about as well as prose.
+    // Words that can be compressed about as well as prose.
     let text = |seed: usize, bytes: usize| {
         let mut state = seed as u64 + 1;
         let mut text = String::with_capacity(bytes + 16);

@@ -1,4 +1,4 @@
-//! The git door against real repositories and a real, sometimes faulty, server.
+//! The `git` module against real repositories and a real, sometimes faulty, server.
 
 mod faults;
 mod fetch;

@@ -214,7 +214,7 @@ fn a_huge_blob_is_known_by_its_header_alone() {
     if hermetic_git(folder.path()).is_none() {
         return;
     }
-    // A file with a hole costs nothing to make, and git packs it without holding it.
+    // A sparse file costs nothing to create, and git packs it without holding it in memory.
     let zeros = folder.path().join("zeros");
     fs::File::create(&zeros)
         .unwrap()
@@ -390,7 +390,7 @@ fn damage_in_a_cache_is_noticed_and_never_read() {
         fs::write(&pack, &bad).unwrap();
         match scene.open().read_blob(id, 1000) {
             Ok(Some(content)) => assert_eq!(content, b"one, second\n", "byte {at}"),
-            // A changed header can make it another kind of object, which is as good as gone.
+            // A changed header can turn it into another kind of object, which counts as missing.
             Ok(None) => assert_eq!(at, 12, "byte {at}"),
             Err(error) => assert_eq!(variant(&error), "Corrupt", "byte {at}"),
         }

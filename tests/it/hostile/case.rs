@@ -1,8 +1,8 @@
-//! A hostile project: what is planted, and what nobody may act upon.
+//! A hostile project: what is planted, and what must not be acted on.
 
 use super::world::World;
 
-/// Files that are the user's and have nothing to do with agentpkg.
+/// The user's files that have nothing to do with agentpkg.
 pub(super) const USER_FILES: &[&str] = &[
     "README.md",
     ".env",
@@ -18,25 +18,25 @@ pub(super) const USER_FILES: &[&str] = &[
 pub(super) enum Base {
     /// A fresh clone: agentpkg has never run here.
     Cloned,
-    /// A project with a history, an update that waits, and a key that sealed them: the attack came with a pull.
+    /// A project with a history, a pending update, and a key that sealed them: the attack came with a pull.
     Used,
 }
 
-/// Which home the command finds.
+/// The kind of home that the command finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Home {
     Usual,
-    /// None that a key could be kept in.
+    /// None in which a key could be stored.
     None,
-    /// A relative one, which leads into the project.
+    /// A relative one, which points into the project.
     Relative,
 }
 
-/// What of agentpkg's own state a stranger made up.
+/// Which of agentpkg's own state was forged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Forged {
     Nothing,
-    /// A journal: no command acts on it, and none that writes goes on beside it.
+    /// A journal: no command acts on it, and no command that writes continues while it is there.
     Journal,
     /// History, pending updates or resolutions: they count as absent.
     Records,
@@ -48,7 +48,7 @@ pub(super) struct Case {
     pub(super) base: Base,
     pub(super) home: Home,
     pub(super) forged: Forged,
-    /// Forged files that have to stay as they are until a person has seen them.
+    /// Forged files that must stay as they are until a person has seen them.
     pub(super) kept: Vec<String>,
     pub(super) plant: Box<dyn Fn(&World) + Send + Sync>,
 }
@@ -86,7 +86,7 @@ impl Case {
         }
     }
 
-    /// The same with something forged, which stays where it is.
+    /// The same with something forged, which must stay where it is.
     pub(super) fn forging(self, forged: Forged, kept: &[&str]) -> Self {
         let kept = kept.iter().map(|path| (*path).to_owned()).collect();
         Self {

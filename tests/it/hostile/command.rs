@@ -1,19 +1,19 @@
-//! The commands that every hostile project meets, and what each may do at most.
+//! The commands that are run in every hostile project, and the most that each may do.
 
 use std::collections::BTreeSet;
 
-/// What a command may do at most.
+/// The most that a command may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Power {
     /// Nothing at all, in the project or elsewhere.
     Reads,
-    /// Change what agentpkg owns, as its user wants it.
+    /// Change what agentpkg owns, as the user wants it.
     Writes,
     /// Take back or bring back what its own history says.
     UsesRecords,
-    /// Complete what a journal says, because a person said so.
+    /// Complete what a journal says, because a person agreed.
     Accepts,
-    /// Put a journal and its temporary files away.
+    /// Move a journal and its temporary files away.
     Discards,
 }
 
@@ -52,7 +52,7 @@ impl Command {
         self.line.split(' ').next() == Some("recover")
     }
 
-    /// Whether the program has it; `help` is what the program says about itself.
+    /// Whether the program has it; `help` is the output of `agentpkg --help`.
     fn is_known(&self, help: &BTreeSet<&str>) -> bool {
         match self.line.split(' ').next() {
             None | Some("" | "complete") => true,
@@ -61,7 +61,7 @@ impl Command {
     }
 }
 
-/// The commands that the program has; `help` is what `agentpkg --help` prints.
+/// The commands that the program has; `help` is the output of `agentpkg --help`.
 pub(super) fn known(help: &str) -> Vec<Command> {
     let listed: BTreeSet<&str> = help
         .lines()
@@ -125,7 +125,7 @@ const ALL: &[Command] = {
         Command::new(UsesRecords, "undo --force"),
         Command::new(UsesRecords, "undo 1 --force"),
         Command::new(UsesRecords, "undo 3 --force"),
-        // Without a person and without an option it has nobody to agree with.
+        // Without a person and without an option, nobody can agree.
         Command::new(Discards, "recover"),
         Command::new(Accepts, "recover --accept"),
         Command::new(Discards, "recover --discard"),

@@ -1,4 +1,4 @@
-//! Files that are something else: links, pipes, sockets, folders, devices, or larger than any memory.
+//! Files that are something else: links, pipes, sockets, folders, devices, or files larger than memory.
 
 use std::fs::{self, File};
 use std::os::unix::net::UnixListener;
@@ -7,7 +7,7 @@ use std::process::Command;
 use super::case::Case;
 use super::world::World;
 
-/// The files that agentpkg reads or writes; those whose name has a digest in it are looked up.
+/// The files that agentpkg reads or writes; those whose name contains a digest are searched for.
 const FILES: &[&str] = &[
     "agentpkg.toml",
     "agentpkg.lock",
@@ -27,23 +27,23 @@ const FILES: &[&str] = &[
     ".agentpkg/state/history/objects/*",
 ];
 
-/// What a file is instead.
+/// What is there instead of a file.
 #[derive(Debug, Clone, Copy)]
 enum Stands {
     /// A link to a copy outside.
     LinkToCopy,
     /// A link to a secret outside.
     LinkToSecret,
-    /// A link to a name outside that nothing has: whoever writes through it makes a file there.
+    /// A link to a path outside that does not exist: a program that writes through the link creates a file there.
     LinkToNothing,
-    /// A link to a file of the user in the project.
+    /// A link to a user's file in the project.
     LinkInside,
     Pipe,
     Socket,
     Folder,
     /// A link to a device that never ends.
     Device,
-    /// A file that is said to hold a terabyte.
+    /// A file that claims to be a terabyte long.
     Huge,
 }
 
@@ -108,7 +108,7 @@ fn replace(world: &World, file: &str, stands: Stands) {
                 .link(file, format!("{up}src/copy.txt"));
         }
         Stands::Pipe => {
-            // Making way for it also makes the folder that it is in.
+            // Making way for it also creates its folder.
             fs::remove_file(world.plant(file, "").project(file)).unwrap();
             assert!(
                 Command::new("mkfifo")
@@ -120,7 +120,7 @@ fn replace(world: &World, file: &str, stands: Stands) {
         }
         Stands::Socket => {
             fs::remove_file(world.plant(file, "").project(file)).unwrap();
-            // A socket's path may not be long, so it is made elsewhere.
+            // A socket's path must be short, so it is created elsewhere.
             drop(UnixListener::bind(world.path("machine/socket")).unwrap());
             fs::rename(world.path("machine/socket"), world.project(file)).unwrap();
         }

@@ -1,4 +1,4 @@
-//! Journals that nobody's interrupted command left: whoever acts on them does what a stranger wants.
+//! Journals that no interrupted command left: acting on them does what an attacker wants.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -12,13 +12,13 @@ use super::world::{World, agent};
 /// Where a journal is.
 const JOURNAL: &str = ".agentpkg/state/journal";
 
-/// What the journals have in the names of their temporary files.
+/// The part that the journals use in the names of their temporary files.
 pub(super) const TOKEN: &str = "0123abcd";
 
 /// Where an operation's copies are.
 pub(super) const OBJECTS: &str = ".agentpkg/state/history/objects";
 
-/// A journal so long that reading it takes its time; it is made only once.
+/// A journal that is so long that reading it takes time; it is created only once.
 static LONG: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let step =
         |at| json!({"path": format!(".claude/agents/{at}.md"), "before": null, "after": null});
@@ -29,7 +29,7 @@ static LONG: LazyLock<Vec<u8>> = LazyLock::new(|| {
     )
 });
 
-/// How far the operation is said to have come.
+/// The phase that the operation claims to have reached.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
     Begun,
@@ -40,9 +40,9 @@ enum Stage {
 /// What follows the text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Seal {
-    /// The digest of the text, which everybody can make.
+    /// The digest of the text, which anybody can compute.
     Digest,
-    /// Digits that look like a seal, and are none.
+    /// Digits that look like a seal.
     Invented,
     /// Nothing.
     Missing,
@@ -70,17 +70,17 @@ pub(super) fn step(path: &str, before: Option<&[u8]>, after: Option<&[u8]>) -> V
     json!({"path": path, "before": before.map(digest), "after": after.map(digest)})
 }
 
-/// A step that says it created a file which is not as it says: taking it back must not delete that.
+/// A step that claims to have created a file with other content: taking it back must not delete the file.
 fn direct(path: &str) -> Value {
     json!({"path": path, "before": null, "after": Digest::of(b"never there").to_string()})
 }
 
-/// Keeps `bytes` where an operation that is taken back finds them.
+/// Stores `bytes` where an operation that is taken back finds them.
 pub(super) fn plant_object(world: &World, bytes: &[u8]) {
     world.plant(&format!("{OBJECTS}/{}", Digest::of(bytes)), bytes);
 }
 
-/// The hidden file that holds the new content of `path` before it counts.
+/// The hidden file with the new content of `path` before it is put in place.
 fn staged(path: &str) -> String {
     match path.rsplit_once('/') {
         Some((folder, name)) => format!("{folder}/.{name}.{TOKEN}.agentpkg-new"),
@@ -93,7 +93,7 @@ fn delete(world: &World, path: &str) -> Value {
     step(path, Some(&world.bytes(path)), None)
 }
 
-/// A step that brings `text` to a path: the content lies ready, and is also what a taken back operation puts back.
+/// A step that puts `text` at a path: the content is ready, and is also what taking the operation back would restore.
 fn bring(world: &World, path: &str, text: &[u8]) -> Value {
     world.plant(&staged(path), text);
     plant_object(world, text);
@@ -101,13 +101,13 @@ fn bring(world: &World, path: &str, text: &[u8]) -> Value {
     step(path, before.as_deref(), Some(text))
 }
 
-/// A step that is done already, so that an operation that is taken back puts `text` in place of the file.
+/// A step that is already done, so that taking the operation back puts `text` in place of the file.
 fn put_back(world: &World, path: &str, text: &[u8]) -> Value {
     plant_object(world, text);
     step(path, Some(text), Some(&world.bytes(path)))
 }
 
-/// What the steps of an attack are; it may plant what they need.
+/// The steps of an attack, which may plant what they need.
 type Attack = fn(&World) -> Vec<Value>;
 
 const ATTACKS: &[(&str, Attack)] = &[
@@ -381,7 +381,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A case with a journal that nobody may act upon.
+/// A case with a journal that must not be acted on.
 fn case(name: impl Into<String>, plant: impl Fn(&World) + Send + Sync + 'static) -> Case {
     Case::new(name, plant).forging(Forged::Journal, &[JOURNAL, OBJECTS])
 }

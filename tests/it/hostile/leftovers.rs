@@ -1,4 +1,4 @@
-//! Names of agentpkg's temporary files that something else has: links, files of the user, folders.
+//! Names of agentpkg's temporary files that are used by something else: links, files of the user, folders.
 
 use std::fs;
 
@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for name in NAMES {
         for (kind, plant) in KINDS {
-            // Its words are looked for as those of an edited agent are, which therefore may not have them, too.
+            // Its words are searched for like those of an edited agent, which must therefore not contain them.
             let plant = move |world: &World| {
                 world.edit(".claude/agents/x.md", WORDS[0], "the plan");
                 plant(world, name);

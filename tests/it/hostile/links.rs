@@ -19,22 +19,22 @@ const FOLDERS: &[&str] = &[
     ".agentpkg/state/history/objects",
 ];
 
-/// Where a link leads.
+/// The target of a link.
 #[derive(Debug, Clone, Copy)]
 enum Leads {
-    /// To a copy of the folder outside, by an absolute path: everything looks right from within.
+    /// A copy of the folder outside, by an absolute path: everything looks right from within.
     OutToCopy,
     /// The same by a relative path.
     OutToCopyRelatively,
     /// To an empty folder outside.
     OutToEmpty,
-    /// To the folder of a repository, with files that agentpkg might take for its own.
+    /// The folder of a repository, with files that agentpkg might take for its own.
     IntoGit,
-    /// To a folder of the user in the project, with a copy.
+    /// A folder of the user in the project, with a copy.
     Inside,
-    /// To a name outside that nothing has.
+    /// A path outside that does not exist.
     Dangling,
-    /// To itself.
+    /// Itself.
     Loop,
 }
 
@@ -59,11 +59,11 @@ pub(super) fn cases() -> Vec<Case> {
             );
             cases.push(case.in_use());
             if matches!(leads, Leads::OutToEmpty) {
-                // Nothing of agentpkg's is there yet, so that its first command would make it outside.
+                // None of agentpkg's files exist yet, so its first command would create them outside.
                 let name = format!("folder `{folder}` is a link in a fresh clone: {leads:?}");
                 cases.push(Case::new(name, move |world| lead(world, folder, *leads)));
             }
-            // A stranger's manifest cannot allow the links that came with it.
+            // A project's manifest cannot allow the links that came with it.
             if matches!(leads, Leads::OutToCopy | Leads::IntoGit) && !is_state {
                 let name = format!(
                     "folder `{folder}` is a link: {leads:?}, and the manifest follows links"
@@ -111,7 +111,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn lead(world: &World, folder: &str, leads: Leads) {
-    // From the folder that the link stands in up to the project's root.
+    // From the link's folder up to the project's root.
     let up = "../".repeat(folder.matches('/').count());
     match leads {
         Leads::OutToCopy => {

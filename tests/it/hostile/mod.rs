@@ -1,8 +1,8 @@
-//! A stranger's project stays harmless: each hostile project meets each command, and nothing happens that its user did not want.
+//! Somebody else's project is harmless: every command is run in every hostile project, and nothing happens that the user did not want.
 //!
-//! After every run nothing outside of the project was touched, nor `.git` or a file of the user in it; a command that reads changed
-//! nothing at all; no planted program ran, neither then nor in the `git status` that follows; no forged state was acted upon; the
-//! command ended soon, with an exit code that is documented, and spoke plainly.
+//! After every run: nothing outside of the project was touched, nor `.git` or a file of the user in it; a command that reads changed
+//! nothing at all; no planted program ran, neither then nor in the `git status` that follows; no forged state was acted on; the command
+//! ended soon, with a documented exit code and clean output.
 
 mod case;
 mod command;
@@ -29,13 +29,13 @@ use snapshot::What;
 use verdict::Looks;
 use world::World;
 
-/// How many threads try cases.
+/// How many threads run cases.
 const THREADS: usize = 2;
 
-/// How many commands a case meets in every run of the tests.
+/// How many commands are run in a case in a normal run of the tests.
 const SAMPLE: usize = 4;
 
-/// How many commands may hang in a case before the others are left out.
+/// How many commands may hang in a case before the others are skipped.
 const MAX_LATE: usize = 3;
 
 /// How many cases there are at least.
@@ -49,7 +49,7 @@ fn a_strangers_project_is_harmless() {
     let commands = known_commands();
     let mut cases = case::all();
     let is_full = std::env::var_os("AGENTPKG_FULL").is_some();
-    // To look at some of them alone, as `cargo test` does with the names of tests.
+    // To run only some of them, as `cargo test` does with the names of tests.
     if let Ok(part) = std::env::var("AGENTPKG_HOSTILE") {
         cases.retain(|case| case.name.contains(&part));
     }
@@ -122,7 +122,7 @@ struct Complaint {
 
 impl Complaint {
     fn tell(&self) -> String {
-        // An attack that empties a folder needs no list of everything that was in it.
+        // If an attack empties a folder, not every file that was in it needs to be listed.
         let (shown, rest) = self.reasons.split_at(self.reasons.len().min(6));
         let more = if rest.is_empty() {
             String::new()
@@ -138,7 +138,7 @@ impl Complaint {
     }
 }
 
-/// Tries commands on a case. It is built anew only where one has changed it.
+/// Runs commands in a case. It is built again only after a command has changed it.
 fn try_case(world: &World, case: &Case, commands: &[&Command]) -> Vec<Complaint> {
     let prepared = || {
         world.prepare(case);
@@ -148,13 +148,13 @@ fn try_case(world: &World, case: &Case, commands: &[&Command]) -> Vec<Complaint>
     let mut complaints = Vec::new();
     let mut late = 0;
     for command in commands {
-        // What hangs for some would hang for all, and the rest can be tried when that is mended.
+        // What hangs for some commands would hang for all; the rest can be run once that is fixed.
         if late == MAX_LATE {
             break;
         }
         let mut run = world.run(command, case.home);
         if run.is_late {
-            // The machine may have been busy; what hangs does so again.
+            // The machine may have been busy; a real hang happens again.
             before = prepared();
             run = world.run(command, case.home);
         }
@@ -191,7 +191,7 @@ fn look(world: &World) -> Looks {
     }
 }
 
-/// The commands that a case meets in every run: far from one another in their list, and others for the next case.
+/// The commands that are run in a case in a normal run: spread over the list, and different ones for the next case.
 fn sample(case: usize, commands: usize) -> Vec<usize> {
     let stride = commands.div_ceil(SAMPLE);
     (0..SAMPLE)
@@ -229,7 +229,7 @@ fn the_sample_is_spread_evenly() {
     }
 }
 
-/// An attack that no command would get through can only fail where the same command works without it.
+/// An attack that stops every command proves nothing, unless the same command works without the attack.
 #[test]
 fn commands_work_in_an_honest_project() {
     let Some(world) = world() else {
@@ -279,7 +279,7 @@ fn commands_work_in_an_honest_project() {
             String::from_utf8_lossy(&run.stderr)
         );
         assert!(matches!(run.code, Some(0 | 3)), "{told}");
-        // Bookkeeping is only created.
+        // Bookkeeping files are only ever created.
         let differences = before.inside.differences(&after.inside);
         assert!(
             differences
@@ -365,7 +365,7 @@ fn harm_is_seen() {
             "{expected} is not in {complaints:?}"
         );
     }
-    // What a command that writes may do is too much for one that reads, and for one that meets a forged journal.
+    // What a command that writes may do is too much for one that reads, and for one that finds a forged journal.
     let forged = Case::new("forged", |world| {
         world.plant(".agentpkg/state/journal", "x");
     });
@@ -384,7 +384,7 @@ fn harm_is_seen() {
             ["Changed agentpkg.lock"]
         );
     }
-    // A program that was planted in the repository's configuration runs when git is asked.
+    // A program that was planted in the repository's configuration runs when git is called.
     let program = world.planted_program();
     world.write(
         "project/.git/config",

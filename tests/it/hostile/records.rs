@@ -12,16 +12,16 @@ use super::world::{World, agent};
 const HISTORY: &str = ".agentpkg/state/history";
 const PENDING: &str = ".agentpkg/state/pending";
 
-/// Makes a number as JSON has it.
+/// Makes a number of the kind that JSON has.
 type Number = fn() -> Value;
 
 /// Puts something where the copies are.
 type Copies = fn(&World);
 
-/// What the steps of an operation are said to have been.
+/// The steps that an operation claims to have made.
 type Steps = fn(&World) -> Vec<Value>;
 
-/// Operations that a stranger would like to see undone.
+/// Operations that an attacker would like to see undone.
 const OPERATIONS: &[(&str, Steps)] = &[
     ("deletes an agent of the user", |world| {
         vec![step(
@@ -232,7 +232,7 @@ fn numbers() -> Vec<Case> {
     cases
 }
 
-/// Histories so long that the next operation forgets the oldest, with a linked folder where the copies are.
+/// Histories that are so long that the next operation prunes the oldest, with a linked folder where the copies are.
 fn pruned() -> Vec<Case> {
     let targets: [(&str, Copies); 4] = [
         ("a folder outside", |world| {
@@ -253,7 +253,7 @@ fn pruned() -> Vec<Case> {
         cases.push(case(
             format!("history is long, and its copies are in {name}"),
             move |world| {
-                // The sixtieth and the seventieth operation prune, whichever command makes it.
+                // The sixtieth and the seventieth operation prune, whichever command makes them.
                 for number in 1..70 {
                     world.plant(
                         &format!("{HISTORY}/{number:06}.json"),
@@ -281,7 +281,7 @@ fn pruned() -> Vec<Case> {
     cases
 }
 
-/// What a pending update of `name` is: the lock entries that it would make, and upstream's bytes.
+/// A pending update of `name`: the lock entries that it would make, and upstream's bytes.
 fn plant_pending(world: &World, name: &str, lock: &str, theirs: &[u8]) {
     let ours = fs::read(world.project(&format!(".claude/agents/{name}.md"))).unwrap_or_default();
     let marked = format!("{}{}", agent(name), world.planted_program());
@@ -294,7 +294,7 @@ fn plant_pending(world: &World, name: &str, lock: &str, theirs: &[u8]) {
     world.plant(&format!(".agentpkg/conflicts/{name}.md"), marked);
 }
 
-/// The lock entry of an agent with these bytes; `more` are lines of it.
+/// The lock entry of an agent with these bytes; `more` are further lines of it.
 fn locked(name: &str, bytes: &[u8], more: &str) -> String {
     let digest = Digest::of(bytes);
     let blob = "0".repeat(40);

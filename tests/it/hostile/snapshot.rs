@@ -1,14 +1,14 @@
-//! What a folder holds, down to inodes and times, and how two looks at it differ. Links are never followed.
+//! The contents of a folder, including inodes and times, and how two snapshots of it differ. Links are never followed.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// Larger files are known by their metadata alone.
+/// Larger files are compared by their metadata only.
 const MAX_CONTENT: u64 = 1 << 20;
 
-/// What kind of entry stands at a path.
+/// The kind of entry at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
@@ -39,7 +39,7 @@ pub(super) enum What {
     Deleted,
     /// It has another kind, content or mode.
     Changed,
-    /// It holds the same, but was written again, replaced, or had its times changed.
+    /// It has the same content, but was written again or replaced, or its times were changed.
     Touched,
 }
 
@@ -50,12 +50,12 @@ pub(super) struct Difference {
     pub(super) what: What,
 }
 
-/// A look at a folder: each entry by its path relative to the folder, which itself has the empty path.
+/// A snapshot of a folder: each entry by its path relative to the folder, which itself has the empty path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Snapshot(BTreeMap<PathBuf, Entry>);
 
 impl Snapshot {
-    /// Looks at all of `root` but the folders that `skipped` names, relative to it.
+    /// Takes a snapshot of `root` without the folders that `skipped` names, relative to it.
     pub(super) fn take(root: &Path, skipped: &[&str]) -> Self {
         let mut snapshot = Self::default();
         // An attack may have removed the folder itself; that is a difference like any other.
@@ -104,7 +104,7 @@ impl Snapshot {
             content,
             mode: metadata.mode(),
             owner: metadata.uid(),
-            // The size of a folder depends on names that it once had.
+            // The size of a folder depends on the names that it had earlier.
             size: if kind == Kind::Folder {
                 0
             } else {

@@ -1,4 +1,4 @@
-//! Manifests, lockfiles, agents and servers whose words lead elsewhere, or speak to the terminal.
+//! Manifests, lockfiles, agents and servers whose text points elsewhere or contains terminal controls.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -6,7 +6,7 @@ use std::os::unix::fs::chown;
 use super::case::Case;
 use super::world::{SECRET, agent};
 
-/// Names that lead out of the folder, that a system keeps for devices, or that speak to the terminal; as TOML has them in a string.
+/// Names that lead out of the folder, that a system reserves for devices, or that contain terminal controls; as TOML strings.
 const NAMES: &[(&str, &str)] = &[
     ("the parent", ".."),
     ("a path out", "../../../victim/keep"),
@@ -22,7 +22,7 @@ const NAMES: &[(&str, &str)] = &[
     ("a zero byte", "x\\u0000"),
 ];
 
-/// What makes a terminal do something.
+/// A sequence that a terminal would act on.
 const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;evil\u{7}\u{202e}evil\u{9b}31m";
 
 pub(super) fn cases() -> Vec<Case> {
@@ -124,7 +124,7 @@ fn lockfiles() -> Vec<Case> {
         },
     ));
     cases.push(Case::new("lockfile says that agents and servers of the user are agentpkg's", |world| {
-        // Whoever removes or fixes would take them away.
+        // `remove` or `check --fix` would take them out.
         world.edit("agentpkg.lock", "name = \"z\"", "name = \"../agents/mine\"");
         let server = "\n[[server]]\nname = \"mine\"\nregistry = \"builtin\"\nentry = \"mine\"\nversion = \"1\"\nsha256 = \"x\"\n";
         let text = fs::read_to_string(world.project("agentpkg.lock")).unwrap();
@@ -311,8 +311,8 @@ fn agents() -> Vec<Case> {
     ]
 }
 
-/// Manifests of another user in a folder above a project that is no repository. Only root can give a file to somebody else, so for
-/// other users there are no such cases.
+/// Manifests of another user in a folder above a project that is not a repository. Only root can give a file to another user, so for other
+/// users there are no such cases.
 fn parents() -> Vec<Case> {
     if !rustix::process::geteuid().is_root() {
         return Vec::new();

@@ -13,10 +13,10 @@ use super::world::{Run, SECRET, WORDS};
 /// The exit codes that are documented, and that of an interrupt.
 const CODES: &[i32] = &[0, 1, 2, 3, 4, 5, 130];
 
-/// The agents that are agentpkg's in every case.
+/// The agents that agentpkg manages in every case.
 const OWN_AGENTS: &[&str] = &["u", "v", "w", "x", "y", "z", "backend-architect"];
 
-/// The files that show that agentpkg works here, and say nothing else.
+/// The files that only show that agentpkg works here.
 const BOOKKEEPING: &[&str] = &[
     ".agentpkg",
     ".agentpkg/.gitattributes",
@@ -102,7 +102,7 @@ pub(super) fn of_changes(
 /// Whether a command may change what is at a path of the project. `kind` is what was there.
 fn may_change(case: &Case, command: &Command, difference: &Difference, kind: Option<Kind>) -> bool {
     let Difference { path, what } = difference;
-    // What agentpkg shares with the user is a regular file in a real folder, or nobody's to replace.
+    // A file that agentpkg shares with the user must be a regular file in a real folder, or it must not be replaced.
     let is_folder = matches!(kind, Some(Kind::Folder));
     let is_regular = matches!(kind, None | Some(Kind::File)) || is_folder && *what == What::Touched;
     let is_temporary = *what == What::Deleted && is_temporary(path);
@@ -121,7 +121,7 @@ fn may_change(case: &Case, command: &Command, difference: &Difference, kind: Opt
                 || path.starts_with(".agentpkg/state")
                 || *what == What::Touched && is_own
         }
-        // What waits for the user, and how conflicts were decided, nobody can bring by a journal.
+        // A journal must not bring pending updates or recorded resolutions.
         Power::Accepts
             if WAITING
                 .iter()
@@ -136,7 +136,7 @@ fn may_change(case: &Case, command: &Command, difference: &Difference, kind: Opt
     }
 }
 
-/// Whether a forged file went away, or became another one, before anybody has seen it.
+/// Whether a forged file was removed or changed before anybody has seen it.
 fn is_kept(case: &Case, command: &Command, difference: &Difference) -> bool {
     let is_lost = matches!(difference.what, What::Changed | What::Deleted);
     is_lost
@@ -147,7 +147,7 @@ fn is_kept(case: &Case, command: &Command, difference: &Difference) -> bool {
             .any(|kept| difference.path.starts_with(kept))
 }
 
-/// Whether a path is agentpkg's beside its own folder; the folders that lead there count, as their times change.
+/// Whether a path outside agentpkg's own folder is agentpkg's; the folders above it count, because their times change.
 fn is_own(path: &Path) -> bool {
     [
         "agentpkg.toml",
@@ -163,7 +163,7 @@ fn is_own(path: &Path) -> bool {
             .any(|name| path == Path::new(&format!(".claude/agents/{name}.md")))
 }
 
-/// Whether a name is one of agentpkg's temporary files, which may be swept.
+/// Whether a name is one of agentpkg's temporary files, which may be removed.
 fn is_temporary(path: &Path) -> bool {
     let folder = path.parent().unwrap_or(Path::new(""));
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();

@@ -1,7 +1,6 @@
-//! The world around a hostile project: a home, a victim beside it, a real repository with a real history of agentpkg's own.
+//! The world around a hostile project: a home, a victim beside it, a real repository with a real history made by agentpkg.
 //!
-//! The history must be the real thing, made by the program at this very path: only then do commands go all the way to the files that
-//! an attack has turned against them.
+//! The history must be real, made by the program at this very path: only then do commands reach the files that an attack has manipulated.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -17,7 +16,7 @@ use crate::support::sandbox::Sandbox;
 /// How long a command may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What only the victim's secret file holds.
+/// A text that only the victim's secret file contains.
 pub(super) const SECRET: &str = "THE-SECRET-OF-THE-VICTIM";
 
 /// What the user wrote into installed agents and into a file with conflicts.
@@ -27,10 +26,10 @@ pub(super) const WORDS: &[&str] = &[
     "WORDS-OF-THE-USER-ON-A-CONFLICT",
 ];
 
-/// What is put back before a case: everything that an attack may reach.
+/// What is restored before a case: everything that an attack may reach.
 const RESTORED: &[&str] = &["project", "victim", "home"];
 
-/// Folders of the world that are the machine's own business: templates, cache, keys, output.
+/// Folders of the world that belong to the machine: templates, cache, keys, output.
 const MACHINE: &str = "machine";
 
 /// A folder with everything in it, which one thread uses.
@@ -38,7 +37,7 @@ pub(super) struct World {
     sandbox: Sandbox,
 }
 
-/// What came of a command.
+/// The result of a command.
 pub(super) struct Run {
     /// The exit code; `None`: ended by a signal, or did not end in time.
     pub(super) code: Option<i32>,
@@ -67,7 +66,7 @@ impl World {
         world.keep("home", "home");
         world.keep("victim", "victim");
         world.keep("project", &template(Base::Used));
-        // What is of this machine does not come with a clone.
+        // What belongs to this machine does not come with a clone.
         for folder in ["state", "conflicts"] {
             fs::remove_dir_all(world.project(".agentpkg").join(folder)).unwrap();
         }
@@ -75,7 +74,7 @@ impl World {
         world
     }
 
-    /// A project with agents that are clean, edited, and in conflict; with files that are the user's, and a server that nobody needs.
+    /// A project with agents that are clean, edited, and in conflict; with the user's own files, and a server that nothing needs.
     fn make_project(&self) {
         for name in ["u", "x", "y", "z"] {
             self.write(&format!("project/registry/agents/{name}.md"), agent(name));
@@ -131,14 +130,14 @@ impl World {
         );
         self.edit("registry/agents/z.md", "- ask first", "- ask twice");
         self.must(&["update", "y", "--conflicts=markers"], 3);
-        // The user has decided, and has not told agentpkg yet.
+        // The user has resolved the conflict, and has not run `resolve` yet.
         self.write(
             "project/.agentpkg/conflicts/y.md",
             agent("y").replace("- write the plan", &format!("- write {}", WORDS[2])),
         );
-        // The newest operation is one that nothing was built on, so that it can be undone.
+        // Nothing was built on the newest operation, so it can be undone.
         self.must(&["install", "local/u"], 0);
-        // What is ignored would not come with a clone, but a stranger can add anything by force.
+        // Ignored files would not come with a clone, but an attacker can commit anything by force.
         run_git(&self.project(""), ["add", "."]);
         run_git(&self.project(""), ["commit", "--quiet", "-m", "first"]);
         // One file is copied faster than many.
@@ -172,7 +171,7 @@ impl World {
         (case.plant)(self);
     }
 
-    /// Everything outside of the project that is not the machine's own business.
+    /// Everything outside of the project that does not belong to the machine.
     pub(super) fn look_outside(&self) -> Snapshot {
         Snapshot::take(&self.path(""), &[MACHINE, "project"])
     }
@@ -192,12 +191,12 @@ impl World {
         self.sandbox.project(path)
     }
 
-    /// What a planted program makes when it runs.
+    /// The file that a planted program creates when it runs.
     pub(super) fn marker(&self) -> PathBuf {
         self.path(MACHINE).join("a-planted-program-ran")
     }
 
-    /// A command that makes the marker.
+    /// A command that creates this file.
     pub(super) fn planted_program(&self) -> String {
         format!("touch {}", self.marker().display())
     }
@@ -208,13 +207,13 @@ impl World {
         self
     }
 
-    /// Puts a file of the project where anything else may be.
+    /// Writes a file of the project, replacing anything at its path.
     pub(super) fn plant(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
         remove(&self.project(path));
         self.write(&format!("project/{path}"), content)
     }
 
-    /// Puts a link of the project where anything else may be.
+    /// Creates a link in the project, replacing anything at its path.
     pub(super) fn link(&self, path: &str, target: impl AsRef<Path>) -> &Self {
         let path = self.project(path);
         remove(&path);
@@ -223,7 +222,7 @@ impl World {
         self
     }
 
-    /// Copies what is at a path of the project to `to` in the world, so that it looks right from there, too.
+    /// Copies what is at a path of the project to `to` in the world, so that it also looks right from there.
     pub(super) fn copy_out(&self, path: &str, to: &str) -> &Self {
         let to = self.path(to);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -270,7 +269,7 @@ impl World {
         self.finish(process.args(command.arguments()))
     }
 
-    /// Runs what a person runs next in a repository, and which trusts what stands in it.
+    /// Runs what a person runs next in a repository, trusting its contents.
     pub(super) fn run_git_status(&self) {
         let mut git = self.sandbox.prepared(Command::new("git"));
         let _ = self.finish(git.arg("status"));
@@ -283,7 +282,7 @@ impl World {
         command
     }
 
-    /// Waits for a process, but not for long.
+    /// Waits for a process, with a limit.
     fn finish(&self, command: &mut Command) -> Run {
         let (stdout, stderr) = (
             self.path(MACHINE).join("stdout"),
@@ -334,7 +333,7 @@ fn template(base: Base) -> String {
     format!("{base:?}").to_lowercase()
 }
 
-/// An honest agent.
+/// A harmless agent.
 pub(super) fn agent(name: &str) -> String {
     format!(
         "---\nname: {name}\ndescription: Plans work.\ntools: Read, Grep\nmodel: sonnet\n---\n\n# Plan\n\nYou plan.\n\n## Steps\n- read the code\n- write the plan\n\n## Rules\n- ask first\n"

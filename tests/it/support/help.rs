@@ -2,7 +2,7 @@
 
 use crate::support::sandbox::Sandbox;
 
-/// All commands, as help lists them; those of `registry` with it.
+/// All commands, as help lists them, including those of `registry`.
 pub(crate) fn commands() -> Vec<String> {
     let sandbox = Sandbox::new();
     let listed = |arguments: &[&str], before: &str| -> Vec<String> {
@@ -12,7 +12,7 @@ pub(crate) fn commands() -> Vec<String> {
             .skip_while(|line| *line != "Commands:")
             .skip(1)
             .take_while(|line| !line.is_empty());
-        // A description that goes on is further to the right.
+        // A continued description is indented more.
         let names = lines
             .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
             .filter_map(|line| line.split_whitespace().next());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use agentpkg::domain::url::GitUrl;
 
-/// What the server does instead of its duty.
+/// How the server misbehaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
@@ -19,7 +19,7 @@ pub(crate) enum Fault {
     Status(u16),
     /// Asks for a password, and takes `user:secret`.
     Password,
-    /// Ends the pack after so many bytes.
+    /// Ends the pack after this many bytes.
     Truncate(usize),
     /// Drops the connection without an answer.
     Reset,
@@ -27,21 +27,21 @@ pub(crate) enum Fault {
     Hang,
     /// Answers with one byte every tenth of a second.
     Drip,
-    /// Sends the asker to another base address, which may begin with `/`.
+    /// Redirects to another base address, which may begin with `/`.
     Redirect(String),
     /// The same, for addresses that begin with the first path.
     RedirectFrom(String, String),
-    /// Answers with what is no git.
+    /// Answers with something that is not git.
     Garbage,
-    /// Flips a bit so many percent into the pack.
+    /// Flips a bit this many percent into the pack.
     Corrupt(usize),
     /// Sends packs in small pieces with pauses, at about 10 MB a second.
     Slow,
     /// The same, at about 1 MB a second.
     VerySlow,
-    /// Fails with 500 so many times, then works.
+    /// Fails with 500 this many times, then works.
     Recover(u32),
-    /// Answers nobody before so many repositories are asked for; gives up after a while.
+    /// Answers only after this many repositories were asked for; gives up after a while.
     Together(usize),
 }
 
@@ -104,7 +104,7 @@ impl Server {
         *self.shared.fault.lock().unwrap() = fault;
     }
 
-    /// The requests so far; they are forgotten.
+    /// The requests so far; the list is cleared.
     pub(crate) fn requests(&self) -> Vec<Request> {
         std::mem::take(&mut *self.shared.requests.lock().unwrap())
     }

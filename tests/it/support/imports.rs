@@ -1,7 +1,7 @@
-//! Which file of the crate uses which, read from the sources without a compiler, and where that goes round in a circle.
+//! Which file of the crate uses which, read from the sources without a compiler, and where that forms a circle.
 //!
-//! A file uses another one where a path in it, in a `use` or anywhere else, leads to something that the other one defines; what is
-//! re-exported on the way counts for the file that defines it. Not seen is what needs no path: methods and fields of a value.
+//! A file uses another one if a path in it, in a `use` or anywhere else, leads to something that the other one defines; a re-export counts
+//! for the file that defines the item. Uses without a path are not seen: methods and fields of a value.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -17,24 +17,24 @@ pub(crate) struct Crate {
 #[derive(Default)]
 struct Module {
     file: String,
-    /// What it defines at its top.
+    /// What it defines at its top level.
     items: BTreeSet<String>,
     uses: Vec<Use>,
     /// The paths of two and more names in its code.
     paths: Vec<Path>,
-    /// The names in its code with which a path begins.
+    /// The names in its code that a path begins with.
     names: BTreeSet<String>,
 }
 
-/// One name that a `use` brings.
+/// One name that a `use` imports.
 struct Use {
     path: Path,
-    /// The name in this file; `*` for all that is there.
+    /// The name in this file; `*` for everything there.
     name: String,
     is_public: bool,
 }
 
-/// Where a path leads.
+/// The target of a path.
 enum Target {
     Module(Path),
     /// To what is defined in a file.
@@ -54,14 +54,14 @@ pub(crate) struct Edge {
 
 /// Files that use each other.
 pub(crate) struct Circle {
-    /// All files that are reached from each other.
+    /// All files that can be reached from each other.
     pub(crate) files: BTreeSet<String>,
-    /// The shortest way round.
+    /// The shortest circle.
     pub(crate) way: Vec<Edge>,
 }
 
 impl Circle {
-    /// The way round, file by file.
+    /// The circle, file by file.
     pub(crate) fn spelled_out(&self) -> String {
         let steps = self.way.iter();
         let lines = steps.map(|Edge { from, to, name }| format!("{from} uses `{name}` of {to}"));
@@ -104,7 +104,7 @@ impl Crate {
                 }
             };
             for used in &module.uses {
-                // A name that is only handed on is not used.
+                // A name that is only re-exported is not used.
                 if !used.is_public || module.names.contains(&used.name) {
                     add(&used.path, used.name == "*");
                 }
@@ -116,7 +116,7 @@ impl Crate {
         edges
     }
 
-    /// Where a path leads that stands in the module `from`.
+    /// The target of a path in the module `from`.
     fn resolve(
         &self,
         from: &[String],
@@ -151,7 +151,7 @@ impl Crate {
         }
     }
 
-    /// Where a path leads that begins inside a module.
+    /// The target of a path that begins inside a module.
     fn walk(
         &self,
         module: &[String],
@@ -170,7 +170,7 @@ impl Crate {
         if here.items.contains(first) {
             return Some(here.item(first));
         }
-        // A module and what it is there for may have the same name: then the latter is meant.
+        // A module and its main item may have the same name: then the item is meant.
         if let Some(used) = here.uses.iter().find(|used| used.name == *first) {
             let whole: Path = used.path.iter().chain(rest).cloned().collect();
             let target = self.resolve(module, &whole, seen);
@@ -271,7 +271,7 @@ impl Module {
     }
 }
 
-/// The circles among the files: one for all that are reached from each other.
+/// The circles among the files: one for each group of files that can be reached from each other.
 pub(crate) fn circles(edges: &BTreeSet<Edge>) -> Vec<Circle> {
     let files: BTreeSet<&str> = edges.iter().map(|edge| edge.from.as_str()).collect();
     let mut circles: Vec<Circle> = Vec::new();
@@ -340,7 +340,7 @@ fn last(path: &[String]) -> &str {
     path.last().map_or("", String::as_str)
 }
 
-/// What a `use` brings: path and name.
+/// What a `use` imports: path and name.
 fn use_tree(tokens: &[String], prefix: &[String], uses: &mut Vec<(Path, String)>) {
     let mut path = prefix.to_vec();
     for (at, token) in tokens.iter().enumerate() {
@@ -373,7 +373,7 @@ fn use_tree(tokens: &[String], prefix: &[String], uses: &mut Vec<(Path, String)>
     uses.push((path, name));
 }
 
-/// Whether what follows is handed on: `pub`, or `pub(…)`.
+/// Whether the following item is exported: `pub`, or `pub(…)`.
 fn is_behind_pub(before: &[String]) -> bool {
     match last(before) {
         "pub" => true,
@@ -389,7 +389,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// The tokens without what is only there for tests.
+/// The tokens without those that are only there for tests.
 fn without_tests(tokens: &[String]) -> Vec<String> {
     const TEST: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let mut kept = Vec::new();
@@ -405,7 +405,7 @@ fn without_tests(tokens: &[String]) -> Vec<String> {
     kept
 }
 
-/// Where an item ends: behind its `;`, or behind its braces.
+/// Where an item ends: after its `;`, or after its braces.
 fn item_end(tokens: &[String], start: usize) -> usize {
     let is_use = tokens[start..]
         .iter()

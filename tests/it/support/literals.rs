@@ -4,9 +4,9 @@
 pub(crate) struct Literal {
     /// Its line, from 1.
     pub(crate) line: usize,
-    /// What stands between the quotes, as it is written.
+    /// The text between the quotes, as it is written.
     pub(crate) text: String,
-    /// The code before it, comments left out.
+    /// The code before it, without comments.
     pub(crate) before: String,
 }
 
@@ -91,7 +91,7 @@ impl<'s> Reader<'s> {
         self.code.push_str("\"\"");
     }
 
-    /// Leaves an attribute out, and what belongs to tests with it.
+    /// Skips an attribute, and with a test attribute the item that it belongs to.
     fn attribute(&mut self) {
         let (found, begin) = (self.found.len(), self.code.len());
         let sign = self.take(self.rest.find('[').unwrap_or_default());
@@ -106,7 +106,7 @@ impl<'s> Reader<'s> {
         self.found.truncate(found);
     }
 
-    /// Reads to the end of what the first bracket opens, or to an end before it.
+    /// Reads to the end of what the first bracket opens, or to an earlier end.
     fn until(&mut self, opening: &[char], closing: &[char]) {
         let mut depth = 0;
         while !self.rest.is_empty() {
@@ -134,7 +134,7 @@ fn raw(rest: &str) -> Option<usize> {
     behind[hashes..].starts_with('"').then_some(hashes)
 }
 
-/// How long a literal of one character is, if one begins here; a lifetime is none.
+/// The length of a character literal, if one begins here; a lifetime is not one.
 fn character(rest: &str) -> Option<usize> {
     let behind = rest.strip_prefix('\'')?;
     if let Some(escaped) = behind.strip_prefix('\\') {

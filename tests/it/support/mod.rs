@@ -1,4 +1,4 @@
-//! What the tests stand on: repositories, servers and sandboxes made on the spot.
+//! What the tests are built on: repositories, servers and sandboxes created for each test.
 
 pub(crate) mod help;
 pub(crate) mod http;

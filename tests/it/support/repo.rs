@@ -1,4 +1,4 @@
-//! Real repositories made fast and the same every time: fixed authors and dates, nobody's configuration.
+//! Real repositories, created quickly and always the same: fixed authors and dates, nobody's configuration.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -22,13 +22,13 @@ pub(crate) struct RepoBuilder {
     repository: Repository,
     path: PathBuf,
     root: BTreeMap<Vec<u8>, Node>,
-    /// Entries that no honest program writes: mode, name, object.
+    /// Entries that no well-behaved program writes: mode, name, object.
     raw: Vec<(String, Vec<u8>, Oid)>,
     commits: Vec<ObjectId>,
 }
 
 impl RepoBuilder {
-    /// A bare repository at `path` on the branch `main`, willing to serve partial clones.
+    /// A bare repository at `path` on the branch `main`, which can serve partial clones.
     pub(crate) fn bare(path: &Path) -> Self {
         Self::new(path, true)
     }
@@ -66,7 +66,7 @@ impl RepoBuilder {
         self.place(path, 0o100_644, id)
     }
 
-    /// Takes everything out of the tree.
+    /// Removes everything from the tree.
     pub(crate) fn clear(&mut self) -> &mut Self {
         self.root.clear();
         self
@@ -93,7 +93,7 @@ impl RepoBuilder {
         self
     }
 
-    /// Commits the tree as it stands to `main`.
+    /// Commits the current tree to `main`.
     pub(crate) fn commit(&mut self, message: &str) -> ObjectId {
         let tree = self.tree();
         let parents: Vec<_> = self.commits.last().map(oid).into_iter().collect();
@@ -152,7 +152,7 @@ impl RepoBuilder {
         &self.path
     }
 
-    /// Its address as a file.
+    /// Its `file://` address.
     pub(crate) fn url(&self) -> GitUrl {
         GitUrl::parse(&format!("file://{}", self.path.display())).unwrap()
     }
@@ -271,7 +271,7 @@ fn id_of(oid: Oid) -> ObjectId {
     oid.to_string().parse().unwrap()
 }
 
-/// The machine's git with a home of its own; `None`, loudly, where there is none.
+/// The machine's git with a separate home; `None`, with a message, if there is none.
 pub(crate) fn hermetic_git(home: &Path) -> Option<Git> {
     let Ok(git) = Git::find(std::env::var_os("PATH").as_deref()) else {
         skip("git is not on PATH");
@@ -286,7 +286,7 @@ pub(crate) fn hermetic_git(home: &Path) -> Option<Git> {
     )
 }
 
-/// Runs git for what only it can do, and gives its output.
+/// Runs git for what only it can do, and returns its output.
 pub(crate) fn run_git<S: AsRef<OsStr>>(
     folder: &Path,
     arguments: impl IntoIterator<Item = S>,

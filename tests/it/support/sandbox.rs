@@ -1,4 +1,4 @@
-//! A place to run the real program in: own home, own git configuration, nothing of this machine.
+//! A place to run the real program in: its own home and git configuration, nothing from this machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Sandbox {
         Self::within(tempfile::tempdir().unwrap())
     }
 
-    /// The same in memory, where the system has such a folder: the program syncs what it writes, which takes most of its time on a disk.
+    /// The same in memory, if the system has such a folder: the program syncs what it writes, which takes most of its time on a disk.
     pub(crate) fn in_memory() -> Self {
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() {
@@ -101,7 +101,7 @@ impl Sandbox {
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("COLUMNS", "80");
         command.env("AGENTPKG_MANAGED_DIR", self.path().join("managed"));
-        // Where sessions that tests make themselves have it.
+        // Where sessions that tests create themselves expect it.
         command.env("AGENTPKG_STATE_DIR", self.path().join("home/state"));
         for name in ["PATH", "SystemRoot", "TEMP", "TMP"] {
             if let Some(value) = std::env::var_os(name) {
@@ -116,7 +116,7 @@ impl Sandbox {
         finish(self.command().args(arguments))
     }
 
-    /// Every file of the project with its content, but for history and lock.
+    /// Every file of the project with its content, except history and lock.
     pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {
         let mut files = Vec::new();
         collect(&self.project(""), &self.project(""), &mut files);
@@ -125,8 +125,8 @@ impl Sandbox {
     }
 }
 
-/// A program for which interrupts are not ignored, though these tests may run where they are: behind `nohup`, or in the background of a
-/// script. Where `env` cannot do that, it is the program as it is.
+/// A program that does not ignore interrupts, even if these tests run where they are ignored: behind `nohup`, or in the background of a
+/// script. If `env` cannot do that, the program is run as it is.
 #[cfg(unix)]
 pub(crate) fn interruptible(program: &str) -> Command {
     let reset = "--default-signal=INT";

@@ -1,4 +1,4 @@
-//! As much of JSON Schema as the schemas of this repository use. A keyword that is not known here is a mistake in the schema.
+//! The part of JSON Schema that the schemas of this repository use. An unknown keyword is a mistake in the schema.
 
 use serde_json::Value;
 

@@ -1,17 +1,17 @@
-//! Somebody who answers questions by a script.
+//! Answers questions by a script.
 
 use std::collections::VecDeque;
 
 use agentpkg::error::Result;
 use agentpkg::ops::report::{Choice, Decide, Event, Reporter};
 
-/// Answers by the beginning of a label; notes what was asked.
+/// Answers by the beginning of a label; records what was asked.
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) answers: VecDeque<&'static str>,
     pub(crate) edits: VecDeque<&'static str>,
     pub(crate) asked: Vec<String>,
-    /// Which choice was offered first, where it was not the first one.
+    /// Which choice was the default, if it was not the first one.
     pub(crate) defaults: Vec<String>,
 }
 

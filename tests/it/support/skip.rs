@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-/// Says that the rest of the running test is skipped. Where `CI` is set nothing may be missing, so there it fails.
+/// Reports that the rest of the running test is skipped. If `CI` is set nothing may be missing, so the test fails.
 #[track_caller]
 pub(crate) fn skip(reason: &str) {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
@@ -18,6 +18,6 @@ pub(crate) fn say(reason: &str) {
     // The name of the thread is that of the test.
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    // Not `eprintln!`: the harness keeps to itself what a test prints with it, and shows that of failures only.
+    // Not `eprintln!`: the harness captures what a test prints with it, and shows only that of failures.
     let _ = std::io::stderr().write_all(format!("\n!! SKIPPED: {test}: {reason}\n").as_bytes());
 }

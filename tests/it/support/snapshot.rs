@@ -1,4 +1,4 @@
-//! A folder as it was at one moment, to be put back between the rows of a table.
+//! The state of a folder at one moment, to be restored between the rows of a table.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ enum Entry {
     Link(PathBuf),
 }
 
-/// All entries below a folder, parents before what is in them.
+/// All entries below a folder, parents before their children.
 pub(crate) struct Snapshot {
     root: PathBuf,
     entries: Vec<(PathBuf, Entry)>,
@@ -28,7 +28,7 @@ impl Snapshot {
         }
     }
 
-    /// Makes the folder what it was. It stays at its place, so that paths which files mention are still right.
+    /// Restores the folder. It stays at its path, so that paths in files are still right.
     pub(crate) fn restore(&self) {
         for entry in fs::read_dir(&self.root).unwrap() {
             let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! A terminal of 80 columns: runs the program in it, presses keys, and knows what stands on the screen.
+//! A terminal of 80 columns: runs the program in it, presses keys, and knows what is on the screen.
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use rexpect::session::{PtySession, spawn_command};
 
 use crate::support::sandbox::Sandbox;
 
-/// How long something may take to come.
+/// How long to wait for output.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A program that runs in a terminal.
@@ -26,7 +26,7 @@ impl Terminal {
         arguments: &[&str],
         variables: &[(&str, OsString)],
     ) -> Self {
-        // A pseudo-terminal has no size at first.
+        // A pseudo-terminal initially has no size.
         let script = "stty cols 80 rows 50; exec \"$0\" \"$@\"";
         let mut command = sandbox.prepared(Command::new("sh"));
         command
@@ -42,9 +42,9 @@ impl Terminal {
         }
     }
 
-    /// The screen, with all that has left it at the top.
+    /// The screen, including the lines that have scrolled out at the top.
     pub(crate) fn screen(&mut self) -> String {
-        // What comes is one byte in each `char`.
+        // Each `char` is one byte of output.
         while let Some(byte) = self.session.try_read() {
             self.bytes.push(u8::try_from(u32::from(byte)).unwrap());
         }
@@ -112,7 +112,7 @@ impl Terminal {
         };
         let before = answers(&self.screen());
         self.press("\r");
-        // The answer takes the place of the list; only then can the next list be told from this one.
+        // The answer replaces the list; only then can the next list be distinguished from this one.
         let begin = Instant::now();
         while answers(&self.screen()) == before {
             assert!(
@@ -124,7 +124,7 @@ impl Terminal {
         }
     }
 
-    /// Waits for the end of the program; the screen then.
+    /// Waits for the end of the program; returns the screen.
     pub(crate) fn end(mut self) -> String {
         let rest = self.session.exp_eof().unwrap();
         self.bytes.extend(
@@ -135,7 +135,7 @@ impl Terminal {
     }
 }
 
-/// What came of a program that may ask questions.
+/// The result of a program that may ask questions.
 pub(crate) struct Conversation {
     pub(crate) code: i32,
     /// The screen at the end.
@@ -157,8 +157,9 @@ fn is_question(screen: &str) -> bool {
 }
 
 impl Terminal {
-    /// Answers each question in turn until the program ends: by the beginning of a choice, where a question that is no list takes the
-    /// first letter. `+NAME` ticks a box and takes what is ticked. The answer `...` is for all that is asked from there on: the one before it where that is offered, else what is marked.
+    /// Answers each question in turn until the program ends: by the beginning of a choice; a question without a list takes the first
+    /// letter. `+NAME` ticks a box and confirms. The answer `...` is for all further questions: it repeats the answer before it if that is
+    /// offered, else it takes the marked choice.
     #[track_caller]
     pub(crate) fn converse(mut self, answers: &[&str]) -> Conversation {
         let begin = Instant::now();
@@ -195,7 +196,7 @@ impl Terminal {
         }
     }
 
-    /// Gives an answer; says whether it could be given.
+    /// Gives an answer; returns whether that was possible.
     fn answer(&mut self, answer: &str, takes_any: bool) -> bool {
         let begin = Instant::now();
         let box_of = |mark: &str| {
@@ -245,7 +246,7 @@ impl Terminal {
     }
 }
 
-/// What a terminal shows after these characters. It knows the few controls that move and erase; colours and the rest it lets pass.
+/// What a terminal shows after these characters. It knows the few controls that move and erase, and ignores colours and the rest.
 fn drawn(text: &str) -> String {
     let mut lines: Vec<Vec<char>> = vec![Vec::new()];
     let (mut row, mut column) = (0_usize, 0_usize);

@@ -7,10 +7,10 @@ use crate::support::sandbox::Sandbox;
 
 use super::{Row, Situation, add_registry, agent, done, publish, reader, row};
 
-/// What these print is for other programs as it is, and no document.
+/// The output of these commands is for other programs, and not a document.
 const WITHOUT_DOCUMENT: [&str; 2] = ["completions", "help"];
 
-/// A command with its exit code, and what is wrong with its document today.
+/// A command with its exit code.
 type Case = (&'static str, i32);
 
 /// Each case as it is typed, and with `--json`.
@@ -56,7 +56,7 @@ fn calm(sandbox: &Sandbox) {
     }
 }
 
-/// What works, and what fails because of what was named.
+/// What works, and what fails because of the names.
 const CALM: &[Case] = &[
     ("", 0),
     ("list", 0),
@@ -130,7 +130,7 @@ fn what_works_and_what_cannot_be_done() {
     Situation::new(calm).check(rows(&usage));
 }
 
-/// `--json` may stand anywhere on the line, and an error in the words before it changes nothing about that.
+/// `--json` may be anywhere on the line, even after words with an error.
 #[test]
 fn the_document_of_a_wrong_line() {
     let lines = [
@@ -142,7 +142,7 @@ fn the_document_of_a_wrong_line() {
     Situation::new(|_| {}).check(lines.map(|line| row(line).exits(2).has("/error/message")));
 }
 
-/// What there is to say where nothing is yet.
+/// The cases in an empty project.
 const EMPTY: &[Case] = &[
     ("", 0),
     ("init", 0),
@@ -280,7 +280,7 @@ fn what_waits_for_a_decision() {
     ]));
 }
 
-/// A source that could not be asked is a failure, whatever else there is to say.
+/// A source that could not be asked is a failure, whatever else there is to report.
 #[test]
 fn a_source_that_is_gone() {
     let build = |sandbox: &Sandbox| {
@@ -305,7 +305,7 @@ fn a_source_that_is_gone() {
     ]));
 }
 
-/// Whoever presses Ctrl-C while something is fetched gets 130, and with `--json` a document.
+/// Ctrl-C during a fetch ends with 130, and with `--json` there is a document.
 #[test]
 #[cfg(unix)]
 fn a_command_that_is_interrupted() {

@@ -1,10 +1,10 @@
-//! Conflicts: one to decide now, one together with new powers, and one that was put aside and waits.
+//! Conflicts: one to decide now, one together with new powers, and one in a pending update.
 
 use crate::support::sandbox::Sandbox;
 
 use super::{Situation, add_registry, agent, done, publish, reader, row};
 
-/// `planner` was edited where upstream changed it, too; `other` has only changed upstream. The newer `planner` has these fields.
+/// `planner` was edited where upstream changed it too; `other` has only changed upstream. The newer `planner` has these fields.
 fn build(sandbox: &Sandbox, fields: &str) {
     publish(
         sandbox,
@@ -129,7 +129,7 @@ fn a_conflict_to_decide_now_in_a_terminal() {
     ]);
 }
 
-/// What is open is said at once: nobody may have to try three times to learn of three questions.
+/// All open questions are listed at once, so that nobody has to run the command three times to learn of three questions.
 #[test]
 fn a_conflict_and_a_new_power_of_one_agent() {
     Situation::new(|sandbox| build(sandbox, "tools: Read, Bash\n")).check([
@@ -176,7 +176,7 @@ fn a_conflict_and_a_new_power_of_one_agent_in_a_terminal() {
     ]);
 }
 
-/// The same after `update --conflicts=markers`: the conflict waits.
+/// The same after `update --conflicts=markers`: the update is pending.
 fn waiting(sandbox: &Sandbox) {
     build(sandbox, "tools: Read\n");
     let _ = sandbox.run(&["update", "--conflicts=markers"]).code(3);
@@ -255,7 +255,7 @@ fn a_conflict_that_waits_in_a_terminal() {
     ]);
 }
 
-/// A conflict that waits, of an agent whose newer version may do more.
+/// A pending update of an agent whose newer version may do more.
 #[test]
 fn a_conflict_that_waits_with_a_new_power() {
     let build = |sandbox: &Sandbox| {
@@ -283,7 +283,7 @@ fn a_conflict_that_waits_with_a_new_power() {
     ]);
 }
 
-/// The policy came after the update was put aside.
+/// The policy was written after the update was put aside.
 #[test]
 fn a_conflict_that_waits_and_a_policy_that_forbids() {
     let build = |sandbox: &Sandbox| {
@@ -308,7 +308,8 @@ fn a_conflict_that_waits_and_a_policy_that_forbids() {
     ]);
 }
 
-/// The line of an agent is taken out of the manifest while its update waits: the edited file is the user's from then on, and nothing waits.
+/// An agent's line is removed from the manifest while its update is pending: the edited file is the user's own then, and no update is
+/// pending any more.
 #[test]
 fn a_conflict_that_waits_for_an_agent_that_nobody_wants() {
     let build = |sandbox: &Sandbox| {

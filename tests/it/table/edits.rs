@@ -1,10 +1,10 @@
-//! Files in the way, and projects where nothing is to be done.
+//! Files in the way, and projects where there is nothing to do.
 
 use crate::support::sandbox::Sandbox;
 
 use super::{Situation, add_registry, agent, done, publish, reader, row};
 
-/// A file that agentpkg did not write stands where `planner` would go.
+/// A file that agentpkg did not write is where `planner` would be written.
 #[test]
 fn a_foreign_file_in_the_way() {
     let build = |sandbox: &Sandbox| {
@@ -201,7 +201,7 @@ fn a_project_without_anything() {
     ]);
 }
 
-/// With `--locked` no command changes the manifest or the lockfile, and one that would says so before it writes anything.
+/// With `--locked`, no command changes the manifest or the lockfile; a command that would says so before it writes anything.
 #[test]
 fn every_command_obeys_locked() {
     let build = |sandbox: &Sandbox| {

@@ -1,10 +1,10 @@
-//! What takes more than one row to show: each is a test of its own.
+//! Faults that take more than one row to show: each is a separate test.
 
 use crate::support::sandbox::Sandbox;
 
 use super::{add_registry, agent, done, publish, reader};
 
-/// Two files that the client knows by one name are said by `install`; the one who updates has to learn of them, too.
+/// `install` warns about two files that have the same name for the client; `update` must do so too.
 #[test]
 fn an_update_warns_of_two_files_with_one_name() {
     let sandbox = Sandbox::in_memory();
@@ -29,7 +29,7 @@ fn an_update_warns_of_two_files_with_one_name() {
     );
 }
 
-/// What goes with its line in the manifest takes its server along, as `remove` does.
+/// An agent whose line is removed from the manifest takes its server with it, as with `remove`.
 #[test]
 fn an_agent_that_is_dropped_takes_its_server_along() {
     let left = |command: &str| {
@@ -84,7 +84,7 @@ fn one_server_is_added_once_whatever_it_is_called() {
     assert_eq!(servers, ["sequential-thinking"], "its own name");
 }
 
-/// Whoever pastes the hint of `check` as it stands must not get a server of a name that nobody has.
+/// Pasting the hint of `check` as it is must not bind a server to a name that does not exist.
 #[test]
 fn a_hint_to_bind_can_be_pasted_without_harm() {
     let sandbox = Sandbox::in_memory();
@@ -116,7 +116,7 @@ fn a_hint_to_bind_can_be_pasted_without_harm() {
     assert_eq!(sandbox.read(".claude/agents/one.md"), before);
 }
 
-/// Whoever runs the tests behind `nohup` or in the background has signals ignored, which children inherit.
+/// If the tests run behind `nohup` or in the background, signals are ignored, and children inherit that.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_tests_of_the_install_script_hold_where_signals_are_ignored() {

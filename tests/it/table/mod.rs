@@ -1,9 +1,9 @@
-//! The table: one situation, every command that changes something, every mode, and what must hold.
+//! The table: one situation, every command that changes something, every mode, and what must be true.
 //!
-//! A [`Situation`] is a project that is built once; each [`Row`] runs one command in it as it was at first. A row states what is
-//! right: the exit code, which files change, what is said and asked, and fields of the JSON document. Where the program does not do
-//! that yet, the row carries a [`Row::known_fault`], which says exactly what happens instead. So a row with a mark fails as soon as the
-//! fault is mended, and whoever mended it takes the mark away; where a fault is mended in part, the mark is to say what is left.
+//! A [`Situation`] is a project that is built once; each [`Row`] runs one command in its initial state. A row states what is right: the
+//! exit code, which files change, what is said and asked, and fields of the JSON document. If the program does not do that yet, the row has
+//! a [`Row::known_fault`], which says exactly what happens instead. So a row with this mark fails as soon as the fault is fixed, and the
+//! mark must be removed; if a fault is fixed in part, the mark must say what is left.
 
 mod codes;
 mod conflicts;
@@ -28,7 +28,7 @@ use serde_json::Value;
 use crate::support::sandbox::Sandbox;
 use crate::support::snapshot::Snapshot;
 
-/// The text of an agent. `fields` are further lines of its frontmatter, `tools` among them.
+/// The text of an agent. `fields` are further lines of its frontmatter, for example `tools`.
 fn agent(name: &str, fields: &str, text: &str) -> String {
     format!("---\nname: {name}\ndescription: Does {name}\n{fields}---\n\n{text}\n")
 }
@@ -45,7 +45,7 @@ fn publish(sandbox: &Sandbox, registry: &str, agents: &[(&str, String)]) {
     }
 }
 
-/// Says in such a registry which agents require which.
+/// Declares in such a registry which agents require which.
 fn require(sandbox: &Sandbox, registry: &str, requirements: &[(&str, &str)]) {
     let mut text = format!("name = \"{registry}\"\n");
     for (name, required) in requirements {
@@ -58,13 +58,13 @@ fn require(sandbox: &Sandbox, registry: &str, requirements: &[(&str, &str)]) {
     sandbox.write(&format!("{registry}/registry.toml"), text);
 }
 
-/// Runs a command that has to work.
+/// Runs a command that must succeed.
 #[track_caller]
 fn done(sandbox: &Sandbox, line: &str) {
     let _ = sandbox.run(&words(line)).code(0);
 }
 
-/// Adds the registry that is the folder of this name.
+/// Adds the folder of this name as a registry.
 #[track_caller]
 fn add_registry(sandbox: &Sandbox, registry: &str) {
     done(
@@ -77,7 +77,7 @@ fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
-/// For a known fault that no row shows: fails as soon as what is right holds.
+/// For a known fault that no row shows: fails as soon as the right behaviour is there.
 #[track_caller]
 fn still_wrong(number: u8, what: &str, is_right: bool) {
     assert!(
@@ -86,7 +86,7 @@ fn still_wrong(number: u8, what: &str, is_right: bool) {
     );
 }
 
-/// A project to run commands in, which begins anew with each row.
+/// A project to run commands in, which is restored for each row.
 struct Situation {
     sandbox: Sandbox,
     start: Snapshot,
@@ -100,7 +100,7 @@ impl Situation {
         Self { sandbox, start }
     }
 
-    /// Checks the rows, and says at once what is wrong with any of them.
+    /// Checks the rows, and reports everything that is wrong with any of them.
     #[track_caller]
     fn check(&self, rows: impl IntoIterator<Item = Row>) {
         let mut complaints = String::new();
@@ -149,18 +149,18 @@ impl Situation {
 struct Run {
     code: i32,
     stdout: String,
-    /// All that it printed.
+    /// Everything that it printed.
     text: String,
     /// What is wrong with the questions that it asked.
     questions: Option<String>,
 }
 
-/// One command and what must hold. Without more it succeeds, changes nothing, and asks nothing.
+/// One command and what must be true. By default it succeeds, changes nothing, and asks nothing.
 struct Row {
     line: String,
     answers: Option<&'static [&'static str]>,
     code: i32,
-    /// `None`: not looked at.
+    /// `None`: not checked.
     changes: Option<&'static str>,
     says: Vec<&'static str>,
     hides: Vec<&'static str>,
@@ -170,7 +170,7 @@ struct Row {
     fault: Option<(u8, &'static str)>,
 }
 
-/// A row that runs `agentpkg LINE` where nobody can be asked.
+/// A row that runs `agentpkg LINE` without a terminal.
 fn row(line: impl Into<String>) -> Row {
     Row {
         line: line.into(),
@@ -187,7 +187,7 @@ fn row(line: impl Into<String>) -> Row {
 }
 
 impl Row {
-    /// Runs in a terminal, where each answer is given to one question; see `Terminal::converse`.
+    /// Runs in a terminal, where each answer is for one question; see `Terminal::converse`.
     #[cfg(target_os = "linux")]
     fn in_terminal(mut self, answers: &'static [&'static str]) -> Self {
         self.answers = Some(answers);
@@ -205,13 +205,13 @@ impl Row {
         self
     }
 
-    /// What it changes is another row's business.
+    /// Another row checks what it changes.
     fn may_change(mut self) -> Self {
         self.changes = None;
         self
     }
 
-    /// Each of these is printed somewhere, however the lines are broken.
+    /// Each of these is printed somewhere, regardless of line breaks.
     fn says(mut self, parts: &[&'static str]) -> Self {
         self.says.extend(parts);
         self
@@ -241,7 +241,7 @@ impl Row {
         self
     }
 
-    /// Marks a row that does not hold yet: the number of the fault in the issue about the pipeline (0: it is not listed there), and what
+    /// Marks a row that does not pass yet: the number of the fault in the issue about the pipeline (0: it is not listed there), and what
     /// happens instead, in the words of [`Row::differences`].
     fn known_fault(mut self, number: u8, today: &'static str) -> Self {
         self.fault = Some((number, today));
@@ -263,7 +263,7 @@ impl Row {
         run_in_terminal(sandbox, &self.line, answers)
     }
 
-    /// What is not as it must be.
+    /// How the command differs from the row.
     fn differences(&self, run: &Run, before: &State, sandbox: &Sandbox) -> Vec<Difference> {
         let mut found = Vec::new();
         let differs = |is: String, expected: String| Difference {
@@ -350,7 +350,7 @@ impl Row {
 /// One way in which a command does not do what its row states.
 struct Difference {
     is: String,
-    /// What should be in its place, where the first half does not say it.
+    /// What should happen instead, if the first half does not say it.
     expected: Option<String>,
 }
 
@@ -385,7 +385,7 @@ fn run_in_terminal(_: &Sandbox, line: &str, _: &[&str]) -> Run {
     unreachable!("{line}: only on Linux a row has a terminal")
 }
 
-/// Everything that a command printed, without the breaks of lines.
+/// Everything that a command printed, without line breaks.
 fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -404,7 +404,7 @@ fn document(stdout: &str) -> Result<Value, &'static str> {
     }
 }
 
-/// The files that count, by short names.
+/// The relevant files, by short names.
 type State = BTreeMap<String, Vec<u8>>;
 
 fn state(root: &Path) -> State {
@@ -432,8 +432,8 @@ fn collect(root: &Path, folder: &Path, found: &mut State) {
     }
 }
 
-/// What a file is called in the table: an agent by its name, a file of the user with `user:` before it. What is behind the files, such as
-/// merge bases and the history, begins with a dot; `None`: it may change at any time.
+/// The name of a file in the table: an agent by its name, a file of the user with the prefix `user:`. Internal files, such as merge bases
+/// and the history, begin with a dot; `None`: it may change at any time.
 fn short(path: &Path) -> Option<String> {
     let path = path.to_str().unwrap().replace('\\', "/");
     if let Some(path) = path.strip_prefix("project/") {
@@ -491,14 +491,14 @@ fn short_in_project(path: &str) -> Option<String> {
     })
 }
 
-/// Changes sorted by name, whatever happened to each.
+/// Changes sorted by name, regardless of the kind of change.
 fn in_order(changes: &str) -> String {
     let mut sorted = words(changes);
     sorted.sort_by_key(|change| &change[1..]);
     sorted.join(" ")
 }
 
-/// The difference in the notation of [`Row::changes`], sorted by name. What is behind the files is named only if nothing else changed.
+/// The difference in the notation of [`Row::changes`], sorted by name. Internal files are named only if nothing else changed.
 fn changes(before: &State, after: &State) -> String {
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort();
@@ -522,7 +522,7 @@ fn changes(before: &State, after: &State) -> String {
         .join(" ")
 }
 
-/// The table itself: rows that lie are found out.
+/// Tests of the table itself: wrong rows are detected.
 mod honesty {
     use super::{Situation, row};
 

@@ -1,4 +1,4 @@
-//! Names that are not there: every command that takes names says what was meant.
+//! Names that do not exist: every command that takes names suggests what may have been meant.
 
 use crate::support::sandbox::Sandbox;
 

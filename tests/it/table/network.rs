@@ -1,4 +1,4 @@
-//! Which command asks the network: the table of it over a server that counts.
+//! Which commands use the network: the table, with a server that counts requests.
 
 use crate::support::http::Server;
 use crate::support::repo::{RepoBuilder, hermetic_git};
@@ -6,8 +6,8 @@ use crate::support::sandbox::Sandbox;
 
 use super::{Situation, done, reader, words};
 
-/// Runs each line in a project that has `planner` of a repository, which is in the cache, and gives back the lines that asked the server,
-/// or with `expects_requests` those that did not.
+/// Runs each line in a project that has `planner` from a repository, which is in the cache, and returns the lines that asked the server, or
+/// with `expects_requests` those that did not.
 fn surprises(lines: &[&'static str], expects_requests: bool) -> Option<Vec<&'static str>> {
     let folder = tempfile::tempdir().unwrap();
     hermetic_git(folder.path())?;
@@ -82,7 +82,7 @@ fn what_never_asks() {
     let Some(found) = surprises(&lines, false) else {
         return;
     };
-    // Known fault 0: `doctor` asks every registry, though nobody told it to.
+    // Known fault 0: `doctor` asks every registry, although it was not told to.
     assert_eq!(found, ["doctor"]);
 }
 

@@ -159,10 +159,10 @@ fn a_tools_line_that_an_update_removes() {
     ]);
 }
 
-/// Fields that give power over the session, all three, with values that a person must see.
+/// All three fields that give power over the session, with values that a person must see.
 const SECURITY: &str = "tools: Read\nhooks:\n  Stop: [{hooks: [{type: command, command: beep}]}]\npermissionMode: bypassPermissions\nmcpServers:\n  - ledger: {type: stdio, command: ledgerd}\n";
 
-/// What has to be on the screen before anybody agrees to them.
+/// What must be on the screen before anybody can agree to them.
 const VALUES: &[&str] = &["beep", "bypass", "ledgerd"];
 
 #[test]
@@ -284,7 +284,7 @@ fn several_security_fields_that_an_update_brings() {
     ]);
 }
 
-/// The same for the agents of the user: the commands that are hinted have to say so.
+/// The same for the agents of the user: the hinted commands must have `--user`.
 #[test]
 #[cfg(unix)]
 fn a_tool_that_an_update_of_the_users_agents_brings() {

@@ -1,10 +1,11 @@
-//! Agents that are required: new ones, ones that are gone, and ones that cannot come.
+//! Agents that are required: new ones, ones that are gone, and ones that cannot be installed.
 
 use crate::support::sandbox::Sandbox;
 
 use super::{Situation, add_registry, agent, done, publish, reader, require, row};
 
-/// `lead` is installed with `olddep`, which it requires; the newer one requires `newdep` instead, whose text is this. `other` is newer, too.
+/// `lead` is installed with `olddep`, which it requires; the newer one requires `newdep` instead, which has this text. `other` is newer
+/// too.
 fn swapped(sandbox: &Sandbox, newdep: String) {
     let first = [
         ("lead", reader("lead", "Leads.")),
@@ -64,7 +65,7 @@ fn a_required_agent_that_is_new() {
     ]);
 }
 
-/// The edits of an agent that nobody requires any more are the user's.
+/// An edited agent that is no longer required is the user's own.
 #[test]
 fn a_required_agent_that_goes_and_was_edited() {
     let build = |sandbox: &Sandbox| {
@@ -133,7 +134,7 @@ fn a_required_agent_that_asks_for_power() {
     ]);
 }
 
-/// A required agent, already installed, gains a tool: what is hinted must work although it is not in the manifest.
+/// A required agent, already installed, gains a tool: the hint must work although the agent is not in the manifest.
 #[test]
 fn a_required_agent_that_gains_a_tool() {
     let build = |sandbox: &Sandbox| {
@@ -190,7 +191,7 @@ fn a_required_agent_that_gains_a_tool() {
     ]);
 }
 
-/// A foreign file stands where the new one would go.
+/// A file that agentpkg did not write is where the new one would be written.
 #[test]
 fn a_required_agent_with_a_foreign_file_in_the_way() {
     let build = |sandbox: &Sandbox| {
@@ -221,7 +222,7 @@ fn a_required_agent_with_a_foreign_file_in_the_way() {
     ]);
 }
 
-/// Nobody has what the newer `lead` requires.
+/// No registry has what the newer `lead` requires.
 #[test]
 fn a_required_agent_that_is_nowhere() {
     let build = |sandbox: &Sandbox| {
@@ -245,7 +246,7 @@ fn a_required_agent_that_is_nowhere() {
     ]);
 }
 
-/// `olddep` is not in the registry any more, and its file and lock entry stand.
+/// `olddep` is no longer in the registry, but its file and lock entry are still there.
 #[test]
 fn a_required_agent_that_is_gone_upstream() {
     let build = |sandbox: &Sandbox| {

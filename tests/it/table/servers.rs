@@ -1,4 +1,4 @@
-//! Servers: what is added under which name, what a binding may say, and what goes with an agent.
+//! Servers: what is added under which name, what a binding may say, and what is removed with an agent.
 
 use crate::support::sandbox::Sandbox;
 
@@ -84,7 +84,7 @@ fn a_known_server_in_a_terminal() {
     ]);
 }
 
-/// A server that nobody knows is no question: the agent comes, what is missing is said, and `check` finds it.
+/// An unknown server is not a question: the agent is installed, what is missing is reported, and `check` finds it.
 #[test]
 fn a_private_server_that_is_not_configured() {
     let build = |sandbox: &Sandbox| {
@@ -133,7 +133,7 @@ fn a_private_server_that_is_not_configured() {
     ]);
 }
 
-/// `one` brought a server; its line is gone from the manifest since.
+/// A server was added for `one`; its line has been removed from the manifest since.
 #[test]
 fn an_agent_whose_line_is_gone_and_that_added_a_server() {
     let build = |sandbox: &Sandbox| {
@@ -191,7 +191,7 @@ fn an_agent_whose_line_is_gone_and_that_added_a_server() {
     ]);
 }
 
-/// `one` brought a server, and its line is gone; `two`, which is installed, or `three`, which comes in its place, needs the server, too.
+/// A server was added for `one`, and its line was removed; `two`, which is installed, or `three`, which replaces it, needs the server too.
 #[test]
 fn an_agent_whose_line_is_gone_and_whose_server_another_one_needs() {
     let build = |sandbox: &Sandbox, installed: &str, line: &str| {
@@ -225,7 +225,7 @@ fn an_agent_whose_line_is_gone_and_whose_server_another_one_needs() {
     ]);
 }
 
-/// The agent that needed a server lost that need by hand: the server is left over.
+/// The agent that needed a server was edited so that it no longer does: the server is left over.
 #[test]
 fn a_server_that_no_agent_needs_any_more() {
     let build = |sandbox: &Sandbox| {

@@ -30,7 +30,7 @@ fn another_source_for_a_required_agent() {
         require(sandbox, "second", &[("b", "x")]);
         publish(sandbox, "second", &[("c", reader("c", "C, better."))]);
     };
-    // It is a question, as it is in a terminal: whether `x` may be replaced.
+    // It is a question, as in a terminal: whether `x` may be replaced.
     let open = &["first", "second", "`x`"];
     Situation::new(build).check([
         row("update").exits(4).says(open),
@@ -85,7 +85,7 @@ fn another_source_for_a_required_agent() {
     ]);
 }
 
-/// Two agents of one name are wanted at once, and neither is installed yet.
+/// Two agents with the same name are wanted at once, and neither is installed yet.
 #[test]
 fn two_agents_of_one_name() {
     let build = |sandbox: &Sandbox| {
@@ -139,8 +139,8 @@ fn two_agents_of_one_name() {
     ]);
 }
 
-/// On a file system that folds case two names would be one file, so no two may differ in nothing else. What happens today is different
-/// there, and the rows state what it is elsewhere.
+/// On a file system that ignores case, two names would be one file, so no two names may differ only in case. There the behaviour is
+/// different today, and the rows state what happens elsewhere.
 #[test]
 #[cfg(target_os = "linux")]
 fn names_that_differ_in_case_only() {
@@ -187,7 +187,7 @@ fn names_that_differ_in_case_only() {
     ]);
 }
 
-/// A rule of the project forbids what the newer `planner` and the new `fresh` may do. `other` is newer, too.
+/// A rule of the project forbids what the newer `planner` and the new `fresh` may do. `other` is newer too.
 #[test]
 fn a_policy_that_forbids() {
     let build = |sandbox: &Sandbox| {
@@ -256,7 +256,7 @@ fn a_policy_that_forbids() {
     ]);
 }
 
-/// Only one registry may be used, and another one is not even added.
+/// Only one registry is allowed, and another one is not even added.
 #[test]
 fn a_policy_that_forbids_a_source() {
     let build = |sandbox: &Sandbox| {
@@ -288,7 +288,7 @@ fn a_policy_that_forbids_a_source() {
     ]);
 }
 
-/// `far` is a repository whose server has nothing to say any more; `near` is a folder, with something newer.
+/// `far` is a repository whose server does not answer any more; `near` is a folder, with something newer.
 #[test]
 fn a_source_that_cannot_be_asked() {
     let probe = Sandbox::new();
@@ -354,7 +354,7 @@ fn a_source_that_cannot_be_asked() {
     ]);
 }
 
-/// Of four agents two cannot be updated, because the folders that they came from are gone.
+/// Of four agents, two cannot be updated, because the folders that they came from are gone.
 #[test]
 fn two_of_several_agents_fail() {
     let build = |sandbox: &Sandbox| {

@@ -1,4 +1,4 @@
-//! Versions: what is in a repository with tags, what the manifest asks for, and what a command changes about that.
+//! Versions: what is in a repository with tags, what the manifest asks for, and how a command changes that.
 
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::Sandbox;

@@ -1,4 +1,4 @@
-//! A file is edited between a kill and the recovery. The edit stays, and upstream's change is not taken for merged.
+//! A file is edited between a kill and the recovery. The edit stays, and upstream's change does not count as merged.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn the_next_update_merges_the_edit_with_what_upstream_changed() {
         for point in sample(changes(&track), 12) {
             track.stage.restore(TEMPLATE);
             let _ = disturbed(&track.stage, &track.words, &[&point.injection(KILL)]);
-            // Where files cannot be exchanged, a kill can leave a name without a file; nobody edits it then.
+            // If files cannot be exchanged, a kill can leave a name without a file; nobody edits it then.
             if !track.stage.project(race.target).exists() {
                 continue;
             }
@@ -51,7 +51,7 @@ fn the_next_update_merges_the_edit_with_what_upstream_changed() {
     assert_none(&wrong, tried);
 }
 
-/// Recovers, updates, and looks for all the texts.
+/// Recovers, updates, and searches for all the texts.
 fn merged(track: &Track, target: &str) -> Result<(), String> {
     recover(track)?;
     let output = run(&mut track.stage.command(&track.words));
@@ -79,7 +79,7 @@ fn merged(track: &Track, target: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Recovers. What somebody edited meanwhile is named, unless the recovery had nothing to do with it.
+/// Recovers. Files that somebody edited meanwhile are named, unless the recovery did not touch them.
 fn recover(track: &Track) -> Result<(), String> {
     let output = run(&mut track.stage.command(&["recover".to_owned()]));
     match output.code {

@@ -12,14 +12,14 @@ fn fail_at_every_call(name: &str) {
     let Some(judge) = Judge::new(name) else {
         return;
     };
-    // What is only read is left to a full run.
+    // Calls that only read are left to a full run.
     let all = judge
         .points(&[])
         .into_iter()
         .filter(|point| super::is_full() || !point.is_reading);
     let (inside, outside): (Vec<_>, Vec<_>) = all.partition(|point| point.is_in_project);
     let points = sample(inside, 8).into_iter().chain(sample(outside, 3));
-    // A sample has each error in turn, a full run all of them everywhere.
+    // A sample uses the errors in turn, a full run all of them for each call.
     let width = if super::is_full() { ERRORS.len() } else { 1 };
     let (mut wrong, mut tried) = (Vec::new(), 0);
     for (index, point) in points.enumerate() {

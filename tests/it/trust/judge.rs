@@ -1,8 +1,8 @@
 //! What a project may look like after a command was killed or a system call of it failed.
 //!
-//! The reading commands leave it alone. Then `agentpkg recover` ends with 0, and the project is exactly as before or as after the
-//! command; agentpkg's own marks for git do not count, nor does its state. No file is left that neither of the two has. The words of
-//! the person are still in the project, or in its history. Where the command did not happen, it can be run again and does its work.
+//! The reading commands change nothing. Then `agentpkg recover` ends with 0, and the project is exactly as before or as after the command,
+//! apart from agentpkg's own marks for git and its state. No file is left that neither of the two has. The person's text is still in the
+//! project, or in its history. If the command did not happen, it can be run again and does its work.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -12,10 +12,10 @@ use super::stage::{EDIT, Files, Stage, run};
 use super::trace::{Point, points};
 use crate::support::sandbox::Output;
 
-/// What was kept before the command.
+/// The state before the command.
 pub(super) const TEMPLATE: &str = "template";
 
-/// Agentpkg's own files that may come early and stay.
+/// Agentpkg's own files that may appear early and stay.
 const MARKS: &[&str] = &[
     ".agentpkg/.gitattributes",
     ".agentpkg/.gitignore",
@@ -23,7 +23,7 @@ const MARKS: &[&str] = &[
     ".agentpkg/state/lock",
 ];
 
-/// Commands that only look.
+/// Commands that only read.
 const READING: &[&[&str]] = &[
     &["list"],
     &["status"],
@@ -41,14 +41,14 @@ const READING: &[&[&str]] = &[
     &["remove", "agent-a", "--dry-run"],
 ];
 
-/// Which of the two a project is like.
+/// Which of the two states a project is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Before,
     After,
 }
 
-/// A scenario with all that it is compared to.
+/// A scenario with everything that it is compared to.
 pub(super) struct Judge {
     pub(super) stage: Stage,
     pub(super) words: Vec<String>,
@@ -58,7 +58,7 @@ pub(super) struct Judge {
     /// The exit code of an undisturbed run.
     code: i32,
     is_marked: bool,
-    /// How many times the reading commands were tried.
+    /// How many times the reading commands were run.
     looks: Cell<usize>,
 }
 
@@ -88,7 +88,7 @@ impl Judge {
         })
     }
 
-    /// The calls of the command while the injections are in force.
+    /// The calls of the command while the injections are in effect.
     pub(super) fn points(&self, injections: &[&str]) -> Vec<Point> {
         self.stage.restore(TEMPLATE);
         points(&self.stage, &self.words, injections)
@@ -106,7 +106,7 @@ impl Judge {
     pub(super) fn after_fault(&self, output: &Output) -> Vec<String> {
         let mut wrong = Vec::new();
         let outcome = self.outcome();
-        // A cache that cannot be written to leaves everything as it was, and says that it could not look.
+        // If a cache cannot be written, everything stays as it was, and the command says that it could not look.
         let is_stale = output.stderr.contains("could not look at");
         let is_said =
             output.all().contains("partial") || output.stderr.contains("agentpkg recover");
@@ -121,7 +121,7 @@ impl Judge {
                 describe(&outcome)
             ));
         } else if output.code != self.code {
-            // The write of the error itself may be what fails.
+            // The write of the error message may be the one that fails.
             if !output.stderr.starts_with("error") && !output.stderr.contains("error: ") {
                 wrong.push(format!("it fails without an error: {}", output.all()));
             }
@@ -137,7 +137,7 @@ impl Judge {
         wrong
     }
 
-    /// Commands that only look change nothing, and say that a command was interrupted. A sample tries some of them each time.
+    /// Commands that only read change nothing, and report the interrupted command. A sample runs some of them each time.
     fn look(&self, wrong: &mut Vec<String>) {
         let before = self.stage.files();
         let count = if super::is_full() { READING.len() } else { 2 };
@@ -201,7 +201,7 @@ impl Judge {
             }
         }
         if self.scenario.name.starts_with("registry_refresh") {
-            // The project does not change; the cache has to be sound.
+            // The project does not change; the cache must be valid.
             let offered = self
                 .stage
                 .run(&["list", "--available", "studio", "--offline"]);
@@ -223,7 +223,7 @@ impl Judge {
         }
     }
 
-    /// What the project is like now, or how it differs from the nearer of the two.
+    /// The state of the project, or how it differs from the nearer of the two.
     fn outcome(&self) -> Result<Outcome, String> {
         let files = self.stage.files();
         if comparable(&files).eq(comparable(&self.before)) {
@@ -248,14 +248,14 @@ impl Judge {
             .and_then(|name| name.to_str())
             .unwrap_or_default();
         if path.starts_with(".agentpkg/state/history/") {
-            // Every operation adds to it, but no unfinished file.
+            // Every operation adds to it, but no incomplete file.
             return name.starts_with('.') || name.ends_with(".tmp") || name.ends_with("-new");
         }
         !self.before.contains_key(path) && !self.after.contains_key(path) && !MARKS.contains(&path)
     }
 }
 
-/// Without what belongs to agentpkg alone.
+/// Without the files that only agentpkg uses.
 fn comparable(files: &Files) -> impl Iterator<Item = (&String, &Vec<u8>)> {
     files.iter().filter(|(path, _)| {
         !path.starts_with(".agentpkg/state/") && !MARKS.contains(&path.as_str())

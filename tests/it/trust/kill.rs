@@ -1,4 +1,4 @@
-//! The program is killed at each system call that changes something, in the recovery too.
+//! The program is killed at each system call that changes something, also during recovery.
 
 use super::judge::{Judge, TEMPLATE};
 use super::trace::{Point, WITHOUT_EXCHANGE, disturbed, points};
@@ -6,7 +6,7 @@ use super::{assert_none, sample};
 
 const KILL: &str = "signal=SIGKILL";
 
-/// Scenarios that a sample also tries where files cannot be exchanged.
+/// Scenarios that a sample also runs where files cannot be exchanged.
 const ALSO_WITHOUT_EXCHANGE: &[&str] = &[
     "update_edited",
     "remove_edited",
@@ -47,7 +47,7 @@ fn kill(name: &str, judge: &Judge, surroundings: &[&str]) {
         );
         own += usize::from(point.is_own);
         killed += usize::from(point.is_own && output.code == -1);
-        // A sample interrupts one recovery, from about the middle of the command on; a full run some thirty for each command.
+        // A sample interrupts one recovery, from about the middle of the command; a full run about thirty for each command.
         let is_kept = if super::is_full() {
             index % (chosen.len() / 30 + 1) == 0
         } else {
@@ -85,7 +85,7 @@ fn kill(name: &str, judge: &Judge, surroundings: &[&str]) {
             }
         }
     }
-    // Calls are counted anew in each run, and a network has a time of its own.
+    // Calls are counted separately in each run, and the network has its own timing.
     assert!(killed * 4 > own, "only {killed} of {own} runs were killed");
     assert!(
         recoveries > 0 || name.starts_with("registry_refresh"),

@@ -1,19 +1,19 @@
-//! Attacks on the promise that a command changes everything or nothing, and that no text of a person is ever lost.
+//! Attacks on the guarantee that a command changes everything or nothing, and that a person's text is never lost.
 //!
 //! | module | attack |
 //! |---|---|
-//! | `kill` | the program is killed at each system call that changes something, in recovery too |
+//! | `kill` | the program is killed at each system call that changes something, also during recovery |
 //! | `fault` | each of these calls fails: no space, a damaged disk, no permission, a signal |
 //! | `save` | another program saves a file while a command replaces it |
 //! | `edit` | a file is edited between a kill and the recovery |
 //! | `together` | sixteen commands at once on one project, some of them killed |
 //!
-//! `scenario` is the table of the commands, `stage` the place they run in, `trace` lets strace record and disturb their system
-//! calls, `judge` decides what a project may look like afterwards, `saver` saves files as editors do. Everything random has a
-//! fixed seed. A normal run takes a sample that is spread evenly over each command. With `AGENTPKG_FULL=1` each call is attacked; only
-//! of the recoveries that are interrupted there is still a choice, because each command has thousands.
+//! `scenario` is the table of the commands, `stage` the place they run in, `trace` lets strace record and disturb their system calls,
+//! `judge` decides which states a project may be in afterwards, `saver` saves files as editors do. Everything random has a fixed seed. A
+//! normal run takes a sample that is spread evenly over each command. With `AGENTPKG_FULL=1`, each call is attacked; only the recoveries to
+//! interrupt are still a selection, because each command has thousands.
 
-/// Makes a test of each scenario, so that one can be run alone, and all run side by side.
+/// Makes a test for each scenario, so that one can be run alone, and all run in parallel.
 macro_rules! for_each_scenario {
     ($attack:path) => {
         for_each_scenario! { $attack:
@@ -47,7 +47,7 @@ mod stage;
 mod together;
 mod trace;
 
-/// Whether everything is tried, not only a sample.
+/// Whether everything is run, not only a sample.
 fn is_full() -> bool {
     std::env::var_os("AGENTPKG_FULL").is_some_and(|value| value == "1")
 }
@@ -81,7 +81,7 @@ impl Random {
     }
 }
 
-/// Fails if anything went wrong, and shows the first of it, each in one line.
+/// Fails if anything went wrong, and shows the first failures, one line each.
 #[track_caller]
 fn assert_none(wrong: &[String], tried: usize) {
     let first: Vec<String> = wrong
@@ -97,7 +97,7 @@ fn assert_none(wrong: &[String], tried: usize) {
     );
 }
 
-/// Says how much was tried; the test harness shows it with `--nocapture`.
+/// Reports how much was run; the test harness shows it with `--nocapture`.
 fn count(what: &str) {
     eprintln!("{what}");
 }

@@ -1,18 +1,18 @@
-//! A person's program saves a file while a command replaces, makes or removes it.
+//! A person's program saves a file while a command replaces, creates or removes it.
 //!
-//! A saver saves again and again, each time the text from before the command with another mark, and stops at a random moment of the
-//! command. The judgement:
+//! A saver saves again and again, each time the text from before the command with a new mark, and stops at a random moment of the command.
+//! The rules:
 //!
-//! - A save counts if it came to its end. Its mark must then be in the file or below `.agentpkg/state/history`.
-//! - The only excuse is a later save of the same saver that took this very text away, which the saver sees exactly (`saver`). The last
-//!   save of each round has no such excuse, and its moment is spread over the whole command.
-//! - A command that ends with 0 leaves the last save in the file: none of these commands may take an edit away in silence. A saver that
-//!   had the file open for longer than agentpkg waits before its last look is excused from this rule, but not from the first one.
-//! - A command that ends with another code names the file, or the agent. 3 and 4 are possible as well as 1, because a file that is
-//!   read while somebody writes it can look like an edit in conflict.
-//! - Nothing is left over in the project that neither the command nor the saver has made.
+//! - A save counts if it was completed. Its mark must then be in the file or below `.agentpkg/state/history`.
+//! - The only exception is a later save of the same saver that removed this very text, which the saver knows exactly (`saver`). The last
+//!   save of each round has no such exception, and its moment is spread over the whole command.
+//! - A command that ends with 0 leaves the last save in the file: none of these commands may silently remove an edit. A saver that had the
+//!   file open for longer than agentpkg waits before its last check is exempt from this rule, but not from the first one.
+//! - A command that ends with another code names the file or the agent. 3 and 4 are possible as well as 1, because a file that is read
+//!   while somebody writes it can look like an edit in conflict.
+//! - Nothing is left over in the project that neither the command nor the saver has created.
 //!
-//! `natural` lets the two run freely. `held` stops agentpkg at each call that changes the project, and saves in the pause.
+//! `natural` lets the two run freely. `held` stops agentpkg at each call that changes the project, and saves during the pause.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,8 +27,8 @@ use super::trace::{Point, WITHOUT_EXCHANGE, disturbing, points, wait_until_held}
 use super::{Random, assert_none, is_full, sample, scenario};
 use crate::support::sandbox::Output;
 
-/// A saver that has the file open for longer may be too late for agentpkg's last look, which comes after 10 ms. It wants to hold the
-/// file for 5 ms at most, but the machine may be busy.
+/// A saver that has the file open for longer may be too late for agentpkg's last check, which comes after 10 ms. It tries to hold the file
+/// for 5 ms at most, but the machine may be busy.
 const LATE: Duration = Duration::from_millis(9);
 
 /// A command and the file that is saved meanwhile.
@@ -60,7 +60,7 @@ pub(super) struct Track {
     buffer: Buffer,
     /// How long the command takes undisturbed.
     duration: Duration,
-    /// What is there before or after an undisturbed run.
+    /// The files before or after an undisturbed run.
     known: BTreeSet<String>,
 }
 
@@ -70,7 +70,7 @@ impl Track {
         let scenario = scenario::find(race.scenario);
         let mut stage = Stage::new()?;
         (scenario.prepare)(&mut stage);
-        // Whoever saves a file has its folder.
+        // A program that saves a file has its folder.
         std::fs::create_dir_all(stage.project(race.target).parent().unwrap()).unwrap();
         stage.keep(TEMPLATE);
         let words = stage.words(scenario.command);
@@ -105,7 +105,7 @@ impl Track {
         )
     }
 
-    /// Whether what a command says names the file, or the agent in it.
+    /// Whether the output of a command names the file, or the agent in it.
     pub(super) fn is_named(&self, output: &Output) -> bool {
         let name = Path::new(self.target)
             .file_name()
@@ -114,7 +114,7 @@ impl Track {
         output.stderr.contains(name.trim_end_matches(".md"))
     }
 
-    /// Whether the words are in the file or in the history.
+    /// Whether the text is in the file or in the history.
     pub(super) fn is_kept(&self, files: &Files, words: &str) -> bool {
         files.iter().any(|(path, content)| {
             (path == self.target || is_of_history(path)) && has(content, words)
@@ -125,7 +125,7 @@ impl Track {
     fn judge(&self, saves: &[Save], output: &Output) -> Vec<String> {
         let mut wrong = Vec::new();
         let files = self.stage.files();
-        // What a later save took away is no loss.
+        // What a later save removed is not lost.
         let is_expected = |(index, save): &(usize, &Save)| {
             save.is_complete
                 && !saves[index + 1..]
@@ -184,7 +184,7 @@ impl Track {
     }
 }
 
-/// The text that a person has open: with a place for a line that the format allows.
+/// The text that a person has open: with a place for a line, where the format allows one.
 fn buffer(target: &str, content: Option<&Vec<u8>>) -> Buffer {
     let text = content.map(|content| String::from_utf8(content.clone()).unwrap());
     let (start, end) = match (target, &text) {
@@ -212,7 +212,7 @@ fn is_of_history(path: &str) -> bool {
     path.starts_with(".agentpkg/state/history/")
 }
 
-/// Makes a test of each way to save.
+/// Makes a test for each way to save.
 macro_rules! for_each_way {
     ($attack:path: $($name:ident = $way:ident),*) => {
         $(#[test]
@@ -237,7 +237,7 @@ mod natural {
                 return;
             };
             for round in 0..rounds {
-                // Now and then the file system cannot exchange two files.
+                // Sometimes the file system cannot exchange two files.
                 let (output, done) = run_round(&track, way, round % 4 == 3, &mut random);
                 wrong.extend(track.verdict(&done, &output, &format!("round {round}")));
                 saves += done.len();
@@ -321,7 +321,7 @@ mod natural {
         let mut pauses = Random(random.below(u64::MAX));
         let is_over = &AtomicBool::new(false);
         thread::scope(|scope| {
-            // The stage does not go to other threads.
+            // The stage is not shared with other threads.
             let (path, buffer) = (track.stage.project(track.target), &track.buffer);
             let saver = scope.spawn(move || {
                 let begin = Instant::now();
@@ -364,7 +364,7 @@ mod held {
                 return;
             };
             for surroundings in [&[][..], &[WITHOUT_EXCHANGE]] {
-                // A sample takes the two in turn.
+                // A sample uses the two in turn.
                 if !is_full() && surroundings.len() != index % 2 {
                     continue;
                 }
@@ -391,7 +391,7 @@ mod held {
         assert_none(&wrong, tried);
     }
 
-    /// Holds agentpkg up before a call, and saves in the meantime.
+    /// Stops agentpkg before a call, and saves in the meantime.
     fn pause_at(
         track: &Track,
         point: &Point,

@@ -1,7 +1,7 @@
 //! Programs that save a file: the six ways in which editors and tools do it.
 //!
-//! A saver knows what it took away: it reads the very file that it replaces or overwrites, not the one that had the name a moment
-//! before. So a text that is gone was taken away either by a later save, which then says so, or by agentpkg.
+//! A saver knows what it removed: it reads the very file that it replaces or overwrites, not the one that had the name a moment before. So
+//! a missing text was removed either by a later save, which then reports it, or by agentpkg.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
@@ -18,7 +18,7 @@ pub(super) enum Way {
     RenameOver,
     /// Empties the file and writes it.
     Truncate,
-    /// Writes over what is there, and cuts the rest off.
+    /// Overwrites the existing content, and truncates the rest.
     InPlace,
     /// Adds to the end.
     Append,
@@ -39,7 +39,7 @@ impl Way {
     ];
 }
 
-/// A text that a person works on: what is added to it, in a line of its own, makes every save another one.
+/// A text that a person works on: a separate line that is added to it makes every save different.
 pub(super) struct Buffer {
     /// The text up to the place of the line.
     pub(super) start: String,
@@ -49,19 +49,19 @@ pub(super) struct Buffer {
     pub(super) line: (&'static str, &'static str),
 }
 
-/// One try to save.
+/// One attempt to save.
 pub(super) struct Save {
-    /// Whether it came to its end.
+    /// Whether it was completed.
     pub(super) is_complete: bool,
-    /// What only this save has.
+    /// The text that only this save has.
     pub(super) mark: String,
-    /// What it took away.
+    /// The text that it removed.
     pub(super) replaced: Vec<u8>,
     /// How long it had the file open.
     pub(super) took: Duration,
 }
 
-/// Saves a file once. `hold` is how long it stays open in the middle of the writing.
+/// Saves a file once. `hold` is how long it stays open in the middle of the write.
 pub(super) fn save(way: Way, path: &Path, buffer: &Buffer, mark: &str, hold: Duration) -> Save {
     let line = format!("{}{mark}{}\n", buffer.line.0, buffer.line.1);
     let text = format!("{}{line}{}", buffer.start, buffer.end);
@@ -76,7 +76,7 @@ pub(super) fn save(way: Way, path: &Path, buffer: &Buffer, mark: &str, hold: Dur
     }
 }
 
-/// Writes `text`, or adds `line`; what it takes away is in `replaced` even if it fails afterwards.
+/// Writes `text`, or appends `line`; what it removes is in `replaced`, even if it fails afterwards.
 fn write(
     way: Way,
     path: &Path,
@@ -119,7 +119,7 @@ fn write(
             write_slowly(&mut file, text.as_bytes(), hold)
         }
         Way::Unlink => {
-            // A name that nobody looks at, instead of none, so that the saver sees what it unlinks.
+            // Renamed to an unused name instead of removed, so that the saver sees what it unlinks.
             take_away(path, &beside(path, "unlinked"), replaced)?;
             let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
             write_slowly(&mut file, text.as_bytes(), hold)
@@ -149,14 +149,14 @@ fn write_slowly(file: &mut File, text: &[u8], hold: Duration) -> io::Result<()> 
     file.write_all(second)
 }
 
-/// Renames `new` to `path`, by an exchange: for everybody else that is the same, and the saver sees what it replaced.
+/// Renames `new` to `path` by an exchange: others see no difference, and the saver sees what it replaced.
 fn put_over(new: &Path, path: &Path, replaced: &mut Vec<u8>) -> io::Result<()> {
     loop {
         if renameat_with(CWD, new, CWD, path, RenameFlags::EXCHANGE).is_ok() {
             replaced.extend(fs::read(new)?);
             return fs::remove_file(new);
         }
-        // Nothing is there to be exchanged.
+        // There is nothing to exchange.
         match renameat_with(CWD, new, CWD, path, RenameFlags::NOREPLACE) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             outcome => return Ok(outcome?),
@@ -164,7 +164,7 @@ fn put_over(new: &Path, path: &Path, replaced: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-/// Takes the file at `path` away, if there is one.
+/// Removes the file at `path`, if there is one.
 fn take_away(path: &Path, aside: &Path, replaced: &mut Vec<u8>) -> io::Result<()> {
     match fs::rename(path, aside) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -1,11 +1,11 @@
-//! The commands under attack, each with what was done before it.
+//! The commands under attack, each with the preceding steps.
 
 use super::stage::{EDIT, Stage, agent};
 
 /// A command in a project.
 pub(super) struct Scenario {
     pub(super) name: &'static str,
-    /// Makes the project.
+    /// Prepares the project.
     pub(super) prepare: fn(&mut Stage),
     /// The command under attack; `SOURCE` stands for the address of the git repository.
     pub(super) command: &'static [&'static str],
@@ -122,7 +122,7 @@ fn installed(stage: &mut Stage) {
     let _ = stage.run(INSTALL_ALL).code(0);
 }
 
-/// Edits agents where upstream's second version leaves them as they were.
+/// Edits agents in places that upstream's second version does not change.
 fn edit_some(stage: &Stage) {
     for name in ["agent-a", "agent-b", "agent-c"] {
         stage.edit(

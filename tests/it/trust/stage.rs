@@ -1,4 +1,4 @@
-//! A project with its sources, which can be put back to how it was before an attack.
+//! A project with its sources, which can be restored to the state before an attack.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,16 +18,16 @@ use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Output, Sandbox};
 use crate::support::skip::skip;
 
-/// The words of a person that no attack may lose.
+/// A person's text, which no attack may lose.
 pub(super) const EDIT: &str = "MY-OWN-WORDS-0042";
 
-/// What upstream says in the second version only.
+/// A text that is only in upstream's second version.
 pub(super) const UPSTREAM: &str = "UPSTREAM-SAYS-TWO";
 
-/// How long a command may take, however busy the machine is.
+/// How long a command may take, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Paths and contents; of a link, where it leads.
+/// Paths and contents; for a link, its target.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// A sandbox with a source of agents: the same files as a git repository, over HTTP and in a folder.
@@ -38,7 +38,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An empty project; `None`, loudly, if strace or git is missing.
+    /// An empty project; `None`, with a message, if strace or git is missing.
     pub(super) fn new() -> Option<Self> {
         if let Some(reason) = missing_tracer() {
             skip(reason);
@@ -63,7 +63,7 @@ impl Stage {
         self.sandbox.project(path)
     }
 
-    /// Publishes the first or second version of so many agents.
+    /// Publishes the first or second version of this many agents.
     pub(super) fn publish(&mut self, version: u32, count: usize) {
         for index in 0..count {
             let name = agent_name(index);
@@ -129,7 +129,7 @@ impl Stage {
         command
     }
 
-    /// Another program with the same surroundings.
+    /// Another program in the same environment.
     pub(super) fn other(&self, program: &str) -> Command {
         self.sandbox.prepared(Command::new(program))
     }
@@ -139,7 +139,7 @@ impl Stage {
         run(&mut self.command(&self.words(command)))
     }
 
-    /// Keeps the project and the home folder as they are now.
+    /// Stores the state of the project and the home folder.
     pub(super) fn keep(&self, name: &str) {
         let kept = self.root().join(name);
         remove(&kept);
@@ -147,7 +147,7 @@ impl Stage {
         self.copy(Path::new("."), &kept);
     }
 
-    /// Puts the project and the home folder back to what was kept.
+    /// Restores the stored state of the project and the home folder.
     pub(super) fn restore(&self, name: &str) {
         remove(&self.project(""));
         remove(&self.root().join("home"));
@@ -165,7 +165,7 @@ impl Stage {
         assert!(command.status().unwrap().success());
     }
 
-    /// All files of the project, those of agentpkg's state included.
+    /// All files of the project, including agentpkg's state.
     pub(super) fn files(&self) -> Files {
         let mut files = Files::new();
         collect(&self.project(""), &self.project(""), &mut files);
@@ -242,7 +242,7 @@ pub(super) fn agent(name: &str, tools: &str, version: u32) -> String {
     text
 }
 
-/// Runs a command to its end, with all that it starts; a command that does not end fails the test.
+/// Runs a command with all its child processes to its end; a command that does not end fails the test.
 #[track_caller]
 pub(super) fn run(command: &mut Command) -> Output {
     Running::start(command)
@@ -250,11 +250,11 @@ pub(super) fn run(command: &mut Command) -> Output {
         .unwrap_or_else(|reason| panic!("{reason}"))
 }
 
-/// A command that runs.
+/// A running command.
 pub(super) struct Running {
-    /// The process, which leads a group of its own.
+    /// The process, which leads its own process group.
     pub(super) id: Pid,
-    /// The process itself, not only its number, which another one may get later.
+    /// The process itself, not only its number, which may be reused.
     handle: OwnedFd,
     what: String,
     output: mpsc::Receiver<std::process::Output>,
@@ -272,7 +272,7 @@ impl Running {
         let id = Pid::from_child(&child);
         let handle = pidfd_open(id, PidfdFlags::empty()).unwrap();
         let (sender, output) = mpsc::channel();
-        // Nobody listens any more to a command that took too long.
+        // Nobody waits any more for a command that took too long.
         thread::spawn(move || drop(sender.send(child.wait_with_output().unwrap())));
         Self {
             id,
@@ -287,12 +287,12 @@ impl Running {
         rustix::process::test_kill_process_group(self.id).is_ok()
     }
 
-    /// Kills the command, but nothing that it has started. It may have ended already.
+    /// Kills the command, but not its child processes. It may have ended already.
     pub(super) fn kill(&self) {
         let _ = pidfd_send_signal(&self.handle, Signal::KILL);
     }
 
-    /// Waits for the end; a command that takes too long is killed, and that is an error.
+    /// Waits for the end; a command that takes too long is killed, which is an error.
     pub(super) fn end(self) -> Result<Output, String> {
         let Ok(output) = self.output.recv_timeout(PATIENCE) else {
             let _ = kill_process_group(self.id, Signal::KILL);

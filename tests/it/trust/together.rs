@@ -1,8 +1,8 @@
-//! Sixteen commands at once on one project, some of them killed at a random moment, while a person writes a file of their own.
+//! Sixteen commands at once in one project, some of them killed at a random moment, while a person writes a separate file.
 //!
-//! Afterwards, one recovery later: each agent in the lockfile has its file and its base, no agent file is there that the lockfile does
-//! not know, the manifest wants nothing that is not locked, nothing is left over, and the person's file is whole. Each command ends by
-//! itself within a minute, and one that waits says for whom.
+//! Afterwards, after one recovery: each agent in the lockfile has its file and its base, there is no agent file that the lockfile does not
+//! know, the manifest wants nothing that is not locked, nothing is left over, and the person's file is complete. Each command ends within a
+//! minute, and one that waits says for which process.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -134,12 +134,12 @@ fn start(stage: &Stage, random: &mut Random) -> (Vec<String>, Running) {
     (words, running)
 }
 
-/// Whether a command that waits says for which process; the one that takes over may have no name yet.
+/// Whether a command that waits says for which process; the process that takes over may have no name yet.
 fn names_a_holder(said: &str, ids: &[String]) -> bool {
     said.contains("another process") || ids.iter().any(|id| said.contains(id.as_str()))
 }
 
-/// What does not fit together in a project that nobody works on.
+/// What is inconsistent in a project that nobody works on.
 fn inconsistencies(stage: &Stage, round: usize) -> Vec<String> {
     let mut wrong = Vec::new();
     let files = stage.files();
@@ -219,7 +219,7 @@ fn a_command_that_waits_says_for_whom() {
     let _ = stage.run(&["install", "../folder#agent-c"]).code(0);
     stage.keep(TEMPLATE);
     let words = stage.words(&["install", "../folder#agent-a"]);
-    // The lockfile is among the last that is written, and the lock is held then.
+    // The lockfile is among the last files that are written, and the lock is held then.
     let all = points(&stage, &words, &[]);
     let last = all
         .iter()

@@ -1,4 +1,4 @@
-//! System calls: which ones a command makes that change something, and how one of them is disturbed. The work is strace's.
+//! System calls: which ones a command makes that change something, and how one of them is disturbed. strace does the work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -44,7 +44,7 @@ const CALLS: &[&str] = &[
     "fallocate",
 ];
 
-/// As if the file system could not exchange two files, nor rename without replacing.
+/// Behaves as if the file system could neither exchange two files nor rename without replacing.
 pub(super) const WITHOUT_EXCHANGE: &str = "inject=renameat2:error=EINVAL";
 
 /// One system call of a command.
@@ -52,7 +52,7 @@ pub(super) const WITHOUT_EXCHANGE: &str = "inject=renameat2:error=EINVAL";
 pub(super) struct Point {
     /// The name of the call.
     pub(super) call: String,
-    /// How many calls of that name a process has made then, this one included.
+    /// How many calls of that name the process has made at that point, including this one.
     pub(super) number: usize,
     /// Whether agentpkg makes it, not git.
     pub(super) is_own: bool,
@@ -60,19 +60,19 @@ pub(super) struct Point {
     pub(super) is_in_project: bool,
     /// Whether it only opened something for reading.
     pub(super) is_reading: bool,
-    /// Whether it did what it was called for.
+    /// Whether it succeeded.
     did_something: bool,
     /// The arguments, for people.
     text: String,
 }
 
 impl Point {
-    /// Whether something was different after it.
+    /// Whether anything was different after it.
     pub(super) fn changes(&self) -> bool {
         self.did_something && !self.is_reading
     }
 
-    /// How strace is told to do something at this call.
+    /// How strace disturbs this call.
     pub(super) fn injection(&self, what: &str) -> String {
         format!("inject={}:{what}:when={}", self.call, self.number)
     }
@@ -84,8 +84,8 @@ impl std::fmt::Display for Point {
     }
 }
 
-/// Runs a command and gives the calls that change something, or read something that is its own, in their order. The
-/// injections are in force meanwhile.
+/// Runs a command and returns the calls that change something, or read its own files, in their order. The injections are in effect
+/// meanwhile.
 pub(super) fn points(stage: &Stage, words: &[String], injections: &[&str]) -> Vec<Point> {
     let log = stage.root().join("calls");
     let calls: Vec<String> = CALLS.iter().map(|call| format!("?{call}")).collect();
@@ -114,7 +114,7 @@ fn parse(log: &str, root: &str) -> Vec<Point> {
         let Some((call, arguments)) = rest.trim_start().split_once('(') else {
             continue;
         };
-        // A call that was interrupted in the log goes on with `<... call resumed>`.
+        // A call that was interrupted in the log continues with `<... call resumed>`.
         if !call
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -135,7 +135,7 @@ fn parse(log: &str, root: &str) -> Vec<Point> {
             && (arguments.starts_with("1<")
                 || arguments.starts_with("2<")
                 || !arguments.contains(root));
-        // Whichever process makes this call first is disturbed, so once is enough.
+        // The first process that makes this call is disturbed, so once is enough.
         if is_foreign
             || is_talk
             || arguments.contains("\"/dev/null\"")
@@ -143,7 +143,7 @@ fn parse(log: &str, root: &str) -> Vec<Point> {
         {
             continue;
         }
-        // An absolute path does not count from the working folder.
+        // An absolute path does not depend on the working folder.
         let about = match arguments.split_once('>') {
             Some((start, rest)) if start.starts_with("AT_FDCWD") && rest.starts_with(", \"/") => {
                 rest
@@ -163,7 +163,7 @@ fn parse(log: &str, root: &str) -> Vec<Point> {
     points
 }
 
-/// Runs a command while strace does what the injections say.
+/// Runs a command while strace performs the injections.
 pub(super) fn disturbed(stage: &Stage, words: &[String], injections: &[&str]) -> Output {
     disturbing(stage, words, injections)
         .end()
@@ -182,7 +182,7 @@ pub(super) fn disturbing(stage: &Stage, words: &[String], injections: &[&str]) -
     Running::start(&mut strace(stage, &options, words))
 }
 
-/// Waits until strace holds a command up for longer than it needs to look at a call; gives the number of its process.
+/// Waits until strace stops a command for longer than it takes to trace a call; returns the number of its process.
 pub(super) fn wait_until_held(running: &Running) -> Option<String> {
     let tracer = running.id.as_raw_nonzero();
     let mut looks = 0;

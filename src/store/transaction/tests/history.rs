@@ -1,4 +1,4 @@
-//! What holds for the history: what it keeps, what it forgets, and the way back.
+//! The laws of the history: what it keeps, what it prunes, and how to go back.
 
 use std::collections::BTreeMap;
 
@@ -247,7 +247,7 @@ fn state(project: &Project) -> Files {
         .collect()
 }
 
-/// The lockfile, three agents, a merge base: in this order, so that undoing has to move the lockfile to the end.
+/// The lockfile, three agents, a merge base: in this order, so that undoing must move the lockfile to the end.
 fn place(project: &Project, index: usize) -> PathBuf {
     match index {
         0 => project.lockfile_path().to_owned(),
@@ -256,13 +256,13 @@ fn place(project: &Project, index: usize) -> PathBuf {
     }
 }
 
-/// Puts the chosen files to the chosen contents in one operation; gives back its number, if it changed anything.
+/// Puts the chosen contents into the chosen files in one operation; returns its number, if it changed anything.
 fn put(project: &Project, chosen: &[(usize, Option<u8>)]) -> Option<u64> {
     let chosen: BTreeMap<usize, Option<u8>> = chosen.iter().copied().collect();
     let change = |(index, content): (usize, Option<u8>)| {
         let path = place(project, index);
         let before = current(project, &path).unwrap().as_deref().map(Digest::of);
-        // A merge base never holds anything but what its name says.
+        // A merge base never has a content that does not match its name.
         let after = content.map(|content| {
             if index == 4 {
                 b"base".to_vec()
@@ -296,7 +296,7 @@ proptest! {
     fn undoing_walks_back_to_the_beginning_and_undoing_that_walks_forth(operations in proptest::collection::vec(operation(), 1..8)) {
         let scene = Scene::empty();
         let project = &scene.project;
-        // Files that were there before agentpkg came.
+        // Files that were there before agentpkg was used.
         fs::write_new(&place(project, 0), b"mine", false).unwrap();
         let mut states = vec![state(project)];
         let mut numbers = Vec::new();

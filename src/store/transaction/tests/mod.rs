@@ -1,4 +1,4 @@
-//! What holds for transactions whatever happens: crashes at every step, damage, saves in between.
+//! The laws of transactions: crashes at every step, damage, saves in between.
 #![allow(
     clippy::disallowed_methods,
     reason = "editors and strangers do not go through the doors"
@@ -45,7 +45,7 @@ pub(super) fn checkpoint(name: &'static str) {
     let left = CRASH_AFTER.get();
     CRASH_AFTER.set(left.wrapping_sub(1));
     if left == 0 {
-        // An error would be handled; whoever dies handles nothing.
+        // An error would be handled; a killed program handles nothing.
         resume_unwind(Box::new(name));
     }
 }
@@ -55,7 +55,7 @@ fn mortal<T>(command: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(command)).unwrap_or_else(|_| Err(Failure::failed("crash")))
 }
 
-/// What the clock says.
+/// The time of the clock.
 const NOW: u64 = 1_800_000_000;
 const OLD: &str = "gone.md=gone old.md=old ";
 const NEW: &str = "new.md=made old.md=changed and a base";
@@ -164,7 +164,7 @@ impl Scene {
         History::load(&self.project).unwrap()
     }
 
-    /// The number of what `undo` without a number would take back.
+    /// The number of the operation that `undo` without a number would take back.
     fn last(&self) -> Option<u64> {
         self.history()
             .last(&self.project)
@@ -234,7 +234,7 @@ fn a_crash_at_any_point_leaves_all_old_or_all_new() {
     }
 }
 
-/// Takes away what lies ready to be put in place.
+/// Removes the contents that are ready to be put in place.
 fn unstage(project: &Project) {
     for path in staged(project) {
         fs::remove(&path).unwrap();
@@ -263,7 +263,7 @@ fn a_command_that_fails_at_any_point_has_changed_nothing() {
                 if point == "committed" {
                     unstage(&project);
                 } else {
-                    // Neither the journal nor the record can be written any more.
+                    // Neither the journal nor the record can be written from now on.
                     fs::replace(&record_path(&project, 1).join("x"), b"x", false).unwrap();
                 }
             }),
@@ -448,7 +448,7 @@ fn update_of_two(scene: &Scene) -> Transaction {
     }
 }
 
-/// Agent `one` is new, agent `two` as it was, but for its file, which holds `text`.
+/// Agent `one` is new, agent `two` is unchanged, except for its file, which contains `text`.
 fn assert_two_is_left_out(scene: &Scene, text: &[u8]) {
     let project = &scene.project;
     assert_eq!(
@@ -562,7 +562,7 @@ fn a_save_over_a_file_of_no_agent_takes_everything_back() {
         before: Some(Digest::of(b"# mine\n")),
         after: Some(b"# new\n".to_vec()),
     });
-    // The manifest is the last but for what is removed at the end.
+    // The manifest is the last change before the final removals.
     let place = path.clone();
     EVENT_AT.set(Some((
         "committed",
@@ -737,7 +737,7 @@ fn a_token_is_no_path() {
 fn without_a_key_nothing_is_believed_and_work_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let root = fs::canonical(folder.path()).unwrap();
-    // The only place for a key is below the project.
+    // The only place for a key is inside the project.
     let project = Project::at(
         &root,
         &Environment::within(root.clone(), &root.join("home")),

@@ -1,7 +1,7 @@
 //! Editors that save while a file is replaced or removed, over and over: no save is lost.
 //!
-//! A saver reads nothing: each save is a new text with a mark of its own, so a save that is neither in the file, nor in the history, nor
-//! replaced by a later save of the same saver is lost. `AGENTPKG_FULL=1` makes ten thousand rounds for each kind of saver.
+//! A saver reads nothing: each save is a new text with a mark of its own, so a save is lost if it is neither in the file, nor in the
+//! history, nor replaced by a later save of the same saver. `AGENTPKG_FULL=1` runs ten thousand rounds for each kind of saver.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -15,9 +15,9 @@ use super::*;
 enum Saver {
     /// A temporary file, renamed over the old one.
     Rename,
-    /// The old file, cut to nothing and written again.
+    /// The old file, truncated and written again.
     Truncate,
-    /// The old file, written over from its beginning.
+    /// The old file, overwritten from its beginning.
     InPlace,
     /// A line at the end of the old file.
     Append,
@@ -37,7 +37,7 @@ const ALL: [Saver; 6] = [
 ];
 
 impl Saver {
-    /// Saves `text`, with the file held open for a while where it is written in place. `false`: there was no file to save to.
+    /// Saves `text`; the file is held open for a while if it is written in place. `false`: there was no file to save to.
     fn save(self, path: &Path, text: &[u8], pause: Duration) -> bool {
         let beside = path.with_extension("saver");
         let write = |mut file: File| {
@@ -66,7 +66,7 @@ impl Saver {
     }
 }
 
-/// One round: a save at about the moment of a replacement or a removal. Says whether the save is anywhere.
+/// One round: a save at about the moment of a replacement or a removal. Returns whether the save is anywhere.
 fn survives(scene: &Scene, saver: Saver, round: usize, is_removal: bool) -> Option<bool> {
     let path = scene.path("x.md");
     let old =
@@ -89,7 +89,7 @@ fn survives(scene: &Scene, saver: Saver, round: usize, is_removal: bool) -> Opti
             sleep(delay);
             saver.save(&path, &mark, pause)
         });
-        // Whether it is made, taken back or refused: the save is what counts.
+        // Whether the operation is made, taken back or refused does not matter here, only the save.
         let _ = lock_it(&scene.project)
             .unwrap()
             .apply(&transaction(std::slice::from_ref(&change)));
