@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::state::AgentNeeds;
+use super::all::AllAgents;
 use super::world::World;
 use crate::domain::catalogue::{CatalogueServer, Meaning};
 use crate::domain::definition::{Request, adapt};
@@ -131,15 +131,19 @@ pub(in crate::ops) fn add(
 }
 
 /// Plans that servers go which agentpkg added and no agent needs any more, unless they were changed. Says which went, and which stay.
+/// Where not all agents could be read, none goes.
 pub(in crate::ops) fn drop_unneeded(
     project: &Project,
     world: &World,
-    agents: &[AgentNeeds],
+    all: &AllAgents,
     lockfile: &mut Lockfile,
     changes: &mut Vec<Change>,
 ) -> Result<(Vec<String>, Vec<String>)> {
+    if !all.is_complete {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let agents = all.agents.iter();
     let needed: BTreeSet<&str> = agents
-        .iter()
         .flat_map(|agent| agent.needs.server_names())
         .collect();
     let is_unneeded = |name: &&String| !needed.contains(name.as_str());
