@@ -233,14 +233,19 @@ impl LoadedSet {
     ) {
         let described = json(&folder.join(".claude-plugin").join("plugin.json"));
         let named = described.as_ref().and_then(|found| found.get("agents"));
+        let named: Option<Vec<&str>> = match named {
+            Some(Value::String(path)) => Some(vec![path]),
+            Some(Value::Array(paths)) => Some(paths.iter().filter_map(Value::as_str).collect()),
+            _ => None,
+        };
         let paths: Vec<PathBuf> = match named {
-            Some(Value::String(path)) => vec![folder.join(path)],
-            Some(Value::Array(paths)) => paths
+            // The client refuses the whole plugin.
+            Some(named) if named.iter().any(|path| !path.ends_with(".md")) => Vec::new(),
+            Some(named) => named
                 .iter()
-                .filter_map(Value::as_str)
-                .map(|path| folder.join(path))
+                .map(|path| folder.join(path.trim_start_matches("./")))
                 .collect(),
-            _ => vec![folder.join("agents")],
+            None => vec![folder.join("agents")],
         };
         let index = self.places.len();
         let mut cut = Vec::new();
@@ -535,9 +540,10 @@ impl Settings {
             }
             all.push(settings);
         }
-        let installed = || json(&client?.join("plugins").join("installed_plugins.json"));
+        let plugins =
+            client.map(|client| plugins::enabled(&client, &all, &mut |path: &Path| json(path)));
         Self {
-            plugins: plugins::enabled(&all, installed),
+            plugins: plugins.unwrap_or_default(),
             switched_off,
         }
     }

@@ -388,8 +388,7 @@ impl Servers {
 
     /// The servers of the plugins that are enabled for the user or the project.
     fn plugins(&mut self, client: &Path, settings: &[Map<String, Value>]) {
-        let path = client.join("plugins").join("installed_plugins.json");
-        for plugin in plugins::enabled(settings, || self.json(&path)) {
+        for plugin in plugins::enabled(client, settings, &mut |path| self.json(path)) {
             if let Some(folder) = plugin.folder {
                 self.plugin(&plugin.name, &folder);
             }
