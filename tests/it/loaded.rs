@@ -217,3 +217,102 @@ fn an_install_warns_about_equal_names_at_any_depth() {
     let says = "planner.md and z/old.md are both named `planner`; the client loads only .claude/agents/z/old.md";
     assert!(output.stderr.contains(says), "{}", output.all());
 }
+
+/// What `list --all` says of agents of files: name, state, path.
+fn loaded(sandbox: &Sandbox, folder: &str) -> Vec<(String, String, String)> {
+    let output = sandbox
+        .run(&["-C", folder, "list", "--all", "--json"])
+        .code(0);
+    let document = output.json();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let agents = document["agents"].as_array().unwrap().iter();
+    agents
+        .filter(|agent| agent["layer"] != "built-in")
+        .map(|agent| {
+            (
+                text(&agent["name"]),
+                text(&agent["state"]),
+                text(&agent["path"]),
+            )
+        })
+        .collect()
+}
+
+fn row(name: &str, state: &str, path: &str) -> (String, String, String) {
+    (name.to_owned(), state.to_owned(), path.to_owned())
+}
+
+#[test]
+fn the_nearest_folder_wins_up_to_the_root_of_the_repository() {
+    let sandbox = Sandbox::new();
+    let one = agent("one", "Read");
+    sandbox
+        .write(".claude/agents/one.md", &one)
+        .write(".claude/agents/above.md", agent("above", "Read"))
+        .write("project/.claude/agents/one.md", &one)
+        .write("project/.claude/agents/none.md", "---\nname: none\n---\n")
+        .write("project/sub/.claude/agents/x/one.md", &one)
+        .write("home/.claude/agents/one.md", &one);
+    let sub = [
+        row("above", "runs", "../../.claude/agents/above.md"),
+        row("none", "ignored", "../.claude/agents/none.md"),
+        row("one", "runs", ".claude/agents/x/one.md"),
+        row("one", "hidden", "~/.claude/agents/one.md"),
+        row("one", "hidden", "../.claude/agents/one.md"),
+        row("one", "hidden", "../../.claude/agents/one.md"),
+    ];
+    assert_eq!(loaded(&sandbox, "sub"), sub);
+    // A `.git` of any kind is a root, as for a submodule.
+    sandbox.write("project/sub/.git", "gitdir: ../.git/modules/sub\n");
+    assert_eq!(
+        loaded(&sandbox, "sub"),
+        [
+            row("one", "runs", ".claude/agents/x/one.md"),
+            row("one", "hidden", "~/.claude/agents/one.md"),
+        ]
+    );
+}
+
+#[test]
+fn a_worktree_without_agents_has_those_of_the_main_one() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("main/.claude/agents/one.md", agent("one", "Read"))
+        .write("main/.git/worktrees/project/commondir", "../..\n");
+    let git = sandbox.path().join("main/.git/worktrees/project");
+    sandbox.write("project/.git", format!("gitdir: {}\n", git.display()));
+    let main = row("one", "runs", "../main/.claude/agents/one.md");
+    assert_eq!(loaded(&sandbox, "."), [main]);
+    sandbox.write("project/.claude/agents/two.md", agent("two", "Read"));
+    let own = row("two", "runs", ".claude/agents/two.md");
+    assert_eq!(loaded(&sandbox, "."), [own]);
+}
+
+#[test]
+fn one_screen_says_where_an_agent_comes_from() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("planner.md", agent("planner", "Read"))
+        .write("project/.claude/agents/Plan.md", agent("Plan", "Read"))
+        .write("home/.claude/agents/planner.md", agent("planner", "Read"));
+    let _ = sandbox.run(&["install", "../planner.md"]).code(0);
+    insta::assert_snapshot!(sandbox.run(&["list", "--all"]).code(0).stdout, @"
+    claude            runs    built into the client
+    Explore           runs    built into the client
+    general-purpose   runs    built into the client
+    Plan              runs    .claude/agents/Plan.md
+    Plan              hidden  built into the client        .claude/agents/Plan.md runs: the project's agents go first
+    planner           runs    .claude/agents/planner.md    installed by agentpkg.toml
+    planner           hidden  ~/.claude/agents/planner.md  .claude/agents/planner.md runs: the project's agents go first
+    statusline-setup  runs    built into the client
+    ");
+    let info = sandbox.run(&["info", "planner"]).code(0).stdout;
+    let lines: Vec<&str> = info.lines().skip(1).take(2).collect();
+    assert_eq!(
+        lines,
+        [
+            "  runs      .claude/agents/planner.md",
+            "            not ~/.claude/agents/planner.md: the project's agents go first",
+        ]
+    );
+}
