@@ -316,3 +316,39 @@ fn one_screen_says_where_an_agent_comes_from() {
         ]
     );
 }
+
+#[test]
+fn check_says_who_runs_in_whose_place() {
+    let sandbox = Sandbox::new();
+    for path in [
+        "project/.claude/agents/one.md",
+        "home/.claude/agents/one.md",
+        "managed/.claude/agents/two.md",
+        "project/.claude/agents/two.md",
+    ] {
+        let name = if path.ends_with("one.md") {
+            "one"
+        } else {
+            "two"
+        };
+        sandbox.write(path, agent(name, "Read"));
+    }
+    sandbox.write("project/.claude/agents/e.md", agent("Explore", "Read"));
+    let hides = findings(&sandbox, "hides", &[]);
+    let messages: Vec<&str> = hides.iter().map(|(_, _, says)| says.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "replaces the client's own agent of this name",
+            "runs in place of ~/.claude/agents/one.md: the project's agents go first",
+        ]
+    );
+    assert_eq!(findings(&sandbox, "hides", &["--project-only"]).len(), 1);
+    let hidden = findings(&sandbox, "hidden", &[]);
+    assert_eq!(hidden.len(), 1, "{hidden:?}");
+    assert!(
+        hidden[0].2.ends_with("managed agents go first"),
+        "{hidden:?}"
+    );
+    assert_eq!(findings(&sandbox, "hidden", &["--project-only"]), []);
+}

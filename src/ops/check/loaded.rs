@@ -1,4 +1,4 @@
-//! What the client loads beside the installed agents: all of it within the policy, nothing ignored, no name twice in one folder.
+//! What the client loads beside the installed agents: all of it within the policy, nothing ignored, no name twice.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +24,45 @@ impl Checker<'_> {
             }
         }
         self.same_names(set);
+        self.shadows(set);
+    }
+
+    /// The agents in whose place one of another folder runs, where either is the project's.
+    fn shadows(&mut self, set: &LoadedSet) {
+        for agent in &set.agents {
+            let Some((winner, reason)) = set.winner(agent) else {
+                continue;
+            };
+            let (place, won) = (set.place(agent), set.place(winner));
+            let name = agent.name.as_deref().unwrap_or_default();
+            let finding = if agent.place == winner.place {
+                continue;
+            } else if place.is_own {
+                let message = format!("does not run: {} has its name, and {reason}", winner.shown);
+                Finding::warning("hidden", name, message)
+                    .at(&agent.shown)
+                    .fix("rename one of them")
+            } else if !won.is_own {
+                continue;
+            } else if place.layer == Layer::BuiltIn {
+                Finding::note(
+                    "hides",
+                    name,
+                    "replaces the client's own agent of this name",
+                )
+                .at(&winner.shown)
+            } else {
+                let message = format!("runs in place of {}: {reason}", agent.shown);
+                Finding::note("hides", name, message).at(&winner.shown)
+            };
+            let is_machine = |place: &Place| {
+                place.layer.is_about_machine() && !place.is_own && place.layer != Layer::BuiltIn
+            };
+            self.findings.push(Finding {
+                is_about_machine: is_machine(place) || is_machine(won),
+                ..finding
+            });
+        }
     }
 
     /// That there may be agents in a place which nobody has looked at.
