@@ -7,7 +7,7 @@ use super::list::state;
 use super::{Context, capabilities, needs};
 use crate::domain::definition::{Loaded, Verdict};
 use crate::error::Result;
-use crate::ops::info::{Info, info};
+use crate::ops::info::{Info, Running, info};
 use crate::ui::view::GainView;
 use crate::ui::{Ui, one_line, sanitize};
 
@@ -15,7 +15,7 @@ use crate::ui::{Ui, one_line, sanitize};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg info planner                an installed agent, with your edits
+  agentpkg info planner                an installed agent, and whether it runs
   agentpkg info gh:owner/repo#planner  before you install it")]
 pub struct InfoArgs {
     /// An installed agent, or any spec
@@ -31,6 +31,12 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     }
     let ui = &mut context.ui;
     ui.data(format!("{} {}", sanitize(&info.name), sanitize(&info.revision)).trim_end())?;
+    if let Some(running) = &info.running {
+        ui.data(format!("  runs      {}", sanitize(&running.place)))?;
+        for (place, reason) in &running.hidden {
+            ui.data(format!("            not {}: {reason}", sanitize(place)))?;
+        }
+    }
     let verdict = match &info.adapted {
         Ok((verdict @ Verdict::Loads(_), _)) => verdict,
         _ => &info.verdict,
@@ -101,6 +107,8 @@ struct InfoDocument<'a> {
     file: &'a str,
     /// Version or commit.
     revision: &'a str,
+    /// What runs here under its name; `None`: nothing.
+    runs: Option<RunningView<'a>>,
     /// `clean`, `edited` or `missing`; `None`: it is not installed.
     installed: Option<&'static str>,
     /// What the client makes of the file as it is.
@@ -110,6 +118,31 @@ struct InfoDocument<'a> {
     needs: needs::NeedsView<'a>,
     /// What edits by hand allow beyond the installed version.
     gains: Vec<GainView>,
+}
+
+#[derive(Serialize)]
+struct RunningView<'a> {
+    place: &'a str,
+    /// Those that do not run because of it.
+    hides: Vec<HiddenView<'a>>,
+}
+
+#[derive(Serialize)]
+struct HiddenView<'a> {
+    place: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a Running> for RunningView<'a> {
+    fn from(running: &'a Running) -> Self {
+        let hidden = running.hidden.iter();
+        Self {
+            place: &running.place,
+            hides: hidden
+                .map(|(place, reason)| HiddenView { place, reason })
+                .collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -189,6 +222,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             spec: &info.spec,
             file: &info.file,
             revision: &info.revision,
+            runs: info.running.as_ref().map(Into::into),
             installed: info.installed.map(state),
             client: (&info.verdict).into(),
             adapted,

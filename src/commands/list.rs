@@ -8,18 +8,23 @@ use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::list::{Installed, Offer, State, available, installed, offered};
+use crate::ops::loaded::{Everything, Fate, LoadedAgent, everything};
 use crate::store::agreement::{registry_of, versions};
 use crate::store::project::Project;
 use crate::ui::{Table, one_line};
 
-/// List installed agents, or with --available those that registries offer
+/// List agents: installed ones, those that the client loads, or those that registries offer
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   agentpkg list                        what is installed
+  agentpkg list --all                  what the client loads, and from where
   agentpkg list --available            what all registries offer
   agentpkg list --available gh:owner/repo")]
 pub struct ListArgs {
+    /// List every agent that the client loads here: of the project, its parent folders, the user, plugins and the client
+    #[arg(long, short = 'A', conflicts_with = "available")]
+    pub all: bool,
     /// List what the registries offer
     #[arg(long, short)]
     pub available: bool,
@@ -30,7 +35,9 @@ pub struct ListArgs {
 
 /// Runs the command.
 pub fn run(args: &ListArgs, context: &mut Context) -> Result<()> {
-    if args.available {
+    if args.all {
+        show_everything(context)
+    } else if args.available {
         show_available(args.source.as_deref(), context)
     } else {
         show_installed(context)
@@ -64,6 +71,44 @@ fn show_installed(context: &mut Context) -> Result<()> {
         ]);
     }
     context.ui.table(&table)
+}
+
+fn show_everything(context: &mut Context) -> Result<()> {
+    let everything = everything(&context.session, &mut context.ui)?;
+    if context.ui.is_json() {
+        return context.ui.json(&ListAllDocument::from(&everything));
+    }
+    let mut table = Table::new();
+    for agent in &everything.agents {
+        let (state, note) = fate(agent);
+        let place = match (&agent.path, &agent.plugin) {
+            (Some(path), Some(plugin)) => format!("plugin {plugin}: {path}"),
+            (Some(path), None) => path.clone(),
+            (None, _) => "built into the client".to_owned(),
+        };
+        table.row([agent.name.clone(), state.to_owned(), place, note]);
+    }
+    context.ui.table(&table)?;
+    for (folder, why) in &everything.cut {
+        let text = format!("{folder} was not read to its end: {why}; the client may load more");
+        context.ui.warn(text);
+    }
+    Ok(())
+}
+
+/// What becomes of an agent, in a word, and what is to say about it.
+fn fate(agent: &LoadedAgent) -> (&'static str, String) {
+    match &agent.fate {
+        Fate::Runs => (
+            "runs",
+            agent
+                .manifest
+                .clone()
+                .map_or_else(String::new, |manifest| format!("installed by {manifest}")),
+        ),
+        Fate::Hidden(winner, reason) => ("hidden", format!("{winner} runs: {reason}")),
+        Fate::Ignored(reason) => ("ignored", reason.clone()),
+    }
 }
 
 fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
@@ -135,6 +180,72 @@ struct InstalledView<'a> {
     version: Option<&'a str>,
     commit: Option<String>,
     adaptations: &'a [String],
+}
+
+/// What `list --all --json` prints.
+#[derive(Serialize)]
+struct ListAllDocument<'a> {
+    agents: Vec<LoadedView<'a>>,
+    /// Folders of which not everything was read.
+    unread: Vec<UnreadView<'a>>,
+}
+
+#[derive(Serialize)]
+struct LoadedView<'a> {
+    name: &'a str,
+    /// `runs`, `hidden` or `ignored`.
+    state: &'static str,
+    /// `managed`, `project`, `user`, `plugin` or `built-in`.
+    layer: &'static str,
+    /// `None`: it is built into the client.
+    path: Option<&'a str>,
+    plugin: Option<&'a str>,
+    linked: bool,
+    /// The manifest that lists it.
+    manifest: Option<&'a str>,
+    /// The place of the agent that runs instead.
+    winner: Option<&'a str>,
+    /// Why it does not run.
+    reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct UnreadView<'a> {
+    folder: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a Everything> for ListAllDocument<'a> {
+    fn from(everything: &'a Everything) -> Self {
+        let unread = everything.cut.iter();
+        Self {
+            agents: everything.agents.iter().map(Into::into).collect(),
+            unread: unread
+                .map(|(folder, reason)| UnreadView { folder, reason })
+                .collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a LoadedAgent> for LoadedView<'a> {
+    fn from(agent: &'a LoadedAgent) -> Self {
+        let (winner, reason) = match &agent.fate {
+            Fate::Runs => (None, None),
+            Fate::Hidden(winner, reason) => (Some(winner.as_str()), Some(*reason)),
+            Fate::Ignored(reason) => (None, Some(reason.as_str())),
+        };
+        Self {
+            name: &agent.name,
+            state: fate(agent).0,
+            layer: agent.layer,
+            path: agent.path.as_deref(),
+            plugin: agent.plugin.as_deref(),
+            linked: agent.is_linked,
+            manifest: agent.manifest.as_deref(),
+            winner,
+            reason,
+        }
+    }
 }
 
 /// What `list --available --json` prints.

@@ -11,6 +11,7 @@ mod look;
 mod private;
 mod random;
 mod root;
+mod tree;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -24,6 +25,7 @@ pub use private::{
 };
 pub use random::RandomFile;
 pub use root::{Exchanged, Moved, Roots};
+pub use tree::{Identity, Leaf, Reading, Tree, tree};
 
 use crate::error::{Failure, Result};
 

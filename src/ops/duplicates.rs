@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use super::report::{Event, Frontend};
 use super::session::Session;
-use crate::domain::definition::{Definition, Verdict};
 use crate::domain::name::AgentName;
 use crate::error::Result;
-use crate::fs::Entry;
-use crate::store::project::MAX_AGENT;
+use crate::store::loaded::{self, FoundAgent, LoadedSet};
+use crate::store::lockfile::Lockfile;
 
-/// Warns about agents whose client name another file in the folder has, where a file that agentpkg did not write is among them.
+/// Warns about agents whose client name another file in the folder has, at any depth.
 ///
 /// All is written by then: what cannot be looked at any more is no failure of the command.
 pub fn warn(session: &Session, frontend: &mut dyn Frontend) {
@@ -26,38 +25,54 @@ pub fn warn(session: &Session, frontend: &mut dyn Frontend) {
 
 fn found(session: &Session) -> Result<Vec<String>> {
     let project = &session.project;
-    let folder = project.agents_folder();
     let lockfile = project.load_lockfile()?;
-    let files: Vec<String> = project
-        .files()
-        .list(folder)?
-        .into_iter()
-        .filter(|listed| listed.entry == Entry::File && listed.name.ends_with(".md"))
-        .map(|listed| listed.name)
-        .collect();
-    let is_ours = |file: &String| {
-        let name = file.strip_suffix(".md").map(AgentName::new);
-        matches!(name, Some(Ok(name)) if lockfile.agents.contains_key(&name))
-    };
-    // Those that agentpkg wrote have different names, and need not be read.
-    if files.iter().all(is_ours) {
-        return Ok(Vec::new());
+    let set = loaded::read(project, &session.environment, project.root());
+    Ok(warnings(&set, &lockfile))
+}
+
+fn warnings(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
+    let mut names: BTreeMap<&str, Vec<&FoundAgent>> = BTreeMap::new();
+    for agent in set.own() {
+        if let Some(name) = &agent.name {
+            names.entry(name).or_default().push(agent);
+        }
     }
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
     let mut warnings = Vec::new();
-    for file in files {
-        let bytes = project
-            .files()
-            .read(&folder.join(&file), MAX_AGENT)?
-            .unwrap_or_default();
-        if let Verdict::Loads(loaded) = Definition::parse(&bytes).verdict()
-            && let Some(other) = names.insert(loaded.name.clone(), file.clone())
+    for (name, files) in names {
+        if let [others @ .., last] = files.as_slice()
+            && !others.is_empty()
         {
+            let others: Vec<&str> = others.iter().map(|agent| agent.below.as_str()).collect();
+            let word = if others.len() == 1 { "both" } else { "all" };
             warnings.push(format!(
-                "{other} and {file} are both named `{}`; the client loads only one",
-                loaded.name
+                "{} and {} are {word} named `{name}`; the client loads only {}",
+                others.join(", "),
+                last.below,
+                last.shown
             ));
         }
     }
-    Ok(warnings)
+    warnings.extend(elsewhere(set, lockfile));
+    warnings
+}
+
+/// The installed agents in whose place one of another folder runs.
+fn elsewhere(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
+    let is_installed = |agent: &&FoundAgent| {
+        let name = agent.below.strip_suffix(".md").map(AgentName::new);
+        matches!(name, Some(Ok(name)) if lockfile.agents.contains_key(&name))
+    };
+    let hidden = set.own().filter(is_installed).filter_map(|agent| {
+        let (winner, reason) = set.winner(agent)?;
+        let place = set.place(winner);
+        (!place.is_own).then(|| {
+            format!(
+                "{} does not run: {} has the name `{}` too, and {reason}",
+                agent.below,
+                winner.shown,
+                agent.name.as_deref().unwrap_or_default()
+            )
+        })
+    });
+    hidden.collect()
 }

@@ -1,6 +1,7 @@
 //! `info`: everything about one agent, an installed one or one that is offered. Only reads.
 
 use super::list::State;
+use super::loaded;
 use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::Resolver;
@@ -37,6 +38,8 @@ pub struct Info {
     pub verdict: Verdict,
     /// What the client makes of the adapted bytes, and what was adapted; the error if that fails.
     pub adapted: std::result::Result<(Verdict, Vec<String>), String>,
+    /// What runs here under its name.
+    pub running: Option<Running>,
     /// Whether it is installed.
     pub installed: Option<State>,
     /// Under which other name and at which other version it is installed; empty: neither differs.
@@ -47,9 +50,43 @@ pub struct Info {
     pub gains: Vec<Gain>,
 }
 
+/// The agent that the client runs under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Where it is, for display.
+    pub place: String,
+    /// Where those are that do not run because of it, and why.
+    pub hidden: Vec<(String, &'static str)>,
+}
+
 /// Looks at an agent: an installed one by its name, or whatever a spec means.
 pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
     session.look_for_interruption(frontend)?;
+    let mut info = look(session, text, frontend)?;
+    let name = match &info.adapted {
+        Ok((Verdict::Loads(loaded), _)) => &loaded.name,
+        _ => &info.name,
+    };
+    info.running = running(session, name);
+    Ok(info)
+}
+
+/// What runs in the current folder under a name.
+fn running(session: &Session, name: &str) -> Option<Running> {
+    let set = loaded::read(session);
+    let agent = set.running(name)?;
+    let hidden = set.agents.iter().filter_map(|other| {
+        let (winner, reason) = set.winner(other)?;
+        (other.name.as_deref() == Some(name) && winner.shown == agent.shown)
+            .then(|| (loaded::place_of(&set, other), reason))
+    });
+    Some(Running {
+        place: loaded::place_of(&set, agent),
+        hidden: hidden.collect(),
+    })
+}
+
+fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
     let usage = |error: SpecError| Failure::usage(error.to_string());
     let spec = Spec::parse(text).map_err(usage)?;
     if let (Place::Source(source), None) = (&spec.place, &spec.target)
@@ -258,6 +295,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         revision: String::new(),
         verdict: definition.verdict().clone(),
         adapted,
+        running: None,
         installed: None,
         installed_as: String::new(),
         needs: Report::default(),

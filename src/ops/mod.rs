@@ -14,6 +14,7 @@ pub mod info;
 pub mod init;
 pub mod install;
 pub mod list;
+pub mod loaded;
 pub mod merge_file;
 pub mod outdated;
 mod policy;

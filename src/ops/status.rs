@@ -12,13 +12,12 @@ use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
 use crate::error::Result;
-use crate::fs::Entry;
 use crate::merge::{self, Difference};
 use crate::store::agreement::{reachable, versions};
 use crate::store::cache::{CachedRepository, Freshness};
+use crate::store::loaded::LoadedSet;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Wanted;
-use crate::store::project::Project;
 
 /// The state of an installed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +69,7 @@ pub struct ProjectStatus {
     pub agents: Vec<AgentStatus>,
     /// Agents of the manifest that were never installed.
     pub uninstalled: Vec<AgentName>,
-    /// Files in the agents folder that agentpkg did not write.
+    /// Files of the agents folder that agentpkg did not write, by their paths below it.
     pub foreign: Vec<String>,
     /// Servers that agents ask for and that are not configured.
     pub missing_servers: Vec<String>,
@@ -129,9 +128,9 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let known = manifest.agents().keys();
     let is_uninstalled = |name: &&AgentName| !lockfile.agents.contains_key(*name);
     outcome.uninstalled = known.filter(is_uninstalled).cloned().collect();
-    outcome.foreign = foreign(project, &lockfile)?;
     let world = World::open(&offline, &manifest, &lockfile, frontend)?;
-    let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[])?;
+    outcome.foreign = foreign(world.loaded(session), &lockfile);
+    let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[]).of_project();
     let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
     let disabled = servers.iter().filter(|server| server.refusal().is_some());
     outcome.disabled_servers = disabled.map(|server| server.name.clone()).collect();
@@ -140,17 +139,11 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     Ok(outcome)
 }
 
-/// The files in the agents folder that agentpkg did not write.
-fn foreign(project: &Project, lockfile: &Lockfile) -> Result<Vec<String>> {
+/// The files of the agents folder that agentpkg did not write, by their paths below it.
+fn foreign(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
     let known: BTreeSet<String> = lockfile.agents.keys().map(AgentName::file_name).collect();
-    let listed = project.files().list(project.agents_folder())?.into_iter();
-    let mut foreign: Vec<String> = listed
-        .filter(|listed| listed.entry == Entry::File && listed.name.ends_with(".md"))
-        .map(|listed| listed.name)
-        .filter(|name| !known.contains(name))
-        .collect();
-    foreign.sort();
-    Ok(foreign)
+    let files = set.own().map(|agent| agent.below.clone());
+    files.filter(|file| !known.contains(file)).collect()
 }
 
 /// What an update would take of what is on this machine, if it is another version. Whatever goes wrong here is not worth a word.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::mcp_file::{self, McpFile};
+use super::plugins;
 use super::project::{Project, Scope as ProjectScope};
 use crate::domain::admission::{Admission, File, How, Origin, Refusal};
 use crate::domain::server::ServerEntry;
@@ -387,37 +388,9 @@ impl Servers {
 
     /// The servers of the plugins that are enabled for the user or the project.
     fn plugins(&mut self, client: &Path, settings: &[Map<String, Value>]) {
-        let mut enabled: Map<String, Value> = Map::new();
-        for settings in settings {
-            if let Some(Value::Object(plugins)) = settings.get("enabledPlugins") {
-                enabled.extend(plugins.clone());
-            }
-        }
-        if !enabled.values().any(|value| *value == true) {
-            return;
-        }
-        let installed = self
-            .json(&client.join("plugins").join("installed_plugins.json"))
-            .unwrap_or_default();
-        let installed = installed
-            .get("plugins")
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default();
-        for (id, _) in enabled.iter().filter(|(_, value)| **value == true) {
-            let records = installed.get(id).map(|record| {
-                record
-                    .as_array()
-                    .cloned()
-                    .unwrap_or_else(|| vec![record.clone()])
-            });
-            let folder = records
-                .iter()
-                .flatten()
-                .find_map(|record| record.get("installPath")?.as_str().map(PathBuf::from));
-            let plugin = id.split('@').next().unwrap_or(id);
-            if let Some(folder) = folder {
-                self.plugin(plugin, &folder);
+        for plugin in plugins::enabled(client, settings, &mut |path| self.json(path)) {
+            if let Some(folder) = plugin.folder {
+                self.plugin(&plugin.name, &folder);
             }
         }
     }

@@ -69,6 +69,7 @@ fn documents() -> Vec<(&'static str, String, Value)> {
         ],
     );
     take("list", &["list"]);
+    take("list-all", &["list", "--all"]);
     take("list-available", &["list", "--available"]);
     take("info", &["info", "planner"]);
     take("info", &["info", "studio/planner"]);

@@ -303,9 +303,9 @@ fn check_looks_at_files_that_nobody_installed() {
            .claude/agents/mine.md
            change it, or delete .claude/agents/mine.md
 
-    error  planner: several files have this name; the client loads only one
-           .claude/agents/planner.md
+    error  planner: several files have this name; the client loads only .claude/agents/planner.md
            .claude/agents/mine.md
+           .claude/agents/planner.md
            rename one of them: `agentpkg install SPEC --as NAME`
 
     error  unnamed: the client ignores it: it has no name

@@ -104,7 +104,7 @@ pub(super) fn let_go(
     changes::drop_bases(project, before, &after.agents, changes)?;
     if !gone.agents.is_empty() && !after.servers.is_empty() {
         let world = World::open(session, manifest, after, frontend)?;
-        let agents = requirement::all_agents(session, &world, manifest, after, changes)?;
+        let agents = requirement::all_agents(session, &world, manifest, after, changes);
         (gone.servers, gone.kept_servers) =
             requirement::drop_unneeded(project, &world, &agents, after, changes)?;
     }

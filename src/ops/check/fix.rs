@@ -24,7 +24,7 @@ pub(super) fn fix(
             ..
         } = scene;
         let world = World::open(session, manifest, before, frontend)?;
-        let agents = requirement::all_agents(session, &world, manifest, before, &[])?;
+        let agents = requirement::all_agents(session, &world, manifest, before, &[]);
         let mut next = Next {
             manifest: manifest.clone(),
             lockfile: before.clone(),

@@ -3,6 +3,7 @@
 
 mod finding;
 mod fix;
+mod loaded;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -19,11 +20,9 @@ use crate::domain::policy::Violation;
 use crate::domain::requirement::{Need, Origin, Requirements};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
-use crate::fs::Entry;
 use crate::store::agreement::unwanted;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
-use crate::store::project::MAX_AGENT;
 
 pub(super) use finding::how_to_get;
 pub use finding::{AbsentTool, Finding, Fix, Level};
@@ -71,9 +70,11 @@ pub fn check(
     let manifest = session.manifest(frontend)?;
     let lockfile = session.project.load_lockfile()?;
     let world = World::open(session, &manifest, &lockfile, frontend)?;
-    let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[])?;
+    let all = requirement::all_agents(session, &world, &manifest, &lockfile, &[]);
+    let agents = all.running();
+    let looked_at = agents.iter().filter(|agent| !agent.is_about_machine);
     let mut outcome = CheckOutcome {
-        agents: agents.len(),
+        agents: looked_at.count(),
         removed,
         ..CheckOutcome::default()
     };
@@ -85,11 +86,11 @@ pub fn check(
         world: &world,
         findings: Vec::new(),
     };
-    let mut names = checker.agents()?;
-    checker.foreign(&mut names)?;
-    checker.same_names(names);
+    checker.agents()?;
+    checker.loaded();
     checker.needs(&report, &agents);
     checker.added(&agents);
+    checker.mark_machine(&agents);
     outcome.findings = checker.findings;
     outcome.findings.sort_by(|one, other| {
         one.level
@@ -110,8 +111,8 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    /// The installed agents themselves: there, loaded, as agreed to, within the policy. Gives the files by the names in them.
-    fn agents(&mut self) -> Result<BTreeMap<String, Vec<String>>> {
+    /// The installed agents themselves: there, loaded, as agreed to, within the policy.
+    fn agents(&mut self) -> Result<()> {
         let is_missing = |name: &&AgentName| !self.lockfile.agents.contains_key(*name);
         for name in self.manifest.agents().keys().filter(is_missing) {
             let message = "is wanted by agentpkg.toml but not installed";
@@ -128,7 +129,6 @@ impl Checker<'_> {
                 ..Finding::error("manifest", "agentpkg.toml", failure.message())
             });
         }
-        let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, locked) in &self.lockfile.agents {
             if unwanted.contains(&name) {
                 let message = "is installed, but not in agentpkg.toml any more";
@@ -137,18 +137,13 @@ impl Checker<'_> {
                         .fix(Command::new(["install"])),
                 );
             }
-            self.installed(name, locked, &mut names)?;
+            self.installed(name, locked)?;
         }
-        Ok(names)
+        Ok(())
     }
 
     /// The file of an installed agent.
-    fn installed(
-        &mut self,
-        name: &AgentName,
-        locked: &LockedAgent,
-        names: &mut BTreeMap<String, Vec<String>>,
-    ) -> Result<()> {
+    fn installed(&mut self, name: &AgentName, locked: &LockedAgent) -> Result<()> {
         let project = &self.session.project;
         let path = project.shown_path(name);
         let Some(bytes) = project.read_agent(name)? else {
@@ -159,19 +154,13 @@ impl Checker<'_> {
             );
             return Ok(());
         };
-        match Definition::parse(&bytes).verdict() {
-            Verdict::Loads(loaded) => names
-                .entry(loaded.name.clone())
-                .or_default()
-                .push(path.clone()),
-            Verdict::Skipped(reason) => {
-                let message = format!("the client ignores it: {reason}");
-                self.findings.push(
-                    Finding::error("ignored", name.as_str(), message)
-                        .at(&path)
-                        .fix(Command::new(["diff", name.as_str()])),
-                );
-            }
+        if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict() {
+            let message = format!("the client ignores it: {reason}");
+            self.findings.push(
+                Finding::error("ignored", name.as_str(), message)
+                    .at(&path)
+                    .fix(Command::new(["diff", name.as_str()])),
+            );
         }
         let violations = policy::violations(self.manifest, locked, &bytes);
         self.forbidden(name.as_str(), violations, &path, &|what| {
@@ -181,68 +170,6 @@ impl Checker<'_> {
             self.edited(name, locked, &bytes, path)?;
         }
         Ok(())
-    }
-
-    /// The agents that agentpkg did not write, wherever they come from: loaded, within the policy.
-    fn foreign(&mut self, names: &mut BTreeMap<String, Vec<String>>) -> Result<()> {
-        let project = &self.session.project;
-        for listed in project.files().list(project.agents_folder())? {
-            let Some(stem) = listed
-                .name
-                .strip_suffix(".md")
-                .filter(|_| listed.entry == Entry::File)
-            else {
-                continue;
-            };
-            if AgentName::new(stem).is_ok_and(|name| self.lockfile.agents.contains_key(&name)) {
-                continue;
-            }
-            let path = project.agents_folder().join(&listed.name);
-            let Some(bytes) = project.files().read(&path, MAX_AGENT)? else {
-                continue;
-            };
-            let shown = project.display(&path);
-            let definition = Definition::parse(&bytes);
-            match definition.verdict() {
-                Verdict::Loads(loaded) => names
-                    .entry(loaded.name.clone())
-                    .or_default()
-                    .push(shown.clone()),
-                // A file that does not pretend to be an agent is nobody's loss.
-                Verdict::Skipped(reason)
-                    if definition
-                        .get("name")
-                        .or(definition.get("description"))
-                        .is_some() =>
-                {
-                    let message = format!("the client ignores it: {reason}");
-                    self.findings.push(
-                        Finding::error("ignored", stem, message)
-                            .at(&shown)
-                            .fix("fix its frontmatter"),
-                    );
-                }
-                Verdict::Skipped(_) => {}
-            }
-            let violations = self.manifest.policy().agent(&bytes);
-            self.forbidden(stem, violations, &shown, &|what| {
-                format!("{what}, or delete {shown}").into()
-            });
-        }
-        Ok(())
-    }
-
-    fn same_names(&mut self, names: BTreeMap<String, Vec<String>>) {
-        for (name, paths) in names.into_iter().filter(|(_, paths)| paths.len() > 1) {
-            let message = "several files have this name; the client loads only one";
-            let fix = Advice::say("rename one of them: ")
-                .and_run(Command::new(["install", "SPEC", "--as", "NAME"]));
-            self.findings.push(
-                Finding::error("same-name", name, message)
-                    .places(paths)
-                    .fix(fix),
-            );
-        }
     }
 
     /// What is against the policy. `or_end`: what to do about it, and how to get rid of the agent instead.
@@ -386,6 +313,15 @@ impl Checker<'_> {
             "agent" if is_required => {
                 Finding::error("missing-agent", name, "is required but not installed")
                     .fix(Command::new(["install"]))
+            }
+            "agent" if name.contains(':') => {
+                let plugin = name.split(':').next().unwrap_or_default();
+                let message = "may be started, but no enabled plugin brings it";
+                Finding {
+                    is_about_machine: true,
+                    ..Finding::warning("missing-agent", name, message)
+                        .fix(Fix::Type(format!("claude plugin install {plugin}")))
+                }
             }
             "agent" => Finding::warning(
                 "missing-agent",

@@ -121,9 +121,11 @@ impl Checker<'_> {
 
     /// The agent that asks for a server first, if agentpkg installed it.
     fn installed_asker<'s>(&self, server: &'s ServerState) -> Option<&'s str> {
-        let agent = server.askers.first()?.agent.as_str();
-        let name = AgentName::new(agent).ok()?;
-        (self.lockfile.agents.contains_key(&name)).then_some(agent)
+        let asker = server.askers.first()?;
+        let name = AgentName::new(&asker.agent).ok()?;
+        let is_installed = self.lockfile.agents.contains_key(&name)
+            && asker.path == self.session.project.shown_path(&name);
+        is_installed.then_some(asker.agent.as_str())
     }
 
     /// What agentpkg added to `.mcp.json`: still as agreed to, still needed, still the newest.

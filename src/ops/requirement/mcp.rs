@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{AgentNeeds, server_names};
+use super::all::AllAgents;
+use super::state::server_names;
 use super::world::World;
 use crate::domain::catalogue::{CatalogueServer, Meaning};
 use crate::domain::definition::{Request, adapt};
@@ -131,14 +132,18 @@ pub(in crate::ops) fn add(
 }
 
 /// Plans that servers go which agentpkg added and no agent needs any more, unless they were changed. Says which went, and which stay.
+/// Where not all agents could be read, none goes.
 pub(in crate::ops) fn drop_unneeded(
     project: &Project,
     world: &World,
-    agents: &[AgentNeeds],
+    all: &AllAgents,
     lockfile: &mut Lockfile,
     changes: &mut Vec<Change>,
 ) -> Result<(Vec<String>, Vec<String>)> {
-    let needed = server_names(agents);
+    if !all.is_complete {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let needed = server_names(&all.agents);
     let is_unneeded = |name: &&String| !needed.contains(name.as_str());
     let unneeded: Vec<String> = lockfile
         .servers

@@ -11,8 +11,9 @@ use crate::domain::policy::Policy;
 use crate::domain::registry_file::RetiredTool;
 use crate::domain::requirement::Need;
 use crate::error::Result;
-use crate::fs::{self, Entry};
+use crate::fs;
 use crate::ops::session::Session;
+use crate::store::loaded::LoadedSet;
 use crate::store::lockfile::Lockfile;
 
 /// Something other than a server that is needed.
@@ -92,7 +93,8 @@ pub(in crate::ops) fn report(
     agents: &[AgentNeeds],
     lockfile: &Lockfile,
 ) -> Result<Report> {
-    let installed = installed_names(session, lockfile)?;
+    let set = world.loaded(session);
+    let installed = installed_names(set, lockfile);
     let mut report = Report {
         servers: states(world, &session.environment, policy, agents),
         ..Report::default()
@@ -111,20 +113,11 @@ pub(in crate::ops) fn report(
     Ok(report)
 }
 
-/// The names that agents of the project answer to: those of their files and those that they say.
-fn installed_names(session: &Session, lockfile: &Lockfile) -> Result<BTreeSet<String>> {
-    let agents = lockfile.agents.iter();
-    let mut names: BTreeSet<String> = agents
-        .flat_map(|(name, locked)| [name.to_string(), locked.agent.clone()])
-        .collect();
-    let project = &session.project;
-    let mut listed = project.files().list(project.agents_folder())?;
-    if let Some(user) = session.environment.client_folder() {
-        listed.extend(fs::list(&user.join("agents"))?);
-    }
-    let files = listed.iter().filter(|listed| listed.entry == Entry::File);
-    names.extend(files.filter_map(|listed| listed.name.strip_suffix(".md").map(str::to_owned)));
-    Ok(names)
+/// The names of the agents that the client loads, now or after the changes that are planned.
+fn installed_names(set: &LoadedSet, lockfile: &Lockfile) -> BTreeSet<String> {
+    let installed = lockfile.agents.keys().map(ToString::to_string);
+    let loaded = set.agents.iter().filter_map(|agent| agent.name.clone());
+    installed.chain(loaded).collect()
 }
 
 /// What an agent needs beside servers.
@@ -149,10 +142,15 @@ fn others(
         note("skill", need, has_skill(session, &need.name)?);
     }
     for need in &agent.needs.agents {
-        // What comes with a plugin is the client's to know.
+        // What an enabled plugin brings that is not on this machine, nobody knows.
+        let may_come = |plugin: &str| {
+            let absent = &world.loaded(session).absent_plugins;
+            absent.iter().any(|absent| absent == plugin)
+        };
+        let plugin = need.name.split_once(':').map(|(plugin, _)| plugin);
         let is_there = installed.contains(&need.name)
             || world.catalogue.has_agent(&need.name)
-            || need.name.contains(':');
+            || plugin.is_some_and(may_come);
         note("agent", need, is_there);
     }
     for need in &agent.needs.programs {

@@ -29,6 +29,10 @@ pub struct AgentNeeds {
     pub capabilities: Capabilities,
     /// What its file says and the client does not read.
     pub losses: Vec<Loss>,
+    /// Whether it is in another folder than the project's own, and another agent of its name runs in its place.
+    pub is_hidden: bool,
+    /// Whether another machine might not have it: it is the user's, a plugin's or a managed one.
+    pub is_about_machine: bool,
 }
 
 impl AgentNeeds {
@@ -45,6 +49,8 @@ impl AgentNeeds {
             needs,
             capabilities: Capabilities::of(bytes),
             losses: Definition::parse(bytes).losses(),
+            is_hidden: false,
+            is_about_machine: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What needs are held against: the catalogue, the servers that are configured, and what registries say about their agents. Reads,
 //! and never starts anything.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::catalogue::{Catalogue, Meaning};
@@ -14,6 +15,7 @@ use crate::ops::report::Frontend;
 use crate::ops::resolver::Resolver;
 use crate::ops::session::Session;
 use crate::store::cache::Freshness;
+use crate::store::loaded::{self, LoadedSet};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::{Manifest, source_text};
 use crate::store::registry::Snapshot;
@@ -27,6 +29,8 @@ pub struct World {
     pub servers: Servers,
     /// What the registries say about agents, by source and name there.
     records: BTreeMap<(String, String), AgentRecord>,
+    /// What the client loads, once it was asked for.
+    loaded: OnceCell<LoadedSet>,
 }
 
 impl World {
@@ -45,6 +49,7 @@ impl World {
             catalogue: Catalogue::default(),
             servers,
             records: BTreeMap::new(),
+            loaded: OnceCell::new(),
         };
         world.learn(&Snapshot::builtin_without_agents());
         let mut resolver = Resolver::new(session, Freshness::Any);
@@ -70,6 +75,14 @@ impl World {
             }
         }
         Ok(world)
+    }
+
+    /// What the client loads in the project, as it is now; read when it is first asked for.
+    pub(in crate::ops) fn loaded(&self, session: &Session) -> &LoadedSet {
+        self.loaded.get_or_init(|| {
+            let project = &session.project;
+            loaded::read(project, &session.environment, project.root())
+        })
     }
 
     /// Takes in what a registry knows.

@@ -1,0 +1,181 @@
+//! What the client loads beside the installed agents: all of it within the policy, nothing ignored, no name twice.
+
+use std::collections::BTreeMap;
+
+use super::Checker;
+use super::finding::{Finding, Fix};
+use crate::domain::loaded::Layer;
+use crate::domain::name::AgentName;
+use crate::domain::shell::Command;
+use crate::error::Advice;
+use crate::ops::requirement::AgentNeeds;
+use crate::store::loaded::{FoundAgent, LoadedSet, Place, Standing};
+
+impl Checker<'_> {
+    /// Looks at all files that the client reads, but not at those of installed agents themselves.
+    pub(super) fn loaded(&mut self) {
+        let set = self.world.loaded(self.session);
+        for place in &set.places {
+            self.cut(place);
+        }
+        for agent in &set.agents {
+            if !self.is_installed(set, agent) {
+                self.found(set, agent);
+            }
+        }
+        self.same_names(set);
+        self.shadows(set);
+    }
+
+    /// The agents in whose place one of another folder runs, where either is the project's.
+    fn shadows(&mut self, set: &LoadedSet) {
+        for agent in &set.agents {
+            let Some((winner, reason)) = set.winner(agent) else {
+                continue;
+            };
+            let (place, won) = (set.place(agent), set.place(winner));
+            let name = agent.name.as_deref().unwrap_or_default();
+            let finding = if agent.place == winner.place {
+                continue;
+            } else if place.is_own {
+                let message = format!("does not run: {} has its name, and {reason}", winner.shown);
+                Finding::warning("hidden", name, message)
+                    .at(&agent.shown)
+                    .fix("rename one of them")
+            } else if !won.is_own {
+                continue;
+            } else if place.layer == Layer::BuiltIn {
+                Finding::note(
+                    "hides",
+                    name,
+                    "replaces the client's own agent of this name",
+                )
+                .at(&winner.shown)
+            } else {
+                let message = format!("runs in place of {}: {reason}", agent.shown);
+                Finding::note("hides", name, message).at(&winner.shown)
+            };
+            let is_machine = |place: &Place| {
+                place.layer.is_about_machine() && !place.is_own && place.layer != Layer::BuiltIn
+            };
+            self.findings.push(Finding {
+                is_about_machine: is_machine(place) || is_machine(won),
+                ..finding
+            });
+        }
+    }
+
+    /// That there may be agents in a place which nobody has looked at.
+    fn cut(&mut self, place: &Place) {
+        let folder = self.session.project.display(&place.folder);
+        for why in &place.cut {
+            let message =
+                format!("not all agents can be checked: {why}; the client may load more of them");
+            self.findings.push(Finding {
+                is_about_machine: place.layer.is_about_machine() && !place.is_own,
+                ..Finding::error("unread", &folder, message)
+                    .at(&folder)
+                    .fix("take out what is no agent, or the links that lead there")
+            });
+        }
+    }
+
+    /// Whether it is the file of an agent that this project's lockfile lists.
+    fn is_installed(&self, set: &LoadedSet, agent: &FoundAgent) -> bool {
+        let name = agent.below.strip_suffix(".md").map(AgentName::new);
+        set.place(agent).is_own
+            && matches!(name, Some(Ok(name)) if self.lockfile.agents.contains_key(&name))
+    }
+
+    /// An agent that agentpkg did not write, or that belongs to somebody else: loaded, within the policy.
+    fn found(&mut self, set: &LoadedSet, agent: &FoundAgent) {
+        let place = set.place(agent);
+        // In another folder, only what runs here matters here.
+        if !place.is_own && matches!(agent.standing, Standing::Hidden(_)) {
+            return;
+        }
+        let stem = agent.below.strip_suffix(".md").unwrap_or(&agent.below);
+        let subject = match &agent.name {
+            Some(name) if !place.is_own => name,
+            _ => stem,
+        };
+        let before = self.findings.len();
+        if let Standing::Skipped(reason) = &agent.standing {
+            let message = format!("the client ignores it: {reason}");
+            self.findings.push(
+                Finding::error("ignored", subject, message)
+                    .at(&agent.shown)
+                    .fix(if agent.bytes.is_empty() {
+                        "make it a file that the client reads, or delete it"
+                    } else {
+                        "fix its frontmatter"
+                    }),
+            );
+        }
+        let violations = match place.layer {
+            Layer::BuiltIn => Vec::new(),
+            _ => self.manifest.policy().agent(&agent.bytes),
+        };
+        let manager = place
+            .manager
+            .as_ref()
+            .filter(|manager| manager.entry(&agent.below).is_some());
+        self.forbidden(subject, violations, &agent.shown, &|what| match manager {
+            Some(manager) => format!("{what}, or take it out of {}", manager.shown).into(),
+            None => format!("{what}, or delete {}", agent.shown).into(),
+        });
+        for finding in &mut self.findings[before..] {
+            finding.is_about_machine = place.layer.is_about_machine() && !place.is_own;
+        }
+    }
+
+    /// The names that several files of one folder have.
+    fn same_names(&mut self, set: &LoadedSet) {
+        let mut names: BTreeMap<(usize, &str), Vec<&FoundAgent>> = BTreeMap::new();
+        for agent in &set.agents {
+            if let Some(name) = &agent.name {
+                let files = names.entry((agent.place, name.as_str())).or_default();
+                files.push(agent);
+            }
+        }
+        for ((index, name), files) in names.into_iter().filter(|(_, files)| files.len() > 1) {
+            let place = &set.places[index];
+            let last = files.last().map_or("", |agent| agent.shown.as_str());
+            let message = format!("several files have this name; the client loads only {last}");
+            let fix: Fix = if place.is_own {
+                Advice::say("rename one of them: ")
+                    .and_run(Command::new(["install", "SPEC", "--as", "NAME"]))
+                    .into()
+            } else {
+                "rename one of them".into()
+            };
+            let paths = files.iter().map(|agent| agent.shown.clone()).collect();
+            self.findings.push(Finding {
+                is_about_machine: place.layer.is_about_machine() && !place.is_own,
+                ..Finding::error("same-name", name, message)
+                    .places(paths)
+                    .fix(fix)
+            });
+        }
+    }
+
+    /// Marks the findings that are only about agents which another machine might not have.
+    pub(super) fn mark_machine(&mut self, agents: &[AgentNeeds]) {
+        let paths: Vec<&str> = agents
+            .iter()
+            .filter(|agent| agent.is_about_machine)
+            .map(|agent| agent.path.as_str())
+            .collect();
+        let is_machine = |place: &String| {
+            paths.iter().any(|path| {
+                place
+                    .strip_prefix(path)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ' ']))
+            })
+        };
+        for finding in &mut self.findings {
+            let is_all = !finding.places.is_empty() && finding.places.iter().all(is_machine);
+            finding.is_about_machine |= is_all;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The agents whose needs count: all that the client finds, as they will be after the changes that a command plans.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::state::AgentNeeds;
+use super::world::World;
+use crate::domain::name::AgentName;
+use crate::ops::session::Session;
+use crate::store::loaded::Standing;
+use crate::store::lockfile::Lockfile;
+use crate::store::manifest::Manifest;
+use crate::store::transaction::Change;
+
+/// The agents whose needs count.
+#[derive(Debug, Clone, Default)]
+pub(in crate::ops) struct AllAgents {
+    /// The agents.
+    pub(in crate::ops) agents: Vec<AgentNeeds>,
+    /// Whether there are no others: no bound was met while they were read.
+    pub(in crate::ops) is_complete: bool,
+}
+
+impl AllAgents {
+    /// All of the project's own folder, and of the other folders those that run.
+    pub(in crate::ops) fn running(mut self) -> Vec<AgentNeeds> {
+        self.agents.retain(|agent| !agent.is_hidden);
+        self.agents
+    }
+
+    /// The same without those that another machine might not have.
+    pub(in crate::ops) fn of_project(self) -> Vec<AgentNeeds> {
+        let mut agents = self.running();
+        agents.retain(|agent| !agent.is_about_machine);
+        agents
+    }
+}
+
+/// All agents that the client finds as they will be after `changes`: the installed ones, and those that agentpkg did not write. Also
+/// those in whose place another one runs now, because that one may be on its way out.
+pub(in crate::ops) fn all_agents(
+    session: &Session,
+    world: &World,
+    manifest: &Manifest,
+    lockfile: &Lockfile,
+    changes: &[Change],
+) -> AllAgents {
+    let project = &session.project;
+    let set = world.loaded(session);
+    let mut own: BTreeMap<PathBuf, (String, Vec<u8>)> = BTreeMap::new();
+    for agent in set.own() {
+        let path = project.agents_folder().join(&agent.below);
+        own.insert(path, (agent.below.clone(), agent.bytes.clone()));
+    }
+    for change in changes {
+        let below = change.path.strip_prefix(project.agents_folder()).ok();
+        let Some(below) = below.and_then(Path::to_str) else {
+            continue;
+        };
+        match &change.after {
+            Some(bytes) => {
+                own.insert(change.path.clone(), (below.to_owned(), bytes.clone()));
+            }
+            None => {
+                own.remove(&change.path);
+            }
+        }
+    }
+    let mut agents = Vec::new();
+    for (path, (below, bytes)) in own {
+        let Some(stem) = below.strip_suffix(".md") else {
+            continue;
+        };
+        let name = AgentName::new(stem).ok();
+        let locked = name.as_ref().and_then(|name| lockfile.agents.get(name));
+        let wanted = name.as_ref().and_then(|name| manifest.agents().get(name));
+        let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
+        let needs = world.needs(&bytes, locked, &bind);
+        let (name, path) = (stem.to_owned(), project.display(&path));
+        agents.push(AgentNeeds::of(name, path, needs, &bytes));
+    }
+    for agent in set.others() {
+        let Some(name) = agent.name.clone().filter(|_| !agent.bytes.is_empty()) else {
+            continue;
+        };
+        let place = set.place(agent);
+        let entry = place
+            .manager
+            .as_ref()
+            .and_then(|manager| manager.entry(&agent.below));
+        let (wanted, locked) = entry.unwrap_or_default();
+        let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
+        let needs = world.needs(&agent.bytes, locked, &bind);
+        agents.push(AgentNeeds {
+            is_hidden: agent.standing != Standing::Runs,
+            is_about_machine: place.layer.is_about_machine(),
+            ..AgentNeeds::of(name, agent.shown.clone(), needs, &agent.bytes)
+        });
+    }
+    AllAgents {
+        agents,
+        is_complete: set.is_complete(),
+    }
+}

@@ -1,0 +1,575 @@
+//! The loaded set: all agents that the client finds from a folder, which of them runs under each name, and why the others do not.
+//!
+//! The client reads the managed folder, those of the project from here up to the repository's root, the user's, and those of enabled
+//! plugins: any depth, links and hidden files too. Only read, through `fs::tree`; nothing that is found here is ever written to.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::lockfile::{LockedAgent, Lockfile};
+use super::manifest::{Manifest, Wanted};
+use super::plugins;
+use super::project::{MAX_AGENT, Project, Scope};
+use crate::domain::definition::{Definition, Verdict};
+use crate::domain::loaded::{BUILT_IN, Layer, path_order, winners};
+use crate::domain::name::AgentName;
+use crate::env::Environment;
+use crate::fs::{self, Entry, Identity, Reading};
+
+/// The largest file of the client that is read, in bytes.
+const MAX_SETTINGS: u64 = 4 << 20;
+
+/// How the files of agents are read.
+const AGENTS: Reading = Reading {
+    ending: ".md",
+    max_size: MAX_AGENT,
+    order: path_order,
+};
+
+/// A place that the client loads agents from.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What it belongs to.
+    pub layer: Layer,
+    /// Whether it is the agents folder of the project that the command is about.
+    pub is_own: bool,
+    /// The folder; empty for what is built into the client.
+    pub folder: PathBuf,
+    /// The plugin that brings it.
+    pub plugin: Option<String>,
+    /// The manifest and lockfile of whoever installs agents there, if it is not the project itself.
+    pub manager: Option<Box<Manager>>,
+    /// Why there may be more than what was read.
+    pub cut: Vec<String>,
+}
+
+/// Who installs agents into a folder of another project.
+#[derive(Debug, Clone)]
+pub struct Manager {
+    /// Its manifest, for display.
+    pub shown: String,
+    manifest: Manifest,
+    lockfile: Lockfile,
+}
+
+impl Manager {
+    /// What it says about the file with this path below the folder.
+    #[must_use]
+    pub fn entry(&self, below: &str) -> Option<(Option<&Wanted>, Option<&LockedAgent>)> {
+        let name = AgentName::new(below.strip_suffix(".md")?).ok()?;
+        let entry = (
+            self.manifest.agents().get(&name),
+            self.lockfile.agents.get(&name),
+        );
+        (entry.0.is_some() || entry.1.is_some()).then_some(entry)
+    }
+}
+
+/// What becomes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Its agent runs.
+    Runs,
+    /// The agent at this position of the set runs in its place.
+    Hidden(usize),
+    /// The client does not load it, and why.
+    Skipped(String),
+    /// It does not pretend to be an agent.
+    NoAgent,
+}
+
+/// An agent, or a file that might be one.
+#[derive(Debug, Clone)]
+pub struct FoundAgent {
+    /// The position of its place in the set.
+    pub place: usize,
+    /// The name by which the client knows it, if it loads it.
+    pub name: Option<String>,
+    /// Its path below the folder; the name of what is built in.
+    pub below: String,
+    /// Its path; empty for what is built in.
+    pub path: PathBuf,
+    /// Its path, for display.
+    pub shown: String,
+    /// Whether the file, or a folder on the way to it, is a link.
+    pub is_linked: bool,
+    /// What it holds, as far as it can be read.
+    pub bytes: Vec<u8>,
+    /// What becomes of it.
+    pub standing: Standing,
+}
+
+/// All agents that the client finds.
+#[derive(Debug, Clone, Default)]
+pub struct LoadedSet {
+    /// The places, in the order in which the client reads them.
+    pub places: Vec<Place>,
+    /// The agents, by place and path.
+    pub agents: Vec<FoundAgent>,
+    /// The names of the enabled plugins that are not on this machine.
+    pub absent_plugins: Vec<String>,
+}
+
+/// Reads everything that the client would load in the folder `here` of a project.
+#[must_use]
+pub fn read(project: &Project, environment: &Environment, here: &Path) -> LoadedSet {
+    let settings = Settings::read(project, environment);
+    let mut set = LoadedSet::default();
+    let mut seen = BTreeSet::new();
+    for place in places(project, environment, here) {
+        set.take(place, &mut seen, project, environment);
+    }
+    if let Some(file) = &settings.switched_off {
+        for agent in &mut set.agents {
+            let is_off = !matches!(set.places[agent.place].layer, Layer::Managed);
+            if is_off && matches!(agent.standing, Standing::Runs) {
+                agent.standing = Standing::Skipped(format!("{file} allows those of plugins only"));
+            }
+        }
+    }
+    for plugin in settings.plugins {
+        match plugin.folder {
+            Some(folder) => set.take_plugin(&plugin.name, &folder, project, environment),
+            None => set.absent_plugins.push(plugin.name),
+        }
+    }
+    set.take_built_in();
+    set.judge();
+    set
+}
+
+impl LoadedSet {
+    /// The place of an agent.
+    #[must_use]
+    pub fn place(&self, agent: &FoundAgent) -> &Place {
+        &self.places[agent.place]
+    }
+
+    /// The agents of the project's own folder.
+    pub fn own(&self) -> impl Iterator<Item = &FoundAgent> {
+        self.agents.iter().filter(|agent| self.place(agent).is_own)
+    }
+
+    /// The agents of all other places.
+    pub fn others(&self) -> impl Iterator<Item = &FoundAgent> {
+        self.agents.iter().filter(|agent| !self.place(agent).is_own)
+    }
+
+    /// The agent that runs under a name.
+    #[must_use]
+    pub fn running(&self, name: &str) -> Option<&FoundAgent> {
+        self.agents
+            .iter()
+            .find(|agent| agent.standing == Standing::Runs && agent.name.as_deref() == Some(name))
+    }
+
+    /// Whether everything was read.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.places.iter().all(|place| place.cut.is_empty())
+    }
+
+    /// Why another agent runs in place of this one; `None` if none does.
+    #[must_use]
+    pub fn winner(&self, agent: &FoundAgent) -> Option<(&FoundAgent, &'static str)> {
+        let Standing::Hidden(winner) = agent.standing else {
+            return None;
+        };
+        let winner = &self.agents[winner];
+        let layer = |agent| self.place(agent).layer;
+        Some((winner, layer(winner).reason_over(layer(agent))))
+    }
+
+    /// Reads one folder. `seen`: the files that were read before; the client loads each once.
+    fn take(
+        &mut self,
+        place: Place,
+        seen: &mut BTreeSet<Identity>,
+        project: &Project,
+        environment: &Environment,
+    ) {
+        let tree = fs::tree(&place.folder, AGENTS);
+        let index = self.places.len();
+        for leaf in tree.leaves {
+            let is_again = leaf.identity.is_some_and(|identity| !seen.insert(identity));
+            let (bytes, unread) = match leaf.content {
+                Ok(bytes) => (bytes, None),
+                Err(reason) => (Vec::new(), Some(reason)),
+            };
+            let (name, standing) = match (is_again, unread) {
+                (true, _) => (
+                    None,
+                    Standing::Skipped("the client loads the same file from elsewhere".to_owned()),
+                ),
+                (_, Some(reason)) => (None, Standing::Skipped(reason)),
+                _ => verdict(&bytes),
+            };
+            self.agents.push(FoundAgent {
+                place: index,
+                name,
+                shown: shown(project, environment, &leaf.path),
+                below: leaf.below,
+                path: leaf.path,
+                is_linked: leaf.is_linked,
+                bytes,
+                standing,
+            });
+        }
+        self.places.push(Place {
+            cut: tree.cut,
+            ..place
+        });
+    }
+
+    /// Reads the agents of a plugin: its folder `agents`, or what its description names instead. They load without frontmatter, too.
+    fn take_plugin(
+        &mut self,
+        plugin: &str,
+        folder: &Path,
+        project: &Project,
+        environment: &Environment,
+    ) {
+        let described = json(&folder.join(".claude-plugin").join("plugin.json"));
+        let named = described.as_ref().and_then(|found| found.get("agents"));
+        let named: Option<Vec<&str>> = match named {
+            Some(Value::String(path)) => Some(vec![path]),
+            Some(Value::Array(paths)) => Some(paths.iter().filter_map(Value::as_str).collect()),
+            _ => None,
+        };
+        let paths: Vec<PathBuf> = match named {
+            // The client refuses the whole plugin.
+            Some(named) if named.iter().any(|path| !path.ends_with(".md")) => Vec::new(),
+            Some(named) => named
+                .iter()
+                .map(|path| folder.join(path.trim_start_matches("./")))
+                .collect(),
+            None => vec![folder.join("agents")],
+        };
+        let index = self.places.len();
+        let mut cut = Vec::new();
+        for path in paths {
+            let leaves = if fs::is_folder(&path) {
+                let tree = fs::tree(&path, AGENTS);
+                cut.extend(tree.cut);
+                let leaves = tree.leaves.into_iter();
+                leaves
+                    .map(|leaf| (leaf.below, leaf.path, leaf.content))
+                    .collect()
+            } else {
+                let below = path.file_name().unwrap_or_default().to_string_lossy();
+                let content = match fs::read(&path, MAX_AGENT) {
+                    Ok(bytes) => bytes.ok_or_else(|| "it is gone".to_owned()),
+                    Err(failure) => Err(failure.to_string()),
+                };
+                vec![(below.into_owned(), path, content)]
+            };
+            for (below, path, content) in leaves {
+                let (bytes, unread) = match content {
+                    Ok(bytes) => (bytes, None),
+                    Err(reason) => (Vec::new(), Some(reason)),
+                };
+                let name = plugin_name(plugin, &below, &bytes);
+                self.agents.push(FoundAgent {
+                    place: index,
+                    name: unread.is_none().then_some(name),
+                    shown: shown(project, environment, &path),
+                    below,
+                    path,
+                    is_linked: false,
+                    bytes,
+                    standing: unread.map_or(Standing::Runs, Standing::Skipped),
+                });
+            }
+        }
+        self.places.push(Place {
+            layer: Layer::Plugin,
+            is_own: false,
+            folder: folder.to_owned(),
+            plugin: Some(plugin.to_owned()),
+            manager: None,
+            cut,
+        });
+    }
+
+    fn take_built_in(&mut self) {
+        let place = self.places.len();
+        self.agents.extend(BUILT_IN.map(|name| FoundAgent {
+            place,
+            name: Some(name.to_owned()),
+            below: name.to_owned(),
+            path: PathBuf::new(),
+            shown: "built into the client".to_owned(),
+            is_linked: false,
+            bytes: Vec::new(),
+            standing: Standing::Runs,
+        }));
+        self.places.push(Place {
+            layer: Layer::BuiltIn,
+            is_own: false,
+            folder: PathBuf::new(),
+            plugin: None,
+            manager: None,
+            cut: Vec::new(),
+        });
+    }
+
+    /// Says which agent runs under each name.
+    fn judge(&mut self) {
+        let layers: Vec<Layer> = self.places.iter().map(|place| place.layer).collect();
+        let running = self.agents.iter().enumerate().filter_map(|(index, agent)| {
+            let name = (agent.standing == Standing::Runs).then_some(agent.name.as_deref()?)?;
+            Some((index, name, layers[agent.place]))
+        });
+        let winners = winners(running);
+        let standings: Vec<Option<Standing>> = self
+            .agents
+            .iter()
+            .enumerate()
+            .map(|(index, agent)| {
+                let winner = *winners.get(agent.name.as_deref()?)?;
+                let is_hidden = agent.standing == Standing::Runs && winner != index;
+                is_hidden.then_some(Standing::Hidden(winner))
+            })
+            .collect();
+        for (agent, standing) in self.agents.iter_mut().zip(standings) {
+            if let Some(standing) = standing {
+                agent.standing = standing;
+            }
+        }
+    }
+}
+
+/// What the client does with a file on its own.
+fn verdict(bytes: &[u8]) -> (Option<String>, Standing) {
+    let definition = Definition::parse(bytes);
+    match definition.verdict() {
+        Verdict::Loads(loaded) => (Some(loaded.name.clone()), Standing::Runs),
+        // A file that does not pretend to be an agent is nobody's loss.
+        Verdict::Skipped(reason)
+            if (definition.get("name").or(definition.get("description"))).is_some() =>
+        {
+            (None, Standing::Skipped(reason.to_string()))
+        }
+        Verdict::Skipped(_) => (None, Standing::NoAgent),
+    }
+}
+
+/// The name of a plugin's agent: the plugin, the folders on the way, and what the file says or is called.
+fn plugin_name(plugin: &str, below: &str, bytes: &[u8]) -> String {
+    let stem = below.strip_suffix(".md").unwrap_or(below);
+    let (folders, file) = stem.rsplit_once('/').unwrap_or(("", stem));
+    let own = match Definition::parse(bytes).verdict() {
+        Verdict::Loads(loaded) => loaded.name.clone(),
+        Verdict::Skipped(_) => file.to_owned(),
+    };
+    let folders = folders.split('/').filter(|folder| !folder.is_empty());
+    let parts: Vec<&str> = std::iter::once(plugin)
+        .chain(folders)
+        .chain([own.as_str()])
+        .collect();
+    parts.join(":")
+}
+
+/// The folders that the client reads, in its order.
+fn places(project: &Project, environment: &Environment, here: &Path) -> Vec<Place> {
+    let place = |layer, folder: PathBuf| Place {
+        layer,
+        is_own: is_same(&folder, project.agents_folder()),
+        folder,
+        plugin: None,
+        manager: None,
+        cut: Vec::new(),
+    };
+    let mut places = Vec::new();
+    if let Some(managed) = environment.managed_folder() {
+        places.push(place(Layer::Managed, agents_of(managed)));
+    }
+    if let Some(client) = environment.client_folder() {
+        places.push(place(Layer::User, client.join("agents")));
+    }
+    if project.scope() == Scope::Project {
+        for folder in project_folders(here, environment) {
+            let depth = folder.components().count();
+            places.push(place(Layer::Project(depth), folder));
+        }
+    }
+    if !places.iter().any(|place| place.is_own) {
+        let depth = project.agents_folder().components().count();
+        let layer = match project.scope() {
+            Scope::Project => Layer::Project(depth),
+            Scope::User => Layer::User,
+        };
+        places.push(place(layer, project.agents_folder().to_owned()));
+    }
+    for place in places.iter_mut().filter(|place| !place.is_own) {
+        place.manager = manager(place, project, environment).map(Box::new);
+    }
+    places
+}
+
+/// The agents folder of a folder.
+fn agents_of(folder: &Path) -> PathBuf {
+    folder.join(".claude").join("agents")
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || matches!((fs::canonical(one), fs::canonical(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The agents folders of the project, the nearest first: from here up to the repository's root, or to below the home folder. In a
+/// worktree that has none at its root, that of the main one.
+fn project_folders(here: &Path, environment: &Environment) -> Vec<PathBuf> {
+    let home = environment.home();
+    let is_home = |folder: &Path| home.as_deref().is_some_and(|home| is_same(folder, home));
+    let mut folders = Vec::new();
+    for folder in here.ancestors() {
+        if is_home(folder) {
+            break;
+        }
+        folders.push(agents_of(folder));
+        let git = folder.join(".git");
+        if fs::entry(&git).is_ok_and(|entry| entry != Entry::Absent) {
+            let main = main_worktree(&git).filter(|_| !fs::is_folder(&agents_of(folder)));
+            folders.extend(main.map(|main| agents_of(&main)));
+            break;
+        }
+    }
+    folders
+}
+
+/// The main worktree of the repository that the file `.git` of another one leads to. A submodule has none.
+fn main_worktree(git: &Path) -> Option<PathBuf> {
+    let read = |path: &Path| {
+        let text = String::from_utf8(fs::read(path, 4096).ok()??).ok()?;
+        Some(text.trim_end().to_owned())
+    };
+    if fs::entry(git).ok()? != Entry::File {
+        return None;
+    }
+    let folder = git
+        .parent()?
+        .join(read(git)?.strip_prefix("gitdir:")?.trim());
+    let common = folder.join(read(&folder.join("commondir"))?);
+    let common = fs::canonical(&common).ok()?;
+    (common.file_name()? == ".git").then(|| common.parent().map(Path::to_owned))?
+}
+
+/// Who installs agents into a place that is not the project's own.
+fn manager(place: &Place, project: &Project, environment: &Environment) -> Option<Manager> {
+    let manager = match place.layer {
+        Layer::User => Project::user(environment).ok()?,
+        Layer::Project(_) => Project::at(place.folder.parent()?.parent()?, environment).ok()?,
+        _ => return None,
+    };
+    let manifest = manager.load_manifest().ok()??;
+    Some(Manager {
+        shown: shown(project, environment, manager.manifest_path()),
+        manifest,
+        lockfile: manager.load_lockfile().unwrap_or_default(),
+    })
+}
+
+/// A path as a person would type it: from the project's folder, from a folder above it, or from the home folder.
+fn shown(project: &Project, environment: &Environment, path: &Path) -> String {
+    let root = project.root();
+    if project.scope() == Scope::Project && !path.starts_with(root) {
+        let home = environment.home();
+        let below_home = home
+            .as_deref()
+            .and_then(|home| path.strip_prefix(home).ok());
+        let is_root_below = home.as_deref().is_some_and(|home| root.starts_with(home));
+        let above = root.ancestors().skip(1).enumerate();
+        let near = above
+            .take_while(|(_, folder)| Some(*folder) != home.as_deref() && folder.parent().is_some())
+            .find_map(|(up, folder)| Some((up + 1, path.strip_prefix(folder).ok()?)));
+        match (near, below_home) {
+            (Some((up, below)), home) if is_root_below || home.is_none() => {
+                return format!("{}{}", "../".repeat(up), slashed(below));
+            }
+            (_, Some(below)) => return format!("~/{}", slashed(below)),
+            _ => {}
+        }
+    }
+    project.display(path)
+}
+
+fn slashed(path: &Path) -> String {
+    let shown = path.display().to_string();
+    if cfg!(windows) {
+        shown.replace('\\', "/")
+    } else {
+        shown
+    }
+}
+
+/// What the client's settings say about agents.
+struct Settings {
+    plugins: Vec<plugins::Plugin>,
+    /// The managed file that lets only plugins bring agents.
+    switched_off: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings. What cannot be read is said by whoever reads the servers.
+    fn read(project: &Project, environment: &Environment) -> Self {
+        let client = environment.client_folder();
+        let mut paths: Vec<PathBuf> = Vec::new();
+        paths.extend(client.iter().map(|client| client.join("settings.json")));
+        if project.scope() == Scope::Project {
+            let folder = project.root().join(".claude");
+            paths.extend(["settings.json", "settings.local.json"].map(|file| folder.join(file)));
+        }
+        let mut all: Vec<Map<String, Value>> = paths.iter().filter_map(|path| json(path)).collect();
+        let mut switched_off = None;
+        for path in managed_settings(environment) {
+            let Some(settings) = json(&path) else {
+                continue;
+            };
+            match settings.get("strictPluginOnlyCustomization") {
+                Some(Value::Bool(is_on)) => {
+                    switched_off = is_on.then(|| path.display().to_string());
+                }
+                Some(Value::Array(surfaces)) => {
+                    let has_agents = surfaces.iter().any(|surface| surface == "agents");
+                    switched_off = has_agents.then(|| path.display().to_string());
+                }
+                _ => {}
+            }
+            all.push(settings);
+        }
+        let plugins =
+            client.map(|client| plugins::enabled(&client, &all, &mut |path: &Path| json(path)));
+        Self {
+            plugins: plugins.unwrap_or_default(),
+            switched_off,
+        }
+    }
+}
+
+/// The managed settings files, in ascending order of precedence.
+fn managed_settings(environment: &Environment) -> Vec<PathBuf> {
+    let Some(folder) = environment.managed_folder() else {
+        return Vec::new();
+    };
+    let parts = folder.join("managed-settings.d");
+    let listed = fs::list(&parts).unwrap_or_default().into_iter();
+    let parts = listed
+        .filter(|listed| listed.name.ends_with(".json") && !listed.name.starts_with('.'))
+        .map(|listed| parts.join(listed.name));
+    std::iter::once(folder.join("managed-settings.json"))
+        .chain(parts)
+        .collect()
+}
+
+/// A settings file of the client; `None` if it does not exist or is invalid.
+fn json(path: &Path) -> Option<Map<String, Value>> {
+    let bytes = fs::read(path, MAX_SETTINGS).ok()??;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match serde_json::from_slice(text) {
+        Ok(Value::Object(object)) => Some(object),
+        _ => None,
+    }
+}

@@ -1,0 +1,354 @@
+//! What the client loads beside the top of the agents folder: other depths, links, parent folders, the user's, plugins.
+
+use serde_json::Value;
+
+use crate::support::sandbox::Sandbox;
+
+fn agent(name: &str, tools: &str) -> String {
+    format!("---\nname: {name}\ndescription: Does it\ntools: {tools}\n---\n\nYou do it.\n")
+}
+
+#[cfg(unix)]
+fn link(sandbox: &Sandbox, target: &str, path: &str) {
+    let path = sandbox.path().join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(target, path).unwrap();
+}
+
+/// The findings of one kind: subject, places, message.
+fn findings(sandbox: &Sandbox, kind: &str, options: &[&str]) -> Vec<(String, String, String)> {
+    let output = sandbox.run(&[&["check", "--json"], options].concat());
+    let document = output.json();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let findings = document["findings"].as_array().unwrap().iter();
+    findings
+        .filter(|finding| finding["kind"] == kind)
+        .map(|finding| {
+            let places = finding["places"].as_array().unwrap().iter();
+            let places: Vec<String> = places.map(text).collect();
+            (
+                text(&finding["subject"]),
+                places.join(", "),
+                text(&finding["message"]),
+            )
+        })
+        .collect()
+}
+
+fn places(findings: Vec<(String, String, String)>) -> Vec<String> {
+    findings.into_iter().map(|(_, places, _)| places).collect()
+}
+
+#[test]
+fn the_policy_holds_at_every_depth_and_in_parent_folders() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write(
+            "project/agentpkg.toml",
+            "[policy]\ndeny-tools = [\"Bash\"]\n",
+        )
+        .write("project/.claude/agents/a/.b/c.md", agent("c", "Bash"))
+        .write("project/.claude/agents/.d.md", agent("d", "Bash"))
+        .write("project/.claude/agents/fine.md", agent("fine", "Read"))
+        .write(".claude/agents/above.md", agent("above", "Bash"))
+        .write(".claude/agents/fine.md", agent("fine", "Bash"));
+    let _ = sandbox.run(&["check"]).code(4);
+    assert_eq!(
+        places(findings(&sandbox, "policy", &["--project-only"])),
+        [
+            ".claude/agents/.d.md",
+            ".claude/agents/a/.b/c.md",
+            "../.claude/agents/above.md",
+        ],
+        "an agent of a parent folder that does not run here is nothing to this project"
+    );
+    std::fs::create_dir(sandbox.project(".git")).unwrap();
+    assert_eq!(findings(&sandbox, "policy", &[]).len(), 2);
+}
+
+#[test]
+fn agents_of_the_user_and_of_plugins_are_about_this_machine() {
+    let sandbox = Sandbox::new();
+    let plugin = sandbox.path().join("plugin");
+    let installed = serde_json::json!({
+        "version": 2,
+        "plugins": {"kit@market": [{"scope": "user", "installPath": plugin}]},
+    });
+    sandbox
+        .write(
+            "project/agentpkg.toml",
+            "[policy]\ndeny-tools = [\"Bash\"]\n",
+        )
+        .write(
+            "project/.claude/agents/lead.md",
+            agent("lead", "Agent(kit:sub:helper, mine, kit:none)"),
+        )
+        .write("home/.claude/agents/x/mine.md", agent("mine", "Bash"))
+        .write(
+            "home/.claude/settings.json",
+            "{\"enabledPlugins\": {\"kit@market\": true}}",
+        )
+        .write(
+            "home/.claude/plugins/installed_plugins.json",
+            installed.to_string(),
+        )
+        .write("plugin/agents/sub/helper.md", "Without frontmatter.\n");
+    let found = findings(&sandbox, "policy", &[]);
+    assert!(
+        found
+            .iter()
+            .any(|(subject, place, _)| subject == "mine" && place == "~/.claude/agents/x/mine.md"),
+        "{found:?}"
+    );
+    let found = findings(&sandbox, "policy", &["--project-only"]);
+    assert_eq!(found, []);
+    let missing = findings(&sandbox, "missing-agent", &[]);
+    let missing: Vec<&str> = missing.iter().map(|(name, _, _)| name.as_str()).collect();
+    assert_eq!(missing, ["kit:none"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_last_path_wins_and_every_file_of_the_name_is_said() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("project/.claude/agents/b.md", agent("one", "Read"))
+        .write("project/.claude/agents/b/c.md", agent("one", "Read"))
+        .write("elsewhere/e.md", agent("two", "Read"))
+        .write("project/.claude/agents/z.md", agent("two", "Read"));
+    link(
+        &sandbox,
+        "../../../elsewhere/e.md",
+        "project/.claude/agents/e.md",
+    );
+    let found = findings(&sandbox, "same-name", &[]);
+    assert_eq!(
+        places(found.clone()),
+        [
+            ".claude/agents/b.md, .claude/agents/b/c.md",
+            ".claude/agents/e.md, .claude/agents/z.md",
+        ]
+    );
+    assert!(
+        found[0]
+            .2
+            .ends_with("the client loads only .claude/agents/b/c.md")
+    );
+    let output = sandbox.run(&["status"]).code(0);
+    for name in ["b/c", "e", "z"] {
+        let row = output
+            .stdout
+            .lines()
+            .find(|line| line.trim().starts_with(&format!("{name} ")));
+        assert!(
+            row.is_some_and(|row| row.contains("unmanaged")),
+            "{}",
+            output.all()
+        );
+    }
+    let unmanaged = &sandbox.run(&["status", "--json"]).json()["unmanaged"];
+    assert_eq!(
+        *unmanaged,
+        serde_json::json!(["b.md", "b/c.md", "e.md", "z.md"])
+    );
+}
+
+#[test]
+fn a_server_stays_that_any_loaded_agent_needs() {
+    for other in [
+        "project/.claude/agents/sub/other.md",
+        ".claude/agents/other.md",
+        "home/.claude/agents/other.md",
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox
+            .write("x.md", agent("x", "Read, mcp__context7__query-docs"))
+            .write(other, agent("other", "mcp__context7__query-docs"));
+        let _ = sandbox.run(&["install", "../x.md", "--mcp", "add"]).code(0);
+        let _ = sandbox.run(&["remove", "x"]).code(0);
+        assert!(sandbox.read(".mcp.json").contains("context7"), "{other}");
+        std::fs::remove_file(sandbox.path().join(other)).unwrap();
+        let _ = sandbox.run(&["check", "--fix"]);
+        assert!(!sandbox.project(".mcp.json").exists(), "{other}");
+    }
+}
+
+#[test]
+fn where_not_everything_was_read_no_server_goes_and_check_fails() {
+    let sandbox = Sandbox::new();
+    sandbox.write("x.md", agent("x", "Read, mcp__context7__query-docs"));
+    let _ = sandbox.run(&["install", "../x.md", "--mcp", "add"]).code(0);
+    let deep = format!("project/.claude/agents/{}y.md", "d/".repeat(40));
+    sandbox.write(&deep, agent("y", "Read"));
+    let _ = sandbox.run(&["remove", "x"]).code(0);
+    assert!(sandbox.read(".mcp.json").contains("context7"));
+    let _ = sandbox.run(&["check"]).code(4);
+    assert_eq!(findings(&sandbox, "unread", &["--project-only"]).len(), 1);
+}
+
+#[test]
+fn an_agent_is_there_if_one_of_that_name_is_loaded() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write(
+            "project/.claude/agents/lead.md",
+            agent("lead", "Agent(helper, ghost, Plan)"),
+        )
+        .write(
+            "project/.claude/agents/deep/file.md",
+            agent("helper", "Read"),
+        )
+        .write("project/.claude/agents/ghost.md", "Only a note.\n");
+    let missing = findings(&sandbox, "missing-agent", &[]);
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert_eq!(
+        missing[0].0, "ghost",
+        "the name of a file is not that of an agent"
+    );
+}
+
+#[test]
+fn an_install_warns_about_equal_names_at_any_depth() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("planner.md", agent("planner", "Read"))
+        .write("project/.claude/agents/z/old.md", agent("planner", "Read"));
+    let output = sandbox.run(&["install", "../planner.md"]).code(0);
+    let says = "planner.md and z/old.md are both named `planner`; the client loads only .claude/agents/z/old.md";
+    assert!(output.stderr.contains(says), "{}", output.all());
+}
+
+/// What `list --all` says of agents of files: name, state, path.
+fn loaded(sandbox: &Sandbox, folder: &str) -> Vec<(String, String, String)> {
+    let output = sandbox
+        .run(&["-C", folder, "list", "--all", "--json"])
+        .code(0);
+    let document = output.json();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let agents = document["agents"].as_array().unwrap().iter();
+    agents
+        .filter(|agent| agent["layer"] != "built-in")
+        .map(|agent| {
+            (
+                text(&agent["name"]),
+                text(&agent["state"]),
+                text(&agent["path"]),
+            )
+        })
+        .collect()
+}
+
+fn row(name: &str, state: &str, path: &str) -> (String, String, String) {
+    (name.to_owned(), state.to_owned(), path.to_owned())
+}
+
+#[test]
+fn the_nearest_folder_wins_up_to_the_root_of_the_repository() {
+    let sandbox = Sandbox::new();
+    let one = agent("one", "Read");
+    sandbox
+        .write(".claude/agents/one.md", &one)
+        .write(".claude/agents/above.md", agent("above", "Read"))
+        .write("project/.claude/agents/one.md", &one)
+        .write("project/.claude/agents/none.md", "---\nname: none\n---\n")
+        .write("project/sub/.claude/agents/x/one.md", &one)
+        .write("home/.claude/agents/one.md", &one);
+    let sub = [
+        row("above", "runs", "../../.claude/agents/above.md"),
+        row("none", "ignored", "../.claude/agents/none.md"),
+        row("one", "runs", ".claude/agents/x/one.md"),
+        row("one", "hidden", "~/.claude/agents/one.md"),
+        row("one", "hidden", "../.claude/agents/one.md"),
+        row("one", "hidden", "../../.claude/agents/one.md"),
+    ];
+    assert_eq!(loaded(&sandbox, "sub"), sub);
+    // A `.git` of any kind is a root, as for a submodule.
+    sandbox.write("project/sub/.git", "gitdir: ../.git/modules/sub\n");
+    assert_eq!(
+        loaded(&sandbox, "sub"),
+        [
+            row("one", "runs", ".claude/agents/x/one.md"),
+            row("one", "hidden", "~/.claude/agents/one.md"),
+        ]
+    );
+}
+
+#[test]
+fn a_worktree_without_agents_has_those_of_the_main_one() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("main/.claude/agents/one.md", agent("one", "Read"))
+        .write("main/.git/worktrees/project/commondir", "../..\n");
+    let git = sandbox.path().join("main/.git/worktrees/project");
+    sandbox.write("project/.git", format!("gitdir: {}\n", git.display()));
+    let main = row("one", "runs", "../main/.claude/agents/one.md");
+    assert_eq!(loaded(&sandbox, "."), [main]);
+    sandbox.write("project/.claude/agents/two.md", agent("two", "Read"));
+    let own = row("two", "runs", ".claude/agents/two.md");
+    assert_eq!(loaded(&sandbox, "."), [own]);
+}
+
+#[test]
+fn one_screen_says_where_an_agent_comes_from() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("planner.md", agent("planner", "Read"))
+        .write("project/.claude/agents/Plan.md", agent("Plan", "Read"))
+        .write("home/.claude/agents/planner.md", agent("planner", "Read"));
+    let _ = sandbox.run(&["install", "../planner.md"]).code(0);
+    insta::assert_snapshot!(sandbox.run(&["list", "--all"]).code(0).stdout, @"
+    claude            runs    built into the client
+    Explore           runs    built into the client
+    general-purpose   runs    built into the client
+    Plan              runs    .claude/agents/Plan.md
+    Plan              hidden  built into the client        .claude/agents/Plan.md runs: the project's agents go first
+    planner           runs    .claude/agents/planner.md    installed by agentpkg.toml
+    planner           hidden  ~/.claude/agents/planner.md  .claude/agents/planner.md runs: the project's agents go first
+    statusline-setup  runs    built into the client
+    ");
+    let info = sandbox.run(&["info", "planner"]).code(0).stdout;
+    let lines: Vec<&str> = info.lines().skip(1).take(2).collect();
+    assert_eq!(
+        lines,
+        [
+            "  runs      .claude/agents/planner.md",
+            "            not ~/.claude/agents/planner.md: the project's agents go first",
+        ]
+    );
+}
+
+#[test]
+fn check_says_who_runs_in_whose_place() {
+    let sandbox = Sandbox::new();
+    for path in [
+        "project/.claude/agents/one.md",
+        "home/.claude/agents/one.md",
+        "managed/.claude/agents/two.md",
+        "project/.claude/agents/two.md",
+    ] {
+        let name = if path.ends_with("one.md") {
+            "one"
+        } else {
+            "two"
+        };
+        sandbox.write(path, agent(name, "Read"));
+    }
+    sandbox.write("project/.claude/agents/e.md", agent("Explore", "Read"));
+    let hides = findings(&sandbox, "hides", &[]);
+    let messages: Vec<&str> = hides.iter().map(|(_, _, says)| says.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "replaces the client's own agent of this name",
+            "runs in place of ~/.claude/agents/one.md: the project's agents go first",
+        ]
+    );
+    assert_eq!(findings(&sandbox, "hides", &["--project-only"]).len(), 1);
+    let hidden = findings(&sandbox, "hidden", &[]);
+    assert_eq!(hidden.len(), 1, "{hidden:?}");
+    assert!(
+        hidden[0].2.ends_with("managed agents go first"),
+        "{hidden:?}"
+    );
+    assert_eq!(findings(&sandbox, "hidden", &["--project-only"]), []);
+}
