@@ -368,7 +368,8 @@ impl CachedRepository<'_> {
         }
         match self.fetch_references(watch) {
             Ok(()) => Ok(()),
-            Err(error) if had_state && error.is_network() => {
+            // What must be known now is not answered from an old state: being unable to ask is not being up to date.
+            Err(error) if had_state && error.is_network() && freshness != Freshness::Now => {
                 watch(Event::Stale(self.url.clone(), error.into()));
                 Ok(())
             }
