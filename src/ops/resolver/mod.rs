@@ -1,6 +1,7 @@
 //! From a spec to one agent at one commit. Never decides silently between several; what cannot be found is explained in `explain`.
 
 mod explain;
+mod page;
 mod resolved;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,7 @@ use std::rc::Rc;
 
 use semver::Version;
 
-use self::explain::{Several, not_found, unknown_registry};
+use self::explain::{Several, no_file, not_found, unknown_registry};
 pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
@@ -19,6 +20,7 @@ use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
+use crate::fs;
 use crate::store::agreement::file_folder;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
@@ -219,7 +221,7 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Vec<Resolved<'a>>> {
-        let snapshots = self.snapshots(&spec.place, manifest, frontend)?;
+        let snapshots = self.snapshots(spec, manifest, frontend)?;
         let mut found: Vec<Resolved<'a>> = Vec::new();
         for snapshot in &snapshots {
             found.extend(matches(snapshot, spec, frontend)?);
@@ -252,7 +254,7 @@ impl<'a> Resolver<'a> {
         };
         let agent = match &spec.target {
             Some(Target::Name(name)) => name,
-            None => "",
+            Some(Target::Page(..)) | None => "",
             Some(Target::File(file)) => {
                 let stem = file.rsplit('/').next().unwrap_or(file);
                 stem.split('.').next().unwrap_or(stem)
@@ -349,18 +351,24 @@ impl<'a> Resolver<'a> {
 
     fn snapshots(
         &mut self,
-        place: &Place,
+        spec: &Spec,
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Vec<Rc<Snapshot<'a>>>> {
-        match place {
+        match &spec.place {
             Place::Registry(name) => {
                 let source = manifest
                     .registry(name)
-                    .ok_or_else(|| unknown_registry(name, manifest))?;
+                    .ok_or_else(|| unknown_registry(name, spec, manifest))?;
                 Ok(vec![self.open(Some(name), &source, frontend)?])
             }
             Place::Source(source) => {
+                if let Source::File(path) = source
+                    && let Source::Folder(folder) = file_folder(source)
+                    && !fs::is_folder(&self.session.absolute(&folder))
+                {
+                    return Err(no_file(path));
+                }
                 Ok(vec![self.open(None, &file_folder(source), frontend)?])
             }
             Place::Anywhere => {
@@ -473,6 +481,8 @@ fn matches<'a>(
     };
     let file = match (&spec.target, named) {
         (Some(Target::File(file)), _) => file,
+        // What a page shows is settled before anything is looked for.
+        (Some(Target::Page(..)), _) => return Ok(Vec::new()),
         (Some(Target::Name(name)), _) => {
             return Ok(snapshot.offered.find(name).iter().map(resolved).collect());
         }

@@ -168,6 +168,46 @@ impl CachedRepository<'_> {
         }))
     }
 
+    /// The longest reference that a text of a reference and a path begins with, what it is, and the path. The remote is asked, as for a
+    /// branch that was typed.
+    pub fn split_reference(
+        &self,
+        text: &str,
+        watch: Watch<'_>,
+    ) -> Result<(String, RevisionKind, String)> {
+        if self.may_ask() {
+            self.freshen(Freshness::Now, watch)?;
+        }
+        let repository = self.open()?;
+        let ends = text.match_indices('/').map(|(at, _)| at);
+        let ends: Vec<usize> = ends.chain([text.len()]).collect();
+        for end in ends.into_iter().rev() {
+            let (reference, path) = text.split_at(end);
+            if let Some((_, kind)) = repository.find(reference)? {
+                let path = path.trim_matches('/').to_owned();
+                return Ok((reference.to_owned(), kind, path));
+            }
+        }
+        let first = text.split('/').next().unwrap_or(text);
+        if let Ok(commit) = first.parse::<ObjectId>()
+            && self.fetch_commit(commit, watch)?
+        {
+            let path = text[first.len()..].trim_matches('/').to_owned();
+            return Ok((first.to_owned(), RevisionKind::Commit, path));
+        }
+        let branches = repository.branches()?.into_iter().map(|(name, _)| name);
+        let branches: Vec<String> = branches.collect();
+        let place = self.url.display();
+        let failure = Failure::failed(format!(
+            "`{place}` has no branch, tag or commit that `{text}` begins with"
+        ));
+        Err(if branches.is_empty() {
+            failure
+        } else {
+            failure.detail(versions::listed("branches", &branches))
+        })
+    }
+
     /// Whether the remote is still to be asked in this command, and may be.
     fn may_ask(&self) -> bool {
         self.is_remote && !self.cache.settings.is_offline && !self.cache.was_asked(&self.url)
