@@ -5,14 +5,16 @@
 //! studio/backend-architect              one registry of the manifest
 //! studio#path/to/file.md                one file of it
 //! backend-architect@^1.2                with a version, tag, commit or branch
-//! gh:owner/repo#name                    straight from a repository; also https://…, ssh://…, git@host:…, file://…
+//! gh:owner/repo#name                    straight from a repository; also https://…, ssh://…, git@host:…, file://…, github:…, gitlab:…
+//! https://host/owner/repo/blob/main/x.md   a page that shows a file or a folder, as it is pasted from a browser
 //! ./folder#name   ./agent.md            a folder, or one file
 //! ```
 
 use std::fmt;
 
 use super::name::{NameError, RegistryName};
-use super::url::{GitUrl, UrlError};
+use super::shell::shell_quoted;
+use super::url::{GitUrl, Page, Shown, UrlError};
 use super::version::{VersionError, VersionRequest};
 
 /// A source of agents.
@@ -47,7 +49,14 @@ impl Source {
         if is_path(text) {
             return Ok(Self::path(text));
         }
-        parse_url(text).map(Self::Git)
+        let expanded = expanded(text);
+        let text = expanded.as_deref().unwrap_or(text);
+        match Page::of(text) {
+            None => parse_url(text).map(Self::Git),
+            Some(page) => Err(SpecError::Page {
+                repository: short_url(&page?.repository),
+            }),
+        }
     }
 
     /// A path as the user wrote it, which means a file if it ends in a file name.
@@ -82,12 +91,15 @@ pub enum Target {
     Name(String),
     /// By its file, relative to the source's root, with `/`.
     File(String),
+    /// What a page of a host shows, and the agent's name where one was typed behind it. Only the source can say what that is.
+    Page(Shown, Option<String>),
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(text) | Self::File(text) => formatter.write_str(text),
+            Self::Page(shown, _) => formatter.write_str(&shown.marker()),
         }
     }
 }
@@ -133,21 +145,23 @@ impl Spec {
         if is_path(text) {
             return Self::parse_path(text);
         }
+        if let Some(expanded) = expanded(text) {
+            return Self::parse_remote(&expanded, true);
+        }
         if is_url(text) {
-            return Self::parse_remote(text);
+            // Other URLs may contain an `@`, so only the shorthand takes a version without a name.
+            return Self::parse_remote(text, text.starts_with(GITHUB));
         }
         let whole = text;
         let (text, version) = split_version(text)?;
         if let Some((registry, target)) = text.split_once('#') {
-            if let Some((registry, name)) = registry.split_once('/') {
-                let (registry, name) = (registry.to_owned(), name.to_owned());
+            if registry.contains('/') {
                 return Err(SpecError::Both {
                     text: whole.to_owned(),
-                    registry,
-                    name,
+                    instead: instead(&[Some(registry.to_owned()), as_repository(whole)]),
                 });
             }
-            let place = Place::Registry(registry_name(registry)?);
+            let place = Place::Registry(registry_name(registry, whole)?);
             return Ok(Self {
                 place,
                 target: Some(parse_target(target, whole)?),
@@ -157,6 +171,7 @@ impl Spec {
         if text.ends_with(".md") {
             return Err(SpecError::BareFile {
                 text: text.to_owned(),
+                instead: instead(&[Some(format!("./{text}")), as_repository(whole)]),
             });
         }
         match text.split_once('/') {
@@ -166,12 +181,13 @@ impl Spec {
                 version,
             }),
             Some((registry, name)) if !name.contains('/') => Ok(Self {
-                place: Place::Registry(registry_name(registry)?),
+                place: Place::Registry(registry_name(registry, whole)?),
                 target: Some(parse_target(name, whole)?),
                 version,
             }),
             Some(_) => Err(SpecError::Slashes {
                 text: text.to_owned(),
+                instead: instead(&[as_repository(whole)]),
             }),
         }
     }
@@ -192,14 +208,27 @@ impl Spec {
         })
     }
 
-    fn parse_remote(text: &str) -> Result<Self, SpecError> {
+    fn parse_remote(text: &str, may_have_version: bool) -> Result<Self, SpecError> {
+        let (address, fragment) = match text.split_once('#') {
+            Some((address, fragment)) => (address, Some(fragment)),
+            None => (text, None),
+        };
+        if let Some(page) = Page::of(address) {
+            let Page { repository, shown } = page?;
+            // Behind a file the browser writes lines and headings, which mean nothing here.
+            let name = fragment.filter(|name| !name.is_empty() && !shown.is_file);
+            return Ok(Self {
+                place: Place::Source(Source::Git(repository)),
+                target: Some(Target::Page(shown, name.map(str::to_owned))),
+                version: None,
+            });
+        }
         let (url, target, version) = match text.split_once('#') {
             Some((url, target)) => {
                 let (target, version) = split_version(target)?;
                 (url, Some(parse_target(target, text)?), version)
             }
-            // Other URLs may contain an `@`, so only the shorthand takes a version without a name.
-            None if text.starts_with(GITHUB) => {
+            None if may_have_version => {
                 let (url, version) = split_version(text)?;
                 (url, None, version)
             }
@@ -210,6 +239,42 @@ impl Spec {
             target,
             version,
         })
+    }
+}
+
+/// What to write for a text that may mean a repository: `gh:` before an owner, `https://` before a host. `None`: that would be refused.
+#[must_use]
+pub fn as_repository(text: &str) -> Option<String> {
+    let (text, version) = match text.rsplit_once('@') {
+        Some((text, version)) => (text, format!("@{version}")),
+        None => (text, String::new()),
+    };
+    let (path, target) = match text.split_once('#') {
+        Some((path, target)) => (path, target),
+        None => (text, ""),
+    };
+    let parts: Vec<&str> = path.split('/').collect();
+    let (source, rest) = match parts.as_slice() {
+        [host, _, ..] if host.contains('.') => (format!("https://{path}"), String::new()),
+        [owner, repository, rest @ ..] => (format!("{GITHUB}{owner}/{repository}"), rest.join("/")),
+        _ => return None,
+    };
+    let target = [target, rest.as_str(), "NAME"]
+        .into_iter()
+        .find(|target| !target.is_empty())?;
+    let spec = format!("{source}#{target}{version}");
+    Spec::parse(&spec).is_ok().then_some(spec)
+}
+
+/// What to write instead, of several possibilities.
+fn instead(specs: &[Option<String>]) -> String {
+    let specs: Vec<String> = (specs.iter().flatten())
+        .map(|spec| format!("`{}`", shell_quoted(spec)))
+        .collect();
+    if specs.is_empty() {
+        "write for example `gh:owner/repo#name`".to_owned()
+    } else {
+        format!("write {}", specs.join(", or "))
     }
 }
 
@@ -284,15 +349,43 @@ pub fn short_url(url: &GitUrl) -> String {
 
 const GITHUB: &str = "gh:";
 
+/// Hosts of repositories, with the words that other tools write before the owner.
+const HOSTS: [(&str, &str); 5] = [
+    ("github.com", "github:"),
+    ("gitlab.com", "gitlab:"),
+    ("bitbucket.org", "bitbucket:"),
+    ("codeberg.org", "codeberg:"),
+    ("raw.githubusercontent.com", "githubusercontent:"),
+];
+
+/// The whole address, where a well-known host is named without a scheme, or by the word of another tool.
+fn expanded(text: &str) -> Option<String> {
+    let (first, rest) = text.split_once('/')?;
+    let lower = first.to_ascii_lowercase();
+    let bare = lower.strip_prefix("www.").unwrap_or(&lower);
+    for (host, word) in HOSTS {
+        if bare == host && rest.contains('/') {
+            return Some(format!("https://{host}/{rest}"));
+        }
+        if let Some(owner) = first.strip_prefix(word) {
+            let is_short = host == "github.com" && !owner.is_empty();
+            return Some(if is_short {
+                format!("{GITHUB}{owner}/{rest}")
+            } else {
+                format!("https://{host}/{owner}/{rest}")
+            });
+        }
+    }
+    None
+}
+
 /// The extensions of files that may be agents.
 const EXTENSIONS: [&str; 3] = [".md", ".markdown", ".txt"];
 
 fn is_path(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let is_drive = bytes.len() > 2
-        && bytes[0].is_ascii_alphabetic()
-        && bytes[1] == b':'
-        && matches!(bytes[2], b'\\' | b'/');
+    // A host has more than one letter.
+    let is_drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':';
     text == "."
         || text == ".."
         || ["./", "../", "/", "~/", ".\\", "..\\"]
@@ -311,7 +404,18 @@ fn is_url(text: &str) -> bool {
                 .split_once(':')
                 .is_some_and(|(host, _)| !host.is_empty() && !host.contains('/'))
     });
-    text.starts_with(GITHUB) || before.contains("::") || before.contains("://") || is_scp
+    // Without a user, it takes more than a colon to tell a host from a name.
+    let is_alias = before.split_once(':').is_some_and(|(host, path)| {
+        let is_host = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let is_repository =
+            path.contains('/') || path.ends_with(".git") || before.len() < text.len();
+        !host.is_empty() && host.chars().all(is_host) && !path.is_empty() && is_repository
+    });
+    text.starts_with(GITHUB)
+        || before.contains("::")
+        || before.contains("://")
+        || is_scp
+        || is_alias
 }
 
 fn parse_url(text: &str) -> Result<GitUrl, SpecError> {
@@ -341,6 +445,7 @@ fn parse_target(text: &str, whole: &str) -> Result<Target, SpecError> {
             text: whole.to_owned(),
         });
     }
+    let text = text.strip_prefix("./").unwrap_or(text);
     let has_extension = EXTENSIONS.iter().any(|extension| text.ends_with(extension));
     if !has_extension {
         return Ok(Target::Name(text.to_owned()));
@@ -357,10 +462,13 @@ fn parse_target(text: &str, whole: &str) -> Result<Target, SpecError> {
     Ok(Target::File(text.to_owned()))
 }
 
-fn registry_name(text: &str) -> Result<RegistryName, SpecError> {
+fn registry_name(text: &str, whole: &str) -> Result<RegistryName, SpecError> {
     RegistryName::new(text).map_err(|error| SpecError::Registry {
         text: text.to_owned(),
         error,
+        instead: as_repository(whole)
+            .map(|spec| format!("; for a repository write `{}`", shell_quoted(&spec)))
+            .unwrap_or_default(),
     })
 }
 
@@ -389,28 +497,34 @@ pub enum SpecError {
         text: String,
     },
     /// `studio/planner#x`: the text before `#` is neither a registry nor a source.
-    #[error(
-        "`{text}` has both `/` and `#`; write `{registry}/{name}`, or `gh:{registry}/{name}#NAME` for a repository on GitHub"
-    )]
+    #[error("`{text}` has both `/` and `#`; {instead}")]
     Both {
         /// What was typed.
         text: String,
-        /// The text before `/`.
-        registry: String,
-        /// The text between `/` and `#`.
-        name: String,
+        /// What to write instead.
+        instead: String,
     },
     /// A file name without a folder could also be a name.
-    #[error("`{text}` is neither a name nor a path; for a file write `./{text}`")]
+    #[error("`{text}` is neither a name nor a path; {instead}")]
     BareFile {
         /// What was typed.
         text: String,
+        /// What to write instead.
+        instead: String,
     },
     /// `owner/repo/name` and the like.
-    #[error("`{text}` has too many slashes; for a repository write `gh:owner/repo#name`")]
+    #[error("`{text}` has too many slashes; {instead}")]
     Slashes {
         /// What was typed.
         text: String,
+        /// What to write instead.
+        instead: String,
+    },
+    /// A page, where a whole source is asked for.
+    #[error("it is a page that shows part of a repository; write `{repository}`")]
+    Page {
+        /// The repository.
+        repository: String,
     },
     /// `gh:` without `owner/repo`.
     #[error("`{text}` is not of the form `gh:owner/repo`")]
@@ -425,12 +539,14 @@ pub enum SpecError {
         text: String,
     },
     /// Not a registry's name.
-    #[error("`{}` is not the name of a registry: {error}", .text.escape_debug())]
+    #[error("`{}` is not the name of a registry: {error}{instead}", .text.escape_debug())]
     Registry {
         /// What was typed.
         text: String,
         /// The reason why the name is not valid.
         error: NameError,
+        /// What to write for a repository, in words.
+        instead: String,
     },
     /// Not a URL that is accepted.
     #[error(transparent)]
@@ -438,6 +554,20 @@ pub enum SpecError {
     /// Not a version.
     #[error(transparent)]
     Version(#[from] VersionError),
+}
+
+impl SpecError {
+    /// Whether the message itself says what to write.
+    #[must_use]
+    pub fn says_what_to_write(&self) -> bool {
+        match self {
+            Self::Version(_) | Self::Both { .. } | Self::BareFile { .. } | Self::Slashes { .. } => {
+                true
+            }
+            Self::Registry { instead, .. } => !instead.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -461,6 +591,17 @@ mod tests {
                     None => String::new(),
                     Some(Target::Name(name)) => format!(", name {name}"),
                     Some(Target::File(file)) => format!(", file {file}"),
+                    Some(Target::Page(shown, name)) => format!(
+                        ", {} {}{}",
+                        if shown.is_file {
+                            "file page"
+                        } else {
+                            "folder page"
+                        },
+                        shown.rest,
+                        name.map(|name| format!(", name {name}"))
+                            .unwrap_or_default()
+                    ),
                 };
                 let version = spec
                     .version
@@ -524,6 +665,48 @@ mod tests {
             (".", "folder ."),
             ("/abs/agents#sub/x.md", "folder /abs/agents, file sub/x.md"),
             ("C:\\agents#x", "folder C:\\agents, name x"),
+            ("C:/agents/planner.md", "file C:/agents/planner.md"),
+            ("d:agents#x", "folder d:agents, name x"),
+            (
+                "gh:acme/agents#./team/x.md",
+                "source gh:acme/agents, file team/x.md",
+            ),
+            ("github.com/acme/agents#x", "source gh:acme/agents, name x"),
+            ("www.github.com/acme/agents", "source gh:acme/agents"),
+            (
+                "github:acme/agents#x@v1",
+                "source gh:acme/agents, name x, version v1",
+            ),
+            ("github:acme/agents@v1", "source gh:acme/agents, version v1"),
+            (
+                "gitlab:g/sub/agents#x",
+                "source https://gitlab.com/g/sub/agents, name x",
+            ),
+            (
+                "gitlab:g/agents@dev",
+                "source https://gitlab.com/g/agents, version dev",
+            ),
+            (
+                "gitlab.com/g/sub/agents",
+                "source https://gitlab.com/g/sub/agents",
+            ),
+            (
+                "myalias:acme/agents#x",
+                "source myalias:acme/agents, name x",
+            ),
+            (
+                "host.example:acme/agents.git#x@dev",
+                "source host.example:acme/agents.git, name x, version dev",
+            ),
+            ("alias:agents#x", "source alias:agents, name x"),
+            (
+                "https://github.com/acme/agents/blob/main/team/x.md#L3",
+                "source gh:acme/agents, file page main/team/x.md",
+            ),
+            (
+                "github.com/acme/agents/tree/main/team#x",
+                "source gh:acme/agents, folder page main/team, name x",
+            ),
         ] {
             assert_eq!(show(text), meaning, "{text}");
         }
@@ -579,6 +762,29 @@ mod tests {
                 show(text)
             );
         }
+    }
+
+    #[test]
+    fn what_may_mean_a_repository_is_answered_with_how_to_write_it() {
+        for (text, instead) in [
+            ("a/b/c", "gh:a/b#c"),
+            ("a/b/c/d.md", "gh:a/b#c/d.md"),
+            ("a/b/c@v1", "gh:a/b#c@v1"),
+            ("a/b#c", "gh:a/b#c"),
+            ("a/b/c.md", "gh:a/b#c.md"),
+            ("host.example/a/b#c", "https://host.example/a/b#c"),
+            ("host.example/a/b", "https://host.example/a/b#NAME"),
+        ] {
+            let said = show(text);
+            assert!(
+                said.starts_with("error: ") && said.contains(&format!("`{instead}`")),
+                "{said}"
+            );
+            assert!(Spec::parse(instead).is_ok(), "{instead}");
+        }
+        // Nothing is suggested that would be refused.
+        assert_eq!(as_repository("-a/b/c"), None);
+        assert_eq!(as_repository("a"), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::name::is_invisible;
 use super::shell::shell_quoted;
 use semver::{Comparator, Op, Version, VersionReq};
 
@@ -22,24 +23,39 @@ impl VersionRequest {
         if is_commit {
             return Ok(Self::Revision(text.to_ascii_lowercase()));
         }
-        if text.starts_with(|c: char| c.is_ascii_digit() || "^~=<>*".contains(c)) {
-            return VersionReq::parse(text).map(Self::Requirement).map_err(|_| {
-                VersionError::Requirement {
+        let is_number = text.starts_with(|c: char| c.is_ascii_digit());
+        if is_number || text.starts_with(|c: char| "^~=<>*".contains(c)) {
+            return match VersionReq::parse(text) {
+                Ok(requirement) => Ok(Self::Requirement(requirement)),
+                // `2026-rewrite` is a branch; `1.2.x.4` is a mistake.
+                Err(_) if is_number && !text.contains('.') => Self::revision(text),
+                Err(_) => Err(VersionError::Requirement {
                     text: text.to_owned(),
-                }
-            });
+                }),
+            };
         }
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-+".contains(c);
-        if text.is_empty()
-            || text.starts_with(['-', '/', '.'])
-            || text.contains("..")
-            || !text.chars().all(is_plain)
-        {
-            return Err(VersionError::Revision {
-                text: text.to_owned(),
-            });
+        Self::revision(text)
+    }
+
+    /// A tag, branch or commit by name, in any script.
+    fn revision(text: &str) -> Result<Self, VersionError> {
+        if is_reference(text) {
+            return Ok(Self::Revision(text.to_owned()));
         }
-        Ok(Self::Revision(text.to_owned()))
+        Err(VersionError::Revision {
+            text: text.to_owned(),
+        })
+    }
+
+    /// The tag or branch of this name, spelt so that it is read as one.
+    #[must_use]
+    pub fn named(name: &str, is_branch: bool) -> Self {
+        let revision = Self::Revision(name.to_owned());
+        if Self::parse(name).as_ref() == Ok(&revision) {
+            return revision;
+        }
+        let folder = if is_branch { "heads" } else { "tags" };
+        Self::Revision(format!("refs/{folder}/{name}"))
     }
 
     /// Whether a version matches the request; a revision is matched only by itself.
@@ -48,6 +64,18 @@ impl VersionRequest {
         match self {
             Self::Requirement(requirement) => requirement.matches(version),
             Self::Revision(revision) => parse_lenient(revision).as_ref() == Some(version),
+        }
+    }
+
+    /// Whether a version is meant: a requirement, or a name that begins like the tag of one.
+    #[must_use]
+    pub fn is_version(&self) -> bool {
+        match self {
+            Self::Requirement(_) => true,
+            Self::Revision(name) => {
+                let numbers = name.strip_prefix('v').unwrap_or(name);
+                numbers.starts_with(|c: char| c.is_ascii_digit()) && numbers.contains('.')
+            }
         }
     }
 
@@ -80,6 +108,19 @@ impl fmt::Display for VersionRequest {
             Self::Revision(revision) => formatter.write_str(revision),
         }
     }
+}
+
+/// Whether git takes a text as the name of a tag or branch, and a terminal shows it as it is.
+fn is_reference(text: &str) -> bool {
+    let is_refused =
+        |c: char| c.is_control() || c.is_whitespace() || is_invisible(c) || "~^:?*[\\".contains(c);
+    let is_part =
+        |part: &str| !part.is_empty() && !part.starts_with(['.', '-']) && !part.ends_with(".lock");
+    !text.contains(is_refused)
+        && !text.contains("..")
+        && !text.contains("@{")
+        && !text.ends_with('.')
+        && text.split('/').all(is_part)
 }
 
 /// Where a version was asked for: the hint must suggest something that fits there.
@@ -210,6 +251,17 @@ mod tests {
         assert_eq!(kind("3f0399d33498"), "revision 3f0399d33498");
         assert_eq!(kind("1234567"), "revision 1234567");
         assert_eq!(kind("release/2026"), "revision release/2026");
+        for branch in [
+            "разработка",
+            "开发/新",
+            "fix/#12",
+            "2026-rewrite",
+            "ветка-2",
+            "refs/heads/2.0",
+        ] {
+            assert_eq!(kind(branch), format!("revision {branch}"));
+        }
+        assert!(kind("1.2.x.4").starts_with("error"));
         assert!(kind("^x").starts_with("error `^x` is not a version requirement"));
         for hostile in [
             "",
@@ -221,6 +273,13 @@ mod tests {
             "a..b",
             "a:b",
             "a^{commit}",
+            "a@{1}",
+            "a//b",
+            "a/",
+            "a.lock",
+            "a/.b",
+            "a\u{202e}b",
+            "a*",
         ] {
             assert!(kind(hostile).starts_with("error"), "{hostile:?}");
         }

@@ -45,6 +45,19 @@ pub fn init_bare(path: &Path) -> Result<(), GitError> {
     Ok(())
 }
 
+/// Forgets the default branch that was fetched: the remote has none any more. The caller holds the lock on this repository.
+pub fn remove_head(path: &Path) -> Result<(), GitError> {
+    let unreadable = |error: git2::Error| GitError::Unreadable {
+        path: path.to_owned(),
+        detail: super::stderr::cleaned(error.message()),
+    };
+    let repository = git2::Repository::open_bare(path).map_err(unreadable)?;
+    match repository.find_reference(super::local::FETCHED_HEAD) {
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
+        found => found.and_then(|mut head| head.delete()).map_err(unreadable),
+    }
+}
+
 /// Removes temporary packs and lock files of a git that was killed. The caller holds the lock on this repository.
 pub(super) fn remove_leftovers(path: &Path) -> Result<(), GitError> {
     let failed = |source| GitError::Io {

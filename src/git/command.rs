@@ -99,15 +99,32 @@ pub struct FetchRequest {
 impl FetchRequest {
     /// The default branch to `refs/agentpkg/head`, as [`super::Repository::head`] reads it.
     pub const HEAD: &'static str = "+HEAD:refs/agentpkg/head";
+    /// All branches, as [`super::Repository::open_fetched`] reads them.
+    pub const BRANCHES: &'static str = "+refs/heads/*:refs/remotes/origin/*";
     /// All tags.
     pub const TAGS: &'static str = "+refs/tags/*:refs/tags/*";
 
-    /// Default branch and tags with all history, for a persistent cache.
+    /// Default branch, branches and tags with all history, for a persistent cache.
     #[must_use]
     pub fn history(access: Access) -> Self {
-        let refspecs = vec![Self::HEAD.to_owned(), Self::TAGS.to_owned()];
+        Self::of(&[Self::HEAD, Self::BRANCHES, Self::TAGS], access)
+    }
+
+    /// The same of a remote that has no default branch.
+    #[must_use]
+    pub fn without_head(access: Access) -> Self {
+        Self::of(&[Self::BRANCHES, Self::TAGS], access)
+    }
+
+    /// One commit with its history, which is kept as `refs/agentpkg/commits/…`: what no branch and no tag leads to.
+    #[must_use]
+    pub fn commit(id: ObjectId, access: Access) -> Self {
+        Self::of(&[&format!("+{id}:refs/agentpkg/commits/{id}")], access)
+    }
+
+    fn of(refspecs: &[&str], access: Access) -> Self {
         Self {
-            refspecs,
+            refspecs: refspecs.iter().map(ToString::to_string).collect(),
             depth: None,
             blobs: BlobFilter::None,
             access,

@@ -51,7 +51,7 @@ pub enum GitError {
         detail: String,
     },
     /// No such host, no route, or no listener.
-    #[error("cannot reach `{}`", .url.host())]
+    #[error("cannot reach `{url}`")]
     Unreachable {
         /// The address.
         url: GitUrl,
@@ -59,7 +59,7 @@ pub enum GitError {
         detail: String,
     },
     /// The certificate is not valid.
-    #[error("the secure connection to `{}` failed", .url.host())]
+    #[error("the secure connection to `{url}` failed")]
     Tls {
         /// The address.
         url: GitUrl,
@@ -67,7 +67,7 @@ pub enum GitError {
         detail: String,
     },
     /// The ssh host key is unknown or has changed.
-    #[error("the ssh key of `{}` is not the one that is known", .url.host())]
+    #[error("the ssh key of `{}` is not the one that is known, so `{url}` was not asked", .url.host())]
     HostKey {
         /// The address.
         url: GitUrl,
@@ -137,7 +137,7 @@ pub enum GitError {
         status: u16,
     },
     /// The connection broke.
-    #[error("the connection to `{}` broke", .url.host())]
+    #[error("the connection to `{url}` broke")]
     Connection {
         /// The address.
         url: GitUrl,
@@ -157,6 +157,14 @@ pub enum GitError {
     DiskFull {
         /// The file or folder that could not be written.
         path: PathBuf,
+    },
+    /// A file of the cache cannot be written.
+    #[error("cannot write to the cache at `{}`", .path.display())]
+    NotWritten {
+        /// The repository in the cache.
+        path: PathBuf,
+        /// Git's words, which name the file.
+        detail: String,
     },
     /// The remote names objects by SHA-256.
     #[error("`{url}` uses SHA-256 object names, which are not supported")]
@@ -300,6 +308,7 @@ impl GitError {
             | Self::CorruptPack { detail, .. }
             | Self::Protocol { detail, .. }
             | Self::Failed { detail, .. }
+            | Self::NotWritten { detail, .. }
             | Self::NotOpened { detail, .. }
             | Self::Corrupt { detail, .. }
             | Self::Damaged { detail, .. }
@@ -347,11 +356,14 @@ impl GitError {
                 "it is far larger than a registry of agents; check the address".to_owned()
             }
             Self::UnknownReference { url, .. } => format!("see what there is: git ls-remote {}", url.as_str()),
-            Self::NoDefaultBranch { .. } => "push a first commit to it, or name a tag, branch or commit with @".to_owned(),
+            Self::NoDefaultBranch { .. } => "push a first commit to it, or name a branch, a tag or a commit with @".to_owned(),
             Self::NotRepository { url, .. } | Self::Failed { url, .. } | Self::CorruptPack { url, .. } => look(url),
             Self::Protocol { .. } => "look for url.*.insteadOf in: git config --show-origin --list".to_owned(),
             Self::Owner { path } => format!("if you trust it: git config --global --add safe.directory {}", path.display()),
             Self::Ambiguous { .. } => "write more digits of the commit".to_owned(),
+            Self::NotWritten { .. } => {
+                "check the permissions and the disk of that folder, or set AGENTPKG_CACHE_DIR to another one".to_owned()
+            }
             Self::DiskFull { path } => format!("make room for {}", path.display()),
             Self::MissingObject { path, .. } | Self::Corrupt { path, .. } | Self::Damaged { path, .. } => {
                 format!("if this is agentpkg's cache, delete it and it is fetched again: {}", path.display())

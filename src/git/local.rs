@@ -12,14 +12,45 @@ use super::stderr::cleaned;
 use crate::domain::digest::ObjectId;
 
 /// The reference that a fetch of [`super::FetchRequest::HEAD`] writes.
-const FETCHED_HEAD: &str = "refs/agentpkg/head";
+pub(super) const FETCHED_HEAD: &str = "refs/agentpkg/head";
 /// The same limit as in git: shorter abbreviations are treated as names.
 const MIN_ABBREVIATION: usize = 4;
+
+/// Where [`super::FetchRequest::BRANCHES`] puts the branches of a remote.
+const FETCHED_BRANCHES: &str = "refs/remotes/origin/";
+/// Where a repository has branches of its own.
+const BRANCHES: &str = "refs/heads/";
+const TAGS: &str = "refs/tags/";
+
+/// What the name of a revision turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevisionKind {
+    /// It stays what it is, unless somebody moves it.
+    Tag,
+    /// It moves on.
+    Branch,
+    /// It never changes.
+    Commit,
+}
+
+impl RevisionKind {
+    /// In words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tag => "tag",
+            Self::Branch => "branch",
+            Self::Commit => "commit",
+        }
+    }
+}
 
 /// A repository that is read: a bare one or a work tree.
 pub struct Repository {
     pub(super) inner: git2::Repository,
     path: PathBuf,
+    /// Whether it is a copy of a remote, so that the remote's branches count and none of its own.
+    is_fetched: bool,
 }
 
 impl Repository {
@@ -40,6 +71,15 @@ impl Repository {
         Ok(Self {
             inner,
             path: path.to_owned(),
+            is_fetched: false,
+        })
+    }
+
+    /// Opens a repository that [`super::Git`] fetched into: its branches and its head are those of the remote at the last fetch.
+    pub fn open_fetched(path: &Path) -> Result<Self, GitError> {
+        Ok(Self {
+            is_fetched: true,
+            ..Self::open(path)?
         })
     }
 
@@ -53,34 +93,47 @@ impl Repository {
     pub fn head(&self) -> Result<Option<ObjectId>, GitError> {
         match self.reference(FETCHED_HEAD)? {
             Some(id) => Ok(Some(id)),
+            None if self.is_fetched => Ok(None),
             None => self.reference("HEAD"),
         }
     }
 
-    /// The commit that `revision` names: a full commit id, a tag, a branch, or the beginning of a commit id, in this order.
+    /// The commit that `revision` names, as [`Self::find`] finds it.
+    pub fn resolve(&self, revision: &str) -> Result<Option<ObjectId>, GitError> {
+        Ok(self.find(revision)?.map(|(commit, _)| commit))
+    }
+
+    /// The commit that `revision` names, and what the name is: a full commit id, a tag, a branch, or the beginning of a commit id, in
+    /// this order. `refs/heads/NAME` is a branch and `refs/tags/NAME` a tag, whatever else has the name.
     ///
     /// Git's expressions (`HEAD~1`, `:/text`, `@{1}`) are not supported: they mean different commits on different machines.
-    pub fn resolve(&self, revision: &str) -> Result<Option<ObjectId>, GitError> {
+    pub fn find(&self, revision: &str) -> Result<Option<(ObjectId, RevisionKind)>, GitError> {
         if let Ok(id) = revision.parse::<ObjectId>() {
             return match self.inner.find_commit(oid(&id)) {
-                Ok(_) => Ok(Some(id)),
+                Ok(_) => Ok(Some((id, RevisionKind::Commit))),
                 Err(error) if is_missing(&error) => Ok(None),
                 Err(error) => Err(self.damaged(id, &error)),
             };
         }
         if revision == "HEAD" {
-            return self.head();
+            return Ok(self.head()?.map(|commit| (commit, RevisionKind::Branch)));
         }
-        for name in [
-            format!("refs/tags/{revision}"),
-            format!("refs/heads/{revision}"),
-            revision.to_owned(),
-        ] {
-            if name.starts_with("refs/")
-                && git2::Reference::is_valid_name(&name)
-                && let Some(id) = self.reference(&name)?
+        let branches = self.branches_at();
+        let is_tag = (RevisionKind::Tag, format!("{TAGS}{revision}"));
+        let is_branch = (RevisionKind::Branch, format!("{branches}{revision}"));
+        let names = match (revision.strip_prefix(TAGS), revision.strip_prefix(BRANCHES)) {
+            (Some(_), _) => vec![(RevisionKind::Tag, revision.to_owned()), is_tag],
+            (_, Some(name)) => vec![
+                (RevisionKind::Branch, format!("{branches}{name}")),
+                is_branch,
+            ],
+            (None, None) => vec![is_tag, is_branch],
+        };
+        for (kind, name) in names {
+            if git2::Reference::is_valid_name(&name)
+                && let Some(commit) = self.reference(&name)?
             {
-                return Ok(Some(id));
+                return Ok(Some((commit, kind)));
             }
         }
         let is_hex = revision.chars().all(|c| c.is_ascii_hexdigit());
@@ -88,7 +141,7 @@ impl Repository {
             return Ok(None);
         }
         match self.inner.find_commit_by_prefix(revision) {
-            Ok(commit) => Ok(Some(id_of(commit.id()))),
+            Ok(commit) => Ok(Some((id_of(commit.id()), RevisionKind::Commit))),
             Err(error) if error.code() == ErrorCode::Ambiguous => Err(GitError::Ambiguous {
                 revision: revision.to_owned(),
             }),
@@ -99,22 +152,41 @@ impl Repository {
 
     /// All tags that point to a commit, with that commit, sorted by name.
     pub fn tags(&self) -> Result<Vec<(String, ObjectId)>, GitError> {
-        let mut tags = Vec::new();
+        self.references(TAGS)
+    }
+
+    /// All branches with their newest commit, sorted by name.
+    pub fn branches(&self) -> Result<Vec<(String, ObjectId)>, GitError> {
+        self.references(self.branches_at())
+    }
+
+    /// Where the branches that count are.
+    fn branches_at(&self) -> &'static str {
+        if self.is_fetched {
+            FETCHED_BRANCHES
+        } else {
+            BRANCHES
+        }
+    }
+
+    /// The references below a folder that lead to a commit, by their names there.
+    fn references(&self, folder: &str) -> Result<Vec<(String, ObjectId)>, GitError> {
+        let mut found = Vec::new();
         let references = self
             .inner
-            .references_glob("refs/tags/*")
+            .references_glob(&format!("{folder}*"))
             .map_err(|error| self.unreadable(&error))?;
         for reference in references {
             let reference = reference.map_err(|error| self.unreadable(&error))?;
             // Names that are not UTF-8 cannot be typed, and tags of files are not versions.
             if let (Ok(name), Ok(commit)) = (reference.name(), reference.peel_to_commit())
-                && let Some(tag) = name.strip_prefix("refs/tags/")
+                && let Some(name) = name.strip_prefix(folder)
             {
-                tags.push((tag.to_owned(), id_of(commit.id())));
+                found.push((name.to_owned(), id_of(commit.id())));
             }
         }
-        tags.sort();
-        Ok(tags)
+        found.sort();
+        Ok(found)
     }
 
     /// When `commit` was made, in seconds since 1970, as its author claims.

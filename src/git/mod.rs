@@ -16,9 +16,9 @@ mod remote;
 mod stderr;
 mod walk;
 
-pub use self::bare::init_bare;
+pub use self::bare::{init_bare, remove_head};
 pub use self::command::{Access, BlobFilter, FetchRequest, Fetched, Git, Limits, RemoteRefs};
 pub use self::error::GitError;
-pub use self::local::{Repository, hash_blob};
+pub use self::local::{Repository, RevisionKind, hash_blob};
 pub use self::progress::{Phase, Progress};
 pub use self::walk::{RefusedEntry, TreeFile, Walk, WalkLimits};

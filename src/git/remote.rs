@@ -263,6 +263,12 @@ impl Job<'_> {
                 Verdict::Error(GitError::DiskFull { .. }) => Verdict::Error(GitError::DiskFull {
                     path: self.into.to_owned(),
                 }),
+                Verdict::Error(GitError::NotWritten { detail, .. }) => {
+                    Verdict::Error(GitError::NotWritten {
+                        path: self.into.to_owned(),
+                        detail,
+                    })
+                }
                 Verdict::Error(GitError::Damaged { detail, .. }) => {
                     Verdict::Error(GitError::Damaged {
                         path: self.into.to_owned(),

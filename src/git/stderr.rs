@@ -21,6 +21,7 @@ pub(super) enum Verdict {
 enum Meaning {
     TooOld,
     DiskFull,
+    NotWritten,
     HostKey,
     Authentication,
     UnknownReference,
@@ -45,6 +46,40 @@ const RULES: &[(Meaning, &[&str])] = &[
             "no space left on device",
             "disk quota exceeded",
             "there is not enough space on the disk",
+        ],
+    ),
+    // A reference of the repository that it fetches into, which is in the way of what is fetched.
+    (
+        Meaning::Damaged,
+        &[
+            "reference broken",
+            "unable to resolve reference",
+            "exists; cannot create",
+        ],
+    ),
+    // What this git cannot write, in words that would otherwise be taken for a refusal or for a damaged pack.
+    (
+        Meaning::NotWritten,
+        &[
+            "unable to create",
+            "unable to write",
+            "unable to append",
+            "unable to rename",
+            "insufficient permission for adding",
+            "read-only file system",
+        ],
+    ),
+    (
+        Meaning::NotWritten,
+        &[
+            "cannot create",
+            "cannot open",
+            "could not create",
+            "could not write",
+            "failed to write",
+            "write error",
+            "file too large",
+            "not a directory",
         ],
     ),
     (
@@ -225,13 +260,23 @@ pub(super) fn judge(messages: &[String], url: &GitUrl) -> Verdict {
         }
         _ => {}
     }
-    let rule = RULES
-        .iter()
-        .find(|(_, parts)| parts.iter().any(|part| text.contains(part)));
+    // The server's disk is the server's trouble.
+    let is_ours = |line: &&str| !line.starts_with("remote:");
+    let ours: Vec<&str> = text.lines().filter(is_ours).collect();
+    let ours = ours.join("\n");
+    let rule = RULES.iter().find(|(meaning, parts)| {
+        let is_here = matches!(meaning, Meaning::NotWritten | Meaning::DiskFull);
+        let text = if is_here { &ours } else { &text };
+        parts.iter().any(|part| text.contains(part))
+    });
     Verdict::Error(match rule.map(|(meaning, _)| *meaning) {
         Some(Meaning::TooOld) => GitError::TooOld,
         Some(Meaning::DiskFull) => GitError::DiskFull {
             path: PathBuf::new(),
+        },
+        Some(Meaning::NotWritten) => GitError::NotWritten {
+            path: PathBuf::new(),
+            detail,
         },
         Some(Meaning::HostKey) => GitError::HostKey { url, detail },
         Some(Meaning::Authentication) => GitError::Authentication { url, detail },
@@ -462,6 +507,26 @@ mod tests {
             "UnknownReference",
         ),
         ("fatal: write error: No space left on device", "DiskFull"),
+        (
+            "error: unable to create temporary file: Permission denied\nfatal: fetch-pack: invalid index-pack output",
+            "NotWritten",
+        ),
+        (
+            "fatal: unable to create temporary file '/c/objects/pack/tmp_pack_x': Read-only file system\nfatal: index-pack failed",
+            "NotWritten",
+        ),
+        (
+            "error: cannot lock ref 'refs/tags/v1': Unable to create '/c/refs/tags/v1.lock': Permission denied",
+            "NotWritten",
+        ),
+        (
+            "error: cannot lock ref 'refs/remotes/origin/main': unable to resolve reference 'refs/remotes/origin/main': reference broken",
+            "Damaged",
+        ),
+        (
+            "remote: fatal: unable to create temporary file\nfatal: early EOF",
+            "Connection",
+        ),
         (
             "fatal: mismatched algorithms: client sha1; server sha256",
             "ObjectFormat",

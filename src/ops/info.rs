@@ -159,6 +159,10 @@ fn of_offered(
 ) -> Result<Info> {
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, Freshness::Recent);
+    let settled = resolver.settled(spec, frontend)?;
+    let (spec, text) = settled
+        .as_ref()
+        .map_or((spec, text), |(spec, text)| (spec, text));
     let typed = Typed {
         command: "info".to_owned(),
         names: vec![text.to_owned()],

@@ -148,10 +148,13 @@ impl<'a> Look<'a> {
             self.resolver
                 .resolve_wanted(name, wanted, self.manifest, frontend)
         };
-        let branch = resolve(&newest)?;
-        let allowed = match &wanted.version {
-            None => branch.clone(),
-            Some(_) => resolve(&lookup)?,
+        let allowed = resolve(&lookup)?;
+        let branch = match (&wanted.version, resolve(&newest)) {
+            (None, _) => allowed.clone(),
+            (_, Err(failure)) if failure.kind() == Kind::Interrupted => return Err(failure),
+            // What is on a branch of its own, or in a source without a default branch, is held against itself.
+            (_, Err(_)) => allowed.clone(),
+            (_, Ok(branch)) => branch,
         };
         Ok(There { allowed, branch })
     }

@@ -35,6 +35,7 @@ pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bo
             *target == locked.agent || target.eq_ignore_ascii_case(&locked.agent)
         }
         Some(Target::File(file)) => *file == locked.file,
+        Some(Target::Page(..)) => false,
     };
     let version = match (&wanted.version, &locked.version) {
         (None, _) => true,

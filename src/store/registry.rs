@@ -45,6 +45,8 @@ pub struct Snapshot<'a> {
     pub file: RegistryFile,
     /// The entries for MCP servers of a prepared registry: path and text.
     pub servers: Vec<(String, String)>,
+    /// Why nothing is offered, where the source has no default branch; versions of it can be asked for all the same.
+    pub without_head: Option<Failure>,
     backing: Backing<'a>,
 }
 
@@ -184,6 +186,24 @@ impl<'a> Snapshot<'a> {
         })
     }
 
+    /// A git repository as it is: at its default branch, if it has one.
+    fn git_now(
+        registry: Option<RegistryName>,
+        source: Source,
+        repository: CachedRepository<'a>,
+        watch: Watch<'_>,
+    ) -> Result<Self> {
+        if let Some(commit) = repository.newest()? {
+            return Self::git(registry, source, repository, commit, watch);
+        }
+        let failure = repository.no_head();
+        let nothing = Opened::Built(Index::default());
+        Ok(Self {
+            without_head: Some(failure),
+            ..Self::new(registry, source, nothing, Backing::Git(repository))
+        })
+    }
+
     fn new(
         registry: Option<RegistryName>,
         source: Source,
@@ -217,6 +237,7 @@ impl<'a> Snapshot<'a> {
             refused,
             file,
             servers,
+            without_head: None,
             backing,
         }
     }
@@ -275,13 +296,14 @@ impl<'a> Snapshot<'a> {
             .unwrap_or_default()
     }
 
-    /// The same source at the version that a request means, and that version; `None` if the source has no versions.
+    /// The same source at the version that a request for an agent means, and that version; `None` if the source has no versions.
+    /// `freshness`: how new what is known about branches has to be.
     pub fn at_version(
         &self,
         cache: &'a cache::Cache,
-        request: &VersionRequest,
-        agent: &str,
+        request: (&VersionRequest, &str),
         written: &Written,
+        freshness: cache::Freshness,
         watch: Watch<'_>,
     ) -> Result<Option<(Self, Option<Version>)>> {
         let repository = match (&self.backing, &self.source) {
@@ -294,7 +316,7 @@ impl<'a> Snapshot<'a> {
             },
             _ => return Ok(None),
         };
-        let (commit, version) = repository.resolve_written(request, agent, written, watch)?;
+        let (commit, version) = repository.resolve_written(request, written, freshness, watch)?;
         let snapshot = Self::git(
             self.registry.clone(),
             self.source.clone(),
@@ -404,15 +426,13 @@ pub fn open<'a>(
         Source::Folder(path) | Source::File(path) => {
             let folder = absolute(path);
             if let Some(repository) = cache.bare_repository(&folder)? {
-                let commit = repository.head()?;
-                return Snapshot::git(registry, source.clone(), repository, commit, watch);
+                return Snapshot::git_now(registry, source.clone(), repository, watch);
             }
             Snapshot::folder(registry, source.clone(), &folder, cache)
         }
         Source::Git(url) => {
             let repository = cache.repository(url, freshness, watch)?;
-            let commit = repository.head()?;
-            Snapshot::git(registry, source.clone(), repository, commit, watch)
+            Snapshot::git_now(registry, source.clone(), repository, watch)
         }
     }
 }

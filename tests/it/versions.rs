@@ -212,7 +212,8 @@ fn an_update_to_a_version_that_there_is_not_is_refused_as_an_install_is() {
         .code(1)
         .stderr;
     assert!(
-        banana.contains("`planner` has no version matching `banana`"),
+        banana.contains("has no branch, tag or commit `banana`")
+            && banana.contains("branches: main"),
         "{banana}"
     );
     assert_eq!(sandbox.files(), before);

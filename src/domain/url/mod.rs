@@ -10,12 +10,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use self::page::{Page, Shown};
 use self::parts::{
     bracketed, check_characters, checked_host, checked_path, helper, is_drive, is_scheme,
     percent_decoded, split_port, split_user,
 };
 use super::digest::Digest;
 
+mod page;
 mod parts;
 
 /// How a repository is reached.

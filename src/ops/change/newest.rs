@@ -134,7 +134,8 @@ impl<'a> Planner<'a, '_> {
         locked: Option<&LockedAgent>,
         failure: Failure,
     ) -> Result<()> {
-        let Some(locked) = locked.filter(|_| failure.kind() != Kind::Ambiguous) else {
+        let is_open = failure.kind() == Kind::Ambiguous || self.resolver.is_unversioned(&failure);
+        let Some(locked) = locked.filter(|_| !is_open) else {
             return self.problem(failure);
         };
         let is_reachable = Source::parse(&locked.source)

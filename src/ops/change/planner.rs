@@ -50,7 +50,7 @@ enum Room {
     /// It can be added, also for those that required the agent in whose place it comes.
     Free(BTreeSet<AgentName>),
     /// The manifest wants it and it was never installed: it comes as that says.
-    Wanted(Wanted),
+    Wanted(Box<Wanted>),
 }
 
 /// A plan while it is made.
@@ -420,9 +420,9 @@ impl<'a, 'p> Planner<'a, 'p> {
                     let known = Claim::locked(locked, &[]);
                     Err(origin::both_wanted(name, &known, claim))
                 }
-                None if self.goal.is_update() => {
-                    Ok(Room::Wanted(self.scene.manifest.agents()[name].clone()))
-                }
+                None if self.goal.is_update() => Ok(Room::Wanted(Box::new(
+                    self.scene.manifest.agents()[name].clone(),
+                ))),
                 _ => Ok(Room::Taken),
             };
         };

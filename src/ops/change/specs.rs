@@ -9,7 +9,7 @@ use super::origin::{self, Claim};
 use super::planner::Planner;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
-use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
+use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::report::Frontend;
@@ -34,6 +34,13 @@ pub(super) fn named(
 ) -> Result<()> {
     let asked = parsed(planner.scene.session, specs)?;
     for (index, asked) in asked.into_iter().enumerate() {
+        let asked = match planner.settled(asked, frontend) {
+            Ok(asked) => asked,
+            Err(failure) => {
+                planner.problem(failure)?;
+                continue;
+            }
+        };
         let asker = Asker::spec(&planner.goal.typed, index, &asked.text, &asked.spec);
         planner.resolver.asked_by(asker);
         let asked = if specs.is_all {
@@ -114,7 +121,7 @@ fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
         Spec::parse(text).map(asked).map_err(|error| {
             let failure = Failure::usage(error.to_string());
             // These say themselves what to write.
-            if matches!(error, SpecError::Version(_) | SpecError::Both { .. }) {
+            if error.says_what_to_write() {
                 return failure;
             }
             failure
@@ -132,6 +139,19 @@ fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
 }
 
 impl<'a> Planner<'a, '_> {
+    /// The same, where a page was typed: the spec that it stands for.
+    fn settled(&mut self, asked: Asked, frontend: &mut dyn Frontend) -> Result<Asked> {
+        let settled = self.resolver.settled(&asked.spec, frontend)?;
+        Ok(match settled {
+            Some((spec, text)) => Asked {
+                text,
+                spec,
+                ..asked
+            },
+            None => asked,
+        })
+    }
+
     /// The agents that a spec means.
     fn resolved(
         &mut self,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::resolved::Resolved;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::{Command, shell_quoted};
-use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::domain::spec::{Place, Source, Spec, Target, as_repository};
 use crate::error::{Advice, Failure, Kind};
 use crate::ops::report::Choice;
 use crate::ops::typed::{Asker, AskerPlace};
@@ -196,17 +196,41 @@ fn entry_line(name: &AgentName, wanted: &Wanted, resolved: &Resolved<'_>, by_fil
 }
 
 /// That a spec names a registry that the manifest does not have.
-pub(super) fn unknown_registry(name: &RegistryName, manifest: &Manifest) -> Failure {
+pub(super) fn unknown_registry(name: &RegistryName, spec: &Spec, manifest: &Manifest) -> Failure {
     let failure = unknown::registry(name.as_str(), manifest);
+    // A repository is never guessed: a typo must not reach a stranger.
+    let repository = match &spec.target {
+        Some(Target::Name(target)) => as_repository(&format!("{name}/{target}")),
+        _ => None,
+    };
+    let repository = repository.map(|repository| {
+        format!(
+            "for the repository on GitHub write `{}`",
+            shell_quoted(&repository)
+        )
+    });
     if !manifest.registries().is_empty() {
-        return failure;
+        return match repository {
+            Some(repository) => failure.hint(repository),
+            None => failure,
+        };
     }
     let add = Command::new(["registry", "add", "URL", "--name", name.as_str()]);
-    failure.hint(
-        Advice::say("add it with ")
-            .and_run(add)
-            .and("; or name a repository: `gh:owner/repo#name`"),
-    )
+    let advice = Advice::say("add it with ").and_run(add);
+    failure.hint(match repository {
+        Some(repository) => advice.and(format!("; {repository}")),
+        None => advice,
+    })
+}
+
+/// That there is no file at a path.
+pub(super) fn no_file(path: &str) -> Failure {
+    let failure = Failure::failed(format!("there is no file `{path}`"));
+    let is_drive = matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    if is_drive && !cfg!(windows) {
+        return failure.hint("this system has no drives; write the path that the file has here");
+    }
+    failure.hint("check the path; it counts from the current folder")
 }
 
 /// That a spec means nothing in `snapshots`, the sources that it was looked for in.
@@ -225,8 +249,7 @@ pub(super) fn not_found(
         return is_registry(&name);
     }
     if let (true, Place::Source(Source::File(path))) = (target.is_empty(), &spec.place) {
-        return Failure::failed(format!("there is no file `{path}`"))
-            .hint("check the path; it counts from the current folder");
+        return no_file(path);
     }
     let place = match snapshots {
         [one] => match &one.registry {

@@ -1,22 +1,26 @@
 //! From a spec to one agent at one commit. Never decides silently between several; what cannot be found is explained in `explain`.
 
 mod explain;
+mod page;
 mod resolved;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use self::explain::{Several, not_found, unknown_registry};
+use semver::Version;
+
+use self::explain::{Several, no_file, not_found, unknown_registry};
 pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
-use super::typed::Asker;
+use super::typed::{Asker, AskerPlace};
 use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
+use crate::fs;
 use crate::store::agreement::file_folder;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
@@ -29,8 +33,12 @@ pub struct Resolver<'a> {
     asker: Asker,
     freshness: Freshness,
     opened: BTreeMap<String, Rc<Snapshot<'a>>>,
+    /// Sources that have no default branch.
+    headless: BTreeMap<String, Rc<Snapshot<'a>>>,
     /// Remotes that were asked already, and those of them that cannot be reached.
     asked: BTreeMap<GitUrl, Option<Failure>>,
+    /// Why versions could not be had of sources that were reached.
+    unversioned: Vec<Failure>,
 }
 
 impl<'a> Resolver<'a> {
@@ -42,7 +50,9 @@ impl<'a> Resolver<'a> {
             asker: Asker::default(),
             freshness,
             opened: BTreeMap::new(),
+            headless: BTreeMap::new(),
             asked: BTreeMap::new(),
+            unversioned: Vec::new(),
         }
     }
 
@@ -80,8 +90,22 @@ impl<'a> Resolver<'a> {
         source: &Source,
         frontend: &mut dyn Frontend,
     ) -> Result<Rc<Snapshot<'a>>> {
+        let snapshot = self.open(registry, source, frontend)?;
+        match &snapshot.without_head {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(snapshot),
+        }
+    }
+
+    /// The same; a source without a default branch offers nothing, and says why.
+    fn open(
+        &mut self,
+        registry: Option<&RegistryName>,
+        source: &Source,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Rc<Snapshot<'a>>> {
         let key = key(registry, source);
-        if let Some(snapshot) = self.opened.get(&key) {
+        if let Some(snapshot) = self.opened.get(&key).or(self.headless.get(&key)) {
             return Ok(Rc::clone(snapshot));
         }
         let session = self.session;
@@ -89,7 +113,7 @@ impl<'a> Resolver<'a> {
             Source::Git(url) => match self.asked.get(url) {
                 Some(Some(failure)) => return Err(failure.clone()),
                 Some(None) => Freshness::Any,
-                None => self.freshness,
+                None => self.freshness_of(registry, url),
             },
             _ => self.freshness,
         };
@@ -104,14 +128,47 @@ impl<'a> Resolver<'a> {
             },
         )?;
         let snapshot = Rc::new(snapshot);
-        self.opened.insert(key, Rc::clone(&snapshot));
+        let known = match snapshot.without_head {
+            Some(_) => &mut self.headless,
+            None => &mut self.opened,
+        };
+        known.insert(key, Rc::clone(&snapshot));
         Ok(snapshot)
+    }
+
+    /// How new the state of a remote has to be. What is typed to be installed is the newest where the lockfile does not yet say what this
+    /// project has of the source, and where `@latest` was typed.
+    fn freshness_of(&self, registry: Option<&RegistryName>, url: &GitUrl) -> Freshness {
+        let AskerPlace::Spec { index, .. } = &self.asker.place else {
+            return self.freshness;
+        };
+        let typed = &self.asker.typed;
+        if self.freshness != Freshness::Recent || typed.command != "install" {
+            return self.freshness;
+        }
+        let is_latest = (typed.names.get(*index)).is_some_and(|text| text.ends_with("@latest"));
+        let is_known = || {
+            let lockfile = self.session.project.load_lockfile();
+            let is_of = |locked: &LockedAgent| locked.source == url.as_str();
+            lockfile.is_ok_and(|lockfile| lockfile.agents.values().any(is_of))
+        };
+        if is_latest || registry.is_none() && !is_known() {
+            Freshness::Now
+        } else {
+            Freshness::Recent
+        }
     }
 
     /// How many sources were opened.
     #[must_use]
     pub fn count(&self) -> usize {
         self.opened.len()
+    }
+
+    /// Whether what failed is the version that was asked for: nothing is known then about the agent itself.
+    #[must_use]
+    pub fn is_unversioned(&self, failure: &Failure) -> bool {
+        self.unversioned.contains(failure)
     }
 
     /// Whether a source was opened, so that it can be reached.
@@ -164,16 +221,64 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Vec<Resolved<'a>>> {
-        let snapshots = self.snapshots(&spec.place, manifest, frontend)?;
+        let snapshots = self.snapshots(spec, manifest, frontend)?;
         let mut found: Vec<Resolved<'a>> = Vec::new();
         for snapshot in &snapshots {
             found.extend(matches(snapshot, spec, frontend)?);
         }
+        if let (true, [snapshot], Some(_)) = (found.is_empty(), &*snapshots, &spec.version) {
+            found = self.found_at_version(spec, snapshot, frontend)?;
+        }
         let found = drop_copies(found);
         if found.is_empty() {
-            return Err(not_found(spec, &snapshots, manifest));
+            let headless = snapshots
+                .iter()
+                .find_map(|snapshot| snapshot.without_head.clone());
+            return Err(headless.unwrap_or_else(|| not_found(spec, &snapshots, manifest)));
         }
         Ok(found)
+    }
+
+    /// What a spec means at the version that it asks for, where its source has nothing of the kind now: an agent may be on one branch
+    /// alone, and a source without a default branch has others.
+    fn found_at_version(
+        &mut self,
+        spec: &Spec,
+        snapshot: &Rc<Snapshot<'a>>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<Resolved<'a>>> {
+        let request = match &spec.version {
+            Some(request) if snapshot.without_head.is_some() => request,
+            Some(request @ VersionRequest::Revision(_)) => request,
+            _ => return Ok(Vec::new()),
+        };
+        let agent = match &spec.target {
+            Some(Target::Name(name)) => name,
+            Some(Target::Page(..)) | None => "",
+            Some(Target::File(file)) => {
+                let stem = file.rsplit('/').next().unwrap_or(file);
+                stem.split('.').next().unwrap_or(stem)
+            }
+        };
+        let at = self.snapshot_at(snapshot, (request, agent), frontend);
+        let at = at.inspect_err(|failure| self.unversioned.push(failure.clone()))?;
+        at.map_or_else(
+            || Ok(Vec::new()),
+            |(at, _)| matches(&Rc::new(at), spec, frontend),
+        )
+    }
+
+    /// A source at the version that is asked for; `None` if it has no versions.
+    fn snapshot_at(
+        &self,
+        snapshot: &Snapshot<'a>,
+        request: (&VersionRequest, &str),
+        frontend: &mut dyn Frontend,
+    ) -> Result<Option<(Snapshot<'a>, Option<Version>)>> {
+        let (cache, written) = (&self.session.cache, self.asker.written());
+        snapshot.at_version(cache, request, &written, self.freshness, &mut |event| {
+            relay(frontend, event);
+        })
     }
 
     /// The agent that a spec means, as its source has it now, whatever version is asked for.
@@ -239,26 +344,32 @@ impl<'a> Resolver<'a> {
         let spec = Spec {
             place,
             target,
-            version: None,
+            version: wanted.version.clone(),
         };
         self.find(&spec, Some((name, wanted)), manifest, frontend)
     }
 
     fn snapshots(
         &mut self,
-        place: &Place,
+        spec: &Spec,
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Vec<Rc<Snapshot<'a>>>> {
-        match place {
+        match &spec.place {
             Place::Registry(name) => {
                 let source = manifest
                     .registry(name)
-                    .ok_or_else(|| unknown_registry(name, manifest))?;
-                Ok(vec![self.snapshot(Some(name), &source, frontend)?])
+                    .ok_or_else(|| unknown_registry(name, spec, manifest))?;
+                Ok(vec![self.open(Some(name), &source, frontend)?])
             }
             Place::Source(source) => {
-                Ok(vec![self.snapshot(None, &file_folder(source), frontend)?])
+                if let Source::File(path) = source
+                    && let Source::Folder(folder) = file_folder(source)
+                    && !fs::is_folder(&self.session.absolute(&folder))
+                {
+                    return Err(no_file(path));
+                }
+                Ok(vec![self.open(None, &file_folder(source), frontend)?])
             }
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
@@ -295,12 +406,8 @@ impl<'a> Resolver<'a> {
             return Ok(found);
         };
         let name = found.entry.name.to_string();
-        let mut watch = |event: crate::store::cache::Event| relay(frontend, event);
         let written = self.asker.written();
-        let at =
-            found
-                .snapshot
-                .at_version(&self.session.cache, request, &name, &written, &mut watch)?;
+        let at = self.snapshot_at(&found.snapshot, (request, &name), frontend)?;
         let Some((snapshot, version)) = at else {
             let asked = written.asked(request);
             return match &found.version {
@@ -374,6 +481,8 @@ fn matches<'a>(
     };
     let file = match (&spec.target, named) {
         (Some(Target::File(file)), _) => file,
+        // What a page shows is settled before anything is looked for.
+        (Some(Target::Page(..)), _) => return Ok(Vec::new()),
         (Some(Target::Name(name)), _) => {
             return Ok(snapshot.offered.find(name).iter().map(resolved).collect());
         }

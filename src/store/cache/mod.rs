@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! registries/<slug>-<sha256 of the URL>/lock          held while the folder changes
-//!                                      /git/          bare, blobless, with history
+//!                                      /git/          bare, blobless, with history; the remote's branches are in `refs/remotes/origin`
 //!                                      /index/<commit>.index, and `head`: which of them is the newest
 //!                                      /checked       seconds since 1970 of the last look at the remote
 //! folders/<sha256 of the path>.index                   what a folder offers
@@ -21,9 +21,10 @@ mod open;
 mod repository;
 mod versions;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use self::repository::CachedRepository;
@@ -103,6 +104,8 @@ pub struct Settings {
 pub struct Cache {
     settings: Settings,
     git: OnceLock<Git>,
+    /// The remotes whose references this command has asked for.
+    asked: Mutex<BTreeSet<GitUrl>>,
 }
 
 impl Cache {
@@ -112,6 +115,7 @@ impl Cache {
         Self {
             settings,
             git: OnceLock::new(),
+            asked: Mutex::default(),
         }
     }
 
@@ -139,6 +143,18 @@ impl Cache {
             || self.settings.folder.as_ref().is_some_and(|folder| {
                 fs::is_folder(&folder.join("registries").join(url.cache_key()))
             })
+    }
+
+    /// Whether this command has asked a remote for its references.
+    fn was_asked(&self, url: &GitUrl) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.contains(url)
+    }
+
+    /// Takes note of that.
+    fn note_asked(&self, url: &GitUrl) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.insert(url.clone());
     }
 
     /// Seconds since 1970, when the command began.

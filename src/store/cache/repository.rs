@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use semver::Version;
 
-use super::versions::no_version;
+use super::versions::{self, There};
 use super::{Cache, Event, Freshness, Watch};
 use crate::domain::digest::ObjectId;
+use crate::domain::shell::shell_quoted;
 use crate::domain::url::GitUrl;
 use crate::domain::version::{VersionRequest, VersionTag, Written, versions_of};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Lock};
-use crate::git::{Access, BlobFilter, FetchRequest, GitError, Repository, init_bare};
+use crate::git::{
+    Access, FetchRequest, GitError, Repository, RevisionKind, init_bare, remove_head,
+};
 use crate::store::holder::{Holder, Patience, take_lock};
 use crate::store::project::MAX_AGENT;
 use crate::store::seal::Seal;
@@ -36,6 +39,13 @@ pub struct CachedRepository<'a> {
     pub(super) may_prompt: bool,
 }
 
+/// What a request for a version means.
+struct Named {
+    commit: ObjectId,
+    kind: RevisionKind,
+    version: Option<Version>,
+}
+
 impl CachedRepository<'_> {
     /// The repository's folder.
     #[must_use]
@@ -45,11 +55,33 @@ impl CachedRepository<'_> {
 
     /// The newest commit of the default branch.
     pub fn head(&self) -> Result<ObjectId> {
-        let head = self.open()?.head()?;
-        head.ok_or_else(|| {
-            Failure::failed(format!("`{}` has no commits", self.url.display()))
-                .hint("push a branch to it first, or check the URL")
-        })
+        self.newest()?.ok_or_else(|| self.no_head())
+    }
+
+    /// The same; `None` if there is no default branch, which is no reason not to look at others.
+    pub fn newest(&self) -> Result<Option<ObjectId>> {
+        Ok(self.open()?.head()?)
+    }
+
+    /// The failure that there is no default branch.
+    #[must_use]
+    pub fn no_head(&self) -> Failure {
+        let place = self.url.display();
+        let branches = self.open().and_then(|repository| repository.branches());
+        let branches: Vec<String> = (branches.unwrap_or_default().into_iter())
+            .map(|(name, _)| name)
+            .collect();
+        let Some(first) = branches.first() else {
+            return Failure::failed(format!("`{place}` has no commits"))
+                .hint("push a branch to it first, or check the URL");
+        };
+        let source = crate::domain::spec::short_url(&self.url);
+        let example = shell_quoted(&format!("{source}#NAME@{first}"));
+        Failure::failed(format!(
+            "`{place}` has no default branch: its HEAD names a branch that is not there"
+        ))
+        .detail(versions::listed("branches", &branches))
+        .hint(format!("name a branch, for example `{example}`"))
     }
 
     /// When a commit was made, in seconds since 1970.
@@ -63,74 +95,166 @@ impl CachedRepository<'_> {
         Ok(versions_of(agent, tags.iter().map(|(tag, _)| tag.as_str())))
     }
 
-    /// The commit that matches a request of the manifest, and the version if a tag gives one.
+    /// The commit that matches a request of the manifest, as far as it is known here, and the version if a tag gives one.
     pub fn resolve(
         &self,
         request: &VersionRequest,
         agent: &str,
         watch: Watch<'_>,
     ) -> Result<(ObjectId, Option<Version>)> {
-        self.resolve_written(request, agent, &Written::Manifest, watch)
+        let request = (request, agent);
+        self.resolve_written(request, &Written::Manifest, Freshness::Any, watch)
     }
 
-    /// The same for a request that comes from somewhere else.
+    /// The commit that matches a request for an agent, and the version if a tag gives one. `written`: where it was asked for.
+    ///
+    /// A branch is looked up at the remote, once in each command, unless `freshness` is [`Freshness::Any`]. So is what is not here.
     pub fn resolve_written(
         &self,
-        request: &VersionRequest,
-        agent: &str,
+        (request, agent): (&VersionRequest, &str),
         written: &Written,
+        freshness: Freshness,
         watch: Watch<'_>,
     ) -> Result<(ObjectId, Option<Version>)> {
-        let versions = self.versions(agent)?;
-        let repository = self.open()?;
-        let (revision, version) = match request {
-            VersionRequest::Requirement(requirement) => {
-                let found = versions
-                    .iter()
-                    .find(|version| requirement.matches(&version.version));
-                let found = found.ok_or_else(|| no_version(request, agent, &versions, written))?;
-                (found.tag.clone(), Some(found.version.clone()))
+        if let Some(named) = self.named(request, agent)? {
+            // Where a branch is now, only the remote knows; what a tag or a commit is, is here.
+            let must_ask = named.kind == RevisionKind::Branch && freshness != Freshness::Any;
+            if !must_ask || !self.may_ask() {
+                return Ok((named.commit, named.version));
             }
-            VersionRequest::Revision(revision) => {
-                let tagged = versions
-                    .iter()
-                    .find(|version| &version.tag == revision || request.accepts(&version.version));
-                (
-                    tagged.map_or(revision, |version| &version.tag).clone(),
-                    tagged.map(|version| version.version.clone()),
-                )
-            }
+        }
+        if self.may_ask() {
+            self.freshen(Freshness::Now, watch)?;
+        }
+        if let Some(named) = self.named(request, agent)? {
+            return Ok((named.commit, named.version));
+        }
+        let commit = match request {
+            VersionRequest::Revision(revision) => revision.parse::<ObjectId>().ok(),
+            VersionRequest::Requirement(_) => None,
         };
-        if let Some(commit) = repository.resolve(&revision)? {
-            return Ok((commit, version));
+        if let Some(commit) = commit
+            && self.fetch_commit(commit, watch)?
+        {
+            return Ok((commit, None));
         }
-        // A branch, or a commit outside the default branch, is fetched only when it is asked for.
-        if self.is_remote && !self.cache.settings.is_offline {
-            let _lock = self.lock(watch)?;
-            let refspecs = vec![format!("+refs/heads/{revision}:refs/heads/{revision}")];
-            let request = FetchRequest {
-                refspecs,
-                depth: None,
-                blobs: BlobFilter::None,
-                access: self.access(),
-            };
-            match self.fetch(&request, watch) {
-                Ok(()) | Err(GitError::UnknownReference { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-            if let Some(commit) = self.open()?.resolve(&revision)? {
-                return Ok((commit, version));
-            }
-        }
-        Err(no_version(request, agent, &versions, written))
+        Err(self.unknown_version(request, agent, written))
     }
 
-    /// Whether `commit` is the newest one of the default branch or of a tag, or an ancestor of such a commit.
+    /// What a request means among the references and commits that are here.
+    fn named(&self, request: &VersionRequest, agent: &str) -> Result<Option<Named>> {
+        let versions = self.versions(agent)?;
+        let tagged = match request {
+            VersionRequest::Requirement(requirement) => {
+                let found = (versions.iter()).find(|tag| requirement.matches(&tag.version));
+                let Some(found) = found else {
+                    return Ok(None);
+                };
+                Some(found)
+            }
+            VersionRequest::Revision(revision) => versions
+                .iter()
+                .find(|tag| &tag.tag == revision || request.accepts(&tag.version)),
+        };
+        let revision = match (tagged, request) {
+            (Some(tag), _) => format!("refs/tags/{}", tag.tag),
+            (None, request) => request.to_string(),
+        };
+        let found = self.open()?.find(&revision)?;
+        Ok(found.map(|(commit, kind)| Named {
+            commit,
+            kind,
+            version: tagged.map(|tag| tag.version.clone()),
+        }))
+    }
+
+    /// The longest reference that a text of a reference and a path begins with, what it is, and the path. The remote is asked, as for a
+    /// branch that was typed.
+    pub fn split_reference(
+        &self,
+        text: &str,
+        watch: Watch<'_>,
+    ) -> Result<(String, RevisionKind, String)> {
+        if self.may_ask() {
+            self.freshen(Freshness::Now, watch)?;
+        }
+        let repository = self.open()?;
+        let ends = text.match_indices('/').map(|(at, _)| at);
+        let ends: Vec<usize> = ends.chain([text.len()]).collect();
+        for end in ends.into_iter().rev() {
+            let (reference, path) = text.split_at(end);
+            if let Some((_, kind)) = repository.find(reference)? {
+                let path = path.trim_matches('/').to_owned();
+                return Ok((reference.to_owned(), kind, path));
+            }
+        }
+        let first = text.split('/').next().unwrap_or(text);
+        if let Ok(commit) = first.parse::<ObjectId>()
+            && self.fetch_commit(commit, watch)?
+        {
+            let path = text[first.len()..].trim_matches('/').to_owned();
+            return Ok((first.to_owned(), RevisionKind::Commit, path));
+        }
+        let branches = repository.branches()?.into_iter().map(|(name, _)| name);
+        let branches: Vec<String> = branches.collect();
+        let place = self.url.display();
+        let failure = Failure::failed(format!(
+            "`{place}` has no branch, tag or commit that `{text}` begins with"
+        ));
+        Err(if branches.is_empty() {
+            failure
+        } else {
+            failure.detail(versions::listed("branches", &branches))
+        })
+    }
+
+    /// Whether the remote is still to be asked in this command, and may be.
+    fn may_ask(&self) -> bool {
+        self.is_remote && !self.cache.settings.is_offline && !self.cache.was_asked(&self.url)
+    }
+
+    /// Fetches a commit that no branch and no tag leads to; `false` if the remote does not have it.
+    fn fetch_commit(&self, commit: ObjectId, watch: Watch<'_>) -> Result<bool> {
+        if !self.is_remote || self.cache.settings.is_offline {
+            return Ok(false);
+        }
+        let _lock = self.lock(watch)?;
+        match self.fetch(&FetchRequest::commit(commit, self.access()), watch) {
+            Ok(()) => Ok(self.open()?.resolve(&commit.to_string())?.is_some()),
+            Err(GitError::UnknownReference { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The failure that a request means nothing here.
+    fn unknown_version(&self, request: &VersionRequest, agent: &str, written: &Written) -> Failure {
+        let references = |repository: Repository| {
+            let names = |references: Vec<(String, ObjectId)>| -> Vec<String> {
+                references.into_iter().map(|(name, _)| name).collect()
+            };
+            Ok::<_, Failure>((self.versions(agent)?, names(repository.branches()?)))
+        };
+        match self.open().map_err(Failure::from).and_then(references) {
+            Err(failure) => failure,
+            Ok((versions, branches)) => {
+                let there = There {
+                    place: self.url.display(),
+                    versions: &versions,
+                    branches: &branches,
+                    is_offline: self.is_remote && self.cache.settings.is_offline,
+                };
+                there.lacks(request, agent, written)
+            }
+        }
+    }
+
+    /// Whether `commit` is the newest one of a branch or of a tag, or an ancestor of such a commit.
     pub fn has_in_history(&self, commit: ObjectId) -> Result<bool> {
         let repository = self.open()?;
         let tips = repository
             .head()?
             .into_iter()
+            .chain(repository.branches()?.into_iter().map(|(_, tip)| tip))
             .chain(repository.tags()?.into_iter().map(|(_, tip)| tip));
         for tip in tips {
             if repository.is_ancestor(commit, tip)? {
@@ -232,14 +356,22 @@ impl CachedRepository<'_> {
     }
 
     pub(super) fn open(&self) -> Result<Repository, GitError> {
-        Repository::open(&self.git)
+        if self.is_remote {
+            Repository::open_fetched(&self.git)
+        } else {
+            Repository::open(&self.git)
+        }
     }
 
     /// Fetches if the state is older than requested.
     pub(super) fn freshen(&self, freshness: Freshness, watch: Watch<'_>) -> Result<()> {
         let has_state = |this: &Self| {
-            this.open()
-                .is_ok_and(|repository| repository.head().is_ok_and(|head| head.is_some()))
+            this.open().is_ok_and(|repository| {
+                repository.head().is_ok_and(|head| head.is_some())
+                    || repository
+                        .branches()
+                        .is_ok_and(|branches| !branches.is_empty())
+            })
         };
         if freshness == Freshness::Any && has_state(self) {
             return Ok(());
@@ -274,32 +406,34 @@ impl CachedRepository<'_> {
         if !had_state {
             self.start_over()?;
         }
-        let request = FetchRequest::history(self.access());
-        match self.fetch(&request, watch) {
+        match self.fetch_references(watch) {
             Ok(()) => Ok(()),
-            Err(error) if had_state && error.is_network() => {
+            // What must be known now is not answered from an old state: being unable to ask is not being up to date.
+            Err(error) if had_state && error.is_network() && freshness != Freshness::Now => {
                 watch(Event::Stale(self.url.clone(), error.into()));
                 Ok(())
             }
             Err(error) if had_state && error.is_damage() => {
                 watch(Event::Mended(self.url.clone(), error.to_string()));
                 self.start_over()?;
-                Ok(self.fetch(&request, watch)?)
+                Ok(self.fetch_references(watch)?)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Fetches refs; records the time if all of them were fetched. The caller holds the lock.
-    fn fetch(&self, request: &FetchRequest, watch: Watch<'_>) -> Result<(), GitError> {
-        let git = self.cache.git().map_err(|_| GitError::Missing)?;
-        watch(Event::Fetching(self.url.clone()));
-        let fetched = git.fetch(&self.git, &self.url, request, &mut |progress| {
-            watch(Event::Progress(progress));
-        })?;
-        watch(Event::Fetched(self.url.clone(), fetched.bytes));
-        let is_whole = request.refspecs == FetchRequest::history(self.access()).refspecs;
-        if let Some(folder) = self.folder.as_ref().filter(|_| is_whole) {
+    /// Fetches all branches and tags, and records the time. The caller holds the lock.
+    fn fetch_references(&self, watch: Watch<'_>) -> Result<(), GitError> {
+        match self.fetch(&FetchRequest::history(self.access()), watch) {
+            // A HEAD that names nothing stops only what asks for it.
+            Err(GitError::NoDefaultBranch { .. }) => {
+                self.fetch(&FetchRequest::without_head(self.access()), watch)?;
+                remove_head(&self.git)?;
+            }
+            outcome => outcome?,
+        }
+        self.cache.note_asked(&self.url);
+        if let Some(folder) = &self.folder {
             // If it fails, the only cost is that the remote is asked once more.
             let _ = fs::replace(
                 &folder.join("checked"),
@@ -307,6 +441,17 @@ impl CachedRepository<'_> {
                 false,
             );
         }
+        Ok(())
+    }
+
+    /// Fetches references. The caller holds the lock.
+    fn fetch(&self, request: &FetchRequest, watch: Watch<'_>) -> Result<(), GitError> {
+        let git = self.cache.git().map_err(|_| GitError::Missing)?;
+        watch(Event::Fetching(self.url.clone()));
+        let fetched = git.fetch(&self.git, &self.url, request, &mut |progress| {
+            watch(Event::Progress(progress));
+        })?;
+        watch(Event::Fetched(self.url.clone(), fetched.bytes));
         Ok(())
     }
 
@@ -347,7 +492,7 @@ impl CachedRepository<'_> {
         watch(Event::Mended(self.url.clone(), reason.to_owned()));
         let _lock = self.lock(watch)?;
         self.start_over()?;
-        Ok(self.fetch(&FetchRequest::history(self.access()), watch)?)
+        Ok(self.fetch_references(watch)?)
     }
 
     /// An empty repository in place of what is there. The caller holds the lock.

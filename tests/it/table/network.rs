@@ -15,6 +15,7 @@ fn surprises(lines: &[&'static str], expects_requests: bool) -> Option<Vec<&'sta
     repo.file("agents/planner.md", reader("planner", "Plans."))
         .file("agents/spare.md", reader("spare", "Waits."));
     let _ = repo.commit("first");
+    let _ = repo.tag("v1.0.0");
     let _ = RepoBuilder::bare(&folder.path().join("other.git"))
         .file("agents/other.md", reader("other", "Helps."))
         .commit("first");
@@ -71,6 +72,7 @@ fn what_never_asks() {
         // What is in the cache is not asked for again.
         "install far/spare",
         "install far/spare --dry-run",
+        "install far/spare@v1.0.0",
         "info far/spare",
         "list --available",
         "list --available far",
@@ -100,6 +102,10 @@ fn what_always_asks() {
         "registry add OTHER --name other",
         "registry refresh",
         "install OTHER#other",
+        "install far/planner@latest",
+        // Where a branch is now, only the server knows.
+        "install far/planner@main",
+        "install far/spare@main",
     ];
     let Some(found) = surprises(&lines, true) else {
         return;

@@ -354,6 +354,70 @@ fn a_source_that_cannot_be_asked() {
     ]);
 }
 
+/// The server of `far` fails, or breaks the connection: being unable to ask is not being up to date.
+#[test]
+fn a_server_that_fails() {
+    let probe = Sandbox::new();
+    if hermetic_git(&probe.path().join("home")).is_none() {
+        return;
+    }
+    for fault in [Fault::Status(500), Fault::Reset, Fault::Truncate(300)] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(folder.path());
+        let build = |sandbox: &Sandbox| {
+            let mut repo = RepoBuilder::bare(&folder.path().join("far.git"));
+            repo.file("agents/planner.md", reader("planner", "Plans."))
+                .file("agents/spare.md", reader("spare", "Waits."));
+            let _ = repo.commit("first");
+            publish(sandbox, "near", &[("other", reader("other", "Helps."))]);
+            done(
+                sandbox,
+                &format!("registry add {} --name far", server.url("far.git")),
+            );
+            add_registry(sandbox, "near");
+            done(sandbox, "install far/planner near/other");
+            publish(
+                sandbox,
+                "near",
+                &[("other", reader("other", "Helps more."))],
+            );
+            let _ = repo
+                .file("agents/planner.md", reader("planner", "Plans better."))
+                .commit("second");
+            server.fault(fault.clone());
+        };
+        Situation::new(build).check([
+            row("update")
+                .exits(1)
+                .changes("~lock ~other")
+                .says(&["far.git"]),
+            row("update planner")
+                .exits(1)
+                .says(&["far.git"])
+                .hides(&["up to date"]),
+            row("update planner --check")
+                .exits(1)
+                .says(&["far.git"])
+                .hides(&["up to date"]),
+            row("update planner --json")
+                .exits(1)
+                .says(&["far.git", "\"failures\""]),
+            row("update planner --offline").says(&["up to date"]),
+            row("outdated planner")
+                .exits(1)
+                .says(&["far.git"])
+                .hides(&["up to date"]),
+            row("outdated planner --check").exits(1).says(&["far.git"]),
+            row("diff --upstream planner").exits(1).says(&["far.git"]),
+            row("registry refresh").exits(1).says(&["far.git"]),
+            row("install far/planner@main").exits(1).says(&["far.git"]),
+            row("install far/spare").changes("+spare ~lock ~manifest"),
+            row("install"),
+            row("status"),
+        ]);
+    }
+}
+
 /// Of four agents, two cannot be updated, because the folders that they came from are gone.
 #[test]
 fn two_of_several_agents_fail() {
