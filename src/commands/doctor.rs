@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Context;
 use crate::error::{Failure, Result};
 use crate::ops::doctor::{Finding, Health, doctor};
-use crate::ui::{Table, Ui, sanitize};
+use crate::ui::{Column, Table, Ui, sanitize};
 
 /// Check git, the folders, the client and the registries
 #[derive(Debug, Args)]
@@ -30,12 +30,12 @@ pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
             .collect();
         context.ui.json(&DoctorDocument { findings })?;
     } else {
-        let mut table = Table::new();
+        let mut table = Table::new([Column::name(""), Column::word(""), Column::text("")]);
         for finding in &findings {
             table.row([
-                finding.subject.clone(),
-                word(finding.health).to_owned(),
-                finding.detail.clone(),
+                finding.subject.as_str().into(),
+                word(finding.health).into(),
+                finding.detail.as_str().into(),
             ]);
         }
         context.ui.table(&table)?;

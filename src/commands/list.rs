@@ -11,7 +11,7 @@ use crate::ops::list::{Installed, Offer, State, available, installed, offered};
 use crate::ops::loaded::{Everything, Fate, LoadedAgent, everything};
 use crate::store::agreement::{registry_of, versions};
 use crate::store::project::Project;
-use crate::ui::{Table, one_line};
+use crate::ui::{Column, Table};
 
 /// List agents: installed ones, those that the client loads, or those that registries offer
 #[derive(Debug, Args)]
@@ -61,13 +61,18 @@ fn show_installed(context: &mut Context) -> Result<()> {
             "No agents are installed. Try `{install}`, or `{available}`."
         ));
     }
-    let mut table = Table::new();
+    let mut table = Table::new([
+        Column::name(""),
+        Column::word("version"),
+        Column::word("state"),
+        Column::source("from"),
+    ]);
     for agent in &agents {
         table.row([
-            agent.name.to_string(),
-            revision(agent),
-            state(agent.state).to_owned(),
-            registry_of(&agent.locked),
+            agent.name.to_string().into(),
+            revision(agent).into(),
+            state(agent.state).into(),
+            registry_of(&agent.locked).into(),
         ]);
     }
     context.ui.table(&table)
@@ -78,7 +83,12 @@ fn show_everything(context: &mut Context) -> Result<()> {
     if context.ui.is_json() {
         return context.ui.json(&ListAllDocument::from(&everything));
     }
-    let mut table = Table::new();
+    let mut table = Table::new([
+        Column::name(""),
+        Column::word(""),
+        Column::source(""),
+        Column::text(""),
+    ]);
     for agent in &everything.agents {
         let (state, note) = fate(agent);
         let place = match (&agent.path, &agent.plugin) {
@@ -86,7 +96,12 @@ fn show_everything(context: &mut Context) -> Result<()> {
             (Some(path), None) => path.clone(),
             (None, _) => "built into the client".to_owned(),
         };
-        table.row([agent.name.clone(), state.to_owned(), place, note]);
+        table.row([
+            agent.name.as_str().into(),
+            state.into(),
+            place.into(),
+            note.into(),
+        ]);
     }
     context.ui.table(&table)?;
     for (folder, why) in &everything.cut {
@@ -117,16 +132,16 @@ fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
         let sources = offers.iter().map(Into::into).collect();
         return context.ui.json(&ListAvailableDocument { sources });
     }
-    let mut table = Table::new();
+    let mut table = Table::new([Column::name(""), Column::source("from"), Column::text("")]);
     let mut warnings = Vec::new();
     for offer in &offers {
         let (entries, refused) = offered(offer);
         for entry in &entries {
             let place = offer.snapshot.place();
             table.row([
-                entry.name.to_string(),
-                one_line(&entry.description, 48),
-                place,
+                entry.name.to_string().into(),
+                place.into(),
+                entry.description.as_str().into(),
             ]);
         }
         warnings.extend(

@@ -10,7 +10,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::outdated::{Outdated, OutdatedOutcome, outdated};
 use crate::ui::view::FailureView;
-use crate::ui::{DIM, Table, Ui};
+use crate::ui::{Column, DIM, Table, Ui};
 
 /// Show which agents have a newer version, and which of them you edited
 #[derive(Debug, Args)]
@@ -73,8 +73,14 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
         }
         return Ok(());
     }
-    let mut table = Table::new();
-    table.row(["agent", "current", "wanted", "latest", ""].map(str::to_owned));
+    let mut table = Table::new([
+        Column::name("agent"),
+        Column::word("current"),
+        Column::word("wanted"),
+        Column::word("latest"),
+        Column::text(""),
+    ])
+    .titled();
     for agent in shown {
         let text = |text: &String| {
             if text.is_empty() {
@@ -94,11 +100,11 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
             notes.push("held back by agentpkg.toml");
         }
         table.row([
-            agent.name.to_string(),
-            text(&agent.current),
-            text(&agent.wanted),
-            text(&agent.latest),
-            notes.join("; "),
+            agent.name.to_string().into(),
+            text(&agent.current).into(),
+            text(&agent.wanted).into(),
+            text(&agent.latest).into(),
+            notes.join("; ").into(),
         ]);
     }
     context.ui.table(&table)

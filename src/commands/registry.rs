@@ -8,7 +8,7 @@ use crate::domain::count::{counted, numbered};
 use crate::error::{Failure, Result};
 use crate::ops::registry::{self, Listed};
 use crate::store::cache::Freshness;
-use crate::ui::Table;
+use crate::ui::{Column, Table};
 
 /// Manage the registries of the project
 #[derive(Debug, Args)]
@@ -108,12 +108,12 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
         let registries = listed.iter().map(Into::into).collect();
         context.ui.json(&RegistryDocument { registries })?;
     } else {
-        let mut table = Table::new();
+        let mut table = Table::new([Column::name(""), Column::word(""), Column::source("")]);
         for registry in &listed {
             table.row([
-                registry.name.to_string(),
-                offered(registry),
-                registry.source.to_string(),
+                registry.name.to_string().into(),
+                offered(registry).into(),
+                registry.source.to_string().into(),
             ]);
         }
         context.ui.table(&table)?;

@@ -11,7 +11,7 @@ use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, search};
 use crate::store::index::Tier;
-use crate::ui::{CYAN, DIM, GREEN, one_line, one_path};
+use crate::ui::{CYAN, Cell, Column, DIM, GREEN, Table};
 
 /// How many agents are shown.
 const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(20).unwrap();
@@ -87,24 +87,7 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
         });
         return Ok(());
     }
-    let width = |text: &dyn Fn(&Hit) -> String| {
-        let widths = outcome.hits.iter().map(|hit| text(hit).chars().count());
-        widths.max().unwrap_or(0)
-    };
-    let names = width(&|hit| hit.entry.name.to_string());
-    let places = width(&|hit| hit.registry.to_string());
-    let columns = ui.data_columns().unwrap_or(80);
-    let room = columns.saturating_sub(names + places + 6).max(24);
-    for hit in &outcome.hits {
-        let style = if hit.is_installed { GREEN } else { CYAN };
-        let (name, place) = (&hit.entry.name, hit.registry.to_string());
-        ui.data(format!(
-            "  {style}{name}{style:#}{:pad$}{DIM}{place:places$}{DIM:#}  {}",
-            "",
-            described(hit, room),
-            pad = names - name.as_str().len() + 2
-        ))?;
-    }
+    ui.table(&table(outcome))?;
     if outcome.total > outcome.hits.len() {
         ui.note(format!(
             "{DIM}{} more; `--limit {}` shows them, another word narrows it{DIM:#}",
@@ -124,30 +107,35 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
     Ok(())
 }
 
-/// What an agent is about, and what is worth knowing before it is installed, in so many columns.
-fn described(hit: &Hit, room: usize) -> String {
-    let mut notes = Vec::new();
-    if hit.is_installed {
-        notes.push("installed".to_owned());
+/// One row for each agent: its name, where it is, what is worth knowing before it is installed, and what it is for.
+fn table(outcome: &SearchOutcome) -> Table {
+    let mut table = Table::new([
+        Column::name(""),
+        Column::source("in"),
+        Column::source(""),
+        Column::word(""),
+        Column::text(""),
+        Column::text(""),
+    ]);
+    for hit in &outcome.hits {
+        let style = if hit.is_installed { GREEN } else { CYAN };
+        let file = if hit.is_shared { &hit.entry.file } else { "" };
+        let installed = if hit.is_installed { "installed" } else { "" };
+        let needs = if hit.entry.servers.is_empty() {
+            String::new()
+        } else {
+            format!("needs {}", hit.entry.servers.join(", "))
+        };
+        table.row([
+            Cell::from(hit.entry.name.to_string()).styled(style),
+            Cell::from(hit.registry.to_string()).styled(DIM),
+            Cell::from(file).styled(DIM),
+            Cell::from(installed).styled(DIM),
+            Cell::from(needs).styled(DIM),
+            hit.entry.description.as_str().into(),
+        ]);
     }
-    // Half of the room is for what the agent is about.
-    if hit.is_shared {
-        notes.push(one_path(&hit.entry.file, room / 2));
-    }
-    if !hit.entry.servers.is_empty() {
-        let needs = format!("needs {}", hit.entry.servers.join(", "));
-        notes.push(one_line(&needs, 40));
-    }
-    let mut note = notes.join(", ");
-    if !hit.is_shared {
-        note = one_line(&note, room / 2);
-    }
-    if note.is_empty() {
-        return one_line(&hit.entry.description, room);
-    }
-    let rest = room.saturating_sub(note.chars().count() + 2).max(20);
-    let description = one_line(&hit.entry.description, rest);
-    format!("{description}  {DIM}{note}{DIM:#}")
+    table
 }
 
 /// What `search --json` prints.

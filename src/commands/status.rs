@@ -9,7 +9,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
-use crate::ui::{DIM, Table, Ui, one_line};
+use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
 
 /// Show which agents are edited, missing or in conflict
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
     let ui = &mut context.ui;
     let [install, check] = ["install", "check"].map(|name| ui.command(&Command::new([name])));
     let table = table(status, ui);
-    if table.lines().is_empty() {
+    if table.is_empty() {
         let first = ui.command(&Command::new(["install", "backend-architect"]));
         ui.note(format!("Nothing is installed yet. Try `{first}`."));
     }
@@ -86,24 +86,30 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
 /// One row for each agent: name, version, state, number of edits, notes.
 fn table(status: &ProjectStatus, ui: &Ui) -> Table {
     let [install, resolve] = ["install", "resolve"].map(|name| ui.command(&Command::new([name])));
-    let mut table = Table::new();
+    let mut table = Table::new([
+        Column::name(""),
+        Column::word("version"),
+        Column::word("state"),
+        Column::word(""),
+        Column::text(""),
+    ]);
     for agent in &status.agents {
         let (state, count) = words(agent);
         table.row([
-            agent.name.to_string(),
-            agent.version.clone(),
-            state.to_owned(),
-            count,
-            notes(agent, &resolve).join("; "),
+            agent.name.to_string().into(),
+            agent.version.as_str().into(),
+            state.into(),
+            count.into(),
+            notes(agent, &resolve).join("; ").into(),
         ]);
     }
     for name in &status.uninstalled {
         let installs = format!("`{install}` installs it");
-        table.row([name.as_str(), "", "missing", "", &installs].map(str::to_owned));
+        table.row([name.as_str(), "", "missing", "", &installs].map(Cell::from));
     }
     for file in &status.foreign {
         let name = file.strip_suffix(".md").unwrap_or(file);
-        table.row([name, "", "unmanaged", "", ""].map(str::to_owned));
+        table.row([name, "", "unmanaged", "", ""].map(Cell::from));
     }
     table
 }

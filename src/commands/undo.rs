@@ -9,10 +9,7 @@ use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::undo::{Back, UndoOptions, UndoOutcome, is_visible, operations, undo};
 use crate::store::transaction::Operation;
-use crate::ui::{DIM, Table, one_line, sanitize};
-
-/// How many columns a label gets, so that a line of the list has at most 80.
-const LABEL_WIDTH: usize = 36;
+use crate::ui::{Column, DIM, Table, sanitize};
 
 /// Take an operation back: files return to what they were, edits included
 #[derive(Debug, Args)]
@@ -112,17 +109,22 @@ fn show_list(context: &mut Context) -> Result<()> {
             .note("Nothing to undo: nothing was done here yet.");
     }
     let now = context.session.environment.now();
-    let mut table = Table::new();
+    let mut table = Table::new([
+        Column::number(""),
+        Column::text(""),
+        Column::word(""),
+        Column::word(""),
+        Column::word(""),
+    ]);
     for operation in &operations {
         let files = counted(visible(operation, context).len(), "file");
         let state = if operation.is_undone { "undone" } else { "" };
-        let label = one_line(&operation.label, LABEL_WIDTH);
         table.row([
-            operation.number.to_string(),
-            label,
-            age(operation.time, now),
-            files,
-            state.to_owned(),
+            operation.number.to_string().into(),
+            operation.label.as_str().into(),
+            age(operation.time, now).into(),
+            files.into(),
+            state.into(),
         ]);
     }
     context.ui.table(&table)

@@ -25,7 +25,7 @@ use picker::Mode;
 use sanitize::escaped;
 pub use sanitize::{one_line, one_path, sanitize};
 pub use screens::{unified, wrapped};
-pub use table::Table;
+pub use table::{Cell, Column, Table};
 use view::{FailureView, HintView};
 
 use crate::domain::shell::Command;
@@ -158,7 +158,15 @@ impl Ui {
 
     /// Prints a table as data.
     pub fn table(&mut self, table: &Table) -> Result<()> {
-        table.lines().iter().try_for_each(|line| self.data(line))
+        let mut text = table.lines(self.data_columns()).join("\n");
+        if text.is_empty() {
+            return Ok(());
+        }
+        text.push('\n');
+        self.clear();
+        // One write for all of them.
+        let printed = anstream::stdout().write_all(text.as_bytes());
+        self.printed(printed)
     }
 
     /// How to treat a failure to print. Once changes were made, it is only reported, so that nobody thinks that they were not made.
@@ -234,7 +242,7 @@ impl Ui {
     /// The width of the output on stderr.
     #[must_use]
     pub fn columns(&self) -> usize {
-        usize::from(Term::stderr().size_checked().map_or(100, |size| size.1)).clamp(60, 120)
+        usize::from(Term::stderr().size_checked().map_or(100, |size| size.1)).clamp(40, 120)
     }
 
     /// The width of the output on stdout; `None` if it does not go to a terminal.
@@ -243,7 +251,7 @@ impl Ui {
         Term::stdout()
             .size_checked()
             .filter(|_| io::stdout().is_terminal())
-            .map(|size| usize::from(size.1).clamp(60, 120))
+            .map(|size| usize::from(size.1).clamp(40, 120))
     }
 
     /// Prints bytes exactly as they are.

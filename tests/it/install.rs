@@ -46,7 +46,7 @@ fn what_was_installed_is_listed_and_removed_without_a_trace() {
     let output = sandbox.run(&["list"]).code(0);
     assert_eq!(
         output.stdout,
-        "  debugger     1.0.0  clean  builtin\n  test-writer  1.0.0  clean  builtin\n"
+        "debugger\t1.0.0\tclean\tbuiltin\ntest-writer\t1.0.0\tclean\tbuiltin\n"
     );
     let _ = sandbox.run(&["remove", "debugger"]).code(0);
     assert!(!sandbox.project(".claude/agents/debugger.md").exists());
@@ -469,7 +469,7 @@ fn the_name_of_a_registry_is_no_agent_but_means_all_of_it() {
     let _ = sandbox.run(&["install", "studio", "--all"]).code(0);
     assert_eq!(
         sandbox.run(&["list"]).code(0).stdout,
-        "  other    -  clean  studio\n  planner  -  clean  studio\n"
+        "other\t-\tclean\tstudio\nplanner\t-\tclean\tstudio\n"
     );
     let manifest = sandbox.read("agentpkg.toml");
     assert!(

@@ -139,7 +139,7 @@ fn the_last_path_wins_and_every_file_of_the_name_is_said() {
         let row = output
             .stdout
             .lines()
-            .find(|line| line.trim().starts_with(&format!("{name} ")));
+            .find(|line| line.starts_with(&format!("{name}\t")));
         assert!(
             row.is_some_and(|row| row.contains("unmanaged")),
             "{}",
@@ -297,14 +297,14 @@ fn one_screen_says_where_an_agent_comes_from() {
         .write("home/.claude/agents/planner.md", agent("planner", "Read"));
     let _ = sandbox.run(&["install", "../planner.md"]).code(0);
     insta::assert_snapshot!(sandbox.run(&["list", "--all"]).code(0).stdout, @"
-    claude            runs    built into the client
-    Explore           runs    built into the client
-    general-purpose   runs    built into the client
-    Plan              runs    .claude/agents/Plan.md
-    Plan              hidden  built into the client        .claude/agents/Plan.md runs: the project's agents go first
-    planner           runs    .claude/agents/planner.md    installed by agentpkg.toml
-    planner           hidden  ~/.claude/agents/planner.md  .claude/agents/planner.md runs: the project's agents go first
-    statusline-setup  runs    built into the client
+    claude	runs	built into the client	
+    Explore	runs	built into the client	
+    general-purpose	runs	built into the client	
+    Plan	runs	.claude/agents/Plan.md	
+    Plan	hidden	built into the client	.claude/agents/Plan.md runs: the project's agents go first
+    planner	runs	.claude/agents/planner.md	installed by agentpkg.toml
+    planner	hidden	~/.claude/agents/planner.md	.claude/agents/planner.md runs: the project's agents go first
+    statusline-setup	runs	built into the client	
     ");
     let info = sandbox.run(&["info", "planner"]).code(0).stdout;
     let lines: Vec<&str> = info.lines().skip(1).take(2).collect();

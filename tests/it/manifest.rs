@@ -146,7 +146,7 @@ fn a_version_that_changes_only_the_manifest_is_said() {
     );
     let list = sandbox.run(&["undo", "--list"]).code(0).stdout;
     assert!(
-        list.lines().next().unwrap().contains("install planner "),
+        list.lines().next().unwrap().contains("install planner\t"),
         "{list}"
     );
     assert_eq!(

@@ -12,6 +12,20 @@ use crate::support::sandbox::{Sandbox, finish};
 /// A command, and the text below it.
 type Step = (String, String);
 
+/// A text whose columns are apart by one tab, however they were: a table is aligned in a terminal only.
+fn aligned(text: &str) -> String {
+    let line = |line: &str| {
+        let parts: Vec<&str> = line.split("  ").flat_map(|part| part.split('\t')).collect();
+        let parts = parts.into_iter().map(str::trim);
+        parts
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("\t")
+    };
+    let lines: Vec<String> = text.trim_end().lines().map(line).collect();
+    lines.join("\n")
+}
+
 /// The commands of each block.
 fn sessions(page: &str) -> Vec<Vec<Step>> {
     let mut found: Vec<Vec<Step>> = Vec::new();
@@ -135,8 +149,8 @@ fn the_sessions_of_the_readme_are_true() {
                     .args(arguments),
             );
             assert_eq!(
-                (output.stdout + &output.stderr).trim_end(),
-                expected.trim_end(),
+                aligned(&(output.stdout + &output.stderr)),
+                aligned(&expected),
                 "the README says otherwise: $ {command}"
             );
             count += 1;

@@ -43,19 +43,19 @@ fn names_come_before_descriptions() {
     insta::assert_snapshot!(sandbox.run(&["search", "warehouse"]).code(0).all(), @r#"
     exit 0
     --- stdout
-      warehouse          stock    Looks after the stock
-      warehouse-auditor  stock    Counts what is there, twice  needs playwright
-      cold-warehouse     stock    Keeps things cold
-      clerk              stock    Writes letters about any warehouse  installed
-      data-engineer      builtin  Builds and repairs data pipelines and warehouse m…
+    warehouse	stock				Looks after the stock
+    warehouse-auditor	stock			needs playwright	Counts what is there, twice
+    cold-warehouse	stock				Keeps things cold
+    clerk	stock		installed		Writes letters about any warehouse
+    data-engineer	builtin				Builds and repairs data pipelines and warehouse models (ingestion, dbt or SQL transformations, Spark, orchestration) that are re-runnable, tested and explainable. Delegate when a pipeline must be written, changed, backfilled, or produces wrong or late numbers.
     --- stderr
     "#);
     insta::assert_snapshot!(sandbox.run(&["search", "wearhouse"]).code(0).all(), @r#"
     exit 0
     --- stdout
-      warehouse          stock  Looks after the stock
-      cold-warehouse     stock  Keeps things cold
-      warehouse-auditor  stock  Counts what is there, twice  needs playwright
+    warehouse	stock				Looks after the stock
+    cold-warehouse	stock				Keeps things cold
+    warehouse-auditor	stock			needs playwright	Counts what is there, twice
     --- stderr
     only names that look alike
     "#);
@@ -206,7 +206,7 @@ fn what_registries_say_is_shown_and_not_obeyed() {
     assert!(all.contains("Added"), "{all}");
     let all = check(&["search", "esc"]);
     assert!(
-        all.contains("one/esc\\u{1b}[2K.md") && all.contains("two lines/esc.md"),
+        all.contains("one/esc\\u{1b}[2K.md") && all.contains("two\\nlines/esc.md"),
         "{all:?}"
     );
     let _ = check(&["list", "--available"]);

@@ -55,13 +55,13 @@ fn every_command_sees_an_edit_at_once() {
     let seen = settle(&sandbox);
     assert_eq!(sandbox.files(), before, "nothing of it is in the project");
     let clean = run(&sandbox, &["list"]).code(0).stdout;
-    assert_eq!(clean.matches(" clean ").count(), 20, "{clean}");
+    assert_eq!(clean.matches("\tclean\t").count(), 20, "{clean}");
     let whole = fs::read(&seen).unwrap();
 
     let text = fs::read_to_string(sandbox.path().join(AGENT)).unwrap();
     sandbox.write(AGENT, text.replace("a lot", "a bit"));
     let edited = run(&sandbox, &["list"]).code(0).stdout;
-    assert_eq!(edited.matches(" edited ").count(), 1, "{edited}");
+    assert_eq!(edited.matches("\tedited\t").count(), 1, "{edited}");
     assert!(
         run(&sandbox, &["install"])
             .code(0)

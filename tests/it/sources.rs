@@ -196,7 +196,7 @@ fn registries_are_asked_at_the_same_time() {
             output
                 .stdout
                 .lines()
-                .any(|line| line.contains(name) && line.contains("1 agent ")),
+                .any(|line| line.contains(name) && line.contains("1 agent\t")),
             "{}",
             output.all()
         );

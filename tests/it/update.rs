@@ -104,7 +104,7 @@ fn edits_of_both_sides_are_merged_without_a_question() {
     );
     let status = sandbox.run(&["status"]).code(0);
     assert!(
-        status.stdout.contains("planner") && status.stdout.contains("edited  +2 -2"),
+        status.stdout.contains("planner") && status.stdout.contains("edited\t+2 -2"),
         "{}",
         status.stdout
     );

@@ -104,9 +104,8 @@ fn outdated_says_what_is_behind_and_what_is_held_back() {
     insta::assert_snapshot!(sandbox.run(&["outdated"]).code(0).all(), @r#"
     exit 0
     --- stdout
-      agent    current  wanted   latest
-      planner  1.4.0    1.4.2    2.2.0    edited: will be merged; held back by agentpkg.toml
-      tester   7f05992  7f05992  8cd648f  held back by agentpkg.toml
+    planner	1.4.0	1.4.2	2.2.0	edited: will be merged; held back by agentpkg.toml
+    tester	7f05992	7f05992	8cd648f	held back by agentpkg.toml
     --- stderr
     "#);
     let _ = sandbox.run(&["outdated", "--check"]).code(5);
@@ -437,8 +436,7 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
     insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
     exit 0
     --- stdout
-      agent    current  wanted  latest
-      planner  1.2.0    1.2.0   1.2.0
+    planner	1.2.0	1.2.0	1.2.0	
     --- stderr
     "#);
     // Without a version in the manifest, nothing that is installed is newer than the latest.
@@ -449,7 +447,6 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
     insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
     exit 0
     --- stdout
-      agent    current  wanted   latest
       planner  1.2.0    8101f70  8101f70
     --- stderr
     "#);
@@ -457,7 +454,6 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
     insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
     exit 0
     --- stdout
-      agent    current  wanted   latest
       planner  8101f70  8101f70  8101f70
     --- stderr
     "#);
@@ -501,7 +497,7 @@ fn status_knows_what_the_manifest_allows() {
     insta::assert_snapshot!(sandbox.run(&["status"]).code(0).all(), @r#"
     exit 0
     --- stdout
-      planner  1.0.0  clean    update available 1.2.0
+    planner	1.0.0	clean		update available 1.2.0
     --- stderr
     "#);
     insta::assert_snapshot!(sandbox.run(&[]).code(0).all(), @r#"

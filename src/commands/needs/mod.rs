@@ -14,7 +14,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::ops::requirement::{Mode, OddTool, Other, Report, ServerState, Status};
 use crate::store::manifest::is_bindable;
-use crate::ui::{CYAN, DIM, GREEN, Table, Ui, YELLOW, one_line, sanitize};
+use crate::ui::{CYAN, Cell, Column, DIM, GREEN, Table, Ui, YELLOW, one_line, sanitize};
 
 /// Options about the servers that agents need.
 #[derive(Debug, Clone, Default, Args)]
@@ -212,81 +212,52 @@ pub(super) fn lines(servers: &[ServerState], columns: usize) -> Vec<String> {
     if servers.is_empty() {
         return Vec::new();
     }
-    let mut table = Table::new();
-    table.row(["server", "tools", "status"].map(str::to_owned));
+    let mut table = Table::new([
+        Column::name("server"),
+        Column::number("tools"),
+        Column::word("status"),
+        Column::text(""),
+    ])
+    .titled();
     for server in servers {
         let tools = if server.is_whole {
             "all".to_owned()
         } else {
             server.tools.len().to_string()
         };
+        let style = match (
+            &server.status,
+            server.is_missing() || server.refusal().is_some(),
+        ) {
+            (Status::Added(_), _) => GREEN,
+            (_, true) => YELLOW,
+            (_, false) => DIM,
+        };
         table.row([
-            server.name.clone(),
-            format!("{tools:>5}"),
-            word(&server.status).to_owned(),
-            detail(server),
+            server.name.as_str().into(),
+            tools.into(),
+            Cell::from(word(&server.status)).styled(style),
+            detail(server).into(),
         ]);
     }
-    let mut lines = Vec::new();
-    for (index, line) in table.lines().into_iter().enumerate() {
-        let line = if line.chars().count() > columns {
-            one_line_kept(&line, columns)
-        } else {
-            line
-        };
-        lines.push(if index == 0 {
-            format!("{DIM}{line}{DIM:#}")
-        } else {
-            coloured(&line, index.checked_sub(1).and_then(|at| servers.get(at)))
-        });
-        if let Some(server) = index.checked_sub(1).and_then(|at| servers.get(at)) {
-            for problem in &server.problems {
-                lines.push(format!(
-                    "    {YELLOW}!{YELLOW:#} {}",
-                    sanitize(&problem.to_string())
-                ));
-            }
-            if !server.lost_tools.is_empty() {
-                let tools = server.lost_tools.join(", ");
-                lines.push(format!(
-                    "    {YELLOW}!{YELLOW:#} {}",
-                    sanitize(&one_line(&format!("no longer has {tools}"), columns - 8))
-                ));
-            }
+    let (mut lines, rows) = table.by_row(columns);
+    for (row, server) in rows.into_iter().zip(servers) {
+        lines.extend(row);
+        for problem in &server.problems {
+            lines.push(format!(
+                "    {YELLOW}!{YELLOW:#} {}",
+                sanitize(&problem.to_string())
+            ));
+        }
+        if !server.lost_tools.is_empty() {
+            let tools = server.lost_tools.join(", ");
+            lines.push(format!(
+                "    {YELLOW}!{YELLOW:#} {}",
+                sanitize(&one_line(&format!("no longer has {tools}"), columns - 8))
+            ));
         }
     }
     lines
-}
-
-/// A table's line, cut at its end only.
-fn one_line_kept(line: &str, columns: usize) -> String {
-    let cut: String = line.chars().take(columns.saturating_sub(1)).collect();
-    format!("{}…", cut.trim_end())
-}
-
-fn coloured(line: &str, server: Option<&ServerState>) -> String {
-    let Some(server) = server else {
-        return line.to_owned();
-    };
-    let word = word(&server.status);
-    let style = match (
-        &server.status,
-        server.is_missing() || server.refusal().is_some(),
-    ) {
-        (Status::Added(_), _) => GREEN,
-        (_, true) => YELLOW,
-        (_, false) => DIM,
-    };
-    // The word stands behind the name, which may hold it as well.
-    let from = 2 + server.name.len().min(line.len().saturating_sub(2));
-    match line.get(from..).and_then(|rest| rest.find(word)) {
-        Some(at) => format!(
-            "{}{style}{word}{style:#}{}",
-            &line[..from + at],
-            &line[from + at + word.len()..]
-        ),
-        None => line.to_owned(),
-    }
 }
 
 fn word(status: &Status) -> &'static str {
