@@ -352,3 +352,20 @@ fn check_says_who_runs_in_whose_place() {
     );
     assert_eq!(findings(&sandbox, "hidden", &["--project-only"]), []);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_loaded_twice_is_no_fault() {
+    let sandbox = Sandbox::new();
+    sandbox.write("home/.claude/agents/one.md", agent("one", "Read"));
+    link(
+        &sandbox,
+        "../../home/.claude/agents",
+        "project/.claude/agents",
+    );
+    for kind in ["ignored", "same-name", "unread"] {
+        assert_eq!(findings(&sandbox, kind, &[]), [], "{kind}");
+    }
+    let unmanaged = &sandbox.run(&["status", "--json"]).json()["unmanaged"];
+    assert_eq!(*unmanaged, serde_json::json!(["one.md"]));
+}
