@@ -392,3 +392,15 @@ fn a_file_that_is_loaded_twice_is_no_fault() {
     let unmanaged = &sandbox.run(&["status", "--json"]).json()["unmanaged"];
     assert_eq!(*unmanaged, serde_json::json!(["one.md"]));
 }
+
+#[test]
+fn info_shows_a_loaded_agent_that_nobody_offers() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/.claude/agents/deep/x.md", agent("mine", "Read"));
+    let info = sandbox.run(&["info", "mine"]).code(0).stdout;
+    assert!(
+        info.starts_with("mine\n  runs      .claude/agents/deep/x.md\n"),
+        "{info}"
+    );
+    let _ = sandbox.run(&["info", "nobodys-agent"]).code(1);
+}
