@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use super::report::{Event, Frontend};
 use super::session::Session;
+use crate::domain::loaded::Layer;
 use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::store::loaded::{self, FoundAgent, LoadedSet};
 use crate::store::lockfile::Lockfile;
 
-/// Warns about agents whose client name another file in the folder has, at any depth.
+/// Warns about agents whose client name another file in the folder has, at any depth, and about agents in whose place another one runs.
+/// Of those that were `written` it also says in whose place they run.
 ///
 /// All is written by then: what cannot be looked at any more is no failure of the command.
-pub fn warn(session: &Session, frontend: &mut dyn Frontend) {
-    match found(session) {
+pub fn warn(session: &Session, written: &[AgentName], frontend: &mut dyn Frontend) {
+    match found(session, written) {
         Ok(warnings) => {
             for warning in warnings {
                 frontend.report(Event::warning(warning));
@@ -23,11 +25,17 @@ pub fn warn(session: &Session, frontend: &mut dyn Frontend) {
     }
 }
 
-fn found(session: &Session) -> Result<Vec<String>> {
+fn found(session: &Session, written: &[AgentName]) -> Result<Vec<String>> {
     let project = &session.project;
     let lockfile = project.load_lockfile()?;
     let set = loaded::read(project, &session.environment, project.root());
-    Ok(warnings(&set, &lockfile))
+    let mut warnings = warnings(&set, &lockfile);
+    warnings.extend(
+        set.agents
+            .iter()
+            .filter_map(|agent| replaced(&set, agent, written)),
+    );
+    Ok(warnings)
 }
 
 fn warnings(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
@@ -75,4 +83,29 @@ fn elsewhere(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
         })
     });
     hidden.collect()
+}
+
+/// That an agent of another place does not run here because of one that was written.
+fn replaced(set: &LoadedSet, agent: &FoundAgent, written: &[AgentName]) -> Option<String> {
+    let (winner, reason) = set.winner(agent)?;
+    let (place, won) = (set.place(agent), set.place(winner));
+    let is_written = |name: &AgentName| winner.below == name.file_name();
+    if place.is_own || !won.is_own || !written.iter().any(is_written) {
+        return None;
+    }
+    let name = agent.name.as_deref()?;
+    let (winner, hidden) = (&winner.shown, &agent.shown);
+    if place.layer == Layer::BuiltIn {
+        return Some(format!("{winner} replaces the client's own agent `{name}`"));
+    }
+    let manager = place
+        .manager
+        .as_ref()
+        .filter(|manager| manager.entry(&agent.below).is_some());
+    let managed = manager.map_or_else(String::new, |manager| {
+        format!(" (managed by {})", manager.shown)
+    });
+    Some(format!(
+        "{winner} runs in place of {hidden}{managed}, also named `{name}`: {reason}"
+    ))
 }

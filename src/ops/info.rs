@@ -14,7 +14,7 @@ use crate::domain::discovery;
 use crate::domain::name::AgentName;
 use crate::domain::spec::{Place, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Kind, Result};
 use crate::fs;
 use crate::store::agreement::versions;
 use crate::store::cache::Freshness;
@@ -101,7 +101,31 @@ fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<In
     {
         return of_installed(session, name, locked, frontend);
     }
-    of_offered(session, text, &spec, &lockfile, frontend)
+    let offered = of_offered(session, text, &spec, &lockfile, frontend);
+    match (offered, bare_name(&spec)) {
+        (Err(failure), Some(name)) if failure.kind() != Kind::Interrupted => {
+            of_loaded(session, &name, frontend)?.ok_or(failure)
+        }
+        (offered, _) => offered,
+    }
+}
+
+/// An agent that nobody offers and the client loads here; `None` if there is none.
+fn of_loaded(
+    session: &Session,
+    name: &AgentName,
+    frontend: &mut dyn Frontend,
+) -> Result<Option<Info>> {
+    let set = loaded::read(session);
+    let Some(agent) = set
+        .running(name.as_str())
+        .filter(|agent| !agent.bytes.is_empty())
+    else {
+        return Ok(None);
+    };
+    let mut info = judge(agent.shown.clone(), &agent.below, &agent.bytes);
+    info.needs = needs(session, &info, Seen::File, &agent.bytes, frontend)?;
+    Ok(Some(info))
 }
 
 /// The name that a spec is, if it is nothing but a name, at whatever version.

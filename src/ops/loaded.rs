@@ -50,8 +50,7 @@ pub struct Everything {
 /// Looks at everything that the client loads in the current folder.
 pub fn everything(session: &Session, frontend: &mut dyn Frontend) -> Result<Everything> {
     session.look_for_interruption(frontend)?;
-    let project = &session.project;
-    let lockfile = project.load_lockfile()?;
+    let lockfile = session.project.load_lockfile()?;
     let set = read(session);
     let mut agents: Vec<LoadedAgent> = set
         .agents
@@ -65,11 +64,8 @@ pub fn everything(session: &Session, frontend: &mut dyn Frontend) -> Result<Ever
         (key(one), is_late(one)).cmp(&(key(other), is_late(other)))
     });
     let cut = set.places.iter().flat_map(|place| {
-        let folder = project.display(&place.folder);
-        place
-            .cut
-            .iter()
-            .map(move |why| (folder.clone(), why.clone()))
+        let cut = place.cut.iter();
+        cut.map(|why| (place.shown.clone(), why.clone()))
     });
     Ok(Everything {
         agents,
@@ -116,6 +112,7 @@ fn shown(
     };
     let fate = match &agent.standing {
         Standing::Skipped(reason) => Fate::Ignored(reason.clone()),
+        Standing::Again => Fate::Ignored("the same file is loaded from elsewhere".to_owned()),
         _ => match set.winner(agent) {
             Some((winner, reason)) => Fate::Hidden(place_of(set, winner), reason),
             None => Fate::Runs,

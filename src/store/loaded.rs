@@ -37,6 +37,8 @@ pub struct Place {
     pub is_own: bool,
     /// The folder; empty for what is built into the client.
     pub folder: PathBuf,
+    /// The folder, for display.
+    pub shown: String,
     /// The plugin that brings it.
     pub plugin: Option<String>,
     /// The manifest and lockfile of whoever installs agents there, if it is not the project itself.
@@ -76,6 +78,8 @@ pub enum Standing {
     Hidden(usize),
     /// The client does not load it, and why.
     Skipped(String),
+    /// The client has loaded the same file from another place, by a link of either kind.
+    Again,
     /// It does not pretend to be an agent.
     NoAgent,
 }
@@ -199,10 +203,7 @@ impl LoadedSet {
                 Err(reason) => (Vec::new(), Some(reason)),
             };
             let (name, standing) = match (is_again, unread) {
-                (true, _) => (
-                    None,
-                    Standing::Skipped("the client loads the same file from elsewhere".to_owned()),
-                ),
+                (true, _) => (None, Standing::Again),
                 (_, Some(reason)) => (None, Standing::Skipped(reason)),
                 _ => verdict(&bytes),
             };
@@ -286,6 +287,7 @@ impl LoadedSet {
         self.places.push(Place {
             layer: Layer::Plugin,
             is_own: false,
+            shown: shown(project, environment, folder),
             folder: folder.to_owned(),
             plugin: Some(plugin.to_owned()),
             manager: None,
@@ -308,6 +310,7 @@ impl LoadedSet {
         self.places.push(Place {
             layer: Layer::BuiltIn,
             is_own: false,
+            shown: "the client".to_owned(),
             folder: PathBuf::new(),
             plugin: None,
             manager: None,
@@ -376,7 +379,8 @@ fn plugin_name(plugin: &str, below: &str, bytes: &[u8]) -> String {
 fn places(project: &Project, environment: &Environment, here: &Path) -> Vec<Place> {
     let place = |layer, folder: PathBuf| Place {
         layer,
-        is_own: is_same(&folder, project.agents_folder()),
+        is_own: folder == project.agents_folder(),
+        shown: shown(project, environment, &folder),
         folder,
         plugin: None,
         manager: None,
@@ -395,7 +399,15 @@ fn places(project: &Project, environment: &Environment, here: &Path) -> Vec<Plac
             places.push(place(Layer::Project(depth), folder));
         }
     }
-    if !places.iter().any(|place| place.is_own) {
+    // A folder of the project may be a link to another one: it is the project's under its own path.
+    let has_own = |places: &[Place]| places.iter().any(|place| place.is_own);
+    if !has_own(&places) {
+        let same = |place: &&mut Place| is_same(&place.folder, project.agents_folder());
+        if let Some(place) = places.iter_mut().find(same) {
+            place.is_own = true;
+        }
+    }
+    if !has_own(&places) {
         let depth = project.agents_folder().components().count();
         let layer = match project.scope() {
             Scope::Project => Layer::Project(depth),

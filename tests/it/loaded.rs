@@ -352,3 +352,55 @@ fn check_says_who_runs_in_whose_place() {
     );
     assert_eq!(findings(&sandbox, "hidden", &["--project-only"]), []);
 }
+
+#[test]
+fn an_install_says_in_whose_place_an_agent_runs() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("one.md", agent("one", "Read"))
+        .write("Plan.md", agent("Plan", "Read"))
+        .write("home/.claude/agents/one.md", agent("one", "Read"))
+        .write("project/nested/agentpkg.toml", "");
+    let output = sandbox.run(&["install", "../one.md"]).code(0);
+    let says = ".claude/agents/one.md runs in place of ~/.claude/agents/one.md, also named `one`";
+    assert!(output.stderr.contains(says), "{}", output.all());
+    let nested = sandbox.run(&["-C", "nested", "install", "../../one.md"]);
+    let says = "in place of ../.claude/agents/one.md (managed by ../agentpkg.toml), also named";
+    assert!(nested.stderr.contains(says), "{}", nested.all());
+    let output = sandbox.run(&["install", "../Plan.md"]);
+    let says = "replaces the client's own agent `Plan`";
+    assert!(
+        output.code != 0 || output.stderr.contains(says),
+        "{}",
+        output.all()
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_loaded_twice_is_no_fault() {
+    let sandbox = Sandbox::new();
+    sandbox.write("home/.claude/agents/one.md", agent("one", "Read"));
+    link(
+        &sandbox,
+        "../../home/.claude/agents",
+        "project/.claude/agents",
+    );
+    for kind in ["ignored", "same-name", "unread"] {
+        assert_eq!(findings(&sandbox, kind, &[]), [], "{kind}");
+    }
+    let unmanaged = &sandbox.run(&["status", "--json"]).json()["unmanaged"];
+    assert_eq!(*unmanaged, serde_json::json!(["one.md"]));
+}
+
+#[test]
+fn info_shows_a_loaded_agent_that_nobody_offers() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/.claude/agents/deep/x.md", agent("mine", "Read"));
+    let info = sandbox.run(&["info", "mine"]).code(0).stdout;
+    assert!(
+        info.starts_with("mine\n  runs      .claude/agents/deep/x.md\n"),
+        "{info}"
+    );
+    let _ = sandbox.run(&["info", "nobodys-agent"]).code(1);
+}

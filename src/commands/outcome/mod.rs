@@ -8,6 +8,7 @@ pub(super) use self::document::ChangeDocument;
 use super::{Context, capabilities, needs};
 use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
+use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::ops::duplicates;
 use crate::ops::remove::{Dropped, Gone};
@@ -414,7 +415,9 @@ pub(super) fn show_servers(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
 /// What every command that changes agents says after its outcome: files that the client knows by one name, and what failed.
 pub(super) fn finish(outcome: &Outcome, is_dry_run: bool, context: &mut Context) {
     if outcome.changes > 0 && !is_dry_run {
-        duplicates::warn(&context.session, &mut context.ui);
+        let written = outcome.agents.iter().filter(|agent| agent.is_written());
+        let written: Vec<AgentName> = written.map(|agent| agent.name.clone()).collect();
+        duplicates::warn(&context.session, &written, &mut context.ui);
     }
     for failure in &outcome.failures {
         context.ui.failure(failure);

@@ -67,14 +67,14 @@ impl Checker<'_> {
 
     /// That there may be agents in a place which nobody has looked at.
     fn cut(&mut self, place: &Place) {
-        let folder = self.session.project.display(&place.folder);
+        let folder = &place.shown;
         for why in &place.cut {
             let message =
                 format!("not all agents can be checked: {why}; the client may load more of them");
             self.findings.push(Finding {
                 is_about_machine: place.layer.is_about_machine() && !place.is_own,
-                ..Finding::error("unread", &folder, message)
-                    .at(&folder)
+                ..Finding::error("unread", folder, message)
+                    .at(folder)
                     .fix("take out what is no agent, or the links that lead there")
             });
         }
@@ -114,6 +114,8 @@ impl Checker<'_> {
         }
         let violations = match place.layer {
             Layer::BuiltIn => Vec::new(),
+            // What the client cannot read it does not load.
+            _ if agent.bytes.is_empty() => Vec::new(),
             _ => self.manifest.policy().agent(&agent.bytes),
         };
         let manager = place

@@ -71,7 +71,7 @@ pub fn check(
     let lockfile = session.project.load_lockfile()?;
     let world = World::open(session, &manifest, &lockfile, frontend)?;
     let all = requirement::all_agents(session, &world, &manifest, &lockfile, &[]);
-    let agents = all.running();
+    let agents = all.clone().running();
     let looked_at = agents.iter().filter(|agent| !agent.is_about_machine);
     let mut outcome = CheckOutcome {
         agents: looked_at.count(),
@@ -89,7 +89,7 @@ pub fn check(
     checker.agents()?;
     checker.loaded();
     checker.needs(&report, &agents);
-    checker.added(&agents);
+    checker.added(&all.agents);
     checker.mark_machine(&agents);
     outcome.findings = checker.findings;
     outcome.findings.sort_by(|one, other| {
