@@ -103,6 +103,28 @@ fn a_page_that_cannot_be_taken_says_what_to_write() {
     );
 }
 
+#[test]
+fn a_source_that_is_written_in_part_is_answered_with_the_whole() {
+    let sandbox = Sandbox::new();
+    for (text, instead) in [
+        ("acme/agents", "gh:acme/agents"),
+        (
+            "host.example/acme/agents",
+            "https://host.example/acme/agents",
+        ),
+        ("gh:acme/agents/team", "gh:acme/agents"),
+        ("https://github.com/acme/agents/pulls", "gh:acme/agents"),
+    ] {
+        for command in [&["registry", "add"][..], &["list", "--available"]] {
+            let arguments = [command, &[text]].concat();
+            let said = sandbox.run(&arguments).code(2).stderr;
+            assert!(said.contains(instead), "{text}: {said}");
+        }
+    }
+    let said = sandbox.run(&["install", "alias:agents"]).code(1).stderr;
+    assert!(said.contains("`alias:agents#NAME`"), "{said}");
+}
+
 /// Without a host, a scheme or a `#`, nothing is fetched: a typo of REGISTRY/NAME must not reach a stranger.
 #[test]
 fn what_may_be_a_repository_is_not_guessed() {
