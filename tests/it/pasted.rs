@@ -158,6 +158,43 @@ fn what_may_be_a_repository_is_not_guessed() {
     }
 }
 
+/// An address with a password may be pasted; what is said about it ends up in logs.
+#[test]
+fn a_password_is_never_repeated() {
+    let sandbox = Sandbox::new();
+    let address = "https://me:pass-of-mine@host.example/acme/agents";
+    let spec = format!("{address}#planner");
+    for line in [
+        &["install", &spec][..],
+        &["install", address, "--json"],
+        &["info", &spec],
+        &["registry", "add", address],
+        &["registry", "add", address, "--json"],
+        &["registry", "remove", address],
+        &["list", "--available", address],
+        &["update", address],
+        &["remove", address],
+        &["search", address],
+    ] {
+        let output = sandbox.run(line);
+        assert!(
+            !output.all().contains("pass-of-mine"),
+            "{line:?}: {}",
+            output.all()
+        );
+    }
+    let manifest = format!("[agents]\nplanner = {{ git = \"{address}\" }}\n");
+    sandbox.write("project/agentpkg.toml", manifest);
+    for line in [&["install"][..], &["check"], &["status", "--json"]] {
+        let output = sandbox.run(line);
+        assert!(
+            !output.all().contains("pass-of-mine"),
+            "{line:?}: {}",
+            output.all()
+        );
+    }
+}
+
 #[test]
 fn a_letter_before_a_colon_is_a_drive() {
     let sandbox = Sandbox::new();
