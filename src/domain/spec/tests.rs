@@ -93,6 +93,14 @@ fn every_form_of_the_grammar() {
         ("C:\\agents#x", "folder C:\\agents, name x"),
         ("C:/agents/planner.md", "file C:/agents/planner.md"),
         ("d:agents#x", "folder d:agents, name x"),
+    ] {
+        assert_eq!(show(text), meaning, "{text}");
+    }
+}
+
+#[test]
+fn what_people_bring_from_elsewhere() {
+    for (text, meaning) in [
         (
             "gh:acme/agents#./team/x.md",
             "source gh:acme/agents, file team/x.md",
