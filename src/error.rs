@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::domain::shell::Command;
+use crate::domain::url::redact;
 
 /// What a failure means to the caller of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,11 +180,12 @@ struct Parts {
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
-    /// A failure with a message: a lower-case fragment without a full stop, with names in backticks.
+    /// A failure with a message: a lower-case fragment without a full stop, with names in backticks. Passwords and tokens in addresses
+    /// that people typed are left out of it, and of its causes and details.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             kind,
-            message: message.into(),
+            message: redact(&message.into()),
             causes: Vec::new(),
             details: Vec::new(),
             location: None,
@@ -204,14 +206,14 @@ impl Failure {
     /// Adds a cause.
     #[must_use]
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
-        self.0.causes.push(cause.to_string());
+        self.0.causes.push(redact(&cause.to_string()));
         self
     }
 
     /// Adds a line of detail below the message, for example one candidate of several.
     #[must_use]
     pub fn detail(mut self, line: impl Into<String>) -> Self {
-        self.0.details.push(line.into());
+        self.0.details.push(redact(&line.into()));
         self
     }
 

@@ -9,7 +9,7 @@ use super::session::Session;
 use super::unknown;
 use crate::domain::discovery::{IndexEntry, Refused};
 use crate::domain::name::AgentName;
-use crate::domain::spec::Source;
+use crate::domain::spec::{Source, as_repository};
 use crate::error::{Failure, Kind, Result};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
@@ -124,8 +124,18 @@ pub fn parse_source(text: &str) -> Result<Source> {
         ))
         .caused_by(error)
     });
+    // A repository is never guessed: a typo must not reach a stranger.
+    let repository = as_repository(text);
+    let repository = repository
+        .as_deref()
+        .and_then(|spec| spec.split('#').next());
     source.map_err(|failure| {
-        failure.hint("write a URL, `gh:owner/repo`, or a path that begins with `./` or `/`")
+        failure.hint(match repository {
+            Some(repository) => format!("for the repository write `{repository}`"),
+            None => {
+                "write a URL, `gh:owner/repo`, or a path that begins with `./` or `/`".to_owned()
+            }
+        })
     })
 }
 

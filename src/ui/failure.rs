@@ -6,6 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::{CYAN, RED, sanitize};
+use crate::domain::url::redact;
 use crate::error::{Advice, Failure, Location};
 
 /// The text of a failure, with colours. `advice` renders its hints.
@@ -28,18 +29,18 @@ pub fn render(failure: &Failure, advice: &dyn Fn(&Advice) -> String) -> String {
     text
 }
 
-/// A part of a text as it is printed. The carriage return at the end of a line is left out: it would look like the user's mistake.
+/// A part of a text as it is printed, without passwords in addresses. The carriage return at the end of a line is left out: it would
+/// look like the user's mistake.
 fn shown(source: &str, part: Range<usize>) -> String {
     let start = part.start;
     let text = source.get(part).unwrap_or_default();
     let is_ending = |at: usize| source.as_bytes()[start + at..].starts_with(b"\r\n");
-    sanitize(
-        &text
-            .char_indices()
-            .filter(|(at, _)| !is_ending(*at))
-            .map(|(_, c)| c)
-            .collect::<String>(),
-    )
+    let text: String = text
+        .char_indices()
+        .filter(|(at, _)| !is_ending(*at))
+        .map(|(_, c)| c)
+        .collect();
+    sanitize(&redact(&text))
 }
 
 /// The line in question, underlined; without the renderer's first line, which would repeat the message.

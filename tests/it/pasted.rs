@@ -103,6 +103,28 @@ fn a_page_that_cannot_be_taken_says_what_to_write() {
     );
 }
 
+#[test]
+fn a_source_that_is_written_in_part_is_answered_with_the_whole() {
+    let sandbox = Sandbox::new();
+    for (text, instead) in [
+        ("acme/agents", "gh:acme/agents"),
+        (
+            "host.example/acme/agents",
+            "https://host.example/acme/agents",
+        ),
+        ("gh:acme/agents/team", "gh:acme/agents"),
+        ("https://github.com/acme/agents/pulls", "gh:acme/agents"),
+    ] {
+        for command in [&["registry", "add"][..], &["list", "--available"]] {
+            let arguments = [command, &[text]].concat();
+            let said = sandbox.run(&arguments).code(2).stderr;
+            assert!(said.contains(instead), "{text}: {said}");
+        }
+    }
+    let said = sandbox.run(&["install", "alias:agents"]).code(1).stderr;
+    assert!(said.contains("`alias:agents#NAME`"), "{said}");
+}
+
 /// Without a host, a scheme or a `#`, nothing is fetched: a typo of REGISTRY/NAME must not reach a stranger.
 #[test]
 fn what_may_be_a_repository_is_not_guessed() {
@@ -132,6 +154,43 @@ fn what_may_be_a_repository_is_not_guessed() {
             pasted.stderr.contains("--offline"),
             "{instead}: {}",
             pasted.stderr
+        );
+    }
+}
+
+/// An address with a password may be pasted; what is said about it ends up in logs.
+#[test]
+fn a_password_is_never_repeated() {
+    let sandbox = Sandbox::new();
+    let address = "https://me:pass-of-mine@host.example/acme/agents";
+    let spec = format!("{address}#planner");
+    for line in [
+        &["install", &spec][..],
+        &["install", address, "--json"],
+        &["info", &spec],
+        &["registry", "add", address],
+        &["registry", "add", address, "--json"],
+        &["registry", "remove", address],
+        &["list", "--available", address],
+        &["update", address],
+        &["remove", address],
+        &["search", address],
+    ] {
+        let output = sandbox.run(line);
+        assert!(
+            !output.all().contains("pass-of-mine"),
+            "{line:?}: {}",
+            output.all()
+        );
+    }
+    let manifest = format!("[agents]\nplanner = {{ git = \"{address}\" }}\n");
+    sandbox.write("project/agentpkg.toml", manifest);
+    for line in [&["install"][..], &["check"], &["status", "--json"]] {
+        let output = sandbox.run(line);
+        assert!(
+            !output.all().contains("pass-of-mine"),
+            "{line:?}: {}",
+            output.all()
         );
     }
 }

@@ -38,6 +38,7 @@ const BITBUCKET: &str = "bitbucket.org";
 
 impl Page {
     /// Reads the address of a page; `None`: it is none, as far as one can tell.
+    #[must_use]
     pub fn of(text: &str) -> Option<Result<Self, UrlError>> {
         let (scheme, rest) = text.split_once("://")?;
         if !matches!(scheme.to_ascii_lowercase().as_str(), "https" | "http") {
@@ -52,10 +53,8 @@ impl Page {
         if host == GITHUB_RAW {
             let (repository, rest) = parts.split_at_checked(2)?;
             let repository = format!("{scheme}://{GITHUB}/{}", repository.join("/"));
-            let rest = match rest {
-                ["refs", "heads" | "tags", rest @ ..] => rest,
-                rest => rest,
-            };
+            let is_whole = matches!(rest, ["refs", "heads" | "tags", ..]);
+            let rest = if is_whole { &rest[2..] } else { rest };
             return Some(Self::new(&repository, "raw", true, rest));
         }
         let (at, kind, rest) = parts.iter().enumerate().skip(1).find_map(|(at, kind)| {

@@ -258,6 +258,13 @@ pub(super) fn not_found(
         },
         several => format!("{} registries", several.len()),
     };
+    // Without a slash, only a colon says that it may be a host.
+    let address = format!("{target}#NAME");
+    let is_address = matches!(&spec.place, Place::Anywhere) && target.contains(':');
+    if is_address && Spec::parse(&address).is_ok() {
+        return Failure::failed(format!("no agent named `{target}` in {place}"))
+            .hint(format!("for a repository on a host write `{address}`"));
+    }
     if target.is_empty() {
         return Failure::failed(format!("there are no agents in {place}"))
             .hint("agents are `.md` files whose frontmatter has a name and a description");

@@ -365,12 +365,12 @@ impl CachedRepository<'_> {
 
     /// Fetches if the state is older than requested.
     pub(super) fn freshen(&self, freshness: Freshness, watch: Watch<'_>) -> Result<()> {
+        let is_any = |found: Result<Vec<_>, GitError>| found.is_ok_and(|found| !found.is_empty());
         let has_state = |this: &Self| {
             this.open().is_ok_and(|repository| {
                 repository.head().is_ok_and(|head| head.is_some())
-                    || repository
-                        .branches()
-                        .is_ok_and(|branches| !branches.is_empty())
+                    || is_any(repository.branches())
+                    || is_any(repository.tags())
             })
         };
         if freshness == Freshness::Any && has_state(self) {
