@@ -813,7 +813,7 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     insta::assert_snapshot!(run(&sandbox, &["status"]).code(0).all(), @r#"
     exit 0
     --- stdout
-      analyst    clean
+    analyst		clean		
     --- stderr
     warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is ignored
       1 server missing: fetch  `agentpkg check`

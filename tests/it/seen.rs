@@ -88,7 +88,7 @@ fn every_command_sees_an_edit_at_once() {
         run(&sandbox, &["list"])
             .code(0)
             .stdout
-            .matches(" missing ")
+            .matches("\tmissing\t")
             .count(),
         1
     );

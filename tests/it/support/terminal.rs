@@ -26,11 +26,25 @@ impl Terminal {
         arguments: &[&str],
         variables: &[(&str, OsString)],
     ) -> Self {
+        Self::sized(sandbox, arguments, variables, 80)
+    }
+
+    /// Starts agentpkg in a terminal of so many columns.
+    pub(crate) fn start_wide(sandbox: &Sandbox, arguments: &[&str], columns: usize) -> Self {
+        Self::sized(sandbox, arguments, &[], columns)
+    }
+
+    fn sized(
+        sandbox: &Sandbox,
+        arguments: &[&str],
+        variables: &[(&str, OsString)],
+        columns: usize,
+    ) -> Self {
         // A pseudo-terminal initially has no size.
-        let script = "stty cols 80 rows 50; exec \"$0\" \"$@\"";
+        let script = format!("stty cols {columns} rows 50; exec \"$0\" \"$@\"");
         let mut command = sandbox.prepared(Command::new("sh"));
         command
-            .args(["-c", script, env!("CARGO_BIN_EXE_agentpkg")])
+            .args(["-c", &script, env!("CARGO_BIN_EXE_agentpkg")])
             .args(arguments);
         command
             .env("TERM", "xterm")
