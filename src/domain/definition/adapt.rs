@@ -9,6 +9,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::layout::{Layout, key};
+use super::scan;
 use super::yaml::Fields;
 use super::{Definition, FIELDS, SkipReason, Verdict};
 use crate::domain::name::AgentName;
@@ -297,7 +298,20 @@ const OTHERS: [&str; 30] = [
     "maturity",
 ];
 
-/// Quotes every entry again whose YAML is not valid on its own.
+/// Fields whose value is a collection, or may be one: it is never made text.
+const COLLECTIONS: [&str; 5] = ["tools", "disallowedTools", "skills", "mcpServers", "hooks"];
+
+/// Fields whose value is text, also where it begins with a bracket.
+const TEXTS: [&str; 5] = [
+    "name",
+    "description",
+    "model",
+    "permissionMode",
+    "initialPrompt",
+];
+
+/// Writes every entry in another way whose YAML is not valid on its own. What cannot be written without a loss stays as it is, so that the
+/// file is beyond repair.
 fn mend_values(adapted: &mut Adapted) {
     let layout = Layout::of(&adapted.bytes);
     let Some(block) = layout.block() else {
@@ -306,46 +320,96 @@ fn mend_values(adapted: &mut Adapted) {
     if block.len() > super::MAX_FRONTMATTER || is_valid(&adapted.bytes[block.clone()]) {
         return;
     }
-    let end = line_ending(&adapted.bytes);
-    let mut mended = Vec::new();
-    let mut fields = Vec::new();
-    for (name, lines) in segments(&adapted.bytes, block.clone()) {
-        let text = &adapted.bytes[lines];
+    let segments = segments(&adapted.bytes, block.clone());
+    let mended = mended(&adapted.bytes, &segments, false)
+        .filter(|(text, _)| is_valid(text.as_bytes()))
+        // Entries may be valid alone and clash together; then every one becomes plain text.
+        .or_else(|| mended(&adapted.bytes, &segments, true));
+    if let Some((text, fields)) = mended.filter(|(text, _)| is_valid(text.as_bytes())) {
+        adapted.bytes.splice(block, text.into_bytes());
+        let repairs = fields.into_iter().map(|field| Adaptation::Repair { field });
+        adapted.applied.extend(repairs);
+    }
+}
+
+/// A part of the block: the lines of an entry, or lines that belong to none.
+type Segment = (Option<String>, Range<usize>);
+
+/// The block with every broken entry mended, or every entry, and the names of those that were changed.
+fn mended(bytes: &[u8], segments: &[Segment], is_all: bool) -> Option<(String, Vec<String>)> {
+    let end = line_ending(bytes);
+    let (mut mended, mut fields) = (String::new(), Vec::new());
+    for (name, lines) in segments {
+        let text = String::from_utf8_lossy(&bytes[lines.clone()]);
         match name {
-            Some(name) if !is_valid(text) => {
-                mended.extend_from_slice(
-                    requoted(&name, &String::from_utf8_lossy(text), end).as_bytes(),
-                );
-                fields.push(name);
+            Some(name) if is_all && !is_collection(name, &text) => {
+                mended.push_str(&requoted(name, &text, end));
+                fields.push(name.clone());
             }
-            None if !is_valid(text) => {
+            Some(name) if !is_valid(text.as_bytes()) => {
+                mended.push_str(&rewritten(name, &text, end)?);
+                fields.push(name.clone());
+            }
+            None if is_all || !is_valid(text.as_bytes()) => {
                 // Lines before the first key belong to no entry; their text is kept as comments.
-                for line in String::from_utf8_lossy(text).lines() {
-                    mended.extend_from_slice(format!("# {line}{end}").as_bytes());
+                let is_field = |line: &str| {
+                    key(line.trim_start().as_bytes()).is_some_and(|key| FIELDS.contains(&&*key))
+                };
+                if text.lines().any(is_field) {
+                    return None;
+                }
+                for line in text.lines() {
+                    mended.extend(["# ", line, end]);
                 }
                 fields.push("comment".to_owned());
             }
-            _ => mended.extend_from_slice(text),
+            _ => mended.push_str(&text),
         }
     }
-    if !is_valid(&mended) {
-        // Entries may be valid alone and clash together; then every one becomes plain text.
-        mended.clear();
-        fields.clear();
-        for (name, lines) in segments(&adapted.bytes, block.clone()) {
-            if let Some(name) = name {
-                mended.extend_from_slice(
-                    requoted(&name, &String::from_utf8_lossy(&adapted.bytes[lines]), end)
-                        .as_bytes(),
-                );
-                fields.push(name);
+    Some((mended, fields))
+}
+
+/// A broken entry with the value that was meant; `None` if that is a collection that we cannot make out.
+fn rewritten(name: &str, text: &str, end: &str) -> Option<String> {
+    let spaced = scan::with_spaced_comments(&scan::without_leading_tabs(text));
+    let value = spaced.split_once(':').map_or("", |(_, value)| value);
+    let opening = value.trim_start().chars().next();
+    let is_meant = |text: &str| {
+        let fields = Fields::read_strictly(text).ok().map(Fields::into_values);
+        match (opening, fields.as_ref().and_then(|fields| fields.get(name))) {
+            (Some('['), Some(value)) => !TEXTS.contains(&name) && value.is_array(),
+            (Some('{'), Some(value)) => !TEXTS.contains(&name) && value.is_object(),
+            (Some('"' | '\'' | '|' | '>'), Some(value)) => value.is_string(),
+            (_, Some(value)) => {
+                COLLECTIONS.contains(&name) && (value.is_array() || value.is_object())
             }
+            (_, None) => false,
+        }
+    };
+    let mut indented = String::with_capacity(spaced.len() + 64);
+    for (index, line) in spaced.split_inclusive('\n').enumerate() {
+        let is_inner = index > 0 && !line.trim().is_empty() && !line.starts_with([']', '}']);
+        indented.push_str(if is_inner { "  " } else { "" });
+        indented.push_str(line);
+    }
+    let closed = format!("{}]{end}", spaced.trim_end());
+    for candidate in [spaced.clone(), indented, closed] {
+        if is_meant(&candidate) {
+            return Some(candidate);
         }
     }
-    adapted.bytes.splice(block, mended);
-    adapted
-        .applied
-        .extend(fields.into_iter().map(|field| Adaptation::Repair { field }));
+    (!is_collection(name, text)).then(|| requoted(name, text, end))
+}
+
+/// Whether the entry was meant to be a sequence or a mapping.
+fn is_collection(name: &str, text: &str) -> bool {
+    let value = text.split_once(':').map_or("", |(_, value)| value);
+    let mut lines = value.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    COLLECTIONS.contains(&name)
+        && (first.starts_with(['[', '{', '#', '&', '!'])
+            || first.is_empty() && lines.clone().any(|line| !line.is_empty())
+            || lines.any(|line| line.starts_with('-')))
 }
 
 fn is_valid(text: &[u8]) -> bool {
@@ -353,8 +417,8 @@ fn is_valid(text: &[u8]) -> bool {
 }
 
 /// The block, cut at known fields; unknown keys that are valid on their own are entries too, unless a broken one came before.
-fn segments(bytes: &[u8], block: Range<usize>) -> Vec<(Option<String>, Range<usize>)> {
-    let mut segments: Vec<(Option<String>, Range<usize>)> = vec![(None, block.start..block.start)];
+fn segments(bytes: &[u8], block: Range<usize>) -> Vec<Segment> {
+    let mut segments: Vec<Segment> = vec![(None, block.start..block.start)];
     let mut at = block.start;
     for line in bytes[block].split_inclusive(|byte| *byte == b'\n') {
         let line_end = at + line.len();

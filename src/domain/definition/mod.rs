@@ -1,15 +1,18 @@
 //! Agent definitions: Markdown with YAML frontmatter, read exactly as the client reads it.
 //!
 //! [`Definition::parse`] takes any bytes and never fails; its [`Verdict`] says whether the client loads the file, and as what. What the
-//! client accepts was measured against version 2.1.329. [`adapt`] turns a file that the client would skip into one that it loads.
+//! client accepts was measured against versions 2.1.329 and 2.1.332. [`adapt`] turns a file that the client would skip into one that it loads.
 
 mod adapt;
+#[cfg(test)]
+mod families;
 mod hooks;
 mod layout;
 mod loss;
 mod node;
 #[cfg(test)]
 mod probes;
+mod scan;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -28,7 +31,7 @@ use self::yaml::Fields;
 pub const MAX_FRONTMATTER: usize = 64 << 10;
 
 /// The fields that the client reads.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 23] = [
     "name",
     "description",
     "tools",
@@ -45,6 +48,13 @@ const FIELDS: [&str; 16] = [
     "isolation",
     "color",
     "initialPrompt",
+    "observer",
+    "observerMessage",
+    "observeSubagents",
+    "observeToolResults",
+    "omitClaudeMd",
+    "autoCompactWindow",
+    "experimental",
 ];
 
 /// The fields that give an agent power over the session itself; the client honours them in an agents folder, although it does not in
@@ -324,7 +334,10 @@ fn judge(block: &str, first_line: usize) -> Verdict {
     let Some(description) = fields.text("description").filter(|text| !text.is_empty()) else {
         return Verdict::Skipped(SkipReason::NoDescription);
     };
-    if let Some(expected) = fields.value("hooks").and_then(hooks::objection) {
+    let objection = fields.value("hooks").and_then(hooks::objection);
+    let misplaced = hooks::is_misplaced(fields.values())
+        .then_some("`PreToolUse` and `PermissionRequest` are written inside it");
+    if let Some(expected) = objection.or(misplaced) {
         return Verdict::Skipped(SkipReason::WrongType {
             field: "hooks",
             expected,

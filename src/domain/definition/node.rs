@@ -2,7 +2,7 @@
 //!
 //! * Equal keys are allowed at any depth; the last one counts.
 //! * `<<` merges, quoted or not, once or several times, a mapping or a sequence of mappings; the mapping's own values win, and of the
-//! merged values the first.
+//!   merged values the first.
 //! * Keys are text: a sequence as a key is its items joined with commas, so that `[hooks]: …` sets `hooks`.
 //! * Only line feeds and carriage returns end a line, and control characters are characters like any other.
 
@@ -81,6 +81,11 @@ fn shielded(text: &str) -> String {
         }
     };
     text.chars().map(shield).collect()
+}
+
+/// A character that our parser takes for text, and that is read as `c`, which must be in ASCII.
+pub(super) fn stand_in(c: char) -> char {
+    char::from_u32(STAND_INS + u32::from(c)).unwrap_or(c)
 }
 
 /// Restores the characters that [`shielded`] replaced.
