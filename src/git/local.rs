@@ -3,11 +3,13 @@
 //! Every content is hashed again before it is given out, so that a damaged or exchanged object is an error and never wrong bytes.
 //! Not responsible for which files matter; [`super::walk`] lists them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, ObjectType, Oid, RepositoryOpenFlags};
+use git2::{ErrorCode, ObjectType, Odb, Oid, RepositoryOpenFlags};
 
 use super::GitError;
+use super::command::Git;
 use super::stderr::cleaned;
 use crate::domain::digest::ObjectId;
 
@@ -20,6 +22,8 @@ const MIN_ABBREVIATION: usize = 4;
 pub struct Repository {
     pub(super) inner: git2::Repository,
     path: PathBuf,
+    /// The references, where only git itself can read them; libgit2 has the objects alone then.
+    references: Option<BTreeMap<String, ObjectId>>,
 }
 
 impl Repository {
@@ -40,7 +44,37 @@ impl Repository {
         Ok(Self {
             inner,
             path: path.to_owned(),
+            references: None,
         })
+    }
+
+    /// The same, in whatever form the user's git can read it; git is started only where libgit2 cannot open it.
+    pub fn open_asking(path: &Path, git: &dyn Fn() -> Option<Git>) -> Result<Self, GitError> {
+        let error = match Self::open(path) {
+            Err(error @ GitError::NotOpened { .. }) => error,
+            result => return result,
+        };
+        let is_one = path.join(".git").exists() || path.join("HEAD").is_file();
+        let Some(described) = git().filter(|_| is_one).and_then(|git| git.describe(path)) else {
+            return Err(error);
+        };
+        if !described.is_readable {
+            return Err(GitError::LocalFormat {
+                path: path.to_owned(),
+            });
+        }
+        let objects = Odb::new().and_then(|objects| {
+            let folder = described.objects.to_str().unwrap_or_default();
+            objects.add_disk_alternate(folder).map(|()| objects)
+        });
+        match objects.and_then(git2::Repository::from_odb) {
+            Ok(inner) => Ok(Self {
+                inner,
+                path: path.to_owned(),
+                references: Some(described.references),
+            }),
+            Err(_) => Err(error),
+        }
     }
 
     /// The folder it was opened at.
@@ -100,6 +134,16 @@ impl Repository {
     /// All tags that lead to a commit, with that commit, sorted by name.
     pub fn tags(&self) -> Result<Vec<(String, ObjectId)>, GitError> {
         let mut tags = Vec::new();
+        if let Some(known) = &self.references {
+            for name in known.keys() {
+                if let Some(tag) = name.strip_prefix("refs/tags/")
+                    && let Some(commit) = self.reference(name)?
+                {
+                    tags.push((tag.to_owned(), commit));
+                }
+            }
+            return Ok(tags);
+        }
         let references = self
             .inner
             .references_glob("refs/tags/*")
@@ -229,6 +273,17 @@ impl Repository {
     }
 
     fn reference(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        if let Some(known) = &self.references {
+            let Some(id) = known.get(name) else {
+                return Ok(None);
+            };
+            let object = self.inner.find_object(oid(id), None);
+            // What does not lead to a commit that is here names nothing.
+            return Ok(object
+                .and_then(|object| object.peel_to_commit())
+                .ok()
+                .map(|commit| id_of(commit.id())));
+        }
         let reference = match self.inner.find_reference(name) {
             Ok(reference) => reference,
             Err(error) if is_missing(&error) => return Ok(None),

@@ -232,7 +232,11 @@ impl CachedRepository<'_> {
     }
 
     pub(super) fn open(&self) -> Result<Repository, GitError> {
-        Repository::open(&self.git)
+        if self.is_remote {
+            Repository::open(&self.git)
+        } else {
+            Repository::open_asking(&self.git, &|| self.cache.git().ok().cloned())
+        }
     }
 
     /// Fetches if the state is older than requested.
