@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Context;
 use crate::domain::count::numbered;
@@ -88,7 +89,7 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
         return Ok(());
     }
     let width = |text: &dyn Fn(&Hit) -> String| {
-        let widths = outcome.hits.iter().map(|hit| text(hit).chars().count());
+        let widths = outcome.hits.iter().map(|hit| text(hit).width());
         widths.max().unwrap_or(0)
     };
     let names = width(&|hit| hit.entry.name.to_string());
@@ -102,7 +103,7 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
             "  {style}{name}{style:#}{:pad$}{DIM}{place:places$}{DIM:#}  {}",
             "",
             described(hit, room),
-            pad = names - name.as_str().len() + 2
+            pad = names - name.as_str().width() + 2
         ))?;
     }
     if outcome.total > outcome.hits.len() {

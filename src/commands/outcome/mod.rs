@@ -4,9 +4,12 @@ mod document;
 
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr as _;
+
 pub(super) use self::document::ChangeDocument;
 use super::capabilities::{abilities, labelled, tools};
 use super::{Context, needs};
+
 use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
@@ -246,7 +249,7 @@ pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Con
         lengths.max().unwrap_or(0)
     };
     let widths = [
-        widest(&|agent| agent.name.as_str().len()),
+        widest(&|agent| agent.name.as_str().width()),
         widest(&|agent| versions(agent).len()),
     ];
     for agent in &changed {
@@ -282,7 +285,7 @@ fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: 
     let (verb, note) = words(agent, is_dry_run);
     let [names, between] = widths;
     let mut line = format!("{CYAN}{}{CYAN:#}", agent.name);
-    let mut gap = names - agent.name.as_str().len() + 2;
+    let mut gap = names - agent.name.as_str().width() + 2;
     let versions = versions(agent);
     let rest = match between {
         0 => 0,

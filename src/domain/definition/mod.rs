@@ -9,6 +9,7 @@ mod families;
 mod hooks;
 mod layout;
 mod loss;
+mod mend;
 mod node;
 #[cfg(test)]
 mod probes;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization;
 
 pub use self::adapt::{AdaptError, Adaptation, Adapted, Request, adapt};
 pub use self::layout::Entry;
@@ -26,6 +28,9 @@ use self::layout::Layout;
 pub use self::loss::Loss;
 use self::node::ReadError;
 use self::yaml::Fields;
+
+/// The longest name that the client takes.
+const MAX_CLIENT_NAME: usize = 256;
 
 /// The largest frontmatter that is read, in bytes.
 pub const MAX_FRONTMATTER: usize = 64 << 10;
@@ -279,10 +284,14 @@ impl<'a> Definition<'a> {
         1 + bytes[..start].iter().filter(|byte| **byte == b'\n').count()
     }
 
-    /// What is in the frontmatter, or was meant to be, but is not read by the client; by line.
+    /// What is in the frontmatter, or was meant to be, but is not read as it seems; by line.
     #[must_use]
     pub fn losses(&self) -> Vec<Loss> {
-        loss::losses(&self.layout)
+        let name = match &self.verdict {
+            Verdict::Loads(loaded) => loaded.name.as_str(),
+            Verdict::Skipped(_) => "",
+        };
+        loss::losses(&self.layout, name)
     }
 
     /// What follows the frontmatter.
@@ -314,6 +323,11 @@ impl<'a> Definition<'a> {
     }
 }
 
+/// Whether there is a colon in any of its forms, such as the full-width one.
+fn has_colon(name: &str) -> bool {
+    name.contains(':') || !name.is_ascii() && name.nfkc().any(|c| c == ':')
+}
+
 fn judge(block: &str, first_line: usize) -> Verdict {
     let fields = match Fields::read(block) {
         Ok(fields) => fields,
@@ -328,7 +342,7 @@ fn judge(block: &str, first_line: usize) -> Verdict {
     let Some(name) = fields.text("name").filter(|name| !name.is_empty()) else {
         return Verdict::Skipped(SkipReason::NoName);
     };
-    if name.contains(':') || name.starts_with('-') {
+    if has_colon(name) || name.starts_with('-') || name.encode_utf16().count() > MAX_CLIENT_NAME {
         return Verdict::Skipped(SkipReason::BadName(name.to_owned()));
     }
     let Some(description) = fields.text("description").filter(|text| !text.is_empty()) else {
@@ -502,6 +516,8 @@ mod tests {
             "name: a\ndescription: [x]",
             "description: x",
             "name: a",
+            "name: a：b\ndescription: x",
+            &format!("name: {}\ndescription: x", "a".repeat(257)),
         ] {
             assert_eq!(with(head), None, "{head}");
         }
