@@ -82,6 +82,9 @@ pub enum AdaptError {
     /// The frontmatter is too large to read.
     #[error("{0}")]
     TooLarge(SkipReason),
+    /// The content is elsewhere.
+    #[error("it is a git-lfs pointer, and the file that it stands for is not here")]
+    Pointer,
     /// It is UTF-16 or a similar encoding.
     #[error("it is not UTF-8 text")]
     NotText,
@@ -103,6 +106,9 @@ pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
         applied: Vec::new(),
     };
     let definition = Definition::parse(bytes);
+    if definition.is_pointer() {
+        return Err(AdaptError::Pointer);
+    }
     if let Verdict::Skipped(reason) = definition.verdict() {
         if matches!(reason, SkipReason::TooLarge | SkipReason::TooComplex) {
             return Err(AdaptError::TooLarge(reason.clone()));
@@ -196,6 +202,12 @@ fn repair(
     } else if let Some(start) = indented_start(bytes) {
         // Only the white space before the fence is wrong, so it is removed; the block itself is judged next.
         adapted.bytes.drain(..start);
+        adapted.applied.push(Adaptation::Repair {
+            field: "fence".to_owned(),
+        });
+        mend_values(adapted);
+    } else if let Some(fenced) = definition.fenced() {
+        adapted.bytes = fenced.into_bytes();
         adapted.applied.push(Adaptation::Repair {
             field: "fence".to_owned(),
         });

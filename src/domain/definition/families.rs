@@ -174,3 +174,36 @@ fn a_file_that_the_client_loads_is_never_repaired() {
         }
     }
 }
+
+#[test]
+fn keys_without_fences_are_fenced_and_nothing_is_cut() {
+    let keys = "name: a\ndescription: Plans.\nUse PROACTIVELY when: x\ntools: Read, Bash(git *)\n";
+    let mended = "---\nname: a\ndescription: |-\n  Plans.\n  Use PROACTIVELY when: x\ntools: Read, Bash(git *)\n---\n";
+    for (text, rest) in [
+        (format!("{keys}\nBody.\n"), "\nBody.\n"),
+        (
+            format!("# Title\n\n{keys}\nBody.\n"),
+            "# Title\n\n\nBody.\n",
+        ),
+        (format!("{keys}---\nBody.\n"), "Body.\n"),
+        (format!("---\n{keys}\nBody.\n"), "\nBody.\n"),
+        (format!("```yaml\n{keys}```\nBody.\n"), "Body.\n"),
+        (format!("```yaml\n---\n{keys}---\n```\nBody.\n"), "Body.\n"),
+        (
+            format!("```markdown\n---\n{keys}---\nBody.\n```\n"),
+            "Body.\n```\n",
+        ),
+        (format!("# Title\n```\n{keys}```\n"), "# Title\n"),
+    ] {
+        assert_eq!(repaired(&text), Ok(format!("{mended}{rest}")), "{text}");
+    }
+    let both = repaired("name: a\ndescription: d\n\ntools:\n  - Read\n\nBody.\n").unwrap();
+    assert_eq!(
+        both,
+        "---\nname: a\ndescription: d\n\ntools:\n  - Read\n---\n\nBody.\n"
+    );
+    assert_eq!(
+        repaired("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+        Err(AdaptError::Pointer)
+    );
+}

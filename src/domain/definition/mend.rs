@@ -9,7 +9,7 @@ use super::scan;
 use super::yaml::Fields;
 
 /// Fields other than the client's own whose lines certainly begin an entry. In broken frontmatter any other `word:` may be part of prose.
-const OTHERS: [&str; 30] = [
+pub(super) const OTHERS: [&str; 30] = [
     "allowed-tools",
     "allowedTools",
     "version",
@@ -183,7 +183,7 @@ fn segments(bytes: &[u8], block: Range<usize>) -> Vec<Segment> {
 }
 
 /// An entry whose value is its whole text: a literal block if that is readable, otherwise a quoted string.
-fn requoted(name: &str, text: &str, end: &str) -> String {
+pub(super) fn requoted(name: &str, text: &str, end: &str) -> String {
     let value = text.split_once(':').map_or("", |(_, value)| value);
     let value = value.replace("\r\n", "\n");
     let value = value.trim_matches([' ', '\n', '\t']);

@@ -14,6 +14,7 @@ mod node;
 #[cfg(test)]
 mod probes;
 mod scan;
+mod unfenced;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -304,6 +305,21 @@ impl<'a> Definition<'a> {
     #[must_use]
     pub fn title(&self) -> Option<String> {
         adapt::title(&String::from_utf8_lossy(self.layout.body()))
+    }
+
+    /// The file with its keys between fences, if they stand at the top without them.
+    #[must_use]
+    pub fn fenced(&self) -> Option<String> {
+        if self.has_frontmatter() {
+            return None;
+        }
+        unfenced::fenced(&String::from_utf8_lossy(self.layout.body()))
+    }
+
+    /// Whether this is what git-lfs leaves in place of a file.
+    #[must_use]
+    pub fn is_pointer(&self) -> bool {
+        unfenced::is_pointer(self.layout.bytes())
     }
 
     /// Whether a file without frontmatter says that it is an agent, in its title or an identity line.

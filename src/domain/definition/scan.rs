@@ -85,6 +85,7 @@ fn applied(text: &str, edits: Vec<(Range<usize>, String)>) -> Cow<'_, str> {
 
 const GLUED: &str = "a comment needs a space before it";
 const SHALLOW: &str = "text that goes on in another line must be indented deeper than its key";
+const UNCLOSED: &str = "a quote is not closed, or its text goes on without being indented";
 const TAB: &str = "a tab at the beginning of the line";
 
 struct Scanner<'a> {
@@ -382,7 +383,11 @@ impl Scanner<'_> {
             }
             let is_free = free.contains(&self.text[end]);
             if !is_free && !self.is_deep(spaces) {
-                return Err(if end > start + spaces { TAB } else { SHALLOW });
+                return Err(match free.is_empty() {
+                    _ if end > start + spaces => TAB,
+                    true => UNCLOSED,
+                    false => SHALLOW,
+                });
             }
             if !free.is_empty() {
                 self.untab(start..end);
