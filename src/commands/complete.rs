@@ -8,6 +8,7 @@ use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
 };
 
+use crate::domain::name;
 use crate::env::Environment;
 use crate::fs;
 use crate::ops::complete::{self, Candidate};
@@ -82,10 +83,10 @@ fn completer(
 }
 
 fn shown(candidates: Vec<Candidate>, current: &str) -> Vec<CompletionCandidate> {
-    let folded = current.to_ascii_lowercase();
+    let folded = name::folded(current);
     let matching = candidates
         .into_iter()
-        .filter(|(value, _)| value.to_ascii_lowercase().starts_with(&folded));
+        .filter(|(value, _)| name::folded(value).starts_with(&folded));
     matching
         .map(|(value, help)| {
             let help = one_line(&help, WIDTH);

@@ -128,7 +128,8 @@ pub fn examine<'r>(
     record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
 ) -> Finding {
     let definition = Definition::parse(bytes);
-    if !is_agent(file, &definition) {
+    let is_pointer = definition.is_pointer() && is_below_agents(&split(file).0);
+    if !is_pointer && !is_agent(file, &definition) {
         return Finding::Nothing;
     }
     match describe(file, blob, bytes, &definition, record) {
@@ -268,6 +269,20 @@ fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
     if trimmed.len() < body.len() && trimmed.starts_with(b"---") {
         return is_agent(file, &Definition::parse(trimmed));
     }
+    // Outside of an agents folder a document may show an agent in a code block.
+    let is_document = |line: &str| line.trim_start().starts_with("```");
+    let text = String::from_utf8_lossy(body);
+    let is_shown = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .take(2)
+        .any(is_document);
+    if let Some(fenced) = definition
+        .fenced()
+        .filter(|_| !is_shown || is_below_agents(&folders))
+    {
+        return is_agent(file, &Definition::parse(fenced.as_bytes()));
+    }
     definition.introduces_itself()
 }
 
@@ -357,6 +372,23 @@ mod tests {
         assert_eq!(offered("page.md", "# A page\n\nSome text.\n"), None);
         let plain = "# Planning Agent\n\n**Identity**: somebody who plans\n\nPlan.\n";
         assert_eq!(offered("x.md", plain), Some(("planning".to_owned(), false)));
+    }
+
+    #[test]
+    fn keys_without_fences_are_an_agent_and_a_pointer_is_none() {
+        let keys = "# Planner\n\nname: planner\ndescription: Plans.\nUse PROACTIVELY when: work begins\ntools: Read\n\nPlan.\n";
+        assert_eq!(offered("x.md", keys), Some(("planner".to_owned(), false)));
+        let shown = "# How to\n\n```yaml\nname: planner\ndescription: plans\n```\n";
+        assert_eq!(offered("x.md", shown), None);
+        assert!(offered("agents/x.md", shown).is_some());
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+        assert_eq!(finding("x.md", pointer), Finding::Nothing);
+        let Finding::Refused(refused) = finding("agents/x.md", pointer) else {
+            panic!("it was offered");
+        };
+        assert!(refused.reason.contains("git-lfs"), "{}", refused.reason);
+        let named = examine_named("x.md", pointer.as_bytes(), &|_| None);
+        assert!(named.is_err_and(|reason| reason.contains("git-lfs")));
     }
 
     #[test]

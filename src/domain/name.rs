@@ -8,12 +8,14 @@ use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// The longest name, in bytes: leaves room for `.md` and a suffix within the 255 bytes of common file systems.
 pub const MAX_NAME: usize = 100;
 
-/// A name that is safe as a file name on every platform: `[A-Za-z0-9][A-Za-z0-9._-]*`, at most [`MAX_NAME`] bytes, not a Windows
-/// device, no trailing dot, no `..`.
+/// A name that is safe as a file name on every platform: letters and digits of any script, `.`, `_` and `-`, a letter or digit first; at
+/// most [`MAX_NAME`] bytes, not a Windows device, no trailing dot, no `..`. Kept in NFC, so that equal names have equal bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentName(String);
 
@@ -32,17 +34,26 @@ impl<'de> Deserialize<'de> for AgentName {
 impl AgentName {
     /// Checks `name`.
     pub fn new(name: &str) -> Result<Self, NameError> {
-        check(name).map(|()| Self(name.to_owned()))
+        let name = composed(name);
+        check(&name)?;
+        if !name.is_ascii() {
+            // Other systems may take its compatibility form for the same name.
+            check(&name.nfkc().collect::<String>())?;
+        }
+        Ok(Self(name))
     }
 
     /// The name for a `name:` field: the text itself if it is a valid name, otherwise its words in lower case, joined by hyphens.
     ///
     /// Text that reads as a path or hides something is refused, never turned into a harmless-looking name.
-    pub fn from_title(title: &str) -> Result<Self, NameError> {
+    pub fn from_title(written: &str) -> Result<Self, NameError> {
+        let title = written;
         let hidden = |c: char| c.is_control() || is_invisible(c);
         if title.contains(hidden) {
             return Err(NameError::Hidden);
         }
+        let form: String = title.nfkc().collect();
+        let title = if title.is_ascii() { title } else { &form };
         let is_path = |separator: char| {
             !title.contains(char::is_whitespace)
                 || title
@@ -56,13 +67,13 @@ impl AgentName {
         {
             return Err(NameError::Path);
         }
-        if let Ok(name) = Self::new(title) {
+        if let Ok(name) = Self::new(written) {
             return Ok(name);
         }
         let mut slug = String::new();
-        for c in title.chars() {
-            if c.is_ascii_alphanumeric() || matches!(c, '_' | '.') {
-                slug.push(c.to_ascii_lowercase());
+        for c in composed(written).chars() {
+            if is_letter(c) || matches!(c, '_' | '.') {
+                slug.extend(c.to_lowercase());
             } else if !slug.is_empty() && !slug.ends_with('-') && c != '\'' {
                 slug.push('-');
             }
@@ -81,10 +92,10 @@ impl AgentName {
         &self.0
     }
 
-    /// The name as a case-insensitive file system sees it: two agents must not share it.
+    /// The name as a file system sees it for which case and forms of a letter do not count: two agents must not share it.
     #[must_use]
     pub fn folded(&self) -> String {
-        self.0.to_ascii_lowercase()
+        folded(&self.0)
     }
 
     /// The file name inside an agents folder.
@@ -114,7 +125,7 @@ impl FromStr for AgentName {
     }
 }
 
-/// The name of a registry in the manifest: the same characters as an agent's name.
+/// The name of a registry in the manifest: an agent's name in ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegistryName(String);
 
@@ -124,7 +135,11 @@ impl RegistryName {
 
     /// Checks `name`.
     pub fn new(name: &str) -> Result<Self, NameError> {
-        check(name).map(|()| Self(name.to_owned()))
+        check(name)?;
+        match name.chars().find(|c| !c.is_ascii()) {
+            Some(c) => Err(NameError::Registry(c)),
+            None => Ok(Self(name.to_owned())),
+        }
     }
 
     /// The built-in registry's name.
@@ -159,11 +174,14 @@ pub enum NameError {
     #[error("a name needs at least one letter or digit")]
     Empty,
     /// Too long for a file name.
-    #[error("longer than {MAX_NAME} characters")]
+    #[error("longer than {MAX_NAME} bytes")]
     Long,
     /// A character outside the allowed set.
     #[error("`{}` is not allowed; names are letters, digits, `.`, `_` and `-`", .0.escape_default())]
     Character(char),
+    /// A registry's name is not in ASCII.
+    #[error("`{0}` is not allowed in a registry's name; use `a` to `z`, digits, `.`, `_` and `-`")]
+    Registry(char),
     /// First character is not a letter or digit.
     #[error("a name begins with a letter or a digit")]
     Start,
@@ -186,20 +204,102 @@ pub fn is_invisible(c: char) -> bool {
         | 0xe0000..=0xe0fff)
 }
 
+/// A text in the form in which names are compared: NFKC and lower case.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let lower = text.nfkc().collect::<String>().to_lowercase();
+    lower.nfkc().collect()
+}
+
+/// Whether a name begins with a text that is [`folded`].
+#[must_use]
+pub fn has_beginning(name: &str, beginning: &str) -> bool {
+    if name.is_ascii() {
+        name.get(..beginning.len())
+            .is_some_and(|own| own.eq_ignore_ascii_case(beginning))
+    } else {
+        folded(name).starts_with(beginning)
+    }
+}
+
+/// A text in NFC.
+#[must_use]
+pub fn composed(text: &str) -> String {
+    if text.is_ascii() {
+        text.to_owned()
+    } else {
+        text.nfc().collect()
+    }
+}
+
+/// A letter or digit of any script, or a mark that belongs to one.
+fn is_letter(c: char) -> bool {
+    let is_selector = |c: char| matches!(u32::from(c), 0x034f | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0xfe00..=0xfe0f);
+    c.is_ascii_alphanumeric()
+        || !c.is_ascii() && (c.is_alphanumeric() || is_combining_mark(c)) && !is_selector(c)
+}
+
+/// A word that mixes scripts whose letters look alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MixedWord {
+    /// The word.
+    pub word: String,
+    /// Its scripts, two or three.
+    pub scripts: Vec<&'static str>,
+}
+
+impl fmt::Display for MixedWord {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scripts = self.scripts.join(" and ");
+        write!(formatter, "{scripts} letters in one word, `{}`", self.word)
+    }
+}
+
+/// The first word with letters of more than one of Latin, Greek and Cyrillic: it may be meant to look like another name.
+#[must_use]
+pub fn mixed_word(text: &str) -> Option<MixedWord> {
+    if text.is_ascii() {
+        return None;
+    }
+    let text: String = text.nfkc().collect();
+    let script = |c: char| match u32::from(c) {
+        0x41..=0x5a | 0x61..=0x7a | 0xaa | 0xba | 0xc0..=0x24f | 0x1e00..=0x1eff => Some("Latin"),
+        0x370..=0x3ff | 0x1f00..=0x1fff => Some("Greek"),
+        0x400..=0x52f | 0x1c80..=0x1c8f | 0x2de0..=0x2dff | 0xa640..=0xa69f => Some("Cyrillic"),
+        _ => None,
+    };
+    text.split(|c: char| !is_letter(c) || c.is_numeric())
+        .find_map(|word| {
+            let mut scripts: Vec<&'static str> = Vec::new();
+            for script in word.chars().filter_map(script) {
+                if !scripts.contains(&script) {
+                    scripts.push(script);
+                }
+            }
+            (scripts.len() > 1).then(|| MixedWord {
+                word: word.to_owned(),
+                scripts,
+            })
+        })
+}
+
 fn check(name: &str) -> Result<(), NameError> {
     let mut characters = name.chars();
     match characters.next() {
         None => return Err(NameError::Empty),
         Some(c) if c.is_control() || is_invisible(c) => return Err(NameError::Hidden),
         Some('.' | '-' | '/' | '\\' | '~') => return Err(NameError::Path),
-        Some(c) if !c.is_ascii_alphanumeric() => return Err(NameError::Start),
+        Some(c) if !c.is_alphanumeric() => return Err(NameError::Start),
         Some(_) => {}
     }
     for c in characters {
         match c {
             '/' | '\\' => return Err(NameError::Path),
             c if c.is_control() || is_invisible(c) => return Err(NameError::Hidden),
-            c if !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) => {
+            c if !(is_letter(c) || matches!(c, '.' | '_' | '-')) => {
                 return Err(NameError::Character(c));
             }
             _ => {}
@@ -253,6 +353,12 @@ mod tests {
                 "code-review-quality-gate-agent",
             ),
             ("C++ Expert", "c-expert"),
+            ("代码审查", "代码审查"),
+            ("Рецензент Кода", "рецензент-кода"),
+            ("コードレビュー", "コードレビュー"),
+            ("cafe\u{301}", "café"),
+            ("समीक्षक", "समीक्षक"),
+            ("🚀 Rocket ⚙\u{fe0f} Engineer", "rocket-engineer"),
         ] {
             assert_eq!(slug(title).as_deref(), Some(name), "{title}");
         }
@@ -283,11 +389,55 @@ mod tests {
             "com1",
             "LPT9.txt",
             "Good /.. x",
-            "日本語",
+            "COM¹",
+            "ＣＯＮ",
+            "code\u{200b}审查",
+            "рецензент\u{202e}",
+            "\u{301}a",
+            "／etc",
             "x / .git / y",
             &"a".repeat(101),
         ] {
             assert_eq!(slug(title), None, "{title:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_compared_without_case_and_forms() {
+        let name = |text: &str| AgentName::new(text).unwrap();
+        for (one, other) in [
+            ("Reviewer", "reviewer"),
+            ("РЕЦЕНЗЕНТ", "рецензент"),
+            ("ｒｅｖｉｅｗ", "review"),
+            ("cafe\u{301}", "Café"),
+            ("ﾚﾋﾞｭｰ", "レビュー"),
+            ("ﬁnder", "finder"),
+        ] {
+            assert_eq!(name(one).folded(), name(other).folded(), "{one}");
+        }
+        assert_ne!(name("рецензент").folded(), name("рецензенты").folded());
+        assert!(RegistryName::new("студия").is_err());
+    }
+
+    #[test]
+    fn scripts_that_look_alike_are_told_apart_in_one_word() {
+        for (text, mixed) in [
+            (
+                "p\u{430}yment-checker",
+                Some("Latin and Cyrillic letters in one word, `p\u{430}yment`"),
+            ),
+            (
+                "code-αlpha",
+                Some("Greek and Latin letters in one word, `αlpha`"),
+            ),
+            ("рецензент-api", None),
+            ("代码review", None),
+            ("コードreview", None),
+            ("v2-проверка", None),
+            ("café", None),
+        ] {
+            let said = mixed_word(text).map(|mixed| mixed.to_string());
+            assert_eq!(said.as_deref(), mixed, "{text}");
         }
     }
 

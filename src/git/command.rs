@@ -285,7 +285,7 @@ impl Git {
                 .is_ok_and(|output| output.status.success())
     }
 
-    fn bare_command(&self) -> Command {
+    pub(super) fn bare_command(&self) -> Command {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             if !is_kept(&name) {

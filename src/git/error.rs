@@ -196,6 +196,12 @@ pub enum GitError {
         /// The reason why it is not a repository.
         detail: String,
     },
+    /// A repository on this machine names objects by SHA-256.
+    #[error("`{}` uses SHA-256 object names, which are not supported", .path.display())]
+    LocalFormat {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The repository belongs to another user.
     #[error("`{}` belongs to another user", .path.display())]
     Owner {
@@ -369,7 +375,7 @@ impl GitError {
                 format!("if this is agentpkg's cache, delete it and it is fetched again: {}", path.display())
             }
             Self::BadReference { .. } => "write a tag, a branch or a commit, such as @v1.2.0".to_owned(),
-            Self::Spawn { .. } | Self::ObjectFormat { .. } | Self::NotOpened { .. } | Self::Io { .. } | Self::Unreadable { .. } => {
+            Self::Spawn { .. } | Self::ObjectFormat { .. } | Self::LocalFormat { .. } | Self::NotOpened { .. } | Self::Io { .. } | Self::Unreadable { .. } => {
                 return None;
             }
         })

@@ -3,11 +3,13 @@
 //! Every content is hashed again before it is returned, so that a damaged or exchanged object is an error and never wrong bytes.
 //! Not responsible for which files matter; [`super::walk`] lists them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, ObjectType, Oid, RepositoryOpenFlags};
+use git2::{ErrorCode, ObjectType, Odb, Oid, RepositoryOpenFlags};
 
 use super::GitError;
+use super::command::Git;
 use super::stderr::cleaned;
 use crate::domain::digest::ObjectId;
 
@@ -51,6 +53,8 @@ pub struct Repository {
     path: PathBuf,
     /// Whether it is a copy of a remote, so that the remote's branches count and none of its own.
     is_fetched: bool,
+    /// The references, where only git itself can read them; libgit2 has the objects alone then.
+    references: Option<BTreeMap<String, ObjectId>>,
 }
 
 impl Repository {
@@ -71,6 +75,7 @@ impl Repository {
         Ok(Self {
             inner,
             path: path.to_owned(),
+            references: None,
             is_fetched: false,
         })
     }
@@ -81,6 +86,36 @@ impl Repository {
             is_fetched: true,
             ..Self::open(path)?
         })
+    }
+
+    /// The same, in whatever form the user's git can read it; git is started only where libgit2 cannot open it.
+    pub fn open_asking(path: &Path, git: &dyn Fn() -> Option<Git>) -> Result<Self, GitError> {
+        let error = match Self::open(path) {
+            Err(error @ GitError::NotOpened { .. }) => error,
+            result => return result,
+        };
+        let is_one = path.join(".git").exists() || path.join("HEAD").is_file();
+        let Some(described) = git().filter(|_| is_one).and_then(|git| git.describe(path)) else {
+            return Err(error);
+        };
+        if !described.is_readable {
+            return Err(GitError::LocalFormat {
+                path: path.to_owned(),
+            });
+        }
+        let objects = Odb::new().and_then(|objects| {
+            let folder = described.objects.to_str().unwrap_or_default();
+            objects.add_disk_alternate(folder).map(|()| objects)
+        });
+        match objects.and_then(git2::Repository::from_odb) {
+            Ok(inner) => Ok(Self {
+                inner,
+                is_fetched: false,
+                path: path.to_owned(),
+                references: Some(described.references),
+            }),
+            Err(_) => Err(error),
+        }
     }
 
     /// The folder it was opened at.
@@ -172,6 +207,16 @@ impl Repository {
     /// The references below a folder that lead to a commit, by their names there.
     fn references(&self, folder: &str) -> Result<Vec<(String, ObjectId)>, GitError> {
         let mut found = Vec::new();
+        if let Some(known) = &self.references {
+            for name in known.keys() {
+                if let Some(short) = name.strip_prefix(folder)
+                    && let Some(commit) = self.reference(name)?
+                {
+                    found.push((short.to_owned(), commit));
+                }
+            }
+            return Ok(found);
+        }
         let references = self
             .inner
             .references_glob(&format!("{folder}*"))
@@ -301,6 +346,17 @@ impl Repository {
     }
 
     fn reference(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+        if let Some(known) = &self.references {
+            let Some(id) = known.get(name) else {
+                return Ok(None);
+            };
+            let object = self.inner.find_object(oid(id), None);
+            // What does not lead to a commit that is here names nothing.
+            return Ok(object
+                .and_then(|object| object.peel_to_commit())
+                .ok()
+                .map(|commit| id_of(commit.id())));
+        }
         let reference = match self.inner.find_reference(name) {
             Ok(reference) => reference,
             Err(error) if is_missing(&error) => return Ok(None),

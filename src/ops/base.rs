@@ -13,7 +13,7 @@ use crate::domain::shell::Command;
 use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
 use crate::fs;
-use crate::git::Repository;
+use crate::git::{GitError, Repository};
 use crate::store::cache::{CachedRepository, Freshness};
 use crate::store::lockfile::LockedAgent;
 use crate::store::project::MAX_AGENT;
@@ -205,29 +205,41 @@ fn in_project_history(
 ) -> Option<Vec<u8>> {
     let project = &session.project;
     let root = fs::canonical(project.root()).ok()?;
-    let repository = root
-        .ancestors()
-        .find_map(|folder| Some((Repository::open(folder).ok()?, folder)));
+    let git = || session.cache.git().ok().cloned();
     // Whatever is wrong with the user's own repository, it is only one of several places to look.
-    let (repository, folder) = repository?;
+    let (repository, folder) =
+        root.ancestors()
+            .find_map(|folder| match Repository::open_asking(folder, &git) {
+                Ok(repository) => Some((Some(repository), folder)),
+                Err(GitError::LocalFormat { .. }) => Some((None, folder)),
+                Err(_) => None,
+            })?;
+    let paths = [project.agent_path(name), project.base_path(&locked.base)];
+    let relative = paths.iter().filter_map(|path| {
+        let path = fs::canonical(path.parent()?).map_or(path.clone(), |parent| {
+            parent.join(path.file_name().unwrap_or_default())
+        });
+        let relative = path.strip_prefix(folder).ok()?;
+        Some(relative.to_string_lossy().replace('\\', "/"))
+    });
+    let is_base = |bytes: &Vec<u8>| Digest::of(bytes) == locked.base;
+    let Some(repository) = repository else {
+        let git = git()?;
+        return relative
+            .flat_map(|path| git.past_contents(folder, &path, MAX_VERSIONS, MAX_AGENT))
+            .find(is_base);
+    };
     let read = |blob: ObjectId| repository.read_blob(blob, MAX_AGENT).ok().flatten();
     if let Some(bytes) = read(locked.blob).and_then(|upstream| as_locked(name, locked, &upstream)) {
         return Some(bytes);
     }
     let head = repository.head().ok()??;
-    for path in [project.agent_path(name), project.base_path(&locked.base)] {
-        let path = fs::canonical(path.parent()?).map_or(path.clone(), |parent| {
-            parent.join(path.file_name().unwrap_or_default())
-        });
-        let Ok(relative) = path.strip_prefix(folder) else {
-            continue;
-        };
-        let relative = relative.to_string_lossy().replace('\\', "/");
+    for relative in relative {
         let versions = repository
             .history(&relative, head, MAX_VERSIONS)
             .unwrap_or_default();
         let mut contents = versions.into_iter().filter_map(|(_, blob)| read(blob?));
-        if let Some(bytes) = contents.find(|bytes| Digest::of(bytes) == locked.base) {
+        if let Some(bytes) = contents.find(is_base) {
             return Some(bytes);
         }
     }

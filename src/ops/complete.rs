@@ -10,7 +10,7 @@ use super::search::{index_of, registries};
 use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::discovery;
-use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::name::{AgentName, RegistryName, folded};
 use crate::domain::spec::{Parts, Source};
 use crate::domain::version::VersionRequest;
 use crate::store::index::{Beginning, IndexFile, Offered};
@@ -69,7 +69,7 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
         .filter_map(|(_, source)| index_of(session, source));
     let indexes: Vec<IndexFile> = indexes.collect();
     let head = &current[..current.len() - target.len()];
-    let found = names(&indexes, &target.to_ascii_lowercase()).into_iter();
+    let found = names(&indexes, &folded(target)).into_iter();
     let mut candidates: Vec<Candidate> = found
         .map(|(name, help)| (format!("{head}{name}"), help))
         .collect();
@@ -135,18 +135,26 @@ fn names(indexes: &[IndexFile], folded: &str) -> Vec<Candidate> {
             index.name(rows.end.saturating_sub(1)),
         ]
     });
-    let ends = ends.flatten().map(|name| name.to_ascii_lowercase());
+    let ends = ends.flatten().map(|name| self::folded(&name));
     let ends: Vec<String> = ends.filter(|name| name.starts_with(folded)).collect();
     let shared = ends.iter().map(|end| shared(end, &ends[0]));
     let shared = shared.min().unwrap_or(0);
     let to_hyphen = |name: &str| {
-        let hyphen = name.get(shared..).and_then(|rest| rest.find('-'));
-        hyphen.map_or(name.len(), |at| shared + at + 1)
+        let from = boundary(name, shared);
+        let hyphen = name[from..].find('-');
+        hyphen.map_or(name.len(), |at| from + at + 1)
     };
-    let to_letter = |name: &str| name.len().min(shared + 1);
+    let to_letter = |name: &str| boundary(name, shared + 1);
     grouped(&rows, &to_hyphen, MAX_CANDIDATES)
         .or_else(|| grouped(&rows, &to_letter, usize::MAX))
         .unwrap_or_default()
+}
+
+/// The first end of a letter from `at` on.
+fn boundary(name: &str, at: usize) -> usize {
+    (at..name.len())
+        .find(|at| name.is_char_boundary(*at))
+        .unwrap_or(name.len())
 }
 
 /// How many bytes two names have in common at their beginnings.
@@ -163,7 +171,7 @@ fn grouped(rows: &[Rows<'_>], end: &dyn Fn(&str) -> usize, most: usize) -> Optio
     for (index, rows) in rows {
         for (beginning, rows) in index.beginnings(rows.clone(), end, most)? {
             let (_, members) = groups
-                .entry(beginning.to_ascii_lowercase())
+                .entry(folded(&beginning))
                 .or_insert_with(|| (beginning, Vec::new()));
             members.push((index, rows));
         }

@@ -7,7 +7,7 @@ use semver::Version;
 
 use super::lockfile::{LockedAgent, Lockfile};
 use super::manifest::{Manifest, Origin, Wanted, source_text};
-use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::name::{AgentName, RegistryName, folded};
 use crate::domain::spec::{Source, Target};
 use crate::domain::version::VersionRequest;
 
@@ -32,7 +32,7 @@ pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bo
     let target = match &wanted.target {
         None => true,
         Some(Target::Name(target)) => {
-            *target == locked.agent || target.eq_ignore_ascii_case(&locked.agent)
+            *target == locked.agent || folded(target) == folded(&locked.agent)
         }
         Some(Target::File(file)) => *file == locked.file,
         Some(Target::Page(..)) => false,

@@ -192,7 +192,7 @@ fn what_cannot_be_judged_is_not_let_through() {
       |
     2 | deny-tools = ["Bash"]
       |              ^^^^^^^^ it cannot be judged, so it may use `Bash`
-      line 5 is not valid YAML: found unexpected end of stream
+      line 4 is not valid YAML: a quote is not closed, or its text goes on without being indented
 
     hint: the rule is `policy.deny-tools` of this project; `--allow` does not override it
     hint: fix its frontmatter; without `--verbatim`, agentpkg repairs what it can
@@ -210,13 +210,13 @@ fn what_cannot_be_judged_is_not_let_through() {
     // It can still be added by hand.
     sandbox.write("project/.claude/agents/planner.md", broken);
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
-      error  planner: the client ignores it: line 5 is not valid YAML: found unexpected end of stream
+      error  planner: the client ignores it: line 4 is not valid YAML: a quote is not closed, or its text goes on without being indented
              .claude/agents/planner.md
              agentpkg diff planner
 
       error  planner: it cannot be judged, so it may use `Bash` (rule `policy.deny-tools`)
              .claude/agents/planner.md
-             fix its frontmatter (line 5 is not valid YAML: found unexpected end of stream), or `agentpkg remove planner`
+             fix its frontmatter (line 4 is not valid YAML: a quote is not closed, or its text goes on without being indented), or `agentpkg remove planner`
 
     warning  planner: was changed by hand and may do more than what was installed: every tool
              .claude/agents/planner.md

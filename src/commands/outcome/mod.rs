@@ -4,6 +4,8 @@ mod document;
 
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr as _;
+
 pub(super) use self::document::ChangeDocument;
 use super::{Context, capabilities, needs};
 use crate::domain::count::counted;
@@ -248,7 +250,7 @@ pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Con
         lengths.max().unwrap_or(0)
     };
     let widths = [
-        widest(&|agent| agent.name.as_str().len()),
+        widest(&|agent| agent.name.as_str().width()),
         widest(&|agent| versions(agent).len()),
     ];
     for agent in &changed {
@@ -284,7 +286,7 @@ fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: 
     let (verb, note) = words(agent, is_dry_run);
     let [names, between] = widths;
     let mut line = format!("{CYAN}{}{CYAN:#}", agent.name);
-    let mut gap = names - agent.name.as_str().len() + 2;
+    let mut gap = names - agent.name.as_str().width() + 2;
     let versions = versions(agent);
     let rest = match between {
         0 => 0,

@@ -8,9 +8,10 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::layout::{Layout, key};
+use super::layout::Layout;
+use super::mend::mend_values;
 use super::yaml::Fields;
-use super::{Definition, FIELDS, SkipReason, Verdict};
+use super::{Definition, SkipReason, Verdict};
 use crate::domain::name::AgentName;
 
 /// What to adapt.
@@ -81,6 +82,9 @@ pub enum AdaptError {
     /// The frontmatter is too large to read.
     #[error("{0}")]
     TooLarge(SkipReason),
+    /// The content is elsewhere.
+    #[error("it is a git-lfs pointer, and the file that it stands for is not here")]
+    Pointer,
     /// It is UTF-16 or a similar encoding.
     #[error("it is not UTF-8 text")]
     NotText,
@@ -102,6 +106,9 @@ pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
         applied: Vec::new(),
     };
     let definition = Definition::parse(bytes);
+    if definition.is_pointer() {
+        return Err(AdaptError::Pointer);
+    }
     if let Verdict::Skipped(reason) = definition.verdict() {
         if matches!(reason, SkipReason::TooLarge | SkipReason::TooComplex) {
             return Err(AdaptError::TooLarge(reason.clone()));
@@ -199,6 +206,12 @@ fn repair(
             field: "fence".to_owned(),
         });
         mend_values(adapted);
+    } else if let Some(fenced) = definition.fenced() {
+        adapted.bytes = fenced.into_bytes();
+        adapted.applied.push(Adaptation::Repair {
+            field: "fence".to_owned(),
+        });
+        mend_values(adapted);
     } else {
         let body = String::from_utf8_lossy(bytes);
         let name = request
@@ -263,155 +276,8 @@ fn repair(
     Ok(())
 }
 
-/// Fields other than the client's own whose lines certainly begin an entry. In broken frontmatter any other `word:` may be part of prose.
-const OTHERS: [&str; 30] = [
-    "allowed-tools",
-    "allowedTools",
-    "version",
-    "author",
-    "category",
-    "type",
-    "capabilities",
-    "priority",
-    "tags",
-    "emoji",
-    "vibe",
-    "license",
-    "source",
-    "division",
-    "contributors",
-    "mode",
-    "metadata",
-    "triggers",
-    "dependencies",
-    "domain",
-    "domains",
-    "keywords",
-    "created",
-    "updated",
-    "temperature",
-    "scope",
-    "model_tier",
-    "model_rationale",
-    "expertise_level",
-    "maturity",
-];
-
-/// Quotes every entry again whose YAML is not valid on its own.
-fn mend_values(adapted: &mut Adapted) {
-    let layout = Layout::of(&adapted.bytes);
-    let Some(block) = layout.block() else {
-        return;
-    };
-    if block.len() > super::MAX_FRONTMATTER || is_valid(&adapted.bytes[block.clone()]) {
-        return;
-    }
-    let end = line_ending(&adapted.bytes);
-    let mut mended = Vec::new();
-    let mut fields = Vec::new();
-    for (name, lines) in segments(&adapted.bytes, block.clone()) {
-        let text = &adapted.bytes[lines];
-        match name {
-            Some(name) if !is_valid(text) => {
-                mended.extend_from_slice(
-                    requoted(&name, &String::from_utf8_lossy(text), end).as_bytes(),
-                );
-                fields.push(name);
-            }
-            None if !is_valid(text) => {
-                // Lines before the first key belong to no entry; their text is kept as comments.
-                for line in String::from_utf8_lossy(text).lines() {
-                    mended.extend_from_slice(format!("# {line}{end}").as_bytes());
-                }
-                fields.push("comment".to_owned());
-            }
-            _ => mended.extend_from_slice(text),
-        }
-    }
-    if !is_valid(&mended) {
-        // Entries may be valid alone and clash together; then every one becomes plain text.
-        mended.clear();
-        fields.clear();
-        for (name, lines) in segments(&adapted.bytes, block.clone()) {
-            if let Some(name) = name {
-                mended.extend_from_slice(
-                    requoted(&name, &String::from_utf8_lossy(&adapted.bytes[lines]), end)
-                        .as_bytes(),
-                );
-                fields.push(name);
-            }
-        }
-    }
-    adapted.bytes.splice(block, mended);
-    adapted
-        .applied
-        .extend(fields.into_iter().map(|field| Adaptation::Repair { field }));
-}
-
-fn is_valid(text: &[u8]) -> bool {
-    Fields::read_strictly(&String::from_utf8_lossy(text)).is_ok()
-}
-
-/// The block, cut at known fields; unknown keys that are valid on their own are entries too, unless a broken one came before.
-fn segments(bytes: &[u8], block: Range<usize>) -> Vec<(Option<String>, Range<usize>)> {
-    let mut segments: Vec<(Option<String>, Range<usize>)> = vec![(None, block.start..block.start)];
-    let mut at = block.start;
-    for line in bytes[block].split_inclusive(|byte| *byte == b'\n') {
-        let line_end = at + line.len();
-        let (current, span) = segments.last_mut().expect("there is always one");
-        let is_sound = current.as_deref() != Some("description")
-            && is_valid(&bytes[span.clone()])
-            && is_valid(line);
-        match key(line).filter(|key| {
-            is_sound || FIELDS.contains(&key.as_str()) || OTHERS.contains(&key.as_str())
-        }) {
-            Some(key) => segments.push((Some(key), at..line_end)),
-            None => span.end = line_end,
-        }
-        at = line_end;
-    }
-    segments.retain(|(_, span)| !span.is_empty());
-    segments
-}
-
-/// An entry whose value is its whole text: a literal block if that is readable, otherwise a quoted string.
-fn requoted(name: &str, text: &str, end: &str) -> String {
-    let value = text.split_once(':').map_or("", |(_, value)| value);
-    let value = value.replace("\r\n", "\n");
-    let value = value.trim_matches([' ', '\n', '\t']);
-    let is_awkward =
-        |c: char| c.is_control() && c != '\n' && c != '\t' || c == '\u{feff}' || c == '\u{fffe}';
-    if value.contains("---") || value.contains(is_awkward) || !value.contains('\n') {
-        return format!("{name}: {}{end}", quote(unquoted(value)));
-    }
-    let value = unquoted(value);
-    let mut block = format!("{name}: |-{end}");
-    for line in value.split('\n') {
-        if !line.trim().is_empty() {
-            block.push_str("  ");
-            block.push_str(line);
-        }
-        block.push_str(end);
-    }
-    block
-}
-
-/// Text without the quotes around it, if there are any.
-fn unquoted(value: &str) -> &str {
-    let inner = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
-    let stripped = inner('"')
-        .or_else(|| inner('\''))
-        .filter(|inner| !inner.is_empty())
-        .unwrap_or(value);
-    if stripped.starts_with([' ', '\t']) {
-        value
-    } else {
-        stripped
-    }
-}
-
 /// A double-quoted YAML string in which the client finds no fence.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.replace("---", "\u{1}--").chars() {
         match c {
@@ -580,7 +446,7 @@ fn indented_start(bytes: &[u8]) -> Option<usize> {
     layout.block().map(|_| start)
 }
 
-fn line_ending(bytes: &[u8]) -> &'static str {
+pub(super) fn line_ending(bytes: &[u8]) -> &'static str {
     let first = bytes.iter().position(|byte| *byte == b'\n');
     if first.is_some_and(|at| at > 0 && bytes[at - 1] == b'\r') {
         "\r\n"

@@ -23,6 +23,14 @@ pub(super) fn objection(hooks: &Value) -> Option<&'static str> {
     is_bad.then_some("for `PreToolUse` and `PermissionRequest` a list of matchers, each with a list of valid `hooks`")
 }
 
+/// Whether one of the two events stands beside `hooks` instead of in it, with any value but an empty list: the client skips such a file.
+pub(super) fn is_misplaced(fields: &Map<String, Value>) -> bool {
+    STRICT_EVENTS
+        .iter()
+        .filter_map(|event| fields.get(*event))
+        .any(|value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()))
+}
+
 fn is_matcher(value: &Value) -> bool {
     let hooks = value.get("hooks").and_then(Value::as_array);
     value.get("matcher").is_none_or(Value::is_string)

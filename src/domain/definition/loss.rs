@@ -1,11 +1,12 @@
-//! Text in the frontmatter that the client does not read: all but the last of equal keys, and what follows a `---` that was not meant to
-//! end the block.
+//! Text in the frontmatter that is not read as it seems: all but the last of equal keys, what follows a `---` that was not meant to end
+//! the block, and a name in letters of another script.
 
 use std::fmt;
 
 use super::FIELDS;
 use super::layout::{Layout, key};
 use super::yaml::Fields;
+use crate::domain::name::{MixedWord, mixed_word};
 
 /// Something that the client loses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,13 @@ pub enum Loss {
         /// The fields after it, which the client does not read.
         keys: Vec<String>,
     },
+    /// A word of the name looks like another one.
+    Mixed {
+        /// The line of the file, from 1.
+        line: usize,
+        /// The word.
+        word: MixedWord,
+    },
 }
 
 impl Loss {
@@ -32,7 +40,7 @@ impl Loss {
     pub fn line(&self) -> usize {
         match self {
             Self::Repeated { lines, .. } => lines.first().copied().unwrap_or_default(),
-            Self::CutShort { line, .. } => *line,
+            Self::CutShort { line, .. } | Self::Mixed { line, .. } => *line,
         }
     }
 
@@ -42,6 +50,7 @@ impl Loss {
         match (self, other) {
             (Self::Repeated { key: one, .. }, Self::Repeated { key: other, .. }) => one == other,
             (Self::CutShort { keys: one, .. }, Self::CutShort { keys: other, .. }) => one == other,
+            (Self::Mixed { word: one, .. }, Self::Mixed { word: other, .. }) => one == other,
             _ => false,
         }
     }
@@ -51,6 +60,9 @@ impl Loss {
     pub fn how_to_fix(&self) -> &'static str {
         match self {
             Self::Repeated { .. } => "keep one of them; your edit survives updates",
+            Self::Mixed { .. } => {
+                "make sure that it is the agent that you mean; `--as` gives it another name"
+            }
             Self::CutShort { .. } => "write that `---` in another way; your edit survives updates",
         }
     }
@@ -68,6 +80,9 @@ impl fmt::Display for Loss {
                     lines.join(", ")
                 )
             }
+            Self::Mixed { word, .. } => {
+                write!(formatter, "has {word}: its name may look like another")
+            }
             Self::CutShort { line, keys } => {
                 let lost = if keys.is_empty() {
                     "text".to_owned()
@@ -83,10 +98,20 @@ impl fmt::Display for Loss {
     }
 }
 
-/// All that is lost, by line.
-pub(super) fn losses(layout: &Layout<'_>) -> Vec<Loss> {
+/// All that is lost, by line. `name`: what the client calls the agent.
+pub(super) fn losses(layout: &Layout<'_>, name: &str) -> Vec<Loss> {
     let mut losses = repeated(layout);
     losses.extend(cut_short(layout));
+    losses.extend(mixed_word(name).map(|word| {
+        let entry = layout
+            .entries()
+            .iter()
+            .rev()
+            .find(|entry| entry.key == "name");
+        let at = entry.map_or(0, |entry| entry.span.start);
+        let line = line_at(layout.bytes(), at);
+        Loss::Mixed { line, word }
+    }));
     losses.sort_by_key(Loss::line);
     losses
 }
@@ -216,6 +241,17 @@ mod tests {
         ] {
             assert_eq!(text(fine), [""; 0], "{fine}");
         }
+    }
+
+    #[test]
+    fn a_name_in_letters_of_two_scripts_is_said() {
+        assert_eq!(
+            said("---\ndescription: d\nname: p\u{430}yment\n---\n"),
+            [
+                "has Latin and Cyrillic letters in one word, `p\u{430}yment`: its name may look like another"
+            ]
+        );
+        assert_eq!(said("---\nname: рецензент\ndescription: d\n---\n"), [""; 0]);
     }
 
     #[test]

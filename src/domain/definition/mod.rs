@@ -1,21 +1,27 @@
 //! Agent definitions: Markdown with YAML frontmatter, read exactly as the client reads it.
 //!
 //! [`Definition::parse`] takes any bytes and never fails; its [`Verdict`] says whether the client loads the file, and as what. What the
-//! client accepts was measured against version 2.1.329. [`adapt`] turns a file that the client would skip into one that it loads.
+//! client accepts was measured against versions 2.1.329 and 2.1.332. [`adapt`] turns a file that the client would skip into one that it loads.
 
 mod adapt;
+#[cfg(test)]
+mod families;
 mod hooks;
 mod layout;
 mod loss;
+mod mend;
 mod node;
 #[cfg(test)]
 mod probes;
+mod scan;
+mod unfenced;
 mod yaml;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization;
 
 pub use self::adapt::{AdaptError, Adaptation, Adapted, Request, adapt};
 pub use self::layout::Entry;
@@ -24,11 +30,14 @@ pub use self::loss::Loss;
 use self::node::ReadError;
 use self::yaml::Fields;
 
+/// The longest name that the client takes.
+const MAX_CLIENT_NAME: usize = 256;
+
 /// The largest frontmatter that is read, in bytes.
 pub const MAX_FRONTMATTER: usize = 64 << 10;
 
 /// The fields that the client reads.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 23] = [
     "name",
     "description",
     "tools",
@@ -45,6 +54,13 @@ const FIELDS: [&str; 16] = [
     "isolation",
     "color",
     "initialPrompt",
+    "observer",
+    "observerMessage",
+    "observeSubagents",
+    "observeToolResults",
+    "omitClaudeMd",
+    "autoCompactWindow",
+    "experimental",
 ];
 
 /// The fields that give an agent power over the session itself; the client honours them in an agents folder, although it does not in
@@ -269,10 +285,14 @@ impl<'a> Definition<'a> {
         1 + bytes[..start].iter().filter(|byte| **byte == b'\n').count()
     }
 
-    /// What is in the frontmatter, or was meant to be, but is not read by the client; by line.
+    /// What is in the frontmatter, or was meant to be, but is not read as it seems; by line.
     #[must_use]
     pub fn losses(&self) -> Vec<Loss> {
-        loss::losses(&self.layout)
+        let name = match &self.verdict {
+            Verdict::Loads(loaded) => loaded.name.as_str(),
+            Verdict::Skipped(_) => "",
+        };
+        loss::losses(&self.layout, name)
     }
 
     /// What follows the frontmatter.
@@ -285,6 +305,21 @@ impl<'a> Definition<'a> {
     #[must_use]
     pub fn title(&self) -> Option<String> {
         adapt::title(&String::from_utf8_lossy(self.layout.body()))
+    }
+
+    /// The file with its keys between fences, if they stand at the top without them.
+    #[must_use]
+    pub fn fenced(&self) -> Option<String> {
+        if self.has_frontmatter() {
+            return None;
+        }
+        unfenced::fenced(&String::from_utf8_lossy(self.layout.body()))
+    }
+
+    /// Whether this is what git-lfs leaves in place of a file.
+    #[must_use]
+    pub fn is_pointer(&self) -> bool {
+        unfenced::is_pointer(self.layout.bytes())
     }
 
     /// Whether a file without frontmatter says that it is an agent, in its title or an identity line.
@@ -304,6 +339,11 @@ impl<'a> Definition<'a> {
     }
 }
 
+/// Whether there is a colon in any of its forms, such as the full-width one.
+fn has_colon(name: &str) -> bool {
+    name.contains(':') || !name.is_ascii() && name.nfkc().any(|c| c == ':')
+}
+
 fn judge(block: &str, first_line: usize) -> Verdict {
     let fields = match Fields::read(block) {
         Ok(fields) => fields,
@@ -318,13 +358,16 @@ fn judge(block: &str, first_line: usize) -> Verdict {
     let Some(name) = fields.text("name").filter(|name| !name.is_empty()) else {
         return Verdict::Skipped(SkipReason::NoName);
     };
-    if name.contains(':') || name.starts_with('-') {
+    if has_colon(name) || name.starts_with('-') || name.encode_utf16().count() > MAX_CLIENT_NAME {
         return Verdict::Skipped(SkipReason::BadName(name.to_owned()));
     }
     let Some(description) = fields.text("description").filter(|text| !text.is_empty()) else {
         return Verdict::Skipped(SkipReason::NoDescription);
     };
-    if let Some(expected) = fields.value("hooks").and_then(hooks::objection) {
+    let objection = fields.value("hooks").and_then(hooks::objection);
+    let misplaced = hooks::is_misplaced(fields.values())
+        .then_some("`PreToolUse` and `PermissionRequest` are written inside it");
+    if let Some(expected) = objection.or(misplaced) {
         return Verdict::Skipped(SkipReason::WrongType {
             field: "hooks",
             expected,
@@ -489,6 +532,8 @@ mod tests {
             "name: a\ndescription: [x]",
             "description: x",
             "name: a",
+            "name: a：b\ndescription: x",
+            &format!("name: {}\ndescription: x", "a".repeat(257)),
         ] {
             assert_eq!(with(head), None, "{head}");
         }

@@ -83,6 +83,11 @@ fn shielded(text: &str) -> String {
     text.chars().map(shield).collect()
 }
 
+/// A character that our parser takes for text, and that is read as `c`, which must be in ASCII.
+pub(super) fn stand_in(c: char) -> char {
+    char::from_u32(STAND_INS + u32::from(c)).unwrap_or(c)
+}
+
 /// Restores the characters that [`shielded`] replaced.
 fn unshielded(text: &str) -> String {
     text.chars()

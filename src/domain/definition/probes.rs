@@ -380,10 +380,13 @@ fn a_file_that_we_cannot_read_may_have_any_power() {
     };
     assert_eq!(doubt("x: &a [*a]\nhooks: {Stop: []}"), ["hooks"]);
     assert_eq!(
-        doubt("x: !!int y\n<<: {permissionMode: plan}"),
+        doubt("x: &a [*a]\n<<: {permissionMode: plan}"),
         ["permissionMode"]
     );
-    assert_eq!(doubt("\t# c\n\"\\x68ooks\": {}"), super::SECURITY_FIELDS);
+    assert_eq!(
+        doubt("x: &a [*a]\n\"\\x68ooks\": {}"),
+        super::SECURITY_FIELDS
+    );
     assert!(doubt("hooks: {Stop: []}").is_empty() && doubt("\tx: y").is_empty());
 }
 

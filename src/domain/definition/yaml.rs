@@ -1,9 +1,9 @@
-//! Reads YAML as the client does: one strict parse, then one repair of single lines, then a second parse.
+//! Reads YAML as the client does: one strict parse, then one repair of single lines and of tabs that indent, then a second parse.
 
 use serde_json::{Map, Value};
 
 use super::node::{self, ReadError};
-use super::split_tools;
+use super::{scan, split_tools};
 
 /// The top-level mapping as the client sees it: aliases and merge keys resolved, of equal keys the last one.
 #[derive(Debug, Default)]
@@ -37,21 +37,18 @@ impl Fields {
 
     /// Reads a block as YAML, without the repair.
     pub(super) fn read_strictly(block: &str) -> Result<Self, ReadError> {
-        if let Some(line) = block.split('\n').position(has_glued_comment) {
-            let message = "a comment needs a space before it".to_owned();
-            return Err(ReadError::Invalid {
-                line: line + 1,
-                message,
-                is_ours: false,
-            });
-        }
-        match node::read(block)? {
+        match value(block)? {
             Value::Object(values) => Ok(Self {
                 values,
                 is_repaired: false,
             }),
             _ => Ok(Self::default()),
         }
+    }
+
+    /// All values.
+    pub(super) fn values(&self) -> &Map<String, Value> {
+        &self.values
     }
 
     /// All values.
@@ -100,29 +97,14 @@ impl Fields {
     }
 }
 
-/// Whether a comment directly follows a quoted value of a top-level key: our parser accepts it, the client's does not.
-fn has_glued_comment(line: &str) -> bool {
-    let Some((_, value)) = line
-        .split_once(':')
-        .filter(|_| !line.starts_with([' ', '\t', '#']))
-    else {
-        return false;
-    };
-    let value = value.trim_start();
-    let Some(quote) = value
-        .chars()
-        .next()
-        .filter(|quote| matches!(quote, '"' | '\''))
-    else {
-        return false;
-    };
-    let mut is_escaped = false;
-    let end = value[1..].find(|c: char| {
-        let is_end = c == quote && !is_escaped;
-        is_escaped = c == '\\' && quote == '"' && !is_escaped;
-        is_end
-    });
-    end.is_some_and(|end| value[end + 2..].starts_with('#'))
+/// Reads one document, which may be any value.
+fn value(text: &str) -> Result<Value, ReadError> {
+    let text = scan::prepared(text).map_err(|refusal| ReadError::Invalid {
+        line: refusal.line,
+        message: refusal.message.to_owned(),
+        is_ours: false,
+    })?;
+    node::read(&text)
 }
 
 /// The client's repair: unquoted values of one line with special characters are put into double quotes, except valid sequences.
@@ -140,7 +122,7 @@ fn repair(block: &str) -> String {
             None => repaired.push_str(line),
         }
     }
-    repaired
+    scan::without_leading_tabs(&repaired)
 }
 
 fn quoted(line: &str) -> Option<String> {
@@ -165,7 +147,7 @@ fn quoted(line: &str) -> Option<String> {
     }
     if value.starts_with('[')
         && value.trim_end().ends_with(']')
-        && matches!(node::read(value), Ok(Value::Array(_)))
+        && matches!(self::value(value), Ok(Value::Array(_)))
     {
         return None;
     }

@@ -359,7 +359,7 @@ impl CachedRepository<'_> {
         if self.is_remote {
             Repository::open_fetched(&self.git)
         } else {
-            Repository::open(&self.git)
+            Repository::open_asking(&self.git, &|| self.cache.git().ok().cloned())
         }
     }
 

@@ -3,7 +3,7 @@
 /// What an index begins with.
 pub(super) const MAGIC: &[u8; 8] = b"agentpkg";
 /// Raised when the layout or the meaning changes; files in other formats are built again.
-pub(super) const FORMAT: u32 = 5;
+pub(super) const FORMAT: u32 = 6;
 /// The length of the header.
 pub(super) const HEADER: usize = 168;
 /// The length of the key: a commit in hex, or a placeholder for one.

@@ -37,6 +37,7 @@ use self::record::decode;
 pub use self::search::{Found, Query, Tier};
 pub(super) use self::write::{Image, image};
 use crate::domain::discovery::IndexEntry;
+use crate::domain::name;
 use crate::error::Result;
 use crate::fs::{self, RandomFile};
 
@@ -201,7 +202,7 @@ impl IndexFile {
         let start = self.first_at_least(folded);
         let rows = (start..self.rows).take_while(|row| {
             self.name(*row)
-                .is_some_and(|name| name.eq_ignore_ascii_case(folded))
+                .is_some_and(|name| name::folded(&name) == folded)
         });
         rows.filter_map(|row| self.entry(row)).collect()
     }
@@ -235,10 +236,10 @@ impl IndexFile {
             let at = number(row, 0)
                 .and_then(|at| at.checked_sub(from))
                 .map_or(usize::MAX, |at| at as usize);
-            let name = at
-                .checked_add(folded.len())
-                .and_then(|end| names.get(at..end));
-            name.is_some_and(|name| name.eq_ignore_ascii_case(folded.as_bytes()))
+            let name = number(row, 4)
+                .and_then(|length| at.checked_add(length as usize))
+                .and_then(|end| std::str::from_utf8(names.get(at..end)?).ok());
+            name.is_some_and(|name| name::has_beginning(name, folded))
         };
         let meant: Vec<&[u8]> = rows.chunks_exact(ROW).take_while(is_meant).collect();
         if meant.len() > most {
@@ -294,8 +295,8 @@ impl IndexFile {
             .map_while(|index| hash_at(index).filter(|(found, _)| *found == wanted))
             .map(|(_, row)| row);
         let is_meant = |entry: &IndexEntry| match key {
-            Key::Title => entry.title.to_lowercase() == text,
-            Key::Stem => crate::domain::discovery::stem(&entry.file).to_lowercase() == text,
+            Key::Title => name::folded(&entry.title) == text,
+            Key::Stem => name::folded(crate::domain::discovery::stem(&entry.file)) == text,
             Key::File => entry.file == text,
             Key::Blob => entry.blob.to_string() == text,
         };
@@ -363,7 +364,7 @@ impl IndexFile {
         let name = self.part(
             Section::Names,
             u64::from(offset),
-            (length as usize).min(crate::domain::name::MAX_NAME),
+            (length as usize).min(name::MAX_NAME),
         )?;
         String::from_utf8(name).ok()
     }
@@ -376,7 +377,7 @@ impl IndexFile {
             // A name that cannot be read sorts first, so that the search ends.
             if self
                 .name(middle)
-                .is_some_and(|name| name.to_ascii_lowercase().as_str() >= folded)
+                .is_some_and(|name| name::folded(&name).as_str() >= folded)
             {
                 high = middle;
             } else {

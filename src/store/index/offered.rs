@@ -5,6 +5,7 @@ use super::format::Key;
 use super::search::{Query, Tier};
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::{self, IndexEntry};
+use crate::domain::name::folded;
 
 /// The agents of a source.
 #[derive(Debug)]
@@ -43,11 +44,11 @@ impl Offered {
     /// The agents that `name` means: by their name, by their title, or, if there are none, by the name of their file.
     #[must_use]
     pub fn find(&self, name: &str) -> Vec<IndexEntry> {
-        let folded = name.to_lowercase();
+        let folded = folded(name);
         let mut found = match self {
             Self::Listed(entries) => {
                 let is_called = |entry: &&IndexEntry| {
-                    entry.name.folded() == folded || entry.title.to_lowercase() == folded
+                    entry.name.folded() == folded || self::folded(&entry.title) == folded
                 };
                 entries.iter().filter(is_called).cloned().collect()
             }
@@ -76,7 +77,7 @@ impl Offered {
         match self {
             Self::Listed(entries) => entries
                 .iter()
-                .filter(|entry| discovery::stem(&entry.file).eq_ignore_ascii_case(name))
+                .filter(|entry| self::folded(discovery::stem(&entry.file)) == folded)
                 .cloned()
                 .collect(),
             Self::Indexed(index) => index.keyed(Key::Stem, &folded),
@@ -112,7 +113,7 @@ impl Offered {
                     .split(|byte| *byte == b'\n')
                     .filter(|line| !line.is_empty());
                 lines
-                    .map(|line| String::from_utf8_lossy(line).to_lowercase())
+                    .map(|line| folded(&String::from_utf8_lossy(line)))
                     .collect()
             }
         };
@@ -124,7 +125,7 @@ impl Offered {
     /// Names that are similar to another one, with their similarity; the best first.
     #[must_use]
     pub fn alike(&self, name: &str) -> Vec<(f64, String)> {
-        let folded = name.to_lowercase();
+        let folded = folded(name);
         let names: Vec<String> = match self {
             Self::Listed(entries) => entries.iter().map(|entry| entry.name.to_string()).collect(),
             Self::Indexed(index) => index
@@ -135,7 +136,7 @@ impl Offered {
         };
         let with_likeness = names
             .into_iter()
-            .map(|known| (strsim::jaro_winkler(&folded, &known.to_lowercase()), known));
+            .map(|known| (strsim::jaro_winkler(&folded, &self::folded(&known)), known));
         let mut near: Vec<(f64, String)> = with_likeness
             .filter(|(likeness, _)| *likeness > 0.86)
             .collect();

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::IndexFile;
 use super::format::{Section, WORD, long, number};
 use super::write::split;
+use crate::domain::name::{folded, has_beginning};
 
 /// Up to this many names are read at once; if there are more, those that are needed are read one by one.
 const MAX_NEAR: usize = 4096;
@@ -72,11 +73,9 @@ impl IndexFile {
         let mut words: Vec<String> = Vec::new();
         split(&query.text, &mut |word| words.push(word.to_owned()));
         // A name is one word with hyphens, even if it was typed differently.
-        let name = query.text.split_whitespace().collect::<Vec<_>>().join("-");
+        let name = folded(&query.text.split_whitespace().collect::<Vec<_>>().join("-"));
         let tier = |row: u32| {
-            let is_exact = self
-                .name(row)
-                .is_some_and(|known| known.eq_ignore_ascii_case(&name));
+            let is_exact = self.name(row).is_some_and(|known| folded(&known) == name);
             if is_exact { Tier::Exact } else { Tier::Prefix }
         };
         // Names with the same beginning are adjacent, so they are counted, not read.
@@ -185,11 +184,11 @@ impl IndexFile {
             }
             let beginning = name.get(..end(&name)).unwrap_or(&name);
             let is_whole = beginning.len() == name.len();
+            let so = folded(beginning);
             let has = |row: u32| {
                 let other = name_at(row);
                 other.is_some_and(|other| {
-                    has_beginning(&other, beginning)
-                        && (!is_whole || other.len() == beginning.len())
+                    has_beginning(&other, &so) && (!is_whole || other.len() == beginning.len())
                 })
             };
             let next = self.first_without(row + 1, rows.end, &has);
@@ -420,9 +419,8 @@ impl IndexFile {
                 part.len().abs_diff(wanted.len()) <= most
                     && (letters(part) ^ own).count_ones() as usize <= 2 * most
             };
-            let distance = |part: &[u8]| {
-                strsim::osa_distance(&String::from_utf8_lossy(part).to_ascii_lowercase(), name)
-            };
+            let distance =
+                |part: &[u8]| strsim::osa_distance(&folded(&String::from_utf8_lossy(part)), name);
             let nearest = parts
                 .filter(|part| is_close(part))
                 .map(|part| distance(part) + usize::from(part.len() < line.len()))
@@ -441,11 +439,6 @@ impl IndexFile {
         near.sort_unstable();
         near.into_iter().take(limit).map(|(_, row)| row).collect()
     }
-}
-
-fn has_beginning(name: &str, folded: &str) -> bool {
-    name.get(..folded.len())
-        .is_some_and(|beginning| beginning.eq_ignore_ascii_case(folded))
 }
 
 /// The letters of a text, one bit for each.

@@ -10,6 +10,7 @@ use super::format::{
 };
 use super::record::encode;
 use crate::domain::discovery::{self, IndexEntry};
+use crate::domain::name::folded;
 
 /// Rows by word. There are many words, and nobody gains by choosing colliding ones, so they are hashed with a fast function.
 pub(super) type Words = HashMap<Box<[u8]>, Vec<u32>, BuildHasherDefault<Quick>>;
@@ -204,11 +205,8 @@ impl WordTable {
 
 pub(super) fn hashes_of(entry: &IndexEntry, row: u32) -> [(u64, u32); 4] {
     [
-        (hash(Key::Title, &entry.title.to_lowercase()), row),
-        (
-            hash(Key::Stem, &discovery::stem(&entry.file).to_lowercase()),
-            row,
-        ),
+        (hash(Key::Title, &folded(&entry.title)), row),
+        (hash(Key::Stem, &folded(discovery::stem(&entry.file))), row),
         (hash(Key::File, &entry.file), row),
         (hash(Key::Blob, &entry.blob.to_string()), row),
     ]

@@ -2,6 +2,7 @@
 
 mod faults;
 mod fetch;
+mod forms;
 mod measure;
 mod read;
 
