@@ -1,7 +1,7 @@
 //! Compares manifest and lockfile: whether a lock entry satisfies a manifest entry, which agents are wanted, and how a lock entry is shown
 //! to people. Pure; what follows from an answer is decided by the use case.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
@@ -93,6 +93,20 @@ pub fn with_required<'a>(
         }
     }
     reached
+}
+
+/// The agents that a locked agent requires and that are not locked themselves, each with the first one that requires it.
+#[must_use]
+pub fn unlocked(lockfile: &Lockfile) -> BTreeMap<&AgentName, &AgentName> {
+    let mut missing = BTreeMap::new();
+    for (by, locked) in &lockfile.agents {
+        for name in &locked.requires {
+            if !lockfile.agents.contains_key(name) {
+                missing.entry(name).or_insert(by);
+            }
+        }
+    }
+    missing
 }
 
 /// The locked agents that are neither in the manifest nor required by an agent that is.

@@ -257,6 +257,14 @@ fn a_required_agent_that_is_not_locked_is_installed() {
     let sandbox = scene();
     sandbox.write("project/agentpkg.lock", without(&sandbox, "olddep"));
     fs::remove_file(sandbox.project(".claude/agents/olddep.md")).unwrap();
+    let output = sandbox.run(&["check"]).code(1);
+    assert!(
+        output
+            .stdout
+            .contains("is required by lead, but not in agentpkg.lock"),
+        "{}",
+        output.stdout
+    );
     let output = sandbox.run(&["install", "--locked"]).code(1);
     assert!(
         output

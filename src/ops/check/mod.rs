@@ -20,7 +20,7 @@ use crate::domain::policy::Violation;
 use crate::domain::requirement::{Need, Origin, Requirements};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
-use crate::store::agreement::unwanted;
+use crate::store::agreement::{unlocked, unwanted};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 
@@ -116,6 +116,13 @@ impl Checker<'_> {
         let is_missing = |name: &&AgentName| !self.lockfile.agents.contains_key(*name);
         for name in self.manifest.agents().keys().filter(is_missing) {
             let message = "is wanted by agentpkg.toml but not installed";
+            self.findings.push(
+                Finding::error("missing-agent", name.as_str(), message)
+                    .fix(Command::new(["install"])),
+            );
+        }
+        for (name, by) in unlocked(self.lockfile) {
+            let message = format!("is required by {by}, but not in agentpkg.lock");
             self.findings.push(
                 Finding::error("missing-agent", name.as_str(), message)
                     .fix(Command::new(["install"])),
@@ -308,6 +315,11 @@ impl Checker<'_> {
         let name = &other.name;
         let is_it = |need: &Need| need.name == *name && need.place.origin == Origin::Registry;
         let mut askers = agents.iter().filter(|agent| agent.name == other.agent);
+        let is_reported =
+            |finding: &Finding| finding.kind == "missing-agent" && finding.subject == *name;
+        if self.findings.iter().any(is_reported) {
+            return;
+        }
         let is_required = askers.any(|agent| agent.needs.agents.iter().any(is_it));
         let finding = match other.kind {
             "agent" if is_required => {
