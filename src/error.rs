@@ -5,6 +5,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::domain::count::FEW;
 use crate::domain::shell::Command;
 use crate::domain::url::redact;
 
@@ -215,6 +216,18 @@ impl Failure {
     pub fn detail(mut self, line: impl Into<String>) -> Self {
         self.0.details.push(redact(&line.into()));
         self
+    }
+
+    /// Adds one line each for the first of many things, and how many more there are.
+    #[must_use]
+    pub fn listing(self, lines: impl IntoIterator<Item = String>) -> Self {
+        let mut lines = lines.into_iter();
+        let first: Vec<String> = lines.by_ref().take(FEW).collect();
+        let failure = first.into_iter().fold(self, Self::detail);
+        match lines.count() {
+            0 => failure,
+            more => failure.detail(format!("and {more} more")),
+        }
     }
 
     /// Adds what to do next.

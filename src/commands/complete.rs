@@ -136,10 +136,14 @@ pub fn installed() -> ArgValueCompleter {
     completer(|session, _| complete::installed(session))
 }
 
-/// Operations that can be undone.
+/// Operations that can be undone, and the agents that can be taken back alone.
 #[must_use]
 pub fn operations() -> ArgValueCompleter {
-    completer(|session, _| crate::ops::undo::numbers(session))
+    completer(|session, _| {
+        let mut found = crate::ops::undo::numbers(session);
+        found.extend(crate::ops::undo::agents(session));
+        found
+    })
 }
 
 /// Versions of the installed agent that the line names.

@@ -1,30 +1,35 @@
 //! `agentpkg undo`.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde::Serialize;
 
 use super::Context;
 use crate::domain::count::counted;
+use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::ops::undo::{Back, UndoOptions, UndoOutcome, is_visible, operations, undo};
 use crate::store::transaction::Operation;
-use crate::ui::{Column, DIM, Table, sanitize};
+use crate::ui::{CYAN, Column, DIM, Table, sanitize};
 
-/// Take an operation back: files return to what they were, edits included
+/// Undo an operation, or some of its agents: files return to what they were, edits included
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg undo                takes the newest one back; again, the one before
-  agentpkg undo --list         shows what can be taken back, with numbers
-  agentpkg undo 3              takes operation 3 back, be it an undo itself
+  agentpkg undo                undoes the newest one; again, the one before
+  agentpkg undo --list         shows what can be undone, with numbers
+  agentpkg undo 3              undoes operation 3, be it an undo itself
+  agentpkg undo planner        undoes the newest change of one agent only
+  agentpkg undo 3 planner      undoes what operation 3 did to it
   agentpkg undo --dry-run      shows which files would change")]
 pub struct UndoArgs {
-    /// The operation, as --list shows it; the newest that was not undone yet if left out
-    #[arg(value_name = "N", add = super::complete::operations())]
-    pub number: Option<u64>,
+    /// An operation by its number (the newest if left out), and its agents to undo (all if left out)
+    #[arg(value_name = "N|NAME", num_args = 0.., add = super::complete::operations())]
+    pub words: Vec<String>,
     /// List the operations that can be undone, newest first
-    #[arg(long, conflicts_with_all = ["number", "dry_run", "force"])]
+    #[arg(long, conflicts_with_all = ["words", "dry_run", "force"])]
     pub list: bool,
     /// Show what would be done, and stop
     #[arg(long)]
@@ -36,19 +41,16 @@ pub struct UndoArgs {
 
 /// Runs the command.
 pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
-    let UndoArgs {
-        number,
-        list,
-        dry_run,
-        force,
-    } = *args;
-    if list {
+    if args.list {
         return show_list(context);
     }
+    let dry_run = args.dry_run;
+    let (number, agents) = meant(&args.words)?;
     let options = UndoOptions {
         number,
+        agents,
         is_dry_run: dry_run,
-        is_forced: force,
+        is_forced: args.force,
     };
     let outcome = undo(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
@@ -67,6 +69,7 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
         }
         UndoOutcome::Undone {
             operation,
+            agents,
             undoing,
             files,
         } => {
@@ -75,7 +78,12 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
                 sanitize(&operation.label),
                 operation.number
             );
-            ui.status(if dry_run { "Would undo" } else { "Undid" }, label);
+            let verb = if dry_run { "Would undo" } else { "Undid" };
+            let names: Vec<&str> = agents.iter().map(AgentName::as_str).collect();
+            match names.join(", ") {
+                names if names.is_empty() => ui.status(verb, label),
+                names => ui.status(verb, format!("{CYAN}{names}{CYAN:#} of {label}")),
+            }
             for (path, back) in files {
                 let verb = match (back, dry_run) {
                     (Back::Restored, false) => "Restored",
@@ -92,6 +100,30 @@ pub fn run(args: &UndoArgs, context: &mut Context) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The operation and the agents that the words name: digits alone are an operation.
+fn meant(words: &[String]) -> Result<(Option<u64>, BTreeSet<AgentName>)> {
+    let is_number = |word: &&String| word.bytes().all(|byte| byte.is_ascii_digit());
+    let (numbers, names): (Vec<&String>, Vec<&String>) = words.iter().partition(is_number);
+    if let [_, second, ..] = numbers.as_slice() {
+        let failure = Failure::usage(format!(
+            "only one operation can be undone at a time; `{second}` is another one"
+        ));
+        return Err(failure);
+    }
+    let number =
+        match numbers.first() {
+            Some(word) => Some(word.parse().map_err(|_| {
+                Failure::usage(format!("`{word}` is not the number of an operation"))
+            })?),
+            None => None,
+        };
+    let names = names.into_iter().map(|name| {
+        AgentName::new(name)
+            .map_err(|error| Failure::usage(format!("`{}`: {error}", name.escape_debug())))
+    });
+    Ok((number, names.collect::<Result<_, _>>()?))
 }
 
 fn show_list(context: &mut Context) -> Result<()> {
@@ -159,6 +191,8 @@ struct UndoDocument<'a> {
     dry_run: bool,
     /// What is undone; `None`: nothing can be.
     operation: Option<OperationView<'a>>,
+    /// The agents of it that are undone; empty: all of it.
+    agents: Vec<&'a str>,
     /// The number that brings it back; `None`: nothing was changed.
     undoing: Option<u64>,
     files: Vec<FileView>,
@@ -178,7 +212,11 @@ struct OperationView<'a> {
     time: u64,
     /// The number of the operation that it took back.
     undoes: Option<u64>,
+    /// The agents that it took back of that operation; empty: all of it.
+    part: Vec<&'a str>,
     undone: bool,
+    /// The agents that were taken back alone.
+    undone_agents: Vec<&'a str>,
     files: Vec<String>,
 }
 
@@ -196,10 +234,16 @@ impl<'a> OperationView<'a> {
             label: &operation.label,
             time: operation.time,
             undoes: operation.undoes,
+            part: names(&operation.part),
             undone: operation.is_undone,
+            undone_agents: names(&operation.undone_agents),
             files: visible(operation, context),
         }
     }
+}
+
+fn names(agents: &BTreeSet<AgentName>) -> Vec<&str> {
+    agents.iter().map(AgentName::as_str).collect()
 }
 
 fn document<'a>(outcome: &'a UndoOutcome, is_dry_run: bool, context: &Context) -> UndoDocument<'a> {
@@ -210,7 +254,12 @@ fn document<'a>(outcome: &'a UndoOutcome, is_dry_run: bool, context: &Context) -
             operation,
             undoing,
             files,
+            ..
         } => (Some(operation), *undoing, files.as_slice()),
+    };
+    let agents = match outcome {
+        UndoOutcome::Undone { agents, .. } => names(agents),
+        _ => Vec::new(),
     };
     let files = files.iter().map(|(path, back)| FileView {
         path: context.session.project.display(path),
@@ -222,6 +271,7 @@ fn document<'a>(outcome: &'a UndoOutcome, is_dry_run: bool, context: &Context) -
     UndoDocument {
         dry_run: is_dry_run,
         operation: operation.map(|operation| OperationView::of(operation, context)),
+        agents,
         undoing,
         files: files.collect(),
     }

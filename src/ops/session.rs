@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::report::{Event, Frontend, InterruptionView};
+use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::env::Environment;
 use crate::error::{Failure, Result};
@@ -197,6 +198,22 @@ impl Session {
             return Ok(None);
         };
         Ok(self.applied(&guard.undo(reversal)?, frontend))
+    }
+
+    /// Takes some agents of an operation back, as [`Session::apply`] applies a plan.
+    pub fn undo_part(
+        &self,
+        guard: Option<&Guard<'_>>,
+        (number, agents): (u64, &BTreeSet<AgentName>),
+        transaction: &Transaction,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Option<u64>> {
+        let Some(guard) = guard else {
+            self.object(|| transaction.keep_locked(&self.project));
+            return Ok(None);
+        };
+        let applied = guard.undo_part(number, agents, transaction)?;
+        Ok(self.applied(&applied, frontend))
     }
 
     fn applied(&self, applied: &Applied, frontend: &mut dyn Frontend) -> Option<u64> {

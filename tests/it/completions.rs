@@ -487,7 +487,11 @@ fn operations_are_offered_with_what_they_did() {
     };
     assert_eq!(
         offered(&sandbox),
-        ["2\tinstall reviewer", "1\tregistry add studio"]
+        [
+            "2\tinstall reviewer",
+            "1\tregistry add studio",
+            "reviewer\toperation 2: install reviewer"
+        ]
     );
     let _ = sandbox.run(&["undo"]).code(0);
     assert_eq!(offered(&sandbox), ["3\tundo 2", "1\tregistry add studio"]);

@@ -18,7 +18,7 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
         &["update", "--to"],
         &["update", "--to", "^2"],
         &["update", "--ours", "--theirs"],
-        &["undo", "x"],
+        &["undo", "1", "2"],
         &["remove"],
         &["rm", "--frce"],
         &["-C"],
@@ -87,11 +87,8 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
 
     hint: `agentpkg update --help` shows what can be typed
 
-    $ agentpkg undo x
-    error: `N` cannot be `x`
-      caused by: it is not a whole number
-
-    hint: `agentpkg undo --help` shows what can be typed
+    $ agentpkg undo 1 2
+    error: only one operation can be undone at a time; `2` is another one
 
     $ agentpkg remove
     error: `NAME` is missing

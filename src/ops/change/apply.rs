@@ -11,6 +11,7 @@ use super::plan::Plan;
 use super::resolutions;
 use super::scene::Scene;
 use super::together::newly_required;
+use crate::domain::count::few;
 use crate::domain::digest::Digest;
 use crate::error::Result;
 use crate::merge;
@@ -146,7 +147,7 @@ fn aside(item: &Item, plan: &Plan, scene: &Scene<'_>) -> Result<Vec<Change>> {
 /// What the history calls the operation: the command with the agents that it wrote, and those that it took away.
 fn label(plan: &Plan, goal: &Goal, gone: &Gone) -> String {
     if let What::Gone(names) = &goal.what {
-        return format!("remove {}", names.join(" "));
+        return format!("remove {}", few(&names));
     }
     let is_written = |item: &&Item| {
         let unwritten = [Status::Skipped, Status::Current, Status::Edited];
@@ -167,10 +168,10 @@ fn label(plan: &Plan, goal: &Goal, gone: &Gone) -> String {
         What::Waiting { .. } => "resolve",
         _ => "install",
     };
-    let done = [&[command], names.as_slice()].concat().join(" ");
+    let done = format!("{command} {}", few(&names)).trim_end().to_owned();
     if removed.is_empty() {
         done
     } else {
-        format!("{done}, remove {}", removed.join(" "))
+        format!("{done}, remove {}", few(&removed))
     }
 }

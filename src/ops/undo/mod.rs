@@ -1,21 +1,30 @@
-//! `undo`: takes an operation back, edits included, unless a file changed since. What can be undone is in the history.
+//! `undo`: takes an operation back, or some of its agents, edits included, unless a file changed since. What can be undone is in the
+//! history; how some agents are taken back is in [`part`].
 
+mod part;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use self::part::Part;
 use super::report::{Event, Frontend};
 use super::session::Session;
 use crate::domain::count::numbered;
+use crate::domain::likeness::nearest;
+use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::fs::Entry;
 use crate::store::project::Project;
-use crate::store::transaction::{History, Operation, Reversal};
+use crate::store::transaction::{Change, History, Operation, Reversal};
 
 /// What to undo, and how.
 #[derive(Debug, Clone, Default)]
 pub struct UndoOptions {
     /// The number of the operation; the newest that is in force if left out.
     pub number: Option<u64>,
+    /// The agents to take back; empty: the whole operation.
+    pub agents: BTreeSet<AgentName>,
     /// Plan and stop.
     pub is_dry_run: bool,
     /// Also put back files that changed since; what they hold now stays in the history.
@@ -33,6 +42,8 @@ pub enum UndoOutcome {
     Undone {
         /// The operation.
         operation: Operation,
+        /// The agents that were taken back; empty: the whole operation.
+        agents: BTreeSet<AgentName>,
         /// What brings it back; `None`: it was a dry run.
         undoing: Option<u64>,
         /// The files that a person knows of, and what happened to them.
@@ -62,6 +73,20 @@ pub fn numbers(session: &Session) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The agents that can be taken back alone, with the newest operation that changed them; looks only, too.
+#[must_use]
+pub fn agents(session: &Session) -> Vec<(String, String)> {
+    let history = History::load(&session.project).unwrap_or_default();
+    let mut found = BTreeMap::new();
+    for operation in history.in_force() {
+        for agent in operation.agents() {
+            let newest = || format!("operation {}: {}", operation.number, operation.label);
+            let _ = found.entry(agent.to_string()).or_insert_with(newest);
+        }
+    }
+    found.into_iter().collect()
+}
+
 /// Takes an operation back.
 pub fn undo(
     session: &Session,
@@ -80,17 +105,33 @@ pub fn undo(
         session.look_for_interruption(frontend)?;
     }
     let history = load(session, frontend)?;
-    let Some(operation) = chosen(project, &history, options.number)? else {
+    let planned = if options.agents.is_empty() {
+        let chosen = chosen(project, &history, options.number)?;
+        match chosen {
+            Some(operation) => Some((operation, Plan::whole(session, operation, frontend)?)),
+            None => None,
+        }
+    } else {
+        Some(of_agents(session, &history, options, frontend)?)
+    };
+    let Some((operation, plan)) = planned else {
         return Ok(UndoOutcome::Nothing);
     };
-    let reversal = operation.reversal(project)?;
-    if !reversal.changed_since().is_empty() && !options.is_forced {
-        return Err(changed_since(project, &history, operation, &reversal));
+    if !plan.changed_since().is_empty() && !options.is_forced {
+        return Err(changed_since(project, &history, operation, &plan));
     }
-    if reversal.changes().is_empty() {
+    if plan.is_void() {
         return Ok(UndoOutcome::AsBefore(operation.clone()));
     }
-    let undoing = session.undo(guard.as_ref(), &reversal, frontend)?;
+    let undoing = match &plan {
+        Plan::Whole(reversal) => session.undo(guard.as_ref(), reversal, frontend)?,
+        Plan::Part(part) => {
+            let all = BTreeSet::new();
+            let agents = if part.is_whole { &all } else { &part.agents };
+            let what = (operation.number, agents);
+            session.undo_part(guard.as_ref(), what, &part.transaction, frontend)?
+        }
+    };
     let back = |is_there: bool| {
         if is_there {
             Back::Restored
@@ -98,22 +139,154 @@ pub fn undo(
             Back::Removed
         }
     };
-    let known = reversal
+    let known = plan
         .changes()
         .iter()
-        .filter(|change| is_visible(project, &change.path));
+        .filter(|change| !change.is_void() && is_visible(project, &change.path));
     let files = known
         .map(|change| (change.path.clone(), back(change.after.is_some())))
         .collect();
+    let agents = match plan {
+        Plan::Part(part) if !part.is_whole => part.agents,
+        _ => BTreeSet::new(),
+    };
     let operation = Operation {
-        is_undone: undoing.is_some(),
+        is_undone: undoing.is_some() && agents.is_empty(),
         ..operation.clone()
     };
     Ok(UndoOutcome::Undone {
         operation,
+        agents,
         undoing,
         files,
     })
+}
+
+/// What takes an operation back.
+enum Plan {
+    /// All its files.
+    Whole(Reversal),
+    /// What it did to some agents.
+    Part(Part),
+}
+
+impl Plan {
+    /// A plan for the whole operation. Where manifest or lockfile changed since, only the entries of its agents go back.
+    fn whole(
+        session: &Session,
+        operation: &Operation,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Self> {
+        let project = &session.project;
+        let reversal = operation.reversal(project)?;
+        let is_text =
+            |path: &PathBuf| path == project.manifest_path() || path == project.lockfile_path();
+        let left = operation.agents().into_iter();
+        let left = left.filter(|name| !operation.undone_agents.contains(*name));
+        let agents: BTreeSet<AgentName> = left.cloned().collect();
+        if agents.is_empty() || !reversal.changed_since().iter().any(is_text) {
+            return Ok(Self::Whole(reversal));
+        }
+        // Where entries cannot go back one by one, what is in the way is reported for the files as a whole.
+        let part = part::plan(session, operation, part::Extent::Whole(agents), frontend);
+        Ok(part.map_or(Self::Whole(reversal), Self::Part))
+    }
+
+    fn changed_since(&self) -> &[PathBuf] {
+        match self {
+            Self::Whole(reversal) => reversal.changed_since(),
+            Self::Part(part) => &part.changed_since,
+        }
+    }
+
+    fn changes(&self) -> &[Change] {
+        match self {
+            Self::Whole(reversal) => reversal.changes(),
+            Self::Part(part) => &part.transaction.changes,
+        }
+    }
+
+    fn is_void(&self) -> bool {
+        match self {
+            Self::Whole(reversal) => reversal.changes().is_empty(),
+            Self::Part(part) => part.transaction.is_void(),
+        }
+    }
+}
+
+/// The operation of which agents are taken back, and the plan: the one with this number, or the newest that changed all of them and whose
+/// changes are still in the files.
+fn of_agents<'h>(
+    session: &Session,
+    history: &'h History,
+    options: &UndoOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<(&'h Operation, Plan)> {
+    let mut plan = |operation: &'h Operation| {
+        let extent = part::Extent::Agents(options.agents.clone());
+        let part = part::plan(session, operation, extent, frontend)?;
+        Ok((operation, Plan::Part(part)))
+    };
+    let absent = |operation: &Operation| {
+        let touched = operation.agents();
+        let mut agents = options.agents.iter();
+        agents.find(|name| !touched.contains(name)).cloned()
+    };
+    if options.number.is_some() {
+        let Some(operation) = chosen(&session.project, history, options.number)? else {
+            return Err(unchanged(history, &options.agents, None));
+        };
+        if let Some(name) = absent(operation) {
+            let names = BTreeSet::from([name]);
+            return Err(unchanged(history, &names, Some(operation)));
+        }
+        return plan(operation);
+    }
+    let is_left = |operation: &&Operation| operation.undone_agents.is_disjoint(&options.agents);
+    for operation in history.in_force().filter(is_left) {
+        if absent(operation).is_none() {
+            let planned = plan(operation)?;
+            if !planned.1.is_void() {
+                return Ok(planned);
+            }
+        }
+    }
+    Err(unchanged(history, &options.agents, None))
+}
+
+/// That no operation changed these agents, or that a certain one did not.
+fn unchanged(
+    history: &History,
+    names: &BTreeSet<AgentName>,
+    operation: Option<&Operation>,
+) -> Failure {
+    let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let shown = shown.join(", ");
+    let problem = match operation {
+        Some(operation) => format!(
+            "operation {} ({}) did not change {shown}",
+            operation.number, operation.label
+        ),
+        None if names.len() == 1 => {
+            format!("no operation that is in force changed {shown}")
+        }
+        None => format!("no operation that is in force changed all of {shown}"),
+    };
+    let failure = Failure::failed(problem);
+    let known: BTreeSet<&AgentName> = match operation {
+        Some(operation) => operation.agents(),
+        None => history.in_force().flat_map(Operation::agents).collect(),
+    };
+    let typed = names.iter().find(|name| !known.contains(name));
+    let near = typed.and_then(|typed| {
+        let known = known.iter().map(|name| name.as_str());
+        nearest(typed.as_str(), known)
+    });
+    match near {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure
+            .hint(Advice::run(Command::new(["undo", "--list"])).and(" shows what can be undone")),
+    }
 }
 
 /// The operations that are remembered, newest first.
@@ -168,10 +341,10 @@ fn changed_since(
     project: &Project,
     history: &History,
     operation: &Operation,
-    reversal: &Reversal,
+    plan: &Plan,
 ) -> Failure {
     let number = operation.number;
-    let paths = reversal.changed_since();
+    let paths = plan.changed_since();
     let files = if paths.len() == 1 {
         "a file".to_owned()
     } else {
@@ -181,9 +354,12 @@ fn changed_since(
         "operation {number} ({}) is not undone: {files} changed since",
         operation.label
     ));
-    let failure = paths.iter().fold(failure, |failure, path| {
-        failure.detail(project.display(path))
-    });
+    let shown = paths.iter().map(|path| project.display(path));
+    let failure = failure.listing(shown);
+    let failure = match others(operation, plan) {
+        Some(command) => failure.hint(Advice::run(command).and(" takes back only these")),
+        None => failure,
+    };
     // Only a hint: what is in the way of undoing the newest one is said when that is tried.
     let failure = match history.last(project) {
         Ok(Some(last)) if last.number > number => {
@@ -194,9 +370,40 @@ fn changed_since(
         }
         _ => failure,
     };
-    let force = Command::new(["undo", &number.to_string(), "--force"]);
+    let mut force = vec!["undo".to_owned(), number.to_string()];
+    if let Plan::Part(part) = plan
+        && !part.is_whole
+    {
+        force.extend(part.agents.iter().map(AgentName::to_string));
+    }
+    force.push("--force".to_owned());
+    let force = Command::new(force);
     failure.hint(
         Advice::run(force)
             .and(" goes back all the same; what the files hold now stays in the history"),
     )
+}
+
+/// The command that takes back the agents that are not in the way.
+fn others(operation: &Operation, plan: &Plan) -> Option<Command> {
+    let is_changed = |path: &PathBuf| plan.changed_since().contains(path);
+    let mut agents = operation.agents();
+    for file in operation.files.iter().filter(|file| is_changed(&file.path)) {
+        // What belongs to no agent does not go back with agents.
+        if let Some(agent) = &file.agent {
+            agents.remove(agent);
+        }
+    }
+    for agent in &operation.undone_agents {
+        agents.remove(agent);
+    }
+    if matches!(plan, Plan::Part(part) if !part.is_whole) {
+        return None;
+    }
+    if agents.is_empty() || agents.len() == operation.agents().len() {
+        return None;
+    }
+    let words = ["undo".to_owned(), operation.number.to_string()];
+    let names = agents.into_iter().map(AgentName::to_string);
+    Some(Command::new(words.into_iter().chain(names)))
 }

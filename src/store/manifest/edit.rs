@@ -141,6 +141,35 @@ impl Manifest {
         self.agents.remove(name).is_some()
     }
 
+    /// Gives an agent the entry that it has in an earlier manifest, as it is written there, with the registry that the entry names.
+    pub fn restore(&mut self, name: &AgentName, earlier: &Self) {
+        let Some(wanted) = earlier.agents.get(name) else {
+            let _ = self.remove_agent(name);
+            return;
+        };
+        if self.agents.get(name) == Some(wanted) {
+            return;
+        }
+        if let Origin::Registry(registry) = &wanted.origin
+            && self.registry(registry).is_none()
+            && let Some(source) = earlier.registry(registry)
+        {
+            self.set_registry(registry, &source);
+        }
+        let read = earlier.read();
+        let entry = read
+            .get("agents")
+            .and_then(Item::as_table_like)
+            .and_then(|agents| agents.get(name.as_str()));
+        match entry {
+            Some(entry) if !self.agents.contains_key(name) => {
+                section(self.document(), "agents").insert(name.as_str(), entry.clone());
+                self.agents.insert(name.clone(), wanted.clone());
+            }
+            _ => self.set_agent(name, wanted),
+        }
+    }
+
     /// Takes back the edits since `original` of the agents for which `is_back` is true.
     pub fn take_back(&mut self, is_back: impl Fn(&AgentName) -> bool, original: &Self) {
         // The other edits are made again from the original: an edit that is taken back would leave traces in spacing and comments.

@@ -3,8 +3,8 @@
 //!
 //! What happens if files changed since is decided in `ops`.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::change::{Change, Relock, Transaction, current};
 use super::copies::{copy, objects_folder, read_record, records};
@@ -25,8 +25,12 @@ pub struct Operation {
     pub time: u64,
     /// The earlier operation that this one took back.
     pub undoes: Option<u64>,
+    /// The agents that it took back of that operation; empty: all of it.
+    pub part: BTreeSet<AgentName>,
     /// Whether it is taken back, and that was not taken back in turn.
     pub is_undone: bool,
+    /// The agents that were taken back alone.
+    pub undone_agents: BTreeSet<AgentName>,
     /// The files that it changed, each once, in the order of the changes.
     pub files: Vec<FileChange>,
 }
@@ -64,6 +68,7 @@ impl History {
     pub fn load(project: &Project) -> Result<Self> {
         let mut history = Self::default();
         let mut undone: BTreeSet<u64> = BTreeSet::new();
+        let mut parts: BTreeMap<u64, BTreeSet<AgentName>> = BTreeMap::new();
         for number in records(project)?.into_iter().rev() {
             let sound = read_record(project, number).filter(|journal| {
                 let is_past = journal
@@ -83,8 +88,16 @@ impl History {
             }
             // Newest first: operations that could take this one back were seen before it.
             let is_undone = undone.contains(&number);
-            if !is_undone {
-                undone.extend(journal.undoes.iter().chain(&journal.passed));
+            if let Some(undoes) = journal.undoes.filter(|_| !is_undone) {
+                if journal.part.is_empty() {
+                    undone.insert(undoes);
+                } else {
+                    parts
+                        .entry(undoes)
+                        .or_default()
+                        .extend(journal.part.clone());
+                }
+                undone.extend(&journal.passed);
             }
             let change = |step: &Step| FileChange {
                 path: step.target(project),
@@ -92,11 +105,19 @@ impl History {
                 before: step.before,
                 after: step.after,
             };
-            let files = journal.steps.iter().map(change).collect();
+            let files: Vec<FileChange> = journal.steps.iter().map(change).collect();
+            let undone_agents = parts.remove(&number).unwrap_or_default();
+            let mut agents = files
+                .iter()
+                .filter_map(|file| file.agent.as_ref())
+                .peekable();
+            let is_undone = is_undone
+                || (agents.peek().is_some() && agents.all(|agent| undone_agents.contains(agent)));
             let Journal {
                 label,
                 time,
                 undoes,
+                part,
                 ..
             } = journal;
             // A label is part of a line; a label from somebody else must not look like a line of its own.
@@ -106,7 +127,9 @@ impl History {
                 label,
                 time,
                 undoes,
+                part,
                 is_undone,
+                undone_agents,
                 files,
             });
         }
@@ -180,23 +203,62 @@ impl Operation {
         Ok(false)
     }
 
+    /// The agents whose files it changed.
+    #[must_use]
+    pub fn agents(&self) -> BTreeSet<&AgentName> {
+        let agents = self.files.iter().filter_map(|file| file.agent.as_ref());
+        agents.collect()
+    }
+
+    /// The content of a file before the operation. The outer `None`: the operation did not change it; the inner one: there was no file.
+    pub fn before(&self, project: &Project, path: &Path) -> Result<Option<Option<Vec<u8>>>> {
+        let Some(file) = self.files.iter().find(|file| file.path == path) else {
+            return Ok(None);
+        };
+        let Some(digest) = &file.before else {
+            return Ok(Some(None));
+        };
+        let found = copy(project, digest)?;
+        found
+            .map(|bytes| Some(Some(bytes)))
+            .ok_or_else(|| self.lost(project, &[path]))
+    }
+
     /// Determines how to take the operation back. Fails if a content that is needed is no longer in the history.
     pub fn reversal(&self, project: &Project) -> Result<Reversal> {
+        let is_undone = |agent: &Option<AgentName>| {
+            agent
+                .as_ref()
+                .is_some_and(|agent| self.undone_agents.contains(agent))
+        };
+        self.reversal_of(project, |file| !is_undone(&file.agent))
+    }
+
+    /// The same for some of its files.
+    pub fn reversal_of(
+        &self,
+        project: &Project,
+        is_meant: impl Fn(&FileChange) -> bool,
+    ) -> Result<Reversal> {
         let mut reversal = Reversal {
             number: self.number,
             changes: Vec::new(),
             changed_since: Vec::new(),
         };
         let mut lost = Vec::new();
-        for FileChange {
-            path,
-            agent,
-            before,
-            after,
-        } in &self.files
-        {
+        for file in self.files.iter().filter(|file| is_meant(file)) {
+            let FileChange {
+                path,
+                agent,
+                before,
+                after,
+            } = file;
             let now = current(project, path)?.as_deref().map(Digest::of);
             if now == *before {
+                continue;
+            }
+            // What agentpkg notes for itself changes with every command, and no person has edits in it.
+            if now != *after && path.starts_with(project.state_folder()) {
                 continue;
             }
             if now != *after {
@@ -207,7 +269,7 @@ impl Operation {
                 .map(|before| copy(project, before))
                 .transpose()?;
             match content {
-                Some(None) => lost.push(path),
+                Some(None) => lost.push(path.as_path()),
                 content => reversal.changes.push(Change {
                     path: path.clone(),
                     agent: agent.clone(),
@@ -217,26 +279,28 @@ impl Operation {
             }
         }
         if !lost.is_empty() {
-            let failure = Failure::failed(format!(
-                "operation {} cannot be undone: a copy is missing or damaged",
-                self.number
-            ));
-            let objects = project.display(&objects_folder(project));
-            let hint = format!(
-                "nothing was changed; the copies are in {objects}, named by the sha256 of their content"
-            );
-            return Err(lost
-                .iter()
-                .fold(failure, |failure, path| {
-                    failure.detail(project.display(path))
-                })
-                .hint(hint));
+            return Err(self.lost(project, &lost));
         }
         // The result of an operation is recognised by its lockfile, so that is changed last here too.
         reversal
             .changes
             .sort_by_key(|change| change.path == project.lockfile_path());
         Ok(reversal)
+    }
+
+    /// That contents which it needs are no longer in the history.
+    fn lost(&self, project: &Project, paths: &[&Path]) -> Failure {
+        let failure = Failure::failed(format!(
+            "operation {} cannot be undone: a copy is missing or damaged",
+            self.number
+        ));
+        let objects = project.display(&objects_folder(project));
+        let hint = format!(
+            "nothing was changed; the copies are in {objects}, named by the sha256 of their content"
+        );
+        failure
+            .listing(paths.iter().map(|path| project.display(path)))
+            .hint(hint)
     }
 }
 

@@ -29,6 +29,9 @@ pub(super) struct Journal {
     /// The operation that this one took back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) undoes: Option<u64>,
+    /// The agents that it took back of that operation; empty: all of it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) part: BTreeSet<AgentName>,
     /// Operations newer than that one whose changes were no longer in the files, and which count as taken back with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) passed: Vec<u64>,
@@ -98,6 +101,7 @@ impl Journal {
             phase: Phase::Begun,
             time,
             undoes: None,
+            part: BTreeSet::new(),
             passed: Vec::new(),
             token,
             steps: Vec::new(),

@@ -41,6 +41,7 @@ use self::step::State;
 use super::holder::{Holder, Patience, take_lock};
 use super::project::Project;
 use crate::domain::digest::Digest;
+use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry, Lock};
 
@@ -64,6 +65,16 @@ pub struct Applied {
     /// Agents' files that somebody saved while they were replaced. Those files stay as they were saved, and everything else about their
     /// agents is unchanged.
     pub saved_over: Vec<PathBuf>,
+}
+
+/// What a transaction takes back, for its record.
+#[derive(Debug, Default)]
+struct Undoing {
+    operation: Option<u64>,
+    /// The agents of that operation; empty: all of it.
+    part: BTreeSet<AgentName>,
+    /// Newer operations that count as taken back with it.
+    passed: Vec<u64>,
 }
 
 /// Exclusive use of a project, with earlier crashes cleaned up.
@@ -158,7 +169,7 @@ impl Guard<'_> {
 
     /// Carries out a transaction, completely or not at all. Fails if a file is no longer as it was when the plan was made.
     pub fn apply(&self, transaction: &Transaction) -> Result<Applied> {
-        self.run(transaction, None, Vec::new())
+        self.run(transaction, Undoing::default())
     }
 
     /// Takes an operation back, including files that changed since: the caller has asked whether that is wanted.
@@ -166,15 +177,30 @@ impl Guard<'_> {
         let number = reversal.number();
         let passed = History::load(self.project)?.faded(self.project, number);
         let transaction = reversal.transaction(self.project, format!("undo {number}"));
-        self.run(&transaction, Some(number), passed)
+        let undoing = Undoing {
+            operation: Some(number),
+            part: BTreeSet::new(),
+            passed,
+        };
+        self.run(&transaction, undoing)
     }
 
-    fn run(
+    /// Takes some agents of an operation back, by a transaction that was planned for it.
+    pub fn undo_part(
         &self,
+        number: u64,
+        part: &BTreeSet<AgentName>,
         transaction: &Transaction,
-        undoes: Option<u64>,
-        passed: Vec<u64>,
     ) -> Result<Applied> {
+        let undoing = Undoing {
+            operation: Some(number),
+            part: part.clone(),
+            passed: Vec::new(),
+        };
+        self.run(transaction, undoing)
+    }
+
+    fn run(&self, transaction: &Transaction, undoing: Undoing) -> Result<Applied> {
         let project = self.project;
         if transaction
             .lockfile
@@ -213,7 +239,9 @@ impl Guard<'_> {
             self.now,
             fs::random_name()?[..8].to_owned(),
         );
-        (journal.undoes, journal.passed) = (undoes, passed);
+        journal.undoes = undoing.operation;
+        journal.part = undoing.part;
+        journal.passed = undoing.passed;
         journal.steps.extend(changes.iter().map(|change| Step {
             path: relative(project, &change.path),
             agent: change.agent.clone(),
