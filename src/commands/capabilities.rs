@@ -17,7 +17,7 @@ pub(super) fn lines(names: Option<&[String]>, columns: usize) -> Vec<String> {
 }
 
 /// A text behind a label, wrapped at spaces.
-fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
+pub(super) fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is a line");
@@ -32,7 +32,7 @@ fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
     let labels = std::iter::once(label).chain(std::iter::repeat(""));
     labels
         .zip(lines)
-        .map(|(label, line)| format!("  {label:<8}  {line}"))
+        .map(|(label, line)| format!("  {label:<9} {line}"))
         .collect()
 }
 

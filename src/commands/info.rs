@@ -9,7 +9,7 @@ use crate::domain::definition::{Loaded, Verdict};
 use crate::error::Result;
 use crate::ops::info::{Info, Running, info};
 use crate::ui::view::GainView;
-use crate::ui::{Ui, one_line, sanitize};
+use crate::ui::{Ui, one_line, sanitize, wrapped};
 
 /// Show one agent: what it is for, what it may use, and whether the client loads it
 #[derive(Debug, Args)]
@@ -32,9 +32,9 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     let ui = &mut context.ui;
     ui.data(format!("{} {}", sanitize(&info.name), sanitize(&info.revision)).trim_end())?;
     if let Some(running) = &info.running {
-        ui.data(format!("  runs      {}", sanitize(&running.place)))?;
+        labelled("runs", &running.place, ui)?;
         for (place, reason) in &running.hidden {
-            ui.data(format!("            not {}: {reason}", sanitize(place)))?;
+            labelled("", &format!("not {place}: {reason}"), ui)?;
         }
     }
     let verdict = match &info.adapted {
@@ -44,20 +44,19 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     if let Verdict::Loads(loaded) = verdict {
         show_loaded(loaded, &info, ui)?;
     }
-    ui.data(format!("  from      {}", sanitize(&info.spec)))?;
-    ui.data(format!("  file      {}", sanitize(&info.file)))?;
+    labelled("from", &info.spec, ui)?;
+    labelled("file", &info.file, ui)?;
     match info.installed {
         Some(installed) if info.installed_as.is_empty() => {
-            ui.data(format!("  installed {}", state(installed)))?;
+            labelled("installed", state(installed), ui)?;
         }
-        Some(installed) => ui.data(format!(
-            "  installed {}, {}",
-            state(installed),
-            sanitize(&info.installed_as)
-        ))?,
-        None => ui.data("  installed no")?,
+        Some(installed) => {
+            let installed = format!("{}, {}", state(installed), info.installed_as);
+            labelled("installed", &installed, ui)?;
+        }
+        None => labelled("installed", "no", ui)?,
     }
-    ui.data(format!("  client    {}", sanitize(&client(&info))))?;
+    labelled("client", &client(&info), ui)?;
     let lines = needs::report_lines(&info.needs, ui.columns());
     if !lines.is_empty() {
         ui.data("")?;
@@ -65,22 +64,33 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     lines.iter().try_for_each(|line| ui.data(line))
 }
 
+/// A label with its text beside it, wrapped.
+fn labelled(label: &str, text: &str, ui: &mut Ui) -> Result<()> {
+    let lines = capabilities::labelled(label, &sanitize(text), ui.columns());
+    lines.into_iter().try_for_each(|line| ui.data(line))
+}
+
 /// What an agent is for, and what it may do.
 fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
-    ui.data(format!("  {}", one_line(&loaded.description, 400)))?;
+    let room = ui.columns().saturating_sub(2);
+    for line in wrapped(&one_line(&loaded.description, 400), room) {
+        ui.data(format!("  {line}"))?;
+    }
     ui.data("")?;
     for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
         ui.data(line)?;
     }
     for gain in &info.gains {
-        let line = format!("  by hand   + {gain}  {}", gain.meaning());
-        ui.data(sanitize(line.trim_end()))?;
+        let gain = format!("+ {gain}  {}", gain.meaning());
+        labelled("by hand", gain.trim_end(), ui)?;
     }
     if !loaded.security.is_empty() {
-        ui.data(format!(
-            "  sets      {} (installed only with `--allow`)",
-            loaded.security.join(", ")
-        ))?;
+        let fields = loaded.security.join(", ");
+        labelled(
+            "sets",
+            &format!("{fields} (installed only with `--allow`)"),
+            ui,
+        )?;
     }
     Ok(())
 }

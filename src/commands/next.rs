@@ -33,6 +33,8 @@ struct NextDocument {
     agents: usize,
     /// How many of them are edited.
     edited: usize,
+    /// How many files there are that agentpkg did not install.
+    unmanaged: usize,
     nothing_to_do: bool,
     steps: Vec<StepView>,
 }
@@ -72,21 +74,36 @@ pub fn run(context: &mut Context) -> Result<()> {
         return context.ui.json(&NextDocument {
             agents: installed,
             edited,
+            unmanaged: status.foreign.len(),
             nothing_to_do: !is_new && is_done,
             steps,
         });
     }
     if is_new {
-        context.ui.data("No agents are installed here yet.\n")?;
+        let unmanaged = match status.foreign.len() {
+            0 => String::new(),
+            count => format!(
+                " {} in the folder, unmanaged.",
+                numbered(count, "agent is", "agents are")
+            ),
+        };
+        let none = "No agents are installed here yet.";
+        context.ui.data(format!("{none}{unmanaged}\n"))?;
     } else {
         let note = if edited > 0 {
             format!(", {edited} with your edits")
         } else {
             String::new()
         };
+        let unmanaged = match status.foreign.len() {
+            0 => String::new(),
+            count => format!(", {count} unmanaged"),
+        };
         let clean = if is_done { ", nothing to do" } else { "" };
         let agents = counted(installed, "agent");
-        context.ui.data(format!("{agents}{note}{clean}\n"))?;
+        context
+            .ui
+            .data(format!("{agents}{note}{unmanaged}{clean}\n"))?;
     }
     steps.push(Step::new(["--help"], "all commands"));
     show(steps, context)

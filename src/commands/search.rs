@@ -20,12 +20,13 @@ const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(20).unwrap();
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  agentpkg search                            all agents, registry by registry
   agentpkg search backend                    names first, then descriptions
   agentpkg search api review --tool Bash
   agentpkg search --needs-mcp playwright     agents that need a server")]
 pub struct SearchArgs {
-    /// Words of the name, the description or the tags
-    #[arg(value_name = "WORD", required_unless_present_any = ["tool", "needs_mcp", "registry"])]
+    /// Words of the name, the description or the tags; all agents if left out
+    #[arg(value_name = "WORD")]
     pub words: Vec<String>,
     /// Only this registry
     #[arg(long, value_name = "NAME", add = super::complete::registries())]
@@ -57,6 +58,11 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     ];
     let given = given.into_iter().filter(|(_, is_given)| *is_given);
     let filters: Vec<&str> = given.map(|(filter, _)| filter).collect();
+    let word = if words.is_empty() {
+        "a word"
+    } else {
+        "another word"
+    };
     let options = SearchOptions {
         words,
         registries: registry,
@@ -71,10 +77,16 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
             agents: outcome.hits.iter().map(Into::into).collect(),
         });
     }
-    show(&outcome, &filters, context)
+    show(&outcome, &filters, word, context)
 }
 
-fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Result<()> {
+/// Shows what was found. `word`: what would narrow it.
+fn show(
+    outcome: &SearchOutcome,
+    filters: &[&str],
+    word: &str,
+    context: &mut Context,
+) -> Result<()> {
     let ui = &mut context.ui;
     if outcome.hits.is_empty() {
         let noun = numbered(outcome.registries, "registry", "registries");
@@ -90,7 +102,7 @@ fn show(outcome: &SearchOutcome, filters: &[&str], context: &mut Context) -> Res
     ui.table(&table(outcome))?;
     if outcome.total > outcome.hits.len() {
         ui.note(format!(
-            "{DIM}{} more; `--limit {}` shows them, another word narrows it{DIM:#}",
+            "{DIM}{} more; `--limit {}` shows them, {word} narrows it{DIM:#}",
             outcome.total - outcome.hits.len(),
             outcome.total
         ));

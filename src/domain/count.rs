@@ -15,12 +15,12 @@ pub fn numbered(count: usize, one: &str, several: &str) -> String {
 /// How many things a line names before it counts the rest.
 pub const FEW: usize = 5;
 
-/// Names in one line: all of them, or the first few and how many more there are: `a b c d e and 15 more`.
+/// Names in one line: all of them, or the first few and how many more there are, as in `a b c d e and 15 more`.
 #[must_use]
-pub fn few<S: AsRef<str>>(names: &[S]) -> String {
+pub fn few<S: AsRef<str>>(names: &[S], separator: &str) -> String {
     let joined = |names: &[S]| {
         let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        names.join(" ")
+        names.join(separator)
     };
     match names.split_at_checked(FEW) {
         Some((first, rest)) if !rest.is_empty() => {
@@ -39,7 +39,7 @@ mod tests {
         let words = [0, 1, 2].map(|count| counted(count, "agent"));
         assert_eq!(words, ["0 agents", "1 agent", "2 agents"]);
         let names = ["a", "b", "c", "d", "e", "f", "g"];
-        let lines = [0, 1, 5, 7].map(|count| few(&names[..count]));
+        let lines = [0, 1, 5, 7].map(|count| few(&names[..count], " "));
         assert_eq!(lines, ["", "a", "a b c d e", "a b c d e and 2 more"]);
         let words = [0, 1, 2].map(|count| numbered(count, "agent is", "agents are"));
         assert_eq!(words, ["0 agents are", "1 agent is", "2 agents are"]);

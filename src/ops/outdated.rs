@@ -6,6 +6,7 @@ use super::report::Frontend;
 use super::resolver::{Resolved, Resolver};
 use super::session::Session;
 use super::unknown;
+use crate::domain::count::few;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
@@ -92,7 +93,7 @@ pub fn outdated(
     outcome.gone.sort();
     outcome.gone.dedup();
     let told = |(failure, names): (Failure, Vec<&str>)| {
-        failure.detail(format!("wanted for {}", names.join(", ")))
+        failure.detail(format!("wanted for {}", few(&names, ", ")))
     };
     outcome.failures = failures.into_iter().map(told).collect();
     Ok(outcome)

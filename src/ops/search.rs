@@ -1,7 +1,7 @@
 //! `search`: agents of all registries by what a person remembers. Reads the indexes on this machine: no network, no git, no parse of
 //! more than what is shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Event, Frontend, relay};
 use super::session::Session;
@@ -138,9 +138,37 @@ pub fn search(
     } else {
         outcome.hits.retain(|hit| hit.tier < Tier::Alike);
     }
-    outcome.hits.sort_by_key(|hit| hit.tier);
-    outcome.hits.truncate(options.limit);
+    if options.words.is_empty() {
+        outcome.hits = shared_out(outcome.hits, options.limit);
+    } else {
+        outcome.hits.sort_by_key(|hit| hit.tier);
+        outcome.hits.truncate(options.limit);
+    }
     Ok(outcome)
+}
+
+/// The first agents of every registry, registry by registry: nothing was named that would make one better than another.
+fn shared_out(hits: Vec<Hit>, limit: usize) -> Vec<Hit> {
+    let mut places: BTreeMap<RegistryName, usize> = BTreeMap::new();
+    let mut numbered: Vec<(usize, Hit)> = Vec::new();
+    for hit in hits {
+        let place = places.entry(hit.registry.clone()).or_default();
+        *place += 1;
+        numbered.push((*place, hit));
+    }
+    let mut turns: Vec<usize> = numbered.iter().map(|(place, _)| *place).collect();
+    turns.sort_unstable();
+    // Where not all of a turn have room, the registries that are asked first go first.
+    let last = turns.get(limit).copied().unwrap_or(usize::MAX);
+    let mut room = limit - turns.iter().filter(|turn| **turn < last).count().min(limit);
+    numbered.retain(|(place, _)| {
+        if *place == last && room > 0 {
+            room -= 1;
+            return true;
+        }
+        *place < last
+    });
+    numbered.into_iter().map(|(_, hit)| hit).collect()
 }
 
 /// What is looked for, as an index understands it.

@@ -257,7 +257,7 @@ fn a_required_agent_that_is_not_locked_is_installed() {
     let sandbox = scene();
     sandbox.write("project/agentpkg.lock", without(&sandbox, "olddep"));
     fs::remove_file(sandbox.project(".claude/agents/olddep.md")).unwrap();
-    let output = sandbox.run(&["check"]).code(1);
+    let output = sandbox.run(&["check"]).code(4);
     assert!(
         output
             .stdout

@@ -106,7 +106,16 @@ fn filters_narrow_it() {
         "{}",
         output.all()
     );
-    let _ = sandbox.run(&["search"]).code(2);
+    // Without words every registry has its share, registry by registry.
+    for (limit, stock, builtin) in [("1", 1, 0), ("6", 3, 3), ("9", 4, 5), ("12", 4, 8)] {
+        let stdout = sandbox.run(&["search", "--limit", limit]).code(0).stdout;
+        let registries: Vec<&str> = stdout
+            .lines()
+            .map(|line| line.split('\t').nth(1).unwrap())
+            .collect();
+        let expected = [vec!["stock"; stock], vec!["builtin"; builtin]].concat();
+        assert_eq!(registries, expected, "--limit {limit}");
+    }
 }
 
 #[test]
@@ -381,7 +390,7 @@ fn the_program_alone_says_what_to_do_next() {
     insta::assert_snapshot!(sandbox.run(&[]).code(0).all(), @r#"
     exit 0
     --- stdout
-    1 agent
+    1 agent, 1 unmanaged
 
       agentpkg update  1 agent has a newer version
       agentpkg check   1 server is missing

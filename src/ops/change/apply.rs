@@ -147,7 +147,7 @@ fn aside(item: &Item, plan: &Plan, scene: &Scene<'_>) -> Result<Vec<Change>> {
 /// What the history calls the operation: the command with the agents that it wrote, and those that it took away.
 fn label(plan: &Plan, goal: &Goal, gone: &Gone) -> String {
     if let What::Gone(names) = &goal.what {
-        return format!("remove {}", few(&names));
+        return format!("remove {}", few(names, " "));
     }
     let is_written = |item: &&Item| {
         let unwritten = [Status::Skipped, Status::Current, Status::Edited];
@@ -168,10 +168,12 @@ fn label(plan: &Plan, goal: &Goal, gone: &Gone) -> String {
         What::Waiting { .. } => "resolve",
         _ => "install",
     };
-    let done = format!("{command} {}", few(&names)).trim_end().to_owned();
+    let done = format!("{command} {}", few(&names, " "))
+        .trim_end()
+        .to_owned();
     if removed.is_empty() {
         done
     } else {
-        format!("{done}, remove {}", few(&removed))
+        format!("{done}, remove {}", few(&removed, " "))
     }
 }

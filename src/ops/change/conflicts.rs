@@ -100,20 +100,18 @@ fn undecided(items: &[Item], goal: &Goal) -> Failure {
     let open: Vec<&Item> = items.iter().filter(|item| item.is_open()).collect();
     let count: usize = open.iter().map(|item| item.choices.len()).sum();
     let noun = numbered(count, "conflict is", "conflicts are");
-    let mut failure = Failure::new(
-        Kind::Conflict,
-        format!("{noun} to decide, so nothing was written"),
-    );
+    let mut lines = Vec::new();
     for item in open {
         for conflict in item.merge().conflicts() {
-            failure = failure.detail(format!(
-                "{}: {} ({})",
-                item.name,
-                conflict.unit(),
-                conflict.reason()
-            ));
+            let (unit, reason) = (conflict.unit(), conflict.reason());
+            lines.push(format!("{}: {unit} ({reason})", item.name));
         }
     }
+    let failure = Failure::new(
+        Kind::Conflict,
+        format!("{noun} to decide, so nothing was written"),
+    )
+    .listing(lines);
     let failure = failure.hint(
         Advice::say("run ")
             .and_run(goal.typed.asking().again())

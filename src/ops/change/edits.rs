@@ -69,16 +69,15 @@ fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Re
     } else {
         format!("`{}` exists, and agentpkg did not write it", path(first))
     };
-    let failure = others
-        .iter()
-        .fold(Failure::failed(message), |failure, item| {
-            let why = if item.before.is_some() {
-                "was edited"
-            } else {
-                "exists"
-            };
-            failure.detail(format!("{} {why}, too", path(item)))
-        });
+    let too = others.iter().map(|item| {
+        let why = if item.before.is_some() {
+            "was edited"
+        } else {
+            "exists"
+        };
+        format!("{} {why}, too", path(item))
+    });
+    let failure = Failure::failed(message).listing(too);
     let name = &first.name;
     let is_same_source = |before: &LockedAgent| before.source == first.candidate.locked.source;
     let failure = if pending::names(project)?.contains(name) {

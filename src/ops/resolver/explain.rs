@@ -148,17 +148,15 @@ impl<'f, 'a> Several<'f, 'a> {
     /// The failure with a line for each agent: its spec, and where it is.
     fn listed(&self, failure: Failure) -> Failure {
         let width = self.specs.iter().map(String::len).max().unwrap_or(0);
-        self.found.iter().zip(&self.specs).zip(&self.by_file).fold(
-            failure,
-            |failure, ((candidate, spec), is_by_file)| {
-                let place = if *is_by_file {
-                    candidate.revision()
-                } else {
-                    format!("{} {}", candidate.entry.file, candidate.revision())
-                };
-                failure.detail(format!("{spec:width$}  {place}").trim_end().to_owned())
-            },
-        )
+        let found = self.found.iter().zip(&self.specs).zip(&self.by_file);
+        failure.listing(found.map(|((candidate, spec), is_by_file)| {
+            let place = if *is_by_file {
+                candidate.revision()
+            } else {
+                format!("{} {}", candidate.entry.file, candidate.revision())
+            };
+            format!("{spec:width$}  {place}").trim_end().to_owned()
+        }))
     }
 
     /// Where all of them are, if nothing was named there.
@@ -269,12 +267,11 @@ pub(super) fn not_found(
         return Failure::failed(format!("there are no agents in {place}"))
             .hint("agents are `.md` files whose frontmatter has a name and a description");
     }
-    let mut failure = Failure::failed(format!("no agent named `{target}` in {place}"));
-    for refused in snapshots.iter().flat_map(|snapshot| &snapshot.refused) {
-        if refused.file.contains(&target) || refused.reason.contains(&target) {
-            failure = failure.detail(format!("{}: {}", refused.file, refused.reason));
-        }
-    }
+    let refused = snapshots.iter().flat_map(|snapshot| &snapshot.refused);
+    let refused = refused
+        .filter(|refused| refused.file.contains(&target) || refused.reason.contains(&target));
+    let failure = Failure::failed(format!("no agent named `{target}` in {place}"))
+        .listing(refused.map(|refused| format!("{}: {}", refused.file, refused.reason)));
     if let Some((name, place)) = nearest(&target, snapshots) {
         return failure.hint(format!("did you mean `{name}` ({place})?"));
     }

@@ -100,7 +100,7 @@ pub(super) fn plan(
         format!("undo {}", operation.number)
     } else {
         let names: Vec<&str> = agents.iter().map(AgentName::as_str).collect();
-        format!("undo {} {}", operation.number, few(&names))
+        format!("undo {} {}", operation.number, few(&names, " "))
     };
     let next = Next {
         manifest: next.manifest,

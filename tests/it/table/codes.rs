@@ -111,7 +111,7 @@ const CALM: &[Case] = &[
     ("install nobody@^1.x.y", 2),
     ("update --to", 2),
     ("update --ours --theirs", 2),
-    ("undo x", 2),
+    ("undo 1 2", 2),
     ("remove", 2),
     ("search planner --limit 0", 2),
     ("-C nowhere list", 2),
