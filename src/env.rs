@@ -47,6 +47,8 @@ pub struct Environment {
     pub path: Option<OsString>,
     /// Whether a continuous-integration service runs the command.
     pub is_ci: bool,
+    /// Whether the terminal cannot move its cursor.
+    pub is_dumb_terminal: bool,
     cache: Option<PathBuf>,
     config: Option<PathBuf>,
     data: Option<PathBuf>,
@@ -97,6 +99,7 @@ impl Environment {
             current_folder: env::current_dir().unwrap_or_default(),
             path: env::var_os("PATH"),
             is_ci: env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false"),
+            is_dumb_terminal: env::var_os("TERM").is_some_and(|term| term == "dumb"),
             cache,
             config,
             data,
@@ -125,6 +128,7 @@ impl Environment {
             current_folder,
             path: None,
             is_ci: false,
+            is_dumb_terminal: false,
             cache: folder("cache"),
             config: folder("config"),
             data: folder("data"),

@@ -158,11 +158,11 @@ commands! {
     Check(check::CheckArgs) = "check", "Check all agents against the project: what is missing, left over, or changed by hand";
     Diff(diff::DiffArgs) = "diff", "Show what you changed, what upstream changed, or what both would become";
     Resolve(resolve::ResolveArgs) = "resolve", "Finish updates that were put aside with conflict markers";
-    Undo(undo::UndoArgs) = "undo", "Take an operation back: files return to what they were, edits included";
+    Undo(undo::UndoArgs) = "undo", "Undo an operation, or some of its agents: files return to what they were, edits included";
     Recover(recover::RecoverArgs) = "recover", "Complete or take back a command that was interrupted";
     Remove(remove::RemoveArgs) = "remove" | "uninstall" | "rm", "Remove agents from the project";
     Search(search::SearchArgs) = "search" | "find", "Search the agents of all registries by name, description, tool or server";
-    List(list::ListArgs) = "list" | "ls", "List installed agents, or with --available those that registries offer";
+    List(list::ListArgs) = "list" | "ls", "List agents: installed ones, those that the client loads, or those that registries offer";
     Info(info::InfoArgs) = "info" | "show" | "view", "Show one agent: what it is for, what it may use, and whether the client loads it";
     Registry(registry::RegistryArgs) = "registry", "Manage the registries of the project";
     Init(init::InitArgs) = "init", "Write an agentpkg.toml to start from";
@@ -416,6 +416,7 @@ fn context(global: &GlobalArgs, command: &str) -> Result<Context, Failure> {
         is_quiet: global.quiet,
         is_json: global.json,
         never_asks: global.no_input || global.yes || environment.is_ci,
+        is_dumb: environment.is_dumb_terminal,
     });
     let options = Options {
         command: command.to_owned(),

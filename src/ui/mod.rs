@@ -4,6 +4,7 @@
 
 mod failure;
 mod picker;
+mod plain;
 mod sanitize;
 mod screens;
 mod table;
@@ -60,6 +61,8 @@ pub struct UiOptions {
     pub is_json: bool,
     /// Never ask.
     pub never_asks: bool,
+    /// The terminal cannot move its cursor.
+    pub is_dumb: bool,
 }
 
 /// The terminal of one command.
@@ -358,7 +361,13 @@ impl Ui {
     }
 
     fn spin(&mut self, text: String) {
-        if self.options.is_quiet || self.options.is_json || !io::stderr().is_terminal() {
+        let UiOptions {
+            is_quiet,
+            is_json,
+            is_dumb,
+            ..
+        } = self.options;
+        if is_quiet || is_json || is_dumb || !io::stderr().is_terminal() {
             return;
         }
         let spinner = self.spinner.get_or_insert_with(|| {
@@ -464,7 +473,12 @@ impl Ui {
         default: usize,
     ) -> Result<Option<Vec<usize>>> {
         self.clear();
-        asking(|| Ok(picker::run(question, choices, mode, default)?))
+        let ask = if self.options.is_dumb {
+            plain::pick
+        } else {
+            picker::run
+        };
+        asking(|| Ok(ask(question, choices, mode, default)?))
     }
 
     /// Leaves the answer on the screen: the list is gone from it.
@@ -530,6 +544,9 @@ impl Decide for Ui {
 
     fn confirm(&mut self, question: &str, default: bool) -> Result<bool> {
         self.clear();
+        if self.options.is_dumb {
+            return asking(|| Ok(plain::confirm(question, default)?))?.ok_or_else(interrupted);
+        }
         let confirm = dialoguer::Confirm::new()
             .with_prompt(sanitize(question))
             .default(default);

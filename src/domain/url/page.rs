@@ -167,7 +167,7 @@ mod tests {
             ),
             (
                 "https://gitlab.com/g/sub/r/-/blob/main/a%20b.md",
-                "error: it holds white space, control or invisible characters",
+                "error: it contains white space, control or invisible characters",
             ),
             (
                 "https://gitlab.com/g/sub/r/-/blob/main/x.md",

@@ -40,8 +40,26 @@ impl Terminal {
         variables: &[(&str, OsString)],
         columns: usize,
     ) -> Self {
+        Self::scripted(sandbox, arguments, variables, columns, "exec \"$0\" \"$@\"")
+    }
+
+    /// Starts agentpkg from a script that goes on after it: it prints how the program ended, and whether the terminal is as it was.
+    pub(crate) fn watched(sandbox: &Sandbox, arguments: &[&str], term: &str) -> Self {
+        let script = "trap : INT; before=$(stty -g); \"$0\" \"$@\"; code=$?; \
+            test \"$before\" = \"$(stty -g)\" && echo \"ended $code, same\" || echo \"ended $code, changed\"";
+        let term = [("TERM", OsString::from(term))];
+        Self::scripted(sandbox, arguments, &term, 80, script)
+    }
+
+    fn scripted(
+        sandbox: &Sandbox,
+        arguments: &[&str],
+        variables: &[(&str, OsString)],
+        columns: usize,
+        script: &str,
+    ) -> Self {
         // A pseudo-terminal initially has no size.
-        let script = format!("stty cols {columns} rows 50; exec \"$0\" \"$@\"");
+        let script = format!("stty cols {columns} rows 50; {script}");
         let mut command = sandbox.prepared(Command::new("sh"));
         command
             .args(["-c", &script, env!("CARGO_BIN_EXE_agentpkg")])
@@ -77,6 +95,14 @@ impl Terminal {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Whether the cursor is visible, as far as the program has said.
+    pub(crate) fn shows_cursor(&mut self) -> bool {
+        let _ = self.screen();
+        let bytes = String::from_utf8_lossy(&self.bytes);
+        let (hidden, shown) = (bytes.rfind("\u{1b}[?25l"), bytes.rfind("\u{1b}[?25h"));
+        hidden.is_none_or(|hidden| shown.is_some_and(|shown| shown > hidden))
     }
 
     /// Presses keys.
