@@ -12,13 +12,18 @@ use crate::ui::{Column, Table, Ui, sanitize};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg doctor  this machine: git, client, programs of servers, registries
-  agentpkg check   this project: what agents need and what changed")]
-pub struct DoctorArgs {}
+  agentpkg doctor            this machine: git, client, programs of servers, registries
+  agentpkg doctor --network  the same, and whether each registry answers
+  agentpkg check             this project: what agents need and what changed")]
+pub struct DoctorArgs {
+    /// Ask each registry for its state now
+    #[arg(long)]
+    network: bool,
+}
 
 /// Runs the command.
-pub fn run(_args: &DoctorArgs, context: &mut Context) -> Result<()> {
-    let findings = doctor(&context.session, &mut context.ui)?;
+pub fn run(args: &DoctorArgs, context: &mut Context) -> Result<()> {
+    let findings = doctor(&context.session, args.network, &mut context.ui)?;
     let bad = findings
         .iter()
         .filter(|finding| finding.health == Health::Bad)

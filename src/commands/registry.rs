@@ -97,19 +97,24 @@ pub fn run(args: RegistryArgs, context: &mut Context) -> Result<()> {
             context.ui.status("Removed", name);
             Ok(())
         }
-        RegistryCommand::List => show(Freshness::Any, context),
-        RegistryCommand::Refresh => show(Freshness::Now, context),
+        RegistryCommand::List => {
+            let listed = registry::known(&context.session, &mut context.ui)?;
+            show(&listed, context)
+        }
+        RegistryCommand::Refresh => {
+            let listed = registry::list(&context.session, Freshness::Now, &mut context.ui)?;
+            show(&listed, context)
+        }
     }
 }
 
-fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
-    let listed = registry::list(&context.session, freshness, &mut context.ui)?;
+fn show(listed: &[Listed], context: &mut Context) -> Result<()> {
     if context.ui.is_json() {
         let registries = listed.iter().map(Into::into).collect();
         context.ui.json(&RegistryDocument { registries })?;
     } else {
         let mut table = Table::new([Column::name(""), Column::word(""), Column::source("")]);
-        for registry in &listed {
+        for registry in listed {
             table.row([
                 registry.name.to_string().into(),
                 offered(registry).into(),
@@ -136,7 +141,8 @@ fn show(freshness: Freshness, context: &mut Context) -> Result<()> {
 
 fn offered(registry: &Listed) -> String {
     match &registry.agents {
-        Ok(count) => counted(*count, "agent"),
+        Ok(Some(count)) => counted(*count, "agent"),
+        Ok(None) => "never read".to_owned(),
         Err(_) => "unreachable".to_owned(),
     }
 }
@@ -164,7 +170,7 @@ struct RegistryRemoveDocument<'a> {
 struct RegistryView {
     name: String,
     source: String,
-    /// How many it offers; `None`: it could not be read.
+    /// How many it offers; `None`: it was never read, or could not be.
     agents: Option<usize>,
     /// Why it could not be read.
     error: Option<String>,
@@ -175,7 +181,7 @@ impl From<&Listed> for RegistryView {
         Self {
             name: registry.name.to_string(),
             source: registry.source.to_string(),
-            agents: registry.agents.as_ref().ok().copied(),
+            agents: registry.agents.as_ref().ok().copied().flatten(),
             error: registry.agents.as_ref().err().map(ToString::to_string),
         }
     }

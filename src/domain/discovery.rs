@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::catalogue::Catalogue;
 use super::definition::{Definition, Loaded, Request, Verdict, adapt};
 use super::digest::ObjectId;
-use super::name::AgentName;
+use super::name::{AgentName, folded};
 use super::registry_file::AgentRecord;
 use super::requirement::Requirements;
 
@@ -284,6 +284,37 @@ fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
         return is_agent(file, &Definition::parse(fenced.as_bytes()));
     }
     definition.introduces_itself()
+}
+
+/// Folders of documents, among which translations are kept.
+const DOCUMENTS: [&str; 5] = ["docs", "doc", "i18n", "locales", "translations"];
+
+/// Whether a file is below a folder named `agents`, and neither a skill, a command, a translation nor another client's copy: then it can
+/// decide alone what its name means.
+#[must_use]
+pub fn is_place_of_agents(file: &str) -> bool {
+    let (folders, _) = split(file);
+    let is = |folder: &str, name: &str| folder.eq_ignore_ascii_case(name);
+    let telling = ["agents", "skills", "commands"];
+    let nearest = (folders.iter().rev()).find(|folder| telling.iter().any(|name| is(folder, name)));
+    let is_other = |folder: &&str| {
+        let is_hidden = folder.starts_with('.') && !is(folder, ".claude");
+        let language = folder.split(['-', '_']).next().unwrap_or(folder);
+        let is_language = language.len() == 2 && language.bytes().all(|b| b.is_ascii_lowercase());
+        is_hidden
+            || is_language
+            || is(folder, "gemini")
+            || DOCUMENTS.iter().any(|name| is(folder, name))
+    };
+    nearest.is_some_and(|folder| is(folder, "agents")) && !folders.iter().any(is_other)
+}
+
+/// Whether an agent that stands alone in a file named after it decides what `name` means, whatever other files call themselves.
+#[must_use]
+pub fn decides(entry: &IndexEntry, name: &str) -> bool {
+    let folded = folded(name);
+    let is_called = entry.name.folded() == folded || self::folded(&entry.title) == folded;
+    is_called && self::folded(stem(&entry.file)) == folded && is_place_of_agents(&entry.file)
 }
 
 fn is_below_agents(folders: &[&str]) -> bool {

@@ -1,5 +1,6 @@
 //! Versions: what a user asks for after `@`, and which tag of a repository matches it.
 
+use super::digest::ObjectId;
 use std::fmt;
 
 use super::name::is_invisible;
@@ -77,6 +78,12 @@ impl VersionRequest {
                 numbers.starts_with(|c: char| c.is_ascii_digit()) && numbers.contains('.')
             }
         }
+    }
+
+    /// Whether a commit is named by its whole id.
+    #[must_use]
+    pub fn is_commit(&self) -> bool {
+        matches!(self, Self::Revision(name) if name.parse::<ObjectId>().is_ok())
     }
 
     /// Whether the request names one full version, as `1.2.0` does, but also accepts this newer one, which a user may not expect.

@@ -13,6 +13,9 @@ use std::path::Path;
 
 use super::GitError;
 
+/// The reference that a fetch of [`super::FetchRequest::HEAD`] writes.
+pub(super) const FETCHED_HEAD: &str = "refs/agentpkg/head";
+
 /// Version 0 without `extensions.partialClone`, which libgit2 refuses; its settings are passed to each call of git instead.
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tlogAllRefUpdates = false\n[gc]\n\tauto = 0\n";
 
@@ -52,7 +55,7 @@ pub fn remove_head(path: &Path) -> Result<(), GitError> {
         detail: super::stderr::cleaned(error.message()),
     };
     let repository = git2::Repository::open_bare(path).map_err(unreadable)?;
-    match repository.find_reference(super::local::FETCHED_HEAD) {
+    match repository.find_reference(FETCHED_HEAD) {
         Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
         found => found.and_then(|mut head| head.delete()).map_err(unreadable),
     }
@@ -94,6 +97,27 @@ pub(super) fn count_references(path: &Path, limit: usize) -> usize {
 /// Whether the history is cut.
 pub(super) fn is_shallow(path: &Path) -> bool {
     path.join("shallow").exists()
+}
+
+/// Whether a fetch may leave history out: nothing is here yet, or it was left out before. A complete history would be cut, and the next
+/// fetch would not complete it.
+#[must_use]
+pub fn may_be_cut(path: &Path) -> bool {
+    let is_pack = |entry: fs::DirEntry| {
+        let name = entry.file_name();
+        Path::new(&name)
+            .extension()
+            .is_some_and(|extension| extension == "pack")
+    };
+    is_shallow(path)
+        || !fs::read_dir(path.join("objects/pack"))
+            .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(is_pack)))
+}
+
+/// The commits whose parents were left out.
+pub(super) fn cut_at(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path.join("shallow")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
 }
 
 /// The bytes below `objects`, including temporary packs.

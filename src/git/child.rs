@@ -74,6 +74,8 @@ pub(super) fn run(
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
     }
     let mut child = command.spawn()?;
+    #[cfg(unix)]
+    let _watched = super::watchdog::Watched::new(&child, bounds.own_group);
     // The threads are never joined: a helper that outlives git, such as a shared ssh connection, may keep the pipes open.
     let (sender, receiver) = mpsc::channel();
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {

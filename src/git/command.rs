@@ -76,6 +76,8 @@ pub struct Access {
 /// Which file contents a fetch includes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BlobFilter {
+    /// Neither contents nor folders: commits alone.
+    Commits,
     /// None: they are fetched when wanted, by [`Git::fetch_objects`].
     #[default]
     None,
@@ -129,6 +131,12 @@ impl FetchRequest {
             blobs: BlobFilter::None,
             access,
         }
+    }
+
+    /// The default branch alone.
+    #[must_use]
+    pub fn head(access: Access) -> Self {
+        Self::of(&[Self::HEAD], access)
     }
 
     /// One commit without history, for a machine that is discarded. `from` is `HEAD`, a full reference name or a full commit id, which is

@@ -66,7 +66,15 @@ pub enum GitError {
         /// Git's words.
         detail: String,
     },
-    /// The ssh host key is unknown or has changed.
+    /// The ssh host key is not known, and nobody can be asked about it.
+    #[error("the ssh key of `{}` is unknown here, so `{url}` was not asked", .url.host())]
+    UnknownHostKey {
+        /// The address.
+        url: GitUrl,
+        /// Git's words.
+        detail: String,
+    },
+    /// The ssh host key has changed.
     #[error("the ssh key of `{}` is not the one that is known, so `{url}` was not asked", .url.host())]
     HostKey {
         /// The address.
@@ -113,6 +121,18 @@ pub enum GitError {
         url: GitUrl,
         /// What was requested.
         name: String,
+    },
+    /// The server gives whole histories only.
+    #[error("`{url}` cannot leave history out")]
+    NotCut {
+        /// The address.
+        url: GitUrl,
+    },
+    /// The server gives only what its references lead to, and no single object.
+    #[error("`{url}` does not give single files")]
+    NotSingle {
+        /// The address.
+        url: GitUrl,
     },
     /// The remote has no commits, or its default branch is missing.
     #[error("`{url}` has no default branch")]
@@ -309,6 +329,7 @@ impl GitError {
             | Self::Unreachable { detail, .. }
             | Self::Tls { detail, .. }
             | Self::HostKey { detail, .. }
+            | Self::UnknownHostKey { detail, .. }
             | Self::NotRepository { detail, .. }
             | Self::Connection { detail, .. }
             | Self::CorruptPack { detail, .. }
@@ -348,7 +369,16 @@ impl GitError {
             }
             Self::Unreachable { .. } => "check the network and the address, or use what is cached with --offline".to_owned(),
             Self::Tls { .. } => "for a private certificate authority: git config --global http.sslCAInfo FILE".to_owned(),
-            Self::HostKey { url, .. } => format!("check the key with the host's owner, then: ssh -T git@{}", url.host()),
+            Self::UnknownHostKey { url, .. } => {
+                format!("compare the key with the one that the host's owner publishes, and accept it: {}", ssh_command(url))
+            }
+            Self::HostKey { url, .. } => {
+                let name = match url.port() {
+                    Some(port) if port != 22 => format!("'[{}]:{port}'", url.host()),
+                    _ => url.host().to_owned(),
+                };
+                format!("ask the host's owner whether its key was changed; if so: ssh-keygen -R {name}, then: {}", ssh_command(url))
+            }
             Self::Redirect { to, .. } => match GitUrl::parse(to) {
                 Ok(url) if matches!(url.transport(), Transport::Https | Transport::Ssh) => {
                     format!("if you trust `{}`, use the new address: {to}", url.host())
@@ -363,7 +393,7 @@ impl GitError {
             }
             Self::UnknownReference { url, .. } => format!("see what there is: git ls-remote {}", url.as_str()),
             Self::NoDefaultBranch { .. } => "push a first commit to it, or name a branch, a tag or a commit with @".to_owned(),
-            Self::NotRepository { url, .. } | Self::Failed { url, .. } | Self::CorruptPack { url, .. } => look(url),
+            Self::NotCut { url } | Self::NotSingle { url } | Self::NotRepository { url, .. } | Self::Failed { url, .. } | Self::CorruptPack { url, .. } => look(url),
             Self::Protocol { .. } => "look for url.*.insteadOf in: git config --show-origin --list".to_owned(),
             Self::Owner { path } => format!("if you trust it: git config --global --add safe.directory {}", path.display()),
             Self::Ambiguous { .. } => "write more digits of the commit".to_owned(),
@@ -382,6 +412,20 @@ impl GitError {
     }
 }
 
+/// What connects to the host of an ssh address as git does, so that ssh can ask about its key.
+fn ssh_command(url: &GitUrl) -> String {
+    let rest = url.as_str();
+    let rest = rest.strip_prefix("ssh://").unwrap_or(rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let user = (authority.rsplit_once('@')).map(|(user, _)| user.split(':').next().unwrap_or(user));
+    let port = match url.port() {
+        Some(port) if port != 22 => format!("-p {port} "),
+        _ => String::new(),
+    };
+    let user = user.map_or_else(String::new, |user| format!("{user}@"));
+    format!("ssh -T {port}{user}{}", url.host())
+}
+
 impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
         let mut failure = if matches!(error, GitError::BadReference { .. }) {
@@ -395,6 +439,41 @@ impl From<GitError> for Failure {
         match error.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_of_a_host_key_has_user_and_port() {
+        for (url, command) in [
+            (
+                "ssh://me@host.example:2222/a/b",
+                "ssh -T -p 2222 me@host.example",
+            ),
+            ("git@host.example:a/b", "ssh -T git@host.example"),
+            ("ssh://host.example/a/b", "ssh -T host.example"),
+        ] {
+            let url: GitUrl = url.parse().expect("a good address");
+            let detail = String::new();
+            let unknown = GitError::UnknownHostKey {
+                url: url.clone(),
+                detail,
+            };
+            assert!(
+                unknown.hint().is_some_and(|hint| hint.ends_with(command)),
+                "{unknown}"
+            );
+            assert!(unknown.to_string().contains("unknown"));
+            let detail = String::new();
+            let changed = GitError::HostKey { url, detail };
+            assert!(
+                changed.hint().is_some_and(|hint| hint.ends_with(command)),
+                "{changed}"
+            );
         }
     }
 }

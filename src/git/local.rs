@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, ObjectType, Odb, Oid, RepositoryOpenFlags};
 
 use super::GitError;
+use super::bare::{FETCHED_HEAD, cut_at};
 use super::command::Git;
 use super::stderr::cleaned;
 use crate::domain::digest::ObjectId;
 
-/// The reference that a fetch of [`super::FetchRequest::HEAD`] writes.
-pub(super) const FETCHED_HEAD: &str = "refs/agentpkg/head";
 /// The same limit as in git: shorter abbreviations are treated as names.
 const MIN_ABBREVIATION: usize = 4;
 
@@ -263,17 +262,84 @@ impl Repository {
 
     /// The blob at `path` in `commit`, if there is one.
     pub fn blob_at(&self, commit: ObjectId, path: &str) -> Result<Option<ObjectId>, GitError> {
-        let id = self.tree_of(commit)?;
-        let tree = self
-            .inner
-            .find_tree(oid(&id))
-            .map_err(|error| self.object_error(id, &error))?;
-        match tree.get_path(Path::new(path)) {
-            Ok(entry) if is_file_mode(entry.filemode_raw()) => Ok(Some(id_of(entry.id()))),
-            Ok(_) => Ok(None),
-            Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(self.unreadable(&error)),
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some(tree) = self.folder_at(commit, folder)? else {
+            return Ok(None);
+        };
+        let entry = tree.get_name(name);
+        Ok(entry
+            .filter(|entry| is_file_mode(entry.filemode_raw()))
+            .map(|entry| id_of(entry.id())))
+    }
+
+    /// The plain files directly in a folder of a commit, by their names.
+    pub fn files_in(
+        &self,
+        commit: ObjectId,
+        folder: &str,
+    ) -> Result<BTreeMap<String, ObjectId>, GitError> {
+        let mut files = BTreeMap::new();
+        for entry in self.folder_at(commit, folder)?.iter().flatten() {
+            if let (true, Ok(name)) = (is_file_mode(entry.filemode_raw()), entry.name()) {
+                files.insert(name.to_owned(), id_of(entry.id()));
+            }
         }
+        Ok(files)
+    }
+
+    /// A folder of a commit; `None` if it has none of this path. One that should be here and is not is an error, and no absence.
+    fn folder_at(&self, commit: ObjectId, path: &str) -> Result<Option<git2::Tree<'_>>, GitError> {
+        let find = |id: ObjectId| {
+            let tree = self.inner.find_tree(oid(&id));
+            tree.map_err(|error| self.object_error(id, &error))
+        };
+        let mut tree = find(self.tree_of(commit)?)?;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let Some(id) = tree
+                .get_name(name)
+                .filter(|entry| entry.filemode_raw() == FOLDER_MODE)
+                .map(|entry| id_of(entry.id()))
+            else {
+                return Ok(None);
+            };
+            tree = find(id)?;
+        }
+        Ok(Some(tree))
+    }
+
+    /// Whether the whole history of `commit` is here, without a cut. What a commit holds may be missing all the same.
+    pub fn has_history(&self, commit: ObjectId) -> Result<bool, GitError> {
+        let cut = cut_at(self.inner.path());
+        if cut.is_empty() {
+            return Ok(true);
+        }
+        let mut walk = (self.inner.revwalk()).map_err(|error| self.unreadable(&error))?;
+        (walk.push(oid(&commit))).map_err(|error| self.object_error(commit, &error))?;
+        for id in walk {
+            let id = id.map_err(|error| self.unreadable(&error))?;
+            if cut.contains(&id.to_string()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The folders of the commits that the history of `commit` leads through along first parents, those that are not here.
+    pub fn missing_folders(&self, commit: ObjectId) -> Result<Vec<ObjectId>, GitError> {
+        let store = self.inner.odb().map_err(|error| self.unreadable(&error))?;
+        let mut missing = Vec::new();
+        let mut next = Some(commit);
+        while let Some(commit) = next {
+            let found = self.commit(commit)?;
+            if !store.exists(found.tree_id()) {
+                missing.push(id_of(found.tree_id()));
+            }
+            next = found.parent_ids().next().map(id_of);
+            if next.is_some_and(|parent| !store.exists(oid(&parent))) {
+                break;
+            }
+        }
+        Ok(missing)
     }
 
     /// The newest commits in the history of `from` that changed the content of `path`, newest first, each with that content.
@@ -426,6 +492,8 @@ pub(super) fn id_of(oid: Oid) -> ObjectId {
 pub(super) fn oid(id: &ObjectId) -> Oid {
     Oid::from_bytes(id.as_bytes()).unwrap_or(Oid::ZERO_SHA1)
 }
+
+pub(super) const FOLDER_MODE: i32 = 0o040_000;
 
 /// Whether `mode` is that of a plain file; 100664 is what very old gits wrote.
 pub(super) fn is_file_mode(mode: i32) -> bool {

@@ -16,8 +16,10 @@ mod progress;
 mod remote;
 mod stderr;
 mod walk;
+#[cfg(unix)]
+mod watchdog;
 
-pub use self::bare::{init_bare, remove_head};
+pub use self::bare::{init_bare, may_be_cut, remove_head};
 pub use self::command::{Access, BlobFilter, FetchRequest, Fetched, Git, Limits, RemoteRefs};
 pub use self::error::GitError;
 pub use self::local::{Repository, RevisionKind, hash_blob};

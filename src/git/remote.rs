@@ -59,6 +59,7 @@ impl Git {
             None => {}
         }
         arguments.push(match request.blobs {
+            BlobFilter::Commits => "--filter=tree:0".to_owned(),
             BlobFilter::None => "--filter=blob:none".to_owned(),
             BlobFilter::All => "--no-filter".to_owned(),
         });
@@ -75,7 +76,7 @@ impl Git {
             input: None,
         };
         let mut fetched = fetch_with(&job, url, progress)?;
-        fetched.is_filtered &= request.blobs == BlobFilter::None;
+        fetched.is_filtered &= request.blobs != BlobFilter::All;
         Ok(fetched)
     }
 

@@ -23,9 +23,12 @@ enum Meaning {
     DiskFull,
     NotWritten,
     HostKey,
+    UnknownHostKey,
     Authentication,
     UnknownReference,
     UnknownObject,
+    NotCut,
+    NotSingle,
     ObjectFormat,
     Protocol,
     Unreachable,
@@ -57,6 +60,11 @@ const RULES: &[(Meaning, &[&str])] = &[
             "exists; cannot create",
         ],
     ),
+    // What is fetched is here under the same name, with other bytes.
+    (
+        Meaning::Damaged,
+        &["unable to rename temporary '*.", "differ in contents"],
+    ),
     // What this git cannot write, in words that would otherwise be taken for a refusal or for a damaged pack.
     (
         Meaning::NotWritten,
@@ -85,10 +93,13 @@ const RULES: &[(Meaning, &[&str])] = &[
     (
         Meaning::HostKey,
         &[
-            "host key verification failed",
             "remote host identification has changed",
+            "has changed and you have requested",
+            "host key is revoked",
         ],
     ),
+    // Without a terminal ssh cannot ask about a key that it does not know.
+    (Meaning::UnknownHostKey, &["host key verification failed"]),
     // Without a terminal, a 401 is reported as `could not read Username … terminal prompts disabled`.
     (
         Meaning::Authentication,
@@ -117,6 +128,9 @@ const RULES: &[(Meaning, &[&str])] = &[
             "index file",
             "fatal: not a git repository",
             "bad config",
+            "missing blob object",
+            "missing tree object",
+            "missing commit object",
         ],
     ),
     (
@@ -124,9 +138,11 @@ const RULES: &[(Meaning, &[&str])] = &[
         &["couldn't find remote ref", "no such remote ref"],
     ),
     (
-        Meaning::UnknownObject,
-        &["not our ref", "unadvertised object", "no such object"],
+        Meaning::NotCut,
+        &["does not support shallow", "not support shallow"],
     ),
+    (Meaning::NotSingle, &["unadvertised object"]),
+    (Meaning::UnknownObject, &["not our ref", "no such object"]),
     (
         Meaning::ObjectFormat,
         &["mismatched algorithms", "unsupported hash"],
@@ -279,9 +295,12 @@ pub(super) fn judge(messages: &[String], url: &GitUrl) -> Verdict {
             detail,
         },
         Some(Meaning::HostKey) => GitError::HostKey { url, detail },
+        Some(Meaning::UnknownHostKey) => GitError::UnknownHostKey { url, detail },
         Some(Meaning::Authentication) => GitError::Authentication { url, detail },
         Some(Meaning::UnknownReference) => unknown_reference(messages, url),
         Some(Meaning::UnknownObject) => unknown_object(&text, url),
+        Some(Meaning::NotCut) => GitError::NotCut { url },
+        Some(Meaning::NotSingle) => GitError::NotSingle { url },
         Some(Meaning::ObjectFormat) => GitError::ObjectFormat { url },
         Some(Meaning::Protocol) => GitError::Protocol { url, detail },
         Some(Meaning::Unreachable) => GitError::Unreachable { url, detail },
@@ -437,7 +456,15 @@ mod tests {
         ),
         (
             "Host key verification failed.\nfatal: Could not read from remote repository.",
+            "UnknownHostKey",
+        ),
+        (
+            "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key for h has changed and you have requested strict checking.\nHost key verification failed.",
             "HostKey",
+        ),
+        (
+            "No ED25519 host key is known for h and you have requested strict checking.\nHost key verification failed.",
+            "UnknownHostKey",
         ),
         ("fatal: repository 'https://h/a/' not found", "NotFound"),
         (
@@ -533,6 +560,12 @@ mod tests {
         ),
         ("fatal: transport 'ext' not allowed", "Protocol"),
         ("error: unknown option `no-write-fetch-head'", "TooOld"),
+        ("fatal: Server does not support shallow clients", "NotCut"),
+        ("fatal: Server does not support shallow requests", "NotCut"),
+        (
+            "error: Server does not allow request for unadvertised object 0123456789012345678901234567890123456789",
+            "NotSingle",
+        ),
         (
             "fatal: https://h/a/info/refs not valid: is this a git repository?",
             "NotRepository",

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use git2::{Oid, TreeEntry};
 
-use super::local::{Repository, id_of, is_file_mode, oid};
+use super::local::{FOLDER_MODE, Repository, id_of, is_file_mode, oid};
 use super::{GitError, stderr};
 use crate::domain::digest::ObjectId;
 use crate::domain::name::is_invisible;
@@ -204,8 +204,6 @@ impl Walker<'_> {
         }
     }
 }
-
-const FOLDER_MODE: i32 = 0o040_000;
 
 struct Comparison<'a> {
     repository: &'a Repository,

@@ -88,25 +88,10 @@ pub fn find(
     locked: &LockedAgent,
     frontend: &mut dyn Frontend,
 ) -> Result<Search> {
-    let project = &session.project;
-    let is_base = |bytes: &Vec<u8>| Digest::of(bytes) == locked.base;
-    if let Some(bytes) = project.read_base(&locked.base)? {
-        return Ok(Search::Found(bytes, BaseOrigin::Project));
+    if let Some((bytes, origin)) = here(session, name, locked)? {
+        return Ok(Search::Found(bytes, origin));
     }
-    let installed = project.read_agent(name)?;
-    if let Some(bytes) = installed.clone().filter(is_base) {
-        return Ok(Search::Found(bytes, BaseOrigin::Installed));
-    }
-    if let Some(bytes) = in_project_history(session, name, locked) {
-        return Ok(Search::Found(bytes, BaseOrigin::ProjectHistory));
-    }
-    if let Some(bytes) = session
-        .cache
-        .content(locked.blob)
-        .and_then(|upstream| as_locked(name, locked, &upstream))
-    {
-        return Ok(Search::Found(bytes, BaseOrigin::Cache));
-    }
+    let installed = session.project.read_agent(name)?;
     let source = Source::parse(&locked.source).map_err(|error| {
         Failure::failed(format!(
             "the lock entry of `{name}` has a source that makes no sense"
@@ -129,6 +114,33 @@ pub fn find(
     }
     let nearest = installed.and_then(|installed| nearest(name, locked, &installed, &versions));
     Ok(Search::Lost(failure, nearest))
+}
+
+/// Whether the base of an agent is on this machine.
+pub(super) fn is_here(session: &Session, name: &AgentName, locked: &LockedAgent) -> bool {
+    here(session, name, locked).is_ok_and(|found| found.is_some())
+}
+
+/// The base, where it is on this machine.
+fn here(
+    session: &Session,
+    name: &AgentName,
+    locked: &LockedAgent,
+) -> Result<Option<(Vec<u8>, BaseOrigin)>> {
+    let project = &session.project;
+    let is_base = |bytes: &Vec<u8>| Digest::of(bytes) == locked.base;
+    if let Some(bytes) = project.read_base(&locked.base)? {
+        return Ok(Some((bytes, BaseOrigin::Project)));
+    }
+    if let Some(bytes) = project.read_agent(name)?.filter(is_base) {
+        return Ok(Some((bytes, BaseOrigin::Installed)));
+    }
+    if let Some(bytes) = in_project_history(session, name, locked) {
+        return Ok(Some((bytes, BaseOrigin::ProjectHistory)));
+    }
+    let upstream = session.cache.content(locked.blob);
+    let adapted = upstream.and_then(|upstream| as_locked(name, locked, &upstream));
+    Ok(adapted.map(|bytes| (bytes, BaseOrigin::Cache)))
 }
 
 /// The upstream bytes of an agent as it is locked.
@@ -159,20 +171,17 @@ pub(super) fn upstream(
 /// Whether the commit that an agent was locked at is gone from the history of its source, which means that it was rewritten.
 ///
 /// Only says yes about repositories that are here already.
-pub fn is_rewritten(session: &Session, locked: &LockedAgent, frontend: &mut dyn Frontend) -> bool {
+pub fn is_rewritten(session: &Session, locked: &LockedAgent) -> bool {
     let (Some(commit), Ok(Source::Git(url))) = (locked.commit, Source::parse(&locked.source))
     else {
         return false;
     };
-    let Ok(repository) = session
-        .cache
-        .repository(&url, Freshness::Any, &mut |event| relay(frontend, event))
-    else {
+    let Ok(repository) = session.cache.unasked(&url) else {
         return false;
     };
     repository
         .has_in_history(commit)
-        .is_ok_and(|is_there| !is_there)
+        .is_ok_and(|is_there| is_there == Some(false))
 }
 
 /// Upstream bytes adapted as the lock says, if that gives the base.
@@ -276,9 +285,7 @@ fn fetch(
             fs::read(&folder.join(&locked.file), MAX_AGENT)?.ok_or_else(gone)
         }
         Source::Git(url) => {
-            let repository = session
-                .cache
-                .repository(url, Freshness::Any, &mut |event| relay(frontend, event))?;
+            let repository = session.cache.unasked(url)?;
             repository.read(locked.blob, &mut |event| relay(frontend, event))
         }
     }

@@ -355,7 +355,7 @@ pub fn configured(session: &Session) -> Vec<Candidate> {
 /// Servers that the registries know.
 #[must_use]
 pub fn known_servers() -> Vec<Candidate> {
-    let builtin = Snapshot::builtin_without_agents();
+    let builtin = Snapshot::builtin_about();
     let paths = builtin
         .servers
         .iter()
@@ -366,7 +366,7 @@ pub fn known_servers() -> Vec<Candidate> {
 /// The client's tools.
 #[must_use]
 pub fn tools() -> Vec<Candidate> {
-    let tools = Snapshot::builtin_without_agents().file.tools.into_iter();
+    let tools = Snapshot::builtin_about().file.tools.into_iter();
     tools.map(|tool| (tool, String::new())).collect()
 }
 

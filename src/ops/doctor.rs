@@ -8,6 +8,7 @@ use semver::Version;
 use super::registry;
 use super::report::Frontend;
 use super::session::Session;
+use crate::domain::count::counted;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Location, Result};
 use crate::fs::{self, Entry};
@@ -38,8 +39,8 @@ pub struct Finding {
     pub hint: Option<Advice>,
 }
 
-/// Looks at git, the folders, the client and the registries.
-pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Finding>> {
+/// Looks at git, the folders, the client and the registries; with `asks`, registries are asked for their state.
+pub fn doctor(session: &Session, asks: bool, frontend: &mut dyn Frontend) -> Result<Vec<Finding>> {
     session.look_for_interruption(frontend)?;
     let mut findings = vec![git(session), client(session)];
     let folders = [
@@ -73,18 +74,23 @@ pub fn doctor(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Find
         .hint("move it away"),
     });
     findings.extend(programs(session)?);
-    for listed in registry::list(session, Freshness::Now, frontend)? {
+    let registries = if asks {
+        registry::list(session, Freshness::Now, frontend)?
+    } else {
+        registry::known(session, frontend)?
+    };
+    for listed in registries {
         let subject = format!("registry {}", listed.name);
         findings.push(match listed.agents {
-            Ok(1) => finding(
+            Ok(Some(count)) => finding(
                 &subject,
                 Health::Good,
-                format!("1 agent, {}", listed.source),
+                format!("{}, {}", counted(count, "agent"), listed.source),
             ),
-            Ok(count) => finding(
+            Ok(None) => finding(
                 &subject,
                 Health::Good,
-                format!("{count} agents, {}", listed.source),
+                format!("never read, {}", listed.source),
             ),
             Err(failure) => Finding {
                 hint: failure.hints().first().cloned(),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::report::{Event, Frontend};
+use super::report::{Event, Frontend, relay};
 use super::resolver::Resolver;
 use super::search::registries;
 use super::session::Session;
@@ -69,6 +69,18 @@ pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<I
 pub struct Offer<'a> {
     /// The source at its newest state.
     pub snapshot: Rc<Snapshot<'a>>,
+    /// Its agents, sorted by name.
+    pub agents: Vec<IndexEntry>,
+}
+
+impl<'a> Offer<'a> {
+    fn of(snapshot: Rc<Snapshot<'a>>, frontend: &mut dyn Frontend) -> Result<Self> {
+        let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
+        Ok(Self {
+            agents: offered.all(),
+            snapshot,
+        })
+    }
 }
 
 /// What the registries, or one source, offer.
@@ -91,9 +103,8 @@ pub fn available<'a>(
                     .map_err(|failure| unknown::hinted(failure, place, &manifest))?,
             ),
         };
-        offers.push(Offer {
-            snapshot: resolver.snapshot(name.as_ref(), &source, frontend)?,
-        });
+        let snapshot = resolver.snapshot(name.as_ref(), &source, frontend)?;
+        offers.push(Offer::of(snapshot, frontend)?);
         return Ok(offers);
     }
     resolver.ask(
@@ -104,8 +115,9 @@ pub fn available<'a>(
         frontend,
     );
     for (name, source) in registries {
-        match resolver.snapshot(Some(&name), &source, frontend) {
-            Ok(snapshot) => offers.push(Offer { snapshot }),
+        let snapshot = resolver.snapshot(Some(&name), &source, frontend);
+        match snapshot.and_then(|snapshot| Offer::of(snapshot, frontend)) {
+            Ok(offer) => offers.push(offer),
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
             Err(failure) => frontend.report(Event::warning(format!(
                 "registry `{name}` is left out: {failure}"
@@ -142,5 +154,5 @@ pub fn parse_source(text: &str) -> Result<Source> {
 /// The parts of a snapshot that a listing shows.
 #[must_use]
 pub fn offered<'s>(offer: &'s Offer<'_>) -> (Vec<IndexEntry>, &'s [Refused]) {
-    (offer.snapshot.offered.all(), &offer.snapshot.refused)
+    (offer.agents.clone(), offer.snapshot.refused())
 }

@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use super::report::Frontend;
+use super::report::{Frontend, relay};
 use super::resolver::{Resolved, Resolver};
 use super::session::Session;
 use super::unknown;
@@ -78,7 +78,7 @@ pub fn outdated(
     for (name, wanted, locked) in agents {
         match look.versions(name, wanted, locked, frontend) {
             Ok(there) => {
-                outcome.gone.extend(there.gone(locked).cloned());
+                outcome.gone.extend(there.gone(locked, frontend)?);
                 let agent = look.compared(name, (wanted, locked), &there, frontend)?;
                 outcome.agents.push(agent);
             }
@@ -109,18 +109,22 @@ struct There<'a> {
 
 impl There<'_> {
     /// What a locked agent requires and its source has lost, unless the version that is wanted does not require it any more.
-    fn gone<'l>(&self, locked: &'l LockedAgent) -> impl Iterator<Item = &'l AgentName> {
+    fn gone(&self, locked: &LockedAgent, frontend: &mut dyn Frontend) -> Result<Vec<AgentName>> {
         let Resolved {
             snapshot, entry, ..
         } = &self.allowed;
         let record = snapshot.record(entry.name.as_str());
-        let is_required = move |name: &AgentName| {
+        let is_required = |name: &AgentName| {
             record.is_some_and(|record| record.requires.iter().any(|known| known == name.as_str()))
         };
-        let is_gone = move |name: &&AgentName| {
-            is_required(name) && snapshot.offered.find(name.as_str()).is_empty()
-        };
-        locked.requires.iter().filter(is_gone)
+        let mut gone = Vec::new();
+        for name in locked.requires.iter().filter(|name| is_required(name)) {
+            let watch = &mut |event| relay(frontend, event);
+            if snapshot.find(name.as_str(), watch)?.is_empty() {
+                gone.push(name.clone());
+            }
+        }
+        Ok(gone)
     }
 }
 
@@ -216,7 +220,7 @@ fn newest_version(
         branch
             .snapshot
             .versions(&session.cache, branch.entry.name.as_str(), &mut |event| {
-                super::report::relay(frontend, event);
+                relay(frontend, event);
             });
     let mut versions = versions.into_iter().map(|tag| tag.version);
     let newest = versions

@@ -4,10 +4,10 @@ use super::change::changes::manifest_change;
 use super::change::commit::{Attempt, commit};
 use super::change::gone::refuse_without_manifest;
 use super::list::parse_source;
-use super::report::Frontend;
+use super::report::{Frontend, relay};
 use super::resolver::Resolver;
 use super::search::registries;
-use super::session::Session;
+use super::session::{Options, Session};
 use super::unknown;
 use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
@@ -24,8 +24,8 @@ pub struct Listed {
     pub name: RegistryName,
     /// Where it is.
     pub source: Source,
-    /// How many agents it offers, or why that is unknown.
-    pub agents: std::result::Result<usize, Failure>,
+    /// How many agents it offers, or why it cannot be read; `None`: it was never read, and was not asked.
+    pub agents: std::result::Result<Option<usize>, Failure>,
     /// Whether the manifest had it already.
     pub is_known: bool,
 }
@@ -69,18 +69,22 @@ pub fn add(
                 &violation,
             ));
         }
-        let snapshot =
-            Resolver::new(session, attempt.freshness).snapshot(Some(&name), &source, frontend)?;
+        let snapshot = Resolver::of_all_references(session, attempt.freshness).snapshot(
+            Some(&name),
+            &source,
+            frontend,
+        )?;
+        let agents = (snapshot.offered(&mut |event| relay(frontend, event))?).len();
         let is_known = manifest.registry(&name).is_some();
         manifest.set_registry(&name, &source);
         let transaction = edited(session, format!("registry add {name}"), &manifest);
-        Ok(((name, snapshot.offered.len(), is_known), transaction))
+        Ok(((name, agents, is_known), transaction))
     };
     let (name, agents, is_known) = commit(session, Freshness::Now, false, frontend, &mut plan)?;
     Ok(Listed {
         name,
         source,
-        agents: Ok(agents),
+        agents: Ok(Some(agents)),
         is_known,
     })
 }
@@ -173,6 +177,27 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
     Ok(name)
 }
 
+/// The registries as they are on this machine: nobody is asked.
+pub fn known(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Listed>> {
+    let options = Options {
+        is_offline: true,
+        ..session.options.clone()
+    };
+    let offline = Session::new(
+        session.project.clone(),
+        session.environment.clone(),
+        options,
+    );
+    let mut listed = list(&offline, Freshness::Any, frontend)?;
+    for registry in &mut listed {
+        let is_remote = matches!(&registry.source, Source::Git(url) if url.local_path().is_none());
+        if is_remote && registry.agents.is_err() {
+            registry.agents = Ok(None);
+        }
+    }
+    Ok(listed)
+}
+
 /// The registries in the order they are asked, each looked into as `freshness` says.
 pub fn list(
     session: &Session,
@@ -181,14 +206,17 @@ pub fn list(
 ) -> Result<Vec<Listed>> {
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
-    let mut resolver = Resolver::new(session, freshness);
+    let mut resolver = Resolver::of_all_references(session, freshness);
     let sources = manifest.registries().iter();
     resolver.ask(sources.map(|(_, source)| source.clone()), frontend);
     let mut listed = Vec::new();
     for (name, source) in registries(&manifest) {
         let agents = resolver
             .snapshot(Some(&name), &source, frontend)
-            .map(|snapshot| snapshot.offered.len());
+            .and_then(|snapshot| {
+                let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
+                Ok(Some(offered.len()))
+            });
         listed.push(Listed {
             name,
             source,

@@ -1,5 +1,6 @@
 //! How a use-case speaks upward: it reports events, and asks for decisions.
 
+use crate::git::Phase;
 use serde::Serialize;
 
 use super::merge_file::ConflictReport;
@@ -16,7 +17,12 @@ pub enum Event {
         who: String,
     },
     /// A fetch begins.
-    Fetching(String),
+    Fetching {
+        /// From where.
+        what: String,
+        /// Whether git and ssh may ask on the terminal before anything arrives.
+        may_ask: bool,
+    },
     /// A fetch goes on: bytes or objects so far, in words.
     Progress(String),
     /// A fetch has ended with so many bytes.
@@ -254,8 +260,16 @@ pub(super) fn relay(frontend: &mut dyn Frontend, event: crate::store::cache::Eve
             what: "the cache".to_owned(),
             who,
         },
-        Told::Fetching(url) => Event::Fetching(crate::domain::spec::short_url(&url)),
-        Told::FetchingSeveral(count) => Event::Fetching(format!("{count} repositories")),
+        Told::Fetching(url, may_ask) => Event::Fetching {
+            what: crate::domain::spec::short_url(&url),
+            may_ask,
+        },
+        Told::FetchingSeveral(count) => Event::Fetching {
+            what: format!("{count} repositories"),
+            may_ask: false,
+        },
+        // Until something arrives, git may still ask.
+        Told::Progress(progress) if progress.phase == Phase::Waiting => return,
         Told::Progress(progress) => Event::Progress(crate::fs::human_size(progress.received_bytes)),
         Told::Fetched(url, bytes) => Event::Fetched(crate::domain::spec::short_url(&url), bytes),
         Told::Stale(url, failure) => Event::warning(format!(

@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Event, Frontend, relay};
-use super::session::Session;
+use super::session::{Options, Session};
 use super::unknown;
 use crate::domain::discovery::IndexEntry;
 use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
 use crate::domain::spec::Source;
 use crate::error::{Advice, Result};
-use crate::store::cache::{self, Freshness};
+use crate::store::cache::{self, Freshness, Reach};
 use crate::store::index::{IndexFile, Offered, Query, Tier};
 use crate::store::manifest::{Manifest, source_text};
 use crate::store::registry::{self, Snapshot};
@@ -195,23 +195,42 @@ fn offered(
     if let Some(index) = index_of(session, source).filter(|_| !is_folder) {
         return Some(Offered::Indexed(Box::new(index)));
     }
-    if matches!(source, Source::Git(url) if !session.cache.has(url)) {
+    let is_remote = matches!(source, Source::Git(url) if url.local_path().is_none());
+    let unread = |frontend: &mut dyn Frontend| {
         let never = format!("registry `{registry}` was never looked into; ");
         let refresh = Command::new(["registry", "refresh"]);
         frontend.report(Event::warning(Advice::say(never).and_run(refresh)));
+    };
+    if matches!(source, Source::Git(url) if !session.cache.has(url)) {
+        unread(frontend);
         return None;
     }
+    let options = Options {
+        is_offline: true,
+        ..session.options.clone()
+    };
+    // What is not here is not fetched: a search asks nobody.
+    let offline = Session::new(
+        session.project.clone(),
+        session.environment.clone(),
+        options,
+    );
     let absolute = |path: &str| session.absolute(path);
     let watch = &mut |event: cache::Event| relay(frontend, event);
-    match registry::open(
+    let opened = registry::open(
         Some(registry.clone()),
         source,
         &absolute,
-        &session.cache,
-        Freshness::Any,
+        &offline.cache,
+        (Freshness::Any, Reach::Head),
         watch,
-    ) {
-        Ok(snapshot) => Some(snapshot.offered),
+    );
+    match opened.and_then(|snapshot| snapshot.into_offered(watch)) {
+        Ok(offered) => Some(offered),
+        Err(_) if is_remote => {
+            unread(frontend);
+            None
+        }
         Err(failure) => {
             frontend.report(Event::warning(format!(
                 "registry `{registry}` is left out: {failure}"
@@ -223,7 +242,7 @@ fn offered(
 
 /// The names that agents have for a server: other spellings of the same one.
 fn spellings(server: &str) -> Vec<String> {
-    let aliases = Snapshot::builtin_without_agents().file.aliases;
+    let aliases = Snapshot::builtin_about().file.aliases;
     let meant = aliases.get(server).map_or(server, String::as_str);
     let is_other = |(_, other): &(&String, &String)| other.eq_ignore_ascii_case(meant);
     let others = aliases

@@ -11,7 +11,7 @@ use crate::domain::spec::Source;
 use crate::env::Environment;
 use crate::error::{Failure, Result};
 use crate::fs::Entry;
-use crate::store::cache::{Cache, CachedRepository, Freshness, Settings};
+use crate::store::cache::{Cache, CachedRepository, Settings};
 use crate::store::holder::{Holder, Patience};
 use crate::store::manifest::{self, Manifest};
 use crate::store::project::{Project, Scope};
@@ -315,8 +315,8 @@ impl Session {
     /// The repository of a source that is one, as it was fetched last; `None` also where it cannot be opened.
     pub(super) fn kept_repository(&self, source: &Source) -> Option<CachedRepository<'_>> {
         match source {
-            Source::Builtin => None,
-            Source::Git(url) => self.cache.repository(url, Freshness::Any, &mut |_| {}).ok(),
+            Source::Git(url) if self.cache.has(url) => self.cache.unasked(url).ok(),
+            Source::Builtin | Source::Git(_) => None,
             Source::Folder(path) | Source::File(path) => self
                 .cache
                 .bare_repository(&self.absolute(path))

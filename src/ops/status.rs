@@ -167,7 +167,7 @@ fn newer(
     let snapshot = resolver
         .snapshot(locked.registry.as_ref(), &source, frontend)
         .ok()?;
-    let entry = snapshot.offered.find_file(&locked.file)?;
+    let entry = snapshot.find_file(&locked.file, &mut |_| {}).ok()??;
     let version = snapshot
         .record(entry.name.as_str())
         .and_then(|record| record.version.as_ref());

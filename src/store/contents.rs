@@ -23,11 +23,13 @@ const MAX_INDEX: u64 = 512 << 20;
 /// How many servers of one registry are read.
 const MAX_SERVERS: usize = 500;
 /// Where a marketplace describes itself.
-const MARKETPLACE: &str = ".claude-plugin/marketplace.json";
+pub(super) const MARKETPLACE: &str = ".claude-plugin/marketplace.json";
 /// Where a plugin of a marketplace describes itself, below its own folder.
 const PLUGIN: &str = ".claude-plugin/plugin.json";
 /// Where a prepared registry describes itself.
-const REGISTRY_FILE: &str = "registry.toml";
+pub(super) const REGISTRY_FILE: &str = "registry.toml";
+/// Where a prepared registry has its MCP servers.
+pub(super) const SERVERS: &str = "mcp";
 
 /// What discovery found in a source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -80,7 +82,7 @@ impl Index {
                 .filter(|path| is_server(path))
                 .take(MAX_SERVERS)
             {
-                let bytes = read(path)?.filter(|bytes| bytes.len() <= MAX_ENTRY);
+                let bytes = read(path)?.filter(|bytes| is_server_entry(bytes));
                 index.servers.extend(
                     bytes.map(|bytes| (path.clone(), String::from_utf8_lossy(&bytes).into_owned())),
                 );
@@ -377,6 +379,21 @@ pub(super) fn is_interesting(path: &str) -> bool {
         || OTHER_EXTENSIONS
             .iter()
             .any(|extension| discovery::is_candidate(path, extension, &nothing))
+}
+
+/// Those of the files in the servers' folder that describe servers, by their whole paths.
+pub(super) fn servers_of(
+    files: BTreeMap<String, ObjectId>,
+) -> impl Iterator<Item = (String, ObjectId)> {
+    let files = files
+        .into_iter()
+        .map(|(name, blob)| (format!("{SERVERS}/{name}"), blob));
+    files.filter(|(path, _)| is_server(path)).take(MAX_SERVERS)
+}
+
+/// Whether the bytes are few enough for the entry of a server.
+pub(super) fn is_server_entry(bytes: &[u8]) -> bool {
+    bytes.len() <= MAX_ENTRY
 }
 
 /// Whether a file describes an MCP server, if the registry is a prepared one.

@@ -30,6 +30,7 @@ pub use table::{Cell, Column, Table};
 use view::{FailureView, HintView};
 
 use crate::domain::shell::Command;
+use crate::domain::url::redact;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::report::{AskView, Choice, Decide, Event, InterruptionView, Reporter, interrupted};
 
@@ -70,6 +71,8 @@ pub struct UiOptions {
 pub struct Ui {
     options: UiOptions,
     spinner: Option<ProgressBar>,
+    /// What is being fetched while git may ask: the spinner waits until something arrives.
+    quiet_fetch: Option<String>,
     /// The document to print at the end.
     document: Option<serde_json::Value>,
     /// The interrupted command that a document must mention.
@@ -89,6 +92,7 @@ impl Ui {
         Self {
             options,
             spinner: None,
+            quiet_fetch: None,
             document: None,
             interruption: None,
             is_applied: false,
@@ -286,7 +290,7 @@ impl Ui {
             asks: &self.asks,
             partial: &self.saved_over,
         })?;
-        self.data(escaped(&format!("{printed:#}")))
+        self.data(escaped(&redact(&format!("{printed:#}"))))
     }
 
     /// Prints a status line: a right-aligned verb and its object.
@@ -371,7 +375,7 @@ impl Ui {
             return;
         }
         let spinner = self.spinner.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{spinner:>12.cyan} {msg}")
+            let style = ProgressStyle::with_template("{spinner:>12.cyan} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let spinner = ProgressBar::new_spinner().with_style(style);
             spinner.enable_steady_tick(Duration::from_millis(120));
@@ -387,8 +391,21 @@ impl Reporter for Ui {
             Event::Waiting { what, who } => {
                 self.line(CYAN, "Waiting", format!("for {who} to finish with {what}"));
             }
-            Event::Fetching(what) => self.spin(format!("fetching {what}")),
+            Event::Fetching {
+                what,
+                may_ask: false,
+            } => self.spin(format!("fetching {what}")),
+            Event::Fetching { what, .. } => {
+                if io::stderr().is_terminal() && self.quiet_fetch.as_ref() != Some(&what) {
+                    self.line(CYAN, "Fetching", &what);
+                }
+                self.clear();
+                self.quiet_fetch = Some(what);
+            }
             Event::Progress(text) => {
+                if let (None, Some(what)) = (&self.spinner, &self.quiet_fetch) {
+                    self.spin(format!("fetching {what}"));
+                }
                 if let Some(spinner) = &self.spinner {
                     let message = spinner.message();
                     let head = message.split("  ").next().unwrap_or_default().to_owned();

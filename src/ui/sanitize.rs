@@ -1,14 +1,16 @@
-//! Text from others on a terminal: control, bidi and invisible characters are shown as escapes.
+//! Text from others on a terminal: control, bidi and invisible characters are shown as escapes, and secrets in addresses not at all.
 
 use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::domain::name::is_invisible;
+use crate::domain::url::redact;
 
-/// The text with every control and invisible character but line breaks and tabs escaped.
+/// The text without passwords and tokens, and with every control and invisible character but line breaks and tabs escaped.
 #[must_use]
 pub fn sanitize(text: &str) -> String {
+    let text = &redact(text);
     // Nearly all text is plain, and there can be much of it.
     if text
         .bytes()

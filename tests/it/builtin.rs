@@ -15,9 +15,9 @@ fn data() -> toml::Table {
 fn every_agent_loads_and_is_described() {
     let snapshot = Snapshot::builtin();
     assert!(
-        snapshot.offered.len() >= 20 && snapshot.refused.is_empty(),
+        snapshot.offered(&mut |_| {}).unwrap().len() >= 20 && snapshot.refused().is_empty(),
         "{:?}",
-        snapshot.refused
+        snapshot.refused()
     );
     let data = data();
     let current: Vec<&str> = data["tools"]["current"]
@@ -26,7 +26,7 @@ fn every_agent_loads_and_is_described() {
         .iter()
         .map(|tool| tool.as_str().unwrap())
         .collect();
-    for entry in snapshot.offered.all() {
+    for entry in snapshot.offered(&mut |_| {}).unwrap().all() {
         assert!(entry.loads, "{}", entry.file);
         assert_eq!(
             entry.file,
@@ -64,10 +64,13 @@ fn every_agent_loads_and_is_described() {
             );
         }
     }
-    assert_eq!(snapshot.file.notes, [] as [String; 0]);
     assert_eq!(
-        snapshot.file.agents.len(),
-        snapshot.offered.len(),
+        snapshot.about(&mut |_| {}).unwrap().file.notes,
+        [] as [String; 0]
+    );
+    assert_eq!(
+        snapshot.about(&mut |_| {}).unwrap().file.agents.len(),
+        snapshot.offered(&mut |_| {}).unwrap().len(),
         "no record without an agent"
     );
 }

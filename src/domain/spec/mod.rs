@@ -14,7 +14,7 @@ use std::fmt;
 
 use super::name::{NameError, RegistryName};
 use super::shell::shell_quoted;
-use super::url::{GitUrl, Page, Shown, UrlError};
+use super::url::{GitUrl, Page, Shown, UrlError, has_secret};
 use super::version::{VersionError, VersionRequest};
 
 /// A source of agents.
@@ -48,6 +48,9 @@ impl Source {
         }
         if is_path(text) {
             return Ok(Self::path(text));
+        }
+        if has_secret(text) {
+            return Err(UrlError::Password.into());
         }
         let expanded = expanded(text);
         let text = expanded.as_deref().unwrap_or(text);
@@ -144,6 +147,9 @@ impl Spec {
         }
         if is_path(text) {
             return Self::parse_path(text);
+        }
+        if has_secret(text) {
+            return Err(UrlError::Password.into());
         }
         if let Some(expanded) = expanded(text) {
             return Self::parse_remote(&expanded, true);

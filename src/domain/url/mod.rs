@@ -15,10 +15,12 @@ use self::parts::{
     bracketed, check_characters, checked_host, checked_path, helper, is_drive, is_scheme,
     percent_decoded, split_port, split_user,
 };
+pub use self::secrets::{has_secret, redact};
 use super::digest::Digest;
 
 mod page;
 mod parts;
+mod secrets;
 
 /// How a repository is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -425,30 +427,6 @@ pub enum UrlError {
         /// `owner` or `repository`.
         part: &'static str,
     },
-}
-
-/// `text` with user and password of any `scheme://user:password@host` in it replaced by `***`, for text that did not parse and for output
-/// of git. The user name `git` alone is kept.
-#[must_use]
-pub fn redact(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        shown.push_str(before);
-        let end = after
-            .find(|c: char| matches!(c, '/' | '\'' | '"' | '`') || c.is_whitespace())
-            .unwrap_or(after.len());
-        rest = match after[..end].rfind('@') {
-            Some(sign) if &after[..sign] != "git" => {
-                shown.push_str("***");
-                &after[sign..]
-            }
-            _ => after,
-        };
-    }
-    shown.push_str(rest);
-    shown
 }
 
 #[cfg(test)]

@@ -63,20 +63,23 @@ pub(super) fn split_user(
     Ok((Some(user), host))
 }
 
-/// Hosts accept tokens as user names: known prefixes, or longer than any real name.
+/// How tokens of known hosts begin.
+pub(super) const TOKENS: [&str; 9] = [
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "gldt-",
+    "xoxb-",
+];
+
+/// Hosts accept tokens as user names: known beginnings, or longer than any real name.
 fn is_token(user: &str) -> bool {
-    const PREFIXES: [&str; 9] = [
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
-        "github_pat_",
-        "glpat-",
-        "x-token-",
-        "oauth2",
-    ];
-    user.len() >= 32 || PREFIXES.iter().any(|prefix| user.starts_with(prefix))
+    let is_known = |begin: &&str| user.starts_with(*begin);
+    user.len() >= 32 || TOKENS.iter().chain(&["x-token-", "oauth2"]).any(is_known)
 }
 
 pub(super) fn split_port(
@@ -148,7 +151,12 @@ pub(super) fn checked_path(path: &str, transport: Transport) -> Result<String, U
     if let Some(character) = decoded.chars().find(|c| dangerous.contains(c)) {
         return Err(UrlError::Character { character });
     }
+    let is_web = matches!(transport, Transport::Https | Transport::Http);
     for component in decoded.split('/') {
+        let user = component.split_once('@').map_or("", |(user, _)| user);
+        if is_web && user.contains(':') {
+            return Err(UrlError::Password);
+        }
         match component {
             "." => return Err(UrlError::Dots { component: "." }),
             ".." => return Err(UrlError::Dots { component: ".." }),

@@ -1,13 +1,17 @@
 //! The agents of the manifest as they are locked, and those that are not locked as the manifest wants them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::item::Added;
 use super::planner::Planner;
-use crate::domain::digest::Digest;
+use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::AgentName;
+use crate::domain::spec::Source;
+use crate::domain::url::GitUrl;
 use crate::error::Result;
 use crate::ops::base;
 use crate::ops::candidate;
-use crate::ops::report::Frontend;
+use crate::ops::report::{Frontend, relay};
 use crate::store::agreement::answers;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
@@ -15,6 +19,7 @@ use crate::store::manifest::Wanted;
 impl Planner<'_, '_> {
     /// Plans the agents of the manifest that are not planned yet.
     pub(super) fn rest_of_the_manifest(&mut self, frontend: &mut dyn Frontend) -> Result<()> {
+        self.fetch_locked(frontend);
         for (name, wanted) in self.scene.manifest.agents() {
             if self.plan.item(name).is_none()
                 && !self.refused.contains(name)
@@ -28,6 +33,26 @@ impl Planner<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Fetches the locked agents of which nothing is on this machine: those of one source in one fetch, and all sources at once.
+    fn fetch_locked(&self, frontend: &mut dyn Frontend) {
+        let session = self.scene.session;
+        let mut wanted: BTreeMap<GitUrl, BTreeSet<ObjectId>> = BTreeMap::new();
+        for (name, locked) in &self.scene.lockfile.agents {
+            if let Ok(Source::Git(url)) = Source::parse(&locked.source)
+                && url.local_path().is_none()
+                && self.plan.item(name).is_none()
+                && !base::is_here(session, name, locked)
+            {
+                wanted.entry(url).or_default().insert(locked.blob);
+            }
+        }
+        let is_several = wanted.len() > 1 || wanted.values().any(|blobs| blobs.len() > 1);
+        if is_several && !session.options.is_offline {
+            let watch = &mut |event| relay(frontend, event);
+            session.cache.have_contents(&wanted, watch);
+        }
     }
 
     /// Plans one manifest entry: as it is locked, if the lock answers it.

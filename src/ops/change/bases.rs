@@ -57,7 +57,7 @@ pub(super) fn find(
             }
         }
     }
-    if base::is_rewritten(scene.session, &locked, frontend) {
+    if base::is_rewritten(scene.session, &locked) {
         item.notes
             .push("the history upstream was rewritten; the base was kept".to_owned());
     }

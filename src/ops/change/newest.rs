@@ -7,7 +7,7 @@ use super::scene::Scene;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Kind, Result};
-use crate::ops::report::Frontend;
+use crate::ops::report::{Frontend, relay};
 use crate::ops::resolver::Resolved;
 use crate::ops::typed::AskerPlace;
 use crate::ops::unknown;
@@ -115,16 +115,17 @@ impl<'a> Planner<'a, '_> {
             return Err(failure);
         };
         // The same bytes elsewhere, another name in the same file, or the same name in another one.
-        let same = snapshot.offered.find_blob(locked.blob);
-        let by_name = || match snapshot.offered.find(&locked.agent).as_slice() {
-            [one] => Some(one.clone()),
-            _ => None,
-        };
-        let entry = same
-            .or_else(|| snapshot.offered.find_file(&locked.file))
-            .or_else(by_name)
-            .ok_or(failure)?;
-        Ok(Resolved::newest(snapshot, entry))
+        let watch = &mut |event| relay(frontend, event);
+        let mut entry = snapshot.find_blob(locked.blob, watch)?;
+        if entry.is_none() {
+            entry = snapshot.find_file(&locked.file, watch)?;
+        }
+        if entry.is_none()
+            && let [one] = snapshot.find(&locked.agent, watch)?.as_slice()
+        {
+            entry = Some(one.clone());
+        }
+        Ok(Resolved::newest(snapshot, entry.ok_or(failure)?))
     }
 
     /// Says of an agent that was not found whether upstream no longer has it, or could not be asked.

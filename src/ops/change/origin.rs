@@ -10,7 +10,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
 use crate::domain::spec::{Source, Target};
 use crate::error::{Advice, Failure, Kind, Result};
-use crate::ops::report::{Answers, Event, Frontend};
+use crate::ops::report::{Answers, Event, Frontend, relay};
 use crate::ops::resolver::Resolved;
 use crate::store::agreement::{file_folder, registry_of};
 use crate::store::lockfile::LockedAgent;
@@ -97,39 +97,45 @@ pub(super) fn replaced(
     name: &AgentName,
     resolved: &Resolved<'_>,
     added: &Added,
-) -> Option<Replaced> {
+    frontend: &mut dyn Frontend,
+) -> Result<Option<Replaced>> {
     let (source, registry) = (
         &resolved.snapshot.source,
         resolved.snapshot.registry.as_ref(),
     );
-    let locked = scene.lockfile.agents.get(name)?;
+    let Some(locked) = scene.lockfile.agents.get(name) else {
+        return Ok(None);
+    };
     let new = resolved.snapshot.place();
     if locked.source == source_text(source) {
         // In the same source it is another agent if the installed one still stands in its own file.
         let (file, old_file) = (&resolved.entry.file, &locked.file);
-        let offered = &resolved.snapshot.offered;
         let wanted = scene.manifest.agents().get(name);
         let is_said =
             wanted.is_some_and(|wanted| wanted.target == Some(Target::File(file.clone())));
-        if file == old_file || is_said || offered.find_file(old_file).is_none() {
-            return None;
+        let mut stands = || {
+            let watch = &mut |event| relay(frontend, event);
+            resolved.snapshot.find_file(old_file, watch)
+        };
+        if file == old_file || is_said || stands()?.is_none() {
+            return Ok(None);
         }
-        return Some(Replaced {
+        return Ok(Some(Replaced {
             old: format!("{}#{old_file}", registry_of(locked)),
             new: format!("{new}#{file}"),
             by: added.by.clone(),
             spec: added.spec.clone(),
-        });
+        }));
     }
     if is_said(scene, name, registry, source, &added.chain) {
-        return None;
+        return Ok(None);
     }
-    Some(Replaced {
+    Ok(Some(Replaced {
         old: registry_of(locked),
         new,
         by: added.by.clone(),
         spec: added.spec.clone(),
-    })
+    }))
 }
 
 /// Whether it is no surprise that an agent of this name comes from there.

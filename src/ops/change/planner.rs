@@ -18,7 +18,7 @@ use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::Candidate;
-use crate::ops::report::Frontend;
+use crate::ops::report::{Frontend, relay};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
 use crate::store::agreement::versions;
@@ -198,7 +198,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         let mut item = Item {
             before: before.cloned(),
             is_named: added.is_named,
-            replaces: origin::replaced(self.scene, name, resolved, &added),
+            replaces: origin::replaced(self.scene, name, resolved, &added, frontend)?,
             required_by: added.by.into_iter().collect(),
             chain: added.chain,
             ours: self.scene.agent(name)?,
@@ -242,7 +242,8 @@ impl<'a, 'p> Planner<'a, 'p> {
                 self.required_as_locked(&name, &required.by, locked, frontend)
             }
             RequiredFrom::Beside(by) => {
-                let found = by.snapshot.offered.find(&required.name);
+                let watch = &mut |event| relay(frontend, event);
+                let found = by.snapshot.find(&required.name, watch)?;
                 if found.is_empty() && self.is_gone(&required) {
                     return Ok(());
                 }
@@ -322,7 +323,8 @@ impl<'a, 'p> Planner<'a, 'p> {
             Source::parse(&locked.source).map_err(|error| Failure::failed(error.to_string()))?;
         let registry = locked.registry.as_ref();
         let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
-        let found = snapshot.offered.find(required.as_str());
+        let watch = &mut |event| relay(frontend, event);
+        let found = snapshot.find(required.as_str(), watch)?;
         let [entry] = found.as_slice() else {
             let update = Command::new(["update", by.as_str()]);
             return Err(Failure::failed(format!(

@@ -12,7 +12,7 @@ use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
-use crate::ops::report::Frontend;
+use crate::ops::report::{Frontend, relay};
 use crate::ops::resolver::Resolved;
 use crate::ops::session::Session;
 use crate::ops::typed::Asker;
@@ -200,7 +200,8 @@ impl<'a> Planner<'a, '_> {
             ]))));
         };
         let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
-        let names = snapshot.offered.folded_names();
+        let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
+        let names = offered.folded_names();
         let mut all = Vec::new();
         for name in names {
             let target = Some(Target::Name(name));
@@ -243,7 +244,7 @@ impl<'a> Planner<'a, '_> {
             }
             _ => resolved,
         };
-        wanted.target = target(spec, &name, resolved);
+        wanted.target = target(spec, &name, resolved, frontend)?;
         if let Some(failure) = origin::folded(&self.plan, self.scene, &name, None) {
             return Err(failure);
         }
@@ -349,19 +350,28 @@ impl<'a> Planner<'a, '_> {
 }
 
 /// What the entry of the manifest has to say about which agent of its source is meant; `None`: its name says it.
-fn target(spec: &Spec, name: &AgentName, resolved: &Resolved<'_>) -> Option<Target> {
+fn target(
+    spec: &Spec,
+    name: &AgentName,
+    resolved: &Resolved<'_>,
+    frontend: &mut dyn Frontend,
+) -> Result<Option<Target>> {
     let entry = &resolved.entry;
     let is_by_file = matches!(
         (&spec.target, &spec.place),
         (Some(Target::File(_)), _) | (None, Place::Source(Source::File(_)))
     );
-    let is_unique = resolved.snapshot.offered.find(entry.name.as_str()).len() == 1;
-    let target = if is_by_file || !is_unique {
+    let mut is_unique = || {
+        let watch = &mut |event| relay(frontend, event);
+        let found = resolved.snapshot.find(entry.name.as_str(), watch)?;
+        Ok::<_, Failure>(found.len() == 1)
+    };
+    let target = if is_by_file || !is_unique()? {
         Target::File(entry.file.clone())
     } else {
         Target::Name(entry.name.to_string())
     };
-    (target != Target::Name(name.to_string())).then_some(target)
+    Ok((target != Target::Name(name.to_string())).then_some(target))
 }
 
 /// With `--all` the bare name of a registry means the whole of it.

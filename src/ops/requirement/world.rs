@@ -92,12 +92,13 @@ impl World {
             .registry
             .as_ref()
             .map_or_else(|| source.clone(), ToString::to_string);
-        let entries = snapshot
-            .servers
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()));
-        self.catalogue.extend(&name, &snapshot.file, entries);
-        for (agent, record) in &snapshot.file.agents {
+        // What is not here is not fetched for this.
+        let Some(about) = snapshot.about_here() else {
+            return;
+        };
+        let entries = (about.servers.iter()).map(|(path, text)| (path.as_str(), text.as_str()));
+        self.catalogue.extend(&name, &about.file, entries);
+        for (agent, record) in &about.file.agents {
             self.records
                 .insert((source.clone(), agent.clone()), record.clone());
         }

@@ -267,7 +267,7 @@ pub(super) fn not_found(
         return Failure::failed(format!("there are no agents in {place}"))
             .hint("agents are `.md` files whose frontmatter has a name and a description");
     }
-    let refused = snapshots.iter().flat_map(|snapshot| &snapshot.refused);
+    let refused = snapshots.iter().flat_map(|snapshot| snapshot.refused());
     let refused = refused
         .filter(|refused| refused.file.contains(&target) || refused.reason.contains(&target));
     let failure = Failure::failed(format!("no agent named `{target}` in {place}"))
@@ -299,7 +299,11 @@ fn is_registry(name: &RegistryName) -> Failure {
 fn nearest(target: &str, snapshots: &[Rc<Snapshot<'_>>]) -> Option<(String, String)> {
     let mut near: Vec<(f64, String, String)> = Vec::new();
     for snapshot in snapshots {
-        let alike = snapshot.offered.alike(target).into_iter();
+        // A name that means nothing was looked for in all that there is.
+        let Ok(offered) = snapshot.offered(&mut |_| {}) else {
+            continue;
+        };
+        let alike = offered.alike(target).into_iter();
         near.extend(alike.map(|(likeness, name)| (likeness, name, snapshot.place())));
     }
     near.sort_by(|left, right| {

@@ -22,7 +22,7 @@ use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
 use crate::fs;
 use crate::store::agreement::file_folder;
-use crate::store::cache::Freshness;
+use crate::store::cache::{Freshness, Reach};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
 use crate::store::registry::{self, Snapshot};
@@ -32,6 +32,8 @@ pub struct Resolver<'a> {
     session: &'a Session,
     asker: Asker,
     freshness: Freshness,
+    /// Which references of each source have to be known at least.
+    reach: Reach,
     opened: BTreeMap<String, Rc<Snapshot<'a>>>,
     /// Sources that have no default branch.
     headless: BTreeMap<String, Rc<Snapshot<'a>>>,
@@ -49,10 +51,20 @@ impl<'a> Resolver<'a> {
             session,
             asker: Asker::default(),
             freshness,
+            reach: Reach::Head,
             opened: BTreeMap::new(),
             headless: BTreeMap::new(),
             asked: BTreeMap::new(),
             unversioned: Vec::new(),
+        }
+    }
+
+    /// The same, for who needs all references of each source and not only its default branch.
+    #[must_use]
+    pub fn of_all_references(session: &'a Session, freshness: Freshness) -> Self {
+        Self {
+            reach: Reach::All,
+            ..Self::new(session, freshness)
         }
     }
 
@@ -63,6 +75,15 @@ impl<'a> Resolver<'a> {
 
     /// Asks the remotes among sources that will be needed, at once instead of one after the other.
     pub fn ask(&mut self, sources: impl Iterator<Item = Source>, frontend: &mut dyn Frontend) {
+        self.ask_reaching(self.reach, sources, frontend);
+    }
+
+    fn ask_reaching(
+        &mut self,
+        reach: Reach,
+        sources: impl Iterator<Item = Source>,
+        frontend: &mut dyn Frontend,
+    ) {
         let urls: BTreeSet<GitUrl> = sources
             .filter_map(|source| match source {
                 Source::Git(url)
@@ -76,11 +97,10 @@ impl<'a> Resolver<'a> {
         if urls.len() < 2 {
             return;
         }
-        self.asked.extend(
-            self.session
-                .cache
-                .freshen(&urls, self.freshness, &mut |event| relay(frontend, event)),
-        );
+        let how = (self.freshness, reach);
+        let watch = &mut |event| relay(frontend, event);
+        self.asked
+            .extend(self.session.cache.freshen(&urls, how, watch));
     }
 
     /// What a source offers now.
@@ -90,7 +110,7 @@ impl<'a> Resolver<'a> {
         source: &Source,
         frontend: &mut dyn Frontend,
     ) -> Result<Rc<Snapshot<'a>>> {
-        let snapshot = self.open(registry, source, frontend)?;
+        let snapshot = self.open(registry, source, Reach::Head, frontend)?;
         match &snapshot.without_head {
             Some(failure) => Err(failure.clone()),
             None => Ok(snapshot),
@@ -102,6 +122,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         registry: Option<&RegistryName>,
         source: &Source,
+        reach: Reach,
         frontend: &mut dyn Frontend,
     ) -> Result<Rc<Snapshot<'a>>> {
         let key = key(registry, source);
@@ -122,7 +143,7 @@ impl<'a> Resolver<'a> {
             source,
             &|path| session.absolute(path),
             &session.cache,
-            freshness,
+            (freshness, reach.max(self.reach)),
             &mut |event| {
                 relay(frontend, event);
             },
@@ -304,12 +325,17 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) {
-        let sources = agents.filter_map(|(wanted, locked)| match &wanted.origin {
-            Origin::Any => manifest.registry(locked.registry.as_ref()?),
-            Origin::Registry(registry) => manifest.registry(registry),
-            Origin::Source(source) => Some(source.clone()),
+        let mut reach = self.reach;
+        let sources = agents.filter_map(|(wanted, locked)| {
+            reach = reach.max(reach_of(wanted.version.as_ref()));
+            match &wanted.origin {
+                Origin::Any => manifest.registry(locked.registry.as_ref()?),
+                Origin::Registry(registry) => manifest.registry(registry),
+                Origin::Source(source) => Some(source.clone()),
+            }
         });
-        self.ask(sources, frontend);
+        let sources: Vec<Source> = sources.collect();
+        self.ask_reaching(reach, sources.into_iter(), frontend);
     }
 
     /// What a manifest entry means.
@@ -355,12 +381,13 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Vec<Rc<Snapshot<'a>>>> {
+        let reach = reach_of(spec.version.as_ref());
         match &spec.place {
             Place::Registry(name) => {
                 let source = manifest
                     .registry(name)
                     .ok_or_else(|| unknown_registry(name, spec, manifest))?;
-                Ok(vec![self.open(Some(name), &source, frontend)?])
+                Ok(vec![self.open(Some(name), &source, reach, frontend)?])
             }
             Place::Source(source) => {
                 if let Source::File(path) = source
@@ -369,7 +396,12 @@ impl<'a> Resolver<'a> {
                 {
                     return Err(no_file(path));
                 }
-                Ok(vec![self.open(None, &file_folder(source), frontend)?])
+                Ok(vec![self.open(
+                    None,
+                    &file_folder(source),
+                    reach,
+                    frontend,
+                )?])
             }
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
@@ -426,11 +458,13 @@ impl<'a> Resolver<'a> {
                 .hint(format!("leave out {asked}"))),
             };
         };
-        let candidates = snapshot.offered.find(&name);
-        let entry = snapshot
-            .offered
-            .find_file(&found.entry.file)
-            .or_else(|| (candidates.len() == 1).then(|| candidates[0].clone()));
+        let watch = &mut |event| relay(frontend, event);
+        let mut entry = snapshot.find_file(&found.entry.file, watch)?;
+        if entry.is_none()
+            && let [one] = snapshot.find(&name, watch)?.as_slice()
+        {
+            entry = Some(one.clone());
+        }
         let entry = entry.ok_or_else(|| {
             Failure::failed(format!("`{name}` is not in its repository at `{request}`"))
                 .hint("name another version, or leave it out")
@@ -461,6 +495,14 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// The references that have to be known for a request: a version is one of many, and without one the default branch is enough.
+fn reach_of(request: Option<&VersionRequest>) -> Reach {
+    match request {
+        Some(request) if !request.is_commit() => Reach::All,
+        _ => Reach::Head,
+    }
+}
+
 fn key(registry: Option<&RegistryName>, source: &Source) -> String {
     format!(
         "{}={}",
@@ -474,6 +516,7 @@ fn matches<'a>(
     spec: &Spec,
     frontend: &mut dyn Frontend,
 ) -> Result<Vec<Resolved<'a>>> {
+    let watch = &mut |event| relay(frontend, event);
     let resolved = |entry: &IndexEntry| Resolved::newest(Rc::clone(snapshot), entry.clone());
     let named = match &spec.place {
         Place::Source(source) => source.as_file().map(|(_, file)| file),
@@ -484,16 +527,20 @@ fn matches<'a>(
         // What a page shows is settled before anything is looked for.
         (Some(Target::Page(..)), _) => return Ok(Vec::new()),
         (Some(Target::Name(name)), _) => {
-            return Ok(snapshot.offered.find(name).iter().map(resolved).collect());
+            let found = snapshot.find(name, watch)?;
+            return Ok(found.iter().map(resolved).collect());
         }
         (None, Some(file)) => file,
-        (None, None) => return Ok(snapshot.offered.all().iter().map(resolved).collect()),
+        (None, None) => {
+            let all = snapshot.offered(watch)?.all();
+            return Ok(all.iter().map(resolved).collect());
+        }
     };
-    if let Some(entry) = snapshot.offered.find_file(file) {
+    if let Some(entry) = snapshot.find_file(file, watch)? {
         return Ok(vec![resolved(&entry)]);
     }
     // A file that discovery does not offer is taken when it is named outright.
-    let Some(bytes) = snapshot.read_file(file, &mut |event| relay(frontend, event))? else {
+    let Some(bytes) = snapshot.read_file(file, watch)? else {
         return Ok(Vec::new());
     };
     let entry = discovery::examine_named(file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {

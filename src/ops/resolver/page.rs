@@ -8,7 +8,7 @@ use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::git::RevisionKind;
 use crate::ops::report::{Event, Frontend, relay};
-use crate::store::cache::Freshness;
+use crate::store::cache::{Freshness, Reach};
 
 impl Resolver<'_> {
     /// The spec that a page stands for, and how it is typed; `None`: the spec is not that of a page. What was taken is said.
@@ -92,15 +92,16 @@ impl Resolver<'_> {
         let Place::Source(source) = &spec.place else {
             return Err(Failure::failed("a page is one of a source"));
         };
-        let now = self.open(None, source, frontend)?;
+        let now = self.open(None, source, Reach::Head, frontend)?;
         let at = match &spec.version {
             Some(request) => self.snapshot_at(&now, (request, ""), frontend)?,
             None => None,
         };
         let snapshot = at.as_ref().map_or(&*now, |(snapshot, _)| snapshot);
+        let watch = &mut |event| relay(frontend, event);
         let found = match &spec.target {
-            Some(Target::Name(name)) => snapshot.offered.find(name),
-            _ => snapshot.offered.all(),
+            Some(Target::Name(name)) => snapshot.find(name, watch)?,
+            _ => snapshot.offered(watch)?.all(),
         };
         let folder = format!("{folder}/");
         let mut files: Vec<String> = (found.into_iter())

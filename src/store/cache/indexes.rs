@@ -9,7 +9,7 @@ use crate::domain::digest::ObjectId;
 use crate::domain::discovery::{self, EXTENSION, OTHER_EXTENSIONS, Refused};
 use crate::error::{Failure, Result};
 use crate::fs;
-use crate::git::{Repository, Walk, WalkLimits};
+use crate::git::{Repository, WalkLimits};
 use crate::store::contents::{self, Index, Opened, Previous};
 use crate::store::project::MAX_AGENT;
 
@@ -21,24 +21,30 @@ const MAX_CANDIDATES: usize = 200_000;
 const MARKDOWN: &str = "markdown=true";
 
 impl CachedRepository<'_> {
+    /// What the repository offers at a commit, if that was read before, or at its default branch if an earlier state of that was.
+    pub(in crate::store) fn kept_index(
+        &self,
+        commit: ObjectId,
+        watch: Watch<'_>,
+    ) -> Option<Opened> {
+        let path = self.index_path(commit)?;
+        if let Some(opened) = contents::open_kept(&path, &commit.to_string()) {
+            self.point_at(commit);
+            return Some(opened);
+        }
+        let is_head = self.head().is_ok_and(|head| head == commit);
+        let opened = is_head.then(|| self.amended(&path, commit, watch))??;
+        self.point_at(commit);
+        drop_old(&path);
+        Some(opened)
+    }
+
     /// What the repository offers at a commit; from the cache if it is there and intact.
     pub(in crate::store) fn index(&self, commit: ObjectId, watch: Watch<'_>) -> Result<Opened> {
+        if let Some(opened) = self.kept_index(commit, watch) {
+            return Ok(opened);
+        }
         let path = self.index_path(commit);
-        if let Some(opened) = path
-            .as_ref()
-            .and_then(|path| contents::open_kept(path, &commit.to_string()))
-        {
-            self.point_at(commit);
-            return Ok(opened);
-        }
-        if let Some(opened) = path
-            .as_ref()
-            .and_then(|path| self.amended(path, commit, watch))
-        {
-            self.point_at(commit);
-            path.as_deref().map(drop_old);
-            return Ok(opened);
-        }
         let (index, stamps) = match self.build_index(commit, watch) {
             // A repository that cannot be read completely is fetched again, once.
             Err(_)
@@ -77,17 +83,13 @@ impl CachedRepository<'_> {
         }
     }
 
-    fn walk(&self, commit: ObjectId, filter: &dyn Fn(&str) -> bool) -> Result<Walk> {
-        Ok(self.open()?.walk(commit, &WalkLimits::default(), filter)?)
-    }
-
     /// Builds an index; what has not changed since the newest existing index is copied from it. Also returns the stamp of each file.
     fn build_index(
         &self,
         commit: ObjectId,
         watch: Watch<'_>,
     ) -> Result<(Index, BTreeMap<String, u64>)> {
-        let walk = self.walk(commit, &contents::is_interesting)?;
+        let walk = self.walk(commit, &contents::is_interesting, watch)?;
         let mut blobs: BTreeMap<String, ObjectId> = walk
             .files
             .into_iter()
@@ -208,22 +210,6 @@ impl CachedRepository<'_> {
             return None;
         }
         previous.amended((path, &commit.to_string()), &stamps, index)
-    }
-
-    /// Fetches those of the blobs that are not here yet.
-    fn have_blobs(&self, wanted: impl Iterator<Item = ObjectId>, watch: Watch<'_>) -> Result<()> {
-        if !self.is_remote {
-            return Ok(());
-        }
-        let repository = self.open()?;
-        let missing: Vec<ObjectId> = wanted
-            .filter(|id| !matches!(repository.blob_size(*id), Ok(Some(_))))
-            .collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            self.fetch_blobs(&missing, watch)
-        }
     }
 
     /// The most recently made index, and its commit.

@@ -5,23 +5,27 @@
 //!
 //! ```text
 //! registries/<slug>-<sha256 of the URL>/lock          held while the folder changes
-//!                                      /git/          bare, blobless, with history; the remote's branches are in `refs/remotes/origin`
+//!                                      /git/          bare, without what nobody asked for; the remote's branches are in `refs/remotes/origin`
 //!                                      /index/<commit>.index, and `head`: which of them is the newest
-//!                                      /checked       seconds since 1970 of the last look at the remote
+//!                                      /checked       seconds since 1970 of the last look at all references of the remote
+//!                                      /checked-head  the same of its default branch alone
+//!                                      /whole         the server gives no single objects
 //! folders/<sha256 of the path>.index                   what a folder offers
 //! seen/<sha256 of the path>                            what the files of an agents folder held when they were read last
 //! blobs/ab/cdef…                                      upstream bytes by git blob id
 //! ```
 //!
-//! This file has what all parts share; `open` makes a repository as fresh as requested, `repository` reads one, `indexes` keeps what it
-//! offers.
+//! This file has what all parts share; `open` finds a repository, `fetch` gets what one lacks, `repository` reads one, `indexes` keeps
+//! what it offers.
 
+mod fetch;
 mod indexes;
 mod open;
 mod repository;
+mod turns;
 mod versions;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -54,13 +58,32 @@ pub enum Freshness {
     Now,
 }
 
+/// Which references of a remote are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// The default branch.
+    Head,
+    /// The default branch, all branches and all tags.
+    All,
+}
+
+impl Reach {
+    /// The file that says when the remote was asked for them.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Head => "checked-head",
+            Self::All => "checked",
+        }
+    }
+}
+
 /// What the cache reports while it works.
 #[derive(Debug)]
 pub enum Event {
     /// Another process holds the cache's lock: who, in words.
     Waiting(String),
-    /// A fetch begins.
-    Fetching(GitUrl),
+    /// A fetch begins; whether git and ssh may ask a person on the terminal.
+    Fetching(GitUrl, bool),
     /// Fetches of this many repositories begin.
     FetchingSeveral(usize),
     /// A fetch goes on.
@@ -105,7 +128,7 @@ pub struct Cache {
     settings: Settings,
     git: OnceLock<Git>,
     /// The remotes whose references this command has asked for.
-    asked: Mutex<BTreeSet<GitUrl>>,
+    asked: Mutex<BTreeMap<GitUrl, Reach>>,
 }
 
 impl Cache {
@@ -136,25 +159,28 @@ impl Cache {
         Ok(self.git.get_or_init(|| git))
     }
 
-    /// Whether part of a repository is here, so that its cached state can be read without the network.
+    /// Whether references of a repository are known here, so that its cached state can be read without the network.
     #[must_use]
     pub fn has(&self, url: &GitUrl) -> bool {
-        url.local_path().is_some()
-            || self.settings.folder.as_ref().is_some_and(|folder| {
-                fs::is_folder(&folder.join("registries").join(url.cache_key()))
-            })
+        let is_known = |folder: &PathBuf| {
+            let folder = folder.join("registries").join(url.cache_key());
+            let asked = [Reach::Head, Reach::All].map(|reach| folder.join(reach.file()));
+            (asked.iter()).any(|path| fs::size(path).ok().flatten().is_some())
+        };
+        url.local_path().is_some() || self.settings.folder.as_ref().is_some_and(is_known)
     }
 
-    /// Whether this command has asked a remote for its references.
-    fn was_asked(&self, url: &GitUrl) -> bool {
+    /// Which references of a remote this command has asked for.
+    fn was_asked(&self, url: &GitUrl) -> Option<Reach> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.contains(url)
+        asked.get(url).copied()
     }
 
     /// Takes note of that.
-    fn note_asked(&self, url: &GitUrl) {
+    fn note_asked(&self, url: &GitUrl, reach: Reach) {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.insert(url.clone());
+        let known = asked.entry(url.clone()).or_insert(reach);
+        *known = reach.max(*known);
     }
 
     /// Seconds since 1970, when the command began.

@@ -1,37 +1,50 @@
 //! From a URL or a folder to a repository that is as fresh as requested: one, or several at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 use super::repository::CachedRepository;
-use super::{Cache, Event, Freshness, Watch};
+use super::turns::Turns;
+use super::{Cache, Event, Freshness, Reach, Watch};
+use crate::domain::digest::ObjectId;
 use crate::domain::url::{GitUrl, Transport};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 
 /// How many repositories are fetched at the same time.
-const MAX_FETCHES: usize = 8;
+const MAX_FETCHES: usize = 20;
 
 impl Cache {
-    /// The repository of a URL, fetched if it is not as fresh as requested. Repositories on this machine are opened in place.
+    /// The repository of a URL, fetched if its default branch is not known as freshly as requested. Repositories on this machine are
+    /// opened in place.
     pub fn repository(
         &self,
         url: &GitUrl,
         freshness: Freshness,
         watch: Watch<'_>,
     ) -> Result<CachedRepository<'_>> {
-        self.opened(url, freshness, self.settings.may_prompt, watch)
+        self.repository_with(url, freshness, Reach::Head, watch)
     }
 
-    fn opened(
+    /// The same, with these references.
+    pub fn repository_with(
         &self,
         url: &GitUrl,
         freshness: Freshness,
-        may_prompt: bool,
+        reach: Reach,
         watch: Watch<'_>,
     ) -> Result<CachedRepository<'_>> {
+        let repository = self.unasked(url)?;
+        if repository.is_remote {
+            repository.freshen(freshness, reach, watch)?;
+        }
+        Ok(repository)
+    }
+
+    /// The repository of a URL as it is here, which may be empty: for who knows what to ask it for.
+    pub fn unasked(&self, url: &GitUrl) -> Result<CachedRepository<'_>> {
         if url.needs_insecure() && !self.settings.allow_insecure {
             return Err(Failure::failed(format!(
                 "`{}` is not encrypted: anybody on the way could change what you install",
@@ -47,16 +60,14 @@ impl Cache {
         }
         let folder = self.folder()?.join("registries").join(url.cache_key());
         let git = folder.join("git");
-        let repository = CachedRepository {
+        Ok(CachedRepository {
             cache: self,
             url: url.clone(),
             git,
             folder: Some(folder),
             is_remote: true,
-            may_prompt,
-        };
-        repository.freshen(freshness, watch)?;
-        Ok(repository)
+            may_prompt: self.settings.may_prompt,
+        })
     }
 
     /// Makes repositories as fresh as requested, several at once. Returns those that were asked, with the reason for each that cannot be
@@ -64,35 +75,58 @@ impl Cache {
     pub fn freshen(
         &self,
         urls: &BTreeSet<GitUrl>,
-        freshness: Freshness,
+        (freshness, reach): (Freshness, Reach),
         watch: Watch<'_>,
     ) -> Vec<(GitUrl, Option<Failure>)> {
-        let waiting = Mutex::new(urls.iter());
+        self.at_once(urls, watch, &|repository, watch| {
+            repository.freshen(freshness, reach, watch)
+        })
+    }
+
+    /// Fetches contents by their ids, from several repositories at once. What cannot be had is missing afterwards, and whoever needs it
+    /// asks again and says so.
+    pub fn have_contents(&self, wanted: &BTreeMap<GitUrl, BTreeSet<ObjectId>>, watch: Watch<'_>) {
+        let urls = wanted.keys().cloned().collect();
+        self.at_once(&urls, watch, &|repository, watch| {
+            repository.have_blobs(wanted[&repository.url].iter().copied(), watch)
+        });
+    }
+
+    /// Does something with several repositories at once, as many as their hosts bear.
+    fn at_once(
+        &self,
+        urls: &BTreeSet<GitUrl>,
+        watch: Watch<'_>,
+        work: &(dyn Fn(&CachedRepository<'_>, Watch<'_>) -> Result<()> + Sync),
+    ) -> Vec<(GitUrl, Option<Failure>)> {
+        let turns = Turns::new(urls.iter().cloned());
         let (told, events) = mpsc::channel();
         let (asked, outcomes) = mpsc::channel();
+        let is_alone = urls.len() == 1;
         thread::scope(|scope| {
             for _ in 0..urls.len().min(MAX_FETCHES) {
-                let (told, asked, waiting) = (told.clone(), asked.clone(), &waiting);
+                let (told, asked, turns) = (told.clone(), asked.clone(), &turns);
                 scope.spawn(move || {
-                    let next = || {
-                        waiting
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .next()
-                    };
-                    while let Some(url) = next() {
+                    while let Some(url) = turns.next() {
                         // Nobody needs the progress of each of several fetches. The listener stays until all have ended.
-                        let outcome =
-                            self.opened(url, freshness, false, &mut |event| match event {
-                                Event::Fetching(_) => {
-                                    drop(told.send(Event::FetchingSeveral(urls.len())));
-                                }
-                                Event::Progress(_) => {}
-                                event => drop(told.send(event)),
-                            });
+                        let mut tell = |event| match event {
+                            Event::Fetching(..) if !is_alone => {
+                                drop(told.send(Event::FetchingSeveral(urls.len())));
+                            }
+                            Event::Progress(_) if !is_alone => {}
+                            event => drop(told.send(event)),
+                        };
+                        let outcome = self.unasked(&url).and_then(|repository| {
+                            let silent = CachedRepository {
+                                may_prompt: false,
+                                ..repository
+                            };
+                            work(&silent, &mut tell)
+                        });
+                        turns.done(&url);
                         let failure = outcome.err();
                         if failure.is_none() || !self.settings.may_prompt {
-                            drop(asked.send((url.clone(), failure)));
+                            drop(asked.send((url, failure)));
                         }
                     }
                 });

@@ -1,30 +1,20 @@
 //! One repository: read with git2; what it lacks is fetched.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use semver::Version;
 
 use super::versions::{self, There};
-use super::{Cache, Event, Freshness, Watch};
+use super::{Cache, Freshness, Reach, Watch};
 use crate::domain::digest::ObjectId;
 use crate::domain::shell::shell_quoted;
 use crate::domain::url::GitUrl;
 use crate::domain::version::{VersionRequest, VersionTag, Written, versions_of};
 use crate::error::{Failure, Result};
-use crate::fs::{self, Lock};
-use crate::git::{
-    Access, FetchRequest, GitError, Repository, RevisionKind, init_bare, remove_head,
-};
-use crate::store::holder::{Holder, Patience, take_lock};
+use crate::fs;
+use crate::git::{GitError, Repository, RevisionKind, Walk, WalkLimits};
 use crate::store::project::MAX_AGENT;
-use crate::store::seal::Seal;
-
-/// For how long a remote counts as asked recently, in seconds.
-const RECENT: u64 = 600;
-
-/// How long another process may hold the lock of a repository: two attempts to fetch, and what follows.
-const LONGEST_FETCH: Duration = Duration::from_secs(300);
 
 /// A repository that can be read, and that fetches what it lacks.
 #[derive(Debug)]
@@ -89,7 +79,7 @@ impl CachedRepository<'_> {
         Ok(self.open()?.commit_time(commit)?)
     }
 
-    /// The versions of an agent, newest first.
+    /// The versions of an agent, newest first, as far as they are known here.
     pub fn versions(&self, agent: &str) -> Result<Vec<VersionTag>> {
         let tags = self.open()?.tags()?;
         Ok(versions_of(agent, tags.iter().map(|(tag, _)| tag.as_str())))
@@ -123,22 +113,37 @@ impl CachedRepository<'_> {
                 return Ok((named.commit, named.version));
             }
         }
+        let revision = match request {
+            VersionRequest::Revision(revision) => Some(revision.as_str()),
+            VersionRequest::Requirement(_) => None,
+        };
+        // A commit is asked for by its id, whatever leads to it.
+        if let Some(commit) = revision.and_then(|revision| revision.parse::<ObjectId>().ok())
+            && self.has_commit(commit, watch)?
+        {
+            return Ok((commit, None));
+        }
         if self.may_ask() {
-            self.freshen(Freshness::Now, watch)?;
+            self.freshen(Freshness::Now, Reach::All, watch)?;
         }
         if let Some(named) = self.named(request, agent)? {
             return Ok((named.commit, named.version));
         }
-        let commit = match request {
-            VersionRequest::Revision(revision) => revision.parse::<ObjectId>().ok(),
-            VersionRequest::Requirement(_) => None,
-        };
-        if let Some(commit) = commit
-            && self.fetch_commit(commit, watch)?
+        if revision.is_some_and(is_abbreviation)
+            && self.has_all_commits(watch)?
+            && let Some(named) = self.named(request, agent)?
         {
-            return Ok((commit, None));
+            return Ok((named.commit, named.version));
         }
         Err(self.unknown_version(request, agent, written))
+    }
+
+    /// Asks for all references, unless they are known here.
+    pub fn know_references(&self, watch: Watch<'_>) -> Result<()> {
+        if self.is_remote && !self.cache.settings.is_offline {
+            self.freshen(Freshness::Any, Reach::All, watch)?;
+        }
+        Ok(())
     }
 
     /// What a request means among the references and commits that are here.
@@ -176,7 +181,7 @@ impl CachedRepository<'_> {
         watch: Watch<'_>,
     ) -> Result<(String, RevisionKind, String)> {
         if self.may_ask() {
-            self.freshen(Freshness::Now, watch)?;
+            self.freshen(Freshness::Now, Reach::All, watch)?;
         }
         let repository = self.open()?;
         let ends = text.match_indices('/').map(|(at, _)| at);
@@ -190,7 +195,7 @@ impl CachedRepository<'_> {
         }
         let first = text.split('/').next().unwrap_or(text);
         if let Ok(commit) = first.parse::<ObjectId>()
-            && self.fetch_commit(commit, watch)?
+            && self.has_commit(commit, watch)?
         {
             let path = text[first.len()..].trim_matches('/').to_owned();
             return Ok((first.to_owned(), RevisionKind::Commit, path));
@@ -208,22 +213,10 @@ impl CachedRepository<'_> {
         })
     }
 
-    /// Whether the remote is still to be asked in this command, and may be.
+    /// Whether the remote is still to be asked for all references in this command, and may be.
     fn may_ask(&self) -> bool {
-        self.is_remote && !self.cache.settings.is_offline && !self.cache.was_asked(&self.url)
-    }
-
-    /// Fetches a commit that no branch and no tag leads to; `false` if the remote does not have it.
-    fn fetch_commit(&self, commit: ObjectId, watch: Watch<'_>) -> Result<bool> {
-        if !self.is_remote || self.cache.settings.is_offline {
-            return Ok(false);
-        }
-        let _lock = self.lock(watch)?;
-        match self.fetch(&FetchRequest::commit(commit, self.access()), watch) {
-            Ok(()) => Ok(self.open()?.resolve(&commit.to_string())?.is_some()),
-            Err(GitError::UnknownReference { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        let is_asked = self.cache.was_asked(&self.url) == Some(Reach::All);
+        self.is_remote && !self.cache.settings.is_offline && !is_asked
     }
 
     /// The failure that a request means nothing here.
@@ -248,29 +241,34 @@ impl CachedRepository<'_> {
         }
     }
 
-    /// Whether `commit` is the newest one of a branch or of a tag, or an ancestor of such a commit.
-    pub fn has_in_history(&self, commit: ObjectId) -> Result<bool> {
+    /// Whether `commit` is the newest one of a branch or of a tag, or an ancestor of such a commit; `None` where too little of the history
+    /// is here to say so.
+    pub fn has_in_history(&self, commit: ObjectId) -> Result<Option<bool>> {
         let repository = self.open()?;
         let tips = repository
             .head()?
             .into_iter()
             .chain(repository.branches()?.into_iter().map(|(_, tip)| tip))
             .chain(repository.tags()?.into_iter().map(|(_, tip)| tip));
+        let mut is_cut = false;
         for tip in tips {
             if repository.is_ancestor(commit, tip)? {
-                return Ok(true);
+                return Ok(Some(true));
             }
+            is_cut |= !repository.has_history(tip)?;
         }
-        Ok(false)
+        Ok((!is_cut).then_some(false))
     }
 
-    /// The contents of a file in the history of the default branch, newest first, each with the commit that introduced it.
+    /// The contents of a file in the history of the default branch, newest first, each with the commit that introduced it. The history is
+    /// fetched if it is not here.
     pub fn file_versions(
         &self,
         file: &str,
         limit: usize,
         watch: Watch<'_>,
     ) -> Result<Vec<(ObjectId, Vec<u8>)>> {
+        self.fetch_history(watch)?;
         let repository = self.open()?;
         let Some(head) = repository.head()? else {
             return Ok(Vec::new());
@@ -280,15 +278,7 @@ impl CachedRepository<'_> {
             .into_iter()
             .filter_map(|(commit, blob)| Some((commit, blob?)))
             .collect();
-        let mut missing = Vec::new();
-        for (_, blob) in &versions {
-            if repository.blob_size(*blob)?.is_none() {
-                missing.push(*blob);
-            }
-        }
-        if !missing.is_empty() {
-            self.fetch_blobs(&missing, watch)?;
-        }
+        self.have_blobs(versions.iter().map(|(_, blob)| *blob), watch)?;
         let repository = self.open()?;
         let mut contents = Vec::new();
         for (commit, blob) in versions {
@@ -306,7 +296,7 @@ impl CachedRepository<'_> {
         if let Some(bytes) = self.cache.content(blob) {
             return Ok(bytes);
         }
-        if self.is_remote && !matches!(self.open()?.blob_size(blob), Ok(Some(_))) {
+        if self.is_remote && !self.is_here(blob) {
             self.fetch_blobs(&[blob], watch)?;
         }
         let repository = self.open()?;
@@ -349,10 +339,57 @@ impl CachedRepository<'_> {
         file: &str,
         watch: Watch<'_>,
     ) -> Result<Option<Vec<u8>>> {
-        match self.open()?.blob_at(commit, file)? {
+        match self.blob_at(commit, file, watch)? {
             Some(blob) => self.read(blob, watch).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The blob of a file at a commit, if there is one.
+    pub(in crate::store) fn blob_at(
+        &self,
+        commit: ObjectId,
+        file: &str,
+        watch: Watch<'_>,
+    ) -> Result<Option<ObjectId>> {
+        self.reading(watch, &|repository| repository.blob_at(commit, file))
+    }
+
+    /// The plain files directly in a folder of a commit, by their names.
+    pub(in crate::store) fn files_in(
+        &self,
+        commit: ObjectId,
+        folder: &str,
+        watch: Watch<'_>,
+    ) -> Result<BTreeMap<String, ObjectId>> {
+        self.reading(watch, &|repository| repository.files_in(commit, folder))
+    }
+
+    /// The files of a commit that `filter` takes.
+    pub(in crate::store) fn walk(
+        &self,
+        commit: ObjectId,
+        filter: &dyn Fn(&str) -> bool,
+        watch: Watch<'_>,
+    ) -> Result<Walk> {
+        let limits = WalkLimits::default();
+        self.reading(watch, &|repository| {
+            repository.walk(commit, &limits, filter)
+        })
+    }
+
+    /// Whether a content is in the repository.
+    pub(in crate::store) fn is_here(&self, blob: ObjectId) -> bool {
+        self.open()
+            .is_ok_and(|repository| matches!(repository.blob_size(blob), Ok(Some(_))))
+    }
+
+    /// Whether a content that is here is larger than an agent may be.
+    pub(in crate::store) fn is_too_large(&self, blob: ObjectId) -> bool {
+        let size = self
+            .open()
+            .and_then(|repository| repository.blob_size(blob));
+        matches!(size, Ok(Some(size)) if size > MAX_AGENT)
     }
 
     pub(super) fn open(&self) -> Result<Repository, GitError> {
@@ -362,172 +399,9 @@ impl CachedRepository<'_> {
             Repository::open_asking(&self.git, &|| self.cache.git().ok().cloned())
         }
     }
+}
 
-    /// Fetches if the state is older than requested.
-    pub(super) fn freshen(&self, freshness: Freshness, watch: Watch<'_>) -> Result<()> {
-        let is_any = |found: Result<Vec<_>, GitError>| found.is_ok_and(|found| !found.is_empty());
-        let has_state = |this: &Self| {
-            this.open().is_ok_and(|repository| {
-                repository.head().is_ok_and(|head| head.is_some())
-                    || is_any(repository.branches())
-                    || is_any(repository.tags())
-            })
-        };
-        if freshness == Freshness::Any && has_state(self) {
-            return Ok(());
-        }
-        let settings = &self.cache.settings;
-        let is_recent = |this: &Self| {
-            let age = this
-                .checked()
-                .and_then(|checked| settings.now.checked_sub(checked));
-            age.is_some_and(|age| age <= RECENT) && has_state(this)
-        };
-        if freshness == Freshness::Recent && is_recent(self) {
-            return Ok(());
-        }
-        if settings.is_offline {
-            return if has_state(self) {
-                Ok(())
-            } else {
-                Err(Failure::failed(format!(
-                    "`{}` is not in the cache, and `--offline` forbids fetching it",
-                    self.url.display()
-                ))
-                .hint("run the command once without `--offline`"))
-            };
-        }
-        let _lock = self.lock(watch)?;
-        // Another process may have fetched while this one waited.
-        if freshness == Freshness::Recent && is_recent(self) {
-            return Ok(());
-        }
-        let had_state = has_state(self);
-        if !had_state {
-            self.start_over()?;
-        }
-        match self.fetch_references(watch) {
-            Ok(()) => Ok(()),
-            // What must be known now is not answered from an old state: being unable to ask is not being up to date.
-            Err(error) if had_state && error.is_network() && freshness != Freshness::Now => {
-                watch(Event::Stale(self.url.clone(), error.into()));
-                Ok(())
-            }
-            Err(error) if had_state && error.is_damage() => {
-                watch(Event::Mended(self.url.clone(), error.to_string()));
-                self.start_over()?;
-                Ok(self.fetch_references(watch)?)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Fetches all branches and tags, and records the time. The caller holds the lock.
-    fn fetch_references(&self, watch: Watch<'_>) -> Result<(), GitError> {
-        match self.fetch(&FetchRequest::history(self.access()), watch) {
-            // A HEAD that names nothing stops only what asks for it.
-            Err(GitError::NoDefaultBranch { .. }) => {
-                self.fetch(&FetchRequest::without_head(self.access()), watch)?;
-                remove_head(&self.git)?;
-            }
-            outcome => outcome?,
-        }
-        self.cache.note_asked(&self.url);
-        if let Some(folder) = &self.folder {
-            // If it fails, the only cost is that the remote is asked once more.
-            let _ = fs::replace(
-                &folder.join("checked"),
-                self.cache.settings.now.to_string().as_bytes(),
-                false,
-            );
-        }
-        Ok(())
-    }
-
-    /// Fetches references. The caller holds the lock.
-    fn fetch(&self, request: &FetchRequest, watch: Watch<'_>) -> Result<(), GitError> {
-        let git = self.cache.git().map_err(|_| GitError::Missing)?;
-        watch(Event::Fetching(self.url.clone()));
-        let fetched = git.fetch(&self.git, &self.url, request, &mut |progress| {
-            watch(Event::Progress(progress));
-        })?;
-        watch(Event::Fetched(self.url.clone(), fetched.bytes));
-        Ok(())
-    }
-
-    fn access(&self) -> Access {
-        let settings = &self.cache.settings;
-        Access {
-            may_prompt: self.may_prompt,
-            allow_insecure: settings.allow_insecure,
-            ..Access::default()
-        }
-    }
-
-    pub(super) fn fetch_blobs(&self, blobs: &[ObjectId], watch: Watch<'_>) -> Result<()> {
-        if self.cache.settings.is_offline {
-            return Err(Failure::failed(format!(
-                "{} files of `{}` are not in the cache",
-                blobs.len(),
-                self.url.display()
-            ))
-            .hint("run the command once without `--offline`"));
-        }
-        let _lock = self.lock(watch)?;
-        watch(Event::Fetching(self.url.clone()));
-        let git = self.cache.git()?;
-        git.fetch_objects(
-            &self.git,
-            &self.url,
-            blobs,
-            &self.access(),
-            &mut |progress| {
-                watch(Event::Progress(progress));
-            },
-        )?;
-        Ok(())
-    }
-
-    pub(super) fn mend(&self, reason: &str, watch: Watch<'_>) -> Result<()> {
-        watch(Event::Mended(self.url.clone(), reason.to_owned()));
-        let _lock = self.lock(watch)?;
-        self.start_over()?;
-        Ok(self.fetch_references(watch)?)
-    }
-
-    /// An empty repository in place of what is there. The caller holds the lock.
-    fn start_over(&self) -> Result<()> {
-        fs::remove_folder(&self.git)?;
-        Ok(init_bare(&self.git)?)
-    }
-
-    fn lock(&self, watch: Watch<'_>) -> Result<Lock> {
-        let folder = self.folder.as_deref().unwrap_or(&self.git);
-        let settings = &self.cache.settings;
-        let patience = Patience {
-            command: settings.command.clone(),
-            wait: settings.wait.unwrap_or(LONGEST_FETCH),
-            now: settings.now,
-        };
-        let path = folder.join("lock");
-        let seal = Seal::new(settings.keys.clone(), folder, folder, false);
-        take_lock(
-            Lock::open(&path)?,
-            &path,
-            "the cache",
-            &seal,
-            &patience,
-            |holder| {
-                watch(Event::Waiting(Holder::describe(
-                    holder.as_ref(),
-                    settings.now,
-                )));
-            },
-        )
-    }
-
-    fn checked(&self) -> Option<u64> {
-        let bytes = fs::read(&self.folder.as_ref()?.join("checked"), 32).ok()??;
-        std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
-    }
+/// Whether a revision may be the beginning of a commit's id.
+fn is_abbreviation(revision: &str) -> bool {
+    (4..40).contains(&revision.len()) && revision.chars().all(|c| c.is_ascii_hexdigit())
 }

@@ -41,10 +41,17 @@ impl Offered {
         }
     }
 
-    /// The agents that `name` means: by their name, by their title, or, if there are none, by the name of their file.
+    /// The agents that `name` means: one in a folder of agents whose file alone is named so, else those by their name, by their title,
+    /// or, if there are none, by the name of their file.
     #[must_use]
     pub fn find(&self, name: &str) -> Vec<IndexEntry> {
         let folded = folded(name);
+        let by_stem = self.in_files_named(&folded);
+        if let [one] = by_stem.as_slice()
+            && discovery::decides(one, name)
+        {
+            return by_stem;
+        }
         let mut found = match self {
             Self::Listed(entries) => {
                 let is_called = |entry: &&IndexEntry| {
@@ -74,13 +81,18 @@ impl Offered {
         if !found.is_empty() {
             return found;
         }
+        by_stem
+    }
+
+    /// The agents in files of this name, in folded form.
+    fn in_files_named(&self, folded: &str) -> Vec<IndexEntry> {
         match self {
             Self::Listed(entries) => entries
                 .iter()
                 .filter(|entry| self::folded(discovery::stem(&entry.file)) == folded)
                 .cloned()
                 .collect(),
-            Self::Indexed(index) => index.keyed(Key::Stem, &folded),
+            Self::Indexed(index) => index.keyed(Key::Stem, folded),
         }
     }
 

@@ -388,7 +388,7 @@ fn ssh_is_the_users_own_and_never_asks_without_leave() {
             "git@example.invalid: Permission denied (publickey).",
             "Authentication",
         ),
-        ("Host key verification failed.", "HostKey"),
+        ("Host key verification failed.", "UnknownHostKey"),
         (
             "ssh: Could not resolve hostname example.invalid: Name or service not known",
             "Unreachable",

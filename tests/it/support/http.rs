@@ -41,6 +41,10 @@ pub(crate) enum Fault {
     VerySlow,
     /// Fails with 500 this many times, then works.
     Recover(u32),
+    /// Speaks only the first protocol, in which nobody can ask for single objects.
+    OldProtocol,
+    /// The same, and leaves no history out.
+    Unshallow,
     /// Answers only after this many repositories were asked for; gives up after a while.
     Together(usize),
 }
@@ -122,6 +126,7 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
     let is_pack = request.method == "POST"
         && String::from_utf8_lossy(&request.body).contains("command=fetch");
     let fault_is_slow = fault == Fault::Slow;
+    let fault_is_unshallow = fault == Fault::Unshallow;
     match fault {
         Fault::Status(status) => respond(output, status, "", b"no")?,
         Fault::Password
@@ -162,24 +167,11 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
                 b"<!doctype html>\n<html><body>\nhello\n</body></html>\n",
             )?;
         }
+        Fault::OldProtocol | Fault::Unshallow => {
+            output.write_all(&of_old_protocol(shared, request, fault_is_unshallow)?)?;
+        }
         Fault::Together(count) => {
-            let repository = request
-                .target
-                .split(".git")
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            let mut gathered = shared.gathered.lock().unwrap();
-            gathered.insert(repository);
-            shared.gathering.notify_all();
-            let patience = Duration::from_secs(20);
-            let (gathered, _) = shared
-                .gathering
-                .wait_timeout_while(gathered, patience, |gathered| gathered.len() < count)
-                .unwrap();
-            let is_complete = gathered.len() >= count;
-            drop(gathered);
-            if is_complete {
+            if is_gathered(shared, &request, count) {
                 output.write_all(&run_backend(shared, &request)?)?;
             } else {
                 respond(output, 404, "", b"nobody else came")?;
@@ -210,6 +202,51 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
     }
     output.flush()?;
     stream.shutdown(Shutdown::Write)
+}
+
+/// Waits until so many repositories were asked for; `false` if that takes too long.
+fn is_gathered(shared: &Shared, request: &Request, count: usize) -> bool {
+    let repository = request
+        .target
+        .split(".git")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let mut gathered = shared.gathered.lock().unwrap();
+    gathered.insert(repository);
+    shared.gathering.notify_all();
+    let patience = Duration::from_secs(20);
+    let (gathered, _) = shared
+        .gathering
+        .wait_timeout_while(gathered, patience, |gathered| gathered.len() < count)
+        .unwrap();
+    gathered.len() >= count
+}
+
+/// The answer in the first protocol.
+fn of_old_protocol(
+    shared: &Shared,
+    mut request: Request,
+    is_unshallow: bool,
+) -> std::io::Result<Vec<u8>> {
+    let _ = request.headers.remove("git-protocol");
+    let mut answer = run_backend(shared, &request)?;
+    if is_unshallow {
+        // A capability of the same length that no client knows.
+        replace(&mut answer, b" shallow ", b" shallox ");
+    }
+    Ok(answer)
+}
+
+/// Puts bytes in the place of as many others, wherever these stand.
+fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
+    let places: Vec<usize> = (bytes.windows(from.len()).enumerate())
+        .filter(|(_, window)| *window == from)
+        .map(|(at, _)| at)
+        .collect();
+    for at in places {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
 }
 
 /// Where the pack's bytes are in an answer: side-band 1, without the lengths and the progress between them.

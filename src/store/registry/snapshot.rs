@@ -1,25 +1,27 @@
-//! A registry at one point in time: what it offers, and the bytes of each agent. Built-in, folder and git registries have the same
-//! interface.
+//! A source at one point in time: what it is, and the bytes of each file. Which agents it offers is answered in [`super::parts`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use semver::Version;
 
-use super::cache::{CachedRepository, Watch};
-use super::contents::{FOLDER_KEY, Index, Known, Opened, Previous, is_interesting, is_special};
-use super::index::{self, IndexFile, Offered};
-use super::project::MAX_AGENT;
-use super::{builtin, cache};
+use super::known::{self, About, Parts, Whole};
+use crate::store::cache::{CachedRepository, Watch};
+use crate::store::contents::{
+    FOLDER_KEY, Index, Known, Opened, Previous, is_interesting, is_special,
+};
+
 use crate::domain::digest::ObjectId;
-use crate::domain::discovery::{IndexEntry, Refused};
+use crate::domain::discovery::IndexEntry;
 use crate::domain::name::RegistryName;
-use crate::domain::registry_file::{AgentRecord, RegistryFile};
+use crate::domain::registry_file::AgentRecord;
 use crate::domain::spec::Source;
-use crate::domain::url::GitUrl;
 use crate::domain::version::{VersionRequest, VersionTag, Written};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
+use crate::store::project::MAX_AGENT;
+use crate::store::{builtin, cache};
 
 /// How deep a folder is searched.
 const MAX_DEPTH: usize = 16;
@@ -37,21 +39,16 @@ pub struct Snapshot<'a> {
     pub commit: Option<ObjectId>,
     /// When the commit was made, in seconds since 1970, for git.
     pub commit_time: Option<i64>,
-    /// What is offered.
-    pub offered: Offered,
-    /// What looks like an agent but cannot be offered.
-    pub refused: Vec<Refused>,
-    /// What `registry.toml` says.
-    pub file: RegistryFile,
-    /// The entries for MCP servers of a prepared registry: path and text.
-    pub servers: Vec<(String, String)>,
     /// Why nothing is offered, where the source has no default branch; versions of it can be asked for all the same.
     pub without_head: Option<Failure>,
-    backing: Backing<'a>,
+    pub(super) whole: OnceCell<Whole>,
+    pub(super) about: OnceCell<About>,
+    pub(super) parts: Parts,
+    pub(super) backing: Backing<'a>,
 }
 
 #[derive(Debug)]
-enum Backing<'a> {
+pub(super) enum Backing<'a> {
     Builtin,
     Folder(PathBuf),
     Git(CachedRepository<'a>),
@@ -79,8 +76,15 @@ impl<'a> Snapshot<'a> {
         Self::builtin_knowing(&|_| Some(Known::Nothing))
     }
 
+    /// The same by itself.
+    #[must_use]
+    pub fn builtin_about() -> About {
+        let builtin = Self::builtin_without_agents();
+        builtin.about.into_inner().unwrap_or_default()
+    }
+
     /// The same, with what is known about its files.
-    fn builtin_knowing(known: &dyn Fn(&str) -> Option<Known>) -> Self {
+    pub(super) fn builtin_knowing(known: &dyn Fn(&str) -> Option<Known>) -> Self {
         let files = builtin::files().iter().map(|(path, _)| (*path).to_owned());
         let index = Index::build(&files.collect(), known, &mut |path| {
             Ok(builtin::read(path).map(<[u8]>::to_vec))
@@ -176,9 +180,9 @@ impl<'a> Snapshot<'a> {
         commit: ObjectId,
         watch: Watch<'_>,
     ) -> Result<Self> {
-        let index = repository.index(commit, watch)?;
-        let commit_time = repository.commit_time(commit)?;
-        let snapshot = Self::new(registry, source, index, Backing::Git(repository));
+        let commit_time = repository.ready(commit, watch)?;
+        let kept = repository.kept_index(commit, watch);
+        let snapshot = Self::of(registry, source, kept, Backing::Git(repository));
         Ok(Self {
             commit: Some(commit),
             commit_time: Some(commit_time),
@@ -187,7 +191,7 @@ impl<'a> Snapshot<'a> {
     }
 
     /// A git repository as it is: at its default branch, if it has one.
-    fn git_now(
+    pub(super) fn git_now(
         registry: Option<RegistryName>,
         source: Source,
         repository: CachedRepository<'a>,
@@ -210,42 +214,38 @@ impl<'a> Snapshot<'a> {
         opened: Opened,
         backing: Backing<'a>,
     ) -> Self {
-        let (offered, refused, file, servers) = match opened {
-            Opened::Built(Index {
-                entries,
-                refused,
-                file,
-                servers,
-                ..
-            }) => (Offered::Listed(entries), refused, file, servers),
-            Opened::Kept(
-                index,
-                Index {
-                    refused,
-                    file,
-                    servers,
-                    ..
-                },
-            ) => (Offered::Indexed(index), refused, file, servers),
-        };
+        Self::of(registry, source, Some(opened), backing)
+    }
+
+    /// The same; `None`: nothing was read yet.
+    fn of(
+        registry: Option<RegistryName>,
+        source: Source,
+        opened: Option<Opened>,
+        backing: Backing<'a>,
+    ) -> Self {
+        let (whole, about) = (OnceCell::new(), OnceCell::new());
+        if let Some(opened) = opened {
+            let (all, said) = known::split(opened);
+            let _ = (whole.set(all), about.set(said));
+        }
         Self {
             registry,
             source,
             commit: None,
             commit_time: None,
-            offered,
-            refused,
-            file,
-            servers,
             without_head: None,
+            whole,
+            about,
+            parts: Parts::default(),
             backing,
         }
     }
 
-    /// What the registry says about an agent.
+    /// What the registry says about an agent that was found in it.
     #[must_use]
     pub fn record(&self, name: &str) -> Option<&AgentRecord> {
-        self.file.agents.get(name)
+        self.about.get()?.file.agents.get(name)
     }
 
     /// The upstream bytes of an agent, verified against its blob id.
@@ -284,7 +284,8 @@ impl<'a> Snapshot<'a> {
     pub fn versions(&self, cache: &cache::Cache, agent: &str, watch: Watch<'_>) -> Vec<VersionTag> {
         let repository = match (&self.backing, &self.source) {
             (Backing::Git(_), Source::Git(url)) => {
-                cache.repository(url, cache::Freshness::Any, watch).ok()
+                let (any, all) = (cache::Freshness::Any, cache::Reach::All);
+                cache.repository_with(url, any, all, watch).ok()
             }
             (Backing::Git(repository), _) => {
                 cache.bare_repository(repository.path()).ok().flatten()
@@ -307,9 +308,7 @@ impl<'a> Snapshot<'a> {
         watch: Watch<'_>,
     ) -> Result<Option<(Self, Option<Version>)>> {
         let repository = match (&self.backing, &self.source) {
-            (Backing::Git(_), Source::Git(url)) => {
-                cache.repository(url, cache::Freshness::Any, watch)?
-            }
+            (Backing::Git(_), Source::Git(url)) => cache.unasked(url)?,
             (Backing::Git(repository), _) => match cache.bare_repository(repository.path())? {
                 Some(repository) => repository,
                 None => return Ok(None),
@@ -364,75 +363,4 @@ fn read_from_folder(folder: &Path, file: &str) -> Result<Vec<u8>> {
     let path = folder.join(file);
     fs::read(&path, MAX_AGENT)?
         .ok_or_else(|| Failure::failed(format!("`{}` is gone", path.display())))
-}
-
-/// The newest index of a source on this machine, opened without git, without reading the source, and trusted only as far as it is read.
-#[must_use]
-pub fn newest_index(
-    source: &Source,
-    absolute: &dyn Fn(&str) -> PathBuf,
-    cache: &cache::Cache,
-) -> Option<IndexFile> {
-    match source {
-        Source::Builtin => builtin_index(cache),
-        // A folder may have a name like a file.
-        Source::Folder(path) | Source::File(path) => {
-            let folder = absolute(path);
-            let url = folder
-                .to_str()
-                .and_then(|text| GitUrl::parse(&format!("file://{text}")).ok());
-            let kept = IndexFile::open(&cache.folder_index(&folder)?, Some(FOLDER_KEY));
-            kept.or_else(|| cache.head_index(&url?))
-        }
-        Source::Git(url) => cache.head_index(url),
-    }
-}
-
-/// The index of the registry inside the program; made when it is first needed.
-fn builtin_index(cache: &cache::Cache) -> Option<IndexFile> {
-    let (path, key) = (cache.builtin_index()?, builtin::key());
-    IndexFile::open(&path, Some(key)).or_else(|| {
-        let all = Snapshot::builtin().offered.all();
-        let entries: Vec<_> = all.iter().map(|entry| (entry, 0)).collect();
-        let image = index::image(key, &entries, b"{}".to_vec());
-        IndexFile::write(&path, key, &image, true).ok()?
-    })
-}
-
-/// Opens a source. `folder` turns a path as the user wrote it into an absolute one.
-pub fn open<'a>(
-    registry: Option<RegistryName>,
-    source: &Source,
-    absolute: &dyn Fn(&str) -> PathBuf,
-    cache: &'a cache::Cache,
-    freshness: cache::Freshness,
-    watch: Watch<'_>,
-) -> Result<Snapshot<'a>> {
-    match source {
-        Source::Builtin => {
-            let kept: HashMap<String, IndexEntry> = builtin_index(cache)
-                .map(|index| {
-                    index
-                        .entries()
-                        .map(|entry| (entry.file.clone(), entry))
-                        .collect()
-                })
-                .unwrap_or_default();
-            Ok(Snapshot::builtin_knowing(&|file| {
-                kept.get(file).cloned().map(Known::Agent)
-            }))
-        }
-        // A folder may have a name like a file.
-        Source::Folder(path) | Source::File(path) => {
-            let folder = absolute(path);
-            if let Some(repository) = cache.bare_repository(&folder)? {
-                return Snapshot::git_now(registry, source.clone(), repository, watch);
-            }
-            Snapshot::folder(registry, source.clone(), &folder, cache)
-        }
-        Source::Git(url) => {
-            let repository = cache.repository(url, freshness, watch)?;
-            Snapshot::git_now(registry, source.clone(), repository, watch)
-        }
-    }
 }
