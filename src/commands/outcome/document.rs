@@ -48,6 +48,8 @@ struct AgentView<'o> {
     notes: &'o [String],
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
+    /// All powers of an agent that is new.
+    powers: Vec<GainView>,
     automatic: Vec<RuleView<'o>>,
 }
 
@@ -124,6 +126,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             notes: &agent.notes,
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
+            powers: agent.powers.iter().map(Into::into).collect(),
             automatic: rules.collect(),
         }
     }

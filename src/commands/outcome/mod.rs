@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::document::ChangeDocument;
 use super::{Context, capabilities, needs};
+use crate::domain::capability::Gain;
 use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
 use crate::domain::name::AgentName;
@@ -53,12 +54,6 @@ fn show_verdict(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
             ui.note("");
             for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
                 ui.note(line);
-            }
-            if !loaded.security.is_empty() {
-                ui.note(format!(
-                    "  {YELLOW}allowed{YELLOW:#}   {}",
-                    loaded.security.join(", ")
-                ));
             }
             if let Some(report) = &outcome.needs {
                 needs::show(report, false, ui);
@@ -106,13 +101,14 @@ fn show_written(agent: &ChangedAgent, is_dry_run: bool, ui: &mut Ui) {
         (false, _) => "Replaced",
     };
     ui.status(verb, &agent.path);
-    if is_dry_run {
-        show_gains(agent, ui);
+    if is_dry_run && agent.powers.is_empty() {
+        show_gains(&agent.gains, ui);
     }
+    show_gains(&agent.powers, ui);
 }
 
-fn show_gains(agent: &ChangedAgent, ui: &mut Ui) {
-    for gain in &agent.gains {
+fn show_gains(gains: &[Gain], ui: &mut Ui) {
+    for gain in gains {
         let (gain, meaning) = (sanitize(&gain.to_string()), sanitize(&gain.meaning()));
         ui.note(format!(
             "{:13}{YELLOW}+ {gain}{YELLOW:#}  {DIM}{meaning}{DIM:#}",
@@ -318,7 +314,7 @@ fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: 
                 sanitize(&conflict.reason)
             ));
         }
-        show_gains(agent, ui);
+        show_gains(&agent.gains, ui);
     }
 }
 

@@ -5,7 +5,7 @@ use super::gone::Gone;
 use super::item::{Item, State, Status};
 use super::plan::Plan;
 use super::scene::Scene;
-use crate::domain::capability::Gain;
+use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::count::counted;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::name::AgentName;
@@ -48,6 +48,8 @@ pub struct ChangedAgent {
     pub undecided_of: Option<AgentName>,
     /// What it may do now and could not do before.
     pub gains: Vec<Gain>,
+    /// Everything that it may do beyond using its tools; only where it is installed for the first time.
+    pub powers: Vec<Gain>,
     /// What was done beyond comparing lines: rule and place.
     pub rules: Vec<(&'static str, String)>,
     /// Where the base came from.
@@ -78,6 +80,7 @@ impl ChangedAgent {
             conflicts: Vec::new(),
             undecided_of: None,
             gains: Vec::new(),
+            powers: Vec::new(),
             rules: Vec::new(),
             base: None,
             notes: Vec::new(),
@@ -211,6 +214,10 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             .is_undecided()
             .then(|| plan.requirer(scene, &item.name)),
         gains: item.gains(),
+        powers: match &item.before {
+            None => Capabilities::of(&item.result()).shown(),
+            Some(_) => Vec::new(),
+        },
         rules: merge
             .iter()
             .flat_map(merge::Merge::rules)
