@@ -24,6 +24,8 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     kept_servers: &'o [String],
     uninstalled: &'o [String],
     still_required: Vec<StillRequiredView<'o>>,
+    /// What keeps agents that were written from running, or others because of them.
+    shadows: &'o [String],
 }
 
 /// What happened to one agent.
@@ -95,6 +97,7 @@ impl<'o> ChangeDocument<'o> {
                 .iter()
                 .map(StillRequiredView::from)
                 .collect(),
+            shadows: &outcome.shadows,
         }
     }
 }

@@ -11,9 +11,7 @@ use super::{Context, capabilities, needs};
 use crate::domain::capability::Gain;
 use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
-use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
-use crate::ops::duplicates;
 use crate::ops::remove::{Dropped, Gone};
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
@@ -410,12 +408,10 @@ pub(super) fn show_servers(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
     }
 }
 
-/// What every command that changes agents says after its outcome: files that the client knows by one name, and what failed.
-pub(super) fn finish(outcome: &Outcome, is_dry_run: bool, context: &mut Context) {
-    if outcome.changes > 0 && !is_dry_run {
-        let written = outcome.agents.iter().filter(|agent| agent.is_written());
-        let written: Vec<AgentName> = written.map(|agent| agent.name.clone()).collect();
-        duplicates::warn(&context.session, &written, &mut context.ui);
+/// What every command that changes agents says after its outcome: what does not run as it seems, and what failed.
+pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
+    for shadow in &outcome.shadows {
+        context.ui.warn(shadow.as_str());
     }
     for failure in &outcome.failures {
         context.ui.failure(failure);

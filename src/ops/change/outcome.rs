@@ -133,6 +133,8 @@ pub struct Outcome {
     pub uninstalled: Vec<String>,
     /// What the client makes of the one agent that is written, if it is one; otherwise `None`.
     pub verdict: Option<Verdict>,
+    /// What keeps agents that were written from running, or others because of them.
+    pub shadows: Vec<String>,
 }
 
 /// The outcome of a plan that is carried out.
