@@ -192,6 +192,7 @@ pub fn powers() -> ArgValueCompleter {
             "permissionMode",
             "mcpServers",
             "memory",
+            "moved-tag",
             "tools",
         ]
         .map(|word| (word.to_owned(), String::new()));

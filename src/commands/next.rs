@@ -145,7 +145,10 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
     let newer = agents(status, |agent| agent.newer.is_some());
     if newer > 0 {
         let what = numbered(newer, "agent has", "agents have");
-        steps.push(Step::new(["update"], format!("{what} a newer version")));
+        steps.push(Step::new(
+            ["update"],
+            format!("{what} a newer version, as of the last look"),
+        ));
     }
     let servers = [
         (&status.missing_servers, "missing"),

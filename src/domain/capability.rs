@@ -38,7 +38,7 @@ pub enum Gain {
     Tool(String),
     /// One tool that was disallowed before.
     Returned(String),
-    /// A field that gives power over the session, and what is new in it, in words.
+    /// A field that gives power over the session, or something else that is asked about like one, and what is new in it, in words.
     Power(&'static str, String),
 }
 

@@ -347,10 +347,18 @@ impl Ui {
     fn line(&mut self, style: Style, verb: &str, object: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
-            let _ = writeln!(
-                anstream::stderr(),
-                "{style}{verb:>VERB_WIDTH$}{style:#} {object}"
-            );
+            let line = format!("{style}{verb:>VERB_WIDTH$}{style:#} {object}");
+            let _ = writeln!(anstream::stderr(), "{}", self.fitted(line));
+        }
+    }
+
+    /// A status line, with a shortened address where the terminal has no room for all of it.
+    fn fitted(&self, line: String) -> String {
+        match Term::stderr().size_checked() {
+            Some((_, columns)) if io::stderr().is_terminal() => {
+                sanitize::with_short_address(&line, usize::from(columns))
+            }
+            _ => line,
         }
     }
 

@@ -12,6 +12,9 @@ use crate::ops::candidate::{self, Candidate};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
 
+/// The word with which a moved tag is allowed.
+const MOVED_TAG: &str = "moved-tag";
+
 /// An agent that may do nothing.
 const NO_TOOLS: &[u8] = b"---\nname: none\ndescription: none\ntools: []\n---\n";
 
@@ -253,6 +256,24 @@ impl Item {
         if !self.is_fresh {
             return Vec::new();
         }
+        let mut gains = self.gained_powers();
+        gains.extend(self.moved_tag());
+        gains
+    }
+
+    /// A version that had other bytes when it was locked: a released version does not change, so a person has to look.
+    fn moved_tag(&self) -> Option<Gain> {
+        let (before, now) = (self.before.as_ref()?, &self.candidate.locked);
+        let version = now.version.as_ref()?;
+        let is_moved = before.version.as_ref() == Some(version)
+            && before.source == now.source
+            && before.agent == now.agent
+            && before.sha256 != now.sha256;
+        let words = || format!("{version} had other bytes before: its tag was moved");
+        is_moved.then(|| Gain::Power(MOVED_TAG, words()))
+    }
+
+    fn gained_powers(&self) -> Vec<Gain> {
         let result = self.result();
         let is_same = |before: &LockedAgent| before.sha256 == self.candidate.locked.sha256;
         let base = (!self.base.is_empty()).then_some(self.base.as_slice());
