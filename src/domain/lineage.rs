@@ -130,7 +130,9 @@ impl Lineage {
         let here = (self.now.iter()).position(|entry| entry.file == known.file);
         if let Some(here) = here {
             let same_bytes = self.same_bytes(known);
-            if self.is_named(here, known) || same_bytes.is_none() && self.is_kept(known, here, texts) {
+            if self.is_named(here, known)
+                || same_bytes.is_none() && self.is_kept(known, here, texts)
+            {
                 return Fate::Same(self.now[here].clone());
             }
         }
@@ -181,8 +183,8 @@ impl Lineage {
         let is_other =
             |entry: &IndexEntry| entry.blob != known.blob && self.held.contains(&entry.blob);
         let found = self.now.iter().enumerate();
-        let found = found
-            .filter(|(index, entry)| is_new(entry) && !is_other(entry) && is_meant(*index));
+        let found =
+            found.filter(|(index, entry)| is_new(entry) && !is_other(entry) && is_meant(*index));
         found.map(|(index, _)| index).collect()
     }
 
@@ -219,7 +221,11 @@ impl Lineage {
         blobs.extend(candidates.iter().map(|index| self.now[*index].blob));
         self.read(&blobs, texts);
         let is_long = |lines: &Lines| lines.len() >= FEWEST_LINES;
-        let Some(own) = self.lines_of(known.blob).filter(|own| is_long(own)).cloned() else {
+        let Some(own) = self
+            .lines_of(known.blob)
+            .filter(|own| is_long(own))
+            .cloned()
+        else {
             return Vec::new();
         };
         let kept = |this: &Self, index: &usize, weight: &dyn Fn(u64) -> f64| {
@@ -248,9 +254,7 @@ impl Lineage {
     /// Whether a new file has the file name of another one that does not stand any more: then it is that one.
     fn is_of_another(&self, index: usize, known: &Known<'_>) -> bool {
         let name = file_name(&self.now[index].file);
-        name != file_name(known.file)
-            && self.left.contains(name)
-            && !self.is_named(index, known)
+        name != file_name(known.file) && self.left.contains(name) && !self.is_named(index, known)
     }
 
     fn is_named(&self, index: usize, known: &Known<'_>) -> bool {
@@ -262,10 +266,9 @@ impl Lineage {
     fn nearest(&self, known: &Known<'_>, found: &[usize], by_folder: bool) -> Option<usize> {
         let mut left = found.to_vec();
         let mut was_told = by_folder;
-        let tells: [&dyn Fn(usize) -> bool; 2] = [
-            &|index| self.is_named(index, known),
-            &|index| file_name(&self.now[index].file) == file_name(known.file),
-        ];
+        let tells: [&dyn Fn(usize) -> bool; 2] = [&|index| self.is_named(index, known), &|index| {
+            file_name(&self.now[index].file) == file_name(known.file)
+        }];
         for tell in tells {
             if left.len() < 2 {
                 break;
@@ -348,7 +351,8 @@ impl Lineage {
             return;
         }
         let found = texts(&asked);
-        self.lines.extend(asked.into_iter().map(|blob| (blob, None)));
+        self.lines
+            .extend(asked.into_iter().map(|blob| (blob, None)));
         let found = found.into_iter();
         self.lines
             .extend(found.map(|(blob, text)| (blob, Some(lines(&text)))));
@@ -448,6 +452,8 @@ fn steps(from: &str, to: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::domain::name::AgentName;
 
@@ -456,7 +462,7 @@ mod tests {
         let mut text = format!("---\nname: {name}\ndescription: does it\n---\n");
         for line in 0..20 {
             let whose = if line < own { "the old" } else { other };
-            text.push_str(&format!("\nline {line} of {whose} text\n"));
+            let _ = write!(text, "\nline {line} of {whose} text\n");
         }
         text
     }
@@ -595,7 +601,11 @@ mod tests {
         let short = |name: &str| format!("---\nname: {name}\ndescription: d\n---\nOne.\nTwo.\n");
         let base = [("a.md", "a", short("a"))];
         assert_fate(&base, &[("b.md", "b", short("b"))], "gone, 0: ");
-        assert_fate(&base, &[("b.md", "a", short("a") + "More.\n")], "Rewritten b.md");
+        assert_fate(
+            &base,
+            &[("b.md", "a", short("a") + "More.\n")],
+            "Rewritten b.md",
+        );
     }
 
     #[test]
