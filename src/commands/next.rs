@@ -138,8 +138,8 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
     }
     let conflicted = agents(status, |agent| agent.is_conflicted);
     if conflicted > 0 {
-        let what = numbered(conflicted, "update waits", "updates wait");
-        let why = format!("{what} for you to decide conflicts");
+        let what = numbered(conflicted, "pending update", "pending updates");
+        let why = format!("{what} with conflicts to resolve");
         steps.push(Step::new(["resolve"], why));
     }
     let newer = agents(status, |agent| agent.newer.is_some());
