@@ -701,7 +701,10 @@ fn what_is_gone_upstream_stays_here() {
     };
     upstream
         .clear()
-        .file("agents/other.md", reviewer())
+        .file(
+            "agents/other.md",
+            "---\nname: other\ndescription: Does others.\n---\nYou do.\n",
+        )
         .commit_orphan("another");
     let before = read(&sandbox, "planner");
     let output = sandbox.run(&["update"]).code(0);

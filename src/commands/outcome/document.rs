@@ -139,6 +139,7 @@ fn status_name(status: Status) -> &'static str {
     match status {
         Status::Current => "current",
         Status::Edited => "edited",
+        Status::Moved => "moved",
         Status::Updated => "updated",
         Status::Merged => "merged",
         Status::Installed => "installed",

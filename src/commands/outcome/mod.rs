@@ -357,6 +357,8 @@ fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
             "upstream no longer has it; your file stays".to_owned(),
         ),
         (Status::BaseLost, _) => ("Not merged", String::new()),
+        (Status::Moved, true) => ("Would follow", String::new()),
+        (Status::Moved, false) => ("Followed", edits),
         (Status::Current | Status::Edited, _) => ("Kept", String::new()),
     }
 }

@@ -18,6 +18,7 @@
 
 mod indexes;
 mod open;
+mod past;
 mod repository;
 mod versions;
 
