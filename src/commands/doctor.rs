@@ -12,9 +12,9 @@ use crate::ui::{Column, Table, Ui, sanitize};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg doctor            this machine: git, client, programs of servers, registries
+  agentpkg doctor            git, client, programs of servers, registries
   agentpkg doctor --network  the same, and whether each registry answers
-  agentpkg check             this project: what agents need and what changed")]
+  agentpkg check             what agents need and what changed here")]
 pub struct DoctorArgs {
     /// Ask each registry for its state now
     #[arg(long)]

@@ -89,8 +89,8 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
                 text.clone()
             }
         };
-        let mut notes = Vec::new();
-        if agent.is_behind && agent.current == agent.wanted {
+        let mut notes: Vec<&str> = agent.moved.iter().map(String::as_str).collect();
+        if agent.is_behind && agent.current == agent.wanted && agent.moved.is_none() {
             notes.push("changed");
         }
         if agent.is_edited {
@@ -126,6 +126,7 @@ struct AgentView<'o> {
     wanted: &'o str,
     latest: &'o str,
     behind: bool,
+    moved: Option<&'o str>,
     held_back: bool,
     edited: bool,
 }
@@ -137,6 +138,7 @@ fn document<'o>(outcome: &'o OutdatedOutcome, ui: &Ui) -> OutdatedDocument<'o> {
         wanted: &agent.wanted,
         latest: &agent.latest,
         behind: agent.is_behind,
+        moved: agent.moved.as_deref(),
         held_back: agent.is_held_back,
         edited: agent.is_edited,
     };

@@ -32,7 +32,7 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
         show(&status, context)?;
     }
     if args.check && status.needs_work() {
-        let mut failure = Failure::new(Kind::Check, "the project is not as it should be");
+        let mut failure = Failure::new(Kind::Check, "the project needs attention");
         if status.agents.iter().any(|agent| agent.is_conflicted) {
             let resolve = Command::new(["resolve"]);
             failure = failure.hint(Advice::run(resolve).and(" finishes what is pending"));
@@ -129,6 +129,10 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     if !agent.pins.is_empty() {
         notes.push(format!("keeps your {}", agent.pins.join(", ")));
     }
+    if agent.is_gone {
+        notes.push("gone upstream".to_owned());
+    }
+    notes.extend(agent.moved.clone());
     if let Some(newer) = &agent.newer {
         notes.push(format!("update available {newer}"));
     }
@@ -168,6 +172,8 @@ struct AgentView<'s> {
     has_base: bool,
     pins: &'s [String],
     newer: Option<&'s str>,
+    moved: Option<&'s str>,
+    gone: bool,
     wanted: bool,
 }
 
@@ -197,6 +203,8 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             has_base: agent.has_base,
             pins: &agent.pins,
             newer: agent.newer.as_deref(),
+            moved: agent.moved.as_deref(),
+            gone: agent.is_gone,
             wanted: agent.is_wanted,
         }
     }

@@ -8,6 +8,7 @@ pub mod definition;
 pub mod digest;
 pub mod discovery;
 pub mod likeness;
+pub mod lineage;
 pub mod loaded;
 pub mod name;
 pub mod policy;

@@ -3,14 +3,14 @@
 use semver::Version;
 
 use super::report::{Frontend, relay};
-use super::resolver::{Resolved, Resolver};
+use super::resolver::{Followed, Resolved, Resolver, moved};
 use super::session::Session;
 use super::unknown;
 use crate::domain::count::few;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
-use crate::store::agreement::{at_home, unwanted, versions};
+use crate::store::agreement::{unwanted, versions};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Wanted};
@@ -28,6 +28,8 @@ pub struct Outdated {
     pub latest: String,
     /// Whether an update would bring something.
     pub is_behind: bool,
+    /// Where upstream moved it, in words; `None`: nowhere.
+    pub moved: Option<String>,
     /// Whether the latest is not what the manifest allows.
     pub is_held_back: bool,
     /// Whether the file has edits of the user.
@@ -39,7 +41,7 @@ pub struct Outdated {
 pub struct OutdatedOutcome {
     /// The agents of the manifest, sorted by name.
     pub agents: Vec<Outdated>,
-    /// Agents that are required and that upstream no longer has.
+    /// Agents that upstream no longer has.
     pub gone: Vec<AgentName>,
     /// What could not be looked at.
     pub failures: Vec<Failure>,
@@ -77,7 +79,8 @@ pub fn outdated(
     let mut failures: Vec<(Failure, Vec<&str>)> = Vec::new();
     for (name, wanted, locked) in agents {
         match look.versions(name, wanted, locked, frontend) {
-            Ok(there) => {
+            Ok(None) => outcome.gone.push(name.clone()),
+            Ok(Some(there)) => {
                 outcome.gone.extend(there.gone(locked, frontend)?);
                 let agent = look.compared(name, (wanted, locked), &there, frontend)?;
                 outcome.agents.push(agent);
@@ -105,6 +108,8 @@ struct There<'a> {
     allowed: Resolved<'a>,
     /// The default branch.
     branch: Resolved<'a>,
+    /// Where it went, in words.
+    moved: Option<String>,
 }
 
 impl There<'_> {
@@ -136,32 +141,39 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    /// Looks up what there is of an agent.
+    /// Looks up what there is of an agent; `None`: its source does not have it any more.
     fn versions(
         &mut self,
         name: &AgentName,
         wanted: &Wanted,
         locked: &LockedAgent,
         frontend: &mut dyn Frontend,
-    ) -> Result<There<'a>> {
-        let lookup = at_home(wanted, locked, self.manifest);
+    ) -> Result<Option<There<'a>>> {
         let newest = Wanted {
             version: None,
-            ..lookup.clone()
+            ..wanted.clone()
         };
-        let mut resolve = |wanted: &Wanted| {
+        let mut follow = |wanted: &Wanted| {
             self.resolver
-                .resolve_wanted(name, wanted, self.manifest, frontend)
+                .follow(name, wanted, locked, self.manifest, frontend)
         };
-        let allowed = resolve(&lookup)?;
-        let branch = match (&wanted.version, resolve(&newest)) {
+        let Followed::There(there) = follow(wanted)? else {
+            return Ok(None);
+        };
+        let moved = moved(locked, &there);
+        let allowed = there.resolved;
+        let branch = match (&wanted.version, follow(&newest)) {
             (None, _) => allowed.clone(),
             (_, Err(failure)) if failure.kind() == Kind::Interrupted => return Err(failure),
+            (_, Ok(Followed::There(branch))) => branch.resolved,
             // What is on a branch of its own, or in a source without a default branch, is held against itself.
-            (_, Err(_)) => allowed.clone(),
-            (_, Ok(branch)) => branch,
+            (_, Err(_) | Ok(Followed::Gone(_))) => allowed.clone(),
         };
-        Ok(There { allowed, branch })
+        Ok(Some(There {
+            allowed,
+            branch,
+            moved,
+        }))
     }
 
     /// Holds an installed agent against what there is of it.
@@ -169,7 +181,11 @@ impl<'a> Look<'a> {
         &self,
         name: &AgentName,
         (wanted, locked): (&Wanted, &LockedAgent),
-        There { allowed, branch }: &There<'_>,
+        There {
+            allowed,
+            branch,
+            moved,
+        }: &There<'_>,
         frontend: &mut dyn Frontend,
     ) -> Result<Outdated> {
         // Versions are held against versions, commits against commits: a commit past the newest tag is no newer version.
@@ -184,7 +200,8 @@ impl<'a> Look<'a> {
             name: name.clone(),
             current: versions(Some(locked)),
             wanted: revision(allowed),
-            is_behind: differs(locked, allowed),
+            is_behind: moved.is_some() || differs(locked, allowed),
+            moved: moved.clone(),
             latest: newest.map_or_else(|| revision(branch), |newest| newest.to_string()),
             is_held_back,
             is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),

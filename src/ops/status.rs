@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::change::pending;
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
-use super::resolver::Resolver;
+use super::resolver::{Followed, Resolved, Resolver, moved};
 use super::session::{Options, Session};
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::AgentName;
@@ -17,7 +17,7 @@ use crate::store::agreement::{reachable, versions};
 use crate::store::cache::{CachedRepository, Freshness};
 use crate::store::loaded::LoadedSet;
 use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::Wanted;
+use crate::store::manifest::{Manifest, Wanted};
 
 /// The state of an installed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,10 @@ pub struct AgentStatus {
     pub pins: Vec<String>,
     /// What an update would take, as far as the cache knows.
     pub newer: Option<String>,
+    /// Where upstream moved it without another change, in words.
+    pub moved: Option<String>,
+    /// Whether upstream no longer has it, as far as the cache knows.
+    pub is_gone: bool,
     /// Whether the manifest wants it, or one that it wants requires it.
     pub is_wanted: bool,
 }
@@ -104,6 +108,17 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
         let base = project.read_base(&locked.base)?;
+        let look = || {
+            let of = (name, locked);
+            news(&offline, of, (wanted, &manifest), &mut resolver, frontend)
+        };
+        let news = is_wanted.then(look).flatten();
+        let (newer, moved, is_gone) = match news.unwrap_or_default() {
+            News::None | News::Elsewhere => (None, None, false),
+            News::Newer(version) => (Some(version), None, false),
+            News::Moved(words) => (None, Some(words), false),
+            News::Gone => (None, None, true),
+        };
         outcome.agents.push(AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
@@ -117,11 +132,9 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             has_base: base.is_some(),
             is_conflicted: pending.contains(name),
             pins: wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default(),
-            newer: if is_wanted {
-                newer(&offline, locked, wanted, &mut resolver, frontend)
-            } else {
-                None
-            },
+            newer,
+            moved,
+            is_gone,
             is_wanted,
         });
     }
@@ -146,14 +159,30 @@ fn foreign(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
     files.filter(|file| !known.contains(file)).collect()
 }
 
-/// What an update would take of what is on this machine, if it is another version. Whatever goes wrong here is not worth a word.
-fn newer(
+/// What an update would bring.
+#[derive(Debug, Clone, Default)]
+enum News {
+    /// Nothing, as far as is known.
+    #[default]
+    None,
+    /// Another version.
+    Newer(String),
+    /// The same bytes from another place, in words.
+    Moved(String),
+    /// Nothing any more.
+    Gone,
+    /// Only a whole look can tell: the file is not there at the version that is wanted.
+    Elsewhere,
+}
+
+/// What an update would take of what is on this machine. Whatever goes wrong here is not worth a word.
+fn news(
     session: &Session,
-    locked: &LockedAgent,
-    wanted: Option<&Wanted>,
+    (name, locked): (&AgentName, &LockedAgent),
+    (wanted, manifest): (Option<&Wanted>, &Manifest),
     resolver: &mut Resolver<'_>,
     frontend: &mut dyn Frontend,
-) -> Option<String> {
+) -> Option<News> {
     let source = Source::parse(&locked.source).ok()?;
     if let Source::Git(url) = &source
         && !session.cache.has(url)
@@ -162,48 +191,54 @@ fn newer(
     }
     let request = wanted.and_then(|wanted| wanted.version.as_ref());
     if let (Some(request), Some(repository)) = (request, session.kept_repository(&source)) {
-        return newer_version(&repository, locked, request);
+        match newer_version(&repository, locked, request)? {
+            News::Elsewhere => {}
+            news => return Some(news),
+        }
     }
-    let snapshot = resolver
-        .snapshot(locked.registry.as_ref(), &source, frontend)
-        .ok()?;
-    let entry = snapshot.find_file(&locked.file, &mut |_| {}).ok()??;
-    let version = snapshot
-        .record(entry.name.as_str())
-        .and_then(|record| record.version.as_ref());
-    if request.is_some_and(|request| !version.is_some_and(|version| request.accepts(version))) {
-        return None;
+    let anything = Wanted::anything();
+    let wanted = wanted.unwrap_or(&anything);
+    let there = match resolver.follow(name, wanted, locked, manifest, frontend) {
+        Ok(Followed::There(there)) => there,
+        Ok(Followed::Gone(_)) => return Some(News::Gone),
+        Err(_) => return None,
+    };
+    let Resolved {
+        entry,
+        version,
+        commit,
+        ..
+    } = &there.resolved;
+    let version = version.as_ref().map(ToString::to_string);
+    if entry.blob != locked.blob || version.is_some() && version != locked.version {
+        let newer = version.or_else(|| commit.map(|commit| commit.short()));
+        return Some(News::Newer(newer.unwrap_or_else(|| "changed".to_owned())));
     }
-    let version = version.map(ToString::to_string);
-    if entry.blob == locked.blob && (version.is_none() || version == locked.version) {
-        return None;
-    }
-    Some(
-        version
-            .or_else(|| snapshot.commit.map(|commit| commit.short()))
-            .unwrap_or_else(|| "changed".to_owned()),
-    )
+    Some(moved(locked, &there).map_or(News::None, News::Moved))
 }
 
-/// The version that answers a request. Tags and commits are looked at, and no index is made, which could take long.
+/// Whether another version answers a request. Tags and commits are looked at, and no index is made, which could take long.
 fn newer_version(
     repository: &CachedRepository<'_>,
     locked: &LockedAgent,
     request: &VersionRequest,
-) -> Option<String> {
+) -> Option<News> {
     let (commit, version) = repository
         .resolve(request, &locked.agent, &mut |_| {})
         .ok()?;
-    let version = version.map(|version| version.to_string());
-    if version.is_some() && version != locked.version {
-        return version;
-    }
     if locked.commit == Some(commit) {
-        return None;
+        return Some(News::None);
     }
+    let bytes = repository.read_file(commit, &locked.file, &mut |_| {});
+    let Some(bytes) = bytes.ok()? else {
+        return Some(News::Elsewhere);
+    };
+    let version = version.map(|version| version.to_string());
+    let is_other = version.is_some() && version != locked.version;
     // A tag that was moved, or a branch: only another file is news.
-    let bytes = repository
-        .read_file(commit, &locked.file, &mut |_| {})
-        .ok()??;
-    (ObjectId::of_blob(&bytes) != locked.blob).then(|| version.unwrap_or_else(|| commit.short()))
+    if !is_other && ObjectId::of_blob(&bytes) == locked.blob {
+        return Some(News::None);
+    }
+    let newer = version.unwrap_or_else(|| commit.short());
+    Some(News::Newer(newer))
 }

@@ -24,6 +24,8 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     kept_servers: &'o [String],
     uninstalled: &'o [String],
     still_required: Vec<StillRequiredView<'o>>,
+    /// What keeps agents that were written from running, or others because of them.
+    shadows: &'o [String],
 }
 
 /// What happened to one agent.
@@ -48,6 +50,8 @@ struct AgentView<'o> {
     notes: &'o [String],
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
+    /// All powers of an agent that is new.
+    powers: Vec<GainView>,
     automatic: Vec<RuleView<'o>>,
 }
 
@@ -93,6 +97,7 @@ impl<'o> ChangeDocument<'o> {
                 .iter()
                 .map(StillRequiredView::from)
                 .collect(),
+            shadows: &outcome.shadows,
         }
     }
 }
@@ -124,6 +129,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             notes: &agent.notes,
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
+            powers: agent.powers.iter().map(Into::into).collect(),
             automatic: rules.collect(),
         }
     }
@@ -133,6 +139,7 @@ fn status_name(status: Status) -> &'static str {
     match status {
         Status::Current => "current",
         Status::Edited => "edited",
+        Status::Moved => "moved",
         Status::Updated => "updated",
         Status::Merged => "merged",
         Status::Installed => "installed",

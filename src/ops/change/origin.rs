@@ -106,6 +106,9 @@ pub(super) fn replaced(
     let Some(locked) = scene.lockfile.agents.get(name) else {
         return Ok(None);
     };
+    if added.is_followed {
+        return Ok(None);
+    }
     let new = resolved.snapshot.place();
     if locked.source == source_text(source) {
         // In the same source it is another agent if the installed one still stands in its own file.

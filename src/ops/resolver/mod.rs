@@ -1,20 +1,23 @@
 //! From a spec to one agent at one commit. Never decides silently between several; what cannot be found is explained in `explain`.
 
 mod explain;
+mod follow;
 mod page;
 mod resolved;
+mod versions;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use semver::Version;
-
 use self::explain::{Several, no_file, not_found, unknown_registry};
+pub use self::follow::{Departed, Followed, There, moved};
 pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
 use super::typed::{Asker, AskerPlace};
 use crate::domain::discovery::{self, IndexEntry};
+use crate::domain::lineage::Lineage;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::url::{GitUrl, Transport};
@@ -41,6 +44,7 @@ pub struct Resolver<'a> {
     asked: BTreeMap<GitUrl, Option<Failure>>,
     /// Why versions could not be had of sources that were reached.
     unversioned: Vec<Failure>,
+    compared: RefCell<Option<(String, Lineage)>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -56,6 +60,7 @@ impl<'a> Resolver<'a> {
             headless: BTreeMap::new(),
             asked: BTreeMap::new(),
             unversioned: Vec::new(),
+            compared: RefCell::default(),
         }
     }
 
@@ -186,12 +191,6 @@ impl<'a> Resolver<'a> {
         self.opened.len()
     }
 
-    /// Whether what failed is the version that was asked for: nothing is known then about the agent itself.
-    #[must_use]
-    pub fn is_unversioned(&self, failure: &Failure) -> bool {
-        self.unversioned.contains(failure)
-    }
-
     /// Whether a source was opened, so that it can be reached.
     #[must_use]
     pub fn is_open(&self, registry: Option<&RegistryName>, source: &Source) -> bool {
@@ -260,48 +259,6 @@ impl<'a> Resolver<'a> {
         Ok(found)
     }
 
-    /// What a spec means at the version that it asks for, where its source has nothing of the kind now: an agent may be on one branch
-    /// alone, and a source without a default branch has others.
-    fn found_at_version(
-        &mut self,
-        spec: &Spec,
-        snapshot: &Rc<Snapshot<'a>>,
-        frontend: &mut dyn Frontend,
-    ) -> Result<Vec<Resolved<'a>>> {
-        let request = match &spec.version {
-            Some(request) if snapshot.without_head.is_some() => request,
-            Some(request @ VersionRequest::Revision(_)) => request,
-            _ => return Ok(Vec::new()),
-        };
-        let agent = match &spec.target {
-            Some(Target::Name(name)) => name,
-            Some(Target::Page(..)) | None => "",
-            Some(Target::File(file)) => {
-                let stem = file.rsplit('/').next().unwrap_or(file);
-                stem.split('.').next().unwrap_or(stem)
-            }
-        };
-        let at = self.snapshot_at(snapshot, (request, agent), frontend);
-        let at = at.inspect_err(|failure| self.unversioned.push(failure.clone()))?;
-        at.map_or_else(
-            || Ok(Vec::new()),
-            |(at, _)| matches(&Rc::new(at), spec, frontend),
-        )
-    }
-
-    /// A source at the version that is asked for; `None` if it has no versions.
-    fn snapshot_at(
-        &self,
-        snapshot: &Snapshot<'a>,
-        request: (&VersionRequest, &str),
-        frontend: &mut dyn Frontend,
-    ) -> Result<Option<(Snapshot<'a>, Option<Version>)>> {
-        let (cache, written) = (&self.session.cache, self.asker.written());
-        snapshot.at_version(cache, request, &written, self.freshness, &mut |event| {
-            relay(frontend, event);
-        })
-    }
-
     /// The agent that a spec means, as its source has it now, whatever version is asked for.
     /// `entry`: the one of the manifest that it stands for.
     fn find(
@@ -347,11 +304,12 @@ impl<'a> Resolver<'a> {
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
         let found = self.find_wanted(name, wanted, manifest, frontend)?;
-        self.at_version(found, wanted.version.as_ref(), frontend)
+        let found = self.at_version(found, wanted.version.as_ref(), frontend);
+        found.inspect_err(|failure| self.unversioned.push(failure.clone()))
     }
 
     /// What a manifest entry means, as its source has it now. To be told apart from the version: one may be there without the other.
-    pub fn find_wanted(
+    fn find_wanted(
         &mut self,
         name: &AgentName,
         wanted: &Wanted,
@@ -425,57 +383,6 @@ impl<'a> Resolver<'a> {
                 Ok(snapshots)
             }
         }
-    }
-
-    /// The same agent at another version.
-    pub fn at_version(
-        &self,
-        found: Resolved<'a>,
-        request: Option<&VersionRequest>,
-        frontend: &mut dyn Frontend,
-    ) -> Result<Resolved<'a>> {
-        let Some(request) = request else {
-            return Ok(found);
-        };
-        let name = found.entry.name.to_string();
-        let written = self.asker.written();
-        let at = self.snapshot_at(&found.snapshot, (request, &name), frontend)?;
-        let Some((snapshot, version)) = at else {
-            let asked = written.asked(request);
-            return match &found.version {
-                Some(version) if request.accepts(version) => Ok(found),
-                Some(version) => Err(Failure::failed(format!(
-                    "`{name}` has no version matching `{request}`"
-                ))
-                .detail(format!("newest: {version}"))
-                .hint(format!(
-                    "leave out {asked}, or write {}",
-                    written.example(&[format!("^{}", version.major)])
-                ))),
-                None => Err(Failure::failed(format!(
-                    "`{name}` comes from a folder, which has no versions"
-                ))
-                .hint(format!("leave out {asked}"))),
-            };
-        };
-        let watch = &mut |event| relay(frontend, event);
-        let mut entry = snapshot.find_file(&found.entry.file, watch)?;
-        if entry.is_none()
-            && let [one] = snapshot.find(&name, watch)?.as_slice()
-        {
-            entry = Some(one.clone());
-        }
-        let entry = entry.ok_or_else(|| {
-            Failure::failed(format!("`{name}` is not in its repository at `{request}`"))
-                .hint("name another version, or leave it out")
-        })?;
-        let commit = snapshot.commit;
-        Ok(Resolved {
-            snapshot: Rc::new(snapshot),
-            entry,
-            version,
-            commit,
-        })
     }
 
     /// One of several: as a person says, or an error that shows how to say it.

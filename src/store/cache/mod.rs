@@ -21,6 +21,7 @@
 mod fetch;
 mod indexes;
 mod open;
+mod past;
 mod repository;
 mod turns;
 mod versions;
