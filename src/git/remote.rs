@@ -80,6 +80,41 @@ impl Git {
         Ok(fetched)
     }
 
+    /// Whether a fetch of what `request` asks for would change a reference here. Where history was left out, `--depth` makes the server send
+    /// an answer in any case; this asks for one only if something is new, and then gets commits alone.
+    pub fn would_change(
+        &self,
+        into: &Path,
+        url: &GitUrl,
+        request: &FetchRequest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<bool, GitError> {
+        let mut arguments = fetch_arguments();
+        let more = [
+            "--prune",
+            "--dry-run",
+            "--filter=tree:0",
+            "--end-of-options",
+            REMOTE,
+        ];
+        arguments.extend(more.map(str::to_owned));
+        for refspec in &request.refspecs {
+            check_refspec(refspec)?;
+            arguments.push(refspec.clone());
+        }
+        let job = Job {
+            git: self,
+            into,
+            access: &request.access,
+            arguments,
+            input: None,
+        };
+        remove_leftovers(into)?;
+        let done = job.run(url, progress)?;
+        // One line for each reference: `   1234567..89abcde  main       -> origin/main`.
+        Ok(done.messages.iter().any(|line| line.contains(" -> ")))
+    }
+
     /// Fetches the objects `ids` in one batch. All of them must be at the remote.
     pub fn fetch_objects(
         &self,

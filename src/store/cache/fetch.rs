@@ -114,8 +114,19 @@ impl CachedRepository<'_> {
             Reach::Head => FetchRequest::head(self.access()),
             Reach::All => FetchRequest::history(self.access()),
         };
-        let mut reach = reach;
-        match self.fetch(request, watch) {
+        let (mut reach, known) = (reach, self.knows(reach));
+        let unchanged = if known && may_be_cut(&self.git) && !self.is_whole() {
+            self.is_unchanged(&request, watch)
+        } else {
+            Ok(false)
+        };
+        let outcome = unchanged.and_then(|is_unchanged| {
+            if is_unchanged {
+                return Ok(());
+            }
+            self.fetch(request, watch)
+        });
+        match outcome {
             // A HEAD that names nothing stops only what asks for it.
             Err(GitError::NoDefaultBranch { .. }) => {
                 self.fetch(FetchRequest::without_head(self.access()), watch)?;
@@ -134,6 +145,19 @@ impl CachedRepository<'_> {
             );
         }
         Ok(())
+    }
+
+    /// Whether the remote has nothing new. The caller holds the lock.
+    fn is_unchanged(&self, request: &FetchRequest, watch: Watch<'_>) -> Result<bool, GitError> {
+        let git = self.cache.git().map_err(|_| GitError::Missing)?;
+        watch(Event::Fetching(self.url.clone(), self.may_prompt));
+        let changes = git.would_change(&self.git, &self.url, request, &mut |progress| {
+            watch(Event::Progress(progress));
+        })?;
+        if !changes {
+            watch(Event::Fetched(self.url.clone(), 0));
+        }
+        Ok(!changes)
     }
 
     /// Fetches references, without history where none is here. The caller holds the lock.
