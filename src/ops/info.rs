@@ -96,6 +96,7 @@ fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<In
     {
         return of_file(session, &source.to_string(), file, frontend);
     }
+    let spec = session.typed_spec(spec);
     let lockfile = session.project.load_lockfile()?;
     if let Some(name) = &bare_name(&spec)
         && let Some(locked) = lockfile.agents.get(name)
@@ -105,7 +106,10 @@ fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<In
     }
     let offered = of_offered(session, text, &spec, &lockfile, frontend);
     match (offered, bare_name(&spec)) {
-        (Err(failure), Some(name)) if failure.kind() != Kind::Interrupted => {
+        // A version is one that a source offers; what runs here says nothing about it.
+        (Err(failure), Some(name))
+            if spec.version.is_none() && failure.kind() != Kind::Interrupted =>
+        {
             of_loaded(session, &name, frontend)?.ok_or(failure)
         }
         (offered, _) => offered,

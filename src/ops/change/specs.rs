@@ -115,7 +115,7 @@ fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
         let is_latest = text.ends_with("@latest");
         let asked = |spec| Asked {
             text: text.clone(),
-            spec: from_project(session, spec),
+            spec: session.typed_spec(spec),
             is_latest,
         };
         Spec::parse(text).map(asked).map_err(|error| {
@@ -380,24 +380,4 @@ fn whole(asked: Asked, manifest: &Manifest) -> Asked {
         };
     }
     asked
-}
-
-/// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
-fn from_project(session: &Session, spec: Spec) -> Spec {
-    let Place::Source(Source::Folder(path) | Source::File(path)) = &spec.place else {
-        return spec;
-    };
-    let (root, current) = (session.project.root(), &session.environment.current_folder);
-    if root == current || path.starts_with("~/") || std::path::Path::new(path).is_absolute() {
-        return spec;
-    }
-    let absolute = current.join(path.strip_prefix("./").unwrap_or(path));
-    let stored = match absolute.strip_prefix(root) {
-        Ok(relative) => format!("./{}", relative.display()),
-        Err(_) => absolute.display().to_string(),
-    };
-    Spec {
-        place: Place::Source(Source::path(stored)),
-        ..spec
-    }
 }
