@@ -93,9 +93,8 @@ pub fn check(
     checker.mark_machine(&agents);
     outcome.findings = checker.findings;
     outcome.findings.sort_by(|one, other| {
-        one.level
-            .cmp(&other.level)
-            .then_with(|| one.subject.cmp(&other.subject))
+        let key = |finding: &Finding| (finding.level, finding.rule);
+        (key(one).cmp(&key(other))).then_with(|| one.subject.cmp(&other.subject))
     });
     outcome.broken_file = world.servers.file.as_ref().err().cloned();
     outcome.servers = report.servers;
@@ -192,11 +191,12 @@ impl Checker<'_> {
                 Some(reason) => or_end(&format!("fix its frontmatter ({reason})")),
                 None => or_end("change it"),
             };
-            self.findings.push(
-                Finding::error("policy", name, violation.to_string())
+            self.findings.push(Finding {
+                rule: Some(violation.rule),
+                ..Finding::error("policy", name, violation.to_string())
                     .at(path)
-                    .fix(fix),
-            );
+                    .fix(fix)
+            });
         }
     }
 
