@@ -8,7 +8,7 @@ use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
 };
 
-use crate::domain::capability::SHADOW;
+use crate::domain::capability::{MOVED_TAG, SHADOW};
 use crate::domain::definition::fields;
 use crate::domain::name;
 use crate::env::Environment;
@@ -189,7 +189,7 @@ pub fn tools() -> ArgValueCompleter {
 pub fn powers() -> ArgValueCompleter {
     completer(|_, _| {
         let fields = fields::FIELDS.iter().map(|field| field.name);
-        let words = fields.chain(["all", "tools", SHADOW]);
+        let words = fields.chain(["all", "tools", SHADOW, MOVED_TAG]);
         let words = words.map(|word| (word.to_owned(), String::new()));
         words.chain(complete::tools()).collect()
     })

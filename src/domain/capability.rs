@@ -47,10 +47,15 @@ pub enum Gain {
     Misspelt(String, &'static str, String),
     /// The name of an agent that is built into the client, which it replaces.
     Shadow(&'static str),
+    /// This version, which had other bytes before: its tag was moved.
+    MovedTag(String),
 }
 
 /// The word that allows an agent to replace one that is built into the client.
 pub const SHADOW: &str = "shadow";
+
+/// The word that allows a version whose tag was moved.
+pub const MOVED_TAG: &str = "moved-tag";
 
 impl Capabilities {
     /// Reads the capabilities from a definition. A file that the client skips can do nothing, except for fields that may only seem to be
@@ -297,6 +302,7 @@ impl Gain {
                     }
                     Self::Power(field, _) | Self::Misspelt(_, field, _) => word == field,
                     Self::Shadow(_) => word == SHADOW,
+                    Self::MovedTag(_) => word == MOVED_TAG,
                 }
         })
     }
@@ -306,7 +312,11 @@ impl Gain {
     pub fn server(&self) -> Option<&str> {
         match self {
             Self::Tool(tool) | Self::Returned(tool) => server(tool),
-            Self::EveryTool | Self::Power(..) | Self::Misspelt(..) | Self::Shadow(_) => None,
+            Self::EveryTool
+            | Self::Power(..)
+            | Self::Misspelt(..)
+            | Self::Shadow(_)
+            | Self::MovedTag(_) => None,
         }
     }
 
@@ -321,6 +331,7 @@ impl Gain {
             },
             Self::Power(field, _) | Self::Misspelt(_, field, _) => (*field).to_owned(),
             Self::Shadow(_) => SHADOW.to_owned(),
+            Self::MovedTag(_) => MOVED_TAG.to_owned(),
         }
     }
 
@@ -330,7 +341,7 @@ impl Gain {
         match self {
             Self::EveryTool | Self::Tool(_) | Self::Returned(_) => false,
             Self::Power(field, _) => fields::asked_at_first().any(|asked| asked == *field),
-            Self::Misspelt(..) | Self::Shadow(_) => true,
+            Self::Misspelt(..) | Self::Shadow(_) | Self::MovedTag(_) => true,
         }
     }
 
@@ -343,6 +354,7 @@ impl Gain {
             Self::Power(field, _) => field,
             Self::Misspelt(key, ..) => key,
             Self::Shadow(_) => "name",
+            Self::MovedTag(_) => "version",
         }
     }
 
@@ -362,6 +374,9 @@ impl Gain {
             Self::Power(_, words) => words.clone(),
             Self::Misspelt(_, field, words) => format!("may be read as {field}: {words}"),
             Self::Shadow(name) => format!("runs in place of the client's own agent {name}"),
+            Self::MovedTag(version) => {
+                format!("{version} had other bytes before: its tag was moved")
+            }
         }
     }
 }
@@ -374,6 +389,7 @@ impl fmt::Display for Gain {
             Self::Power(field, _) => formatter.write_str(field),
             Self::Misspelt(key, ..) => formatter.write_str(key),
             Self::Shadow(_) => formatter.write_str(SHADOW),
+            Self::MovedTag(_) => formatter.write_str(MOVED_TAG),
         }
     }
 }

@@ -348,7 +348,7 @@ fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
         (Status::Merged, false) => ("Merged", "conflicts decided".to_owned()),
         (Status::Installed, false) => ("Installed", String::new()),
         (Status::Marked, _) => (
-            "Put aside",
+            "Deferred",
             format!(".agentpkg/conflicts/{}", agent.name.file_name()),
         ),
         (Status::Skipped, _) => ("Skipped", open),

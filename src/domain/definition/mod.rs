@@ -4,6 +4,7 @@
 //! client accepts was measured against versions 2.1.329 and 2.1.332. [`adapt`] turns a file that the client would skip into one that it loads.
 
 mod adapt;
+mod depth;
 #[cfg(test)]
 mod families;
 pub mod fields;
@@ -170,7 +171,8 @@ impl fmt::Display for SkipReason {
                 "its frontmatter is larger than {} KiB",
                 MAX_FRONTMATTER >> 10
             ),
-            Self::TooComplex => formatter.write_str("its frontmatter expands to too many values"),
+            Self::TooComplex => formatter
+                .write_str("its frontmatter is nested too deeply, or expands to too many values"),
             Self::Invalid { line, message } => {
                 write!(formatter, "line {line} is not valid YAML: {message}")
             }

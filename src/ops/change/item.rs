@@ -253,6 +253,23 @@ impl Item {
         if !self.is_fresh {
             return Vec::new();
         }
+        let mut gains = self.gained_powers();
+        gains.extend(self.moved_tag());
+        gains
+    }
+
+    /// A version that had other bytes when it was locked: a released version does not change, so a person has to look.
+    fn moved_tag(&self) -> Option<Gain> {
+        let (before, now) = (self.before.as_ref()?, &self.candidate.locked);
+        let version = now.version.as_ref()?;
+        let is_moved = before.version.as_ref() == Some(version)
+            && before.source == now.source
+            && before.agent == now.agent
+            && before.sha256 != now.sha256;
+        is_moved.then(|| Gain::MovedTag(version.clone()))
+    }
+
+    fn gained_powers(&self) -> Vec<Gain> {
         let result = self.result();
         let is_same = |before: &LockedAgent| before.sha256 == self.candidate.locked.sha256;
         let base = (!self.base.is_empty()).then_some(self.base.as_slice());
