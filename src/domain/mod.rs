@@ -10,6 +10,7 @@ pub mod discovery;
 pub mod likeness;
 pub mod loaded;
 pub mod name;
+pub mod plugin_bound;
 pub mod policy;
 pub mod powers;
 pub mod registry_file;

@@ -523,12 +523,16 @@ fn no_way_around_the_policy_is_overlooked() {
     }
 }
 
+/// A way to have a forbidden agent in some place, and what to call it.
+#[cfg(unix)]
+type Prepare<'p> = (&'p str, &'p dyn Fn(&Sandbox));
+
 #[cfg(unix)]
 #[test]
 fn no_place_is_overlooked() {
     use std::os::unix::fs::symlink;
     let bash = PLAIN.replace("planner", "x").replace("Read", "Bash");
-    let prepare: [(&str, &dyn Fn(&Sandbox)); 8] = [
+    let prepare: [Prepare<'_>; 8] = [
         ("a linked file", &|sandbox| {
             sandbox.write("elsewhere/x.txt", &bash);
             symlink(
