@@ -11,6 +11,7 @@ pub mod likeness;
 pub mod lineage;
 pub mod loaded;
 pub mod name;
+pub mod plugin_bound;
 pub mod policy;
 pub mod powers;
 pub mod registry_file;

@@ -64,6 +64,7 @@ pub struct Running {
 /// Looks at an agent: an installed one by its name, or whatever a spec means.
 pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let mut info = look(session, text, frontend)?;
     let name = match &info.adapted {
         Ok((Verdict::Loads(loaded), _)) => &loaded.name,

@@ -40,6 +40,7 @@ pub struct Installed {
 /// The installed agents, sorted by name.
 pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let lockfile = session.project.load_lockfile()?;
     let mut seen = session
         .cache

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::state::AgentNeeds;
 use super::world::World;
 use crate::domain::name::AgentName;
+use crate::domain::plugin_bound::{Bound, Part};
 use crate::ops::session::Session;
 use crate::store::loaded::Standing;
 use crate::store::lockfile::Lockfile;
@@ -90,7 +91,12 @@ pub(in crate::ops) fn all_agents(
             .and_then(|manager| manager.entry(&agent.below));
         let (wanted, locked) = entry.unwrap_or_default();
         let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
-        let needs = world.needs(&agent.bytes, locked, &bind);
+        let mut needs = world.needs(&agent.bytes, locked, &bind);
+        if place.plugin.is_some() {
+            // It has the rest of its plugin beside it.
+            let is_named = |bound: &Bound| !matches!(bound.part, Part::Root | Part::File(_));
+            needs.bound.retain(is_named);
+        }
         agents.push(AgentNeeds {
             is_hidden: agent.standing != Standing::Runs,
             is_about_machine: place.layer.is_about_machine(),
