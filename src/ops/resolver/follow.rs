@@ -1,7 +1,6 @@
 //! Where an installed agent is now: `domain::lineage` decides it, here it gets the trees and the texts. One answer for every command that
 //! looks for what is installed.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Resolver;
@@ -16,9 +15,6 @@ use crate::store::agreement::{at_home, file_folder, is_from, is_target};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
 use crate::store::registry::Snapshot;
-
-/// Two states of a source that were compared, for the next agent of it.
-pub(super) type Compared = RefCell<Option<(String, Lineage)>>;
 
 /// What became of an installed agent.
 #[derive(Debug)]
