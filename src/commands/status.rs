@@ -9,6 +9,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
+use crate::ui::view::GoneView;
 use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
 
 /// Show which agents are edited, missing or in conflict
@@ -129,8 +130,16 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     if !agent.pins.is_empty() {
         notes.push(format!("keeps your {}", agent.pins.join(", ")));
     }
-    if agent.is_gone {
-        notes.push("gone upstream".to_owned());
+    if let Some(gone) = &agent.gone {
+        notes.push(gone.words());
+        if !gone.is_kept {
+            let best = gone.notes();
+            notes.extend(
+                best.into_iter()
+                    .filter(|note| !note.starts_with("last seen"))
+                    .take(1),
+            );
+        }
     }
     notes.extend(agent.moved.clone());
     if let Some(newer) = &agent.newer {
@@ -173,7 +182,7 @@ struct AgentView<'s> {
     pins: &'s [String],
     newer: Option<&'s str>,
     moved: Option<&'s str>,
-    gone: bool,
+    gone: Option<GoneView<'s>>,
     wanted: bool,
 }
 
@@ -204,7 +213,7 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             pins: &agent.pins,
             newer: agent.newer.as_deref(),
             moved: agent.moved.as_deref(),
-            gone: agent.is_gone,
+            gone: agent.gone.as_ref().map(Into::into),
             wanted: agent.is_wanted,
         }
     }

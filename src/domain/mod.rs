@@ -4,6 +4,7 @@ pub mod admission;
 pub mod capability;
 pub mod catalogue;
 pub mod count;
+pub mod date;
 pub mod definition;
 pub mod digest;
 pub mod discovery;

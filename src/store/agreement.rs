@@ -73,10 +73,20 @@ pub fn is_target(locked: &LockedAgent, wanted: &Wanted) -> bool {
     }
 }
 
-/// Whether upstream moved or renamed an agent between two versions of it.
+/// Whether two versions of an agent are at different places, or have different names there.
 #[must_use]
 pub fn is_moved(from: &LockedAgent, to: &LockedAgent) -> bool {
-    from.source == to.source && (from.file != to.file || from.agent != to.agent)
+    let place = |locked: &LockedAgent| {
+        let LockedAgent {
+            registry,
+            source,
+            file,
+            agent,
+            ..
+        } = locked.clone();
+        (registry, source, file, agent)
+    };
+    place(from) != place(to)
 }
 
 /// The folder of a source that names one file.

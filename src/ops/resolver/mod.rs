@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use self::explain::{Several, no_file, not_found, unknown_registry};
+use self::explain::{Several, left_behind, no_file, not_found, unknown_registry};
 pub use self::follow::{Departed, Followed, There, moved};
 pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
@@ -29,6 +29,9 @@ use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
 use crate::store::registry::{self, Snapshot};
 
+/// What was found, and where it was looked for.
+type Looked<'a> = (Vec<Resolved<'a>>, Vec<Rc<Snapshot<'a>>>);
+
 /// Looks things up; remembers what it opened.
 pub struct Resolver<'a> {
     session: &'a Session,
@@ -41,6 +44,7 @@ pub struct Resolver<'a> {
     asked: BTreeMap<GitUrl, Option<Failure>>,
     /// Why versions could not be had of sources that were reached.
     unversioned: Vec<Failure>,
+    /// Two states of a source that were compared, for the next agent of it.
     compared: RefCell<Option<(String, Lineage)>>,
 }
 
@@ -219,6 +223,20 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Vec<Resolved<'a>>> {
+        let (found, snapshots) = self.looked_for(spec, manifest, frontend)?;
+        if found.is_empty() {
+            return Err(not_found(spec, &snapshots, manifest));
+        }
+        Ok(found)
+    }
+
+    /// The same, which may be nothing, with the sources that were looked at.
+    fn looked_for(
+        &mut self,
+        spec: &Spec,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Looked<'a>> {
         let snapshots = self.snapshots(spec, manifest, frontend)?;
         let mut found: Vec<Resolved<'a>> = Vec::new();
         for snapshot in &snapshots {
@@ -228,13 +246,13 @@ impl<'a> Resolver<'a> {
             found = self.found_at_version(spec, snapshot, frontend)?;
         }
         let found = drop_copies(found);
-        if found.is_empty() {
-            let headless = snapshots
-                .iter()
-                .find_map(|snapshot| snapshot.without_head.clone());
-            return Err(headless.unwrap_or_else(|| not_found(spec, &snapshots, manifest)));
+        let mut headless = snapshots
+            .iter()
+            .filter_map(|snapshot| snapshot.without_head.clone());
+        match headless.next() {
+            Some(headless) if found.is_empty() => Err(headless),
+            _ => Ok((found, snapshots)),
         }
-        Ok(found)
     }
 
     /// The agent that a spec means, as its source has it now, whatever version is asked for.
@@ -246,11 +264,16 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
-        let mut found = self.found(spec, manifest, frontend)?;
-        if found.len() > 1 {
-            return self.choose(found, spec, entry, frontend);
+        let (mut found, snapshots) = self.looked_for(spec, manifest, frontend)?;
+        match (found.len(), entry) {
+            (0, None) => Err(not_found(spec, &snapshots, manifest)),
+            (0, Some(entry)) => {
+                let failure = not_found(spec, &snapshots, manifest);
+                Err(left_behind(entry, spec, &snapshots, failure))
+            }
+            (1, _) => Ok(found.remove(0)),
+            _ => self.choose(found, spec, entry, frontend),
         }
-        Ok(found.remove(0))
     }
 
     /// The same, for installed agents: those of their sources that are named.

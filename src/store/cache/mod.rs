@@ -146,6 +146,18 @@ impl Cache {
             })
     }
 
+    /// When a remote was asked last, in seconds since 1970; `None`: that is not known, or it is on this machine.
+    #[must_use]
+    pub fn looked_at(&self, url: &GitUrl) -> Option<u64> {
+        let folder = self.settings.folder.as_ref()?;
+        let checked = folder
+            .join("registries")
+            .join(url.cache_key())
+            .join("checked");
+        let bytes = fs::read(&checked, 32).ok()??;
+        std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
+    }
+
     /// Whether this command has asked a remote for its references.
     fn was_asked(&self, url: &GitUrl) -> bool {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);

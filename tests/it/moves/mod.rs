@@ -1,6 +1,9 @@
 //! Agents that upstream moves, renames, splits and deletes: each command follows them or says that they are gone, and what it leaves behind
 //! works everywhere: here, in a clone, and without the lockfile.
 
+mod gone;
+mod replay;
+
 use std::fs;
 
 use crate::support::repo::RepoBuilder;
