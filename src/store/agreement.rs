@@ -35,7 +35,8 @@ pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bo
             *target == locked.agent || folded(target) == folded(&locked.agent)
         }
         Some(Target::File(file)) => *file == locked.file,
-        Some(Target::Page(..)) => false,
+        // The manifest names no such thing.
+        Some(Target::Page(..) | Target::Folder(_) | Target::Plugin { .. }) => false,
     };
     let version = match (&wanted.version, &locked.version) {
         (None, _) => true,

@@ -152,7 +152,7 @@ pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     }
 }
 
-fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
+pub(super) fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for line in odd_tools(&report.odd_tools, ui.columns()) {
         ui.note(line);
     }

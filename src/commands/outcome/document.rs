@@ -6,7 +6,7 @@ use crate::commands::merge_file::ConflictView;
 use crate::commands::needs::NeedsView;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
-use crate::ops::update::{ChangedAgent, Outcome, Status};
+use crate::ops::update::{ChangedAgent, Outcome, Passed, Status};
 use crate::ui::Ui;
 use crate::ui::view::{FailureView, GainView};
 
@@ -24,6 +24,15 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     kept_servers: &'o [String],
     uninstalled: &'o [String],
     still_required: Vec<StillRequiredView<'o>>,
+    left: Vec<LeftView<'o>>,
+}
+
+/// What `--all` did not take of a source.
+#[derive(Debug, Serialize)]
+struct LeftView<'o> {
+    source: &'o str,
+    lower: usize,
+    behind: usize,
 }
 
 /// What happened to one agent.
@@ -46,6 +55,7 @@ struct AgentView<'o> {
     edits: usize,
     base_origin: Option<&'o str>,
     notes: &'o [String],
+    others: &'o [String],
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
     automatic: Vec<RuleView<'o>>,
@@ -93,6 +103,7 @@ impl<'o> ChangeDocument<'o> {
                 .iter()
                 .map(StillRequiredView::from)
                 .collect(),
+            left: outcome.passed.iter().map(LeftView::from).collect(),
         }
     }
 }
@@ -122,6 +133,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             edits: agent.edits,
             base_origin: agent.base.as_deref(),
             notes: &agent.notes,
+            others: &agent.others,
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
             automatic: rules.collect(),
@@ -155,6 +167,16 @@ impl<'o> From<&'o (AgentName, AgentName)> for StillRequiredView<'o> {
         Self {
             name: name.as_str(),
             by: by.as_str(),
+        }
+    }
+}
+
+impl<'o> From<&'o Passed> for LeftView<'o> {
+    fn from(passed: &'o Passed) -> Self {
+        Self {
+            source: &passed.source,
+            lower: passed.lower,
+            behind: passed.behind,
         }
     }
 }
