@@ -157,7 +157,7 @@ commands! {
     Status(status::StatusArgs) = "status", "Show which agents are edited, missing or in conflict";
     Check(check::CheckArgs) = "check", "Check all agents against the project: what is missing, left over, or changed by hand";
     Diff(diff::DiffArgs) = "diff", "Show what you changed, what upstream changed, or what both would become";
-    Resolve(resolve::ResolveArgs) = "resolve", "Finish updates that were put aside with conflict markers";
+    Resolve(resolve::ResolveArgs) = "resolve", "Finish updates that were deferred with conflict markers";
     Undo(undo::UndoArgs) = "undo", "Undo an operation, or some of its agents: files return to what they were, edits included";
     Recover(recover::RecoverArgs) = "recover", "Complete or take back a command that was interrupted";
     Remove(remove::RemoveArgs) = "remove" | "uninstall" | "rm", "Remove agents from the project";

@@ -106,9 +106,10 @@ fn show(outcome: &CheckOutcome, is_dry_run: bool, context: &mut Context) -> Resu
             counted(outcome.agents, "agent"),
             counted(outcome.servers.len(), "server")
         );
-        context
-            .ui
-            .status("Checked", format!("{looked}  {DIM}nothing to fix{DIM:#}"));
+        context.ui.status(
+            "Checked",
+            format!("{looked}  {DIM}no problems found{DIM:#}"),
+        );
     }
     Ok(())
 }

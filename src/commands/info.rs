@@ -84,13 +84,13 @@ fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
         let gain = format!("+ {gain}  {}", gain.meaning());
         labelled("by hand", gain.trim_end(), ui)?;
     }
-    if !loaded.security.is_empty() {
-        let fields = loaded.security.join(", ");
-        labelled(
-            "sets",
-            &format!("{fields} (installed only with `--allow`)"),
-            ui,
-        )?;
+    for gain in &info.powers {
+        let note = if gain.is_asked_at_first() {
+            "  (installed only with `--allow`)"
+        } else {
+            ""
+        };
+        labelled("sets", &format!("{gain}  {}{note}", gain.meaning()), ui)?;
     }
     Ok(())
 }
@@ -128,6 +128,8 @@ struct InfoDocument<'a> {
     needs: needs::NeedsView<'a>,
     /// What edits by hand allow beyond the installed version.
     gains: Vec<GainView>,
+    /// What it may do beyond using its tools.
+    powers: Vec<GainView>,
 }
 
 #[derive(Serialize)]
@@ -181,7 +183,7 @@ enum Why<'a> {
         tools: Option<&'a [String]>,
         disallowed_tools: &'a [String],
         /// The fields that need consent.
-        security: &'a [&'static str],
+        security: Vec<&'static str>,
     },
     Skipped {
         reason: String,
@@ -207,7 +209,7 @@ impl<'a> From<&'a Verdict> for VerdictView<'a> {
                     description: &loaded.description,
                     tools: loaded.tools.as_deref(),
                     disallowed_tools: &loaded.disallowed_tools,
-                    security: &loaded.security,
+                    security: loaded.security(),
                 },
             },
             Verdict::Skipped(reason) => Self::skipped(reason.to_string()),
@@ -238,6 +240,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             adapted,
             needs: (&info.needs).into(),
             gains: info.gains.iter().map(Into::into).collect(),
+            powers: info.powers.iter().map(Into::into).collect(),
         }
     }
 }

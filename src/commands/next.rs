@@ -138,14 +138,17 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
     }
     let conflicted = agents(status, |agent| agent.is_conflicted);
     if conflicted > 0 {
-        let what = numbered(conflicted, "update waits", "updates wait");
-        let why = format!("{what} for you to decide conflicts");
+        let what = numbered(conflicted, "pending update", "pending updates");
+        let why = format!("{what} with conflicts to resolve");
         steps.push(Step::new(["resolve"], why));
     }
     let newer = agents(status, |agent| agent.newer.is_some());
     if newer > 0 {
         let what = numbered(newer, "agent has", "agents have");
-        steps.push(Step::new(["update"], format!("{what} a newer version")));
+        steps.push(Step::new(
+            ["update"],
+            format!("{what} a newer version, as of the last look"),
+        ));
     }
     let servers = [
         (&status.missing_servers, "missing"),

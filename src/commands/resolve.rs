@@ -12,7 +12,7 @@ use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::resolve::{How, ResolveOptions, ResolveOutcome, resolve};
 use crate::ops::typed::Typed;
 
-/// Finish updates that were put aside with conflict markers
+/// Finish updates that were deferred with conflict markers
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -91,7 +91,7 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
     };
     let outcome = resolve(&context.session, &options, &mut context.ui)?;
     show(&outcome, args.dry_run, context)?;
-    finish(&outcome.finished, args.dry_run, context);
+    finish(&outcome.finished, context);
     if args.dry_run && outcome.finished.failures.is_empty() {
         return Ok(());
     }
@@ -114,7 +114,7 @@ fn show(outcome: &ResolveOutcome, is_dry_run: bool, context: &mut Context) -> Re
         let verb = if is_dry_run {
             "Would give up"
         } else {
-            "Gave up"
+            "Aborted"
         };
         let what = format!("the update of {name}; the file stays as it is");
         context.ui.status(verb, what);

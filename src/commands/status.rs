@@ -32,7 +32,7 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
         show(&status, context)?;
     }
     if args.check && status.needs_work() {
-        let mut failure = Failure::new(Kind::Check, "the project is not as it should be");
+        let mut failure = Failure::new(Kind::Check, "the project needs attention");
         if status.agents.iter().any(|agent| agent.is_conflicted) {
             let resolve = Command::new(["resolve"]);
             failure = failure.hint(Advice::run(resolve).and(" finishes what is pending"));

@@ -3,6 +3,7 @@
 //! Read from `tools`, `mcpServers`, `skills` and `hooks` of the frontmatter, from declarations in the body (`mcp_servers: […]` in a fenced
 //! block), and from the registry. `ops` finds out whether a project has what is needed.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -119,6 +120,7 @@ impl Requirements {
             definition,
             found: Self::default(),
             servers: BTreeMap::new(),
+            lines: Cell::new(MAX_LINES),
         };
         if !reader.values.is_empty() {
             reader.tools();
@@ -166,12 +168,17 @@ impl Requirements {
     }
 }
 
+/// How many needs of an agent are told with their line: each is a search through its frontmatter.
+const MAX_LINES: usize = 256;
+
 struct Reader<'a> {
     catalogue: &'a Catalogue,
     definition: Definition<'a>,
     values: Map<String, Value>,
     found: Requirements,
     servers: BTreeMap<String, ServerNeed>,
+    /// How many lines may still be looked for.
+    lines: Cell<usize>,
 }
 
 impl Reader<'_> {
@@ -354,9 +361,13 @@ impl Reader<'_> {
     }
 
     fn place(&self, key: &str, origin: Origin, word: &str) -> Place {
+        let left = self.lines.get();
+        self.lines.set(left.saturating_sub(1));
         Place {
             origin,
-            line: self.definition.line_of(key, word),
+            line: (left > 0)
+                .then(|| self.definition.line_of(key, word))
+                .flatten(),
         }
     }
 }

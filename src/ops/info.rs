@@ -48,6 +48,8 @@ pub struct Info {
     pub needs: Report,
     /// What the installed file may do that the installed version could not: the user's own doing.
     pub gains: Vec<Gain>,
+    /// What it may do beyond using its tools.
+    pub powers: Vec<Gain>,
 }
 
 /// The agent that the client runs under a name.
@@ -305,12 +307,14 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
     let definition = Definition::parse(bytes);
     let adapted = adapt(bytes, &discovery::request(file, &definition, &|_| None))
         .map_err(|error| error.to_string());
+    let powers = match &adapted {
+        Ok(adapted) => Capabilities::of(&adapted.bytes).shown(),
+        Err(_) => Capabilities::of(bytes).shown(),
+    };
     let adapted = adapted.map(|adapted| {
         let verdict = Definition::parse(&adapted.bytes).verdict().clone();
-        (
-            verdict,
-            adapted.applied.iter().map(ToString::to_string).collect(),
-        )
+        let applied = adapted.applied.iter().map(ToString::to_string);
+        (verdict, applied.collect())
     });
     let name = match (&adapted, definition.verdict()) {
         (_, Verdict::Loads(loaded)) | (Ok((Verdict::Loads(loaded), _)), _) => loaded.name.clone(),
@@ -328,5 +332,6 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         installed_as: String::new(),
         needs: Report::default(),
         gains: Vec::new(),
+        powers,
     }
 }

@@ -80,7 +80,7 @@ pub fn resolve(
         let abort = Command::new(["resolve", "--abort", name.as_str()]);
         frontend.report(Event::warning(
             Advice::say(format!(
-                "`{path}` belongs to no pending update that was put aside here; "
+                "`{path}` belongs to no pending update of this project; "
             ))
             .and_run(abort)
             .and(" forgets it"),

@@ -3,6 +3,7 @@
 //! Each colour has one meaning: green done, yellow a warning, red an error, cyan a name or something to type, dim the rest.
 
 mod failure;
+mod modes;
 mod picker;
 mod plain;
 mod sanitize;
@@ -347,10 +348,18 @@ impl Ui {
     fn line(&mut self, style: Style, verb: &str, object: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
-            let _ = writeln!(
-                anstream::stderr(),
-                "{style}{verb:>VERB_WIDTH$}{style:#} {object}"
-            );
+            let line = format!("{style}{verb:>VERB_WIDTH$}{style:#} {object}");
+            let _ = writeln!(anstream::stderr(), "{}", Self::fitted(line));
+        }
+    }
+
+    /// A status line, with a shortened address where the terminal has no room for all of it.
+    fn fitted(line: String) -> String {
+        match Term::stderr().size_checked() {
+            Some((_, columns)) if io::stderr().is_terminal() => {
+                sanitize::with_short_address(&line, usize::from(columns))
+            }
+            _ => line,
         }
     }
 
@@ -570,6 +579,7 @@ static IS_ENDING: AtomicBool = AtomicBool::new(false);
 fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
     static HANDLER: Once = Once::new();
     HANDLER.call_once(|| {
+        modes::remember();
         // Without the handler the cursor may stay hidden, but that is no reason not to ask.
         let _ = ctrlc::set_handler(stop);
     });
@@ -607,5 +617,7 @@ fn stop() {
             std::thread::sleep(PATIENCE);
         }
     }
+    // The thread that asked may have begun to wait for a key when the signal came.
+    modes::restore();
     std::process::exit(i32::from(Kind::Interrupted.code()));
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use dialoguer::console::measure_text_width;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::domain::name::is_invisible;
@@ -75,6 +76,24 @@ pub fn one_path(text: &str, width: usize) -> String {
     format!("{front}…{}", back.into_iter().rev().collect::<String>())
 }
 
+/// A line in `width` columns as far as its longest address allows: that is shortened in the middle, to no less than a third of the width.
+/// Styles count as no columns. Paths are kept whole, because they are there to be copied.
+#[must_use]
+pub(super) fn with_short_address(line: &str, width: usize) -> String {
+    let over = measure_text_width(line).saturating_sub(width);
+    let address = line
+        .split(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '`' | '(' | ')' | ','))
+        .filter(|word| word.contains("://"))
+        .max_by_key(|word| word.width());
+    match address {
+        Some(address) if over > 0 => {
+            let left = address.width().saturating_sub(over).max(width / 3);
+            line.replacen(address, &one_path(address, left), 1)
+        }
+        _ => line.to_owned(),
+    }
+}
+
 /// The first sentence or so of a text, on one line of at most `width` columns, without examples and markup.
 #[must_use]
 pub fn one_line(text: &str, width: usize) -> String {
@@ -122,5 +141,21 @@ mod tests {
             "Plans things."
         );
         assert_eq!(one_line("abc def", 6), "abc d…");
+    }
+
+    #[test]
+    fn only_an_address_is_shortened_and_only_where_the_line_is_too_long() {
+        let address = "https://git.example.com/platform-team/claude-code-agents";
+        let line = format!("\u{1b}[32m       Added\u{1b}[0m platform ({address})");
+        assert_eq!(with_short_address(&line, 100), line);
+        let short = with_short_address(&line, 60);
+        assert_eq!(measure_text_width(&short), 60, "{short}");
+        assert!(
+            short.contains("Added") && short.contains("https://git"),
+            "{short}"
+        );
+        assert!(short.ends_with("code-agents)"), "{short}");
+        let path = format!("        Kept /{}", "folder/".repeat(20));
+        assert_eq!(with_short_address(&path, 60), path);
     }
 }

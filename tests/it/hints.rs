@@ -50,7 +50,7 @@ fn an_edited_file_in_the_way_is_merged_by_what_is_hinted() {
     let output = sandbox.run(&["resolve", "--abort"]).code(0);
     insta::assert_snapshot!(output.stderr, @r#"
     warning: `planner` stays at `^2` in agentpkg.toml; change it there, or update again
-         Gave up the update of planner; the file stays as it is
+         Aborted the update of planner; the file stays as it is
     "#);
     let output = sandbox.run(&["install"]).code(1);
     insta::assert_snapshot!(output.stderr, @r#"

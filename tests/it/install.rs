@@ -217,7 +217,9 @@ fn powers_over_the_session_need_leave() {
     ] {
         let output = sandbox.run(arguments).code(4);
         assert!(
-            output.stderr.contains("asks for power over the session")
+            output
+                .stderr
+                .contains("requests permissions that need consent")
                 && output.stderr.contains("+ hooks  runs `rm -rf x` at Stop"),
             "{}",
             output.stderr

@@ -64,7 +64,7 @@ fn an_update_that_takes_nothing_leaves_the_manifest_as_it_is() {
     assert!(
         output
             .stderr
-            .contains("`planner` asks for more than before, so it stays as it is"),
+            .contains("`planner` requests new permissions, so it is left unchanged"),
         "{}",
         output.stderr
     );

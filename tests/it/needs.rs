@@ -461,7 +461,7 @@ fn an_update_says_what_a_new_server_is() {
         plain.replace("Read", "Read, Bash, mcp__context7__query-docs"),
     );
     insta::assert_snapshot!(run(&sandbox, &["update"]).code(4).stderr, @r"
-    error: `analyst` asks for more than before, so nothing was written
+    error: `analyst` requests new permissions; nothing was written
       analyst: + Bash  can run any command
       analyst: + server context7  not configured; would run npx -y @upstash/context7-mcp@4.1.1
       analyst: + mcp__context7__query-docs  of the MCP server context7

@@ -233,7 +233,7 @@ fn what_replaces_an_installed_agent_asks_for_what_it_gains() {
     widen(&sandbox, "studio", "Read, Bash");
     let before = sandbox.files();
     insta::assert_snapshot!(sandbox.run(&["install", "studio/planner"]).code(4).stderr, @r"
-    error: `planner` asks for more than before, so nothing was written
+    error: `planner` requests new permissions; nothing was written
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg install studio/planner --allow Bash`
@@ -252,7 +252,7 @@ fn what_replaces_an_installed_agent_asks_for_what_it_gains() {
     assert!(
         output
             .stderr
-            .contains("asks for more than before, so it stays as it is"),
+            .contains("requests new permissions, so it is left unchanged"),
         "{}",
         output.stderr
     );

@@ -79,7 +79,7 @@ fn what_a_skipped_agent_would_require_does_not_come() {
          Skipped lead    1.0.0 -> 2.0.0
          Skipped newdep
                  what requires it is left out
-    error: `lead` asks for more than before, so it stays as it is
+    error: `lead` requests new permissions, so it is left unchanged
       + hooks  runs `beep` at Stop
 
     hint: if that is meant: `agentpkg update lead --allow hooks`
@@ -154,7 +154,7 @@ fn an_agent_is_not_updated_without_what_it_requires() {
          Skipped lead    1.0.0 -> 2.0.0
                  it requires `newdep`, which is left out
          Skipped newdep
-    error: `newdep` asks for power over the session, so it is not installed
+    error: `newdep` requests permissions that need consent, so it is not installed
       + permissionMode  acceptEdits: changes what it must ask for
 
     hint: if that is meant: `agentpkg update lead --allow permissionMode`

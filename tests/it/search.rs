@@ -392,7 +392,7 @@ fn the_program_alone_says_what_to_do_next() {
     --- stdout
     1 agent, 1 unmanaged
 
-      agentpkg update  1 agent has a newer version
+      agentpkg update  1 agent has a newer version, as of the last look
       agentpkg check   1 server is missing
       agentpkg status  every agent, and what you changed
       agentpkg --help  all commands

@@ -141,7 +141,7 @@ fn without_a_terminal_conflicts_write_nothing() {
         assert!(
             output
                 .stderr
-                .contains("3 conflicts are to decide, so nothing was written"),
+                .contains("3 conflicts need a decision; nothing was written"),
             "{}",
             output.stderr
         );
@@ -285,7 +285,7 @@ fn markers_are_resolved_in_files() {
             .run(&["update"])
             .code(3)
             .stderr
-            .contains("1 conflict is to decide")
+            .contains("1 conflict needs a decision")
     );
 }
 
@@ -362,7 +362,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
     assert!(
         output
             .stderr
-            .contains("a resolution of `planner` was begun, so it stays as it is"),
+            .contains("a resolution of `planner` has begun, so it is left unchanged"),
         "{}",
         output.stderr
     );
@@ -465,7 +465,7 @@ fn new_powers_need_leave() {
     let before = sandbox.files();
     let output = sandbox.run(&["update"]).code(4);
     insta::assert_snapshot!(output.stderr, @r"
-    error: `planner` asks for more than before, so nothing was written
+    error: `planner` requests new permissions; nothing was written
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg update --allow Bash`
@@ -476,7 +476,7 @@ fn new_powers_need_leave() {
     assert!(
         output
             .stderr
-            .contains("asks for more than before, so it stays as it is"),
+            .contains("requests new permissions, so it is left unchanged"),
         "{}",
         output.stderr
     );
@@ -1203,7 +1203,7 @@ fn hints_keep_what_was_typed() {
         .run(&["update", "planner", "--mcp", "skip", "--theirs"])
         .code(4);
     insta::assert_snapshot!(output.stderr, @r"
-    error: `planner` asks for more than before, so nothing was written
+    error: `planner` requests new permissions; nothing was written
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg update planner --mcp skip --theirs --allow Bash`
@@ -1349,7 +1349,7 @@ fn a_robot_takes_what_merges_by_itself_and_no_new_power() {
           Merged planner   your edit kept
          Skipped reviewer
     Undo with `agentpkg undo`.
-    error: `reviewer` asks for more than before, so it stays as it is
+    error: `reviewer` requests new permissions, so it is left unchanged
       + Bash  can run any command
 
     hint: if that is meant: `agentpkg update reviewer --mcp skip --allow Bash`
@@ -1392,7 +1392,7 @@ fn a_robot_takes_what_merges_by_itself_and_no_new_power() {
     assert!(
         output
             .stderr
-            .contains("`reviewer` asks for more than before"),
+            .contains("`reviewer` requests new permissions"),
         "{}",
         output.stderr
     );

@@ -505,7 +505,7 @@ fn status_knows_what_the_manifest_allows() {
     --- stdout
     1 agent
 
-      agentpkg update  1 agent has a newer version
+      agentpkg update  1 agent has a newer version, as of the last look
       agentpkg status  every agent, and what you changed
       agentpkg --help  all commands
     --- stderr
@@ -571,4 +571,57 @@ fn one_source_out_of_reach_is_one_failure() {
         "{}",
         output.all()
     );
+}
+
+/// A released version does not change. One whose tag was moved is taken only if a person says so, whichever command meets it.
+#[test]
+fn a_version_whose_tag_was_moved_is_asked_about() {
+    for command in [
+        ["update", "planner"],
+        ["update", "--yes"],
+        ["install", "team/planner@1.0.0"],
+    ] {
+        let Some((sandbox, mut repo)) = tagged(&["v1.0.0"]) else {
+            return;
+        };
+        let _ = sandbox
+            .run(&["install", "team/planner@1.0.0", "-q"])
+            .code(0);
+        let (before, lock) = (
+            installed(&sandbox, "planner"),
+            sandbox.read("agentpkg.lock"),
+        );
+        repo.file("agents/planner.md", planner("Other bytes."));
+        let _ = repo.commit("moved");
+        repo.tag("v1.0.0");
+        let _ = sandbox.run(&["registry", "refresh"]).code(0);
+
+        let refused = sandbox.run(&command).code(4);
+        assert!(
+            refused
+                .stderr
+                .contains("1.0.0 had other bytes before: its tag was moved"),
+            "{command:?}: {}",
+            refused.stderr
+        );
+        assert!(
+            refused.stderr.contains("--allow moved-tag"),
+            "{command:?}: {}",
+            refused.stderr
+        );
+        assert_eq!(installed(&sandbox, "planner"), before, "{command:?}");
+        assert_eq!(sandbox.read("agentpkg.lock"), lock, "{command:?}");
+        // What is locked is installed as before, on other machines too.
+        let _ = sandbox.run(&["install", "--locked"]).code(0);
+
+        let shown = sandbox
+            .run(&[&command[..], &["--dry-run", "--json"]].concat())
+            .code(0);
+        assert!(shown.stdout.contains("moved-tag"), "{}", shown.stdout);
+        let _ = sandbox
+            .run(&[&command[..], &["--allow", "moved-tag"]].concat())
+            .code(0);
+        assert!(installed(&sandbox, "planner").contains("Other bytes."));
+        let _ = sandbox.run(&["update"]).code(0);
+    }
 }

@@ -24,6 +24,8 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     kept_servers: &'o [String],
     uninstalled: &'o [String],
     still_required: Vec<StillRequiredView<'o>>,
+    /// What keeps agents that were written from running, or others because of them.
+    shadows: &'o [String],
     left: Vec<LeftView<'o>>,
 }
 
@@ -58,6 +60,8 @@ struct AgentView<'o> {
     others: &'o [String],
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
+    /// All powers of an agent that is new.
+    powers: Vec<GainView>,
     automatic: Vec<RuleView<'o>>,
 }
 
@@ -104,6 +108,7 @@ impl<'o> ChangeDocument<'o> {
                 .map(StillRequiredView::from)
                 .collect(),
             left: outcome.passed.iter().map(LeftView::from).collect(),
+            shadows: &outcome.shadows,
         }
     }
 }
@@ -136,6 +141,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             others: &agent.others,
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
+            powers: agent.powers.iter().map(Into::into).collect(),
             automatic: rules.collect(),
         }
     }

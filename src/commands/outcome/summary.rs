@@ -59,12 +59,9 @@ pub(super) fn show(changed: &[&ChangedAgent], is_dry_run: bool, ui: &mut Ui) {
 fn show_gains(changed: &[&ChangedAgent], is_dry_run: bool, ui: &mut Ui) {
     let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for agent in changed {
-        let allowed = agent.locked.iter().flat_map(|locked| &locked.allowed);
-        let gained = agent.gains.iter().map(|gain| -> &str { gain.key() });
-        for kind in allowed
-            .map(String::as_str)
-            .chain(gained.filter(|_| is_dry_run))
-        {
+        let gains = agent.gains.iter().filter(|_| is_dry_run);
+        for gain in agent.powers.iter().chain(gains) {
+            let kind = gain.key();
             let names = by_kind.entry(kind).or_default();
             if names.last() != Some(&agent.name.as_str()) {
                 names.push(agent.name.as_str());

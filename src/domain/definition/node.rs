@@ -24,7 +24,7 @@ const STAND_INS: u32 = 0x000F_5A00;
 /// Why a block cannot be read.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// It expands to more values than we read; the client may well load it.
+    /// It is nested deeper, or expands to more values, than we read; the client may well load it.
     TooComplex,
     /// It is not YAML.
     Invalid {

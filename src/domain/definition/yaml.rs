@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::depth::is_too_deep;
 use super::node::{self, ReadError};
 use super::{scan, split_tools};
 
@@ -99,6 +100,9 @@ impl Fields {
 
 /// Reads one document, which may be any value.
 fn value(text: &str) -> Result<Value, ReadError> {
+    if is_too_deep(text) {
+        return Err(ReadError::TooComplex);
+    }
     let text = scan::prepared(text).map_err(|refusal| ReadError::Invalid {
         line: refusal.line,
         message: refusal.message.to_owned(),

@@ -99,7 +99,11 @@ fn set_state(items: &mut [Item], state: State) {
 fn undecided(items: &[Item], goal: &Goal) -> Failure {
     let open: Vec<&Item> = items.iter().filter(|item| item.is_open()).collect();
     let count: usize = open.iter().map(|item| item.choices.len()).sum();
-    let noun = numbered(count, "conflict is", "conflicts are");
+    let noun = numbered(
+        count,
+        "conflict needs a decision",
+        "conflicts need a decision",
+    );
     let mut lines = Vec::new();
     for item in open {
         for conflict in item.merge().conflicts() {
@@ -107,11 +111,8 @@ fn undecided(items: &[Item], goal: &Goal) -> Failure {
             lines.push(format!("{}: {unit} ({reason})", item.name));
         }
     }
-    let failure = Failure::new(
-        Kind::Conflict,
-        format!("{noun} to decide, so nothing was written"),
-    )
-    .listing(lines);
+    let failure =
+        Failure::new(Kind::Conflict, format!("{noun}; nothing was written")).listing(lines);
     let failure = failure.hint(
         Advice::say("run ")
             .and_run(goal.typed.asking().again())

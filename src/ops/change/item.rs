@@ -8,7 +8,7 @@ use crate::domain::definition::{Definition, Verdict};
 use crate::domain::name::AgentName;
 use crate::merge::{Choice, Merge, Options, merge_with};
 use crate::ops::base::BaseOrigin;
-use crate::ops::candidate::{self, Candidate};
+use crate::ops::candidate::Candidate;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
 
@@ -256,6 +256,23 @@ impl Item {
         if !self.is_fresh {
             return Vec::new();
         }
+        let mut gains = self.gained_powers();
+        gains.extend(self.moved_tag());
+        gains
+    }
+
+    /// A version that had other bytes when it was locked: a released version does not change, so a person has to look.
+    fn moved_tag(&self) -> Option<Gain> {
+        let (before, now) = (self.before.as_ref()?, &self.candidate.locked);
+        let version = now.version.as_ref()?;
+        let is_moved = before.version.as_ref() == Some(version)
+            && before.source == now.source
+            && before.agent == now.agent
+            && before.sha256 != now.sha256;
+        is_moved.then(|| Gain::MovedTag(version.clone()))
+    }
+
+    fn gained_powers(&self) -> Vec<Gain> {
         let result = self.result();
         let is_same = |before: &LockedAgent| before.sha256 == self.candidate.locked.sha256;
         let base = (!self.base.is_empty()).then_some(self.base.as_slice());
@@ -270,9 +287,9 @@ impl Item {
             (before, _) => {
                 let agreed = before.as_ref().filter(|before| is_same(before));
                 let is_agreed = |gain: &Gain| {
-                    agreed.is_some_and(|agreed| agreed.allowed.iter().any(|key| key == gain.key()))
+                    agreed.is_some_and(|agreed| agreed.allowed.contains(&gain.word()))
                 };
-                let mut asked = candidate::asked_at_first(&result);
+                let mut asked = Capabilities::of(&result).asked_at_first();
                 asked.retain(|gain| !is_agreed(gain));
                 asked
             }
@@ -283,8 +300,9 @@ impl Item {
     pub(in crate::ops) fn locked(&self) -> LockedAgent {
         let mut locked = self.candidate.locked.clone();
         if self.is_fresh {
-            let powers = candidate::powers(&self.result()).into_iter();
-            locked.allowed = powers.map(str::to_owned).collect();
+            let asked = Capabilities::of(&self.result()).asked_at_first();
+            let words: BTreeSet<String> = asked.iter().map(Gain::word).collect();
+            locked.allowed = words.into_iter().collect();
         }
         locked
     }

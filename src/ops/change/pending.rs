@@ -302,7 +302,7 @@ pub(super) fn keep_begun(project: &Project, conflicts: Conflicts, plan: &mut Pla
             if conflicts == Conflicts::Skip {
                 item.state = State::Skipped;
                 let message = format!(
-                    "a resolution of `{}` was begun, so it stays as it is",
+                    "a resolution of `{}` has begun, so it is left unchanged",
                     item.name
                 );
                 let resolve = |how| Command::new(["resolve", how, item.name.as_str()]);

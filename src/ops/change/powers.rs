@@ -236,11 +236,11 @@ fn withheld(
     item.state = State::Skipped;
     let message = match &item.before {
         Some(_) => format!(
-            "`{}` asks for more than before, so it stays as it is",
+            "`{}` requests new permissions, so it is left unchanged",
             item.name
         ),
         None => format!(
-            "`{}` asks for power over the session, so it is not installed",
+            "`{}` requests permissions that need consent, so it is not installed",
             item.name
         ),
     };
@@ -277,7 +277,7 @@ fn refused(
 ) -> Failure {
     let mut failure = Failure::new(
         Kind::Consent,
-        format!("{}, so nothing was written", asking(items, groups)),
+        format!("{}; nothing was written", asking(items, groups)),
     );
     let mut words = Vec::new();
     for Group { gains, members } in groups {
@@ -319,13 +319,13 @@ fn asking(items: &[Item], groups: &[Group]) -> String {
         [one] => {
             let versions = Some(range(one)).filter(|versions| !versions.is_empty() && !is_new);
             let versions = versions.map(|versions| format!(" {versions}"));
-            format!("`{}`{} asks", one.name, versions.unwrap_or_default())
+            format!("`{}`{} requests", one.name, versions.unwrap_or_default())
         }
-        several => format!("{} agents ask", several.len()),
+        several => format!("{} agents request", several.len()),
     };
     if is_new {
-        format!("{who} for power over the session")
+        format!("{who} permissions that need consent")
     } else {
-        format!("{who} for more than before")
+        format!("{who} new permissions")
     }
 }

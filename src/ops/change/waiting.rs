@@ -87,7 +87,7 @@ fn not_waiting(stem: &str, text: &str, waiting: &[AgentName], lockfile: &Lockfil
     if !is_installed {
         return unknown::agent(text, waiting.iter().chain(lockfile.agents.keys()), lockfile);
     }
-    let failure = Failure::failed(format!("no update of `{stem}` waits for anything"));
+    let failure = Failure::failed(format!("`{stem}` has no pending update"));
     let known: Vec<String> = waiting.iter().map(|name| format!("`{name}`")).collect();
     if known.is_empty() {
         failure

@@ -106,11 +106,13 @@ impl Transaction {
 /// The failure that `--locked` does not let a file change.
 #[must_use]
 pub fn locked(project: &Project, path: &Path) -> Failure {
-    Failure::failed(format!(
-        "`{}` would change, which `--locked` forbids",
-        project.display(path)
-    ))
-    .hint("run the command without `--locked`, and commit what it changes")
+    let message = if path == project.lockfile_path() {
+        "the lockfile is out of date, and `--locked` was given".to_owned()
+    } else {
+        let shown = project.display(path);
+        format!("`{shown}` would change, and `--locked` was given")
+    };
+    Failure::failed(message).hint("run the command without `--locked`, and commit what it changes")
 }
 
 impl Change {

@@ -61,7 +61,7 @@ fn a_name_with_a_typo() {
             .says(&["`studo`", "did you mean `studio`"]),
         row("resolve debugger")
             .exits(1)
-            .says(&["no update of `debugger` waits"]),
+            .says(&["`debugger` has no pending update"]),
         row("undo 99").exits(1).says(&["99"]),
     ]);
 }
