@@ -80,7 +80,7 @@ fn labelled(label: &str, text: &str, ui: &mut Ui) -> Result<()> {
 fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
     let room = ui.columns().saturating_sub(2);
     for line in wrapped(&one_line(&loaded.description, 400), room) {
-        ui.data(format!("  {line}"))?;
+        ui.data(format!("  {}", line.trim_end()))?;
     }
     ui.data("")?;
     for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {

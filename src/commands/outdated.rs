@@ -75,8 +75,8 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
     }
     let mut table = Table::new([
         Column::name("agent"),
-        Column::word("current"),
-        Column::word("wanted"),
+        Column::word("current").minor(),
+        Column::word("wanted").minor(),
         Column::word("latest"),
         Column::text(""),
     ])

@@ -125,7 +125,7 @@ fn table(outcome: &SearchOutcome) -> Table {
         Column::name(""),
         Column::source("in"),
         Column::source(""),
-        Column::word(""),
+        Column::word("").minor(),
         Column::text(""),
         Column::text(""),
     ]);

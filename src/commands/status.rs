@@ -89,7 +89,7 @@ fn table(status: &ProjectStatus, ui: &Ui) -> Table {
     let [install, resolve] = ["install", "resolve"].map(|name| ui.command(&Command::new([name])));
     let mut table = Table::new([
         Column::name(""),
-        Column::word("version"),
+        Column::word("version").minor(),
         Column::word("state"),
         Column::word(""),
         Column::text(""),

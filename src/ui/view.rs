@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::capability::Gain;
+use crate::error::Location;
 use crate::ops::gone::{GoneAgent, Successor};
 use crate::ops::report::{AskView, InterruptionView};
 
@@ -11,10 +12,39 @@ use crate::ops::report::{AskView, InterruptionView};
 pub struct FailureView {
     /// What went wrong, with its causes.
     pub message: String,
+    /// The place in a file that it is about.
+    pub location: Option<LocationView>,
     /// Lines below the message, for example one candidate each.
     pub details: Vec<String>,
     /// What to do next.
     pub hints: Vec<HintView>,
+}
+
+/// A place in a file that a person wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LocationView {
+    /// The path as the user would type it.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in it, in characters from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub label: String,
+}
+
+impl From<&Location> for LocationView {
+    fn from(location: &Location) -> Self {
+        let start = location.span.start.min(location.source.len());
+        let before = location.source.get(..start).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self {
+            path: location.path.clone(),
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+            label: location.label.clone(),
+        }
+    }
 }
 
 /// A piece of advice.

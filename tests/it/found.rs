@@ -253,3 +253,17 @@ fn a_resolution_that_has_begun_stops_its_own_agent_only() {
             .contains("half")
     );
 }
+
+#[test]
+fn a_document_says_where_a_file_is_wrong() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/agentpkg.toml", "[agents]\nfoo = 3\n");
+    let said = sandbox.run(&["status", "--json"]).code(1).stdout;
+    let document: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let place = &document["error"]["location"];
+    assert_eq!(
+        (&place["path"], &place["line"], &place["column"]),
+        (&"agentpkg.toml".into(), &2.into(), &7.into()),
+        "{said}"
+    );
+}

@@ -67,7 +67,7 @@ fn show_installed(context: &mut Context) -> Result<()> {
     }
     let mut table = Table::new([
         Column::name(""),
-        Column::word("version"),
+        Column::word("version").minor(),
         Column::word("state"),
         Column::source("from"),
     ]);
