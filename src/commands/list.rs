@@ -1,9 +1,12 @@
 //! `agentpkg list`.
 
+use std::cmp::Reverse;
+
 use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use crate::domain::budget::{LIMIT, shown};
 use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
 use crate::error::Result;
@@ -19,12 +22,16 @@ use crate::ui::{Column, Table};
 Examples:
   agentpkg list                        what is installed
   agentpkg list --all                  what the client loads, and from where
+  agentpkg list --cost                 what their descriptions cost
   agentpkg list --available            what all registries offer
   agentpkg list --available gh:owner/repo")]
 pub struct ListArgs {
     /// List every agent that the client loads here: of the project, its parent folders, the user, plugins and the client
     #[arg(long, short = 'A', conflicts_with = "available")]
     pub all: bool,
+    /// List what the description of each agent costs in every session, in tokens
+    #[arg(long, conflicts_with_all = ["available", "all"])]
+    pub cost: bool,
     /// List what the registries offer
     #[arg(long, short)]
     pub available: bool,
@@ -37,6 +44,8 @@ pub struct ListArgs {
 pub fn run(args: &ListArgs, context: &mut Context) -> Result<()> {
     if args.all {
         show_everything(context)
+    } else if args.cost {
+        show_costs(context)
     } else if args.available {
         show_available(args.source.as_deref(), context)
     } else {
@@ -107,6 +116,40 @@ fn show_everything(context: &mut Context) -> Result<()> {
     for (folder, why) in &everything.cut {
         let text = format!("{folder} was not read to its end: {why}; the client may load more");
         context.ui.warn(text);
+    }
+    Ok(())
+}
+
+fn show_costs(context: &mut Context) -> Result<()> {
+    let mut agents = everything(&context.session, &mut context.ui)?.agents;
+    agents.retain(|agent| agent.tokens > 0);
+    agents.sort_by_key(|agent| Reverse(agent.tokens));
+    let total = agents.iter().map(|agent| agent.tokens).sum();
+    if context.ui.is_json() {
+        return context.ui.json(&ListCostDocument {
+            agents: agents.iter().map(Into::into).collect(),
+            total,
+            limit: LIMIT,
+        });
+    }
+    let mut table = Table::new([
+        Column::number("tokens"),
+        Column::name(""),
+        Column::source(""),
+    ]);
+    for agent in &agents {
+        table.row([
+            agent.tokens.to_string().into(),
+            agent.name.as_str().into(),
+            agent.path.clone().unwrap_or_default().into(),
+        ]);
+    }
+    context.ui.table(&table)?;
+    let words = format!("{} of {} tokens", shown(total), shown(LIMIT));
+    if total > LIMIT {
+        context.ui.warn(format!("{words}: the client warns"));
+    } else {
+        context.ui.note(words);
     }
     Ok(())
 }
@@ -226,6 +269,37 @@ struct LoadedView<'a> {
     winner: Option<&'a str>,
     /// Why it does not run.
     reason: Option<&'a str>,
+}
+
+/// What `list --cost --json` prints.
+#[derive(Serialize)]
+struct ListCostDocument<'a> {
+    agents: Vec<CostView<'a>>,
+    /// Of all agents together.
+    total: usize,
+    /// Above this, the client warns.
+    limit: usize,
+}
+
+#[derive(Serialize)]
+struct CostView<'a> {
+    name: &'a str,
+    tokens: usize,
+    layer: &'static str,
+    path: Option<&'a str>,
+    plugin: Option<&'a str>,
+}
+
+impl<'a> From<&'a LoadedAgent> for CostView<'a> {
+    fn from(agent: &'a LoadedAgent) -> Self {
+        Self {
+            name: &agent.name,
+            tokens: agent.tokens,
+            layer: agent.layer,
+            path: agent.path.as_deref(),
+            plugin: agent.plugin.as_deref(),
+        }
+    }
 }
 
 #[derive(Serialize)]
