@@ -993,3 +993,44 @@ fn a_name_that_a_shell_would_obey_is_in_no_command() {
         );
     }
 }
+
+#[test]
+fn an_agent_without_a_tool_that_exists_is_called_that_at_install() {
+    let sandbox = Sandbox::new();
+    let agent = |name: &str, tools: &str| {
+        format!("---\nname: {name}\ndescription: d\ntools: {tools}\n---\n")
+    };
+    sandbox
+        .write(
+            "up/agents/a.md",
+            agent("a", "read_file, editFiles, web/fetch"),
+        )
+        .write("up/agents/b.md", agent("b", "read_file, Read"))
+        .write("up/agents/c.md", agent("c", "TaskOutput, TeamCreate"))
+        .write("up/agents/d.md", agent("d", "KillBash"))
+        .write(
+            "up/agents/e.md",
+            agent("e", "SetGoal, propose_skills, ListPeers"),
+        );
+    let output = sandbox.run(&["install", "../up", "--all"]).code(0);
+    let lame = |name: &str| {
+        output
+            .stderr
+            .contains(&format!("warning: none of the tools of {name} exists ("))
+    };
+    assert_eq!(
+        ["a", "b", "c", "d", "e"].map(lame),
+        [true, false, true, false, false],
+        "{}",
+        output.all()
+    );
+    let document = sandbox.run(&["info", "a", "--json"]).code(0).json();
+    assert_eq!(document["needs"]["without_tools"], serde_json::json!(["a"]));
+    let meant: Vec<&str> = document["needs"]["odd_tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| tool["meant"].as_str().unwrap())
+        .collect();
+    assert_eq!(meant, ["Read", "Edit", "WebFetch"]);
+}

@@ -67,6 +67,8 @@ pub struct Report {
     pub others: Vec<Other>,
     /// Tools that are not what their author thought.
     pub odd_tools: Vec<OddTool>,
+    /// The agents none of whose tools exists: the client refuses to start them.
+    pub lame: BTreeSet<String>,
     /// What is missing of plugins.
     pub parts: Vec<MissingPart>,
     /// What the client does not read.
@@ -111,7 +113,11 @@ pub(in crate::ops) fn report(
         report
             .others
             .extend(others(session, world, agent, &installed)?);
-        report.odd_tools.extend(odd_tools(agent));
+        let odd: Vec<OddTool> = odd_tools(agent).collect();
+        if is_lame(agent, &odd) {
+            report.lame.insert(agent.name.clone());
+        }
+        report.odd_tools.extend(odd);
         report.parts.extend(plugins::missing(session, world, agent));
     }
     Ok(report)
@@ -158,6 +164,22 @@ fn others(
         note("variable", need, environment.is_set(&need.name));
     }
     Ok(others)
+}
+
+/// Whether none of the tools that an agent asks for exists. `odd`: those that are not what its author thought.
+fn is_lame(agent: &AgentNeeds, odd: &[OddTool]) -> bool {
+    let needs = &agent.needs;
+    // An alias is an old name that the client still understands.
+    let is_alias = |tool: &OddTool| {
+        tool.retired
+            .as_ref()
+            .is_some_and(|retired| retired.is_alias)
+    };
+    !odd.is_empty()
+        && !needs.is_every_tool
+        && needs.servers.is_empty()
+        && needs.tools.len() == odd.len()
+        && !odd.iter().any(is_alias)
 }
 
 /// The tools that an agent asks for and that are not what its author thought.
