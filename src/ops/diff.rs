@@ -75,6 +75,7 @@ pub fn diff(
     let newest = What::Newest {
         names: names.to_vec(),
         to: None,
+        from: None,
     };
     let scene = Scene::open(session, frontend)?;
     let goal = Goal::of(newest, Edits::Merge);

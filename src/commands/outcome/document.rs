@@ -9,7 +9,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::ui::Ui;
-use crate::ui::view::{FailureView, GainView};
+use crate::ui::view::{FailureView, GainView, GoneView};
 
 /// The document of every command that changes agents.
 #[derive(Debug, Serialize)]
@@ -62,6 +62,7 @@ struct AgentView<'o> {
     edits: usize,
     base_origin: Option<&'o str>,
     notes: &'o [String],
+    gone: Option<GoneView<'o>>,
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
     /// All powers of an agent that is new.
@@ -146,6 +147,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             edits: agent.edits,
             base_origin: agent.base.as_deref(),
             notes: &agent.notes,
+            gone: agent.gone.as_ref().map(Into::into),
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
             powers: agent.powers.iter().map(Into::into).collect(),
@@ -158,6 +160,7 @@ fn status_name(status: Status) -> &'static str {
     match status {
         Status::Current => "current",
         Status::Edited => "edited",
+        Status::Moved => "moved",
         Status::Updated => "updated",
         Status::Merged => "merged",
         Status::Installed => "installed",

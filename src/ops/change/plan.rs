@@ -7,6 +7,7 @@ use super::item::{Item, State};
 use super::scene::Scene;
 use crate::domain::name::AgentName;
 use crate::error::Failure;
+use crate::ops::gone::GoneAgent;
 use crate::store::agreement::with_required;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
@@ -16,8 +17,8 @@ use crate::store::manifest::Manifest;
 pub(in crate::ops) struct Plan {
     /// The agents that it is about, sorted by name.
     pub(in crate::ops) items: Vec<Item>,
-    /// Those that upstream no longer has, and why that is thought.
-    pub(in crate::ops) gone: Vec<(AgentName, String)>,
+    /// Those that upstream no longer has.
+    pub(in crate::ops) gone: Vec<GoneAgent>,
     /// Those without a base.
     pub(in crate::ops) lost: Vec<(AgentName, Failure)>,
     /// Those that are taken out of the manifest.

@@ -18,10 +18,10 @@ use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::Candidate;
+use crate::ops::gone::GoneAgent;
 use crate::ops::report::Frontend;
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
-use crate::store::agreement::versions;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
@@ -274,8 +274,11 @@ impl<'a, 'p> Planner<'a, 'p> {
             return false;
         };
         let is_of_requirer = by.requires.contains(&name) && by.source == locked.source;
-        if is_of_requirer && !self.plan.gone.iter().any(|(known, _)| *known == name) {
-            self.plan.gone.push((name, last_seen(locked)));
+        if is_of_requirer && !self.plan.gone.iter().any(|known| known.name == name) {
+            self.plan.gone.push(GoneAgent {
+                by: Some(required.by.clone()),
+                ..GoneAgent::unknown(&name, locked)
+            });
         }
         is_of_requirer
     }
@@ -458,13 +461,5 @@ impl<'a, 'p> Planner<'a, 'p> {
             item.skip(note);
         }
         Ok(())
-    }
-}
-
-/// Where an agent was seen last, in words; empty where nothing is known of it.
-pub(super) fn last_seen(locked: &LockedAgent) -> String {
-    match versions(Some(locked)) {
-        last if last.is_empty() => last,
-        last => format!("last seen in {last}"),
     }
 }

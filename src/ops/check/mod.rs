@@ -8,6 +8,7 @@ mod servers;
 
 use std::collections::BTreeMap;
 
+use super::news::{Look, News, offline};
 use super::policy;
 use super::report::Frontend;
 use super::requirement::{
@@ -90,6 +91,7 @@ pub fn check(
         findings: Vec::new(),
     };
     checker.agents()?;
+    checker.gone(frontend);
     checker.loaded();
     checker.needs(&report, &agents);
     checker.added(&all.agents);
@@ -149,6 +151,25 @@ impl Checker<'_> {
             self.installed(name, locked)?;
         }
         Ok(())
+    }
+
+    /// Agents that upstream no longer has, as far as this machine knows.
+    fn gone(&mut self, frontend: &mut dyn Frontend) {
+        let offline = offline(self.session);
+        let mut look = Look::new(&offline, self.manifest);
+        for name in self.manifest.agents().keys() {
+            if let Some(locked) = self.lockfile.agents.get(name)
+                && let News::Gone(gone) = look.news(name, locked, frontend)
+                && !gone.is_kept
+            {
+                let words = [vec![gone.words()], gone.notes()].concat().join("; ");
+                self.findings.push(Finding {
+                    fix: Some(Fix::Say(gone.advice())),
+                    is_about_machine: true,
+                    ..Finding::note("gone", name.as_str(), words)
+                });
+            }
+        }
     }
 
     /// The file of an installed agent.

@@ -286,6 +286,8 @@ impl Reader<'_> {
                 "agent" => wanted.target = Some(Target::Name(self.string(item)?.to_owned())),
                 "file" => wanted.target = Some(Target::File(self.string(item)?.to_owned())),
                 "version" => wanted.version = self.version(item, self.string(item)?)?,
+                "gone" if item.as_str() == Some("keep") => wanted.keeps_gone = true,
+                "gone" => return Err(self.wrong(item, "`\"keep\"` is expected")),
                 "verbatim" => wanted.is_verbatim = self.boolean(item)?,
                 _ => warnings.push(format!(
                     "`{key}` of agent `{name}` in {} is not a setting that this version knows",
