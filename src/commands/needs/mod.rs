@@ -150,7 +150,7 @@ pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for lost in &report.lost {
         ui.warn(format!("{} {}", lost.agent, lost.loss));
     }
-    for agent in &report.lame {
+    for agent in &report.toolless {
         let tools = report.odd_tools.iter().filter(|tool| tool.agent == *agent);
         let tools: Vec<&str> = tools.map(|tool| tool.text.as_str()).collect();
         ui.warn(format!(
@@ -179,7 +179,7 @@ fn show_parts(parts: &[MissingPart], ui: &mut Ui) {
     }
 }
 
-fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
+pub(super) fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for line in odd_tools(&report.odd_tools, ui.columns()) {
         ui.note(line);
     }

@@ -7,7 +7,7 @@ use crate::commands::needs::NeedsView;
 use crate::domain::budget::LIMIT;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
-use crate::ops::update::{ChangedAgent, Outcome, Status};
+use crate::ops::update::{ChangedAgent, Outcome, Passed, Status};
 use crate::ui::Ui;
 use crate::ui::view::{FailureView, GainView, GoneView};
 
@@ -29,6 +29,7 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     shadows: &'o [String],
     /// What the descriptions of agents cost in each session; `None`: no agent was installed.
     cost: Option<CostView>,
+    left: Vec<LeftView<'o>>,
 }
 
 /// What descriptions cost, in tokens.
@@ -40,6 +41,14 @@ struct CostView {
     total: usize,
     /// Above this, the client warns.
     limit: usize,
+}
+
+/// What `--all` did not take of a source.
+#[derive(Debug, Serialize)]
+struct LeftView<'o> {
+    source: &'o str,
+    lower: usize,
+    behind: usize,
 }
 
 /// What happened to one agent.
@@ -63,6 +72,7 @@ struct AgentView<'o> {
     base_origin: Option<&'o str>,
     notes: &'o [String],
     gone: Option<GoneView<'o>>,
+    others: &'o [String],
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
     /// All powers of an agent that is new.
@@ -112,6 +122,7 @@ impl<'o> ChangeDocument<'o> {
                 .iter()
                 .map(StillRequiredView::from)
                 .collect(),
+            left: outcome.passed.iter().map(LeftView::from).collect(),
             shadows: &outcome.shadows,
             cost: outcome.cost.map(|(added, total)| CostView {
                 added,
@@ -148,6 +159,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             base_origin: agent.base.as_deref(),
             notes: &agent.notes,
             gone: agent.gone.as_ref().map(Into::into),
+            others: &agent.others,
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
             powers: agent.powers.iter().map(Into::into).collect(),
@@ -183,6 +195,16 @@ impl<'o> From<&'o (AgentName, AgentName)> for StillRequiredView<'o> {
         Self {
             name: name.as_str(),
             by: by.as_str(),
+        }
+    }
+}
+
+impl<'o> From<&'o Passed> for LeftView<'o> {
+    fn from(passed: &'o Passed) -> Self {
+        Self {
+            source: &passed.source,
+            lower: passed.lower,
+            behind: passed.behind,
         }
     }
 }

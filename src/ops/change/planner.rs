@@ -194,6 +194,13 @@ impl<'a, 'p> Planner<'a, 'p> {
             origin: RequiredFrom::Beside(resolved.clone()),
         });
         self.open.extend(required);
+        let file = &resolved.entry.file;
+        let is_chosen = before.is_none_or(|before| before.file != *file);
+        let others = if is_chosen {
+            resolved.others()
+        } else {
+            Vec::new()
+        };
         let item = Item::new(name.clone(), candidate, Vec::new());
         let mut item = Item {
             before: before.cloned(),
@@ -205,6 +212,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             pins: added.wanted.pins.clone(),
             wanted: Some(added.wanted).filter(|_| added.is_entry),
             notes: added.note.into_iter().collect(),
+            others,
             ..item
         };
         if self.goal.edits == Edits::Merge {
@@ -242,7 +250,7 @@ impl<'a, 'p> Planner<'a, 'p> {
                 self.required_as_locked(&name, &required.by, locked, frontend)
             }
             RequiredFrom::Beside(by) => {
-                let found = by.snapshot.offered.find(&required.name);
+                let found = self.resolver.meant(&by.snapshot, &required.name);
                 if found.is_empty() && self.is_gone(&required) {
                     return Ok(());
                 }
@@ -325,7 +333,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             Source::parse(&locked.source).map_err(|error| Failure::failed(error.to_string()))?;
         let registry = locked.registry.as_ref();
         let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
-        let found = snapshot.offered.find(required.as_str());
+        let found = self.resolver.meant(&snapshot, required.as_str());
         let [entry] = found.as_slice() else {
             let update = Command::new(["update", by.as_str()]);
             return Err(Failure::failed(format!(

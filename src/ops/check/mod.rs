@@ -272,7 +272,8 @@ impl Checker<'_> {
             odd.entry(&tool.agent).or_default().push(tool);
         }
         for (agent, tools) in odd {
-            self.odd_tools(agent, &tools, report.lame.contains(agent));
+            let has_none = report.toolless.iter().any(|name| name == agent);
+            self.odd_tools(agent, &tools, has_none);
         }
     }
 
@@ -310,7 +311,7 @@ impl Checker<'_> {
     }
 
     /// The tools of an agent that the client does not have, or not under that name.
-    fn odd_tools(&mut self, agent: &str, tools: &[&OddTool], is_lame: bool) {
+    fn odd_tools(&mut self, agent: &str, tools: &[&OddTool], has_none: bool) {
         let mut places: Vec<String> = tools.iter().map(|tool| tool.place.clone()).collect();
         places.dedup();
         let texts: Vec<String> = tools
@@ -325,7 +326,7 @@ impl Checker<'_> {
                 format!("{} ({now})", tool.text)
             })
             .collect();
-        let (level, kind, what) = if is_lame {
+        let (level, kind, what) = if has_none {
             (
                 Level::Error,
                 "no-tools",

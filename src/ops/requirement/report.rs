@@ -67,12 +67,12 @@ pub struct Report {
     pub others: Vec<Other>,
     /// Tools that are not what their author thought.
     pub odd_tools: Vec<OddTool>,
-    /// The agents none of whose tools exists: the client refuses to start them.
-    pub lame: BTreeSet<String>,
     /// What is missing of plugins.
     pub parts: Vec<MissingPart>,
     /// What the client does not read.
     pub lost: Vec<Lost>,
+    /// Agents that list tools of which none exists: the client refuses to start them.
+    pub toolless: Vec<String>,
     /// Servers that were bound by this command: agent, upstream's name, the user's.
     pub bound: Vec<(String, String, String)>,
     /// Servers of agentpkg's own that were changed to what the catalogue has now: name, and what it starts.
@@ -114,8 +114,8 @@ pub(in crate::ops) fn report(
             .others
             .extend(others(session, world, agent, &installed)?);
         let odd: Vec<OddTool> = odd_tools(agent).collect();
-        if is_lame(agent, &odd) {
-            report.lame.insert(agent.name.clone());
+        if has_no_tool(agent, &odd) {
+            report.toolless.push(agent.name.clone());
         }
         report.odd_tools.extend(odd);
         report.parts.extend(plugins::missing(session, world, agent));
@@ -167,7 +167,7 @@ fn others(
 }
 
 /// Whether none of the tools that an agent asks for exists. `odd`: those that are not what its author thought.
-fn is_lame(agent: &AgentNeeds, odd: &[OddTool]) -> bool {
+fn has_no_tool(agent: &AgentNeeds, odd: &[OddTool]) -> bool {
     let needs = &agent.needs;
     // An alias is an old name that the client still understands.
     let is_alias = |tool: &OddTool| {
