@@ -80,6 +80,8 @@ pub struct RegistryFile {
     pub own_agents: Vec<String>,
     /// Old names of tools.
     pub retired_tools: BTreeMap<String, RetiredTool>,
+    /// What other editors call a tool, and the tool that is meant.
+    pub foreign_tools: BTreeMap<String, String>,
     /// What was left out, with the reasons.
     pub notes: Vec<String>,
 }
@@ -119,6 +121,7 @@ impl RegistryFile {
             tools: raw.tools.current,
             own_agents: raw.tools.agents,
             retired_tools: raw.tools.retired,
+            foreign_tools: raw.tools.foreign,
             notes,
         }
     }
@@ -160,6 +163,8 @@ struct RawTools {
     agents: Vec<String>,
     #[serde(default)]
     retired: BTreeMap<String, RetiredTool>,
+    #[serde(default)]
+    foreign: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

@@ -2,10 +2,13 @@
 
 mod available;
 
+use std::cmp::Reverse;
+
 use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use crate::domain::budget::{LIMIT, shown};
 use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
 use crate::error::Result;
@@ -21,6 +24,7 @@ use crate::ui::{Column, Table};
 Examples:
   agentpkg list                        what is installed
   agentpkg list --all                  what the client loads, and from where
+  agentpkg list --cost                 what their descriptions cost
   agentpkg list --available            what all registries offer
   agentpkg list --available gh:owner/repo
   agentpkg list --available --all      also the copies behind others, and why")]
@@ -29,6 +33,9 @@ pub struct ListArgs {
     /// `--available`, also the copies that stand behind others, and why
     #[arg(long, short = 'A')]
     pub all: bool,
+    /// List what the description of each agent costs in every session, in tokens
+    #[arg(long, conflicts_with_all = ["available", "all"])]
+    pub cost: bool,
     /// List what the registries offer
     #[arg(long, short)]
     pub available: bool,
@@ -43,6 +50,8 @@ pub fn run(args: &ListArgs, context: &mut Context) -> Result<()> {
         available::show(args.source.as_deref(), args.all, context)
     } else if args.all {
         show_everything(context)
+    } else if args.cost {
+        show_costs(context)
     } else {
         show_installed(context)
     }
@@ -111,6 +120,40 @@ fn show_everything(context: &mut Context) -> Result<()> {
     for (folder, why) in &everything.cut {
         let text = format!("{folder} was not read to its end: {why}; the client may load more");
         context.ui.warn(text);
+    }
+    Ok(())
+}
+
+fn show_costs(context: &mut Context) -> Result<()> {
+    let mut agents = everything(&context.session, &mut context.ui)?.agents;
+    agents.retain(|agent| agent.tokens > 0);
+    agents.sort_by_key(|agent| Reverse(agent.tokens));
+    let total = agents.iter().map(|agent| agent.tokens).sum();
+    if context.ui.is_json() {
+        return context.ui.json(&ListCostDocument {
+            agents: agents.iter().map(Into::into).collect(),
+            total,
+            limit: LIMIT,
+        });
+    }
+    let mut table = Table::new([
+        Column::number("tokens"),
+        Column::name(""),
+        Column::source(""),
+    ]);
+    for agent in &agents {
+        table.row([
+            agent.tokens.to_string().into(),
+            agent.name.as_str().into(),
+            agent.path.clone().unwrap_or_default().into(),
+        ]);
+    }
+    context.ui.table(&table)?;
+    let words = format!("{} of {} tokens", shown(total), shown(LIMIT));
+    if total > LIMIT {
+        context.ui.warn(format!("{words}: the client warns"));
+    } else {
+        context.ui.note(words);
     }
     Ok(())
 }
@@ -199,6 +242,37 @@ struct LoadedView<'a> {
     winner: Option<&'a str>,
     /// Why it does not run.
     reason: Option<&'a str>,
+}
+
+/// What `list --cost --json` prints.
+#[derive(Serialize)]
+struct ListCostDocument<'a> {
+    agents: Vec<CostView<'a>>,
+    /// Of all agents together.
+    total: usize,
+    /// Above this, the client warns.
+    limit: usize,
+}
+
+#[derive(Serialize)]
+struct CostView<'a> {
+    name: &'a str,
+    tokens: usize,
+    layer: &'static str,
+    path: Option<&'a str>,
+    plugin: Option<&'a str>,
+}
+
+impl<'a> From<&'a LoadedAgent> for CostView<'a> {
+    fn from(agent: &'a LoadedAgent) -> Self {
+        Self {
+            name: &agent.name,
+            tokens: agent.tokens,
+            layer: agent.layer,
+            path: agent.path.as_deref(),
+            plugin: agent.plugin.as_deref(),
+        }
+    }
 }
 
 #[derive(Serialize)]

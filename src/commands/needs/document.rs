@@ -13,6 +13,8 @@ pub(in crate::commands) struct NeedsView<'r> {
     servers: Vec<ServerView<'r>>,
     others: Vec<OtherView<'r>>,
     odd_tools: Vec<OddToolView<'r>>,
+    /// The agents none of whose tools exists.
+    without_tools: &'r [String],
     plugins: Vec<PartView<'r>>,
     lost_text: Vec<LostView<'r>>,
     bound: Vec<BoundView<'r>>,
@@ -132,6 +134,7 @@ impl<'r> From<&'r Report> for NeedsView<'r> {
             servers: report.servers.iter().map(Into::into).collect(),
             others: others.collect(),
             odd_tools: tools.collect(),
+            without_tools: &report.toolless,
             plugins: parts.collect(),
             lost_text: lost.collect(),
             bound: bound.collect(),

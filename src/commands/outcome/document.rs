@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::commands::merge_file::ConflictView;
 use crate::commands::needs::NeedsView;
+use crate::domain::budget::LIMIT;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
 use crate::ops::update::{ChangedAgent, Outcome, Passed, Status};
@@ -26,7 +27,20 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     still_required: Vec<StillRequiredView<'o>>,
     /// What keeps agents that were written from running, or others because of them.
     shadows: &'o [String],
+    /// What the descriptions of agents cost in each session; `None`: no agent was installed.
+    cost: Option<CostView>,
     left: Vec<LeftView<'o>>,
+}
+
+/// What descriptions cost, in tokens.
+#[derive(Debug, Serialize)]
+struct CostView {
+    /// Of the agents that were installed.
+    added: usize,
+    /// Of all agents that run.
+    total: usize,
+    /// Above this, the client warns.
+    limit: usize,
 }
 
 /// What `--all` did not take of a source.
@@ -110,6 +124,11 @@ impl<'o> ChangeDocument<'o> {
                 .collect(),
             left: outcome.passed.iter().map(LeftView::from).collect(),
             shadows: &outcome.shadows,
+            cost: outcome.cost.map(|(added, total)| CostView {
+                added,
+                total,
+                limit: LIMIT,
+            }),
         }
     }
 }

@@ -9,10 +9,12 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::document::ChangeDocument;
 use super::{Context, capabilities, needs};
+use crate::domain::budget::{LIMIT, shown};
 use crate::domain::capability::Gain;
 use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
+use crate::error::Advice;
 use crate::ops::gone::GoneAgent;
 use crate::ops::remove::{Dropped, Gone};
 use crate::ops::update::{ChangedAgent, Outcome, Status};
@@ -43,6 +45,7 @@ pub(super) fn show_install(
     }
     show_gone(&outcome.gone, is_dry_run, ui);
     show_skipped(outcome, ui);
+    show_cost(outcome, ui);
     if changed.is_empty() {
         show_unchanged(outcome, is_whole, is_dry_run, ui);
     } else {
@@ -50,6 +53,26 @@ pub(super) fn show_install(
     }
     if !outcome.gone.agents.is_empty() && !is_dry_run {
         show_undo(ui);
+    }
+}
+
+/// Shows what the descriptions of new agents cost in each session.
+fn show_cost(outcome: &Outcome, ui: &mut Ui) {
+    let Some((added, total)) = outcome.cost else {
+        return;
+    };
+    let [added, total_shown, limit] = [added, total, LIMIT].map(shown);
+    if total > LIMIT {
+        let costs = Command::new(["list", "--cost"]);
+        let words = format!(
+            "all descriptions cost {total_shown} tokens in each session (+{added}), and the client warns above {limit}; "
+        );
+        ui.warn(Advice::say(words).and_run(costs).and(" shows the largest"));
+    } else {
+        ui.status(
+            "Cost",
+            format!("+{added} tokens in each session, {total_shown} of {limit}"),
+        );
     }
 }
 

@@ -97,6 +97,18 @@ pub(super) fn show_findings(report: &Report, ui: &mut Ui) {
     for (kind, names) in by_kind {
         ui.warn(format!("{kind}: {}", named(&names)));
     }
+    let mut by_plugin: BTreeMap<Option<String>, Vec<&str>> = BTreeMap::new();
+    for part in &report.parts {
+        let names = by_plugin.entry(part.command()).or_default();
+        if names.last() != Some(&part.agent.as_str()) {
+            names.push(&part.agent);
+        }
+    }
+    for (command, names) in by_plugin {
+        let what = "need something that did not come with them";
+        let how = command.map_or_else(String::new, |command| format!("; {command}"));
+        ui.warn(format!("{what}: {}{how}", named(&names)));
+    }
 }
 
 /// Names, at most a few, with their number.

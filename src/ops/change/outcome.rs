@@ -145,6 +145,9 @@ pub struct Outcome {
     pub verdict: Option<Verdict>,
     /// What keeps agents that were written from running, or others because of them.
     pub shadows: Vec<String>,
+    /// What the descriptions of the agents that were installed cost in each session, and those of all, in tokens; `None`: none was
+    /// installed.
+    pub cost: Option<(usize, usize)>,
 }
 
 /// The outcome of a plan that is carried out.

@@ -10,10 +10,13 @@ use super::open::Open;
 use super::plan::Plan;
 use super::scene::Scene;
 use super::{confirm, conflicts, origin, pending, powers, together};
+use crate::domain::budget;
+use crate::domain::definition::{Definition, Verdict};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::policy;
 use crate::ops::report::{Answers, Frontend};
+use crate::store::loaded;
 
 /// Decides everything that is open.
 pub(super) fn settle(
@@ -34,6 +37,7 @@ pub(super) fn settle(
     origin::decide(plan, goal, &mut open, frontend)?;
     conflicts::decide(plan, scene, goal, &mut open, frontend)?;
     forbid(plan, scene);
+    keep_within_budget(plan, scene);
     powers::decide(plan, scene, goal, &mut open, frontend)?;
     if open.refusal.is_some() {
         // What cannot be had is said with what nobody can be asked about.
@@ -66,6 +70,40 @@ fn forbid(plan: &mut Plan, scene: &Scene<'_>) {
         if let Err(failure) = permitted {
             item.state = State::Skipped;
             plan.failures.push(failure);
+        }
+    }
+}
+
+/// Leaves out the agents with which the descriptions of the project's agents would cost more than the policy allows.
+fn keep_within_budget(plan: &mut Plan, scene: &Scene<'_>) {
+    if scene.manifest.policy().max_total_tokens.is_none() {
+        return;
+    }
+    let (project, environment) = (&scene.session.project, &scene.session.environment);
+    let set = loaded::read(project, environment, project.root());
+    let cost = |bytes: &[u8]| match Definition::parse(bytes).verdict() {
+        Verdict::Loads(loaded) => budget::tokens(&loaded.name, &loaded.description),
+        Verdict::Skipped(_) => 0,
+    };
+    let mut total = set.project_tokens();
+    for item in plan
+        .items
+        .iter_mut()
+        .filter(|item| item.state == State::Active)
+    {
+        let (before, after) = (item.ours.as_deref().map_or(0, cost), cost(&item.result()));
+        let with = (total + after).saturating_sub(before);
+        let permitted = if after > before {
+            policy::permit_total(&scene.manifest, &item.name, with)
+        } else {
+            Ok(())
+        };
+        match permitted {
+            Ok(()) => total = with,
+            Err(failure) => {
+                item.state = State::Skipped;
+                plan.failures.push(failure);
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::policy::Violation;
-use crate::domain::requirement::{Need, Origin, Requirements};
+use crate::domain::requirement::{Need, Origin};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::store::agreement::{unlocked, unwanted};
@@ -272,11 +272,8 @@ impl Checker<'_> {
             odd.entry(&tool.agent).or_default().push(tool);
         }
         for (agent, tools) in odd {
-            let needs = agents
-                .iter()
-                .find(|known| known.name == agent)
-                .map(|known| &known.needs);
-            self.odd_tools(agent, &tools, needs);
+            let has_none = report.toolless.iter().any(|name| name == agent);
+            self.odd_tools(agent, &tools, has_none);
         }
     }
 
@@ -314,7 +311,7 @@ impl Checker<'_> {
     }
 
     /// The tools of an agent that the client does not have, or not under that name.
-    fn odd_tools(&mut self, agent: &str, tools: &[&OddTool], needs: Option<&Requirements>) {
+    fn odd_tools(&mut self, agent: &str, tools: &[&OddTool], has_none: bool) {
         let mut places: Vec<String> = tools.iter().map(|tool| tool.place.clone()).collect();
         places.dedup();
         let texts: Vec<String> = tools
@@ -329,20 +326,7 @@ impl Checker<'_> {
                 format!("{} ({now})", tool.text)
             })
             .collect();
-        // An alias is an old name that the client still understands.
-        let has_alias = tools.iter().any(|tool| {
-            tool.retired
-                .as_ref()
-                .is_some_and(|retired| retired.is_alias)
-        });
-        // With nothing that the client knows, it refuses to start the agent.
-        let is_lame = needs.is_some_and(|needs| {
-            !needs.is_every_tool
-                && needs.servers.is_empty()
-                && needs.tools.len() == texts.len()
-                && !has_alias
-        });
-        let (level, kind, what) = if is_lame {
+        let (level, kind, what) = if has_none {
             (
                 Level::Error,
                 "no-tools",

@@ -10,7 +10,7 @@ use crate::domain::catalogue::ToolMeaning;
 use crate::domain::definition::Loss;
 use crate::domain::policy::Policy;
 use crate::domain::registry_file::RetiredTool;
-use crate::domain::requirement::{Need, ToolNeed};
+use crate::domain::requirement::Need;
 use crate::error::Result;
 use crate::fs;
 use crate::ops::session::Session;
@@ -71,7 +71,7 @@ pub struct Report {
     pub parts: Vec<MissingPart>,
     /// What the client does not read.
     pub lost: Vec<Lost>,
-    /// Agents that list tools of which none exists.
+    /// Agents that list tools of which none exists: the client refuses to start them.
     pub toolless: Vec<String>,
     /// Servers that were bound by this command: agent, upstream's name, the user's.
     pub bound: Vec<(String, String, String)>,
@@ -113,11 +113,12 @@ pub(in crate::ops) fn report(
         report
             .others
             .extend(others(session, world, agent, &installed)?);
-        report.odd_tools.extend(odd_tools(agent));
-        report.parts.extend(plugins::missing(session, world, agent));
-        if has_no_tool(agent) {
+        let odd: Vec<OddTool> = odd_tools(agent).collect();
+        if has_no_tool(agent, &odd) {
             report.toolless.push(agent.name.clone());
         }
+        report.odd_tools.extend(odd);
+        report.parts.extend(plugins::missing(session, world, agent));
     }
     Ok(report)
 }
@@ -165,16 +166,20 @@ fn others(
     Ok(others)
 }
 
-/// Whether an agent lists tools and none of them is one of the client's or of a server.
-fn has_no_tool(agent: &AgentNeeds) -> bool {
-    let is_odd = |tool: &ToolNeed| match &tool.meaning {
-        ToolMeaning::Retired(retired) => !retired.is_alias,
-        ToolMeaning::Foreign(_) | ToolMeaning::Unknown => true,
-        ToolMeaning::Current => false,
+/// Whether none of the tools that an agent asks for exists. `odd`: those that are not what its author thought.
+fn has_no_tool(agent: &AgentNeeds, odd: &[OddTool]) -> bool {
+    let needs = &agent.needs;
+    // An alias is an old name that the client still understands.
+    let is_alias = |tool: &OddTool| {
+        tool.retired
+            .as_ref()
+            .is_some_and(|retired| retired.is_alias)
     };
-    !agent.needs.tools.is_empty()
-        && agent.needs.tools.iter().all(is_odd)
-        && agent.needs.server_names().next().is_none()
+    !odd.is_empty()
+        && !needs.is_every_tool
+        && needs.servers.is_empty()
+        && needs.tools.len() == odd.len()
+        && !odd.iter().any(is_alias)
 }
 
 /// The tools that an agent asks for and that are not what its author thought.

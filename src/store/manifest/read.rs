@@ -149,6 +149,13 @@ impl Reader<'_> {
             .ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
     }
 
+    fn count(&self, item: &Item) -> Result<usize> {
+        let number = item
+            .as_integer()
+            .and_then(|number| usize::try_from(number).ok());
+        number.ok_or_else(|| self.wrong(item, "a number is expected, for example 200"))
+    }
+
     fn strings(&self, item: &Item) -> Result<Vec<String>> {
         let array = item
             .as_array()
@@ -335,6 +342,10 @@ impl Reader<'_> {
                 "permission-mode" => policy.permission_mode = Some(self.boolean(item)?),
                 "mcp-servers" => policy.mcp_servers = Some(self.boolean(item)?),
                 "missing-tools" => policy.missing_tools = Some(self.boolean(item)?),
+                "max-description-tokens" => {
+                    policy.max_description_tokens = Some(self.count(item)?);
+                }
+                "max-total-tokens" => policy.max_total_tokens = Some(self.count(item)?),
                 // Ignoring an unknown rule would be worse than having no rules.
                 _ => {
                     let span = table.key(key).and_then(toml_edit::Key::span);
