@@ -369,6 +369,7 @@ impl<'a> Resolver<'a> {
             Place::Registry(name) => {
                 let source = manifest
                     .registry(name)
+                    .or_else(|| self.users(name))
                     .ok_or_else(|| unknown_registry(name, spec, manifest))?;
                 Ok(vec![self.open(Some(name), &source, frontend)?])
             }
@@ -384,9 +385,15 @@ impl<'a> Resolver<'a> {
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
                 let mut failures = Vec::new();
-                let sources = manifest.registries().iter();
+                let mut registries = manifest.registries().to_vec();
+                if matches!(self.asker.place, AskerPlace::Spec { .. }) {
+                    // What the manifest says must not depend on who reads it; what was typed may.
+                    registries = self.session.registries(manifest);
+                    registries.pop();
+                }
+                let sources = registries.iter();
                 self.ask(sources.map(|(_, source)| source.clone()), frontend);
-                for (name, source) in manifest.registries() {
+                for (name, source) in &registries {
                     match self.snapshot(Some(name), source, frontend) {
                         Ok(snapshot) => snapshots.push(snapshot),
                         Err(failure) => failures.push((name, failure)),
@@ -403,6 +410,17 @@ impl<'a> Resolver<'a> {
                 Ok(snapshots)
             }
         }
+    }
+
+    /// The registry of this name that the user has, if it was typed.
+    fn users(&self, name: &RegistryName) -> Option<Source> {
+        if !matches!(self.asker.place, AskerPlace::Spec { .. }) {
+            return None;
+        }
+        let mut known = self.session.user_registries().into_iter();
+        known
+            .find(|(known, _)| known == name)
+            .map(|(_, source)| source)
     }
 
     /// The same agent at another version.
