@@ -9,7 +9,7 @@ use crate::domain::count::{few, numbered};
 use crate::domain::definition::{Loaded, Verdict};
 use crate::error::Result;
 use crate::ops::info::{Info, Running, info};
-use crate::ui::view::GainView;
+use crate::ui::view::{GainView, GoneView};
 use crate::ui::{Ui, one_line, sanitize, wrapped};
 
 /// Show one agent: what it is for, what it may use, and whether the client loads it
@@ -64,6 +64,12 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
             labelled("installed", &installed, ui)?;
         }
         None => labelled("installed", "no", ui)?,
+    }
+    if let Some(gone) = &info.gone {
+        let words = [vec![gone.words()], gone.notes()].concat().join("; ");
+        labelled("gone", &words, ui)?;
+        let advice = ui.advice(&gone.advice());
+        labelled("", &advice, ui)?;
     }
     labelled("client", &client(&info), ui)?;
     let lines = needs::report_lines(&info.needs, ui.columns());
@@ -137,6 +143,8 @@ struct InfoDocument<'a> {
     /// What it would make of what would be installed.
     adapted: AdaptedView<'a>,
     needs: needs::NeedsView<'a>,
+    /// What became of it, if upstream no longer has it.
+    gone: Option<GoneView<'a>>,
     /// What edits by hand allow beyond the installed version.
     gains: Vec<GainView>,
     /// What it may do beyond using its tools.
@@ -251,6 +259,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             client: (&info.verdict).into(),
             adapted,
             needs: (&info.needs).into(),
+            gone: info.gone.as_ref().map(Into::into),
             gains: info.gains.iter().map(Into::into).collect(),
             powers: info.powers.iter().map(Into::into).collect(),
         }

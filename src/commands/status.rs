@@ -9,6 +9,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
+use crate::ui::view::GoneView;
 use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
 
 /// Show which agents are edited, missing or in conflict
@@ -129,6 +130,18 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     if !agent.pins.is_empty() {
         notes.push(format!("keeps your {}", agent.pins.join(", ")));
     }
+    if let Some(gone) = &agent.gone {
+        notes.push(gone.words());
+        if !gone.is_kept {
+            let best = gone.notes();
+            notes.extend(
+                best.into_iter()
+                    .filter(|note| !note.starts_with("last seen"))
+                    .take(1),
+            );
+        }
+    }
+    notes.extend(agent.moved.clone());
     if let Some(newer) = &agent.newer {
         notes.push(format!("update available {newer}"));
     }
@@ -168,6 +181,8 @@ struct AgentView<'s> {
     has_base: bool,
     pins: &'s [String],
     newer: Option<&'s str>,
+    moved: Option<&'s str>,
+    gone: Option<GoneView<'s>>,
     wanted: bool,
 }
 
@@ -197,6 +212,8 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             has_base: agent.has_base,
             pins: &agent.pins,
             newer: agent.newer.as_deref(),
+            moved: agent.moved.as_deref(),
+            gone: agent.gone.as_ref().map(Into::into),
             wanted: agent.is_wanted,
         }
     }

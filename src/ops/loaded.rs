@@ -52,6 +52,7 @@ pub struct Everything {
 /// Looks at everything that the client loads in the current folder.
 pub fn everything(session: &Session, frontend: &mut dyn Frontend) -> Result<Everything> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let lockfile = session.project.load_lockfile()?;
     let set = read(session);
     let mut agents: Vec<LoadedAgent> = set

@@ -2,15 +2,16 @@
 
 use semver::Version;
 
+use super::gone::GoneAgent;
 use super::report::Frontend;
-use super::resolver::{Resolved, Resolver};
+use super::resolver::{Followed, Resolved, Resolver, moved};
 use super::session::Session;
 use super::unknown;
 use crate::domain::count::few;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
-use crate::store::agreement::{at_home, unwanted, versions};
+use crate::store::agreement::{unwanted, versions};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Wanted};
@@ -28,6 +29,8 @@ pub struct Outdated {
     pub latest: String,
     /// Whether an update would bring something.
     pub is_behind: bool,
+    /// Where upstream moved it, in words; `None`: nowhere.
+    pub moved: Option<String>,
     /// Whether the latest is not what the manifest allows.
     pub is_held_back: bool,
     /// Whether the file has edits of the user.
@@ -39,8 +42,8 @@ pub struct Outdated {
 pub struct OutdatedOutcome {
     /// The agents of the manifest, sorted by name.
     pub agents: Vec<Outdated>,
-    /// Agents that are required and that upstream no longer has.
-    pub gone: Vec<AgentName>,
+    /// Agents that upstream no longer has.
+    pub gone: Vec<GoneAgent>,
     /// What could not be looked at.
     pub failures: Vec<Failure>,
 }
@@ -77,8 +80,16 @@ pub fn outdated(
     let mut failures: Vec<(Failure, Vec<&str>)> = Vec::new();
     for (name, wanted, locked) in agents {
         match look.versions(name, wanted, locked, frontend) {
-            Ok(there) => {
-                outcome.gone.extend(there.gone(locked).cloned());
+            Ok(Err(gone)) => outcome.gone.push(gone),
+            Ok(Ok(there)) => {
+                let gone = there.gone(locked).filter_map(|required| {
+                    let known = lockfile.agents.get(required)?;
+                    Some(GoneAgent {
+                        by: Some(name.clone()),
+                        ..GoneAgent::unknown(required, known)
+                    })
+                });
+                outcome.gone.extend(gone);
                 let agent = look.compared(name, (wanted, locked), &there, frontend)?;
                 outcome.agents.push(agent);
             }
@@ -90,8 +101,8 @@ pub fn outdated(
             },
         }
     }
-    outcome.gone.sort();
-    outcome.gone.dedup();
+    outcome.gone.sort_by(|one, other| one.name.cmp(&other.name));
+    outcome.gone.dedup_by(|one, other| one.name == other.name);
     let told = |(failure, names): (Failure, Vec<&str>)| {
         failure.detail(format!("wanted for {}", few(&names, ", ")))
     };
@@ -105,6 +116,8 @@ struct There<'a> {
     allowed: Resolved<'a>,
     /// The default branch.
     branch: Resolved<'a>,
+    /// Where it went, in words.
+    moved: Option<String>,
 }
 
 impl There<'_> {
@@ -132,32 +145,42 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    /// Looks up what there is of an agent.
+    /// Looks up what there is of an agent, or what became of it.
     fn versions(
         &mut self,
         name: &AgentName,
         wanted: &Wanted,
         locked: &LockedAgent,
         frontend: &mut dyn Frontend,
-    ) -> Result<There<'a>> {
-        let lookup = at_home(wanted, locked, self.manifest);
+    ) -> Result<std::result::Result<There<'a>, GoneAgent>> {
         let newest = Wanted {
             version: None,
-            ..lookup.clone()
+            ..wanted.clone()
         };
-        let mut resolve = |wanted: &Wanted| {
+        let mut follow = |wanted: &Wanted| {
             self.resolver
-                .resolve_wanted(name, wanted, self.manifest, frontend)
+                .follow(name, wanted, locked, self.manifest, frontend)
         };
-        let allowed = resolve(&lookup)?;
-        let branch = match (&wanted.version, resolve(&newest)) {
+        let there = match follow(wanted)? {
+            Followed::There(there) => there,
+            Followed::Gone(departed) => {
+                return Ok(Err(GoneAgent::of(name, wanted, locked, &departed)));
+            }
+        };
+        let moved = moved(locked, &there);
+        let allowed = there.resolved;
+        let branch = match (&wanted.version, follow(&newest)) {
             (None, _) => allowed.clone(),
             (_, Err(failure)) if failure.kind() == Kind::Interrupted => return Err(failure),
+            (_, Ok(Followed::There(branch))) => branch.resolved,
             // What is on a branch of its own, or in a source without a default branch, is held against itself.
-            (_, Err(_)) => allowed.clone(),
-            (_, Ok(branch)) => branch,
+            (_, Err(_) | Ok(Followed::Gone(_))) => allowed.clone(),
         };
-        Ok(There { allowed, branch })
+        Ok(Ok(There {
+            allowed,
+            branch,
+            moved,
+        }))
     }
 
     /// Holds an installed agent against what there is of it.
@@ -165,7 +188,11 @@ impl<'a> Look<'a> {
         &self,
         name: &AgentName,
         (wanted, locked): (&Wanted, &LockedAgent),
-        There { allowed, branch }: &There<'_>,
+        There {
+            allowed,
+            branch,
+            moved,
+        }: &There<'_>,
         frontend: &mut dyn Frontend,
     ) -> Result<Outdated> {
         // Versions are held against versions, commits against commits: a commit past the newest tag is no newer version.
@@ -180,7 +207,8 @@ impl<'a> Look<'a> {
             name: name.clone(),
             current: versions(Some(locked)),
             wanted: revision(allowed),
-            is_behind: differs(locked, allowed),
+            is_behind: moved.is_some() || differs(locked, allowed),
+            moved: moved.clone(),
             latest: newest.map_or_else(|| revision(branch), |newest| newest.to_string()),
             is_held_back,
             is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),

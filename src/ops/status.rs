@@ -3,21 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::change::pending;
+use super::gone::GoneAgent;
+use super::news::{Look, News, offline};
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
-use super::resolver::Resolver;
-use super::session::{Options, Session};
-use crate::domain::digest::{Digest, ObjectId};
+use super::session::Session;
+use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
-use crate::domain::spec::Source;
-use crate::domain::version::VersionRequest;
 use crate::error::Result;
 use crate::merge::{self, Difference};
 use crate::store::agreement::{reachable, versions};
-use crate::store::cache::{CachedRepository, Freshness};
 use crate::store::loaded::LoadedSet;
-use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::Wanted;
+use crate::store::lockfile::Lockfile;
 
 /// The state of an installed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +44,10 @@ pub struct AgentStatus {
     pub pins: Vec<String>,
     /// What an update would take, as far as the cache knows.
     pub newer: Option<String>,
+    /// Where upstream moved it without another change, in words.
+    pub moved: Option<String>,
+    /// What became of it, if upstream no longer has it, as far as the cache knows.
+    pub gone: Option<GoneAgent>,
     /// Whether the manifest wants it, or one that it wants requires it.
     pub is_wanted: bool,
 }
@@ -92,19 +93,14 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let manifest = session.manifest(frontend)?;
     let lockfile = project.load_lockfile()?;
     let pending: BTreeSet<AgentName> = pending::names(project)?.into_iter().collect();
-    // The cache may hold half of what a source has; the other half is not worth a fetch here.
-    let options = Options {
-        is_offline: true,
-        ..session.options.clone()
-    };
-    let offline = Session::new(project.clone(), session.environment.clone(), options);
-    let mut resolver = Resolver::new(&offline, Freshness::Any);
+    let offline = offline(session);
+    let mut look = Look::new(&offline, &manifest);
     let reached = reachable(&manifest, &lockfile);
     let mut outcome = ProjectStatus::default();
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
         let base = project.read_base(&locked.base)?;
-        outcome.agents.push(AgentStatus {
+        let mut status = AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
             file: match project.read_agent(name)? {
@@ -117,13 +113,20 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             has_base: base.is_some(),
             is_conflicted: pending.contains(name),
             pins: wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default(),
-            newer: if is_wanted {
-                newer(&offline, locked, wanted, &mut resolver, frontend)
-            } else {
-                None
-            },
+            newer: None,
+            moved: None,
+            gone: None,
             is_wanted,
-        });
+        };
+        if is_wanted {
+            match look.news(name, locked, frontend) {
+                News::None | News::Elsewhere => {}
+                News::Newer(version) => status.newer = Some(version),
+                News::Moved(words) => status.moved = Some(words),
+                News::Gone(gone) => status.gone = Some(gone),
+            }
+        }
+        outcome.agents.push(status);
     }
     let known = manifest.agents().keys();
     let is_uninstalled = |name: &&AgentName| !lockfile.agents.contains_key(*name);
@@ -144,66 +147,4 @@ fn foreign(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
     let known: BTreeSet<String> = lockfile.agents.keys().map(AgentName::file_name).collect();
     let files = set.own().map(|agent| agent.below.clone());
     files.filter(|file| !known.contains(file)).collect()
-}
-
-/// What an update would take of what is on this machine, if it is another version. Whatever goes wrong here is not worth a word.
-fn newer(
-    session: &Session,
-    locked: &LockedAgent,
-    wanted: Option<&Wanted>,
-    resolver: &mut Resolver<'_>,
-    frontend: &mut dyn Frontend,
-) -> Option<String> {
-    let source = Source::parse(&locked.source).ok()?;
-    if let Source::Git(url) = &source
-        && !session.cache.has(url)
-    {
-        return None;
-    }
-    let request = wanted.and_then(|wanted| wanted.version.as_ref());
-    if let (Some(request), Some(repository)) = (request, session.kept_repository(&source)) {
-        return newer_version(&repository, locked, request);
-    }
-    let snapshot = resolver
-        .snapshot(locked.registry.as_ref(), &source, frontend)
-        .ok()?;
-    let entry = snapshot.offered.find_file(&locked.file)?;
-    let version = snapshot
-        .record(entry.name.as_str())
-        .and_then(|record| record.version.as_ref());
-    if request.is_some_and(|request| !version.is_some_and(|version| request.accepts(version))) {
-        return None;
-    }
-    let version = version.map(ToString::to_string);
-    if entry.blob == locked.blob && (version.is_none() || version == locked.version) {
-        return None;
-    }
-    Some(
-        version
-            .or_else(|| snapshot.commit.map(|commit| commit.short()))
-            .unwrap_or_else(|| "changed".to_owned()),
-    )
-}
-
-/// The version that answers a request. Tags and commits are looked at, and no index is made, which could take long.
-fn newer_version(
-    repository: &CachedRepository<'_>,
-    locked: &LockedAgent,
-    request: &VersionRequest,
-) -> Option<String> {
-    let (commit, version) = repository
-        .resolve(request, &locked.agent, &mut |_| {})
-        .ok()?;
-    let version = version.map(|version| version.to_string());
-    if version.is_some() && version != locked.version {
-        return version;
-    }
-    if locked.commit == Some(commit) {
-        return None;
-    }
-    // A tag that was moved, or a branch: only another file is news.
-    let bytes = repository
-        .read_file(commit, &locked.file, &mut |_| {})
-        .ok()??;
-    (ObjectId::of_blob(&bytes) != locked.blob).then(|| version.unwrap_or_else(|| commit.short()))
 }

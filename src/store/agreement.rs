@@ -14,30 +14,6 @@ use crate::domain::version::VersionRequest;
 /// Whether a lock entry satisfies a manifest entry.
 #[must_use]
 pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
-    let origin = match &wanted.origin {
-        Origin::Any => true,
-        Origin::Registry(registry) => {
-            locked.registry.as_ref() == Some(registry)
-                && manifest
-                    .registry(registry)
-                    .is_some_and(|source| source_text(&source) == locked.source)
-        }
-        Origin::Source(Source::Git(url)) => {
-            locked.registry.is_none() && url.as_str() == locked.source
-        }
-        Origin::Source(source) => {
-            locked.registry.is_none() && source_text(&file_folder(source)) == locked.source
-        }
-    };
-    let target = match &wanted.target {
-        None => true,
-        Some(Target::Name(target)) => {
-            *target == locked.agent || folded(target) == folded(&locked.agent)
-        }
-        Some(Target::File(file)) => *file == locked.file,
-        // The manifest names no such thing.
-        Some(Target::Page(..) | Target::Folder(_) | Target::Plugin { .. }) => false,
-    };
     let version = match (&wanted.version, &locked.version) {
         (None, _) => true,
         (Some(request), Some(version)) => {
@@ -54,11 +30,64 @@ pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bo
     let is_adapted = wanted.is_verbatim
         == (locked.adaptations.is_empty() && locked.base == locked.sha256)
         || !wanted.is_verbatim;
-    origin
-        && target
+    is_from(locked, wanted, manifest)
+        && is_target(locked, wanted)
         && version
         && is_adapted
         && (wanted.is_verbatim || wanted.bind == locked.bindings())
+}
+
+/// Whether a locked agent is from where a manifest entry says.
+#[must_use]
+pub fn is_from(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
+    match &wanted.origin {
+        Origin::Any => true,
+        Origin::Registry(registry) => {
+            locked.registry.as_ref() == Some(registry)
+                && manifest
+                    .registry(registry)
+                    .is_some_and(|source| source_text(&source) == locked.source)
+        }
+        Origin::Source(Source::Git(url)) => {
+            locked.registry.is_none() && url.as_str() == locked.source
+        }
+        Origin::Source(source) => {
+            locked.registry.is_none() && source_text(&file_folder(source)) == locked.source
+        }
+    }
+}
+
+/// Whether a locked agent is the one that a manifest entry names there.
+#[must_use]
+pub fn is_target(locked: &LockedAgent, wanted: &Wanted) -> bool {
+    match (&wanted.target, &wanted.origin) {
+        (None, Origin::Source(source)) => {
+            (source.as_file()).is_none_or(|(_, file)| file == locked.file)
+        }
+        (None, _) => true,
+        (Some(Target::Name(target)), _) => {
+            *target == locked.agent || folded(target) == folded(&locked.agent)
+        }
+        (Some(Target::File(file)), _) => *file == locked.file,
+        // The manifest names no such thing.
+        (Some(Target::Page(..) | Target::Folder(_) | Target::Plugin { .. }), _) => false,
+    }
+}
+
+/// Whether two versions of an agent are at different places, or have different names there.
+#[must_use]
+pub fn is_moved(from: &LockedAgent, to: &LockedAgent) -> bool {
+    let place = |locked: &LockedAgent| {
+        let LockedAgent {
+            registry,
+            source,
+            file,
+            agent,
+            ..
+        } = locked.clone();
+        (registry, source, file, agent)
+    };
+    place(from) != place(to)
 }
 
 /// The folder of a source that names one file.

@@ -173,6 +173,14 @@ impl LoadedSet {
             .find(|agent| agent.standing == Standing::Runs && agent.name.as_deref() == Some(name))
     }
 
+    /// The folder of an enabled plugin that is on this machine.
+    #[must_use]
+    pub fn plugin_folder(&self, plugin: &str) -> Option<&Path> {
+        let is_it = |place: &&Place| place.plugin.as_deref() == Some(plugin);
+        let place = self.places.iter().find(is_it)?;
+        Some(&place.folder)
+    }
+
     /// What keeps the agent of this name from being started.
     #[must_use]
     pub fn denial(&self, name: &str) -> Option<&Denial> {

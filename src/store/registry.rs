@@ -14,6 +14,7 @@ use super::{builtin, cache};
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::plugins::Plugins;
 use crate::domain::discovery::{IndexEntry, Refused, rank};
+use crate::domain::lineage::Tree;
 use crate::domain::name::RegistryName;
 use crate::domain::registry_file::{AgentRecord, RegistryFile};
 use crate::domain::spec::Source;
@@ -313,6 +314,25 @@ impl<'a> Snapshot<'a> {
             (Backing::Git(repository), Some(commit)) => repository.read_file(commit, file, watch),
             (Backing::Git(_), None) => Ok(None),
         }
+    }
+
+    /// The files that the source had at a commit and that may be agents; `None`: it has no commits, or that one cannot be had.
+    pub fn tree(&self, commit: ObjectId, watch: Watch<'_>) -> Result<Option<Tree>> {
+        match &self.backing {
+            Backing::Git(repository) => repository.tree(commit, watch),
+            Backing::Builtin | Backing::Folder(_) => Ok(None),
+        }
+    }
+
+    /// Texts by blob, as many of them as can be had.
+    pub fn texts(&self, blobs: &[ObjectId], watch: Watch<'_>) -> Vec<(ObjectId, Vec<u8>)> {
+        if let Backing::Git(repository) = &self.backing {
+            return repository.texts(blobs, watch);
+        }
+        let all = self.offered.all().into_iter();
+        all.filter(|entry| blobs.contains(&entry.blob))
+            .filter_map(|entry| Some((entry.blob, self.read(&entry, watch).ok()?)))
+            .collect()
     }
 
     /// The versions of an agent that tags name, newest first; none for sources without tags.

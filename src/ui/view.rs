@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::capability::Gain;
+use crate::ops::gone::{GoneAgent, Successor};
 use crate::ops::report::{AskView, InterruptionView};
 
 /// A failure.
@@ -42,6 +43,52 @@ impl From<&Gain> for GainView {
             what: gain.to_string(),
             meaning: gain.meaning(),
             allow: gain.word(),
+        }
+    }
+}
+
+/// What became of an agent that upstream no longer has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GoneView<'g> {
+    /// Its name.
+    pub name: &'g str,
+    /// The version or commit that it was seen in last.
+    pub last_seen: &'g str,
+    /// The day on which its source was asked, if this command did not ask it.
+    pub as_of: Option<&'g str>,
+    /// In how many copies it lives on.
+    pub copies: usize,
+    /// Whether the manifest says that it stays as it is.
+    pub kept: bool,
+    /// What may have taken its place, the likeliest first.
+    pub successors: Vec<SuccessorView<'g>>,
+}
+
+/// What may have taken the place of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SuccessorView<'g> {
+    /// The spec that means it.
+    pub spec: &'g str,
+    /// Its file.
+    pub file: &'g str,
+    /// Why it may be that.
+    pub why: &'g str,
+}
+
+impl<'g> From<&'g GoneAgent> for GoneView<'g> {
+    fn from(gone: &'g GoneAgent) -> Self {
+        let successor = |successor: &'g Successor| SuccessorView {
+            spec: &successor.spec,
+            file: &successor.file,
+            why: successor.why,
+        };
+        Self {
+            name: gone.name.as_str(),
+            last_seen: &gone.last_seen,
+            as_of: gone.as_of.as_deref(),
+            copies: gone.copies,
+            kept: gone.is_kept,
+            successors: gone.successors.iter().map(successor).collect(),
         }
     }
 }

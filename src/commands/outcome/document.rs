@@ -8,7 +8,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
 use crate::ops::update::{ChangedAgent, NamedAgent, Outcome, Passed, Status};
 use crate::ui::Ui;
-use crate::ui::view::{FailureView, GainView};
+use crate::ui::view::{FailureView, GainView, GoneView};
 
 /// The document of every command that changes agents.
 #[derive(Debug, Serialize)]
@@ -67,6 +67,7 @@ struct AgentView<'o> {
     base_origin: Option<&'o str>,
     notes: &'o [String],
     others: &'o [String],
+    gone: Option<GoneView<'o>>,
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
     /// All powers of an agent that is new.
@@ -149,6 +150,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             base_origin: agent.base.as_deref(),
             notes: &agent.notes,
             others: &agent.others,
+            gone: agent.gone.as_ref().map(Into::into),
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
             powers: agent.powers.iter().map(Into::into).collect(),
@@ -161,6 +163,7 @@ fn status_name(status: Status) -> &'static str {
     match status {
         Status::Current => "current",
         Status::Edited => "edited",
+        Status::Moved => "moved",
         Status::Updated => "updated",
         Status::Merged => "merged",
         Status::Installed => "installed",

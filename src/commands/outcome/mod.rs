@@ -13,6 +13,7 @@ use crate::domain::capability::Gain;
 use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
+use crate::ops::gone::GoneAgent;
 use crate::ops::remove::{Dropped, Gone};
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
@@ -143,7 +144,7 @@ fn show_skipped(outcome: &Outcome, ui: &mut Ui) {
     let agents = outcome.agents.iter();
     for agent in agents {
         if agent.status == Status::Gone {
-            let what = "upstream no longer has it; your file stays";
+            let (_, what) = words(agent, false);
             ui.attention(
                 "Gone",
                 format!("{CYAN}{}{CYAN:#}  {DIM}{what}{DIM:#}", agent.name),
@@ -326,6 +327,10 @@ fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: 
     for note in &agent.notes {
         ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(note)));
     }
+    if let Some(gone) = &agent.gone {
+        let advice = ui.advice(&gone.advice());
+        ui.note(format!("{:13}{advice}", ""));
+    }
     if is_dry_run {
         for conflict in &agent.conflicts {
             ui.note(format!(
@@ -375,13 +380,26 @@ fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
             format!(".agentpkg/conflicts/{}", agent.name.file_name()),
         ),
         (Status::Skipped, _) => ("Skipped", open),
-        (Status::Gone, _) => (
-            "Gone",
-            "upstream no longer has it; your file stays".to_owned(),
-        ),
+        (Status::Gone, _) => {
+            let what = agent.gone.as_ref().map(GoneAgent::words);
+            ("Gone", what.unwrap_or_default() + "; your file stays")
+        }
         (Status::BaseLost, _) => ("Not merged", String::new()),
+        (Status::Moved, true) => ("Would follow", String::new()),
+        (Status::Moved, false) => ("Followed", edits),
         (Status::Current | Status::Edited, _) => ("Kept", String::new()),
     }
+}
+
+/// Shows an agent that upstream no longer has: what became of it, and how to go on.
+pub(super) fn show_departed(gone: &GoneAgent, ui: &mut Ui) {
+    let what = sanitize(&gone.words());
+    ui.attention("Gone", format!("{}  {DIM}{what}{DIM:#}", gone.name));
+    for note in gone.notes() {
+        ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(&note)));
+    }
+    let advice = ui.advice(&gone.advice());
+    ui.note(format!("{:13}{advice}", ""));
 }
 
 /// Shows which agents were removed, or would be, because nothing wants them any more.
@@ -407,9 +425,10 @@ pub(super) fn removed(is_dry_run: bool) -> &'static str {
 
 pub(super) fn show_kept(agent: &Dropped, ui: &mut Ui) {
     let (path, reason) = (sanitize(&agent.path), agent.reason);
+    let why = if agent.is_edited { "edited, and " } else { "" };
     ui.attention(
         "Kept",
-        format!("{path}  {DIM}edited, and yours now: {reason}{DIM:#}"),
+        format!("{path}  {DIM}{why}yours now: {reason}{DIM:#}"),
     );
 }
 

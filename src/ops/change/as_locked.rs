@@ -4,13 +4,14 @@ use super::item::Added;
 use super::planner::Planner;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
-use crate::error::Result;
+use crate::domain::spec::Target;
+use crate::error::{Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate;
-use crate::ops::report::Frontend;
-use crate::store::agreement::answers;
+use crate::ops::report::{Event, Frontend};
+use crate::store::agreement::{answers, file_folder, is_target};
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::Wanted;
+use crate::store::manifest::{Manifest, Origin, Wanted};
 
 impl Planner<'_, '_> {
     /// Plans the agents of the manifest that are not planned yet.
@@ -60,13 +61,43 @@ impl Planner<'_, '_> {
         }
         let resolved = self
             .resolver
-            .resolve_wanted(name, wanted, manifest, frontend)?;
+            .resolve_wanted(name, wanted, manifest, frontend);
+        let resolved = match (resolved, locked) {
+            (Err(failure), Some(locked))
+                if failure.kind() == Kind::Failed && !self.resolver.is_unversioned(&failure) =>
+            {
+                let Some(agreed) = agreed(locked, wanted, manifest) else {
+                    return Err(failure);
+                };
+                return self.fix_entry(name, locked, agreed, frontend);
+            }
+            (resolved, _) => resolved?,
+        };
         let added = Added {
             chain: vec!["agentpkg.toml".to_owned()],
             wanted: wanted.clone(),
             ..Added::default()
         };
         self.add(name, &resolved, added, frontend)
+    }
+
+    /// Plans an agent as it is locked, and has the manifest say so: what that says is not there any more.
+    fn fix_entry(
+        &mut self,
+        name: &AgentName,
+        locked: &LockedAgent,
+        agreed: Wanted,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        self.keep(name, locked, &agreed, frontend)?;
+        frontend.report(Event::warning(format!(
+            "upstream no longer has what agentpkg.toml says about `{name}`; it says now what agentpkg.lock has: {}",
+            locked.file
+        )));
+        if let Some(item) = self.plan.item_mut(name) {
+            item.wanted = Some(agreed);
+        }
+        Ok(())
     }
 
     /// Plans the locked version of an agent with the servers of the manifest.
@@ -86,4 +117,25 @@ impl Planner<'_, '_> {
         };
         self.push_kept(name, locked, bytes, wanted)
     }
+}
+
+/// The entry of the manifest that names what is locked, if that is all that it and the lockfile do not agree about.
+fn agreed(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> Option<Wanted> {
+    if is_target(locked, wanted) {
+        return None;
+    }
+    let target = match &wanted.target {
+        Some(Target::Name(_)) => Target::Name(locked.agent.clone()),
+        _ => Target::File(locked.file.clone()),
+    };
+    let origin = match &wanted.origin {
+        Origin::Source(source) => Origin::Source(file_folder(source)),
+        origin => origin.clone(),
+    };
+    let agreed = Wanted {
+        origin,
+        target: Some(target),
+        ..wanted.clone()
+    };
+    answers(locked, &agreed, manifest).then_some(agreed)
 }

@@ -15,6 +15,7 @@ use crate::merge::{Options, merge_with};
 use crate::ops::base::{self, BaseOrigin, Nearest, Search};
 use crate::ops::candidate::Candidate;
 use crate::ops::report::{Choice, Event, Frontend};
+use crate::store::agreement::is_moved;
 use crate::store::lockfile::LockedAgent;
 
 /// Gives an item of an update its base, or says that there is nothing newer; `false`: the base is lost, and the agent stays as it is.
@@ -34,8 +35,10 @@ pub(super) fn find(
         return Ok(true);
     };
     let new = &item.candidate.locked;
-    let is_same =
-        locked.base == new.base && locked.version == new.version && locked.requires == new.requires;
+    let is_same = locked.base == new.base
+        && locked.version == new.version
+        && locked.requires == new.requires
+        && !is_moved(&locked, new);
     if is_same && let Some(ours) = item.ours.clone() {
         look_again(item, &ours, allowed, frontend);
         return Ok(true);

@@ -9,6 +9,7 @@ use crate::domain::name::AgentName;
 use crate::merge::{Choice, Merge, Options, merge_with};
 use crate::ops::base::BaseOrigin;
 use crate::ops::candidate::Candidate;
+use crate::store::agreement::is_moved;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
 
@@ -28,6 +29,8 @@ pub enum Status {
     Installed,
     /// There is nothing newer, and the user's edits stay.
     Edited,
+    /// There is nothing newer, but upstream moved or renamed it.
+    Moved,
     /// Its update is pending until `resolve`.
     Marked,
     /// It stays as it was, because of conflicts or by decision.
@@ -77,6 +80,8 @@ pub(super) struct Added {
     pub(super) wanted: Wanted,
     /// Whether the manifest is to have that as its entry.
     pub(super) is_entry: bool,
+    /// Whether it is what is installed under the name, wherever it went.
+    pub(super) is_followed: bool,
     /// A spec that means it.
     pub(super) spec: String,
     /// What is worth knowing about how it was found.
@@ -336,7 +341,10 @@ impl Item {
                     || before.sha256 == self.candidate.locked.sha256
             })
         {
-            return if is_upstream {
+            let is_moved = |before: &LockedAgent| is_moved(before, &self.candidate.locked);
+            return if self.before.as_ref().is_some_and(is_moved) {
+                Status::Moved
+            } else if is_upstream {
                 Status::Current
             } else {
                 Status::Edited

@@ -2,25 +2,27 @@
 
 use super::goal::Wish;
 use super::item::Added;
-use super::planner::{Planner, last_seen};
+use super::planner::Planner;
 use super::scene::Scene;
+use super::specs;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Kind, Result};
+use crate::ops::gone::GoneAgent;
 use crate::ops::report::Frontend;
-use crate::ops::resolver::Resolved;
+use crate::ops::resolver::{Departed, Followed, moved};
 use crate::ops::typed::AskerPlace;
 use crate::ops::unknown;
-use crate::store::agreement::at_home;
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::Wanted;
+use crate::store::manifest::{Origin, Wanted};
 
-impl<'a> Planner<'a, '_> {
+impl Planner<'_, '_> {
     /// Plans the newest versions of the agents of the manifest that are named, or of all.
     pub(super) fn newest(
         &mut self,
         names: &[String],
         to: Option<&Wish>,
+        from: Option<&str>,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let scene = self.scene;
@@ -32,7 +34,9 @@ impl<'a> Planner<'a, '_> {
                 scene.lockfile.agents.get(name)?,
             ))
         });
-        self.resolver.ask_for(agents, manifest, frontend);
+        if from.is_none() {
+            self.resolver.ask_for(agents, manifest, frontend);
+        }
         for name in selected {
             let mut wanted = manifest.agents()[name].clone();
             wanted.version = match to {
@@ -43,10 +47,47 @@ impl<'a> Planner<'a, '_> {
             if !names.is_empty() {
                 wanted.bind.extend(self.goal.bind.clone());
             }
-            self.newest_of(name, &wanted, frontend)?;
+            match from {
+                Some(from) => self.go_on_as(name, &wanted, from, frontend)?,
+                None => self.newest_of(name, &wanted, frontend)?,
+            }
         }
         self.plan.sources = self.resolver.count();
         Ok(())
+    }
+
+    /// Plans that an agent goes on as the one that a spec means. Who types the spec agrees to its source.
+    fn go_on_as(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        from: &str,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let manifest = &self.scene.manifest;
+        let spec = specs::read(self.scene.session, from)?;
+        let settled = self.resolver.settled(&spec, frontend)?;
+        let spec = settled.map_or(spec, |(spec, _)| spec);
+        let resolved = self.resolver.resolve(&spec, manifest, frontend)?;
+        let origin = match &resolved.snapshot.registry {
+            Some(registry) => Origin::Registry(registry.clone()),
+            None => Origin::Source(resolved.snapshot.source.clone()),
+        };
+        let added = Added {
+            chain: vec!["the command line".to_owned()],
+            is_named: true,
+            is_followed: true,
+            wanted: Wanted {
+                origin,
+                target: specs::target(&spec, name, &resolved),
+                version: spec.version.clone(),
+                ..wanted.clone()
+            },
+            is_entry: true,
+            note: Some(format!("goes on as {}", resolved.spec(true))),
+            ..Added::default()
+        };
+        self.add(name, &resolved, added, frontend)
     }
 
     /// Plans the newest version of one agent, wherever it went.
@@ -64,87 +105,67 @@ impl<'a> Planner<'a, '_> {
             *count += 1;
             return Ok(());
         }
-        let lookup = locked.map_or_else(
-            || wanted.clone(),
-            |locked| at_home(wanted, locked, manifest),
-        );
-        let found = match self.resolver.find_wanted(name, &lookup, manifest, frontend) {
-            Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-            Err(failure) => match locked {
-                Some(locked) => self.followed(locked, failure, frontend),
-                None => Err(failure),
-            },
-            found => found,
+        let there = match locked {
+            Some(locked) => self
+                .resolver
+                .follow(name, wanted, locked, manifest, frontend),
+            None => self.resolver.look_up(name, wanted, manifest, frontend),
         };
-        let found = match found {
-            Ok(found) => found,
-            Err(failure) => {
-                return self.unfound(name, locked, failure);
-            }
-        };
-        let version = wanted.version.as_ref();
-        let resolved = match self.resolver.at_version(found, version, frontend) {
-            Ok(resolved) => resolved,
-            // What was asked for in so many words is done whole or not at all; a version in the manifest is one of many.
-            Err(failure) if matches!(self.asker().place, AskerPlace::To) => return Err(failure),
-            Err(failure) => return self.problem(failure),
+        let there = match there {
+            Ok(Followed::There(there)) => there,
+            Ok(Followed::Gone(departed)) => return self.gone(name, wanted, locked, &departed),
+            Err(failure) => return self.unfound(locked, failure),
         };
         let added = Added {
             chain: vec!["agentpkg.toml".to_owned()],
             is_named: true,
-            wanted: wanted.clone(),
+            note: locked.and_then(|locked| moved(locked, &there)),
+            is_followed: there.is_followed,
+            wanted: there.wanted,
             is_entry: true,
-            note: locked.and_then(|locked| moved(locked, &resolved)),
             ..Added::default()
         };
-        self.add(name, &resolved, added, frontend)
+        self.add(name, &there.resolved, added, frontend)
     }
 
-    /// Where an agent went that is not found under its name any more.
-    fn followed(
-        &mut self,
-        locked: &LockedAgent,
-        failure: Failure,
-        frontend: &mut dyn Frontend,
-    ) -> Result<Resolved<'a>> {
-        let Ok(source) = Source::parse(&locked.source) else {
-            return Err(failure);
-        };
-        let registry = locked.registry.as_ref();
-        let Ok(snapshot) = self.resolver.snapshot(registry, &source, frontend) else {
-            return Err(failure);
-        };
-        // The same bytes elsewhere, another name in the same file, or the same name in another one.
-        let same = snapshot.offered.find_blob(locked.blob);
-        let by_name = || match snapshot.offered.find(&locked.agent).as_slice() {
-            [one] => Some(one.clone()),
-            _ => None,
-        };
-        let entry = same
-            .or_else(|| snapshot.offered.find_file(&locked.file))
-            .or_else(by_name)
-            .ok_or(failure)?;
-        Ok(Resolved::newest(snapshot, entry))
-    }
-
-    /// Says of an agent that was not found whether upstream no longer has it, or could not be asked.
-    fn unfound(
+    /// Notes that upstream no longer has an agent.
+    fn gone(
         &mut self,
         name: &AgentName,
+        wanted: &Wanted,
         locked: Option<&LockedAgent>,
-        failure: Failure,
+        departed: &Departed<'_>,
     ) -> Result<()> {
-        let is_open = failure.kind() == Kind::Ambiguous || self.resolver.is_unversioned(&failure);
-        let Some(locked) = locked.filter(|_| !is_open) else {
-            return self.problem(failure);
-        };
-        let is_reachable = Source::parse(&locked.source)
-            .is_ok_and(|source| self.resolver.is_open(locked.registry.as_ref(), &source));
-        if is_reachable {
-            self.plan.gone.push((name.clone(), last_seen(locked)));
-            return Ok(());
+        if matches!(self.asker().place, AskerPlace::To)
+            && let Some(version) = &wanted.version
+        {
+            return Err(Failure::failed(format!(
+                "`{name}` is not in its repository at `{version}`"
+            ))
+            .hint("name another version, or leave it out"));
         }
-        self.broken.insert(locked.source.clone(), 1);
+        if let Some(locked) = locked {
+            let gone = GoneAgent::of(name, wanted, locked, departed);
+            self.plan.gone.push(gone);
+        }
+        Ok(())
+    }
+
+    /// Notes that it could not be told what became of an agent: its source or its version cannot be had.
+    fn unfound(&mut self, locked: Option<&LockedAgent>, failure: Failure) -> Result<()> {
+        let is_version = self.resolver.is_unversioned(&failure);
+        // What was asked for in so many words is done whole or not at all; a version in the manifest is one of many.
+        if failure.kind() == Kind::Interrupted
+            || is_version && matches!(self.asker().place, AskerPlace::To)
+        {
+            return Err(failure);
+        }
+        if let Some(locked) = locked
+            && let Ok(source) = Source::parse(&locked.source)
+            && !self.resolver.is_open(locked.registry.as_ref(), &source)
+        {
+            self.broken.insert(locked.source.clone(), 1);
+        }
         self.problem(failure)
     }
 }
@@ -167,19 +188,4 @@ fn select<'s>(scene: &'s Scene<'_>, names: &[String]) -> Result<Vec<&'s AgentNam
         }
     }
     Ok(selected)
-}
-
-/// What moved, in words.
-fn moved(locked: &LockedAgent, resolved: &Resolved<'_>) -> Option<String> {
-    let mut parts = Vec::new();
-    if locked.file != resolved.entry.file {
-        parts.push(format!(
-            "moved upstream: {} -> {}",
-            locked.file, resolved.entry.file
-        ));
-    }
-    if locked.agent != resolved.entry.name.as_str() {
-        parts.push(format!("upstream calls it {} now", resolved.entry.name));
-    }
-    (!parts.is_empty()).then(|| parts.join("; "))
 }

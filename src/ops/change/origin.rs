@@ -103,6 +103,9 @@ pub(super) fn replaced(
         resolved.snapshot.registry.as_ref(),
     );
     let locked = scene.lockfile.agents.get(name)?;
+    if added.is_followed {
+        return None;
+    }
     let new = resolved.snapshot.place();
     if locked.source == source_text(source) {
         // In the same source it is another agent if the installed one still stands in its own file.

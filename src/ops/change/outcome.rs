@@ -13,6 +13,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::merge::{self, Rule};
+use crate::ops::gone::GoneAgent;
 use crate::ops::merge_file::{self, ConflictReport};
 use crate::ops::requirement::Report;
 use crate::store::agreement::versions;
@@ -55,6 +56,8 @@ pub struct ChangedAgent {
     pub rules: Vec<(&'static str, String)>,
     /// Where the base came from.
     pub base: Option<String>,
+    /// What became of it, if upstream no longer has it.
+    pub gone: Option<GoneAgent>,
     /// What else is worth knowing: it moved, its history was rewritten.
     pub notes: Vec<String>,
     /// Files of other agents of this name in its source, where it was chosen over them.
@@ -86,6 +89,7 @@ impl ChangedAgent {
             powers: Vec::new(),
             rules: Vec::new(),
             base: None,
+            gone: None,
             notes: Vec::new(),
             others: Vec::new(),
         }
@@ -164,11 +168,18 @@ pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
         passed: plan.passed,
         ..Outcome::default()
     };
-    for (name, why) in &plan.gone {
-        let notes = (!why.is_empty()).then(|| why.clone()).into_iter().collect();
-        outcome
-            .agents
-            .push(untouched(scene, name, Status::Gone, notes));
+    for gone in plan.gone {
+        // What is meant to stay as it is, is as it should be.
+        let status = if gone.is_kept {
+            Status::Current
+        } else {
+            Status::Gone
+        };
+        let untouched = untouched(scene, &gone.name, status, gone.notes());
+        outcome.agents.push(ChangedAgent {
+            gone: Some(gone),
+            ..untouched
+        });
     }
     for (name, failure) in plan.lost {
         let notes = vec!["its base is lost".to_owned()];

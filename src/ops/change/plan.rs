@@ -8,6 +8,7 @@ use super::scene::Scene;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::error::Failure;
+use crate::ops::gone::GoneAgent;
 use crate::store::agreement::with_required;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::{Manifest, Origin};
@@ -17,8 +18,8 @@ use crate::store::manifest::{Manifest, Origin};
 pub(in crate::ops) struct Plan {
     /// The agents that it is about, sorted by name.
     pub(in crate::ops) items: Vec<Item>,
-    /// Those that upstream no longer has, and why that is thought.
-    pub(in crate::ops) gone: Vec<(AgentName, String)>,
+    /// Those that upstream no longer has.
+    pub(in crate::ops) gone: Vec<GoneAgent>,
     /// Those without a base.
     pub(in crate::ops) lost: Vec<(AgentName, Failure)>,
     /// Those that are taken out of the manifest.

@@ -17,7 +17,6 @@ use crate::ops::candidate::Candidate;
 use crate::ops::report::Frontend;
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
-use crate::store::agreement::versions;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
@@ -224,13 +223,5 @@ impl<'a, 'p> Planner<'a, 'p> {
         }
         self.plan.items.push(item);
         Ok(())
-    }
-}
-
-/// Where an agent was seen last, in words; empty where nothing is known of it.
-pub(super) fn last_seen(locked: &LockedAgent) -> String {
-    match versions(Some(locked)) {
-        last if last.is_empty() => last,
-        last => format!("last seen in {last}"),
     }
 }

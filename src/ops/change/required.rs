@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::item::{Added, Item, State};
 use super::origin::{self, Claim};
 use super::plan::NamedAgent;
-use super::planner::{Planner, Required, RequiredFrom, last_seen};
+use super::planner::{Planner, Required, RequiredFrom};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::name::AgentName;
 use crate::domain::required::RequiredAgent;
@@ -16,6 +16,7 @@ use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec};
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::gone::GoneAgent;
 use crate::ops::report::{Answers, Event, Frontend};
 use crate::ops::resolver::Resolved;
 use crate::store::lockfile::LockedAgent;
@@ -213,8 +214,11 @@ impl<'a> Planner<'a, '_> {
             return false;
         };
         let is_of_requirer = by.requires.contains(name) && by.source == locked.source;
-        if is_of_requirer && !self.plan.gone.iter().any(|(known, _)| known == name) {
-            self.plan.gone.push((name.clone(), last_seen(locked)));
+        if is_of_requirer && !self.plan.gone.iter().any(|known| known.name == *name) {
+            self.plan.gone.push(GoneAgent {
+                by: Some(required.by.clone()),
+                ..GoneAgent::unknown(name, locked)
+            });
         }
         is_of_requirer
     }

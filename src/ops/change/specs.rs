@@ -11,8 +11,9 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
+use crate::ops::gone::GoneAgent;
 use crate::ops::report::Frontend;
-use crate::ops::resolver::Resolved;
+use crate::ops::resolver::{Followed, Resolved};
 use crate::ops::session::Session;
 use crate::ops::typed::Asker;
 use crate::store::manifest::{Origin, Wanted, source_text};
@@ -114,20 +115,10 @@ fn two_versions(
 /// What was typed, read.
 fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
     let asked = specs.typed.iter().map(|text| {
-        let is_latest = text.ends_with("@latest");
-        let asked = |spec| Asked {
+        Ok(Asked {
             text: text.clone(),
-            spec: from_project(session, spec),
-            is_latest,
-        };
-        Spec::parse(text).map(asked).map_err(|error| {
-            let failure = Failure::usage(error.to_string());
-            // These say themselves what to write.
-            if error.says_what_to_write() {
-                return failure;
-            }
-            failure
-                .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
+            spec: read(session, text)?,
+            is_latest: text.ends_with("@latest"),
         })
     });
     let asked = asked.collect::<Result<Vec<Asked>>>()?;
@@ -138,6 +129,19 @@ fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
         );
     }
     Ok(asked)
+}
+
+/// A spec that was typed.
+pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
+    let spec = Spec::parse(text).map_err(|error| {
+        let failure = Failure::usage(error.to_string());
+        // These say themselves what to write.
+        if error.says_what_to_write() {
+            return failure;
+        }
+        failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
+    })?;
+    Ok(session.typed_spec(spec))
 }
 
 impl<'a> Planner<'a, '_> {
@@ -174,10 +178,20 @@ impl<'a> Planner<'a, '_> {
                 version: spec.version.clone().or(kept),
                 ..wanted.clone()
             };
-            return Ok(vec![
-                self.resolver
-                    .resolve_wanted(&name, &wanted, manifest, frontend)?,
-            ]);
+            let Some(locked) = self.scene.lockfile.agents.get(&name) else {
+                let resolved = self
+                    .resolver
+                    .resolve_wanted(&name, &wanted, manifest, frontend);
+                return Ok(vec![resolved?]);
+            };
+            let resolver = &mut self.resolver;
+            return match resolver.follow(&name, &wanted, locked, manifest, frontend)? {
+                Followed::There(there) => Ok(vec![there.resolved]),
+                Followed::Gone(departed) => {
+                    let gone = GoneAgent::of(&name, &wanted, locked, &departed);
+                    Err(gone.failure())
+                }
+            };
         }
         if !specs.is_all {
             // With another name only one makes sense.
@@ -321,7 +335,7 @@ impl<'a> Planner<'a, '_> {
 }
 
 /// What the entry of the manifest has to say about which agent of its source is meant; `None`: its name says it.
-fn target(spec: &Spec, name: &AgentName, resolved: &Resolved<'_>) -> Option<Target> {
+pub(super) fn target(spec: &Spec, name: &AgentName, resolved: &Resolved<'_>) -> Option<Target> {
     let entry = &resolved.entry;
     let is_by_file = matches!(
         (&spec.target, &spec.place),
@@ -351,24 +365,4 @@ fn whole(asked: Asked, registries: &[(RegistryName, Source)]) -> Asked {
         };
     }
     asked
-}
-
-/// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
-fn from_project(session: &Session, spec: Spec) -> Spec {
-    let Place::Source(Source::Folder(path) | Source::File(path)) = &spec.place else {
-        return spec;
-    };
-    let (root, current) = (session.project.root(), &session.environment.current_folder);
-    if root == current || path.starts_with("~/") || std::path::Path::new(path).is_absolute() {
-        return spec;
-    }
-    let absolute = current.join(path.strip_prefix("./").unwrap_or(path));
-    let stored = match absolute.strip_prefix(root) {
-        Ok(relative) => format!("./{}", relative.display()),
-        Err(_) => absolute.display().to_string(),
-    };
-    Spec {
-        place: Place::Source(Source::path(stored)),
-        ..spec
-    }
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::resolved::Resolved;
+use crate::domain::discovery::stem;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::{Command, shell_quoted};
 use crate::domain::spec::{Place, Source, Spec, Target, as_repository};
@@ -310,6 +311,66 @@ pub(super) fn not_found(
         Place::Anywhere => list,
     };
     failure.hint(Advice::run(list).and(" shows what there is"))
+}
+
+/// That an entry of the manifest means nothing in its sources any more, and what to write there instead.
+pub(super) fn left_behind(
+    (name, wanted): (&AgentName, &Wanted),
+    spec: &Spec,
+    snapshots: &[Rc<Snapshot<'_>>],
+    why: Failure,
+) -> Failure {
+    let text = match &spec.target {
+        Some(Target::File(file)) => stem(file).to_owned(),
+        Some(target) => target.to_string(),
+        None => return why,
+    };
+    let failure = Failure::failed(format!("upstream no longer has `{name}`"));
+    let remove = Command::new(["remove", name.as_str()]);
+    let remove = Advice::run(remove).and(" takes it out of agentpkg.toml");
+    let failure = match successor(&text, snapshots) {
+        Some(resolved) => {
+            let is_shared = resolved
+                .snapshot
+                .offered
+                .find(resolved.entry.name.as_str())
+                .len()
+                > 1;
+            let is_renamed = resolved.entry.name != *name;
+            let wanted = Wanted {
+                target: is_renamed.then(|| Target::Name(resolved.entry.name.to_string())),
+                ..wanted.clone()
+            };
+            let line = entry_line(name, &wanted, &resolved, is_shared);
+            failure.hint(format!(
+                "perhaps it is `{}` now: write `{line}` in agentpkg.toml",
+                resolved.entry.file
+            ))
+        }
+        None => failure,
+    };
+    failure.caused_by(why.message()).hint(remove)
+}
+
+/// What may have taken the place of an agent of which only the name is known.
+fn successor<'a>(text: &str, snapshots: &[Rc<Snapshot<'a>>]) -> Option<Resolved<'a>> {
+    let resolved =
+        |snapshot: &Rc<Snapshot<'a>>, entry| Resolved::newest(Rc::clone(snapshot), entry);
+    for snapshot in snapshots {
+        let all = snapshot.offered.all().into_iter();
+        let mut ends = all.filter(|entry| {
+            let before = stem(&entry.file).strip_suffix(text);
+            before.is_some_and(|before| before.is_empty() || before.ends_with(['-', '_']))
+        });
+        if let Some(entry) = ends.next() {
+            return Some(resolved(snapshot, entry));
+        }
+    }
+    let (name, _) = nearest(text, snapshots)?;
+    snapshots.iter().find_map(|snapshot| {
+        let entry = snapshot.offered.find(&name).into_iter().next()?;
+        Some(resolved(snapshot, entry))
+    })
 }
 
 /// That what was typed as an agent is a registry.

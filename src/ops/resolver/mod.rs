@@ -3,25 +3,26 @@
 
 mod elsewhere;
 mod explain;
+mod follow;
 mod page;
 mod resolved;
+mod versions;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use semver::Version;
-
-use self::explain::{Several, no_file, not_found, unknown_registry};
+use self::explain::{Several, left_behind, no_file, not_found, unknown_registry};
+pub use self::follow::{Departed, Followed, There, moved};
 pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
 use super::typed::{Asker, AskerPlace};
 use crate::domain::discovery::{self, IndexEntry, rank};
+use crate::domain::lineage::Lineage;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::url::{GitUrl, Transport};
-use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
 use crate::fs;
 use crate::store::agreement::file_folder;
@@ -29,6 +30,9 @@ use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
 use crate::store::registry::{self, Snapshot};
+
+/// What was found, and where it was looked for.
+type Looked<'a> = (Vec<Resolved<'a>>, Vec<Rc<Snapshot<'a>>>);
 
 /// Looks things up; remembers what it opened.
 pub struct Resolver<'a> {
@@ -44,6 +48,8 @@ pub struct Resolver<'a> {
     unversioned: Vec<Failure>,
     /// Source, name and file of each installed agent; read when first needed.
     installed: OnceCell<Vec<(String, String, String)>>,
+    /// Two states of a source that were compared, for the next agent of it.
+    compared: RefCell<Option<(String, Lineage)>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -59,6 +65,7 @@ impl<'a> Resolver<'a> {
             asked: BTreeMap::new(),
             unversioned: Vec::new(),
             installed: OnceCell::new(),
+            compared: RefCell::default(),
         }
     }
 
@@ -171,12 +178,6 @@ impl<'a> Resolver<'a> {
         self.opened.len()
     }
 
-    /// Whether what failed is the version that was asked for: nothing is known then about the agent itself.
-    #[must_use]
-    pub fn is_unversioned(&self, failure: &Failure) -> bool {
-        self.unversioned.contains(failure)
-    }
-
     /// Whether a source was opened, so that it can be reached.
     #[must_use]
     pub fn is_open(&self, registry: Option<&RegistryName>, source: &Source) -> bool {
@@ -227,6 +228,20 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Vec<Resolved<'a>>> {
+        let (found, snapshots) = self.looked_for(spec, manifest, frontend)?;
+        if found.is_empty() {
+            return Err(not_found(spec, &snapshots, manifest));
+        }
+        Ok(found)
+    }
+
+    /// The same, which may be nothing, with the sources that were looked at.
+    fn looked_for(
+        &mut self,
+        spec: &Spec,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Looked<'a>> {
         let snapshots = self.snapshots(spec, manifest, frontend)?;
         let mut found: Vec<Resolved<'a>> = Vec::new();
         for snapshot in &snapshots {
@@ -240,55 +255,13 @@ impl<'a> Resolver<'a> {
         if let (true, [snapshot], Some(_)) = (found.is_empty(), &*snapshots, &spec.version) {
             found = self.found_at_version(spec, snapshot, frontend)?;
         }
-        if found.is_empty() {
-            let headless = snapshots
-                .iter()
-                .find_map(|snapshot| snapshot.without_head.clone());
-            return Err(headless.unwrap_or_else(|| not_found(spec, &snapshots, manifest)));
+        let mut headless = snapshots
+            .iter()
+            .filter_map(|snapshot| snapshot.without_head.clone());
+        match headless.next() {
+            Some(headless) if found.is_empty() => Err(headless),
+            _ => Ok((found, snapshots)),
         }
-        Ok(found)
-    }
-
-    /// What a spec means at the version that it asks for, where its source has nothing of the kind now: an agent may be on one branch
-    /// alone, and a source without a default branch has others.
-    fn found_at_version(
-        &mut self,
-        spec: &Spec,
-        snapshot: &Rc<Snapshot<'a>>,
-        frontend: &mut dyn Frontend,
-    ) -> Result<Vec<Resolved<'a>>> {
-        let request = match &spec.version {
-            Some(request) if snapshot.without_head.is_some() => request,
-            Some(request @ VersionRequest::Revision(_)) => request,
-            _ => return Ok(Vec::new()),
-        };
-        let agent = match &spec.target {
-            Some(Target::Name(name) | Target::Plugin { agent: name, .. }) => name,
-            Some(Target::Page(..) | Target::Folder(_)) | None => "",
-            Some(Target::File(file)) => {
-                let stem = file.rsplit('/').next().unwrap_or(file);
-                stem.split('.').next().unwrap_or(stem)
-            }
-        };
-        let at = self.snapshot_at(snapshot, (request, agent), frontend);
-        let at = at.inspect_err(|failure| self.unversioned.push(failure.clone()))?;
-        at.map_or_else(
-            || Ok(Vec::new()),
-            |(at, _)| self.matches(&Rc::new(at), spec, frontend),
-        )
-    }
-
-    /// A source at the version that is asked for; `None` if it has no versions.
-    fn snapshot_at(
-        &self,
-        snapshot: &Snapshot<'a>,
-        request: (&VersionRequest, &str),
-        frontend: &mut dyn Frontend,
-    ) -> Result<Option<(Snapshot<'a>, Option<Version>)>> {
-        let (cache, written) = (&self.session.cache, self.asker.written());
-        snapshot.at_version(cache, request, &written, self.freshness, &mut |event| {
-            relay(frontend, event);
-        })
     }
 
     /// The agent that a spec means, as its source has it now, whatever version is asked for.
@@ -300,11 +273,16 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
-        let mut found = self.found(spec, manifest, frontend)?;
-        if found.len() > 1 {
-            return self.choose(found, spec, entry, frontend);
+        let (mut found, snapshots) = self.looked_for(spec, manifest, frontend)?;
+        match (found.len(), entry) {
+            (0, None) => Err(not_found(spec, &snapshots, manifest)),
+            (0, Some(entry)) => {
+                let failure = not_found(spec, &snapshots, manifest);
+                Err(left_behind(entry, spec, &snapshots, failure))
+            }
+            (1, _) => Ok(found.remove(0)),
+            _ => self.choose(found, spec, entry, frontend),
         }
-        Ok(found.remove(0))
     }
 
     /// The same, for installed agents: those of their sources that are named.
@@ -331,11 +309,12 @@ impl<'a> Resolver<'a> {
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
         let found = self.find_wanted(name, wanted, manifest, frontend)?;
-        self.at_version(found, wanted.version.as_ref(), frontend)
+        let found = self.at_version(found, wanted.version.as_ref(), frontend);
+        found.inspect_err(|failure| self.unversioned.push(failure.clone()))
     }
 
     /// What a manifest entry means, as its source has it now. To be told apart from the version: one may be there without the other.
-    pub fn find_wanted(
+    fn find_wanted(
         &mut self,
         name: &AgentName,
         wanted: &Wanted,
@@ -423,56 +402,6 @@ impl<'a> Resolver<'a> {
             .map(|(_, source)| source)
     }
 
-    /// The same agent at another version.
-    pub fn at_version(
-        &self,
-        found: Resolved<'a>,
-        request: Option<&VersionRequest>,
-        frontend: &mut dyn Frontend,
-    ) -> Result<Resolved<'a>> {
-        let Some(request) = request else {
-            return Ok(found);
-        };
-        let name = found.entry.name.to_string();
-        let written = self.asker.written();
-        let at = self.snapshot_at(&found.snapshot, (request, &name), frontend)?;
-        let Some((snapshot, version)) = at else {
-            let asked = written.asked(request);
-            return match &found.version {
-                Some(version) if request.accepts(version) => Ok(found),
-                Some(version) => Err(Failure::failed(format!(
-                    "`{name}` has no version matching `{request}`"
-                ))
-                .detail(format!("newest: {version}"))
-                .hint(format!(
-                    "leave out {asked}, or write {}",
-                    written.example(&[format!("^{}", version.major)])
-                ))),
-                None => Err(Failure::failed(format!(
-                    "`{name}` comes from a folder, which has no versions"
-                ))
-                .hint(format!("leave out {asked}"))),
-            };
-        };
-        let candidates = snapshot.offered.find(&name);
-        let entry = snapshot
-            .offered
-            .find_file(&found.entry.file)
-            .or_else(|| (candidates.len() == 1).then(|| candidates[0].clone()));
-        let entry = entry.ok_or_else(|| {
-            Failure::failed(format!("`{name}` is not in its repository at `{request}`"))
-                .hint("name another version, or leave it out")
-        })?;
-        let commit = snapshot.commit;
-        Ok(Resolved {
-            snapshot: Rc::new(snapshot),
-            entry,
-            version,
-            commit,
-            listed_at: None,
-        })
-    }
-
     /// One of several: as a person says, or an error that shows how to say it.
     fn choose(
         &self,
@@ -519,7 +448,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// What a spec means in one source.
-    fn matches(
+    pub(super) fn matches(
         &self,
         snapshot: &Rc<Snapshot<'a>>,
         spec: &Spec,

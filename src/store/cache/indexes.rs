@@ -214,7 +214,11 @@ impl CachedRepository<'_> {
     }
 
     /// Fetches those of the blobs that are not here yet.
-    fn have_blobs(&self, wanted: impl Iterator<Item = ObjectId>, watch: Watch<'_>) -> Result<()> {
+    pub(super) fn have_blobs(
+        &self,
+        wanted: impl Iterator<Item = ObjectId>,
+        watch: Watch<'_>,
+    ) -> Result<()> {
         if !self.is_remote {
             return Ok(());
         }

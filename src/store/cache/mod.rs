@@ -18,6 +18,7 @@
 
 mod indexes;
 mod open;
+mod past;
 mod repository;
 mod versions;
 
@@ -143,6 +144,18 @@ impl Cache {
             || self.settings.folder.as_ref().is_some_and(|folder| {
                 fs::is_folder(&folder.join("registries").join(url.cache_key()))
             })
+    }
+
+    /// When a remote was asked last, in seconds since 1970; `None`: that is not known, or it is on this machine.
+    #[must_use]
+    pub fn looked_at(&self, url: &GitUrl) -> Option<u64> {
+        let folder = self.settings.folder.as_ref()?;
+        let checked = folder
+            .join("registries")
+            .join(url.cache_key())
+            .join("checked");
+        let bytes = fs::read(&checked, 32).ok()??;
+        std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
     }
 
     /// Whether this command has asked a remote for its references.

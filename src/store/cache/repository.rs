@@ -214,12 +214,18 @@ impl CachedRepository<'_> {
     }
 
     /// Fetches a commit that no branch and no tag leads to; `false` if the remote does not have it.
-    fn fetch_commit(&self, commit: ObjectId, watch: Watch<'_>) -> Result<bool> {
+    pub(super) fn fetch_commit(&self, commit: ObjectId, watch: Watch<'_>) -> Result<bool> {
         if !self.is_remote || self.cache.settings.is_offline {
             return Ok(false);
         }
         let _lock = self.lock(watch)?;
-        match self.fetch(&FetchRequest::commit(commit, self.access()), watch) {
+        // Alone where history was left out before. In a complete repository `--depth` would cut what is here.
+        let is_cut = fs::size(&self.git.join("shallow"))?.is_some_and(|size| size > 0);
+        let request = FetchRequest {
+            depth: is_cut.then_some(1),
+            ..FetchRequest::commit(commit, self.access())
+        };
+        match self.fetch(&request, watch) {
             Ok(()) => Ok(self.open()?.resolve(&commit.to_string())?.is_some()),
             Err(GitError::UnknownReference { .. }) => Ok(false),
             Err(error) => Err(error.into()),
@@ -340,6 +346,11 @@ impl CachedRepository<'_> {
         })?;
         self.cache.keep_content(blob, &bytes);
         Ok(bytes)
+    }
+
+    /// Whether there is a file at a commit. Nothing is fetched for that.
+    pub fn has_file(&self, commit: ObjectId, file: &str) -> Result<bool> {
+        Ok(self.open()?.blob_at(commit, file)?.is_some())
     }
 
     /// The bytes of a file at a commit.

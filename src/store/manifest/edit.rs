@@ -61,6 +61,7 @@ impl Manifest {
             let is_any = wanted.version.is_none() && says_any(entry);
             for key in [
                 "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind",
+                "gone",
             ] {
                 match keys.iter().find(|(known, _)| *known == key) {
                     Some((_, value))
@@ -292,6 +293,9 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
         }
         table.fmt();
         keys.push(("bind", Value::InlineTable(table)));
+    }
+    if wanted.keeps_gone {
+        keys.push(("gone", "keep".into()));
     }
     // An entry without other keys says that it accepts any version.
     if keys.is_empty() {

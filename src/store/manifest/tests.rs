@@ -202,6 +202,7 @@ fn every_edit_reads_back_as_itself() {
                 is_verbatim,
                 pins,
                 bind,
+                keeps_gone: is_verbatim,
             };
             let mut manifest = Manifest::empty();
             manifest.set_agent(&name("a"), &wanted);

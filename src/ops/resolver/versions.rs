@@ -1,0 +1,116 @@
+//! An agent at a version that was asked for.
+
+use std::rc::Rc;
+
+use semver::Version;
+
+use super::Resolver;
+use super::resolved::Resolved;
+use crate::domain::spec::{Spec, Target};
+use crate::domain::version::VersionRequest;
+use crate::error::{Failure, Result};
+use crate::ops::report::{Frontend, relay};
+use crate::store::registry::Snapshot;
+
+impl<'a> Resolver<'a> {
+    /// Whether what failed is the version that was asked for: nothing is known then about the agent itself.
+    #[must_use]
+    pub fn is_unversioned(&self, failure: &Failure) -> bool {
+        self.unversioned.contains(failure)
+    }
+
+    /// What a spec means at the version that it asks for, where its source has nothing of the kind now: an agent may be on one branch
+    /// alone, and a source without a default branch has others.
+    pub(super) fn found_at_version(
+        &mut self,
+        spec: &Spec,
+        snapshot: &Rc<Snapshot<'a>>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<Resolved<'a>>> {
+        let Some(request) = &spec.version else {
+            return Ok(Vec::new());
+        };
+        let agent = match &spec.target {
+            Some(Target::Name(name) | Target::Plugin { agent: name, .. }) => name,
+            Some(Target::Page(..) | Target::Folder(_)) | None => "",
+            Some(Target::File(file)) => {
+                let stem = file.rsplit('/').next().unwrap_or(file);
+                stem.split('.').next().unwrap_or(stem)
+            }
+        };
+        let at = self.snapshot_at(snapshot, (request, agent), frontend);
+        // Whether there is an agent of that name at all, no version says.
+        let is_guess = matches!(request, VersionRequest::Requirement(_));
+        if is_guess && snapshot.without_head.is_none() && at.is_err() {
+            return Ok(Vec::new());
+        }
+        let at = at.inspect_err(|failure| self.unversioned.push(failure.clone()))?;
+        at.map_or_else(
+            || Ok(Vec::new()),
+            |(at, _)| self.matches(&Rc::new(at), spec, frontend),
+        )
+    }
+
+    /// A source at the version that is asked for; `None` if it has no versions.
+    pub(super) fn snapshot_at(
+        &self,
+        snapshot: &Snapshot<'a>,
+        request: (&VersionRequest, &str),
+        frontend: &mut dyn Frontend,
+    ) -> Result<Option<(Snapshot<'a>, Option<Version>)>> {
+        let (cache, written) = (&self.session.cache, self.asker.written());
+        snapshot.at_version(cache, request, &written, self.freshness, &mut |event| {
+            relay(frontend, event);
+        })
+    }
+
+    /// The same agent at another version.
+    pub fn at_version(
+        &self,
+        found: Resolved<'a>,
+        request: Option<&VersionRequest>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Resolved<'a>> {
+        let Some(request) = request else {
+            return Ok(found);
+        };
+        let name = found.entry.name.to_string();
+        let written = self.asker.written();
+        let at = self.snapshot_at(&found.snapshot, (request, &name), frontend)?;
+        let Some((snapshot, version)) = at else {
+            let asked = written.asked(request);
+            return match &found.version {
+                Some(version) if request.accepts(version) => Ok(found),
+                Some(version) => Err(Failure::failed(format!(
+                    "`{name}` has no version matching `{request}`"
+                ))
+                .detail(format!("newest: {version}"))
+                .hint(format!(
+                    "leave out {asked}, or write {}",
+                    written.example(&[format!("^{}", version.major)])
+                ))),
+                None => Err(Failure::failed(format!(
+                    "`{name}` comes from a folder, which has no versions"
+                ))
+                .hint(format!("leave out {asked}"))),
+            };
+        };
+        let candidates = snapshot.offered.find(&name);
+        let entry = snapshot
+            .offered
+            .find_file(&found.entry.file)
+            .or_else(|| (candidates.len() == 1).then(|| candidates[0].clone()));
+        let entry = entry.ok_or_else(|| {
+            Failure::failed(format!("`{name}` is not in its repository at `{request}`"))
+                .hint("name another version, or leave it out")
+        })?;
+        let commit = snapshot.commit;
+        Ok(Resolved {
+            snapshot: Rc::new(snapshot),
+            entry,
+            version,
+            commit,
+            listed_at: None,
+        })
+    }
+}
