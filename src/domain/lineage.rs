@@ -484,7 +484,7 @@ mod tests {
             tools: None,
             servers: Vec::new(),
             tags: Vec::new(),
-            kind: Kind::Other,
+            kind: Kind::Folder,
             is_behind: false,
         };
         let tree = base.map(|files| {
@@ -667,7 +667,7 @@ mod tests {
                         tools: None,
                         servers: Vec::new(),
                         tags: Vec::new(),
-                        kind: Kind::Other,
+                        kind: Kind::Folder,
                         is_behind: false,
                     })
                     .collect(),
@@ -707,7 +707,7 @@ mod tests {
             tools: None,
             servers: Vec::new(),
             tags: Vec::new(),
-            kind: Kind::Other,
+            kind: Kind::Folder,
             is_behind: false,
         };
         let now = vec![

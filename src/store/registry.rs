@@ -329,7 +329,7 @@ impl<'a> Snapshot<'a> {
         if let Backing::Git(repository) = &self.backing {
             return repository.texts(blobs, watch);
         }
-        let all = self.offered.all().into_iter();
+        let all = self.offered.all().into_iter().chain(self.offered.behind());
         all.filter(|entry| blobs.contains(&entry.blob))
             .filter_map(|entry| Some((entry.blob, self.read(&entry, watch).ok()?)))
             .collect()

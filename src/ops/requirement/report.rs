@@ -114,10 +114,10 @@ pub(in crate::ops) fn report(
             .others
             .extend(others(session, world, agent, &installed)?);
         report.odd_tools.extend(odd_tools(agent));
+        report.parts.extend(plugins::missing(session, world, agent));
         if has_no_tool(agent) {
             report.toolless.push(agent.name.clone());
         }
-        report.parts.extend(plugins::missing(session, world, agent));
     }
     Ok(report)
 }

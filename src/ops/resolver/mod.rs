@@ -4,6 +4,7 @@
 mod elsewhere;
 mod explain;
 mod follow;
+mod installed;
 mod page;
 mod resolved;
 mod versions;
@@ -18,7 +19,7 @@ pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
 use super::typed::{Asker, AskerPlace};
-use crate::domain::discovery::{self, IndexEntry, rank};
+use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::lineage::Lineage;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
@@ -46,10 +47,10 @@ pub struct Resolver<'a> {
     asked: BTreeMap<GitUrl, Option<Failure>>,
     /// Why versions could not be had of sources that were reached.
     unversioned: Vec<Failure>,
-    /// Source, name and file of each installed agent; read when first needed.
-    installed: OnceCell<Vec<(String, String, String)>>,
     /// Two states of a source that were compared, for the next agent of it.
     compared: RefCell<Option<(String, Lineage)>>,
+    /// Source, name and file of each installed agent; read when first needed.
+    installed: OnceCell<Vec<(String, String, String)>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -64,8 +65,8 @@ impl<'a> Resolver<'a> {
             headless: BTreeMap::new(),
             asked: BTreeMap::new(),
             unversioned: Vec::new(),
-            installed: OnceCell::new(),
             compared: RefCell::default(),
+            installed: OnceCell::new(),
         }
     }
 
@@ -391,17 +392,6 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The registry of this name that the user has, if it was typed.
-    fn users(&self, name: &RegistryName) -> Option<Source> {
-        if !matches!(self.asker.place, AskerPlace::Spec { .. }) {
-            return None;
-        }
-        let mut known = self.session.user_registries().into_iter();
-        known
-            .find(|(known, _)| known == name)
-            .map(|(_, source)| source)
-    }
-
     /// One of several: as a person says, or an error that shows how to say it.
     fn choose(
         &self,
@@ -416,35 +406,6 @@ impl<'a> Resolver<'a> {
         }
         let index = frontend.choose(&several.question(), &several.choices(), 0)?;
         found.into_iter().nth(index).ok_or_else(interrupted)
-    }
-
-    /// The agents that a name means in a source. An installed agent stays with its file while that stands, whatever else comes to bear its
-    /// name.
-    #[must_use]
-    pub fn meant(&self, snapshot: &Snapshot<'a>, name: &str) -> Vec<IndexEntry> {
-        match self.installed(snapshot, name) {
-            Some(entry) => vec![entry],
-            None => snapshot.offered.find(name),
-        }
-    }
-
-    /// The agent of a source that is installed and has this name there; `None`: none, or several.
-    #[must_use]
-    pub fn installed(&self, snapshot: &Snapshot<'a>, name: &str) -> Option<IndexEntry> {
-        let installed = self.installed.get_or_init(|| {
-            let lockfile = self.session.project.load_lockfile().unwrap_or_default();
-            let agents = lockfile.agents.into_values();
-            let known = |locked: LockedAgent| (locked.source, locked.agent, locked.file);
-            agents.map(known).collect()
-        });
-        let sought = rank::sought(name)?;
-        let source = source_text(&snapshot.source);
-        let mut files = installed
-            .iter()
-            .filter(|(of, agent, _)| *of == source && rank::sought(agent).as_ref() == Some(&sought))
-            .filter_map(|(_, _, file)| snapshot.offered.find_file(file))
-            .filter(|entry| entry.name.folded() == sought);
-        files.next().filter(|_| files.next().is_none())
     }
 
     /// What a spec means in one source.
