@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::list::state;
 use super::{Context, capabilities, needs};
+use crate::domain::count::{few, numbered};
 use crate::domain::definition::{Loaded, Verdict};
 use crate::error::Result;
 use crate::ops::info::{Info, Running, info};
@@ -46,6 +47,14 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     }
     labelled("from", &info.spec, ui)?;
     labelled("file", &info.file, ui)?;
+    if !info.others.is_empty() {
+        let copies = numbered(info.others.len(), "other copy", "other copies");
+        labelled(
+            "behind",
+            &format!("{copies}: {}", few(&info.others, ", ")),
+            ui,
+        )?;
+    }
     match info.installed {
         Some(installed) if info.installed_as.is_empty() => {
             labelled("installed", state(installed), ui)?;
@@ -121,6 +130,8 @@ struct InfoDocument<'a> {
     name: &'a str,
     spec: &'a str,
     file: &'a str,
+    /// Files of other agents of its name that stand behind it in its source.
+    others: &'a [String],
     /// Version or commit.
     revision: &'a str,
     /// What runs here under its name; `None`: nothing.
@@ -241,6 +252,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             name: &info.name,
             spec: &info.spec,
             file: &info.file,
+            others: &info.others,
             revision: &info.revision,
             runs: info.running.as_ref().map(Into::into),
             installed: info.installed.map(state),

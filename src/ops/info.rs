@@ -34,6 +34,8 @@ pub struct Info {
     pub spec: String,
     /// Its file in the source.
     pub file: String,
+    /// The files of other agents of its name, with other bytes, that stand behind it in its source.
+    pub others: Vec<String>,
     /// Version or commit, for people.
     pub revision: String,
     /// What the client makes of the upstream bytes.
@@ -235,8 +237,10 @@ fn of_offered(
     let bytes = resolved
         .snapshot
         .read(&resolved.entry, &mut |event| relay(frontend, event))?;
-    let mut info = judge(resolved.spec(false), &resolved.entry.file, &bytes);
+    let spec = resolved.spec(!resolved.is_meant());
+    let mut info = judge(spec, &resolved.entry.file, &bytes);
     info.name = resolved.entry.name.to_string();
+    info.others = resolved.others();
     info.file.clone_from(&resolved.entry.file);
     info.revision = resolved.revision();
     let source = source_text(&resolved.snapshot.source);
@@ -349,6 +353,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         name,
         spec,
         file: file.to_owned(),
+        others: Vec::new(),
         revision: String::new(),
         verdict: definition.verdict().clone(),
         adapted,

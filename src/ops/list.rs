@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::report::{Event, Frontend};
 use super::resolver::Resolver;
-use super::search::registries;
 use super::session::Session;
 use super::unknown;
 use crate::domain::discovery::{IndexEntry, rank};
@@ -82,7 +81,7 @@ pub fn available<'a>(
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, Freshness::Recent);
     let mut offers = Vec::new();
-    let mut registries = registries(&manifest);
+    let mut registries = session.registries(&manifest).into_iter();
     if let Some(place) = place {
         let found = registries.find(|(name, _)| name.as_str() == place);
         let (name, source) = match found {

@@ -8,7 +8,6 @@ use super::change::gone::refuse_without_manifest;
 use super::list::parse_source;
 use super::report::Frontend;
 use super::resolver::Resolver;
-use super::search::registries;
 use super::session::Session;
 use super::unknown;
 use crate::domain::count::few;
@@ -17,6 +16,7 @@ use crate::domain::shell::Command;
 use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
 use crate::store::agreement::reachable;
+use crate::store::builtin;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::{Manifest, Origin, source_text};
@@ -42,7 +42,12 @@ pub fn add(
     name: Option<&str>,
     frontend: &mut dyn Frontend,
 ) -> Result<Listed> {
-    let source = parse_source(session, url)?;
+    let mut known = builtin::known_registries(session.environment.known_file()).into_iter();
+    let known = known.find(|known| known.name.as_str() == url);
+    let (source, name) = match &known {
+        Some(known) => (known.source.clone(), name.or(Some(known.name.as_str()))),
+        None => (parse_source(session, url)?, name),
+    };
     if source == Source::Builtin {
         return Err(Failure::usage("`builtin` is always there"));
     }
@@ -221,10 +226,10 @@ pub fn list(
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, freshness);
-    let sources = manifest.registries().iter();
-    resolver.ask(sources.map(|(_, source)| source.clone()), frontend);
+    let all = session.registries(&manifest);
+    resolver.ask(all.iter().map(|(_, source)| source.clone()), frontend);
     let mut listed = Vec::new();
-    for (name, source) in registries(&manifest) {
+    for (name, source) in all {
         let agents = resolver
             .snapshot(Some(&name), &source, frontend)
             .map(|snapshot| snapshot.offered.len());

@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::report::{Event, Frontend, InterruptionView};
-use crate::domain::name::AgentName;
+use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec};
 use crate::env::Environment;
 use crate::error::{Failure, Result};
@@ -129,6 +129,48 @@ impl Session {
             self.warn_once(&self.misplaced_links(), frontend);
         }
         Ok(manifest)
+    }
+
+    /// The registries of the user, with paths that count from anywhere; none in a session of the user. What is wrong with the user's
+    /// manifest is said where that is used itself.
+    #[must_use]
+    pub fn user_registries(&self) -> Vec<(RegistryName, Source)> {
+        if self.project.scope() != Scope::Project {
+            return Vec::new();
+        }
+        let Ok(user) = Project::user(&self.environment) else {
+            return Vec::new();
+        };
+        let Ok(Some(manifest)) = user.load_manifest() else {
+            return Vec::new();
+        };
+        let absolute = |source: &Source| match source {
+            Source::Folder(path) | Source::File(path) => {
+                let path = self.environment.absolute(user.root(), path);
+                Source::path(path.display().to_string())
+            }
+            source => source.clone(),
+        };
+        let known = manifest.registries().iter();
+        known
+            .map(|(name, source)| (name.clone(), absolute(source)))
+            .collect()
+    }
+
+    /// The registries in the order that they are asked: those of the manifest, of the user, and the built-in one.
+    #[must_use]
+    pub fn registries(&self, manifest: &Manifest) -> Vec<(RegistryName, Source)> {
+        let mut all = manifest.registries().to_vec();
+        for (name, source) in self.user_registries() {
+            if !all
+                .iter()
+                .any(|(known, other)| *known == name || *other == source)
+            {
+                all.push((name, source));
+            }
+        }
+        all.push((RegistryName::builtin(), Source::Builtin));
+        all
     }
 
     /// That `follow-symlinks` does not count where it stands: a project does not decide where agentpkg may write.

@@ -18,7 +18,7 @@ use crate::domain::lineage::Tree;
 use crate::domain::name::RegistryName;
 use crate::domain::registry_file::{AgentRecord, RegistryFile};
 use crate::domain::spec::Source;
-use crate::domain::url::GitUrl;
+use crate::domain::url::{GitUrl, Transport};
 use crate::domain::version::{VersionRequest, VersionTag, Written};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
@@ -68,6 +68,16 @@ impl<'a> Snapshot<'a> {
         match &self.registry {
             Some(registry) => registry.to_string(),
             None => self.source.to_string(),
+        }
+    }
+
+    /// Whether it is on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match &self.source {
+            Source::Git(url) => url.transport() == Transport::File,
+            Source::Builtin => false,
+            Source::Folder(_) | Source::File(_) => true,
         }
     }
 

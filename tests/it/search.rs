@@ -58,12 +58,14 @@ fn names_come_before_descriptions() {
     warehouse-auditor	stock			needs playwright	Counts what is there, twice
     --- stderr
     only names that look alike
+    Not in your registries; `agentpkg search wearhouse --known` looks in 17 public ones (fetches them).
     "#);
     insta::assert_snapshot!(sandbox.run(&["search", "qqqqq"]).code(0).all(), @r#"
     exit 0
     --- stdout
     --- stderr
     Nothing was found in 2 registries. `agentpkg registry add URL` adds another one.
+    Not in your registries; `agentpkg search qqqqq --known` looks in 17 public ones (fetches them).
     "#);
 }
 

@@ -408,6 +408,8 @@ fn what_comes_to_bear_a_name_changes_no_installed_agent() {
         "{}",
         output.all()
     );
+    let info = run(&["info", "studio/one", "--json"]).json();
+    assert_eq!(info["others"].as_array().unwrap().len(), 2, "{info}");
     let manifest = std::fs::read_to_string(sandbox.path().join("elsewhere/agentpkg.toml")).unwrap();
     assert!(
         manifest.contains("file = \"p/agents/one.md\""),

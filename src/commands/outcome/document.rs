@@ -7,7 +7,7 @@ use crate::commands::needs::NeedsView;
 use crate::domain::budget::LIMIT;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
-use crate::ops::update::{ChangedAgent, Outcome, Passed, Status};
+use crate::ops::update::{ChangedAgent, NamedAgent, Outcome, Passed, Status};
 use crate::ui::Ui;
 use crate::ui::view::{FailureView, GainView, GoneView};
 
@@ -30,6 +30,15 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     /// What the descriptions of agents cost in each session; `None`: no agent was installed.
     cost: Option<CostView>,
     left: Vec<LeftView<'o>>,
+    offers: Vec<OfferView<'o>>,
+}
+
+/// An agent that one which is written may start, and that could be installed.
+#[derive(Debug, Serialize)]
+struct OfferView<'o> {
+    name: &'o str,
+    by: &'o str,
+    spec: &'o str,
 }
 
 /// What descriptions cost, in tokens.
@@ -123,6 +132,7 @@ impl<'o> ChangeDocument<'o> {
                 .map(StillRequiredView::from)
                 .collect(),
             left: outcome.passed.iter().map(LeftView::from).collect(),
+            offers: outcome.offers.iter().map(OfferView::from).collect(),
             shadows: &outcome.shadows,
             cost: outcome.cost.map(|(added, total)| CostView {
                 added,
@@ -205,6 +215,16 @@ impl<'o> From<&'o Passed> for LeftView<'o> {
             source: &passed.source,
             lower: passed.lower,
             behind: passed.behind,
+        }
+    }
+}
+
+impl<'o> From<&'o NamedAgent> for OfferView<'o> {
+    fn from(named: &'o NamedAgent) -> Self {
+        Self {
+            name: named.name.as_str(),
+            by: named.by.as_str(),
+            spec: &named.spec,
         }
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn show_install(
         }
     }
     summary::show_passed(outcome, ui);
+    summary::show_offers(outcome, ui);
     if let Some(report) = &outcome.needs {
         needs::show_done(report, is_dry_run, ui);
     }

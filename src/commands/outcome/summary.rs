@@ -133,3 +133,28 @@ pub(super) fn show_passed(outcome: &Outcome, ui: &mut Ui) {
         ui.status("Left", format!("{what}  {DIM}`{list}` lists them{DIM:#}"));
     }
 }
+
+/// Shows which agents could be installed beside those that may start them.
+pub(super) fn show_offers(outcome: &Outcome, ui: &mut Ui) {
+    let specs: Vec<&str> = outcome.offers.iter().map(|offer| &*offer.spec).collect();
+    let (Some(first), false) = (outcome.offers.first(), outcome.offers.len() > MANY) else {
+        if !specs.is_empty() {
+            let count = counted(specs.len(), "agent");
+            ui.note(format!(
+                "  {DIM}these may start {count} more of their sources{DIM:#}"
+            ));
+        }
+        return;
+    };
+    let install = ui.command(&Command::new(["install"]).args(specs.iter().copied()));
+    let by = sanitize(first.by.as_str());
+    let names: Vec<&str> = outcome
+        .offers
+        .iter()
+        .map(|offer| offer.name.as_str())
+        .collect();
+    let names = sanitize(&names.join(", "));
+    ui.note(format!(
+        "  {by} may start {CYAN}{names}{CYAN:#}: `{install}`"
+    ));
+}

@@ -69,7 +69,7 @@ pub enum Finding {
 }
 
 /// Folders whose Markdown files are no agents.
-const OTHER_FOLDERS: [&str; 12] = [
+const OTHER_FOLDERS: [&str; 13] = [
     "skills",
     "commands",
     "docs",
@@ -81,6 +81,7 @@ const OTHER_FOLDERS: [&str; 12] = [
     "workflows",
     ".github",
     "memory-bank",
+    "loops",
     "vendor",
 ];
 

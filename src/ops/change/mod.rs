@@ -24,6 +24,7 @@ pub(in crate::ops) mod plan;
 mod planner;
 mod powers;
 mod remember;
+mod required;
 mod resolutions;
 pub(in crate::ops) mod resolve;
 pub(in crate::ops) mod scene;

@@ -3,8 +3,8 @@
 use super::goal::{Edits, Goal, What};
 use super::gone::Gone;
 use super::item::{Item, State, Status};
-pub use super::plan::Passed;
 use super::plan::Plan;
+pub use super::plan::{NamedAgent, Passed};
 use super::scene::Scene;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::count::counted;
@@ -129,6 +129,8 @@ pub struct Outcome {
     pub sources: usize,
     /// What of whole sources was not taken.
     pub passed: Vec<Passed>,
+    /// Agents that those which are written may start, that their sources have, and that are not installed.
+    pub offers: Vec<NamedAgent>,
     /// How many files changed, or would; 0 if everything was as it should be.
     pub changes: usize,
     /// Whether agentpkg.toml is among them.
@@ -154,6 +156,7 @@ pub struct Outcome {
 pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
     let items = plan.items.iter();
     let mut outcome = Outcome {
+        offers: offers(&plan, scene),
         verdict: verdict(&plan, goal),
         agents: items
             .map(|item| described(item, &plan, scene, goal))
@@ -192,6 +195,16 @@ pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
         .agents
         .sort_by(|one, other| one.name.cmp(&other.name));
     outcome
+}
+
+/// The agents that those which are written may start and that are neither installed nor planned.
+fn offers(plan: &Plan, scene: &Scene<'_>) -> Vec<NamedAgent> {
+    let is_written = |name: &AgentName| plan.active().any(|item| item.name == *name);
+    let is_there =
+        |name: &AgentName| plan.item(name).is_some() || scene.lockfile.agents.contains_key(name);
+    let named = plan.named.iter();
+    let offered = named.filter(|named| is_written(&named.by) && !is_there(&named.name));
+    offered.cloned().collect()
 }
 
 /// An agent that has no new version.

@@ -6,11 +6,12 @@ use super::goal::Prune;
 use super::item::{Item, State};
 use super::scene::Scene;
 use crate::domain::name::AgentName;
+use crate::domain::spec::Source;
 use crate::error::Failure;
 use crate::ops::gone::GoneAgent;
 use crate::store::agreement::with_required;
 use crate::store::lockfile::Lockfile;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, Origin};
 
 /// What a command would do.
 #[derive(Debug, Default)]
@@ -33,6 +34,19 @@ pub(in crate::ops) struct Plan {
     pub(in crate::ops) sources: usize,
     /// What of whole sources was not taken.
     pub(in crate::ops) passed: Vec<Passed>,
+    /// Agents that those of the plan may start, and that their sources have.
+    pub(in crate::ops) named: Vec<NamedAgent>,
+}
+
+/// An agent that another one may start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedAgent {
+    /// Its name.
+    pub name: AgentName,
+    /// The agent that may start it.
+    pub by: AgentName,
+    /// The spec that means it.
+    pub spec: String,
 }
 
 /// What `--all` did not take of a source.
@@ -73,6 +87,14 @@ impl Plan {
                 && scene.manifest.agents().get(&item.name) != Some(wanted)
             {
                 manifest.set_agent(&item.name, wanted);
+                // A registry of the user becomes one of the project, so that everybody finds it.
+                let locked = &item.candidate.locked;
+                if let Origin::Registry(registry) = &wanted.origin
+                    && manifest.registry(registry).is_none()
+                    && let Ok(source) = Source::parse(&locked.source)
+                {
+                    manifest.set_registry(registry, &source);
+                }
             }
         }
         manifest

@@ -16,7 +16,7 @@ use crate::ops::report::Frontend;
 use crate::ops::resolver::{Followed, Resolved};
 use crate::ops::session::Session;
 use crate::ops::typed::Asker;
-use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
+use crate::store::manifest::{Origin, Wanted, source_text};
 
 /// A spec as it was typed.
 pub(super) struct Asked {
@@ -44,7 +44,10 @@ pub(super) fn named(
         let asker = Asker::spec(&planner.goal.typed, index, &asked.text, &asked.spec);
         planner.resolver.asked_by(asker);
         let asked = if specs.is_all {
-            whole(asked, &planner.scene.manifest)
+            whole(
+                asked,
+                &planner.scene.session.registries(&planner.scene.manifest),
+            )
         } else {
             asked
         };
@@ -347,10 +350,10 @@ pub(super) fn target(spec: &Spec, name: &AgentName, resolved: &Resolved<'_>) -> 
 }
 
 /// With `--all` the bare name of a registry means the whole of it.
-fn whole(asked: Asked, manifest: &Manifest) -> Asked {
+fn whole(asked: Asked, registries: &[(RegistryName, Source)]) -> Asked {
     if let (Place::Anywhere, Some(Target::Name(name))) = (&asked.spec.place, &asked.spec.target)
         && let Ok(name) = RegistryName::new(name)
-        && manifest.registry(&name).is_some()
+        && registries.iter().any(|(known, _)| *known == name)
     {
         return Asked {
             spec: Spec {

@@ -9,8 +9,9 @@ use super::specs::Asked;
 use crate::domain::count::{few, numbered};
 use crate::domain::discovery::IndexEntry;
 use crate::domain::discovery::kinds::Kind;
+use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
-use crate::domain::spec::{Place, Target};
+use crate::domain::spec::{Place, Source, Target};
 use crate::error::{Advice, Failure, Kind as FailureKind, Result};
 use crate::ops::report::Frontend;
 use crate::ops::resolver::Resolved;
@@ -31,7 +32,7 @@ impl<'a> Planner<'a, '_> {
         };
         let (registry, source) = match &spec.place {
             Place::Source(source) => (None, Some(source.clone())),
-            Place::Registry(name) => (Some(name), manifest.registry(name)),
+            Place::Registry(name) => (Some(name), self.registry(name)),
             Place::Anywhere => (None, None),
         };
         let source = source.ok_or_else(no_source)?;
@@ -87,6 +88,16 @@ impl<'a> Planner<'a, '_> {
             self.plan.passed.push(passed);
         }
         Ok(all)
+    }
+}
+
+impl Planner<'_, '_> {
+    /// A registry of the manifest, or of the user.
+    fn registry(&self, name: &RegistryName) -> Option<Source> {
+        let all = self.scene.session.registries(&self.scene.manifest);
+        all.into_iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, source)| source)
     }
 }
 

@@ -4,6 +4,7 @@
 mod elsewhere;
 mod explain;
 mod follow;
+mod installed;
 mod page;
 mod resolved;
 mod versions;
@@ -18,7 +19,7 @@ pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
 use super::typed::{Asker, AskerPlace};
-use crate::domain::discovery::{self, IndexEntry, rank};
+use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::lineage::Lineage;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
@@ -348,6 +349,7 @@ impl<'a> Resolver<'a> {
             Place::Registry(name) => {
                 let source = manifest
                     .registry(name)
+                    .or_else(|| self.users(name))
                     .ok_or_else(|| unknown_registry(name, spec, manifest))?;
                 Ok(vec![self.open(Some(name), &source, frontend)?])
             }
@@ -363,9 +365,15 @@ impl<'a> Resolver<'a> {
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
                 let mut failures = Vec::new();
-                let sources = manifest.registries().iter();
+                let mut registries = manifest.registries().to_vec();
+                if matches!(self.asker.place, AskerPlace::Spec { .. }) {
+                    // What the manifest says must not depend on who reads it; what was typed may.
+                    registries = self.session.registries(manifest);
+                    registries.pop();
+                }
+                let sources = registries.iter();
                 self.ask(sources.map(|(_, source)| source.clone()), frontend);
-                for (name, source) in manifest.registries() {
+                for (name, source) in &registries {
                     match self.snapshot(Some(name), source, frontend) {
                         Ok(snapshot) => snapshots.push(snapshot),
                         Err(failure) => failures.push((name, failure)),
@@ -400,37 +408,8 @@ impl<'a> Resolver<'a> {
         found.into_iter().nth(index).ok_or_else(interrupted)
     }
 
-    /// The agents that a name means in a source. An installed agent stays with its file while that stands, whatever else comes to bear its
-    /// name.
-    #[must_use]
-    pub fn meant(&self, snapshot: &Snapshot<'a>, name: &str) -> Vec<IndexEntry> {
-        match self.installed(snapshot, name) {
-            Some(entry) => vec![entry],
-            None => snapshot.offered.find(name),
-        }
-    }
-
-    /// The agent of a source that is installed and has this name there; `None`: none, or several.
-    #[must_use]
-    pub fn installed(&self, snapshot: &Snapshot<'a>, name: &str) -> Option<IndexEntry> {
-        let installed = self.installed.get_or_init(|| {
-            let lockfile = self.session.project.load_lockfile().unwrap_or_default();
-            let agents = lockfile.agents.into_values();
-            let known = |locked: LockedAgent| (locked.source, locked.agent, locked.file);
-            agents.map(known).collect()
-        });
-        let sought = rank::sought(name)?;
-        let source = source_text(&snapshot.source);
-        let mut files = installed
-            .iter()
-            .filter(|(of, agent, _)| *of == source && rank::sought(agent).as_ref() == Some(&sought))
-            .filter_map(|(_, _, file)| snapshot.offered.find_file(file))
-            .filter(|entry| entry.name.folded() == sought);
-        files.next().filter(|_| files.next().is_none())
-    }
-
     /// What a spec means in one source.
-    fn matches(
+    pub(super) fn matches(
         &self,
         snapshot: &Rc<Snapshot<'a>>,
         spec: &Spec,

@@ -6,6 +6,7 @@ use semver::Version;
 
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::IndexEntry;
+use crate::domain::discovery::rank::Meant;
 use crate::domain::version::VersionRequest;
 use crate::store::registry::Snapshot;
 
@@ -41,18 +42,28 @@ impl<'a> Resolved<'a> {
     /// The files of other agents of this name, with other bytes, that stand behind this one in its source.
     #[must_use]
     pub fn others(&self) -> Vec<String> {
-        let meant = self.snapshot.offered.meant(self.entry.name.as_str());
+        let meant = self.meant();
         if meant.agents != [self.entry.clone()] {
             return Vec::new();
         }
         meant.others.into_iter().map(|entry| entry.file).collect()
     }
 
+    /// Whether the name alone means this agent.
+    #[must_use]
+    pub fn is_meant(&self) -> bool {
+        self.meant().agents == [self.entry.clone()]
+    }
+
     /// Whether the name alone means this agent, and there is no other of this name.
     #[must_use]
     pub fn is_unique(&self) -> bool {
-        let meant = self.snapshot.offered.meant(self.entry.name.as_str());
+        let meant = self.meant();
         meant.agents == [self.entry.clone()] && meant.others.is_empty()
+    }
+
+    fn meant(&self) -> Meant {
+        self.snapshot.offered.meant(self.entry.name.as_str())
     }
 
     /// A spec that means exactly this agent and can be pasted.
