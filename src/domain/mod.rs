@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod likeness;
 pub mod lineage;
 pub mod loaded;
+pub mod markers;
 pub mod name;
 pub mod policy;
 pub mod powers;

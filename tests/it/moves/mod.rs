@@ -3,6 +3,7 @@
 
 mod gone;
 mod replay;
+mod team;
 
 use std::fs;
 
