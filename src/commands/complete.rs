@@ -8,6 +8,8 @@ use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
 };
 
+use crate::domain::capability::{MOVED_TAG, SHADOW};
+use crate::domain::definition::fields;
 use crate::domain::name;
 use crate::env::Environment;
 use crate::fs;
@@ -186,17 +188,10 @@ pub fn tools() -> ArgValueCompleter {
 #[must_use]
 pub fn powers() -> ArgValueCompleter {
     completer(|_, _| {
-        let fields = [
-            "all",
-            "hooks",
-            "permissionMode",
-            "mcpServers",
-            "memory",
-            "moved-tag",
-            "tools",
-        ]
-        .map(|word| (word.to_owned(), String::new()));
-        fields.into_iter().chain(complete::tools()).collect()
+        let fields = fields::FIELDS.iter().map(|field| field.name);
+        let words = fields.chain(["all", "tools", SHADOW, MOVED_TAG]);
+        let words = words.map(|word| (word.to_owned(), String::new()));
+        words.chain(complete::tools()).collect()
     })
 }
 

@@ -90,13 +90,13 @@ fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
         let gain = format!("+ {gain}  {}", gain.meaning());
         labelled("by hand", gain.trim_end(), ui)?;
     }
-    if !loaded.security.is_empty() {
-        let fields = loaded.security.join(", ");
-        labelled(
-            "sets",
-            &format!("{fields} (installed only with `--allow`)"),
-            ui,
-        )?;
+    for gain in &info.powers {
+        let note = if gain.is_asked_at_first() {
+            "  (installed only with `--allow`)"
+        } else {
+            ""
+        };
+        labelled("sets", &format!("{gain}  {}{note}", gain.meaning()), ui)?;
     }
     Ok(())
 }
@@ -136,6 +136,8 @@ struct InfoDocument<'a> {
     gone: Option<GoneView<'a>>,
     /// What edits by hand allow beyond the installed version.
     gains: Vec<GainView>,
+    /// What it may do beyond using its tools.
+    powers: Vec<GainView>,
 }
 
 #[derive(Serialize)]
@@ -189,7 +191,7 @@ enum Why<'a> {
         tools: Option<&'a [String]>,
         disallowed_tools: &'a [String],
         /// The fields that need consent.
-        security: &'a [&'static str],
+        security: Vec<&'static str>,
     },
     Skipped {
         reason: String,
@@ -215,7 +217,7 @@ impl<'a> From<&'a Verdict> for VerdictView<'a> {
                     description: &loaded.description,
                     tools: loaded.tools.as_deref(),
                     disallowed_tools: &loaded.disallowed_tools,
-                    security: &loaded.security,
+                    security: loaded.security(),
                 },
             },
             Verdict::Skipped(reason) => Self::skipped(reason.to_string()),
@@ -247,6 +249,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             needs: (&info.needs).into(),
             gone: info.gone.as_ref().map(Into::into),
             gains: info.gains.iter().map(Into::into).collect(),
+            powers: info.powers.iter().map(Into::into).collect(),
         }
     }
 }

@@ -88,7 +88,7 @@ pub fn run(args: InstallArgs, context: &mut Context) -> Result<()> {
     } else {
         show_install(&outcome, is_whole, dry_run, context);
     }
-    finish(&outcome, dry_run, context);
+    finish(&outcome, context);
     let again = |names: &[&str]| options.typed.naming(names.iter().copied()).again();
     outcome.verdict("installed", &again)
 }

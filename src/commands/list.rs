@@ -114,6 +114,10 @@ fn show_everything(context: &mut Context) -> Result<()> {
 /// What becomes of an agent, in a word, and what is to say about it.
 fn fate(agent: &LoadedAgent) -> (&'static str, String) {
     match &agent.fate {
+        Fate::Runs if agent.denied_by.is_some() => {
+            let file = agent.denied_by.as_deref().unwrap_or_default();
+            ("denied", format!("{file} denies starting it"))
+        }
         Fate::Runs => (
             "runs",
             agent
@@ -208,7 +212,7 @@ struct ListAllDocument<'a> {
 #[derive(Serialize)]
 struct LoadedView<'a> {
     name: &'a str,
-    /// `runs`, `hidden` or `ignored`.
+    /// `runs`, `denied` (loaded, but settings keep it from being started), `hidden` or `ignored`.
     state: &'static str,
     /// `managed`, `project`, `user`, `plugin` or `built-in`.
     layer: &'static str,
@@ -245,7 +249,7 @@ impl<'a> From<&'a Everything> for ListAllDocument<'a> {
 impl<'a> From<&'a LoadedAgent> for LoadedView<'a> {
     fn from(agent: &'a LoadedAgent) -> Self {
         let (winner, reason) = match &agent.fate {
-            Fate::Runs => (None, None),
+            Fate::Runs => (None, agent.denied_by.as_deref()),
             Fate::Hidden(winner, reason) => (Some(winner.as_str()), Some(*reason)),
             Fate::Ignored(reason) => (None, Some(reason.as_str())),
         };

@@ -91,7 +91,7 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
     };
     let outcome = resolve(&context.session, &options, &mut context.ui)?;
     show(&outcome, args.dry_run, context)?;
-    finish(&outcome.finished, args.dry_run, context);
+    finish(&outcome.finished, context);
     if args.dry_run && outcome.finished.failures.is_empty() {
         return Ok(());
     }

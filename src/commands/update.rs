@@ -104,7 +104,7 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
     } else {
         show_update(&outcome, is_dry_run, context);
     }
-    finish(&outcome, is_dry_run, context);
+    finish(&outcome, context);
     if args.check && outcome.failures.is_empty() {
         let is_news = |agent: &&ChangedAgent| agent.status != Status::Current;
         let newer = outcome.agents.iter().filter(is_news).count();

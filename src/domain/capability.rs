@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde_json::Value;
-
-use super::definition::{Definition, SECURITY_FIELDS, Verdict};
+use super::definition::{Definition, Verdict, fields};
+use super::loaded::BUILT_IN;
 use super::powers;
 use super::tool_rule::{
     covers, governed, is_limited, is_void_as_allowed, may_be_limited, may_give, may_govern,
@@ -25,8 +24,12 @@ pub struct Capabilities {
     /// Which of the two lists may be read in more than one way, each with its text, or with an empty text if it could not be read. What is
     /// read from such a list is the most that the agent may have, so it must not count as what it had before.
     pub unclear: BTreeMap<&'static str, String>,
-    /// Fields that give power over the session, each with its value as JSON, or with an empty text if it could not be read.
+    /// Fields that give power, each with its value as JSON, or with an empty text if it could not be read.
     pub powers: BTreeMap<&'static str, String>,
+    /// Keys that another version of the client may read as such a field: the field, and the value as JSON.
+    pub misspelt: BTreeMap<String, (&'static str, String)>,
+    /// The client's own agent that it replaces.
+    pub replaces: Option<&'static str>,
 }
 
 /// Something that an agent may do and could not do before.
@@ -38,9 +41,21 @@ pub enum Gain {
     Tool(String),
     /// One tool that was disallowed before.
     Returned(String),
-    /// A field that gives power over the session, or something else that is asked about like one, and what is new in it, in words.
+    /// A field that gives power, and what is new in it, in words.
     Power(&'static str, String),
+    /// A key that may be read as such a field: the key, the field, and what is new in it.
+    Misspelt(String, &'static str, String),
+    /// The name of an agent that is built into the client, which it replaces.
+    Shadow(&'static str),
+    /// This version, which had other bytes before: its tag was moved.
+    MovedTag(String),
 }
+
+/// The word that allows an agent to replace one that is built into the client.
+pub const SHADOW: &str = "shadow";
+
+/// The word that allows a version whose tag was moved.
+pub const MOVED_TAG: &str = "moved-tag";
 
 impl Capabilities {
     /// Reads the capabilities from a definition. A file that the client skips can do nothing, except for fields that may only seem to be
@@ -56,24 +71,12 @@ impl Capabilities {
                     .map(|tools| tools.iter().cloned().collect()),
                 disallowed: loaded.disallowed_tools.iter().cloned().collect(),
                 unclear: loaded.unclear.clone(),
-                powers: {
-                    let memory = loaded
-                        .memory
-                        .iter()
-                        .map(|memory| ("memory", Value::from(memory.as_str()).to_string()));
-                    loaded
-                        .security_values
-                        .clone()
-                        .into_iter()
-                        .chain(memory)
-                        .collect()
-                },
+                powers: loaded.powers.clone(),
+                misspelt: loaded.misspelt.clone(),
+                replaces: BUILT_IN.into_iter().find(|name| *name == loaded.name),
             },
             Verdict::Skipped(_) if definition.is_in_doubt() => {
-                let powers = SECURITY_FIELDS
-                    .into_iter()
-                    .chain(["memory"])
-                    .filter(|field| definition.may_set(field));
+                let powers = definition.powers_in_doubt().into_iter();
                 Self {
                     tools: None,
                     disallowed: BTreeSet::new(),
@@ -81,6 +84,8 @@ impl Capabilities {
                         .map(|key| (key, String::new()))
                         .into(),
                     powers: powers.map(|field| (field, String::new())).collect(),
+                    misspelt: BTreeMap::new(),
+                    replaces: None,
                 }
             }
             Verdict::Skipped(_) => Self {
@@ -88,6 +93,8 @@ impl Capabilities {
                 disallowed: BTreeSet::new(),
                 unclear: BTreeMap::new(),
                 powers: BTreeMap::new(),
+                misspelt: BTreeMap::new(),
+                replaces: None,
             },
         }
     }
@@ -110,7 +117,43 @@ impl Capabilities {
                 powers::gained_by_loss(field, value).map(|words| Gain::Power(field, words)),
             );
         }
+        gains.extend(self.gained_in_doubt(before));
+        let replaced = self.replaces.filter(|_| self.replaces != before.replaces);
+        gains.extend(replaced.map(Gain::Shadow));
         gains.sort();
+        gains.dedup();
+        gains
+    }
+
+    /// What is new if another version of the client reads the keys that are almost names of fields.
+    fn gained_in_doubt(&self, before: &Self) -> Vec<Gain> {
+        let mut gains = Vec::new();
+        for (key, (field, value)) in &self.misspelt {
+            let had = before.misspelt.values().filter(|(other, _)| other == field);
+            let mut had: Vec<Option<&str>> = had.map(|(_, value)| Some(value.as_str())).collect();
+            let is_same = had.contains(&Some(value.as_str()));
+            // The right key may have gone before this one, and taken away what this one allows.
+            let may_surface =
+                *field == "permissionMode" && self.powers.get(field) != before.powers.get(field);
+            if is_same && !may_surface {
+                continue;
+            }
+            had.push(before.powers.get(field).map(String::as_str));
+            let mut words = had.into_iter();
+            let words = words.find_map(|had| powers::gained(field, had, value));
+            gains.extend(words.map(|words| Gain::Misspelt(key.clone(), field, words)));
+        }
+        for (key, (field, value)) in &before.misspelt {
+            let is_left = self.misspelt.values().any(|(other, _)| other == field);
+            let words = match self.powers.get(field) {
+                _ if is_left => None,
+                // Only a mode can take away what another one allows.
+                Some(new) if *field == "permissionMode" => powers::gained(field, Some(value), new),
+                Some(_) => None,
+                None => powers::gained_by_loss(field, value),
+            };
+            gains.extend(words.map(|words| Gain::Misspelt(key.clone(), field, words)));
+        }
         gains
     }
 
@@ -218,18 +261,30 @@ impl Capabilities {
             .is_some_and(|text| text.is_empty() || self.unclear.get(key) != Some(text))
     }
 
-    /// What a first installation asks about: the fields that give power over the session.
+    /// What a first installation asks about: the fields that give power over the session, whatever their value, and the name of an agent that
+    /// is built into the client.
     #[must_use]
     pub fn asked_at_first(&self) -> Vec<Gain> {
-        let powers = self
-            .powers
-            .iter()
-            .filter(|(field, _)| SECURITY_FIELDS.contains(field));
-        powers
-            .filter_map(|(field, value)| {
-                Some(Gain::Power(field, powers::gained(field, None, value)?))
-            })
-            .collect()
+        let mut asked = self.shown();
+        asked.retain(Gain::is_asked_at_first);
+        asked
+    }
+
+    /// All powers that it has beyond its tools, sorted.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Gain> {
+        let words = |field, value: &str| {
+            powers::gained(field, None, value).unwrap_or_else(|| value.to_owned())
+        };
+        let set = self.powers.iter();
+        let set = set.map(|(field, value)| Gain::Power(field, words(field, value)));
+        let misspelt = self.misspelt.iter();
+        let misspelt = misspelt
+            .map(|(key, (field, value))| Gain::Misspelt(key.clone(), field, words(field, value)));
+        let mut shown: Vec<Gain> = set.chain(misspelt).collect();
+        shown.extend(self.replaces.map(Gain::Shadow));
+        shown.sort();
+        shown
     }
 }
 
@@ -245,7 +300,9 @@ impl Gain {
                     Self::Tool(tool) | Self::Returned(tool) => {
                         covers(word, tool) || server(tool).is_some_and(|name| name == word)
                     }
-                    Self::Power(field, _) => word == field,
+                    Self::Power(field, _) | Self::Misspelt(_, field, _) => word == field,
+                    Self::Shadow(_) => word == SHADOW,
+                    Self::MovedTag(_) => word == MOVED_TAG,
                 }
         })
     }
@@ -255,7 +312,11 @@ impl Gain {
     pub fn server(&self) -> Option<&str> {
         match self {
             Self::Tool(tool) | Self::Returned(tool) => server(tool),
-            Self::EveryTool | Self::Power(..) => None,
+            Self::EveryTool
+            | Self::Power(..)
+            | Self::Misspelt(..)
+            | Self::Shadow(_)
+            | Self::MovedTag(_) => None,
         }
     }
 
@@ -268,17 +329,32 @@ impl Gain {
                 Some(server) => format!("mcp__{server}"),
                 None => tool.split('(').next().unwrap_or(tool).to_owned(),
             },
-            Self::Power(field, _) => (*field).to_owned(),
+            Self::Power(field, _) | Self::Misspelt(_, field, _) => (*field).to_owned(),
+            Self::Shadow(_) => SHADOW.to_owned(),
+            Self::MovedTag(_) => MOVED_TAG.to_owned(),
+        }
+    }
+
+    /// Whether a first installation asks about it.
+    #[must_use]
+    pub fn is_asked_at_first(&self) -> bool {
+        match self {
+            Self::EveryTool | Self::Tool(_) | Self::Returned(_) => false,
+            Self::Power(field, _) => fields::asked_at_first().any(|asked| asked == *field),
+            Self::Misspelt(..) | Self::Shadow(_) | Self::MovedTag(_) => true,
         }
     }
 
     /// The frontmatter key that grants it.
     #[must_use]
-    pub fn key(&self) -> &'static str {
+    pub fn key(&self) -> &str {
         match self {
             Self::EveryTool | Self::Tool(_) => "tools",
             Self::Returned(_) => "disallowedTools",
             Self::Power(field, _) => field,
+            Self::Misspelt(key, ..) => key,
+            Self::Shadow(_) => "name",
+            Self::MovedTag(_) => "version",
         }
     }
 
@@ -296,6 +372,11 @@ impl Gain {
                 None => of_tool(tool).to_owned(),
             },
             Self::Power(_, words) => words.clone(),
+            Self::Misspelt(_, field, words) => format!("may be read as {field}: {words}"),
+            Self::Shadow(name) => format!("runs in place of the client's own agent {name}"),
+            Self::MovedTag(version) => {
+                format!("{version} had other bytes before: its tag was moved")
+            }
         }
     }
 }
@@ -306,6 +387,9 @@ impl fmt::Display for Gain {
             Self::EveryTool => formatter.write_str("every tool"),
             Self::Tool(tool) | Self::Returned(tool) => formatter.write_str(tool),
             Self::Power(field, _) => formatter.write_str(field),
+            Self::Misspelt(key, ..) => formatter.write_str(key),
+            Self::Shadow(_) => formatter.write_str(SHADOW),
+            Self::MovedTag(_) => formatter.write_str(MOVED_TAG),
         }
     }
 }

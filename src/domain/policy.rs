@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::capability::Capabilities;
 use super::catalogue::Catalogue;
-use super::definition::{Definition, SECURITY_FIELDS, Verdict};
+use super::definition::{Definition, Loaded, Verdict, fields};
 use super::requirement::Requirements;
 use super::server::ServerEntry;
 
@@ -100,7 +100,7 @@ impl Policy {
         let definition = Definition::parse(bytes);
         let capabilities = Capabilities::of(bytes);
         let fields = match definition.verdict() {
-            Verdict::Loads(loaded) => loaded.security.clone(),
+            Verdict::Loads(loaded) => loaded.security(),
             Verdict::Skipped(_) => definition.powers_in_doubt(),
         };
         let doubt = match definition.verdict() {
@@ -123,18 +123,14 @@ impl Policy {
         debug_assert!(
             rules
                 .iter()
-                .all(|(_, field, _)| SECURITY_FIELDS.contains(field))
+                .all(|(_, field, _)| fields::asked_at_first().any(|asked| asked == *field))
         );
         let set = rules
             .into_iter()
             .filter(|(_, field, allowed)| *allowed == Some(false) && fields.contains(field));
         let mut violations: Vec<Violation> = set
             .map(|(rule, field, _)| {
-                violation(
-                    rule,
-                    &format!("set `{field}`"),
-                    format!("it sets `{field}`"),
-                )
+                violation(rule, &format!("set `{field}`"), sets(&definition, field))
             })
             .collect();
         if self.missing_tools == Some(false) && capabilities.tools.is_none() {
@@ -196,6 +192,16 @@ impl Policy {
         } else {
             "hosts"
         };
+        let definition = Definition::parse(bytes);
+        let doubtful = match definition.verdict() {
+            Verdict::Loads(loaded) => misspelt(loaded, "mcpServers"),
+            Verdict::Skipped(_) => None,
+        };
+        let doubtful = doubtful.map(|key| {
+            let what =
+                format!("it is not certain what `{key}` starts, which may be read as `mcpServers`");
+            Violation::new(rule, what)
+        });
         let needs = Requirements::of(bytes, None, &Catalogue::default());
         let judge = |(name, entry): &(String, Value)| match ServerEntry::from_json(entry) {
             Ok(entry) => self.server(name, &entry),
@@ -204,7 +210,8 @@ impl Policy {
                 format!("it is not certain what the server `{name}` starts"),
             )),
         };
-        needs.brought.iter().filter_map(judge).collect()
+        let judged = needs.brought.iter().filter_map(judge);
+        judged.chain(doubtful).collect()
     }
 
     /// Whether a server may be configured.
@@ -227,6 +234,24 @@ impl Policy {
         (!allowed.iter().any(is_meant))
             .then(|| Violation::new("hosts", format!("the server `{name}` is at `{host}`")))
     }
+}
+
+/// That a field is set, or seems to be.
+fn sets(definition: &Definition<'_>, field: &str) -> String {
+    match definition.verdict() {
+        Verdict::Loads(loaded) if !loaded.powers.contains_key(field) => {
+            let key = misspelt(loaded, field).unwrap_or(field);
+            format!("it sets `{key}`, which may be read as `{field}`")
+        }
+        _ => format!("it sets `{field}`"),
+    }
+}
+
+/// The key that is almost this field.
+fn misspelt<'l>(loaded: &'l Loaded, field: &str) -> Option<&'l str> {
+    let mut misspelt = loaded.misspelt.iter();
+    let found = misspelt.find(|(_, (meant, _))| *meant == field);
+    found.map(|(key, _)| key.as_str())
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Fields of a definition that give power over the session, part by part: what is new in them, and what that means in words.
+//! Fields of a definition that give an agent power beyond its tools, part by part: what is new in a value, and what that means in words.
+//! Which fields those are is said in `definition`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +27,9 @@ pub fn gained(field: &str, before: Option<&str>, after: &str) -> Option<String> 
     let (old, new) = (before.and_then(parse), parse(after));
     let words = match (field, &new) {
         ("permissionMode", Some(new)) => return mode(old.as_ref(), new),
+        ("isolation", Some(new)) => return isolation(old.as_ref(), new),
+        ("observeSubagents" | "observeToolResults", Some(_)) => return None,
+        ("observer", Some(new)) => observers(new, old.as_ref())?,
         ("hooks", Some(new)) => match hooks(new) {
             // A value in an unusual layout may have meant nothing.
             Some(new) => commands(&new, &old.as_ref().and_then(hooks).unwrap_or_default())?,
@@ -44,25 +48,37 @@ pub fn gained(field: &str, before: Option<&str>, after: &str) -> Option<String> 
         ("memory", Some(new)) => {
             format!("{}: {}", new.as_str().unwrap_or_default(), plain(field))
         }
+        ("initialPrompt" | "observerMessage", Some(new)) => {
+            format!("{}: {}", plain(field), new.as_str().unwrap_or_default())
+        }
         _ => plain(field).to_owned(),
     };
     Some(cut(&words))
 }
 
-/// What losing a field gives: without `plan`, an agent may do what it could only plan before. An unknown mode may be like `plan`.
+/// What losing a field gives: without `plan`, an agent may do what it could only plan before. An unknown mode may be like `plan`. What
+/// worked elsewhere works in the user's own files, and what was kept from an observer is told it.
 #[must_use]
 pub fn gained_by_loss(field: &str, before: &str) -> Option<String> {
-    let mode = serde_json::from_str::<Value>(before)
-        .ok()
-        .filter(|_| field == "permissionMode")?;
-    let words = if mode == "plan" {
-        "no longer only plans"
-    } else {
-        "no longer asks as it did"
+    let before = serde_json::from_str::<Value>(before).ok();
+    let words = match (field, before?) {
+        ("permissionMode", mode) => {
+            let mode = mode.as_str().unwrap_or_default();
+            if !freedoms(mode).is_none_or(<[_]>::is_empty) {
+                return None;
+            }
+            if mode == "plan" {
+                "no longer only plans"
+            } else {
+                "no longer asks as it did"
+            }
+        }
+        ("isolation", _) => "works in your own files, no longer apart from them",
+        ("observeSubagents", _) => "agents that it starts are observed too",
+        ("observeToolResults", _) => "as an observer, it is told results of tools",
+        _ => return None,
     };
-    freedoms(mode.as_str().unwrap_or_default())
-        .is_none_or(<[_]>::is_empty)
-        .then(|| words.to_owned())
+    Some(words.to_owned())
 }
 
 /// What it means that an unclear list of disallowed tools, or a part of it, is gone.
@@ -77,6 +93,13 @@ fn plain(field: &str) -> &'static str {
         "permissionMode" => "changes what it must ask for",
         "mcpServers" => "brings MCP servers of its own",
         "memory" => "keeps notes of its own, and may read, write and edit files for that",
+        "initialPrompt" => "begins a session with these words, also with commands in them",
+        "observer" => "is watched by other agents, which are started beside it",
+        "observerMessage" => "tells its observers",
+        "observeSubagents" => "may have the agents that it starts observed",
+        "observeToolResults" => "as an observer, it may be told results of tools",
+        "omitClaudeMd" => "does not read your CLAUDE.md files, nor the project's",
+        "isolation" => "changes where it works",
         _ => "",
     }
 }
@@ -113,6 +136,47 @@ fn mode(old: Option<&Value>, new: &Value) -> Option<String> {
     let is_within =
         freedoms(new).is_some_and(|has| has.iter().all(|freedom| had.contains(freedom)));
     (!is_within).then(|| cut(&format!("{new}: {}", plain("permissionMode"))))
+}
+
+/// Where an agent works: in the user's own files, on this machine, elsewhere. `None`: the client does not know the value.
+fn places(isolation: &str) -> Option<&'static [&'static str]> {
+    match isolation {
+        "" => Some(&["your own files", "this machine"]),
+        "worktree" => Some(&["this machine"]),
+        "remote" => Some(&["elsewhere"]),
+        _ => None,
+    }
+}
+
+/// A value that keeps an agent where it worked before, or further apart from the user's files, is no gain.
+fn isolation(old: Option<&Value>, new: &Value) -> Option<String> {
+    let of = |value: Option<&Value>| {
+        let word = value.map_or(Some(""), Value::as_str).unwrap_or_default();
+        places(word).unwrap_or_default()
+    };
+    let (had, has) = (of(old), of(Some(new)));
+    let word = new.as_str().unwrap_or_default();
+    let words = if word == "remote" {
+        "works on another machine"
+    } else {
+        "works on this machine"
+    };
+    (!has.iter().all(|place| had.contains(place))).then(|| cut(&format!("{word}: {words}")))
+}
+
+/// The observers that are new.
+fn observers(new: &Value, old: Option<&Value>) -> Option<String> {
+    let names = |value: &Value| -> BTreeSet<String> {
+        let names = value.as_str().unwrap_or_default().split(',').map(str::trim);
+        names
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let had = old.map(names).unwrap_or_default();
+    let has = names(new);
+    let added: Vec<&str> = has.difference(&had).map(String::as_str).collect();
+    (!added.is_empty()).then(|| format!("{}: {}", plain("observer"), added.join(", ")))
 }
 
 /// The hooks: event, matcher, and the hook itself. `None` if the layout is not that of hooks.

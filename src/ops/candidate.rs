@@ -3,10 +3,7 @@
 use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
-use crate::domain::capability::{Capabilities, Gain};
-use crate::domain::definition::{
-    AdaptError, Adaptation, Adapted, Definition, Request, Verdict, adapt,
-};
+use crate::domain::definition::{AdaptError, Adaptation, Adapted, Definition, Request, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
 use crate::domain::name::AgentName;
@@ -142,39 +139,6 @@ pub(super) fn adaptation<'r>(
         rename,
         ..discovery::request(file, &Definition::parse(bytes), record)
     }
-}
-
-/// The fields of a file that give it power over the session. Where a file is skipped by our reading, those that may be in it.
-pub(super) fn powers(bytes: &[u8]) -> Vec<&'static str> {
-    let definition = Definition::parse(bytes);
-    match definition.verdict() {
-        Verdict::Loads(loaded) => loaded.security.clone(),
-        Verdict::Skipped(_) => definition.powers_in_doubt(),
-    }
-}
-
-/// What a first install asks for: each of these fields that is set, whatever its value.
-pub(super) fn asked_at_first(bytes: &[u8]) -> Vec<Gain> {
-    let mut asked = Capabilities::of(bytes).asked_at_first();
-    let definition = Definition::parse(bytes);
-    for field in powers(bytes) {
-        if asked.iter().any(|gain| gain.key() == field) {
-            continue;
-        }
-        let value = match definition.verdict() {
-            Verdict::Loads(loaded) => loaded
-                .security_values
-                .iter()
-                .find(|(key, _)| **key == field)
-                .map(|(_, value)| value.clone()),
-            Verdict::Skipped(_) => None,
-        };
-        asked.push(Gain::Power(
-            field,
-            value.unwrap_or_else(|| "may be set in a part that cannot be read".to_owned()),
-        ));
-    }
-    asked
 }
 
 fn not_adaptable(name: &AgentName, error: &AdaptError) -> Failure {

@@ -67,6 +67,7 @@ pub fn diff(
     frontend: &mut dyn Frontend,
 ) -> Result<DiffOutcome> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let lockfile = session.project.load_lockfile()?;
     if view == View::Local {
         return local(session, names, &lockfile, frontend);

@@ -52,6 +52,8 @@ pub struct Info {
     pub gone: Option<GoneAgent>,
     /// What the installed file may do that the installed version could not: the user's own doing.
     pub gains: Vec<Gain>,
+    /// What it may do beyond using its tools.
+    pub powers: Vec<Gain>,
 }
 
 /// The agent that the client runs under a name.
@@ -66,6 +68,7 @@ pub struct Running {
 /// Looks at an agent: an installed one by its name, or whatever a spec means.
 pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let mut info = look(session, text, frontend)?;
     let name = match &info.adapted {
         Ok((Verdict::Loads(loaded), _)) => &loaded.name,
@@ -98,6 +101,7 @@ fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<In
     {
         return of_file(session, &source.to_string(), file, frontend);
     }
+    let spec = session.typed_spec(spec);
     let lockfile = session.project.load_lockfile()?;
     if let Some(name) = &bare_name(&spec)
         && let Some(locked) = lockfile.agents.get(name)
@@ -107,7 +111,10 @@ fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<In
     }
     let offered = of_offered(session, text, &spec, &lockfile, frontend);
     match (offered, bare_name(&spec)) {
-        (Err(failure), Some(name)) if failure.kind() != Kind::Interrupted => {
+        // A version is one that a source offers; what runs here says nothing about it.
+        (Err(failure), Some(name))
+            if spec.version.is_none() && failure.kind() != Kind::Interrupted =>
+        {
             of_loaded(session, &name, frontend)?.ok_or(failure)
         }
         (offered, _) => offered,
@@ -325,12 +332,14 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
     let definition = Definition::parse(bytes);
     let adapted = adapt(bytes, &discovery::request(file, &definition, &|_| None))
         .map_err(|error| error.to_string());
+    let powers = match &adapted {
+        Ok(adapted) => Capabilities::of(&adapted.bytes).shown(),
+        Err(_) => Capabilities::of(bytes).shown(),
+    };
     let adapted = adapted.map(|adapted| {
         let verdict = Definition::parse(&adapted.bytes).verdict().clone();
-        (
-            verdict,
-            adapted.applied.iter().map(ToString::to_string).collect(),
-        )
+        let applied = adapted.applied.iter().map(ToString::to_string);
+        (verdict, applied.collect())
     });
     let name = match (&adapted, definition.verdict()) {
         (_, Verdict::Loads(loaded)) | (Ok((Verdict::Loads(loaded), _)), _) => loaded.name.clone(),
@@ -349,5 +358,6 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         needs: Report::default(),
         gone: None,
         gains: Vec::new(),
+        powers,
     }
 }

@@ -40,6 +40,7 @@ pub struct Installed {
 /// The installed agents, sorted by name.
 pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let lockfile = session.project.load_lockfile()?;
     let mut seen = session
         .cache
@@ -87,7 +88,7 @@ pub fn available<'a>(
             Some((name, source)) => (Some(name), source),
             None => (
                 None,
-                parse_source(place)
+                parse_source(session, place)
                     .map_err(|failure| unknown::hinted(failure, place, &manifest))?,
             ),
         };
@@ -115,8 +116,8 @@ pub fn available<'a>(
     Ok(offers)
 }
 
-/// A source as a user types it.
-pub fn parse_source(text: &str) -> Result<Source> {
+/// A source that a user typed, as the manifest keeps it.
+pub fn parse_source(session: &Session, text: &str) -> Result<Source> {
     let source = Source::parse(text).map_err(|error| {
         Failure::usage(format!(
             "`{}` is neither a registry nor a source",
@@ -129,6 +130,7 @@ pub fn parse_source(text: &str) -> Result<Source> {
     let repository = repository
         .as_deref()
         .and_then(|spec| spec.split('#').next());
+    let source = source.map(|source| session.typed_source(source));
     source.map_err(|failure| {
         failure.hint(match repository {
             Some(repository) => format!("for the repository write `{repository}`"),

@@ -25,6 +25,8 @@ pub struct LoadedAgent {
     pub manifest: Option<String>,
     /// Whether it runs, and why not.
     pub fate: Fate,
+    /// The settings file that keeps it from being started although it is loaded.
+    pub denied_by: Option<String>,
 }
 
 /// What becomes of an agent.
@@ -50,6 +52,7 @@ pub struct Everything {
 /// Looks at everything that the client loads in the current folder.
 pub fn everything(session: &Session, frontend: &mut dyn Frontend) -> Result<Everything> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let lockfile = session.project.load_lockfile()?;
     let set = read(session);
     let mut agents: Vec<LoadedAgent> = set
@@ -112,13 +115,19 @@ fn shown(
     };
     let fate = match &agent.standing {
         Standing::Skipped(reason) => Fate::Ignored(reason.clone()),
+        Standing::SwitchedOff(file) => {
+            Fate::Ignored(format!("{file} allows agents of plugins only"))
+        }
         Standing::Again => Fate::Ignored("the same file is loaded from elsewhere".to_owned()),
         _ => match set.winner(agent) {
             Some((winner, reason)) => Fate::Hidden(place_of(set, winner), reason),
             None => Fate::Runs,
         },
     };
+    let denial = agent.name.as_deref().and_then(|name| set.denial(name));
+    let denial = denial.filter(|_| fate == Fate::Runs);
     LoadedAgent {
+        denied_by: denial.map(|denial| denial.file.clone()),
         name: agent.name.clone().unwrap_or_else(|| stem.to_owned()),
         layer: place.layer.word(),
         path: (!agent.path.as_os_str().is_empty()).then(|| agent.shown.clone()),

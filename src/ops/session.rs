@@ -1,13 +1,13 @@
 //! What every use-case works with: the project, the environment, the cache. Also the lock, and how a plan is applied under it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::report::{Event, Frontend, InterruptionView};
 use crate::domain::name::AgentName;
-use crate::domain::spec::Source;
+use crate::domain::spec::{Place, Source, Spec};
 use crate::env::Environment;
 use crate::error::{Failure, Result};
 use crate::fs::Entry;
@@ -79,6 +79,33 @@ impl Session {
             warned: Mutex::default(),
             objection: OnceLock::new(),
         }
+    }
+
+    /// A source that was typed, with its path as the manifest keeps it: from the project's folder, not from where the command runs.
+    #[must_use]
+    pub fn typed_source(&self, source: Source) -> Source {
+        let (Source::Folder(path) | Source::File(path)) = &source else {
+            return source;
+        };
+        let (root, current) = (self.project.root(), &self.environment.current_folder);
+        if root == current || path.starts_with("~/") || Path::new(path).is_absolute() {
+            return source;
+        }
+        let absolute = current.join(path.strip_prefix("./").unwrap_or(path));
+        Source::path(match absolute.strip_prefix(root) {
+            Ok(relative) => format!("./{}", relative.display()),
+            Err(_) => absolute.display().to_string(),
+        })
+    }
+
+    /// A spec that was typed, with its path as the manifest keeps it.
+    #[must_use]
+    pub fn typed_spec(&self, spec: Spec) -> Spec {
+        let place = match spec.place {
+            Place::Source(source) => Place::Source(self.typed_source(source)),
+            place => place,
+        };
+        Spec { place, ..spec }
     }
 
     /// Says a warning, unless this command has said it: what is read again is warned about again.

@@ -6,20 +6,17 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::agent_settings::{Denial, Settings, json};
 use super::lockfile::{LockedAgent, Lockfile};
 use super::manifest::{Manifest, Wanted};
-use super::plugins;
 use super::project::{MAX_AGENT, Project, Scope};
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::loaded::{BUILT_IN, Layer, path_order, winners};
 use crate::domain::name::AgentName;
 use crate::env::Environment;
 use crate::fs::{self, Entry, Identity, Reading};
-
-/// The largest file of the client that is read, in bytes.
-const MAX_SETTINGS: u64 = 4 << 20;
 
 /// How the files of agents are read.
 const AGENTS: Reading = Reading {
@@ -78,6 +75,8 @@ pub enum Standing {
     Hidden(usize),
     /// The client does not load it, and why.
     Skipped(String),
+    /// This settings file lets only plugins bring agents.
+    SwitchedOff(String),
     /// The client has loaded the same file from another place, by a link of either kind.
     Again,
     /// It does not pretend to be an agent.
@@ -114,13 +113,18 @@ pub struct LoadedSet {
     pub agents: Vec<FoundAgent>,
     /// The names of the enabled plugins that are not on this machine.
     pub absent_plugins: Vec<String>,
+    /// What keeps agents from being started, although they are loaded.
+    pub denials: Vec<Denial>,
 }
 
 /// Reads everything that the client would load in the folder `here` of a project.
 #[must_use]
 pub fn read(project: &Project, environment: &Environment, here: &Path) -> LoadedSet {
     let settings = Settings::read(project, environment);
-    let mut set = LoadedSet::default();
+    let mut set = LoadedSet {
+        denials: settings.denials,
+        ..LoadedSet::default()
+    };
     let mut seen = BTreeSet::new();
     for place in places(project, environment, here) {
         set.take(place, &mut seen, project, environment);
@@ -129,7 +133,7 @@ pub fn read(project: &Project, environment: &Environment, here: &Path) -> Loaded
         for agent in &mut set.agents {
             let is_off = !matches!(set.places[agent.place].layer, Layer::Managed);
             if is_off && matches!(agent.standing, Standing::Runs) {
-                agent.standing = Standing::Skipped(format!("{file} allows those of plugins only"));
+                agent.standing = Standing::SwitchedOff(file.clone());
             }
         }
     }
@@ -167,6 +171,21 @@ impl LoadedSet {
         self.agents
             .iter()
             .find(|agent| agent.standing == Standing::Runs && agent.name.as_deref() == Some(name))
+    }
+
+    /// The folder of an enabled plugin that is on this machine.
+    #[must_use]
+    pub fn plugin_folder(&self, plugin: &str) -> Option<&Path> {
+        let is_it = |place: &&Place| place.plugin.as_deref() == Some(plugin);
+        let place = self.places.iter().find(is_it)?;
+        Some(&place.folder)
+    }
+
+    /// What keeps the agent of this name from being started.
+    #[must_use]
+    pub fn denial(&self, name: &str) -> Option<&Denial> {
+        let is_it = |denial: &&Denial| denial.name.as_deref().is_none_or(|denied| denied == name);
+        self.denials.iter().find(is_it)
     }
 
     /// Whether everything was read.
@@ -514,74 +533,5 @@ fn slashed(path: &Path) -> String {
         shown.replace('\\', "/")
     } else {
         shown
-    }
-}
-
-/// What the client's settings say about agents.
-struct Settings {
-    plugins: Vec<plugins::Plugin>,
-    /// The managed file that lets only plugins bring agents.
-    switched_off: Option<String>,
-}
-
-impl Settings {
-    /// Reads the settings. What cannot be read is said by whoever reads the servers.
-    fn read(project: &Project, environment: &Environment) -> Self {
-        let client = environment.client_folder();
-        let mut paths: Vec<PathBuf> = Vec::new();
-        paths.extend(client.iter().map(|client| client.join("settings.json")));
-        if project.scope() == Scope::Project {
-            let folder = project.root().join(".claude");
-            paths.extend(["settings.json", "settings.local.json"].map(|file| folder.join(file)));
-        }
-        let mut all: Vec<Map<String, Value>> = paths.iter().filter_map(|path| json(path)).collect();
-        let mut switched_off = None;
-        for path in managed_settings(environment) {
-            let Some(settings) = json(&path) else {
-                continue;
-            };
-            match settings.get("strictPluginOnlyCustomization") {
-                Some(Value::Bool(is_on)) => {
-                    switched_off = is_on.then(|| path.display().to_string());
-                }
-                Some(Value::Array(surfaces)) => {
-                    let has_agents = surfaces.iter().any(|surface| surface == "agents");
-                    switched_off = has_agents.then(|| path.display().to_string());
-                }
-                _ => {}
-            }
-            all.push(settings);
-        }
-        let plugins =
-            client.map(|client| plugins::enabled(&client, &all, &mut |path: &Path| json(path)));
-        Self {
-            plugins: plugins.unwrap_or_default(),
-            switched_off,
-        }
-    }
-}
-
-/// The managed settings files, in ascending order of precedence.
-fn managed_settings(environment: &Environment) -> Vec<PathBuf> {
-    let Some(folder) = environment.managed_folder() else {
-        return Vec::new();
-    };
-    let parts = folder.join("managed-settings.d");
-    let listed = fs::list(&parts).unwrap_or_default().into_iter();
-    let parts = listed
-        .filter(|listed| listed.name.ends_with(".json") && !listed.name.starts_with('.'))
-        .map(|listed| parts.join(listed.name));
-    std::iter::once(folder.join("managed-settings.json"))
-        .chain(parts)
-        .collect()
-}
-
-/// A settings file of the client; `None` if it does not exist or is invalid.
-fn json(path: &Path) -> Option<Map<String, Value>> {
-    let bytes = fs::read(path, MAX_SETTINGS).ok()??;
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    match serde_json::from_slice(text) {
-        Ok(Value::Object(object)) => Some(object),
-        _ => None,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! What to write is decided in `ops`; what a format looks like, and that a change happens completely or not at all, is decided here.
 
+pub mod agent_settings;
 pub mod agreement;
 pub mod builtin;
 pub mod cache;

@@ -52,7 +52,7 @@ fn every_agent_loads_and_is_described() {
         else {
             panic!("{} loads", entry.file)
         };
-        assert_eq!(loaded.security, [] as [&str; 0]);
+        assert_eq!(loaded.security(), [] as [&str; 0]);
         for tool in loaded
             .tools
             .unwrap_or_else(|| panic!("{} names its tools", entry.name))

@@ -35,7 +35,23 @@ struct Made {
     servers: Vec<(&'static str, &'static str)>,
     named: BTreeSet<&'static str>,
     memory: Option<&'static str>,
+    others: Others,
+    /// The permission mode and a configured server under keys that the client does not read today.
+    kebab: (Option<&'static str>, Option<&'static str>),
     spelling: Spelling,
+}
+
+/// The rest of the fields that matter, as they are written in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Others {
+    name: &'static str,
+    prompt: Option<&'static str>,
+    observers: Option<&'static str>,
+    message: Option<&'static str>,
+    observes_subagents: Option<&'static str>,
+    observes_results: Option<&'static str>,
+    omits: Option<&'static str>,
+    isolation: Option<&'static str>,
 }
 
 /// How it says so.
@@ -67,6 +83,16 @@ enum Action {
     Connect(&'static str),
     Mode(&'static str),
     Remember(&'static str),
+    Prompt(&'static str),
+    Observe(&'static str),
+    Tell(&'static str),
+    ObserveSubagents,
+    ObserveResults,
+    Omit,
+    Work(&'static str),
+    Replace(&'static str),
+    HiddenMode(&'static str),
+    HiddenConnect(&'static str),
 }
 
 const COMMANDS: [&str; 11] = [
@@ -151,6 +177,18 @@ static ACTIONS: LazyLock<Vec<Action>> = LazyLock::new(|| {
     all.extend(["db", "own"].map(Action::Connect));
     all.extend(FREEDOMS.map(Action::Mode));
     all.extend(["user", "project"].map(Action::Remember));
+    all.extend(["/init now", "Go."].map(Action::Prompt));
+    all.extend(["spy", "eye"].map(Action::Observe));
+    all.extend(["Be quick.", "Say all."].map(Action::Tell));
+    all.extend([
+        Action::ObserveSubagents,
+        Action::ObserveResults,
+        Action::Omit,
+    ]);
+    all.extend(["here", "this machine", "another machine"].map(Action::Work));
+    all.extend(["Plan", "claude"].map(Action::Replace));
+    all.extend(FREEDOMS.map(Action::HiddenMode));
+    all.extend(["db", "own"].map(Action::HiddenConnect));
     all
 });
 
@@ -259,6 +297,35 @@ fn may(made: &Made, action: Action, reading: u8) -> bool {
             made.named.contains(name) && made.spelling.servers == Servers::List
         }
         Action::Remember(whose) => made.memory == Some(whose),
+        Action::Prompt(words) => made.others.prompt == Some(words),
+        Action::Observe(name) => {
+            let named = made.others.observers.unwrap_or_default();
+            named.split(',').any(|other| other.trim() == name)
+        }
+        Action::Tell(words) => made.others.message == Some(words),
+        Action::ObserveSubagents => {
+            !matches!(made.others.observes_subagents, Some("false" | "'false'"))
+        }
+        Action::ObserveResults => {
+            let said = made.others.observes_results;
+            said.is_none_or(|said| matches!(said, "true" | "'on'" | "1"))
+        }
+        Action::Omit => matches!(made.others.omits, Some("true" | "'true'")),
+        Action::Work(place) => match made.others.isolation {
+            Some("worktree") => place == "this machine",
+            Some("remote") => place == "another machine",
+            _ => place != "another machine",
+        },
+        Action::Replace(name) => made.others.name == name,
+        // In a client that reads them, they count together with the right ones.
+        Action::HiddenMode(freedom) => {
+            let modes = [made.kebab.0, made.mode];
+            let mode = modes.into_iter().flatten().next();
+            freedoms(mode).contains(&freedom)
+        }
+        Action::HiddenConnect(name) => {
+            made.kebab.1 == Some(name) || may(made, Action::Connect(name), reading)
+        }
         Action::Mode(freedom) => freedoms(made.mode).contains(&freedom),
         // The rules are checked for every command of a command line.
         Action::Run(tool, line) if line.contains(" && ") => {
@@ -332,6 +399,16 @@ fn names(shown: &str, action: Action) -> bool {
         Action::Bring(..) | Action::Connect(_) => shown == "mcpServers",
         Action::Mode(_) => shown == "permissionMode",
         Action::Remember(_) => shown == "memory",
+        Action::Prompt(_) => shown == "initialPrompt",
+        Action::Observe(_) => shown == "observer",
+        Action::Tell(_) => shown == "observerMessage",
+        Action::ObserveSubagents => shown == "observeSubagents",
+        Action::ObserveResults => shown == "observeToolResults",
+        Action::Omit => shown == "omitClaudeMd",
+        Action::Work(_) => shown == "isolation",
+        Action::Replace(_) => shown == "shadow",
+        Action::HiddenMode(_) => matches!(shown, "permission-mode" | "permissionMode"),
+        Action::HiddenConnect(_) => matches!(shown, "mcp_servers" | "mcpServers"),
     }
 }
 
@@ -364,7 +441,33 @@ fn text(made: &Made) -> String {
             _ => format!("{key}: \"{},\"\n", texts.join(" , ")),
         }
     };
-    let mut text = "---\nname: a\ndescription: d\n".to_owned();
+    let name = if made.others.name.is_empty() {
+        "a"
+    } else {
+        made.others.name
+    };
+    let mut text = format!("---\nname: {name}\ndescription: d\n");
+    let others = [
+        ("initialPrompt", made.others.prompt),
+        ("observer", made.others.observers),
+        ("observerMessage", made.others.message),
+        ("observeSubagents", made.others.observes_subagents),
+        ("observeToolResults", made.others.observes_results),
+        ("omitClaudeMd", made.others.omits),
+        ("isolation", made.others.isolation),
+        ("permission-mode", made.kebab.0),
+        (
+            "mcp_servers",
+            made.kebab
+                .1
+                .map(|server| if server == "db" { "[db]" } else { "[own]" }),
+        ),
+    ];
+    for (key, value) in others {
+        if let Some(value) = value {
+            let _ = writeln!(text, "{key}: {value}");
+        }
+    }
     text += &made
         .tools
         .as_ref()
@@ -518,6 +621,35 @@ fn spelling() -> impl Strategy<Value = Spelling> {
     })
 }
 
+fn others() -> impl Strategy<Value = Others> {
+    let value = |weight, values: &[&'static str]| {
+        prop::option::weighted(weight, prop::sample::select(values.to_vec()))
+    };
+    let name = prop::sample::select(vec!["", "", "", "", "Plan", "claude", "plan"]);
+    (
+        name,
+        value(0.2, &["/init now", "Go.", "[x]"]),
+        value(0.2, &["spy", "spy, eye", "'eye,'", "[spy]"]),
+        value(0.2, &["Be quick.", "Say all."]),
+        value(0.2, &["true", "false", "'false'", "no"]),
+        value(0.2, &["true", "false", "'on'", "1", "0", "x"]),
+        value(0.2, &["true", "'true'", "false", "yes"]),
+        value(0.3, &["worktree", "remote", "elsewhere"]),
+    )
+        .prop_map(
+            |(name, prompt, observers, message, subagents, results, omits, isolation)| Others {
+                name,
+                prompt,
+                observers: observers.filter(|text| *text != "[spy]"),
+                message,
+                observes_subagents: subagents,
+                observes_results: results,
+                omits,
+                isolation,
+            },
+        )
+}
+
 fn made() -> impl Strategy<Value = Made> {
     let hook = (
         prop::sample::select(vec!["Stop", "PreToolUse"]),
@@ -539,10 +671,22 @@ fn made() -> impl Strategy<Value = Made> {
         prop::option::weighted(0.85, entries(5)),
         entries(3),
         powers,
+        others(),
+        (
+            prop::option::weighted(0.15, prop::sample::select(MODES.to_vec())),
+            prop::option::weighted(0.1, prop::sample::select(vec!["db", "own"])),
+        ),
         spelling(),
     )
         .prop_map(
-            |(tools, denied, (mode, hooks, mut servers, named, memory), spelling)| {
+            |(
+                tools,
+                denied,
+                (mode, hooks, mut servers, named, memory),
+                others,
+                kebab,
+                spelling,
+            )| {
                 // YAML does not allow two equal keys in one mapping.
                 if spelling.servers != Servers::List {
                     servers.sort_unstable();
@@ -556,6 +700,8 @@ fn made() -> impl Strategy<Value = Made> {
                     servers,
                     named: named.into_iter().collect(),
                     memory,
+                    others,
+                    kebab,
                     spelling,
                 }
             },
@@ -564,7 +710,7 @@ fn made() -> impl Strategy<Value = Made> {
 
 /// A change as upstream authors make it: a little of everything.
 fn pair() -> impl Strategy<Value = (Made, Made)> {
-    (made(), made(), prop::collection::vec(any::<bool>(), 14)).prop_map(|(old, other, which)| {
+    (made(), made(), prop::collection::vec(any::<bool>(), 24)).prop_map(|(old, other, which)| {
         let mut new = old.clone();
         match (which[0], &mut new.tools, &other.tools) {
             (true, ..) if which[1] => new.tools.clone_from(&other.tools),
@@ -599,6 +745,29 @@ fn pair() -> impl Strategy<Value = (Made, Made)> {
         if which[9] && which[10] {
             new.memory = other.memory;
         }
+        let mut take = which[13..].iter();
+        let mut is_taken = || take.next() == Some(&true);
+        if is_taken() {
+            new.others = other.others;
+        } else {
+            let (ours, theirs) = (&mut new.others, other.others);
+            for (mine, his) in [
+                (&mut ours.prompt, theirs.prompt),
+                (&mut ours.observers, theirs.observers),
+                (&mut ours.message, theirs.message),
+                (&mut ours.observes_subagents, theirs.observes_subagents),
+                (&mut ours.observes_results, theirs.observes_results),
+                (&mut ours.omits, theirs.omits),
+                (&mut ours.isolation, theirs.isolation),
+            ] {
+                if is_taken() {
+                    *mine = his;
+                }
+            }
+        }
+        if is_taken() {
+            new.kebab = other.kebab;
+        }
         new.spelling.list = other.spelling.list;
         new.spelling.hooks_apart = other.spelling.hooks_apart;
         (old, new)
@@ -613,7 +782,7 @@ fn cases() -> u32 {
     std::env::var("AGENTPKG_LAW_CASES")
         .ok()
         .and_then(|cases| cases.parse().ok())
-        .unwrap_or(100_000)
+        .unwrap_or(30_000)
 }
 
 fn judge(old: &Made, new: &Made, reading: u8) -> Result<(), TestCaseError> {
@@ -665,6 +834,16 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000_000) })]
+
+    #[test]
+    #[ignore = "takes half an hour"]
+    fn no_widening_goes_unshown_in_a_million_pairs((old, new) in pair(), reading in 0..READINGS) {
+        judge(&old, &new, reading)?;
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases() / 4) })]
 
     #[test]
@@ -677,6 +856,7 @@ proptest! {
         old.servers.dedup_by_key(|(name, _)| *name);
         old.named.retain(|name| old.servers.iter().all(|(other, _)| other != name));
         old.spelling.servers = Servers::List;
+        old.kebab.0 = None;
         let mut which = which.into_iter().cycle();
         let mut keep = || which.next().unwrap_or(true);
         let mut new = Made { spelling: Spelling { servers: Servers::List, ..spelling }, ..old.clone() };
@@ -689,6 +869,11 @@ proptest! {
         new.named.retain(|_| keep());
         new.memory = new.memory.filter(|_| keep());
         new.mode = new.mode.filter(|mode| matches!(*mode, "plan" | "odd") || keep());
+        new.kebab.1 = new.kebab.1.filter(|_| keep());
+        new.others.prompt = new.others.prompt.filter(|_| keep());
+        new.others.observers = new.others.observers.filter(|_| keep());
+        new.others.message = new.others.message.filter(|_| keep());
+        new.others.omits = new.others.omits.filter(|_| keep());
         prop_assert_eq!(gains(&old, &new), Vec::<Gain>::new(), "{}{}", text(&old), text(&new));
     }
 }
@@ -934,3 +1119,105 @@ const ODD_PAIRS: &[(&str, &str, &[&str])] = &[
         &[],
     ),
 ];
+
+mod asked {
+    use crate::support::sandbox::Sandbox;
+
+    fn agent(name: &str, fields: &str) -> String {
+        format!("---\nname: {name}\ndescription: Does things\ntools: Read\n{fields}---\n\nBody.\n")
+    }
+
+    fn with(name: &str, fields: &str) -> Sandbox {
+        let sandbox = Sandbox::new();
+        sandbox.write("up/agents/one.md", agent(name, fields));
+        sandbox
+    }
+
+    #[test]
+    fn a_first_install_asks_about_power_over_the_session_in_any_spelling() {
+        for (name, fields, word) in [
+            (
+                "a",
+                "permission-mode: bypassPermissions\n",
+                "permissionMode",
+            ),
+            ("a", "mcp_servers: [{x: {command: evil}}]\n", "mcpServers"),
+            (
+                "a",
+                "Hooks: {Stop: [{hooks: [{type: command, command: x}]}]}\n",
+                "hooks",
+            ),
+            ("Plan", "", "shadow"),
+        ] {
+            let sandbox = with(name, fields);
+            let refused = sandbox.run(&["install", "../up", "--all", "--json"]);
+            assert_eq!(refused.code, 4, "{fields}: {}", refused.all());
+            assert!(
+                refused.all().contains(&format!("--allow {word}")),
+                "{}",
+                refused.all()
+            );
+            assert!(
+                !sandbox
+                    .project(&format!(".claude/agents/{name}.md"))
+                    .exists()
+            );
+            let dry = sandbox.run(&["install", "../up", "--all", "--dry-run", "--json"]);
+            let dry = dry.code(0).json();
+            assert_eq!(dry["asks"][0]["allow"], word, "{dry}");
+            let done = sandbox.run(&["install", "../up", "--all", "--allow", word, "--json"]);
+            let done = done.code(0).json();
+            assert_eq!(done["agents"][0]["allowed"][0], word, "{done}");
+            // What was agreed to is not asked about again.
+            std::fs::remove_file(sandbox.project(&format!(".claude/agents/{name}.md"))).unwrap();
+            let _ = sandbox.run(&["install", "--locked"]).code(0);
+        }
+        let sandbox = with("a", "");
+        let renamed = sandbox.run(&["install", "../up#a", "--as", "Explore"]);
+        assert_eq!(renamed.code, 4, "{}", renamed.all());
+        assert!(
+            renamed
+                .all()
+                .contains("runs in place of the client's own agent Explore")
+        );
+    }
+
+    #[test]
+    fn the_other_fields_are_shown_at_first_and_asked_about_when_they_are_gained() {
+        let fields = [
+            ("initialPrompt", "initialPrompt: /init\n"),
+            ("observer", "observer: spy\n"),
+            ("observerMessage", "observerMessage: Say all.\n"),
+            ("omitClaudeMd", "omitClaudeMd: true\n"),
+            ("isolation", "isolation: remote\n"),
+            ("memory", "memory: user\n"),
+        ];
+        let all: String = fields.iter().map(|(_, line)| *line).collect();
+        let sandbox = with("a", &all);
+        let shown = sandbox.run(&["install", "../up#a"]).code(0).all();
+        let json = sandbox.run(&["info", "a", "--json"]).code(0).json();
+        let powers: Vec<&str> = json["powers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|power| power["what"].as_str().unwrap())
+            .collect();
+        for (field, _) in fields {
+            assert!(shown.contains(&format!("+ {field}  ")), "{shown}");
+            assert!(powers.contains(&field), "{powers:?}");
+        }
+        for (field, line) in fields {
+            let sandbox = with("a", "");
+            let _ = sandbox.run(&["install", "../up#a"]).code(0);
+            sandbox.write("up/agents/one.md", agent("a", line));
+            let refused = sandbox.run(&["update", "--no-input"]);
+            assert_eq!(refused.code, 4, "{}", refused.all());
+            assert!(
+                refused.all().contains(&format!("--allow {field}")),
+                "{}",
+                refused.all()
+            );
+            let _ = sandbox.run(&["update", "--allow", field]).code(0);
+        }
+    }
+}

@@ -102,9 +102,9 @@ fn agents_of_the_user_and_of_plugins_are_about_this_machine() {
     );
     let found = findings(&sandbox, "policy", &["--project-only"]);
     assert_eq!(found, []);
-    let missing = findings(&sandbox, "missing-agent", &[]);
-    let missing: Vec<&str> = missing.iter().map(|(name, _, _)| name.as_str()).collect();
-    assert_eq!(missing, ["kit:none"]);
+    let missing = findings(&sandbox, "missing-plugin", &[]);
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(missing[0].2.starts_with("needs kit:none, "), "{missing:?}");
 }
 
 #[cfg(unix)]
@@ -403,4 +403,54 @@ fn info_shows_a_loaded_agent_that_nobody_offers() {
         "{info}"
     );
     let _ = sandbox.run(&["info", "nobodys-agent"]).code(1);
+}
+
+#[test]
+fn what_settings_keep_from_running_is_said() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("one.md", agent("one", "Read"))
+        .write("two.md", agent("two", "Read"))
+        .write(
+            "project/.claude/settings.json",
+            "{\"permissions\": {\"deny\": [\"Agent(one)\", \"Agent(nobody)\"]}}",
+        )
+        .write(
+            "project/.claude/settings.local.json",
+            "{\"permissions\": {\"deny\": [\"Task(two)\"]}}",
+        );
+    let output = sandbox.run(&["install", "../one.md"]).code(0);
+    let says = "one.md cannot be started: .claude/settings.json denies `Agent(one)`";
+    assert!(output.stderr.contains(says), "{}", output.all());
+    let output = sandbox.run(&["install", "../two.md", "--json"]).code(0);
+    let shadows = output.json()["shadows"].to_string();
+    assert!(
+        shadows.contains("settings.local.json denies `Task(two)`"),
+        "{shadows}"
+    );
+    let subjects = |options: &[&str]| -> Vec<String> {
+        let found = findings(&sandbox, "denied-agent", options).into_iter();
+        found.map(|(subject, ..)| subject).collect()
+    };
+    assert_eq!(subjects(&[]), ["one", "two"]);
+    assert_eq!(
+        subjects(&["--project-only"]),
+        ["one"],
+        "the other file is of this machine"
+    );
+    assert!(loaded(&sandbox, ".").contains(&row("one", "denied", ".claude/agents/one.md")));
+    sandbox.write(
+        "managed/managed-settings.json",
+        "{\"strictPluginOnlyCustomization\": [\"agents\"]}",
+    );
+    let off = findings(&sandbox, "switched-off", &[]);
+    assert_eq!(off.len(), 1, "{off:?}");
+    assert_eq!(findings(&sandbox, "switched-off", &["--project-only"]), []);
+    assert_eq!(findings(&sandbox, "ignored", &[]), []);
+    let output = sandbox.run(&["install", "../one.md", "--as", "three"]);
+    assert!(
+        output.stderr.contains("allows agents of plugins only"),
+        "{}",
+        output.all()
+    );
 }

@@ -24,6 +24,8 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     kept_servers: &'o [String],
     uninstalled: &'o [String],
     still_required: Vec<StillRequiredView<'o>>,
+    /// What keeps agents that were written from running, or others because of them.
+    shadows: &'o [String],
 }
 
 /// What happened to one agent.
@@ -49,6 +51,8 @@ struct AgentView<'o> {
     gone: Option<GoneView<'o>>,
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
+    /// All powers of an agent that is new.
+    powers: Vec<GainView>,
     automatic: Vec<RuleView<'o>>,
 }
 
@@ -94,6 +98,7 @@ impl<'o> ChangeDocument<'o> {
                 .iter()
                 .map(StillRequiredView::from)
                 .collect(),
+            shadows: &outcome.shadows,
         }
     }
 }
@@ -126,6 +131,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             gone: agent.gone.as_ref().map(Into::into),
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
+            powers: agent.powers.iter().map(Into::into).collect(),
             automatic: rules.collect(),
         }
     }

@@ -8,11 +8,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::document::ChangeDocument;
 use super::{Context, capabilities, needs};
+use crate::domain::capability::Gain;
 use crate::domain::count::counted;
 use crate::domain::definition::Verdict;
-use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
-use crate::ops::duplicates;
 use crate::ops::gone::GoneAgent;
 use crate::ops::remove::{Dropped, Gone};
 use crate::ops::update::{ChangedAgent, Outcome, Status};
@@ -54,12 +53,6 @@ fn show_verdict(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
             ui.note("");
             for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
                 ui.note(line);
-            }
-            if !loaded.security.is_empty() {
-                ui.note(format!(
-                    "  {YELLOW}allowed{YELLOW:#}   {}",
-                    loaded.security.join(", ")
-                ));
             }
             if let Some(report) = &outcome.needs {
                 needs::show(report, false, ui);
@@ -107,13 +100,14 @@ fn show_written(agent: &ChangedAgent, is_dry_run: bool, ui: &mut Ui) {
         (false, _) => "Replaced",
     };
     ui.status(verb, &agent.path);
-    if is_dry_run {
-        show_gains(agent, ui);
+    if is_dry_run && agent.powers.is_empty() {
+        show_gains(&agent.gains, ui);
     }
+    show_gains(&agent.powers, ui);
 }
 
-fn show_gains(agent: &ChangedAgent, ui: &mut Ui) {
-    for gain in &agent.gains {
+fn show_gains(gains: &[Gain], ui: &mut Ui) {
+    for gain in gains {
         let (gain, meaning) = (sanitize(&gain.to_string()), sanitize(&gain.meaning()));
         ui.note(format!(
             "{:13}{YELLOW}+ {gain}{YELLOW:#}  {DIM}{meaning}{DIM:#}",
@@ -323,7 +317,7 @@ fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: 
                 sanitize(&conflict.reason)
             ));
         }
-        show_gains(agent, ui);
+        show_gains(&agent.gains, ui);
     }
 }
 
@@ -433,12 +427,10 @@ pub(super) fn show_servers(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
     }
 }
 
-/// What every command that changes agents says after its outcome: files that the client knows by one name, and what failed.
-pub(super) fn finish(outcome: &Outcome, is_dry_run: bool, context: &mut Context) {
-    if outcome.changes > 0 && !is_dry_run {
-        let written = outcome.agents.iter().filter(|agent| agent.is_written());
-        let written: Vec<AgentName> = written.map(|agent| agent.name.clone()).collect();
-        duplicates::warn(&context.session, &written, &mut context.ui);
+/// What every command that changes agents says after its outcome: what does not run as it seems, and what failed.
+pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
+    for shadow in &outcome.shadows {
+        context.ui.warn(shadow.as_str());
     }
     for failure in &outcome.failures {
         context.ui.failure(failure);

@@ -46,12 +46,14 @@ pub(super) const OTHERS: [&str; 30] = [
 const COLLECTIONS: [&str; 5] = ["tools", "disallowedTools", "skills", "mcpServers", "hooks"];
 
 /// Fields whose value is text, also where it begins with a bracket.
-const TEXTS: [&str; 5] = [
+const TEXTS: [&str; 7] = [
     "name",
     "description",
     "model",
     "permissionMode",
     "initialPrompt",
+    "observer",
+    "observerMessage",
 ];
 
 /// Writes every entry in another way whose YAML is not valid on its own. What cannot be written without a loss stays as it is, so that the

@@ -7,6 +7,7 @@ mod adapt;
 mod depth;
 #[cfg(test)]
 mod families;
+pub mod fields;
 mod hooks;
 mod layout;
 mod loss;
@@ -64,10 +65,6 @@ const FIELDS: [&str; 23] = [
     "experimental",
 ];
 
-/// The fields that give an agent power over the session itself; the client honours them in an agents folder, although it does not in
-/// plugins.
-pub const SECURITY_FIELDS: [&str; 3] = ["hooks", "permissionMode", "mcpServers"];
-
 /// A definition and what the client makes of it.
 #[derive(Debug)]
 pub struct Definition<'a> {
@@ -99,15 +96,26 @@ pub struct Loaded {
     pub model: Option<String>,
     /// The permission mode it asks for, even if the measured client does not know it and ignores it.
     pub permission_mode: Option<String>,
-    /// The scope of its memory, as written: `user`, `project` or `local`. With a memory, the client gives it tools to read and write files.
-    pub memory: Option<String>,
     /// Lists of tools, as written, that the client may read differently; the agent is assumed to have everything they could give it.
     pub unclear: BTreeMap<&'static str, String>,
-    /// Which of [`SECURITY_FIELDS`] have a value.
-    pub security: Vec<&'static str>,
-    /// The value of each field in `security` as JSON with sorted keys, so that equal texts are equal powers, wherever in the frontmatter
-    /// they come from.
-    pub security_values: BTreeMap<&'static str, String>,
+    /// The fields that give it power, each with what the client makes of the value, as JSON with sorted keys, so that equal texts are equal
+    /// powers, wherever in the frontmatter they come from.
+    pub powers: BTreeMap<&'static str, String>,
+    /// Keys that the client does not read, but that are almost names of fields which a first installation asks about, each with the field
+    /// and its value as JSON. They are treated as set.
+    pub misspelt: BTreeMap<String, (&'static str, String)>,
+}
+
+impl Loaded {
+    /// The fields that a first installation asks about and that are set, or seem to be.
+    #[must_use]
+    pub fn security(&self) -> Vec<&'static str> {
+        let is_set = |field: &&str| {
+            let mut misspelt = self.misspelt.values();
+            self.powers.contains_key(field) || misspelt.any(|(meant, _)| meant == field)
+        };
+        fields::asked_at_first().filter(is_set).collect()
+    }
 }
 
 /// Why the client skips a file.
@@ -218,15 +226,13 @@ impl<'a> Definition<'a> {
             .find(|entry| entry.key == key)
     }
 
-    /// The [`SECURITY_FIELDS`] that the client may find in a file whose frontmatter we could not read.
+    /// The fields that give power and that the client may find in a file whose frontmatter we could not read.
     ///
-    /// Empty for a file that loads: [`Loaded::security`] is exact there.
+    /// Empty for a file that loads: [`Loaded::powers`] is exact there.
     #[must_use]
     pub fn powers_in_doubt(&self) -> Vec<&'static str> {
-        SECURITY_FIELDS
-            .into_iter()
-            .filter(|field| self.may_set(field))
-            .collect()
+        let fields = fields::FIELDS.iter().map(|field| field.name);
+        fields.filter(|field| self.may_set(field)).collect()
     }
 
     /// Whether the client may load the file although we could not read its frontmatter.
@@ -240,9 +246,10 @@ impl<'a> Definition<'a> {
     pub fn may_set(&self, field: &str) -> bool {
         let block = self.layout.frontmatter().filter(|_| self.is_in_doubt());
         block.is_some_and(|block| {
+            let bare = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
             let text = String::from_utf8_lossy(block);
             // An escape sequence may spell any name in a quoted key.
-            text.contains(field) || text.contains('\\')
+            text.contains('\\') || bare(&text).contains(&bare(field))
         })
     }
 
@@ -380,10 +387,16 @@ fn judge(block: &str, first_line: usize) -> Verdict {
         .list("tools")
         .filter(|tools| !tools.iter().any(|tool| tool == "*"));
     let disallowed_tools = fields.list("disallowedTools").unwrap_or_default();
-    let powers = SECURITY_FIELDS
-        .into_iter()
-        .filter_map(|field| Some((field, power(field, fields.value(field)?)?)));
-    let security_values: BTreeMap<_, _> = powers.collect();
+    let powers = fields::FIELDS.iter().map(|field| field.name);
+    let powers = powers.filter_map(|field| {
+        let value = fields::effective(field, fields.values().get(field)?)?;
+        Some((field, value.to_string()))
+    });
+    let misspelt = fields.values().iter().filter_map(|(key, value)| {
+        let field = fields::misspelt(key)?;
+        let value = fields::effective(field, value)?;
+        Some((key.clone(), (field, value.to_string())))
+    });
     Verdict::Loads(Loaded {
         name: name.to_owned(),
         description: description.replace("\\n", "\n"),
@@ -398,31 +411,13 @@ fn judge(block: &str, first_line: usize) -> Verdict {
             .text("permissionMode")
             .filter(|mode| !mode.is_empty())
             .map(str::to_owned),
-        memory: fields
-            .text("memory")
-            .filter(|memory| ["user", "project", "local"].contains(&trim(memory)))
-            .map(str::to_owned),
         unclear: ["tools", "disallowedTools"]
             .into_iter()
             .filter_map(|key| Some((key, fields.unclear(key)?.to_owned())))
             .collect(),
-        security: SECURITY_FIELDS
-            .into_iter()
-            .filter(|field| security_values.contains_key(field))
-            .collect(),
-        security_values,
+        powers: powers.collect(),
+        misspelt: misspelt.collect(),
     })
-}
-
-/// The text of a security field's value; `None` for what gives no power: empty collections, and types that the client ignores.
-fn power(field: &str, value: &Value) -> Option<String> {
-    let is_power = match value {
-        Value::String(text) => !text.trim().is_empty(),
-        Value::Array(items) => field != "permissionMode" && !items.is_empty(),
-        Value::Object(entries) => field != "permissionMode" && !entries.is_empty(),
-        _ => false,
-    };
-    is_power.then(|| value.to_string())
 }
 
 /// Trims as JavaScript does, which has a different set of white space.
@@ -562,7 +557,7 @@ mod tests {
             loaded.tools.as_deref(),
             Some(&["Read".to_owned(), "Bash".to_owned()][..])
         );
-        assert_eq!(loaded.security, ["hooks"]);
+        assert_eq!(loaded.security(), ["hooks"]);
     }
 
     proptest! {

@@ -214,7 +214,7 @@ fn only_hooks_of_a_wrong_type_make_the_client_skip_a_file() {
     }
     for value in ["", "null", "~", "false", "0", "\"\"", ".nan", "{}"] {
         assert!(
-            loaded(&format!("hooks: {value}")).security.is_empty(),
+            loaded(&format!("hooks: {value}")).security().is_empty(),
             "{value}"
         );
     }
@@ -227,7 +227,7 @@ fn only_hooks_of_a_wrong_type_make_the_client_skip_a_file() {
         "{PreToolUse: [{hooks: [{type: mcp_tool, server: a, tool: b}, {type: agent, prompt: x}]}]}",
     ] {
         assert_eq!(
-            loaded(&format!("hooks: {value}")).security,
+            loaded(&format!("hooks: {value}")).security(),
             ["hooks"],
             "{value}"
         );
@@ -330,24 +330,21 @@ fn equal_powers_have_equal_texts() {
     let hidden = loaded(
         "z: &z\n  mcpServers: [a]\n  permissionMode: plan\n<<: *z\n[hooks]: {\"Stop\": [{\"hooks\": [{command: x, type: command}]}]}",
     );
-    assert_eq!(direct.security, ["hooks", "permissionMode", "mcpServers"]);
-    assert_eq!(direct.security_values, hidden.security_values);
+    assert_eq!(direct.security(), ["hooks", "permissionMode", "mcpServers"]);
+    assert_eq!(direct.powers, hidden.powers);
     assert_eq!(
-        direct.security_values["hooks"],
+        direct.powers["hooks"],
         r#"{"Stop":[{"hooks":[{"command":"x","type":"command"}]}]}"#
     );
     let other = loaded("hooks:\n  Stop: [{hooks: [{type: command, command: y}]}]");
-    assert_ne!(
-        direct.security_values["hooks"],
-        other.security_values["hooks"]
-    );
+    assert_ne!(direct.powers["hooks"], other.powers["hooks"]);
     for ignored in [
         "permissionMode: 5",
         "permissionMode: [plan]",
         "mcpServers: {}",
         "mcpServers: true",
     ] {
-        assert!(loaded(ignored).security.is_empty(), "{ignored}");
+        assert!(loaded(ignored).security().is_empty(), "{ignored}");
     }
 }
 
@@ -385,7 +382,7 @@ fn a_file_that_we_cannot_read_may_have_any_power() {
     );
     assert_eq!(
         doubt("x: &a [*a]\n\"\\x68ooks\": {}"),
-        super::SECURITY_FIELDS
+        super::fields::FIELDS.map(|field| field.name)
     );
     assert!(doubt("hooks: {Stop: []}").is_empty() && doubt("\tx: y").is_empty());
 }
@@ -445,8 +442,7 @@ proptest! {
     fn no_shape_panics(lines in prop::collection::vec(shape(), 0..8), end in "\r?\n") {
         let text = format!("---{end}name: a{end}description: d{end}{}{end}---{end}", lines.join(&end));
         let definition = Definition::parse(text.as_bytes());
-        if let Verdict::Loads(loaded) = definition.verdict() {
-            prop_assert_eq!(loaded.security.len(), loaded.security_values.len());
+        if matches!(definition.verdict(), Verdict::Loads(_)) {
             prop_assert!(definition.powers_in_doubt().is_empty());
         }
         let request = super::Request { repair: true, rename: Some("renamed".to_owned()), ..super::Request::default() };

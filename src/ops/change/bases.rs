@@ -135,7 +135,7 @@ enum Declined {
     /// Upstream's version as it was written without it. As a base it makes that news again.
     Base(Vec<u8>),
     /// The user added to the same keys, which taking upstream's would lose.
-    Edited(BTreeSet<&'static str>),
+    Edited(BTreeSet<String>),
 }
 
 /// Looks for powers that an earlier command left out and that are allowed now.
@@ -148,18 +148,19 @@ fn declined(ours: &[u8], item: &Item, allowed: &[String]) -> Declined {
     let is_open =
         |gain: &&Gain| gain.is_allowed(allowed) && !item.pins.iter().any(|pin| pin == gain.key());
     let gains = theirs.gains_over(&mine);
-    let keys: BTreeSet<&str> = gains.iter().filter(is_open).map(Gain::key).collect();
+    let key = |gain: &Gain| gain.key().to_owned();
+    let keys: BTreeSet<String> = gains.iter().filter(is_open).map(key).collect();
     if keys.is_empty() {
         return Declined::Nothing;
     }
     let own = mine.gains_over(&theirs);
-    let own: BTreeSet<&str> = own.iter().map(Gain::key).collect();
-    let edited: BTreeSet<&str> = own.intersection(&keys).copied().collect();
+    let own: BTreeSet<String> = own.iter().map(key).collect();
+    let edited: BTreeSet<String> = own.intersection(&keys).cloned().collect();
     if !edited.is_empty() {
         return Declined::Edited(edited);
     }
     let options = Options {
-        pins: keys.into_iter().map(str::to_owned).collect(),
+        pins: keys.into_iter().collect(),
         ..Options::default()
     };
     Declined::Base(merge_with(ours, ours, bytes, &options).resolve(&[]))

@@ -8,13 +8,10 @@ use crate::domain::definition::{Definition, Verdict};
 use crate::domain::name::AgentName;
 use crate::merge::{Choice, Merge, Options, merge_with};
 use crate::ops::base::BaseOrigin;
-use crate::ops::candidate::{self, Candidate};
+use crate::ops::candidate::Candidate;
 use crate::store::agreement::is_moved;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
-
-/// The word with which a moved tag is allowed.
-const MOVED_TAG: &str = "moved-tag";
 
 /// An agent that may do nothing.
 const NO_TOOLS: &[u8] = b"---\nname: none\ndescription: none\ntools: []\n---\n";
@@ -274,8 +271,7 @@ impl Item {
             && before.source == now.source
             && before.agent == now.agent
             && before.sha256 != now.sha256;
-        let words = || format!("{version} had other bytes before: its tag was moved");
-        is_moved.then(|| Gain::Power(MOVED_TAG, words()))
+        is_moved.then(|| Gain::MovedTag(version.clone()))
     }
 
     fn gained_powers(&self) -> Vec<Gain> {
@@ -293,9 +289,9 @@ impl Item {
             (before, _) => {
                 let agreed = before.as_ref().filter(|before| is_same(before));
                 let is_agreed = |gain: &Gain| {
-                    agreed.is_some_and(|agreed| agreed.allowed.iter().any(|key| key == gain.key()))
+                    agreed.is_some_and(|agreed| agreed.allowed.contains(&gain.word()))
                 };
-                let mut asked = candidate::asked_at_first(&result);
+                let mut asked = Capabilities::of(&result).asked_at_first();
                 asked.retain(|gain| !is_agreed(gain));
                 asked
             }
@@ -306,8 +302,9 @@ impl Item {
     pub(in crate::ops) fn locked(&self) -> LockedAgent {
         let mut locked = self.candidate.locked.clone();
         if self.is_fresh {
-            let powers = candidate::powers(&self.result()).into_iter();
-            locked.allowed = powers.map(str::to_owned).collect();
+            let asked = Capabilities::of(&self.result()).asked_at_first();
+            let words: BTreeSet<String> = asked.iter().map(Gain::word).collect();
+            locked.allowed = words.into_iter().collect();
         }
         locked
     }

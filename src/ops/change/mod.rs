@@ -35,9 +35,11 @@ pub(in crate::ops) mod waiting;
 use self::commit::{Attempt, commit};
 use self::goal::{Goal, What};
 use self::outcome::Outcome;
+use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::ops::report::Frontend;
 use crate::ops::session::Session;
+use crate::ops::shadows::shadows;
 use crate::store::cache::Freshness;
 use crate::store::transaction::Transaction;
 
@@ -54,7 +56,13 @@ pub(in crate::ops) fn change(
     };
     let mut plan =
         |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| planned(attempt, goal, frontend);
-    commit(session, freshness, goal.is_dry_run, frontend, &mut plan)
+    let mut outcome = commit(session, freshness, goal.is_dry_run, frontend, &mut plan)?;
+    let written = outcome.agents.iter().filter(|agent| agent.is_written());
+    let written: Vec<AgentName> = written.map(|agent| agent.name.clone()).collect();
+    if !written.is_empty() && !goal.is_dry_run {
+        outcome.shadows = shadows(session, &written);
+    }
+    Ok(outcome)
 }
 
 /// Makes a plan for a goal and decides everything about it.

@@ -5,7 +5,7 @@ use super::gone::Gone;
 use super::item::{Item, State, Status};
 use super::plan::Plan;
 use super::scene::Scene;
-use crate::domain::capability::Gain;
+use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::count::counted;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::name::AgentName;
@@ -49,6 +49,8 @@ pub struct ChangedAgent {
     pub undecided_of: Option<AgentName>,
     /// What it may do now and could not do before.
     pub gains: Vec<Gain>,
+    /// Everything that it may do beyond using its tools; only where it is installed for the first time.
+    pub powers: Vec<Gain>,
     /// What was done beyond comparing lines: rule and place.
     pub rules: Vec<(&'static str, String)>,
     /// Where the base came from.
@@ -81,6 +83,7 @@ impl ChangedAgent {
             conflicts: Vec::new(),
             undecided_of: None,
             gains: Vec::new(),
+            powers: Vec::new(),
             rules: Vec::new(),
             base: None,
             gone: None,
@@ -134,6 +137,8 @@ pub struct Outcome {
     pub uninstalled: Vec<String>,
     /// What the client makes of the one agent that is written, if it is one; otherwise `None`.
     pub verdict: Option<Verdict>,
+    /// What keeps agents that were written from running, or others because of them.
+    pub shadows: Vec<String>,
 }
 
 /// The outcome of a plan that is carried out.
@@ -222,6 +227,10 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             .is_undecided()
             .then(|| plan.requirer(scene, &item.name)),
         gains: item.gains(),
+        powers: match &item.before {
+            None => Capabilities::of(&item.result()).shown(),
+            Some(_) => Vec::new(),
+        },
         rules: merge
             .iter()
             .flat_map(merge::Merge::rules)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::definition::fields;
 use crate::domain::digest::Digest;
 use crate::error::Result;
 use crate::merge::{Choice, Conflict, Unit};
@@ -14,15 +15,8 @@ use crate::store::transaction::Change;
 
 /// The largest record that is read, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
-/// Keys of the frontmatter that are decided anew each time.
-const NEVER: [&str; 6] = [
-    "tools",
-    "disallowedTools",
-    "hooks",
-    "permissionMode",
-    "mcpServers",
-    "allowed-tools",
-];
+/// Keys of the frontmatter that are decided anew each time, beside the fields that give power.
+const NEVER: [&str; 3] = ["tools", "disallowedTools", "allowed-tools"];
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
@@ -111,7 +105,11 @@ pub(super) fn record(
 
 fn is_recordable(conflict: &Conflict<'_>) -> bool {
     match conflict.unit() {
-        Unit::Key(key) => !NEVER.contains(&key.as_str()),
+        Unit::Key(key) => {
+            let mut powers = fields::FIELDS.iter().map(|field| field.name);
+            let gives_power = powers.any(|field| field == key) || fields::misspelt(key).is_some();
+            !NEVER.contains(&key.as_str()) && !gives_power
+        }
         Unit::Body(_) => true,
         Unit::Frontmatter | Unit::File => false,
     }

@@ -13,7 +13,7 @@ use super::{confirm, conflicts, origin, pending, powers, together};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::policy;
-use crate::ops::report::{Answers, Frontend, interrupted};
+use crate::ops::report::{Answers, Frontend};
 
 /// Decides everything that is open.
 pub(super) fn settle(
@@ -27,8 +27,8 @@ pub(super) fn settle(
         was_asked: false,
         refusal: None,
     };
-    if matches!(goal.what, What::Newest { .. }) && !goal.is_dry_run {
-        pending::keep_begun(&scene.session.project, goal.conflicts, plan)?;
+    if matches!(goal.what, What::Newest { .. }) {
+        pending::keep_begun(&scene.session.project, goal, plan, &mut open)?;
     }
     edits::refuse(plan, scene, goal)?;
     origin::decide(plan, goal, &mut open, frontend)?;
@@ -46,11 +46,6 @@ pub(super) fn settle(
     }
     refuse_broken(plan, scene, goal);
     together::skip_together(plan, scene);
-    let is_left = !plan.lockfile(scene, goal.prune).agents.is_empty() || !plan.failures.is_empty();
-    if open.was_asked && goal.edits != Edits::Merge && !is_left {
-        // Whoever says no to all that was to be installed has stopped the command.
-        return Err(interrupted());
-    }
     let settled = needs::settle(plan, scene, goal, frontend)?;
     if open.was_asked && goal.edits == Edits::Merge && plan.active().next().is_some() {
         confirm::confirm(plan, scene, frontend)?;

@@ -139,7 +139,7 @@ pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
         }
         failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
     })?;
-    Ok(from_project(session, spec))
+    Ok(session.typed_spec(spec))
 }
 
 impl<'a> Planner<'a, '_> {
@@ -394,24 +394,4 @@ fn whole(asked: Asked, manifest: &Manifest) -> Asked {
         };
     }
     asked
-}
-
-/// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
-fn from_project(session: &Session, spec: Spec) -> Spec {
-    let Place::Source(Source::Folder(path) | Source::File(path)) = &spec.place else {
-        return spec;
-    };
-    let (root, current) = (session.project.root(), &session.environment.current_folder);
-    if root == current || path.starts_with("~/") || std::path::Path::new(path).is_absolute() {
-        return spec;
-    }
-    let absolute = current.join(path.strip_prefix("./").unwrap_or(path));
-    let stored = match absolute.strip_prefix(root) {
-        Ok(relative) => format!("./{}", relative.display()),
-        Err(_) => absolute.display().to_string(),
-    };
-    Spec {
-        place: Place::Source(Source::path(stored)),
-        ..spec
-    }
 }

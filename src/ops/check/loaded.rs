@@ -25,6 +25,43 @@ impl Checker<'_> {
         }
         self.same_names(set);
         self.shadows(set);
+        self.settings(set);
+    }
+
+    /// The project's agents that the client's settings keep from running.
+    fn settings(&mut self, set: &LoadedSet) {
+        for denial in &set.denials {
+            let is_meant = |agent: &&FoundAgent| {
+                let name = agent.name.as_deref();
+                agent.standing == Standing::Runs && name == denial.name.as_deref()
+            };
+            let subject = match &denial.name {
+                None if set.own().any(|agent| agent.standing == Standing::Runs) => "every agent",
+                Some(name) if set.own().any(|agent| is_meant(&agent)) => name,
+                _ => continue,
+            };
+            let (rule, file) = (&denial.rule, &denial.file);
+            let message = format!("cannot be started: {file} denies `{rule}`");
+            self.findings.push(Finding {
+                is_about_machine: !denial.is_shared,
+                ..Finding::warning("denied-agent", subject, message)
+                    .at(file)
+                    .fix("take the rule out of `permissions.deny`, or the agent out of the project")
+            });
+        }
+        let off = set.own().find_map(|agent| match &agent.standing {
+            Standing::SwitchedOff(file) => Some(file),
+            _ => None,
+        });
+        if let Some(file) = off {
+            let message = "is not loaded: the settings allow agents of plugins only";
+            self.findings.push(Finding {
+                is_about_machine: true,
+                ..Finding::error("switched-off", "the agents folder", message)
+                    .at(file)
+                    .fix("ask whoever manages this machine")
+            });
+        }
     }
 
     /// The agents in whose place one of another folder runs, where either is the project's.

@@ -11,9 +11,12 @@ use std::collections::BTreeMap;
 use super::news::{Look, News, offline};
 use super::policy;
 use super::report::Frontend;
-use super::requirement::{self, AgentNeeds, OddTool, Other, Report, ServerState, World};
+use super::requirement::{
+    self, AgentNeeds, MissingPart, OddTool, Other, Report, ServerState, World, is_of_plugin,
+};
 use super::session::Session;
 use crate::domain::capability::Capabilities;
+use crate::domain::count::few;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::markers;
@@ -96,9 +99,8 @@ pub fn check(
     checker.mark_machine(&agents);
     outcome.findings = checker.findings;
     outcome.findings.sort_by(|one, other| {
-        one.level
-            .cmp(&other.level)
-            .then_with(|| one.subject.cmp(&other.subject))
+        let key = |finding: &Finding| (finding.level, finding.rule);
+        (key(one).cmp(&key(other))).then_with(|| one.subject.cmp(&other.subject))
     });
     outcome.broken_file = world.servers.file.as_ref().err().cloned();
     outcome.servers = report.servers;
@@ -224,11 +226,12 @@ impl Checker<'_> {
                 Some(reason) => or_end(&format!("fix its frontmatter ({reason})")),
                 None => or_end("change it"),
             };
-            self.findings.push(
-                Finding::error("policy", name, violation.to_string())
+            self.findings.push(Finding {
+                rule: Some(violation.rule),
+                ..Finding::error("policy", name, violation.to_string())
                     .at(path)
-                    .fix(fix),
-            );
+                    .fix(fix)
+            });
         }
     }
 
@@ -259,12 +262,15 @@ impl Checker<'_> {
     }
 
     fn needs(&mut self, report: &Report, agents: &[AgentNeeds]) {
-        for server in &report.servers {
+        // Servers of plugins that are missing are among the parts.
+        let is_part = |server: &&ServerState| server.is_missing() && is_of_plugin(&server.name);
+        for server in report.servers.iter().filter(|server| !is_part(server)) {
             self.server(server);
         }
         for other in report.absent() {
             self.other(other, agents);
         }
+        self.parts(&report.parts);
         for lost in &report.lost {
             self.findings.push(
                 Finding::warning("lost-text", &lost.agent, lost.loss.to_string())
@@ -282,6 +288,39 @@ impl Checker<'_> {
                 .find(|known| known.name == agent)
                 .map(|known| &known.needs);
             self.odd_tools(agent, &tools, needs);
+        }
+    }
+
+    /// What is missing of plugins, once for each agent and plugin.
+    fn parts(&mut self, parts: &[MissingPart]) {
+        let mut grouped: BTreeMap<(&str, Option<&str>), Vec<&MissingPart>> = BTreeMap::new();
+        for part in parts {
+            let key = (part.agent.as_str(), part.plugin.as_deref());
+            grouped.entry(key).or_default().push(part);
+        }
+        for ((agent, plugin), parts) in grouped {
+            let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+            let texts = few(&texts, ", ");
+            let what = match plugin {
+                Some(plugin) if parts[0].is_enabled => {
+                    format!("needs {texts}, which the enabled plugin `{plugin}` does not have")
+                }
+                Some(plugin) => {
+                    format!("needs {texts} of the plugin `{plugin}`, which is not enabled")
+                }
+                None => format!("needs {texts}, which did not come with it"),
+            };
+            let fix = match parts[0].command() {
+                Some(command) => Fix::Type(command),
+                None if plugin.is_some() => Fix::from("update the plugin, or edit the agent"),
+                None => Fix::from("copy what it needs from where it came from, or remove it"),
+            };
+            self.findings.push(Finding {
+                is_about_machine: plugin.is_some(),
+                ..Finding::error("missing-plugin", agent, what)
+                    .places(parts.iter().map(|part| part.place.clone()).collect())
+                    .fix(fix)
+            });
         }
     }
 
@@ -357,15 +396,6 @@ impl Checker<'_> {
             "agent" if is_required => {
                 Finding::error("missing-agent", name, "is required but not installed")
                     .fix(Command::new(["install"]))
-            }
-            "agent" if name.contains(':') => {
-                let plugin = name.split(':').next().unwrap_or_default();
-                let message = "may be started, but no enabled plugin brings it";
-                Finding {
-                    is_about_machine: true,
-                    ..Finding::warning("missing-agent", name, message)
-                        .fix(Fix::Type(format!("claude plugin install {plugin}")))
-                }
             }
             "agent" => Finding::warning(
                 "missing-agent",

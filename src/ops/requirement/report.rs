@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::plugins::{self, MissingPart};
 use super::state::{AgentNeeds, ServerState, states};
 use super::world::World;
 use crate::domain::capability::Gain;
@@ -66,6 +67,8 @@ pub struct Report {
     pub others: Vec<Other>,
     /// Tools that are not what their author thought.
     pub odd_tools: Vec<OddTool>,
+    /// What is missing of plugins.
+    pub parts: Vec<MissingPart>,
     /// What the client does not read.
     pub lost: Vec<Lost>,
     /// Servers that were bound by this command: agent, upstream's name, the user's.
@@ -109,6 +112,7 @@ pub(in crate::ops) fn report(
             .others
             .extend(others(session, world, agent, &installed)?);
         report.odd_tools.extend(odd_tools(agent));
+        report.parts.extend(plugins::missing(session, world, agent));
     }
     Ok(report)
 }
@@ -142,15 +146,7 @@ fn others(
         note("skill", need, has_skill(session, &need.name)?);
     }
     for need in &agent.needs.agents {
-        // What an enabled plugin brings that is not on this machine, nobody knows.
-        let may_come = |plugin: &str| {
-            let absent = &world.loaded(session).absent_plugins;
-            absent.iter().any(|absent| absent == plugin)
-        };
-        let plugin = need.name.split_once(':').map(|(plugin, _)| plugin);
-        let is_there = installed.contains(&need.name)
-            || world.catalogue.has_agent(&need.name)
-            || plugin.is_some_and(may_come);
+        let is_there = installed.contains(&need.name) || world.catalogue.has_agent(&need.name);
         note("agent", need, is_there);
     }
     for need in &agent.needs.programs {
@@ -183,10 +179,6 @@ fn odd_tools(agent: &AgentNeeds) -> impl Iterator<Item = OddTool> {
 }
 
 fn has_skill(session: &Session, name: &str) -> Result<bool> {
-    // Those of plugins are named with a colon, and are the client's to know.
-    if name.contains(':') {
-        return Ok(true);
-    }
     if name.contains(['/', '\\']) || name.starts_with('.') {
         return Ok(false);
     }

@@ -1,28 +1,21 @@
-//! Files of the agents folder that the client knows by one name, so that it loads only one of them. Whoever writes agents says so.
+//! What keeps an agent that was written from running, or another one because of it: equal names, and the client's settings. Whoever writes
+//! agents says so.
 
 use std::collections::BTreeMap;
 
-use super::report::{Event, Frontend};
 use super::session::Session;
 use crate::domain::loaded::Layer;
 use crate::domain::name::AgentName;
 use crate::error::Result;
-use crate::store::loaded::{self, FoundAgent, LoadedSet};
+use crate::store::loaded::{self, FoundAgent, LoadedSet, Standing};
 use crate::store::lockfile::Lockfile;
 
-/// Warns about agents whose client name another file in the folder has, at any depth, and about agents in whose place another one runs.
-/// Of those that were `written` it also says in whose place they run.
+/// Agents whose client name another file in the folder has, at any depth, and agents in whose place another one runs. Of those that were
+/// `written` also in whose place they run, and what settings keep them from running.
 ///
 /// All is written by then: what cannot be looked at any more is no failure of the command.
-pub fn warn(session: &Session, written: &[AgentName], frontend: &mut dyn Frontend) {
-    match found(session, written) {
-        Ok(warnings) => {
-            for warning in warnings {
-                frontend.report(Event::warning(warning));
-            }
-        }
-        Err(failure) => frontend.report(Event::warning(failure.to_string())),
-    }
+pub(super) fn shadows(session: &Session, written: &[AgentName]) -> Vec<String> {
+    found(session, written).unwrap_or_else(|failure| vec![failure.to_string()])
 }
 
 fn found(session: &Session, written: &[AgentName]) -> Result<Vec<String>> {
@@ -30,12 +23,35 @@ fn found(session: &Session, written: &[AgentName]) -> Result<Vec<String>> {
     let lockfile = project.load_lockfile()?;
     let set = loaded::read(project, &session.environment, project.root());
     let mut warnings = warnings(&set, &lockfile);
+    let replaced = set.agents.iter();
+    warnings.extend(replaced.filter_map(|agent| replaced_by(&set, agent, written)));
+    let is_written = |agent: &&FoundAgent| {
+        let mut names = written.iter();
+        names.any(|name| agent.below == name.file_name())
+    };
     warnings.extend(
-        set.agents
-            .iter()
-            .filter_map(|agent| replaced(&set, agent, written)),
+        set.own()
+            .filter(is_written)
+            .filter_map(|agent| kept(&set, agent)),
     );
     Ok(warnings)
+}
+
+/// What settings keep an agent from running.
+fn kept(set: &LoadedSet, agent: &FoundAgent) -> Option<String> {
+    let below = &agent.below;
+    if let Standing::SwitchedOff(file) = &agent.standing {
+        return Some(format!(
+            "{below} is not loaded: {file} allows agents of plugins only"
+        ));
+    }
+    let name = agent
+        .name
+        .as_deref()
+        .filter(|_| agent.standing == Standing::Runs)?;
+    let denial = set.denial(name)?;
+    let (file, rule) = (&denial.file, &denial.rule);
+    Some(format!("{below} cannot be started: {file} denies `{rule}`"))
 }
 
 fn warnings(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
@@ -86,7 +102,7 @@ fn elsewhere(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
 }
 
 /// That an agent of another place does not run here because of one that was written.
-fn replaced(set: &LoadedSet, agent: &FoundAgent, written: &[AgentName]) -> Option<String> {
+fn replaced_by(set: &LoadedSet, agent: &FoundAgent, written: &[AgentName]) -> Option<String> {
     let (winner, reason) = set.winner(agent)?;
     let (place, won) = (set.place(agent), set.place(winner));
     let is_written = |name: &AgentName| winner.below == name.file_name();
