@@ -111,11 +111,7 @@ impl<'b, T> Before<'b, T> {
 }
 
 /// The side that says it all; `None`: both changed something.
-fn side<T: PartialEq>(
-    before: Before<'_, T>,
-    ours: Option<&T>,
-    theirs: Option<&T>,
-) -> Option<Side> {
+fn side<T: PartialEq>(before: Before<'_, T>, ours: Option<&T>, theirs: Option<&T>) -> Option<Side> {
     match (before, ours, theirs) {
         (_, ours, theirs) if ours == theirs => Some(Side::Ours),
         (Before::Known(before), ours, _) if before == ours => Some(Side::Theirs),
