@@ -118,6 +118,9 @@ fn table(status: &ProjectStatus, ui: &Ui) -> Table {
 /// What is worth knowing about an agent. `resolve`: the command that finishes its update.
 fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(line) = agent.markers {
+        notes.push(format!("conflict markers in line {line}"));
+    }
     if agent.is_conflicted {
         notes.push(format!("pending: `{resolve}`"));
     }
@@ -149,7 +152,7 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
 }
 
 fn words(agent: &AgentStatus) -> (&'static str, String) {
-    match (agent.is_conflicted, agent.file) {
+    match (agent.is_conflicted || agent.markers.is_some(), agent.file) {
         (_, FileState::Missing) => ("missing", String::new()),
         (true, _) => ("conflicted", String::new()),
         (false, FileState::Clean) => ("clean", String::new()),
@@ -179,6 +182,7 @@ struct AgentView<'s> {
     state: &'static str,
     difference: Option<DifferenceView>,
     has_base: bool,
+    markers: Option<usize>,
     pins: &'s [String],
     newer: Option<&'s str>,
     moved: Option<&'s str>,
@@ -210,6 +214,7 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
                 removed: difference.removed,
             }),
             has_base: agent.has_base,
+            markers: agent.markers,
             pins: &agent.pins,
             newer: agent.newer.as_deref(),
             moved: agent.moved.as_deref(),

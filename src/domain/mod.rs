@@ -13,6 +13,7 @@ pub mod known;
 pub mod likeness;
 pub mod lineage;
 pub mod loaded;
+pub mod markers;
 pub mod name;
 pub mod plugin_bound;
 pub mod policy;

@@ -15,6 +15,8 @@ pub mod init;
 pub mod install;
 pub mod list;
 pub mod loaded;
+mod lock_conflict;
+pub mod merge_driver;
 pub mod merge_file;
 mod news;
 pub mod outdated;

@@ -9,6 +9,7 @@ use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
 use super::session::Session;
 use crate::domain::digest::Digest;
+use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::merge::{self, Difference};
@@ -40,6 +41,8 @@ pub struct AgentStatus {
     pub has_base: bool,
     /// Whether an update is pending until its conflicts are resolved.
     pub is_conflicted: bool,
+    /// The line of the first conflict that a version control system marked in its file.
+    pub markers: Option<usize>,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
     /// What an update would take, as far as the cache knows.
@@ -58,6 +61,7 @@ impl AgentStatus {
     pub fn needs_work(&self) -> bool {
         self.file == FileState::Missing
             || self.is_conflicted
+            || self.markers.is_some()
             || !self.is_wanted
             || !self.has_base && self.file != FileState::Clean
     }
@@ -100,10 +104,12 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
         let base = project.read_base(&locked.base)?;
+        let bytes = project.read_agent(name)?;
         let mut status = AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
-            file: match project.read_agent(name)? {
+            markers: bytes.as_deref().and_then(markers::first),
+            file: match bytes {
                 None => FileState::Missing,
                 Some(bytes) if Digest::of(&bytes) == locked.base => FileState::Clean,
                 Some(bytes) => {

@@ -9,7 +9,7 @@ pub(in crate::ops) mod changes;
 pub(in crate::ops) mod commit;
 mod confirm;
 mod conflicts;
-mod edits;
+pub(in crate::ops) mod edits;
 pub(in crate::ops) mod goal;
 pub(in crate::ops) mod gone;
 pub(in crate::ops) mod item;

@@ -10,11 +10,12 @@ use super::item::{Added, Item};
 use super::origin;
 use super::plan::Plan;
 use super::scene::Scene;
+use crate::domain::markers::first;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::Candidate;
-use crate::ops::report::Frontend;
+use crate::ops::report::{Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
 use crate::store::cache::Freshness;
@@ -190,6 +191,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         } else {
             Vec::new()
         };
+        let in_manifest = wanted.clone();
         let item = Item::new(name.clone(), candidate, Vec::new());
         let mut item = Item {
             before: before.cloned(),
@@ -217,11 +219,42 @@ impl<'a, 'p> Planner<'a, 'p> {
         } else {
             let is_forced = self.is_forced(item.is_named);
             edits::lay_over(&mut item, self.scene, is_forced)?;
+            if item.is_blocked && item.before.is_none() && !item.is_named {
+                self.take_back(&mut item, &in_manifest, frontend)?;
+            }
             if item.ours.is_none() {
                 bases::known_before(&mut item, self.scene, frontend)?;
             }
         }
         self.plan.items.push(item);
+        Ok(())
+    }
+
+    /// Takes an edited file back whose lock entry is lost: it stays as it is, edited, at the version that it was made from.
+    fn take_back(
+        &self,
+        item: &mut Item,
+        wanted: &Wanted,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let scene = self.scene;
+        let is_wanted = scene.manifest.agents().contains_key(&item.name);
+        let Some(ours) = (item.ours.clone()).filter(|ours| is_wanted && first(ours).is_none())
+        else {
+            return Ok(());
+        };
+        let newest = (&item.candidate.locked, wanted);
+        let found = base::version_of(scene.session, &item.name, newest, &ours, frontend)?;
+        if let Some((locked, bytes)) = found {
+            item.base.clone_from(&bytes);
+            item.candidate.locked = locked;
+            item.candidate.bytes = bytes;
+            item.is_blocked = false;
+            frontend.report(Event::warning(format!(
+                "agentpkg.lock had lost `{}`; its file was taken back with your edits",
+                item.name
+            )));
+        }
         Ok(())
     }
 }

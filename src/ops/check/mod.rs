@@ -19,6 +19,7 @@ use crate::domain::capability::Capabilities;
 use crate::domain::count::few;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
+use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::domain::policy::Violation;
 use crate::domain::requirement::{Need, Origin};
@@ -184,6 +185,16 @@ impl Checker<'_> {
             );
             return Ok(());
         };
+        // What both sides at once would be, says nothing about the agent.
+        if let Some(line) = markers::first(&bytes) {
+            let message = format!("has unresolved conflict markers, the first in line {line}");
+            self.findings.push(
+                Finding::error("conflict-markers", name.as_str(), message)
+                    .at(format!("{path}:{line}"))
+                    .fix("decide each conflict in the file and remove its markers"),
+            );
+            return Ok(());
+        }
         if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict() {
             let message = format!("the client ignores it: {reason}");
             self.findings.push(

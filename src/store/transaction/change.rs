@@ -125,6 +125,18 @@ impl Relock {
     }
 }
 
+impl Relock {
+    /// From a file that is no lockfile as it stands to one.
+    #[must_use]
+    pub fn replacing(found: &[u8], after: &Lockfile) -> Self {
+        Self {
+            before: Some(Digest::of(found)),
+            after: Some(after.to_text().into_bytes()),
+            is_stale: false,
+        }
+    }
+}
+
 impl Transaction {
     /// Whether it changes nothing.
     #[must_use]
