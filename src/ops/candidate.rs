@@ -46,6 +46,7 @@ impl Candidate {
             entry,
             version,
             commit,
+            listed_at: _,
         } = resolved;
         let upstream = snapshot.read(entry, &mut |event| relay(frontend, event))?;
         let rename = (entry.name != *name).then(|| name.to_string());

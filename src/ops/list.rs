@@ -1,5 +1,6 @@
 //! `list`: what is installed, and what is available. Only reads.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::report::{Event, Frontend};
@@ -7,7 +8,7 @@ use super::resolver::Resolver;
 use super::search::registries;
 use super::session::Session;
 use super::unknown;
-use crate::domain::discovery::{IndexEntry, Refused};
+use crate::domain::discovery::{IndexEntry, rank};
 use crate::domain::name::AgentName;
 use crate::domain::spec::{Source, as_repository};
 use crate::error::{Failure, Kind, Result};
@@ -141,8 +142,58 @@ pub fn parse_source(session: &Session, text: &str) -> Result<Source> {
     })
 }
 
-/// The parts of a snapshot that a listing shows.
+/// An agent that a source offers.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The agent.
+    pub entry: IndexEntry,
+    /// Whether its source has others of this name that it does not stand before.
+    pub is_ambiguous: bool,
+    /// Why another one is meant by its name: its file, and in words what it is better for.
+    pub behind: Option<(String, &'static str)>,
+}
+
+/// The agents that a listing of a source shows. `is_all`: also those that stand behind others.
 #[must_use]
-pub fn offered<'s>(offer: &'s Offer<'_>) -> (Vec<IndexEntry>, &'s [Refused]) {
-    (offer.snapshot.offered.all(), &offer.snapshot.refused)
+pub fn rows(snapshot: &Snapshot<'_>, is_all: bool) -> Vec<Row> {
+    let meant = snapshot.offered.all();
+    let behind = if is_all {
+        snapshot.offered.behind()
+    } else {
+        Vec::new()
+    };
+    let mut by_name: BTreeMap<String, Vec<&IndexEntry>> = BTreeMap::new();
+    for entry in &meant {
+        by_name.entry(entry.name.folded()).or_default().push(entry);
+    }
+    let before = |entry: &IndexEntry| {
+        let others = by_name.get(&entry.name.folded())?;
+        let same = others.iter().find(|other| other.blob == entry.blob);
+        let winner = same.or_else(|| others.first())?;
+        Some((winner.file.clone(), rank::reason(winner, entry)))
+    };
+    let shown = meant.iter().map(|entry| Row {
+        entry: entry.clone(),
+        is_ambiguous: by_name[&entry.name.folded()].len() > 1,
+        behind: None,
+    });
+    let behind = behind.into_iter().map(|entry| Row {
+        behind: before(&entry),
+        is_ambiguous: false,
+        entry,
+    });
+    let mut rows: Vec<Row> = shown.chain(behind).collect();
+    rows.sort_by_cached_key(|row| (row.entry.name.folded(), row.behind.is_some()));
+    rows
+}
+
+/// How many agents stand behind others of their name and have other bytes.
+#[must_use]
+pub fn copies(snapshot: &Snapshot<'_>) -> usize {
+    let behind = snapshot.offered.behind().into_iter();
+    let is_other = |entry: &IndexEntry| {
+        let meant = snapshot.offered.find(entry.name.as_str());
+        meant.iter().all(|meant| meant.blob != entry.blob)
+    };
+    behind.filter(is_other).count()
 }

@@ -13,7 +13,7 @@ use crate::error::{Advice, Failure, Result};
 
 pub use super::change::goal::{Conflicts, Wish};
 pub use super::change::item::Status;
-pub use super::change::outcome::{ChangedAgent, Outcome};
+pub use super::change::outcome::{ChangedAgent, Outcome, Passed};
 
 /// What to update, and how.
 #[derive(Debug, Clone, Default)]

@@ -69,7 +69,8 @@ pub fn is_target(locked: &LockedAgent, wanted: &Wanted) -> bool {
             *target == locked.agent || folded(target) == folded(&locked.agent)
         }
         (Some(Target::File(file)), _) => *file == locked.file,
-        (Some(Target::Page(..)), _) => false,
+        // The manifest names no such thing.
+        (Some(Target::Page(..) | Target::Folder(_) | Target::Plugin { .. }), _) => false,
     }
 }
 

@@ -12,7 +12,8 @@ use super::index::{self, IndexFile, Offered};
 use super::project::MAX_AGENT;
 use super::{builtin, cache};
 use crate::domain::digest::ObjectId;
-use crate::domain::discovery::{IndexEntry, Refused};
+use crate::domain::discovery::plugins::Plugins;
+use crate::domain::discovery::{IndexEntry, Refused, rank};
 use crate::domain::lineage::Tree;
 use crate::domain::name::RegistryName;
 use crate::domain::registry_file::{AgentRecord, RegistryFile};
@@ -44,6 +45,8 @@ pub struct Snapshot<'a> {
     pub refused: Vec<Refused>,
     /// What `registry.toml` says.
     pub file: RegistryFile,
+    /// The plugins of the source.
+    pub plugins: Plugins,
     /// The entries for MCP servers of a prepared registry: path and text.
     pub servers: Vec<(String, String)>,
     /// Why nothing is offered, where the source has no default branch; versions of it can be asked for all the same.
@@ -151,9 +154,10 @@ impl<'a> Snapshot<'a> {
         })?;
         index.basis = basis;
         let backing = Backing::Folder(folder.to_owned());
-        if let Some(previous) =
-            previous.filter(|previous| looked == 0 && previous.count() == index.entries.len())
-        {
+        let is_same = |previous: &Previous| {
+            looked == 0 && previous.count() == index.entries.len() && previous.is_ranked_as(&index)
+        };
+        if let Some(previous) = previous.filter(is_same) {
             return Ok(Self::new(
                 registry,
                 source,
@@ -211,23 +215,25 @@ impl<'a> Snapshot<'a> {
         opened: Opened,
         backing: Backing<'a>,
     ) -> Self {
-        let (offered, refused, file, servers) = match opened {
+        let (offered, refused, file, plugins, servers) = match opened {
             Opened::Built(Index {
                 entries,
                 refused,
                 file,
+                plugins,
                 servers,
                 ..
-            }) => (Offered::Listed(entries), refused, file, servers),
+            }) => (Offered::Listed(entries), refused, file, plugins, servers),
             Opened::Kept(
                 index,
                 Index {
                     refused,
                     file,
+                    plugins,
                     servers,
                     ..
                 },
-            ) => (Offered::Indexed(index), refused, file, servers),
+            ) => (Offered::Indexed(index), refused, file, plugins, servers),
         };
         Self {
             registry,
@@ -237,6 +243,7 @@ impl<'a> Snapshot<'a> {
             offered,
             refused,
             file,
+            plugins,
             servers,
             without_head: None,
             backing,
@@ -247,6 +254,24 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn record(&self, name: &str) -> Option<&AgentRecord> {
         self.file.agents.get(name)
+    }
+
+    /// The agents of this name that a plugin of the source has.
+    #[must_use]
+    pub fn of_plugin(&self, plugin: &str, agent: &str) -> Vec<IndexEntry> {
+        let Some(sought) = rank::sought(agent) else {
+            return Vec::new();
+        };
+        let (mut all, behind) = self.offered.within("");
+        all.extend(behind);
+        let is_of_plugin = |file: &str| {
+            let holding = self.plugins.holding(file);
+            holding.is_some_and(|holding| holding.name == plugin)
+        };
+        all.retain(|entry| entry.name.folded() == sought && is_of_plugin(&entry.file));
+        rank::settle(&mut all);
+        all.retain(|entry| !entry.is_behind);
+        all
     }
 
     /// The upstream bytes of an agent, verified against its blob id.
@@ -294,7 +319,7 @@ impl<'a> Snapshot<'a> {
         if let Backing::Git(repository) = &self.backing {
             return repository.texts(blobs, watch);
         }
-        let all = self.offered.all().into_iter();
+        let all = self.offered.all().into_iter().chain(self.offered.behind());
         all.filter(|entry| blobs.contains(&entry.blob))
             .filter_map(|entry| Some((entry.blob, self.read(&entry, watch).ok()?)))
             .collect()

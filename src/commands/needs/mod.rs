@@ -171,7 +171,7 @@ fn show_parts(parts: &[MissingPart], ui: &mut Ui) {
     }
 }
 
-fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
+pub(super) fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for line in odd_tools(&report.odd_tools, ui.columns()) {
         ui.note(line);
     }

@@ -6,7 +6,7 @@ use crate::commands::merge_file::ConflictView;
 use crate::commands::needs::NeedsView;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
-use crate::ops::update::{ChangedAgent, Outcome, Status};
+use crate::ops::update::{ChangedAgent, Outcome, Passed, Status};
 use crate::ui::Ui;
 use crate::ui::view::{FailureView, GainView, GoneView};
 
@@ -26,6 +26,15 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     still_required: Vec<StillRequiredView<'o>>,
     /// What keeps agents that were written from running, or others because of them.
     shadows: &'o [String],
+    left: Vec<LeftView<'o>>,
+}
+
+/// What `--all` did not take of a source.
+#[derive(Debug, Serialize)]
+struct LeftView<'o> {
+    source: &'o str,
+    lower: usize,
+    behind: usize,
 }
 
 /// What happened to one agent.
@@ -49,6 +58,7 @@ struct AgentView<'o> {
     base_origin: Option<&'o str>,
     notes: &'o [String],
     gone: Option<GoneView<'o>>,
+    others: &'o [String],
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
     /// All powers of an agent that is new.
@@ -98,6 +108,7 @@ impl<'o> ChangeDocument<'o> {
                 .iter()
                 .map(StillRequiredView::from)
                 .collect(),
+            left: outcome.passed.iter().map(LeftView::from).collect(),
             shadows: &outcome.shadows,
         }
     }
@@ -129,6 +140,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             base_origin: agent.base.as_deref(),
             notes: &agent.notes,
             gone: agent.gone.as_ref().map(Into::into),
+            others: &agent.others,
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
             powers: agent.powers.iter().map(Into::into).collect(),
@@ -164,6 +176,16 @@ impl<'o> From<&'o (AgentName, AgentName)> for StillRequiredView<'o> {
         Self {
             name: name.as_str(),
             by: by.as_str(),
+        }
+    }
+}
+
+impl<'o> From<&'o Passed> for LeftView<'o> {
+    fn from(passed: &'o Passed) -> Self {
+        Self {
+            source: &passed.source,
+            lower: passed.lower,
+            behind: passed.behind,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a command did to agents, or would do, as text: one screen for an install and one for an update. `document` is the same as data.
 
 mod document;
+mod summary;
 
 use std::fmt::Write as _;
 
@@ -9,7 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 pub(super) use self::document::ChangeDocument;
 use super::{Context, capabilities, needs};
 use crate::domain::capability::Gain;
-use crate::domain::count::counted;
+use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
 use crate::ops::gone::GoneAgent;
@@ -28,9 +29,15 @@ pub(super) fn show_install(
     let agents = outcome.agents.iter();
     let changed: Vec<&ChangedAgent> = agents.filter(|agent| agent.is_written()).collect();
     let ui = &mut context.ui;
-    for agent in &changed {
-        show_written(agent, is_dry_run, ui);
+    let is_many = changed.len() > summary::MANY;
+    if is_many {
+        summary::show(&changed, is_dry_run, ui);
+    } else {
+        for agent in &changed {
+            show_written(agent, is_dry_run, ui);
+        }
     }
+    summary::show_passed(outcome, ui);
     if let Some(report) = &outcome.needs {
         needs::show_done(report, is_dry_run, ui);
     }
@@ -39,7 +46,7 @@ pub(super) fn show_install(
     if changed.is_empty() {
         show_unchanged(outcome, is_whole, is_dry_run, ui);
     } else {
-        show_verdict(outcome, is_dry_run, ui);
+        show_verdict(outcome, is_many, is_dry_run, ui);
     }
     if !outcome.gone.agents.is_empty() && !is_dry_run {
         show_undo(ui);
@@ -47,7 +54,7 @@ pub(super) fn show_install(
 }
 
 /// Shows the one agent that was written, as the client sees it.
-fn show_verdict(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
+fn show_verdict(outcome: &Outcome, is_many: bool, is_dry_run: bool, ui: &mut Ui) {
     match &outcome.verdict {
         Some(Verdict::Loads(loaded)) => {
             ui.note("");
@@ -68,7 +75,13 @@ fn show_verdict(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
             ui.warn(format!("the client ignores it as it is: {reason}; leave out `--verbatim` to have it repaired"));
         }
         None => {
-            if let Some(report) = &outcome.needs {
+            let Some(report) = &outcome.needs else {
+                return;
+            };
+            if is_many {
+                needs::show_needs(report, true, ui);
+                summary::show_findings(report, ui);
+            } else {
                 needs::show(report, true, ui);
             }
         }
@@ -100,6 +113,15 @@ fn show_written(agent: &ChangedAgent, is_dry_run: bool, ui: &mut Ui) {
         (false, _) => "Replaced",
     };
     ui.status(verb, &agent.path);
+    if !agent.others.is_empty() {
+        let others = few(&agent.others, ", ");
+        let copies = numbered(agent.others.len(), "other copy", "other copies");
+        ui.note(format!(
+            "{:13}{DIM}{copies} behind: {}{DIM:#}",
+            "",
+            sanitize(&others)
+        ));
+    }
     if is_dry_run && agent.powers.is_empty() {
         show_gains(&agent.gains, ui);
     }

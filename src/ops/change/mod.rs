@@ -31,6 +31,7 @@ mod settle;
 mod specs;
 mod together;
 pub(in crate::ops) mod waiting;
+mod whole;
 
 use self::commit::{Attempt, commit};
 use self::goal::{Goal, What};

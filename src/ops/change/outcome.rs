@@ -3,6 +3,7 @@
 use super::goal::{Edits, Goal, What};
 use super::gone::Gone;
 use super::item::{Item, State, Status};
+pub use super::plan::Passed;
 use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::capability::{Capabilities, Gain};
@@ -59,6 +60,8 @@ pub struct ChangedAgent {
     pub gone: Option<GoneAgent>,
     /// What else is worth knowing: it moved, its history was rewritten.
     pub notes: Vec<String>,
+    /// Files of other agents of this name in its source, where it was chosen over them.
+    pub others: Vec<String>,
 }
 
 impl ChangedAgent {
@@ -88,6 +91,7 @@ impl ChangedAgent {
             base: None,
             gone: None,
             notes: Vec::new(),
+            others: Vec::new(),
         }
     }
 
@@ -123,6 +127,8 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// How many sources were looked at.
     pub sources: usize,
+    /// What of whole sources was not taken.
+    pub passed: Vec<Passed>,
     /// How many files changed, or would; 0 if everything was as it should be.
     pub changes: usize,
     /// Whether agentpkg.toml is among them.
@@ -156,6 +162,7 @@ pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
             .collect(),
         failures: plan.failures,
         sources: plan.sources,
+        passed: plan.passed,
         ..Outcome::default()
     };
     for gone in plan.gone {
@@ -203,6 +210,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
     let plain = untouched(scene, &item.name, item.status(), notes);
     let plain = ChangedAgent {
         locked: Some(item.locked()),
+        others: item.others.clone(),
         is_named: item.is_named && matches!(goal.what, What::Specs(_)),
         newest_of: (item.wanted.as_ref())
             .filter(|_| item.is_named)

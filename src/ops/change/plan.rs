@@ -31,6 +31,19 @@ pub(in crate::ops) struct Plan {
     pub(in crate::ops) failures: Vec<Failure>,
     /// How many sources were looked at.
     pub(in crate::ops) sources: usize,
+    /// What of whole sources was not taken.
+    pub(in crate::ops) passed: Vec<Passed>,
+}
+
+/// What `--all` did not take of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// The source, as it can be typed.
+    pub source: String,
+    /// How many names have files of lower kinds only, where there are surer ones.
+    pub lower: usize,
+    /// How many files stand behind others of their name.
+    pub behind: usize,
 }
 
 impl Plan {

@@ -196,6 +196,13 @@ impl<'a, 'p> Planner<'a, 'p> {
         });
         self.open.extend(required);
         let in_manifest = wanted.clone();
+        let file = &resolved.entry.file;
+        let is_chosen = before.is_none_or(|before| before.file != *file);
+        let others = if is_chosen {
+            resolved.others()
+        } else {
+            Vec::new()
+        };
         let item = Item::new(name.clone(), candidate, Vec::new());
         let mut item = Item {
             before: before.cloned(),
@@ -207,6 +214,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             pins: added.wanted.pins.clone(),
             wanted: Some(added.wanted).filter(|_| added.is_entry),
             notes: added.note.into_iter().collect(),
+            others,
             ..item
         };
         if self.goal.edits == Edits::Merge {
@@ -275,7 +283,7 @@ impl<'a, 'p> Planner<'a, 'p> {
                 self.required_as_locked(&name, &required.by, locked, frontend)
             }
             RequiredFrom::Beside(by) => {
-                let found = by.snapshot.offered.find(&required.name);
+                let found = self.resolver.meant(&by.snapshot, &required.name);
                 if found.is_empty() && self.is_gone(&required) {
                     return Ok(());
                 }
@@ -358,7 +366,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             Source::parse(&locked.source).map_err(|error| Failure::failed(error.to_string()))?;
         let registry = locked.registry.as_ref();
         let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
-        let found = snapshot.offered.find(required.as_str());
+        let found = self.resolver.meant(&snapshot, required.as_str());
         let [entry] = found.as_slice() else {
             let update = Command::new(["update", by.as_str()]);
             return Err(Failure::failed(format!(

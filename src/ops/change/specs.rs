@@ -8,10 +8,9 @@ use super::item::Added;
 use super::origin::{self, Claim};
 use super::planner::Planner;
 use crate::domain::name::{AgentName, RegistryName};
-use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
-use crate::error::{Advice, Failure, Kind, Result};
+use crate::error::{Failure, Result};
 use crate::ops::gone::GoneAgent;
 use crate::ops::report::Frontend;
 use crate::ops::resolver::{Followed, Resolved};
@@ -20,9 +19,9 @@ use crate::ops::typed::Asker;
 use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
 
 /// A spec as it was typed.
-struct Asked {
+pub(super) struct Asked {
     text: String,
-    spec: Spec,
+    pub(super) spec: Spec,
     /// Whether the newest state was asked for in so many words.
     is_latest: bool,
 }
@@ -198,38 +197,7 @@ impl<'a> Planner<'a, '_> {
                 None => self.resolver.resolve_some(spec, manifest, frontend),
             };
         }
-        let (registry, source) = match (&spec.place, &spec.target) {
-            (Place::Source(source), None) => (None, Some(source.clone())),
-            (Place::Registry(name), None) => (Some(name), manifest.registry(name)),
-            _ => (None, None),
-        };
-        let Some(source) = source else {
-            return Err(Failure::usage(
-                "`--all` needs a whole source, or a registry of agentpkg.toml",
-            )
-            .hint(Advice::say("for example ").and_run(Command::new([
-                "install",
-                "gh:owner/repo",
-                "--all",
-            ]))));
-        };
-        let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
-        let names = snapshot.offered.folded_names();
-        let mut all = Vec::new();
-        for name in names {
-            let target = Some(Target::Name(name));
-            let spec = Spec {
-                place: spec.place.clone(),
-                target,
-                version: spec.version.clone(),
-            };
-            match self.resolver.resolve(&spec, manifest, frontend) {
-                Ok(resolved) => all.push(resolved),
-                Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-                Err(failure) => self.plan.failures.push(failure),
-            }
-        }
-        Ok(all)
+        self.whole(asked, frontend)
     }
 
     /// Plans one agent that was named, with the entry that the manifest is to have.
@@ -257,6 +225,7 @@ impl<'a> Planner<'a, '_> {
             }
             _ => resolved,
         };
+        wanted.version = wanted.version.or_else(|| resolved.listed_at.clone());
         wanted.target = target(spec, &name, resolved);
         if let Some(failure) = origin::folded(&self.plan, self.scene, &name, None) {
             return Err(failure);
@@ -367,10 +336,9 @@ pub(super) fn target(spec: &Spec, name: &AgentName, resolved: &Resolved<'_>) -> 
     let entry = &resolved.entry;
     let is_by_file = matches!(
         (&spec.target, &spec.place),
-        (Some(Target::File(_)), _) | (None, Place::Source(Source::File(_)))
+        (Some(Target::File(_) | Target::Folder(_)), _) | (None, Place::Source(Source::File(_)))
     );
-    let is_unique = resolved.snapshot.offered.find(entry.name.as_str()).len() == 1;
-    let target = if is_by_file || !is_unique {
+    let target = if is_by_file || !resolved.is_unique() {
         Target::File(entry.file.clone())
     } else {
         Target::Name(entry.name.to_string())

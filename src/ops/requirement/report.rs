@@ -10,7 +10,7 @@ use crate::domain::catalogue::ToolMeaning;
 use crate::domain::definition::Loss;
 use crate::domain::policy::Policy;
 use crate::domain::registry_file::RetiredTool;
-use crate::domain::requirement::Need;
+use crate::domain::requirement::{Need, ToolNeed};
 use crate::error::Result;
 use crate::fs;
 use crate::ops::session::Session;
@@ -71,6 +71,8 @@ pub struct Report {
     pub parts: Vec<MissingPart>,
     /// What the client does not read.
     pub lost: Vec<Lost>,
+    /// Agents that list tools of which none exists.
+    pub toolless: Vec<String>,
     /// Servers that were bound by this command: agent, upstream's name, the user's.
     pub bound: Vec<(String, String, String)>,
     /// Servers of agentpkg's own that were changed to what the catalogue has now: name, and what it starts.
@@ -113,6 +115,9 @@ pub(in crate::ops) fn report(
             .extend(others(session, world, agent, &installed)?);
         report.odd_tools.extend(odd_tools(agent));
         report.parts.extend(plugins::missing(session, world, agent));
+        if has_no_tool(agent) {
+            report.toolless.push(agent.name.clone());
+        }
     }
     Ok(report)
 }
@@ -158,6 +163,18 @@ fn others(
         note("variable", need, environment.is_set(&need.name));
     }
     Ok(others)
+}
+
+/// Whether an agent lists tools and none of them is one of the client's or of a server.
+fn has_no_tool(agent: &AgentNeeds) -> bool {
+    let is_odd = |tool: &ToolNeed| match &tool.meaning {
+        ToolMeaning::Retired(retired) => !retired.is_alias,
+        ToolMeaning::Foreign(_) | ToolMeaning::Unknown => true,
+        ToolMeaning::Current => false,
+    };
+    !agent.needs.tools.is_empty()
+        && agent.needs.tools.iter().all(is_odd)
+        && agent.needs.server_names().next().is_none()
 }
 
 /// The tools that an agent asks for and that are not what its author thought.

@@ -41,7 +41,12 @@ impl<'f, 'a> Several<'f, 'a> {
             .map(|candidate| candidate.spec(false))
             .collect();
         let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
-        let by_file: Vec<bool> = by_name.iter().map(is_shared).collect();
+        // Within a folder a name may mean another agent than in the whole source.
+        let is_folder = matches!(spec.target, Some(Target::Folder(_)));
+        let by_file: Vec<bool> = by_name
+            .iter()
+            .map(|spec| is_folder || is_shared(spec))
+            .collect();
         let version = entry.map_or(&spec.version, |(_, wanted)| &wanted.version);
         let version = version
             .as_ref()
@@ -68,6 +73,9 @@ impl<'f, 'a> Several<'f, 'a> {
     pub(super) fn question(&self) -> String {
         let count = self.found.len();
         match &self.spec.target {
+            Some(Target::Folder(folder)) => {
+                format!("`{folder}` of {} has {count} agents", self.source())
+            }
             Some(target) => format!("{count} agents answer to `{target}`"),
             None => format!("{} has {count} agents", self.source()),
         }
@@ -109,7 +117,9 @@ impl<'f, 'a> Several<'f, 'a> {
                         "or keep both: add `--as OTHER-{}`",
                         name.to_lowercase().replace(' ', "-")
                     )),
-                    None if is_install => failure.hint("or take all of them with `--all`"),
+                    None | Some(Target::Folder(_)) if is_install => {
+                        failure.hint("or take all of them with `--all`")
+                    }
                     _ => failure,
                 }
             }
@@ -141,6 +151,10 @@ impl<'f, 'a> Several<'f, 'a> {
                     None => failure,
                 }
             }
+            (Some(Target::Folder(folder)), _) => ambiguous(format!(
+                "`{folder}` of `{}` has {count} agents",
+                self.source()
+            )),
             (Some(target), _) => ambiguous(format!("`{target}` means {count} different agents")),
             (None, _) => ambiguous(format!("`{}` has {count} agents", self.source())),
         }
@@ -268,11 +282,25 @@ pub(super) fn not_found(
         return Failure::failed(format!("there are no agents in {place}"))
             .hint("agents are `.md` files whose frontmatter has a name and a description");
     }
+    if let Some(Target::Folder(folder)) = &spec.target {
+        return Failure::failed(format!("there are no agents in `{folder}` of {place}"));
+    }
     let refused = snapshots.iter().flat_map(|snapshot| &snapshot.refused);
     let refused = refused
         .filter(|refused| refused.file.contains(&target) || refused.reason.contains(&target));
     let failure = Failure::failed(format!("no agent named `{target}` in {place}"))
         .listing(refused.map(|refused| format!("{}: {}", refused.file, refused.reason)));
+    let of_stem = snapshots.iter().find_map(|snapshot| {
+        let found = snapshot.offered.of_stem(&target).into_iter().next()?;
+        Some(Resolved::newest(Rc::clone(snapshot), found))
+    });
+    if let Some(resolved) = of_stem {
+        let (file, spec) = (&resolved.entry.file, resolved.spec(false));
+        return failure.hint(format!(
+            "the agent in `{file}` has another name: `{}`",
+            shell_quoted(&spec)
+        ));
+    }
     if let Some((name, place)) = nearest(&target, snapshots) {
         return failure.hint(format!("did you mean `{name}` ({place})?"));
     }

@@ -127,6 +127,7 @@ impl<'a> Resolver<'a> {
             entry,
             version,
             commit: at.commit,
+            listed_at: None,
         };
         Ok(followed(fate, &at, (name, wanted), locked, resolved))
     }
@@ -173,6 +174,7 @@ impl<'a> Resolver<'a> {
                 None => None,
             };
             let mut now = snapshot.offered.all();
+            now.extend(snapshot.offered.behind());
             now.extend(unoffered);
             *compared = Some((key, Lineage::new(base, now)));
         }

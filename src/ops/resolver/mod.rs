@@ -1,12 +1,14 @@
-//! From a spec to one agent at one commit. Never decides silently between several; what cannot be found is explained in `explain`.
+//! From a spec to one agent at one commit. Which of several a name means is said by their rank in the source, except where the lockfile has
+//! one of them already; what cannot be found is explained in `explain`.
 
+mod elsewhere;
 mod explain;
 mod follow;
 mod page;
 mod resolved;
 mod versions;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -16,7 +18,7 @@ pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
 use super::typed::{Asker, AskerPlace};
-use crate::domain::discovery::{self, IndexEntry};
+use crate::domain::discovery::{self, IndexEntry, rank};
 use crate::domain::lineage::Lineage;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
@@ -26,7 +28,7 @@ use crate::fs;
 use crate::store::agreement::file_folder;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::{Manifest, Origin, Wanted};
+use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
 use crate::store::registry::{self, Snapshot};
 
 /// What was found, and where it was looked for.
@@ -46,6 +48,8 @@ pub struct Resolver<'a> {
     unversioned: Vec<Failure>,
     /// Two states of a source that were compared, for the next agent of it.
     compared: RefCell<Option<(String, Lineage)>>,
+    /// Source, name and file of each installed agent; read when first needed.
+    installed: OnceCell<Vec<(String, String, String)>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -61,6 +65,7 @@ impl<'a> Resolver<'a> {
             asked: BTreeMap::new(),
             unversioned: Vec::new(),
             compared: RefCell::default(),
+            installed: OnceCell::new(),
         }
     }
 
@@ -240,12 +245,16 @@ impl<'a> Resolver<'a> {
         let snapshots = self.snapshots(spec, manifest, frontend)?;
         let mut found: Vec<Resolved<'a>> = Vec::new();
         for snapshot in &snapshots {
-            found.extend(matches(snapshot, spec, frontend)?);
+            found.extend(self.matches(snapshot, spec, frontend)?);
+        }
+        if let (true, Some(Target::Plugin { plugin, agent })) = (found.is_empty(), &spec.target) {
+            for snapshot in &snapshots {
+                found.extend(self.found_elsewhere(snapshot, (plugin, agent), frontend)?);
+            }
         }
         if let (true, [snapshot], Some(_)) = (found.is_empty(), &*snapshots, &spec.version) {
             found = self.found_at_version(spec, snapshot, frontend)?;
         }
-        let found = drop_copies(found);
         let mut headless = snapshots
             .iter()
             .filter_map(|snapshot| snapshot.without_head.clone());
@@ -390,63 +399,86 @@ impl<'a> Resolver<'a> {
         let index = frontend.choose(&several.question(), &several.choices(), 0)?;
         found.into_iter().nth(index).ok_or_else(interrupted)
     }
+
+    /// The agents that a name means in a source. An installed agent stays with its file while that stands, whatever else comes to bear its
+    /// name.
+    #[must_use]
+    pub fn meant(&self, snapshot: &Snapshot<'a>, name: &str) -> Vec<IndexEntry> {
+        match self.installed(snapshot, name) {
+            Some(entry) => vec![entry],
+            None => snapshot.offered.find(name),
+        }
+    }
+
+    /// The agent of a source that is installed and has this name there; `None`: none, or several.
+    #[must_use]
+    pub fn installed(&self, snapshot: &Snapshot<'a>, name: &str) -> Option<IndexEntry> {
+        let installed = self.installed.get_or_init(|| {
+            let lockfile = self.session.project.load_lockfile().unwrap_or_default();
+            let agents = lockfile.agents.into_values();
+            let known = |locked: LockedAgent| (locked.source, locked.agent, locked.file);
+            agents.map(known).collect()
+        });
+        let sought = rank::sought(name)?;
+        let source = source_text(&snapshot.source);
+        let mut files = installed
+            .iter()
+            .filter(|(of, agent, _)| *of == source && rank::sought(agent).as_ref() == Some(&sought))
+            .filter_map(|(_, _, file)| snapshot.offered.find_file(file))
+            .filter(|entry| entry.name.folded() == sought);
+        files.next().filter(|_| files.next().is_none())
+    }
+
+    /// What a spec means in one source.
+    fn matches(
+        &self,
+        snapshot: &Rc<Snapshot<'a>>,
+        spec: &Spec,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<Resolved<'a>>> {
+        let resolved = |entry: &IndexEntry| Resolved::newest(Rc::clone(snapshot), entry.clone());
+        let named = match &spec.place {
+            Place::Source(source) => source.as_file().map(|(_, file)| file),
+            Place::Anywhere | Place::Registry(_) => None,
+        };
+        let file = match (&spec.target, named) {
+            (Some(Target::File(file)), _) => file,
+            // What a page shows is settled before anything is looked for.
+            (Some(Target::Page(..)), _) => return Ok(Vec::new()),
+            (Some(Target::Name(name)), _) => {
+                return Ok(self.meant(snapshot, name).iter().map(resolved).collect());
+            }
+            (Some(Target::Folder(folder)), _) => {
+                let (meant, _) = snapshot.offered.within(folder);
+                return Ok(meant.iter().map(resolved).collect());
+            }
+            (Some(Target::Plugin { plugin, agent }), _) => {
+                let found = snapshot.of_plugin(plugin, agent);
+                return Ok(found.iter().map(resolved).collect());
+            }
+            (None, Some(file)) => file,
+            (None, None) => return Ok(snapshot.offered.all().iter().map(resolved).collect()),
+        };
+        if let Some(entry) = snapshot.offered.find_file(file) {
+            return Ok(vec![resolved(&entry)]);
+        }
+        // A file that discovery does not offer is taken when it is named outright.
+        let Some(bytes) = snapshot.read_file(file, &mut |event| relay(frontend, event))? else {
+            return Ok(Vec::new());
+        };
+        let entry = discovery::examine_named(file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
+        // `--as` renames what can be read; here it is the file that has to change.
+        Failure::failed(format!("`{file}` cannot be installed: {reason}"))
+            .hint("mend a copy: between two lines of `---` at the top it needs a `name` and a `description`")
+    })?;
+        Ok(vec![resolved(&entry)])
+    }
 }
 
 fn key(registry: Option<&RegistryName>, source: &Source) -> String {
     format!(
         "{}={}",
         registry.map_or("", RegistryName::as_str),
-        crate::store::manifest::source_text(source)
+        source_text(source)
     )
-}
-
-fn matches<'a>(
-    snapshot: &Rc<Snapshot<'a>>,
-    spec: &Spec,
-    frontend: &mut dyn Frontend,
-) -> Result<Vec<Resolved<'a>>> {
-    let resolved = |entry: &IndexEntry| Resolved::newest(Rc::clone(snapshot), entry.clone());
-    let named = match &spec.place {
-        Place::Source(source) => source.as_file().map(|(_, file)| file),
-        Place::Anywhere | Place::Registry(_) => None,
-    };
-    let file = match (&spec.target, named) {
-        (Some(Target::File(file)), _) => file,
-        // What a page shows is settled before anything is looked for.
-        (Some(Target::Page(..)), _) => return Ok(Vec::new()),
-        (Some(Target::Name(name)), _) => {
-            return Ok(snapshot.offered.find(name).iter().map(resolved).collect());
-        }
-        (None, Some(file)) => file,
-        (None, None) => return Ok(snapshot.offered.all().iter().map(resolved).collect()),
-    };
-    if let Some(entry) = snapshot.offered.find_file(file) {
-        return Ok(vec![resolved(&entry)]);
-    }
-    // A file that discovery does not offer is taken when it is named outright.
-    let Some(bytes) = snapshot.read_file(file, &mut |event| relay(frontend, event))? else {
-        return Ok(Vec::new());
-    };
-    let entry = discovery::examine_named(file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
-        // `--as` renames what can be read; here it is the file that has to change.
-        Failure::failed(format!("`{file}` cannot be installed: {reason}"))
-            .hint("mend a copy: between two lines of `---` at the top it needs a `name` and a `description`")
-    })?;
-    Ok(vec![resolved(&entry)])
-}
-
-/// Files of one source with the same bytes are one agent: the first by path stands for all.
-fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
-    let mut kept: Vec<Resolved<'_>> = Vec::new();
-    for candidate in found {
-        let is_copy = kept.iter().any(|known| {
-            Rc::ptr_eq(&known.snapshot, &candidate.snapshot)
-                && known.entry.blob == candidate.entry.blob
-                && known.entry.name == candidate.entry.name
-        });
-        if !is_copy {
-            kept.push(candidate);
-        }
-    }
-    kept
 }

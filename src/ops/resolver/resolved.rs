@@ -6,6 +6,7 @@ use semver::Version;
 
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::IndexEntry;
+use crate::domain::version::VersionRequest;
 use crate::store::registry::Snapshot;
 
 /// One agent at one commit.
@@ -19,6 +20,8 @@ pub struct Resolved<'a> {
     pub version: Option<Version>,
     /// The commit, for git.
     pub commit: Option<ObjectId>,
+    /// The version that a marketplace names where it takes a plugin from another repository.
+    pub listed_at: Option<VersionRequest>,
 }
 
 impl<'a> Resolved<'a> {
@@ -29,9 +32,27 @@ impl<'a> Resolved<'a> {
         Self {
             version: record.and_then(|record| record.version.clone()),
             commit: snapshot.commit,
+            listed_at: None,
             entry,
             snapshot,
         }
+    }
+
+    /// The files of other agents of this name, with other bytes, that stand behind this one in its source.
+    #[must_use]
+    pub fn others(&self) -> Vec<String> {
+        let meant = self.snapshot.offered.meant(self.entry.name.as_str());
+        if meant.agents != [self.entry.clone()] {
+            return Vec::new();
+        }
+        meant.others.into_iter().map(|entry| entry.file).collect()
+    }
+
+    /// Whether the name alone means this agent, and there is no other of this name.
+    #[must_use]
+    pub fn is_unique(&self) -> bool {
+        let meant = self.snapshot.offered.meant(self.entry.name.as_str());
+        meant.agents == [self.entry.clone()] && meant.others.is_empty()
     }
 
     /// A spec that means exactly this agent and can be pasted.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use agentpkg::domain::digest::ObjectId;
+use agentpkg::domain::discovery::plugins::Plugins;
 use agentpkg::domain::discovery::{self, Finding, IndexEntry};
 use agentpkg::domain::lineage::{Fate, Known, Lineage, Tree};
 use git2::{Delta, DiffFindOptions, Oid, Repository};
@@ -53,12 +54,18 @@ impl Source {
     fn offered(&mut self, files: &BTreeMap<String, Oid>) -> Vec<IndexEntry> {
         let mut all = Vec::new();
         for (path, blob) in files {
-            if !discovery::is_candidate(path, ".md", &BTreeSet::new()) {
+            if !discovery::is_candidate(path, ".md", &Plugins::default()) {
                 continue;
             }
             let key = (path.clone(), *blob);
             if !self.seen.contains_key(&key) {
-                let found = discovery::examine(path, id(*blob), &self.text(*blob), &|_| None);
+                let found = discovery::examine(
+                    path,
+                    id(*blob),
+                    &self.text(*blob),
+                    &Plugins::default(),
+                    &|_| None,
+                );
                 let entry = match found {
                     Finding::Agent(entry) => Some(entry),
                     _ => None,
@@ -280,6 +287,6 @@ fn renames(repository: &Repository, from: Oid, to: Oid) -> BTreeMap<String, Stri
     let path = |file: git2::DiffFile<'_>| file.path().unwrap().to_string_lossy().into_owned();
     renamed
         .map(|delta| (path(delta.old_file()), path(delta.new_file())))
-        .filter(|(_, new)| discovery::is_candidate(new, ".md", &BTreeSet::new()))
+        .filter(|(_, new)| discovery::is_candidate(new, ".md", &Plugins::default()))
         .collect()
 }
