@@ -7,6 +7,7 @@
 //! | `AGENTPKG_DATA_DIR` | where the bases and the history of `--user` are |
 //! | `AGENTPKG_STATE_DIR` | where the key is that seals agentpkg's own state |
 //! | `AGENTPKG_MANAGED_DIR` | where the client's managed files are, instead of the platform's folder |
+//! | `AGENTPKG_KNOWN_FILE` | a file with public registries, in place of those that the program knows by name |
 //! | `CLAUDE_CONFIG_DIR` | the client's folder, instead of `~/.claude` |
 //! | `XDG_DATA_HOME`, `XDG_CONFIG_HOME` | where shells look for completion scripts |
 //! | `CI` | not interactive |
@@ -55,6 +56,7 @@ pub struct Environment {
     state: Option<PathBuf>,
     client: Option<PathBuf>,
     managed: Option<PathBuf>,
+    known: Option<PathBuf>,
     home: Option<PathBuf>,
     variables: BTreeSet<OsString>,
     /// The variables that name a folder by a relative path, and their values.
@@ -82,13 +84,14 @@ impl Environment {
             relative.push((name, folder));
             None
         };
-        let [cache, config, data, state, client, managed] = [
+        let [cache, config, data, state, client, managed, known] = [
             "AGENTPKG_CACHE_DIR",
             "AGENTPKG_CONFIG_DIR",
             "AGENTPKG_DATA_DIR",
             "AGENTPKG_STATE_DIR",
             "CLAUDE_CONFIG_DIR",
             "AGENTPKG_MANAGED_DIR",
+            "AGENTPKG_KNOWN_FILE",
         ]
         .map(&mut folder);
         // Not taken from here: if it is not set, the platform knows better.
@@ -106,6 +109,7 @@ impl Environment {
             state,
             client,
             managed: Some(managed.unwrap_or_else(|| PathBuf::from(MANAGED))),
+            known,
             home: None,
             variables: env::vars_os().map(|(name, _)| name).collect(),
             relative,
@@ -118,6 +122,12 @@ impl Environment {
         self.relative
             .first()
             .map(|(name, folder)| (*name, folder.as_path()))
+    }
+
+    /// The file with public registries that counts in place of the program's own list.
+    #[must_use]
+    pub fn known_file(&self) -> Option<&Path> {
+        self.known.as_deref()
     }
 
     /// An environment whose folders are all below `home`, and that has no programs.
@@ -135,6 +145,7 @@ impl Environment {
             state: folder("state"),
             client: folder("client"),
             managed: folder("managed"),
+            known: None,
             home: Some(home.to_owned()),
             variables: BTreeSet::new(),
             relative: Vec::new(),

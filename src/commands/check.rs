@@ -91,10 +91,19 @@ fn show(outcome: &CheckOutcome, is_dry_run: bool, context: &mut Context) -> Resu
     if let Some(failure) = &outcome.broken_file {
         context.ui.failure(failure);
     }
+    let mut rule = None;
     for (index, finding) in outcome.findings.iter().enumerate() {
         if index > 0 || outcome.broken_file.is_some() {
             context.ui.data("")?;
         }
+        if finding.rule.is_some() && finding.rule != rule {
+            let same = |other: &&Finding| other.rule == finding.rule;
+            let count = outcome.findings.iter().filter(same).count();
+            let title = format!("policy.{}", finding.rule.unwrap_or_default());
+            let count = counted(count, "finding");
+            context.ui.data(format!("{title}  {DIM}{count}{DIM:#}"))?;
+        }
+        rule = finding.rule;
         let fix = finding.fix.as_ref().map(|fix| fix_text(fix, &context.ui));
         for line in lines(finding, fix.as_deref(), context.ui.data_columns()) {
             context.ui.data(line)?;
@@ -141,7 +150,12 @@ fn lines(finding: &Finding, fix: Option<&str>, columns: Option<usize>) -> Vec<St
     };
     let word = word(finding.level);
     let subject = sanitize(&finding.subject);
-    let text = format!("{subject}: {}", sanitize(&finding.message));
+    // The rule is said once, above all findings about it.
+    let rule = finding.rule.map(|rule| format!(" (rule `policy.{rule}`)"));
+    let message = rule
+        .and_then(|rule| finding.message.strip_suffix(&rule))
+        .unwrap_or(&finding.message);
+    let text = format!("{subject}: {}", sanitize(message));
     let text = columns.map_or_else(
         || vec![text.clone()],
         |columns| wrapped(&text, columns - 11),
@@ -210,6 +224,8 @@ struct FindingView<'a> {
     places: &'a [String],
     /// The tools that it is about, if the client does not have them.
     tools: Vec<ToolView<'a>>,
+    /// The rule of the policy that it violates.
+    rule: Option<&'static str>,
     /// How to fix it: a command, a line for a shell, or words.
     fix: Option<String>,
     /// The commands of agentpkg in `fix`, joined with ` && `.
@@ -261,6 +277,7 @@ impl<'a> FindingView<'a> {
             message: &finding.message,
             places: &finding.places,
             tools: tools.collect(),
+            rule: finding.rule,
             fix,
             command,
         }
@@ -306,6 +323,7 @@ mod tests {
                 places: vec![long.clone()],
                 fix: Some(fix),
                 tools: Vec::new(),
+                rule: None,
                 is_about_machine: false,
             };
             let place = ["-C".to_owned(), "here".to_owned()];

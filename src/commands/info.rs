@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::list::state;
 use super::{Context, capabilities, needs};
+use crate::domain::count::{few, numbered};
 use crate::domain::definition::{Loaded, Verdict};
 use crate::error::Result;
 use crate::ops::info::{Info, Running, info};
-use crate::ui::view::GainView;
+use crate::ui::view::{GainView, GoneView};
 use crate::ui::{Ui, one_line, sanitize, wrapped};
 
 /// Show one agent: what it is for, what it may use, and whether the client loads it
@@ -46,6 +47,14 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
     }
     labelled("from", &info.spec, ui)?;
     labelled("file", &info.file, ui)?;
+    if !info.others.is_empty() {
+        let copies = numbered(info.others.len(), "other copy", "other copies");
+        labelled(
+            "behind",
+            &format!("{copies}: {}", few(&info.others, ", ")),
+            ui,
+        )?;
+    }
     match info.installed {
         Some(installed) if info.installed_as.is_empty() => {
             labelled("installed", state(installed), ui)?;
@@ -55,6 +64,12 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
             labelled("installed", &installed, ui)?;
         }
         None => labelled("installed", "no", ui)?,
+    }
+    if let Some(gone) = &info.gone {
+        let words = [vec![gone.words()], gone.notes()].concat().join("; ");
+        labelled("gone", &words, ui)?;
+        let advice = ui.advice(&gone.advice());
+        labelled("", &advice, ui)?;
     }
     labelled("client", &client(&info), ui)?;
     let lines = needs::report_lines(&info.needs, ui.columns());
@@ -74,7 +89,7 @@ fn labelled(label: &str, text: &str, ui: &mut Ui) -> Result<()> {
 fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
     let room = ui.columns().saturating_sub(2);
     for line in wrapped(&one_line(&loaded.description, 400), room) {
-        ui.data(format!("  {line}"))?;
+        ui.data(format!("  {}", line.trim_end()))?;
     }
     ui.data("")?;
     for line in capabilities::lines(loaded.tools.as_deref(), ui.columns()) {
@@ -115,6 +130,8 @@ struct InfoDocument<'a> {
     name: &'a str,
     spec: &'a str,
     file: &'a str,
+    /// Files of other agents of its name that stand behind it in its source.
+    others: &'a [String],
     /// Version or commit.
     revision: &'a str,
     /// What runs here under its name; `None`: nothing.
@@ -126,6 +143,8 @@ struct InfoDocument<'a> {
     /// What it would make of what would be installed.
     adapted: AdaptedView<'a>,
     needs: needs::NeedsView<'a>,
+    /// What became of it, if upstream no longer has it.
+    gone: Option<GoneView<'a>>,
     /// What edits by hand allow beyond the installed version.
     gains: Vec<GainView>,
     /// What it may do beyond using its tools.
@@ -233,12 +252,14 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             name: &info.name,
             spec: &info.spec,
             file: &info.file,
+            others: &info.others,
             revision: &info.revision,
             runs: info.running.as_ref().map(Into::into),
             installed: info.installed.map(state),
             client: (&info.verdict).into(),
             adapted,
             needs: (&info.needs).into(),
+            gone: info.gone.as_ref().map(Into::into),
             gains: info.gains.iter().map(Into::into).collect(),
             powers: info.powers.iter().map(Into::into).collect(),
         }

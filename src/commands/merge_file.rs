@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::Context;
 use crate::error::Result;
 use crate::merge::Style;
-use crate::ops::merge_file::{ConflictReport, Favor, MergeFileOptions, merge_file};
+use crate::ops::merge_file::{
+    ConflictReport, Favor, MergeFileOptions, merge_file, merge_lockfiles,
+};
 
 /// The exit code for errors: like git's, beyond any number of conflicts.
 pub const ERROR: u8 = 255;
@@ -21,9 +23,9 @@ const MOST: usize = 127;
 The exit code is the number of conflicts (at most 127), or 255 for an error.
 
 As a merge driver, so that `git merge` itself has fewer conflicts:
-  echo '.claude/agents/*.md merge=agentpkg' >> .gitattributes
-  git config merge.agentpkg.driver \\
-    'agentpkg merge-file --marker-size=%L -L %X -L %S -L %Y %A %O %B'")]
+  agentpkg init --merge-driver           sets that up, for agents and lockfile
+  agentpkg merge-file --lock OURS BASE THEIRS
+                                         entry by entry, as the driver does")]
 pub struct MergeFileArgs {
     /// Your version; the result is written here
     pub current: PathBuf,
@@ -52,6 +54,12 @@ pub struct MergeFileArgs {
     /// Keep both sides of conflicts
     #[arg(long)]
     pub union: bool,
+    /// The files are lockfiles: merge them entry by entry
+    #[arg(long, conflicts_with_all = ["union", "diff3", "zdiff3"])]
+    pub lock: bool,
+    /// What messages call the file, as git's %P
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
     /// Accepted as git accepts it; how the files are compared is up to agentpkg
     #[arg(long, value_name = "NAME", hide = true)]
     pub diff_algorithm: Option<String>,
@@ -90,7 +98,15 @@ pub fn run(args: MergeFileArgs, context: &mut Context) -> Result<u8> {
         favor,
         is_print: args.stdout,
     };
-    let merged = merge_file(&options)?;
+    let merged = if args.lock {
+        merge_lockfiles(&options)?
+    } else {
+        merge_file(&options)?
+    };
+    let place = args
+        .path
+        .map(|path| format!("{path}: "))
+        .unwrap_or_default();
     if context.ui.is_json() {
         let result = args
             .stdout
@@ -105,7 +121,7 @@ pub fn run(args: MergeFileArgs, context: &mut Context) -> Result<u8> {
     if !context.ui.is_json() {
         for conflict in &merged.conflicts {
             context.ui.warn(format!(
-                "conflict in {}: {}",
+                "{place}conflict in {}: {}",
                 conflict.unit, conflict.reason
             ));
         }

@@ -142,13 +142,22 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
         let why = format!("{what} with conflicts to resolve");
         steps.push(Step::new(["resolve"], why));
     }
-    let newer = agents(status, |agent| agent.newer.is_some());
+    let newer = agents(status, |agent| {
+        agent.newer.is_some() || agent.moved.is_some()
+    });
     if newer > 0 {
         let what = numbered(newer, "agent has", "agents have");
         steps.push(Step::new(
             ["update"],
             format!("{what} a newer version, as of the last look"),
         ));
+    }
+    let is_gone = |agent: &AgentStatus| agent.gone.as_ref().is_some_and(|gone| !gone.is_kept);
+    let gone = agents(status, is_gone);
+    if gone > 0 {
+        let what = numbered(gone, "agent is", "agents are");
+        let why = format!("{what} gone upstream");
+        steps.push(Step::new(["outdated"], why));
     }
     let servers = [
         (&status.missing_servers, "missing"),

@@ -4,13 +4,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use super::outcome::show_departed;
 use crate::domain::count::numbered;
-use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::outdated::{Outdated, OutdatedOutcome, outdated};
-use crate::ui::view::FailureView;
-use crate::ui::{Column, DIM, Table, Ui};
+use crate::ui::view::{FailureView, GoneView};
+use crate::ui::{Column, Table, Ui};
 
 /// Show which agents have a newer version, and which of them you edited
 #[derive(Debug, Args)]
@@ -43,7 +43,8 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
         context.ui.failure(failure);
     }
     let behind = outcome.agents.iter().filter(|agent| agent.is_behind);
-    let behind = behind.count() + outcome.gone.len();
+    let gone = outcome.gone.iter().filter(|gone| !gone.is_kept);
+    let behind = behind.count() + gone.count();
     match (args.check, behind, outcome.failures.len()) {
         (true, 1.., 0) => {
             let noun = numbered(behind, "agent is", "agents are");
@@ -56,9 +57,8 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
 }
 
 fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Result<()> {
-    for name in &outcome.gone {
-        let what = format!("{name}  {DIM}upstream no longer has it{DIM:#}");
-        context.ui.attention("Gone", what);
+    for gone in outcome.gone.iter().filter(|gone| !gone.is_kept) {
+        show_departed(gone, &mut context.ui);
     }
     let is_shown = |agent: &&Outdated| is_all || agent.is_behind || agent.is_held_back;
     let shown: Vec<&Outdated> = outcome.agents.iter().filter(is_shown).collect();
@@ -75,8 +75,8 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
     }
     let mut table = Table::new([
         Column::name("agent"),
-        Column::word("current"),
-        Column::word("wanted"),
+        Column::word("current").minor(),
+        Column::word("wanted").minor(),
         Column::word("latest"),
         Column::text(""),
     ])
@@ -115,6 +115,7 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
 struct OutdatedDocument<'o> {
     agents: Vec<AgentView<'o>>,
     gone: Vec<&'o str>,
+    gone_agents: Vec<GoneView<'o>>,
     failures: Vec<FailureView>,
 }
 
@@ -144,7 +145,10 @@ fn document<'o>(outcome: &'o OutdatedOutcome, ui: &Ui) -> OutdatedDocument<'o> {
     };
     OutdatedDocument {
         agents: outcome.agents.iter().map(agent).collect(),
-        gone: outcome.gone.iter().map(AgentName::as_str).collect(),
+        gone: (outcome.gone.iter())
+            .map(|gone| gone.name.as_str())
+            .collect(),
+        gone_agents: outcome.gone.iter().map(Into::into).collect(),
         failures: ui.failures_json(&outcome.failures),
     }
 }

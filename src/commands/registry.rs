@@ -28,7 +28,7 @@ pub struct RegistryArgs {
 pub enum RegistryCommand {
     /// Add a registry: a git repository or a folder
     Add {
-        /// gh:owner/repo, a URL, or a path
+        /// gh:owner/repo, a URL, a path, or the name of a public registry that agentpkg knows
         #[arg(value_name = "SOURCE", value_hint = clap::ValueHint::AnyPath)]
         source: String,
         /// Its name in the project; the repository's name if left out

@@ -12,8 +12,9 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg remove planner          the agent, and servers that only it needed
-  agentpkg remove planner --force  also if you edited it; `undo` brings it back")]
+  agentpkg remove planner              the agent, and servers only it needed
+  agentpkg remove planner --force      also if you edited it; `undo` helps
+  agentpkg remove planner --keep-file  from agentpkg only; the file is yours")]
 pub struct RemoveArgs {
     /// The names, as `agentpkg list` shows them
     #[arg(required = true, value_name = "NAME", add = super::complete::installed())]
@@ -24,6 +25,9 @@ pub struct RemoveArgs {
     /// Also remove files that were edited; a copy is kept
     #[arg(long)]
     pub force: bool,
+    /// Leave the files where they are: they are yours from now on
+    #[arg(long, conflicts_with = "force")]
+    pub keep_file: bool,
 }
 
 /// Runs the command.
@@ -32,11 +36,15 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
         names,
         dry_run,
         force,
+        keep_file,
     } = args;
+    let flags = [(force, "--force"), (keep_file, "--keep-file")];
     let typed = Typed {
         command: "remove".to_owned(),
         names: names.clone(),
-        options: force.then(|| "--force".to_owned()).into_iter().collect(),
+        options: (flags.iter().filter(|(is_given, _)| *is_given))
+            .map(|(_, flag)| (*flag).to_owned())
+            .collect(),
         ..Typed::default()
     };
     let options = RemoveOptions {
@@ -44,6 +52,7 @@ pub fn run(args: RemoveArgs, context: &mut Context) -> Result<()> {
         names,
         is_dry_run: dry_run,
         is_forced: force,
+        keeps_files: keep_file,
     };
     let outcome = remove(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {

@@ -9,7 +9,7 @@ use super::Context;
 use crate::domain::count::numbered;
 use crate::domain::shell::Command;
 use crate::error::Result;
-use crate::ops::search::{Hit, SearchOptions, SearchOutcome, search};
+use crate::ops::search::{Hit, SearchOptions, SearchOutcome, others_known, search};
 use crate::store::index::Tier;
 use crate::ui::{CYAN, Cell, Column, DIM, GREEN, Table};
 
@@ -23,7 +23,8 @@ Examples:
   agentpkg search                            all agents, registry by registry
   agentpkg search backend                    names first, then descriptions
   agentpkg search api review --tool Bash
-  agentpkg search --needs-mcp playwright     agents that need a server")]
+  agentpkg search --needs-mcp playwright     agents that need a server
+  agentpkg search rails --known              also in public registries")]
 pub struct SearchArgs {
     /// Words of the name, the description or the tags; all agents if left out
     #[arg(value_name = "WORD")]
@@ -37,6 +38,9 @@ pub struct SearchArgs {
     /// Only agents that need this MCP server
     #[arg(long, value_name = "SERVER", add = super::complete::servers())]
     pub needs_mcp: Option<String>,
+    /// Also in the public registries that agentpkg knows by name; those that are not here are fetched, which is asked about first
+    #[arg(long, conflicts_with = "registry")]
+    pub known: bool,
     /// How many to show
     #[arg(long, value_name = "COUNT", default_value_t = DEFAULT_LIMIT)]
     pub limit: NonZeroUsize,
@@ -49,6 +53,7 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
         registry,
         tool,
         needs_mcp,
+        known,
         limit,
     } = args;
     let given = [
@@ -63,8 +68,16 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     } else {
         "another word"
     };
+    let again = Command::new(["search"]).args(words.iter().map(String::as_str));
+    let again = again.arg("--known");
+    // Who looks in few registries, or in all that are known, has no others to look in.
+    // What may be an address with a password in it is not repeated.
+    let is_address = words.iter().any(|word| word.contains([':', '@']));
+    let again = (!known && registry.is_empty() && !is_address).then_some(again);
     let options = SearchOptions {
         words,
+        is_known: known,
+        is_yes: context.is_yes,
         registries: registry,
         tool,
         server: needs_mcp,
@@ -77,28 +90,55 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
             agents: outcome.hits.iter().map(Into::into).collect(),
         });
     }
-    show(&outcome, &filters, word, context)
+    if outcome.hits.is_empty() {
+        show_nothing(&outcome, &filters, again, context);
+        return Ok(());
+    }
+    show(&outcome, word, context)?;
+    // What only looks alike is not what was looked for.
+    if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
+        show_known(again, context);
+    }
+    Ok(())
+}
+
+/// Says that nothing was found, and where else to look: `again`.
+fn show_nothing(
+    outcome: &SearchOutcome,
+    filters: &[&str],
+    again: Option<Command>,
+    context: &mut Context,
+) {
+    let ui = &mut context.ui;
+    let noun = numbered(outcome.registries, "registry", "registries");
+    if !filters.is_empty() {
+        let filters = filters.join(" and ");
+        ui.note(format!("Nothing was found in {noun} with {filters}."));
+        return;
+    }
+    let add = ui.command(&Command::new(["registry", "add", "URL"]));
+    ui.note(format!(
+        "Nothing was found in {noun}. `{add}` adds another one."
+    ));
+    show_known(again, context);
+}
+
+/// Says that public registries may have what the project's do not.
+fn show_known(again: Option<Command>, context: &mut Context) {
+    let others = others_known(&context.session);
+    let Some(again) = again.filter(|_| others > 0) else {
+        return;
+    };
+    let again = context.ui.command(&again);
+    let others = numbered(others, "public one", "public ones");
+    context.ui.note(format!(
+        "Not in your registries; `{again}` looks in {others} (fetches them)."
+    ));
 }
 
 /// Shows what was found. `word`: what would narrow it.
-fn show(
-    outcome: &SearchOutcome,
-    filters: &[&str],
-    word: &str,
-    context: &mut Context,
-) -> Result<()> {
+fn show(outcome: &SearchOutcome, word: &str, context: &mut Context) -> Result<()> {
     let ui = &mut context.ui;
-    if outcome.hits.is_empty() {
-        let noun = numbered(outcome.registries, "registry", "registries");
-        ui.note(if filters.is_empty() {
-            let add = ui.command(&Command::new(["registry", "add", "URL"]));
-            format!("Nothing was found in {noun}. `{add}` adds another one.")
-        } else {
-            let filters = filters.join(" and ");
-            format!("Nothing was found in {noun} with {filters}.")
-        });
-        return Ok(());
-    }
     ui.table(&table(outcome))?;
     if outcome.total > outcome.hits.len() {
         ui.note(format!(
@@ -109,7 +149,14 @@ fn show(
     } else if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
         ui.note(format!("{DIM}only names that look alike{DIM:#}"));
     }
-    if let Some(hit) = outcome.hits.iter().find(|hit| hit.is_shared) {
+    if let Some(hit) = outcome.hits.iter().find(|hit| hit.source.is_some()) {
+        let install = ui.command(&Command::new(["install".to_owned(), hit.spec()]));
+        ui.note(format!(
+            "{DIM}What is in none of your registries is installed by its address: `{install}`{DIM:#}"
+        ));
+    }
+    let is_shared = |hit: &&Hit| hit.is_shared && hit.source.is_none();
+    if let Some(hit) = outcome.hits.iter().find(is_shared) {
         ui.note(format!(
             "{DIM}A registry that has a name twice tells them apart by their files:{DIM:#}"
         ));
@@ -125,7 +172,7 @@ fn table(outcome: &SearchOutcome) -> Table {
         Column::name(""),
         Column::source("in"),
         Column::source(""),
-        Column::word(""),
+        Column::word("").minor(),
         Column::text(""),
         Column::text(""),
     ]);

@@ -9,6 +9,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
+use crate::ui::view::GoneView;
 use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
 
 /// Show which agents are edited, missing or in conflict
@@ -88,7 +89,7 @@ fn table(status: &ProjectStatus, ui: &Ui) -> Table {
     let [install, resolve] = ["install", "resolve"].map(|name| ui.command(&Command::new([name])));
     let mut table = Table::new([
         Column::name(""),
-        Column::word("version"),
+        Column::word("version").minor(),
         Column::word("state"),
         Column::word(""),
         Column::text(""),
@@ -117,6 +118,9 @@ fn table(status: &ProjectStatus, ui: &Ui) -> Table {
 /// What is worth knowing about an agent. `resolve`: the command that finishes its update.
 fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(line) = agent.markers {
+        notes.push(format!("conflict markers in line {line}"));
+    }
     if agent.is_conflicted {
         notes.push(format!("pending: `{resolve}`"));
     }
@@ -129,8 +133,16 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     if !agent.pins.is_empty() {
         notes.push(format!("keeps your {}", agent.pins.join(", ")));
     }
-    if agent.is_gone {
-        notes.push("gone upstream".to_owned());
+    if let Some(gone) = &agent.gone {
+        notes.push(gone.words());
+        if !gone.is_kept {
+            let best = gone.notes();
+            notes.extend(
+                best.into_iter()
+                    .filter(|note| !note.starts_with("last seen"))
+                    .take(1),
+            );
+        }
     }
     notes.extend(agent.moved.clone());
     if let Some(newer) = &agent.newer {
@@ -140,7 +152,7 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
 }
 
 fn words(agent: &AgentStatus) -> (&'static str, String) {
-    match (agent.is_conflicted, agent.file) {
+    match (agent.is_conflicted || agent.markers.is_some(), agent.file) {
         (_, FileState::Missing) => ("missing", String::new()),
         (true, _) => ("conflicted", String::new()),
         (false, FileState::Clean) => ("clean", String::new()),
@@ -170,10 +182,11 @@ struct AgentView<'s> {
     state: &'static str,
     difference: Option<DifferenceView>,
     has_base: bool,
+    markers: Option<usize>,
     pins: &'s [String],
     newer: Option<&'s str>,
     moved: Option<&'s str>,
-    gone: bool,
+    gone: Option<GoneView<'s>>,
     wanted: bool,
 }
 
@@ -201,10 +214,11 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
                 removed: difference.removed,
             }),
             has_base: agent.has_base,
+            markers: agent.markers,
             pins: &agent.pins,
             newer: agent.newer.as_deref(),
             moved: agent.moved.as_deref(),
-            gone: agent.is_gone,
+            gone: agent.gone.as_ref().map(Into::into),
             wanted: agent.is_wanted,
         }
     }

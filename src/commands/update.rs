@@ -18,6 +18,7 @@ Examples:
   agentpkg update                        all agents
   agentpkg update code-reviewer          one of them
   agentpkg update code-reviewer --to ^2  a version, from now on
+  agentpkg update planner --from SPEC    go on as another agent
   agentpkg update --conflicts=markers    decide conflicts later, in files
   agentpkg update --check                exit 5 if there is something newer")]
 pub struct UpdateArgs {
@@ -27,6 +28,9 @@ pub struct UpdateArgs {
     /// The version to have from now on: for example ^2, a branch, or latest
     #[arg(long, value_name = "VERSION", requires = "names", add = super::complete::versions())]
     pub to: Option<String>,
+    /// Go on with another agent, or the same one from elsewhere: your edits are merged onto it
+    #[arg(long, value_name = "SPEC", requires = "names", conflicts_with = "to", add = super::complete::specs())]
+    pub from: Option<String>,
     /// What to do with conflicts
     #[arg(long, value_name = "HOW", value_enum)]
     pub conflicts: Option<ConflictsArg>,
@@ -77,6 +81,7 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         typed: typed.clone(),
         names: args.names.clone(),
         to,
+        from: args.from.clone(),
         conflicts: match (args.ours, args.theirs, args.conflicts) {
             (true, ..) => Conflicts::Ours,
             (_, true, _) => Conflicts::Theirs,
@@ -129,6 +134,7 @@ fn typed(args: &UpdateArgs) -> Typed {
     });
     let mut words: Vec<&str> = Vec::new();
     words.extend(args.to.iter().flat_map(|to| ["--to", to.as_str()]));
+    words.extend(args.from.iter().flat_map(|from| ["--from", from.as_str()]));
     words.extend(args.needs.words());
     Typed {
         command: "update".to_owned(),

@@ -75,6 +75,7 @@ pub struct Catalogue {
     tools: Vec<String>,
     own_agents: Vec<String>,
     retired: BTreeMap<String, RetiredTool>,
+    foreign: BTreeMap<String, String>,
     notes: Vec<String>,
 }
 
@@ -115,6 +116,11 @@ impl Catalogue {
             self.retired
                 .entry(name.clone())
                 .or_insert_with(|| tool.clone());
+        }
+        for (name, meant) in &file.foreign_tools {
+            self.foreign
+                .entry(name.clone())
+                .or_insert_with(|| meant.clone());
         }
     }
 
@@ -193,6 +199,9 @@ impl Catalogue {
         }
         if let Some(retired) = self.retired.get(name) {
             return ToolMeaning::Retired(retired.clone());
+        }
+        if let Some(meant) = self.foreign.get(name) {
+            return ToolMeaning::Foreign(Some(meant.clone()));
         }
         let is_spelled = name.starts_with(|c: char| c.is_ascii_uppercase())
             && name.chars().all(|c| c.is_ascii_alphanumeric());

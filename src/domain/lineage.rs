@@ -455,6 +455,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
+    use crate::domain::discovery::kinds::Kind;
     use crate::domain::name::AgentName;
 
     /// A text of 14 lines that are its own, except those for which `other` has its own.
@@ -483,6 +484,8 @@ mod tests {
             tools: None,
             servers: Vec::new(),
             tags: Vec::new(),
+            kind: Kind::Folder,
+            is_behind: false,
         };
         let tree = base.map(|files| {
             let files = files.iter();
@@ -664,6 +667,8 @@ mod tests {
                         tools: None,
                         servers: Vec::new(),
                         tags: Vec::new(),
+                        kind: Kind::Folder,
+                        is_behind: false,
                     })
                     .collect(),
             );
@@ -702,6 +707,8 @@ mod tests {
             tools: None,
             servers: Vec::new(),
             tags: Vec::new(),
+            kind: Kind::Folder,
+            is_behind: false,
         };
         let now = vec![
             entry("a/team-a.md", ""),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::budget;
 use super::capability::Capabilities;
 use super::catalogue::Catalogue;
 use super::definition::{Definition, Loaded, Verdict, fields};
@@ -31,10 +32,14 @@ pub struct Policy {
     pub mcp_servers: Option<bool>,
     /// Whether an agent may omit the `tools` line, and so have every tool.
     pub missing_tools: Option<bool>,
+    /// The most tokens that the description of an agent may cost in each session.
+    pub max_description_tokens: Option<usize>,
+    /// The most tokens that the descriptions of all agents of the project may cost together.
+    pub max_total_tokens: Option<usize>,
 }
 
 /// The keys of the table.
-pub const KEYS: [&str; 8] = [
+pub const KEYS: [&str; 10] = [
     "registries",
     "deny-tools",
     "commands",
@@ -43,6 +48,8 @@ pub const KEYS: [&str; 8] = [
     "permission-mode",
     "mcp-servers",
     "missing-tools",
+    "max-description-tokens",
+    "max-total-tokens",
 ];
 
 /// Something that the policy forbids.
@@ -94,7 +101,28 @@ impl Policy {
         (!allowed.iter().any(is_meant)).then(|| Violation::new("registries", what()))
     }
 
-    /// Which denied tools an agent has. If the documentation does not say what a line means, the reading that allows more counts.
+    /// Whether the descriptions of all agents of the project may cost this many tokens.
+    #[must_use]
+    pub fn total(&self, tokens: usize) -> Option<Violation> {
+        let most = self.max_total_tokens.filter(|most| tokens > *most)?;
+        let what = format!(
+            "the descriptions of the project's agents cost {tokens} tokens, more than {most}"
+        );
+        Some(Violation::new("max-total-tokens", what))
+    }
+
+    /// Whether an agent's description is too long.
+    fn description(&self, definition: &Definition<'_>) -> Option<Violation> {
+        let most = self.max_description_tokens?;
+        let Verdict::Loads(loaded) = definition.verdict() else {
+            return None;
+        };
+        let tokens = budget::tokens(&loaded.name, &loaded.description);
+        let what = || format!("its description costs {tokens} tokens, more than {most}");
+        (tokens > most).then(|| Violation::new("max-description-tokens", what()))
+    }
+
+    /// What of an agent is forbidden. If the documentation does not say what a line means, the reading that allows more counts.
     #[must_use]
     pub fn agent(&self, bytes: &[u8]) -> Vec<Violation> {
         let definition = Definition::parse(bytes);
@@ -148,6 +176,7 @@ impl Policy {
             };
             violations.push(violation(rule, "bring any MCP server", String::new()));
         }
+        violations.extend(self.description(&definition));
         violations.extend(self.brought(bytes));
         let had: Vec<(&String, &str)> = self
             .deny_tools

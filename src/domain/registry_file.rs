@@ -1,6 +1,6 @@
-//! `registry.toml` and `.claude-plugin/marketplace.json`: what a prepared repository says about its agents.
+//! `registry.toml`: what a prepared repository says about its agents.
 //!
-//! Both come from untrusted authors: invalid parts are left out and reported as a note, never trusted, never fatal.
+//! It comes from untrusted authors: invalid parts are left out and reported as a note, never trusted, never fatal.
 
 use std::collections::BTreeMap;
 
@@ -80,6 +80,8 @@ pub struct RegistryFile {
     pub own_agents: Vec<String>,
     /// Old names of tools.
     pub retired_tools: BTreeMap<String, RetiredTool>,
+    /// What other editors call a tool, and the tool that is meant.
+    pub foreign_tools: BTreeMap<String, String>,
     /// What was left out, with the reasons.
     pub notes: Vec<String>,
 }
@@ -119,54 +121,10 @@ impl RegistryFile {
             tools: raw.tools.current,
             own_agents: raw.tools.agents,
             retired_tools: raw.tools.retired,
+            foreign_tools: raw.tools.foreign,
             notes,
         }
     }
-}
-
-/// The files that a marketplace or plugin description lists as agents, relative to the repository's root.
-///
-/// `read` returns the text of another file of the repository, for the `plugin.json` of each plugin.
-#[must_use]
-pub fn marketplace_agents(marketplace: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-    let Ok(marketplace) = serde_json::from_str::<Marketplace>(marketplace) else {
-        return Vec::new();
-    };
-    let mut files = Vec::new();
-    for plugin in marketplace.plugins {
-        let Some(root) = plugin.source.as_str().and_then(|source| join("", source)) else {
-            continue;
-        };
-        let described = join(&root, ".claude-plugin/plugin.json").and_then(|path| read(&path));
-        let described = described.and_then(|text| serde_json::from_str::<Plugin>(&text).ok());
-        for agents in described
-            .into_iter()
-            .map(|plugin| plugin.agents)
-            .chain([plugin.agents])
-        {
-            files.extend(agents.paths().iter().filter_map(|path| join(&root, path)));
-        }
-    }
-    files.retain(|file| file.ends_with(".md"));
-    files.sort();
-    files.dedup();
-    files
-}
-
-/// Joins two relative paths with `/`; `None` if the result leaves the root.
-fn join(root: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = root.split('/').filter(|part| !part.is_empty()).collect();
-    if path.starts_with('/') || path.contains('\\') {
-        return None;
-    }
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => return None,
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 #[derive(Deserialize)]
@@ -205,6 +163,8 @@ struct RawTools {
     agents: Vec<String>,
     #[serde(default)]
     retired: BTreeMap<String, RetiredTool>,
+    #[serde(default)]
+    foreign: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -277,44 +237,6 @@ struct RawRequires {
     variables: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Marketplace {
-    #[serde(default)]
-    plugins: Vec<MarketplacePlugin>,
-}
-
-#[derive(Deserialize)]
-struct MarketplacePlugin {
-    #[serde(default)]
-    source: serde_json::Value,
-    #[serde(default)]
-    agents: Paths,
-}
-
-#[derive(Deserialize)]
-struct Plugin {
-    #[serde(default)]
-    agents: Paths,
-}
-
-/// `"./x.md"` or a list of such paths; anything else is ignored.
-#[derive(Deserialize, Default)]
-#[serde(transparent)]
-struct Paths(serde_json::Value);
-
-impl Paths {
-    fn paths(&self) -> Vec<String> {
-        match &self.0 {
-            serde_json::Value::String(path) => vec![path.clone()],
-            serde_json::Value::Array(paths) => paths
-                .iter()
-                .filter_map(|path| path.as_str().map(str::to_owned))
-                .collect(),
-            _ => Vec::new(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,23 +266,5 @@ mod tests {
             assert_eq!(file.agents["a"].tags.len(), kept, "{tags}");
             assert_eq!(file.notes.len(), notes, "{tags}");
         }
-    }
-
-    #[test]
-    fn marketplaces_name_agents_inside_the_repository_only() {
-        let marketplace = r#"{"plugins": [
-            {"source": "./plugins/a", "agents": ["./extra/x.md", "../../etc/y.md", "/abs.md", "./z.txt"]},
-            {"source": {"source": "github"}, "agents": "./n.md"},
-            {"source": "./plugins/b"}
-        ]}"#;
-        let read = |path: &str| {
-            (path == "plugins/b/.claude-plugin/plugin.json")
-                .then(|| r#"{"agents": "./docs/b.md"}"#.to_owned())
-        };
-        assert_eq!(
-            marketplace_agents(marketplace, &read),
-            ["plugins/a/extra/x.md", "plugins/b/docs/b.md"]
-        );
-        assert_eq!(marketplace_agents("nonsense", &read), [] as [String; 0]);
     }
 }

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 
 use super::catalogue::{Catalogue, ToolMeaning};
 use super::definition::{Definition, split_tools};
+use super::digest::ObjectId;
+use super::plugin_bound::{Bound, bound};
 use super::registry_file::AgentRecord;
 use super::server::ServerEntry;
 
@@ -107,6 +109,21 @@ pub struct Requirements {
     pub programs: Vec<Need>,
     /// Variables that must be set.
     pub variables: Vec<Need>,
+    /// What belongs to a plugin. Servers of plugins are among the servers.
+    pub bound: Vec<Bound>,
+    /// Where the agent comes from.
+    pub upstream: Option<Upstream>,
+}
+
+/// Where an agent comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// The source, as the lockfile has it.
+    pub source: String,
+    /// The commit, if the source is a git repository.
+    pub commit: Option<ObjectId>,
+    /// Its file there.
+    pub file: String,
 }
 
 impl Requirements {
@@ -129,6 +146,7 @@ impl Requirements {
             reader.hooks();
         }
         reader.body();
+        reader.found.bound = bound(&reader.definition, &reader.values, bytes);
         if let Some(record) = record {
             reader.record(record);
         }
@@ -225,6 +243,8 @@ impl Reader<'_> {
             .split(',')
             .map(str::trim)
             .filter(|agent| is_agent && !agent.is_empty() && *agent != "*")
+            // That of a plugin is looked for there.
+            .filter(|agent| !agent.contains(':'))
         {
             push(&mut self.found.agents, agent, place);
         }
@@ -297,7 +317,8 @@ impl Reader<'_> {
     }
 
     fn skills(&mut self) {
-        for skill in self.values.get("skills").map(texts).unwrap_or_default() {
+        let skills = self.values.get("skills").map(texts).unwrap_or_default();
+        for skill in skills.into_iter().filter(|skill| !skill.contains(':')) {
             let place = self.place("skills", Origin::Skills, &skill);
             push(&mut self.found.skills, &skill, place);
         }

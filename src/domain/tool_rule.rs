@@ -3,12 +3,15 @@
 
 /// Old names that the client still understands. They are here, and not only in the registry, because what is a new power must not depend on
 /// data; a test compares the two.
-pub const ALIASES: [(&str, &str); 6] = [
+pub const ALIASES: [(&str, &str); 9] = [
     ("Brief", "SendUserMessage"),
     ("KillBash", "TaskStop"),
     ("KillShell", "TaskStop"),
     ("ListMcpResources", "ListMcpResourcesTool"),
+    ("ListPeers", "ListAgents"),
+    ("ProposeGoal", "SetGoal"),
     ("ReadMcpResource", "ReadMcpResourceTool"),
+    ("ReadMcpResourceDir", "ReadMcpResourceDirTool"),
     ("Task", "Agent"),
 ];
 

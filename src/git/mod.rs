@@ -10,6 +10,7 @@ mod asked;
 mod bare;
 mod child;
 mod command;
+mod config;
 mod error;
 mod local;
 mod progress;
@@ -21,6 +22,7 @@ mod watchdog;
 
 pub use self::bare::{init_bare, may_be_cut, remove_head};
 pub use self::command::{Access, BlobFilter, FetchRequest, Fetched, Git, Limits, RemoteRefs};
+pub use self::config::LocalConfig;
 pub use self::error::GitError;
 pub use self::local::{Repository, RevisionKind, hash_blob};
 pub use self::progress::{Phase, Progress};

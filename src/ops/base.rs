@@ -3,11 +3,12 @@
 
 use std::fmt;
 
-use super::candidate::adaptation;
+use super::candidate::{adaptation, readapt};
 use super::report::{Frontend, relay};
 use super::session::Session;
 use crate::domain::definition::{Request, adapt};
 use crate::domain::digest::{Digest, ObjectId};
+use crate::domain::lineage::kept;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::domain::spec::Source;
@@ -16,7 +17,11 @@ use crate::fs;
 use crate::git::{GitError, Repository};
 use crate::store::cache::{CachedRepository, Freshness};
 use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::Wanted;
 use crate::store::project::MAX_AGENT;
+
+/// How much of a version must be in a file for it to have been made from it, in percent.
+const MOST: u32 = 60;
 
 /// How many versions of a file are looked at in a history.
 const MAX_VERSIONS: usize = 200;
@@ -289,6 +294,50 @@ fn fetch(
             repository.read(locked.blob, &mut |event| relay(frontend, event))
         }
     }
+}
+
+/// The version of an agent that a file was made from whose lock entry is lost: of those in upstream's history the nearest one, if the project
+/// still has its base or most of it is in the file. `newest`: the lock entry of the newest version.
+pub(super) fn version_of(
+    session: &Session,
+    name: &AgentName,
+    (newest, wanted): (&LockedAgent, &Wanted),
+    file: &[u8],
+    frontend: &mut dyn Frontend,
+) -> Result<Option<(LockedAgent, Vec<u8>)>> {
+    let Ok(source) = Source::parse(&newest.source) else {
+        return Ok(None);
+    };
+    let mut found: Option<(LockedAgent, Vec<u8>)> = None;
+    let mut fewest = (usize::MAX, true);
+    for (upstream, commit) in upstream_versions(session, newest, &source, frontend) {
+        let sha256 = Digest::of(&upstream);
+        // Which version an older text had, only a tag knows.
+        if wanted.version.is_some() && sha256 != newest.sha256 {
+            continue;
+        }
+        let Ok((bytes, adaptations)) = readapt(name, newest, wanted, &upstream) else {
+            continue;
+        };
+        let base = Digest::of(&bytes);
+        let is_kept = session.project.read_base(&base)?.is_some();
+        // The nearest is the likeliest, whatever a merge of git left in the folder of the bases.
+        let differing = (differing_lines(file, &bytes), !is_kept);
+        if differing >= fewest || !is_kept && kept(&bytes, file) < MOST {
+            continue;
+        }
+        fewest = differing;
+        let locked = LockedAgent {
+            commit: commit.or(newest.commit),
+            blob: ObjectId::of_blob(&upstream),
+            sha256,
+            base,
+            adaptations,
+            ..newest.clone()
+        };
+        found = Some((locked, bytes));
+    }
+    Ok(found)
 }
 
 /// What the history of the source has of the file, newest first. Nothing that fails here is worth more than silence.

@@ -8,6 +8,7 @@ use crate::domain::digest::Digest;
 use crate::domain::discovery;
 use crate::domain::name::AgentName;
 use crate::domain::registry_file::AgentRecord;
+use crate::domain::required::RequiredAgent;
 use crate::error::{Failure, Result};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Wanted, source_text};
@@ -19,7 +20,7 @@ pub(super) struct Candidate {
     pub(super) locked: LockedAgent,
     /// The adapted bytes.
     pub(super) bytes: Vec<u8>,
-    /// The agents that it requires, by the names they have in its registry.
+    /// The agents that it requires, as its registry says it: names, or specs.
     pub(super) required: Vec<String>,
 }
 
@@ -46,6 +47,7 @@ impl Candidate {
             entry,
             version,
             commit,
+            listed_at: _,
         } = resolved;
         let upstream = snapshot.read(entry, &mut |event| relay(frontend, event))?;
         let rename = (entry.name != *name).then(|| name.to_string());
@@ -78,7 +80,8 @@ impl Candidate {
             adaptations: adaptations(&adapted, &request),
             requires: required
                 .iter()
-                .filter_map(|name| AgentName::new(name).ok())
+                .filter_map(|text| RequiredAgent::parse(text, snapshot.is_local()).ok())
+                .map(|required| required.name)
                 .collect(),
             allowed: Vec::new(),
         };

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use semver::Version;
 
-use super::search::{index_of, registries};
+use super::search::index_of;
 use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::discovery;
@@ -39,9 +39,11 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
     let manifest = manifest(session);
     let parts = Parts::of(current);
     let sources: Vec<(RegistryName, Source)> = match parts.place {
-        None => registries(&manifest).collect(),
+        None => session.registries(&manifest),
         Some(place) => {
-            let named: Vec<_> = registries(&manifest)
+            let named: Vec<_> = session
+                .registries(&manifest)
+                .into_iter()
                 .filter(|(name, _)| name.as_str() == place)
                 .collect();
             if named.is_empty() {
@@ -74,7 +76,8 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
         .map(|(name, help)| (format!("{head}{name}"), help))
         .collect();
     if parts.place.is_none() {
-        let names = registries(&manifest).filter(|(name, _)| name.as_str().starts_with(current));
+        let names = session.registries(&manifest).into_iter();
+        let names = names.filter(|(name, _)| name.as_str().starts_with(current));
         candidates.extend(
             names.map(|(name, source)| (format!("{name}/"), format!("the registry {source}"))),
         );
@@ -332,8 +335,12 @@ pub fn installed(session: &Session) -> Vec<Candidate> {
 #[must_use]
 pub fn registry_names(session: &Session, with_builtin: bool) -> Vec<Candidate> {
     let manifest = manifest(session);
-    let all = registries(&manifest)
-        .filter(|(name, _): &(RegistryName, Source)| with_builtin || !name.is_builtin());
+    let all = if with_builtin {
+        session.registries(&manifest)
+    } else {
+        manifest.registries().to_vec()
+    };
+    let all = all.into_iter();
     all.map(|(name, source)| (name.to_string(), source.to_string()))
         .collect()
 }

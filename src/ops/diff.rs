@@ -67,6 +67,7 @@ pub fn diff(
     frontend: &mut dyn Frontend,
 ) -> Result<DiffOutcome> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let lockfile = session.project.load_lockfile()?;
     if view == View::Local {
         return local(session, names, &lockfile, frontend);
@@ -74,6 +75,7 @@ pub fn diff(
     let newest = What::Newest {
         names: names.to_vec(),
         to: None,
+        from: None,
     };
     let scene = Scene::open(session, frontend)?;
     let goal = Goal::of(newest, Edits::Merge);

@@ -1,7 +1,9 @@
 //! `info`: everything about one agent, an installed one or one that is offered. Only reads.
 
+use super::gone::GoneAgent;
 use super::list::State;
 use super::loaded;
+use super::news::{Look, News, offline};
 use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::Resolver;
@@ -32,6 +34,8 @@ pub struct Info {
     pub spec: String,
     /// Its file in the source.
     pub file: String,
+    /// The files of other agents of its name, with other bytes, that stand behind it in its source.
+    pub others: Vec<String>,
     /// Version or commit, for people.
     pub revision: String,
     /// What the client makes of the upstream bytes.
@@ -46,6 +50,8 @@ pub struct Info {
     pub installed_as: String,
     /// What it needs, and how it stands with that here.
     pub needs: Report,
+    /// What became of it, if upstream no longer has it.
+    pub gone: Option<GoneAgent>,
     /// What the installed file may do that the installed version could not: the user's own doing.
     pub gains: Vec<Gain>,
     /// What it may do beyond using its tools.
@@ -64,6 +70,7 @@ pub struct Running {
 /// Looks at an agent: an installed one by its name, or whatever a spec means.
 pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let mut info = look(session, text, frontend)?;
     let name = match &info.adapted {
         Ok((Verdict::Loads(loaded), _)) => &loaded.name,
@@ -96,6 +103,7 @@ fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<In
     {
         return of_file(session, &source.to_string(), file, frontend);
     }
+    let spec = session.typed_spec(spec);
     let lockfile = session.project.load_lockfile()?;
     if let Some(name) = &bare_name(&spec)
         && let Some(locked) = lockfile.agents.get(name)
@@ -105,7 +113,10 @@ fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<In
     }
     let offered = of_offered(session, text, &spec, &lockfile, frontend);
     match (offered, bare_name(&spec)) {
-        (Err(failure), Some(name)) if failure.kind() != Kind::Interrupted => {
+        // A version is one that a source offers; what runs here says nothing about it.
+        (Err(failure), Some(name))
+            if spec.version.is_none() && failure.kind() != Kind::Interrupted =>
+        {
             of_loaded(session, &name, frontend)?.ok_or(failure)
         }
         (offered, _) => offered,
@@ -171,8 +182,24 @@ fn of_installed(
     info.revision = versions(Some(locked));
     info.installed = Some(state);
     info.gains = gains;
+    info.gone = departed(session, name, locked, frontend);
     info.needs = needs(session, &info, Seen::Project(name), &bytes, frontend)?;
     Ok(info)
+}
+
+/// What became of an installed agent, if upstream no longer has it as far as this machine knows.
+fn departed(
+    session: &Session,
+    name: &AgentName,
+    locked: &LockedAgent,
+    frontend: &mut dyn Frontend,
+) -> Option<GoneAgent> {
+    let manifest = session.project.load_manifest().ok()??;
+    let offline = offline(session);
+    match Look::new(&offline, &manifest).news(name, locked, frontend) {
+        News::Gone(gone) => Some(gone),
+        _ => None,
+    }
 }
 
 /// What a spec means in the registries and sources.
@@ -210,8 +237,10 @@ fn of_offered(
     let bytes = resolved
         .snapshot
         .read(&resolved.entry, &mut |event| relay(frontend, event))?;
-    let mut info = judge(resolved.spec(false), &resolved.entry.file, &bytes);
+    let spec = resolved.spec(!resolved.is_meant(frontend)?);
+    let mut info = judge(spec, &resolved.entry.file, &bytes);
     info.name = resolved.entry.name.to_string();
+    info.others = resolved.others();
     info.file.clone_from(&resolved.entry.file);
     info.revision = resolved.revision();
     let source = source_text(&resolved.snapshot.source);
@@ -324,6 +353,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         name,
         spec,
         file: file.to_owned(),
+        others: Vec::new(),
         revision: String::new(),
         verdict: definition.verdict().clone(),
         adapted,
@@ -331,6 +361,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         installed: None,
         installed_as: String::new(),
         needs: Report::default(),
+        gone: None,
         gains: Vec::new(),
         powers,
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::change::change;
 use super::change::goal::{Consent, Edits, Goal, Specs, What};
 use super::change::gone::refuse_without_manifest;
+use super::lock_conflict::{Markers, resolve_markers};
 use super::quick::is_done;
 use super::report::{Choice, Frontend};
 use super::requirement::Mode;
@@ -56,6 +57,9 @@ pub fn install(
         return change(session, &goal(options), frontend);
     }
     refuse_without_names(options)?;
+    if resolve_markers(session, options.is_dry_run, frontend)? == Markers::Shown {
+        return Ok(Outcome::default());
+    }
     let project = &session.project;
     if project.files().entry(project.manifest_path())? == Entry::Absent {
         let lockfile = project.load_lockfile()?;

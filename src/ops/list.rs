@@ -1,13 +1,13 @@
 //! `list`: what is installed, and what is available. Only reads.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::report::{Event, Frontend, relay};
 use super::resolver::Resolver;
-use super::search::registries;
 use super::session::Session;
 use super::unknown;
-use crate::domain::discovery::{IndexEntry, Refused};
+use crate::domain::discovery::{IndexEntry, rank};
 use crate::domain::name::AgentName;
 use crate::domain::spec::{Source, as_repository};
 use crate::error::{Failure, Kind, Result};
@@ -40,6 +40,7 @@ pub struct Installed {
 /// The installed agents, sorted by name.
 pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Installed>> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let lockfile = session.project.load_lockfile()?;
     let mut seen = session
         .cache
@@ -69,8 +70,10 @@ pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<I
 pub struct Offer<'a> {
     /// The source at its newest state.
     pub snapshot: Rc<Snapshot<'a>>,
-    /// Its agents, sorted by name.
-    pub agents: Vec<IndexEntry>,
+    /// Its agents that are meant by their names, sorted by name.
+    agents: Vec<IndexEntry>,
+    /// Those that stand behind others.
+    behind: Vec<IndexEntry>,
 }
 
 impl<'a> Offer<'a> {
@@ -78,6 +81,7 @@ impl<'a> Offer<'a> {
         let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
         Ok(Self {
             agents: offered.all(),
+            behind: offered.behind(),
             snapshot,
         })
     }
@@ -92,14 +96,14 @@ pub fn available<'a>(
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::new(session, Freshness::Recent);
     let mut offers = Vec::new();
-    let mut registries = registries(&manifest);
+    let mut registries = session.registries(&manifest).into_iter();
     if let Some(place) = place {
         let found = registries.find(|(name, _)| name.as_str() == place);
         let (name, source) = match found {
             Some((name, source)) => (Some(name), source),
             None => (
                 None,
-                parse_source(place)
+                parse_source(session, place)
                     .map_err(|failure| unknown::hinted(failure, place, &manifest))?,
             ),
         };
@@ -127,8 +131,8 @@ pub fn available<'a>(
     Ok(offers)
 }
 
-/// A source as a user types it.
-pub fn parse_source(text: &str) -> Result<Source> {
+/// A source that a user typed, as the manifest keeps it.
+pub fn parse_source(session: &Session, text: &str) -> Result<Source> {
     let source = Source::parse(text).map_err(|error| {
         Failure::usage(format!(
             "`{}` is neither a registry nor a source",
@@ -141,6 +145,7 @@ pub fn parse_source(text: &str) -> Result<Source> {
     let repository = repository
         .as_deref()
         .and_then(|spec| spec.split('#').next());
+    let source = source.map(|source| session.typed_source(source));
     source.map_err(|failure| {
         failure.hint(match repository {
             Some(repository) => format!("for the repository write `{repository}`"),
@@ -151,8 +156,61 @@ pub fn parse_source(text: &str) -> Result<Source> {
     })
 }
 
-/// The parts of a snapshot that a listing shows.
+/// An agent that a source offers.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The agent.
+    pub entry: IndexEntry,
+    /// Whether its source has others of this name that it does not stand before.
+    pub is_ambiguous: bool,
+    /// Why another one is meant by its name: its file, and in words what it is better for.
+    pub behind: Option<(String, &'static str)>,
+}
+
+/// The agents that a listing of a source shows. `is_all`: also those that stand behind others.
 #[must_use]
-pub fn offered<'s>(offer: &'s Offer<'_>) -> (Vec<IndexEntry>, &'s [Refused]) {
-    (offer.agents.clone(), offer.snapshot.refused())
+pub fn rows(offer: &Offer<'_>, is_all: bool) -> Vec<Row> {
+    let meant = &offer.agents;
+    let behind = if is_all {
+        offer.behind.clone()
+    } else {
+        Vec::new()
+    };
+    let mut by_name: BTreeMap<String, Vec<&IndexEntry>> = BTreeMap::new();
+    for entry in meant {
+        by_name.entry(entry.name.folded()).or_default().push(entry);
+    }
+    let before = |entry: &IndexEntry| {
+        let others = by_name.get(&entry.name.folded())?;
+        let same = others.iter().find(|other| other.blob == entry.blob);
+        let winner = same.or_else(|| others.first())?;
+        Some((winner.file.clone(), rank::reason(winner, entry)))
+    };
+    let shown = meant.iter().map(|entry| Row {
+        entry: entry.clone(),
+        is_ambiguous: by_name[&entry.name.folded()].len() > 1,
+        behind: None,
+    });
+    let behind = behind.into_iter().map(|entry| Row {
+        behind: before(&entry),
+        is_ambiguous: false,
+        entry,
+    });
+    let mut rows: Vec<Row> = shown.chain(behind).collect();
+    rows.sort_by_cached_key(|row| (row.entry.name.folded(), row.behind.is_some()));
+    rows
+}
+
+/// How many agents stand behind others of their name and have other bytes.
+#[must_use]
+pub fn copies(offer: &Offer<'_>) -> usize {
+    let mut meant: BTreeMap<String, Vec<&IndexEntry>> = BTreeMap::new();
+    for entry in &offer.agents {
+        meant.entry(entry.name.folded()).or_default().push(entry);
+    }
+    let is_other = |entry: &&IndexEntry| {
+        let meant = meant.get(&entry.name.folded());
+        meant.is_none_or(|meant| meant.iter().all(|meant| meant.blob != entry.blob))
+    };
+    offer.behind.iter().filter(is_other).count()
 }

@@ -27,6 +27,8 @@ pub struct LoadedAgent {
     pub fate: Fate,
     /// The settings file that keeps it from being started although it is loaded.
     pub denied_by: Option<String>,
+    /// What its description costs in each session, in tokens, if it runs.
+    pub tokens: usize,
 }
 
 /// What becomes of an agent.
@@ -52,6 +54,7 @@ pub struct Everything {
 /// Looks at everything that the client loads in the current folder.
 pub fn everything(session: &Session, frontend: &mut dyn Frontend) -> Result<Everything> {
     session.look_for_interruption(frontend)?;
+    session.project.heed_policy()?;
     let lockfile = session.project.load_lockfile()?;
     let set = read(session);
     let mut agents: Vec<LoadedAgent> = set
@@ -126,6 +129,7 @@ fn shown(
     let denial = agent.name.as_deref().and_then(|name| set.denial(name));
     let denial = denial.filter(|_| fate == Fate::Runs);
     LoadedAgent {
+        tokens: if fate == Fate::Runs { agent.tokens } else { 0 },
         denied_by: denial.map(|denial| denial.file.clone()),
         name: agent.name.clone().unwrap_or_else(|| stem.to_owned()),
         layer: place.layer.word(),

@@ -1,10 +1,14 @@
 //! `merge-file`: three files in, one out, with the arguments of `git merge-file`. No project, no manifest, no network.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Failure, Kind, Result};
 use crate::fs::{self, Entry};
 use crate::merge::{Choice, Conflict, Labels, Merge, Options, Reason, Style, merge_with};
+use crate::store::agreement::versions;
+use crate::store::lock_merge::{Side, merge};
+use crate::store::lockfile::{LockedAgent, Lockfile};
 
 /// The largest file that is merged, in bytes.
 const MAX_SIZE: u64 = 16 << 20;
@@ -133,6 +137,54 @@ pub fn merge_file(options: &MergeFileOptions) -> Result<MergedFile> {
         fs::replace(&options.current, &bytes, false)?;
     }
     Ok(MergedFile { bytes, conflicts })
+}
+
+/// Merges three lockfiles entry by entry. What both sides changed is marked as two whole entries, of which `install` takes one.
+pub fn merge_lockfiles(options: &MergeFileOptions) -> Result<MergedFile> {
+    let parse = |path: &Path| {
+        let bytes = read(path)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        // Of a file that both sides added, git gives an empty base.
+        if text.trim().is_empty() {
+            return Ok(Lockfile::default());
+        }
+        Lockfile::parse(&text, &path.display().to_string())
+    };
+    let (ours, theirs) = (parse(&options.current)?, parse(&options.other)?);
+    let base = parse(&options.base)?;
+    let side = match options.favor {
+        Favor::Ours => Some(Side::Ours),
+        Favor::Theirs => Some(Side::Theirs),
+        Favor::Nobody | Favor::Union => None,
+    };
+    let merged = merge(Some(&base), &ours, &theirs, &|_, _, _| side);
+    let undecided = merged.decided.iter().filter(|(_, taken)| taken.is_none());
+    let mut open = BTreeMap::new();
+    let mut conflicts = Vec::new();
+    for (name, _) in undecided {
+        let (Some(mine), Some(other)) = (ours.agents.get(name), theirs.agents.get(name)) else {
+            continue;
+        };
+        open.insert(name.clone(), [mine.clone(), other.clone()]);
+        let version = |locked: &LockedAgent| versions(Some(locked));
+        conflicts.push(ConflictReport {
+            unit: name.to_string(),
+            reason: "both sides changed its entry".to_owned(),
+            base: base.agents.get(name).map(version).unwrap_or_default(),
+            ours: version(mine),
+            theirs: version(other),
+            suggestion: None,
+        });
+    }
+    let label = |index: usize| options.labels.get(index).map_or("", String::as_str);
+    let text = merged.lockfile.to_text_with(&open, [label(0), label(2)]);
+    if !options.is_print {
+        fs::replace(&options.current, text.as_bytes(), false)?;
+    }
+    Ok(MergedFile {
+        bytes: text.into_bytes(),
+        conflicts,
+    })
 }
 
 /// The conflicts of a merge as data.

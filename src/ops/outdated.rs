@@ -2,6 +2,7 @@
 
 use semver::Version;
 
+use super::gone::GoneAgent;
 use super::report::{Frontend, relay};
 use super::resolver::{Followed, Resolved, Resolver, moved};
 use super::session::Session;
@@ -42,7 +43,7 @@ pub struct OutdatedOutcome {
     /// The agents of the manifest, sorted by name.
     pub agents: Vec<Outdated>,
     /// Agents that upstream no longer has.
-    pub gone: Vec<AgentName>,
+    pub gone: Vec<GoneAgent>,
     /// What could not be looked at.
     pub failures: Vec<Failure>,
 }
@@ -79,9 +80,19 @@ pub fn outdated(
     let mut failures: Vec<(Failure, Vec<&str>)> = Vec::new();
     for (name, wanted, locked) in agents {
         match look.versions(name, wanted, locked, frontend) {
-            Ok(None) => outcome.gone.push(name.clone()),
-            Ok(Some(there)) => {
-                outcome.gone.extend(there.gone(locked, frontend)?);
+            Ok(Err(gone)) => outcome.gone.push(gone),
+            Ok(Ok(there)) => {
+                let gone = there
+                    .gone(locked, frontend)?
+                    .into_iter()
+                    .filter_map(|required| {
+                        let known = lockfile.agents.get(&required)?;
+                        Some(GoneAgent {
+                            by: Some(name.clone()),
+                            ..GoneAgent::unknown(&required, known)
+                        })
+                    });
+                outcome.gone.extend(gone);
                 let agent = look.compared(name, (wanted, locked), &there, frontend)?;
                 outcome.agents.push(agent);
             }
@@ -93,8 +104,8 @@ pub fn outdated(
             },
         }
     }
-    outcome.gone.sort();
-    outcome.gone.dedup();
+    outcome.gone.sort_by(|one, other| one.name.cmp(&other.name));
+    outcome.gone.dedup_by(|one, other| one.name == other.name);
     let told = |(failure, names): (Failure, Vec<&str>)| {
         failure.detail(format!("wanted for {}", few(&names, ", ")))
     };
@@ -141,14 +152,14 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    /// Looks up what there is of an agent; `None`: its source does not have it any more.
+    /// Looks up what there is of an agent, or what became of it.
     fn versions(
         &mut self,
         name: &AgentName,
         wanted: &Wanted,
         locked: &LockedAgent,
         frontend: &mut dyn Frontend,
-    ) -> Result<Option<There<'a>>> {
+    ) -> Result<std::result::Result<There<'a>, GoneAgent>> {
         let newest = Wanted {
             version: None,
             ..wanted.clone()
@@ -157,8 +168,11 @@ impl<'a> Look<'a> {
             self.resolver
                 .follow(name, wanted, locked, self.manifest, frontend)
         };
-        let Followed::There(there) = follow(wanted)? else {
-            return Ok(None);
+        let there = match follow(wanted)? {
+            Followed::There(there) => there,
+            Followed::Gone(departed) => {
+                return Ok(Err(GoneAgent::of(name, wanted, locked, &departed)));
+            }
         };
         let moved = moved(locked, &there);
         let allowed = there.resolved;
@@ -169,7 +183,7 @@ impl<'a> Look<'a> {
             // What is on a branch of its own, or in a source without a default branch, is held against itself.
             (_, Err(_) | Ok(Followed::Gone(_))) => allowed.clone(),
         };
-        Ok(Some(There {
+        Ok(Ok(There {
             allowed,
             branch,
             moved,

@@ -45,3 +45,14 @@ pub(super) fn permit(
         None => failure,
     })
 }
+
+/// Refuses an agent with which the descriptions of all agents would cost too much. `total`: their tokens with it.
+pub(super) fn permit_total(manifest: &Manifest, name: &AgentName, total: usize) -> Result<()> {
+    match manifest.policy().total(total) {
+        Some(violation) => Err(manifest.forbidden(
+            format!("`{name}` is against the policy of this project"),
+            &violation,
+        )),
+        None => Ok(()),
+    }
+}

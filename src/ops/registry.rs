@@ -1,20 +1,25 @@
 //! `registry add|list|remove|refresh`: the registries of the manifest.
 
+use std::collections::BTreeSet;
+
 use super::change::changes::manifest_change;
 use super::change::commit::{Attempt, commit};
 use super::change::gone::refuse_without_manifest;
 use super::list::parse_source;
 use super::report::{Frontend, relay};
 use super::resolver::Resolver;
-use super::search::registries;
 use super::session::{Options, Session};
 use super::unknown;
-use crate::domain::name::RegistryName;
+use crate::domain::count::few;
+use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
 use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
+use crate::store::agreement::reachable;
+use crate::store::builtin;
 use crate::store::cache::Freshness;
-use crate::store::manifest::{Manifest, source_text};
+use crate::store::lockfile::Lockfile;
+use crate::store::manifest::{Manifest, Origin, source_text};
 use crate::store::transaction::Transaction;
 
 /// One registry, for display.
@@ -37,7 +42,12 @@ pub fn add(
     name: Option<&str>,
     frontend: &mut dyn Frontend,
 ) -> Result<Listed> {
-    let source = parse_source(url)?;
+    let mut known = builtin::known_registries(session.environment.known_file()).into_iter();
+    let known = known.find(|known| known.name.as_str() == url);
+    let (source, name) = match &known {
+        Some(known) => (known.source.clone(), name.or(Some(known.name.as_str()))),
+        None => (parse_source(session, url)?, name),
+    };
     if source == Source::Builtin {
         return Err(Failure::usage("`builtin` is always there"));
     }
@@ -151,18 +161,7 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
     let mut plan = |attempt: &Attempt<'_>, _: &mut dyn Frontend| {
         let scene = &attempt.scene;
         let mut manifest = scene.manifest.clone();
-        let agents = scene.lockfile.agents.iter();
-        let users = agents.filter(|(_, locked)| locked.registry.as_ref() == Some(&name));
-        let users: Vec<&str> = users.map(|(agent, _)| agent.as_str()).collect();
-        if !users.is_empty() {
-            return Err(Failure::failed(format!(
-                "registry `{name}` is in use by {}",
-                users.join(", ")
-            ))
-            .hint(
-                Advice::say("remove them first: ").and_run(Command::new(["remove"]).args(users)),
-            ));
-        }
+        refuse_in_use(&manifest, &scene.lockfile, &name)?;
         if !manifest.remove_registry(&name) {
             return Err(if name.is_builtin() {
                 Failure::failed("`builtin` is the registry inside agentpkg, and cannot be removed")
@@ -198,6 +197,51 @@ pub fn known(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Liste
     Ok(listed)
 }
 
+/// Fails if agents come from a registry, which must not go then.
+pub(super) fn refuse_in_use(
+    manifest: &Manifest,
+    lockfile: &Lockfile,
+    name: &RegistryName,
+) -> Result<()> {
+    let users = users(manifest, lockfile, name);
+    if !users.is_empty() {
+        let wanted = reachable(manifest, lockfile);
+        // What is only required goes with what requires it.
+        let is_named =
+            |name: &&&AgentName| manifest.agents().contains_key(**name) || !wanted.contains(**name);
+        let named = users.iter().filter(is_named);
+        let named: Vec<&str> = named.map(|name| name.as_str()).collect();
+        let all: Vec<&str> = users.iter().map(|name| name.as_str()).collect();
+        let all = few(&all, ", ");
+        let failure = Failure::failed(format!("registry `{name}` is in use by {all}"));
+        let requirers = || format!("remove the agents that require {all}");
+        return Err(failure.hint(if named.is_empty() {
+            Advice::say(requirers())
+        } else {
+            let remove = Command::new(["remove"]).args(named);
+            Advice::say("remove them first: ").and_run(remove)
+        }));
+    }
+    Ok(())
+}
+
+/// The agents of the manifest and of the lockfile that come from a registry.
+fn users<'a>(
+    manifest: &'a Manifest,
+    lockfile: &'a Lockfile,
+    name: &RegistryName,
+) -> BTreeSet<&'a AgentName> {
+    let wanted = manifest.agents().iter();
+    let wanted = wanted.filter(|(_, wanted)| match &wanted.origin {
+        Origin::Registry(registry) => registry == name,
+        Origin::Any | Origin::Source(_) => false,
+    });
+    let locked = lockfile.agents.iter();
+    let locked = locked.filter(|(_, locked)| locked.registry.as_ref() == Some(name));
+    let locked = locked.map(|(agent, _)| agent);
+    wanted.map(|(agent, _)| agent).chain(locked).collect()
+}
+
 /// The registries in the order they are asked, each looked into as `freshness` says.
 pub fn list(
     session: &Session,
@@ -207,10 +251,10 @@ pub fn list(
     session.look_for_interruption(frontend)?;
     let manifest = session.manifest(frontend)?;
     let mut resolver = Resolver::of_all_references(session, freshness);
-    let sources = manifest.registries().iter();
-    resolver.ask(sources.map(|(_, source)| source.clone()), frontend);
+    let all = session.registries(&manifest);
+    resolver.ask(all.iter().map(|(_, source)| source.clone()), frontend);
     let mut listed = Vec::new();
-    for (name, source) in registries(&manifest) {
+    for (name, source) in all {
         let agents = resolver
             .snapshot(Some(&name), &source, frontend)
             .and_then(|snapshot| {

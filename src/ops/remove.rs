@@ -22,6 +22,8 @@ pub struct RemoveOptions {
     pub is_dry_run: bool,
     /// Also remove edited files; a copy is kept.
     pub is_forced: bool,
+    /// Leave the files: they are the user's own from now on.
+    pub keeps_files: bool,
 }
 
 /// Removes agents.
@@ -38,6 +40,7 @@ pub fn remove(
     let goal = Goal {
         typed: options.typed.clone(),
         prune: Prune::Nothing,
+        keeps_files: options.keeps_files,
         is_dry_run: options.is_dry_run,
         ..Goal::of(What::Gone(options.names.clone()), edits)
     };

@@ -2,6 +2,7 @@
 
 use super::change::change;
 use super::change::commit::{Attempt, commit};
+use super::change::edits::markers_in;
 use super::change::goal::{Conflicts, Consent, Edits, Goal, Prune, What};
 use super::change::outcome::Outcome;
 use super::change::pending;
@@ -9,6 +10,7 @@ use super::change::waiting::select;
 use super::report::{Event, Frontend};
 use super::session::Session;
 use super::typed::Typed;
+use crate::domain::markers::first;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Result};
@@ -53,6 +55,17 @@ pub fn resolve(
     frontend: &mut dyn Frontend,
 ) -> Result<ResolveOutcome> {
     let project = &session.project;
+    // What git left in a file is not what was put aside here, and is said to be that.
+    let lockfile = project.load_lockfile()?;
+    for name in lockfile.agents.keys() {
+        let is_meant = options.names.is_empty() || options.names.contains(&name.to_string());
+        if let Some(bytes) = project.read_agent(name)?.filter(|_| is_meant)
+            && let Some(line) = first(&bytes)
+        {
+            let failure = markers_in(&project.shown_path(name), line);
+            frontend.report(Event::Trouble(failure));
+        }
+    }
     if options.how == How::Abort {
         return give_up(session, options, frontend);
     }

@@ -1,16 +1,19 @@
 //! `search`: agents of all registries by what a person remembers. Reads the indexes on this machine: no network, no git, no parse of
-//! more than what is shown.
+//! more than what is shown. Only `--known` fetches, what was never looked into, and asks first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::report::{Event, Frontend, relay};
+use super::report::{Event, Frontend, interrupted, relay};
+use super::resolver::Resolver;
 use super::session::{Options, Session};
 use super::unknown;
+use crate::domain::count::{few, numbered};
 use crate::domain::discovery::IndexEntry;
 use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
 use crate::domain::spec::Source;
-use crate::error::{Advice, Result};
+use crate::error::{Advice, Failure, Kind, Result};
+use crate::store::builtin;
 use crate::store::cache::{self, Freshness, Reach};
 use crate::store::index::{IndexFile, Offered, Query, Tier};
 use crate::store::manifest::{Manifest, source_text};
@@ -27,6 +30,10 @@ pub struct SearchOptions {
     pub tool: Option<String>,
     /// Only agents that need this MCP server.
     pub server: Option<String>,
+    /// Also in the public registries that are known by name.
+    pub is_known: bool,
+    /// Whether those that are not here may be fetched without a question.
+    pub is_yes: bool,
     /// How many are shown.
     pub limit: usize,
 }
@@ -36,6 +43,8 @@ pub struct SearchOptions {
 pub struct Hit {
     /// The registry that has it.
     pub registry: RegistryName,
+    /// Where that is, if it is none of the project's: it is written in the spec.
+    pub source: Option<Source>,
     /// The agent.
     pub entry: IndexEntry,
     /// Why it was found.
@@ -50,6 +59,14 @@ impl Hit {
     /// What to type to install it.
     #[must_use]
     pub fn spec(&self) -> String {
+        if let Some(source) = &self.source {
+            let target = if self.is_shared {
+                &self.entry.file
+            } else {
+                self.entry.name.as_str()
+            };
+            return format!("{source}#{target}");
+        }
         if self.is_shared {
             format!("{}#{}", self.registry, self.entry.file)
         } else {
@@ -67,12 +84,6 @@ pub struct SearchOutcome {
     pub total: usize,
     /// How many registries were looked into.
     pub registries: usize,
-}
-
-/// The registries of a manifest with the built-in one, in the order that they are asked.
-pub fn registries(manifest: &Manifest) -> impl Iterator<Item = (RegistryName, Source)> {
-    let builtin = (RegistryName::builtin(), Source::Builtin);
-    manifest.registries().iter().cloned().chain([builtin])
 }
 
 /// The index of a registry as it is on this machine.
@@ -94,11 +105,18 @@ pub fn search(
     let installed: BTreeSet<(&str, &str)> = agents
         .map(|locked| (locked.source.as_str(), locked.file.as_str()))
         .collect();
+    let registries = session.registries(&manifest);
     for name in &options.registries {
-        if !registries(&manifest).any(|(known, _)| known.as_str() == name) {
+        if !registries.iter().any(|(known, _)| known.as_str() == name) {
             return Err(unknown::registry(name, &manifest));
         }
     }
+    let public = if options.is_known {
+        public(session, &registries, options.is_yes, frontend)?
+    } else {
+        Vec::new()
+    };
+    let own = registries.len();
     let query = query(options);
     let mut outcome = SearchOutcome::default();
     let mut alike = 0;
@@ -109,7 +127,8 @@ pub fn search(
                 .iter()
                 .any(|known| name.as_str() == known)
     };
-    for (registry, source) in registries(&manifest).filter(is_meant) {
+    let all = registries.into_iter().chain(public).enumerate();
+    for (at, (registry, source)) in all.filter(|(_, registry)| is_meant(registry)) {
         let Some(offered) = offered(session, &registry, &source, frontend) else {
             continue;
         };
@@ -121,11 +140,13 @@ pub fn search(
         } else {
             outcome.total += total;
         }
+        let elsewhere = (at >= own).then(|| source.clone());
         let source = source_text(&source);
         outcome
             .hits
             .extend(found.into_iter().map(|(entry, tier)| Hit {
                 registry: registry.clone(),
+                source: elsewhere.clone(),
                 tier,
                 is_installed: installed.contains(&(source.as_str(), entry.file.as_str())),
                 is_shared: offered.find(entry.name.as_str()).len() > 1,
@@ -145,6 +166,73 @@ pub fn search(
         outcome.hits.truncate(options.limit);
     }
     Ok(outcome)
+}
+
+/// The public registries that are known by name and that the project does not have. Those that were never looked into are fetched, which
+/// is asked about first.
+fn public(
+    session: &Session,
+    own: &[(RegistryName, Source)],
+    is_yes: bool,
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<(RegistryName, Source)>> {
+    let known = builtin::known_registries(session.environment.known_file()).into_iter();
+    let known = known.filter(|known| !own.iter().any(|(_, source)| *source == known.source));
+    let known: Vec<(RegistryName, Source)> =
+        known.map(|known| (known.name, known.source)).collect();
+    let is_new = |(_, source): &&(RegistryName, Source)| matches!(source, Source::Git(url) if !session.cache.has(url));
+    let new: Vec<&(RegistryName, Source)> = known.iter().filter(is_new).collect();
+    if new.is_empty() {
+        return Ok(known);
+    }
+    let count = numbered(new.len(), "public registry", "public registries");
+    if session.options.is_offline {
+        frontend.report(Event::warning(format!(
+            "{count} cannot be looked into offline"
+        )));
+    } else if is_yes || frontend.is_interactive() {
+        if !is_yes && !frontend.confirm(&format!("Fetch {count} to look into?"), true)? {
+            return Err(interrupted());
+        }
+        let failed = fetch(session, &new, frontend)?;
+        return Ok(known
+            .into_iter()
+            .filter(|(name, _)| !failed.contains(name))
+            .collect());
+    } else {
+        let names: Vec<&str> = new.iter().map(|(name, _)| name.as_str()).collect();
+        return Err(
+            Failure::new(Kind::Consent, format!("{count} would have to be fetched"))
+                .detail(few(&names, ", "))
+                .hint("add `--yes` if that is meant"),
+        );
+    }
+    let is_there = |(_, source): &(RegistryName, Source)| matches!(source, Source::Git(url) if session.cache.has(url));
+    Ok(known.into_iter().filter(is_there).collect())
+}
+
+/// Fetches registries, at once; gives back those that cannot be had, and says why.
+fn fetch(
+    session: &Session,
+    registries: &[&(RegistryName, Source)],
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<RegistryName>> {
+    let mut failed = Vec::new();
+    let mut resolver = Resolver::new(session, Freshness::Recent);
+    let sources = registries.iter().map(|(_, source)| source.clone());
+    resolver.ask(sources, frontend);
+    for (name, source) in registries {
+        match resolver.snapshot(Some(name), source, frontend) {
+            Ok(_) => {}
+            Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
+            Err(failure) => {
+                failed.push(name.clone());
+                let text = format!("could not look into `{name}`: {failure}");
+                frontend.report(Event::warning(text));
+            }
+        }
+    }
+    Ok(failed)
 }
 
 /// The first agents of every registry, registry by registry: nothing was named that would make one better than another.
@@ -254,4 +342,15 @@ fn spellings(server: &str) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// How many public registries are known by name that the project does not have.
+#[must_use]
+pub fn others_known(session: &Session) -> usize {
+    let manifest = session.project.load_manifest().ok().flatten();
+    let own = session.registries(&manifest.unwrap_or_else(Manifest::empty));
+    let known = builtin::known_registries(session.environment.known_file()).into_iter();
+    known
+        .filter(|known| !own.iter().any(|(_, source)| *source == known.source))
+        .count()
 }

@@ -1,13 +1,13 @@
 //! What every use-case works with: the project, the environment, the cache. Also the lock, and how a plan is applied under it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::report::{Event, Frontend, InterruptionView};
-use crate::domain::name::AgentName;
-use crate::domain::spec::Source;
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::spec::{Place, Source, Spec};
 use crate::env::Environment;
 use crate::error::{Failure, Result};
 use crate::fs::Entry;
@@ -81,6 +81,33 @@ impl Session {
         }
     }
 
+    /// A source that was typed, with its path as the manifest keeps it: from the project's folder, not from where the command runs.
+    #[must_use]
+    pub fn typed_source(&self, source: Source) -> Source {
+        let (Source::Folder(path) | Source::File(path)) = &source else {
+            return source;
+        };
+        let (root, current) = (self.project.root(), &self.environment.current_folder);
+        if root == current || path.starts_with("~/") || Path::new(path).is_absolute() {
+            return source;
+        }
+        let absolute = current.join(path.strip_prefix("./").unwrap_or(path));
+        Source::path(match absolute.strip_prefix(root) {
+            Ok(relative) => format!("./{}", relative.display()),
+            Err(_) => absolute.display().to_string(),
+        })
+    }
+
+    /// A spec that was typed, with its path as the manifest keeps it.
+    #[must_use]
+    pub fn typed_spec(&self, spec: Spec) -> Spec {
+        let place = match spec.place {
+            Place::Source(source) => Place::Source(self.typed_source(source)),
+            place => place,
+        };
+        Spec { place, ..spec }
+    }
+
     /// Says a warning, unless this command has said it: what is read again is warned about again.
     pub(super) fn warn_once(&self, warning: &str, frontend: &mut dyn Frontend) {
         let is_new = (self.warned.lock()).is_ok_and(|mut warned| warned.insert(warning.to_owned()));
@@ -102,6 +129,48 @@ impl Session {
             self.warn_once(&self.misplaced_links(), frontend);
         }
         Ok(manifest)
+    }
+
+    /// The registries of the user, with paths that count from anywhere; none in a session of the user. What is wrong with the user's
+    /// manifest is said where that is used itself.
+    #[must_use]
+    pub fn user_registries(&self) -> Vec<(RegistryName, Source)> {
+        if self.project.scope() != Scope::Project {
+            return Vec::new();
+        }
+        let Ok(user) = Project::user(&self.environment) else {
+            return Vec::new();
+        };
+        let Ok(Some(manifest)) = user.load_manifest() else {
+            return Vec::new();
+        };
+        let absolute = |source: &Source| match source {
+            Source::Folder(path) | Source::File(path) => {
+                let path = self.environment.absolute(user.root(), path);
+                Source::path(path.display().to_string())
+            }
+            source => source.clone(),
+        };
+        let known = manifest.registries().iter();
+        known
+            .map(|(name, source)| (name.clone(), absolute(source)))
+            .collect()
+    }
+
+    /// The registries in the order that they are asked: those of the manifest, of the user, and the built-in one.
+    #[must_use]
+    pub fn registries(&self, manifest: &Manifest) -> Vec<(RegistryName, Source)> {
+        let mut all = manifest.registries().to_vec();
+        for (name, source) in self.user_registries() {
+            if !all
+                .iter()
+                .any(|(known, other)| *known == name || *other == source)
+            {
+                all.push((name, source));
+            }
+        }
+        all.push((RegistryName::builtin(), Source::Builtin));
+        all
     }
 
     /// That `follow-symlinks` does not count where it stands: a project does not decide where agentpkg may write.

@@ -7,24 +7,22 @@ use super::session::Session;
 use crate::domain::loaded::Layer;
 use crate::domain::name::AgentName;
 use crate::error::Result;
-use crate::store::loaded::{self, FoundAgent, LoadedSet, Standing};
+use crate::store::loaded::{FoundAgent, LoadedSet, Standing};
 use crate::store::lockfile::Lockfile;
 
 /// Agents whose client name another file in the folder has, at any depth, and agents in whose place another one runs. Of those that were
 /// `written` also in whose place they run, and what settings keep them from running.
 ///
 /// All is written by then: what cannot be looked at any more is no failure of the command.
-pub(super) fn shadows(session: &Session, written: &[AgentName]) -> Vec<String> {
-    found(session, written).unwrap_or_else(|failure| vec![failure.to_string()])
+pub(super) fn shadows(session: &Session, set: &LoadedSet, written: &[AgentName]) -> Vec<String> {
+    found(session, set, written).unwrap_or_else(|failure| vec![failure.to_string()])
 }
 
-fn found(session: &Session, written: &[AgentName]) -> Result<Vec<String>> {
-    let project = &session.project;
-    let lockfile = project.load_lockfile()?;
-    let set = loaded::read(project, &session.environment, project.root());
-    let mut warnings = warnings(&set, &lockfile);
+fn found(session: &Session, set: &LoadedSet, written: &[AgentName]) -> Result<Vec<String>> {
+    let lockfile = session.project.load_lockfile()?;
+    let mut warnings = warnings(set, &lockfile);
     let replaced = set.agents.iter();
-    warnings.extend(replaced.filter_map(|agent| replaced_by(&set, agent, written)));
+    warnings.extend(replaced.filter_map(|agent| replaced_by(set, agent, written)));
     let is_written = |agent: &&FoundAgent| {
         let mut names = written.iter();
         names.any(|name| agent.below == name.file_name())
@@ -32,7 +30,7 @@ fn found(session: &Session, written: &[AgentName]) -> Result<Vec<String>> {
     warnings.extend(
         set.own()
             .filter(is_written)
-            .filter_map(|agent| kept(&set, agent)),
+            .filter_map(|agent| kept(set, agent)),
     );
     Ok(warnings)
 }

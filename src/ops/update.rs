@@ -13,7 +13,7 @@ use crate::error::{Advice, Failure, Result};
 
 pub use super::change::goal::{Conflicts, Wish};
 pub use super::change::item::Status;
-pub use super::change::outcome::{ChangedAgent, Outcome};
+pub use super::change::outcome::{ChangedAgent, NamedAgent, Outcome, Passed};
 
 /// What to update, and how.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,8 @@ pub struct UpdateOptions {
     pub names: Vec<String>,
     /// The version that is wanted from now on.
     pub to: Option<Wish>,
+    /// The spec of the agent that the one that is named goes on as.
+    pub from: Option<String>,
     /// What to do with conflicts.
     pub conflicts: Conflicts,
     /// Plan and stop.
@@ -49,9 +51,15 @@ pub fn update(
         return Err(Failure::usage("`--bind` needs the name of an agent")
             .hint(Advice::say("for example ").and_run(example)));
     }
+    if options.from.is_some() && options.names.len() != 1 {
+        let example = Command::new(["update", "planner", "--from", "studio/chief-planner"]);
+        return Err(Failure::usage("`--from` needs the name of one agent")
+            .hint(Advice::say("for example ").and_run(example)));
+    }
     let what = What::Newest {
         names: options.names.clone(),
         to: options.to.clone(),
+        from: options.from.clone(),
     };
     let goal = Goal {
         typed: options.typed.clone(),

@@ -69,14 +69,25 @@ pub fn is_target(locked: &LockedAgent, wanted: &Wanted) -> bool {
             *target == locked.agent || folded(target) == folded(&locked.agent)
         }
         (Some(Target::File(file)), _) => *file == locked.file,
-        (Some(Target::Page(..)), _) => false,
+        // The manifest names no such thing.
+        (Some(Target::Page(..) | Target::Folder(_) | Target::Plugin { .. }), _) => false,
     }
 }
 
-/// Whether upstream moved or renamed an agent between two versions of it.
+/// Whether two versions of an agent are at different places, or have different names there.
 #[must_use]
 pub fn is_moved(from: &LockedAgent, to: &LockedAgent) -> bool {
-    from.source == to.source && (from.file != to.file || from.agent != to.agent)
+    let place = |locked: &LockedAgent| {
+        let LockedAgent {
+            registry,
+            source,
+            file,
+            agent,
+            ..
+        } = locked.clone();
+        (registry, source, file, agent)
+    };
+    place(from) != place(to)
 }
 
 /// The folder of a source that names one file.

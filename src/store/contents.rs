@@ -2,7 +2,7 @@
 //!
 //! Where the files of a source come from is decided elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,12 @@ use super::index::{self, IndexFile};
 use super::project::MAX_AGENT;
 use crate::domain::catalogue::MAX_ENTRY;
 use crate::domain::digest::ObjectId;
-use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, OTHER_EXTENSIONS, Refused};
-use crate::domain::registry_file::{RegistryFile, marketplace_agents};
+use crate::domain::discovery::kinds::{self, Shares};
+use crate::domain::discovery::plugins::{MARKETPLACE, PLUGIN, Plugins};
+use crate::domain::discovery::{
+    self, EXTENSION, Finding, IndexEntry, OTHER_EXTENSIONS, Refused, rank,
+};
+use crate::domain::registry_file::RegistryFile;
 use crate::error::Result;
 use crate::fs;
 
@@ -22,10 +26,6 @@ pub(super) const FOLDER_KEY: &str = "folder";
 const MAX_INDEX: u64 = 512 << 20;
 /// How many servers of one registry are read.
 const MAX_SERVERS: usize = 500;
-/// Where a marketplace describes itself.
-pub(super) const MARKETPLACE: &str = ".claude-plugin/marketplace.json";
-/// Where a plugin of a marketplace describes itself, below its own folder.
-const PLUGIN: &str = ".claude-plugin/plugin.json";
 /// Where a prepared registry describes itself.
 pub(super) const REGISTRY_FILE: &str = "registry.toml";
 /// Where a prepared registry has its MCP servers.
@@ -40,6 +40,9 @@ pub(super) struct Index {
     /// The text of `registry.toml`, as the cache keeps it.
     pub(super) text: Option<String>,
     pub(super) servers: Vec<(String, String)>,
+    pub(super) plugins: Plugins,
+    /// How many of the files of a folder are agents, where that decides of which kind they are.
+    pub(super) shares: Shares,
     /// Files that were read and are no agents: hashes of file and stamp.
     pub(super) nothing: Vec<String>,
     /// What the meaning of all files depends on; if it changes, everything is read again.
@@ -88,11 +91,12 @@ impl Index {
                 );
             }
         }
-        let listed = listed(files, read)?;
+        let plugins = plugins_of(files, read)?;
+        index.plugins = plugins.clone();
         for extension in [EXTENSION].into_iter().chain(OTHER_EXTENSIONS) {
             for path in files
                 .iter()
-                .filter(|path| discovery::is_candidate(path, extension, &listed))
+                .filter(|path| discovery::is_candidate(path, extension, &plugins))
             {
                 match known(path) {
                     Some(Known::Agent(entry)) => index.entries.push(entry),
@@ -104,12 +108,21 @@ impl Index {
                 break;
             }
         }
-        index.entries.sort_by(|left, right| {
+        index.rank();
+        Ok(index)
+    }
+
+    /// Gives the agents their kinds and their order, and marks those that stand behind others.
+    fn rank(&mut self) {
+        let others = self.nothing.iter().map(String::as_str);
+        let others = others.chain(self.refused.iter().map(|refused| refused.file.as_str()));
+        self.shares = kinds::assign(&mut self.entries, others, &self.plugins);
+        rank::settle(&mut self.entries);
+        self.entries.sort_by(|left, right| {
             left.name
                 .cmp(&right.name)
                 .then_with(|| left.file.cmp(&right.file))
         });
-        Ok(index)
     }
 
     /// Adds what a candidate is.
@@ -122,7 +135,8 @@ impl Index {
                 reason,
             });
         };
-        match discovery::examine(path, ObjectId::of_blob(bytes), bytes, &|name| {
+        let blob = ObjectId::of_blob(bytes);
+        match discovery::examine(path, blob, bytes, &self.plugins, &|name| {
             file.agents.get(name)
         }) {
             Finding::Agent(entry) => self.entries.push(entry),
@@ -156,31 +170,23 @@ impl Index {
     }
 }
 
-/// The files that a marketplace names as agents.
-pub(super) fn listed(
+/// The plugins of a source.
+pub(super) fn plugins_of(
     files: &BTreeSet<String>,
     read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>>,
-) -> Result<BTreeSet<String>> {
-    let mut text = |path: &str| -> Result<Option<String>> {
-        let bytes = if files.contains(path) {
-            read(path)?
-        } else {
-            None
-        };
-        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-    };
-    let Some(marketplace) = text(MARKETPLACE)? else {
-        return Ok(BTreeSet::new());
-    };
-    let mut plugins = BTreeMap::new();
-    for path in files.iter().filter(|path| path.ends_with(PLUGIN)) {
-        plugins.insert(path.as_str(), text(path)?);
+) -> Result<Plugins> {
+    let mut texts = BTreeMap::new();
+    for path in files
+        .iter()
+        .filter(|path| *path == MARKETPLACE || path.ends_with(PLUGIN))
+    {
+        let text = read(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        texts.insert(path.as_str(), text);
     }
-    Ok(
-        marketplace_agents(&marketplace, &|path| plugins.get(path).cloned().flatten())
-            .into_iter()
-            .collect(),
-    )
+    let paths = texts.keys().copied().filter(|path| path.ends_with(PLUGIN));
+    Ok(Plugins::of(paths, &|path| {
+        texts.get(path).cloned().flatten()
+    }))
 }
 
 /// What is at the end of an index.
@@ -190,6 +196,8 @@ struct Meta {
     servers: Vec<(String, String)>,
     refused: Vec<(String, String)>,
     basis: String,
+    plugins: Plugins,
+    shares: Shares,
     /// File and stamp of a file that is no agent.
     nothing: Vec<(String, u64)>,
 }
@@ -205,6 +213,8 @@ impl Meta {
                 .map(|refused| (refused.file.clone(), refused.reason.clone()))
                 .collect(),
             basis: index.basis.clone(),
+            plugins: index.plugins.clone(),
+            shares: index.shares.clone(),
             nothing: index
                 .nothing
                 .iter()
@@ -232,6 +242,8 @@ impl Meta {
                 .unwrap_or_default(),
             text: self.registry.clone(),
             servers: self.servers.clone(),
+            plugins: self.plugins.clone(),
+            shares: self.shares.clone(),
             nothing: Vec::new(),
             basis: self.basis.clone(),
         }
@@ -283,7 +295,7 @@ impl Previous {
 
     /// What is known about each file.
     pub(super) fn known(&self) -> KnownFiles {
-        let rows = (0..u32::try_from(self.file.len()).unwrap_or(u32::MAX))
+        let rows = (0..u32::try_from(self.file.len_of_all()).unwrap_or(u32::MAX))
             .filter_map(|row| self.file.stamped(row));
         let entries = rows
             .map(|(entry, stamp)| (entry.file.clone(), (entry, stamp)))
@@ -295,7 +307,12 @@ impl Previous {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.file.len()
+        self.file.len_of_all()
+    }
+
+    /// Whether each of its agents has the kind that it has in `index`, if both have the same agents.
+    pub(super) fn is_ranked_as(&self, index: &Index) -> bool {
+        self.meta.shares == index.shares
     }
 
     /// The same, with what else was found.
@@ -318,7 +335,8 @@ impl Previous {
 
     /// Whether there is an agent in this file.
     pub(super) fn has_agent_in(&self, is_meant: &dyn Fn(&str) -> bool) -> bool {
-        self.file.entries().any(|entry| is_meant(&entry.file))
+        let mut all = self.file.entries().chain(self.file.behind());
+        all.any(|entry| is_meant(&entry.file))
     }
 
     /// Writes the index that follows this one: `index` is everything except the agents, plus the agents of the files that changed. `stamp`
@@ -329,12 +347,13 @@ impl Previous {
         changed: &BTreeMap<&str, u64>,
         mut index: Index,
     ) -> Option<Opened> {
+        let marked = self.rank(changed, &mut index)?;
         let stamp = |file: &str| changed.get(file).copied().unwrap_or(0);
-        let new: Vec<(IndexEntry, u64)> = index
+        let new = index
             .entries
             .drain(..)
-            .map(|entry| (entry.clone(), stamp(&entry.file)))
-            .collect();
+            .map(|entry| (entry.clone(), stamp(&entry.file)));
+        let new: Vec<(IndexEntry, u64)> = new.chain(marked.iter().cloned()).collect();
         let nothing: HashMap<&str, u64> = self
             .meta
             .nothing
@@ -348,10 +367,66 @@ impl Previous {
                 .copied()
                 .unwrap_or(0)
         });
-        let gone: Vec<&str> = changed.keys().copied().collect();
+        let marked = marked.iter().map(|(entry, _)| entry.file.as_str());
+        let gone: Vec<&str> = changed.keys().copied().chain(marked).collect();
         let image = self.file.amended(key, &gone, &new, meta.to_bytes().ok()?)?;
         // It is made and checked in a moment; waiting for the disk would take longer than both.
         Some(index.in_file(IndexFile::write(path, key, &image, false).ok()??))
+    }
+}
+
+impl Previous {
+    /// Gives the new agents of `index` their kinds, and decides again what the names mean that changed. Returns the old agents for which
+    /// that makes a difference, with their stamps; `None` if it makes one for the kinds of others.
+    fn rank(
+        &self,
+        changed: &BTreeMap<&str, u64>,
+        index: &mut Index,
+    ) -> Option<Vec<(IndexEntry, u64)>> {
+        let nothing_before: HashSet<&str> = (self.meta.nothing.iter())
+            .map(|(file, _)| file.as_str())
+            .collect();
+        let nothing: HashSet<&str> = index.nothing.iter().map(String::as_str).collect();
+        let agents: HashSet<&str> = (index.entries.iter())
+            .map(|entry| entry.file.as_str())
+            .collect();
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        for file in changed.keys() {
+            let before = self.file.at(file);
+            if kinds::is_shared(file, &index.plugins) {
+                if before.is_some() || nothing_before.contains(file) {
+                    index.shares.remove(file, before.is_some());
+                }
+                if agents.contains(file) || nothing.contains(file) {
+                    index.shares.add(file, agents.contains(file));
+                }
+            }
+            names.extend(before.map(|entry| entry.name.folded()));
+        }
+        let shares = &self.meta.shares;
+        let differs = |file: &&str| shares.is_of_agents(file) != index.shares.is_of_agents(file);
+        if changed.keys().any(differs) {
+            return None;
+        }
+        for entry in &mut index.entries {
+            entry.kind = kinds::kind(&entry.file, &index.plugins, &index.shares);
+            names.insert(entry.name.folded());
+        }
+        let mut marked = Vec::new();
+        for name in names {
+            let stays = |(entry, _): &(IndexEntry, u64)| !changed.contains_key(entry.file.as_str());
+            let before = self.file.stamped_of(&name).into_iter().filter(stays);
+            let before: Vec<(IndexEntry, u64)> = before.collect();
+            let mut old = before.clone();
+            let new = index.entries.iter_mut();
+            let new = new.filter(|entry| entry.name.folded() == name);
+            let old_entries = old.iter_mut().map(|(entry, _)| entry);
+            rank::mark(&mut old_entries.chain(new).collect::<Vec<_>>());
+            let is_other = |(before, now): &(&(IndexEntry, u64), &(IndexEntry, u64))| before != now;
+            let differing = before.iter().zip(&old).filter(is_other);
+            marked.extend(differing.map(|(_, now)| now.clone()));
+        }
+        Some(marked)
     }
 }
 
@@ -370,7 +445,7 @@ pub(super) fn is_special(path: &str) -> bool {
 /// Whether a file of a source is relevant: whether discovery reads it.
 #[must_use]
 pub(super) fn is_interesting(path: &str) -> bool {
-    let nothing = BTreeSet::new();
+    let nothing = Plugins::default();
     path == REGISTRY_FILE
         || is_server(path)
         || path == MARKETPLACE

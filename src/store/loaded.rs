@@ -12,6 +12,7 @@ use super::agent_settings::{Denial, Settings, json};
 use super::lockfile::{LockedAgent, Lockfile};
 use super::manifest::{Manifest, Wanted};
 use super::project::{MAX_AGENT, Project, Scope};
+use crate::domain::budget;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::loaded::{BUILT_IN, Layer, path_order, winners};
 use crate::domain::name::AgentName;
@@ -100,6 +101,8 @@ pub struct FoundAgent {
     pub is_linked: bool,
     /// What it holds, as far as it can be read.
     pub bytes: Vec<u8>,
+    /// What its description costs in each session, in tokens; 0 for what is built in.
+    pub tokens: usize,
     /// What becomes of it.
     pub standing: Standing,
 }
@@ -173,11 +176,39 @@ impl LoadedSet {
             .find(|agent| agent.standing == Standing::Runs && agent.name.as_deref() == Some(name))
     }
 
+    /// The folder of an enabled plugin that is on this machine.
+    #[must_use]
+    pub fn plugin_folder(&self, plugin: &str) -> Option<&Path> {
+        let is_it = |place: &&Place| place.plugin.as_deref() == Some(plugin);
+        let place = self.places.iter().find(is_it)?;
+        Some(&place.folder)
+    }
+
     /// What keeps the agent of this name from being started.
     #[must_use]
     pub fn denial(&self, name: &str) -> Option<&Denial> {
         let is_it = |denial: &&Denial| denial.name.as_deref().is_none_or(|denied| denied == name);
         self.denials.iter().find(is_it)
+    }
+
+    /// What the descriptions of all agents that run cost in each session, in tokens.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        let running = self.agents.iter();
+        let running = running.filter(|agent| agent.standing == Standing::Runs);
+        running.map(|agent| agent.tokens).sum()
+    }
+
+    /// The same of those that come with the project.
+    #[must_use]
+    pub fn project_tokens(&self) -> usize {
+        let running = self
+            .agents
+            .iter()
+            .filter(|agent| agent.standing == Standing::Runs);
+        let of_project =
+            running.filter(|agent| matches!(self.place(agent).layer, Layer::Project(_)));
+        of_project.map(|agent| agent.tokens).sum()
     }
 
     /// Whether everything was read.
@@ -213,12 +244,13 @@ impl LoadedSet {
                 Ok(bytes) => (bytes, None),
                 Err(reason) => (Vec::new(), Some(reason)),
             };
-            let (name, standing) = match (is_again, unread) {
-                (true, _) => (None, Standing::Again),
-                (_, Some(reason)) => (None, Standing::Skipped(reason)),
+            let (name, tokens, standing) = match (is_again, unread) {
+                (true, _) => (None, 0, Standing::Again),
+                (_, Some(reason)) => (None, 0, Standing::Skipped(reason)),
                 _ => verdict(&bytes),
             };
             self.agents.push(FoundAgent {
+                tokens,
                 place: index,
                 name,
                 shown: shown(project, environment, &leaf.path),
@@ -282,8 +314,9 @@ impl LoadedSet {
                     Ok(bytes) => (bytes, None),
                     Err(reason) => (Vec::new(), Some(reason)),
                 };
-                let name = plugin_name(plugin, &below, &bytes);
+                let (name, description) = plugin_name(plugin, &below, &bytes);
                 self.agents.push(FoundAgent {
+                    tokens: budget::tokens(&name, &description),
                     place: index,
                     name: unread.is_none().then_some(name),
                     shown: shown(project, environment, &path),
@@ -311,6 +344,7 @@ impl LoadedSet {
         self.agents.extend(BUILT_IN.map(|name| FoundAgent {
             place,
             name: Some(name.to_owned()),
+            tokens: 0,
             below: name.to_owned(),
             path: PathBuf::new(),
             shown: "built into the client".to_owned(),
@@ -355,35 +389,38 @@ impl LoadedSet {
     }
 }
 
-/// What the client does with a file on its own.
-fn verdict(bytes: &[u8]) -> (Option<String>, Standing) {
+/// What the client does with a file on its own: the name, the tokens of the description, and what becomes of it.
+fn verdict(bytes: &[u8]) -> (Option<String>, usize, Standing) {
     let definition = Definition::parse(bytes);
     match definition.verdict() {
-        Verdict::Loads(loaded) => (Some(loaded.name.clone()), Standing::Runs),
+        Verdict::Loads(loaded) => {
+            let tokens = budget::tokens(&loaded.name, &loaded.description);
+            (Some(loaded.name.clone()), tokens, Standing::Runs)
+        }
         // A file that does not pretend to be an agent is nobody's loss.
         Verdict::Skipped(reason)
             if (definition.get("name").or(definition.get("description"))).is_some() =>
         {
-            (None, Standing::Skipped(reason.to_string()))
+            (None, 0, Standing::Skipped(reason.to_string()))
         }
-        Verdict::Skipped(_) => (None, Standing::NoAgent),
+        Verdict::Skipped(_) => (None, 0, Standing::NoAgent),
     }
 }
 
-/// The name of a plugin's agent: the plugin, the folders on the way, and what the file says or is called.
-fn plugin_name(plugin: &str, below: &str, bytes: &[u8]) -> String {
+/// The name of a plugin's agent, which is the plugin, the folders on the way, and what the file says or is called; and its description.
+fn plugin_name(plugin: &str, below: &str, bytes: &[u8]) -> (String, String) {
     let stem = below.strip_suffix(".md").unwrap_or(below);
     let (folders, file) = stem.rsplit_once('/').unwrap_or(("", stem));
-    let own = match Definition::parse(bytes).verdict() {
-        Verdict::Loads(loaded) => loaded.name.clone(),
-        Verdict::Skipped(_) => file.to_owned(),
+    let (own, description) = match Definition::parse(bytes).verdict() {
+        Verdict::Loads(loaded) => (loaded.name.clone(), loaded.description.clone()),
+        Verdict::Skipped(_) => (file.to_owned(), format!("Agent from {plugin} plugin")),
     };
     let folders = folders.split('/').filter(|folder| !folder.is_empty());
     let parts: Vec<&str> = std::iter::once(plugin)
         .chain(folders)
         .chain([own.as_str()])
         .collect();
-    parts.join(":")
+    (parts.join(":"), description)
 }
 
 /// The folders that the client reads, in its order.

@@ -105,8 +105,8 @@ impl Lockfile {
                 Failure::failed(format!("`{path}` has an unresolved merge conflict"))
                     .at(location)
                     .hint(
-                        Advice::say(format!("take either side of `{path}`, then run "))
-                            .and_run(Command::new(["install"])),
+                        Advice::run(Command::new(["install"]))
+                            .and(" makes one of both sides, and says what it took"),
                     ),
             );
         }
@@ -187,14 +187,40 @@ impl Lockfile {
     /// The text of the file.
     #[must_use]
     pub fn to_text(&self) -> String {
+        self.to_text_with(&BTreeMap::new(), ["", ""])
+    }
+
+    /// The same with agents about which two lockfiles do not agree: both entries between conflict markers. `labels`: what stands behind the
+    /// markers.
+    #[must_use]
+    pub fn to_text_with(
+        &self,
+        open: &BTreeMap<AgentName, [LockedAgent; 2]>,
+        labels: [&str; 2],
+    ) -> String {
         let mut text = format!("{HEADER}\nversion = {FORMAT}\n");
         if let Some(created) = self.created {
             let _ = writeln!(text, "mcp-json = \"{}\"", created.as_str());
         }
-        for (name, agent) in &self.agents {
-            agent
-                .write(name, &mut text)
-                .expect("writing to a string cannot fail");
+        let mut names: Vec<&AgentName> = self.agents.keys().chain(open.keys()).collect();
+        names.sort();
+        names.dedup();
+        let entry = |name: &AgentName, agent: &LockedAgent| {
+            let mut text = String::new();
+            let written = agent.write(name, &mut text);
+            written.expect("writing to a string cannot fail");
+            text
+        };
+        for name in names {
+            if let Some([ours, theirs]) = open.get(name) {
+                let [ours, theirs] = [ours, theirs].map(|agent| entry(name, agent));
+                let start = format!("<<<<<<< {}", labels[0]);
+                let end = format!(">>>>>>> {}", labels[1]);
+                let (start, end) = (start.trim_end(), end.trim_end());
+                let _ = write!(text, "{start}\n{ours}=======\n{theirs}{end}\n");
+            } else if let Some(agent) = self.agents.get(name) {
+                text.push_str(&entry(name, agent));
+            }
         }
         for (
             name,

@@ -10,6 +10,7 @@ mod contents;
 pub mod holder;
 pub mod index;
 pub mod loaded;
+pub mod lock_merge;
 pub mod lockfile;
 pub mod manifest;
 pub mod mcp_file;

@@ -350,6 +350,17 @@ impl Project {
             .transpose()
     }
 
+    /// Fails if the manifest has a policy that cannot be read. For commands that need nothing else of it: without a policy, it is not parsed.
+    pub fn heed_policy(&self) -> Result<()> {
+        let Some(text) = self.read_text(&self.manifest, manifest::MAX_SIZE)? else {
+            return Ok(());
+        };
+        if text.to_lowercase().contains("pol") {
+            Manifest::parse(&text, &self.display(&self.manifest))?;
+        }
+        Ok(())
+    }
+
     /// Reads the lockfile; an absent one is empty.
     pub fn load_lockfile(&self) -> Result<Lockfile> {
         match self.read_text(&self.lockfile, lockfile::MAX_SIZE)? {

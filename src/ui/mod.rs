@@ -137,6 +137,7 @@ impl Ui {
         let hints = failure.hints().iter();
         FailureView {
             message: failure.to_string(),
+            location: failure.location().map(Into::into),
             details: failure.details().to_vec(),
             hints: hints.map(|hint| self.hint_json(hint)).collect(),
         }
@@ -573,10 +574,19 @@ impl Decide for Ui {
         if self.options.is_dumb {
             return asking(|| Ok(plain::confirm(question, default)?))?.ok_or_else(interrupted);
         }
+        // A prompt of several lines would be drawn again below itself.
+        let mut lines = wrapped(&sanitize(question), self.columns().saturating_sub(8));
+        let last = lines.pop().unwrap_or_default();
+        for line in lines {
+            self.screen(&format!("{}\n", line.trim_end()));
+        }
         let confirm = dialoguer::Confirm::new()
-            .with_prompt(sanitize(question))
+            .with_prompt(last.trim_end())
             .default(default);
-        asking(|| confirm.interact_opt())?.ok_or_else(interrupted)
+        let answer = asking(|| confirm.interact_opt());
+        // The cursor is behind the prompt then.
+        let answer = answer.inspect_err(|_| self.screen("\n"));
+        answer?.ok_or_else(interrupted)
     }
 }
 

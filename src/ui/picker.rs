@@ -6,7 +6,7 @@
 use std::io;
 
 use dialoguer::console::{Key, Term};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr as _};
 
 use super::sanitize::{one_path, sanitize};
 use super::screens::wrapped;
@@ -18,7 +18,7 @@ const MAX_LINES: usize = 12;
 /// How many lines a description may have.
 const MAX_DETAIL: usize = 2;
 /// How many choices there are before typing is worth a line.
-const MIN_FILTER: usize = 8;
+const MIN_FILTER: usize = 10;
 /// The shortest beginning that all labels share and that is said in the title instead.
 const MIN_SHARED: usize = 8;
 
@@ -182,7 +182,11 @@ impl Picker {
             .map(|line| line.trim_end().to_owned())
             .collect();
         if self.can_filter() {
-            head.push(format!("{DIM}filter:{DIM:#} {}", self.filter));
+            let room = columns.saturating_sub("filter:  ".len());
+            head.push(format!(
+                "{DIM}filter:{DIM:#} {}",
+                ending(&self.filter, room)
+            ));
         }
         let detail = self.detail(columns);
         let list = rows
@@ -214,13 +218,9 @@ impl Picker {
         match self.mode {
             Mode::Many => keys.extend(["space marks", "enter when done"]),
             Mode::Some => keys.extend(["space marks several", "esc to leave"]),
-            Mode::One => {}
+            Mode::One => keys.extend(["arrows move", "enter chooses"]),
         }
-        if keys.is_empty() {
-            format!("{}{shared}:", self.question)
-        } else {
-            format!("{}{shared} ({}):", self.question, keys.join(", "))
-        }
+        format!("{}{shared} ({}):", self.question, keys.join(", "))
     }
 
     fn list(&self, count: usize, columns: usize) -> Vec<String> {
@@ -241,7 +241,7 @@ impl Picker {
                 (true, false) => "[ ] ",
                 _ => "",
             };
-            let label = one_path(labels[at], columns.saturating_sub(2 + mark.len()));
+            let label = short_label(labels[at], columns.saturating_sub(2 + mark.len()));
             let detail = &self.choices[*index].detail;
             let room = columns.saturating_sub(width + 5 + mark.len());
             let about = if has_room(detail) && label.width() <= width {
@@ -272,7 +272,10 @@ impl Picker {
             return Vec::new();
         };
         let choice = &self.choices[*index];
-        if !self.can_filter() || choice.detail.is_empty() {
+        let shown = self.shown.iter();
+        let width = shown.map(|index| self.label(*index).width()).max();
+        let is_beside = width.unwrap_or(0) + choice.detail.width() + 9 <= columns;
+        if choice.detail.is_empty() || is_beside && !self.can_filter() {
             return Vec::new();
         }
         let mut lines = wrapped(&choice.detail, columns.saturating_sub(4));
@@ -280,6 +283,32 @@ impl Picker {
         let line = |line: &String| format!("  {DIM}{}{DIM:#}", line.trim_end());
         lines.iter().map(line).collect()
     }
+}
+
+/// A label in so many columns: where it is from is shortened before its name is.
+fn short_label(label: &str, width: usize) -> String {
+    let name = label.rfind(['/', '#']).map_or(0, |end| end + 1);
+    let (from, name) = label.split_at(name);
+    match width.checked_sub(name.width()) {
+        Some(room) if label.width() > width && room > 1 => {
+            format!("{}{name}", one_path(from, room))
+        }
+        _ => one_path(label, width),
+    }
+}
+
+/// The end of what was typed.
+fn ending(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut left = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let rest = left.checked_sub(UnicodeWidthChar::width(*c).unwrap_or(0));
+        rest.inspect(|rest| left = *rest).is_some()
+    };
+    let end: Vec<char> = text.chars().rev().take_while(fits).collect();
+    format!("…{}", end.into_iter().rev().collect::<String>())
 }
 
 /// How well a label matches: 0 for the very name.
@@ -398,7 +427,11 @@ mod tests {
         let mut picker = Picker::new("Your choice", &choices, Mode::One, 0);
         assert_eq!(
             plain(&picker, 24, 80),
-            ["Your choice:", "> keep mine", "  take theirs"]
+            [
+                "Your choice (arrows move, enter chooses):",
+                "> keep mine",
+                "  take theirs"
+            ]
         );
         assert_eq!(
             picker.key(&Key::Char('t')),

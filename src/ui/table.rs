@@ -18,6 +18,8 @@ const GAP: usize = 2;
 const MIN_SOURCE: usize = 12;
 /// The narrowest description that says anything.
 const MIN_TEXT: usize = 12;
+/// The longest name that other columns may have to go for.
+const LONG_NAME: usize = 36;
 /// The narrowest column of names before longer ones get a line of their own.
 const MIN_NAME: usize = 12;
 
@@ -39,6 +41,7 @@ enum Kind {
 pub struct Column {
     title: &'static str,
     kind: Kind,
+    is_minor: bool,
 }
 
 impl Column {
@@ -48,6 +51,7 @@ impl Column {
         Self {
             title,
             kind: Kind::Name,
+            is_minor: false,
         }
     }
 
@@ -57,6 +61,7 @@ impl Column {
         Self {
             title,
             kind: Kind::Word,
+            is_minor: false,
         }
     }
 
@@ -66,6 +71,16 @@ impl Column {
         Self {
             title,
             kind: Kind::Number,
+            is_minor: false,
+        }
+    }
+
+    /// The same, for a column that goes before all others do.
+    #[must_use]
+    pub const fn minor(self) -> Self {
+        Self {
+            is_minor: true,
+            ..self
         }
     }
 
@@ -75,6 +90,7 @@ impl Column {
         Self {
             title,
             kind: Kind::Source,
+            is_minor: false,
         }
     }
 
@@ -84,6 +100,7 @@ impl Column {
         Self {
             title,
             kind: Kind::Text,
+            is_minor: false,
         }
     }
 }
@@ -249,17 +266,39 @@ impl Table {
                 widths[index] = Some(now - needed.min(now.saturating_sub(min)));
             }
         }
+        // A name that is longer than most gets a line of its own, so that the others keep their columns.
+        for index in of(Kind::Name) {
+            if over(&widths) > 0 {
+                let cells = self.rows.iter().filter_map(|row| row.get(index));
+                let names = cells.map(|cell| cell.text.width());
+                let most = names.filter(|width| *width <= LONG_NAME).max();
+                let now = widths[index].unwrap_or(0);
+                widths[index] = Some(now.min(most.unwrap_or(MIN_NAME).max(MIN_NAME)));
+            }
+        }
         // What still does not fit goes, the least telling first.
-        for kind in [Kind::Text, Kind::Source, Kind::Word, Kind::Number] {
-            for index in of(kind).into_iter().rev() {
-                if over(&widths) > 0 {
-                    widths[index] = None;
-                }
+        let minor = shown.iter().copied();
+        let minor: Vec<usize> = minor
+            .filter(|index| self.columns[*index].is_minor)
+            .collect();
+        let kinds = [Kind::Text, Kind::Source, Kind::Number, Kind::Word];
+        let leaving = std::iter::once(minor).chain(kinds.map(of));
+        for index in leaving.flat_map(|columns| columns.into_iter().rev()) {
+            if over(&widths) > 0 {
+                widths[index] = None;
             }
         }
         for index in of(Kind::Name) {
             let now = widths[index].unwrap_or(0);
             widths[index] = Some(now - over(&widths).min(now.saturating_sub(MIN_NAME)));
+        }
+        // What went may have left room.
+        for index in of(Kind::Text).into_iter().chain(of(Kind::Source)) {
+            if let Some(now) = widths[index] {
+                let used: usize = widths.iter().flatten().map(|width| width + GAP).sum();
+                let free = (width + GAP).saturating_sub(used + INDENT);
+                widths[index] = Some((now + free).min(natural(index)));
+            }
         }
         widths
     }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::domain::capability::Gain;
+use crate::error::Location;
+use crate::ops::gone::{GoneAgent, Successor};
 use crate::ops::report::{AskView, InterruptionView};
 
 /// A failure.
@@ -10,10 +12,39 @@ use crate::ops::report::{AskView, InterruptionView};
 pub struct FailureView {
     /// What went wrong, with its causes.
     pub message: String,
+    /// The place in a file that it is about.
+    pub location: Option<LocationView>,
     /// Lines below the message, for example one candidate each.
     pub details: Vec<String>,
     /// What to do next.
     pub hints: Vec<HintView>,
+}
+
+/// A place in a file that a person wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LocationView {
+    /// The path as the user would type it.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in it, in characters from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub label: String,
+}
+
+impl From<&Location> for LocationView {
+    fn from(location: &Location) -> Self {
+        let start = location.span.start.min(location.source.len());
+        let before = location.source.get(..start).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self {
+            path: location.path.clone(),
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+            label: location.label.clone(),
+        }
+    }
 }
 
 /// A piece of advice.
@@ -42,6 +73,52 @@ impl From<&Gain> for GainView {
             what: gain.to_string(),
             meaning: gain.meaning(),
             allow: gain.word(),
+        }
+    }
+}
+
+/// What became of an agent that upstream no longer has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GoneView<'g> {
+    /// Its name.
+    pub name: &'g str,
+    /// The version or commit that it was seen in last.
+    pub last_seen: &'g str,
+    /// The day on which its source was asked, if this command did not ask it.
+    pub as_of: Option<&'g str>,
+    /// In how many copies it lives on.
+    pub copies: usize,
+    /// Whether the manifest says that it stays as it is.
+    pub kept: bool,
+    /// What may have taken its place, the likeliest first.
+    pub successors: Vec<SuccessorView<'g>>,
+}
+
+/// What may have taken the place of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SuccessorView<'g> {
+    /// The spec that means it.
+    pub spec: &'g str,
+    /// Its file.
+    pub file: &'g str,
+    /// Why it may be that.
+    pub why: &'g str,
+}
+
+impl<'g> From<&'g GoneAgent> for GoneView<'g> {
+    fn from(gone: &'g GoneAgent) -> Self {
+        let successor = |successor: &'g Successor| SuccessorView {
+            spec: &successor.spec,
+            file: &successor.file,
+            why: successor.why,
+        };
+        Self {
+            name: gone.name.as_str(),
+            last_seen: &gone.last_seen,
+            as_of: gone.as_of.as_deref(),
+            copies: gone.copies,
+            kept: gone.is_kept,
+            successors: gone.successors.iter().map(successor).collect(),
         }
     }
 }

@@ -496,6 +496,7 @@ fn each_command_has_the_global_options_once() {
     insta::assert_snapshot!(all, @r#"
     list: No agents are installed. Try `agentpkg -C 'sub folder' --user install backend-architect`, or `agentpkg -C 'sub folder' --user list --available`.
     search: Nothing was found in 1 registry. `agentpkg -C 'sub folder' --user registry add URL` adds another one.
+    search: Not in your registries; `agentpkg -C 'sub folder' --user search nothing-like-it --known` looks in 17 public ones (fetches them).
     remove: hint: `agentpkg -C 'sub folder' --user list` shows what is installed
     update: Nothing is installed yet. Try `agentpkg -C 'sub folder' --user install backend-architect`.
     install: Nothing is wanted yet. Try `agentpkg -C 'sub folder' --user install backend-architect`, or `agentpkg -C 'sub folder' --user list --available`.

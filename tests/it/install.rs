@@ -25,6 +25,7 @@ fn the_first_install_needs_no_network_no_git_and_no_home() {
     --- stderr
         Resolved backend-architect 1.0.0 (builtin)
        Installed .claude/agents/backend-architect.md
+            Cost +76 tokens in each session, 76 of 15k
 
       may use   Read, Grep, Glob, Write
       can       change files

@@ -71,6 +71,7 @@ fn documents() -> Vec<(&'static str, String, Value)> {
     take("list", &["list"]);
     take("list-all", &["list", "--all"]);
     take("list-available", &["list", "--available"]);
+    take("list-cost", &["list", "--cost"]);
     take("info", &["info", "planner"]);
     take("info", &["info", "studio/planner"]);
     take("registry", &["registry", "list"]);
@@ -194,7 +195,7 @@ fn manifests_are_as_described() {
     for text in [
         "",
         "[registries]\na = { git = \"https://x.example/y\" }\nb = \"./z\"\nc = { path = \"../w\" }\n[agents]\none = \"^1.2\"\ntwo = { registry = \"a\", agent = \"x\", version = \"1\", pin = [\"model\"], bind = { old = \"new\" } }\nthree = { git = \"gh:a/b\", file = \"c/d.md\", verbatim = true }\n",
-        "[policy]\nregistries = [\"builtin\"]\ndeny-tools = [\"Bash\"]\ncommands = []\nhosts = []\nhooks = false\npermission-mode = false\nmcp-servers = false\nmissing-tools = false\n",
+        "[policy]\nregistries = [\"builtin\"]\ndeny-tools = [\"Bash\"]\ncommands = []\nhosts = []\nhooks = false\npermission-mode = false\nmcp-servers = false\nmissing-tools = false\nmax-description-tokens = 200\nmax-total-tokens = 9000\n",
     ] {
         assert_eq!(judge(text), Vec::<String>::new(), "{text}");
         let sandbox = Sandbox::new();

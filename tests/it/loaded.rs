@@ -102,9 +102,9 @@ fn agents_of_the_user_and_of_plugins_are_about_this_machine() {
     );
     let found = findings(&sandbox, "policy", &["--project-only"]);
     assert_eq!(found, []);
-    let missing = findings(&sandbox, "missing-agent", &[]);
-    let missing: Vec<&str> = missing.iter().map(|(name, _, _)| name.as_str()).collect();
-    assert_eq!(missing, ["kit:none"]);
+    let missing = findings(&sandbox, "missing-plugin", &[]);
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(missing[0].2.starts_with("needs kit:none, "), "{missing:?}");
 }
 
 #[cfg(unix)]

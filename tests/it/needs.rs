@@ -68,6 +68,7 @@ fn every_kind_of_server_is_told_apart() {
     --- stderr
         Resolved analyst (../upstream)
        Installed .claude/agents/analyst.md
+            Cost +6 tokens in each session, 6 of 15k
 
       may use   Read, LS, BashOutput, KillBash, search/codebase, 7 tools of 6 MCP servers
       retired   LS (use Glob), BashOutput (became TaskOutput; use Read), KillBash (use TaskStop)
@@ -398,6 +399,7 @@ fn a_registry_brings_servers_of_its_own() {
         Resolved analyst 1.0.0 (team)
        Installed .claude/agents/analyst.md
            Added context7, github, wh to .mcp.json
+            Cost +3 tokens in each session, 3 of 15k
 
       may use   2 tools of 2 MCP servers
 
@@ -779,6 +781,7 @@ fn a_server_that_the_settings_keep_out_is_not_simply_configured() {
     warning: `allowedMcpServers` in ~/.claude/settings.json is not a list; it is ignored
         Resolved analyst (../upstream)
        Installed .claude/agents/analyst.md
+            Cost +3 tokens in each session, 3 of 15k
 
       may use   3 tools of 3 MCP servers
 
@@ -897,6 +900,7 @@ fn what_the_client_does_not_read_is_said() {
     insta::assert_snapshot!(install_analyst(&sandbox, &[]).code(0).stderr, @r#"
         Resolved analyst (../upstream)
        Installed .claude/agents/analyst.md
+            Cost +6 tokens in each session, 6 of 15k
 
       may use   every tool (it has no `tools` line)
       can       run any command, change files, reach the network
@@ -988,4 +992,45 @@ fn a_name_that_a_shell_would_obey_is_in_no_command() {
             output.all()
         );
     }
+}
+
+#[test]
+fn an_agent_without_a_tool_that_exists_is_called_that_at_install() {
+    let sandbox = Sandbox::new();
+    let agent = |name: &str, tools: &str| {
+        format!("---\nname: {name}\ndescription: d\ntools: {tools}\n---\n")
+    };
+    sandbox
+        .write(
+            "up/agents/a.md",
+            agent("a", "read_file, editFiles, web/fetch"),
+        )
+        .write("up/agents/b.md", agent("b", "read_file, Read"))
+        .write("up/agents/c.md", agent("c", "TaskOutput, TeamCreate"))
+        .write("up/agents/d.md", agent("d", "KillBash"))
+        .write(
+            "up/agents/e.md",
+            agent("e", "SetGoal, propose_skills, ListPeers"),
+        );
+    let output = sandbox.run(&["install", "../up", "--all"]).code(0);
+    let lame = |name: &str| {
+        output
+            .stderr
+            .contains(&format!("warning: none of the tools of {name} exists ("))
+    };
+    assert_eq!(
+        ["a", "b", "c", "d", "e"].map(lame),
+        [true, false, true, false, false],
+        "{}",
+        output.all()
+    );
+    let document = sandbox.run(&["info", "a", "--json"]).code(0).json();
+    assert_eq!(document["needs"]["without_tools"], serde_json::json!(["a"]));
+    let meant: Vec<&str> = document["needs"]["odd_tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| tool["meant"].as_str().unwrap())
+        .collect();
+    assert_eq!(meant, ["Read", "Edit", "WebFetch"]);
 }

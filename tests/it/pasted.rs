@@ -34,15 +34,15 @@ fn a_page_is_taken_and_said() {
         ("-/blob/v1.0.0/team/planner.md", "team/planner.md@v1.0.0"),
         ("-/raw/main/team/planner.md", "team/planner.md@main"),
         ("src/branch/main/team/planner.md", "team/planner.md@main"),
-        ("tree/main/team", "team/planner.md@main"),
+        ("tree/main/team", "team/@main"),
         ("tree/main/more#one", "more/one.md@main"),
-        ("-/tree/main/team?ref_type=heads", "team/planner.md@main"),
+        ("-/tree/main/team?ref_type=heads", "team/@main"),
         // The longest reference that exists.
         (
             "blob/feature/new/team/planner.md",
             "team/planner.md@feature/new",
         ),
-        ("tree/feature/new/team", "team/planner.md@feature/new"),
+        ("tree/feature/new/team", "team/@feature/new"),
     ] {
         let output = sandbox.run(&["install", &format!("{url}/{page}")]).code(0);
         let expected = format!("{url}#{spec}");
@@ -69,6 +69,10 @@ fn a_page_is_taken_and_said() {
     let page = format!("{url}/tree/main");
     let _ = sandbox.run(&["install", &page, "--all"]).code(0);
     assert!(sandbox.project(".claude/agents/two.md").exists());
+    let _ = sandbox.run(&["remove", "one", "two"]).code(0);
+    let page = format!("{url}/tree/main/more");
+    let _ = sandbox.run(&["install", &page, "--all"]).code(0);
+    assert!(sandbox.project(".claude/agents/two.md").exists());
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn a_page_that_cannot_be_taken_says_what_to_write() {
             "tree/main/more",
             vec!["2 agents", "#more/one.md@main", "#more/two.md@main"],
         ),
-        ("tree/main/nothing", vec!["0 agents"]),
+        ("tree/main/nothing", vec!["no agents in `nothing/`"]),
         ("blob/main/team/nothing.md", vec!["nothing.md"]),
     ] {
         let output = sandbox.run(&["install", &format!("{url}/{page}")]).code(1);

@@ -132,7 +132,7 @@ fn the_session_of_an_update_is_true() {
     terminal.choose("edit");
     terminal.choose("show the changes");
     terminal.choose("write 3 agents");
-    let above = asked.split("Your choice:").next().unwrap();
+    let above = asked.split("Your choice ").next().unwrap();
     let shown = terminal.end();
     compare(
         shown
@@ -165,7 +165,7 @@ fn the_session_of_an_update_is_true() {
             .run(&["update"])
             .code(3)
             .stderr
-            .contains("3 resolutions that were begun would be written over")
+            .contains("3 resolutions that were begun would be overwritten")
     );
     let _ = sandbox.run(&["resolve", "--abort"]).code(0);
     let before = sandbox.files();

@@ -58,12 +58,14 @@ fn names_come_before_descriptions() {
     warehouse-auditor	stock			needs playwright	Counts what is there, twice
     --- stderr
     only names that look alike
+    Not in your registries; `agentpkg search wearhouse --known` looks in 17 public ones (fetches them).
     "#);
     insta::assert_snapshot!(sandbox.run(&["search", "qqqqq"]).code(0).all(), @r#"
     exit 0
     --- stdout
     --- stderr
     Nothing was found in 2 registries. `agentpkg registry add URL` adds another one.
+    Not in your registries; `agentpkg search qqqqq --known` looks in 17 public ones (fetches them).
     "#);
 }
 
@@ -191,7 +193,7 @@ fn what_registries_say_is_shown_and_not_obeyed() {
             "---\nname: {name}\ndescription: \"Does\\e[2K things{more}\"\ntools: \"Read, X\\e[2K, mcp__s\\e[2K__t, Bash(\\e[2K)\"\nhooks: {{\"\\e[2K\": [{{hooks: [{{type: command, command: \"\\e[2K\"}}]}}]}}\n---\n\nText.\n"
         )
     };
-    sandbox.write(&format!("upstream/one/esc{ESCAPE}.md"), text("esc", ""));
+    sandbox.write(&format!("upstream/one{ESCAPE}/esc.md"), text("esc", ""));
     sandbox.write("upstream/two\nlines/esc.md", text("esc", " twice"));
     sandbox.write(&format!("upstream/three/odd{ESCAPE}.md"), text("odd", ""));
     sandbox.write(
@@ -215,7 +217,7 @@ fn what_registries_say_is_shown_and_not_obeyed() {
     assert!(all.contains("Added"), "{all}");
     let all = check(&["search", "esc"]);
     assert!(
-        all.contains("one/esc\\u{1b}[2K.md") && all.contains("two\\nlines/esc.md"),
+        all.contains("one\\u{1b}[2K/esc.md") && all.contains("two\\nlines/esc.md"),
         "{all:?}"
     );
     let _ = check(&["list", "--available"]);

@@ -331,7 +331,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
     }
     let output = sandbox.run(&["update", "--conflicts=markers"]).code(3);
     insta::assert_snapshot!(output.stderr, @r#"
-    error: a resolution that was begun would be written over, so nothing was written
+    error: a resolution that was begun would be overwritten; nothing was written
       .agentpkg/conflicts/planner.md
 
     hint: edit it until no marker is left, then `agentpkg resolve --continue`
@@ -342,7 +342,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
             .run(&["update", "--dry-run"])
             .code(0)
             .stderr
-            .contains("Would merge planner")
+            .contains("a resolution of it has begun")
     );
     // A bot updates the others, and an agent that is named alone is not held up.
     theirs(&sandbox, "reviewer", "model: opus", "model: sonnet");

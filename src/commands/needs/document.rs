@@ -13,6 +13,9 @@ pub(in crate::commands) struct NeedsView<'r> {
     servers: Vec<ServerView<'r>>,
     others: Vec<OtherView<'r>>,
     odd_tools: Vec<OddToolView<'r>>,
+    /// The agents none of whose tools exists.
+    without_tools: &'r [String],
+    plugins: Vec<PartView<'r>>,
     lost_text: Vec<LostView<'r>>,
     bound: Vec<BoundView<'r>>,
 }
@@ -72,6 +75,16 @@ struct OddToolView<'r> {
     meant: Option<&'r str>,
 }
 
+/// Something of a plugin that is not there.
+#[derive(Debug, Serialize)]
+struct PartView<'r> {
+    what: &'r str,
+    agent: &'r str,
+    place: &'r str,
+    plugin: Option<&'r str>,
+    command: Option<String>,
+}
+
 /// What stands in a file and is not read by the client.
 #[derive(Debug, Serialize)]
 struct LostView<'r> {
@@ -109,11 +122,20 @@ impl<'r> From<&'r Report> for NeedsView<'r> {
             place: &lost.place,
             what: lost.loss.to_string(),
         });
+        let parts = report.parts.iter().map(|part| PartView {
+            what: &part.text,
+            agent: &part.agent,
+            place: &part.place,
+            plugin: part.plugin.as_deref(),
+            command: part.command(),
+        });
         let bound = (report.bound.iter()).map(|(agent, from, to)| BoundView { agent, from, to });
         Self {
             servers: report.servers.iter().map(Into::into).collect(),
             others: others.collect(),
             odd_tools: tools.collect(),
+            without_tools: &report.toolless,
+            plugins: parts.collect(),
             lost_text: lost.collect(),
             bound: bound.collect(),
         }

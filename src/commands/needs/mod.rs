@@ -8,11 +8,11 @@ use clap::{Args, ValueEnum};
 
 pub(super) use self::document::{NeedsView, ServerView};
 
-use crate::domain::count::numbered;
+use crate::domain::count::{few, numbered};
 use crate::domain::server::PLACEHOLDER;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
-use crate::ops::requirement::{Mode, OddTool, Other, Report, ServerState, Status};
+use crate::ops::requirement::{MissingPart, Mode, OddTool, Other, Report, ServerState, Status};
 use crate::store::manifest::is_bindable;
 use crate::ui::{CYAN, Cell, Column, DIM, GREEN, Table, Ui, YELLOW, one_line, sanitize};
 
@@ -150,9 +150,36 @@ pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for lost in &report.lost {
         ui.warn(format!("{} {}", lost.agent, lost.loss));
     }
+    for agent in &report.toolless {
+        let tools = report.odd_tools.iter().filter(|tool| tool.agent == *agent);
+        let tools: Vec<&str> = tools.map(|tool| tool.text.as_str()).collect();
+        ui.warn(format!(
+            "none of the tools of {agent} exists ({}), so the client cannot start it; edit its `tools` line",
+            few(&tools, ", ")
+        ));
+    }
+    show_parts(&report.parts, ui);
 }
 
-fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
+/// Says what is missing of plugins, and the command that gets each.
+fn show_parts(parts: &[MissingPart], ui: &mut Ui) {
+    let mut plugins: BTreeMap<(&str, Option<String>), Vec<&str>> = BTreeMap::new();
+    for part in parts {
+        let texts = plugins.entry((&part.agent, part.command())).or_default();
+        texts.push(&part.text);
+    }
+    for ((agent, command), texts) in plugins {
+        let texts = few(&texts, ", ");
+        ui.warn(match command {
+            Some(command) => {
+                format!("{agent} needs {texts} of a plugin that is not enabled: {command}")
+            }
+            None => format!("{agent} needs {texts}, which is not here"),
+        });
+    }
+}
+
+pub(super) fn show_needs(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
     for line in odd_tools(&report.odd_tools, ui.columns()) {
         ui.note(line);
     }

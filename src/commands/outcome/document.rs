@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use crate::commands::merge_file::ConflictView;
 use crate::commands::needs::NeedsView;
+use crate::domain::budget::LIMIT;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
-use crate::ops::update::{ChangedAgent, Outcome, Status};
+use crate::ops::update::{ChangedAgent, NamedAgent, Outcome, Passed, Status};
 use crate::ui::Ui;
-use crate::ui::view::{FailureView, GainView};
+use crate::ui::view::{FailureView, GainView, GoneView};
 
 /// The document of every command that changes agents.
 #[derive(Debug, Serialize)]
@@ -26,6 +27,37 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     still_required: Vec<StillRequiredView<'o>>,
     /// What keeps agents that were written from running, or others because of them.
     shadows: &'o [String],
+    /// What the descriptions of agents cost in each session; `None`: no agent was installed.
+    cost: Option<CostView>,
+    left: Vec<LeftView<'o>>,
+    offers: Vec<OfferView<'o>>,
+}
+
+/// An agent that one which is written may start, and that could be installed.
+#[derive(Debug, Serialize)]
+struct OfferView<'o> {
+    name: &'o str,
+    by: &'o str,
+    spec: &'o str,
+}
+
+/// What descriptions cost, in tokens.
+#[derive(Debug, Serialize)]
+struct CostView {
+    /// Of the agents that were installed.
+    added: usize,
+    /// Of all agents that run.
+    total: usize,
+    /// Above this, the client warns.
+    limit: usize,
+}
+
+/// What `--all` did not take of a source.
+#[derive(Debug, Serialize)]
+struct LeftView<'o> {
+    source: &'o str,
+    lower: usize,
+    behind: usize,
 }
 
 /// What happened to one agent.
@@ -48,6 +80,8 @@ struct AgentView<'o> {
     edits: usize,
     base_origin: Option<&'o str>,
     notes: &'o [String],
+    gone: Option<GoneView<'o>>,
+    others: &'o [String],
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
     /// All powers of an agent that is new.
@@ -97,7 +131,14 @@ impl<'o> ChangeDocument<'o> {
                 .iter()
                 .map(StillRequiredView::from)
                 .collect(),
+            left: outcome.passed.iter().map(LeftView::from).collect(),
+            offers: outcome.offers.iter().map(OfferView::from).collect(),
             shadows: &outcome.shadows,
+            cost: outcome.cost.map(|(added, total)| CostView {
+                added,
+                total,
+                limit: LIMIT,
+            }),
         }
     }
 }
@@ -127,6 +168,8 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             edits: agent.edits,
             base_origin: agent.base.as_deref(),
             notes: &agent.notes,
+            gone: agent.gone.as_ref().map(Into::into),
+            others: &agent.others,
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),
             powers: agent.powers.iter().map(Into::into).collect(),
@@ -162,6 +205,26 @@ impl<'o> From<&'o (AgentName, AgentName)> for StillRequiredView<'o> {
         Self {
             name: name.as_str(),
             by: by.as_str(),
+        }
+    }
+}
+
+impl<'o> From<&'o Passed> for LeftView<'o> {
+    fn from(passed: &'o Passed) -> Self {
+        Self {
+            source: &passed.source,
+            lower: passed.lower,
+            behind: passed.behind,
+        }
+    }
+}
+
+impl<'o> From<&'o NamedAgent> for OfferView<'o> {
+    fn from(named: &'o NamedAgent) -> Self {
+        Self {
+            name: named.name.as_str(),
+            by: named.by.as_str(),
+            spec: &named.spec,
         }
     }
 }

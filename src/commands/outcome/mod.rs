@@ -1,6 +1,7 @@
 //! What a command did to agents, or would do, as text: one screen for an install and one for an update. `document` is the same as data.
 
 mod document;
+mod summary;
 
 use std::fmt::Write as _;
 
@@ -8,10 +9,13 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::document::ChangeDocument;
 use super::{Context, capabilities, needs};
+use crate::domain::budget::{LIMIT, shown};
 use crate::domain::capability::Gain;
-use crate::domain::count::counted;
+use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
+use crate::error::Advice;
+use crate::ops::gone::GoneAgent;
 use crate::ops::remove::{Dropped, Gone};
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
@@ -27,26 +31,54 @@ pub(super) fn show_install(
     let agents = outcome.agents.iter();
     let changed: Vec<&ChangedAgent> = agents.filter(|agent| agent.is_written()).collect();
     let ui = &mut context.ui;
-    for agent in &changed {
-        show_written(agent, is_dry_run, ui);
+    let is_many = changed.len() > summary::MANY;
+    if is_many {
+        summary::show(&changed, is_dry_run, ui);
+    } else {
+        for agent in &changed {
+            show_written(agent, is_dry_run, ui);
+        }
     }
+    summary::show_passed(outcome, ui);
+    summary::show_offers(outcome, ui);
     if let Some(report) = &outcome.needs {
         needs::show_done(report, is_dry_run, ui);
     }
     show_gone(&outcome.gone, is_dry_run, ui);
     show_skipped(outcome, ui);
+    show_cost(outcome, ui);
     if changed.is_empty() {
         show_unchanged(outcome, is_whole, is_dry_run, ui);
     } else {
-        show_verdict(outcome, is_dry_run, ui);
+        show_verdict(outcome, is_many, is_dry_run, ui);
     }
     if !outcome.gone.agents.is_empty() && !is_dry_run {
         show_undo(ui);
     }
 }
 
+/// Shows what the descriptions of new agents cost in each session.
+fn show_cost(outcome: &Outcome, ui: &mut Ui) {
+    let Some((added, total)) = outcome.cost else {
+        return;
+    };
+    let [added, total_shown, limit] = [added, total, LIMIT].map(shown);
+    if total > LIMIT {
+        let costs = Command::new(["list", "--cost"]);
+        let words = format!(
+            "all descriptions cost {total_shown} tokens in each session (+{added}), and the client warns above {limit}; "
+        );
+        ui.warn(Advice::say(words).and_run(costs).and(" shows the largest"));
+    } else {
+        ui.status(
+            "Cost",
+            format!("+{added} tokens in each session, {total_shown} of {limit}"),
+        );
+    }
+}
+
 /// Shows the one agent that was written, as the client sees it.
-fn show_verdict(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
+fn show_verdict(outcome: &Outcome, is_many: bool, is_dry_run: bool, ui: &mut Ui) {
     match &outcome.verdict {
         Some(Verdict::Loads(loaded)) => {
             ui.note("");
@@ -67,7 +99,13 @@ fn show_verdict(outcome: &Outcome, is_dry_run: bool, ui: &mut Ui) {
             ui.warn(format!("the client ignores it as it is: {reason}; leave out `--verbatim` to have it repaired"));
         }
         None => {
-            if let Some(report) = &outcome.needs {
+            let Some(report) = &outcome.needs else {
+                return;
+            };
+            if is_many {
+                needs::show_needs(report, true, ui);
+                summary::show_findings(report, ui);
+            } else {
                 needs::show(report, true, ui);
             }
         }
@@ -99,6 +137,15 @@ fn show_written(agent: &ChangedAgent, is_dry_run: bool, ui: &mut Ui) {
         (false, _) => "Replaced",
     };
     ui.status(verb, &agent.path);
+    if !agent.others.is_empty() {
+        let others = few(&agent.others, ", ");
+        let copies = numbered(agent.others.len(), "other copy", "other copies");
+        ui.note(format!(
+            "{:13}{DIM}{copies} behind: {}{DIM:#}",
+            "",
+            sanitize(&others)
+        ));
+    }
     if is_dry_run && agent.powers.is_empty() {
         show_gains(&agent.gains, ui);
     }
@@ -120,7 +167,7 @@ fn show_skipped(outcome: &Outcome, ui: &mut Ui) {
     let agents = outcome.agents.iter();
     for agent in agents {
         if agent.status == Status::Gone {
-            let what = "upstream no longer has it; your file stays";
+            let (_, what) = words(agent, false);
             ui.attention(
                 "Gone",
                 format!("{CYAN}{}{CYAN:#}  {DIM}{what}{DIM:#}", agent.name),
@@ -303,6 +350,10 @@ fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: 
     for note in &agent.notes {
         ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(note)));
     }
+    if let Some(gone) = &agent.gone {
+        let advice = ui.advice(&gone.advice());
+        ui.note(format!("{:13}{advice}", ""));
+    }
     if is_dry_run {
         for conflict in &agent.conflicts {
             ui.note(format!(
@@ -352,15 +403,26 @@ fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
             format!(".agentpkg/conflicts/{}", agent.name.file_name()),
         ),
         (Status::Skipped, _) => ("Skipped", open),
-        (Status::Gone, _) => (
-            "Gone",
-            "upstream no longer has it; your file stays".to_owned(),
-        ),
+        (Status::Gone, _) => {
+            let what = agent.gone.as_ref().map(GoneAgent::words);
+            ("Gone", what.unwrap_or_default() + "; your file stays")
+        }
         (Status::BaseLost, _) => ("Not merged", String::new()),
         (Status::Moved, true) => ("Would follow", String::new()),
         (Status::Moved, false) => ("Followed", edits),
         (Status::Current | Status::Edited, _) => ("Kept", String::new()),
     }
+}
+
+/// Shows an agent that upstream no longer has: what became of it, and how to go on.
+pub(super) fn show_departed(gone: &GoneAgent, ui: &mut Ui) {
+    let what = sanitize(&gone.words());
+    ui.attention("Gone", format!("{}  {DIM}{what}{DIM:#}", gone.name));
+    for note in gone.notes() {
+        ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(&note)));
+    }
+    let advice = ui.advice(&gone.advice());
+    ui.note(format!("{:13}{advice}", ""));
 }
 
 /// Shows which agents were removed, or would be, because nothing wants them any more.
@@ -386,9 +448,10 @@ pub(super) fn removed(is_dry_run: bool) -> &'static str {
 
 pub(super) fn show_kept(agent: &Dropped, ui: &mut Ui) {
     let (path, reason) = (sanitize(&agent.path), agent.reason);
+    let why = if agent.is_edited { "edited, and " } else { "" };
     ui.attention(
         "Kept",
-        format!("{path}  {DIM}edited, and yours now: {reason}{DIM:#}"),
+        format!("{path}  {DIM}{why}yours now: {reason}{DIM:#}"),
     );
 }
 

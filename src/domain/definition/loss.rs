@@ -44,6 +44,16 @@ impl Loss {
         }
     }
 
+    /// What kind of loss it is, in words that fit several agents.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Repeated { .. } => "a key stands twice, and only the last one counts",
+            Self::CutShort { .. } => "a `---` ends the frontmatter early",
+            Self::Mixed { .. } => "a name mixes letters of several scripts",
+        }
+    }
+
     /// Whether the same text is lost, possibly on another line.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {

@@ -4,6 +4,8 @@
 //! backend-architect                     any registry
 //! studio/backend-architect              one registry of the manifest
 //! studio#path/to/file.md                one file of it
+//! studio#folder/                        the agents of one of its folders, as a source of its own
+//! studio#plugin:planner                 an agent of one of its plugins
 //! backend-architect@^1.2                with a version, tag, commit or branch
 //! gh:owner/repo#name                    straight from a repository; also https://…, ssh://…, git@host:…, file://…, github:…, gitlab:…
 //! https://host/owner/repo/blob/main/x.md   a page that shows a file or a folder, as it is pasted from a browser
@@ -94,6 +96,15 @@ pub enum Target {
     Name(String),
     /// By its file, relative to the source's root, with `/`.
     File(String),
+    /// The agents below a folder, relative to the source's root, with a `/` at its end.
+    Folder(String),
+    /// An agent of a plugin of the source.
+    Plugin {
+        /// The plugin's name.
+        plugin: String,
+        /// The agent's name or title.
+        agent: String,
+    },
     /// What a page of a host shows, and the agent's name where one was typed behind it. Only the source can say what that is.
     Page(Shown, Option<String>),
 }
@@ -101,7 +112,8 @@ pub enum Target {
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(text) | Self::File(text) => formatter.write_str(text),
+            Self::Name(text) | Self::File(text) | Self::Folder(text) => formatter.write_str(text),
+            Self::Plugin { plugin, agent } => write!(formatter, "{plugin}:{agent}"),
             Self::Page(shown, _) => formatter.write_str(&shown.marker()),
         }
     }
@@ -492,12 +504,25 @@ fn parse_target(text: &str, whole: &str) -> Result<Target, SpecError> {
         });
     }
     let text = text.strip_prefix("./").unwrap_or(text);
-    let has_extension = EXTENSIONS.iter().any(|extension| text.ends_with(extension));
-    if !has_extension {
-        return Ok(Target::Name(text.to_owned()));
+    let is_file = EXTENSIONS.iter().any(|extension| text.ends_with(extension));
+    let folder = text.strip_suffix('/').filter(|_| !is_file);
+    if !is_file && folder.is_none() {
+        return match text.split_once(':') {
+            Some((plugin, agent)) if !plugin.is_empty() && !agent.is_empty() => {
+                Ok(Target::Plugin {
+                    plugin: plugin.to_owned(),
+                    agent: agent.to_owned(),
+                })
+            }
+            _ if text.starts_with("skills/") => Err(SpecError::Skill {
+                text: text.to_owned(),
+            }),
+            _ => Ok(Target::Name(text.to_owned())),
+        };
     }
     if text.starts_with('/')
-        || text
+        || folder
+            .unwrap_or(text)
             .split(['/', '\\'])
             .any(|part| matches!(part, "" | "." | ".."))
     {
@@ -505,7 +530,10 @@ fn parse_target(text: &str, whole: &str) -> Result<Target, SpecError> {
             text: text.to_owned(),
         });
     }
-    Ok(Target::File(text.to_owned()))
+    Ok(match folder {
+        Some(_) => Target::Folder(text.to_owned()),
+        None => Target::File(text.to_owned()),
+    })
 }
 
 fn registry_name(text: &str, whole: &str) -> Result<RegistryName, SpecError> {
@@ -589,6 +617,12 @@ pub enum SpecError {
     /// A path that leaves the source.
     #[error("`{text}` leaves the folder it is in")]
     File {
+        /// What was typed.
+        text: String,
+    },
+    /// `skills/NAME`.
+    #[error("`{text}` is a skill, and only agents can be installed")]
+    Skill {
         /// What was typed.
         text: String,
     },

@@ -17,6 +17,8 @@ fn show(text: &str) -> String {
                 None => String::new(),
                 Some(Target::Name(name)) => format!(", name {name}"),
                 Some(Target::File(file)) => format!(", file {file}"),
+                Some(Target::Folder(folder)) => format!(", folder {folder}"),
+                Some(Target::Plugin { plugin, agent }) => format!(", {agent} of plugin {plugin}"),
                 Some(Target::Page(shown, name)) => format!(
                     ", {} {}{}",
                     if shown.is_file {

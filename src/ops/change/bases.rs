@@ -8,6 +8,8 @@ use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::count::counted;
+use crate::domain::definition::Definition;
+use crate::domain::lineage::kept;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
@@ -17,6 +19,9 @@ use crate::ops::candidate::Candidate;
 use crate::ops::report::{Choice, Event, Frontend};
 use crate::store::agreement::is_moved;
 use crate::store::lockfile::LockedAgent;
+
+/// A shorter prompt is not worth a word about how much of it is new.
+const FEWEST_LINES: usize = 12;
 
 /// Gives an item of an update its base, or says that there is nothing newer; `false`: the base is lost, and the agent stays as it is.
 /// `allowed`: what may be taken that was declined before.
@@ -60,6 +65,10 @@ pub(super) fn find(
             }
         }
     }
+    if let Some(percent) = rewritten(&item.base, &item.candidate.bytes) {
+        let note = format!("upstream rewrote {percent} % of the prompt");
+        item.notes.push(note);
+    }
     if base::is_rewritten(scene.session, &locked) {
         item.notes
             .push("the history upstream was rewritten; the base was kept".to_owned());
@@ -71,6 +80,14 @@ pub(super) fn find(
         item.notes.push(format!("the base was found in {origin}"));
     }
     Ok(true)
+}
+
+/// How much of a prompt is not what it was, in percent; `None`: less than half, or there was hardly any.
+fn rewritten(base: &[u8], new: &[u8]) -> Option<u32> {
+    let [base, new] = [base, new].map(Definition::parse);
+    let is_long = base.body().split(|byte| *byte == b'\n').count() > FEWEST_LINES;
+    let percent = 100 - kept(base.body(), new.body());
+    (is_long && percent >= 50).then_some(percent)
 }
 
 /// Finds out what an agent could do before whose file is not there: there is nothing to merge, but new powers are asked about. Where

@@ -7,6 +7,7 @@ use super::pending;
 use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::digest::Digest;
+use crate::domain::markers;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::store::lockfile::LockedAgent;
@@ -47,6 +48,9 @@ pub(super) fn lay_over(item: &mut Item, scene: &Scene<'_>, is_forced: bool) -> R
 
 /// Leaves out the agents that would write over what a person wrote.
 pub(super) fn refuse(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> Result<()> {
+    if goal.is_update() {
+        refuse_marked(plan, scene);
+    }
     let is_in_the_way = |item: &&Item| item.state == State::Active && item.is_blocked;
     let blocked: Vec<&Item> = plan.items.iter().filter(is_in_the_way).collect();
     let Some(first) = blocked.first() else {
@@ -60,10 +64,24 @@ pub(super) fn refuse(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) -> Result<
     Ok(())
 }
 
+/// Leaves out the agents whose files have the conflict markers of a version control system: nothing can be merged with both sides at once.
+fn refuse_marked(plan: &mut Plan, scene: &Scene<'_>) {
+    let is_meant = |item: &&mut Item| matches!(item.state, State::Active | State::Current);
+    for item in plan.items.iter_mut().filter(is_meant) {
+        if let Some(failure) = marked(scene, item) {
+            plan.failures.push(failure);
+            item.skip("its file has conflict markers");
+        }
+    }
+}
+
 /// That files are in the way. `others`: the agents beside the first.
 fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Result<Failure> {
     let project = &scene.session.project;
     let path = |item: &Item| project.shown_path(&item.name);
+    if let Some(marked) = marked(scene, first) {
+        return Ok(marked);
+    }
     let message = if first.before.is_some() {
         format!("`{}` was edited, so it is not replaced", path(first))
     } else {
@@ -93,6 +111,21 @@ fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Re
         failure
     };
     Ok(with_ways_out(failure, scene, goal, first))
+}
+
+/// That a file has the conflict markers of a version control system, and where.
+fn marked(scene: &Scene<'_>, item: &Item) -> Option<Failure> {
+    let line = markers::first(item.ours.as_deref()?)?;
+    let path = scene.session.project.shown_path(&item.name);
+    Some(markers_in(&path, line))
+}
+
+/// The failure that a file has conflict markers.
+pub(in crate::ops) fn markers_in(path: &str, line: usize) -> Failure {
+    Failure::failed(format!(
+        "`{path}` has unresolved conflict markers, the first in line {line}"
+    ))
+    .hint("decide each conflict in the file and remove its markers, then run the command again")
 }
 
 /// The ways to have the new version nevertheless.

@@ -106,6 +106,8 @@ pub(in crate::ops) enum What {
         names: Vec<String>,
         /// The version that is wanted from now on.
         to: Option<Wish>,
+        /// The spec of the agent that the one that is named goes on as.
+        from: Option<String>,
     },
     /// Those with a pending update.
     Waiting {
@@ -137,6 +139,8 @@ pub(in crate::ops) struct Goal {
     pub(in crate::ops) bind: BTreeMap<String, String>,
     /// Which agents go that no decision was about.
     pub(in crate::ops) prune: Prune,
+    /// Whether the files of agents that go stay as they are.
+    pub(in crate::ops) keeps_files: bool,
     /// Plan and stop.
     pub(in crate::ops) is_dry_run: bool,
 }
@@ -153,6 +157,7 @@ impl Goal {
             servers: Mode::default(),
             bind: BTreeMap::new(),
             prune: Prune::Unwanted,
+            keeps_files: false,
             is_dry_run: false,
         }
     }

@@ -29,8 +29,10 @@ pub struct Dropped {
     pub path: String,
     /// Why nobody wants it.
     pub reason: &'static str,
-    /// Whether its file stays, because it was edited: it is the user's own from now on.
+    /// Whether its file stays, because it was edited or that was asked for: it is the user's own from now on.
     pub is_kept: bool,
+    /// Whether it was edited.
+    pub is_edited: bool,
 }
 
 /// What goes.
@@ -81,15 +83,24 @@ pub(super) fn let_go(
         let digest = scene.agent(name)?.as_deref().map(Digest::of);
         let is_edited = digest.is_some_and(|digest| digest != locked.base);
         let edited = edited(goal, name);
-        if is_edited && edited == Edited::Refuse {
+        if is_edited && edited == Edited::Refuse && !goal.keeps_files {
             return Err(refuse_edited(project, &path));
         }
-        let is_kept = is_edited && edited == Edited::Keep;
+        let is_named = |names: &[String]| names.iter().any(|named| named == name.as_str());
+        let is_kept = match &goal.what {
+            What::Gone(names) if goal.keeps_files && is_named(names) => digest.is_some(),
+            _ => is_edited && edited == Edited::Keep,
+        };
         gone.agents.push(Dropped {
             name: name.clone(),
             path: project.display(&path),
-            reason: reason(name, before),
+            reason: if goal.keeps_files {
+                "its file stays"
+            } else {
+                reason(name, before)
+            },
             is_kept,
+            is_edited,
         });
         if !is_kept {
             changes.push(Change {

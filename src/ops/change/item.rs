@@ -117,6 +117,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) choices: Vec<Option<Choice>>,
     pub(in crate::ops) state: State,
     pub(in crate::ops) notes: Vec<String>,
+    /// Files of other agents of this name in its source, where it was chosen over them.
+    pub(in crate::ops) others: Vec<String>,
     /// The result as a person wrote it, in place of the merge.
     pub(in crate::ops) text: Option<Vec<u8>>,
     /// That it takes the place of an agent from another source.
@@ -147,6 +149,7 @@ impl Item {
             choices: Vec::new(),
             state: State::Active,
             notes: Vec::new(),
+            others: Vec::new(),
             text: None,
             replaces: None,
             is_blocked: false,

@@ -35,8 +35,8 @@ pub(super) fn leaving(plan: &mut Plan, scene: &Scene<'_>, names: &[String]) -> R
         .agents
         .keys()
         .filter(|name| !leaving.contains(name));
-    // Who requires a named agent keeps it, unless nobody wants that one either.
-    let still_required = with_required(others, lockfile, &is_named);
+    // Who requires a named agent and stays keeps it.
+    let still_required = with_required(others, lockfile, &|_| false);
     let kept = manifest.agents().keys().filter(|name| !is_named(name));
     let still_wanted = with_required(kept, lockfile, &|_| false);
     leaving.retain(|name| !still_wanted.contains(name) && !still_required.contains(name));

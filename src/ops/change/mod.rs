@@ -9,7 +9,7 @@ pub(in crate::ops) mod changes;
 pub(in crate::ops) mod commit;
 mod confirm;
 mod conflicts;
-mod edits;
+pub(in crate::ops) mod edits;
 pub(in crate::ops) mod goal;
 pub(in crate::ops) mod gone;
 pub(in crate::ops) mod item;
@@ -24,6 +24,7 @@ pub(in crate::ops) mod plan;
 mod planner;
 mod powers;
 mod remember;
+mod required;
 mod resolutions;
 pub(in crate::ops) mod resolve;
 pub(in crate::ops) mod scene;
@@ -31,16 +32,19 @@ mod settle;
 mod specs;
 mod together;
 pub(in crate::ops) mod waiting;
+mod whole;
 
 use self::commit::{Attempt, commit};
 use self::goal::{Goal, What};
-use self::outcome::Outcome;
+use self::item::Status;
+use self::outcome::{ChangedAgent, Outcome};
 use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::ops::report::Frontend;
 use crate::ops::session::Session;
 use crate::ops::shadows::shadows;
 use crate::store::cache::Freshness;
+use crate::store::loaded::{self, Standing};
 use crate::store::transaction::Transaction;
 
 /// Carries out a goal.
@@ -57,12 +61,34 @@ pub(in crate::ops) fn change(
     let mut plan =
         |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| planned(attempt, goal, frontend);
     let mut outcome = commit(session, freshness, goal.is_dry_run, frontend, &mut plan)?;
-    let written = outcome.agents.iter().filter(|agent| agent.is_written());
-    let written: Vec<AgentName> = written.map(|agent| agent.name.clone()).collect();
-    if !written.is_empty() && !goal.is_dry_run {
-        outcome.shadows = shadows(session, &written);
+    if !goal.is_dry_run {
+        look_back(session, &mut outcome);
     }
     Ok(outcome)
+}
+
+/// Notes what keeps the agents that were written from running, and what new ones cost.
+fn look_back(session: &Session, outcome: &mut Outcome) {
+    let written = outcome.agents.iter().filter(|agent| agent.is_written());
+    let written: Vec<AgentName> = written.map(|agent| agent.name.clone()).collect();
+    if written.is_empty() {
+        return;
+    }
+    let project = &session.project;
+    let set = loaded::read(project, &session.environment, project.root());
+    outcome.shadows = shadows(session, &set, &written);
+    let is_new = |agent: &&ChangedAgent| agent.status == Status::Installed;
+    let new: Vec<String> = outcome
+        .agents
+        .iter()
+        .filter(is_new)
+        .map(|agent| agent.name.file_name())
+        .collect();
+    let new = set
+        .own()
+        .filter(|agent| agent.standing == Standing::Runs && new.contains(&agent.below));
+    let added: usize = new.map(|agent| agent.tokens).sum();
+    outcome.cost = (added > 0).then(|| (added, set.tokens()));
 }
 
 /// Makes a plan for a goal and decides everything about it.

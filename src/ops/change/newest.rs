@@ -2,17 +2,19 @@
 
 use super::goal::Wish;
 use super::item::Added;
-use super::planner::{Planner, last_seen};
+use super::planner::Planner;
 use super::scene::Scene;
+use super::specs;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Kind, Result};
+use crate::ops::gone::GoneAgent;
 use crate::ops::report::Frontend;
 use crate::ops::resolver::{Departed, Followed, moved};
 use crate::ops::typed::AskerPlace;
 use crate::ops::unknown;
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::Wanted;
+use crate::store::manifest::{Origin, Wanted};
 
 impl Planner<'_, '_> {
     /// Plans the newest versions of the agents of the manifest that are named, or of all.
@@ -20,6 +22,7 @@ impl Planner<'_, '_> {
         &mut self,
         names: &[String],
         to: Option<&Wish>,
+        from: Option<&str>,
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let scene = self.scene;
@@ -31,7 +34,9 @@ impl Planner<'_, '_> {
                 scene.lockfile.agents.get(name)?,
             ))
         });
-        self.resolver.ask_for(agents, manifest, frontend);
+        if from.is_none() {
+            self.resolver.ask_for(agents, manifest, frontend);
+        }
         for name in selected {
             let mut wanted = manifest.agents()[name].clone();
             wanted.version = match to {
@@ -42,10 +47,47 @@ impl Planner<'_, '_> {
             if !names.is_empty() {
                 wanted.bind.extend(self.goal.bind.clone());
             }
-            self.newest_of(name, &wanted, frontend)?;
+            match from {
+                Some(from) => self.go_on_as(name, &wanted, from, frontend)?,
+                None => self.newest_of(name, &wanted, frontend)?,
+            }
         }
         self.plan.sources = self.resolver.count();
         Ok(())
+    }
+
+    /// Plans that an agent goes on as the one that a spec means. Who types the spec agrees to its source.
+    fn go_on_as(
+        &mut self,
+        name: &AgentName,
+        wanted: &Wanted,
+        from: &str,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let manifest = &self.scene.manifest;
+        let spec = specs::read(self.scene.session, from)?;
+        let settled = self.resolver.settled(&spec, frontend)?;
+        let spec = settled.map_or(spec, |(spec, _)| spec);
+        let resolved = self.resolver.resolve(&spec, manifest, frontend)?;
+        let origin = match &resolved.snapshot.registry {
+            Some(registry) => Origin::Registry(registry.clone()),
+            None => Origin::Source(resolved.snapshot.source.clone()),
+        };
+        let added = Added {
+            chain: vec!["the command line".to_owned()],
+            is_named: true,
+            is_followed: true,
+            wanted: Wanted {
+                origin,
+                target: specs::target(&spec, name, &resolved, frontend)?,
+                version: spec.version.clone(),
+                ..wanted.clone()
+            },
+            is_entry: true,
+            note: Some(format!("goes on as {}", resolved.spec(true))),
+            ..Added::default()
+        };
+        self.add(name, &resolved, added, frontend)
     }
 
     /// Plans the newest version of one agent, wherever it went.
@@ -102,10 +144,10 @@ impl Planner<'_, '_> {
             ))
             .hint("name another version, or leave it out"));
         }
-        self.plan
-            .gone
-            .push((name.clone(), locked.map(last_seen).unwrap_or_default()));
-        let _ = departed;
+        if let Some(locked) = locked {
+            let gone = GoneAgent::of(name, wanted, locked, departed);
+            self.plan.gone.push(gone);
+        }
         Ok(())
     }
 

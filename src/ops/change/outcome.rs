@@ -4,6 +4,7 @@ use super::goal::{Edits, Goal, What};
 use super::gone::Gone;
 use super::item::{Item, State, Status};
 use super::plan::Plan;
+pub use super::plan::{NamedAgent, Passed};
 use super::scene::Scene;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::count::counted;
@@ -12,6 +13,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::merge::{self, Rule};
+use crate::ops::gone::GoneAgent;
 use crate::ops::merge_file::{self, ConflictReport};
 use crate::ops::requirement::Report;
 use crate::store::agreement::versions;
@@ -54,8 +56,12 @@ pub struct ChangedAgent {
     pub rules: Vec<(&'static str, String)>,
     /// Where the base came from.
     pub base: Option<String>,
+    /// What became of it, if upstream no longer has it.
+    pub gone: Option<GoneAgent>,
     /// What else is worth knowing: it moved, its history was rewritten.
     pub notes: Vec<String>,
+    /// Files of other agents of this name in its source, where it was chosen over them.
+    pub others: Vec<String>,
 }
 
 impl ChangedAgent {
@@ -83,7 +89,9 @@ impl ChangedAgent {
             powers: Vec::new(),
             rules: Vec::new(),
             base: None,
+            gone: None,
             notes: Vec::new(),
+            others: Vec::new(),
         }
     }
 
@@ -119,6 +127,10 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// How many sources were looked at.
     pub sources: usize,
+    /// What of whole sources was not taken.
+    pub passed: Vec<Passed>,
+    /// Agents that those which are written may start, that their sources have, and that are not installed.
+    pub offers: Vec<NamedAgent>,
     /// How many files changed, or would; 0 if everything was as it should be.
     pub changes: usize,
     /// Whether agentpkg.toml is among them.
@@ -135,12 +147,16 @@ pub struct Outcome {
     pub verdict: Option<Verdict>,
     /// What keeps agents that were written from running, or others because of them.
     pub shadows: Vec<String>,
+    /// What the descriptions of the agents that were installed cost in each session, and those of all, in tokens; `None`: none was
+    /// installed.
+    pub cost: Option<(usize, usize)>,
 }
 
 /// The outcome of a plan that is carried out.
 pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
     let items = plan.items.iter();
     let mut outcome = Outcome {
+        offers: offers(&plan, scene),
         verdict: verdict(&plan, goal),
         agents: items
             .map(|item| described(item, &plan, scene, goal))
@@ -152,13 +168,21 @@ pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
             .collect(),
         failures: plan.failures,
         sources: plan.sources,
+        passed: plan.passed,
         ..Outcome::default()
     };
-    for (name, why) in &plan.gone {
-        let notes = (!why.is_empty()).then(|| why.clone()).into_iter().collect();
-        outcome
-            .agents
-            .push(untouched(scene, name, Status::Gone, notes));
+    for gone in plan.gone {
+        // What is meant to stay as it is, is as it should be.
+        let status = if gone.is_kept {
+            Status::Current
+        } else {
+            Status::Gone
+        };
+        let untouched = untouched(scene, &gone.name, status, gone.notes());
+        outcome.agents.push(ChangedAgent {
+            gone: Some(gone),
+            ..untouched
+        });
     }
     for (name, failure) in plan.lost {
         let notes = vec!["its base is lost".to_owned()];
@@ -171,6 +195,16 @@ pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
         .agents
         .sort_by(|one, other| one.name.cmp(&other.name));
     outcome
+}
+
+/// The agents that those which are written may start and that are neither installed nor planned.
+fn offers(plan: &Plan, scene: &Scene<'_>) -> Vec<NamedAgent> {
+    let is_written = |name: &AgentName| plan.active().any(|item| item.name == *name);
+    let is_there =
+        |name: &AgentName| plan.item(name).is_some() || scene.lockfile.agents.contains_key(name);
+    let named = plan.named.iter();
+    let offered = named.filter(|named| is_written(&named.by) && !is_there(&named.name));
+    offered.cloned().collect()
 }
 
 /// An agent that has no new version.
@@ -192,6 +226,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
     let plain = untouched(scene, &item.name, item.status(), notes);
     let plain = ChangedAgent {
         locked: Some(item.locked()),
+        others: item.others.clone(),
         is_named: item.is_named && matches!(goal.what, What::Specs(_)),
         newest_of: (item.wanted.as_ref())
             .filter(|_| item.is_named)

@@ -7,14 +7,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::goal::Conflicts;
+use super::goal::{Conflicts, Goal};
 use super::item::State;
+use super::open::Open;
 use super::plan::Plan;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::report::Answers;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Wanted;
 use crate::store::project::{MAX_AGENT, Project};
@@ -290,8 +292,14 @@ pub(in crate::ops) fn forget(project: &Project, name: &AgentName) -> Result<Vec<
 }
 
 /// Leaves alone what somebody is resolving by hand: an update of such an agent would answer for them.
-pub(super) fn keep_begun(project: &Project, conflicts: Conflicts, plan: &mut Plan) -> Result<()> {
+pub(super) fn keep_begun(
+    project: &Project,
+    goal: &Goal,
+    plan: &mut Plan,
+    open: &mut Open,
+) -> Result<()> {
     let mut begun = Vec::new();
+    let is_left_out = goal.conflicts == Conflicts::Skip || open.answers == Answers::LeftOut;
     for item in plan
         .items
         .iter_mut()
@@ -299,7 +307,9 @@ pub(super) fn keep_begun(project: &Project, conflicts: Conflicts, plan: &mut Pla
     {
         if is_begun(project, &item.name)? {
             begun.push(item.name.clone());
-            if conflicts == Conflicts::Skip {
+            if open.answers == Answers::Shown {
+                item.skip("a resolution of it has begun");
+            } else if is_left_out {
                 item.state = State::Skipped;
                 let message = format!(
                     "a resolution of `{}` has begun, so it is left unchanged",
@@ -314,7 +324,7 @@ pub(super) fn keep_begun(project: &Project, conflicts: Conflicts, plan: &mut Pla
             }
         }
     }
-    if begun.is_empty() || conflicts == Conflicts::Skip {
+    if begun.is_empty() || is_left_out || open.answers == Answers::Shown {
         return Ok(());
     }
     let what = if begun.len() == 1 {
@@ -325,12 +335,12 @@ pub(super) fn keep_begun(project: &Project, conflicts: Conflicts, plan: &mut Pla
     let names: Vec<&str> = begun.iter().map(AgentName::as_str).collect();
     let failure = Failure::new(
         Kind::Conflict,
-        format!("{what} would be written over, so nothing was written"),
+        format!("{what} would be overwritten; nothing was written"),
     );
     let shown = begun
         .iter()
         .map(|name| project.display(&marker_path(project, name)));
-    Err(shown
+    let failure = shown
         .fold(failure, Failure::detail)
         .hint(
             Advice::say("edit it until no marker is left, then ")
@@ -340,5 +350,10 @@ pub(super) fn keep_begun(project: &Project, conflicts: Conflicts, plan: &mut Pla
             Advice::say("or give it up with ")
                 .and_run(Command::new(["resolve", "--abort"]).args(names))
                 .and(", then update again"),
-        ))
+        );
+    if open.answers == Answers::Person {
+        return Err(failure);
+    }
+    open.refuse(failure);
+    Ok(())
 }

@@ -6,18 +6,20 @@ use super::goal::Prune;
 use super::item::{Item, State};
 use super::scene::Scene;
 use crate::domain::name::AgentName;
+use crate::domain::spec::Source;
 use crate::error::Failure;
+use crate::ops::gone::GoneAgent;
 use crate::store::agreement::with_required;
 use crate::store::lockfile::Lockfile;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, Origin};
 
 /// What a command would do.
 #[derive(Debug, Default)]
 pub(in crate::ops) struct Plan {
     /// The agents that it is about, sorted by name.
     pub(in crate::ops) items: Vec<Item>,
-    /// Those that upstream no longer has, and why that is thought.
-    pub(in crate::ops) gone: Vec<(AgentName, String)>,
+    /// Those that upstream no longer has.
+    pub(in crate::ops) gone: Vec<GoneAgent>,
     /// Those without a base.
     pub(in crate::ops) lost: Vec<(AgentName, Failure)>,
     /// Those that are taken out of the manifest.
@@ -30,6 +32,32 @@ pub(in crate::ops) struct Plan {
     pub(in crate::ops) failures: Vec<Failure>,
     /// How many sources were looked at.
     pub(in crate::ops) sources: usize,
+    /// What of whole sources was not taken.
+    pub(in crate::ops) passed: Vec<Passed>,
+    /// Agents that those of the plan may start, and that their sources have.
+    pub(in crate::ops) named: Vec<NamedAgent>,
+}
+
+/// An agent that another one may start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedAgent {
+    /// Its name.
+    pub name: AgentName,
+    /// The agent that may start it.
+    pub by: AgentName,
+    /// The spec that means it.
+    pub spec: String,
+}
+
+/// What `--all` did not take of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// The source, as it can be typed.
+    pub source: String,
+    /// How many names have files of lower kinds only, where there are surer ones.
+    pub lower: usize,
+    /// How many files stand behind others of their name.
+    pub behind: usize,
 }
 
 impl Plan {
@@ -59,6 +87,14 @@ impl Plan {
                 && scene.manifest.agents().get(&item.name) != Some(wanted)
             {
                 manifest.set_agent(&item.name, wanted);
+                // A registry of the user becomes one of the project, so that everybody finds it.
+                let locked = &item.candidate.locked;
+                if let Origin::Registry(registry) = &wanted.origin
+                    && manifest.registry(registry).is_none()
+                    && let Ok(source) = Source::parse(&locked.source)
+                {
+                    manifest.set_registry(registry, &source);
+                }
             }
         }
         manifest

@@ -27,7 +27,9 @@ pub(in crate::ops) fn resolve(
             planner.ask_for_manifest();
             planner.rest_of_the_manifest(frontend)?;
         }
-        What::Newest { names, to } => planner.newest(names, to.as_ref(), frontend)?,
+        What::Newest { names, to, from } => {
+            planner.newest(names, to.as_ref(), from.as_deref(), frontend)?;
+        }
         What::Waiting { names, how } => {
             waiting::items(&mut planner.plan, scene, names, *how, frontend)?;
         }

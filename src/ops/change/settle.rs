@@ -10,10 +10,13 @@ use super::open::Open;
 use super::plan::Plan;
 use super::scene::Scene;
 use super::{confirm, conflicts, origin, pending, powers, together};
+use crate::domain::budget;
+use crate::domain::definition::{Definition, Verdict};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::policy;
-use crate::ops::report::{Answers, Frontend, interrupted};
+use crate::ops::report::{Answers, Frontend};
+use crate::store::loaded;
 
 /// Decides everything that is open.
 pub(super) fn settle(
@@ -27,13 +30,14 @@ pub(super) fn settle(
         was_asked: false,
         refusal: None,
     };
-    if matches!(goal.what, What::Newest { .. }) && !goal.is_dry_run {
-        pending::keep_begun(&scene.session.project, goal.conflicts, plan)?;
+    if matches!(goal.what, What::Newest { .. }) {
+        pending::keep_begun(&scene.session.project, goal, plan, &mut open)?;
     }
     edits::refuse(plan, scene, goal)?;
     origin::decide(plan, goal, &mut open, frontend)?;
     conflicts::decide(plan, scene, goal, &mut open, frontend)?;
     forbid(plan, scene);
+    keep_within_budget(plan, scene);
     powers::decide(plan, scene, goal, &mut open, frontend)?;
     if open.refusal.is_some() {
         // What cannot be had is said with what nobody can be asked about.
@@ -46,11 +50,6 @@ pub(super) fn settle(
     }
     refuse_broken(plan, scene, goal);
     together::skip_together(plan, scene);
-    let is_left = !plan.lockfile(scene, goal.prune).agents.is_empty() || !plan.failures.is_empty();
-    if open.was_asked && goal.edits != Edits::Merge && !is_left {
-        // Whoever says no to all that was to be installed has stopped the command.
-        return Err(interrupted());
-    }
     let settled = needs::settle(plan, scene, goal, frontend)?;
     if open.was_asked && goal.edits == Edits::Merge && plan.active().next().is_some() {
         confirm::confirm(plan, scene, frontend)?;
@@ -71,6 +70,40 @@ fn forbid(plan: &mut Plan, scene: &Scene<'_>) {
         if let Err(failure) = permitted {
             item.state = State::Skipped;
             plan.failures.push(failure);
+        }
+    }
+}
+
+/// Leaves out the agents with which the descriptions of the project's agents would cost more than the policy allows.
+fn keep_within_budget(plan: &mut Plan, scene: &Scene<'_>) {
+    if scene.manifest.policy().max_total_tokens.is_none() {
+        return;
+    }
+    let (project, environment) = (&scene.session.project, &scene.session.environment);
+    let set = loaded::read(project, environment, project.root());
+    let cost = |bytes: &[u8]| match Definition::parse(bytes).verdict() {
+        Verdict::Loads(loaded) => budget::tokens(&loaded.name, &loaded.description),
+        Verdict::Skipped(_) => 0,
+    };
+    let mut total = set.project_tokens();
+    for item in plan
+        .items
+        .iter_mut()
+        .filter(|item| item.state == State::Active)
+    {
+        let (before, after) = (item.ours.as_deref().map_or(0, cost), cost(&item.result()));
+        let with = (total + after).saturating_sub(before);
+        let permitted = if after > before {
+            policy::permit_total(&scene.manifest, &item.name, with)
+        } else {
+            Ok(())
+        };
+        match permitted {
+            Ok(()) => total = with,
+            Err(failure) => {
+                item.state = State::Skipped;
+                plan.failures.push(failure);
+            }
         }
     }
 }

@@ -8,20 +8,20 @@ use super::item::Added;
 use super::origin::{self, Claim};
 use super::planner::Planner;
 use crate::domain::name::{AgentName, RegistryName};
-use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
-use crate::error::{Advice, Failure, Kind, Result};
-use crate::ops::report::{Frontend, relay};
-use crate::ops::resolver::Resolved;
+use crate::error::{Failure, Result};
+use crate::ops::gone::GoneAgent;
+use crate::ops::report::Frontend;
+use crate::ops::resolver::{Followed, Resolved};
 use crate::ops::session::Session;
 use crate::ops::typed::Asker;
-use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
+use crate::store::manifest::{Origin, Wanted, source_text};
 
 /// A spec as it was typed.
-struct Asked {
+pub(super) struct Asked {
     text: String,
-    spec: Spec,
+    pub(super) spec: Spec,
     /// Whether the newest state was asked for in so many words.
     is_latest: bool,
 }
@@ -44,7 +44,10 @@ pub(super) fn named(
         let asker = Asker::spec(&planner.goal.typed, index, &asked.text, &asked.spec);
         planner.resolver.asked_by(asker);
         let asked = if specs.is_all {
-            whole(asked, &planner.scene.manifest)
+            whole(
+                asked,
+                &planner.scene.session.registries(&planner.scene.manifest),
+            )
         } else {
             asked
         };
@@ -112,20 +115,10 @@ fn two_versions(
 /// What was typed, read.
 fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
     let asked = specs.typed.iter().map(|text| {
-        let is_latest = text.ends_with("@latest");
-        let asked = |spec| Asked {
+        Ok(Asked {
             text: text.clone(),
-            spec: from_project(session, spec),
-            is_latest,
-        };
-        Spec::parse(text).map(asked).map_err(|error| {
-            let failure = Failure::usage(error.to_string());
-            // These say themselves what to write.
-            if error.says_what_to_write() {
-                return failure;
-            }
-            failure
-                .hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
+            spec: read(session, text)?,
+            is_latest: text.ends_with("@latest"),
         })
     });
     let asked = asked.collect::<Result<Vec<Asked>>>()?;
@@ -136,6 +129,19 @@ fn parsed(session: &Session, specs: &Specs) -> Result<Vec<Asked>> {
         );
     }
     Ok(asked)
+}
+
+/// A spec that was typed.
+pub(super) fn read(session: &Session, text: &str) -> Result<Spec> {
+    let spec = Spec::parse(text).map_err(|error| {
+        let failure = Failure::usage(error.to_string());
+        // These say themselves what to write.
+        if error.says_what_to_write() {
+            return failure;
+        }
+        failure.hint("write for example `backend-architect`, `gh:owner/repo#name` or `./agent.md`")
+    })?;
+    Ok(session.typed_spec(spec))
 }
 
 impl<'a> Planner<'a, '_> {
@@ -172,10 +178,20 @@ impl<'a> Planner<'a, '_> {
                 version: spec.version.clone().or(kept),
                 ..wanted.clone()
             };
-            return Ok(vec![
-                self.resolver
-                    .resolve_wanted(&name, &wanted, manifest, frontend)?,
-            ]);
+            let Some(locked) = self.scene.lockfile.agents.get(&name) else {
+                let resolved = self
+                    .resolver
+                    .resolve_wanted(&name, &wanted, manifest, frontend);
+                return Ok(vec![resolved?]);
+            };
+            let resolver = &mut self.resolver;
+            return match resolver.follow(&name, &wanted, locked, manifest, frontend)? {
+                Followed::There(there) => Ok(vec![there.resolved]),
+                Followed::Gone(departed) => {
+                    let gone = GoneAgent::of(&name, &wanted, locked, &departed);
+                    Err(gone.failure())
+                }
+            };
         }
         if !specs.is_all {
             // With another name only one makes sense.
@@ -184,39 +200,7 @@ impl<'a> Planner<'a, '_> {
                 None => self.resolver.resolve_some(spec, manifest, frontend),
             };
         }
-        let (registry, source) = match (&spec.place, &spec.target) {
-            (Place::Source(source), None) => (None, Some(source.clone())),
-            (Place::Registry(name), None) => (Some(name), manifest.registry(name)),
-            _ => (None, None),
-        };
-        let Some(source) = source else {
-            return Err(Failure::usage(
-                "`--all` needs a whole source, or a registry of agentpkg.toml",
-            )
-            .hint(Advice::say("for example ").and_run(Command::new([
-                "install",
-                "gh:owner/repo",
-                "--all",
-            ]))));
-        };
-        let snapshot = self.resolver.snapshot(registry, &source, frontend)?;
-        let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
-        let names = offered.folded_names();
-        let mut all = Vec::new();
-        for name in names {
-            let target = Some(Target::Name(name));
-            let spec = Spec {
-                place: spec.place.clone(),
-                target,
-                version: spec.version.clone(),
-            };
-            match self.resolver.resolve(&spec, manifest, frontend) {
-                Ok(resolved) => all.push(resolved),
-                Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-                Err(failure) => self.plan.failures.push(failure),
-            }
-        }
-        Ok(all)
+        self.whole(asked, frontend)
     }
 
     /// Plans one agent that was named, with the entry that the manifest is to have.
@@ -244,6 +228,7 @@ impl<'a> Planner<'a, '_> {
             }
             _ => resolved,
         };
+        wanted.version = wanted.version.or_else(|| resolved.listed_at.clone());
         wanted.target = target(spec, &name, resolved, frontend)?;
         if let Some(failure) = origin::folded(&self.plan, self.scene, &name, None) {
             return Err(failure);
@@ -350,7 +335,7 @@ impl<'a> Planner<'a, '_> {
 }
 
 /// What the entry of the manifest has to say about which agent of its source is meant; `None`: its name says it.
-fn target(
+pub(super) fn target(
     spec: &Spec,
     name: &AgentName,
     resolved: &Resolved<'_>,
@@ -359,14 +344,9 @@ fn target(
     let entry = &resolved.entry;
     let is_by_file = matches!(
         (&spec.target, &spec.place),
-        (Some(Target::File(_)), _) | (None, Place::Source(Source::File(_)))
+        (Some(Target::File(_) | Target::Folder(_)), _) | (None, Place::Source(Source::File(_)))
     );
-    let mut is_unique = || {
-        let watch = &mut |event| relay(frontend, event);
-        let found = resolved.snapshot.find(entry.name.as_str(), watch)?;
-        Ok::<_, Failure>(found.len() == 1)
-    };
-    let target = if is_by_file || !is_unique()? {
+    let target = if is_by_file || !resolved.is_unique(frontend)? {
         Target::File(entry.file.clone())
     } else {
         Target::Name(entry.name.to_string())
@@ -375,10 +355,10 @@ fn target(
 }
 
 /// With `--all` the bare name of a registry means the whole of it.
-fn whole(asked: Asked, manifest: &Manifest) -> Asked {
+fn whole(asked: Asked, registries: &[(RegistryName, Source)]) -> Asked {
     if let (Place::Anywhere, Some(Target::Name(name))) = (&asked.spec.place, &asked.spec.target)
         && let Ok(name) = RegistryName::new(name)
-        && manifest.registry(&name).is_some()
+        && registries.iter().any(|(known, _)| *known == name)
     {
         return Asked {
             spec: Spec {
@@ -390,24 +370,4 @@ fn whole(asked: Asked, manifest: &Manifest) -> Asked {
         };
     }
     asked
-}
-
-/// A spec whose path counts from the project's folder, as the manifest keeps it, not from where the command was typed.
-fn from_project(session: &Session, spec: Spec) -> Spec {
-    let Place::Source(Source::Folder(path) | Source::File(path)) = &spec.place else {
-        return spec;
-    };
-    let (root, current) = (session.project.root(), &session.environment.current_folder);
-    if root == current || path.starts_with("~/") || std::path::Path::new(path).is_absolute() {
-        return spec;
-    }
-    let absolute = current.join(path.strip_prefix("./").unwrap_or(path));
-    let stored = match absolute.strip_prefix(root) {
-        Ok(relative) => format!("./{}", relative.display()),
-        Err(_) => absolute.display().to_string(),
-    };
-    Spec {
-        place: Place::Source(Source::path(stored)),
-        ..spec
-    }
 }

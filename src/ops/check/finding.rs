@@ -32,6 +32,8 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// The tools that it is about, if the client does not have them.
     pub tools: Vec<AbsentTool>,
+    /// The rule of the policy that it violates.
+    pub rule: Option<&'static str>,
     /// Whether another machine might not have it: a program or a variable that is missing here, or the settings of a person.
     pub is_about_machine: bool,
 }
@@ -72,6 +74,7 @@ impl Finding {
             places: Vec::new(),
             fix: None,
             tools: Vec::new(),
+            rule: None,
             is_about_machine: matches!(kind, "missing-program" | "unset-variable"),
         }
     }

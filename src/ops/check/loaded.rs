@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Checker;
 use super::finding::{Finding, Fix};
+use crate::domain::budget::{LIMIT, shown};
 use crate::domain::loaded::Layer;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
@@ -26,6 +27,28 @@ impl Checker<'_> {
         self.same_names(set);
         self.shadows(set);
         self.settings(set);
+        self.budget(set);
+    }
+
+    /// What all descriptions cost in each session.
+    fn budget(&mut self, set: &LoadedSet) {
+        let costs = || Command::new(["list", "--cost"]);
+        if let Some(violation) = self.manifest.policy().total(set.project_tokens()) {
+            self.findings.push(Finding {
+                rule: Some(violation.rule),
+                ..Finding::error("policy", "all agents", violation.to_string()).fix(costs())
+            });
+        }
+        let total = set.tokens();
+        if total > LIMIT {
+            let (total, limit) = (shown(total), shown(LIMIT));
+            let message =
+                format!("cost {total} tokens in each session; the client warns above {limit}");
+            self.findings.push(Finding {
+                is_about_machine: true,
+                ..Finding::note("budget", "the descriptions of all agents", message).fix(costs())
+            });
+        }
     }
 
     /// The project's agents that the client's settings keep from running.

@@ -8,16 +8,21 @@ mod servers;
 
 use std::collections::BTreeMap;
 
+use super::news::{Look, News, offline};
 use super::policy;
 use super::report::Frontend;
-use super::requirement::{self, AgentNeeds, OddTool, Other, Report, ServerState, World};
+use super::requirement::{
+    self, AgentNeeds, MissingPart, OddTool, Other, Report, ServerState, World, is_of_plugin,
+};
 use super::session::Session;
 use crate::domain::capability::Capabilities;
+use crate::domain::count::few;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
+use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::domain::policy::Violation;
-use crate::domain::requirement::{Need, Origin, Requirements};
+use crate::domain::requirement::{Need, Origin};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::store::agreement::{unlocked, unwanted};
@@ -87,15 +92,15 @@ pub fn check(
         findings: Vec::new(),
     };
     checker.agents()?;
+    checker.gone(frontend);
     checker.loaded();
     checker.needs(&report, &agents);
     checker.added(&all.agents);
     checker.mark_machine(&agents);
     outcome.findings = checker.findings;
     outcome.findings.sort_by(|one, other| {
-        one.level
-            .cmp(&other.level)
-            .then_with(|| one.subject.cmp(&other.subject))
+        let key = |finding: &Finding| (finding.level, finding.rule);
+        (key(one).cmp(&key(other))).then_with(|| one.subject.cmp(&other.subject))
     });
     outcome.broken_file = world.servers.file.as_ref().err().cloned();
     outcome.servers = report.servers;
@@ -149,6 +154,25 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// Agents that upstream no longer has, as far as this machine knows.
+    fn gone(&mut self, frontend: &mut dyn Frontend) {
+        let offline = offline(self.session);
+        let mut look = Look::new(&offline, self.manifest);
+        for name in self.manifest.agents().keys() {
+            if let Some(locked) = self.lockfile.agents.get(name)
+                && let News::Gone(gone) = look.news(name, locked, frontend)
+                && !gone.is_kept
+            {
+                let words = [vec![gone.words()], gone.notes()].concat().join("; ");
+                self.findings.push(Finding {
+                    fix: Some(Fix::Say(gone.advice())),
+                    is_about_machine: true,
+                    ..Finding::note("gone", name.as_str(), words)
+                });
+            }
+        }
+    }
+
     /// The file of an installed agent.
     fn installed(&mut self, name: &AgentName, locked: &LockedAgent) -> Result<()> {
         let project = &self.session.project;
@@ -161,6 +185,16 @@ impl Checker<'_> {
             );
             return Ok(());
         };
+        // What both sides at once would be, says nothing about the agent.
+        if let Some(line) = markers::first(&bytes) {
+            let message = format!("has unresolved conflict markers, the first in line {line}");
+            self.findings.push(
+                Finding::error("conflict-markers", name.as_str(), message)
+                    .at(format!("{path}:{line}"))
+                    .fix("decide each conflict in the file and remove its markers"),
+            );
+            return Ok(());
+        }
         if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict() {
             let message = format!("the client ignores it: {reason}");
             self.findings.push(
@@ -192,11 +226,12 @@ impl Checker<'_> {
                 Some(reason) => or_end(&format!("fix its frontmatter ({reason})")),
                 None => or_end("change it"),
             };
-            self.findings.push(
-                Finding::error("policy", name, violation.to_string())
+            self.findings.push(Finding {
+                rule: Some(violation.rule),
+                ..Finding::error("policy", name, violation.to_string())
                     .at(path)
-                    .fix(fix),
-            );
+                    .fix(fix)
+            });
         }
     }
 
@@ -227,12 +262,15 @@ impl Checker<'_> {
     }
 
     fn needs(&mut self, report: &Report, agents: &[AgentNeeds]) {
-        for server in &report.servers {
+        // Servers of plugins that are missing are among the parts.
+        let is_part = |server: &&ServerState| server.is_missing() && is_of_plugin(&server.name);
+        for server in report.servers.iter().filter(|server| !is_part(server)) {
             self.server(server);
         }
         for other in report.absent() {
             self.other(other, agents);
         }
+        self.parts(&report.parts);
         for lost in &report.lost {
             self.findings.push(
                 Finding::warning("lost-text", &lost.agent, lost.loss.to_string())
@@ -245,16 +283,46 @@ impl Checker<'_> {
             odd.entry(&tool.agent).or_default().push(tool);
         }
         for (agent, tools) in odd {
-            let needs = agents
-                .iter()
-                .find(|known| known.name == agent)
-                .map(|known| &known.needs);
-            self.odd_tools(agent, &tools, needs);
+            let has_none = report.toolless.iter().any(|name| name == agent);
+            self.odd_tools(agent, &tools, has_none);
+        }
+    }
+
+    /// What is missing of plugins, once for each agent and plugin.
+    fn parts(&mut self, parts: &[MissingPart]) {
+        let mut grouped: BTreeMap<(&str, Option<&str>), Vec<&MissingPart>> = BTreeMap::new();
+        for part in parts {
+            let key = (part.agent.as_str(), part.plugin.as_deref());
+            grouped.entry(key).or_default().push(part);
+        }
+        for ((agent, plugin), parts) in grouped {
+            let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+            let texts = few(&texts, ", ");
+            let what = match plugin {
+                Some(plugin) if parts[0].is_enabled => {
+                    format!("needs {texts}, which the enabled plugin `{plugin}` does not have")
+                }
+                Some(plugin) => {
+                    format!("needs {texts} of the plugin `{plugin}`, which is not enabled")
+                }
+                None => format!("needs {texts}, which did not come with it"),
+            };
+            let fix = match parts[0].command() {
+                Some(command) => Fix::Type(command),
+                None if plugin.is_some() => Fix::from("update the plugin, or edit the agent"),
+                None => Fix::from("copy what it needs from where it came from, or remove it"),
+            };
+            self.findings.push(Finding {
+                is_about_machine: plugin.is_some(),
+                ..Finding::error("missing-plugin", agent, what)
+                    .places(parts.iter().map(|part| part.place.clone()).collect())
+                    .fix(fix)
+            });
         }
     }
 
     /// The tools of an agent that the client does not have, or not under that name.
-    fn odd_tools(&mut self, agent: &str, tools: &[&OddTool], needs: Option<&Requirements>) {
+    fn odd_tools(&mut self, agent: &str, tools: &[&OddTool], has_none: bool) {
         let mut places: Vec<String> = tools.iter().map(|tool| tool.place.clone()).collect();
         places.dedup();
         let texts: Vec<String> = tools
@@ -269,20 +337,7 @@ impl Checker<'_> {
                 format!("{} ({now})", tool.text)
             })
             .collect();
-        // An alias is an old name that the client still understands.
-        let has_alias = tools.iter().any(|tool| {
-            tool.retired
-                .as_ref()
-                .is_some_and(|retired| retired.is_alias)
-        });
-        // With nothing that the client knows, it refuses to start the agent.
-        let is_lame = needs.is_some_and(|needs| {
-            !needs.is_every_tool
-                && needs.servers.is_empty()
-                && needs.tools.len() == texts.len()
-                && !has_alias
-        });
-        let (level, kind, what) = if is_lame {
+        let (level, kind, what) = if has_none {
             (
                 Level::Error,
                 "no-tools",
@@ -325,15 +380,6 @@ impl Checker<'_> {
             "agent" if is_required => {
                 Finding::error("missing-agent", name, "is required but not installed")
                     .fix(Command::new(["install"]))
-            }
-            "agent" if name.contains(':') => {
-                let plugin = name.split(':').next().unwrap_or_default();
-                let message = "may be started, but no enabled plugin brings it";
-                Finding {
-                    is_about_machine: true,
-                    ..Finding::warning("missing-agent", name, message)
-                        .fix(Fix::Type(format!("claude plugin install {plugin}")))
-                }
             }
             "agent" => Finding::warning(
                 "missing-agent",

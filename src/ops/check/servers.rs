@@ -41,8 +41,13 @@ impl Checker<'_> {
         }
         for problem in &server.problems {
             let (level, kind, fix) = trouble(problem);
+            let rule = match problem {
+                Problem::Forbidden(violation) => Some(violation.rule),
+                _ => None,
+            };
             self.findings.push(Finding {
                 fix,
+                rule,
                 ..Finding::new(level, kind, name, problem.to_string()).places(places.clone())
             });
         }

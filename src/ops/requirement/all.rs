@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::state::AgentNeeds;
 use super::world::World;
 use crate::domain::name::AgentName;
+use crate::domain::plugin_bound::{Bound, Part};
 use crate::ops::session::Session;
 use crate::store::loaded::Standing;
 use crate::store::lockfile::Lockfile;
@@ -90,15 +91,51 @@ pub(in crate::ops) fn all_agents(
             .and_then(|manager| manager.entry(&agent.below));
         let (wanted, locked) = entry.unwrap_or_default();
         let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
-        let needs = world.needs(&agent.bytes, locked, &bind);
+        let mut needs = world.needs(&agent.bytes, locked, &bind);
+        if place.plugin.is_some() {
+            // It has the rest of its plugin beside it.
+            let is_named = |bound: &Bound| !matches!(bound.part, Part::Root | Part::File(_));
+            needs.bound.retain(is_named);
+        }
         agents.push(AgentNeeds {
             is_hidden: agent.standing != Standing::Runs,
             is_about_machine: place.layer.is_about_machine(),
             ..AgentNeeds::of(name, agent.shown.clone(), needs, &agent.bytes)
         });
     }
+    let is_read = missing(session, world, manifest, lockfile, &mut agents);
     AllAgents {
         agents,
-        is_complete: set.is_complete(),
+        is_complete: is_read && set.is_complete(),
     }
+}
+
+/// Adds locked agents whose files are missing: they come back with the next `install`, so what they need is still needed. Gives back
+/// whether all of them could be read.
+fn missing(
+    session: &Session,
+    world: &World,
+    manifest: &Manifest,
+    lockfile: &Lockfile,
+    agents: &mut Vec<AgentNeeds>,
+) -> bool {
+    let project = &session.project;
+    let mut is_read = true;
+    for (name, locked) in &lockfile.agents {
+        let path = project.shown_path(name);
+        if agents.iter().any(|agent| agent.path == path) {
+            continue;
+        }
+        let Ok(Some(base)) = project.read_base(&locked.base) else {
+            is_read = false;
+            continue;
+        };
+        let bind = manifest.agents().get(name).map(|wanted| &wanted.bind);
+        let needs = world.needs(&base, Some(locked), &bind.cloned().unwrap_or_default());
+        agents.push(AgentNeeds {
+            is_hidden: true,
+            ..AgentNeeds::of(name.to_string(), path, needs, &base)
+        });
+    }
+    is_read
 }

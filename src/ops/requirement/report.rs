@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::plugins::{self, MissingPart};
 use super::state::{AgentNeeds, ServerState, states};
 use super::world::World;
 use crate::domain::capability::Gain;
@@ -66,8 +67,12 @@ pub struct Report {
     pub others: Vec<Other>,
     /// Tools that are not what their author thought.
     pub odd_tools: Vec<OddTool>,
+    /// What is missing of plugins.
+    pub parts: Vec<MissingPart>,
     /// What the client does not read.
     pub lost: Vec<Lost>,
+    /// Agents that list tools of which none exists: the client refuses to start them.
+    pub toolless: Vec<String>,
     /// Servers that were bound by this command: agent, upstream's name, the user's.
     pub bound: Vec<(String, String, String)>,
     /// Servers of agentpkg's own that were changed to what the catalogue has now: name, and what it starts.
@@ -108,7 +113,12 @@ pub(in crate::ops) fn report(
         report
             .others
             .extend(others(session, world, agent, &installed)?);
-        report.odd_tools.extend(odd_tools(agent));
+        let odd: Vec<OddTool> = odd_tools(agent).collect();
+        if has_no_tool(agent, &odd) {
+            report.toolless.push(agent.name.clone());
+        }
+        report.odd_tools.extend(odd);
+        report.parts.extend(plugins::missing(session, world, agent));
     }
     Ok(report)
 }
@@ -142,15 +152,7 @@ fn others(
         note("skill", need, has_skill(session, &need.name)?);
     }
     for need in &agent.needs.agents {
-        // What an enabled plugin brings that is not on this machine, nobody knows.
-        let may_come = |plugin: &str| {
-            let absent = &world.loaded(session).absent_plugins;
-            absent.iter().any(|absent| absent == plugin)
-        };
-        let plugin = need.name.split_once(':').map(|(plugin, _)| plugin);
-        let is_there = installed.contains(&need.name)
-            || world.catalogue.has_agent(&need.name)
-            || plugin.is_some_and(may_come);
+        let is_there = installed.contains(&need.name) || world.catalogue.has_agent(&need.name);
         note("agent", need, is_there);
     }
     for need in &agent.needs.programs {
@@ -162,6 +164,22 @@ fn others(
         note("variable", need, environment.is_set(&need.name));
     }
     Ok(others)
+}
+
+/// Whether none of the tools that an agent asks for exists. `odd`: those that are not what its author thought.
+fn has_no_tool(agent: &AgentNeeds, odd: &[OddTool]) -> bool {
+    let needs = &agent.needs;
+    // An alias is an old name that the client still understands.
+    let is_alias = |tool: &OddTool| {
+        tool.retired
+            .as_ref()
+            .is_some_and(|retired| retired.is_alias)
+    };
+    !odd.is_empty()
+        && !needs.is_every_tool
+        && needs.servers.is_empty()
+        && needs.tools.len() == odd.len()
+        && !odd.iter().any(is_alias)
 }
 
 /// The tools that an agent asks for and that are not what its author thought.
@@ -183,10 +201,6 @@ fn odd_tools(agent: &AgentNeeds) -> impl Iterator<Item = OddTool> {
 }
 
 fn has_skill(session: &Session, name: &str) -> Result<bool> {
-    // Those of plugins are named with a colon, and are the client's to know.
-    if name.contains(':') {
-        return Ok(true);
-    }
     if name.contains(['/', '\\']) || name.starts_with('.') {
         return Ok(false);
     }

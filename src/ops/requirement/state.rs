@@ -29,7 +29,7 @@ pub struct AgentNeeds {
     pub capabilities: Capabilities,
     /// What its file says and the client does not read.
     pub losses: Vec<Loss>,
-    /// Whether it is in another folder than the project's own, and another agent of its name runs in its place.
+    /// Whether it does not run now: another agent of its name runs in its place, or its file is missing.
     pub is_hidden: bool,
     /// Whether another machine might not have it: it is the user's, a plugin's or a managed one.
     pub is_about_machine: bool,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::catalogue::{Catalogue, Meaning};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::registry_file::AgentRecord;
-use crate::domain::requirement::{Origin, Requirements};
+use crate::domain::requirement::{Origin, Requirements, Upstream};
 use crate::domain::server::ServerEntry;
 use crate::domain::spec::Source;
 use crate::error::Result;
@@ -126,6 +126,11 @@ impl World {
                     .any(|required| required.as_str() == name)
             })
         };
+        needs.upstream = locked.map(|locked| Upstream {
+            source: locked.source.clone(),
+            commit: locked.commit,
+            file: locked.file.clone(),
+        });
         needs.agents.retain(|need| {
             need.place.origin != Origin::Registry
                 || is_locked(&need.name)

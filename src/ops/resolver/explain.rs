@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::resolved::Resolved;
+use crate::domain::discovery::stem;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::{Command, shell_quoted};
 use crate::domain::spec::{Place, Source, Spec, Target, as_repository};
@@ -40,7 +41,12 @@ impl<'f, 'a> Several<'f, 'a> {
             .map(|candidate| candidate.spec(false))
             .collect();
         let is_shared = |spec: &String| by_name.iter().filter(|other| *other == spec).count() > 1;
-        let by_file: Vec<bool> = by_name.iter().map(is_shared).collect();
+        // Within a folder a name may mean another agent than in the whole source.
+        let is_folder = matches!(spec.target, Some(Target::Folder(_)));
+        let by_file: Vec<bool> = by_name
+            .iter()
+            .map(|spec| is_folder || is_shared(spec))
+            .collect();
         let version = entry.map_or(&spec.version, |(_, wanted)| &wanted.version);
         let version = version
             .as_ref()
@@ -67,6 +73,9 @@ impl<'f, 'a> Several<'f, 'a> {
     pub(super) fn question(&self) -> String {
         let count = self.found.len();
         match &self.spec.target {
+            Some(Target::Folder(folder)) => {
+                format!("`{folder}` of {} has {count} agents", self.source())
+            }
             Some(target) => format!("{count} agents answer to `{target}`"),
             None => format!("{} has {count} agents", self.source()),
         }
@@ -108,7 +117,9 @@ impl<'f, 'a> Several<'f, 'a> {
                         "or keep both: add `--as OTHER-{}`",
                         name.to_lowercase().replace(' ', "-")
                     )),
-                    None if is_install => failure.hint("or take all of them with `--all`"),
+                    None | Some(Target::Folder(_)) if is_install => {
+                        failure.hint("or take all of them with `--all`")
+                    }
                     _ => failure,
                 }
             }
@@ -140,6 +151,10 @@ impl<'f, 'a> Several<'f, 'a> {
                     None => failure,
                 }
             }
+            (Some(Target::Folder(folder)), _) => ambiguous(format!(
+                "`{folder}` of `{}` has {count} agents",
+                self.source()
+            )),
             (Some(target), _) => ambiguous(format!("`{target}` means {count} different agents")),
             (None, _) => ambiguous(format!("`{}` has {count} agents", self.source())),
         }
@@ -267,11 +282,26 @@ pub(super) fn not_found(
         return Failure::failed(format!("there are no agents in {place}"))
             .hint("agents are `.md` files whose frontmatter has a name and a description");
     }
+    if let Some(Target::Folder(folder)) = &spec.target {
+        return Failure::failed(format!("there are no agents in `{folder}` of {place}"));
+    }
     let refused = snapshots.iter().flat_map(|snapshot| snapshot.refused());
     let refused = refused
         .filter(|refused| refused.file.contains(&target) || refused.reason.contains(&target));
     let failure = Failure::failed(format!("no agent named `{target}` in {place}"))
         .listing(refused.map(|refused| format!("{}: {}", refused.file, refused.reason)));
+    let of_stem = snapshots.iter().find_map(|snapshot| {
+        let offered = snapshot.offered_here()?;
+        let found = offered.of_stem(&target).into_iter().next()?;
+        Some(Resolved::newest(Rc::clone(snapshot), found))
+    });
+    if let Some(resolved) = of_stem {
+        let (file, spec) = (&resolved.entry.file, resolved.spec(false));
+        return failure.hint(format!(
+            "the agent in `{file}` has another name: `{}`",
+            shell_quoted(&spec)
+        ));
+    }
     if let Some((name, place)) = nearest(&target, snapshots) {
         return failure.hint(format!("did you mean `{name}` ({place})?"));
     }
@@ -282,6 +312,67 @@ pub(super) fn not_found(
         Place::Anywhere => list,
     };
     failure.hint(Advice::run(list).and(" shows what there is"))
+}
+
+/// That an entry of the manifest means nothing in its sources any more, and what to write there instead.
+pub(super) fn left_behind(
+    (name, wanted): (&AgentName, &Wanted),
+    spec: &Spec,
+    snapshots: &[Rc<Snapshot<'_>>],
+    why: Failure,
+) -> Failure {
+    let text = match &spec.target {
+        Some(Target::File(file)) => stem(file).to_owned(),
+        Some(target) => target.to_string(),
+        None => return why,
+    };
+    let failure = Failure::failed(format!("upstream no longer has `{name}`"));
+    let remove = Command::new(["remove", name.as_str()]);
+    let remove = Advice::run(remove).and(" takes it out of agentpkg.toml");
+    let failure = match successor(&text, snapshots) {
+        Some(resolved) => {
+            let offered = resolved.snapshot.offered(&mut |_| {});
+            let is_shared =
+                offered.is_ok_and(|offered| offered.find(resolved.entry.name.as_str()).len() > 1);
+            let is_renamed = resolved.entry.name != *name;
+            let wanted = Wanted {
+                target: is_renamed.then(|| Target::Name(resolved.entry.name.to_string())),
+                ..wanted.clone()
+            };
+            let line = entry_line(name, &wanted, &resolved, is_shared);
+            failure.hint(format!(
+                "perhaps it is `{}` now: write `{line}` in agentpkg.toml",
+                resolved.entry.file
+            ))
+        }
+        None => failure,
+    };
+    failure.caused_by(why.message()).hint(remove)
+}
+
+/// What may have taken the place of an agent of which only the name is known.
+fn successor<'a>(text: &str, snapshots: &[Rc<Snapshot<'a>>]) -> Option<Resolved<'a>> {
+    let resolved =
+        |snapshot: &Rc<Snapshot<'a>>, entry| Resolved::newest(Rc::clone(snapshot), entry);
+    for snapshot in snapshots {
+        let Ok(offered) = snapshot.offered(&mut |_| {}) else {
+            continue;
+        };
+        let all = offered.all().into_iter();
+        let mut ends = all.filter(|entry| {
+            let before = stem(&entry.file).strip_suffix(text);
+            before.is_some_and(|before| before.is_empty() || before.ends_with(['-', '_']))
+        });
+        if let Some(entry) = ends.next() {
+            return Some(resolved(snapshot, entry));
+        }
+    }
+    let (name, _) = nearest(text, snapshots)?;
+    snapshots.iter().find_map(|snapshot| {
+        let offered = snapshot.offered(&mut |_| {}).ok()?;
+        let entry = offered.find(&name).into_iter().next()?;
+        Some(resolved(snapshot, entry))
+    })
 }
 
 /// That what was typed as an agent is a registry.

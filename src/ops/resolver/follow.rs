@@ -130,6 +130,7 @@ impl<'a> Resolver<'a> {
             entry,
             version,
             commit: at.commit,
+            listed_at: None,
         };
         followed(fate, &at, (name, wanted), locked, resolved, frontend)
     }
@@ -178,7 +179,9 @@ impl<'a> Resolver<'a> {
                 Some(commit) => snapshot.tree(commit, &mut |event| relay(frontend, event))?,
                 None => None,
             };
-            let mut now = snapshot.offered(&mut |event| relay(frontend, event))?.all();
+            let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
+            let mut now = offered.all();
+            now.extend(offered.behind());
             now.extend(unoffered);
             *compared = Some((key, Lineage::new(base, now)));
         }

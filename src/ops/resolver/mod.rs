@@ -1,16 +1,19 @@
-//! From a spec to one agent at one commit. Never decides silently between several; what cannot be found is explained in `explain`.
+//! From a spec to one agent at one commit. Which of several a name means is said by their rank in the source, except where the lockfile has
+//! one of them already; what cannot be found is explained in `explain`.
 
+mod elsewhere;
 mod explain;
 mod follow;
+mod installed;
 mod page;
 mod resolved;
 mod versions;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use self::explain::{Several, no_file, not_found, unknown_registry};
+use self::explain::{Several, left_behind, no_file, not_found, unknown_registry};
 pub use self::follow::{Departed, Followed, There, moved};
 pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
@@ -27,8 +30,11 @@ use crate::fs;
 use crate::store::agreement::file_folder;
 use crate::store::cache::{Freshness, Reach};
 use crate::store::lockfile::LockedAgent;
-use crate::store::manifest::{Manifest, Origin, Wanted};
+use crate::store::manifest::{Manifest, Origin, Wanted, source_text};
 use crate::store::registry::{self, Snapshot};
+
+/// What was found, and where it was looked for.
+type Looked<'a> = (Vec<Resolved<'a>>, Vec<Rc<Snapshot<'a>>>);
 
 /// Looks things up; remembers what it opened.
 pub struct Resolver<'a> {
@@ -44,7 +50,10 @@ pub struct Resolver<'a> {
     asked: BTreeMap<GitUrl, Option<Failure>>,
     /// Why versions could not be had of sources that were reached.
     unversioned: Vec<Failure>,
+    /// Two states of a source that were compared, for the next agent of it.
     compared: RefCell<Option<(String, Lineage)>>,
+    /// Source, name and file of each installed agent; read when first needed.
+    installed: OnceCell<Vec<(String, String, String)>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -61,6 +70,7 @@ impl<'a> Resolver<'a> {
             asked: BTreeMap::new(),
             unversioned: Vec::new(),
             compared: RefCell::default(),
+            installed: OnceCell::new(),
         }
     }
 
@@ -241,22 +251,40 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Vec<Resolved<'a>>> {
+        let (found, snapshots) = self.looked_for(spec, manifest, frontend)?;
+        if found.is_empty() {
+            return Err(not_found(spec, &snapshots, manifest));
+        }
+        Ok(found)
+    }
+
+    /// The same, which may be nothing, with the sources that were looked at.
+    fn looked_for(
+        &mut self,
+        spec: &Spec,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Looked<'a>> {
         let snapshots = self.snapshots(spec, manifest, frontend)?;
         let mut found: Vec<Resolved<'a>> = Vec::new();
         for snapshot in &snapshots {
-            found.extend(matches(snapshot, spec, frontend)?);
+            found.extend(self.matches(snapshot, spec, frontend)?);
+        }
+        if let (true, Some(Target::Plugin { plugin, agent })) = (found.is_empty(), &spec.target) {
+            for snapshot in &snapshots {
+                found.extend(self.found_elsewhere(snapshot, (plugin, agent), frontend)?);
+            }
         }
         if let (true, [snapshot], Some(_)) = (found.is_empty(), &*snapshots, &spec.version) {
             found = self.found_at_version(spec, snapshot, frontend)?;
         }
-        let found = drop_copies(found);
-        if found.is_empty() {
-            let headless = snapshots
-                .iter()
-                .find_map(|snapshot| snapshot.without_head.clone());
-            return Err(headless.unwrap_or_else(|| not_found(spec, &snapshots, manifest)));
+        let mut headless = snapshots
+            .iter()
+            .filter_map(|snapshot| snapshot.without_head.clone());
+        match headless.next() {
+            Some(headless) if found.is_empty() => Err(headless),
+            _ => Ok((found, snapshots)),
         }
-        Ok(found)
     }
 
     /// The agent that a spec means, as its source has it now, whatever version is asked for.
@@ -268,11 +296,16 @@ impl<'a> Resolver<'a> {
         manifest: &Manifest,
         frontend: &mut dyn Frontend,
     ) -> Result<Resolved<'a>> {
-        let mut found = self.found(spec, manifest, frontend)?;
-        if found.len() > 1 {
-            return self.choose(found, spec, entry, frontend);
+        let (mut found, snapshots) = self.looked_for(spec, manifest, frontend)?;
+        match (found.len(), entry) {
+            (0, None) => Err(not_found(spec, &snapshots, manifest)),
+            (0, Some(entry)) => {
+                let failure = not_found(spec, &snapshots, manifest);
+                Err(left_behind(entry, spec, &snapshots, failure))
+            }
+            (1, _) => Ok(found.remove(0)),
+            _ => self.choose(found, spec, entry, frontend),
         }
-        Ok(found.remove(0))
     }
 
     /// The same, for installed agents: those of their sources that are named.
@@ -344,6 +377,7 @@ impl<'a> Resolver<'a> {
             Place::Registry(name) => {
                 let source = manifest
                     .registry(name)
+                    .or_else(|| self.users(name))
                     .ok_or_else(|| unknown_registry(name, spec, manifest))?;
                 Ok(vec![self.open(Some(name), &source, reach, frontend)?])
             }
@@ -364,9 +398,15 @@ impl<'a> Resolver<'a> {
             Place::Anywhere => {
                 let mut snapshots = Vec::new();
                 let mut failures = Vec::new();
-                let sources = manifest.registries().iter();
+                let mut registries = manifest.registries().to_vec();
+                if matches!(self.asker.place, AskerPlace::Spec { .. }) {
+                    // What the manifest says must not depend on who reads it; what was typed may.
+                    registries = self.session.registries(manifest);
+                    registries.pop();
+                }
+                let sources = registries.iter();
                 self.ask(sources.map(|(_, source)| source.clone()), frontend);
-                for (name, source) in manifest.registries() {
+                for (name, source) in &registries {
                     match self.snapshot(Some(name), source, frontend) {
                         Ok(snapshot) => snapshots.push(snapshot),
                         Err(failure) => failures.push((name, failure)),
@@ -400,6 +440,56 @@ impl<'a> Resolver<'a> {
         let index = frontend.choose(&several.question(), &several.choices(), 0)?;
         found.into_iter().nth(index).ok_or_else(interrupted)
     }
+
+    /// What a spec means in one source.
+    pub(super) fn matches(
+        &self,
+        snapshot: &Rc<Snapshot<'a>>,
+        spec: &Spec,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Vec<Resolved<'a>>> {
+        let resolved = |entry: &IndexEntry| Resolved::newest(Rc::clone(snapshot), entry.clone());
+        let all = |found: &[IndexEntry]| Ok(found.iter().map(resolved).collect());
+        let named = match &spec.place {
+            Place::Source(source) => source.as_file().map(|(_, file)| file),
+            Place::Anywhere | Place::Registry(_) => None,
+        };
+        let file = match (&spec.target, named) {
+            (Some(Target::File(file)), _) => file,
+            // What a page shows is settled before anything is looked for.
+            (Some(Target::Page(..)), _) => return Ok(Vec::new()),
+            (Some(Target::Name(name)), _) => {
+                return all(&self.meant(snapshot, name, frontend)?);
+            }
+            (Some(Target::Folder(folder)), _) => {
+                let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
+                return all(&offered.within(folder).0);
+            }
+            (Some(Target::Plugin { plugin, agent }), _) => {
+                let watch = &mut |event| relay(frontend, event);
+                return all(&snapshot.of_plugin(plugin, agent, watch)?);
+            }
+            (None, Some(file)) => file,
+            (None, None) => {
+                let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
+                return all(&offered.all());
+            }
+        };
+        let watch = &mut |event| relay(frontend, event);
+        if let Some(entry) = snapshot.find_file(file, watch)? {
+            return Ok(vec![resolved(&entry)]);
+        }
+        // A file that discovery does not offer is taken when it is named outright.
+        let Some(bytes) = snapshot.read_file(file, watch)? else {
+            return Ok(Vec::new());
+        };
+        let entry = discovery::examine_named(file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
+        // `--as` renames what can be read; here it is the file that has to change.
+        Failure::failed(format!("`{file}` cannot be installed: {reason}"))
+            .hint("mend a copy: between two lines of `---` at the top it needs a `name` and a `description`")
+    })?;
+        Ok(vec![resolved(&entry)])
+    }
 }
 
 /// The references that have to be known for a request: a version is one of many, and without one the default branch is enough.
@@ -414,62 +504,6 @@ fn key(registry: Option<&RegistryName>, source: &Source) -> String {
     format!(
         "{}={}",
         registry.map_or("", RegistryName::as_str),
-        crate::store::manifest::source_text(source)
+        source_text(source)
     )
-}
-
-fn matches<'a>(
-    snapshot: &Rc<Snapshot<'a>>,
-    spec: &Spec,
-    frontend: &mut dyn Frontend,
-) -> Result<Vec<Resolved<'a>>> {
-    let watch = &mut |event| relay(frontend, event);
-    let resolved = |entry: &IndexEntry| Resolved::newest(Rc::clone(snapshot), entry.clone());
-    let named = match &spec.place {
-        Place::Source(source) => source.as_file().map(|(_, file)| file),
-        Place::Anywhere | Place::Registry(_) => None,
-    };
-    let file = match (&spec.target, named) {
-        (Some(Target::File(file)), _) => file,
-        // What a page shows is settled before anything is looked for.
-        (Some(Target::Page(..)), _) => return Ok(Vec::new()),
-        (Some(Target::Name(name)), _) => {
-            let found = snapshot.find(name, watch)?;
-            return Ok(found.iter().map(resolved).collect());
-        }
-        (None, Some(file)) => file,
-        (None, None) => {
-            let all = snapshot.offered(watch)?.all();
-            return Ok(all.iter().map(resolved).collect());
-        }
-    };
-    if let Some(entry) = snapshot.find_file(file, watch)? {
-        return Ok(vec![resolved(&entry)]);
-    }
-    // A file that discovery does not offer is taken when it is named outright.
-    let Some(bytes) = snapshot.read_file(file, watch)? else {
-        return Ok(Vec::new());
-    };
-    let entry = discovery::examine_named(file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
-        // `--as` renames what can be read; here it is the file that has to change.
-        Failure::failed(format!("`{file}` cannot be installed: {reason}"))
-            .hint("mend a copy: between two lines of `---` at the top it needs a `name` and a `description`")
-    })?;
-    Ok(vec![resolved(&entry)])
-}
-
-/// Files of one source with the same bytes are one agent: the first by path stands for all.
-fn drop_copies(found: Vec<Resolved<'_>>) -> Vec<Resolved<'_>> {
-    let mut kept: Vec<Resolved<'_>> = Vec::new();
-    for candidate in found {
-        let is_copy = kept.iter().any(|known| {
-            Rc::ptr_eq(&known.snapshot, &candidate.snapshot)
-                && known.entry.blob == candidate.entry.blob
-                && known.entry.name == candidate.entry.name
-        });
-        if !is_copy {
-            kept.push(candidate);
-        }
-    }
-    kept
 }

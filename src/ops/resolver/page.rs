@@ -76,13 +76,19 @@ impl Resolver<'_> {
             spec.target = Some(Target::File(path));
             return Ok((spec, what));
         }
+        if spec.target.is_none() {
+            let folder = format!("{path}/");
+            let what = format!("the agents in `{folder}` {at}");
+            spec.target = Some(Target::Folder(folder));
+            return Ok((spec, what));
+        }
         let file = self.only_agent(&spec, &path, frontend)?;
         let what = format!("the file `{file}` {at}");
         spec.target = Some(Target::File(file));
         Ok((spec, what))
     }
 
-    /// The file of the only agent in a folder of a source, or of the one that is named.
+    /// The file of the only agent in a folder of a source that has the name of a spec.
     fn only_agent(
         &mut self,
         spec: &Spec,

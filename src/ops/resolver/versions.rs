@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use semver::Version;
 
+use super::Resolver;
 use super::resolved::Resolved;
-use super::{Resolver, matches};
 use crate::domain::spec::{Spec, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
@@ -31,8 +31,8 @@ impl<'a> Resolver<'a> {
             return Ok(Vec::new());
         };
         let agent = match &spec.target {
-            Some(Target::Name(name)) => name,
-            Some(Target::Page(..)) | None => "",
+            Some(Target::Name(name) | Target::Plugin { agent: name, .. }) => name,
+            Some(Target::Page(..) | Target::Folder(_)) | None => "",
             Some(Target::File(file)) => {
                 let stem = file.rsplit('/').next().unwrap_or(file);
                 stem.split('.').next().unwrap_or(stem)
@@ -47,7 +47,7 @@ impl<'a> Resolver<'a> {
         let at = at.inspect_err(|failure| self.unversioned.push(failure.clone()))?;
         at.map_or_else(
             || Ok(Vec::new()),
-            |(at, _)| matches(&Rc::new(at), spec, frontend),
+            |(at, _)| self.matches(&Rc::new(at), spec, frontend),
         )
     }
 
@@ -112,6 +112,7 @@ impl<'a> Resolver<'a> {
             entry,
             version,
             commit,
+            listed_at: None,
         })
     }
 }

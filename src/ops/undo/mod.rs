@@ -171,7 +171,7 @@ enum Plan {
 }
 
 impl Plan {
-    /// A plan for the whole operation. Where manifest or lockfile changed since, only the entries of its agents go back.
+    /// A plan for the whole operation. Where manifest or lockfile changed since, only the entries that it changed go back.
     fn whole(
         session: &Session,
         operation: &Operation,
@@ -184,12 +184,14 @@ impl Plan {
         let left = operation.agents().into_iter();
         let left = left.filter(|name| !operation.undone_agents.contains(*name));
         let agents: BTreeSet<AgentName> = left.cloned().collect();
-        if agents.is_empty() || !reversal.changed_since().iter().any(is_text) {
+        let has_entries = !agents.is_empty() || !operation.entries.registries.is_empty();
+        // Entries of a file that cannot be read cannot go back one by one.
+        let is_readable = session.manifest(frontend).is_ok() && project.load_lockfile().is_ok();
+        let is_changed = reversal.changed_since().iter().any(is_text);
+        if !(has_entries && is_readable && is_changed) {
             return Ok(Self::Whole(reversal));
         }
-        // Where entries cannot go back one by one, what is in the way is reported for the files as a whole.
-        let part = part::plan(session, operation, part::Extent::Whole(agents), frontend);
-        Ok(part.map_or(Self::Whole(reversal), Self::Part))
+        part::plan(session, operation, part::Extent::Whole(agents), frontend).map(Self::Part)
     }
 
     fn changed_since(&self) -> &[PathBuf] {

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::domain::count::few;
-use crate::domain::name::AgentName;
+use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::ops::change::changes::{Next, drop_bases, keep_base};
+use crate::ops::registry::refuse_in_use;
 use crate::ops::report::Frontend;
 use crate::ops::session::Session;
 use crate::store::agreement::{unlocked, unwanted};
-use crate::store::lockfile::Lockfile;
+use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::transaction::{Operation, Transaction};
 
@@ -63,7 +64,10 @@ pub(super) fn plan(
     let is_whole = matches!(extent, Extent::Whole(_));
     let (Extent::Agents(mut agents) | Extent::Whole(mut agents)) = extent;
     let next = loop {
-        let next = states.without(&agents);
+        let mut next = states.without(&agents);
+        if is_whole {
+            states.restore_registries(&mut next, operation)?;
+        }
         let drawn = states.drawn(&next, operation);
         if drawn.is_subset(&agents) {
             break next;
@@ -158,14 +162,46 @@ impl States {
         next
     }
 
-    /// The agents of the operation that no agent needs any more then, or that one needs again.
+    /// Gives back the registries that the operation changed.
+    fn restore_registries(&self, next: &mut State, operation: &Operation) -> Result<()> {
+        let Some(before) = &self.manifest else {
+            return Ok(());
+        };
+        for name in &operation.entries.registries {
+            let Ok(name) = RegistryName::new(name) else {
+                continue;
+            };
+            if let Some(source) = before.registry(&name) {
+                let source = source.clone();
+                next.manifest.set_registry(&name, &source);
+            } else {
+                refuse_in_use(&next.manifest, &next.lockfile, &name)?;
+                next.manifest.remove_registry(&name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The agents of the operation that no agent needs any more then, or that one needs again, and those that alone needed one that comes
+    /// back.
     fn drawn(&self, next: &State, operation: &Operation) -> BTreeSet<AgentName> {
         let before = unwanted(&self.now.manifest, &self.now.lockfile);
         let idle = unwanted(&next.manifest, &next.lockfile);
-        let idle = idle.into_iter().filter(|name| !before.contains(name));
+        let idle: Vec<&AgentName> = idle
+            .into_iter()
+            .filter(|name| !before.contains(name))
+            .collect();
         let missing = unlocked(&next.lockfile).into_keys();
         let touched = operation.agents();
-        idle.chain(missing)
+        let requires =
+            |locked: &LockedAgent| locked.requires.iter().any(|name| idle.contains(&name));
+        let past = self.lockfile.iter().flat_map(|lockfile| &lockfile.agents);
+        let requirers = past.filter(|(_, locked)| requires(locked));
+        let requirers = requirers.map(|(name, _)| name);
+        idle.iter()
+            .copied()
+            .chain(missing)
+            .chain(requirers)
             .filter(|name| touched.contains(name))
             .cloned()
             .collect()
@@ -178,11 +214,13 @@ impl States {
         let Some((name, by)) = gaps.find(|(name, _)| !known.contains_key(name)) else {
             return Ok(());
         };
+        let failure = Failure::failed(format!("`{name}` is not taken back: `{by}` requires it"));
+        if !operation.agents().contains(by) {
+            let first = Command::new(["undo", by.as_str()]);
+            return Err(failure.hint(Advice::run(first).and(" takes back what a later one did")));
+        }
         let number = operation.number.to_string();
         let both = Command::new(["undo", &number, name.as_str(), by.as_str()]);
-        Err(
-            Failure::failed(format!("`{name}` is not taken back: `{by}` requires it"))
-                .hint(Advice::run(both).and(" takes both back")),
-        )
+        Err(failure.hint(Advice::run(both).and(" takes both back")))
     }
 }

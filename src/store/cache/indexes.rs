@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::repository::CachedRepository;
 use super::{HEAD, INDEX, Watch};
 use crate::domain::digest::ObjectId;
+use crate::domain::discovery::plugins::Plugins;
 use crate::domain::discovery::{self, EXTENSION, OTHER_EXTENSIONS, Refused};
 use crate::error::{Failure, Result};
 use crate::fs;
@@ -95,7 +96,7 @@ impl CachedRepository<'_> {
             .into_iter()
             .map(|file| (file.path, file.id))
             .collect();
-        let nothing = BTreeSet::new();
+        let nothing = Plugins::default();
         let may_be = |path: &str, extension| discovery::is_candidate(path, extension, &nothing);
         let is_markdown = blobs.keys().any(|path| may_be(path, EXTENSION));
         if is_markdown {
@@ -113,7 +114,16 @@ impl CachedRepository<'_> {
             ))
             .hint("that is more than agentpkg reads; name the file: `…#path/to/agent.md`"));
         }
-        blobs.retain(|path, _| !path.ends_with(EXTENSION) || is_looked_at(path));
+        let special = blobs.iter().filter(|(path, _)| contents::is_special(path));
+        self.have_blobs(special.map(|(_, id)| *id), watch)?;
+        let repository = self.open()?;
+        let plugins = contents::plugins_of(&blobs.keys().cloned().collect(), &mut |path| {
+            read(&repository, path, blobs[path])
+        })?;
+        // Most Markdown files can never be agents, and are not fetched.
+        blobs.retain(|path, _| {
+            !path.ends_with(EXTENSION) || discovery::is_candidate(path, EXTENSION, &plugins)
+        });
         let basis = basis(&blobs, is_markdown);
         let stamps: BTreeMap<String, u64> = blobs
             .iter()
@@ -161,19 +171,12 @@ impl CachedRepository<'_> {
         {
             return None;
         }
-        let special = special_of(previous.basis());
-        let listed = contents::listed(&special.keys().cloned().collect(), &mut |path| {
-            read(&repository, path, special[path])
-        })
-        .ok()?;
-        changed.retain(|file| {
-            is_looked_at(&file.path) && discovery::is_candidate(&file.path, EXTENSION, &listed)
-        });
+        let mut index = previous.index();
+        changed.retain(|file| discovery::is_candidate(&file.path, EXTENSION, &index.plugins));
         let stamps: BTreeMap<&str, u64> = changed
             .iter()
             .map(|file| (file.path.as_str(), file.id.map_or(0, stamp)))
             .collect();
-        let mut index = previous.index();
         let escaped: BTreeSet<String> = stamps
             .keys()
             .map(|path| path.escape_debug().to_string())
@@ -202,7 +205,7 @@ impl CachedRepository<'_> {
         }
         index.nothing.sort_unstable();
         // As long as one agent remains, plain text files still do not count.
-        let is_markdown = |path: &str| discovery::is_candidate(path, EXTENSION, &BTreeSet::new());
+        let is_markdown = |path: &str| discovery::is_candidate(path, EXTENSION, &index.plugins);
         let remains = index.entries.iter().any(|entry| is_markdown(&entry.file))
             || previous.has_agent_in(&|path| is_markdown(path) && !stamps.contains_key(path));
         let count = previous.count() + index.nothing.len() + index.entries.len();
@@ -253,20 +256,6 @@ fn basis(blobs: &BTreeMap<String, ObjectId>, is_markdown: bool) -> String {
         .chain([format!("markdown={is_markdown}")])
         .collect::<Vec<_>>()
         .join("\n")
-}
-
-/// The files that describe others, from a basis.
-fn special_of(basis: &str) -> BTreeMap<String, ObjectId> {
-    let lines = basis.lines().filter_map(|line| line.rsplit_once('='));
-    lines
-        .filter_map(|(path, blob)| Some((path.to_owned(), blob.parse().ok()?)))
-        .collect()
-}
-
-/// Whether a Markdown file is read at all. Few files could become agents only through a marketplace; most can never be agents, and are not
-/// fetched.
-fn is_looked_at(path: &str) -> bool {
-    discovery::is_candidate(path, EXTENSION, &BTreeSet::new()) || path.contains("agent")
 }
 
 /// The bytes of a file; `None` if it is too large.

@@ -171,6 +171,21 @@ impl Cache {
         url.local_path().is_some() || self.settings.folder.as_ref().is_some_and(is_known)
     }
 
+    /// When a remote was asked last, in seconds since 1970; `None`: that is not known, or it is on this machine.
+    #[must_use]
+    pub fn looked_at(&self, url: &GitUrl) -> Option<u64> {
+        let folder = self.settings.folder.as_ref()?;
+        let folder = folder.join("registries").join(url.cache_key());
+        let asked = |reach: Reach| {
+            let bytes = fs::read(&folder.join(reach.file()), 32).ok()??;
+            std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
+        };
+        [Reach::Head, Reach::All]
+            .into_iter()
+            .filter_map(asked)
+            .max()
+    }
+
     /// Which references of a remote this command has asked for.
     fn was_asked(&self, url: &GitUrl) -> Option<Reach> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -332,6 +332,11 @@ impl CachedRepository<'_> {
         Ok(bytes)
     }
 
+    /// Whether there is a file at a commit. Nothing is fetched for that.
+    pub fn has_file(&self, commit: ObjectId, file: &str) -> Result<bool> {
+        Ok(self.open()?.blob_at(commit, file)?.is_some())
+    }
+
     /// The bytes of a file at a commit.
     pub fn read_file(
         &self,

@@ -3,7 +3,7 @@
 use super::IndexFile;
 use super::format::{HASH, Key, ROW, Section, WORD, long, number};
 use super::write::{
-    Image, Rows, WordTable, Words, assemble, hashes_of, index_words, push_hash, sorted,
+    Image, Rows, WordTable, Words, assemble, hashes_of, index_words, place_of, push_hash, sorted,
 };
 use crate::domain::discovery::IndexEntry;
 
@@ -23,7 +23,7 @@ impl IndexFile {
         meta: Vec<u8>,
     ) -> Option<Image<'_>> {
         // The new number of each row. Rows keep their order, so everything that is sorted by them stays sorted.
-        let mut places = vec![0; self.len()];
+        let mut places = vec![0; self.len_of_all()];
         for (row, _) in gone
             .iter()
             .flat_map(|file| self.keyed_rows(Key::File, file))
@@ -44,7 +44,7 @@ impl IndexFile {
             .iter()
             .map(|new| Some((self.place(&new.0)?, new)))
             .collect::<Option<_>>()?;
-        new.sort_by_cached_key(|(_, (entry, _))| (entry.name.folded(), entry.file.clone()));
+        new.sort_by_cached_key(|(_, (entry, _))| place_of(entry));
         let mut new = new.into_iter().peekable();
         for ((old, place), row) in self
             .section(Section::Rows)?
@@ -56,7 +56,7 @@ impl IndexFile {
                 add(&mut rows, new);
             }
             if *place != GONE {
-                *place = rows.take_over(old)?;
+                *place = rows.take_over(old, row >= self.rows)?;
             }
         }
         new.for_each(|(_, new)| add(&mut rows, new));
@@ -68,12 +68,12 @@ impl IndexFile {
 
     /// The row before which an entry belongs.
     fn place(&self, entry: &IndexEntry) -> Option<u32> {
-        let sought = (entry.name.folded(), &entry.file);
-        let (mut low, mut high) = (0, self.rows);
+        let sought = place_of(entry);
+        let (mut low, mut high) = (0, self.all);
         while low < high {
             let middle = low + (high - low) / 2;
             let found = self.entry(middle)?;
-            if (found.name.folded(), &found.file) < sought {
+            if place_of(&found) < sought {
                 low = middle + 1;
             } else {
                 high = middle;

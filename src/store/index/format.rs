@@ -3,9 +3,9 @@
 /// What an index begins with.
 pub(super) const MAGIC: &[u8; 8] = b"agentpkg";
 /// Raised when the layout or the meaning changes; files in other formats are built again.
-pub(super) const FORMAT: u32 = 6;
+pub(super) const FORMAT: u32 = 7;
 /// The length of the header.
-pub(super) const HEADER: usize = 168;
+pub(super) const HEADER: usize = 172;
 /// The length of the key: a commit in hex, or a placeholder for one.
 pub(super) const KEY: usize = 64;
 /// The length of one row.
@@ -32,7 +32,6 @@ pub(super) enum Section {
 /// What a hash is made from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Key {
-    Title,
     Stem,
     File,
     Blob,

@@ -25,6 +25,7 @@ mod search;
 mod tests;
 mod write;
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -60,7 +61,9 @@ pub enum Beginning {
 pub struct IndexFile {
     file: RandomFile,
     offsets: [u64; 9],
+    /// The rows of agents that are meant by their names; those that stand behind them follow.
     rows: u32,
+    all: u32,
     hashes: u32,
     words: u32,
     body_check: u64,
@@ -129,12 +132,10 @@ impl IndexFile {
         {
             return None;
         }
-        let at = 12 + KEY;
-        let (rows, hashes, words) = (
-            number(&header, at)?,
-            number(&header, at + 4)?,
-            number(&header, at + 8)?,
-        );
+        let (at, count) = (12 + KEY + 4, |index: usize| {
+            number(&header, 12 + KEY + index * 4)
+        });
+        let (all, rows, hashes, words) = (count(0)?, count(1)?, count(2)?, count(3)?);
         // The first section follows the header, so only the other offsets are in it.
         let mut offsets = [HEADER as u64; 9];
         for (index, offset) in offsets.iter_mut().enumerate().skip(1) {
@@ -148,13 +149,15 @@ impl IndexFile {
         };
         let is_whole = is_ordered
             && offsets[Section::End as usize] == file.len()
-            && fits(Section::Rows, rows, ROW)
+            && rows <= all
+            && fits(Section::Rows, all, ROW)
             && fits(Section::Hashes, hashes, HASH)
             && fits(Section::Words, words, WORD);
         is_whole.then_some(Self {
             file,
             offsets,
             rows,
+            all,
             hashes,
             words,
             body_check,
@@ -184,7 +187,7 @@ impl IndexFile {
         check.value() == self.body_check
     }
 
-    /// How many agents there are.
+    /// How many agents there are that are meant by their names.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows as usize
@@ -196,15 +199,29 @@ impl IndexFile {
         self.rows == 0
     }
 
-    /// The agents with exactly this name, ignoring case.
+    /// How many there are with those that stand behind others.
+    #[must_use]
+    pub(super) fn len_of_all(&self) -> usize {
+        self.all as usize
+    }
+
+    /// The agents with exactly this name, ignoring case, also those that stand behind others.
     #[must_use]
     pub fn named(&self, folded: &str) -> Vec<IndexEntry> {
-        let start = self.first_at_least(folded);
-        let rows = (start..self.rows).take_while(|row| {
+        let named = self.stamped_of(folded).into_iter();
+        named.map(|(entry, _)| entry).collect()
+    }
+
+    /// The same, with the stamps of their files.
+    pub(super) fn stamped_of(&self, folded: &str) -> Vec<(IndexEntry, u64)> {
+        let is_named = |row: &u32| {
             self.name(*row)
                 .is_some_and(|name| name::folded(&name) == folded)
-        });
-        rows.filter_map(|row| self.entry(row)).collect()
+        };
+        let meant = self.first_in(0..self.rows, folded)..self.rows;
+        let behind = self.first_in(self.rows..self.all, folded)..self.all;
+        let rows = (meant.take_while(is_named)).chain(behind.take_while(is_named));
+        rows.filter_map(|row| self.stamped(row)).collect()
     }
 
     /// The agents whose names begin with this, sorted. Adjacent rows are read at once.
@@ -266,13 +283,19 @@ impl IndexFile {
         Some(Beginning::Few(meant.iter().filter_map(entry).collect()))
     }
 
-    /// The agents that have this title, stem, file or blob.
+    /// The agents that have this stem, file or blob.
     #[must_use]
     fn keyed(&self, key: Key, text: &str) -> Vec<IndexEntry> {
         self.keyed_rows(key, text)
             .into_iter()
             .map(|(_, entry)| entry)
             .collect()
+    }
+
+    /// The agent in a file.
+    #[must_use]
+    pub(super) fn at(&self, file: &str) -> Option<IndexEntry> {
+        self.keyed(Key::File, file).into_iter().next()
     }
 
     /// The same, with their rows.
@@ -295,7 +318,6 @@ impl IndexFile {
             .map_while(|index| hash_at(index).filter(|(found, _)| *found == wanted))
             .map(|(_, row)| row);
         let is_meant = |entry: &IndexEntry| match key {
-            Key::Title => name::folded(&entry.title) == text,
             Key::Stem => name::folded(crate::domain::discovery::stem(&entry.file)) == text,
             Key::File => entry.file == text,
             Key::Blob => entry.blob.to_string() == text,
@@ -305,9 +327,14 @@ impl IndexFile {
             .collect()
     }
 
-    /// All agents, sorted by name; damaged ones are left out.
+    /// The agents that are meant by their names, sorted by name; damaged ones are left out.
     pub fn entries(&self) -> impl Iterator<Item = IndexEntry> {
         (0..self.rows).filter_map(|row| self.entry(row))
+    }
+
+    /// The agents that stand behind others, sorted by name.
+    pub fn behind(&self) -> impl Iterator<Item = IndexEntry> {
+        (self.rows..self.all).filter_map(|row| self.entry(row))
     }
 
     /// The agent in a row.
@@ -326,8 +353,11 @@ impl IndexFile {
     /// The names in order, one to a line.
     #[must_use]
     pub fn names(&self) -> Option<Vec<u8>> {
-        let length =
-            self.offsets[Section::Names as usize + 1] - self.offsets[Section::Names as usize];
+        let length = if self.rows < self.all {
+            number(&self.row(self.rows)?, 0)?.into()
+        } else {
+            self.offsets[Section::Names as usize + 1] - self.offsets[Section::Names as usize]
+        };
         self.part(Section::Names, 0, usize::try_from(length).ok()?)
     }
 
@@ -350,7 +380,7 @@ impl IndexFile {
     }
 
     fn row(&self, row: u32) -> Option<Vec<u8>> {
-        if row >= self.rows {
+        if row >= self.all {
             return None;
         }
         self.part(Section::Rows, u64::from(row) * ROW as u64, ROW)
@@ -371,7 +401,12 @@ impl IndexFile {
 
     /// The first row whose name is not less than `folded`.
     fn first_at_least(&self, folded: &str) -> u32 {
-        let (mut low, mut high) = (0, self.rows);
+        self.first_in(0..self.rows, folded)
+    }
+
+    /// The same, among sorted rows.
+    fn first_in(&self, rows: Range<u32>, folded: &str) -> u32 {
+        let (mut low, mut high) = (rows.start, rows.end);
         while low < high {
             let middle = low + (high - low) / 2;
             // A name that cannot be read sorts first, so that the search ends.

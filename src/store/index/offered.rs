@@ -4,6 +4,7 @@ use super::IndexFile;
 use super::format::Key;
 use super::search::{Query, Tier};
 use crate::domain::digest::ObjectId;
+use crate::domain::discovery::rank::{self, Meant};
 use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::name::folded;
 
@@ -17,11 +18,11 @@ pub enum Offered {
 }
 
 impl Offered {
-    /// How many there are.
+    /// How many there are that are meant by their names.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Self::Listed(entries) => entries.len(),
+            Self::Listed(entries) => entries.iter().filter(|entry| !entry.is_behind).count(),
             Self::Indexed(index) => index.len(),
         }
     }
@@ -32,67 +33,78 @@ impl Offered {
         self.len() == 0
     }
 
-    /// All of them, sorted by name, then file.
+    /// All that are meant by their names, sorted by name, then file.
     #[must_use]
     pub fn all(&self) -> Vec<IndexEntry> {
         match self {
-            Self::Listed(entries) => entries.clone(),
+            Self::Listed(entries) => {
+                let meant = entries.iter().filter(|entry| !entry.is_behind);
+                meant.cloned().collect()
+            }
             Self::Indexed(index) => index.entries().collect(),
         }
     }
 
-    /// The agents that `name` means: one in a folder of agents whose file alone is named so, else those by their name, by their title,
-    /// or, if there are none, by the name of their file.
+    /// All that stand behind others, sorted by name, then file.
     #[must_use]
-    pub fn find(&self, name: &str) -> Vec<IndexEntry> {
-        let folded = folded(name);
-        let by_stem = self.in_files_named(&folded);
-        if let [one] = by_stem.as_slice()
-            && discovery::decides(one, name)
-        {
-            return by_stem;
-        }
-        let mut found = match self {
+    pub fn behind(&self) -> Vec<IndexEntry> {
+        match self {
             Self::Listed(entries) => {
-                let is_called = |entry: &&IndexEntry| {
-                    entry.name.folded() == folded || self::folded(&entry.title) == folded
-                };
-                entries.iter().filter(is_called).cloned().collect()
+                let behind = entries.iter().filter(|entry| entry.is_behind);
+                behind.cloned().collect()
             }
-            Self::Indexed(index) => {
-                let mut found = index.named(&folded);
-                found.extend(index.keyed(Key::Title, &folded));
-                found.sort_by(|one, other| {
-                    one.name
-                        .cmp(&other.name)
-                        .then_with(|| one.file.cmp(&other.file))
-                });
-                found.dedup();
-                found
-            }
-        };
-        // Two agents may differ only in case; then the exact spelling decides.
-        if found
-            .iter()
-            .any(|entry| entry.name.as_str() == name || entry.title == name)
-        {
-            found.retain(|entry| entry.name.as_str() == name || entry.title == name);
+            Self::Indexed(index) => index.behind().collect(),
         }
-        if !found.is_empty() {
-            return found;
-        }
-        by_stem
     }
 
-    /// The agents in files of this name, in folded form.
-    fn in_files_named(&self, folded: &str) -> Vec<IndexEntry> {
+    /// The agents below a folder (`path/to/`; empty: of the whole source), as those of a source of their own: what is meant by its name
+    /// there, and what stands behind it.
+    #[must_use]
+    pub fn within(&self, folder: &str) -> (Vec<IndexEntry>, Vec<IndexEntry>) {
+        if folder.is_empty() {
+            return (self.all(), self.behind());
+        }
+        let mut all = self.all();
+        all.extend(self.behind());
+        all.retain(|entry| entry.file.starts_with(folder));
+        rank::settle(&mut all);
+        all.sort_by(|one, other| (&one.name, &one.file).cmp(&(&other.name, &other.file)));
+        all.into_iter().partition(|entry| !entry.is_behind)
+    }
+
+    /// What a name, or a title, means.
+    #[must_use]
+    pub fn meant(&self, name: &str) -> Meant {
+        let Some(sought) = rank::sought(name) else {
+            return Meant::default();
+        };
+        let candidates = match self {
+            Self::Listed(entries) => {
+                let named = entries.iter().filter(|entry| entry.name.folded() == sought);
+                named.cloned().collect()
+            }
+            Self::Indexed(index) => index.named(&sought),
+        };
+        rank::meant(name, candidates)
+    }
+
+    /// The agents that a name means: one, or several if it is ambiguous.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Vec<IndexEntry> {
+        self.meant(name).agents
+    }
+
+    /// The agents whose files are named like this, whatever their own names are.
+    #[must_use]
+    pub fn of_stem(&self, stem: &str) -> Vec<IndexEntry> {
+        let folded = folded(stem);
         match self {
-            Self::Listed(entries) => entries
-                .iter()
-                .filter(|entry| self::folded(discovery::stem(&entry.file)) == folded)
-                .cloned()
-                .collect(),
-            Self::Indexed(index) => index.keyed(Key::Stem, folded),
+            Self::Listed(entries) => {
+                let is_called =
+                    |entry: &&IndexEntry| self::folded(discovery::stem(&entry.file)) == folded;
+                entries.iter().filter(is_called).cloned().collect()
+            }
+            Self::Indexed(index) => index.keyed(Key::Stem, &folded),
         }
     }
 
@@ -139,7 +151,10 @@ impl Offered {
     pub fn alike(&self, name: &str) -> Vec<(f64, String)> {
         let folded = folded(name);
         let names: Vec<String> = match self {
-            Self::Listed(entries) => entries.iter().map(|entry| entry.name.to_string()).collect(),
+            Self::Listed(entries) => {
+                let meant = entries.iter().filter(|entry| !entry.is_behind);
+                meant.map(|entry| entry.name.to_string()).collect()
+            }
             Self::Indexed(index) => index
                 .alike(&folded, 20)
                 .into_iter()

@@ -3,6 +3,7 @@
 use super::format::{long, number};
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::IndexEntry;
+use crate::domain::discovery::kinds::Kind;
 use crate::domain::name::AgentName;
 
 /// The parts of a record, each preceded by its length.
@@ -52,6 +53,8 @@ pub(super) fn decode(record: &[u8]) -> Option<(IndexEntry, u64)> {
             tools,
             servers,
             tags,
+            kind: Kind::of_number(flags >> 4)?,
+            is_behind: flags & 4 == 4,
         },
         stamp,
     ))
@@ -59,7 +62,10 @@ pub(super) fn decode(record: &[u8]) -> Option<(IndexEntry, u64)> {
 
 /// The record of an agent.
 pub(super) fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
-    let flags = u8::from(entry.loads) | if entry.tools.is_none() { 2 } else { 0 };
+    let flags = u8::from(entry.loads)
+        | u8::from(entry.tools.is_none()) << 1
+        | u8::from(entry.is_behind) << 2
+        | entry.kind.number() << 4;
     let mut record = vec![flags];
     record.extend_from_slice(&stamp.to_le_bytes());
     let tools = entry.tools.clone().unwrap_or_default().join("\n");

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::digest::ObjectId;
+use crate::domain::discovery::kinds::Kind;
 use crate::domain::name::AgentName;
 
 fn entry(name: &str, description: &str, file: &str) -> IndexEntry {
@@ -15,6 +16,8 @@ fn entry(name: &str, description: &str, file: &str) -> IndexEntry {
         tools: Some(vec!["Read".to_owned(), "Bash(git *)".to_owned()]),
         servers: Vec::new(),
         tags: Vec::new(),
+        kind: Kind::Folder,
+        is_behind: false,
     }
 }
 

@@ -39,7 +39,7 @@ pub(in crate::store) fn image(
 ) -> Image<'static> {
     let mut order: Vec<u32> = (0..u32::try_from(entries.len()).unwrap_or(u32::MAX)).collect();
     let entry = |index: &u32| &entries[*index as usize];
-    order.sort_by_cached_key(|index| (entry(index).0.name.folded(), entry(index).0.file.clone()));
+    order.sort_by_cached_key(|index| place_of(entry(index).0));
     let (mut rows, mut hashes, mut words) = (Rows::default(), Vec::new(), Words::default());
     for index in &order {
         let (entry, stamp) = *entry(index);
@@ -57,6 +57,11 @@ pub(in crate::store) fn image(
         word_table.push(&word, &rows);
     }
     assemble(key, rows, hash_table, word_table, meta)
+}
+
+/// Where an agent is among others: those that stand behind others come last, by name, then by file.
+pub(super) fn place_of(entry: &IndexEntry) -> (bool, String, String) {
+    (entry.is_behind, entry.name.folded(), entry.file.clone())
 }
 
 /// An index, part by part as it is written.
@@ -128,6 +133,8 @@ pub(super) struct Rows<'a> {
     names: Stretches<'a>,
     records: Stretches<'a>,
     count: u32,
+    /// How many of them are of agents that are meant by their names.
+    meant: u32,
 }
 
 impl<'a> Rows<'a> {
@@ -156,11 +163,13 @@ impl<'a> Rows<'a> {
         self.names.push(name);
         self.names.push(b"\n");
         self.records.push(&record);
+        self.meant += u32::from(!entry.is_behind);
         self.count - 1
     }
 
     /// Adds a row of the other index with what it points to; returns its row. `None` if it points to nothing.
-    pub(super) fn take_over(&mut self, old: &[u8]) -> Option<u32> {
+    pub(super) fn take_over(&mut self, old: &[u8], is_behind: bool) -> Option<u32> {
+        self.meant += u32::from(!is_behind);
         let (name, record) = (number(old, 4)? as usize, number(old, 16)? as usize);
         self.push_row(name, record, number(old, 20)?);
         self.names
@@ -203,9 +212,8 @@ impl WordTable {
     }
 }
 
-pub(super) fn hashes_of(entry: &IndexEntry, row: u32) -> [(u64, u32); 4] {
+pub(super) fn hashes_of(entry: &IndexEntry, row: u32) -> [(u64, u32); 3] {
     [
-        (hash(Key::Title, &folded(&entry.title)), row),
         (hash(Key::Stem, &folded(discovery::stem(&entry.file))), row),
         (hash(Key::File, &entry.file), row),
         (hash(Key::Blob, &entry.blob.to_string()), row),
@@ -231,7 +239,12 @@ pub(super) fn assemble<'a>(
     words: WordTable,
     meta: Vec<u8>,
 ) -> Image<'a> {
-    let counts = [rows.count as usize, hashes.len() / HASH, words.count];
+    let counts = [
+        rows.count as usize,
+        rows.meant as usize,
+        hashes.len() / HASH,
+        words.count,
+    ];
     let mut parts = vec![Cow::Owned(Vec::new())];
     let mut ends = Vec::new();
     let mut add = |section: &mut dyn Iterator<Item = Cow<'a, [u8]>>| {
@@ -274,6 +287,9 @@ fn push_number(bytes: &mut Vec<u8>, number: usize) {
 
 /// The words that an agent is found by, each kind prefixed with its own letter.
 pub(super) fn index_words(entry: &IndexEntry, row: u32, words: &mut Words) {
+    if entry.is_behind {
+        return;
+    }
     let mut key = Vec::with_capacity(48);
     let mut add = |kind: u8, word: &str| {
         key.clear();

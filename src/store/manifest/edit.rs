@@ -61,6 +61,7 @@ impl Manifest {
             let is_any = wanted.version.is_none() && says_any(entry);
             for key in [
                 "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind",
+                "gone",
             ] {
                 match keys.iter().find(|(known, _)| *known == key) {
                     Some((_, value))
@@ -110,7 +111,7 @@ impl Manifest {
             };
             match table.get_mut(name.as_str()).and_then(Item::as_value_mut) {
                 Some(old) => put(old, value),
-                None => drop(table.insert(name.as_str(), Item::Value(value))),
+                None => insert_in_order(table, name.as_str(), value),
             }
         }
         self.agents.insert(name.clone(), wanted.clone());
@@ -254,6 +255,18 @@ fn with_endings_of(original: &str, edited: &str) -> String {
     text
 }
 
+/// Adds an entry: in order, if the others are in order, so that two people who each add one do not meet at the end.
+fn insert_in_order(table: &mut dyn TableLike, key: &str, value: Value) {
+    let keys: Vec<&str> = table.iter().map(|(key, _)| key).collect();
+    let is_plain = table.iter().all(|(_, item)| item.is_value());
+    let is_sorted = keys.is_sorted() && is_plain;
+    let is_last = keys.last().is_none_or(|last| *last < key);
+    drop(table.insert(key, Item::Value(value)));
+    if is_sorted && !is_last {
+        table.sort_values();
+    }
+}
+
 fn source_key(source: &Source) -> &'static str {
     match source {
         Source::Builtin => "registry",
@@ -292,6 +305,9 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
         }
         table.fmt();
         keys.push(("bind", Value::InlineTable(table)));
+    }
+    if wanted.keeps_gone {
+        keys.push(("gone", "keep".into()));
     }
     // An entry without other keys says that it accepts any version.
     if keys.is_empty() {

@@ -51,6 +51,8 @@ pub struct Wanted {
     pub pins: Vec<String>,
     /// Bindings: upstream's name of a server to the user's.
     pub bind: BTreeMap<String, String>,
+    /// Whether it stays as it is, unmentioned, once upstream no longer has it.
+    pub keeps_gone: bool,
 }
 
 impl Wanted {

@@ -55,17 +55,20 @@ impl Manifest {
                 "install" => manifest.follow_links = reader.follow_links(item)?,
                 _ => {
                     let meant = near(key);
+                    let span = document.as_table().key(key).and_then(toml_edit::Key::span);
+                    if meant == Some("policy") {
+                        // Rules that nobody heeds would be worse than no rules.
+                        let message = format!("`{key}` is no part of {path}");
+                        let label = "did you mean `policy`?".to_owned();
+                        return Err(reader.failure(message, span, label));
+                    }
                     let hint = meant
                         .map(|meant| format!("; did you mean `{meant}`?"))
                         .unwrap_or_default();
                     manifest.warnings.push(format!(
                         "`{key}` in {path} is not a setting that this version knows{hint}"
                     ));
-                    let span = document
-                        .as_table()
-                        .key(key)
-                        .and_then(toml_edit::Key::span)
-                        .unwrap_or_default();
+                    let span = span.unwrap_or_default();
                     manifest
                         .misread
                         .get_or_insert((key.to_owned(), span, meant));
@@ -144,6 +147,13 @@ impl Reader<'_> {
     fn boolean(&self, item: &Item) -> Result<bool> {
         item.as_bool()
             .ok_or_else(|| self.wrong(item, "`true` or `false` is expected"))
+    }
+
+    fn count(&self, item: &Item) -> Result<usize> {
+        let number = item
+            .as_integer()
+            .and_then(|number| usize::try_from(number).ok());
+        number.ok_or_else(|| self.wrong(item, "a number is expected, for example 200"))
     }
 
     fn strings(&self, item: &Item) -> Result<Vec<String>> {
@@ -276,6 +286,8 @@ impl Reader<'_> {
                 "agent" => wanted.target = Some(Target::Name(self.string(item)?.to_owned())),
                 "file" => wanted.target = Some(Target::File(self.string(item)?.to_owned())),
                 "version" => wanted.version = self.version(item, self.string(item)?)?,
+                "gone" if item.as_str() == Some("keep") => wanted.keeps_gone = true,
+                "gone" => return Err(self.wrong(item, "`\"keep\"` is expected")),
                 "verbatim" => wanted.is_verbatim = self.boolean(item)?,
                 _ => warnings.push(format!(
                     "`{key}` of agent `{name}` in {} is not a setting that this version knows",
@@ -319,7 +331,8 @@ impl Reader<'_> {
     fn policy(&self, item: &Item) -> Result<(Policy, BTreeMap<String, Range<usize>>)> {
         let mut policy = Policy::default();
         let mut rules = BTreeMap::new();
-        for (key, item) in self.table(item, "`policy`")?.iter() {
+        let table = self.table(item, "`policy`")?;
+        for (key, item) in table.iter() {
             match key {
                 "registries" => policy.registries = Some(self.strings(item)?),
                 "deny-tools" => policy.deny_tools = self.strings(item)?,
@@ -329,17 +342,34 @@ impl Reader<'_> {
                 "permission-mode" => policy.permission_mode = Some(self.boolean(item)?),
                 "mcp-servers" => policy.mcp_servers = Some(self.boolean(item)?),
                 "missing-tools" => policy.missing_tools = Some(self.boolean(item)?),
+                "max-description-tokens" => {
+                    policy.max_description_tokens = Some(self.count(item)?);
+                }
+                "max-total-tokens" => policy.max_total_tokens = Some(self.count(item)?),
                 // Ignoring an unknown rule would be worse than having no rules.
                 _ => {
-                    let known = policy::KEYS.join("`, `");
-                    return Err(
-                        self.wrong(item, format!("`{key}` is no rule; there are `{known}`"))
-                    );
+                    let span = table.key(key).and_then(toml_edit::Key::span);
+                    return Err(self.no_rule(key, span));
                 }
             }
             rules.insert(key.to_owned(), item.span().unwrap_or_default());
         }
         Ok((policy, rules))
+    }
+
+    /// That a policy has a rule which is none.
+    fn no_rule(&self, key: &str, span: Option<Range<usize>>) -> Failure {
+        let meant = nearest(key, policy::KEYS);
+        let label = match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "there is no such rule".to_owned(),
+        };
+        let message = format!("`{}` is no rule of `[policy]`", key.escape_debug());
+        let failure = self.failure(message, span, label);
+        match meant {
+            Some(_) => failure,
+            None => failure.hint(format!("there are `{}`", policy::KEYS.join("`, `"))),
+        }
     }
 
     fn version(&self, item: &Item, text: &str) -> Result<Option<VersionRequest>> {

@@ -202,6 +202,7 @@ fn every_edit_reads_back_as_itself() {
                 is_verbatim,
                 pins,
                 bind,
+                keeps_gone: is_verbatim,
             };
             let mut manifest = Manifest::empty();
             manifest.set_agent(&name("a"), &wanted);
@@ -227,7 +228,7 @@ fn mistakes_are_shown_where_they_are() {
         ("[agents]\na = \"^x\"\n", "\"^x\""),
         ("[agents.a]\nbind = { \"a b\" = \"c\" }\n", "\"c\""),
         ("[agents.a]\nbind = { a = \"b\", b = \"c\" }\n", "{"),
-        ("[policy]\ndeny_tools = [\"Bash\"]\n", "["),
+        ("[policy]\ndeny_tools = [\"Bash\"]\n", "deny_tools"),
         ("[policy]\nhooks = \"no\"\n", "\"no\""),
     ] {
         let failure = Manifest::parse(text, FILE_NAME).unwrap_err();

@@ -1,8 +1,9 @@
 //! What is known of a source: all that it offers, or what was read of it so far. Data only.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use crate::domain::discovery::plugins::Plugins;
 use crate::domain::discovery::{IndexEntry, Refused};
 use crate::domain::registry_file::RegistryFile;
 use crate::git::TreeFile;
@@ -14,6 +15,7 @@ use crate::store::index::Offered;
 pub(super) struct Whole {
     pub(super) offered: Offered,
     pub(super) refused: Vec<Refused>,
+    pub(super) plugins: Plugins,
 }
 
 /// What a prepared registry says about its agents.
@@ -32,8 +34,7 @@ pub(super) struct Parts {
     pub(super) files: OnceCell<Vec<TreeFile>>,
     /// What was found in single files.
     pub(super) examined: RefCell<BTreeMap<String, Option<IndexEntry>>>,
-    /// The files that a marketplace names as agents.
-    pub(super) listed: OnceCell<BTreeSet<String>>,
+    pub(super) plugins: OnceCell<Plugins>,
 }
 
 /// What an index says of the agents, and of the registry.
@@ -45,6 +46,7 @@ pub(super) fn split(opened: Opened) -> (Whole, About) {
     let whole = Whole {
         offered: entries,
         refused: index.refused,
+        plugins: index.plugins,
     };
     let about = About {
         file: index.file,

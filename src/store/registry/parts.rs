@@ -3,18 +3,20 @@
 //!
 //! Which agent a name means is decided by `Offered::find` alone. What is answered here without it is what it would answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::known::{self, About};
 use super::snapshot::{Backing, Snapshot};
 use crate::domain::digest::ObjectId;
-use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, Refused};
-use crate::domain::name::folded;
+use crate::domain::discovery::kinds::Shares;
+use crate::domain::discovery::plugins::Plugins;
+use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, Refused, kinds, rank};
+use crate::domain::name::AgentName;
 use crate::domain::registry_file::RegistryFile;
 use crate::error::Result;
 use crate::git::TreeFile;
 use crate::store::cache::{CachedRepository, Watch};
-use crate::store::contents::{self, MARKETPLACE, REGISTRY_FILE, SERVERS};
+use crate::store::contents::{self, REGISTRY_FILE, SERVERS};
 use crate::store::index::Offered;
 
 /// A repository at a commit, of which parts are read.
@@ -46,6 +48,18 @@ impl<'a> Snapshot<'a> {
         Ok(whole.map_or_else(|| Offered::Listed(Vec::new()), |whole| whole.offered))
     }
 
+    /// The same, if it was read.
+    #[must_use]
+    pub fn offered_here(&self) -> Option<&Offered> {
+        self.whole.get().map(|whole| &whole.offered)
+    }
+
+    /// The plugins, if all that is offered was read.
+    #[must_use]
+    pub fn plugins_here(&self) -> Option<&Plugins> {
+        self.whole.get().map(|whole| &whole.plugins)
+    }
+
     /// What looks like an agent but cannot be offered, as far as it was read.
     #[must_use]
     pub fn refused(&self) -> &[Refused] {
@@ -66,6 +80,22 @@ impl<'a> Snapshot<'a> {
             return Ok(vec![entry]);
         }
         Ok(self.offered(watch)?.find(name))
+    }
+
+    /// The one agent that a name means, as far as that is known without a fetch.
+    #[must_use]
+    pub fn named_here(&self, name: &str) -> Option<AgentName> {
+        if let Some(offered) = self.offered_here() {
+            let mut found = offered.find(name).into_iter();
+            return found
+                .next()
+                .filter(|_| found.next().is_none())
+                .map(|one| one.name);
+        }
+        let at = self.at()?;
+        let sought = rank::sought(name)?;
+        let file = self.only_file(at, &sought, &mut |_| {}).ok()??;
+        AgentName::new(discovery::stem(&file.path)).ok()
     }
 
     /// The agent in a file.
@@ -140,19 +170,32 @@ impl<'a> Snapshot<'a> {
 
     /// The agent in a file that is named after it, if that decides alone what the name means: no other file has this name.
     fn by_stem(&self, at: At<'_, 'a>, name: &str, watch: Watch<'_>) -> Result<Option<IndexEntry>> {
-        let folded = folded(name);
+        let Some(sought) = rank::sought(name) else {
+            return Ok(None);
+        };
+        let Some(file) = self.only_file(at, &sought, watch)? else {
+            return Ok(None);
+        };
+        let entry = self.in_file(at, &file.path, file.id, watch)?;
+        Ok(entry.filter(|entry| entry.name.folded() == sought))
+    }
+
+    /// The only file with this stem, if it is in a folder of agents.
+    fn only_file(
+        &self,
+        at: At<'_, 'a>,
+        sought: &str,
+        watch: Watch<'_>,
+    ) -> Result<Option<&TreeFile>> {
         let is_named = |file: &&TreeFile| {
-            file.path.ends_with(EXTENSION) && self::folded(discovery::stem(&file.path)) == folded
+            let stem = rank::sought(discovery::stem(&file.path));
+            file.path.ends_with(EXTENSION) && stem.as_deref() == Some(sought)
         };
         let mut named = self.files(at, watch)?.iter().filter(is_named);
-        let (Some(file), None) = (named.next(), named.next()) else {
-            return Ok(None);
-        };
-        if !discovery::is_place_of_agents(&file.path) {
-            return Ok(None);
-        }
-        let entry = self.in_file(at, &file.path, file.id, watch)?;
-        Ok(entry.filter(|entry| discovery::decides(entry, name)))
+        let only = named.next().filter(|_| named.next().is_none());
+        let decides =
+            |file: &&TreeFile| kinds::is_below_agents(&file.path) && !kinds::is_copy(&file.path);
+        Ok(only.filter(decides))
     }
 
     /// What is offered in a file; its content and what the registry says about it come in one fetch.
@@ -170,9 +213,26 @@ impl<'a> Snapshot<'a> {
             // Plain text counts only where no Markdown file is an agent.
             return Ok(self.offered(watch)?.find_file(file));
         }
-        let is_candidate = discovery::is_candidate(file, EXTENSION, &BTreeSet::new())
-            || discovery::is_candidate(file, EXTENSION, self.listed(at, watch)?);
-        let found = if is_candidate {
+        // Most files are agents, or none, whatever plugins there are.
+        let mut found = self.examined(at, file, (blob, &Plugins::default()), watch)?;
+        if found.is_none() {
+            let plugins = self.plugins_at(at, watch)?;
+            found = self.examined(at, file, (blob, plugins), watch)?;
+        }
+        let mut examined = self.parts.examined.borrow_mut();
+        examined.insert(file.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// What is offered in a file of a source with these plugins.
+    fn examined(
+        &self,
+        at: At<'_, 'a>,
+        file: &str,
+        (blob, plugins): (ObjectId, &Plugins),
+        watch: Watch<'_>,
+    ) -> Result<Option<IndexEntry>> {
+        let found = if discovery::is_candidate(file, EXTENSION, plugins) {
             let known = self.about.get().is_some();
             let said = if known {
                 BTreeMap::new()
@@ -189,38 +249,43 @@ impl<'a> Snapshot<'a> {
                 return Ok(None);
             }
             let bytes = at.repository.read(blob, watch)?;
-            match discovery::examine(file, blob, &bytes, &|name| self.record(name)) {
-                Finding::Agent(entry) => Some(entry),
+            match discovery::examine(file, blob, &bytes, plugins, &|name| self.record(name)) {
+                Finding::Agent(entry) => Some(IndexEntry {
+                    kind: kinds::kind(file, plugins, &Shares::default()),
+                    ..entry
+                }),
                 Finding::Refused(_) | Finding::Nothing => None,
             }
         } else {
             None
         };
-        let mut examined = self.parts.examined.borrow_mut();
-        examined.insert(file.to_owned(), found.clone());
         Ok(found)
     }
 
-    /// The files that a marketplace names as agents.
-    fn listed(&self, at: At<'_, 'a>, watch: Watch<'_>) -> Result<&BTreeSet<String>> {
-        if let Some(listed) = self.parts.listed.get() {
-            return Ok(listed);
+    /// The plugins of the source.
+    pub fn plugins(&self, watch: Watch<'_>) -> Result<&Plugins> {
+        if let (None, Some(at)) = (self.whole.get(), self.at()) {
+            return self.plugins_at(at, watch);
         }
-        let marketplace = at.repository.blob_at(at.commit, MARKETPLACE, watch)?;
-        let listed = if marketplace.is_some() {
-            let files = self.files(at, watch)?.iter();
-            let special = files.filter(|file| contents::is_special(&file.path));
-            let blobs: BTreeMap<&str, ObjectId> =
-                special.map(|file| (file.path.as_str(), file.id)).collect();
-            at.repository.have_blobs(blobs.values().copied(), watch)?;
-            let names = blobs.keys().map(|path| (*path).to_owned()).collect();
-            contents::listed(&names, &mut |path| {
-                at.repository.read(blobs[path], watch).map(Some)
-            })?
-        } else {
-            BTreeSet::new()
-        };
-        Ok(self.parts.listed.get_or_init(|| listed))
+        self.offered(watch)?;
+        let plugins = self.whole.get().map(|whole| &whole.plugins);
+        Ok(plugins.unwrap_or_else(|| self.parts.plugins.get_or_init(Plugins::default)))
+    }
+
+    fn plugins_at(&self, at: At<'_, 'a>, watch: Watch<'_>) -> Result<&Plugins> {
+        if let Some(plugins) = self.parts.plugins.get() {
+            return Ok(plugins);
+        }
+        let files = self.files(at, watch)?.iter();
+        let special = files.filter(|file| contents::is_special(&file.path));
+        let blobs: BTreeMap<&str, ObjectId> =
+            special.map(|file| (file.path.as_str(), file.id)).collect();
+        at.repository.have_blobs(blobs.values().copied(), watch)?;
+        let names = blobs.keys().map(|path| (*path).to_owned()).collect();
+        let plugins = contents::plugins_of(&names, &mut |path| {
+            at.repository.read(blobs[path], watch).map(Some)
+        })?;
+        Ok(self.parts.plugins.get_or_init(|| plugins))
     }
 }
 

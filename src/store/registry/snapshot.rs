@@ -13,11 +13,12 @@ use crate::store::contents::{
 };
 
 use crate::domain::digest::ObjectId;
-use crate::domain::discovery::IndexEntry;
+use crate::domain::discovery::{IndexEntry, rank};
 use crate::domain::lineage::Tree;
 use crate::domain::name::RegistryName;
 use crate::domain::registry_file::AgentRecord;
 use crate::domain::spec::Source;
+use crate::domain::url::Transport;
 use crate::domain::version::{VersionRequest, VersionTag, Written};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
@@ -62,6 +63,16 @@ impl<'a> Snapshot<'a> {
         match &self.registry {
             Some(registry) => registry.to_string(),
             None => self.source.to_string(),
+        }
+    }
+
+    /// Whether it is on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match &self.source {
+            Source::Git(url) => url.transport() == Transport::File,
+            Source::Builtin => false,
+            Source::Folder(_) | Source::File(_) => true,
         }
     }
 
@@ -155,9 +166,10 @@ impl<'a> Snapshot<'a> {
         })?;
         index.basis = basis;
         let backing = Backing::Folder(folder.to_owned());
-        if let Some(previous) =
-            previous.filter(|previous| looked == 0 && previous.count() == index.entries.len())
-        {
+        let is_same = |previous: &Previous| {
+            looked == 0 && previous.count() == index.entries.len() && previous.is_ranked_as(&index)
+        };
+        if let Some(previous) = previous.filter(is_same) {
             return Ok(Self::new(
                 registry,
                 source,
@@ -249,6 +261,29 @@ impl<'a> Snapshot<'a> {
         self.about.get()?.file.agents.get(name)
     }
 
+    /// The agents of this name that a plugin of the source has.
+    pub fn of_plugin(
+        &self,
+        plugin: &str,
+        agent: &str,
+        watch: Watch<'_>,
+    ) -> Result<Vec<IndexEntry>> {
+        let Some(sought) = rank::sought(agent) else {
+            return Ok(Vec::new());
+        };
+        let (mut all, behind) = self.offered(watch)?.within("");
+        all.extend(behind);
+        let plugins = self.plugins(watch)?;
+        let is_of_plugin = |file: &str| {
+            let holding = plugins.holding(file);
+            holding.is_some_and(|holding| holding.name == plugin)
+        };
+        all.retain(|entry| entry.name.folded() == sought && is_of_plugin(&entry.file));
+        rank::settle(&mut all);
+        all.retain(|entry| !entry.is_behind);
+        Ok(all)
+    }
+
     /// The upstream bytes of an agent, verified against its blob id.
     pub fn read(&self, entry: &IndexEntry, watch: Watch<'_>) -> Result<Vec<u8>> {
         let bytes = match &self.backing {
@@ -294,7 +329,11 @@ impl<'a> Snapshot<'a> {
         if let Backing::Git(repository) = &self.backing {
             return repository.texts(blobs, watch);
         }
-        let all = (self.whole.get()).map_or_else(Vec::new, |whole| whole.offered.all());
+        let all = (self.whole.get()).map_or_else(Vec::new, |whole| {
+            let mut all = whole.offered.all();
+            all.extend(whole.offered.behind());
+            all
+        });
         all.into_iter()
             .filter(|entry| blobs.contains(&entry.blob))
             .filter_map(|entry| Some((entry.blob, self.read(&entry, watch).ok()?)))

@@ -1,11 +1,16 @@
 //! What to do in one step, as data: files before and after, and what happens to the lockfile. The other modules carry it out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
+use crate::domain::spec::Source;
 use crate::error::{Failure, Result};
 use crate::store::lockfile::{self, Lockfile};
+use crate::store::manifest::Manifest;
 use crate::store::project::Project;
 
 /// The largest file in a transaction, in bytes.
@@ -48,6 +53,45 @@ pub struct Transaction {
     pub lockfile: Option<Relock>,
 }
 
+/// What an operation changed in manifest and lockfile: those entries, and no others, go back with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entries {
+    /// The agents.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub agents: BTreeSet<AgentName>,
+    /// The registries.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub registries: BTreeSet<String>,
+}
+
+impl Entries {
+    pub(super) fn is_empty(&self) -> bool {
+        self.agents.is_empty() && self.registries.is_empty()
+    }
+
+    /// Adds what differs between two manifests.
+    fn add_manifests(&mut self, before: &Manifest, after: &Manifest) {
+        self.agents
+            .extend(different(before.agents(), after.agents()));
+        let named = |manifest: &Manifest| -> BTreeMap<String, Source> {
+            let registries = manifest.registries().iter();
+            let named = registries.map(|(name, source)| (name.to_string(), source.clone()));
+            named.collect()
+        };
+        self.registries
+            .extend(different(&named(before), &named(after)));
+    }
+}
+
+/// The keys whose values differ, or that only one side has.
+fn different<K: Ord + Clone, V: PartialEq>(one: &BTreeMap<K, V>, other: &BTreeMap<K, V>) -> Vec<K> {
+    let keys: BTreeSet<&K> = one.keys().chain(other.keys()).collect();
+    let keys = keys.into_iter();
+    keys.filter(|key| one.get(key) != other.get(key))
+        .cloned()
+        .collect()
+}
+
 /// The lockfile before and after.
 #[derive(Debug, Clone)]
 pub struct Relock {
@@ -81,11 +125,47 @@ impl Relock {
     }
 }
 
+impl Relock {
+    /// From a file that is no lockfile as it stands to one.
+    #[must_use]
+    pub fn replacing(found: &[u8], after: &Lockfile) -> Self {
+        Self {
+            before: Some(Digest::of(found)),
+            after: Some(after.to_text().into_bytes()),
+            is_stale: false,
+        }
+    }
+}
+
 impl Transaction {
     /// Whether it changes nothing.
     #[must_use]
     pub fn is_void(&self) -> bool {
         self.lockfile.is_none() && self.changes.iter().all(Change::is_void)
+    }
+
+    /// What it changes in manifest and lockfile. A file that cannot be read counts as empty: it is put back as a whole.
+    pub(super) fn entries(&self, project: &Project) -> Entries {
+        let mut entries = Entries::default();
+        let text = |bytes: Option<Vec<u8>>| {
+            String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+        };
+        let now = |path| text(current(project, path).unwrap_or_default());
+        let path = project.manifest_path();
+        if let Some(change) = self.changes.iter().find(|change| change.path == path) {
+            let parse = |text: &str| Manifest::parse(text, "").ok();
+            let (before, after) = (now(path), text(change.after.clone()));
+            if let (Some(before), Some(after)) = (parse(&before), parse(&after)) {
+                entries.add_manifests(&before, &after);
+            }
+        }
+        if let Some(relock) = &self.lockfile {
+            let parse = |text: &str| Lockfile::parse(text, "").unwrap_or_default().agents;
+            let (before, after) = (now(project.lockfile_path()), text(relock.after.clone()));
+            let changed = different(&parse(&before), &parse(&after));
+            entries.agents.extend(changed);
+        }
+        entries
     }
 
     /// Refuses a change of agentpkg.toml or agentpkg.lock, as `--locked` demands.

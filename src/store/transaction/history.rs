@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::change::{Change, Relock, Transaction, current};
+use super::change::{Change, Entries, Relock, Transaction, current};
 use super::copies::{copy, objects_folder, read_record, records};
 use super::journal::{Journal, Phase, Step};
 use crate::domain::digest::Digest;
@@ -33,6 +33,8 @@ pub struct Operation {
     pub undone_agents: BTreeSet<AgentName>,
     /// The files that it changed, each once, in the order of the changes.
     pub files: Vec<FileChange>,
+    /// What it changed in manifest and lockfile.
+    pub entries: Entries,
 }
 
 /// What an operation did to one file.
@@ -107,22 +109,19 @@ impl History {
             };
             let files: Vec<FileChange> = journal.steps.iter().map(change).collect();
             let undone_agents = parts.remove(&number).unwrap_or_default();
-            let mut agents = files
-                .iter()
-                .filter_map(|file| file.agent.as_ref())
-                .peekable();
-            let is_undone = is_undone
-                || (agents.peek().is_some() && agents.all(|agent| undone_agents.contains(agent)));
             let Journal {
                 label,
                 time,
                 undoes,
                 part,
+                mut entries,
+                left_out,
                 ..
             } = journal;
+            entries.agents.retain(|agent| !left_out.contains(agent));
             // A label is part of a line; a label from somebody else must not look like a line of its own.
             let label = label.replace(['\n', '\t'], " ");
-            history.operations.push(Operation {
+            let mut operation = Operation {
                 number,
                 label,
                 time,
@@ -131,7 +130,13 @@ impl History {
                 is_undone,
                 undone_agents,
                 files,
-            });
+                entries,
+            };
+            let agents = operation.agents();
+            let is_undone_alone = |agent: &&AgentName| operation.undone_agents.contains(*agent);
+            let is_all_undone = !agents.is_empty() && agents.iter().all(is_undone_alone);
+            operation.is_undone |= is_all_undone;
+            history.operations.push(operation);
         }
         Ok(history)
     }
@@ -203,11 +208,11 @@ impl Operation {
         Ok(false)
     }
 
-    /// The agents whose files it changed.
+    /// The agents whose files, or whose entries in manifest or lockfile, it changed.
     #[must_use]
     pub fn agents(&self) -> BTreeSet<&AgentName> {
         let agents = self.files.iter().filter_map(|file| file.agent.as_ref());
-        agents.collect()
+        agents.chain(&self.entries.agents).collect()
     }
 
     /// The content of a file before the operation. The outer `None`: the operation did not change it; the inner one: there was no file.

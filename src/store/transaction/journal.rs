@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::change::Entries;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
@@ -35,6 +36,9 @@ pub(super) struct Journal {
     /// Operations newer than that one whose changes were no longer in the files, and which count as taken back with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) passed: Vec<u64>,
+    /// What it changed in manifest and lockfile.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub(super) entries: Entries,
     /// Part of the names of all temporary files of the operation.
     pub(super) token: String,
     pub(super) steps: Vec<Step>,
@@ -102,6 +106,7 @@ impl Journal {
             time,
             undoes: None,
             part: BTreeSet::new(),
+            entries: Entries::default(),
             passed: Vec::new(),
             token,
             steps: Vec::new(),

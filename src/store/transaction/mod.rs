@@ -29,7 +29,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use self::change::current;
-pub use self::change::{Change, Relock, Transaction, locked};
+pub use self::change::{Change, Entries, Relock, Transaction, locked};
 use self::checkpoint::checkpoint;
 use self::copies::{next_number, objects_folder};
 pub use self::history::{FileChange, History, Operation, Reversal};
@@ -241,6 +241,7 @@ impl Guard<'_> {
         );
         journal.undoes = undoing.operation;
         journal.part = undoing.part;
+        journal.entries = transaction.entries(project);
         journal.passed = undoing.passed;
         journal.steps.extend(changes.iter().map(|change| Step {
             path: relative(project, &change.path),

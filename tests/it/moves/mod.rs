@@ -1,6 +1,11 @@
 //! Agents that upstream moves, renames, splits and deletes: each command follows them or says that they are gone, and what it leaves behind
 //! works everywhere: here, in a clone, and without the lockfile.
 
+mod gone;
+mod random;
+mod replay;
+mod team;
+
 use std::fs;
 
 use crate::support::repo::RepoBuilder;
@@ -126,6 +131,21 @@ fn a_file_that_moved_is_followed_also_if_nothing_else_changed() {
         history.stdout.contains("update planner"),
         "{}",
         history.all()
+    );
+}
+
+#[test]
+fn how_much_was_rewritten_is_said() {
+    let mut stage = Stage::new(&[("agents/planner.md", &agent("planner", "plans", 0))]);
+    let _ = stage.run(&["install", "studio/planner"]).code(0);
+    stage.upstream(&[("agents/planner.md", &agent("planner", "plans", 5))]);
+    let few = stage.run(&["update"]).code(0).all();
+    assert!(!few.contains("rewrote"), "{few}");
+    stage.upstream(&[("agents/planner.md", &agent("planner", "plans otherwise", 5))]);
+    let all = stage.run(&["update"]).code(0).all();
+    assert!(
+        all.contains("upstream rewrote 100 % of the prompt"),
+        "{all}"
     );
 }
 

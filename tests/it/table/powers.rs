@@ -232,7 +232,6 @@ fn several_security_fields_at_the_first_install_in_a_terminal() {
             .says(VALUES),
         row("install studio/guard")
             .in_terminal(&["no", "..."])
-            .exits(130)
             .says(VALUES),
         row("install studio/guard --dry-run")
             .in_terminal(&[])

@@ -1,13 +1,18 @@
 //! `agentpkg list`.
 
+mod available;
+
+use std::cmp::Reverse;
+
 use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use crate::domain::budget::{LIMIT, shown};
 use crate::domain::name::RegistryName;
 use crate::domain::shell::Command;
 use crate::error::Result;
-use crate::ops::list::{Installed, Offer, State, available, installed, offered};
+use crate::ops::list::{Installed, State, installed};
 use crate::ops::loaded::{Everything, Fate, LoadedAgent, everything};
 use crate::store::agreement::{registry_of, versions};
 use crate::store::project::Project;
@@ -19,12 +24,18 @@ use crate::ui::{Column, Table};
 Examples:
   agentpkg list                        what is installed
   agentpkg list --all                  what the client loads, and from where
+  agentpkg list --cost                 what their descriptions cost
   agentpkg list --available            what all registries offer
-  agentpkg list --available gh:owner/repo")]
+  agentpkg list --available gh:owner/repo
+  agentpkg list --available --all      also the copies behind others, and why")]
 pub struct ListArgs {
-    /// List every agent that the client loads here: of the project, its parent folders, the user, plugins and the client
-    #[arg(long, short = 'A', conflicts_with = "available")]
+    /// List every agent that the client loads here: of the project, its parent folders, the user, plugins and the client; with
+    /// `--available`, also the copies that stand behind others, and why
+    #[arg(long, short = 'A')]
     pub all: bool,
+    /// List what the description of each agent costs in every session, in tokens
+    #[arg(long, conflicts_with_all = ["available", "all"])]
+    pub cost: bool,
     /// List what the registries offer
     #[arg(long, short)]
     pub available: bool,
@@ -35,10 +46,12 @@ pub struct ListArgs {
 
 /// Runs the command.
 pub fn run(args: &ListArgs, context: &mut Context) -> Result<()> {
-    if args.all {
+    if args.available {
+        available::show(args.source.as_deref(), args.all, context)
+    } else if args.all {
         show_everything(context)
-    } else if args.available {
-        show_available(args.source.as_deref(), context)
+    } else if args.cost {
+        show_costs(context)
     } else {
         show_installed(context)
     }
@@ -63,7 +76,7 @@ fn show_installed(context: &mut Context) -> Result<()> {
     }
     let mut table = Table::new([
         Column::name(""),
-        Column::word("version"),
+        Column::word("version").minor(),
         Column::word("state"),
         Column::source("from"),
     ]);
@@ -111,6 +124,40 @@ fn show_everything(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
+fn show_costs(context: &mut Context) -> Result<()> {
+    let mut agents = everything(&context.session, &mut context.ui)?.agents;
+    agents.retain(|agent| agent.tokens > 0);
+    agents.sort_by_key(|agent| Reverse(agent.tokens));
+    let total = agents.iter().map(|agent| agent.tokens).sum();
+    if context.ui.is_json() {
+        return context.ui.json(&ListCostDocument {
+            agents: agents.iter().map(Into::into).collect(),
+            total,
+            limit: LIMIT,
+        });
+    }
+    let mut table = Table::new([
+        Column::number("tokens"),
+        Column::name(""),
+        Column::source(""),
+    ]);
+    for agent in &agents {
+        table.row([
+            agent.tokens.to_string().into(),
+            agent.name.as_str().into(),
+            agent.path.clone().unwrap_or_default().into(),
+        ]);
+    }
+    context.ui.table(&table)?;
+    let words = format!("{} of {} tokens", shown(total), shown(LIMIT));
+    if total > LIMIT {
+        context.ui.warn(format!("{words}: the client warns"));
+    } else {
+        context.ui.note(words);
+    }
+    Ok(())
+}
+
 /// What becomes of an agent, in a word, and what is to say about it.
 fn fate(agent: &LoadedAgent) -> (&'static str, String) {
     match &agent.fate {
@@ -128,37 +175,6 @@ fn fate(agent: &LoadedAgent) -> (&'static str, String) {
         Fate::Hidden(winner, reason) => ("hidden", format!("{winner} runs: {reason}")),
         Fate::Ignored(reason) => ("ignored", reason.clone()),
     }
-}
-
-fn show_available(source: Option<&str>, context: &mut Context) -> Result<()> {
-    let offers = available(&context.session, source, &mut context.ui)?;
-    if context.ui.is_json() {
-        let sources = offers.iter().map(Into::into).collect();
-        return context.ui.json(&ListAvailableDocument { sources });
-    }
-    let mut table = Table::new([Column::name(""), Column::source("from"), Column::text("")]);
-    let mut warnings = Vec::new();
-    for offer in &offers {
-        let (entries, refused) = offered(offer);
-        for entry in &entries {
-            let place = offer.snapshot.place();
-            table.row([
-                entry.name.to_string().into(),
-                place.into(),
-                entry.description.as_str().into(),
-            ]);
-        }
-        warnings.extend(
-            refused
-                .iter()
-                .map(|refused| format!("{} is not offered: {}", refused.file, refused.reason)),
-        );
-    }
-    context.ui.table(&table)?;
-    for warning in warnings {
-        context.ui.warn(warning);
-    }
-    Ok(())
 }
 
 fn revision(agent: &Installed) -> String {
@@ -228,6 +244,37 @@ struct LoadedView<'a> {
     reason: Option<&'a str>,
 }
 
+/// What `list --cost --json` prints.
+#[derive(Serialize)]
+struct ListCostDocument<'a> {
+    agents: Vec<CostView<'a>>,
+    /// Of all agents together.
+    total: usize,
+    /// Above this, the client warns.
+    limit: usize,
+}
+
+#[derive(Serialize)]
+struct CostView<'a> {
+    name: &'a str,
+    tokens: usize,
+    layer: &'static str,
+    path: Option<&'a str>,
+    plugin: Option<&'a str>,
+}
+
+impl<'a> From<&'a LoadedAgent> for CostView<'a> {
+    fn from(agent: &'a LoadedAgent) -> Self {
+        Self {
+            name: &agent.name,
+            tokens: agent.tokens,
+            layer: agent.layer,
+            path: agent.path.as_deref(),
+            plugin: agent.plugin.as_deref(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct UnreadView<'a> {
     folder: &'a str,
@@ -267,40 +314,6 @@ impl<'a> From<&'a LoadedAgent> for LoadedView<'a> {
     }
 }
 
-/// What `list --available --json` prints.
-#[derive(Serialize)]
-struct ListAvailableDocument<'a> {
-    sources: Vec<SourceView<'a>>,
-}
-
-#[derive(Serialize)]
-struct SourceView<'a> {
-    /// `None`: a source that is no registry of the project.
-    registry: Option<&'a str>,
-    source: String,
-    commit: Option<String>,
-    agents: Vec<OfferedView>,
-    /// Files that look like agents, but are not offered.
-    refused: Vec<RefusedView>,
-}
-
-#[derive(Serialize)]
-struct OfferedView {
-    name: String,
-    title: String,
-    description: String,
-    file: String,
-    blob: String,
-    /// Whether the client loads the file as it is.
-    loads: bool,
-}
-
-#[derive(Serialize)]
-struct RefusedView {
-    file: String,
-    reason: String,
-}
-
 impl<'a> InstalledView<'a> {
     fn of(agent: &'a Installed, project: &Project) -> Self {
         let locked = &agent.locked;
@@ -314,32 +327,6 @@ impl<'a> InstalledView<'a> {
             version: locked.version.as_deref(),
             commit: locked.commit.map(|id| id.to_string()),
             adaptations: &locked.adaptations,
-        }
-    }
-}
-
-impl<'a> From<&'a Offer<'_>> for SourceView<'a> {
-    fn from(offer: &'a Offer<'_>) -> Self {
-        let snapshot = &offer.snapshot;
-        let (entries, refused) = offered(offer);
-        let agents = entries.into_iter().map(|entry| OfferedView {
-            name: entry.name.to_string(),
-            title: entry.title,
-            description: entry.description,
-            file: entry.file,
-            blob: entry.blob.to_string(),
-            loads: entry.loads,
-        });
-        let refused = refused.iter().map(|refused| RefusedView {
-            file: refused.file.clone(),
-            reason: refused.reason.clone(),
-        });
-        Self {
-            registry: snapshot.registry.as_ref().map(RegistryName::as_str),
-            source: snapshot.source.to_string(),
-            commit: snapshot.commit.map(|commit| commit.to_string()),
-            agents: agents.collect(),
-            refused: refused.collect(),
         }
     }
 }

@@ -1,16 +1,23 @@
 //! Which files of an unprepared repository are agents, and under which name each is offered. Pure: paths and bytes in, findings out.
 //!
+//! [`plugins`] reads what the repository says of its plugins, [`kinds`] how sure it is that a file is meant as an agent, and [`rank`] which
+//! of several agents a name means.
+//!
 //! By path: every `*.md`, except READMEs and everything below `skills/`, `commands/`, `docs/` and similar folders, unless it is below an
-//! `agents/` folder or a marketplace lists it. By content: frontmatter with a name and a description, even if its YAML is broken; below
-//! `agents/` one of the two is enough, because the file name replaces the other; and a file without frontmatter whose text introduces
-//! itself as an agent.
+//! `agents/` folder, an agent of a plugin, or a translation. By content: frontmatter with a name and a description, even if its YAML is
+//! broken; below `agents/` one of the two is enough, because the file name replaces the other, and so is a text that introduces itself as
+//! an agent. An agent of a plugin needs neither, as in the client.
 
-use std::collections::BTreeSet;
+pub mod kinds;
+pub mod plugins;
+pub mod rank;
 
+use self::kinds::{Kind, Place, is_below_agents, is_copy};
+use self::plugins::Plugins;
 use super::catalogue::Catalogue;
 use super::definition::{Definition, Loaded, Request, Verdict, adapt};
 use super::digest::ObjectId;
-use super::name::{AgentName, folded};
+use super::name::AgentName;
 use super::registry_file::AgentRecord;
 use super::requirement::Requirements;
 
@@ -35,6 +42,10 @@ pub struct IndexEntry {
     pub servers: Vec<String>,
     /// Tags from a prepared registry, by which it is found.
     pub tags: Vec<String>,
+    /// How sure it is that its author means it as an agent.
+    pub kind: Kind,
+    /// Whether another agent of the source is meant by its name.
+    pub is_behind: bool,
 }
 
 /// A file that looks like an agent but is not offered.
@@ -58,7 +69,7 @@ pub enum Finding {
 }
 
 /// Folders whose Markdown files are no agents.
-const OTHER_FOLDERS: [&str; 12] = [
+const OTHER_FOLDERS: [&str; 13] = [
     "skills",
     "commands",
     "docs",
@@ -70,27 +81,21 @@ const OTHER_FOLDERS: [&str; 12] = [
     "workflows",
     ".github",
     "memory-bank",
+    "loops",
     "vendor",
 ];
 
 /// Files that describe a repository or configure another tool, by their upper-case stem.
-const OTHER_FILES: [&str; 16] = [
+const OTHER_FILES: [&str; 9] = [
     "README",
     "CHANGELOG",
     "CONTRIBUTING",
     "LICENSE",
     "LICENCE",
     "CODE_OF_CONDUCT",
-    "SECURITY",
-    "SUPPORT",
     "CLAUDE",
     "AGENTS",
-    "GEMINI",
     "SKILL",
-    "INDEX",
-    "TODO",
-    "ROADMAP",
-    "INSTALL",
 ];
 
 /// The extension of agent files.
@@ -99,9 +104,9 @@ pub const EXTENSION: &str = ".md";
 /// Extensions that count only in a source that has no agent in a `.md` file: collections of plain text.
 pub const OTHER_EXTENSIONS: [&str; 2] = [".txt", ".markdown"];
 
-/// Whether a file may be an agent, judged by its path. `listed` are the files that a marketplace names.
+/// Whether a file may be an agent, judged by its path.
 #[must_use]
-pub fn is_candidate(file: &str, extension: &str, listed: &BTreeSet<String>) -> bool {
+pub fn is_candidate(file: &str, extension: &str, plugins: &Plugins) -> bool {
     let (folders, name) = split(file);
     let Some(stem) = name.strip_suffix(extension) else {
         return false;
@@ -111,13 +116,22 @@ pub fn is_candidate(file: &str, extension: &str, listed: &BTreeSet<String>) -> b
     let is_translated = stem
         .strip_prefix("README")
         .is_some_and(|rest| rest.starts_with(['.', '_', '-']) && rest.len() <= 6);
-    let is_other = OTHER_FILES.contains(&stem.as_str()) || is_translated;
-    if listed.contains(file) {
-        return !is_other;
+    if OTHER_FILES.contains(&stem.as_str()) || is_translated {
+        return false;
     }
-    !is_other
-        && (is_below_agents(&folders)
-            || !folders.iter().any(|folder| OTHER_FOLDERS.contains(folder)))
+    let is_other = |folder: &&str| OTHER_FOLDERS.contains(folder);
+    is_below_agents(file)
+        || !folders.iter().any(is_other)
+        || plugins.holding(file).is_some()
+        || is_translation(file, &folders)
+}
+
+/// Whether a file is a translation outside of an `agents` folder: `docs/` as such is full of other files.
+fn is_translation(file: &str, folders: &[&str]) -> bool {
+    let others = folders
+        .iter()
+        .filter(|folder| OTHER_FOLDERS.contains(folder));
+    others.clone().count() == 1 && others.copied().all(|folder| folder == "docs") && is_copy(file)
 }
 
 /// Decides what a candidate is. `record` returns what a prepared registry says about a name.
@@ -125,11 +139,13 @@ pub fn examine<'r>(
     file: &str,
     blob: ObjectId,
     bytes: &[u8],
+    plugins: &Plugins,
     record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
 ) -> Finding {
     let definition = Definition::parse(bytes);
-    let is_pointer = definition.is_pointer() && is_below_agents(&split(file).0);
-    if !is_pointer && !is_agent(file, &definition) {
+    let place = Place::of(file, plugins);
+    let is_pointer = definition.is_pointer() && place != Place::Other;
+    if !is_pointer && !is_agent(file, place, &definition) {
         return Finding::Nothing;
     }
     match describe(file, blob, bytes, &definition, record) {
@@ -206,6 +222,8 @@ fn describe<'r>(
         tools,
         servers,
         tags,
+        kind: Kind::Other,
+        is_behind: false,
     })
 }
 
@@ -235,8 +253,10 @@ pub fn request<'r>(
     record: &dyn Fn(&str) -> Option<&'r AgentRecord>,
 ) -> Request {
     let stem = stem(file);
-    // Without frontmatter, the title says more than the file name.
-    let fallback_name = (definition.has_frontmatter() || definition.title().is_none())
+    // Without frontmatter, the title of a plain text says more than its file name; Markdown files are named as the client names them.
+    let is_named =
+        file.ends_with(EXTENSION) || definition.has_frontmatter() || definition.title().is_none();
+    let fallback_name = is_named
         .then(|| AgentName::from_title(stem).ok())
         .flatten()
         .map(|name| name.to_string());
@@ -250,24 +270,26 @@ pub fn request<'r>(
 }
 
 /// Whether the content is an agent's, considering where the file is.
-fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
+fn is_agent(file: &str, place: Place, definition: &Definition<'_>) -> bool {
+    if place == Place::Plugin {
+        return true;
+    }
     if let Verdict::Loads(_) = definition.verdict() {
         return true;
     }
-    let (folders, _) = split(file);
+    let is_below_agents = place == Place::Agents;
     let (has_name, has_description) = (
         definition.get("name").is_some(),
         definition.get("description").is_some(),
     );
     if definition.has_frontmatter() {
-        return has_name && has_description
-            || is_below_agents(&folders) && (has_name || has_description);
+        return has_name && has_description || is_below_agents && (has_name || has_description);
     }
     // A fence that is indented, or comes after blank lines, is found by the repair.
     let body = definition.body();
     let trimmed = body.trim_ascii_start();
     if trimmed.len() < body.len() && trimmed.starts_with(b"---") {
-        return is_agent(file, &Definition::parse(trimmed));
+        return is_agent(file, place, &Definition::parse(trimmed));
     }
     // Outside of an agents folder a document may show an agent in a code block.
     let is_document = |line: &str| line.trim_start().starts_with("```");
@@ -277,50 +299,12 @@ fn is_agent(file: &str, definition: &Definition<'_>) -> bool {
         .filter(|line| !line.trim().is_empty())
         .take(2)
         .any(is_document);
-    if let Some(fenced) = definition
-        .fenced()
-        .filter(|_| !is_shown || is_below_agents(&folders))
-    {
-        return is_agent(file, &Definition::parse(fenced.as_bytes()));
+    if let Some(fenced) = definition.fenced().filter(|_| !is_shown || is_below_agents) {
+        return is_agent(file, place, &Definition::parse(fenced.as_bytes()));
     }
-    definition.introduces_itself()
-}
-
-/// Folders of documents, among which translations are kept.
-const DOCUMENTS: [&str; 5] = ["docs", "doc", "i18n", "locales", "translations"];
-
-/// Whether a file is below a folder named `agents`, and neither a skill, a command, a translation nor another client's copy: then it can
-/// decide alone what its name means.
-#[must_use]
-pub fn is_place_of_agents(file: &str) -> bool {
-    let (folders, _) = split(file);
-    let is = |folder: &str, name: &str| folder.eq_ignore_ascii_case(name);
-    let telling = ["agents", "skills", "commands"];
-    let nearest = (folders.iter().rev()).find(|folder| telling.iter().any(|name| is(folder, name)));
-    let is_other = |folder: &&str| {
-        let is_hidden = folder.starts_with('.') && !is(folder, ".claude");
-        let language = folder.split(['-', '_']).next().unwrap_or(folder);
-        let is_language = language.len() == 2 && language.bytes().all(|b| b.is_ascii_lowercase());
-        is_hidden
-            || is_language
-            || is(folder, "gemini")
-            || DOCUMENTS.iter().any(|name| is(folder, name))
-    };
-    nearest.is_some_and(|folder| is(folder, "agents")) && !folders.iter().any(is_other)
-}
-
-/// Whether an agent that stands alone in a file named after it decides what `name` means, whatever other files call themselves.
-#[must_use]
-pub fn decides(entry: &IndexEntry, name: &str) -> bool {
-    let folded = folded(name);
-    let is_called = entry.name.folded() == folded || self::folded(&entry.title) == folded;
-    is_called && self::folded(stem(&entry.file)) == folded && is_place_of_agents(&entry.file)
-}
-
-fn is_below_agents(folders: &[&str]) -> bool {
-    folders.iter().any(|folder| {
-        folder.eq_ignore_ascii_case("agents") || folder.eq_ignore_ascii_case("subagents")
-    })
+    // Skills keep instructions for their own steps in a folder of this name.
+    let is_of_skill = split(file).0.contains(&"skills");
+    is_below_agents && !is_of_skill && definition.introduces_itself()
 }
 
 fn split(file: &str) -> (Vec<&str>, &str) {
@@ -342,7 +326,7 @@ mod tests {
 
     fn finding(file: &str, text: &str) -> Finding {
         let blob = ObjectId::from_bytes([0; 20]);
-        examine(file, blob, text.as_bytes(), &|_| None)
+        examine(file, blob, text.as_bytes(), &Plugins::default(), &|_| None)
     }
 
     fn offered(file: &str, text: &str) -> Option<(String, bool)> {
@@ -354,7 +338,9 @@ mod tests {
 
     #[test]
     fn paths_say_what_may_be_an_agent() {
-        let listed = BTreeSet::from(["docs/extra.md".to_owned()]);
+        let marketplace =
+            r#"{"plugins": [{"name": "p", "source": "./", "agents": "./docs/extra.md"}]}"#;
+        let listed = Plugins::of(std::iter::empty(), &|_| Some(marketplace.to_owned()));
         for file in [
             "a.md",
             "agents/a.md",
@@ -363,7 +349,9 @@ mod tests {
             ".claude/agents/a.md",
             "agents/docs/a.md",
             "agents/readme-generator.md",
+            "agents/security.md",
             "docs/extra.md",
+            "docs/zh-CN/a.md",
         ] {
             assert!(is_candidate(file, EXTENSION, &listed), "{file}");
         }
@@ -402,7 +390,9 @@ mod tests {
         );
         assert_eq!(offered("page.md", "# A page\n\nSome text.\n"), None);
         let plain = "# Planning Agent\n\n**Identity**: somebody who plans\n\nPlan.\n";
-        assert_eq!(offered("x.md", plain), Some(("planning".to_owned(), false)));
+        assert_eq!(offered("x.md", plain), None);
+        assert_eq!(offered("agents/x.md", plain), Some(("x".to_owned(), false)));
+        assert_eq!(offered("skills/s/agents/x.md", plain), None);
     }
 
     #[test]

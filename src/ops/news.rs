@@ -1,0 +1,151 @@
+//! What an update would bring to an installed agent, as far as this machine knows: no network, nothing is fetched. Whatever goes wrong
+//! here is not worth a word.
+
+use super::gone::GoneAgent;
+use super::report::Frontend;
+use super::resolver::{Followed, Resolved, Resolver, moved};
+use super::session::{Options, Session};
+use crate::domain::date::day;
+use crate::domain::digest::ObjectId;
+use crate::domain::name::AgentName;
+use crate::domain::spec::Source;
+use crate::domain::version::VersionRequest;
+use crate::store::cache::{CachedRepository, Freshness};
+use crate::store::lockfile::LockedAgent;
+use crate::store::manifest::{Manifest, Wanted};
+
+/// What an update would bring.
+#[derive(Debug, Clone, Default)]
+pub(super) enum News {
+    /// Nothing, as far as is known.
+    #[default]
+    None,
+    /// Another version.
+    Newer(String),
+    /// The same bytes from another place, in words.
+    Moved(String),
+    /// Nothing any more.
+    Gone(GoneAgent),
+    /// Only a whole look can tell: the file is not there at the version that is wanted.
+    Elsewhere,
+}
+
+/// The same command without the network: the cache may hold half of what a source has, and the other half is not worth a fetch.
+pub(super) fn offline(session: &Session) -> Session {
+    let options = Options {
+        is_offline: true,
+        ..session.options.clone()
+    };
+    Session::new(
+        session.project.clone(),
+        session.environment.clone(),
+        options,
+    )
+}
+
+/// What `news` looks with.
+pub(super) struct Look<'a> {
+    session: &'a Session,
+    manifest: &'a Manifest,
+    resolver: Resolver<'a>,
+}
+
+impl<'a> Look<'a> {
+    /// `session`: one without the network.
+    pub(super) fn new(session: &'a Session, manifest: &'a Manifest) -> Self {
+        Self {
+            session,
+            manifest,
+            resolver: Resolver::new(session, Freshness::Any),
+        }
+    }
+
+    /// What an update would take of what is on this machine.
+    pub(super) fn news(
+        &mut self,
+        name: &AgentName,
+        locked: &LockedAgent,
+        frontend: &mut dyn Frontend,
+    ) -> News {
+        self.look(name, locked, frontend).unwrap_or_default()
+    }
+
+    fn look(
+        &mut self,
+        name: &AgentName,
+        locked: &LockedAgent,
+        frontend: &mut dyn Frontend,
+    ) -> Option<News> {
+        let source = Source::parse(&locked.source).ok()?;
+        if let Source::Git(url) = &source
+            && !self.session.cache.has(url)
+        {
+            return None;
+        }
+        let wanted = self.manifest.agents().get(name);
+        let request = wanted.and_then(|wanted| wanted.version.as_ref());
+        if let (Some(request), Some(repository)) = (request, self.session.kept_repository(&source))
+        {
+            match newer_version(&repository, locked, request)? {
+                News::Elsewhere => {}
+                news => return Some(news),
+            }
+        }
+        let anything = Wanted::anything();
+        let wanted = wanted.unwrap_or(&anything);
+        let followed = self
+            .resolver
+            .follow(name, wanted, locked, self.manifest, frontend);
+        let there = match followed.ok()? {
+            Followed::There(there) => there,
+            Followed::Gone(departed) => {
+                let as_of = match &source {
+                    Source::Git(url) => self.session.cache.looked_at(url),
+                    _ => None,
+                };
+                return Some(News::Gone(GoneAgent {
+                    as_of: as_of.and_then(|time| Some(day(i64::try_from(time).ok()?))),
+                    ..GoneAgent::of(name, wanted, locked, &departed)
+                }));
+            }
+        };
+        let Resolved {
+            entry,
+            version,
+            commit,
+            ..
+        } = &there.resolved;
+        let version = version.as_ref().map(ToString::to_string);
+        if entry.blob != locked.blob || version.is_some() && version != locked.version {
+            let newer = version.or_else(|| commit.map(|commit| commit.short()));
+            return Some(News::Newer(newer.unwrap_or_else(|| "changed".to_owned())));
+        }
+        Some(moved(locked, &there).map_or(News::None, News::Moved))
+    }
+}
+
+/// Whether another version answers a request. Tags and commits are looked at, and no index is made, which could take long.
+fn newer_version(
+    repository: &CachedRepository<'_>,
+    locked: &LockedAgent,
+    request: &VersionRequest,
+) -> Option<News> {
+    let (commit, version) = repository
+        .resolve(request, &locked.agent, &mut |_| {})
+        .ok()?;
+    if locked.commit == Some(commit) {
+        return Some(News::None);
+    }
+    let bytes = repository.read_file(commit, &locked.file, &mut |_| {});
+    let Some(bytes) = bytes.ok()? else {
+        return Some(News::Elsewhere);
+    };
+    let version = version.map(|version| version.to_string());
+    let is_other = version.is_some() && version != locked.version;
+    // A tag that was moved, or a branch: only another file is news.
+    if !is_other && ObjectId::of_blob(&bytes) == locked.blob {
+        return Some(News::None);
+    }
+    let newer = version.unwrap_or_else(|| commit.short());
+    Some(News::Newer(newer))
+}

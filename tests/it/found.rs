@@ -1,0 +1,269 @@
+//! Faults that a tester found in commands that were thought to be right: each is told in the tester's steps.
+
+use crate::support::sandbox::Sandbox;
+
+fn agent(name: &str, tools: &str, text: &str) -> String {
+    format!("---\nname: {name}\ndescription: Agent {name}\ntools: {tools}\n---\n\n{text}\n")
+}
+
+fn put(sandbox: &Sandbox, registry: &str, name: &str, text: &str) {
+    sandbox.write(
+        &format!("{registry}/agents/{name}.md"),
+        agent(name, "Read", text),
+    );
+}
+
+fn require(sandbox: &Sandbox, registry: &str, by: &str, name: &str) {
+    let text = format!("[agents.{by}]\nrequires = {{ agents = [\"{name}\"] }}\n");
+    sandbox.write(&format!("{registry}/registry.toml"), text);
+}
+
+fn run(sandbox: &Sandbox, line: &str, code: i32) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    sandbox.run(&words).code(code).all()
+}
+
+fn in_folder(sandbox: &Sandbox, folder: &str, line: &str, code: i32) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let mut command = sandbox.command();
+    command.current_dir(sandbox.project(folder)).args(&words);
+    crate::support::sandbox::finish(&mut command)
+        .code(code)
+        .all()
+}
+
+#[test]
+fn a_typed_path_is_one_folder_to_every_command() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "project/acme", "wrong", "Wrong.");
+    put(&sandbox, "project/sub/acme", "right", "Right.");
+    let _ = run(&sandbox, "init", 0);
+    for line in [
+        "list --available ./acme",
+        "info ./acme#right",
+        "install ./acme#right --dry-run",
+        "registry add ./acme",
+    ] {
+        let said = in_folder(&sandbox, "sub", line, 0);
+        assert!(!said.contains("wrong"), "{line}: {said}");
+    }
+    assert!(sandbox.read("agentpkg.toml").contains("./sub/acme"));
+    let _ = in_folder(&sandbox, "sub", "install right", 0);
+}
+
+#[test]
+fn info_of_a_version_that_there_is_not_is_an_error() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "studio", "planner", "One.");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install planner", 0);
+    for line in ["info planner@^9", "info studio/planner@^9"] {
+        let said = run(&sandbox, line, 1);
+        assert!(said.contains("error:"), "{line}: {said}");
+    }
+    let _ = run(&sandbox, "info planner", 0);
+}
+
+#[test]
+fn a_registry_that_the_manifest_needs_is_not_removed() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "studio", "lead", "One.");
+    put(&sandbox, "studio", "helper", "One.");
+    require(&sandbox, "studio", "lead", "helper");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let manifest = sandbox.read("agentpkg.toml");
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{manifest}\n[agents]\nlead = {{ registry = \"studio\" }}\n"),
+    );
+    let said = run(&sandbox, "registry remove studio", 1);
+    assert!(said.contains("in use by lead"), "{said}");
+    // What is only required is not named in the hint, which would fail.
+    let _ = run(&sandbox, "install", 0);
+    let said = run(&sandbox, "registry remove studio", 1);
+    assert!(said.contains("`agentpkg remove lead`"), "{said}");
+    let _ = run(&sandbox, "remove lead", 0);
+    let _ = run(&sandbox, "registry remove studio", 0);
+}
+
+#[test]
+fn a_server_stays_while_an_agent_that_needs_it_has_lost_its_file() {
+    let sandbox = Sandbox::new();
+    for name in ["one", "two"] {
+        let tools = "Read, mcp__context7__resolve-library-id";
+        sandbox.write(
+            &format!("studio/agents/{name}.md"),
+            agent(name, tools, "It."),
+        );
+    }
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install one two --mcp add", 0);
+    std::fs::remove_file(sandbox.project(".claude/agents/one.md")).unwrap();
+    let said = run(&sandbox, "check", 4);
+    assert!(!said.contains("no agent needs it"), "{said}");
+    let said = run(&sandbox, "remove two", 0);
+    assert!(!said.contains("context7"), "{said}");
+    let _ = run(&sandbox, "install", 0);
+    assert!(sandbox.read(".mcp.json").contains("context7"));
+    let said = run(&sandbox, "remove one", 0);
+    assert!(said.contains("context7"), "{said}");
+}
+
+#[test]
+fn an_update_that_kept_my_side_can_be_undone_alone() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "studio", "planner", "first\n\nsecond");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install planner", 0);
+    let lock = sandbox.read("agentpkg.lock");
+    let file = ".claude/agents/planner.md";
+    let mine = sandbox.read(file).replace("second", "mine");
+    sandbox.write(&format!("project/{file}"), &mine);
+    put(&sandbox, "studio", "planner", "first\n\ntheirs");
+    let _ = run(&sandbox, "update --ours", 0);
+    assert_ne!(sandbox.read("agentpkg.lock"), lock);
+    let said = run(&sandbox, "undo planner", 0);
+    assert!(said.contains("update"), "{said}");
+    assert_eq!(sandbox.read("agentpkg.lock"), lock);
+    assert_eq!(sandbox.read(file), mine);
+    let _ = run(&sandbox, "check", 0);
+}
+
+#[test]
+fn undo_goes_on_behind_an_operation_without_files() {
+    let sandbox = Sandbox::new();
+    for name in ["lead", "helper", "other"] {
+        put(&sandbox, "studio", name, "One.");
+    }
+    put(&sandbox, "spare", "spare", "One.");
+    require(&sandbox, "studio", "lead", "helper");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    for name in ["lead", "helper", "other"] {
+        let _ = run(&sandbox, &format!("install {name}"), 0);
+    }
+    let _ = run(&sandbox, "remove helper", 0);
+    let _ = run(&sandbox, "registry add ../spare", 0);
+    let _ = run(&sandbox, "undo other", 0);
+    let _ = run(&sandbox, "undo", 0);
+    assert!(!sandbox.read("agentpkg.toml").contains("spare"));
+    let _ = run(&sandbox, "undo", 0);
+    assert!(sandbox.read("agentpkg.toml").contains("helper"));
+    assert!(!sandbox.read("agentpkg.toml").contains("other"));
+    let _ = run(&sandbox, "check", 0);
+}
+
+#[test]
+fn a_registry_in_use_is_not_undone() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "studio", "planner", "One.");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install planner", 0);
+    for line in ["undo 1", "undo 1 --force"] {
+        let said = run(&sandbox, line, 1);
+        assert!(said.contains("in use by planner"), "{line}: {said}");
+    }
+}
+
+#[test]
+fn what_was_only_required_comes_back_with_what_required_it() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "studio", "lead", "One.");
+    put(&sandbox, "studio", "helper", "One.");
+    require(&sandbox, "studio", "lead", "helper");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install lead", 0);
+    let _ = run(&sandbox, "remove lead", 0);
+    let _ = run(&sandbox, "undo helper", 0);
+    assert!(sandbox.project(".claude/agents/lead.md").exists());
+    let _ = run(&sandbox, "install --locked", 0);
+    let _ = run(&sandbox, "check", 0);
+}
+
+#[test]
+fn undo_never_leaves_an_agent_without_one_that_it_requires() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "studio", "lead", "one");
+    put(&sandbox, "studio", "extra", "one");
+    require(&sandbox, "studio", "lead", "extra");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install extra", 0);
+    let _ = run(&sandbox, "install lead", 0);
+    sandbox.write("studio/registry.toml", "");
+    put(&sandbox, "studio", "lead", "two");
+    let _ = run(&sandbox, "update lead", 0);
+    let _ = run(&sandbox, "undo extra", 0);
+    put(&sandbox, "studio", "lead", "three");
+    let _ = run(&sandbox, "update lead", 0);
+    for line in ["undo 4", "undo 4 --force"] {
+        let said = run(&sandbox, line, 1);
+        assert!(said.contains("error:"), "{line}: {said}");
+    }
+    let _ = run(&sandbox, "check", 0);
+}
+
+#[test]
+fn an_agent_that_another_requires_is_kept_even_if_the_other_left_the_manifest() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "studio", "lead", "One.");
+    put(&sandbox, "studio", "helper", "One.");
+    require(&sandbox, "studio", "lead", "helper");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install lead", 0);
+    let manifest = sandbox.read("agentpkg.toml");
+    let without: Vec<&str> = manifest
+        .lines()
+        .filter(|line| !line.starts_with("lead"))
+        .collect();
+    sandbox.write("project/agentpkg.toml", without.join("\n") + "\n");
+    let said = run(&sandbox, "remove helper", 0);
+    assert!(said.contains("lead"), "{said}");
+    assert!(sandbox.project(".claude/agents/helper.md").exists());
+}
+
+#[test]
+fn a_resolution_that_has_begun_stops_its_own_agent_only() {
+    let sandbox = Sandbox::new();
+    for name in ["begun", "other"] {
+        put(&sandbox, "studio", name, "# T\n\none\ntwo");
+    }
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install begun other", 0);
+    let file = "project/.claude/agents/begun.md";
+    let mine = sandbox.read(".claude/agents/begun.md");
+    sandbox.write(file, mine.replace("one", "mine"));
+    put(&sandbox, "studio", "begun", "# T\n\ntheirs\ntwo");
+    let _ = run(&sandbox, "update --conflicts markers", 3);
+    let marked = sandbox.read(".agentpkg/conflicts/begun.md");
+    sandbox.write(
+        "project/.agentpkg/conflicts/begun.md",
+        marked.replace("mine", "half"),
+    );
+    for name in ["begun", "other"] {
+        put(&sandbox, "studio", name, "# T\n\ntheirs\nthree");
+    }
+    let said = run(&sandbox, "update --dry-run", 0);
+    assert!(said.contains("a resolution of it has begun"), "{said}");
+    let said = run(&sandbox, "update", 3);
+    assert!(said.contains("nothing was written"), "{said}");
+    let said = run(&sandbox, "update --yes", 3);
+    assert!(said.contains("Updated other"), "{said}");
+    assert!(
+        sandbox
+            .read(".agentpkg/conflicts/begun.md")
+            .contains("half")
+    );
+}
+
+#[test]
+fn a_document_says_where_a_file_is_wrong() {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/agentpkg.toml", "[agents]\nfoo = 3\n");
+    let said = sandbox.run(&["status", "--json"]).code(1).stdout;
+    let document: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let place = &document["error"]["location"];
+    assert_eq!(
+        (&place["path"], &place["line"], &place["column"]),
+        (&"agentpkg.toml".into(), &2.into(), &7.into()),
+        "{said}"
+    );
+}
