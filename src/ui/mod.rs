@@ -397,6 +397,9 @@ impl Ui {
 
 impl Reporter for Ui {
     fn report(&mut self, event: Event) {
+        if matches!(event, Event::Waiting { .. } | Event::Fetching { .. }) {
+            heed_interrupts(self.options.is_json);
+        }
         match event {
             Event::Waiting { what, who } => {
                 self.line(CYAN, "Waiting", format!("for {who} to finish with {what}"));
@@ -604,12 +607,7 @@ static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Asks a question. Ctrl-C there ends the program with a visible cursor; dialoguer alone would leave it hidden.
 fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
-    static HANDLER: Once = Once::new();
-    HANDLER.call_once(|| {
-        modes::remember();
-        // Without the handler the cursor may stay hidden, but that is no reason not to ask.
-        let _ = ctrlc::set_handler(stop);
-    });
+    heed_interrupts(false);
     IS_ASKING.store(true, Ordering::SeqCst);
     let answer = ask();
     let is_ours = IS_ASKING.swap(false, Ordering::SeqCst);
@@ -625,12 +623,23 @@ fn asking<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
     })
 }
 
-/// What Ctrl-C does after a question was asked.
+/// From now on Ctrl-C ends the program in words, with its exit code, and with a document if stdout carries JSON. Called before whatever
+/// may take long; a handler for every command would cost the quick ones a thread.
+fn heed_interrupts(is_json: bool) {
+    static HANDLER: Once = Once::new();
+    HANDLER.call_once(|| {
+        modes::remember();
+        // Without the handler the cursor may stay hidden, but that is no reason not to go on.
+        let _ = ctrlc::set_handler(move || stop(is_json));
+    });
+}
+
+/// What Ctrl-C does.
 #[expect(
     clippy::exit,
     reason = "a signal handler has nobody to return to; the journal makes any moment a safe one"
 )]
-fn stop() {
+fn stop(is_json: bool) {
     let _ = Term::stderr().show_cursor();
     if IS_ASKING.swap(false, Ordering::SeqCst) {
         let _ = writeln!(
@@ -642,6 +651,28 @@ fn stop() {
         std::thread::sleep(HANDOVER);
         if IS_ENDING.load(Ordering::SeqCst) {
             std::thread::sleep(PATIENCE);
+        }
+        let _ = Term::stderr().clear_line();
+        let failure = Failure::new(Kind::Interrupted, "interrupted");
+        let text = render_failure(&failure, &Advice::to_string);
+        let _ = writeln!(anstream::stderr(), "{}", text.trim_end());
+        if is_json {
+            let document = view::Printed {
+                document: None,
+                schema_version: DOCUMENT_VERSION,
+                error: Some(FailureView {
+                    message: failure.to_string(),
+                    location: None,
+                    details: Vec::new(),
+                    hints: Vec::new(),
+                }),
+                interrupted: None,
+                asks: &[],
+                partial: &[],
+            };
+            if let Ok(document) = value(&document) {
+                let _ = writeln!(io::stdout(), "{}", escaped(&format!("{document:#}")));
+            }
         }
     }
     // The thread that asked may have begun to wait for a key when the signal came.

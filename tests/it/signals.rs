@@ -94,3 +94,41 @@ fn every_signal_ends_git_and_its_helpers() {
         }
     }
 }
+
+#[test]
+fn an_interrupt_outside_of_a_question_is_said_in_every_form() {
+    let sandbox = Sandbox::new();
+    let Some(_) = hermetic_git(sandbox.path()) else {
+        return;
+    };
+    let repo = RepoBuilder::bare(&sandbox.path().join("srv/agents.git"));
+    drop(repo);
+    let server = Server::start(&sandbox.path().join("srv"));
+    let url = server.url("agents.git");
+    server.fault(Fault::Hang);
+    for json in [&[][..], &["--json"]] {
+        drop(server.requests());
+        let child = sandbox
+            .prepared(interruptible(env!("CARGO_BIN_EXE_agentpkg")))
+            .args(["install", &format!("{url}#planner")])
+            .args(json)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until("the server is asked", || !server.requests().is_empty());
+        let id = child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{json:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("error: interrupted"), "{json:?}: {said}");
+        if json.is_empty() {
+            assert!(output.stdout.is_empty());
+        } else {
+            let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(document["error"]["message"], "interrupted");
+        }
+    }
+}
