@@ -37,7 +37,7 @@ pub struct InstallOptions {
     pub is_dry_run: bool,
     /// Replace files that agentpkg does not know, or that were edited; a copy is kept.
     pub is_forced: bool,
-    /// What is allowed, in the words of `--allow`: fields of [`crate::domain::definition::SECURITY_FIELDS`], new powers, or `all`.
+    /// What is allowed, in the words of `--allow`: fields of [`crate::domain::definition::fields::FIELDS`], new powers, or `all`.
     pub allowed: Vec<String>,
     /// Default answers: never a yes to a security field, nor to a server.
     pub is_yes: bool,

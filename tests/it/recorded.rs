@@ -176,7 +176,7 @@ fn the_session_of_an_update_is_true() {
     let shown = terminal.end().replace("\n\nerror:", "\nerror:");
     compare(
         &shown[shown
-            .find("Your choice:")
+            .find("Your choice (")
             .unwrap_or_else(|| panic!("{shown}"))..],
         page.get(3),
     );

@@ -1,5 +1,5 @@
 //! `undo`: takes an operation back, or some of its agents, edits included, unless a file changed since. What can be undone is in the
-//! history; how some agents are taken back is in [`part`].
+//! history; how some agents are taken back is in `part`.
 
 mod part;
 
