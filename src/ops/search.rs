@@ -180,7 +180,9 @@ fn public(
     let known = known.filter(|known| !own.iter().any(|(_, source)| *source == known.source));
     let known: Vec<(RegistryName, Source)> =
         known.map(|known| (known.name, known.source)).collect();
-    let is_new = |(_, source): &&(RegistryName, Source)| matches!(source, Source::Git(url) if !session.cache.has(url));
+    let is_new = |(_, source): &&(RegistryName, Source)| {
+        matches!(source, Source::Git(_)) && index_of(session, source).is_none()
+    };
     let new: Vec<&(RegistryName, Source)> = known.iter().filter(is_new).collect();
     if new.is_empty() {
         return Ok(known);
@@ -207,7 +209,7 @@ fn public(
                 .hint("add `--yes` if that is meant"),
         );
     }
-    let is_there = |(_, source): &(RegistryName, Source)| matches!(source, Source::Git(url) if session.cache.has(url));
+    let is_there = |(_, source): &(RegistryName, Source)| index_of(session, source).is_some();
     Ok(known.into_iter().filter(is_there).collect())
 }
 
@@ -218,12 +220,14 @@ fn fetch(
     frontend: &mut dyn Frontend,
 ) -> Result<Vec<RegistryName>> {
     let mut failed = Vec::new();
-    let mut resolver = Resolver::new(session, Freshness::Recent);
+    let mut resolver = Resolver::of_all_references(session, Freshness::Recent);
     let sources = registries.iter().map(|(_, source)| source.clone());
     resolver.ask(sources, frontend);
     for (name, source) in registries {
-        match resolver.snapshot(Some(name), source, frontend) {
-            Ok(_) => {}
+        let snapshot = resolver.snapshot(Some(name), source, frontend);
+        let watch = &mut |event| relay(frontend, event);
+        match snapshot.and_then(|snapshot| snapshot.offered(watch).map(|_| ())) {
+            Ok(()) => {}
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
             Err(failure) => {
                 failed.push(name.clone());
