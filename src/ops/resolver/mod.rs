@@ -5,6 +5,7 @@ mod elsewhere;
 mod explain;
 mod follow;
 mod installed;
+mod matches;
 mod page;
 mod resolved;
 mod versions;
@@ -19,7 +20,6 @@ pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
 use super::typed::{Asker, AskerPlace};
-use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::lineage::Lineage;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
@@ -439,56 +439,6 @@ impl<'a> Resolver<'a> {
         }
         let index = frontend.choose(&several.question(), &several.choices(), 0)?;
         found.into_iter().nth(index).ok_or_else(interrupted)
-    }
-
-    /// What a spec means in one source.
-    pub(super) fn matches(
-        &self,
-        snapshot: &Rc<Snapshot<'a>>,
-        spec: &Spec,
-        frontend: &mut dyn Frontend,
-    ) -> Result<Vec<Resolved<'a>>> {
-        let resolved = |entry: &IndexEntry| Resolved::newest(Rc::clone(snapshot), entry.clone());
-        let all = |found: &[IndexEntry]| Ok(found.iter().map(resolved).collect());
-        let named = match &spec.place {
-            Place::Source(source) => source.as_file().map(|(_, file)| file),
-            Place::Anywhere | Place::Registry(_) => None,
-        };
-        let file = match (&spec.target, named) {
-            (Some(Target::File(file)), _) => file,
-            // What a page shows is settled before anything is looked for.
-            (Some(Target::Page(..)), _) => return Ok(Vec::new()),
-            (Some(Target::Name(name)), _) => {
-                return all(&self.meant(snapshot, name, frontend)?);
-            }
-            (Some(Target::Folder(folder)), _) => {
-                let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
-                return all(&offered.within(folder).0);
-            }
-            (Some(Target::Plugin { plugin, agent }), _) => {
-                let watch = &mut |event| relay(frontend, event);
-                return all(&snapshot.of_plugin(plugin, agent, watch)?);
-            }
-            (None, Some(file)) => file,
-            (None, None) => {
-                let offered = snapshot.offered(&mut |event| relay(frontend, event))?;
-                return all(&offered.all());
-            }
-        };
-        let watch = &mut |event| relay(frontend, event);
-        if let Some(entry) = snapshot.find_file(file, watch)? {
-            return Ok(vec![resolved(&entry)]);
-        }
-        // A file that discovery does not offer is taken when it is named outright.
-        let Some(bytes) = snapshot.read_file(file, watch)? else {
-            return Ok(Vec::new());
-        };
-        let entry = discovery::examine_named(file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
-        // `--as` renames what can be read; here it is the file that has to change.
-        Failure::failed(format!("`{file}` cannot be installed: {reason}"))
-            .hint("mend a copy: between two lines of `---` at the top it needs a `name` and a `description`")
-    })?;
-        Ok(vec![resolved(&entry)])
     }
 }
 
