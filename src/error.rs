@@ -237,6 +237,13 @@ impl Failure {
         self
     }
 
+    /// The same as something that a person has to decide before anything is written.
+    #[must_use]
+    pub fn as_question(mut self) -> Self {
+        self.0.kind = Kind::Consent;
+        self
+    }
+
     /// Points into a file.
     #[must_use]
     pub fn at(mut self, location: Location) -> Self {

@@ -74,7 +74,7 @@ impl Event {
 pub struct AskView {
     /// The agent that it is about.
     pub agent: String,
-    /// `power`, `conflict` or `source`.
+    /// `power`, `conflict`, `source` or `candidate`.
     pub kind: &'static str,
     /// What is asked about.
     pub what: String,

@@ -640,7 +640,10 @@ fn heed_interrupts(is_json: bool) {
     reason = "a signal handler has nobody to return to; the journal makes any moment a safe one"
 )]
 fn stop(is_json: bool) {
-    let _ = Term::stderr().show_cursor();
+    let is_terminal = io::stderr().is_terminal();
+    if is_terminal {
+        let _ = Term::stderr().show_cursor();
+    }
     if IS_ASKING.swap(false, Ordering::SeqCst) {
         let _ = writeln!(
             anstream::stderr(),
@@ -652,7 +655,9 @@ fn stop(is_json: bool) {
         if IS_ENDING.load(Ordering::SeqCst) {
             std::thread::sleep(PATIENCE);
         }
-        let _ = Term::stderr().clear_line();
+        if is_terminal {
+            let _ = Term::stderr().clear_line();
+        }
         let failure = Failure::new(Kind::Interrupted, "interrupted");
         let text = render_failure(&failure, &Advice::to_string);
         let _ = writeln!(anstream::stderr(), "{}", text.trim_end());

@@ -267,3 +267,36 @@ fn a_document_says_where_a_file_is_wrong() {
         "{said}"
     );
 }
+
+#[test]
+fn which_of_several_is_meant_is_a_question_like_any_other() {
+    let sandbox = Sandbox::new();
+    for registry in ["one", "two"] {
+        for name in ["both", "too"] {
+            put(&sandbox, registry, name, registry);
+        }
+        let _ = run(
+            &sandbox,
+            &format!("registry add ../{registry} --name {registry}"),
+            0,
+        );
+    }
+    put(&sandbox, "one", "alone", "One.");
+    let before = sandbox.files();
+    let said = run(&sandbox, "install both too alone", 4);
+    for text in ["`both`", "`too`", "one/both", "two/too"] {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+    assert_eq!(sandbox.files(), before, "{said}");
+    let said = sandbox
+        .run(&["install", "both", "alone", "--dry-run", "--json"])
+        .code(0)
+        .stdout;
+    let document: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(document["asks"][0]["kind"], "candidate", "{said}");
+    assert_eq!(document["asks"][0]["agent"], "both", "{said}");
+    assert_eq!(sandbox.files(), before);
+    let _ = run(&sandbox, "install both alone --yes", 4);
+    assert!(sandbox.project(".claude/agents/alone.md").exists());
+    assert!(!sandbox.project(".claude/agents/both.md").exists());
+}

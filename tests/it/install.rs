@@ -156,7 +156,7 @@ fn a_name_that_means_two_agents_is_an_error_with_specs_to_paste() {
         "project/reg/b/planner.md",
         PLANNER.replace("Plan it", "Plan that"),
     );
-    let output = sandbox.run(&["install", "./reg#planner"]).code(1);
+    let output = sandbox.run(&["install", "./reg#planner"]).code(4);
     insta::assert_snapshot!(output.stderr, @r"
     error: `planner` means 2 different agents
       ./reg#a/planner.md
@@ -402,7 +402,7 @@ fn hints_can_be_pasted_and_keep_what_was_typed() {
             );
     }
     let folder = sandbox.path().display().to_string();
-    let output = sandbox.run(&["install", "../my agents#planner"]).code(1);
+    let output = sandbox.run(&["install", "../my agents#planner"]).code(4);
     assert!(
         output
             .stderr
@@ -420,7 +420,7 @@ fn hints_can_be_pasted_and_keep_what_was_typed() {
             "--user",
         ])
         .code(0);
-    let output = sandbox.run(&["install", "planner@^1.2", "--user"]).code(1);
+    let output = sandbox.run(&["install", "planner@^1.2", "--user"]).code(4);
     assert!(
         output
             .stderr

@@ -294,7 +294,7 @@ fn every_shape_offers_what_its_author_means() {
             for name in &shape.ambiguous {
                 let output = sandbox
                     .run(&["install", &format!("{source}#{name}")])
-                    .code(1);
+                    .code(4);
                 assert!(
                     output.stderr.contains("different agents"),
                     "{at}: {}",
@@ -455,7 +455,7 @@ fn what_follows_the_hash_may_be_a_folder_a_plugin_or_a_file() {
             "{source}"
         );
         for (target, code, text) in [
-            ("extra/", 1, "has 2 agents"),
+            ("extra/", 4, "has 2 agents"),
             ("nowhere/", 1, "no agents in `nowhere/`"),
             ("q:one", 1, "no agent named `q:one`"),
             ("skills/x", 2, "is a skill"),

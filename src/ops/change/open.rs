@@ -25,7 +25,7 @@ impl Open {
 }
 
 /// Two refusals as one. A missing consent outweighs a conflict.
-fn joined(first: Failure, second: &Failure) -> Failure {
+pub(super) fn joined(first: Failure, second: &Failure) -> Failure {
     if second.kind().rank() < first.kind().rank() {
         return joined(second.clone(), &first);
     }

@@ -7,6 +7,7 @@ use super::bases;
 use super::edits;
 use super::goal::{Edits, Goal, What};
 use super::item::{Added, Item};
+use super::open::joined;
 use super::origin;
 use super::plan::Plan;
 use super::scene::Scene;
@@ -15,7 +16,7 @@ use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::Candidate;
-use crate::ops::report::{Event, Frontend};
+use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
 use crate::store::cache::Freshness;
@@ -53,6 +54,8 @@ pub(super) struct Planner<'a, 'p> {
     pub(super) broken: BTreeMap<String, usize>,
     /// Agents that were named and cannot be had, so that their entries are not looked up again.
     pub(super) refused: BTreeSet<AgentName>,
+    /// Questions that nobody can be asked: what was typed, and what it may mean.
+    unanswered: Vec<(String, Failure)>,
 }
 
 impl<'a, 'p> Planner<'a, 'p> {
@@ -67,6 +70,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             agreed: BTreeSet::new(),
             broken: BTreeMap::new(),
             refused: BTreeSet::new(),
+            unanswered: Vec::new(),
         };
         planner.ask_for_manifest();
         planner
@@ -82,9 +86,37 @@ impl<'a, 'p> Planner<'a, 'p> {
         while let Some(required) = self.open.pop_front() {
             self.required(required, frontend)?;
         }
+        self.ask_nobody(frontend)?;
         let mut plan = self.plan;
         plan.items.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(plan)
+    }
+
+    /// What has several meanings and nobody can be asked about is said, all of it at once. A dry run shows it, and what needs a person is
+    /// left out where that was typed; otherwise nothing is done.
+    fn ask_nobody(&mut self, frontend: &mut dyn Frontend) -> Result<()> {
+        let unanswered = std::mem::take(&mut self.unanswered);
+        if self.goal.is_dry_run {
+            for (agent, failure) in unanswered {
+                frontend.report(Event::Asks(vec![AskView {
+                    agent,
+                    kind: "candidate",
+                    what: failure.message().to_owned(),
+                    allow: None,
+                }]));
+                frontend.report(Event::Trouble(failure));
+            }
+            return Ok(());
+        }
+        let failures = unanswered.into_iter();
+        let failures = failures.map(|(_, failure)| failure.as_question());
+        if self.goal.consent.is_yes {
+            self.plan.failures.extend(failures);
+            return Ok(());
+        }
+        failures
+            .reduce(|first, second| joined(first, &second))
+            .map_or(Ok(()), Err)
     }
 
     /// Who asks for what is in the manifest.
@@ -101,16 +133,16 @@ impl<'a, 'p> Planner<'a, 'p> {
     /// Notes what failed: an agent that cannot be had is left out with all that goes with it, and the rest is done. What was stopped, or
     /// makes no sense as it was typed, ends the command.
     pub(super) fn problem(&mut self, failure: Failure) -> Result<()> {
-        let ends = match failure.kind() {
-            Kind::Interrupted | Kind::Usage => true,
-            // A question that nobody can answer: nothing is written, unless what needs a person is to be left out.
-            Kind::Ambiguous => !self.goal.consent.is_yes && !self.goal.is_dry_run,
-            _ => false,
-        };
-        if ends {
-            return Err(failure);
+        self.problem_of("", failure)
+    }
+
+    /// The same about what was typed.
+    pub(super) fn problem_of(&mut self, typed: &str, failure: Failure) -> Result<()> {
+        match failure.kind() {
+            Kind::Interrupted | Kind::Usage => return Err(failure),
+            Kind::Ambiguous => self.unanswered.push((typed.to_owned(), failure)),
+            _ => self.plan.failures.push(failure),
         }
-        self.plan.failures.push(failure);
         Ok(())
     }
 

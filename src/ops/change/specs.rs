@@ -54,7 +54,7 @@ pub(super) fn named(
         let found = match planner.resolved(specs, &asked, frontend) {
             Ok(found) => found,
             Err(failure) => {
-                planner.problem(failure)?;
+                planner.problem_of(&asked.text, failure)?;
                 if let Some(Target::Name(name)) = &asked.spec.target {
                     planner.refused.extend(AgentName::new(name));
                 }

@@ -309,7 +309,7 @@ fn a_source_that_is_gone() {
 #[test]
 #[cfg(unix)]
 fn a_command_that_is_interrupted() {
-    use super::{document, still_wrong, words};
+    use super::{document, words};
     use crate::support::http::{Fault, Server};
     use crate::support::repo::{RepoBuilder, hermetic_git};
     use crate::support::sandbox::interruptible;
@@ -348,11 +348,8 @@ fn a_command_that_is_interrupted() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(sandbox.files(), before);
     let is_told = document(&String::from_utf8(output.stdout).unwrap()).is_ok();
-    still_wrong(
-        0,
-        "it ends with 130 and a document",
-        output.status.code() == Some(130) && is_told,
-    );
+    assert_eq!(output.status.code(), Some(130));
+    assert!(is_told, "it ends with a document");
 }
 
 /// No command is left out of the table.

@@ -77,15 +77,6 @@ fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
-/// For a known fault that no row shows: fails as soon as the right behaviour is there.
-#[track_caller]
-fn still_wrong(number: u8, what: &str, is_right: bool) {
-    assert!(
-        !is_right,
-        "known fault {number} is mended: assert that {what}"
-    );
-}
-
 /// A project to run commands in, which is restored for each row.
 struct Situation {
     sandbox: Sandbox,
