@@ -300,3 +300,14 @@ fn which_of_several_is_meant_is_a_question_like_any_other() {
     assert!(sandbox.project(".claude/agents/alone.md").exists());
     assert!(!sandbox.project(".claude/agents/both.md").exists());
 }
+
+#[test]
+fn a_source_that_has_two_names_is_no_reason_for_a_question() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "studio", "planner", "One.");
+    let _ = run(&sandbox, "registry add ../studio --name one", 0);
+    let _ = run(&sandbox, "registry add ../studio --name two", 0);
+    let _ = run(&sandbox, "install planner", 0);
+    assert!(sandbox.read("agentpkg.toml").contains("planner"));
+    let _ = run(&sandbox, "install two/planner", 0);
+}

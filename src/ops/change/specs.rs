@@ -7,7 +7,7 @@ use super::goal::Specs;
 use super::item::Added;
 use super::origin::{self, Claim};
 use super::planner::Planner;
-use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::name::{AgentName, RegistryName, folded};
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Result};
@@ -65,10 +65,11 @@ pub(super) fn named(
         for resolved in found {
             // Of several with one name that were chosen together, the others are named after their owners.
             let is_second = !names.insert(resolved.entry.name.folded());
-            let name = specs
-                .name
-                .clone()
-                .or_else(|| is_second.then(|| with_owner(&resolved)));
+            let name = specs.name.clone().or_else(|| {
+                let free = || planner.free_name(with_owner(&resolved), &names);
+                is_second.then(free)
+            });
+            names.extend(name.as_deref().map(folded));
             if let Err(failure) = planner.named(specs, name.as_deref(), &asked, &resolved, frontend)
             {
                 planner.problem(failure)?;
@@ -76,6 +77,21 @@ pub(super) fn named(
         }
     }
     Ok(())
+}
+
+impl Planner<'_, '_> {
+    /// The name itself, or with a number, so that nothing has it already.
+    fn free_name(&self, name: String, chosen: &BTreeSet<String>) -> String {
+        let scene = self.scene;
+        let installed = scene.manifest.agents().keys();
+        let installed = installed.chain(scene.lockfile.agents.keys());
+        let mut taken: BTreeSet<String> = installed.map(AgentName::folded).collect();
+        taken.extend(chosen.iter().cloned());
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        let free = names.find(|name| !taken.contains(&folded(name)));
+        free.unwrap_or(name)
+    }
 }
 
 /// The name of an agent with that of its registry, or of the repository's owner.

@@ -270,6 +270,11 @@ impl<'a> Resolver<'a> {
         for snapshot in &snapshots {
             found.extend(self.matches(snapshot, spec, frontend)?);
         }
+        // A source may be a registry under two names.
+        let mut known = BTreeSet::new();
+        found.retain(|one| {
+            known.insert((source_text(&one.snapshot.source), one.entry.file.clone()))
+        });
         if let (true, Some(Target::Plugin { plugin, agent })) = (found.is_empty(), &spec.target) {
             for snapshot in &snapshots {
                 found.extend(self.found_elsewhere(snapshot, (plugin, agent), frontend)?);
