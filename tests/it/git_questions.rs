@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::support::http::{Fault, Server};
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::Sandbox;
-use crate::support::skip::skip;
+use crate::support::skip::say;
 use crate::support::terminal::Terminal;
 
 fn serve(sandbox: &Sandbox) -> Option<RepoBuilder> {
@@ -102,7 +102,7 @@ fn ssh(folder: &Path, question: &str, answer: &str) -> OsString {
 #[test]
 fn host_key_and_passphrase_are_asked_for_in_sight() {
     if !Path::new("/usr/sbin/sshd").exists() {
-        skip("sshd is not here; a program that asks like ssh stands in for it");
+        say("sshd is not here; a program that asks like ssh stands in for it");
     }
     for (question, answer) in [
         (
