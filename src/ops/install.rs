@@ -127,7 +127,7 @@ fn goal(options: &InstallOptions) -> Goal {
 fn refuse_without_names(options: &InstallOptions) -> Result<()> {
     let agent = "the name of an agent";
     let options = [
-        (options.all, "--all", "a source", "gh:owner/repo --all"),
+        (options.all, "--all", "a source", "gh:OWNER/REPO --all"),
         (
             options.name.is_some(),
             "--as",

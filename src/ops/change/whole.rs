@@ -106,7 +106,7 @@ fn no_source() -> Failure {
     Failure::usage("`--all` needs a whole source, a folder of one, or a registry of agentpkg.toml")
         .hint(Advice::say("for example ").and_run(Command::new([
             "install",
-            "gh:owner/repo",
+            "gh:OWNER/REPO",
             "--all",
         ])))
 }
