@@ -3,7 +3,7 @@
 use super::gone::GoneAgent;
 use super::list::State;
 use super::loaded;
-use super::news::{Look, News, offline};
+use super::news::{Look, News};
 use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::Resolver;
@@ -195,7 +195,7 @@ fn departed(
     frontend: &mut dyn Frontend,
 ) -> Option<GoneAgent> {
     let manifest = session.project.load_manifest().ok()??;
-    let offline = offline(session);
+    let offline = session.offline();
     match Look::new(&offline, &manifest).news(name, locked, frontend) {
         News::Gone(gone) => Some(gone),
         _ => None,

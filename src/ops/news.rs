@@ -4,7 +4,7 @@
 use super::gone::GoneAgent;
 use super::report::Frontend;
 use super::resolver::{Followed, Resolved, Resolver, moved};
-use super::session::{Options, Session};
+use super::session::Session;
 use crate::domain::date::day;
 use crate::domain::digest::ObjectId;
 use crate::domain::name::AgentName;
@@ -28,19 +28,6 @@ pub(super) enum News {
     Gone(GoneAgent),
     /// Only a whole look can tell: the file is not there at the version that is wanted.
     Elsewhere,
-}
-
-/// The same command without the network: the cache may hold half of what a source has, and the other half is not worth a fetch.
-pub(super) fn offline(session: &Session) -> Session {
-    let options = Options {
-        is_offline: true,
-        ..session.options.clone()
-    };
-    Session::new(
-        session.project.clone(),
-        session.environment.clone(),
-        options,
-    )
 }
 
 /// What `news` looks with.

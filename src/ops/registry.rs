@@ -8,7 +8,7 @@ use super::change::gone::refuse_without_manifest;
 use super::list::parse_source;
 use super::report::{Frontend, relay};
 use super::resolver::Resolver;
-use super::session::{Options, Session};
+use super::session::Session;
 use super::unknown;
 use crate::domain::count::few;
 use crate::domain::name::{AgentName, RegistryName};
@@ -178,16 +178,7 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
 
 /// The registries as they are on this machine: nobody is asked.
 pub fn known(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<Listed>> {
-    let options = Options {
-        is_offline: true,
-        ..session.options.clone()
-    };
-    let offline = Session::new(
-        session.project.clone(),
-        session.environment.clone(),
-        options,
-    );
-    let mut listed = list(&offline, Freshness::Any, frontend)?;
+    let mut listed = list(&session.offline(), Freshness::Any, frontend)?;
     for registry in &mut listed {
         let is_remote = matches!(&registry.source, Source::Git(url) if url.local_path().is_none());
         if is_remote && registry.agents.is_err() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Event, Frontend, interrupted, relay};
 use super::resolver::Resolver;
-use super::session::{Options, Session};
+use super::session::Session;
 use super::unknown;
 use crate::domain::count::{few, numbered};
 use crate::domain::discovery::IndexEntry;
@@ -297,16 +297,8 @@ fn offered(
         unread(frontend);
         return None;
     }
-    let options = Options {
-        is_offline: true,
-        ..session.options.clone()
-    };
     // What is not here is not fetched: a search asks nobody.
-    let offline = Session::new(
-        session.project.clone(),
-        session.environment.clone(),
-        options,
-    );
+    let offline = session.offline();
     let absolute = |path: &str| session.absolute(path);
     let watch = &mut |event: cache::Event| relay(frontend, event);
     let opened = registry::open(

@@ -81,6 +81,16 @@ impl Session {
         }
     }
 
+    /// The same command without the network.
+    #[must_use]
+    pub fn offline(&self) -> Self {
+        let options = Options {
+            is_offline: true,
+            ..self.options.clone()
+        };
+        Self::new(self.project.clone(), self.environment.clone(), options)
+    }
+
     /// A source that was typed, with its path as the manifest keeps it: from the project's folder, not from where the command runs.
     #[must_use]
     pub fn typed_source(&self, source: Source) -> Source {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::change::pending;
 use super::gone::GoneAgent;
-use super::news::{Look, News, offline};
+use super::news::{Look, News};
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
 use super::session::Session;
@@ -97,7 +97,8 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let manifest = session.manifest(frontend)?;
     let lockfile = project.load_lockfile()?;
     let pending: BTreeSet<AgentName> = pending::names(project)?.into_iter().collect();
-    let offline = offline(session);
+    // The cache may hold half of what a source has, and the other half is not worth a fetch.
+    let offline = session.offline();
     let mut look = Look::new(&offline, &manifest);
     let reached = reachable(&manifest, &lockfile);
     let mut outcome = ProjectStatus::default();

@@ -5,7 +5,7 @@ use super::remember::{Answered, Memory};
 use super::scene::Scene;
 use crate::error::{Kind, Result};
 use crate::ops::report::Frontend;
-use crate::ops::session::{Options, Session};
+use crate::ops::session::Session;
 use crate::store::cache::Freshness;
 use crate::store::transaction::Transaction;
 
@@ -61,14 +61,7 @@ pub(in crate::ops) fn commit<T>(
         freshness = Freshness::Any;
     }
     let guard = session.lock(frontend)?;
-    let offline = Session::new(
-        session.project.clone(),
-        session.environment.clone(),
-        Options {
-            is_offline: true,
-            ..session.options.clone()
-        },
-    );
+    let offline = session.offline();
     let scene = Scene::open(&offline, frontend)?;
     let attempt = Attempt { scene, freshness };
     let mut answered = Answered::new(frontend, &mut memory, false).without_new_questions();

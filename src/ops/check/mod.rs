@@ -8,7 +8,7 @@ mod servers;
 
 use std::collections::BTreeMap;
 
-use super::news::{Look, News, offline};
+use super::news::{Look, News};
 use super::policy;
 use super::report::Frontend;
 use super::requirement::{
@@ -156,7 +156,7 @@ impl Checker<'_> {
 
     /// Agents that upstream no longer has, as far as this machine knows.
     fn gone(&mut self, frontend: &mut dyn Frontend) {
-        let offline = offline(self.session);
+        let offline = self.session.offline();
         let mut look = Look::new(&offline, self.manifest);
         for name in self.manifest.agents().keys() {
             if let Some(locked) = self.lockfile.agents.get(name)
