@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::definition::{Definition, split_tools};
+use super::definition::{Definition, tools_in};
 
 /// The variable that the client sets for what belongs to a plugin.
 pub const ROOT: &str = "${CLAUDE_PLUGIN_ROOT}";
@@ -45,7 +45,7 @@ pub fn bound(definition: &Definition<'_>, values: &Map<String, Value>, bytes: &[
             found.push(Bound { part, text, line });
         }
     };
-    let texts = |key: &str| values.get(key).map(texts).unwrap_or_default();
+    let texts = |key: &str| values.get(key).map(tools_in).unwrap_or_default();
     for tool in texts("tools") {
         let (name, argument) = tool.split_once('(').unwrap_or((&tool, ""));
         let agents: Vec<&str> = if matches!(name, "Agent" | "Task") {
@@ -123,19 +123,6 @@ fn paths(line: &str) -> impl Iterator<Item = &str> {
             && folders.split('/').all(|folder| folder != "..");
         (is_file && is_path).then_some(word)
     })
-}
-
-/// A text or a list of texts, as the client splits them.
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => split_tools(text),
-        Value::Array(items) => items
-            .iter()
-            .filter_map(Value::as_str)
-            .flat_map(split_tools)
-            .collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::catalogue::{Catalogue, ToolMeaning};
-use super::definition::{Definition, split_tools};
+use super::definition::{Definition, tools_in};
 use super::digest::ObjectId;
 use super::plugin_bound::{Bound, bound};
 use super::registry_file::AgentRecord;
@@ -204,9 +204,9 @@ impl Reader<'_> {
         let taken = self
             .values
             .get("disallowedTools")
-            .map(texts)
+            .map(tools_in)
             .unwrap_or_default();
-        let Some(tools) = self.values.get("tools").map(texts) else {
+        let Some(tools) = self.values.get("tools").map(tools_in) else {
             self.found.is_every_tool = true;
             return;
         };
@@ -317,7 +317,7 @@ impl Reader<'_> {
     }
 
     fn skills(&mut self) {
-        let skills = self.values.get("skills").map(texts).unwrap_or_default();
+        let skills = self.values.get("skills").map(tools_in).unwrap_or_default();
         for skill in skills.into_iter().filter(|skill| !skill.contains(':')) {
             let place = self.place("skills", Origin::Skills, &skill);
             push(&mut self.found.skills, &skill, place);
@@ -405,19 +405,6 @@ fn push(needs: &mut Vec<Need>, name: &str, place: Place) {
             name: name.to_owned(),
             place,
         });
-    }
-}
-
-/// A text or a list of texts, as the client splits them.
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => split_tools(text),
-        Value::Array(items) => items
-            .iter()
-            .filter_map(Value::as_str)
-            .flat_map(split_tools)
-            .collect(),
-        _ => Vec::new(),
     }
 }
 

@@ -425,6 +425,20 @@ fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() && c != '\u{85}' || c == '\u{feff}')
 }
 
+/// The tools in a value, which is a text or a list of texts, as the client splits them.
+#[must_use]
+pub fn tools_in(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => split_tools(text),
+        Value::Array(items) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .flat_map(split_tools)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// Splits a list of tools at commas and spaces outside parentheses, which do not nest.
 #[must_use]
 pub fn split_tools(text: &str) -> Vec<String> {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::depth::is_too_deep;
 use super::node::{self, ReadError};
-use super::{scan, split_tools};
+use super::{scan, tools_in};
 
 /// The top-level mapping as the client sees it: aliases and merge keys resolved, of equal keys the last one.
 #[derive(Debug, Default)]
@@ -76,18 +76,8 @@ impl Fields {
 
     /// The tools of a field: a text or a sequence of texts, each with commas or spaces. `None`: the field is absent or unclear.
     pub(super) fn list(&self, key: &str) -> Option<Vec<String>> {
-        match self.values.get(key)? {
-            Value::String(_) if self.unclear(key).is_some() => None,
-            Value::String(text) => Some(split_tools(text)),
-            Value::Array(items) => Some(
-                items
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .flat_map(split_tools)
-                    .collect(),
-            ),
-            _ => Some(Vec::new()),
-        }
+        let value = self.values.get(key)?;
+        self.unclear(key).is_none().then(|| tools_in(value))
     }
 
     /// A value that became text only through the repair; if the client did not need the repair, it may be a collection or an alias.
