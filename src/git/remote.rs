@@ -63,21 +63,31 @@ impl Git {
             BlobFilter::None => "--filter=blob:none".to_owned(),
             BlobFilter::All => "--no-filter".to_owned(),
         });
+        let job = self.asking_for(request, into, arguments)?;
+        let mut fetched = fetch_with(&job, url, progress)?;
+        fetched.is_filtered &= request.blobs != BlobFilter::All;
+        Ok(fetched)
+    }
+
+    /// A fetch of the references of `request`, with these options.
+    fn asking_for<'a>(
+        &'a self,
+        request: &'a FetchRequest,
+        into: &'a Path,
+        mut arguments: Vec<String>,
+    ) -> Result<Job<'a>, GitError> {
         arguments.extend(["--end-of-options".to_owned(), REMOTE.to_owned()]);
         for refspec in &request.refspecs {
             check_refspec(refspec)?;
             arguments.push(refspec.clone());
         }
-        let job = Job {
+        Ok(Job {
             git: self,
             into,
             access: &request.access,
             arguments,
             input: None,
-        };
-        let mut fetched = fetch_with(&job, url, progress)?;
-        fetched.is_filtered &= request.blobs != BlobFilter::All;
-        Ok(fetched)
+        })
     }
 
     /// Whether a fetch of what `request` asks for would change a reference here. Where history was left out, `--depth` makes the server send
@@ -90,25 +100,9 @@ impl Git {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<bool, GitError> {
         let mut arguments = fetch_arguments();
-        let more = [
-            "--prune",
-            "--dry-run",
-            "--filter=tree:0",
-            "--end-of-options",
-            REMOTE,
-        ];
+        let more = ["--prune", "--dry-run", "--filter=tree:0"];
         arguments.extend(more.map(str::to_owned));
-        for refspec in &request.refspecs {
-            check_refspec(refspec)?;
-            arguments.push(refspec.clone());
-        }
-        let job = Job {
-            git: self,
-            into,
-            access: &request.access,
-            arguments,
-            input: None,
-        };
+        let job = self.asking_for(request, into, arguments)?;
         remove_leftovers(into)?;
         let done = job.run(url, progress)?;
         // One line for each reference: `   1234567..89abcde  main       -> origin/main`.
