@@ -128,13 +128,6 @@ impl Plugins {
         let index = places.filter_map(|place| self.places.get(place)).min()?;
         self.here.get(*index)
     }
-
-    /// Whether there is a plugin of this name, here or elsewhere.
-    #[must_use]
-    pub fn is_plugin(&self, name: &str) -> bool {
-        self.here.iter().any(|plugin| plugin.name == name)
-            || self.elsewhere.iter().any(|plugin| plugin.name == name)
-    }
 }
 
 impl Plugin {

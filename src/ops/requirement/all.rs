@@ -1,6 +1,6 @@
 //! The agents whose needs count: all that the client finds, as they will be after the changes that a command plans.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::state::AgentNeeds;
@@ -120,10 +120,11 @@ fn missing(
     agents: &mut Vec<AgentNeeds>,
 ) -> bool {
     let project = &session.project;
+    let known: BTreeSet<String> = agents.iter().map(|agent| agent.path.clone()).collect();
     let mut is_read = true;
     for (name, locked) in &lockfile.agents {
         let path = project.shown_path(name);
-        if agents.iter().any(|agent| agent.path == path) {
+        if known.contains(&path) {
             continue;
         }
         let Ok(Some(base)) = project.read_base(&locked.base) else {

@@ -185,10 +185,12 @@ impl Plan {
         let left = left.filter(|name| !operation.undone_agents.contains(*name));
         let agents: BTreeSet<AgentName> = left.cloned().collect();
         let has_entries = !agents.is_empty() || !operation.entries.registries.is_empty();
-        // Entries of a file that cannot be read cannot go back one by one.
-        let is_readable = session.manifest(frontend).is_ok() && project.load_lockfile().is_ok();
         let is_changed = reversal.changed_since().iter().any(is_text);
-        if !(has_entries && is_readable && is_changed) {
+        if !has_entries || !is_changed {
+            return Ok(Self::Whole(reversal));
+        }
+        // Entries of a file that cannot be read cannot go back one by one.
+        if session.manifest(frontend).is_err() || project.load_lockfile().is_err() {
             return Ok(Self::Whole(reversal));
         }
         part::plan(session, operation, part::Extent::Whole(agents), frontend).map(Self::Part)

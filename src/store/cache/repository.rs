@@ -138,14 +138,6 @@ impl CachedRepository<'_> {
         Err(self.unknown_version(request, agent, written))
     }
 
-    /// Asks for all references, unless they are known here.
-    pub fn know_references(&self, watch: Watch<'_>) -> Result<()> {
-        if self.is_remote && !self.cache.settings.is_offline {
-            self.freshen(Freshness::Any, Reach::All, watch)?;
-        }
-        Ok(())
-    }
-
     /// What a request means among the references and commits that are here.
     fn named(&self, request: &VersionRequest, agent: &str) -> Result<Option<Named>> {
         let versions = self.versions(agent)?;
