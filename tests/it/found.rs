@@ -18,6 +18,16 @@ fn require(sandbox: &Sandbox, registry: &str, by: &str, name: &str) {
     sandbox.write(&format!("{registry}/registry.toml"), text);
 }
 
+/// A registry with an agent and one that it requires.
+fn led() -> Sandbox {
+    let sandbox = Sandbox::new();
+    put(&sandbox, "studio", "lead", "One.");
+    put(&sandbox, "studio", "helper", "One.");
+    require(&sandbox, "studio", "lead", "helper");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    sandbox
+}
+
 fn run(sandbox: &Sandbox, line: &str, code: i32) -> String {
     let words: Vec<&str> = line.split(' ').collect();
     sandbox.run(&words).code(code).all()
@@ -66,11 +76,7 @@ fn info_of_a_version_that_there_is_not_is_an_error() {
 
 #[test]
 fn a_registry_that_the_manifest_needs_is_not_removed() {
-    let sandbox = Sandbox::new();
-    put(&sandbox, "studio", "lead", "One.");
-    put(&sandbox, "studio", "helper", "One.");
-    require(&sandbox, "studio", "lead", "helper");
-    let _ = run(&sandbox, "registry add ../studio", 0);
+    let sandbox = led();
     let manifest = sandbox.read("agentpkg.toml");
     sandbox.write(
         "project/agentpkg.toml",
@@ -166,11 +172,7 @@ fn a_registry_in_use_is_not_undone() {
 
 #[test]
 fn what_was_only_required_comes_back_with_what_required_it() {
-    let sandbox = Sandbox::new();
-    put(&sandbox, "studio", "lead", "One.");
-    put(&sandbox, "studio", "helper", "One.");
-    require(&sandbox, "studio", "lead", "helper");
-    let _ = run(&sandbox, "registry add ../studio", 0);
+    let sandbox = led();
     let _ = run(&sandbox, "install lead", 0);
     let _ = run(&sandbox, "remove lead", 0);
     let _ = run(&sandbox, "undo helper", 0);
@@ -203,11 +205,7 @@ fn undo_never_leaves_an_agent_without_one_that_it_requires() {
 
 #[test]
 fn an_agent_that_another_requires_is_kept_even_if_the_other_left_the_manifest() {
-    let sandbox = Sandbox::new();
-    put(&sandbox, "studio", "lead", "One.");
-    put(&sandbox, "studio", "helper", "One.");
-    require(&sandbox, "studio", "lead", "helper");
-    let _ = run(&sandbox, "registry add ../studio", 0);
+    let sandbox = led();
     let _ = run(&sandbox, "install lead", 0);
     let manifest = sandbox.read("agentpkg.toml");
     let without: Vec<&str> = manifest
