@@ -150,7 +150,7 @@ fn lines(finding: &Finding, fix: Option<&str>, columns: Option<usize>) -> Vec<St
     };
     let word = word(finding.level);
     let subject = sanitize(&finding.subject);
-    // The rule is said once, above all findings about it.
+    // Each rule is printed once, above its findings.
     let rule = finding.rule.map(|rule| format!(" (rule `policy.{rule}`)"));
     let message = rule
         .and_then(|rule| finding.message.strip_suffix(&rule))

@@ -45,7 +45,7 @@ pub(super) fn show(source: Option<&str>, is_all: bool, context: &mut Context) ->
     Ok(())
 }
 
-/// Shows what else there is to say of a source: plugins that live elsewhere, copies, and what is not offered.
+/// Prints the rest about a source: its plugins in other repositories, how many copies were passed over, and the refused files.
 fn show_rest(offer: &Offer<'_>, is_all: bool, ui: &mut Ui) {
     let snapshot = &offer.snapshot;
     for plugin in elsewhere(offer) {

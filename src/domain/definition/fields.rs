@@ -1,5 +1,5 @@
 //! The fields of a definition that give an agent power beyond its tools: which there are, how they may be misspelt, and what the client
-//! makes of their values. What a value means to people is said in `powers`.
+//! makes of their values. `powers` explains the values to people.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Of which kind a file of a source is: how sure it is that its author means it as an agent. Pure.
+//! The kind of each file of a source: how certain it is that the author offers the file as an agent. Pure.
 //!
 //! The kind follows from the path and the plugins, except in folders without a telling name: there it depends on how many of the
 //! Markdown files are agents, which [`Shares`] counts.
