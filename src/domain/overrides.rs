@@ -1,0 +1,376 @@
+//! Overrides: values of an agent's frontmatter that the manifest declares and that stay through every update. Which there are, how they are
+//! typed and recorded, and which values make no sense. How they get into a file, `definition::overridden` knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::likeness::nearest;
+
+/// The keys that take one value, in the order they are shown.
+pub const VALUES: [&str; 5] = ["model", "effort", "color", "description", "permissionMode"];
+
+/// The keys that are lists of tools, to which names are added and from which names are removed.
+pub const LISTS: [&str; 2] = ["tools", "disallowedTools"];
+
+/// The keys that `[defaults]` may set for all agents.
+pub const DEFAULTS: [&str; 3] = ["model", "effort", "color"];
+
+const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
+const COLORS: [&str; 8] = [
+    "red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan",
+];
+const MODES: [&str; 7] = [
+    "default",
+    "manual",
+    "acceptEdits",
+    "plan",
+    "dontAsk",
+    "auto",
+    "bypassPermissions",
+];
+
+/// The longest value, in characters.
+const MAX_VALUE: usize = 20_000;
+
+/// Names that are added to a list of tools and removed from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListChange {
+    /// The names that are added.
+    pub add: BTreeSet<String>,
+    /// The names that are removed.
+    pub remove: BTreeSet<String>,
+}
+
+impl ListChange {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+}
+
+/// The overrides of one agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Values by key, out of [`VALUES`].
+    pub values: BTreeMap<String, String>,
+    /// Changes by key, out of [`LISTS`]; never an empty one.
+    pub lists: BTreeMap<String, ListChange>,
+}
+
+/// One override as it is typed and recorded: `model=haiku`, `tools+=Grep`, `tools-=Bash`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assignment {
+    /// A value.
+    Set(String, String),
+    /// A name that is added to a list.
+    Add(String, String),
+    /// A name that is removed from a list.
+    Remove(String, String),
+}
+
+/// Why an override makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WrongOverride {
+    /// There is no sign between key and value.
+    #[error("`{0}` is not an assignment such as `model=haiku` or `tools+=Grep`")]
+    NoAssignment(String),
+    /// The key is not one that can be overridden.
+    #[error("`{0}` cannot be overridden")]
+    UnknownKey(String),
+    /// The value is not one of those that the key takes.
+    #[error("`{value}` is not a value of `{key}`; it takes {}", .known.join(", "))]
+    UnknownValue {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// The values that there are.
+        known: Vec<&'static str>,
+    },
+    /// A list was given one value.
+    #[error("`{0}` is a list; add a name with `{0}+=NAME`, remove one with `{0}-=NAME`")]
+    IsList(String),
+    /// A value was added to or removed from.
+    #[error("`{0}` has one value; set it with `{0}=VALUE`")]
+    IsValue(String),
+    /// The value is empty, too long, or has characters that no value has.
+    #[error(
+        "the value of `{0}` is empty, longer than 20,000 characters, or has control characters"
+    )]
+    BadValue(String),
+    /// A name both added and removed.
+    #[error("`{1}` is both added to `{0}` and removed from it")]
+    Both(String, String),
+}
+
+impl WrongOverride {
+    /// The key that was probably meant.
+    #[must_use]
+    pub fn meant(&self) -> Option<&'static str> {
+        match self {
+            Self::UnknownKey(key) => meant(key),
+            _ => None,
+        }
+    }
+}
+
+/// The key that can be overridden and that `key` may be a typo of, or another spelling.
+#[must_use]
+pub fn meant(key: &str) -> Option<&'static str> {
+    let bare = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
+    let known = || VALUES.into_iter().chain(LISTS);
+    known()
+        .find(|name| bare(name) == bare(key))
+        .or_else(|| nearest(key, known()))
+}
+
+impl Assignment {
+    /// Reads `KEY=VALUE`, `KEY+=NAME` or `KEY-=NAME`.
+    pub fn parse(text: &str) -> Result<Self, WrongOverride> {
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| WrongOverride::NoAssignment(text.to_owned()))?;
+        let value = value.to_owned();
+        let assignment = match (key.strip_suffix('+'), key.strip_suffix('-')) {
+            (Some(key), _) => Self::Add(key.to_owned(), value),
+            (_, Some(key)) => Self::Remove(key.to_owned(), value),
+            _ => Self::Set(key.to_owned(), value),
+        };
+        assignment.check()?;
+        Ok(assignment)
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Set(key, _) | Self::Add(key, _) | Self::Remove(key, _) => key,
+        }
+    }
+
+    fn check(&self) -> Result<(), WrongOverride> {
+        match self {
+            Self::Set(key, value) => check_value(key, value),
+            Self::Add(key, name) | Self::Remove(key, name) => check_name(key, name),
+        }
+    }
+}
+
+impl fmt::Display for Assignment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set(key, value) => write!(formatter, "{key}={value}"),
+            Self::Add(key, name) => write!(formatter, "{key}+={name}"),
+            Self::Remove(key, name) => write!(formatter, "{key}-={name}"),
+        }
+    }
+}
+
+/// Checks a key that takes one value, and the value.
+pub fn check_value(key: &str, value: &str) -> Result<(), WrongOverride> {
+    if LISTS.contains(&key) {
+        return Err(WrongOverride::IsList(key.to_owned()));
+    }
+    let known: &[&'static str] = match key {
+        "effort" if value.parse::<u32>().is_ok() => &[],
+        "effort" => &EFFORTS,
+        "color" => &COLORS,
+        "permissionMode" => &MODES,
+        _ if VALUES.contains(&key) => &[],
+        _ => return Err(WrongOverride::UnknownKey(key.to_owned())),
+    };
+    let is_allowed = |c: char| !c.is_control() || key == "description" && matches!(c, '\n' | '\t');
+    if value.trim().is_empty()
+        || value.chars().count() > MAX_VALUE
+        || !value.chars().all(is_allowed)
+    {
+        return Err(WrongOverride::BadValue(key.to_owned()));
+    }
+    if !known.is_empty() && !known.contains(&value) {
+        return Err(WrongOverride::UnknownValue {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            known: known.to_vec(),
+        });
+    }
+    Ok(())
+}
+
+/// Checks a key that is a list, and a name in it.
+pub fn check_name(key: &str, name: &str) -> Result<(), WrongOverride> {
+    if VALUES.contains(&key) {
+        return Err(WrongOverride::IsValue(key.to_owned()));
+    }
+    if !LISTS.contains(&key) {
+        return Err(WrongOverride::UnknownKey(key.to_owned()));
+    }
+    let tools = super::definition::split_tools(name);
+    let is_one = tools.len() == 1 && tools.first().is_some_and(|tool| tool == name);
+    if !is_one || name.len() > 500 || name.chars().any(char::is_control) {
+        return Err(WrongOverride::BadValue(key.to_owned()));
+    }
+    Ok(())
+}
+
+impl Overrides {
+    /// Whether nothing is overridden.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.lists.is_empty()
+    }
+
+    /// The keys that are overridden.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        (self.values.keys())
+            .chain(self.lists.keys())
+            .map(String::as_str)
+    }
+
+    /// Whether a key is overridden.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key) || self.lists.contains_key(key)
+    }
+
+    /// Makes one more assignment. What is added to a list is no longer removed from it, and the other way round.
+    pub fn assign(&mut self, assignment: &Assignment) -> Result<(), WrongOverride> {
+        assignment.check()?;
+        match assignment {
+            Assignment::Set(key, value) => {
+                self.values.insert(key.clone(), value.clone());
+            }
+            Assignment::Add(key, name) => {
+                let list = self.lists.entry(key.clone()).or_default();
+                list.remove.remove(name);
+                list.add.insert(name.clone());
+            }
+            Assignment::Remove(key, name) => {
+                let list = self.lists.entry(key.clone()).or_default();
+                list.add.remove(name);
+                list.remove.insert(name.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the override of a key back; returns whether there was one.
+    pub fn unset(&mut self, key: &str) -> bool {
+        let value = self.values.remove(key).is_some();
+        self.lists.remove(key).is_some() || value
+    }
+
+    /// These overrides, and of `defaults` what they do not say themselves; `pins`: keys that keep the user's text, whatever the defaults are.
+    #[must_use]
+    pub fn with_defaults(&self, defaults: &Self, pins: &[String]) -> Self {
+        let mut all = self.clone();
+        for (key, value) in &defaults.values {
+            if !pins.contains(key) {
+                all.values
+                    .entry(key.clone())
+                    .or_insert_with(|| value.clone());
+            }
+        }
+        all
+    }
+
+    /// As they are recorded, sorted, one assignment each.
+    #[must_use]
+    pub fn assignments(&self) -> Vec<Assignment> {
+        let values = self.values.iter();
+        let mut all: Vec<Assignment> = values
+            .map(|(key, value)| Assignment::Set(key.clone(), value.clone()))
+            .collect();
+        for (key, list) in &self.lists {
+            let add = list.add.iter();
+            all.extend(add.map(|name| Assignment::Add(key.clone(), name.clone())));
+            let remove = list.remove.iter();
+            all.extend(remove.map(|name| Assignment::Remove(key.clone(), name.clone())));
+        }
+        all
+    }
+
+    /// Reads what was recorded.
+    pub fn read<'t>(recorded: impl IntoIterator<Item = &'t str>) -> Result<Self, WrongOverride> {
+        let mut overrides = Self::default();
+        for text in recorded {
+            overrides.assign(&Assignment::parse(text)?)?;
+        }
+        Ok(overrides)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_reads_back() {
+        let recorded = [
+            "description=Plans; a = b\n\nand more",
+            "model=haiku",
+            "tools+=Grep",
+            "tools+=mcp__db__query",
+            "tools-=Bash(git *)",
+        ];
+        let overrides = Overrides::read(recorded).unwrap();
+        let again: Vec<String> = (overrides.assignments().iter())
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(again, recorded);
+        assert_eq!(
+            overrides.keys().collect::<Vec<_>>(),
+            ["description", "model", "tools"]
+        );
+    }
+
+    #[test]
+    fn the_last_assignment_of_a_name_counts() {
+        let overrides = Overrides::read(["tools+=Bash", "tools-=Bash", "model=a", "model=b"]);
+        let again = overrides.unwrap().assignments();
+        let again: Vec<String> = again.iter().map(ToString::to_string).collect();
+        assert_eq!(again, ["model=b", "tools-=Bash"]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (text, words) in [
+            ("model", "is not an assignment"),
+            ("modle=haiku", "`modle` cannot be overridden"),
+            ("name=x", "`name` cannot be overridden"),
+            ("hooks+=x", "`hooks` cannot be overridden"),
+            ("model=", "is empty"),
+            ("model=a\nb", "control characters"),
+            ("effort=most", "it takes low, medium"),
+            ("effort=-1", "it takes low, medium"),
+            ("color=black", "it takes red"),
+            ("permissionMode=all", "it takes default"),
+            ("tools=Read", "add a name with `tools+=NAME`"),
+            ("model+=a", "set it with `model=VALUE`"),
+            ("tools+=Read, Grep", "is empty"),
+            ("tools+=", "is empty"),
+        ] {
+            let error = Assignment::parse(text).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        for text in [
+            "effort=3",
+            "effort=xhigh",
+            "tools+=Bash(git *, x)",
+            "description=a\nb",
+        ] {
+            assert!(Assignment::parse(text).is_ok(), "{text}");
+        }
+        assert_eq!(meant("permission-mode"), Some("permissionMode"));
+        assert_eq!(meant("modle"), Some("model"));
+        assert_eq!(meant("zzz"), None);
+    }
+
+    #[test]
+    fn defaults_fill_in_what_is_not_said_and_not_pinned() {
+        let own = Overrides::read(["model=opus"]).unwrap();
+        let defaults = Overrides::read(["model=haiku", "effort=low", "color=red"]).unwrap();
+        let all = own.with_defaults(&defaults, &["color".to_owned()]);
+        assert_eq!(all, Overrides::read(["model=opus", "effort=low"]).unwrap());
+    }
+}
