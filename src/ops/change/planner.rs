@@ -16,6 +16,7 @@ use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::Candidate;
+use crate::ops::past::Changed;
 use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
@@ -223,6 +224,11 @@ impl<'a, 'p> Planner<'a, 'p> {
         } else {
             Vec::new()
         };
+        let is_new = |before: &&LockedAgent| {
+            before.blob != resolved.entry.blob && before.source == candidate.locked.source
+        };
+        let changed = before.filter(is_new);
+        let changed = changed.and_then(|before| Changed::since(before, &resolved.snapshot, file));
         let in_manifest = wanted.clone();
         let item = Item::new(name.clone(), candidate, Vec::new());
         let mut item = Item {
@@ -236,6 +242,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             wanted: Some(added.wanted).filter(|_| added.is_entry),
             notes: added.note.into_iter().collect(),
             others,
+            changed,
             ..item
         };
         if self.goal.edits == Edits::Merge {
