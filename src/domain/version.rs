@@ -7,6 +7,11 @@ use super::name::is_invisible;
 use super::shell::shell_quoted;
 use semver::{Comparator, Op, Version, VersionReq};
 
+/// Where git keeps tags.
+const TAGS: &str = "refs/tags/";
+/// Where git keeps branches.
+const BRANCHES: &str = "refs/heads/";
+
 /// The text after `@` in a spec, or the `version` in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionRequest {
@@ -55,8 +60,8 @@ impl VersionRequest {
         if Self::parse(name).as_ref() == Ok(&revision) {
             return revision;
         }
-        let folder = if is_branch { "heads" } else { "tags" };
-        Self::Revision(format!("refs/{folder}/{name}"))
+        let folder = if is_branch { BRANCHES } else { TAGS };
+        Self::Revision(format!("{folder}{name}"))
     }
 
     /// Whether a version matches the request; a revision is matched only by itself.
@@ -113,6 +118,62 @@ impl fmt::Display for VersionRequest {
         match self {
             Self::Requirement(requirement) => requirement.fmt(formatter),
             Self::Revision(revision) => formatter.write_str(revision),
+        }
+    }
+}
+
+/// What a request for a version turned out to be in its source. It is remembered by its kind, because one of another kind may take the name
+/// later: a branch moves on, a tag stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// A tag of this name.
+    Tag(String),
+    /// A branch of this name.
+    Branch(String),
+    /// A commit whose id begins like this.
+    Commit(String),
+}
+
+impl Reference {
+    /// Reads what the lockfile says: `refs/tags/NAME`, `refs/heads/NAME`, or the beginning of a commit's id.
+    pub fn parse(text: &str) -> Result<Self, VersionError> {
+        if !is_reference(text) {
+            return Err(VersionError::Revision {
+                text: text.to_owned(),
+            });
+        }
+        let (tag, branch) = (text.strip_prefix(TAGS), text.strip_prefix(BRANCHES));
+        let of = |name: &str, kind: fn(String) -> Self| kind(name.to_owned());
+        Ok(match (tag, branch) {
+            (Some(name), _) => of(name, Self::Tag),
+            (_, Some(name)) => of(name, Self::Branch),
+            (None, None) => of(text, Self::Commit),
+        })
+    }
+
+    /// What became of it, in words, if its name means another kind of reference now.
+    #[must_use]
+    pub fn changed_to(&self, now: &Self) -> Option<String> {
+        let ((name, was), (name_now, is)) = (self.parts(), now.parts());
+        (name == name_now && was != is)
+            .then(|| format!("`{name}` was a {was} upstream, and is a {is} now"))
+    }
+
+    fn parts(&self) -> (&str, &'static str) {
+        match self {
+            Self::Tag(name) => (name, "tag"),
+            Self::Branch(name) => (name, "branch"),
+            Self::Commit(name) => (name, "commit"),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(name) => write!(formatter, "{TAGS}{name}"),
+            Self::Branch(name) => write!(formatter, "{BRANCHES}{name}"),
+            Self::Commit(name) => formatter.write_str(name),
         }
     }
 }

@@ -4,14 +4,15 @@
 use super::gone::GoneAgent;
 use super::past::Changed;
 use super::report::Frontend;
-use super::resolver::{Followed, Resolved, Resolver, moved};
+use super::resolver::{Followed, Resolved, Resolver, news_of};
 use super::session::Session;
 use crate::domain::date::day;
 use crate::domain::digest::ObjectId;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
-use crate::store::cache::{CachedRepository, Freshness};
+use crate::store::agreement::changed_reference;
+use crate::store::cache::{CachedRepository, Freshness, Named};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Wanted};
 
@@ -129,7 +130,7 @@ impl<'a> Look<'a> {
                 .then(|| Changed::since(locked, &there.resolved.snapshot, &entry.file));
             return Some(News::Newer(newer, changed.flatten()));
         }
-        Some(moved(locked, &there).map_or(News::None, News::Moved))
+        Some(news_of(locked, &there).map_or(News::None, News::Moved))
     }
 }
 
@@ -139,9 +140,15 @@ fn newer_version(
     locked: &LockedAgent,
     request: &VersionRequest,
 ) -> Option<News> {
-    let (commit, version) = repository
+    let named = repository
         .resolve(request, &locked.agent, &mut |_| {})
         .ok()?;
+    if changed_reference(locked, named.reference.as_ref()).is_some() {
+        return Some(News::Elsewhere);
+    }
+    let Named {
+        commit, version, ..
+    } = named;
     if locked.commit == Some(commit) {
         return Some(News::None);
     }

@@ -5,7 +5,7 @@ use semver::Version;
 use super::gone::GoneAgent;
 use super::past::Changed;
 use super::report::{Frontend, relay};
-use super::resolver::{Followed, Resolved, Resolver, moved};
+use super::resolver::{Followed, Resolved, Resolver, news_of};
 use super::session::Session;
 use super::unknown;
 use crate::domain::count::few;
@@ -30,9 +30,9 @@ pub struct Outdated {
     pub latest: String,
     /// Whether an update would bring something.
     pub is_behind: bool,
-    /// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
+/// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
     pub changed: Option<Changed>,
-    /// Where upstream moved it, in words; `None`: nowhere.
+    /// Where upstream moved it or its reference, in words; `None`: nowhere.
     pub moved: Option<String>,
     /// Whether the latest is not what the manifest allows.
     pub is_held_back: bool,
@@ -177,7 +177,7 @@ impl<'a> Look<'a> {
                 return Ok(Err(GoneAgent::of(name, wanted, locked, &departed)));
             }
         };
-        let moved = moved(locked, &there);
+        let moved = news_of(locked, &there);
         let allowed = there.resolved;
         let branch = match (&wanted.version, follow(&newest)) {
             (None, _) => allowed.clone(),

@@ -20,6 +20,7 @@ use crate::ops::past::Changed;
 use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
+use crate::store::agreement::changed_reference;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
@@ -217,6 +218,8 @@ impl<'a, 'p> Planner<'a, 'p> {
         });
         self.open.extend(required);
         self.offer_named(name, resolved, &candidate.bytes);
+        let reference = candidate.locked.reference.as_ref();
+        let changed_kind = before.and_then(|before| changed_reference(before, reference));
         let file = &resolved.entry.file;
         let is_chosen = before.is_none_or(|before| before.file != *file);
         let others = if is_chosen {
@@ -240,7 +243,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             ours: self.scene.agent(name)?,
             pins: added.wanted.pins.clone(),
             wanted: Some(added.wanted).filter(|_| added.is_entry),
-            notes: added.note.into_iter().collect(),
+            notes: added.note.into_iter().chain(changed_kind).collect(),
             others,
             changed,
             ..item

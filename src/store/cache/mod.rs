@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-pub use self::repository::CachedRepository;
+pub use self::repository::{CachedRepository, Named};
 use super::index::IndexFile;
 use super::project::MAX_AGENT;
 use super::seen::Seen;
