@@ -15,6 +15,7 @@ pub const LISTS: [&str; 2] = ["tools", "disallowedTools"];
 /// The keys that `[defaults]` may set for all agents.
 pub const DEFAULTS: [&str; 3] = ["model", "effort", "color"];
 
+const MODELS: [&str; 5] = ["sonnet", "opus", "haiku", "fable", "inherit"];
 const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
 const COLORS: [&str; 8] = [
     "red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan",
@@ -290,6 +291,27 @@ impl Overrides {
         all
     }
 
+    /// The assignments as texts.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.assignments()
+            .iter()
+            .map(Assignment::to_string)
+            .collect()
+    }
+
+    /// The values that a key can have, if they are known.
+    #[must_use]
+    pub fn known_values(key: &str) -> &'static [&'static str] {
+        match key {
+            "model" => &MODELS,
+            "effort" => &EFFORTS,
+            "color" => &COLORS,
+            "permissionMode" => &MODES,
+            _ => &[],
+        }
+    }
+
     /// Reads what was recorded.
     pub fn read<'t>(recorded: impl IntoIterator<Item = &'t str>) -> Result<Self, WrongOverride> {
         let mut overrides = Self::default();
@@ -314,10 +336,7 @@ mod tests {
             "tools-=Bash(git *)",
         ];
         let overrides = Overrides::read(recorded).unwrap();
-        let again: Vec<String> = (overrides.assignments().iter())
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(again, recorded);
+        assert_eq!(overrides.texts(), recorded);
         assert_eq!(
             overrides.keys().collect::<Vec<_>>(),
             ["description", "model", "tools"]
@@ -327,9 +346,7 @@ mod tests {
     #[test]
     fn the_last_assignment_of_a_name_counts() {
         let overrides = Overrides::read(["tools+=Bash", "tools-=Bash", "model=a", "model=b"]);
-        let again = overrides.unwrap().assignments();
-        let again: Vec<String> = again.iter().map(ToString::to_string).collect();
-        assert_eq!(again, ["model=b", "tools-=Bash"]);
+        assert_eq!(overrides.unwrap().texts(), ["model=b", "tools-=Bash"]);
     }
 
     #[test]

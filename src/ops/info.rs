@@ -190,7 +190,7 @@ fn of_installed(
     let project = &session.project;
     let bytes = project.read_agent(name)?;
     let state = state_of(bytes.as_deref(), locked);
-    let base = project.read_base(&locked.base)?;
+    let base = project.read_written(locked)?;
     let gains = match (&bytes, base) {
         (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
         _ => Vec::new(),
@@ -329,7 +329,7 @@ fn of_offered(
 fn state_of(bytes: Option<&[u8]>, locked: &LockedAgent) -> State {
     match bytes {
         None => State::Missing,
-        Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,
+        Some(bytes) if Digest::of(bytes) == locked.unedited() => State::Clean,
         Some(_) => State::Edited,
     }
 }

@@ -76,7 +76,8 @@ fn chosen(
     let file = file.as_deref().map(Digest::of);
     let wanted = manifest.agents().get(name);
     let is_meant = |entry: &LockedAgent| {
-        wanted.is_none_or(|wanted| answers(entry, wanted, manifest)) && file == Some(entry.base)
+        wanted.is_none_or(|wanted| answers(entry, wanted, manifest))
+            && file == Some(entry.unedited())
     };
     match entries.map(is_meant) {
         // Two entries of one base differ in where it is from; ours is as good.

@@ -30,7 +30,7 @@ pub struct Outdated {
     pub latest: String,
     /// Whether an update would bring something.
     pub is_behind: bool,
-/// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
+    /// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
     pub changed: Option<Changed>,
     /// Where upstream moved it or its reference, in words; `None`: nowhere.
     pub moved: Option<String>,
@@ -222,7 +222,7 @@ impl<'a> Look<'a> {
             moved: moved.clone(),
             latest: newest.map_or_else(|| revision(branch), |newest| newest.to_string()),
             is_held_back,
-            is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),
+            is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.unedited()),
         })
     }
 }

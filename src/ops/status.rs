@@ -107,7 +107,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let mut outcome = ProjectStatus::default();
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
-        let base = project.read_base(&locked.base)?;
+        let base = project.read_written(locked)?;
         let bytes = project.read_agent(name)?;
         let mut status = AgentStatus {
             name: name.clone(),
@@ -115,7 +115,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             markers: bytes.as_deref().and_then(markers::first),
             file: match bytes {
                 None => FileState::Missing,
-                Some(bytes) if Digest::of(&bytes) == locked.base => FileState::Clean,
+                Some(bytes) if Digest::of(&bytes) == locked.unedited() => FileState::Clean,
                 Some(bytes) => {
                     FileState::Edited(base.as_deref().map(|base| merge::difference(base, &bytes)))
                 }

@@ -3,10 +3,11 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::lockfile::{self, Lockfile};
+use super::lockfile::{self, LockedAgent, Lockfile};
 use super::manifest::{self, FollowLinks, Manifest};
 use super::seal::Seal;
 use super::seen::Seen;
+use crate::domain::definition::overridden;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::env::Environment;
@@ -373,6 +374,12 @@ impl Project {
     pub fn read_base(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
         let bytes = self.files.read(&self.base_path(digest), MAX_AGENT)?;
         Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
+    }
+
+    /// Reads the file of an agent as it was written: its base with the overrides. `None` if the base is not there.
+    pub fn read_written(&self, locked: &LockedAgent) -> Result<Option<Vec<u8>>> {
+        let base = self.read_base(&locked.base)?;
+        Ok(base.and_then(|base| overridden(&base, &locked.overrides).ok()))
     }
 
     /// The digest of what a file holds that is no larger than an agent may be; `None` if there is none.

@@ -14,9 +14,10 @@ use crate::domain::capability::Gain;
 use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
-use crate::error::Advice;
+use crate::error::{Advice, Result};
 use crate::ops::gone::GoneAgent;
 use crate::ops::remove::{Dropped, Gone};
+use crate::ops::set::SetOptions;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
 use crate::store::lockfile::LockedAgent;
@@ -509,4 +510,39 @@ pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
     for failure in &outcome.failures {
         context.ui.failure(failure);
     }
+}
+
+/// Shows what `set` or `unset` did, and how it ends. `verb`: the first word of the line; `words`: the assignments or keys.
+pub(super) fn finish_set(
+    outcome: &Outcome,
+    verb: &str,
+    options: &SetOptions,
+    words: &[String],
+    context: &mut Context,
+) -> Result<()> {
+    let is_named = |agent: &&ChangedAgent| agent.is_named && agent.status != Status::Skipped;
+    if !context.ui.is_json() {
+        let ui = &mut context.ui;
+        for agent in outcome.agents.iter().filter(is_named) {
+            let verb = if options.is_dry_run {
+                format!("Would {}", verb.to_lowercase())
+            } else {
+                verb.to_owned()
+            };
+            let words: Vec<String> = words.iter().map(|word| one_line(word, 60)).collect();
+            ui.status(&verb, format!("{}  {}", agent.name, words.join("  ")));
+            for note in &agent.notes {
+                ui.warn(note.as_str());
+            }
+        }
+        if let Some(report) = &outcome.needs {
+            needs::show_done(report, options.is_dry_run, ui);
+        }
+        show_gone(&outcome.gone, options.is_dry_run, ui);
+        if outcome.agents.iter().any(|agent| agent.is_named) && outcome.changes == 0 {
+            ui.note("Nothing changed.");
+        }
+    }
+    finish(outcome, context);
+    outcome.verdict("changed", &|_| options.typed.again())
 }

@@ -19,6 +19,7 @@ mod newest;
 mod open;
 mod origin;
 pub(in crate::ops) mod outcome;
+pub(in crate::ops) mod overriding;
 pub(in crate::ops) mod pending;
 pub(in crate::ops) mod plan;
 mod planner;
