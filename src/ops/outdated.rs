@@ -30,7 +30,7 @@ pub struct Outdated {
     pub latest: String,
     /// Whether an update would bring something.
     pub is_behind: bool,
-/// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
+    /// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
     pub changed: Option<Changed>,
     /// Where upstream moved it or its reference, in words; `None`: nowhere.
     pub moved: Option<String>,
