@@ -82,16 +82,13 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
     ])
     .titled();
     for agent in shown {
-        let text = |text: &String| {
-            if text.is_empty() {
-                "-".to_owned()
-            } else {
-                text.clone()
-            }
-        };
         let mut notes: Vec<&str> = agent.moved.iter().map(String::as_str).collect();
         if agent.is_behind && agent.current == agent.wanted && agent.moved.is_none() {
-            notes.push("changed");
+            notes.push(if agent.current.is_empty() {
+                "update available"
+            } else {
+                "update available: this version was changed upstream"
+            });
         }
         if agent.is_edited {
             notes.push("edited: will be merged");
@@ -101,9 +98,9 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
         }
         table.row([
             agent.name.to_string().into(),
-            text(&agent.current).into(),
-            text(&agent.wanted).into(),
-            text(&agent.latest).into(),
+            agent.current.as_str().into(),
+            agent.wanted.as_str().into(),
+            agent.latest.as_str().into(),
             notes.join("; ").into(),
         ]);
     }

@@ -20,7 +20,7 @@ pub(super) enum News {
     /// Nothing, as far as is known.
     #[default]
     None,
-    /// Another version.
+    /// Another version; empty: the source has no versions.
     Newer(String),
     /// The same bytes from another place, in words.
     Moved(String),
@@ -105,7 +105,7 @@ impl<'a> Look<'a> {
         let version = version.as_ref().map(ToString::to_string);
         if entry.blob != locked.blob || version.is_some() && version != locked.version {
             let newer = version.or_else(|| commit.map(|commit| commit.short()));
-            return Some(News::Newer(newer.unwrap_or_else(|| "changed".to_owned())));
+            return Some(News::Newer(newer.unwrap_or_default()));
         }
         Some(moved(locked, &there).map_or(News::None, News::Moved))
     }

@@ -60,6 +60,7 @@ pub(super) fn decide(
             keep_pins(items, scene, pins);
         }
         (Conflicts::Ask, Answers::Nobody) | (Conflicts::Fail, _) => {
+            open.has_conflicts = true;
             open.refuse(undecided(items, goal));
         }
     }
@@ -415,7 +416,7 @@ fn edited(
             None => return Ok(Some(Decision::Text(saved.into_bytes()))),
             Some(leftover) => {
                 frontend.report(Event::warning(format!(
-                    "line {} still is a conflict marker",
+                    "line {} is still a conflict marker",
                     leftover.line
                 )));
                 text = saved;

@@ -347,7 +347,7 @@ pub(super) fn keep_begun(
                 .and_run(Command::new(["resolve", "--continue"])),
         )
         .hint(
-            Advice::say("or give it up with ")
+            Advice::say("or abort it with ")
                 .and_run(Command::new(["resolve", "--abort"]).args(names))
                 .and(", then update again"),
         );
