@@ -215,6 +215,14 @@ impl Failure {
         Self::new(Kind::Usage, message)
     }
 
+    /// The same with what follows from it, at the end of its message.
+    #[must_use]
+    pub fn and_so(mut self, consequence: &str) -> Self {
+        self.0.message.push_str("; ");
+        self.0.message.push_str(consequence);
+        self
+    }
+
     /// Adds a cause.
     #[must_use]
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {

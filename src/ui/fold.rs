@@ -51,7 +51,9 @@ fn broken(line: &str, columns: usize, indent: usize) -> String {
     let mut is_first = true;
     for word in words(text) {
         let width = measure_text_width(word.trim_end());
-        if !is_first && used + width > columns {
+        // What fits in no line begins where it is, and the terminal breaks it.
+        let is_too_long = width + indent > columns;
+        if !is_first && !is_too_long && used + width > columns {
             folded.truncate(folded.trim_end_matches(' ').len());
             folded.push('\n');
             folded.push_str(&" ".repeat(indent));
@@ -59,6 +61,9 @@ fn broken(line: &str, columns: usize, indent: usize) -> String {
         }
         folded.push_str(word);
         used += measure_text_width(word.trim_end_matches('\n'));
+        if is_too_long {
+            used %= columns;
+        }
         is_first = false;
     }
     folded
@@ -92,7 +97,7 @@ mod tests {
         assert_eq!(
             folded(
                 "hint: to have both: `agentpkg install a/b --as c` installs it\n",
-                30
+                36
             ),
             "hint: to have both:\n      `agentpkg install a/b --as c`\n      installs it\n"
         );
@@ -106,10 +111,14 @@ mod tests {
             folded("an `open word that is long", 16),
             "an `open word\nthat is long"
         );
+        assert_eq!(
+            folded("error: `a command that is too long` one two three four", 20),
+            "error: `a command that is too long` one\ntwo three four"
+        );
         let coloured = "\u{1b}[31merror\u{1b}[0m: one two three";
         assert_eq!(
             folded(coloured, 16),
-            "\u{1b}[31merror\u{1b}[0m: one two\n       three"
+            "\u{1b}[31merror\u{1b}[0m: one two\nthree"
         );
     }
 }

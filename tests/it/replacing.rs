@@ -318,8 +318,8 @@ fn one_command_answers_all_that_options_can_answer() {
     widen(&sandbox, "other", "Read, Bash");
     let output = sandbox.run(&["install", "other/planner"]).code(4);
     insta::assert_snapshot!(output.stderr, @r#"
-    error: `planner` is installed from studio, and the one from other is another agent
-      `planner` requests new permissions; nothing was written
+    error: `planner` is installed from studio, and the one from other is another agent; nothing was written
+      `planner` requests new permissions
       planner: + Bash  can run any command
 
     hint: to have both: `agentpkg install other/planner --as planner-other`
@@ -392,7 +392,7 @@ fn an_agent_of_another_source_is_another_agent() {
         .code(0);
     let before = sandbox.files();
     insta::assert_snapshot!(sandbox.run(&["install", "other/planner"]).code(4).stderr, @r#"
-    error: `planner` is installed from studio, and the one from other is another agent
+    error: `planner` is installed from studio, and the one from other is another agent; nothing was written
 
     hint: to have both: `agentpkg install other/planner --as planner-other`
     hint: to replace it: `agentpkg install other/planner --force`
@@ -432,7 +432,7 @@ fn what_is_required_does_not_take_the_place_of_what_is_wanted() {
     assert!(
         output
             .stderr
-            .contains("(../other), for the command line -> lead"),
+            .contains("(../other), wanted by the command line -> lead"),
         "{}",
         output.stderr
     );

@@ -112,8 +112,7 @@ fn undecided(items: &[Item], goal: &Goal) -> Failure {
             lines.push(format!("{}: {unit} ({reason})", item.name));
         }
     }
-    let failure =
-        Failure::new(Kind::Conflict, format!("{noun}; nothing was written")).listing(lines);
+    let failure = Failure::new(Kind::Conflict, noun).listing(lines);
     let failure = failure.hint(
         Advice::say("run ")
             .and_run(goal.typed.asking().again())

@@ -17,6 +17,10 @@ const NO_TOOLS: &[u8] = b"---\nname: none\ndescription: none\ntools: []\n---\n";
 
 /// Refuses words that name no field, no tool and no server: neither of the client, nor of an agent of the plan.
 pub(super) fn refuse_unknown(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Result<()> {
+    // What could not be looked at may be what a word is about, and says itself what is wrong.
+    if !plan.failures.is_empty() {
+        return Ok(());
+    }
     let allowed = goal.consent.allowed.iter();
     let words: Vec<&String> = allowed.filter(|word| !word.is_empty()).collect();
     if words.is_empty() {

@@ -47,7 +47,7 @@ impl Open {
     /// What is to be said where nobody can be asked, with one command that answers all of it; `None`: nothing is open.
     /// `is_blocked`: with `--force` the command would replace files that nobody has asked about.
     pub(super) fn refused(&mut self, typed: &Typed, is_blocked: bool) -> Option<Failure> {
-        let failure = self.refusal.take()?;
+        let failure = self.refusal.take()?.and_so("nothing was written");
         let kinds = [
             !self.replaced.is_empty(),
             !self.withheld.is_empty(),

@@ -78,7 +78,7 @@ impl<'c> Claim<'c> {
             [] => "agentpkg.lock".to_owned(),
             chain => chain.join(" -> "),
         };
-        format!("{} ({}), for {chain}", self.file, self.source)
+        format!("{} ({}), wanted by {chain}", self.file, self.source)
     }
 }
 
@@ -113,8 +113,10 @@ pub(super) fn replaced(
         return Ok(None);
     }
     let new = resolved.snapshot.place();
-    let taken = Taken::of(&scene.session.project, [name]);
-    let beside = taken.free(&resolved.entry.name, registry, source);
+    let beside = || {
+        let taken = Taken::of(&scene.session.project, [name]);
+        taken.free(&resolved.entry.name, registry, source)
+    };
     if locked.source == source_text(source) {
         // In the same source it is another agent if the installed one still stands in its own file.
         let (file, old_file) = (&resolved.entry.file, &locked.file);
@@ -133,7 +135,7 @@ pub(super) fn replaced(
             new: format!("{new}#{file}"),
             by: added.by.clone(),
             spec: added.spec.clone(),
-            beside,
+            beside: beside(),
         }));
     }
     if is_said(scene, name, registry, source, &added.chain) {
@@ -144,7 +146,7 @@ pub(super) fn replaced(
         new,
         by: added.by.clone(),
         spec: added.spec.clone(),
-        beside,
+        beside: beside(),
     }))
 }
 

@@ -272,10 +272,7 @@ fn gain_line(gain: &str, meaning: &str) -> String {
 
 /// The refusal of everything that nobody can be asked about.
 fn refused(items: &[Item], groups: &[Group], world: Option<&World>) -> Failure {
-    let mut failure = Failure::new(
-        Kind::Consent,
-        format!("{}; nothing was written", asking(items, groups)),
-    );
+    let mut failure = Failure::new(Kind::Consent, asking(items, groups));
     for Group { gains, members } in groups {
         let names: Vec<&str> = members
             .iter()

@@ -383,8 +383,8 @@ impl<'a> Planner<'a, '_> {
         };
         Some(
             Failure::failed(format!("`{name}` is wanted at two versions"))
-                .detail(format!("{there}, for {known}"))
-                .detail(format!("{request}, for {}", chain.join(" -> ")))
+                .detail(format!("{there}, wanted by {known}"))
+                .detail(format!("{request}, wanted by {}", chain.join(" -> ")))
                 .hint(format!(
                     "say in agentpkg.toml which version of `{name}` is wanted"
                 )),
