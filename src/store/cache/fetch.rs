@@ -1,6 +1,8 @@
 //! What a repository of the cache lacks: its references as fresh as requested, single contents, its history. One fetch at a time in each
 //! repository; a damaged one is made again.
 
+use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 use super::repository::CachedRepository;
@@ -50,12 +52,21 @@ impl CachedRepository<'_> {
                 .hint("run the command once without `--offline`"))
             };
         }
-        let _lock = self.lock(watch)?;
+        let had_state = self.knows(Reach::Head) || self.knows(Reach::All);
+        let lock = match self.lock_file() {
+            // The cache of somebody else can be read as it is.
+            Err(failure) if had_state && freshness != Freshness::Now => {
+                watch(Event::Stale(self.url.clone(), failure));
+                return Ok(());
+            }
+            lock => lock?,
+        };
+        let _lock = self.take(lock, watch)?;
         // Another process may have fetched while this one waited.
         if freshness == Freshness::Recent && self.is_recent(reach) {
             return Ok(());
         }
-        let had_state = self.knows(Reach::Head) || self.knows(Reach::All);
+        let had_state = had_state || self.knows(Reach::Head) || self.knows(Reach::All);
         if !had_state && self.open().is_err() {
             self.start_over()?;
         }
@@ -404,12 +415,35 @@ impl CachedRepository<'_> {
 
     /// An empty repository in place of what is there. The caller holds the lock.
     fn start_over(&self) -> Result<()> {
+        if fs::entry(&self.git)? == fs::Entry::File {
+            fs::remove(&self.git)?;
+        }
         fs::remove_folder(&self.git)?;
         Ok(init_bare(&self.git)?)
     }
 
     fn lock(&self, watch: Watch<'_>) -> Result<Lock> {
-        let folder = self.folder.as_deref().unwrap_or(&self.git);
+        self.take(self.lock_file()?, watch)
+    }
+
+    /// The folder that is locked.
+    fn locked(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(&self.git)
+    }
+
+    fn lock_file(&self) -> Result<File> {
+        let path = self.locked().join("lock");
+        Lock::open(&path).or_else(|failure| {
+            if self.folder.is_some() && self.cache.clear_the_way(&path)? {
+                Lock::open(&path)
+            } else {
+                Err(failure)
+            }
+        })
+    }
+
+    fn take(&self, lock: File, watch: Watch<'_>) -> Result<Lock> {
+        let folder = self.locked();
         let settings = &self.cache.settings;
         let patience = Patience {
             command: settings.command.clone(),
@@ -418,19 +452,12 @@ impl CachedRepository<'_> {
         };
         let path = folder.join("lock");
         let seal = Seal::new(settings.keys.clone(), folder, folder, false);
-        take_lock(
-            Lock::open(&path)?,
-            &path,
-            "the cache",
-            &seal,
-            &patience,
-            |holder| {
-                watch(Event::Waiting(Holder::describe(
-                    holder.as_ref(),
-                    settings.now,
-                )));
-            },
-        )
+        take_lock(lock, &path, "the cache", &seal, &patience, |holder| {
+            watch(Event::Waiting(Holder::describe(
+                holder.as_ref(),
+                settings.now,
+            )));
+        })
     }
 
     /// When the remote was asked for that last, in seconds since 1970.
