@@ -4,6 +4,7 @@
 //! Not responsible for which files matter; [`super::walk`] lists them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Odb, Oid, RepositoryOpenFlags};
@@ -54,6 +55,13 @@ pub struct Repository {
     is_fetched: bool,
     /// The references, where only git itself can read them; libgit2 has the objects alone then.
     references: Option<BTreeMap<String, ObjectId>>,
+}
+
+impl fmt::Debug for Repository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Repository");
+        shown.field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl Repository {

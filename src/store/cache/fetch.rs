@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::repository::CachedRepository;
@@ -142,6 +143,7 @@ impl CachedRepository<'_> {
             Err(GitError::NoDefaultBranch { .. }) => {
                 self.fetch(FetchRequest::without_head(self.access()), watch)?;
                 remove_head(&self.git)?;
+                self.close();
                 reach = Reach::All;
             }
             outcome => outcome?,
@@ -192,7 +194,9 @@ impl CachedRepository<'_> {
                 run(&request)
             }
             outcome => outcome,
-        }?;
+        };
+        self.close();
+        let fetched = fetched?;
         watch(Event::Fetched(self.url.clone(), fetched.bytes));
         Ok(())
     }
@@ -231,7 +235,7 @@ impl CachedRepository<'_> {
     /// Whether the whole history of the default branch is here.
     #[must_use]
     pub fn has_all_history(&self) -> bool {
-        let has = |repository: Repository| match repository.head()? {
+        let has = |repository: Rc<Repository>| match repository.head()? {
             Some(head) => repository.has_history(head),
             None => Ok(true),
         };
@@ -258,9 +262,11 @@ impl CachedRepository<'_> {
         };
         let git = self.cache.git()?;
         watch(Event::Fetching(self.url.clone(), self.may_prompt));
-        git.fetch(&self.git, &self.url, &request, &mut |progress| {
+        let fetched = git.fetch(&self.git, &self.url, &request, &mut |progress| {
             watch(Event::Progress(progress));
-        })?;
+        });
+        self.close();
+        fetched?;
         Ok(true)
     }
 
@@ -291,7 +297,8 @@ impl CachedRepository<'_> {
         let may_fetch = self.is_remote && !self.cache.settings.is_offline;
         let mut was_mended = false;
         for _ in 0..MAX_MISSING {
-            match read(&self.open()?) {
+            let repository = self.open()?;
+            match read(&repository) {
                 Err(GitError::MissingObject { id, .. }) if may_fetch => {
                     self.fetch_blobs(&[id], watch)?;
                 }
@@ -302,7 +309,8 @@ impl CachedRepository<'_> {
                 outcome => return Ok(outcome?),
             }
         }
-        Ok(read(&self.open()?)?)
+        let repository = self.open()?;
+        Ok(read(&repository)?)
     }
 
     /// Makes sure that a commit can be read; returns when it was made, in seconds since 1970.
@@ -368,7 +376,9 @@ impl CachedRepository<'_> {
                 watch(Event::Progress(progress));
             })
         };
-        match run() {
+        let fetched = run();
+        self.close();
+        match fetched {
             Ok(_) => Ok(()),
             Err(GitError::NotSingle { .. }) if !self.is_whole() => self.fetch_whole(watch),
             Err(error) if error.is_damage() => {
@@ -419,6 +429,7 @@ impl CachedRepository<'_> {
             fs::remove(&self.git)?;
         }
         fs::remove_folder(&self.git)?;
+        self.close();
         Ok(init_bare(&self.git)?)
     }
 
@@ -452,12 +463,15 @@ impl CachedRepository<'_> {
         };
         let path = folder.join("lock");
         let seal = Seal::new(settings.keys.clone(), folder, folder, false);
-        take_lock(lock, &path, "the cache", &seal, &patience, |holder| {
+        let lock = take_lock(lock, &path, "the cache", &seal, &patience, |holder| {
             watch(Event::Waiting(Holder::describe(
                 holder.as_ref(),
                 settings.now,
             )));
-        })
+        });
+        // Who held it before may have changed the repository.
+        self.close();
+        lock
     }
 
     /// When the remote was asked for that last, in seconds since 1970.
