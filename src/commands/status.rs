@@ -8,8 +8,9 @@ use crate::domain::count::counted;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::past::Changed;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
-use crate::ui::view::GoneView;
+use crate::ui::view::{ChangedView, GoneView};
 use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
 
 /// Show which agents are edited, missing or in conflict
@@ -146,6 +147,8 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     }
     notes.extend(agent.moved.clone());
     if let Some(newer) = &agent.newer {
+        let changed = agent.changed.as_ref().map(Changed::words);
+        let newer = changed.as_ref().unwrap_or(newer);
         notes.push(format!("update available {newer}"));
     }
     notes
@@ -185,6 +188,8 @@ struct AgentView<'s> {
     markers: Option<usize>,
     pins: &'s [String],
     newer: Option<&'s str>,
+    /// What changed in that.
+    changed: Option<ChangedView<'s>>,
     moved: Option<&'s str>,
     gone: Option<GoneView<'s>>,
     wanted: bool,
@@ -217,6 +222,7 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             markers: agent.markers,
             pins: &agent.pins,
             newer: agent.newer.as_deref(),
+            changed: agent.changed.as_ref().map(Into::into),
             moved: agent.moved.as_deref(),
             gone: agent.gone.as_ref().map(Into::into),
             wanted: agent.is_wanted,

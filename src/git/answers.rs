@@ -27,8 +27,8 @@ impl Answers {
         let mut name = [0; 16];
         // Without a name that nobody can guess, nothing is remembered, and git asks again.
         let socket = getrandom::fill(&mut name).ok().map(|()| {
-            let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-            let folder = std::env::temp_dir().join(format!("agentpkg-{name}"));
+            let name = u128::from_ne_bytes(name);
+            let folder = std::env::temp_dir().join(format!("agentpkg-{name:032x}"));
             folder.join("answers")
         });
         Self {

@@ -3,7 +3,7 @@
 //! Every content is hashed again before it is returned, so that a damaged or exchanged object is an error and never wrong bytes.
 //! Not responsible for which files matter; [`super::walk`] lists them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -322,7 +322,7 @@ impl Repository {
 
     /// Whether the whole history of `commit` is here, without a cut. What a commit holds may be missing all the same.
     pub fn has_history(&self, commit: ObjectId) -> Result<bool, GitError> {
-        let cut = cut_at(self.inner.path());
+        let cut = self.cut();
         if cut.is_empty() {
             return Ok(true);
         }
@@ -335,6 +335,16 @@ impl Repository {
             }
         }
         Ok(true)
+    }
+
+    /// The commits whose parents were left out.
+    pub(super) fn cut(&self) -> HashSet<String> {
+        // Without references of its own, libgit2 knows no folder of the repository.
+        let cut = match self.references {
+            None => cut_at(self.inner.path()),
+            Some(_) => [cut_at(&self.path), cut_at(&self.path.join(".git"))].concat(),
+        };
+        cut.into_iter().collect()
     }
 
     /// The folders of the commits that the history of `commit` leads through along first parents, those that are not here.
@@ -454,7 +464,7 @@ impl Repository {
         }
     }
 
-    fn commit(&self, id: ObjectId) -> Result<git2::Commit<'_>, GitError> {
+    pub(super) fn commit(&self, id: ObjectId) -> Result<git2::Commit<'_>, GitError> {
         self.inner
             .find_commit(oid(&id))
             .map_err(|error| self.object_error(id, &error))

@@ -14,6 +14,7 @@ mod command;
 mod config;
 mod error;
 mod local;
+mod past;
 mod progress;
 mod remote;
 mod stderr;
@@ -26,5 +27,6 @@ pub use self::command::{Access, BlobFilter, FetchRequest, Fetched, Git, Limits, 
 pub use self::config::LocalConfig;
 pub use self::error::GitError;
 pub use self::local::{Repository, RevisionKind, hash_blob};
+pub use self::past::{FileChange, FilePast};
 pub use self::progress::{Phase, Progress};
 pub use self::walk::{RefusedEntry, TreeFile, Walk, WalkLimits};

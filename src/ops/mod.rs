@@ -20,6 +20,7 @@ pub mod merge_driver;
 pub mod merge_file;
 mod news;
 pub mod outdated;
+pub mod past;
 mod policy;
 mod quick;
 pub mod recover;

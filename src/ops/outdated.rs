@@ -3,6 +3,7 @@
 use semver::Version;
 
 use super::gone::GoneAgent;
+use super::past::Changed;
 use super::report::{Frontend, relay};
 use super::resolver::{Followed, Resolved, Resolver, news_of};
 use super::session::Session;
@@ -29,6 +30,8 @@ pub struct Outdated {
     pub latest: String,
     /// Whether an update would bring something.
     pub is_behind: bool,
+    /// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
+    pub changed: Option<Changed>,
     /// Where upstream moved it or its reference, in words; `None`: nowhere.
     pub moved: Option<String>,
     /// Whether the latest is not what the manifest allows.
@@ -215,6 +218,7 @@ impl<'a> Look<'a> {
             current: versions(Some(locked)),
             wanted: revision(allowed),
             is_behind: moved.is_some() || differs(locked, allowed),
+            changed: changed(locked, allowed),
             moved: moved.clone(),
             latest: newest.map_or_else(|| revision(branch), |newest| newest.to_string()),
             is_held_back,
@@ -230,6 +234,13 @@ fn differs(locked: &LockedAgent, resolved: &Resolved<'_>) -> bool {
             .version
             .as_ref()
             .is_some_and(|version| locked.version != Some(version.to_string()))
+}
+
+/// What upstream changed in the file since the installed version.
+fn changed(locked: &LockedAgent, resolved: &Resolved<'_>) -> Option<Changed> {
+    let is_new = locked.blob != resolved.entry.blob;
+    let file = &resolved.entry.file;
+    is_new.then(|| Changed::since(locked, &resolved.snapshot, file))?
 }
 
 fn revision(resolved: &Resolved<'_>) -> String {

@@ -254,6 +254,12 @@ impl Ui {
         usize::from(Term::stderr().size_checked().map_or(100, |size| size.1)).clamp(40, 120)
     }
 
+    /// Whether a person reads stderr in a terminal.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
     /// The width of the output on stdout; `None` if it does not go to a terminal.
     #[must_use]
     pub fn data_columns(&self) -> Option<usize> {

@@ -107,6 +107,61 @@ fn agents_of_the_user_and_of_plugins_are_about_this_machine() {
     assert!(missing[0].2.starts_with("needs kit:none, "), "{missing:?}");
 }
 
+#[test]
+fn a_plugin_brings_what_it_and_its_marketplace_name() {
+    for (own, entry, expected) in [
+        (None, "[]", &["kit:UP", "kit:a"][..]),
+        (None, r#"["./x/b.md"]"#, &["kit:UP", "kit:a", "kit:b"]),
+        (Some(r#"{"name": "q"}"#), "[]", &["q:UP", "q:a"]),
+        (
+            Some(r#"{"name": "kit", "agents": "./x/b.md"}"#),
+            "[]",
+            &["kit:b"],
+        ),
+        (
+            Some(r#"{"name": "kit", "agents": ["./x/b.md", "./x/none.md"]}"#),
+            r#"["./agents/a.md"]"#,
+            &["kit:a", "kit:b"],
+        ),
+        (Some(r#"{"name": "kit", "agents": []}"#), "[]", &[]),
+        (Some(r#"{"name": "kit", "agents": ["x/b.md"]}"#), "[]", &[]),
+        (Some(r#"{"name": "kit", "agents": ["./x/"]}"#), "[]", &[]),
+        (Some(r#"{"name": "a b"}"#), "[]", &[]),
+        (Some("{"), "[]", &[]),
+    ] {
+        let sandbox = Sandbox::new();
+        let market = sandbox.path().join("market");
+        let known = serde_json::json!({
+            "m": {"source": {"source": "directory", "path": market}, "installLocation": market},
+        });
+        let listed = format!(
+            r#"{{"name": "m", "plugins": [{{"name": "kit", "source": "./kit", "agents": {entry}}}]}}"#
+        );
+        sandbox
+            .write("project/agentpkg.toml", "")
+            .write("market/.claude-plugin/marketplace.json", listed)
+            .write("market/kit/agents/a.md", agent("a", "Read"))
+            .write("market/kit/agents/UP.MD", "Without frontmatter.\n")
+            .write("market/kit/x/b.md", agent("b", "Read"))
+            .write(
+                "home/.claude/settings.json",
+                r#"{"enabledPlugins": {"kit@m": true}}"#,
+            )
+            .write(
+                "home/.claude/plugins/known_marketplaces.json",
+                known.to_string(),
+            );
+        if let Some(own) = own {
+            let _ = sandbox.write("market/kit/.claude-plugin/plugin.json", own);
+        }
+        let found = loaded(&sandbox, ".");
+        let mut names: Vec<&str> = found.iter().map(|(name, _, _)| name.as_str()).collect();
+        names.retain(|name| name.contains(':'));
+        names.sort_unstable();
+        assert_eq!(names, expected, "{own:?} {entry}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn the_last_path_wins_and_every_file_of_the_name_is_said() {

@@ -16,6 +16,7 @@ use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate::Candidate;
+use crate::ops::past::Changed;
 use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
@@ -218,7 +219,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         self.open.extend(required);
         self.offer_named(name, resolved, &candidate.bytes);
         let reference = candidate.locked.reference.as_ref();
-        let changed = before.and_then(|before| changed_reference(before, reference));
+        let changed_kind = before.and_then(|before| changed_reference(before, reference));
         let file = &resolved.entry.file;
         let is_chosen = before.is_none_or(|before| before.file != *file);
         let others = if is_chosen {
@@ -226,6 +227,11 @@ impl<'a, 'p> Planner<'a, 'p> {
         } else {
             Vec::new()
         };
+        let is_new = |before: &&LockedAgent| {
+            before.blob != resolved.entry.blob && before.source == candidate.locked.source
+        };
+        let changed = before.filter(is_new);
+        let changed = changed.and_then(|before| Changed::since(before, &resolved.snapshot, file));
         let in_manifest = wanted.clone();
         let item = Item::new(name.clone(), candidate, Vec::new());
         let mut item = Item {
@@ -237,8 +243,9 @@ impl<'a, 'p> Planner<'a, 'p> {
             ours: self.scene.agent(name)?,
             pins: added.wanted.pins.clone(),
             wanted: Some(added.wanted).filter(|_| added.is_entry),
-            notes: added.note.into_iter().chain(changed).collect(),
+            notes: added.note.into_iter().chain(changed_kind).collect(),
             others,
+            changed,
             ..item
         };
         if self.goal.edits == Edits::Merge {

@@ -327,6 +327,15 @@ impl<'a> Snapshot<'a> {
         }
     }
 
+    /// The repository that it is a commit of, with that commit; `None` for sources without history.
+    #[must_use]
+    pub fn history(&self) -> Option<(&CachedRepository<'a>, ObjectId)> {
+        match &self.backing {
+            Backing::Git(repository) => Some((repository, self.commit?)),
+            Backing::Builtin | Backing::Folder(_) => None,
+        }
+    }
+
     /// Texts by blob, as many of them as can be had.
     pub fn texts(&self, blobs: &[ObjectId], watch: Watch<'_>) -> Vec<(ObjectId, Vec<u8>)> {
         if let Backing::Git(repository) = &self.backing {
