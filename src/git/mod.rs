@@ -17,6 +17,7 @@ mod past;
 mod progress;
 mod remote;
 mod stderr;
+mod unmerged;
 mod walk;
 #[cfg(unix)]
 mod watchdog;
