@@ -85,6 +85,40 @@ impl VersionRequest {
         }
     }
 
+    /// The request that takes this version: itself if it does so already, else one of the same form.
+    #[must_use]
+    pub fn moved_to(&self, tag: &VersionTag) -> Self {
+        let version = &tag.version;
+        if self.accepts(version) {
+            return self.clone();
+        }
+        let Self::Requirement(VersionReq { comparators }) = self else {
+            return Self::Revision(tag.tag.clone());
+        };
+        let comparator = match comparators.as_slice() {
+            [one] if matches!(one.op, Op::Caret | Op::Tilde | Op::Exact) => one.clone(),
+            _ => Comparator {
+                op: Op::Caret,
+                major: version.major,
+                minor: None,
+                patch: None,
+                pre: semver::Prerelease::EMPTY,
+            },
+        };
+        let is_release = version.pre.is_empty();
+        let keeps = |part: Option<u64>, new| (part.is_some() || !is_release).then_some(new);
+        let comparator = Comparator {
+            op: comparator.op,
+            major: version.major,
+            minor: keeps(comparator.minor, version.minor),
+            patch: keeps(comparator.patch, version.patch),
+            pre: version.pre.clone(),
+        };
+        Self::Requirement(VersionReq {
+            comparators: vec![comparator],
+        })
+    }
+
     /// Whether a commit is named by its whole id.
     #[must_use]
     pub fn is_commit(&self) -> bool {
@@ -194,10 +228,15 @@ fn is_reference(text: &str) -> bool {
 /// Where a version was asked for: the hint must suggest something that fits there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// After this spec.
-    Behind(String),
-    /// With `--to`.
-    To,
+    /// After a spec.
+    Behind {
+        /// The spec without its version.
+        spec: String,
+        /// The version as it was typed.
+        version: String,
+    },
+    /// With `--to`, as it was typed.
+    To(String),
     /// In agentpkg.toml.
     Manifest,
 }
@@ -207,8 +246,10 @@ impl Written {
     #[must_use]
     pub fn example(&self, versions: &[String]) -> String {
         let one = |version: &String| match self {
-            Self::Behind(spec) => format!("`{}`", shell_quoted(&format!("{spec}@{version}"))),
-            Self::To => format!("`--to {}`", shell_quoted(version)),
+            Self::Behind { spec, .. } => {
+                format!("`{}`", shell_quoted(&format!("{spec}@{version}")))
+            }
+            Self::To(_) => format!("`--to {}`", shell_quoted(version)),
             Self::Manifest => format!("`version = \"{version}\"`"),
         };
         let place = if *self == Self::Manifest {
@@ -226,8 +267,8 @@ impl Written {
     #[must_use]
     pub fn asked(&self, request: &VersionRequest) -> String {
         match self {
-            Self::Behind(_) => format!("`@{request}`"),
-            Self::To => format!("`--to {}`", shell_quoted(&request.to_string())),
+            Self::Behind { version, .. } => format!("`@{version}`"),
+            Self::To(version) => format!("`--to {}`", shell_quoted(version)),
             Self::Manifest => format!("`{request}` in agentpkg.toml"),
         }
     }
@@ -350,6 +391,30 @@ mod tests {
             "a*",
         ] {
             assert!(kind(hostile).starts_with("error"), "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_moves_to_a_version_and_keeps_its_form() {
+        for (request, newest, moved) in [
+            ("^1", "2.3.4", "^2"),
+            ("^1.2", "2.3.4", "^2.3"),
+            ("~1.2.0", "2.3.4", "~2.3.4"),
+            ("=1.2.0", "2.3.4", "=2.3.4"),
+            (">=1, <2", "2.3.4", "^2"),
+            (">=1", "2.3.4", ">=1"),
+            ("^2", "2.3.4", "^2"),
+            ("^1", "2.0.0-rc.1", "^2.0.0-rc.1"),
+            ("v1.2.0", "2.3.4", "v2.3.4"),
+        ] {
+            let tag = VersionTag {
+                tag: format!("v{newest}"),
+                version: Version::parse(newest).unwrap(),
+                is_own: false,
+            };
+            let request = VersionRequest::parse(request).unwrap().moved_to(&tag);
+            assert_eq!(request.to_string(), moved);
+            assert!(request.accepts(&tag.version), "{request}");
         }
     }
 

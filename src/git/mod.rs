@@ -6,6 +6,7 @@
 //!
 //! Nothing is ever checked out: names from other people become paths only above this floor, and [`Walk`] has refused the hostile ones.
 
+mod answers;
 mod asked;
 mod bare;
 mod child;
@@ -17,6 +18,7 @@ mod past;
 mod progress;
 mod remote;
 mod stderr;
+mod unmerged;
 mod walk;
 #[cfg(unix)]
 mod watchdog;

@@ -22,7 +22,7 @@ pub(super) enum News {
     /// Nothing, as far as is known.
     #[default]
     None,
-    /// Another version, and what changed in it, where its source has commits and it was looked at whole.
+    /// Another version, empty if the source has no versions, and what changed in it, where its source has commits and it was looked at whole.
     Newer(String, Option<Changed>),
     /// The same bytes from another place, in words.
     Moved(String),
@@ -125,10 +125,9 @@ impl<'a> Look<'a> {
         let version = version.as_ref().map(ToString::to_string);
         if entry.blob != locked.blob || version.is_some() && version != locked.version {
             let newer = version.or_else(|| commit.map(|commit| commit.short()));
-            let newer = newer.unwrap_or_else(|| "changed".to_owned());
             let changed = (entry.blob != locked.blob)
                 .then(|| Changed::since(locked, &there.resolved.snapshot, &entry.file));
-            return Some(News::Newer(newer, changed.flatten()));
+            return Some(News::Newer(newer.unwrap_or_default(), changed.flatten()));
         }
         Some(news_of(locked, &there).map_or(News::None, News::Moved))
     }

@@ -98,16 +98,21 @@ impl<'a, 'p> Planner<'a, 'p> {
     /// left out where that was typed; otherwise nothing is done.
     fn ask_nobody(&mut self, frontend: &mut dyn Frontend) -> Result<()> {
         let unanswered = std::mem::take(&mut self.unanswered);
-        if self.goal.is_dry_run {
-            for (agent, failure) in unanswered {
+        if !self.goal.consent.is_yes {
+            for (agent, failure) in &unanswered {
                 frontend.report(Event::Asks(vec![AskView {
-                    agent,
+                    agent: agent.clone(),
                     kind: "candidate",
                     what: failure.message().to_owned(),
                     allow: None,
+                    beside: failure.value_of("--as"),
                 }]));
-                frontend.report(Event::Trouble(failure));
+                if self.goal.is_dry_run {
+                    frontend.report(Event::Trouble(failure.clone()));
+                }
             }
+        }
+        if self.goal.is_dry_run {
             return Ok(());
         }
         let failures = unanswered.into_iter();
@@ -319,7 +324,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             item.base.clone_from(&item.candidate.bytes);
             item.is_blocked = false;
             frontend.report(Event::warning(format!(
-                "agentpkg.lock had lost `{}`; its file was taken back with your edits",
+                "agentpkg.lock had no entry for `{}`; its file was taken over with your edits",
                 item.name
             )));
         }

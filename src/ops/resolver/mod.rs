@@ -195,6 +195,12 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// The session that it looks with.
+    #[must_use]
+    pub fn session(&self) -> &'a Session {
+        self.session
+    }
+
     /// How many sources were opened.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -16,10 +16,11 @@
 //! ```
 //!
 //! This file has what all parts share; `open` finds a repository, `fetch` gets what one lacks, `repository` reads one, `indexes` keeps
-//! what it offers.
+//! what it offers, `obstacle` clears its folders.
 
 mod fetch;
 mod indexes;
+mod obstacle;
 mod open;
 mod past;
 mod repository;

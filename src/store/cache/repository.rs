@@ -1,7 +1,9 @@
 //! One repository: read with git2; what it lacks is fetched.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use semver::Version;
 
@@ -27,6 +29,8 @@ pub struct CachedRepository<'a> {
     pub(super) folder: Option<PathBuf>,
     pub(super) is_remote: bool,
     pub(super) may_prompt: bool,
+    /// As it was opened last; opening takes longer than most answers.
+    pub(super) opened: RefCell<Option<Rc<Repository>>>,
 }
 
 /// What a request for a version means.
@@ -230,7 +234,7 @@ impl CachedRepository<'_> {
 
     /// The failure that a request means nothing here.
     fn unknown_version(&self, request: &VersionRequest, agent: &str, written: &Written) -> Failure {
-        let references = |repository: Repository| {
+        let references = |repository: Rc<Repository>| {
             let names = |references: Vec<(String, ObjectId)>| -> Vec<String> {
                 references.into_iter().map(|(name, _)| name).collect()
             };
@@ -406,12 +410,22 @@ impl CachedRepository<'_> {
         matches!(size, Ok(Some(size)) if size > MAX_AGENT)
     }
 
-    pub(super) fn open(&self) -> Result<Repository, GitError> {
-        if self.is_remote {
+    pub(super) fn open(&self) -> Result<Rc<Repository>, GitError> {
+        if let Some(opened) = &*self.opened.borrow() {
+            return Ok(Rc::clone(opened));
+        }
+        let opened = Rc::new(if self.is_remote {
             Repository::open_fetched(&self.git)
         } else {
             Repository::open_asking(&self.git, &|| self.cache.git().ok().cloned())
-        }
+        }?);
+        *self.opened.borrow_mut() = Some(Rc::clone(&opened));
+        Ok(opened)
+    }
+
+    /// Has it opened anew by who reads next: it was changed.
+    pub(super) fn close(&self) {
+        *self.opened.borrow_mut() = None;
     }
 }
 
