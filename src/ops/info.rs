@@ -49,6 +49,8 @@ pub struct Info {
     pub installed: Option<State>,
     /// Under which other name and at which other version it is installed; empty: neither differs.
     pub installed_as: String,
+    /// The overrides that it is installed with.
+    pub overrides: Vec<String>,
     /// What it needs, and how it stands with that here.
     pub needs: Report,
     /// What became of it, if upstream no longer has it.
@@ -200,6 +202,7 @@ fn of_installed(
     info.name = name.to_string();
     info.revision = versions(Some(locked));
     info.installed = Some(state);
+    info.overrides = locked.overrides.texts();
     info.gains = gains;
     info.gone = departed(session, name, locked, frontend);
     info.history = history_of(session, (name, locked), history, frontend)?;
@@ -423,6 +426,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         running: None,
         installed: None,
         installed_as: String::new(),
+        overrides: Vec::new(),
         needs: Report::default(),
         gone: None,
         history: None,

