@@ -132,7 +132,7 @@ fn quoted(line: &str) -> Option<String> {
     let value = rest.trim_start_matches(is_white);
     if rest.len() == value.len()
         || value.is_empty()
-        || line.contains(['\r', '\u{2028}', '\u{2029}'])
+        || value.contains(['\r', '\u{2028}', '\u{2029}'])
     {
         return None;
     }
