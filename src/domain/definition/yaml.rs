@@ -100,7 +100,8 @@ fn value(text: &str) -> Result<Value, ReadError> {
         is_ours: false,
     })?;
     // The client ends a block of text at the end of the frontmatter with a line break, even if that is in the middle of a line.
-    if !text.ends_with('\n') {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    if !last.trim_matches([' ', '\t']).is_empty() {
         text.to_mut().push('\n');
     }
     node::read(&text)
