@@ -1,32 +1,52 @@
 //! `agentpkg info`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::list::state;
 use super::{Context, capabilities, needs};
 use crate::domain::count::{few, numbered};
 use crate::domain::definition::{Loaded, Verdict};
-use crate::error::Result;
-use crate::ops::info::{Info, Running, info};
-use crate::ui::view::{GainView, GoneView};
-use crate::ui::{Ui, one_line, sanitize, wrapped};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Result};
+use crate::ops::info::{Info, Running, Wish, info};
+use crate::ops::past::{History, Step};
+use crate::ui::view::{CommitView, GainView, GoneView};
+use crate::ui::{Column, Table, Ui, one_line, sanitize, wrapped};
 
 /// Show one agent: what it is for, what it may use, and whether the client loads it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   agentpkg info planner                an installed agent, and whether it runs
-  agentpkg info gh:owner/repo#planner  before you install it")]
+  agentpkg info gh:owner/repo#planner  before you install it
+  agentpkg info planner --history      which commits changed it, as far as they are here")]
 pub struct InfoArgs {
     /// An installed agent, or any spec
     #[arg(value_name = "SPEC", add = super::complete::installed_or_specs())]
     pub spec: String,
+    /// Also the commits that changed its file; `fetch` gets those that are not here
+    #[arg(long, value_name = "HOW", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "here")]
+    pub history: Option<HistoryArg>,
+}
+
+/// What `--history` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HistoryArg {
+    /// Those that are here
+    Here,
+    /// All; what is not here is fetched
+    Fetch,
 }
 
 /// Runs the command.
 pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
-    let info = info(&context.session, &args.spec, &mut context.ui)?;
+    let history = match args.history {
+        None => Wish::No,
+        Some(HistoryArg::Here) => Wish::Here,
+        Some(HistoryArg::Fetch) => Wish::Fetch,
+    };
+    let info = info(&context.session, &args.spec, history, &mut context.ui)?;
     if context.ui.is_json() {
         return context.ui.json(&InfoDocument::from(&info));
     }
@@ -72,11 +92,68 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         labelled("", &advice, ui)?;
     }
     labelled("client", &client(&info), ui)?;
+    if args.history.is_some() {
+        show_history(args, &info, context)?;
+    }
+    let ui = &mut context.ui;
     let lines = needs::report_lines(&info.needs, ui.columns());
     if !lines.is_empty() {
         ui.data("")?;
     }
     lines.iter().try_for_each(|line| ui.data(line))
+}
+
+/// The commits that changed an agent, newest first, and what would get those that are not here.
+fn show_history(args: &InfoArgs, info: &Info, context: &mut Context) -> Result<()> {
+    let is_offline = context.session.options.is_offline;
+    let ui = &mut context.ui;
+    let Some(history) = &info.history else {
+        return labelled("history", "none is known", ui);
+    };
+    let mut table = Table::new([
+        Column::word(""),
+        Column::word(""),
+        Column::text(""),
+        Column::word(""),
+    ]);
+    for step in &history.steps {
+        let note = if step.is_installed { "installed" } else { "" };
+        let [commit, day] = [step.commit.short(), step.day.clone()];
+        table.row([
+            commit.into(),
+            day.into(),
+            step.subject.as_str().into(),
+            note.into(),
+        ]);
+    }
+    ui.data("")?;
+    ui.table(&table)?;
+    let what = if history.steps.is_empty() {
+        "its history is not here"
+    } else {
+        "older commits are not here"
+    };
+    let fetch = Command::new(["info", args.spec.as_str(), "--history=fetch"]);
+    match (history.is_complete, history.steps.is_empty()) {
+        (true, true) => labelled(
+            "history",
+            "nothing newer than what is installed is known",
+            ui,
+        ),
+        (true, false) => Ok(()),
+        (false, _)
+            if history.is_local || args.history == Some(HistoryArg::Fetch) && !is_offline =>
+        {
+            labelled("history", what, ui)
+        }
+        (false, _) => {
+            let advice = Advice::say(format!("{what}; "))
+                .and_run(fetch)
+                .and(" fetches it");
+            let advice = ui.advice(&advice);
+            labelled("history", &advice, ui)
+        }
+    }
 }
 
 /// A label with its text beside it, wrapped.
@@ -145,10 +222,40 @@ struct InfoDocument<'a> {
     needs: needs::NeedsView<'a>,
     /// What became of it, if upstream no longer has it.
     gone: Option<GoneView<'a>>,
+    /// The commits that changed its file; `None`: nobody asked, or its source has none.
+    history: Option<HistoryView<'a>>,
     /// What edits by hand allow beyond the installed version.
     gains: Vec<GainView>,
     /// What it may do beyond using its tools.
     powers: Vec<GainView>,
+}
+
+/// The commits that changed an agent.
+#[derive(Serialize)]
+struct HistoryView<'a> {
+    commits: Vec<StepView<'a>>,
+    /// Whether those are all: down to the installed version, or to the first.
+    complete: bool,
+}
+
+#[derive(Serialize)]
+struct StepView<'a> {
+    #[serde(flatten)]
+    commit: CommitView<'a>,
+    installed: bool,
+}
+
+impl<'a> From<&'a History> for HistoryView<'a> {
+    fn from(history: &'a History) -> Self {
+        let step = |step: &'a Step| StepView {
+            commit: step.into(),
+            installed: step.is_installed,
+        };
+        Self {
+            commits: history.steps.iter().map(step).collect(),
+            complete: history.is_complete,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -260,6 +367,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             adapted,
             needs: (&info.needs).into(),
             gone: info.gone.as_ref().map(Into::into),
+            history: info.history.as_ref().map(Into::into),
             gains: info.gains.iter().map(Into::into).collect(),
             powers: info.powers.iter().map(Into::into).collect(),
         }

@@ -9,7 +9,7 @@ use crate::domain::count::numbered;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::outdated::{Outdated, OutdatedOutcome, outdated};
-use crate::ui::view::{FailureView, GoneView};
+use crate::ui::view::{ChangedView, FailureView, GoneView};
 use crate::ui::{Column, Table, Ui};
 
 /// Show which agents have a newer version, and which of them you edited
@@ -82,16 +82,14 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
     ])
     .titled();
     for agent in shown {
-        let text = |text: &String| {
-            if text.is_empty() {
-                "-".to_owned()
-            } else {
-                text.clone()
-            }
-        };
+        let (wanted, latest) = offered(agent);
         let mut notes: Vec<&str> = agent.moved.iter().map(String::as_str).collect();
         if agent.is_behind && agent.current == agent.wanted && agent.moved.is_none() {
-            notes.push("changed");
+            notes.push(if agent.current.is_empty() {
+                "update available"
+            } else {
+                "update available: this version was changed upstream"
+            });
         }
         if agent.is_edited {
             notes.push("edited: will be merged");
@@ -101,13 +99,37 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
         }
         table.row([
             agent.name.to_string().into(),
-            text(&agent.current).into(),
-            text(&agent.wanted).into(),
-            text(&agent.latest).into(),
+            agent.current.as_str().into(),
+            wanted.into(),
+            latest.into(),
             notes.join("; ").into(),
         ]);
     }
     context.ui.table(&table)
+}
+
+/// What the manifest allows of an agent and what is newest, in words. A commit that leaves the file as it is is no version of it, and one
+/// that changed it stands for all that followed.
+fn offered(agent: &Outdated) -> (String, String) {
+    let (mut wanted, mut latest) = (agent.wanted.clone(), agent.latest.clone());
+    let is_newest = latest == wanted;
+    match &agent.changed {
+        Some(changed) if changed.is_of(&wanted) => {
+            wanted = changed.commit.short();
+            if is_newest {
+                latest = changed.words();
+            }
+        }
+        Some(_) => {}
+        None if !agent.is_behind => {
+            wanted.clone_from(&agent.current);
+            if is_newest {
+                latest.clone_from(&agent.current);
+            }
+        }
+        None => {}
+    }
+    (wanted, latest)
 }
 
 /// The document of the command.
@@ -127,6 +149,8 @@ struct AgentView<'o> {
     wanted: &'o str,
     latest: &'o str,
     behind: bool,
+    /// What changed since the installed version.
+    changed: Option<ChangedView<'o>>,
     moved: Option<&'o str>,
     held_back: bool,
     edited: bool,
@@ -139,6 +163,7 @@ fn document<'o>(outcome: &'o OutdatedOutcome, ui: &Ui) -> OutdatedDocument<'o> {
         wanted: &agent.wanted,
         latest: &agent.latest,
         behind: agent.is_behind,
+        changed: agent.changed.as_ref().map(Into::into),
         moved: agent.moved.as_deref(),
         held_back: agent.is_held_back,
         edited: agent.is_edited,

@@ -8,8 +8,9 @@ use crate::domain::count::counted;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::past::Changed;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
-use crate::ui::view::GoneView;
+use crate::ui::view::{ChangedView, GoneView};
 use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
 
 /// Show which agents are edited, missing or in conflict
@@ -17,9 +18,9 @@ use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
 #[command(after_help = "\
 Examples:
   agentpkg status
-  agentpkg status --check  exit 5 if something is missing or waits for you")]
+  agentpkg status --check  exit 5 if something is missing or pending")]
 pub struct StatusArgs {
-    /// Exit 5 if something is missing or waits to be resolved
+    /// Exit 5 if something is missing or an update is pending
     #[arg(long)]
     pub check: bool,
 }
@@ -146,7 +147,9 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     }
     notes.extend(agent.moved.clone());
     if let Some(newer) = &agent.newer {
-        notes.push(format!("update available {newer}"));
+        let changed = agent.changed.as_ref().map(Changed::words);
+        let newer = changed.as_ref().unwrap_or(newer);
+        notes.push(format!("update available {newer}").trim_end().to_owned());
     }
     notes
 }
@@ -185,6 +188,8 @@ struct AgentView<'s> {
     markers: Option<usize>,
     pins: &'s [String],
     newer: Option<&'s str>,
+    /// What changed in that.
+    changed: Option<ChangedView<'s>>,
     moved: Option<&'s str>,
     gone: Option<GoneView<'s>>,
     wanted: bool,
@@ -216,7 +221,11 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             has_base: agent.has_base,
             markers: agent.markers,
             pins: &agent.pins,
-            newer: agent.newer.as_deref(),
+            newer: agent
+                .newer
+                .as_deref()
+                .map(|newer| if newer.is_empty() { "changed" } else { newer }),
+            changed: agent.changed.as_ref().map(Into::into),
             moved: agent.moved.as_deref(),
             gone: agent.gone.as_ref().map(Into::into),
             wanted: agent.is_wanted,

@@ -6,6 +6,7 @@
 //!
 //! Nothing is ever checked out: names from other people become paths only above this floor, and [`Walk`] has refused the hostile ones.
 
+mod answers;
 mod asked;
 mod bare;
 mod child;
@@ -13,6 +14,7 @@ mod command;
 mod config;
 mod error;
 mod local;
+mod past;
 mod progress;
 mod remote;
 mod stderr;
@@ -25,5 +27,6 @@ pub use self::command::{Access, BlobFilter, FetchRequest, Fetched, Git, Limits, 
 pub use self::config::LocalConfig;
 pub use self::error::GitError;
 pub use self::local::{Repository, RevisionKind, hash_blob};
+pub use self::past::{FileChange, FilePast};
 pub use self::progress::{Phase, Progress};
 pub use self::walk::{RefusedEntry, TreeFile, Walk, WalkLimits};

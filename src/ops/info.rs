@@ -4,6 +4,7 @@ use super::gone::GoneAgent;
 use super::list::State;
 use super::loaded;
 use super::news::{Look, News};
+use super::past::History;
 use super::report::{Frontend, relay};
 use super::requirement::{self, AgentNeeds, Report, World};
 use super::resolver::Resolver;
@@ -13,8 +14,8 @@ use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
-use crate::domain::name::AgentName;
-use crate::domain::spec::{Place, Spec, SpecError, Target};
+use crate::domain::name::{AgentName, folded};
+use crate::domain::spec::{Place, Source, Spec, SpecError, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Kind, Result};
 use crate::fs;
@@ -52,10 +53,23 @@ pub struct Info {
     pub needs: Report,
     /// What became of it, if upstream no longer has it.
     pub gone: Option<GoneAgent>,
+    /// The commits that changed its file; `None`: nobody asked, or its source has none.
+    pub history: Option<History>,
     /// What the installed file may do that the installed version could not: the user's own doing.
     pub gains: Vec<Gain>,
     /// What it may do beyond using its tools.
     pub powers: Vec<Gain>,
+}
+
+/// Whether the past of an agent is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// It is not.
+    No,
+    /// As far as it is here.
+    Here,
+    /// All of it; what is not here is fetched.
+    Fetch,
 }
 
 /// The agent that the client runs under a name.
@@ -67,11 +81,16 @@ pub struct Running {
     pub hidden: Vec<(String, &'static str)>,
 }
 
-/// Looks at an agent: an installed one by its name, or whatever a spec means.
-pub fn info(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
+/// Looks at an agent: an installed one by its name, or whatever a spec means. `history`: whether its past is looked at as well.
+pub fn info(
+    session: &Session,
+    text: &str,
+    history: Wish,
+    frontend: &mut dyn Frontend,
+) -> Result<Info> {
     session.look_for_interruption(frontend)?;
     session.project.heed_policy()?;
-    let mut info = look(session, text, frontend)?;
+    let mut info = look(session, text, history, frontend)?;
     let name = match &info.adapted {
         Ok((Verdict::Loads(loaded), _)) => &loaded.name,
         _ => &info.name,
@@ -95,7 +114,7 @@ fn running(session: &Session, name: &str) -> Option<Running> {
     })
 }
 
-fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<Info> {
+fn look(session: &Session, text: &str, history: Wish, frontend: &mut dyn Frontend) -> Result<Info> {
     let usage = |error: SpecError| Failure::usage(error.to_string());
     let spec = Spec::parse(text).map_err(usage)?;
     if let (Place::Source(source), None) = (&spec.place, &spec.target)
@@ -109,9 +128,9 @@ fn look(session: &Session, text: &str, frontend: &mut dyn Frontend) -> Result<In
         && let Some(locked) = lockfile.agents.get(name)
         && (spec.version.as_ref()).is_none_or(|request| is_version(locked, request))
     {
-        return of_installed(session, name, locked, frontend);
+        return of_installed(session, (name, locked), history, frontend);
     }
-    let offered = of_offered(session, text, &spec, &lockfile, frontend);
+    let offered = of_offered(session, (text, &spec), &lockfile, history, frontend);
     match (offered, bare_name(&spec)) {
         // A version is one that a source offers; what runs here says nothing about it.
         (Err(failure), Some(name))
@@ -164,8 +183,8 @@ fn of_file(session: &Session, path: &str, file: &str, frontend: &mut dyn Fronten
 /// An installed agent, as its file is now.
 fn of_installed(
     session: &Session,
-    name: &AgentName,
-    locked: &LockedAgent,
+    (name, locked): (&AgentName, &LockedAgent),
+    history: Wish,
     frontend: &mut dyn Frontend,
 ) -> Result<Info> {
     let project = &session.project;
@@ -183,6 +202,7 @@ fn of_installed(
     info.installed = Some(state);
     info.gains = gains;
     info.gone = departed(session, name, locked, frontend);
+    info.history = history_of(session, (name, locked), history, frontend)?;
     info.needs = needs(session, &info, Seen::Project(name), &bytes, frontend)?;
     Ok(info)
 }
@@ -202,12 +222,38 @@ fn departed(
     }
 }
 
+/// The past of an installed agent up to the newest version that is known here. Where its source has lost it, up to the installed one.
+fn history_of(
+    session: &Session,
+    (name, locked): (&AgentName, &LockedAgent),
+    history: Wish,
+    frontend: &mut dyn Frontend,
+) -> Result<Option<History>> {
+    let Ok(source) = Source::parse(&locked.source) else {
+        return Ok(None);
+    };
+    if history == Wish::No {
+        return Ok(None);
+    }
+    if let (Wish::Fetch, Source::Git(url)) = (history, &source) {
+        let watch = &mut |event| relay(frontend, event);
+        let repository = session.cache.repository(url, Freshness::Any, watch)?;
+        repository.fetch_history(watch)?;
+    }
+    let manifest = session.manifest(frontend)?;
+    let offline = session.offline();
+    let known = Some((locked.file.as_str(), locked.blob));
+    Ok(Look::new(&offline, &manifest)
+        .newest(name, locked, frontend)
+        .and_then(|resolved| History::of(&resolved.snapshot, &resolved.entry.file, known)))
+}
+
 /// What a spec means in the registries and sources.
 fn of_offered(
     session: &Session,
-    text: &str,
-    spec: &Spec,
+    (text, spec): (&str, &Spec),
     lockfile: &Lockfile,
+    history: Wish,
     frontend: &mut dyn Frontend,
 ) -> Result<Info> {
     let manifest = session.manifest(frontend)?;
@@ -246,7 +292,24 @@ fn of_offered(
     let source = source_text(&resolved.snapshot.source);
     let is_it =
         |locked: &LockedAgent| locked.source == source && locked.file == resolved.entry.file;
-    if let Some((name, locked)) = lockfile.agents.iter().find(|(_, locked)| is_it(locked)) {
+    let installed = lockfile.agents.iter().find(|(_, locked)| is_it(locked));
+    if history != Wish::No {
+        let snapshot = &resolved.snapshot;
+        if history == Wish::Fetch
+            && let Some((repository, _)) = snapshot.history()
+        {
+            repository.fetch_history(&mut |event| relay(frontend, event))?;
+        }
+        // It may be installed from where it was before it moved; which commit that was, the content says.
+        let is_of_name = |locked: &&LockedAgent| {
+            locked.source == source && folded(&locked.agent) == resolved.entry.name.folded()
+        };
+        let moved = lockfile.agents.values().find(is_of_name);
+        let known = installed.map(|(_, locked)| locked).or(moved);
+        let known = known.map(|locked| (locked.file.as_str(), locked.blob));
+        info.history = History::of(snapshot, &resolved.entry.file, known);
+    }
+    if let Some((name, locked)) = installed {
         info.installed = Some(state_of(
             session.project.read_agent(name)?.as_deref(),
             locked,
@@ -362,6 +425,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         installed_as: String::new(),
         needs: Report::default(),
         gone: None,
+        history: None,
         gains: Vec::new(),
         powers,
     }

@@ -2,15 +2,17 @@
 //! here is not worth a word.
 
 use super::gone::GoneAgent;
+use super::past::Changed;
 use super::report::Frontend;
-use super::resolver::{Followed, Resolved, Resolver, moved};
+use super::resolver::{Followed, Resolved, Resolver, news_of};
 use super::session::Session;
 use crate::domain::date::day;
 use crate::domain::digest::ObjectId;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
-use crate::store::cache::{CachedRepository, Freshness};
+use crate::store::agreement::changed_reference;
+use crate::store::cache::{CachedRepository, Freshness, Named};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Wanted};
 
@@ -20,8 +22,8 @@ pub(super) enum News {
     /// Nothing, as far as is known.
     #[default]
     None,
-    /// Another version.
-    Newer(String),
+    /// Another version, empty if the source has no versions, and what changed in it, where its source has commits and it was looked at whole.
+    Newer(String, Option<Changed>),
     /// The same bytes from another place, in words.
     Moved(String),
     /// Nothing any more.
@@ -55,6 +57,24 @@ impl<'a> Look<'a> {
         frontend: &mut dyn Frontend,
     ) -> News {
         self.look(name, locked, frontend).unwrap_or_default()
+    }
+
+    /// The newest version of an installed agent that is here; `None`: there is none, or its source has lost it.
+    pub(super) fn newest(
+        &mut self,
+        name: &AgentName,
+        locked: &LockedAgent,
+        frontend: &mut dyn Frontend,
+    ) -> Option<Resolved<'a>> {
+        let anything = Wanted::anything();
+        let wanted = self.manifest.agents().get(name).unwrap_or(&anything);
+        let followed = self
+            .resolver
+            .follow(name, wanted, locked, self.manifest, frontend);
+        match followed.ok()? {
+            Followed::There(there) => Some(there.resolved),
+            Followed::Gone(_) => None,
+        }
     }
 
     fn look(
@@ -105,9 +125,11 @@ impl<'a> Look<'a> {
         let version = version.as_ref().map(ToString::to_string);
         if entry.blob != locked.blob || version.is_some() && version != locked.version {
             let newer = version.or_else(|| commit.map(|commit| commit.short()));
-            return Some(News::Newer(newer.unwrap_or_else(|| "changed".to_owned())));
+            let changed = (entry.blob != locked.blob)
+                .then(|| Changed::since(locked, &there.resolved.snapshot, &entry.file));
+            return Some(News::Newer(newer.unwrap_or_default(), changed.flatten()));
         }
-        Some(moved(locked, &there).map_or(News::None, News::Moved))
+        Some(news_of(locked, &there).map_or(News::None, News::Moved))
     }
 }
 
@@ -117,9 +139,15 @@ fn newer_version(
     locked: &LockedAgent,
     request: &VersionRequest,
 ) -> Option<News> {
-    let (commit, version) = repository
+    let named = repository
         .resolve(request, &locked.agent, &mut |_| {})
         .ok()?;
+    if changed_reference(locked, named.reference.as_ref()).is_some() {
+        return Some(News::Elsewhere);
+    }
+    let Named {
+        commit, version, ..
+    } = named;
     if locked.commit == Some(commit) {
         return Some(News::None);
     }
@@ -134,5 +162,5 @@ fn newer_version(
         return Some(News::None);
     }
     let newer = version.unwrap_or_else(|| commit.short());
-    Some(News::Newer(newer))
+    Some(News::Newer(newer, None))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::change::pending;
 use super::gone::GoneAgent;
 use super::news::{Look, News};
+use super::past::Changed;
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
 use super::session::Session;
@@ -45,8 +46,10 @@ pub struct AgentStatus {
     pub markers: Option<usize>,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
-    /// What an update would take, as far as the cache knows.
+    /// What an update would take, as far as the cache knows; empty: something else, and the source has no versions.
     pub newer: Option<String>,
+    /// What changed in that, where it is known.
+    pub changed: Option<Changed>,
     /// Where upstream moved it without another change, in words.
     pub moved: Option<String>,
     /// What became of it, if upstream no longer has it, as far as the cache knows.
@@ -121,6 +124,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             is_conflicted: pending.contains(name),
             pins: wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default(),
             newer: None,
+            changed: None,
             moved: None,
             gone: None,
             is_wanted,
@@ -128,7 +132,10 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
         if is_wanted {
             match look.news(name, locked, frontend) {
                 News::None | News::Elsewhere => {}
-                News::Newer(version) => status.newer = Some(version),
+                News::Newer(version, changed) => {
+                    status.newer = Some(version);
+                    status.changed = changed;
+                }
                 News::Moved(words) => status.moved = Some(words),
                 News::Gone(gone) => status.gone = Some(gone),
             }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::domain::capability::Gain;
 use crate::error::Location;
 use crate::ops::gone::{GoneAgent, Successor};
+use crate::ops::past::{Changed, Step};
 use crate::ops::report::{AskView, InterruptionView};
 
 /// A failure.
@@ -119,6 +120,54 @@ impl<'g> From<&'g GoneAgent> for GoneView<'g> {
             copies: gone.copies,
             kept: gone.is_kept,
             successors: gone.successors.iter().map(successor).collect(),
+        }
+    }
+}
+
+/// A commit that changed the file of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CommitView<'c> {
+    /// Its id.
+    pub commit: String,
+    /// Its day.
+    pub date: &'c str,
+    /// The first line of its message.
+    pub subject: &'c str,
+}
+
+impl<'c> From<&'c Step> for CommitView<'c> {
+    fn from(step: &'c Step) -> Self {
+        Self {
+            commit: step.commit.to_string(),
+            date: &step.day,
+            subject: &step.subject,
+        }
+    }
+}
+
+/// What upstream changed in an agent since the installed version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedView<'c> {
+    /// The commit that changed its file last, or the one that was fetched.
+    pub commit: String,
+    /// The day of that commit.
+    pub date: &'c str,
+    /// Whether it changed the file; otherwise it is only known to have it.
+    pub last: bool,
+    /// The commits that changed the file, newest first.
+    pub commits: Vec<CommitView<'c>>,
+    /// Whether those are all.
+    pub complete: bool,
+}
+
+impl<'c> From<&'c Changed> for ChangedView<'c> {
+    fn from(changed: &'c Changed) -> Self {
+        Self {
+            commit: changed.commit.to_string(),
+            date: &changed.day,
+            last: changed.is_last,
+            commits: changed.steps.iter().map(Into::into).collect(),
+            complete: changed.is_complete,
         }
     }
 }

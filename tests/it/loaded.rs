@@ -356,9 +356,9 @@ fn one_screen_says_where_an_agent_comes_from() {
     Explore	runs	built into the client	
     general-purpose	runs	built into the client	
     Plan	runs	.claude/agents/Plan.md	
-    Plan	hidden	built into the client	.claude/agents/Plan.md runs: the project's agents go first
+    Plan	hidden	built into the client	.claude/agents/Plan.md runs: the project's agents take precedence
     planner	runs	.claude/agents/planner.md	installed by agentpkg.toml
-    planner	hidden	~/.claude/agents/planner.md	.claude/agents/planner.md runs: the project's agents go first
+    planner	hidden	~/.claude/agents/planner.md	.claude/agents/planner.md runs: the project's agents take precedence
     statusline-setup	runs	built into the client	
     ");
     let info = sandbox.run(&["info", "planner"]).code(0).stdout;
@@ -367,7 +367,7 @@ fn one_screen_says_where_an_agent_comes_from() {
         lines,
         [
             "  runs      .claude/agents/planner.md",
-            "            not ~/.claude/agents/planner.md: the project's agents go first",
+            "            not ~/.claude/agents/planner.md: the project's agents take precedence",
         ]
     );
 }
@@ -395,14 +395,14 @@ fn check_says_who_runs_in_whose_place() {
         messages,
         [
             "replaces the client's own agent of this name",
-            "runs in place of ~/.claude/agents/one.md: the project's agents go first",
+            "runs in place of ~/.claude/agents/one.md: the project's agents take precedence",
         ]
     );
     assert_eq!(findings(&sandbox, "hides", &["--project-only"]).len(), 1);
     let hidden = findings(&sandbox, "hidden", &[]);
     assert_eq!(hidden.len(), 1, "{hidden:?}");
     assert!(
-        hidden[0].2.ends_with("managed agents go first"),
+        hidden[0].2.ends_with("managed agents take precedence"),
         "{hidden:?}"
     );
     assert_eq!(findings(&sandbox, "hidden", &["--project-only"]), []);

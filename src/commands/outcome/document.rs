@@ -9,7 +9,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
 use crate::ops::update::{ChangedAgent, NamedAgent, Outcome, Passed, Status};
 use crate::ui::Ui;
-use crate::ui::view::{FailureView, GainView, GoneView};
+use crate::ui::view::{ChangedView, FailureView, GainView, GoneView};
 
 /// The document of every command that changes agents.
 #[derive(Debug, Serialize)]
@@ -81,6 +81,8 @@ struct AgentView<'o> {
     base_origin: Option<&'o str>,
     notes: &'o [String],
     gone: Option<GoneView<'o>>,
+    /// What upstream changed since the installed version.
+    changed: Option<ChangedView<'o>>,
     others: &'o [String],
     conflicts: Vec<ConflictView<'o>>,
     gains: Vec<GainView>,
@@ -169,6 +171,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             base_origin: agent.base.as_deref(),
             notes: &agent.notes,
             gone: agent.gone.as_ref().map(Into::into),
+            changed: agent.changed.as_ref().map(Into::into),
             others: &agent.others,
             conflicts: agent.conflicts.iter().map(Into::into).collect(),
             gains: agent.gains.iter().map(Into::into).collect(),

@@ -11,7 +11,7 @@ pub(super) use self::document::ChangeDocument;
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
 use crate::domain::capability::Gain;
-use crate::domain::count::{counted, few, numbered};
+use crate::domain::count::{FEW, counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
 use crate::error::Advice;
@@ -19,6 +19,7 @@ use crate::ops::gone::GoneAgent;
 use crate::ops::remove::{Dropped, Gone};
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
+use crate::store::lockfile::LockedAgent;
 use crate::ui::{CYAN, DIM, Ui, YELLOW, one_line, sanitize};
 
 /// Shows what an install did. `is_whole`: of everything that the manifest wants.
@@ -205,7 +206,7 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
             let install = ui.command(&Command::new(["install", "backend-architect"]));
             let list = ui.command(&Command::new(["list", "--available"]));
             ui.note(format!(
-                "Nothing is wanted yet. Try `{install}`, or `{list}`."
+                "agentpkg.toml lists no agents yet. Try `{install}`, or `{list}`."
             ));
         }
         [] => {}
@@ -350,6 +351,7 @@ fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: 
     for note in &agent.notes {
         ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(note)));
     }
+    show_steps(agent, ui);
     if let Some(gone) = &agent.gone {
         let advice = ui.advice(&gone.advice());
         ui.note(format!("{:13}{advice}", ""));
@@ -367,8 +369,34 @@ fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: 
     }
 }
 
-/// From which version to which.
+/// Shows what the commits say that changed an agent, to a person: whoever reads it elsewhere has `--json`.
+fn show_steps(agent: &ChangedAgent, ui: &mut Ui) {
+    const SHOWN: usize = 5;
+    let steps = agent.changed.iter().flat_map(|changed| &changed.steps);
+    if !ui.is_terminal() {
+        return;
+    }
+    let room = ui.columns().saturating_sub(13 + 12);
+    for step in steps.clone().take(SHOWN) {
+        let subject = one_line(&step.subject, room);
+        ui.note(format!("{:13}{DIM}{}  {subject}{DIM:#}", "", step.day));
+    }
+    let more = steps.count().saturating_sub(SHOWN);
+    if more > 0 {
+        let more = counted(more, "earlier commit");
+        ui.note(format!("{:13}{DIM}… {more}{DIM:#}", ""));
+    }
+}
+
+/// From which version to which. Of commits the new one is named, with its day: the old one stands for all that was fetched with it.
 fn versions(agent: &ChangedAgent) -> String {
+    let is_commit = |locked: &LockedAgent| locked.version.is_none();
+    if let Some(changed) = &agent.changed
+        && agent.locked.as_ref().is_some_and(is_commit)
+        && !agent.to.is_empty()
+    {
+        return changed.words();
+    }
     match (
         agent.from.is_empty(),
         agent.to.is_empty() || agent.from == agent.to,
@@ -478,7 +506,13 @@ pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
     for shadow in &outcome.shadows {
         context.ui.warn(shadow.as_str());
     }
-    for failure in &outcome.failures {
+    for failure in outcome.failures.iter().take(FEW) {
         context.ui.failure(failure);
+    }
+    let more = outcome.failures.len().saturating_sub(FEW);
+    if more > 0 {
+        let errors = counted(more, "more error");
+        let note = format!("and {errors}, which `--json` lists");
+        context.ui.note(note);
     }
 }

@@ -83,7 +83,7 @@ pub enum AdaptError {
     #[error("{0}")]
     TooLarge(SkipReason),
     /// The content is elsewhere.
-    #[error("it is a git-lfs pointer, and the file that it stands for is not here")]
+    #[error("it is a git-lfs pointer, and the file that it points to is not here")]
     Pointer,
     /// It is UTF-16 or a similar encoding.
     #[error("it is not UTF-8 text")]

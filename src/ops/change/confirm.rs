@@ -10,10 +10,7 @@ use crate::store::agreement::versions;
 
 /// From which version to which.
 pub(super) fn range(item: &Item) -> String {
-    let (from, to) = (
-        versions(item.before.as_ref()),
-        versions(Some(&item.candidate.locked)),
-    );
+    let (from, to) = (versions(item.before.as_ref()), item.to());
     match (from.is_empty(), to.is_empty() || from == to) {
         (_, true) => from,
         (true, false) => to,

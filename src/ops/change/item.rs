@@ -9,7 +9,8 @@ use crate::domain::name::AgentName;
 use crate::merge::{Choice, Merge, Options, merge_with};
 use crate::ops::base::BaseOrigin;
 use crate::ops::candidate::Candidate;
-use crate::store::agreement::is_moved;
+use crate::ops::past::Changed;
+use crate::store::agreement::{is_moved, versions};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
 
@@ -65,6 +66,8 @@ pub(in crate::ops) struct Replaced {
     pub(in crate::ops) by: Option<AgentName>,
     /// The spec that means the other one.
     pub(in crate::ops) spec: String,
+    /// The name under which the other one can be installed beside it.
+    pub(in crate::ops) beside: String,
 }
 
 /// How an agent came into the plan.
@@ -119,6 +122,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) notes: Vec<String>,
     /// Files of other agents of this name in its source, where it was chosen over them.
     pub(in crate::ops) others: Vec<String>,
+    /// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
+    pub(in crate::ops) changed: Option<Changed>,
     /// The result as a person wrote it, in place of the merge.
     pub(in crate::ops) text: Option<Vec<u8>>,
     /// That it takes the place of an agent from another source.
@@ -150,6 +155,7 @@ impl Item {
             state: State::Active,
             notes: Vec::new(),
             others: Vec::new(),
+            changed: None,
             text: None,
             replaces: None,
             is_blocked: false,
@@ -161,6 +167,15 @@ impl Item {
     pub(in crate::ops) fn skip(&mut self, note: impl Into<String>) {
         self.state = State::Skipped;
         self.notes.push(note.into());
+    }
+
+    /// The version that it comes to: that of a tag, or the commit that changed its file, as far as that is known.
+    pub(in crate::ops) fn to(&self) -> String {
+        let locked = &self.candidate.locked;
+        match (&locked.version, &self.changed) {
+            (None, Some(changed)) => changed.commit.short(),
+            _ => versions(Some(locked)),
+        }
     }
 
     /// Whether the manifest may say what is wanted of it: what is put aside may still be given up, and its entry with it.

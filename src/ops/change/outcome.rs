@@ -15,6 +15,7 @@ use crate::error::{Advice, Failure, Kind, Result};
 use crate::merge::{self, Rule};
 use crate::ops::gone::GoneAgent;
 use crate::ops::merge_file::{self, ConflictReport};
+use crate::ops::past::Changed;
 use crate::ops::requirement::Report;
 use crate::store::agreement::versions;
 use crate::store::lockfile::LockedAgent;
@@ -62,6 +63,8 @@ pub struct ChangedAgent {
     pub notes: Vec<String>,
     /// Files of other agents of this name in its source, where it was chosen over them.
     pub others: Vec<String>,
+    /// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
+    pub changed: Option<Changed>,
 }
 
 impl ChangedAgent {
@@ -92,6 +95,7 @@ impl ChangedAgent {
             gone: None,
             notes: Vec::new(),
             others: Vec::new(),
+            changed: None,
         }
     }
 
@@ -241,7 +245,8 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
     let merge = is_merged.then(|| item.merge());
     ChangedAgent {
         from: versions(item.before.as_ref()),
-        to: versions(Some(&item.candidate.locked)),
+        to: item.to(),
+        changed: item.changed.clone(),
         edits: match &item.ours {
             Some(ours) if *ours != item.base => merge::difference(&item.base, ours).edits,
             _ => 0,
@@ -360,7 +365,7 @@ impl Outcome {
                             .and_run(resolve(&[]))
                             .and(" in a terminal"),
                     )
-                    .hint(Advice::say("or give them up with ").and_run(resolve(&["--abort"]))),
+                    .hint(Advice::say("or abort them with ").and_run(resolve(&["--abort"]))),
             );
         }
         let undecided = self

@@ -5,6 +5,7 @@ use super::repository::CachedRepository;
 use crate::domain::digest::ObjectId;
 use crate::domain::lineage::Tree;
 use crate::error::Result;
+use crate::git::FilePast;
 use crate::store::contents;
 use crate::store::project::MAX_AGENT;
 
@@ -22,6 +23,17 @@ impl CachedRepository<'_> {
         let walk = self.walk(commit, &contents::is_interesting, watch)?;
         let files = walk.files.into_iter().map(|file| (file.path, file.id));
         Ok(Some(files.collect()))
+    }
+
+    /// The commits that changed a file, as [`crate::git::Repository::past_of`] finds them. Nothing is fetched for that.
+    pub fn past_of(
+        &self,
+        files: (&str, &str),
+        commit: ObjectId,
+        until: Option<ObjectId>,
+        limit: usize,
+    ) -> Result<FilePast> {
+        Ok(self.open()?.past_of(files, commit, until, limit)?)
     }
 
     /// Texts by blob, as many of them as can be had: from the content store, the repository, or the remote, which is asked once.

@@ -2,12 +2,14 @@
 //! works everywhere: here, in a clone, and without the lockfile.
 
 mod gone;
+mod past;
 mod random;
 mod replay;
 mod team;
 
 use std::fs;
 
+use crate::support::http::Server;
 use crate::support::repo::RepoBuilder;
 use crate::support::sandbox::{Output, Sandbox};
 
@@ -30,14 +32,28 @@ pub(super) struct Stage {
 impl Stage {
     /// Installs the agents of these files, in one registry.
     pub(super) fn new(files: &[(&str, &str)]) -> Self {
+        Self::at(files, false)
+    }
+
+    /// The same; upstream is asked through a server, and a part of it is kept here.
+    pub(super) fn served(files: &[(&str, &str)]) -> Self {
+        Self::at(files, true)
+    }
+
+    fn at(files: &[(&str, &str)], is_served: bool) -> Self {
         let sandbox = Sandbox::in_memory();
         let mut upstream = RepoBuilder::bare(&sandbox.path().join("srv/agents.git"));
         for (file, text) in files {
             upstream.file(file, text);
         }
         upstream.commit("first");
+        let url = if is_served {
+            Server::start(&sandbox.path().join("srv")).url("agents.git")
+        } else {
+            upstream.url()
+        };
+        let url = url.to_string();
         let stage = Self { sandbox, upstream };
-        let url = stage.upstream.url().to_string();
         let _ = stage
             .run(&["registry", "add", &url, "--name", "studio"])
             .code(0);

@@ -1,31 +1,54 @@
 //! Random upstream histories against random commands: what upstream does with an agent never gives its name to another one, never loses an
 //! edit, and never leaves a project in which the usual commands fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::{Stage, agent};
+use crate::support::repo::hermetic_git;
 
-/// How many steps are taken, all projects together.
+/// How many steps are taken, all projects together. `AGENTPKG_STEPS` is another number.
 const STEPS: usize = 500;
+/// How many steps a project lives for.
+const LIFE: usize = 25;
+
+/// Who each file is: the agent's name, its soul, which never changes, and how far it was rewritten.
+type Files = BTreeMap<String, (String, String, usize)>;
 
 struct World {
     stage: Stage,
+    is_served: bool,
     random: u64,
-    /// Who each file upstream is, and how far it was rewritten.
-    files: BTreeMap<String, (String, String, usize)>,
+    files: Files,
+    /// The default branch.
+    default: String,
+    branches: BTreeMap<String, Files>,
+    tags: BTreeMap<String, Files>,
+    /// Branches and tags that are gone.
+    lost: BTreeSet<String>,
     count: usize,
     log: Vec<String>,
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, is_served: bool) -> Self {
+        let files = &[("README.md", "nothing")];
         let mut world = Self {
-            stage: Stage::new(&[("README.md", "nothing")]),
+            stage: if is_served {
+                Stage::served(files)
+            } else {
+                Stage::new(files)
+            },
+            is_served,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
-            files: BTreeMap::new(),
+            files: Files::new(),
+            default: "main".to_owned(),
+            branches: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            lost: BTreeSet::new(),
             count: 0,
-            log: vec![format!("seed {seed}")],
+            log: vec![format!("seed {seed}, served: {is_served}")],
         };
         for _ in 0..4 {
             world.add();
@@ -42,9 +65,10 @@ impl World {
         usize::try_from(self.random >> 33).unwrap() % below.max(1)
     }
 
-    fn some_file(&mut self) -> Option<String> {
-        let index = self.pick(self.files.len());
-        self.files.keys().nth(index).cloned()
+    fn one_of<T: Clone>(&mut self, all: impl Iterator<Item = T>) -> Option<T> {
+        let all: Vec<T> = all.collect();
+        let index = self.pick(all.len());
+        all.get(index).cloned()
     }
 
     fn add(&mut self) {
@@ -58,14 +82,16 @@ impl World {
 
     /// One thing that happens upstream.
     fn happen(&mut self) {
-        let what = self.pick(9);
-        let Some(file) = self.some_file() else {
-            return self.add();
+        let what = self.pick(12);
+        let Some(file) = self.one_of(self.files.clone().into_keys()) else {
+            self.add();
+            return self.publish();
         };
         let (name, who, changed) = self.files[&file].clone();
         self.count += 1;
         let elsewhere = format!("moved{}/{name}.md", self.count);
         let renamed = format!("name{}", self.count);
+        self.log.push(format!("upstream: {what} {file}"));
         match what {
             0 => self.add(),
             1 => drop(
@@ -94,21 +120,91 @@ impl World {
                 }
             }
             // Another agent in the same file.
-            _ => {
+            8 => {
                 let other = format!("soul{}", self.count);
                 self.files.insert(file.clone(), (renamed, other, 0));
             }
+            _ => return self.happen_to_references(),
         }
-        self.log.push(format!("upstream: {what} {file}"));
         self.publish();
     }
 
-    fn publish(&mut self) {
+    /// One thing that happens upstream to branches and tags.
+    fn happen_to_references(&mut self) {
+        let what = self.pick(7);
+        let name = format!("ref{}", self.count);
+        let branch = self.one_of(self.branches.clone().into_keys());
+        let tag = self.one_of(self.tags.clone().into_keys());
+        let upstream = &mut self.stage.upstream;
+        self.log
+            .push(format!("references: {what} {name} {branch:?} {tag:?}"));
+        match (what, branch, tag) {
+            (0, ..) => {
+                upstream.branch(&name);
+                self.branches.insert(name, self.files.clone());
+            }
+            (1, ..) => {
+                let version = format!("v1.{}.0", self.count);
+                upstream.tag(&version);
+                self.tags.insert(version, self.files.clone());
+            }
+            (2, Some(branch), _) => self.go_on(&branch),
+            (3, ..) => {
+                let old = std::mem::replace(&mut self.default, name);
+                upstream.rename_default(&old, &self.default);
+                upstream.on(&self.default);
+            }
+            // A push by force to what a branch once was.
+            (4, Some(branch), _) => {
+                self.files = self.branches[&branch].clone();
+                self.write(&self.files.clone());
+                self.stage.upstream.commit_orphan("all new");
+            }
+            (5, Some(branch), _) => {
+                upstream.remove_reference(&format!("refs/heads/{branch}"));
+                self.branches.remove(&branch);
+                self.lost.insert(branch);
+            }
+            // A version moves to what is there now, or goes.
+            (6, _, Some(tag)) if self.count.is_multiple_of(2) => {
+                upstream.tag(&tag);
+                self.tags.insert(tag, self.files.clone());
+            }
+            (6, _, Some(tag)) => {
+                upstream.remove_reference(&format!("refs/tags/{tag}"));
+                self.tags.remove(&tag);
+                self.lost.insert(tag);
+            }
+            _ => {}
+        }
+    }
+
+    /// A branch goes on by itself.
+    fn go_on(&mut self, branch: &str) {
+        let mut files = self.branches[branch].clone();
+        if let Some(file) = self.one_of(files.clone().into_keys()) {
+            let (name, who, changed) = files.remove(&file).unwrap();
+            let path = format!("side{}/{name}.md", self.count);
+            files.insert(path, (name, who, (changed + 1).min(8)));
+        }
+        self.write(&files);
+        self.stage.upstream.on(branch).commit("on a branch");
+        self.branches.insert(branch.to_owned(), files);
+        // What is tagged or branched off is the default branch.
+        self.stage.upstream.on(&self.default);
+        self.publish();
+    }
+
+    fn write(&mut self, files: &Files) {
         self.stage.upstream.clear();
         self.stage.upstream.file("README.md", "nothing");
-        for (file, (name, who, changed)) in &self.files {
+        for (file, (name, who, changed)) in files {
             self.stage.upstream.file(file, agent(name, who, *changed));
         }
+    }
+
+    fn publish(&mut self) {
+        self.write(&self.files.clone());
         if self.count % 7 == 3 {
             self.stage.upstream.commit_orphan("all new");
         } else {
@@ -128,116 +224,224 @@ impl World {
             .collect()
     }
 
-    fn run(&mut self, arguments: &[&str], codes: &[i32]) {
+    /// Runs a command, which has to end with one of these codes; returns the one it ended with.
+    fn run(&mut self, arguments: &[&str], codes: &[i32]) -> i32 {
         self.log.push(arguments.join(" "));
         let output = self.stage.run(arguments);
         assert!(
             codes.contains(&output.code),
-            "{}\n{}\n{}\n{}",
-            self.log.join("\n"),
-            output.all(),
-            self.stage.manifest(),
-            self.stage.lockfile()
+            "exit {}\n{}",
+            output.code,
+            output.all()
         );
+        output.code
     }
 
     fn step(&mut self) {
         let before = self.installed();
-        match self.pick(8) {
-            0 | 1 => {
-                if let Some(file) = self.some_file() {
-                    let name = &self.files[&file].0;
-                    // A name that is taken is refused: nothing is replaced silently.
-                    let installed = before.contains_key(&format!("{name}.md"));
-                    let spec = format!("studio#{file}");
-                    self.run(
-                        &["install", &spec],
-                        if installed { &[0, 1, 4] } else { &[0] },
-                    );
+        let mut exempt = None;
+        match self.pick(12) {
+            0 | 1 => self.install(&before),
+            2 | 3 => self.edit(&before),
+            4 => self.happen(),
+            5 => {
+                self.happen();
+                self.happen();
+                exempt = self.go_on_as();
+            }
+            6 => {
+                // What was undone is done again.
+                self.log.push("undo --json".to_owned());
+                let undone = self.stage.run(&["undo", "--json"]);
+                if undone.code == 0 {
+                    let number = undone.json()["undoing"].to_string();
+                    self.run(&["undo", &number], &[0]);
                 }
             }
-            2 => {
-                let index = self.pick(before.len());
-                if let Some((file, text)) = before.iter().nth(index) {
-                    let path = format!("project/.claude/agents/{file}");
-                    if !text.contains("mine") {
-                        self.log.push(format!("edit {file}"));
-                        let edited = text.replace("\n---\n\n", "\nmodel: mine\n---\n\n");
-                        self.stage.sandbox.write(&path, edited);
-                    }
+            7 => {
+                if let Some(file) = self.one_of(before.keys()) {
+                    let name = file.strip_suffix(".md").unwrap().to_owned();
+                    self.run(&["remove", &name], &[0, 1]);
                 }
             }
-            3 => self.happen(),
             _ => {
                 self.happen();
                 self.update();
             }
         }
-        self.check(&before);
+        self.check(&before, exempt.as_deref());
+    }
+
+    fn install(&mut self, before: &BTreeMap<String, String>) {
+        let reference = match self.pick(4) {
+            0 => self.one_of(self.branches.clone().into_iter()),
+            1 => self.one_of(self.tags.clone().into_iter()),
+            2 => {
+                let newest = self
+                    .tags
+                    .keys()
+                    .max_by_key(|tag| tag[3..].trim_end_matches(".0").parse::<usize>().unwrap());
+                newest.map(|tag| ("^1".to_owned(), self.tags[tag].clone()))
+            }
+            _ => None,
+        };
+        let (at, files) = reference.map_or_else(
+            || (String::new(), self.files.clone()),
+            |(name, files)| (format!("@{name}"), files),
+        );
+        let Some(file) = self.one_of(files.clone().into_keys()) else {
+            return;
+        };
+        // Whoever asked a server a moment ago is answered from the cache.
+        if self.is_served {
+            self.run(&["registry", "refresh"], &[0]);
+        }
+        // A name that is taken is refused: nothing is replaced silently.
+        let is_taken = before.contains_key(&format!("{}.md", files[&file].0));
+        let codes: &[i32] = if is_taken { &[0, 1, 4] } else { &[0] };
+        self.run(&["install", &format!("studio#{file}{at}")], codes);
+    }
+
+    fn edit(&mut self, before: &BTreeMap<String, String>) {
+        if let Some((file, text)) = self.one_of(before.iter())
+            && !text.contains("mine")
+        {
+            self.log.push(format!("edit {file}"));
+            let edited = text.replace("\n---\n\n", "\nmodel: mine\n---\n\n");
+            let path = format!("project/.claude/agents/{file}");
+            self.stage.sandbox.write(&path, edited);
+        }
+    }
+
+    /// Whether the manifest wants a version that upstream does not have any more.
+    fn wants_what_is_lost(&self) -> bool {
+        let path = self.stage.sandbox.project("agentpkg.toml");
+        let manifest = fs::read_to_string(path).unwrap_or_default();
+        let is_wanted = |name: &String| manifest.contains(&format!("\"{name}\""));
+        self.lost.iter().any(is_wanted) || self.tags.is_empty() && manifest.contains("\"^1\"")
+    }
+
+    /// Follows the first hint about an agent that is gone; returns its file.
+    fn go_on_as(&mut self) -> Option<String> {
+        let codes: &[i32] = if self.wants_what_is_lost() {
+            &[0, 1]
+        } else {
+            &[0]
+        };
+        self.run(&["outdated"], codes);
+        let outdated = self.stage.run(&["outdated", "--json"]).json();
+        let gone = outdated["gone_agents"].as_array().unwrap().iter();
+        let hinted: Vec<(String, String)> = gone
+            .filter_map(|gone| {
+                let spec = gone["successors"][0]["spec"].as_str()?;
+                Some((gone["name"].as_str()?.to_owned(), spec.to_owned()))
+            })
+            .collect();
+        let (name, spec) = self.one_of(hinted.into_iter())?;
+        let arguments = [
+            "update", &name, "--from", &spec, "--theirs", "--allow", "all",
+        ];
+        self.run(&arguments, &[0]);
+        Some(format!("{name}.md"))
     }
 
     /// After every update all usual commands work, and whatever is gone has its exits.
     fn update(&mut self) {
-        self.run(&["update", "--theirs"], &[0]);
+        let codes: &[i32] = if self.wants_what_is_lost() {
+            &[0, 1]
+        } else {
+            &[0]
+        };
+        if self.run(&["update", "--theirs", "--allow", "all"], codes) != 0 {
+            // The rest was updated, and what is here stays whole.
+            self.run(&["install"], &[0]);
+            self.run(&["install", "--locked"], &[0]);
+            self.clone_of(true);
+            return;
+        }
         let outdated = self.stage.run(&["outdated", "--json"]).code(0).json();
         let gone = outdated["gone"].as_array().unwrap().len();
         self.run(&["install"], &[0]);
         self.run(&["install", "--locked"], &[0]);
         self.run(&["outdated", "--check"], if gone > 0 { &[5] } else { &[0] });
-        self.log.push("clones".to_owned());
-        let log = self.log.join("\n");
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _ = self.stage.assert_clone(true, 0);
-            // Without the lockfile nobody knows that a file was another agent before.
-            if gone == 0 {
-                let _ = self.stage.assert_clone(false, 0);
-            }
-        }))
-        .map_err(|_| {
-            panic!(
-                "{log}\n{}\n{}",
-                self.stage.manifest(),
-                self.stage.lockfile()
-            )
-        });
+        self.run(&["update", "--check"], if gone > 0 { &[5] } else { &[0] });
+        self.run(&["check", "--project-only"], &[0]);
+        self.run(&["status", "--check"], &[0]);
+        self.clone_of(true);
+        // Without the lockfile nobody knows that a file was another agent before.
+        if gone == 0 {
+            self.clone_of(false);
+        }
     }
 
-    /// No file changed its soul, and no edit is lost.
-    fn check(&self, before: &BTreeMap<String, String>) {
+    fn clone_of(&mut self, has_lockfile: bool) {
+        self.log
+            .push(format!("a clone, with the lockfile: {has_lockfile}"));
+        let _ = self.stage.assert_clone(has_lockfile, 0);
+    }
+
+    /// No file changed its soul, except where a person chose another one, and no edit is lost.
+    fn check(&self, before: &BTreeMap<String, String>, exempt: Option<&str>) {
         let soul = |text: &str| {
             let line = text.lines().find(|line| line.starts_with("description: "));
             line.unwrap_or_default().to_owned()
         };
         for (file, now) in &self.installed() {
             if let Some(text) = before.get(file) {
-                let log = self.log.join("\n");
-                assert_eq!(soul(text), soul(now), "{file} became another agent:\n{log}");
+                if exempt != Some(file) {
+                    assert_eq!(soul(text), soul(now), "{file} became another agent");
+                }
                 let was_edited = text.contains("model: mine");
                 assert!(
                     !was_edited || now.contains("model: mine"),
-                    "{file} lost its edit:\n{log}"
+                    "{file} lost its edit"
                 );
             }
+        }
+        for (file, text) in before {
+            let is_there = self.installed().contains_key(file);
+            assert!(
+                is_there || !text.contains("mine"),
+                "{file} went with its edit"
+            );
+        }
+    }
+}
+
+/// Lives through a project; what failed is told with all that led to it.
+fn live(seed: u64, is_served: bool) {
+    let mut world = World::new(seed, is_served);
+    for _ in 0..LIFE {
+        let outcome = catch_unwind(AssertUnwindSafe(|| world.step()));
+        if let Err(cause) = outcome {
+            eprintln!("{}", world.log.join("\n"));
+            for file in ["agentpkg.toml", "agentpkg.lock"] {
+                let text = fs::read_to_string(world.stage.sandbox.project(file));
+                eprintln!("{}", text.unwrap_or_default());
+            }
+            resume_unwind(cause);
         }
     }
 }
 
 #[test]
 fn nothing_that_happens_upstream_gives_a_name_to_another_agent_or_loses_an_edit() {
-    let steps = match std::env::var("AGENTPKG_STEPS") {
-        Ok(steps) => steps.parse().unwrap(),
-        Err(_) => STEPS,
+    let folder = tempfile::tempdir().unwrap();
+    let has_git = hermetic_git(folder.path()).is_some();
+    let number = |name: &str, default| match std::env::var(name) {
+        Ok(text) => text.parse().unwrap(),
+        Err(_) => default,
     };
+    let projects = number("AGENTPKG_STEPS", STEPS) / LIFE;
+    let first = number("AGENTPKG_SEED", 0);
     let threads = 4;
     std::thread::scope(|scope| {
         for thread in 0..threads {
             scope.spawn(move || {
-                for project in 0..steps / threads / 25 {
-                    let seed = u64::try_from(project * threads + thread).unwrap();
-                    let mut world = World::new(seed);
-                    for _ in 0..25 {
-                        world.step();
-                    }
+                for project in (first..first + projects).skip(thread).step_by(threads) {
+                    // A server costs much time, and matters only to what is fetched when.
+                    let is_served = has_git && project % 5 == 4;
+                    live(u64::try_from(project).unwrap(), is_served);
                 }
             });
         }

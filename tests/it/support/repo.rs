@@ -25,6 +25,8 @@ pub(crate) struct RepoBuilder {
     /// Entries that no well-behaved program writes: mode, name, object.
     raw: Vec<(String, Vec<u8>, Oid)>,
     commits: Vec<ObjectId>,
+    /// The branch that commits go to.
+    branch: String,
 }
 
 impl RepoBuilder {
@@ -57,6 +59,7 @@ impl RepoBuilder {
             root: BTreeMap::new(),
             raw: Vec::new(),
             commits: Vec::new(),
+            branch: "main".to_owned(),
         }
     }
 
@@ -93,7 +96,34 @@ impl RepoBuilder {
         self
     }
 
-    /// Commits the current tree to `main`.
+    /// Has commits go to a branch from now on.
+    pub(crate) fn on(&mut self, branch: &str) -> &mut Self {
+        branch.clone_into(&mut self.branch);
+        self
+    }
+
+    /// Makes a branch the default one, with the commit of the one that it replaces.
+    pub(crate) fn rename_default(&mut self, old: &str, new: &str) -> &mut Self {
+        let [old, new] = [old, new].map(|name| format!("refs/heads/{name}"));
+        let tip = self.repository.refname_to_id(&old).unwrap();
+        self.repository
+            .reference(&new, tip, true, "rename")
+            .unwrap();
+        self.repository.set_head(&new).unwrap();
+        self.remove_reference(&old)
+    }
+
+    /// Removes a branch or a tag by its whole name.
+    pub(crate) fn remove_reference(&mut self, name: &str) -> &mut Self {
+        self.repository
+            .find_reference(name)
+            .unwrap()
+            .delete()
+            .unwrap();
+        self
+    }
+
+    /// Commits the current tree to `main`, or to the branch that was chosen.
     pub(crate) fn commit(&mut self, message: &str) -> ObjectId {
         let tree = self.tree();
         let parents: Vec<_> = self.commits.last().map(oid).into_iter().collect();
@@ -247,7 +277,7 @@ impl RepoBuilder {
             .write(ObjectType::Commit, text.as_bytes())
             .unwrap();
         self.repository
-            .reference("refs/heads/main", id, true, "commit")
+            .reference(&format!("refs/heads/{}", self.branch), id, true, "commit")
             .unwrap();
         self.commits.push(id_of(id));
         id_of(id)
