@@ -11,6 +11,7 @@
 //! | `CLAUDE_CONFIG_DIR` | the client's folder, instead of `~/.claude` |
 //! | `XDG_DATA_HOME`, `XDG_CONFIG_HOME` | where shells look for completion scripts |
 //! | `CI` | not interactive |
+//! | `VISUAL`, `EDITOR` | the program that conflicts are edited with |
 //! | `_CLAP_COMPLETE_INDEX` | which word the shell wants candidates for |
 //! | `PATH` | where `git` and the programs of MCP servers are searched for |
 //!
@@ -50,6 +51,8 @@ pub struct Environment {
     pub is_ci: bool,
     /// Whether the terminal cannot move its cursor.
     pub is_dumb_terminal: bool,
+    /// The program that edits texts, with its arguments, and the variable that names it; `None`: the platform's usual one.
+    pub editor: (Option<&'static str>, String),
     cache: Option<PathBuf>,
     config: Option<PathBuf>,
     data: Option<PathBuf>,
@@ -67,6 +70,16 @@ pub struct Environment {
 #[must_use]
 pub fn completed_word() -> Option<usize> {
     env::var("_CLAP_COMPLETE_INDEX").ok()?.parse().ok()
+}
+
+/// The editor as programs usually look for it. A variable without a program in it counts as unset.
+fn editor() -> (Option<&'static str>, String) {
+    let named = ["VISUAL", "EDITOR"].into_iter().find_map(|name| {
+        let value = env::var(name).ok()?;
+        (!value.trim().is_empty()).then_some((Some(name), value))
+    });
+    let usual = if cfg!(windows) { "notepad.exe" } else { "vi" };
+    named.unwrap_or_else(|| (None, usual.to_owned()))
 }
 
 impl Environment {
@@ -103,6 +116,7 @@ impl Environment {
             path: env::var_os("PATH"),
             is_ci: env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false"),
             is_dumb_terminal: env::var_os("TERM").is_some_and(|term| term == "dumb"),
+            editor: editor(),
             cache,
             config,
             data,
@@ -139,6 +153,7 @@ impl Environment {
             path: None,
             is_ci: false,
             is_dumb_terminal: false,
+            editor: (None, String::new()),
             cache: folder("cache"),
             config: folder("config"),
             data: folder("data"),

@@ -90,7 +90,8 @@ pub struct Advice(Vec<Part>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Words(String),
-    Command(Command),
+    /// To be run one after the other.
+    Commands(Vec<Command>),
 }
 
 impl Advice {
@@ -115,16 +116,22 @@ impl Advice {
 
     /// The same with one more command.
     #[must_use]
-    pub fn and_run(mut self, command: Command) -> Self {
-        self.0.push(Part::Command(command));
+    pub fn and_run(self, command: Command) -> Self {
+        self.and_run_all(vec![command])
+    }
+
+    /// The same with one line for a shell that runs commands one after the other.
+    #[must_use]
+    pub fn and_run_all(mut self, commands: Vec<Command>) -> Self {
+        self.0.push(Part::Commands(commands));
         self
     }
 
     /// The commands, in the order in which they are to be run.
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
-        self.0.iter().filter_map(|part| match part {
-            Part::Words(_) => None,
-            Part::Command(command) => Some(command),
+        self.0.iter().flat_map(|part| match part {
+            Part::Words(_) => &[],
+            Part::Commands(commands) => commands.as_slice(),
         })
     }
 
@@ -133,7 +140,11 @@ impl Advice {
     pub fn text(&self, place: &[String]) -> String {
         let shown = |part: &Part| match part {
             Part::Words(words) => words.clone(),
-            Part::Command(command) => format!("`{}`", command.in_place(place)),
+            Part::Commands(commands) => {
+                let shown = commands.iter().map(|command| command.in_place(place));
+                let shown: Vec<String> = shown.map(|command| command.to_string()).collect();
+                format!("`{}`", shown.join(" && "))
+            }
         };
         self.0.iter().map(shown).collect()
     }
@@ -204,6 +215,14 @@ impl Failure {
         Self::new(Kind::Usage, message)
     }
 
+    /// The same with what follows from it, at the end of its message.
+    #[must_use]
+    pub fn and_so(mut self, consequence: &str) -> Self {
+        self.0.message.push_str("; ");
+        self.0.message.push_str(consequence);
+        self
+    }
+
     /// Adds a cause.
     #[must_use]
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
@@ -235,6 +254,17 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<Advice>) -> Self {
         self.0.hints.push(hint.into());
         self
+    }
+
+    /// The value that a hinted command gives to an option, if there is one.
+    #[must_use]
+    pub fn value_of(&self, option: &str) -> Option<String> {
+        let mut commands = self.0.hints.iter().flat_map(Advice::commands);
+        commands.find_map(|command| {
+            let words = command.words();
+            let at = words.iter().position(|word| word == option)?;
+            words.get(at + 1).cloned()
+        })
     }
 
     /// The same as something that a person has to decide before anything is written.

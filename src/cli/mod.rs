@@ -417,6 +417,7 @@ fn context(global: &GlobalArgs, command: &str) -> Result<Context, Failure> {
         is_json: global.json,
         never_asks: global.no_input || global.yes || environment.is_ci,
         is_dumb: environment.is_dumb_terminal,
+        editor: environment.editor.clone(),
     });
     let options = Options {
         command: command.to_owned(),
@@ -430,7 +431,7 @@ fn context(global: &GlobalArgs, command: &str) -> Result<Context, Failure> {
     };
     if let Some(manifest) = project.passed_over() {
         ui.warn(format!(
-            "`{}` does not count: it belongs to another user, and is in no repository",
+            "`{}` is ignored: it belongs to another user and is not in a repository",
             manifest.display()
         ));
     }

@@ -19,6 +19,9 @@ const REGISTRY: &[(&str, &str)] = &[
     ("update", "registry refresh"),
 ];
 
+/// Commands that are about all agents if no names are typed.
+const IS_ABOUT_ALL: &[&str] = &["update", "status", "check", "diff", "resolve"];
+
 /// Words of npm, brew, cargo, pip and git for what commands of ours do.
 const FOREIGN: &[(&str, &str)] = &[
     ("sync", "install"),
@@ -68,7 +71,7 @@ pub(super) fn failure(
         .iter()
         .find_map(|word| commands.iter().find(|(name, _)| name == word))
         .map(|(_, command)| *command);
-    let help = Advice::run(Command::new(command).arg("--help")).and(" shows what can be typed");
+    let help = Advice::run(Command::new(command).arg("--help")).and(" shows how to use it");
     match error.kind() {
         ErrorKind::InvalidSubcommand => unknown_command(error, commands, typed),
         ErrorKind::UnknownArgument => unknown_argument(error, command, help, whole),
@@ -110,12 +113,15 @@ pub(super) fn failure(
                 .map(|other| format!("`{}`", argument_name(other)))
                 .collect();
             let failure = match others.as_slice() {
-                [] => Failure::usage(format!("{} does not go with the rest", argument())),
+                [] => Failure::usage(format!(
+                    "{} cannot be used with the other options",
+                    argument()
+                )),
                 [one] if *one == argument() => {
                     Failure::usage(format!("{one} can be given only once"))
                 }
                 others => Failure::usage(format!(
-                    "{} and {} exclude each other",
+                    "{} and {} cannot be used together",
                     argument(),
                     others.join(", ")
                 )),
@@ -197,10 +203,16 @@ fn unknown_argument(
     let what = if typed.starts_with('-') {
         "there is no option"
     } else {
-        "there is one word too many:"
+        "unexpected argument"
     };
     let failure = Failure::usage(format!("{what} `{}`", typed.escape_debug()));
     match (texts(error, ContextKind::SuggestedArg).first(), command) {
+        // Other tools call what belongs to the user global.
+        _ if ["-g", "--global"].contains(&&*typed) => failure.hint("did you mean `--user`?"),
+        (_, Some(command)) if typed == "--all" && IS_ABOUT_ALL.contains(&command) => {
+            let all = Command::new([command]);
+            failure.hint(Advice::run(all).and(" is about all agents"))
+        }
         // It is how most people would call it.
         (_, Some("search")) if typed == "--server" => failure.hint("did you mean `--needs-mcp`?"),
         // Many programs print their version for it.
@@ -208,16 +220,23 @@ fn unknown_argument(
             let version = Command::new(["--version"]);
             failure.hint(Advice::run(version).and(" or `-V` prints the version"))
         }
-        (Some(near), _) => failure.hint(format!("did you mean `{}`?", argument_name(near))),
-        (None, Some(command)) => match option_near(&typed, command, &whole()) {
-            Some(near) => {
+        (Some(near), _) if is_near(&typed, near) => {
+            failure.hint(format!("did you mean `{}`?", argument_name(near)))
+        }
+        (_, Some(command)) => match option_near(&typed, command, &whole()) {
+            Some(near) if is_near(&typed, &near) => {
                 let near = Command::new([command.to_owned(), format!("--{near}")]);
                 failure.hint(did_you_mean(near))
             }
-            None => failure.hint(help),
+            _ => failure.hint(help),
         },
-        (None, None) => failure.hint(help),
+        (_, None) => failure.hint(help),
     }
+}
+
+/// Whether an option may be what was meant: clap offers any that begins like what was typed.
+fn is_near(typed: &str, near: &str) -> bool {
+    argument_name(near).len() <= 2 * typed.len()
 }
 
 /// The hint with the command that may have been meant.

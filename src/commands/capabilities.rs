@@ -4,20 +4,26 @@ use std::collections::BTreeSet;
 
 use crate::domain::capability::Gain;
 use crate::domain::count::counted;
-use crate::ui::sanitize;
+use crate::ui::{sanitize, wrapped};
 
 /// What an agent with these tools may use and do, in lines for people. `None`: every tool.
 pub(super) fn lines(names: Option<&[String]>, columns: usize) -> Vec<String> {
     let mut lines = labelled("may use", &tools(names), columns);
     let can = abilities(names);
     if !can.is_empty() {
-        lines.push(format!("  can       {can}"));
+        lines.extend(labelled("can", &can, columns));
     }
     lines
 }
 
-/// A text behind a label, wrapped at spaces.
+/// A text behind a label, wrapped at spaces; below it, where a word is too long to be beside it.
 pub(super) fn labelled(label: &str, text: &str, columns: usize) -> Vec<String> {
+    let is_too_long = |word: &str| word.chars().count() + 12 > columns;
+    if text.split(' ').any(is_too_long) {
+        let below = wrapped(text, columns.saturating_sub(4));
+        let below = below.iter().map(|line| format!("    {}", line.trim_end()));
+        return std::iter::once(format!("  {label}")).chain(below).collect();
+    }
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is a line");

@@ -8,7 +8,7 @@ use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
 };
 
-use crate::domain::capability::{MOVED_TAG, SHADOW};
+use crate::domain::capability::ALLOWED_WORDS;
 use crate::domain::definition::fields;
 use crate::domain::name;
 use crate::env::Environment;
@@ -166,6 +166,19 @@ pub fn registries() -> ArgValueCompleter {
     completer(|session, _| complete::registry_names(session, true))
 }
 
+/// What `list` takes: with `--available` a registry, else an installed agent.
+#[must_use]
+pub fn listed() -> ArgValueCompleter {
+    completer(|session, _| {
+        let is_available = std::env::args_os().any(|word| word == "--available" || word == "-a");
+        if is_available {
+            complete::registry_names(session, true)
+        } else {
+            complete::installed(session)
+        }
+    })
+}
+
 /// Registries of the manifest.
 #[must_use]
 pub fn own_registries() -> ArgValueCompleter {
@@ -189,7 +202,7 @@ pub fn tools() -> ArgValueCompleter {
 pub fn powers() -> ArgValueCompleter {
     completer(|_, _| {
         let fields = fields::FIELDS.iter().map(|field| field.name);
-        let words = fields.chain(["all", "tools", SHADOW, MOVED_TAG]);
+        let words = fields.chain(ALLOWED_WORDS).filter(|word| *word != "*");
         let words = words.map(|word| (word.to_owned(), String::new()));
         words.chain(complete::tools()).collect()
     })

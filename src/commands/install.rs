@@ -34,7 +34,7 @@ pub struct InstallArgs {
     /// Replace edited or foreign files of the named agents, without names of all; a copy is kept
     #[arg(long)]
     pub force: bool,
-    /// Allow `hooks`, `permissionMode`, `mcpServers`, new powers of a replaced agent by tool name, or `all`
+    /// Allow `hooks`, `permissionMode`, `mcpServers`, new permissions of a replaced agent by tool name, or `all`
     #[arg(long, value_name = "WHAT", value_delimiter = ',', add = super::complete::powers())]
     pub allow: Vec<String>,
     /// The servers that they need.

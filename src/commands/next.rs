@@ -9,7 +9,7 @@ use crate::domain::count::numbered;
 use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
-use crate::ui::{CYAN, DIM};
+use crate::ui::{CYAN, DIM, wrapped};
 
 /// What can be done next.
 struct Step {
@@ -88,7 +88,7 @@ pub fn run(context: &mut Context) -> Result<()> {
             ),
         };
         let none = "No agents are installed here yet.";
-        context.ui.data(format!("{none}{unmanaged}\n"))?;
+        say(&format!("{none}{unmanaged}"), context)?;
     } else {
         let note = if edited > 0 {
             format!(", {edited} with your edits")
@@ -101,9 +101,7 @@ pub fn run(context: &mut Context) -> Result<()> {
         };
         let clean = if is_done { ", nothing to do" } else { "" };
         let agents = counted(installed, "agent");
-        context
-            .ui
-            .data(format!("{agents}{note}{unmanaged}{clean}\n"))?;
+        say(&format!("{agents}{note}{unmanaged}{clean}"), context)?;
     }
     steps.push(Step::new(["--help"], "all commands"));
     show(steps, context)
@@ -177,18 +175,38 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
     steps
 }
 
-/// Prints the steps, the reasons in a column.
+/// Prints a sentence and an empty line.
+fn say(text: &str, context: &mut Context) -> Result<()> {
+    let columns = context.ui.data_columns().unwrap_or(usize::MAX);
+    for line in wrapped(text, columns) {
+        context.ui.data(line.trim_end())?;
+    }
+    context.ui.data("")
+}
+
+/// Prints the steps: the reasons in a column, or below the commands where there is no room for one.
 fn show(steps: Vec<Step>, context: &mut Context) -> Result<()> {
     let typed = |step: Step| (context.ui.command(&step.command), step.why);
     let steps: Vec<(String, String)> = steps.into_iter().map(typed).collect();
     let widths = steps.iter().map(|(command, _)| command.width());
     let width = widths.max().unwrap_or(0);
+    let columns = context.ui.data_columns().unwrap_or(usize::MAX);
+    let is_beside = |(_, why): &(String, String)| width + why.width() + 4 <= columns;
+    let is_beside = steps.iter().all(is_beside);
     for (command, why) in steps {
         let gap = width - command.width();
-        context.ui.data(format!(
-            "  {CYAN}{command}{CYAN:#}{:gap$}  {DIM}{why}{DIM:#}",
-            ""
-        ))?;
+        if is_beside {
+            context.ui.data(format!(
+                "  {CYAN}{command}{CYAN:#}{:gap$}  {DIM}{why}{DIM:#}",
+                ""
+            ))?;
+            continue;
+        }
+        context.ui.data(format!("  {CYAN}{command}{CYAN:#}"))?;
+        for line in wrapped(&why, columns.saturating_sub(6)) {
+            let line = line.trim_end();
+            context.ui.data(format!("      {DIM}{line}{DIM:#}"))?;
+        }
     }
     Ok(())
 }

@@ -82,18 +82,14 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
     ])
     .titled();
     for agent in shown {
-        let text = |text: &String| {
-            if text.is_empty() {
-                "-".to_owned()
-            } else {
-                text.clone()
-            }
-        };
         let (wanted, latest) = offered(agent);
-        let (wanted, latest) = (text(&wanted), text(&latest));
         let mut notes: Vec<&str> = agent.moved.iter().map(String::as_str).collect();
         if agent.is_behind && agent.current == agent.wanted && agent.moved.is_none() {
-            notes.push("changed");
+            notes.push(if agent.current.is_empty() {
+                "update available"
+            } else {
+                "update available: this version was changed upstream"
+            });
         }
         if agent.is_edited {
             notes.push("edited: will be merged");
@@ -103,7 +99,7 @@ fn show(outcome: &OutdatedOutcome, is_all: bool, context: &mut Context) -> Resul
         }
         table.row([
             agent.name.to_string().into(),
-            text(&agent.current).into(),
+            agent.current.as_str().into(),
             wanted.into(),
             latest.into(),
             notes.join("; ").into(),

@@ -35,7 +35,7 @@ pub struct ResolveArgs {
     /// Decide every conflict for upstream's version
     #[arg(long)]
     pub theirs: bool,
-    /// Allow new powers: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
+    /// Allow new permissions: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
     #[arg(long, value_name = "WHAT", value_delimiter = ',', add = super::complete::powers())]
     pub allow: Vec<String>,
     /// Show what would be done, and stop
@@ -134,7 +134,7 @@ fn verdict(outcome: &ResolveOutcome) -> Result<()> {
     let next = Advice::say("run ")
         .and_run(Command::new(["resolve"]))
         .and(" again");
-    let abort = Advice::say("or give it up with ").and_run(Command::new(["resolve", "--abort"]));
+    let abort = Advice::say("or abort it with ").and_run(Command::new(["resolve", "--abort"]));
     // What failed, or needs consent, outweighs what is left to decide.
     match ended {
         Err(failure) if failure.kind().rank() < Kind::Conflict.rank() => {

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::Context;
 use crate::domain::count::numbered;
 use crate::domain::shell::Command;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, others_known, search};
 use crate::store::index::Tier;
+use crate::ui::view::FailureView;
 use crate::ui::{CYAN, Cell, Column, DIM, GREEN, Table};
 
 /// How many agents are shown.
@@ -24,6 +25,7 @@ Examples:
   agentpkg search backend                    names first, then descriptions
   agentpkg search api review --tool Bash
   agentpkg search --needs-mcp playwright     agents that need a server
+  agentpkg search rails --refresh            asks your registries first
   agentpkg search rails --known              also in public registries")]
 pub struct SearchArgs {
     /// Words of the name, the description or the tags; all agents if left out
@@ -38,6 +40,9 @@ pub struct SearchArgs {
     /// Only agents that need this MCP server
     #[arg(long, value_name = "SERVER", add = super::complete::servers())]
     pub needs_mcp: Option<String>,
+    /// Ask the registries for what is new first
+    #[arg(long)]
+    pub refresh: bool,
     /// Also in the public registries that agentpkg knows by name; those that are not here are fetched, which is asked about first
     #[arg(long, conflicts_with = "registry")]
     pub known: bool,
@@ -53,6 +58,7 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
         registry,
         tool,
         needs_mcp,
+        refresh,
         known,
         limit,
     } = args;
@@ -76,6 +82,7 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     let again = (!known && registry.is_empty() && !is_address).then_some(again);
     let options = SearchOptions {
         words,
+        is_refreshed: refresh,
         is_known: known,
         is_yes: context.is_yes,
         registries: registry,
@@ -85,21 +92,36 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     };
     let outcome = search(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
-        return context.ui.json(&SearchDocument {
+        let failures = context.ui.failures_json(&outcome.failures);
+        context.ui.json(&SearchDocument {
             total: outcome.total,
             agents: outcome.hits.iter().map(Into::into).collect(),
-        });
-    }
-    if outcome.hits.is_empty() {
+            failures,
+        })?;
+    } else if outcome.hits.is_empty() {
         show_nothing(&outcome, &filters, again, context);
+    } else {
+        show(&outcome, word, context)?;
+        // What only looks alike is not what was looked for.
+        if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
+            show_known(again, context);
+        }
+    }
+    show_failures(&outcome.failures, context)
+}
+
+/// Says which registries could not be asked; that fails, whatever was found in what is here.
+fn show_failures(failures: &[Failure], context: &mut Context) -> Result<()> {
+    if failures.is_empty() {
         return Ok(());
     }
-    show(&outcome, word, context)?;
-    // What only looks alike is not what was looked for.
-    if outcome.hits.iter().all(|hit| hit.tier == Tier::Alike) {
-        show_known(again, context);
+    if !context.ui.is_json() {
+        for failure in failures {
+            context.ui.failure(failure);
+        }
     }
-    Ok(())
+    let count = numbered(failures.len(), "registry", "registries");
+    Err(Failure::failed(format!("{count} could not be asked")))
 }
 
 /// Says that nothing was found, and where else to look: `again`.
@@ -203,6 +225,8 @@ struct SearchDocument<'a> {
     /// All that there are, whatever the limit.
     total: usize,
     agents: Vec<HitView<'a>>,
+    /// What could not be asked.
+    failures: Vec<FailureView>,
 }
 
 #[derive(Serialize)]

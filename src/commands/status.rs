@@ -18,9 +18,9 @@ use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
 #[command(after_help = "\
 Examples:
   agentpkg status
-  agentpkg status --check  exit 5 if something is missing or waits for you")]
+  agentpkg status --check  exit 5 if something is missing or pending")]
 pub struct StatusArgs {
-    /// Exit 5 if something is missing or waits to be resolved
+    /// Exit 5 if something is missing or an update is pending
     #[arg(long)]
     pub check: bool,
 }
@@ -149,7 +149,7 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     if let Some(newer) = &agent.newer {
         let changed = agent.changed.as_ref().map(Changed::words);
         let newer = changed.as_ref().unwrap_or(newer);
-        notes.push(format!("update available {newer}"));
+        notes.push(format!("update available {newer}").trim_end().to_owned());
     }
     notes
 }
@@ -221,7 +221,10 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             has_base: agent.has_base,
             markers: agent.markers,
             pins: &agent.pins,
-            newer: agent.newer.as_deref(),
+            newer: agent
+                .newer
+                .as_deref()
+                .map(|newer| if newer.is_empty() { "changed" } else { newer }),
             changed: agent.changed.as_ref().map(Into::into),
             moved: agent.moved.as_deref(),
             gone: agent.gone.as_ref().map(Into::into),

@@ -18,7 +18,7 @@ Examples:
   agentpkg update                        all agents
   agentpkg update code-reviewer          one of them
   agentpkg update code-reviewer --to ^2  a version, from now on
-  agentpkg update planner --from SPEC    go on as another agent
+  agentpkg update planner --from SPEC    continue as another agent
   agentpkg update --conflicts=markers    decide conflicts later, in files
   agentpkg update --check                exit 5 if there is something newer")]
 pub struct UpdateArgs {
@@ -28,7 +28,7 @@ pub struct UpdateArgs {
     /// The version to have from now on: for example ^2, a branch, or latest
     #[arg(long, value_name = "VERSION", requires = "names", add = super::complete::versions())]
     pub to: Option<String>,
-    /// Go on with another agent, or the same one from elsewhere: your edits are merged onto it
+    /// Continue with another agent, or the same one from elsewhere: your edits are merged onto it
     #[arg(long, value_name = "SPEC", requires = "names", conflicts_with = "to", add = super::complete::specs())]
     pub from: Option<String>,
     /// What to do with conflicts
@@ -40,7 +40,7 @@ pub struct UpdateArgs {
     /// Decide every conflict for upstream's version
     #[arg(long, conflicts_with = "conflicts")]
     pub theirs: bool,
-    /// Allow new powers: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
+    /// Allow new permissions: tool names, `hooks`, `permissionMode`, `mcpServers`, or `all`
     #[arg(long, value_name = "WHAT", value_delimiter = ',', add = super::complete::powers())]
     pub allow: Vec<String>,
     /// The servers that they need.
@@ -59,9 +59,9 @@ pub struct UpdateArgs {
 pub enum ConflictsArg {
     /// Write nothing at all
     Fail,
-    /// Update the other agents; those that would gain a power stay as they are, too
+    /// Update the other agents; those that request new permissions stay as they are, too
     Skip,
-    /// Put the file aside with conflict markers, for `agentpkg resolve`
+    /// Defer the update: write it to a file with conflict markers, for `agentpkg resolve`
     Markers,
 }
 

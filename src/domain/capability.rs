@@ -57,6 +57,9 @@ pub const SHADOW: &str = "shadow";
 /// The word that allows a version whose tag was moved.
 pub const MOVED_TAG: &str = "moved-tag";
 
+/// The words of `--allow` that are neither a field, nor a tool, nor a server.
+pub const ALLOWED_WORDS: [&str; 5] = ["all", "tools", "*", SHADOW, MOVED_TAG];
+
 impl Capabilities {
     /// Reads the capabilities from a definition. A file that the client skips can do nothing, except for fields that may only seem to be
     /// skipped.

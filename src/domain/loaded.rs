@@ -54,13 +54,13 @@ impl Layer {
     pub fn reason_over(self, other: Self) -> &'static str {
         match (self, other) {
             (Self::Project(own), Self::Project(other)) if own != other => {
-                "a nearer folder goes first"
+                "a nearer folder takes precedence"
             }
             (own, other) if own == other => "the last path of a folder wins",
-            (Self::Managed, _) => "managed agents go first",
-            (Self::Project(_), _) => "the project's agents go first",
-            (Self::User, _) => "the user's agents go first",
-            _ => "it goes first",
+            (Self::Managed, _) => "managed agents take precedence",
+            (Self::Project(_), _) => "the project's agents take precedence",
+            (Self::User, _) => "the user's agents take precedence",
+            _ => "it takes precedence",
         }
     }
 }

@@ -7,6 +7,11 @@ use super::name::is_invisible;
 use super::shell::shell_quoted;
 use semver::{Comparator, Op, Version, VersionReq};
 
+/// Where git keeps tags.
+const TAGS: &str = "refs/tags/";
+/// Where git keeps branches.
+const BRANCHES: &str = "refs/heads/";
+
 /// The text after `@` in a spec, or the `version` in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionRequest {
@@ -55,8 +60,8 @@ impl VersionRequest {
         if Self::parse(name).as_ref() == Ok(&revision) {
             return revision;
         }
-        let folder = if is_branch { "heads" } else { "tags" };
-        Self::Revision(format!("refs/{folder}/{name}"))
+        let folder = if is_branch { BRANCHES } else { TAGS };
+        Self::Revision(format!("{folder}{name}"))
     }
 
     /// Whether a version matches the request; a revision is matched only by itself.
@@ -78,6 +83,40 @@ impl VersionRequest {
                 numbers.starts_with(|c: char| c.is_ascii_digit()) && numbers.contains('.')
             }
         }
+    }
+
+    /// The request that takes this version: itself if it does so already, else one of the same form.
+    #[must_use]
+    pub fn moved_to(&self, tag: &VersionTag) -> Self {
+        let version = &tag.version;
+        if self.accepts(version) {
+            return self.clone();
+        }
+        let Self::Requirement(VersionReq { comparators }) = self else {
+            return Self::Revision(tag.tag.clone());
+        };
+        let comparator = match comparators.as_slice() {
+            [one] if matches!(one.op, Op::Caret | Op::Tilde | Op::Exact) => one.clone(),
+            _ => Comparator {
+                op: Op::Caret,
+                major: version.major,
+                minor: None,
+                patch: None,
+                pre: semver::Prerelease::EMPTY,
+            },
+        };
+        let is_release = version.pre.is_empty();
+        let keeps = |part: Option<u64>, new| (part.is_some() || !is_release).then_some(new);
+        let comparator = Comparator {
+            op: comparator.op,
+            major: version.major,
+            minor: keeps(comparator.minor, version.minor),
+            patch: keeps(comparator.patch, version.patch),
+            pre: version.pre.clone(),
+        };
+        Self::Requirement(VersionReq {
+            comparators: vec![comparator],
+        })
     }
 
     /// Whether a commit is named by its whole id.
@@ -117,6 +156,62 @@ impl fmt::Display for VersionRequest {
     }
 }
 
+/// What a request for a version turned out to be in its source. It is remembered by its kind, because one of another kind may take the name
+/// later: a branch moves on, a tag stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// A tag of this name.
+    Tag(String),
+    /// A branch of this name.
+    Branch(String),
+    /// A commit whose id begins like this.
+    Commit(String),
+}
+
+impl Reference {
+    /// Reads what the lockfile says: `refs/tags/NAME`, `refs/heads/NAME`, or the beginning of a commit's id.
+    pub fn parse(text: &str) -> Result<Self, VersionError> {
+        if !is_reference(text) {
+            return Err(VersionError::Revision {
+                text: text.to_owned(),
+            });
+        }
+        let (tag, branch) = (text.strip_prefix(TAGS), text.strip_prefix(BRANCHES));
+        let of = |name: &str, kind: fn(String) -> Self| kind(name.to_owned());
+        Ok(match (tag, branch) {
+            (Some(name), _) => of(name, Self::Tag),
+            (_, Some(name)) => of(name, Self::Branch),
+            (None, None) => of(text, Self::Commit),
+        })
+    }
+
+    /// What became of it, in words, if its name means another kind of reference now.
+    #[must_use]
+    pub fn changed_to(&self, now: &Self) -> Option<String> {
+        let ((name, was), (name_now, is)) = (self.parts(), now.parts());
+        (name == name_now && was != is)
+            .then(|| format!("`{name}` was a {was} upstream, and is a {is} now"))
+    }
+
+    fn parts(&self) -> (&str, &'static str) {
+        match self {
+            Self::Tag(name) => (name, "tag"),
+            Self::Branch(name) => (name, "branch"),
+            Self::Commit(name) => (name, "commit"),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(name) => write!(formatter, "{TAGS}{name}"),
+            Self::Branch(name) => write!(formatter, "{BRANCHES}{name}"),
+            Self::Commit(name) => formatter.write_str(name),
+        }
+    }
+}
+
 /// Whether git takes a text as the name of a tag or branch, and a terminal shows it as it is.
 fn is_reference(text: &str) -> bool {
     let is_refused =
@@ -133,10 +228,15 @@ fn is_reference(text: &str) -> bool {
 /// Where a version was asked for: the hint must suggest something that fits there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// After this spec.
-    Behind(String),
-    /// With `--to`.
-    To,
+    /// After a spec.
+    Behind {
+        /// The spec without its version.
+        spec: String,
+        /// The version as it was typed.
+        version: String,
+    },
+    /// With `--to`, as it was typed.
+    To(String),
     /// In agentpkg.toml.
     Manifest,
 }
@@ -146,8 +246,10 @@ impl Written {
     #[must_use]
     pub fn example(&self, versions: &[String]) -> String {
         let one = |version: &String| match self {
-            Self::Behind(spec) => format!("`{}`", shell_quoted(&format!("{spec}@{version}"))),
-            Self::To => format!("`--to {}`", shell_quoted(version)),
+            Self::Behind { spec, .. } => {
+                format!("`{}`", shell_quoted(&format!("{spec}@{version}")))
+            }
+            Self::To(_) => format!("`--to {}`", shell_quoted(version)),
             Self::Manifest => format!("`version = \"{version}\"`"),
         };
         let place = if *self == Self::Manifest {
@@ -165,8 +267,8 @@ impl Written {
     #[must_use]
     pub fn asked(&self, request: &VersionRequest) -> String {
         match self {
-            Self::Behind(_) => format!("`@{request}`"),
-            Self::To => format!("`--to {}`", shell_quoted(&request.to_string())),
+            Self::Behind { version, .. } => format!("`@{version}`"),
+            Self::To(version) => format!("`--to {}`", shell_quoted(version)),
             Self::Manifest => format!("`{request}` in agentpkg.toml"),
         }
     }
@@ -289,6 +391,30 @@ mod tests {
             "a*",
         ] {
             assert!(kind(hostile).starts_with("error"), "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_moves_to_a_version_and_keeps_its_form() {
+        for (request, newest, moved) in [
+            ("^1", "2.3.4", "^2"),
+            ("^1.2", "2.3.4", "^2.3"),
+            ("~1.2.0", "2.3.4", "~2.3.4"),
+            ("=1.2.0", "2.3.4", "=2.3.4"),
+            (">=1, <2", "2.3.4", "^2"),
+            (">=1", "2.3.4", ">=1"),
+            ("^2", "2.3.4", "^2"),
+            ("^1", "2.0.0-rc.1", "^2.0.0-rc.1"),
+            ("v1.2.0", "2.3.4", "v2.3.4"),
+        ] {
+            let tag = VersionTag {
+                tag: format!("v{newest}"),
+                version: Version::parse(newest).unwrap(),
+                is_own: false,
+            };
+            let request = VersionRequest::parse(request).unwrap().moved_to(&tag);
+            assert_eq!(request.to_string(), moved);
+            assert!(request.accepts(&tag.version), "{request}");
         }
     }
 

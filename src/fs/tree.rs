@@ -47,10 +47,23 @@ pub struct Tree {
 pub struct Reading {
     /// How the names of the files end.
     pub ending: &'static str,
+    /// Whether the ending counts only in lower case.
+    pub is_cased: bool,
     /// The largest file that is read, in bytes.
     pub max_size: u64,
     /// The order of the paths below the folder.
     pub order: fn(&str, &str) -> std::cmp::Ordering,
+}
+
+impl Reading {
+    fn takes(&self, name: &str) -> bool {
+        let start = name.len().checked_sub(self.ending.len());
+        let ending = start.and_then(|start| name.get(start..));
+        ending.is_some_and(|ending| match self.is_cased {
+            true => ending == self.ending,
+            false => ending.eq_ignore_ascii_case(self.ending),
+        })
+    }
 }
 
 /// Reads all files below `folder` whose names end with `ending`; nothing is there if it does not exist.
@@ -119,7 +132,7 @@ impl Walk {
             let is_linked = is_linked || kind.is_symlink();
             if target.as_ref().is_ok_and(Metadata::is_dir) {
                 self.folder(&path, &format!("{below}{name}/"), depth + 1, is_linked);
-            } else if name.ends_with(self.reading.ending) {
+            } else if self.reading.takes(&name) {
                 let own = fs::symlink_metadata(&path).ok();
                 let content = self.content(&path, target.ok());
                 self.tree.leaves.push(Leaf {
@@ -196,6 +209,7 @@ mod tests {
 
     const READING: Reading = Reading {
         ending: ".md",
+        is_cased: true,
         max_size: 10,
         order: |one, other| one.cmp(other),
     };

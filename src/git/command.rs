@@ -11,9 +11,11 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::GitError;
+use super::answers::Answers;
 use crate::domain::digest::ObjectId;
 use crate::domain::url::{GitUrl, Transport};
 
@@ -182,6 +184,7 @@ pub struct RemoteRefs {
 pub struct Git {
     program: PathBuf,
     variables: Vec<(OsString, OsString)>,
+    answers: Arc<Answers>,
 }
 
 impl Git {
@@ -195,6 +198,7 @@ impl Git {
             .find(|file| is_program(file));
         program
             .map(|program| Self {
+                answers: Arc::new(Answers::new(&program)),
                 program,
                 variables: Vec::new(),
             })
@@ -254,6 +258,12 @@ impl Git {
             ),
             "http.lowSpeedLimit=1".to_owned(),
         ] {
+            command.arg("-c").arg(setting);
+        }
+        if access.may_prompt
+            && matches!(url.transport(), Transport::Https | Transport::Http)
+            && let Some(setting) = self.answers.setting()
+        {
             command.arg("-c").arg(setting);
         }
         // Takes precedence over every `protocol.*` setting. Https and ssh are always allowed, because users rewrite one to the other.

@@ -4,6 +4,7 @@
 //! Not responsible for which files matter; [`super::walk`] lists them.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Odb, Oid, RepositoryOpenFlags};
@@ -56,38 +57,50 @@ pub struct Repository {
     references: Option<BTreeMap<String, ObjectId>>,
 }
 
+impl fmt::Debug for Repository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Repository");
+        shown.field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl Repository {
     /// Opens the repository at `path`; parent folders are not searched.
     pub fn open(path: &Path) -> Result<Self, GitError> {
         let no_ceilings: [&Path; 0] = [];
-        let inner = git2::Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, no_ceilings)
-            .map_err(|error| {
-            let path = path.to_owned();
-            match error.code() {
-                ErrorCode::Owner => GitError::Owner { path },
-                _ => GitError::NotOpened {
-                    path,
-                    detail: cleaned(error.message()),
-                },
-            }
-        })?;
-        Ok(Self {
-            inner,
-            path: path.to_owned(),
-            references: None,
-            is_fetched: false,
-        })
+        let flags = RepositoryOpenFlags::NO_SEARCH;
+        let opened = git2::Repository::open_ext(path, flags, no_ceilings);
+        Self::opened(path, opened, false)
     }
 
-    /// Opens a repository that [`super::Git`] fetched into: its branches and its head are those of the remote at the last fetch.
+    fn opened(
+        path: &Path,
+        opened: Result<git2::Repository, git2::Error>,
+        is_fetched: bool,
+    ) -> Result<Self, GitError> {
+        let path = path.to_owned();
+        match opened {
+            Ok(inner) => Ok(Self {
+                inner,
+                path,
+                references: None,
+                is_fetched,
+            }),
+            Err(error) if error.code() == ErrorCode::Owner => Err(GitError::Owner { path }),
+            Err(error) => Err(GitError::NotOpened {
+                path,
+                detail: cleaned(error.message()),
+            }),
+        }
+    }
+
+    /// Opens a repository that [`super::Git`] fetched into: its branches and its head are those of the remote at the last fetch. Whoever
+    /// owns it: nothing in it is trusted, and nothing that its settings name is run.
     pub fn open_fetched(path: &Path) -> Result<Self, GitError> {
-        Ok(Self {
-            is_fetched: true,
-            ..Self::open(path)?
-        })
+        Self::opened(path, git2::Repository::open_bare(path), true)
     }
 
-    /// The same, in whatever form the user's git can read it; git is started only where libgit2 cannot open it.
+    /// Opens a repository of this machine, in whatever form the user's git can read it; git is started only where libgit2 cannot open it.
     pub fn open_asking(path: &Path, git: &dyn Fn() -> Option<Git>) -> Result<Self, GitError> {
         let error = match Self::open(path) {
             Err(error @ GitError::NotOpened { .. }) => error,

@@ -6,6 +6,7 @@
 //!
 //! Nothing is ever checked out: names from other people become paths only above this floor, and [`Walk`] has refused the hostile ones.
 
+mod answers;
 mod asked;
 mod bare;
 mod child;

@@ -63,8 +63,18 @@ impl Git {
             BlobFilter::None => "--filter=blob:none".to_owned(),
             BlobFilter::All => "--no-filter".to_owned(),
         });
-        let job = self.asking_for(request, into, arguments)?;
-        let mut fetched = fetch_with(&job, url, progress)?;
+        let mut job = self.asking_for(request, into, arguments)?;
+        let mut fetched = match fetch_with(&job, url, progress) {
+            // Of a remote without any reference, git can neither cut the history nor complete it, and fails without saying so.
+            Err(GitError::Failed { detail, .. }) if detail.is_empty() => {
+                let is_plain = |argument: &String| {
+                    !argument.starts_with("--depth=") && argument != "--unshallow"
+                };
+                job.arguments.retain(is_plain);
+                fetch_with(&job, url, progress)
+            }
+            fetched => fetched,
+        }?;
         fetched.is_filtered &= request.blobs != BlobFilter::All;
         Ok(fetched)
     }

@@ -200,14 +200,32 @@ fn edited(mut model: Model, edits: &[Edit]) -> Model {
     model
 }
 
-fn triple() -> impl Strategy<Value = [Vec<u8>; 3]> {
+/// A side of a merge, which a failed law prints as a string and not as a list of numbers.
+#[derive(Clone, PartialEq)]
+struct Text(Vec<u8>);
+
+impl std::ops::Deref for Text {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+fn triple() -> impl Strategy<Value = [Text; 3]> {
     let edits = || prop::collection::vec(edit(), 0..4);
     (model(), edits(), edits()).prop_map(|(base, ours, theirs)| {
-        [
+        let sides = [
             base.bytes(),
             edited(base.clone(), &ours).bytes(),
             edited(base, &theirs).bytes(),
-        ]
+        ];
+        sides.map(Text)
     })
 }
 
@@ -325,9 +343,9 @@ proptest! {
 
     #[test]
     fn what_only_one_side_changed_is_taken_byte_for_byte([base, ours, theirs] in triple()) {
-        prop_assert_eq!(merge(&base, &ours, &base).to_bytes().unwrap(), ours.clone());
-        prop_assert_eq!(merge(&base, &base, &theirs).to_bytes().unwrap(), theirs);
-        prop_assert_eq!(merge(&base, &ours, &ours).to_bytes().unwrap(), ours);
+        prop_assert_eq!(merge(&base, &ours, &base).to_bytes().map(Text), Some(ours.clone()));
+        prop_assert_eq!(merge(&base, &base, &theirs).to_bytes().map(Text), Some(theirs));
+        prop_assert_eq!(merge(&base, &ours, &ours).to_bytes().map(Text), Some(ours));
     }
 
     #[test]
@@ -418,10 +436,14 @@ proptest! {
         let texts = [&base, &ours, &theirs].map(|side| {
             Document::of(side).lines.iter().fold(String::new(), |text, line| text + &String::from_utf8_lossy(line.text) + "\n")
         });
-        let plain = similar::TextMerge::from_lines(&texts[0], &texts[1], &texts[2]);
+        // Head and body are compared apart, as the merge does it. Compared at once, a line that the body has twice can be
+        // matched differently because of a change in the head, which is luck.
+        let parts = texts.each_ref().map(|text| text.split_at(text.find("\n---\n").map_or(0, |at| at + 1)));
+        let head = similar::TextMerge::from_lines(parts[0].0, parts[1].0, parts[2].0);
+        let body = similar::TextMerge::from_lines(parts[0].1, parts[1].1, parts[2].1);
         // A result with a duplicate key is not valid.
-        let is_sound = || head_of(&base).is_none() || head_of(plain.to_string().as_bytes()).is_some();
-        if plain.is_conflicted() || merged.is_clean() || !is_sound() {
+        let is_sound = || head_of(&base).is_none() || head_of(format!("{head}{body}").as_bytes()).is_some();
+        if head.is_conflicted() || body.is_conflicted() || merged.is_clean() || !is_sound() {
             return Ok(());
         }
         // Only a guard may find a conflict where comparing lines would not.

@@ -99,10 +99,8 @@ pub fn find(
     }
     let installed = session.project.read_agent(name)?;
     let source = Source::parse(&locked.source).map_err(|error| {
-        Failure::failed(format!(
-            "the lock entry of `{name}` has a source that makes no sense"
-        ))
-        .caused_by(error)
+        Failure::failed(format!("the lock entry of `{name}` has an invalid source"))
+            .caused_by(error)
     })?;
     let failure = match fetch(session, name, locked, &source, frontend) {
         Ok(upstream) => match as_locked(name, locked, &upstream) {
@@ -161,10 +159,8 @@ pub(super) fn upstream(
         return Ok(bytes);
     }
     let source = Source::parse(&locked.source).map_err(|error| {
-        Failure::failed(format!(
-            "the lock entry of `{name}` has a source that makes no sense"
-        ))
-        .caused_by(error)
+        Failure::failed(format!("the lock entry of `{name}` has an invalid source"))
+            .caused_by(error)
     })?;
     let bytes = fetch(session, name, locked, &source, frontend)?;
     if is_upstream(&bytes) {

@@ -73,6 +73,7 @@ impl Candidate {
             agent: entry.name.to_string(),
             file: entry.file.clone(),
             version: version.as_ref().map(ToString::to_string),
+            reference: snapshot.reference.clone(),
             commit: *commit,
             blob: entry.blob,
             sha256: Digest::of(&upstream),

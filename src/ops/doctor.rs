@@ -43,14 +43,28 @@ pub struct Finding {
 pub fn doctor(session: &Session, asks: bool, frontend: &mut dyn Frontend) -> Result<Vec<Finding>> {
     session.look_for_interruption(frontend)?;
     let mut findings = vec![git(session), client(session)];
+    let obstacle = session.cache.obstacle().map(|file| {
+        let text = format!("{} is not a folder", file.display());
+        let hint = "move it, or set `AGENTPKG_CACHE_DIR` to another folder";
+        finding("cache", Health::Bad, text).hint(hint)
+    });
+    let cache = ("cache", session.environment.cache_folder());
     let folders = [
-        ("cache", session.environment.cache_folder()),
-        ("client folder", session.environment.client_folder()),
+        Some(cache).filter(|_| obstacle.is_none()),
+        Some(("client folder", session.environment.client_folder())),
     ];
-    findings.extend(folders.map(|(subject, folder)| match folder {
-        Some(folder) => finding(subject, Health::Good, folder.display().to_string()),
-        None => finding(subject, Health::Warning, "there is no home folder").hint("set `HOME`"),
-    }));
+    findings.extend(obstacle);
+    findings.extend(
+        folders
+            .into_iter()
+            .flatten()
+            .map(|(subject, folder)| match folder {
+                Some(folder) => finding(subject, Health::Good, folder.display().to_string()),
+                None => {
+                    finding(subject, Health::Warning, "there is no home folder").hint("set `HOME`")
+                }
+            }),
+    );
     let agents = session.project.agents_folder();
     let shown = session.project.display(agents);
     findings.push(match fs::entry(agents)? {

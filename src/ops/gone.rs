@@ -140,7 +140,7 @@ impl GoneAgent {
         match (&self.by, self.successors.first()) {
             (None, Some(best)) => {
                 Advice::run(Command::new(["update", name, "--from", best.spec.as_str()]))
-                    .and(" goes on with that one; or ")
+                    .and(" continues with that one; or ")
                     .and_run(Command::new(["remove", name, "--keep-file"]))
                     .and(" makes the file your own")
             }

@@ -69,6 +69,7 @@ pub fn install(
     }
     // The usual case of a second install needs no lock: nothing is written.
     if !options.is_forced
+        && options.allowed.is_empty()
         && matches!(options.servers, Mode::Usual | Mode::Skip)
         && let Some(outcome) = is_done(session, frontend)?
     {

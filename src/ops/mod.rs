@@ -3,6 +3,7 @@
 //! They speak upward only through [`Reporter`] and [`Decide`].
 
 pub mod base;
+mod beside;
 mod candidate;
 pub(crate) mod change;
 pub mod check;
@@ -13,6 +14,7 @@ pub mod gone;
 pub mod info;
 pub mod init;
 pub mod install;
+mod latest;
 pub mod list;
 pub mod loaded;
 mod lock_conflict;

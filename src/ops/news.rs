@@ -4,14 +4,15 @@
 use super::gone::GoneAgent;
 use super::past::Changed;
 use super::report::Frontend;
-use super::resolver::{Followed, Resolved, Resolver, moved};
+use super::resolver::{Followed, Resolved, Resolver, news_of};
 use super::session::Session;
 use crate::domain::date::day;
 use crate::domain::digest::ObjectId;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::domain::version::VersionRequest;
-use crate::store::cache::{CachedRepository, Freshness};
+use crate::store::agreement::changed_reference;
+use crate::store::cache::{CachedRepository, Freshness, Named};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Wanted};
 
@@ -21,7 +22,7 @@ pub(super) enum News {
     /// Nothing, as far as is known.
     #[default]
     None,
-    /// Another version, and what changed in it, where its source has commits and it was looked at whole.
+    /// Another version, empty if the source has no versions, and what changed in it, where its source has commits and it was looked at whole.
     Newer(String, Option<Changed>),
     /// The same bytes from another place, in words.
     Moved(String),
@@ -124,12 +125,11 @@ impl<'a> Look<'a> {
         let version = version.as_ref().map(ToString::to_string);
         if entry.blob != locked.blob || version.is_some() && version != locked.version {
             let newer = version.or_else(|| commit.map(|commit| commit.short()));
-            let newer = newer.unwrap_or_else(|| "changed".to_owned());
             let changed = (entry.blob != locked.blob)
                 .then(|| Changed::since(locked, &there.resolved.snapshot, &entry.file));
-            return Some(News::Newer(newer, changed.flatten()));
+            return Some(News::Newer(newer.unwrap_or_default(), changed.flatten()));
         }
-        Some(moved(locked, &there).map_or(News::None, News::Moved))
+        Some(news_of(locked, &there).map_or(News::None, News::Moved))
     }
 }
 
@@ -139,9 +139,15 @@ fn newer_version(
     locked: &LockedAgent,
     request: &VersionRequest,
 ) -> Option<News> {
-    let (commit, version) = repository
+    let named = repository
         .resolve(request, &locked.agent, &mut |_| {})
         .ok()?;
+    if changed_reference(locked, named.reference.as_ref()).is_some() {
+        return Some(News::Elsewhere);
+    }
+    let Named {
+        commit, version, ..
+    } = named;
     if locked.commit == Some(commit) {
         return Some(News::None);
     }

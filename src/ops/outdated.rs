@@ -1,11 +1,10 @@
 //! `outdated`: which installed agents are behind: what they are, what the manifest would take, and what there is. Writes nothing.
 
-use semver::Version;
-
 use super::gone::GoneAgent;
+use super::latest::newest_version;
 use super::past::Changed;
 use super::report::{Frontend, relay};
-use super::resolver::{Followed, Resolved, Resolver, moved};
+use super::resolver::{Followed, Resolved, Resolver, news_of};
 use super::session::Session;
 use super::unknown;
 use crate::domain::count::few;
@@ -32,7 +31,7 @@ pub struct Outdated {
     pub is_behind: bool,
     /// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
     pub changed: Option<Changed>,
-    /// Where upstream moved it, in words; `None`: nowhere.
+    /// Where upstream moved it or its reference, in words; `None`: nowhere.
     pub moved: Option<String>,
     /// Whether the latest is not what the manifest allows.
     pub is_held_back: bool,
@@ -177,7 +176,7 @@ impl<'a> Look<'a> {
                 return Ok(Err(GoneAgent::of(name, wanted, locked, &departed)));
             }
         };
-        let moved = moved(locked, &there);
+        let moved = news_of(locked, &there);
         let allowed = there.resolved;
         let branch = match (&wanted.version, follow(&newest)) {
             (None, _) => allowed.clone(),
@@ -205,9 +204,12 @@ impl<'a> Look<'a> {
         }: &There<'_>,
         frontend: &mut dyn Frontend,
     ) -> Result<Outdated> {
-        // Versions are held against versions, commits against commits: a commit past the newest tag is no newer version.
-        let version = wanted.version.as_ref().and(allowed.version.as_ref());
-        let newest = version.map(|version| newest_version(self.session, branch, version, frontend));
+        let request = wanted.version.as_ref();
+        let newest = newest_version(self.session, request, allowed, branch, frontend);
+        let version = request.and(allowed.version.as_ref());
+        let newest = newest
+            .map(|newest| newest.version)
+            .or_else(|| version.cloned());
         let is_held_back = match (&newest, version) {
             (Some(newest), Some(version)) => newest != version,
             _ => wanted.version.is_some() && allowed.entry.blob != branch.entry.blob,
@@ -249,23 +251,4 @@ fn revision(resolved: &Resolved<'_>) -> String {
         (None, Some(commit)) => commit.short(),
         (None, None) => String::new(),
     }
-}
-
-/// The newest version of an agent. One before a release counts only for those who have one.
-fn newest_version(
-    session: &Session,
-    branch: &Resolved<'_>,
-    allowed: &Version,
-    frontend: &mut dyn Frontend,
-) -> Version {
-    let versions =
-        branch
-            .snapshot
-            .versions(&session.cache, branch.entry.name.as_str(), &mut |event| {
-                relay(frontend, event);
-            });
-    let mut versions = versions.into_iter().map(|tag| tag.version);
-    let newest = versions
-        .find(|version| version.pre.is_empty() || version <= allowed || !allowed.pre.is_empty());
-    newest.unwrap_or_else(|| allowed.clone())
 }

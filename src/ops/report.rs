@@ -80,6 +80,9 @@ pub struct AskView {
     pub what: String,
     /// The word for `--allow` that answers it, if there is one.
     pub allow: Option<String>,
+    /// The name for `--as` that keeps both of two agents, where that answers it.
+    #[serde(rename = "as")]
+    pub beside: Option<String>,
 }
 
 /// A command that did not end, as a person sees it.
@@ -239,6 +242,14 @@ pub trait Decide {
 
     /// Any of `choices`, none of which is chosen at first.
     fn choose_many(&mut self, question: &str, choices: &[Choice]) -> Result<Vec<usize>>;
+
+    /// A line of text, at first `proposed`. What `refuses` gives a reason against is not taken, and the person goes on.
+    fn text(
+        &mut self,
+        question: &str,
+        proposed: &str,
+        refuses: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<String>;
 
     /// Lets the person edit a text; `None` if it was not saved.
     fn edit(&mut self, text: &str) -> Result<Option<String>>;

@@ -1,5 +1,5 @@
 //! `search`: agents of all registries by what a person remembers. Reads the indexes on this machine: no network, no git, no parse of
-//! more than what is shown. Only `--known` fetches, what was never looked into, and asks first.
+//! more than what is shown. `--refresh` asks the registries first; `--known` fetches what was never looked into, and asks a person first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +30,8 @@ pub struct SearchOptions {
     pub tool: Option<String>,
     /// Only agents that need this MCP server.
     pub server: Option<String>,
+    /// The registries are asked for what is new first.
+    pub is_refreshed: bool,
     /// Also in the public registries that are known by name.
     pub is_known: bool,
     /// Whether those that are not here may be fetched without a question.
@@ -84,6 +86,8 @@ pub struct SearchOutcome {
     pub total: usize,
     /// How many registries were looked into.
     pub registries: usize,
+    /// Why registries could not be asked; they were looked into as they are here.
+    pub failures: Vec<Failure>,
 }
 
 /// The index of a registry as it is on this machine.
@@ -111,15 +115,6 @@ pub fn search(
             return Err(unknown::registry(name, &manifest));
         }
     }
-    let public = if options.is_known {
-        public(session, &registries, options.is_yes, frontend)?
-    } else {
-        Vec::new()
-    };
-    let own = registries.len();
-    let query = query(options);
-    let mut outcome = SearchOutcome::default();
-    let mut alike = 0;
     let is_meant = |(name, _): &(RegistryName, Source)| {
         options.registries.is_empty()
             || options
@@ -127,6 +122,23 @@ pub fn search(
                 .iter()
                 .any(|known| name.as_str() == known)
     };
+    let mut outcome = SearchOutcome::default();
+    if options.is_refreshed {
+        let meant: Vec<_> = registries.iter().filter(|one| is_meant(one)).collect();
+        let failed = fetch(session, &meant, Freshness::Now, frontend)?;
+        let told = |(name, failure): (RegistryName, Failure)| {
+            failure.detail(format!("registry `{name}` was searched as it is here"))
+        };
+        outcome.failures = failed.into_iter().map(told).collect();
+    }
+    let public = if options.is_known {
+        public(session, &registries, options.is_yes, frontend)?
+    } else {
+        Vec::new()
+    };
+    let own = registries.len();
+    let query = query(options);
+    let mut alike = 0;
     let all = registries.into_iter().chain(public).enumerate();
     for (at, (registry, source)) in all.filter(|(_, registry)| is_meant(registry)) {
         let Some(offered) = offered(session, &registry, &source, frontend) else {
@@ -196,10 +208,15 @@ fn public(
         if !is_yes && !frontend.confirm(&format!("Fetch {count} to look into?"), true)? {
             return Err(interrupted());
         }
-        let failed = fetch(session, &new, frontend)?;
+        let failed = fetch(session, &new, Freshness::Recent, frontend)?;
+        for (name, failure) in &failed {
+            let text = format!("could not look into `{name}`: {failure}");
+            frontend.report(Event::warning(text));
+        }
+        let is_failed = |name: &RegistryName| failed.iter().any(|(known, _)| known == name);
         return Ok(known
             .into_iter()
-            .filter(|(name, _)| !failed.contains(name))
+            .filter(|(name, _)| !is_failed(name))
             .collect());
     } else {
         let names: Vec<&str> = new.iter().map(|(name, _)| name.as_str()).collect();
@@ -213,14 +230,15 @@ fn public(
     Ok(known.into_iter().filter(is_there).collect())
 }
 
-/// Fetches registries, at once; gives back those that cannot be had, and says why.
+/// Fetches registries, at once; gives back those that cannot be had, with the reasons.
 fn fetch(
     session: &Session,
     registries: &[&(RegistryName, Source)],
+    freshness: Freshness,
     frontend: &mut dyn Frontend,
-) -> Result<Vec<RegistryName>> {
+) -> Result<Vec<(RegistryName, Failure)>> {
     let mut failed = Vec::new();
-    let mut resolver = Resolver::of_all_references(session, Freshness::Recent);
+    let mut resolver = Resolver::of_all_references(session, freshness);
     let sources = registries.iter().map(|(_, source)| source.clone());
     resolver.ask(sources, frontend);
     for (name, source) in registries {
@@ -229,11 +247,7 @@ fn fetch(
         match snapshot.and_then(|snapshot| snapshot.offered(watch).map(|_| ())) {
             Ok(()) => {}
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-            Err(failure) => {
-                failed.push(name.clone());
-                let text = format!("could not look into `{name}`: {failure}");
-                frontend.report(Event::warning(text));
-            }
+            Err(failure) => failed.push((name.clone(), failure)),
         }
     }
     Ok(failed)

@@ -46,7 +46,7 @@ pub struct AgentStatus {
     pub markers: Option<usize>,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
-    /// What an update would take, as far as the cache knows.
+    /// What an update would take, as far as the cache knows; empty: something else, and the source has no versions.
     pub newer: Option<String>,
     /// What changed in that, where it is known.
     pub changed: Option<Changed>,

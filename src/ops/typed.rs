@@ -37,6 +37,13 @@ impl Typed {
         self.options.iter().any(|known| known == option)
     }
 
+    /// The value that was given to an option.
+    #[must_use]
+    pub fn value_of(&self, option: &str) -> Option<String> {
+        let at = self.options.iter().position(|known| known == option)?;
+        self.options.get(at + 1).cloned()
+    }
+
     /// The whole command.
     #[must_use]
     pub fn again(&self) -> Command {
@@ -122,8 +129,8 @@ pub enum AskerPlace {
         index: usize,
         /// The spec without its version.
         bare: String,
-        /// Whether it has a version.
-        has_version: bool,
+        /// The version as it was typed, if there is one.
+        version: Option<String>,
     },
 }
 
@@ -131,18 +138,14 @@ impl Asker {
     /// A spec as it was typed.
     #[must_use]
     pub fn spec(typed: &Typed, index: usize, text: &str, spec: &Spec) -> Self {
-        let has_version = spec.version.is_some();
-        let bare = text
-            .rsplit_once('@')
-            .filter(|_| has_version)
-            .map_or(text, |(bare, _)| bare)
-            .to_owned();
+        let parts = text.rsplit_once('@').filter(|_| spec.version.is_some());
+        let (bare, version) = parts.map_or((text, None), |(bare, version)| (bare, Some(version)));
         Self {
             typed: typed.clone(),
             place: AskerPlace::Spec {
                 index,
-                bare,
-                has_version,
+                bare: bare.to_owned(),
+                version: version.map(str::to_owned),
             },
         }
     }
@@ -151,12 +154,15 @@ impl Asker {
     #[must_use]
     pub fn written(&self) -> Written {
         match &self.place {
-            AskerPlace::To => Written::To,
+            AskerPlace::To => Written::To(self.typed.value_of("--to").unwrap_or_default()),
             AskerPlace::Spec {
                 bare,
-                has_version: true,
+                version: Some(version),
                 ..
-            } => Written::Behind(bare.clone()),
+            } => Written::Behind {
+                spec: bare.clone(),
+                version: version.clone(),
+            },
             AskerPlace::Spec { .. } | AskerPlace::Manifest => Written::Manifest,
         }
     }

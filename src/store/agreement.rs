@@ -9,7 +9,7 @@ use super::lockfile::{LockedAgent, Lockfile};
 use super::manifest::{Manifest, Origin, Wanted, source_text};
 use crate::domain::name::{AgentName, RegistryName, folded};
 use crate::domain::spec::{Source, Target};
-use crate::domain::version::VersionRequest;
+use crate::domain::version::{Reference, VersionRequest};
 
 /// Whether a lock entry satisfies a manifest entry.
 #[must_use]
@@ -74,6 +74,12 @@ pub fn is_target(locked: &LockedAgent, wanted: &Wanted) -> bool {
     }
 }
 
+/// What became of the reference that an agent was taken from, in words, if its name means another kind of reference now.
+#[must_use]
+pub fn changed_reference(from: &LockedAgent, to: Option<&Reference>) -> Option<String> {
+    from.reference.as_ref()?.changed_to(to?)
+}
+
 /// Whether two versions of an agent are at different places, or have different names there.
 #[must_use]
 pub fn is_moved(from: &LockedAgent, to: &LockedAgent) -> bool {
@@ -87,7 +93,7 @@ pub fn is_moved(from: &LockedAgent, to: &LockedAgent) -> bool {
         } = locked.clone();
         (registry, source, file, agent)
     };
-    place(from) != place(to)
+    place(from) != place(to) || changed_reference(from, to.reference.as_ref()).is_some()
 }
 
 /// The folder of a source that names one file.

@@ -6,11 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::agent_settings::{Denial, Settings, json};
 use super::lockfile::{LockedAgent, Lockfile};
 use super::manifest::{Manifest, Wanted};
+use super::plugins::Plugin;
 use super::project::{MAX_AGENT, Project, Scope};
 use crate::domain::budget;
 use crate::domain::definition::{Definition, Verdict};
@@ -22,8 +21,15 @@ use crate::fs::{self, Entry, Identity, Reading};
 /// How the files of agents are read.
 const AGENTS: Reading = Reading {
     ending: ".md",
+    is_cased: true,
     max_size: MAX_AGENT,
     order: path_order,
+};
+
+/// How those of plugins are read.
+const PLUGIN_AGENTS: Reading = Reading {
+    is_cased: false,
+    ..AGENTS
 };
 
 /// A place that the client loads agents from.
@@ -141,8 +147,8 @@ pub fn read(project: &Project, environment: &Environment, here: &Path) -> Loaded
         }
     }
     for plugin in settings.plugins {
-        match plugin.folder {
-            Some(folder) => set.take_plugin(&plugin.name, &folder, project, environment),
+        match &plugin.folder {
+            Some(folder) => set.take_plugin(&plugin, folder, project, environment),
             None => set.absent_plugins.push(plugin.name),
         }
     }
@@ -267,35 +273,24 @@ impl LoadedSet {
         });
     }
 
-    /// Reads the agents of a plugin: its folder `agents`, or what its description names instead. They load without frontmatter, too.
+    /// Reads the agents of a plugin. They load without frontmatter, too.
     fn take_plugin(
         &mut self,
-        plugin: &str,
+        plugin: &Plugin,
         folder: &Path,
         project: &Project,
         environment: &Environment,
     ) {
-        let described = json(&folder.join(".claude-plugin").join("plugin.json"));
-        let named = described.as_ref().and_then(|found| found.get("agents"));
-        let named: Option<Vec<&str>> = match named {
-            Some(Value::String(path)) => Some(vec![path]),
-            Some(Value::Array(paths)) => Some(paths.iter().filter_map(Value::as_str).collect()),
-            _ => None,
-        };
-        let paths: Vec<PathBuf> = match named {
-            // The client refuses the whole plugin.
-            Some(named) if named.iter().any(|path| !path.ends_with(".md")) => Vec::new(),
-            Some(named) => named
-                .iter()
-                .map(|path| folder.join(path.trim_start_matches("./")))
-                .collect(),
-            None => vec![folder.join("agents")],
+        let brought = plugin.brought(folder, &mut |path| json(path));
+        let (name, paths) = match &brought {
+            Some(brought) => (brought.name.as_str(), brought.paths.as_slice()),
+            None => (plugin.name.as_str(), &[][..]),
         };
         let index = self.places.len();
         let mut cut = Vec::new();
         for path in paths {
-            let leaves = if fs::is_folder(&path) {
-                let tree = fs::tree(&path, AGENTS);
+            let leaves = if fs::is_folder(path) {
+                let tree = fs::tree(path, PLUGIN_AGENTS);
                 cut.extend(tree.cut);
                 let leaves = tree.leaves.into_iter();
                 leaves
@@ -303,18 +298,19 @@ impl LoadedSet {
                     .collect()
             } else {
                 let below = path.file_name().unwrap_or_default().to_string_lossy();
-                let content = match fs::read(&path, MAX_AGENT) {
-                    Ok(bytes) => bytes.ok_or_else(|| "it is gone".to_owned()),
+                let content = match fs::read(path, MAX_AGENT) {
+                    Ok(Some(bytes)) => Ok(bytes),
+                    Ok(None) => continue,
                     Err(failure) => Err(failure.to_string()),
                 };
-                vec![(below.into_owned(), path, content)]
+                vec![(below.into_owned(), path.clone(), content)]
             };
             for (below, path, content) in leaves {
                 let (bytes, unread) = match content {
                     Ok(bytes) => (bytes, None),
                     Err(reason) => (Vec::new(), Some(reason)),
                 };
-                let (name, description) = plugin_name(plugin, &below, &bytes);
+                let (name, description) = plugin_name(name, &below, &bytes);
                 self.agents.push(FoundAgent {
                     tokens: budget::tokens(&name, &description),
                     place: index,
@@ -333,7 +329,7 @@ impl LoadedSet {
             is_own: false,
             shown: shown(project, environment, folder),
             folder: folder.to_owned(),
-            plugin: Some(plugin.to_owned()),
+            plugin: Some(plugin.name.clone()),
             manager: None,
             cut,
         });
@@ -409,12 +405,11 @@ fn verdict(bytes: &[u8]) -> (Option<String>, usize, Standing) {
 
 /// The name of a plugin's agent, which is the plugin, the folders on the way, and what the file says or is called; and its description.
 fn plugin_name(plugin: &str, below: &str, bytes: &[u8]) -> (String, String) {
-    let stem = below.strip_suffix(".md").unwrap_or(below);
+    let stem = below.rsplit_once('.').map_or(below, |(stem, _)| stem);
     let (folders, file) = stem.rsplit_once('/').unwrap_or(("", stem));
-    let (own, description) = match Definition::parse(bytes).verdict() {
-        Verdict::Loads(loaded) => (loaded.name.clone(), loaded.description.clone()),
-        Verdict::Skipped(_) => (file.to_owned(), format!("Agent from {plugin} plugin")),
-    };
+    let (own, description) = Definition::parse(bytes).in_plugin();
+    let own = own.unwrap_or_else(|| file.to_owned());
+    let description = description.unwrap_or_else(|| format!("Agent from {plugin} plugin"));
     let folders = folders.split('/').filter(|folder| !folder.is_empty());
     let parts: Vec<&str> = std::iter::once(plugin)
         .chain(folders)

@@ -134,6 +134,7 @@ mod tests {
             agent: "a".to_owned(),
             file: "a.md".to_owned(),
             version: None,
+            reference: None,
             commit: None,
             blob: "0123456789abcdef0123456789abcdef01234567".parse().unwrap(),
             sha256: Digest::of(text.as_bytes()),

@@ -13,6 +13,7 @@ use super::mcp_file::Created;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
+use crate::domain::version::Reference;
 use crate::error::{Advice, Failure, Location, Result};
 
 /// The file's name in a project.
@@ -40,6 +41,8 @@ pub struct LockedAgent {
     pub file: String,
     /// The version, where the source has versions.
     pub version: Option<String>,
+    /// What the version that was asked for is in the source; `None`: none was, or a commit by its whole id.
+    pub reference: Option<Reference>,
     /// The commit, if the source is a git repository.
     pub commit: Option<ObjectId>,
     /// The git blob id of the upstream bytes.
@@ -271,6 +274,9 @@ impl LockedAgent {
         if let Some(version) = &self.version {
             writeln!(text, "version = {}", quote(version))?;
         }
+        if let Some(reference) = &self.reference {
+            writeln!(text, "reference = {}", quote(&reference.to_string()))?;
+        }
         if let Some(commit) = &self.commit {
             writeln!(text, "commit = \"{commit}\"")?;
         }
@@ -366,6 +372,7 @@ struct Entry {
     agent: Option<String>,
     file: String,
     version: Option<String>,
+    reference: Option<String>,
     commit: Option<String>,
     blob: String,
     sha256: String,
@@ -402,12 +409,17 @@ impl Entry {
             .registry
             .as_deref()
             .map(|text| RegistryName::new(text).map_err(|error| wrong("registry", text, &error)));
+        let reference = self
+            .reference
+            .as_deref()
+            .map(|text| Reference::parse(text).map_err(|error| wrong("reference", text, &error)));
         let requires = self
             .requires
             .iter()
             .map(|text| AgentName::new(text).map_err(|error| wrong("requires", text, &error)));
         let agent = LockedAgent {
             registry: registry.transpose()?,
+            reference: reference.transpose()?,
             commit: self
                 .commit
                 .as_deref()
@@ -444,6 +456,7 @@ mod tests {
             AgentName::new("a").unwrap(),
             LockedAgent {
                 registry: None,
+                reference: None,
                 commit: None,
                 version: None,
                 ..agent()
@@ -467,6 +480,7 @@ mod tests {
             agent: "Backend \"Architect\"".to_owned(),
             file: "agents/backend-architect.md".to_owned(),
             version: Some("1.0.0".to_owned()),
+            reference: Some(Reference::Tag("v1.0.0".to_owned())),
             commit: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()),
             blob: "0123456789abcdef0123456789abcdef01234567".parse().unwrap(),
             sha256: Digest::of(b"a"),

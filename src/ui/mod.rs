@@ -3,6 +3,8 @@
 //! Each colour has one meaning: green done, yellow a warning, red an error, cyan a name or something to type, dim the rest.
 
 mod failure;
+mod fold;
+mod line;
 mod modes;
 mod picker;
 mod plain;
@@ -65,6 +67,8 @@ pub struct UiOptions {
     pub never_asks: bool,
     /// The terminal cannot move its cursor.
     pub is_dumb: bool,
+    /// The program that edits texts, and the variable that names it.
+    pub editor: (Option<&'static str>, String),
 }
 
 /// The terminal of one command.
@@ -315,7 +319,7 @@ impl Ui {
     pub fn note(&mut self, text: impl Display) {
         if !self.options.is_quiet && !self.options.is_json {
             self.clear();
-            let _ = writeln!(anstream::stderr(), "{text}");
+            let _ = writeln!(anstream::stderr(), "{}", in_width(&text.to_string()));
         }
     }
 
@@ -323,11 +327,9 @@ impl Ui {
     pub fn warn(&mut self, advice: impl Into<Advice>) {
         if !self.options.is_quiet {
             self.clear();
-            let _ = writeln!(
-                anstream::stderr(),
-                "{YELLOW}warning{YELLOW:#}: {}",
-                sanitize(&self.advice(&advice.into()))
-            );
+            let text = sanitize(&self.advice(&advice.into()));
+            let text = in_width(&format!("{YELLOW}warning{YELLOW:#}: {text}"));
+            let _ = writeln!(anstream::stderr(), "{text}");
         }
     }
 
@@ -335,7 +337,7 @@ impl Ui {
     pub fn failure(&mut self, failure: &Failure) {
         self.clear();
         let text = render_failure(failure, &|advice| self.advice(advice));
-        let _ = write!(anstream::stderr(), "{text}");
+        let _ = write!(anstream::stderr(), "{}", in_width(&text));
     }
 
     /// Prints a failure that does not stop the command.
@@ -346,7 +348,8 @@ impl Ui {
             let text = text
                 .split_once(": ")
                 .map_or(text.as_str(), |(_, rest)| rest);
-            let _ = write!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {text}");
+            let text = in_width(&format!("{YELLOW}warning{YELLOW:#}: {text}"));
+            let _ = write!(anstream::stderr(), "{text}");
         }
     }
 
@@ -368,7 +371,9 @@ impl Ui {
     fn fitted(line: String) -> String {
         match Term::stderr().size_checked() {
             Some((_, columns)) if io::stderr().is_terminal() => {
-                sanitize::with_short_address(&line, usize::from(columns))
+                let columns = usize::from(columns);
+                let line = sanitize::with_short_address(&line, columns);
+                fold::hanging(&line, columns, VERB_WIDTH + 1)
             }
             _ => line,
         }
@@ -493,6 +498,25 @@ impl Reporter for Ui {
     }
 }
 
+/// A message as it is printed on stderr: in the width of the terminal, if it is one.
+fn in_width(text: &str) -> String {
+    match Term::stderr().size_checked() {
+        Some((_, columns)) if io::stderr().is_terminal() => {
+            fold::folded(text, usize::from(columns).max(20))
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// A line with its colours, where there may be any.
+fn styled(line: &str) -> String {
+    if anstream::AutoStream::choice(&io::stderr()) == anstream::ColorChoice::Never {
+        anstream::adapter::strip_str(line).to_string()
+    } else {
+        line.to_owned()
+    }
+}
+
 /// A document as a JSON value.
 fn value(document: &impl Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(document)
@@ -572,10 +596,50 @@ impl Decide for Ui {
         Ok(chosen)
     }
 
+    fn text(
+        &mut self,
+        question: &str,
+        proposed: &str,
+        refuses: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<String> {
+        self.clear();
+        let ask = if self.options.is_dumb {
+            plain::text
+        } else {
+            line::run
+        };
+        let taken = asking(|| Ok(ask(question, proposed, refuses)?))?;
+        let text = taken.ok_or_else(interrupted)?;
+        self.answered(&format!("{question}:"), &text);
+        Ok(text)
+    }
+
     fn edit(&mut self, text: &str) -> Result<Option<String>> {
         self.clear();
+        let (variable, program) = &self.options.editor;
         let mut editor = dialoguer::Editor::new();
-        asking(|| editor.extension(".md").trim_newlines(false).edit(text))
+        editor.executable(program).extension(".md");
+        let saved = asking(|| match editor.trim_newlines(false).edit(text) {
+            Err(dialoguer::Error::IO(error)) if error.kind() != io::ErrorKind::Interrupted => {
+                Ok(Err(error))
+            }
+            other => other.map(Ok),
+        })?;
+        match saved {
+            // Some editors end with an error where a person leaves without saving.
+            Ok(saved) => Ok(saved.filter(|saved| saved != text)),
+            Err(error) => {
+                let from = variable.map_or_else(String::new, |name| format!(" of ${name}"));
+                let failure =
+                    Failure::failed(format!("could not start the editor `{program}`{from}"));
+                self.failure(
+                    &failure.caused_by(error).hint(
+                        "set $EDITOR to a program that edits a file, or choose another answer",
+                    ),
+                );
+                Ok(None)
+            }
+        }
     }
 
     fn confirm(&mut self, question: &str, default: bool) -> Result<bool> {

@@ -10,7 +10,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr as _};
 
 use super::sanitize::{one_path, sanitize};
 use super::screens::wrapped;
-use super::{CYAN, DIM};
+use super::{CYAN, DIM, styled};
 use crate::ops::report::Choice;
 
 /// How many lines of a list are shown at most.
@@ -386,15 +386,6 @@ pub(super) fn run(
     term.show_cursor()?;
     term.flush()?;
     answer
-}
-
-/// A line with its colours, where there may be any.
-fn styled(line: &str) -> String {
-    if anstream::AutoStream::choice(&io::stderr()) == anstream::ColorChoice::Never {
-        anstream::adapter::strip_str(line).to_string()
-    } else {
-        line.to_owned()
-    }
 }
 
 #[cfg(test)]

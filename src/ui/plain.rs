@@ -4,6 +4,7 @@
 
 use std::io::{self, BufRead as _, Write as _};
 
+use super::line::Refuses;
 use super::picker::Mode;
 use super::sanitize::{one_path, sanitize};
 use super::screens::wrapped;
@@ -73,6 +74,28 @@ pub(super) fn confirm(question: &str, default: bool) -> io::Result<Option<bool>>
             "y" | "yes" => return Ok(Some(true)),
             "n" | "no" => return Ok(Some(false)),
             _ => {}
+        }
+    }
+}
+
+/// Asks for a line of text; `None`: the input ended.
+pub(super) fn text(
+    question: &str,
+    proposed: &str,
+    refuses: Refuses<'_>,
+) -> io::Result<Option<String>> {
+    loop {
+        print(&format!("{} [{}] ", sanitize(question), sanitize(proposed)))?;
+        let Some(line) = line()? else {
+            return Ok(None);
+        };
+        let text = match line.trim() {
+            "" => proposed,
+            text => text,
+        };
+        match refuses(text) {
+            None => return Ok(Some(text.to_owned())),
+            Some(why) => print(&format!("{}\n", sanitize(&why)))?,
         }
     }
 }

@@ -7,7 +7,7 @@ use dialoguer::console::Term;
 use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{CYAN, DIM, GREEN, YELLOW, sanitize};
+use super::{CYAN, DIM, GREEN, YELLOW, one_path, sanitize};
 use crate::domain::count::{counted, numbered};
 use crate::ops::report::{
     ConflictView, GainsView, InterruptionView, OfferView, OverviewLine, Preview,
@@ -21,11 +21,13 @@ const REMOVED: Style = AnsiColor::Red.on_default();
 const LONG: usize = 90;
 /// How many characters of it are kept at both ends.
 const END: usize = 32;
+/// The narrowest terminal that screens are made for.
+const MIN_COLUMNS: usize = 30;
 /// How many lines of one side of a conflict are shown.
 const MAX_LINES: usize = 14;
 
 fn columns() -> usize {
-    usize::from(Term::stderr().size().1).clamp(60, 110)
+    usize::from(Term::stderr().size().1).clamp(MIN_COLUMNS, 110)
 }
 
 /// What an interrupted command was doing.
@@ -40,7 +42,7 @@ pub(super) fn steps(view: &InterruptionView) -> String {
     } else {
         ", and not by agentpkg on this machine"
     };
-    let mut text = format!("  {YELLOW}{what} was interrupted{by}{YELLOW:#}\n");
+    let mut text = styled(&format!("{what} was interrupted{by}"), YELLOW, 2);
     let done = if view.is_forward {
         "to be completed"
     } else {
@@ -50,7 +52,8 @@ pub(super) fn steps(view: &InterruptionView) -> String {
         let _ = writeln!(text, "  {DIM}{done}:{DIM:#}");
     }
     for (verb, path) in view.files.iter().take(SHOWN) {
-        let _ = writeln!(text, "    {verb:<8} {CYAN}{}{CYAN:#}", sanitize(path));
+        let path = one_path(&sanitize(path), columns() - 13);
+        let _ = writeln!(text, "    {verb:<8} {CYAN}{path}{CYAN:#}");
     }
     if view.files.len() > SHOWN {
         let _ = writeln!(
@@ -60,11 +63,8 @@ pub(super) fn steps(view: &InterruptionView) -> String {
         );
     }
     if let Some(path) = &view.misplaced {
-        let _ = writeln!(
-            text,
-            "  {YELLOW}{}{YELLOW:#} is not agentpkg's to change",
-            sanitize(path)
-        );
+        let what = format!("{} is not agentpkg's to change", sanitize(path));
+        text.push_str(&styled(&what, YELLOW, 2));
     }
     text
 }
@@ -93,11 +93,20 @@ pub(super) fn overview(lines: &[OverviewLine]) -> String {
     }
     for line in open {
         let (name, version) = (sanitize(&line.name), sanitize(&line.versions));
-        let _ = writeln!(
-            text,
-            "{YELLOW}{:>12}{YELLOW:#} {CYAN}{name:width$}{CYAN:#}  {version:versions$}  {}",
-            "To decide", line.open
-        );
+        let row = format!("{name:width$}  {version:versions$}  {}", line.open);
+        // Where there is no room for a column of its own, the name is on one line and what it is about on the next.
+        if row.width() + 13 <= columns() {
+            let rest = row.split_at(width.max(name.len())).1;
+            let _ = writeln!(
+                text,
+                "{YELLOW}{:>12}{YELLOW:#} {CYAN}{name:width$}{CYAN:#}{rest}",
+                "To decide"
+            );
+        } else {
+            let _ = writeln!(text, "{YELLOW}To decide{YELLOW:#} {CYAN}{name}{CYAN:#}");
+            let rest = format!("{version}  {}", line.open);
+            text.push_str(&styled(rest.trim(), DIM, 4));
+        }
     }
     text
 }
@@ -107,26 +116,25 @@ pub(super) fn conflict(view: &ConflictView) -> String {
     let texts = &view.texts;
     let mut text = String::new();
     let number = format!("conflict {} of {}", view.number, view.count);
+    let (agent, versions) = (sanitize(&view.agent), sanitize(&view.versions));
+    let is_one_line = agent.width() + versions.width() + number.len() + 6 <= columns();
+    let between = if is_one_line { "   " } else { "\n    " };
     let _ = writeln!(
         text,
-        "\n  {CYAN}{}{CYAN:#} {}   {DIM}{number}{DIM:#}",
-        sanitize(&view.agent),
-        sanitize(&view.versions)
+        "\n  {CYAN}{agent}{CYAN:#} {versions}{between}{DIM}{number}{DIM:#}"
     );
     if !view.also_in.is_empty() {
-        for line in wrapped(
-            &format!("also in {}", view.also_in.join(", ")),
-            columns() - 4,
-        ) {
-            let _ = writeln!(text, "  {DIM}{}{DIM:#}", sanitize(&line));
-        }
+        let others = format!("also in {}", view.also_in.join(", "));
+        text.push_str(&styled(&others, DIM, 2));
     }
-    let _ = writeln!(
-        text,
-        "  {}  {DIM}{}{DIM:#}\n",
-        sanitize(&texts.unit),
-        sanitize(&texts.reason)
-    );
+    let (unit, reason) = (sanitize(&texts.unit), sanitize(&texts.reason));
+    if unit.width() + reason.width() + 4 <= columns() {
+        let _ = writeln!(text, "  {unit}  {DIM}{reason}{DIM:#}");
+    } else {
+        text.push_str(&styled(&unit, Style::new(), 2));
+        text.push_str(&styled(&reason, DIM, 4));
+    }
+    text.push('\n');
     // Marked words help only where most of them stay; otherwise each text is easier to read as it is.
     let is_marked = [&texts.ours, &texts.theirs]
         .into_iter()
@@ -287,44 +295,44 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     flow(&words, width)
 }
 
-/// New powers, one per line.
+/// A text in so many spaces, wrapped.
+fn styled(text: &str, style: Style, indent: usize) -> String {
+    let lines = wrapped(&sanitize(text), columns().saturating_sub(indent));
+    let mut all = String::new();
+    for line in lines {
+        let _ = writeln!(all, "{:indent$}{style}{}{style:#}", "", line.trim_end());
+    }
+    all
+}
+
+/// New powers, each with what it means beside it, or below it where there is no room.
 pub(super) fn gains(view: &GainsView) -> String {
     let mut text = String::new();
     let agents = view.agents.join(", ");
     let verb = if view.agents.len() == 1 {
-        "asks"
+        "requests"
     } else {
-        "ask"
+        "request"
     };
     let more = if view.is_first {
-        "for power over your session"
+        "permissions that need consent"
     } else {
-        "for more than before"
+        "new permissions"
     };
-    for (index, line) in wrapped(
-        &format!("{agents} {} {verb} {more}", view.versions),
-        columns() - 4,
-    )
-    .iter()
-    .enumerate()
-    {
-        let style = if index == 0 { YELLOW } else { Style::new() };
-        let _ = writeln!(
-            text,
-            "{}  {style}{}{style:#}",
-            if index == 0 { "\n" } else { "" },
-            sanitize(line)
-        );
-    }
-    let width = view
-        .gains
-        .iter()
-        .map(|(name, _)| name.width())
-        .max()
-        .unwrap_or(0);
+    let title = format!("{agents} {} {verb} {more}", view.versions);
+    text.push('\n');
+    text.push_str(&styled(&title.replace("  ", " "), YELLOW, 2));
+    let gains = view.gains.iter();
+    let width = gains.map(|(name, _)| name.width()).max().unwrap_or(0);
     for (name, meaning) in &view.gains {
-        let line = format!("    + {:width$}  {}", sanitize(name), sanitize(meaning));
-        let _ = writeln!(text, "{}", line.trim_end());
+        let (name, meaning) = (sanitize(name), sanitize(meaning));
+        let row = format!("    + {name:width$}  {meaning}");
+        if row.trim_end().width() <= columns() {
+            let _ = writeln!(text, "{}", row.trim_end());
+        } else {
+            text.push_str(&styled(&format!("+ {name}"), Style::new(), 4));
+            text.push_str(&styled(&meaning, DIM, 8));
+        }
     }
     text
 }

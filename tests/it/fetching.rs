@@ -284,6 +284,124 @@ fn a_missing_content_is_fetched_or_an_error() {
     assert!((0..20).all(|number| listed.contains(&format!("helper-{number}"))));
 }
 
+/// A cache that others own, or that cannot be written, answers from what it has; what has to be asked for fails and names it.
+#[test]
+#[cfg(unix)]
+fn a_cache_that_cannot_be_written_is_read() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+
+    let Some(place) = Place::new() else { return };
+    let (output, _) = place.run_in(
+        "p",
+        "c",
+        &format!("registry add {} --name studio", place.url()),
+    );
+    let _ = output.code(0);
+    let project = place.sandbox.path().join("p");
+    let is_root = fs::metadata(place.cache("c")).is_ok_and(|cache| {
+        use std::os::unix::fs::MetadataExt;
+        cache.uid() == 0
+    });
+    let permit = |path: &Path, folder: u32, file: u32| {
+        let mode = if path.is_dir() { folder } else { file };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let permit_all = |folder: u32, file: u32| {
+        let mut open = vec![place.cache("c")];
+        while let Some(path) = open.pop() {
+            permit(&path, folder, file);
+            if path.is_dir() {
+                let inside = fs::read_dir(&path).unwrap();
+                open.extend(inside.map(|entry| entry.unwrap().path()));
+            }
+        }
+    };
+    permit_all(0o555, 0o444);
+    permit(place.sandbox.path(), 0o755, 0o644);
+    let home = place.sandbox.path().join("other");
+    fs::create_dir(&home).unwrap();
+    fs::remove_dir_all(project.join(".agentpkg")).unwrap();
+    if is_root {
+        for path in [&home, &project, &project.join("agentpkg.toml")] {
+            chown(path, Some(65534), Some(65534)).unwrap();
+        }
+    }
+    for (line, code) in [
+        ("search helper-3", 0),
+        ("list --available studio", 0),
+        ("install studio/helper-3", 0),
+        ("install studio/helper-4 --offline", 0),
+        ("info studio/helper-5", 0),
+        ("status", 0),
+        ("update", 1),
+        ("outdated", 1),
+        ("registry refresh", 1),
+    ] {
+        let mut command = place.sandbox.command();
+        command
+            .current_dir(&project)
+            .env("HOME", &home)
+            .env("AGENTPKG_STATE_DIR", home.join("state"))
+            .env("AGENTPKG_CACHE_DIR", place.cache("c"))
+            .args(line.split(' '));
+        if is_root {
+            command.uid(65534).gid(65534);
+        }
+        let output = finish(&mut command);
+        assert_eq!(output.code, code, "{line}: {}", output.all());
+        let is_named = output.stderr.contains("caches/c/registries");
+        assert_eq!(is_named, code == 1, "{line}: {}", output.all());
+        assert!(code == 0 || !output.all().contains("up to date"), "{line}");
+    }
+    permit_all(0o755, 0o644);
+}
+
+/// What is in the way in the cache's own folder goes; a file in its place is somebody's, and is named.
+#[test]
+fn a_file_in_the_place_of_a_folder_of_the_cache_is_removed_or_named() {
+    let Some(place) = Place::new() else { return };
+    let url = place.url();
+    let line = format!("install {url}#helper-3");
+    for (index, part) in [
+        "registries",
+        "registries/*",
+        "registries/*/git",
+        "registries/*/index",
+        "blobs",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let name = format!("n{index}");
+        let (output, _) = place.run_in(&name, &name, &line);
+        let _ = output.code(0);
+        let key = place.cached(&name);
+        let key = key.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        let path = place.cache(&name).join(part.replace('*', key));
+        let _ = fs::remove_dir_all(&path);
+        fs::write(&path, "a file").unwrap();
+        for line in [
+            format!("list --available {url}"),
+            format!("install {url}#helper-4"),
+        ] {
+            let (output, _) = place.run_in(&name, &name, &line);
+            assert_eq!(output.code, 0, "{part}, {line}: {}", output.all());
+        }
+    }
+    fs::write(place.cache("file"), "a file").unwrap();
+    for line in [&line, "doctor"] {
+        let (output, _) = place.run_in("file", "file", line);
+        assert_eq!(output.code, 1, "{line}: {}", output.all());
+        let all = output.all();
+        assert!(
+            all.contains("caches/file") && all.contains("AGENTPKG_CACHE_DIR"),
+            "{all}"
+        );
+    }
+    assert_eq!(fs::read_to_string(place.cache("file")).unwrap(), "a file");
+}
+
 const FOLDERS: [&str; 9] = [
     "agents",
     "plugins/p/agents",

@@ -62,26 +62,30 @@ fn user_name_and_password_are_asked_for_in_sight() {
     let server = Server::start(&sandbox.path().join("srv"));
     server.fault(Fault::Password);
     let url = server.url("agents.git");
+    let temporary = sandbox.path().join("temporary");
+    std::fs::create_dir(&temporary).unwrap();
     let host = url.as_str().trim_end_matches("/agents.git");
-    for (line, rounds) in [
-        (format!("install {url}#planner"), 2),
-        (format!("registry add {url} --name far"), 1),
-        ("registry refresh".to_owned(), 1),
+    for line in [
+        format!("install {url}#planner"),
+        format!("registry add {url} --name far"),
+        "registry refresh".to_owned(),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
-        let mut terminal = Terminal::start(&sandbox, &words, &[]);
-        // Git asks once in each of its commands.
-        for _ in 0..rounds {
-            asked(&mut terminal, &format!("Username for '{host}':"));
-            terminal.press("user\n");
-            let with_user = host.replace("://", "://user@");
-            asked(&mut terminal, &format!("Password for '{with_user}':"));
-            terminal.press("secret\n");
-        }
+        let variables = [("TMPDIR", temporary.clone().into_os_string())];
+        let mut terminal = Terminal::start(&sandbox, &words, &variables);
+        // Once, however many commands of git it takes.
+        asked(&mut terminal, &format!("Username for '{host}':"));
+        terminal.press("user\n");
+        let with_user = host.replace("://", "://user@");
+        asked(&mut terminal, &format!("Password for '{with_user}':"));
+        terminal.press("secret\n");
         let screen = terminal.end();
         assert!(!screen.contains("error"), "{line}:\n{screen}");
         assert!(!screen.contains("secret"), "{line}:\n{screen}");
         assert_narrow(&screen);
+        // Nothing of the answers outlives the command.
+        let left = std::fs::read_dir(&temporary).unwrap().count();
+        assert_eq!(left, 0, "{line}");
     }
     assert!(sandbox.read(".claude/agents/planner.md").contains("Plans"));
 }

@@ -64,7 +64,7 @@ fn an_edited_file_in_the_way_is_merged_by_what_is_hinted() {
     error: `.claude/agents/planner.md` was edited, so it is not replaced
 
     hint: `agentpkg update planner --to '=2.0.0'` merges it
-    hint: `--as NAME` installs beside it under another name
+    hint: `agentpkg install studio/planner@=2.0.0 --as planner-studio` installs it beside the other one
     hint: `--force` replaces it; a copy stays in .agentpkg/state/history
     "#);
     let _ = sandbox
@@ -156,6 +156,7 @@ fn an_ambiguous_name_is_answered_with_the_command_that_was_typed() {
       builtin/debugger@=1.0.0  agents/debugger.md 1.0.0
 
     hint: name one, for example `agentpkg install one/planner builtin/debugger@=1.0.0 --mcp skip --allow Bash`
+    hint: or keep several: `agentpkg install one/debugger@=1.0.0 --mcp skip --allow Bash && agentpkg install two/debugger@=1.0.0 --mcp skip --allow Bash --as debugger-two`
 
     $ agentpkg install debugger --as mine
     error: `debugger` means 3 different agents
@@ -419,13 +420,13 @@ fn slips_of_the_pen_are_answered_in_our_words() {
     error: `--limit` cannot be `0`
       caused by: it has to be at least 1
 
-    hint: `agentpkg search --help` shows what can be typed
+    hint: `agentpkg search --help` shows how to use it
 
     $ agentpkg search --limit many
     error: `--limit` cannot be `many`
       caused by: it is not a whole number
 
-    hint: `agentpkg search --help` shows what can be typed
+    hint: `agentpkg search --help` shows how to use it
 
     $ agentpkg install planner@^1.x.y
     error: `^1.x.y` is not a version requirement; write it like `^1.2`, `=1.4.0` or `>=1, <3`
@@ -501,7 +502,7 @@ fn each_command_has_the_global_options_once() {
     search: Not in your registries; `agentpkg -C 'sub folder' --user search nothing-like-it --known` looks in 17 public ones (fetches them).
     remove: hint: `agentpkg -C 'sub folder' --user list` shows what is installed
     update: Nothing is installed yet. Try `agentpkg -C 'sub folder' --user install backend-architect`.
-    install: Nothing is wanted yet. Try `agentpkg -C 'sub folder' --user install backend-architect`, or `agentpkg -C 'sub folder' --user list --available`.
+    install: agentpkg.toml lists no agents yet. Try `agentpkg -C 'sub folder' --user install backend-architect`, or `agentpkg -C 'sub folder' --user list --available`.
     init: hint: `agentpkg -C 'sub folder' --user install NAME` adds agents to it
     undo: hint: `agentpkg -C 'sub folder' --user undo --list` shows what can be undone
     undo: Bring it back with `agentpkg -C 'sub folder' --user undo 2`.

@@ -157,14 +157,14 @@ fn a_name_that_means_two_agents_is_an_error_with_specs_to_paste() {
         PLANNER.replace("Plan it", "Plan that"),
     );
     let output = sandbox.run(&["install", "./reg#planner"]).code(4);
-    insta::assert_snapshot!(output.stderr, @r"
+    insta::assert_snapshot!(output.stderr, @r#"
     error: `planner` means 2 different agents
       ./reg#a/planner.md
       ./reg#b/planner.md
 
     hint: name one, for example `agentpkg install ./reg#b/planner.md`
-    hint: or keep both: add `--as OTHER-planner`
-    ");
+    hint: or keep both: `agentpkg install ./reg#a/planner.md && agentpkg install ./reg#b/planner.md --as planner-reg`
+    "#);
     let _ = sandbox.run(&["install", "./reg#b/planner.md"]).code(0);
     let _ = sandbox
         .run(&["install", "./reg#a/planner.md", "--as", "other"])
@@ -323,7 +323,7 @@ fn a_dry_run_and_a_stale_lock_write_nothing() {
             .run(&["install", "--locked"])
             .code(1)
             .stderr
-            .contains("not locked as the manifest wants it")
+            .contains("does not match agentpkg.toml")
     );
     let _ = sandbox.run(&["install"]).code(0);
     assert_eq!(

@@ -107,6 +107,61 @@ fn agents_of_the_user_and_of_plugins_are_about_this_machine() {
     assert!(missing[0].2.starts_with("needs kit:none, "), "{missing:?}");
 }
 
+#[test]
+fn a_plugin_brings_what_it_and_its_marketplace_name() {
+    for (own, entry, expected) in [
+        (None, "[]", &["kit:UP", "kit:a"][..]),
+        (None, r#"["./x/b.md"]"#, &["kit:UP", "kit:a", "kit:b"]),
+        (Some(r#"{"name": "q"}"#), "[]", &["q:UP", "q:a"]),
+        (
+            Some(r#"{"name": "kit", "agents": "./x/b.md"}"#),
+            "[]",
+            &["kit:b"],
+        ),
+        (
+            Some(r#"{"name": "kit", "agents": ["./x/b.md", "./x/none.md"]}"#),
+            r#"["./agents/a.md"]"#,
+            &["kit:a", "kit:b"],
+        ),
+        (Some(r#"{"name": "kit", "agents": []}"#), "[]", &[]),
+        (Some(r#"{"name": "kit", "agents": ["x/b.md"]}"#), "[]", &[]),
+        (Some(r#"{"name": "kit", "agents": ["./x/"]}"#), "[]", &[]),
+        (Some(r#"{"name": "a b"}"#), "[]", &[]),
+        (Some("{"), "[]", &[]),
+    ] {
+        let sandbox = Sandbox::new();
+        let market = sandbox.path().join("market");
+        let known = serde_json::json!({
+            "m": {"source": {"source": "directory", "path": market}, "installLocation": market},
+        });
+        let listed = format!(
+            r#"{{"name": "m", "plugins": [{{"name": "kit", "source": "./kit", "agents": {entry}}}]}}"#
+        );
+        sandbox
+            .write("project/agentpkg.toml", "")
+            .write("market/.claude-plugin/marketplace.json", listed)
+            .write("market/kit/agents/a.md", agent("a", "Read"))
+            .write("market/kit/agents/UP.MD", "Without frontmatter.\n")
+            .write("market/kit/x/b.md", agent("b", "Read"))
+            .write(
+                "home/.claude/settings.json",
+                r#"{"enabledPlugins": {"kit@m": true}}"#,
+            )
+            .write(
+                "home/.claude/plugins/known_marketplaces.json",
+                known.to_string(),
+            );
+        if let Some(own) = own {
+            let _ = sandbox.write("market/kit/.claude-plugin/plugin.json", own);
+        }
+        let found = loaded(&sandbox, ".");
+        let mut names: Vec<&str> = found.iter().map(|(name, _, _)| name.as_str()).collect();
+        names.retain(|name| name.contains(':'));
+        names.sort_unstable();
+        assert_eq!(names, expected, "{own:?} {entry}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn the_last_path_wins_and_every_file_of_the_name_is_said() {
@@ -301,9 +356,9 @@ fn one_screen_says_where_an_agent_comes_from() {
     Explore	runs	built into the client	
     general-purpose	runs	built into the client	
     Plan	runs	.claude/agents/Plan.md	
-    Plan	hidden	built into the client	.claude/agents/Plan.md runs: the project's agents go first
+    Plan	hidden	built into the client	.claude/agents/Plan.md runs: the project's agents take precedence
     planner	runs	.claude/agents/planner.md	installed by agentpkg.toml
-    planner	hidden	~/.claude/agents/planner.md	.claude/agents/planner.md runs: the project's agents go first
+    planner	hidden	~/.claude/agents/planner.md	.claude/agents/planner.md runs: the project's agents take precedence
     statusline-setup	runs	built into the client	
     ");
     let info = sandbox.run(&["info", "planner"]).code(0).stdout;
@@ -312,7 +367,7 @@ fn one_screen_says_where_an_agent_comes_from() {
         lines,
         [
             "  runs      .claude/agents/planner.md",
-            "            not ~/.claude/agents/planner.md: the project's agents go first",
+            "            not ~/.claude/agents/planner.md: the project's agents take precedence",
         ]
     );
 }
@@ -340,14 +395,14 @@ fn check_says_who_runs_in_whose_place() {
         messages,
         [
             "replaces the client's own agent of this name",
-            "runs in place of ~/.claude/agents/one.md: the project's agents go first",
+            "runs in place of ~/.claude/agents/one.md: the project's agents take precedence",
         ]
     );
     assert_eq!(findings(&sandbox, "hides", &["--project-only"]).len(), 1);
     let hidden = findings(&sandbox, "hidden", &[]);
     assert_eq!(hidden.len(), 1, "{hidden:?}");
     assert!(
-        hidden[0].2.ends_with("managed agents go first"),
+        hidden[0].2.ends_with("managed agents take precedence"),
         "{hidden:?}"
     );
     assert_eq!(findings(&sandbox, "hidden", &["--project-only"]), []);

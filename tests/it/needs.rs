@@ -82,7 +82,7 @@ fn every_kind_of_server_is_told_apart() {
       ide                     1  built in  there while the client is connected to VS Code or a JetBrain…
       puppeteer               1  archived  `playwright` took over, with other tools
       sequentialthinking      1  known     npx -y @modelcontextprotocol/server-sequential-thinking@2026…
-      supabase-ours           1  unknown   private? --bind names yours
+      supabase-ours           1  unknown   map it with --bind
     warning: 5 servers are missing; `agentpkg check` shows what to do
 
     Try it in Claude Code: "use the analyst agent to ...".
@@ -469,7 +469,7 @@ fn an_update_says_what_a_new_server_is() {
       analyst: + mcp__context7__query-docs  of the MCP server context7
 
     hint: if that is meant: `agentpkg update --allow Bash,mcp__context7`
-    hint: or with `--yes` instead, which leaves out what asks, and writes the rest
+    hint: or with `--yes` instead, which skips what needs consent and writes the rest
     ");
     let output = run(
         &sandbox,
@@ -951,7 +951,7 @@ fn a_name_that_a_shell_would_obey_is_in_no_command() {
         .write("home/.claude/.keep", "");
     let output = sandbox.run(&["install", "./evil.md"]).code(0);
     assert!(
-        output.stderr.contains("edit the agent to name yours"),
+        output.stderr.contains("name yours in the agent"),
         "{}",
         output.stderr
     );

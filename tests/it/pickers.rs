@@ -1,6 +1,7 @@
 //! The lists to choose from, in a terminal.
 #![cfg(target_os = "linux")]
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use crate::support::sandbox::Sandbox;
@@ -36,6 +37,9 @@ fn both_of_two_agents_with_one_name_can_be_kept() {
     terminal.press(" ");
     terminal.wait_for("> [x] second/planner");
     terminal.press("\r");
+    // The second name is shown before it is taken.
+    terminal.wait_for("> planner-second");
+    terminal.press("\r");
     let screen = terminal.end();
     assert!(
         screen.contains("Renamed planner -> planner-second"),
@@ -46,6 +50,115 @@ fn both_of_two_agents_with_one_name_can_be_kept() {
     assert!(read("planner-second").contains("Of second."));
     let _ = sandbox.run(&["install", "--locked"]).code(0);
     let _ = sandbox.run(&["check"]).code(0);
+}
+
+#[test]
+fn the_name_of_the_second_can_be_changed_and_a_bad_one_is_refused_in_place() {
+    for term in ["xterm", "dumb"] {
+        let sandbox = two();
+        sandbox.write("project/.claude/agents/mine.md", agent("mine", "Mine."));
+        let variables = [("TERM", OsString::from(term))];
+        let arguments = ["install", "first/planner", "second/planner"];
+        let mut terminal = Terminal::start(&sandbox, &arguments, &variables);
+        let (shown, clear) = match term {
+            "xterm" => ("> planner-second", "\u{15}"),
+            _ => ("Install second/planner as [planner-second]", ""),
+        };
+        terminal.wait_for(shown);
+        for (name, why) in [
+            ("planner", "`planner` is the name of another agent"),
+            ("mine", "`.claude/agents/mine.md` exists already"),
+            ("a/b", "`a/b` is not a name"),
+        ] {
+            terminal.press(&format!("{clear}{name}\r"));
+            // What is typed is not shown on a terminal without echo, so that the reason follows the question.
+            let why = match term {
+                "xterm" => why.to_owned(),
+                _ => format!("{shown} {why}"),
+            };
+            terminal.wait_for(&why);
+        }
+        terminal.press(&format!("{clear}chief\r"));
+        let screen = terminal.end();
+        assert!(screen.contains("planner -> chief"), "{screen}");
+        let chief = sandbox.read(".claude/agents/chief.md");
+        assert!(chief.contains("name: chief\n") && chief.contains("Of second."));
+        assert!(
+            sandbox
+                .read(".claude/agents/planner.md")
+                .contains("Of first.")
+        );
+        assert!(sandbox.read(".claude/agents/mine.md").contains("Mine."));
+    }
+}
+
+#[test]
+fn an_installed_agent_is_kept_beside_another_of_its_name() {
+    for (choice, name, body) in [
+        ("keep the installed one", None, "Of first."),
+        ("keep both", Some("planner-second"), "Of first."),
+        ("replace the installed one", None, "Of second."),
+    ] {
+        let sandbox = two();
+        let _ = sandbox.run(&["install", "first/planner"]).code(0);
+        let mut terminal = Terminal::start(&sandbox, &["install", "second/planner"], &[]);
+        terminal.wait_for("> keep the installed one");
+        terminal.choose(choice);
+        if let Some(name) = name {
+            terminal.wait_for(&format!("> {name}"));
+            terminal.press("\r");
+        }
+        let screen = terminal.end();
+        let planner = sandbox.read(".claude/agents/planner.md");
+        assert!(planner.contains(body), "{choice}:\n{screen}");
+        let beside = sandbox.project(".claude/agents/planner-second.md");
+        assert_eq!(beside.exists(), name.is_some(), "{choice}:\n{screen}");
+        let _ = sandbox.run(&["install", "--locked"]).code(0);
+    }
+}
+
+/// Runs what a hint puts into backticks, as a shell would.
+fn paste(sandbox: &Sandbox, line: &str) {
+    for command in line.split(" && ") {
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        let _ = sandbox.run(&words).code(0);
+    }
+}
+
+#[test]
+fn without_a_terminal_both_are_kept_by_what_is_hinted() {
+    for (before, typed) in [
+        (None, &["install", "planner"][..]),
+        (None, &["install", "first/planner", "second/planner"]),
+        (Some("first/planner"), &["install", "second/planner"]),
+    ] {
+        let sandbox = two();
+        if let Some(spec) = before {
+            let _ = sandbox.run(&["install", spec]).code(0);
+        }
+        let output = sandbox.run(typed);
+        assert!(output.code == 4 || output.code == 1, "{}", output.all());
+        let hint = output.stderr.lines().find(|line| line.contains("both: "));
+        let line = hint.and_then(|hint| hint.split('`').nth(1)).unwrap();
+        paste(&sandbox, line);
+        let read = |name: &str| sandbox.read(&format!(".claude/agents/{name}.md"));
+        assert!(read("planner").contains("Of first."), "{line}");
+        assert!(read("planner-second").contains("Of second."), "{line}");
+    }
+    for typed in ["planner", "second/planner"] {
+        let sandbox = two();
+        let _ = sandbox
+            .run(&["install", "first/planner", "--as", "other"])
+            .code(0);
+        if typed == "second/planner" {
+            let _ = sandbox.run(&["install", "first/planner"]).code(0);
+        }
+        for options in [&["--json"][..], &["--json", "--dry-run"]] {
+            let arguments = [&["install", typed], options].concat();
+            let asks = sandbox.run(&arguments).json()["asks"].clone();
+            assert_eq!(asks[0]["as"], "planner-second", "{arguments:?}: {asks}");
+        }
+    }
 }
 
 #[test]

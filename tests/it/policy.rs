@@ -192,7 +192,7 @@ fn what_cannot_be_judged_is_not_let_through() {
       |
     2 | deny-tools = ["Bash"]
       |              ^^^^^^^^ it cannot be judged, so it may use `Bash`
-      line 4 is not valid YAML: a quote is not closed, or its text goes on without being indented
+      line 4 is not valid YAML: a quote is not closed, or its text continues without being indented
 
     hint: the rule is `policy.deny-tools` of this project; `--allow` does not override it
     hint: fix its frontmatter; without `--verbatim`, agentpkg repairs what it can
@@ -210,14 +210,14 @@ fn what_cannot_be_judged_is_not_let_through() {
     // It can still be added by hand.
     sandbox.write("project/.claude/agents/planner.md", broken);
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
-        error  planner: the client ignores it: line 4 is not valid YAML: a quote is not closed, or its text goes on without being indented
+        error  planner: the client ignores it: line 4 is not valid YAML: a quote is not closed, or its text continues without being indented
                .claude/agents/planner.md
                agentpkg diff planner
 
     policy.deny-tools  1 finding
         error  planner: it cannot be judged, so it may use `Bash`
                .claude/agents/planner.md
-               fix its frontmatter (line 4 is not valid YAML: a quote is not closed, or its text goes on without being indented), or `agentpkg remove planner`
+               fix its frontmatter (line 4 is not valid YAML: a quote is not closed, or its text continues without being indented), or `agentpkg remove planner`
 
       warning  planner: was changed by hand and may do more than what was installed: every tool
                .claude/agents/planner.md
@@ -359,7 +359,7 @@ fn a_misspelt_rule_is_an_error_in_every_command() {
     }
     let sandbox = scene("deny-tool = [\"Bash\"]", PLAIN);
     insta::assert_snapshot!(sandbox.run(&["check"]).code(1).stderr, @r#"
-    error: `deny-tool` is no rule of `[policy]`
+    error: `deny-tool` is not a rule of `[policy]`
      --> agentpkg.toml:2:1
       |
     2 | deny-tool = ["Bash"]

@@ -15,7 +15,7 @@ struct Question {
     code: i32,
 }
 
-const QUESTIONS: [Question; 4] = [
+const QUESTIONS: [Question; 5] = [
     // A list with a filter.
     Question {
         command: "install planner",
@@ -37,15 +37,19 @@ const QUESTIONS: [Question; 4] = [
         declines: ["\r", "\n"],
         code: 0,
     },
-    // Yes or no.
+    // A list about a name that is taken.
     Question {
         command: "install second/reviewer",
-        shows: [
-            "`reviewer` is installed from",
-            "`reviewer` is installed from",
-        ],
-        declines: ["n", "n\n"],
+        shows: ["> keep the installed one", "   1  keep the installed one"],
+        declines: ["\r", "1\n"],
         code: 0,
+    },
+    // A line of text.
+    Question {
+        command: "install first/planner second/planner",
+        shows: ["> planner-second", "Install second/planner as ["],
+        declines: ["\u{1b}", "\u{4}"],
+        code: 130,
     },
 ];
 

@@ -224,7 +224,7 @@ fn an_edited_text_has_no_markers_left() {
         script
             .asked
             .iter()
-            .any(|asked| asked == "warning line 1 still is a conflict marker"),
+            .any(|asked| asked == "warning line 1 is still a conflict marker"),
         "{:?}",
         script.asked
     );

@@ -238,6 +238,60 @@ fn a_tag_and_a_branch_of_one_name_are_told_apart() {
     }
 }
 
+/// A name that changes from a tag to a branch, or back, means something else from then on: that is said once, and remembered.
+#[test]
+fn a_name_that_becomes_another_kind_of_reference_is_said() {
+    let Some(mut upstream) = Upstream::new() else {
+        return;
+    };
+    for source in &upstream.sources() {
+        let _ = upstream.repo.tag("next");
+        let spec = format!("{source}#planner@next");
+        let _ = upstream.run(&format!("install {spec}")).code(0);
+        let lock = |kind: &str| {
+            let lock = upstream.sandbox.read("agentpkg.lock");
+            assert!(
+                lock.contains(&format!("reference = \"refs/{kind}/next\"")),
+                "{lock}"
+            );
+        };
+        lock("tags");
+        for (was, is, folder, text) in [
+            ("tag", "branch", "heads", "on main"),
+            ("branch", "tag", "tags", "on main"),
+            ("tag", "branch", "heads", "newer"),
+        ] {
+            upstream.git(&["update-ref", "-d", "refs/tags/next"]);
+            upstream.git(&["update-ref", "-d", "refs/heads/next"]);
+            if text == "newer" {
+                upstream.branch("next", text);
+            } else {
+                upstream.git(&["update-ref", &format!("refs/{folder}/next"), "main"]);
+            }
+            let said = format!("`next` was a {was} upstream, and is a {is} now");
+            for (line, code) in [
+                ("outdated", 0),
+                ("outdated --check", 5),
+                ("status", 0),
+                ("update --json", 0),
+            ] {
+                let output = upstream.run(line).code(code).all();
+                let is_newer = line == "status" && text == "newer";
+                assert!(output.contains(&said) || is_newer, "{line}: {output}");
+            }
+            upstream.has(text, is);
+            lock(folder);
+            let again = upstream.run("update").code(0).all();
+            assert!(
+                again.contains("up to date") && !again.contains("upstream"),
+                "{again}"
+            );
+        }
+        upstream.git(&["update-ref", "-d", "refs/heads/next"]);
+        let _ = upstream.run("remove planner").code(0);
+    }
+}
+
 #[test]
 fn a_head_that_names_nothing_stops_only_what_asks_for_it() {
     let Some(mut upstream) = Upstream::new() else {

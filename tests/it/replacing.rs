@@ -201,7 +201,7 @@ fn a_slip_of_the_pen_in_the_manifest_removes_nothing() {
 fn widen(sandbox: &Sandbox, place: &str, tools: &str) {
     sandbox.write(
         &format!("{place}/agents/planner.md"),
-        agent("planner", tools, &format!("Newer of {place}.")),
+        agent("planner", tools, &format!("Newer. Of {place}.")),
     );
 }
 
@@ -237,7 +237,7 @@ fn what_replaces_an_installed_agent_asks_for_what_it_gains() {
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg install studio/planner --allow Bash`
-    hint: or with `--yes` instead, which leaves out what asks, and writes the rest
+    hint: or with `--yes` instead, which skips what needs consent and writes the rest
     ");
     let output = sandbox
         .run(&["install", "studio/planner", "--dry-run"])
@@ -312,6 +312,79 @@ fn hooks_of_a_newer_version_are_asked_for_with_the_rest() {
 }
 
 #[test]
+fn one_command_answers_all_that_options_can_answer() {
+    let sandbox = folders();
+    let _ = sandbox.run(&["install", "studio/planner"]).code(0);
+    widen(&sandbox, "other", "Read, Bash");
+    let output = sandbox.run(&["install", "other/planner"]).code(4);
+    insta::assert_snapshot!(output.stderr, @r#"
+    error: `planner` is installed from studio, and the one from other is another agent; nothing was written
+      `planner` requests new permissions
+      planner: + Bash  can run any command
+
+    hint: to have both: `agentpkg install other/planner --as planner-other`
+    hint: to replace it and allow that: `agentpkg install other/planner --force --allow Bash`
+    "#);
+    let _ = sandbox
+        .run(&["install", "other/planner", "--force", "--allow", "Bash"])
+        .code(0);
+    assert!(read(&sandbox, "planner").contains("Of other."));
+}
+
+#[test]
+fn a_bare_name_means_its_entry_whatever_its_agent_is_called_upstream() {
+    let sandbox = folders();
+    let _ = sandbox.run(&["install", "studio/planner", "-q"]).code(0);
+    let _ = sandbox
+        .run(&["install", "other/planner", "--as", "chief", "-q"])
+        .code(0);
+    let before = sandbox.files();
+    let output = sandbox.run(&["install", "chief"]).code(0);
+    assert!(
+        output.stderr.contains("Unchanged chief"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(sandbox.files(), before);
+}
+
+/// A required agent that was edited is merged by the update of the agent that requires it.
+#[test]
+fn the_update_that_is_hinted_for_a_required_agent_works() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("studio/lead.md", agent("lead", "Read", "Leads."))
+        .write("studio/helper.md", agent("helper", "Read", "Helps."))
+        .write(
+            "studio/registry.toml",
+            "name = \"studio\"\n\n[agents.lead]\nrequires = { agents = [\"helper\"] }\n",
+        );
+    let _ = sandbox
+        .run(&["registry", "add", "../studio", "--name", "studio"])
+        .code(0);
+    let _ = sandbox.run(&["install", "studio/lead"]).code(0);
+    let _ = edit(&sandbox, "helper");
+    sandbox.write(
+        "studio/helper.md",
+        agent("helper", "Read", "# New\n\nHelps."),
+    );
+    let output = sandbox.run(&["install", "studio/helper"]).code(1);
+    assert!(
+        output
+            .stderr
+            .contains("hint: `agentpkg update lead` merges it\n"),
+        "{}",
+        output.stderr
+    );
+    let _ = sandbox.run(&["update", "lead"]).code(0);
+    let helper = read(&sandbox, "helper");
+    assert!(
+        helper.contains("# New") && helper.contains("My own rule."),
+        "{helper}"
+    );
+}
+
+#[test]
 fn an_agent_of_another_source_is_another_agent() {
     let sandbox = folders();
     let _ = sandbox
@@ -319,18 +392,13 @@ fn an_agent_of_another_source_is_another_agent() {
         .code(0);
     let before = sandbox.files();
     insta::assert_snapshot!(sandbox.run(&["install", "other/planner"]).code(4).stderr, @r#"
-    error: `planner` is installed from studio, and the one from other is another agent
+    error: `planner` is installed from studio, and the one from other is another agent; nothing was written
 
-    hint: to have both: `agentpkg install other/planner --as NAME`
+    hint: to have both: `agentpkg install other/planner --as planner-other`
     hint: to replace it: `agentpkg install other/planner --force`
     "#);
     assert_eq!(sandbox.files(), before);
-    let (script, outcome) = asked(&sandbox, &["other/planner"], &[]);
-    assert_eq!(
-        script.asked[0],
-        "`planner` is installed from studio. Replace it with the one from other?"
-    );
-    let _ = outcome.unwrap();
+    let _ = asked(&sandbox, &["other/planner"], &["replace"]).1.unwrap();
     assert!(read(&sandbox, "planner").contains("Of other."));
     let output = sandbox.run(&["install", "other/tester", "--force"]).code(0);
     assert!(
@@ -364,7 +432,7 @@ fn what_is_required_does_not_take_the_place_of_what_is_wanted() {
     assert!(
         output
             .stderr
-            .contains("(../other), for the command line -> lead"),
+            .contains("(../other), wanted by the command line -> lead"),
         "{}",
         output.stderr
     );

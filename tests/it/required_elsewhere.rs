@@ -64,7 +64,7 @@ fn a_source_that_the_project_does_not_know_needs_consent() {
         .run(&["install", "studio/lead", "--dry-run"])
         .code(0);
     assert!(
-        dry.stderr.contains("that would be asked about"),
+        dry.stderr.contains("you would be asked about it"),
         "{}",
         dry.all()
     );
@@ -127,8 +127,8 @@ fn a_clash_is_explained_with_both_chains() {
     let clash = sandbox.run(&["install", &newer, "studio/lead"]).code(1);
     for text in [
         "`reviewer` is wanted at two versions",
-        "2.0.0, for the command line",
-        "^1, for the command line -> lead",
+        "2.0.0, wanted by the command line",
+        "^1, wanted by the command line -> lead",
     ] {
         assert!(clash.stderr.contains(text), "{text}: {}", clash.all());
     }

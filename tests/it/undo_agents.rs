@@ -92,7 +92,7 @@ fn one_of_twenty_goes_back_while_another_one_is_edited() {
     assert!(
         output
             .stderr
-            .contains("no operation that is in force changed `a03`"),
+            .contains("no operation that is still in effect changed `a03`"),
         "{}",
         output.stderr
     );

@@ -335,7 +335,7 @@ fn a_resolution_that_was_begun_is_not_written_over() {
       .agentpkg/conflicts/planner.md
 
     hint: edit it until no marker is left, then `agentpkg resolve --continue`
-    hint: or give it up with `agentpkg resolve --abort planner`, then update again
+    hint: or abort it with `agentpkg resolve --abort planner`, then update again
     "#);
     assert!(
         sandbox
@@ -469,7 +469,7 @@ fn new_powers_need_leave() {
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg update --allow Bash`
-    hint: or with `--yes` instead, which leaves out what asks, and writes the rest
+    hint: or with `--yes` instead, which skips what needs consent and writes the rest
     ");
     assert_eq!(sandbox.files(), before);
     let output = sandbox.run(&["update", "--yes"]).code(4);
@@ -1210,7 +1210,7 @@ fn hints_keep_what_was_typed() {
       planner: + Bash  can run any command
 
     hint: if that is meant: `agentpkg update planner --mcp skip --theirs --allow Bash`
-    hint: or with `--yes` instead, which leaves out what asks, and writes the rest
+    hint: or with `--yes` instead, which skips what needs consent and writes the rest
     ");
     // The hinted command, typed exactly as shown, does what the hint says.
     let output = sandbox

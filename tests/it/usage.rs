@@ -60,12 +60,12 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
     $ agentpkg install --nothing-like-it
     error: there is no option `--nothing-like-it`
 
-    hint: `agentpkg install --help` shows what can be typed
+    hint: `agentpkg install --help` shows how to use it
 
     $ agentpkg init x
-    error: there is one word too many: `x`
+    error: unexpected argument `x`
 
-    hint: `agentpkg init --help` shows what can be typed
+    hint: `agentpkg init --help` shows how to use it
 
     $ agentpkg update --conflicts=foo
     error: `--conflicts` cannot be `foo`
@@ -75,7 +75,7 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
     $ agentpkg update --to
     error: `--to` needs a value
 
-    hint: `agentpkg update --help` shows what can be typed
+    hint: `agentpkg update --help` shows how to use it
 
     $ agentpkg update --to ^2
     error: `NAME` is missing
@@ -83,9 +83,9 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
     hint: the form is `agentpkg update --to <VERSION> <NAME>...`
 
     $ agentpkg update --ours --theirs
-    error: `--ours` and `--theirs` exclude each other
+    error: `--ours` and `--theirs` cannot be used together
 
-    hint: `agentpkg update --help` shows what can be typed
+    hint: `agentpkg update --help` shows how to use it
 
     $ agentpkg undo 1 2
     error: only one operation can be undone at a time; `2` is another one
@@ -103,7 +103,7 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
     $ agentpkg -C
     error: `--directory` needs a value
 
-    hint: `agentpkg --help` shows what can be typed
+    hint: `agentpkg --help` shows how to use it
 
     $ agentpkg --color red list
     error: `--color` cannot be `red`
@@ -114,12 +114,12 @@ fn what_makes_no_sense_is_said_as_every_other_error() {
     error: `--marker-size` cannot be `0`
       caused by: 0 is not in 1..=1000
 
-    hint: `agentpkg merge-file --help` shows what can be typed
+    hint: `agentpkg merge-file --help` shows how to use it
 
     $ agentpkg list --user --user
     error: `--user` can be given only once
 
-    hint: `agentpkg list --help` shows what can be typed
+    hint: `agentpkg list --help` shows how to use it
     "#);
 }
 
@@ -325,4 +325,107 @@ fn a_registry_is_added_with_its_name_before_or_behind_it() {
     assert_eq!(add("../agents"), "agents");
     assert_eq!(add("../acme/agents"), "acme");
     assert_eq!(add("../acme/agents"), "acme", "once is enough");
+}
+
+#[test]
+fn an_option_that_is_not_there_is_answered_with_what_is_meant() {
+    let sandbox = Sandbox::new();
+    for (line, hint) in [
+        (
+            "update --all",
+            "hint: `agentpkg update` is about all agents\n",
+        ),
+        (
+            "remove --all",
+            "hint: `agentpkg remove --help` shows how to use it\n",
+        ),
+        ("install -g debugger", "hint: did you mean `--user`?\n"),
+        ("list --global", "hint: did you mean `--user`?\n"),
+        (
+            "update --allow-insecur",
+            "hint: did you mean `--allow-insecure`?\n",
+        ),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let output = sandbox.run(&arguments).code(2);
+        assert!(output.stderr.ends_with(hint), "{line}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn a_word_of_allow_that_means_nothing_is_refused_by_every_command() {
+    let sandbox = Sandbox::new();
+    let _ = sandbox.run(&["install", "debugger", "-q"]).code(0);
+    for command in [
+        &["install"][..],
+        &["install", "debugger"],
+        &["install", "code-reviewer", "--dry-run"],
+        &["update"],
+        &["update", "debugger", "--check"],
+    ] {
+        let output = sandbox
+            .run(&[command, &["--allow", "Bsh"]].concat())
+            .code(2);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(output.stderr, @r#"
+            error: `--allow` cannot be `Bsh`
+
+            hint: did you mean `Bash`?
+            hint: it takes `all`, `tools`, `*`, `shadow`, `moved-tag`, `hooks`, `permissionMode`, `mcpServers`, `initialPrompt`, `observer`, `observerMessage`, `observeSubagents`, `observeToolResults`, `omitClaudeMd`, `isolation`, `memory`, or the name of a tool or of a server
+            "#);
+        }
+        let known = "Bash(git *),mcp__db,hooks,moved-tag,shadow,all,tools,*";
+        let _ = sandbox
+            .run(&[command, &["--allow", known]].concat())
+            .code(0);
+    }
+}
+
+#[test]
+fn a_word_behind_list_is_looked_for_in_the_names() {
+    let sandbox = Sandbox::new();
+    let none = sandbox.run(&["list", "debug"]).code(0);
+    assert!(
+        none.stderr.contains("No agents are installed"),
+        "{}",
+        none.stderr
+    );
+    let _ = sandbox
+        .run(&["install", "debugger", "code-reviewer", "-q"])
+        .code(0);
+    for command in [
+        &["list"][..],
+        &["list", "--all"],
+        &["list", "--cost"],
+        &["ls"],
+    ] {
+        let output = sandbox.run(&[command, &["DEBUG"]].concat()).code(0);
+        let shown = output.stdout;
+        assert!(
+            shown.contains("debugger") && !shown.contains("code-reviewer"),
+            "{shown}"
+        );
+    }
+    let output = sandbox.run(&["list", "gh:owner/repo"]).code(0);
+    insta::assert_snapshot!(output.all(), @r#"
+    exit 0
+    --- stdout
+    --- stderr
+    No agent has `gh:owner/repo` in its name. `agentpkg list --available gh:owner/repo` lists what that offers.
+    "#);
+}
+
+#[test]
+fn many_errors_are_a_few_and_a_count() {
+    let sandbox = Sandbox::new();
+    let names = ["aa1", "aa2", "aa3", "aa4", "aa5", "aa6", "aa7"];
+    let output = sandbox.run(&[&["install"], &names[..]].concat()).code(1);
+    assert_eq!(output.stderr.matches("error: no agent named").count(), 5);
+    assert!(
+        output
+            .stderr
+            .contains("and 2 more errors, which `--json` lists\n"),
+        "{}",
+        output.stderr
+    );
 }

@@ -322,9 +322,11 @@ fn a_requirement_of_the_manifest_holds_until_another_is_named() {
         installed(&sandbox, "planner").contains("Two two.")
             && sandbox.read("agentpkg.toml").contains("version = \"^2\"")
     );
+    let _ = sandbox.run(&["install", "team/planner@^1"]).code(0);
     let _ = sandbox.run(&["install", "team/planner@latest"]).code(0);
     assert!(
-        !sandbox.read("agentpkg.toml").contains("version"),
+        installed(&sandbox, "planner").contains("Two two.")
+            && sandbox.read("agentpkg.toml").contains("version = \"^2\""),
         "{}",
         sandbox.read("agentpkg.toml")
     );
@@ -463,6 +465,78 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
     --- stderr
     `planner` is up to date.
     "#);
+}
+
+/// What `outdated` calls the latest is what `--to latest` and `@latest` bring, of each kind that an entry can ask for.
+#[test]
+fn latest_is_what_an_update_to_it_brings() {
+    let tags = ["v1.0.0", "v1.2.0", "v2.1.0", "v3.0.0-rc.1"];
+    for (request, after) in [
+        ("@^1", Some("^2")),
+        ("@~1.0.0", Some("~2.1.0")),
+        ("@=1.2.0", Some("=2.1.0")),
+        ("@v1.2.0", Some("v2.1.0")),
+        ("@^2", Some("^2")),
+        ("@main", None),
+        ("", None),
+    ] {
+        for command in [
+            &["update", "planner", "--to", "latest"][..],
+            &["install", "planner@latest"],
+        ] {
+            let Some((sandbox, mut repo)) = tagged(&tags) else {
+                return;
+            };
+            let spec = format!("team/planner{request}");
+            let _ = sandbox.run(&["install", &spec, "-q"]).code(0);
+            repo.file("agents/planner.md", planner("After the newest tag."));
+            let _ = repo.commit("more");
+            let outdated = || sandbox.run(&["outdated", "--all", "--json"]).code(0).json();
+            let latest = outdated()["agents"][0]["latest"].clone();
+            let _ = sandbox.run(command).code(0);
+            let now = &outdated()["agents"][0];
+            assert_eq!(now["current"], latest, "{request} {command:?}");
+            assert_eq!(now["behind"], false, "{request} {command:?}");
+            let manifest = sandbox.read("agentpkg.toml");
+            match after {
+                Some(after) => assert!(manifest.contains(&format!("version = \"{after}\""))),
+                None => assert!(!manifest.contains("version"), "{manifest}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hint_repeats_a_version_as_it_was_typed() {
+    let Some(sandbox) = scene() else { return };
+    let _ = sandbox.run(&["install", "team/planner", "-q"]).code(0);
+    sandbox.write("upstream/agents/helper.md", planner("One."));
+    for (line, typed) in [
+        ("install team/planner@9.0", "`@9.0`"),
+        ("update planner --to 9.0", "`--to 9.0`"),
+        ("install ../upstream#planner@1.0 --as other", "`@1.0`"),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let output = sandbox.run(&arguments).code(1);
+        let is_repeated = !output.stderr.contains("leave out") || output.stderr.contains(typed);
+        assert!(is_repeated, "{line}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn a_folder_with_something_newer_is_shown_without_empty_columns() {
+    let sandbox = Sandbox::new();
+    sandbox.write("upstream/agents/planner.md", planner("One."));
+    let _ = sandbox
+        .run(&["install", "../upstream#planner", "-q"])
+        .code(0);
+    sandbox.write("upstream/agents/planner.md", planner("Two."));
+    let status = sandbox.run(&["status"]).code(0).stdout;
+    assert!(status.trim_end().ends_with("update available"), "{status}");
+    let status = sandbox.run(&["status", "--json"]).code(0).json();
+    assert_eq!(status["agents"][0]["newer"], "changed");
+    let outdated = sandbox.run(&["outdated"]).code(0).stdout;
+    assert_eq!(outdated, "planner\t\t\t\tupdate available\n");
 }
 
 #[test]

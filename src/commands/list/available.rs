@@ -65,9 +65,13 @@ fn show_rest(offer: &Offer<'_>, is_all: bool, ui: &mut Ui) {
             "--all",
             &snapshot.place(),
         ]));
-        let copies = numbered(others, "other copy stands", "other copies stand");
+        let copies = numbered(
+            others,
+            "copy of these names is",
+            "copies of these names are",
+        );
         ui.note(format!(
-            "{copies} behind these; `{list}` lists them, and why."
+            "{copies} not listed; `{list}` lists them, and why."
         ));
     }
     for refused in snapshot.refused() {

@@ -9,20 +9,21 @@ use serde::Serialize;
 
 use super::Context;
 use crate::domain::budget::{LIMIT, shown};
-use crate::domain::name::RegistryName;
+use crate::domain::name::{RegistryName, folded};
 use crate::domain::shell::Command;
 use crate::error::Result;
 use crate::ops::list::{Installed, State, installed};
 use crate::ops::loaded::{Everything, Fate, LoadedAgent, everything};
 use crate::store::agreement::{registry_of, versions};
 use crate::store::project::Project;
-use crate::ui::{Column, Table};
+use crate::ui::{Column, Table, sanitize};
 
 /// List agents: installed ones, those that the client loads, or those that registries offer
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   agentpkg list                        what is installed
+  agentpkg list review                 what is installed with that in its name
   agentpkg list --all                  what the client loads, and from where
   agentpkg list --cost                 what their descriptions cost
   agentpkg list --available            what all registries offer
@@ -30,7 +31,7 @@ Examples:
   agentpkg list --available --all      also the copies behind others, and why")]
 pub struct ListArgs {
     /// List every agent that the client loads here: of the project, its parent folders, the user, plugins and the client; with
-    /// `--available`, also the copies that stand behind others, and why
+    /// `--available`, also the copies that rank behind others, and why
     #[arg(long, short = 'A')]
     pub all: bool,
     /// List what the description of each agent costs in every session, in tokens
@@ -39,26 +40,53 @@ pub struct ListArgs {
     /// List what the registries offer
     #[arg(long, short)]
     pub available: bool,
-    /// One registry or source instead of all, for example gh:owner/repo
-    #[arg(value_name = "SOURCE", requires = "available", add = super::complete::registries())]
-    pub source: Option<String>,
+    /// Only agents with this in their names; with `--available`, one registry or source instead of all, for example gh:owner/repo
+    #[arg(value_name = "TEXT|SOURCE", add = super::complete::listed())]
+    pub filter: Option<String>,
 }
 
 /// Runs the command.
 pub fn run(args: &ListArgs, context: &mut Context) -> Result<()> {
+    let filter = args.filter.as_deref();
     if args.available {
-        available::show(args.source.as_deref(), args.all, context)
+        available::show(filter, args.all, context)
     } else if args.all {
-        show_everything(context)
+        show_everything(filter, context)
     } else if args.cost {
-        show_costs(context)
+        show_costs(filter, context)
     } else {
-        show_installed(context)
+        show_installed(filter, context)
     }
 }
 
-fn show_installed(context: &mut Context) -> Result<()> {
-    let agents = installed(&context.session, &mut context.ui)?;
+/// Whether a name has a text in it that was typed. No text is in every name.
+fn has(name: &str, filter: Option<&str>) -> bool {
+    filter.is_none_or(|text| folded(name).contains(&folded(text)))
+}
+
+/// Says that there is nothing with a text in its name, and what it may mean instead.
+fn show_no_match(filter: &str, context: &mut Context) {
+    let available = Command::new(["list", "--available", filter]);
+    let is_registry = (context.session.manifest(&mut context.ui)).is_ok_and(|manifest| {
+        (manifest.registries().iter()).any(|(name, _)| name.as_str() == filter)
+    });
+    let (other, does) =
+        if is_registry || filter.starts_with(['.', '/', '~']) || filter.contains(':') {
+            (available, "lists what that offers")
+        } else {
+            let search = Command::new(["search", filter]);
+            (search, "looks into the registries")
+        };
+    let (text, other) = (sanitize(filter), context.ui.command(&other));
+    context.ui.note(format!(
+        "No agent has `{text}` in its name. `{other}` {does}."
+    ));
+}
+
+fn show_installed(filter: Option<&str>, context: &mut Context) -> Result<()> {
+    let mut agents = installed(&context.session, &mut context.ui)?;
+    let is_any = !agents.is_empty();
+    agents.retain(|agent| has(agent.name.as_str(), filter));
     if context.ui.is_json() {
         let project = &context.session.project;
         let agents = agents
@@ -66,6 +94,10 @@ fn show_installed(context: &mut Context) -> Result<()> {
             .map(|agent| InstalledView::of(agent, project))
             .collect();
         return context.ui.json(&ListDocument { agents });
+    }
+    if let (true, true, Some(filter)) = (agents.is_empty(), is_any, filter) {
+        show_no_match(filter, context);
+        return Ok(());
     }
     if agents.is_empty() {
         let [install, available] = [["install", "backend-architect"], ["list", "--available"]]
@@ -91,8 +123,9 @@ fn show_installed(context: &mut Context) -> Result<()> {
     context.ui.table(&table)
 }
 
-fn show_everything(context: &mut Context) -> Result<()> {
-    let everything = everything(&context.session, &mut context.ui)?;
+fn show_everything(filter: Option<&str>, context: &mut Context) -> Result<()> {
+    let mut everything = everything(&context.session, &mut context.ui)?;
+    everything.agents.retain(|agent| has(&agent.name, filter));
     if context.ui.is_json() {
         return context.ui.json(&ListAllDocument::from(&everything));
     }
@@ -124,9 +157,9 @@ fn show_everything(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-fn show_costs(context: &mut Context) -> Result<()> {
+fn show_costs(filter: Option<&str>, context: &mut Context) -> Result<()> {
     let mut agents = everything(&context.session, &mut context.ui)?.agents;
-    agents.retain(|agent| agent.tokens > 0);
+    agents.retain(|agent| agent.tokens > 0 && has(&agent.name, filter));
     agents.sort_by_key(|agent| Reverse(agent.tokens));
     let total = agents.iter().map(|agent| agent.tokens).sum();
     if context.ui.is_json() {

@@ -83,7 +83,7 @@ impl NeedsArgs {
             };
             if to == PLACEHOLDER {
                 return Err(Failure::usage(format!(
-                    "`{PLACEHOLDER}` stands for the name of a server of yours"
+                    "`{PLACEHOLDER}` is a placeholder for the name of one of your servers"
                 ))
                 .hint(format!(
                     "write `--bind {from}=NAME` with a name from .mcp.json or `claude mcp list`"
@@ -315,15 +315,15 @@ fn detail(server: &ServerState) -> String {
         }
         Status::Archived(_, None) => "nobody maintains it".to_owned(),
         Status::Elsewhere(other) if can_bind(other) => {
-            format!("you have it as `{other}`; --bind says so")
+            format!("you have it as `{other}`; map it with --bind")
         }
         Status::Elsewhere(other) => format!("you have it as `{other}`"),
         Status::Unknown(Some(other)) if can_bind(other) => {
             format!("looks like `{other}`, which you have; --bind")
         }
         Status::Unknown(Some(other)) => format!("looks like `{other}`, which you have"),
-        Status::Unknown(None) if can_bind(&server.name) => "private? --bind names yours".to_owned(),
-        Status::Unknown(None) => "private? edit the agent to name yours".to_owned(),
+        Status::Unknown(None) if can_bind(&server.name) => "map it with --bind".to_owned(),
+        Status::Unknown(None) => "name yours in the agent".to_owned(),
     }
 }
 

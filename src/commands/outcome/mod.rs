@@ -11,7 +11,7 @@ pub(super) use self::document::ChangeDocument;
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
 use crate::domain::capability::Gain;
-use crate::domain::count::{counted, few, numbered};
+use crate::domain::count::{FEW, counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
 use crate::error::Advice;
@@ -206,7 +206,7 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
             let install = ui.command(&Command::new(["install", "backend-architect"]));
             let list = ui.command(&Command::new(["list", "--available"]));
             ui.note(format!(
-                "Nothing is wanted yet. Try `{install}`, or `{list}`."
+                "agentpkg.toml lists no agents yet. Try `{install}`, or `{list}`."
             ));
         }
         [] => {}
@@ -506,7 +506,13 @@ pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
     for shadow in &outcome.shadows {
         context.ui.warn(shadow.as_str());
     }
-    for failure in &outcome.failures {
+    for failure in outcome.failures.iter().take(FEW) {
         context.ui.failure(failure);
+    }
+    let more = outcome.failures.len().saturating_sub(FEW);
+    if more > 0 {
+        let errors = counted(more, "more error");
+        let note = format!("and {errors}, which `--json` lists");
+        context.ui.note(note);
     }
 }

@@ -125,8 +125,8 @@ pub(super) fn show_passed(outcome: &Outcome, ui: &mut Ui) {
         let behind = numbered(passed.behind, "copy", "copies");
         let what = match (passed.lower, passed.behind) {
             (0, _) => format!("{behind} behind others"),
-            (_, 0) => format!("{lower} that may be no agents"),
-            _ => format!("{lower} that may be no agents, and {behind} behind others"),
+            (_, 0) => format!("{lower} that may not be agents"),
+            _ => format!("{lower} that may not be agents, and {behind} behind others"),
         };
         let list = Command::new(["list", "--available", "--all", &passed.source]);
         let list = ui.command(&list);
@@ -141,7 +141,7 @@ pub(super) fn show_offers(outcome: &Outcome, ui: &mut Ui) {
         if !specs.is_empty() {
             let count = counted(specs.len(), "agent");
             ui.note(format!(
-                "  {DIM}these may start {count} more of their sources{DIM:#}"
+                "  {DIM}these may start {count} more from their sources{DIM:#}"
             ));
         }
         return;

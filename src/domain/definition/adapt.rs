@@ -83,7 +83,7 @@ pub enum AdaptError {
     #[error("{0}")]
     TooLarge(SkipReason),
     /// The content is elsewhere.
-    #[error("it is a git-lfs pointer, and the file that it stands for is not here")]
+    #[error("it is a git-lfs pointer, and the file that it points to is not here")]
     Pointer,
     /// It is UTF-16 or a similar encoding.
     #[error("it is not UTF-8 text")]
@@ -493,7 +493,7 @@ pub(super) fn identity(body: &str) -> Option<String> {
     })
 }
 
-/// A description from the body: the identity line, else the first sentence of prose, else the title.
+/// A description from the body: the identity line, else the first sentence of prose, else the title, else the first line with a word.
 fn describe(body: &str) -> Option<String> {
     let prose = || {
         let mut is_code = false;
@@ -511,6 +511,11 @@ fn describe(body: &str) -> Option<String> {
     identity(body)
         .or_else(|| prose().map(sentence))
         .or_else(|| title(body))
+        .or_else(|| {
+            let mut lines = body.lines().map(str::trim);
+            let line = lines.find(|line| line.starts_with(char::is_alphanumeric))?;
+            Some(sentence(line))
+        })
 }
 
 #[cfg(test)]

@@ -80,13 +80,12 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The block, and where the body begins. The client takes the first `---` after the opening line, even in the middle of a line.
+/// The block, and where the body begins. The client takes the first `---` after the opening line, even in the middle of a line. Blank
+/// lines after the opening `---` belong to it.
 fn find_block(bytes: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     let rest = bytes[start..].strip_prefix(FENCE)?;
-    let opening = rest.iter().position(|byte| *byte == b'\n')?;
-    if !rest[..opening].iter().all(u8::is_ascii_whitespace) {
-        return None;
-    }
+    let blank = &rest[..blank_length(rest)];
+    let opening = blank.iter().rposition(|byte| *byte == b'\n')?;
     let from = start + FENCE.len() + opening + 1;
     let end = from + find(&bytes[from..], FENCE)?;
     let mut body = end + FENCE.len();
@@ -103,6 +102,24 @@ fn find_block(bytes: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
         _ => {}
     }
     Some((from..end, body))
+}
+
+/// How many bytes of white space the text begins with.
+fn blank_length(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    loop {
+        let next = &bytes[length..bytes.len().min(length + 4)];
+        let first = next.utf8_chunks().next();
+        match first.and_then(|chunk| chunk.valid().chars().next()) {
+            Some(c) if is_white(c) => length += c.len_utf8(),
+            _ => return length,
+        }
+    }
+}
+
+/// Whether the client, which is written in JavaScript, takes a character for white space.
+pub(super) fn is_white(c: char) -> bool {
+    c == '\u{feff}' || c.is_whitespace() && c != '\u{85}'
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

@@ -48,7 +48,7 @@ impl Loss {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Repeated { .. } => "a key stands twice, and only the last one counts",
+            Self::Repeated { .. } => "a key appears twice, and only the last one counts",
             Self::CutShort { .. } => "a `---` ends the frontmatter early",
             Self::Mixed { .. } => "a name mixes letters of several scripts",
         }

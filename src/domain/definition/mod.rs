@@ -264,6 +264,39 @@ impl<'a> Definition<'a> {
         fields.map(Fields::into_values).unwrap_or_default()
     }
 
+    /// The name and the description of an agent of a plugin, which the client loads whatever is in the file; `None`: it makes one up.
+    #[must_use]
+    pub fn in_plugin(&self) -> (Option<String>, Option<String>) {
+        let block = self.layout.frontmatter();
+        let block = block.filter(|block| block.len() <= MAX_FRONTMATTER);
+        let fields = block.and_then(|block| Fields::read(&String::from_utf8_lossy(block)).ok());
+        let values = fields.map(Fields::into_values).unwrap_or_default();
+        let text = |value: &Value| match value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+            Value::Array(_) | Value::Object(_) => None,
+        };
+        let name = values.get("name").and_then(|name| match name {
+            Value::Array(names) => {
+                let names: Vec<String> = names
+                    .iter()
+                    .map(|name| text(name).unwrap_or_default())
+                    .collect();
+                Some(names.join(","))
+            }
+            Value::Object(_) => Some("[object Object]".to_owned()),
+            name => text(name),
+        });
+        let is_taken =
+            |name: &String| !name.is_empty() && name.encode_utf16().count() <= MAX_CLIENT_NAME;
+        let description = values.get("description").and_then(text);
+        (
+            name.filter(is_taken),
+            description.filter(|description| !description.is_empty()),
+        )
+    }
+
     /// The line of the file, from 1, on which `word` first appears within the entry of `key`; if it does not, the entry's first line.
     #[must_use]
     pub fn line_of(&self, key: &str, word: &str) -> Option<usize> {

@@ -17,6 +17,60 @@ fn loaded(head: &str) -> Loaded {
     }
 }
 
+#[test]
+fn agents_of_plugins_have_the_clients_names() {
+    let long = "x".repeat(257);
+    for (head, name, description) in [
+        ("name: other", Some("other"), None),
+        ("description: x", None, Some("x")),
+        ("name: 12\ndescription: true", Some("12"), Some("true")),
+        ("name: \"\"\ndescription: \"\"", None, None),
+        ("name: a:b\ndescription: 0", Some("a:b"), Some("0")),
+        ("name: [x]\ndescription: [x]", Some("x"), None),
+        ("name: null\ndescription: a\\nb", None, Some("a\\nb")),
+        ("name: {a: b}", Some("[object Object]"), None),
+        ("name: a\nhooks: 5\nPreToolUse: []", Some("a"), None),
+        ("name: \" a\"\ndescription: b: c", Some(" a"), Some("b: c")),
+        ("name: z\ndescription: \"x", None, None),
+        (&format!("name: {long}"), None, None),
+        ("", None, None),
+    ] {
+        let text = format!("---\n{head}\n---\nb\n");
+        let found = Definition::parse(text.as_bytes()).in_plugin();
+        let expected = (name.map(str::to_owned), description.map(str::to_owned));
+        assert_eq!(found, expected, "{head}");
+    }
+}
+
+#[test]
+fn blank_lines_belong_to_the_opening_and_a_cut_block_ends_its_line() {
+    for (text, expected) in [
+        ("---\n\t\nname: a\ndescription: d\n---\n", Some("d")),
+        ("---\n\u{a0}\nname: a\ndescription: d\n---\n", Some("d")),
+        ("---\u{2003}\nname: a\ndescription: d\n---\n", Some("d")),
+        ("---\u{feff}\nname: a\ndescription: d\n---\n", Some("d")),
+        ("---\u{b}\nname: a\ndescription: d\n---\n", Some("d")),
+        ("---\u{85}\nname: a\ndescription: d\n---\n", None),
+        ("---\u{200b}\nname: a\ndescription: d\n---\n", None),
+        (
+            "---\nname: a\ndescription: |\n  x\n  y---\n",
+            Some("x\ny\n"),
+        ),
+        ("---\nname: a\ndescription: >-\n  x\n  y---\n", Some("x y")),
+        (
+            "---\nname: a\ndescription: \u{85}x y: z---\n",
+            Some("\u{85}x y: z"),
+        ),
+    ] {
+        let definition = Definition::parse(text.as_bytes());
+        let found = match definition.verdict() {
+            Verdict::Loads(loaded) => Some(loaded.description.as_str()),
+            Verdict::Skipped(_) => None,
+        };
+        assert_eq!(found, expected, "{text:?}");
+    }
+}
+
 /// A text, the model that the client reads from it, and the permission mode.
 const HIDDEN: [(&str, Option<&str>, Option<&str>); 63] = [
     (

@@ -84,8 +84,8 @@ fn applied(text: &str, edits: Vec<(Range<usize>, String)>) -> Cow<'_, str> {
 }
 
 const GLUED: &str = "a comment needs a space before it";
-const SHALLOW: &str = "text that goes on in another line must be indented deeper than its key";
-const UNCLOSED: &str = "a quote is not closed, or its text goes on without being indented";
+const SHALLOW: &str = "text that continues on another line must be indented deeper than its key";
+const UNCLOSED: &str = "a quote is not closed, or its text continues without being indented";
 const TAB: &str = "a tab at the beginning of the line";
 
 struct Scanner<'a> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::depth::is_too_deep;
+use super::layout::is_white;
 use super::node::{self, ReadError};
 use super::{scan, tools_in};
 
@@ -93,11 +94,15 @@ fn value(text: &str) -> Result<Value, ReadError> {
     if is_too_deep(text) {
         return Err(ReadError::TooComplex);
     }
-    let text = scan::prepared(text).map_err(|refusal| ReadError::Invalid {
+    let mut text = scan::prepared(text).map_err(|refusal| ReadError::Invalid {
         line: refusal.line,
         message: refusal.message.to_owned(),
         is_ours: false,
     })?;
+    // The client ends a block of text at the end of the frontmatter with a line break, even if that is in the middle of a line.
+    if !text.ends_with('\n') {
+        text.to_mut().push('\n');
+    }
     node::read(&text)
 }
 
@@ -124,7 +129,7 @@ fn quoted(line: &str) -> Option<String> {
         .find(|c: char| !(c.is_ascii_alphabetic() || c == '_' || c == '-'))
         .filter(|length| *length > 0)?;
     let rest = line[length..].strip_prefix(':')?;
-    let value = rest.trim_start();
+    let value = rest.trim_start_matches(is_white);
     if rest.len() == value.len()
         || value.is_empty()
         || line.contains(['\r', '\u{2028}', '\u{2029}'])
@@ -140,7 +145,7 @@ fn quoted(line: &str) -> Option<String> {
         return None;
     }
     if value.starts_with('[')
-        && value.trim_end().ends_with(']')
+        && value.trim_end_matches(is_white).ends_with(']')
         && matches!(self::value(value), Ok(Value::Array(_)))
     {
         return None;

@@ -111,19 +111,25 @@ pub fn is_candidate(file: &str, extension: &str, plugins: &Plugins) -> bool {
     let Some(stem) = name.strip_suffix(extension) else {
         return false;
     };
-    let stem = stem.to_ascii_uppercase();
-    // `README.zh`, `README_de` and `README-zh-CN` are READMEs; `readme-generator` is a name.
-    let is_translated = stem
-        .strip_prefix("README")
-        .is_some_and(|rest| rest.starts_with(['.', '_', '-']) && rest.len() <= 6);
-    if OTHER_FILES.contains(&stem.as_str()) || is_translated {
-        return false;
+    if is_document(stem) {
+        // The client loads these, too, in plugins; what is in them decides.
+        return plugins.holding(file).is_some();
     }
     let is_other = |folder: &&str| OTHER_FOLDERS.contains(folder);
     is_below_agents(file)
         || !folders.iter().any(is_other)
         || plugins.holding(file).is_some()
         || is_translation(file, &folders)
+}
+
+/// Whether a file is called like one that describes a repository or configures another tool.
+fn is_document(stem: &str) -> bool {
+    let stem = stem.to_ascii_uppercase();
+    // `README.zh`, `README_de` and `README-zh-CN` are READMEs; `readme-generator` is a name.
+    let is_translated = stem
+        .strip_prefix("README")
+        .is_some_and(|rest| rest.starts_with(['.', '_', '-']) && rest.len() <= 6);
+    OTHER_FILES.contains(&stem.as_str()) || is_translated
 }
 
 /// Whether a file is a translation outside of an `agents` folder: `docs/` as such is full of other files.
@@ -272,7 +278,11 @@ pub fn request<'r>(
 /// Whether the content is an agent's, considering where the file is.
 fn is_agent(file: &str, place: Place, definition: &Definition<'_>) -> bool {
     if place == Place::Plugin {
-        return true;
+        // The client takes READMEs for agents of a plugin, too, but without a name and a description nobody means that.
+        let is_meant = ["name", "description"]
+            .iter()
+            .all(|key| definition.get(key).is_some());
+        return is_meant || !is_document(stem(file));
     }
     if let Verdict::Loads(_) = definition.verdict() {
         return true;
@@ -338,8 +348,7 @@ mod tests {
 
     #[test]
     fn paths_say_what_may_be_an_agent() {
-        let marketplace =
-            r#"{"plugins": [{"name": "p", "source": "./", "agents": "./docs/extra.md"}]}"#;
+        let marketplace = r#"{"plugins": [{"name": "p", "source": "./p"}, {"name": "q", "source": "./docs", "agents": "./extra.md"}]}"#;
         let listed = Plugins::of(std::iter::empty(), &|_| Some(marketplace.to_owned()));
         for file in [
             "a.md",
@@ -352,6 +361,7 @@ mod tests {
             "agents/security.md",
             "docs/extra.md",
             "docs/zh-CN/a.md",
+            "p/agents/README.md",
         ] {
             assert!(is_candidate(file, EXTENSION, &listed), "{file}");
         }
@@ -410,6 +420,32 @@ mod tests {
         assert!(refused.reason.contains("git-lfs"), "{}", refused.reason);
         let named = examine_named("x.md", pointer.as_bytes(), &|_| None);
         assert!(named.is_err_and(|reason| reason.contains("git-lfs")));
+    }
+
+    #[test]
+    fn documents_of_a_plugin_are_agents_if_they_say_so() {
+        let marketplace = r#"{"plugins": [{"name": "p", "source": "./"}]}"#;
+        let plugins = Plugins::of(std::iter::empty(), &|_| Some(marketplace.to_owned()));
+        let blob = ObjectId::from_bytes([0; 20]);
+        for (file, text, expected) in [
+            ("agents/README.md", "# The agents\n\nWords.\n", false),
+            ("agents/README.md", "---\ntitle: x\n---\n\nWords.\n", false),
+            (
+                "agents/x/SKILL.md",
+                "---\nname: a\ndescription: d\n---\n",
+                true,
+            ),
+            (
+                "agents/readme.md",
+                "---\nname: readme\ndescription: d\n---\n",
+                true,
+            ),
+            ("agents/notes.md", "Words.\n", true),
+        ] {
+            let found = examine(file, blob, text.as_bytes(), &plugins, &|_| None);
+            let is_agent = matches!(found, Finding::Agent(_));
+            assert_eq!(is_agent, expected, "{file}: {text:?}: {found:?}");
+        }
     }
 
     #[test]

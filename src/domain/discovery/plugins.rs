@@ -73,7 +73,9 @@ impl Plugins {
             let is_known = plugins.here.iter().any(|known| known.root == **root);
             if !is_known && (root.is_empty() || !is_listed) {
                 let name = text(plugin, "name").unwrap_or(root.rsplit('/').next().unwrap_or(root));
-                plugins.here.push(Plugin::new(name, root, &[Some(plugin)]));
+                plugins
+                    .here
+                    .push(Plugin::new(name, root, Some(plugin), None));
             }
         }
         plugins.here.truncate(MAX_PLUGINS);
@@ -104,10 +106,8 @@ impl Plugins {
                     let Some(root) = join(&base, source) else {
                         continue;
                     };
-                    let is_strict = entry.get("strict") != Some(&Value::Bool(false));
-                    let own = described.get(root.as_str()).filter(|_| is_strict);
-                    self.here
-                        .push(Plugin::new(name, &root, &[own, Some(entry)]));
+                    let own = described.get(root.as_str());
+                    self.here.push(Plugin::new(name, &root, own, Some(entry)));
                 }
                 Some(Value::Object(source)) => {
                     self.elsewhere.extend(Elsewhere::new(name, entry, source));
@@ -131,8 +131,14 @@ impl Plugins {
 }
 
 impl Plugin {
-    /// A plugin with the agents that the first of the descriptions that lists any lists, else those of its `agents` folder.
-    fn new(name: &str, root: &str, descriptions: &[Option<&Map<String, Value>>]) -> Self {
+    /// A plugin whose own description, `plugin.json`, may name its agents in place of its folder `agents`. Those that the entry of a
+    /// marketplace names come on top, as in the client.
+    fn new(
+        name: &str,
+        root: &str,
+        own: Option<&Map<String, Value>>,
+        entry: Option<&Map<String, Value>>,
+    ) -> Self {
         let listed = |description: &Map<String, Value>| {
             let paths = match description.get("agents")? {
                 Value::String(path) => vec![path.as_str()],
@@ -150,17 +156,11 @@ impl Plugin {
             });
             Some(joined.collect::<Vec<_>>())
         };
-        let mut agents: Vec<String> = Vec::new();
-        let mut is_listed = false;
-        for description in descriptions.iter().copied().flatten() {
-            if let Some(listed) = listed(description) {
-                is_listed = true;
-                agents.extend(listed);
-            }
-        }
-        if !is_listed {
-            agents.extend(join(root, "agents").map(|folder| format!("{folder}/")));
-        }
+        let folder = || join(root, "agents").map(|folder| format!("{folder}/"));
+        let mut agents = own
+            .and_then(listed)
+            .unwrap_or_else(|| folder().into_iter().collect());
+        agents.extend(entry.and_then(listed).into_iter().flatten());
         agents.sort();
         agents.dedup();
         Self {
@@ -261,13 +261,14 @@ mod tests {
         ]);
         for (file, plugin) in [
             ("plugins/a/extra/x.md", Some("a")),
-            ("plugins/a/agents/x.md", None),
+            ("plugins/a/agents/x.md", Some("a")),
             ("plugins/b/docs/b.md", Some("b")),
             ("plugins/b/agents/x.md", None),
             ("plugins/c/agents/deep/x.md", Some("c")),
             ("plugins/c/agents/x.txt", None),
             ("plugins/d/d.md", Some("d")),
-            ("plugins/d/no.md", None),
+            ("plugins/d/no.md", Some("d")),
+            ("plugins/d/agents/x.md", None),
             ("templates/t/agents/x.md", None),
             ("etc/y.md", None),
         ] {

@@ -69,9 +69,9 @@ impl Planner<'_, '_> {
             return self.keep(name, locked, wanted, frontend);
         }
         if session.options.is_locked {
-            return Err(session
-                .stale_lock()
-                .caused_by(format!("`{name}` is not locked as the manifest wants it")));
+            return Err(session.stale_lock().caused_by(format!(
+                "the lock entry of `{name}` does not match agentpkg.toml"
+            )));
         }
         // Other bindings of the same version do not make it another version.
         if let Some(locked) = locked {

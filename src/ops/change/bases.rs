@@ -42,6 +42,7 @@ pub(super) fn find(
     let new = &item.candidate.locked;
     let is_same = locked.base == new.base
         && locked.version == new.version
+        && locked.reference == new.reference
         && locked.requires == new.requires
         && !is_moved(&locked, new);
     if is_same && let Some(ours) = item.ours.clone() {

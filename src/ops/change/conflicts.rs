@@ -60,6 +60,7 @@ pub(super) fn decide(
             keep_pins(items, scene, pins);
         }
         (Conflicts::Ask, Answers::Nobody) | (Conflicts::Fail, _) => {
+            open.has_conflicts = true;
             open.refuse(undecided(items, goal));
         }
     }
@@ -111,8 +112,7 @@ fn undecided(items: &[Item], goal: &Goal) -> Failure {
             lines.push(format!("{}: {unit} ({reason})", item.name));
         }
     }
-    let failure =
-        Failure::new(Kind::Conflict, format!("{noun}; nothing was written")).listing(lines);
+    let failure = Failure::new(Kind::Conflict, noun).listing(lines);
     let failure = failure.hint(
         Advice::say("run ")
             .and_run(goal.typed.asking().again())
@@ -415,7 +415,7 @@ fn edited(
             None => return Ok(Some(Decision::Text(saved.into_bytes()))),
             Some(leftover) => {
                 frontend.report(Event::warning(format!(
-                    "line {} still is a conflict marker",
+                    "line {} is still a conflict marker",
                     leftover.line
                 )));
                 text = saved;

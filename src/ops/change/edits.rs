@@ -9,7 +9,9 @@ use super::scene::Scene;
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::shell::{Command, shell_quoted};
+use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
+use crate::ops::beside::Taken;
 use crate::store::lockfile::LockedAgent;
 
 /// Finds out what an install makes of the file as it is: a clean one is replaced, an edited one whose upstream is the same keeps its
@@ -134,7 +136,13 @@ pub(in crate::ops) fn markers_in(path: &str, line: usize) -> Failure {
 
 /// The ways to have the new version nevertheless.
 fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item) -> Failure {
-    let spec = spec_of(&first.candidate.locked);
+    let version = first
+        .wanted
+        .as_ref()
+        .and_then(|wanted| wanted.version.as_ref());
+    let version = version.filter(|_| first.is_named);
+    let version = version.map_or_else(String::new, |version| format!("@{version}"));
+    let spec = spec_of(&first.candidate.locked) + &version;
     if goal.edits == Edits::Merge {
         return failure.hint("move it away, then run the command again");
     }
@@ -143,16 +151,18 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
             "`--force` is for the agents that you name: add `{spec}` to the command"
         ));
     }
-    let is_renamed = matches!(&goal.what, What::Specs(specs) if specs.name.is_some());
+    let project = &scene.session.project;
     let failure = if first.is_named {
-        let other = if is_renamed { "OTHER" } else { "NAME" };
-        failure.hint(format!(
-            "`--as {other}` installs beside it under another name"
-        ))
+        let locked = &first.candidate.locked;
+        let beside = Source::parse(&locked.source).ok().map(|source| {
+            Taken::of(project, [&first.name]).free(&first.name, locked.registry.as_ref(), &source)
+        });
+        let beside = beside.unwrap_or_else(|| "NAME".to_owned());
+        let install = Command::new(["install", &spec, "--as", &beside]);
+        failure.hint(Advice::run(install).and(" installs it beside the other one"))
     } else {
         failure
     };
-    let project = &scene.session.project;
     let copy = format!(
         "a copy stays in {}",
         project.display(&project.state_folder().join("history"))
@@ -167,11 +177,14 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
 /// The update that merges what an install would write over.
 fn merging(scene: &Scene<'_>, goal: &Goal, item: &Item) -> Command {
     let update = Command::new(["update"]);
-    // Those that another one requires are updated with it.
-    let Some(wanted) = (item.wanted.as_ref()).or_else(|| scene.manifest.agents().get(&item.name))
-    else {
-        return update;
+    // Those that another one requires are updated with it, and no command knows them by their own names.
+    let Some(known) = scene.manifest.agents().get(&item.name) else {
+        let agents = scene.lockfile.agents.iter();
+        let mut by = agents.filter(|(_, locked)| locked.requires.contains(&item.name));
+        let by = by.find(|(by, _)| scene.manifest.agents().contains_key(by));
+        return by.map_or(update.clone(), |(by, _)| update.arg(by.as_str()));
     };
+    let wanted = item.wanted.as_ref().unwrap_or(known);
     let update = update.arg(item.name.as_str());
     // What agentpkg.toml asks for needs no word; what was typed is not in it yet.
     let update = match wanted.version.as_ref().filter(|_| item.is_named) {

@@ -66,6 +66,8 @@ pub(in crate::ops) struct Replaced {
     pub(in crate::ops) by: Option<AgentName>,
     /// The spec that means the other one.
     pub(in crate::ops) spec: String,
+    /// The name under which the other one can be installed beside it.
+    pub(in crate::ops) beside: String,
 }
 
 /// How an agent came into the plan.

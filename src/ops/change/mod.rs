@@ -9,6 +9,7 @@ pub(in crate::ops) mod changes;
 pub(in crate::ops) mod commit;
 mod confirm;
 mod conflicts;
+mod consent;
 pub(in crate::ops) mod edits;
 pub(in crate::ops) mod goal;
 pub(in crate::ops) mod gone;
@@ -99,6 +100,7 @@ fn planned(
 ) -> Result<(Outcome, Transaction)> {
     let scene = &attempt.scene;
     let mut plan = resolve::resolve(scene, goal, attempt.freshness, frontend)?;
+    consent::refuse_unknown(&plan, scene, goal)?;
     // Whatever needs another lockfile ends here with `--locked`, before anybody is asked about it.
     scene.session.keep_lockfile(goal.is_dry_run, || {
         plan.lockfile(scene, goal.prune) != scene.lockfile

@@ -9,6 +9,7 @@ use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::gone::GoneAgent;
+use crate::ops::latest;
 use crate::ops::report::Frontend;
 use crate::ops::resolver::{Departed, Followed, moved};
 use crate::ops::typed::AskerPlace;
@@ -39,8 +40,15 @@ impl Planner<'_, '_> {
         }
         for name in selected {
             let mut wanted = manifest.agents()[name].clone();
+            let locked = scene.lockfile.agents.get(name);
             wanted.version = match to {
-                Some(Wish::Latest) => None,
+                Some(Wish::Latest) => match locked {
+                    Some(locked) => {
+                        let entry = (name, &wanted);
+                        latest::request(&mut self.resolver, entry, locked, manifest, frontend)?
+                    }
+                    None => None,
+                },
                 Some(Wish::Version(version)) => Some(version.clone()),
                 None => wanted.version,
             };
@@ -56,7 +64,7 @@ impl Planner<'_, '_> {
         Ok(())
     }
 
-    /// Plans that an agent goes on as the one that a spec means. Who types the spec agrees to its source.
+    /// Plans that an agent continues as the one that a spec means. Who types the spec agrees to its source.
     fn go_on_as(
         &mut self,
         name: &AgentName,
@@ -84,7 +92,7 @@ impl Planner<'_, '_> {
                 ..wanted.clone()
             },
             is_entry: true,
-            note: Some(format!("goes on as {}", resolved.spec(true))),
+            note: Some(format!("continues as {}", resolved.spec(true))),
             ..Added::default()
         };
         self.add(name, &resolved, added, frontend)

@@ -1,7 +1,7 @@
 //! Who may take a name: whether an agent may take the place of one from another source, and which names are taken. One rule for every
 //! command that brings agents.
 
-use super::goal::{Edits, Goal, What};
+use super::goal::{Edits, Goal};
 use super::item::{Added, Item, Replaced, State};
 use super::open::Open;
 use super::plan::Plan;
@@ -10,7 +10,8 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::Command;
 use crate::domain::spec::{Source, Target};
 use crate::error::{Advice, Failure, Kind, Result};
-use crate::ops::report::{Answers, Event, Frontend, relay};
+use crate::ops::beside::Taken;
+use crate::ops::report::{Answers, Choice, Event, Frontend, interrupted, relay};
 use crate::ops::resolver::Resolved;
 use crate::store::agreement::{file_folder, registry_of};
 use crate::store::lockfile::LockedAgent;
@@ -29,11 +30,11 @@ pub(super) fn folded(
     let other = known.find(|other| *other != name && other.folded() == name.folded())?;
     Some(match by {
         None => Failure::failed(format!(
-            "`{name}` and the installed `{other}` are one file where case does not count"
+            "`{name}` and the installed `{other}` are one file on systems that ignore case"
         ))
         .hint("choose another name with `--as`"),
         Some(by) => Failure::failed(format!(
-            "`{name}`, which `{by}` requires, and `{other}` are one file where case does not count"
+            "`{name}`, which `{by}` requires, and `{other}` are one file on systems that ignore case"
         ))
         .hint(format!("install `{other}` under another name with `--as`")),
     })
@@ -77,9 +78,12 @@ impl<'c> Claim<'c> {
             [] => "agentpkg.lock".to_owned(),
             chain => chain.join(" -> "),
         };
-        format!("{} ({}), for {chain}", self.file, self.source)
+        format!("{} ({}), wanted by {chain}", self.file, self.source)
     }
 }
+
+/// What helps where one of two agents of one name is required: nobody else can rename that.
+pub(super) const OTHER_NAME: &str = "install the other one under another name with `--as`";
 
 /// That two different agents are wanted under one name.
 pub(super) fn both_wanted(name: &AgentName, known: &Claim<'_>, other: &Claim<'_>) -> Failure {
@@ -88,7 +92,6 @@ pub(super) fn both_wanted(name: &AgentName, known: &Claim<'_>, other: &Claim<'_>
     ))
     .detail(known.in_words())
     .detail(other.in_words())
-    .hint("install one of them under another name with `--as`")
 }
 
 /// That an agent takes the place of one that was installed from another source; `None`: it does not, or agentpkg.toml says so already.
@@ -110,6 +113,10 @@ pub(super) fn replaced(
         return Ok(None);
     }
     let new = resolved.snapshot.place();
+    let beside = || {
+        let taken = Taken::of(&scene.session.project, [name]);
+        taken.free(&resolved.entry.name, registry, source)
+    };
     if locked.source == source_text(source) {
         // In the same source it is another agent if the installed one still stands in its own file.
         let (file, old_file) = (&resolved.entry.file, &locked.file);
@@ -128,6 +135,7 @@ pub(super) fn replaced(
             new: format!("{new}#{file}"),
             by: added.by.clone(),
             spec: added.spec.clone(),
+            beside: beside(),
         }));
     }
     if is_said(scene, name, registry, source, &added.chain) {
@@ -138,6 +146,7 @@ pub(super) fn replaced(
         new,
         by: added.by.clone(),
         spec: added.spec.clone(),
+        beside: beside(),
     }))
 }
 
@@ -164,7 +173,30 @@ fn is_said(
     }
 }
 
-/// Asks about agents that take the place of one from another source.
+/// What becomes of two agents of one name, of which one is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// The installed one stays alone.
+    Keep,
+    /// The other one is installed beside it, under another name.
+    Both,
+    /// The other one takes its place.
+    Replace,
+}
+
+impl Item {
+    /// Does what was decided about an agent from elsewhere that has the name.
+    pub(super) fn obey(&mut self, decision: Decision) {
+        match decision {
+            Decision::Keep => self.skip("the installed one was kept"),
+            Decision::Replace => self.replaces = None,
+            Decision::Both => {}
+        }
+    }
+}
+
+/// Decides about agents that take the place of one from another source. What was named was asked about when its name was chosen, so that
+/// only what is required is left to ask about.
 pub(super) fn decide(
     plan: &mut Plan,
     goal: &Goal,
@@ -184,19 +216,29 @@ pub(super) fn decide(
         match answers {
             Answers::Person => {
                 open.was_asked = true;
-                if !frontend.confirm(&replaced.question(&item.name), false)? {
-                    item.skip("the installed one was kept");
-                }
+                let decision = replaced.ask(&item.name, frontend)?;
+                item.obey(decision);
             }
             Answers::Shown => {
-                frontend.report(Event::warning(format!("{what}; that would be asked about")));
+                frontend.report(Event::warning(format!(
+                    "{what}; you would be asked about it"
+                )));
             }
             _ => {
-                let failure = refused(goal, &item.name, &replaced, &what);
-                if answers == Answers::LeftOut || goal.skips_open() {
+                let is_alone = answers == Answers::LeftOut || goal.skips_open();
+                let mut failure = refused(goal, &item.name, &replaced, &what);
+                if is_alone {
+                    if replaced.by.is_none() {
+                        let again = goal.typed.naming([replaced.spec.as_str()]);
+                        failure = failure
+                            .hint(Advice::say("to replace it: ").and_run(again.with(&["--force"])));
+                    }
                     item.state = State::Skipped;
                     plan.failures.push(failure);
                 } else {
+                    if replaced.by.is_none() {
+                        open.replaced.push(replaced.spec.clone());
+                    }
                     open.refuse(failure);
                 }
             }
@@ -206,17 +248,37 @@ pub(super) fn decide(
 }
 
 impl Replaced {
-    /// The question whether the agent of this name may be replaced.
-    fn question(&self, name: &AgentName) -> String {
+    /// Asks what becomes of the installed agent of this name and of the other one.
+    pub(super) fn ask(&self, name: &AgentName, frontend: &mut dyn Frontend) -> Result<Decision> {
         let Self { old, new, by, .. } = self;
-        match by {
-            Some(by) => format!(
+        if let Some(by) = by {
+            let question = format!(
                 "`{name}` is installed from {old}, and `{by}` requires the one from {new}. Replace it?"
-            ),
-            None => {
-                format!("`{name}` is installed from {old}. Replace it with the one from {new}?")
-            }
+            );
+            let is_replaced = frontend.confirm(&question, false)?;
+            return Ok(if is_replaced {
+                Decision::Replace
+            } else {
+                Decision::Keep
+            });
         }
+        let question = format!("`{name}` is installed from {old}, and {new} has another one");
+        let offers = [
+            ("keep the installed one", "", Decision::Keep),
+            (
+                "keep both",
+                "the other one gets a name of its own",
+                Decision::Both,
+            ),
+            ("replace the installed one", "", Decision::Replace),
+        ];
+        let choices = offers.map(|(label, detail, _)| Choice {
+            label: label.to_owned(),
+            detail: detail.to_owned(),
+        });
+        let chosen = frontend.choose(&question, &choices, 0)?;
+        let (.., decision) = offers.get(chosen).ok_or_else(interrupted)?;
+        Ok(*decision)
     }
 
     /// What happens to the agent of this name, in words.
@@ -239,17 +301,12 @@ fn refused(goal: &Goal, name: &AgentName, replaced: &Replaced, what: &str) -> Fa
     if replaced.by.is_some() {
         let replace = Command::new(["install", spec, "--force"]);
         return failure.hint(Advice::say("to have that: ").and_run(replace).and(format!(
-            ", which makes `{name}` your own choice; then run the command again"
+            ", which adds `{name}` to agentpkg.toml; then run the command again"
         )));
     }
-    let is_renamed = matches!(&goal.what, What::Specs(specs) if specs.name.is_some());
-    let other = if is_renamed { "OTHER" } else { "NAME" };
-    let again = goal.typed.naming([spec.as_str()]);
-    let mut beside = again.clone();
+    let mut beside = goal.typed.naming([spec.as_str()]);
     beside.options = without(&beside.options, "--as");
-    failure
-        .hint(Advice::say("to have both: ").and_run(beside.with(&["--as", other])))
-        .hint(Advice::say("to replace it: ").and_run(again.with(&["--force"])))
+    failure.hint(Advice::say("to have both: ").and_run(beside.with(&["--as", &replaced.beside])))
 }
 
 /// Options without one that has a value.

@@ -365,7 +365,7 @@ impl Outcome {
                             .and_run(resolve(&[]))
                             .and(" in a terminal"),
                     )
-                    .hint(Advice::say("or give them up with ").and_run(resolve(&["--abort"]))),
+                    .hint(Advice::say("or abort them with ").and_run(resolve(&["--abort"]))),
             );
         }
         let undecided = self

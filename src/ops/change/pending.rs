@@ -319,7 +319,7 @@ pub(super) fn keep_begun(
                 plan.failures.push(
                     Failure::new(Kind::Conflict, message)
                         .hint(Advice::run(resolve("--continue")).and(" finishes it"))
-                        .hint(Advice::run(resolve("--abort")).and(" gives it up")),
+                        .hint(Advice::run(resolve("--abort")).and(" aborts it")),
                 );
             }
         }
@@ -333,10 +333,7 @@ pub(super) fn keep_begun(
         format!("{} resolutions that were begun", begun.len())
     };
     let names: Vec<&str> = begun.iter().map(AgentName::as_str).collect();
-    let failure = Failure::new(
-        Kind::Conflict,
-        format!("{what} would be overwritten; nothing was written"),
-    );
+    let failure = Failure::new(Kind::Conflict, format!("{what} would be overwritten"));
     let shown = begun
         .iter()
         .map(|name| project.display(&marker_path(project, name)));
@@ -347,12 +344,12 @@ pub(super) fn keep_begun(
                 .and_run(Command::new(["resolve", "--continue"])),
         )
         .hint(
-            Advice::say("or give it up with ")
+            Advice::say("or abort it with ")
                 .and_run(Command::new(["resolve", "--abort"]).args(names))
                 .and(", then update again"),
         );
     if open.answers == Answers::Person {
-        return Err(failure);
+        return Err(failure.and_so("nothing was written"));
     }
     open.refuse(failure);
     Ok(())

@@ -20,6 +20,7 @@ use crate::ops::past::Changed;
 use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
+use crate::store::agreement::changed_reference;
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
@@ -97,16 +98,21 @@ impl<'a, 'p> Planner<'a, 'p> {
     /// left out where that was typed; otherwise nothing is done.
     fn ask_nobody(&mut self, frontend: &mut dyn Frontend) -> Result<()> {
         let unanswered = std::mem::take(&mut self.unanswered);
-        if self.goal.is_dry_run {
-            for (agent, failure) in unanswered {
+        if !self.goal.consent.is_yes {
+            for (agent, failure) in &unanswered {
                 frontend.report(Event::Asks(vec![AskView {
-                    agent,
+                    agent: agent.clone(),
                     kind: "candidate",
                     what: failure.message().to_owned(),
                     allow: None,
+                    beside: failure.value_of("--as"),
                 }]));
-                frontend.report(Event::Trouble(failure));
+                if self.goal.is_dry_run {
+                    frontend.report(Event::Trouble(failure.clone()));
+                }
             }
+        }
+        if self.goal.is_dry_run {
             return Ok(());
         }
         let failures = unanswered.into_iter();
@@ -217,6 +223,8 @@ impl<'a, 'p> Planner<'a, 'p> {
         });
         self.open.extend(required);
         self.offer_named(name, resolved, &candidate.bytes);
+        let reference = candidate.locked.reference.as_ref();
+        let changed_kind = before.and_then(|before| changed_reference(before, reference));
         let file = &resolved.entry.file;
         let is_chosen = before.is_none_or(|before| before.file != *file);
         let others = if is_chosen {
@@ -240,7 +248,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             ours: self.scene.agent(name)?,
             pins: added.wanted.pins.clone(),
             wanted: Some(added.wanted).filter(|_| added.is_entry),
-            notes: added.note.into_iter().collect(),
+            notes: added.note.into_iter().chain(changed_kind).collect(),
             others,
             changed,
             ..item
@@ -290,7 +298,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             item.candidate.bytes = bytes;
             item.is_blocked = false;
             frontend.report(Event::warning(format!(
-                "agentpkg.lock had lost `{}`; its file was taken back with your edits",
+                "agentpkg.lock had no entry for `{}`; its file was taken over with your edits",
                 item.name
             )));
         }

@@ -69,8 +69,9 @@ pub(super) fn decide(
             take(&mut plan.items, &group, goal, world, frontend)?;
         }
     } else if !is_left_out || open.refusal.is_some() {
-        let is_alone = open.refusal.is_none();
-        open.refuse(refused(&plan.items, &groups, world, goal, is_alone));
+        let gains = groups.iter().flat_map(|group| &group.gains);
+        open.withheld.extend(gains.map(Gain::word));
+        open.refuse(refused(&plan.items, &groups, world));
     } else {
         for Group { gains, members } in groups {
             for index in members {
@@ -99,7 +100,7 @@ fn open_gains(item: &Item, goal: &Goal) -> Vec<Gain> {
 }
 
 /// Everything that would be asked.
-fn asks(items: &[Item], goal: &Goal) -> Vec<AskView> {
+pub(super) fn asks(items: &[Item], goal: &Goal) -> Vec<AskView> {
     let mut asks = Vec::new();
     for item in items.iter().filter(|item| item.state == State::Active) {
         let ask = |kind, what: String, allow| AskView {
@@ -107,10 +108,12 @@ fn asks(items: &[Item], goal: &Goal) -> Vec<AskView> {
             kind,
             what,
             allow,
+            beside: None,
         };
-        let replaced = item.replaces.as_ref();
-        let what = replaced.map(|replaced| replaced.to_string_for(&item.name));
-        asks.extend(what.map(|what| ask("source", what, None)));
+        asks.extend(item.replaces.as_ref().map(|replaced| AskView {
+            beside: (replaced.by.is_none()).then(|| replaced.beside.clone()),
+            ..ask("source", replaced.to_string_for(&item.name), None)
+        }));
         if !item.choices.is_empty() {
             let merge = item.merge();
             for (conflict, choice) in merge.conflicts().iter().zip(&item.choices) {
@@ -268,18 +271,8 @@ fn gain_line(gain: &str, meaning: &str) -> String {
 }
 
 /// The refusal of everything that nobody can be asked about.
-fn refused(
-    items: &[Item],
-    groups: &[Group],
-    world: Option<&World>,
-    goal: &Goal,
-    is_alone: bool,
-) -> Failure {
-    let mut failure = Failure::new(
-        Kind::Consent,
-        format!("{}; nothing was written", asking(items, groups)),
-    );
-    let mut words = Vec::new();
+fn refused(items: &[Item], groups: &[Group], world: Option<&World>) -> Failure {
+    let mut failure = Failure::new(Kind::Consent, asking(items, groups));
     for Group { gains, members } in groups {
         let names: Vec<&str> = members
             .iter()
@@ -300,14 +293,8 @@ fn refused(
                 gain_line(&gain, &meaning)
             ));
         }
-        words.extend(gains.iter().map(Gain::word));
     }
-    let failure =
-        failure.hint(Advice::say("if that is meant: ").and_run(goal.typed.allowing(&words)));
-    if !is_alone {
-        return failure;
-    }
-    failure.hint("or with `--yes` instead, which leaves out what asks, and writes the rest")
+    failure
 }
 
 /// Who asks for power, and whether it is more than before.

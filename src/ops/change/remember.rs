@@ -26,6 +26,7 @@ enum Answer {
     Index(usize),
     Many(Vec<usize>),
     Edited(Option<String>),
+    Text(String),
     Yes(bool),
 }
 
@@ -145,6 +146,23 @@ impl Decide for Answered<'_> {
         })?;
         match answer {
             Answer::Many(indexes) => Ok(indexes),
+            _ => Err(Scene::changed()),
+        }
+    }
+
+    fn text(
+        &mut self,
+        question: &str,
+        proposed: &str,
+        refuses: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<String> {
+        let choices = [Choice::plain(proposed)];
+        let answer = self.answer(question, &choices, |inner| {
+            let text = inner.text(question, proposed, refuses);
+            text.map(Answer::Text)
+        })?;
+        match answer {
+            Answer::Text(text) if refuses(&text).is_none() => Ok(text),
             _ => Err(Scene::changed()),
         }
     }

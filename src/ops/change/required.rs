@@ -187,7 +187,9 @@ impl<'a> Planner<'a, '_> {
                 Ok(false)
             }
             Answers::Shown => {
-                frontend.report(Event::warning(format!("{what}; that would be asked about")));
+                frontend.report(Event::warning(format!(
+                    "{what}; you would be asked about it"
+                )));
                 Ok(false)
             }
             answers => {
@@ -381,8 +383,8 @@ impl<'a> Planner<'a, '_> {
         };
         Some(
             Failure::failed(format!("`{name}` is wanted at two versions"))
-                .detail(format!("{there}, for {known}"))
-                .detail(format!("{request}, for {}", chain.join(" -> ")))
+                .detail(format!("{there}, wanted by {known}"))
+                .detail(format!("{request}, wanted by {}", chain.join(" -> ")))
                 .hint(format!(
                     "say in agentpkg.toml which version of `{name}` is wanted"
                 )),
@@ -400,7 +402,7 @@ impl<'a> Planner<'a, '_> {
                 _ if !is_in_manifest => Ok(Room::Free(BTreeSet::new())),
                 Some(locked) if !claim.is_of(locked) => {
                     let known = Claim::locked(locked, &[]);
-                    Err(origin::both_wanted(name, &known, claim))
+                    Err(origin::both_wanted(name, &known, claim).hint(origin::OTHER_NAME))
                 }
                 None if self.goal.is_update() => Ok(Room::Wanted(Box::new(
                     self.scene.manifest.agents()[name].clone(),
@@ -420,7 +422,7 @@ impl<'a> Planner<'a, '_> {
         let is_chosen = item.wanted.is_some() || item.is_named || is_in_manifest;
         if is_chosen || !is_as_installed {
             let known = Claim::locked(locked, &item.chain);
-            let failure = origin::both_wanted(name, &known, claim);
+            let failure = origin::both_wanted(name, &known, claim).hint(origin::OTHER_NAME);
             // Neither of two that nobody chose has the better claim.
             if !is_chosen {
                 item.skip("another agent of this name is wanted as well");

@@ -15,7 +15,7 @@ use crate::domain::definition::{Definition, Verdict};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::policy;
-use crate::ops::report::{Answers, Frontend};
+use crate::ops::report::{Answers, Event, Frontend};
 use crate::store::loaded;
 
 /// Decides everything that is open.
@@ -25,11 +25,7 @@ pub(super) fn settle(
     goal: &Goal,
     frontend: &mut dyn Frontend,
 ) -> Result<Settled> {
-    let mut open = Open {
-        answers: Answers::of(frontend, goal.is_dry_run, goal.consent.is_yes),
-        was_asked: false,
-        refusal: None,
-    };
+    let mut open = Open::new(Answers::of(frontend, goal.is_dry_run, goal.consent.is_yes));
     if matches!(goal.what, What::Newest { .. }) {
         pending::keep_begun(&scene.session.project, goal, plan, &mut open)?;
     }
@@ -45,7 +41,9 @@ pub(super) fn settle(
             .drain(..)
             .for_each(|failure| open.refuse(failure));
     }
-    if let Some(refusal) = open.refusal.take() {
+    let is_blocked = plan.items.iter().any(|item| item.is_blocked);
+    if let Some(refusal) = open.refused(&goal.typed, is_blocked) {
+        frontend.report(Event::Asks(powers::asks(&plan.items, goal)));
         return Err(refusal);
     }
     refuse_broken(plan, scene, goal);

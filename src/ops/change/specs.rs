@@ -1,18 +1,18 @@
 //! From specs as they were typed to agents: what each spec means, which entry the manifest is to have for it, and which version of an
 //! agent that is there already stays asked for.
 
-use std::collections::BTreeSet;
-
-use super::goal::Specs;
+use super::goal::{Edits, Specs};
 use super::item::Added;
-use super::origin::{self, Claim};
+use super::origin::{self, Claim, Decision};
 use super::planner::Planner;
-use crate::domain::name::{AgentName, RegistryName, folded};
+use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
-use crate::error::{Failure, Result};
+use crate::error::{Advice, Failure, Result};
+use crate::ops::beside::Taken;
 use crate::ops::gone::GoneAgent;
-use crate::ops::report::Frontend;
+use crate::ops::latest;
+use crate::ops::report::{Answers, Frontend};
 use crate::ops::resolver::{Followed, Resolved};
 use crate::ops::session::Session;
 use crate::ops::typed::Asker;
@@ -51,6 +51,7 @@ pub(super) fn named(
         } else {
             asked
         };
+        let asked = planner.at_latest(asked, frontend)?;
         let found = match planner.resolved(specs, &asked, frontend) {
             Ok(found) => found,
             Err(failure) => {
@@ -61,51 +62,16 @@ pub(super) fn named(
                 continue;
             }
         };
-        let mut names: BTreeSet<String> = BTreeSet::new();
         for resolved in found {
-            // Of several with one name that were chosen together, the others are named after their owners.
-            let is_second = !names.insert(resolved.entry.name.folded());
-            let name = specs.name.clone().or_else(|| {
-                let free = || planner.free_name(with_owner(&resolved), &names);
-                is_second.then(free)
-            });
-            names.extend(name.as_deref().map(folded));
-            if let Err(failure) = planner.named(specs, name.as_deref(), &asked, &resolved, frontend)
-            {
+            let entry = planner.entry_meant(specs, &asked);
+            let entry = entry.as_ref().map(AgentName::as_str);
+            let name = specs.name.as_deref().or(entry);
+            if let Err(failure) = planner.named(specs, name, &asked, &resolved, frontend) {
                 planner.problem(failure)?;
             }
         }
     }
     Ok(())
-}
-
-impl Planner<'_, '_> {
-    /// The name itself, or with a number, so that nothing has it already.
-    fn free_name(&self, name: String, chosen: &BTreeSet<String>) -> String {
-        let scene = self.scene;
-        let installed = scene.manifest.agents().keys();
-        let installed = installed.chain(scene.lockfile.agents.keys());
-        let mut taken: BTreeSet<String> = installed.map(AgentName::folded).collect();
-        taken.extend(chosen.iter().cloned());
-        let numbered = (2..).map(|number| format!("{name}-{number}"));
-        let mut names = std::iter::once(name.clone()).chain(numbered);
-        let free = names.find(|name| !taken.contains(&folded(name)));
-        free.unwrap_or(name)
-    }
-}
-
-/// The name of an agent with that of its registry, or of the repository's owner.
-fn with_owner(resolved: &Resolved<'_>) -> String {
-    let owner = match (&resolved.snapshot.registry, &resolved.snapshot.source) {
-        (Some(registry), _) => registry.to_string(),
-        (None, Source::Git(url)) => url.owner().unwrap_or_else(|| url.short_name()).to_owned(),
-        (None, source) => source_text(source)
-            .rsplit(['/', '\\'])
-            .find(|part| !part.is_empty() && !part.starts_with('.'))
-            .unwrap_or("other")
-            .to_owned(),
-    };
-    format!("{}-{}", resolved.entry.name, owner.to_lowercase())
 }
 
 /// That one agent is asked for at two versions.
@@ -174,6 +140,50 @@ impl<'a> Planner<'a, '_> {
         })
     }
 
+    /// The entry of the manifest that a bare name means, whatever its agent is called upstream; at another version if one is named.
+    fn entry_meant(&self, specs: &Specs, asked: &Asked) -> Option<AgentName> {
+        let spec = &asked.spec;
+        match (&spec.place, &spec.target, &specs.name, specs.is_all) {
+            (Place::Anywhere, Some(Target::Name(name)), None, false) => AgentName::new(name).ok(),
+            _ => None,
+        }
+        .filter(|name| self.scene.manifest.agents().contains_key(name))
+    }
+
+    /// The same, where the latest of an installed agent was typed: the version that this means.
+    fn at_latest(&mut self, asked: Asked, frontend: &mut dyn Frontend) -> Result<Asked> {
+        let scene = self.scene;
+        let name = match &asked.spec.target {
+            Some(Target::Name(name)) if asked.is_latest => AgentName::new(name).ok(),
+            _ => None,
+        };
+        let known = name.as_ref().and_then(|name| {
+            let wanted = scene.manifest.agents().get(name)?;
+            Some((name, wanted, scene.lockfile.agents.get(name)?))
+        });
+        let Some((name, wanted, locked)) = known else {
+            return Ok(asked);
+        };
+        let is_same = match &asked.spec.place {
+            Place::Anywhere => true,
+            Place::Registry(registry) => wanted.origin == Origin::Registry(registry.clone()),
+            Place::Source(source) => wanted.origin == Origin::Source(source.clone()),
+        };
+        if !is_same {
+            return Ok(asked);
+        }
+        let entry = (name, wanted);
+        let resolver = &mut self.resolver;
+        let version = latest::request(resolver, entry, locked, &scene.manifest, frontend)?;
+        Ok(Asked {
+            spec: Spec {
+                version,
+                ..asked.spec
+            },
+            ..asked
+        })
+    }
+
     /// The agents that a spec means.
     fn resolved(
         &mut self,
@@ -183,12 +193,8 @@ impl<'a> Planner<'a, '_> {
     ) -> Result<Vec<Resolved<'a>>> {
         let spec = &asked.spec;
         let manifest = &self.scene.manifest;
-        // A bare name that is in the manifest already means that entry, at another version if one is named.
-        if let (Place::Anywhere, Some(Target::Name(name)), None, false) =
-            (&spec.place, &spec.target, &specs.name, specs.is_all)
-            && let Ok(name) = AgentName::new(name)
-            && let Some(wanted) = manifest.agents().get(&name)
-        {
+        if let Some(name) = self.entry_meant(specs, asked) {
+            let wanted = &manifest.agents()[&name];
             let kept = wanted.version.clone().filter(|_| !asked.is_latest);
             let wanted = Wanted {
                 version: spec.version.clone().or(kept),
@@ -250,7 +256,7 @@ impl<'a> Planner<'a, '_> {
             return Err(failure);
         }
         let chain = vec!["the command line".to_owned()];
-        if let Some(item) = self.plan.item_mut(&name) {
+        if let Some(item) = self.plan.item(&name) {
             let claim = Claim::found(resolved, &chain);
             if claim.is_of(&item.candidate.locked) {
                 let known = item
@@ -263,11 +269,11 @@ impl<'a> Planner<'a, '_> {
                     Err(two_versions(&name, known, wanted.version.as_ref()))
                 };
             }
-            let known = Claim::locked(&item.candidate.locked, &item.chain);
-            let failure = origin::both_wanted(&name, &known, &claim);
-            // Neither of two that were typed has the better claim.
-            item.skip("another agent of this name is wanted as well");
-            return Err(failure);
+            if frontend.is_interactive() {
+                let beside = self.name_beside(&name, resolved, frontend)?;
+                return self.named(specs, Some(&beside), asked, resolved, frontend);
+            }
+            return Err(self.both_typed(&name, asked, resolved, &claim));
         }
         let added = Added {
             chain,
@@ -281,7 +287,86 @@ impl<'a> Planner<'a, '_> {
             },
             ..Added::default()
         };
-        self.add(&name, resolved, added, frontend)
+        match self.decided(&name, resolved, &added, frontend)? {
+            None => self.add(&name, resolved, added, frontend),
+            Some(Decision::Both) => {
+                let beside = self.name_beside(&name, resolved, frontend)?;
+                self.named(specs, Some(&beside), asked, resolved, frontend)
+            }
+            Some(decision) => {
+                self.add(&name, resolved, added, frontend)?;
+                if let Some(item) = self.plan.item_mut(&name) {
+                    item.obey(decision);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What a person wants where the name belongs to an agent from elsewhere; `None`: it does not, or nobody is asked.
+    fn decided(
+        &self,
+        name: &AgentName,
+        resolved: &Resolved<'a>,
+        added: &Added,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Option<Decision>> {
+        let goal = self.goal;
+        let answers = Answers::of(frontend, goal.is_dry_run, goal.consent.is_yes);
+        if answers != Answers::Person || goal.edits == Edits::Replace {
+            return Ok(None);
+        }
+        let replaced = origin::replaced(self.scene, name, resolved, added, frontend)?;
+        replaced
+            .map(|replaced| replaced.ask(name, frontend))
+            .transpose()
+    }
+
+    /// The name for an agent that is installed beside another one of its name, as a person says.
+    fn name_beside(
+        &self,
+        name: &AgentName,
+        resolved: &Resolved<'a>,
+        frontend: &mut dyn Frontend,
+    ) -> Result<String> {
+        let taken = Taken::of(&self.scene.session.project, self.planned().chain([name]));
+        let snapshot = &resolved.snapshot;
+        let proposed = taken.free(
+            &resolved.entry.name,
+            snapshot.registry.as_ref(),
+            &snapshot.source,
+        );
+        let question = format!("Install {} as", resolved.spec(false));
+        frontend.text(&question, &proposed, &|text| taken.refuses(text))
+    }
+
+    /// That two agents that were typed would have one name, neither of which has the better claim.
+    fn both_typed(
+        &mut self,
+        name: &AgentName,
+        asked: &Asked,
+        resolved: &Resolved<'a>,
+        claim: &Claim<'_>,
+    ) -> Failure {
+        let taken = Taken::of(&self.scene.session.project, self.planned());
+        let snapshot = &resolved.snapshot;
+        let beside = taken.free(name, snapshot.registry.as_ref(), &snapshot.source);
+        let typed = &self.goal.typed;
+        let (mut first, second) = (typed.clone(), typed.naming([asked.text.as_str()]));
+        first.names.retain(|name| *name != asked.text);
+        let both = vec![first.again(), second.with(&["--as", &beside])];
+        let Some(item) = self.plan.item_mut(name) else {
+            return Failure::failed(format!("`{name}` is asked for twice"));
+        };
+        let known = Claim::locked(&item.candidate.locked, &item.chain);
+        let failure = origin::both_wanted(name, &known, claim);
+        item.skip("another agent of this name is wanted as well");
+        failure.hint(Advice::say("to have both: ").and_run_all(both))
+    }
+
+    /// The names that are about to be installed.
+    fn planned(&self) -> impl Iterator<Item = &AgentName> {
+        self.plan.items.iter().map(|item| &item.name)
     }
 
     /// The entry that the manifest is to have for a named agent, but for its target.

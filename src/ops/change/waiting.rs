@@ -183,7 +183,7 @@ fn edited(
     let bytes = project.files().read(&path, MAX_AGENT)?.ok_or_else(|| {
         Failure::failed(format!("`{shown}` is gone")).hint(
             Advice::run(Command::new(["resolve", name.as_str()]))
-                .and(" asks instead; `--abort` gives the update up"),
+                .and(" asks instead; `--abort` drops the update"),
         )
     })?;
     if current.map(Digest::of) != Some(expected) {

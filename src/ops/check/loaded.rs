@@ -82,7 +82,7 @@ impl Checker<'_> {
                 is_about_machine: true,
                 ..Finding::error("switched-off", "the agents folder", message)
                     .at(file)
-                    .fix("ask whoever manages this machine")
+                    .fix("ask the administrator of this machine")
             });
         }
     }
@@ -135,7 +135,7 @@ impl Checker<'_> {
                 is_about_machine: place.layer.is_about_machine() && !place.is_own,
                 ..Finding::error("unread", folder, message)
                     .at(folder)
-                    .fix("take out what is no agent, or the links that lead there")
+                    .fix("remove what is not an agent, or the links that lead there")
             });
         }
     }

@@ -8,8 +8,9 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::shell::{Command, shell_quoted};
 use crate::domain::spec::{Place, Source, Spec, Target, as_repository};
 use crate::error::{Advice, Failure, Kind};
+use crate::ops::beside::Taken;
 use crate::ops::report::Choice;
-use crate::ops::typed::{Asker, AskerPlace};
+use crate::ops::typed::{Asker, AskerPlace, Typed};
 use crate::ops::unknown;
 use crate::store::manifest::{Manifest, Origin, Wanted};
 use crate::store::project::Project;
@@ -76,7 +77,7 @@ impl<'f, 'a> Several<'f, 'a> {
             Some(Target::Folder(folder)) => {
                 format!("`{folder}` of {} has {count} agents", self.source())
             }
-            Some(target) => format!("{count} agents answer to `{target}`"),
+            Some(target) => format!("{count} agents are called `{target}`"),
             None => format!("{} has {count} agents", self.source()),
         }
     }
@@ -109,14 +110,13 @@ impl<'f, 'a> Several<'f, 'a> {
                 let failure = failure.hint(Advice::say("name one, for example ").and_run(again));
                 let is_install = typed.command == "install";
                 // One agent can be renamed, and once.
-                let is_alone = is_install && typed.names.len() == 1 && !typed.is_all;
-                let may_rename = is_alone && !typed.has("--as") && self.entry.is_none();
+                let is_alone = is_install && !typed.is_all && !typed.has("--as");
+                // While the entry of the manifest means several, another name beside it solves nothing.
+                let may_rename = is_alone && self.entry.is_none();
                 match &self.spec.target {
-                    // While the entry of the manifest means several, another name beside it solves nothing.
-                    Some(Target::Name(name)) if may_rename => failure.hint(format!(
-                        "or keep both: add `--as OTHER-{}`",
-                        name.to_lowercase().replace(' ', "-")
-                    )),
+                    Some(Target::Name(_)) if may_rename => {
+                        failure.hint(self.keeping_both(typed, project))
+                    }
                     None | Some(Target::Folder(_)) if is_install => {
                         failure.hint("or take all of them with `--all`")
                     }
@@ -134,6 +134,28 @@ impl<'f, 'a> Several<'f, 'a> {
             }
             (_, None) => failure.hint(format!("name one, for example `{}`", self.specs[at])),
         }
+    }
+
+    /// How to install the first two, the second under a name of its own.
+    fn keeping_both(&self, typed: &Typed, project: &Project) -> Advice {
+        let spec = |at: usize| self.found[at].spec(self.by_file[at]) + &self.version;
+        let (first, second) = (&self.found[0], &self.found[1]);
+        let snapshot = &second.snapshot;
+        let beside = Taken::of(project, [&first.entry.name]).free(
+            &second.entry.name,
+            snapshot.registry.as_ref(),
+            &snapshot.source,
+        );
+        let commands = vec![
+            typed.naming([spec(0)]).again(),
+            typed.naming([spec(1)]).with(&["--as", &beside]),
+        ];
+        let both = if self.found.len() == 2 {
+            "or keep both: "
+        } else {
+            "or keep several: "
+        };
+        Advice::say(both).and_run_all(commands)
     }
 
     /// What means several: an entry of the manifest, or what was typed.

@@ -11,7 +11,7 @@ use crate::domain::name::{AgentName, folded};
 use crate::domain::spec::{Source, Target};
 use crate::error::{Failure, Kind, Result};
 use crate::ops::report::{Frontend, relay};
-use crate::store::agreement::{at_home, file_folder, is_from, is_target};
+use crate::store::agreement::{at_home, changed_reference, file_folder, is_from, is_target};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
 use crate::store::registry::Snapshot;
@@ -314,7 +314,16 @@ fn wanted_file(wanted: &Wanted) -> Option<&str> {
     }
 }
 
-/// What moved, in words.
+/// What moved, in words: the agent, or the reference that it is taken from.
+#[must_use]
+pub fn news_of(locked: &LockedAgent, there: &There<'_>) -> Option<String> {
+    let reference = there.resolved.snapshot.reference.as_ref();
+    let all = [moved(locked, there), changed_reference(locked, reference)];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+/// Where an agent moved, in words.
 #[must_use]
 pub fn moved(locked: &LockedAgent, there: &There<'_>) -> Option<String> {
     let entry = &there.resolved.entry;

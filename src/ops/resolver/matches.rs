@@ -55,7 +55,7 @@ impl<'a> Resolver<'a> {
         let entry = discovery::examine_named(file, &bytes, &|name| snapshot.record(name)).map_err(|reason| {
         // `--as` renames what can be read; here it is the file that has to change.
         Failure::failed(format!("`{file}` cannot be installed: {reason}"))
-            .hint("mend a copy: between two lines of `---` at the top it needs a `name` and a `description`")
+            .hint("fix a copy of it: at the top, between two lines of `---`, it needs a `name` and a `description`")
     })?;
         Ok(vec![resolved(&entry)])
     }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use self::explain::{Several, left_behind, no_file, not_found, unknown_registry};
-pub use self::follow::{Departed, Followed, There, moved};
+pub use self::follow::{Departed, Followed, There, moved, news_of};
 pub use self::resolved::Resolved;
 use super::report::{Event, Frontend, interrupted, relay};
 use super::session::Session;
@@ -193,6 +193,12 @@ impl<'a> Resolver<'a> {
         } else {
             Freshness::Recent
         }
+    }
+
+    /// The session that it looks with.
+    #[must_use]
+    pub fn session(&self) -> &'a Session {
+        self.session
     }
 
     /// How many sources were opened.

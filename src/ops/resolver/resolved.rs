@@ -43,8 +43,7 @@ impl<'a> Resolved<'a> {
     /// The files of other agents of this name, with other bytes, that stand behind this one in its source, as far as that was read.
     #[must_use]
     pub fn others(&self) -> Vec<String> {
-        let offered = self.snapshot.offered_here();
-        let meant = offered.map(|offered| offered.meant(self.entry.name.as_str()));
+        let meant = self.snapshot.meant_here(self.entry.name.as_str());
         let meant = meant.filter(|meant| self.is_only(&meant.agents));
         let others = meant.into_iter().flat_map(|meant| meant.others);
         others.map(|entry| entry.file).collect()

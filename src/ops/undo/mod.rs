@@ -272,9 +272,9 @@ fn unchanged(
             operation.number, operation.label
         ),
         None if names.len() == 1 => {
-            format!("no operation that is in force changed {shown}")
+            format!("no operation that is still in effect changed {shown}")
         }
-        None => format!("no operation that is in force changed all of {shown}"),
+        None => format!("no operation that is still in effect changed all of {shown}"),
     };
     let failure = Failure::failed(problem);
     let known: BTreeSet<&AgentName> = match operation {

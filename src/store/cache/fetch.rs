@@ -1,6 +1,9 @@
 //! What a repository of the cache lacks: its references as fresh as requested, single contents, its history. One fetch at a time in each
 //! repository; a damaged one is made again.
 
+use std::fs::File;
+use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::repository::CachedRepository;
@@ -50,12 +53,21 @@ impl CachedRepository<'_> {
                 .hint("run the command once without `--offline`"))
             };
         }
-        let _lock = self.lock(watch)?;
+        let had_state = self.knows(Reach::Head) || self.knows(Reach::All);
+        let lock = match self.lock_file() {
+            // The cache of somebody else can be read as it is.
+            Err(failure) if had_state && freshness != Freshness::Now => {
+                watch(Event::Stale(self.url.clone(), failure));
+                return Ok(());
+            }
+            lock => lock?,
+        };
+        let _lock = self.take(lock, watch)?;
         // Another process may have fetched while this one waited.
         if freshness == Freshness::Recent && self.is_recent(reach) {
             return Ok(());
         }
-        let had_state = self.knows(Reach::Head) || self.knows(Reach::All);
+        let had_state = had_state || self.knows(Reach::Head) || self.knows(Reach::All);
         if !had_state && self.open().is_err() {
             self.start_over()?;
         }
@@ -131,6 +143,7 @@ impl CachedRepository<'_> {
             Err(GitError::NoDefaultBranch { .. }) => {
                 self.fetch(FetchRequest::without_head(self.access()), watch)?;
                 remove_head(&self.git)?;
+                self.close();
                 reach = Reach::All;
             }
             outcome => outcome?,
@@ -181,7 +194,9 @@ impl CachedRepository<'_> {
                 run(&request)
             }
             outcome => outcome,
-        }?;
+        };
+        self.close();
+        let fetched = fetched?;
         watch(Event::Fetched(self.url.clone(), fetched.bytes));
         Ok(())
     }
@@ -220,7 +235,7 @@ impl CachedRepository<'_> {
     /// Whether the whole history of the default branch is here.
     #[must_use]
     pub fn has_all_history(&self) -> bool {
-        let has = |repository: Repository| match repository.head()? {
+        let has = |repository: Rc<Repository>| match repository.head()? {
             Some(head) => repository.has_history(head),
             None => Ok(true),
         };
@@ -247,9 +262,11 @@ impl CachedRepository<'_> {
         };
         let git = self.cache.git()?;
         watch(Event::Fetching(self.url.clone(), self.may_prompt));
-        git.fetch(&self.git, &self.url, &request, &mut |progress| {
+        let fetched = git.fetch(&self.git, &self.url, &request, &mut |progress| {
             watch(Event::Progress(progress));
-        })?;
+        });
+        self.close();
+        fetched?;
         Ok(true)
     }
 
@@ -280,7 +297,8 @@ impl CachedRepository<'_> {
         let may_fetch = self.is_remote && !self.cache.settings.is_offline;
         let mut was_mended = false;
         for _ in 0..MAX_MISSING {
-            match read(&self.open()?) {
+            let repository = self.open()?;
+            match read(&repository) {
                 Err(GitError::MissingObject { id, .. }) if may_fetch => {
                     self.fetch_blobs(&[id], watch)?;
                 }
@@ -291,7 +309,8 @@ impl CachedRepository<'_> {
                 outcome => return Ok(outcome?),
             }
         }
-        Ok(read(&self.open()?)?)
+        let repository = self.open()?;
+        Ok(read(&repository)?)
     }
 
     /// Makes sure that a commit can be read; returns when it was made, in seconds since 1970.
@@ -357,7 +376,9 @@ impl CachedRepository<'_> {
                 watch(Event::Progress(progress));
             })
         };
-        match run() {
+        let fetched = run();
+        self.close();
+        match fetched {
             Ok(_) => Ok(()),
             Err(GitError::NotSingle { .. }) if !self.is_whole() => self.fetch_whole(watch),
             Err(error) if error.is_damage() => {
@@ -404,12 +425,36 @@ impl CachedRepository<'_> {
 
     /// An empty repository in place of what is there. The caller holds the lock.
     fn start_over(&self) -> Result<()> {
+        if fs::entry(&self.git)? == fs::Entry::File {
+            fs::remove(&self.git)?;
+        }
         fs::remove_folder(&self.git)?;
+        self.close();
         Ok(init_bare(&self.git)?)
     }
 
     fn lock(&self, watch: Watch<'_>) -> Result<Lock> {
-        let folder = self.folder.as_deref().unwrap_or(&self.git);
+        self.take(self.lock_file()?, watch)
+    }
+
+    /// The folder that is locked.
+    fn locked(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(&self.git)
+    }
+
+    fn lock_file(&self) -> Result<File> {
+        let path = self.locked().join("lock");
+        Lock::open(&path).or_else(|failure| {
+            if self.folder.is_some() && self.cache.clear_the_way(&path)? {
+                Lock::open(&path)
+            } else {
+                Err(failure)
+            }
+        })
+    }
+
+    fn take(&self, lock: File, watch: Watch<'_>) -> Result<Lock> {
+        let folder = self.locked();
         let settings = &self.cache.settings;
         let patience = Patience {
             command: settings.command.clone(),
@@ -418,19 +463,15 @@ impl CachedRepository<'_> {
         };
         let path = folder.join("lock");
         let seal = Seal::new(settings.keys.clone(), folder, folder, false);
-        take_lock(
-            Lock::open(&path)?,
-            &path,
-            "the cache",
-            &seal,
-            &patience,
-            |holder| {
-                watch(Event::Waiting(Holder::describe(
-                    holder.as_ref(),
-                    settings.now,
-                )));
-            },
-        )
+        let lock = take_lock(lock, &path, "the cache", &seal, &patience, |holder| {
+            watch(Event::Waiting(Holder::describe(
+                holder.as_ref(),
+                settings.now,
+            )));
+        });
+        // Who held it before may have changed the repository.
+        self.close();
+        lock
     }
 
     /// When the remote was asked for that last, in seconds since 1970.

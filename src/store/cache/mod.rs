@@ -16,10 +16,11 @@
 //! ```
 //!
 //! This file has what all parts share; `open` finds a repository, `fetch` gets what one lacks, `repository` reads one, `indexes` keeps
-//! what it offers.
+//! what it offers, `obstacle` clears its folders.
 
 mod fetch;
 mod indexes;
+mod obstacle;
 mod open;
 mod past;
 mod repository;
@@ -32,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-pub use self::repository::CachedRepository;
+pub use self::repository::{CachedRepository, Named};
 use super::index::IndexFile;
 use super::project::MAX_AGENT;
 use super::seen::Seen;

@@ -1,5 +1,6 @@
 //! From a URL or a folder to a repository that is as fresh as requested: one, or several at once.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc;
@@ -67,6 +68,7 @@ impl Cache {
             folder: Some(folder),
             is_remote: true,
             may_prompt: self.settings.may_prompt,
+            opened: RefCell::default(),
         })
     }
 
@@ -176,6 +178,7 @@ impl Cache {
             folder: kept,
             is_remote: false,
             may_prompt: false,
+            opened: RefCell::default(),
         })
     }
 }

@@ -1,7 +1,9 @@
 //! One repository: read with git2; what it lacks is fetched.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use semver::Version;
 
@@ -10,7 +12,7 @@ use super::{Cache, Freshness, Reach, Watch};
 use crate::domain::digest::ObjectId;
 use crate::domain::shell::shell_quoted;
 use crate::domain::url::GitUrl;
-use crate::domain::version::{VersionRequest, VersionTag, Written, versions_of};
+use crate::domain::version::{Reference, VersionRequest, VersionTag, Written, versions_of};
 use crate::error::{Failure, Result};
 use crate::fs;
 use crate::git::{GitError, Repository, RevisionKind, Walk, WalkLimits};
@@ -27,13 +29,31 @@ pub struct CachedRepository<'a> {
     pub(super) folder: Option<PathBuf>,
     pub(super) is_remote: bool,
     pub(super) may_prompt: bool,
+    /// As it was opened last; opening takes longer than most answers.
+    pub(super) opened: RefCell<Option<Rc<Repository>>>,
 }
 
 /// What a request for a version means.
-struct Named {
-    commit: ObjectId,
+#[derive(Debug)]
+pub struct Named {
+    /// The commit.
+    pub commit: ObjectId,
+    /// What names it; `None`: its own whole id, or the default branch.
+    pub reference: Option<Reference>,
+    /// The version, if a tag gives one.
+    pub version: Option<Version>,
     kind: RevisionKind,
-    version: Option<Version>,
+}
+
+impl Named {
+    fn commit(commit: ObjectId) -> Self {
+        Self {
+            commit,
+            reference: None,
+            version: None,
+            kind: RevisionKind::Commit,
+        }
+    }
 }
 
 impl CachedRepository<'_> {
@@ -85,18 +105,18 @@ impl CachedRepository<'_> {
         Ok(versions_of(agent, tags.iter().map(|(tag, _)| tag.as_str())))
     }
 
-    /// The commit that matches a request of the manifest, as far as it is known here, and the version if a tag gives one.
+    /// What a request of the manifest means, as far as it is known here.
     pub fn resolve(
         &self,
         request: &VersionRequest,
         agent: &str,
         watch: Watch<'_>,
-    ) -> Result<(ObjectId, Option<Version>)> {
+    ) -> Result<Named> {
         let request = (request, agent);
         self.resolve_written(request, &Written::Manifest, Freshness::Any, watch)
     }
 
-    /// The commit that matches a request for an agent, and the version if a tag gives one. `written`: where it was asked for.
+    /// What a request for an agent means. `written`: where it was asked for.
     ///
     /// A branch is looked up at the remote, once in each command, unless `freshness` is [`Freshness::Any`]. So is what is not here.
     pub fn resolve_written(
@@ -105,12 +125,12 @@ impl CachedRepository<'_> {
         written: &Written,
         freshness: Freshness,
         watch: Watch<'_>,
-    ) -> Result<(ObjectId, Option<Version>)> {
+    ) -> Result<Named> {
         if let Some(named) = self.named(request, agent)? {
             // Where a branch is now, only the remote knows; what a tag or a commit is, is here.
             let must_ask = named.kind == RevisionKind::Branch && freshness != Freshness::Any;
             if !must_ask || !self.may_ask() {
-                return Ok((named.commit, named.version));
+                return Ok(named);
             }
         }
         let revision = match request {
@@ -121,19 +141,19 @@ impl CachedRepository<'_> {
         if let Some(commit) = revision.and_then(|revision| revision.parse::<ObjectId>().ok())
             && self.has_commit(commit, watch)?
         {
-            return Ok((commit, None));
+            return Ok(Named::commit(commit));
         }
         if self.may_ask() {
             self.freshen(Freshness::Now, Reach::All, watch)?;
         }
         if let Some(named) = self.named(request, agent)? {
-            return Ok((named.commit, named.version));
+            return Ok(named);
         }
         if revision.is_some_and(is_abbreviation)
             && self.has_all_commits(watch)?
             && let Some(named) = self.named(request, agent)?
         {
-            return Ok((named.commit, named.version));
+            return Ok(named);
         }
         Err(self.unknown_version(request, agent, written))
     }
@@ -160,8 +180,9 @@ impl CachedRepository<'_> {
         let found = self.open()?.find(&revision)?;
         Ok(found.map(|(commit, kind)| Named {
             commit,
-            kind,
+            reference: reference(&revision, kind),
             version: tagged.map(|tag| tag.version.clone()),
+            kind,
         }))
     }
 
@@ -213,7 +234,7 @@ impl CachedRepository<'_> {
 
     /// The failure that a request means nothing here.
     fn unknown_version(&self, request: &VersionRequest, agent: &str, written: &Written) -> Failure {
-        let references = |repository: Repository| {
+        let references = |repository: Rc<Repository>| {
             let names = |references: Vec<(String, ObjectId)>| -> Vec<String> {
                 references.into_iter().map(|(name, _)| name).collect()
             };
@@ -389,12 +410,34 @@ impl CachedRepository<'_> {
         matches!(size, Ok(Some(size)) if size > MAX_AGENT)
     }
 
-    pub(super) fn open(&self) -> Result<Repository, GitError> {
-        if self.is_remote {
+    pub(super) fn open(&self) -> Result<Rc<Repository>, GitError> {
+        if let Some(opened) = &*self.opened.borrow() {
+            return Ok(Rc::clone(opened));
+        }
+        let opened = Rc::new(if self.is_remote {
             Repository::open_fetched(&self.git)
         } else {
             Repository::open_asking(&self.git, &|| self.cache.git().ok().cloned())
-        }
+        }?);
+        *self.opened.borrow_mut() = Some(Rc::clone(&opened));
+        Ok(opened)
+    }
+
+    /// Has it opened anew by who reads next: it was changed.
+    pub(super) fn close(&self) {
+        *self.opened.borrow_mut() = None;
+    }
+}
+
+/// What a revision is that was found as this kind; `None`: there is no other thing that it could become.
+fn reference(revision: &str, kind: RevisionKind) -> Option<Reference> {
+    let name = |folder: &str| revision.strip_prefix(folder).unwrap_or(revision).to_owned();
+    match kind {
+        RevisionKind::Tag => Some(Reference::Tag(name("refs/tags/"))),
+        RevisionKind::Branch if revision == "HEAD" => None,
+        RevisionKind::Branch => Some(Reference::Branch(name("refs/heads/"))),
+        RevisionKind::Commit if revision.parse::<ObjectId>().is_ok() => None,
+        RevisionKind::Commit => Some(Reference::Commit(revision.to_owned())),
     }
 }
 

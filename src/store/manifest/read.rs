@@ -128,7 +128,7 @@ impl Reader<'_> {
 
     fn wrong(&self, item: &Item, label: impl Into<String>) -> Failure {
         self.failure(
-            format!("`{}` has a value that makes no sense", self.path),
+            format!("`{}` has an invalid value", self.path),
             item.span(),
             label.into(),
         )
@@ -226,7 +226,9 @@ impl Reader<'_> {
             }
             (None, Some(item)) => Ok(Some(Source::path(self.string(item)?))),
             (None, None) => Ok(None),
-            (Some(_), Some(item)) => Err(self.wrong(item, "`git` and `path` exclude each other")),
+            (Some(_), Some(item)) => {
+                Err(self.wrong(item, "`git` and `path` cannot be used together"))
+            }
         }
     }
 
@@ -243,7 +245,7 @@ impl Reader<'_> {
             if let Some(other) = folded.insert(name.folded(), name.clone()) {
                 return Err(self.wrong(
                     item,
-                    format!("`{other}` and `{name}` are one file where case does not count"),
+                    format!("`{other}` and `{name}` are one file on systems that ignore case"),
                 ));
             }
             let wanted = match item.as_str() {
@@ -279,7 +281,9 @@ impl Reader<'_> {
                     let registry = RegistryName::new(text)
                         .map_err(|error| self.wrong(item, format!("`{text}`: {error}")))?;
                     if wanted.origin != Origin::Any {
-                        return Err(self.wrong(item, "`registry` excludes `git` and `path`"));
+                        return Err(
+                            self.wrong(item, "`registry` cannot be used with `git` or `path`")
+                        );
                     }
                     wanted.origin = Origin::Registry(registry);
                 }
@@ -296,7 +300,7 @@ impl Reader<'_> {
             }
         }
         if table.contains_key("agent") && table.contains_key("file") {
-            return Err(self.wrong(item, "`agent` and `file` exclude each other"));
+            return Err(self.wrong(item, "`agent` and `file` cannot be used together"));
         }
         Ok(wanted)
     }
@@ -364,7 +368,7 @@ impl Reader<'_> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "there is no such rule".to_owned(),
         };
-        let message = format!("`{}` is no rule of `[policy]`", key.escape_debug());
+        let message = format!("`{}` is not a rule of `[policy]`", key.escape_debug());
         let failure = self.failure(message, span, label);
         match meant {
             Some(_) => failure,

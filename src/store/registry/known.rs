@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::domain::discovery::plugins::Plugins;
+use crate::domain::discovery::rank::Meant;
 use crate::domain::discovery::{IndexEntry, Refused};
 use crate::domain::registry_file::RegistryFile;
 use crate::git::TreeFile;
@@ -35,6 +36,8 @@ pub(super) struct Parts {
     /// What was found in single files.
     pub(super) examined: RefCell<BTreeMap<String, Option<IndexEntry>>>,
     pub(super) plugins: OnceCell<Plugins>,
+    /// What names mean, as far as the files that are named like them decide it.
+    pub(super) meant: RefCell<BTreeMap<String, Meant>>,
 }
 
 /// What an index says of the agents, and of the registry.

@@ -1,7 +1,7 @@
 //! What is asked of a source, answered from as little of it as decides. A git repository that was not read as a whole gives the contents
 //! that a question needs, all of them in one fetch; only what lists or chooses among all agents reads all.
 //!
-//! Which agent a name means is decided by `Offered::find` alone. What is answered here without it is what it would answer.
+//! Which agent a name means is decided by `domain::discovery::rank` alone, which gives the same answer however little was read.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use super::snapshot::{Backing, Snapshot};
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::kinds::Shares;
 use crate::domain::discovery::plugins::Plugins;
-use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, Refused, kinds, rank};
+use crate::domain::discovery::rank::{self, Answer, Meant};
+use crate::domain::discovery::{self, EXTENSION, Finding, IndexEntry, Refused, kinds};
 use crate::domain::name::AgentName;
 use crate::domain::registry_file::RegistryFile;
 use crate::error::Result;
@@ -74,15 +75,34 @@ impl<'a> Snapshot<'a> {
 
     /// The agents that a name means.
     pub fn find(&self, name: &str, watch: Watch<'_>) -> Result<Vec<IndexEntry>> {
-        if let (None, Some(at)) = (self.whole.get(), self.at())
-            && let Some(entry) = self.by_stem(at, name, watch)?
-        {
-            return Ok(vec![entry]);
-        }
-        Ok(self.offered(watch)?.find(name))
+        Ok(self.meant(name, watch)?.agents)
     }
 
-    /// The one agent that a name means, as far as that is known without a fetch.
+    /// What a name means. The files that are named like it are read first; only if they do not decide, all others are.
+    pub fn meant(&self, name: &str, watch: Watch<'_>) -> Result<Meant> {
+        if let Some(meant) = self.meant_here(name) {
+            return Ok(meant);
+        }
+        if let Some(at) = self.at()
+            && let Some(meant) = self.by_stem(at, name, watch)?
+        {
+            let mut known = self.parts.meant.borrow_mut();
+            known.insert(name.to_owned(), meant.clone());
+            return Ok(meant);
+        }
+        Ok(self.offered(watch)?.meant(name))
+    }
+
+    /// The same, as far as it was read.
+    #[must_use]
+    pub fn meant_here(&self, name: &str) -> Option<Meant> {
+        match self.offered_here() {
+            Some(offered) => Some(offered.meant(name)),
+            None => self.parts.meant.borrow().get(name).cloned(),
+        }
+    }
+
+    /// The one agent that a name means, as far as that is likely without a fetch.
     #[must_use]
     pub fn named_here(&self, name: &str) -> Option<AgentName> {
         if let Some(offered) = self.offered_here() {
@@ -92,10 +112,9 @@ impl<'a> Snapshot<'a> {
                 .filter(|_| found.next().is_none())
                 .map(|one| one.name);
         }
-        let at = self.at()?;
-        let sought = rank::sought(name)?;
-        let file = self.only_file(at, &sought, &mut |_| {}).ok()??;
-        AgentName::new(discovery::stem(&file.path)).ok()
+        let files = self.files(self.at()?, &mut |_| {}).ok()?;
+        let file = rank::likely(name, files.iter().map(|file| file.path.as_str()))?;
+        AgentName::new(discovery::stem(file)).ok()
     }
 
     /// The agent in a file.
@@ -129,15 +148,10 @@ impl<'a> Snapshot<'a> {
         if let Some(about) = self.about.get() {
             return Ok(about);
         }
-        let said = match self.at() {
-            Some(at) => {
-                let files = said_in(at, watch)?;
-                at.repository.have_blobs(files.values().copied(), watch)?;
-                read_about(at, &files, watch)?
-            }
-            None => About::default(),
-        };
-        Ok(self.about.get_or_init(|| said))
+        match self.at() {
+            Some(at) => self.have(at, &[], watch),
+            None => Ok(self.about.get_or_init(About::default)),
+        }
     }
 
     /// The same, if it is here.
@@ -168,34 +182,54 @@ impl<'a> Snapshot<'a> {
         Ok(self.parts.files.get_or_init(|| walk.files))
     }
 
-    /// The agent in a file that is named after it, if that decides alone what the name means: no other file has this name.
-    fn by_stem(&self, at: At<'_, 'a>, name: &str, watch: Watch<'_>) -> Result<Option<IndexEntry>> {
+    /// What a name means, if the files that are named like it decide that; `None`: all others have to be read as well. These files come in
+    /// one fetch, together with what the source says about its agents and plugins.
+    fn by_stem(&self, at: At<'_, 'a>, name: &str, watch: Watch<'_>) -> Result<Option<Meant>> {
         let Some(sought) = rank::sought(name) else {
             return Ok(None);
         };
-        let Some(file) = self.only_file(at, &sought, watch)? else {
+        let files = self.files(at, watch)?;
+        let is_called = |path: &str| path.ends_with(EXTENSION) && rank::is_called(path, &sought);
+        let called = files.iter().filter(|file| is_called(&file.path));
+        let mut wanted: Vec<ObjectId> = called.map(|file| file.id).collect();
+        if wanted.is_empty() {
             return Ok(None);
-        };
-        let entry = self.in_file(at, &file.path, file.id, watch)?;
-        Ok(entry.filter(|entry| entry.name.folded() == sought))
+        }
+        let special = files.iter().filter(|file| contents::is_special(&file.path));
+        wanted.extend(special.map(|file| file.id));
+        self.have(at, &wanted, watch)?;
+        let plugins = self.plugins_at(at, watch)?;
+        let candidates: BTreeMap<&str, ObjectId> = (files.iter())
+            .filter(|file| discovery::is_candidate(&file.path, EXTENSION, plugins))
+            .map(|file| (file.path.as_str(), file.id))
+            .collect();
+        let paths: Vec<&str> = candidates.keys().copied().collect();
+        loop {
+            let found = |file: &str| self.parts.examined.borrow().get(file).cloned();
+            match rank::ask(name, &paths, plugins, &found) {
+                // Where no Markdown file is an agent, plain text may be.
+                Answer::Meant(meant) => return Ok(Some(meant).filter(|it| !it.agents.is_empty())),
+                Answer::Read(files) if files.iter().all(|file| is_called(file)) => {
+                    for file in files {
+                        self.in_file(at, &file, candidates[file.as_str()], watch)?;
+                    }
+                }
+                Answer::Read(_) => return Ok(None),
+            }
+        }
     }
 
-    /// The only file with this stem, if it is in a folder of agents.
-    fn only_file(
-        &self,
-        at: At<'_, 'a>,
-        sought: &str,
-        watch: Watch<'_>,
-    ) -> Result<Option<&TreeFile>> {
-        let is_named = |file: &&TreeFile| {
-            let stem = rank::sought(discovery::stem(&file.path));
-            file.path.ends_with(EXTENSION) && stem.as_deref() == Some(sought)
-        };
-        let mut named = self.files(at, watch)?.iter().filter(is_named);
-        let only = named.next().filter(|_| named.next().is_none());
-        let decides =
-            |file: &&TreeFile| kinds::is_below_agents(&file.path) && !kinds::is_copy(&file.path);
-        Ok(only.filter(decides))
+    /// Makes sure that contents are here, and reads what the registry says about its agents; both come in one fetch.
+    fn have(&self, at: At<'_, 'a>, wanted: &[ObjectId], watch: Watch<'_>) -> Result<&About> {
+        if let Some(about) = self.about.get() {
+            at.repository.have_blobs(wanted.iter().copied(), watch)?;
+            return Ok(about);
+        }
+        let said = said_in(at, watch)?;
+        let all = said.values().chain(wanted).copied();
+        at.repository.have_blobs(all, watch)?;
+        let said = read_about(at, &said, watch)?;
+        Ok(self.about.get_or_init(|| said))
     }
 
     /// What is offered in a file; its content and what the registry says about it come in one fetch.
@@ -233,18 +267,7 @@ impl<'a> Snapshot<'a> {
         watch: Watch<'_>,
     ) -> Result<Option<IndexEntry>> {
         let found = if discovery::is_candidate(file, EXTENSION, plugins) {
-            let known = self.about.get().is_some();
-            let said = if known {
-                BTreeMap::new()
-            } else {
-                said_in(at, watch)?
-            };
-            let wanted = said.values().copied().chain([blob]);
-            at.repository.have_blobs(wanted, watch)?;
-            if !known {
-                let said = read_about(at, &said, watch)?;
-                let _ = self.about.set(said);
-            }
+            self.have(at, &[blob], watch)?;
             if at.repository.is_too_large(blob) {
                 return Ok(None);
             }

@@ -19,7 +19,7 @@ use crate::domain::name::RegistryName;
 use crate::domain::registry_file::AgentRecord;
 use crate::domain::spec::Source;
 use crate::domain::url::Transport;
-use crate::domain::version::{VersionRequest, VersionTag, Written};
+use crate::domain::version::{Reference, VersionRequest, VersionTag, Written};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
 use crate::store::project::MAX_AGENT;
@@ -39,6 +39,8 @@ pub struct Snapshot<'a> {
     pub source: Source,
     /// The commit, for git.
     pub commit: Option<ObjectId>,
+    /// What names the commit, where a version was asked for by name.
+    pub reference: Option<Reference>,
     /// When the commit was made, in seconds since 1970, for git.
     pub commit_time: Option<i64>,
     /// Why nothing is offered, where the source has no default branch; versions of it can be asked for all the same.
@@ -246,6 +248,7 @@ impl<'a> Snapshot<'a> {
             registry,
             source,
             commit: None,
+            reference: None,
             commit_time: None,
             without_head: None,
             whole,
@@ -384,15 +387,19 @@ impl<'a> Snapshot<'a> {
             },
             _ => return Ok(None),
         };
-        let (commit, version) = repository.resolve_written(request, written, freshness, watch)?;
+        let named = repository.resolve_written(request, written, freshness, watch)?;
         let snapshot = Self::git(
             self.registry.clone(),
             self.source.clone(),
             repository,
-            commit,
+            named.commit,
             watch,
         )?;
-        Ok(Some((snapshot, version)))
+        let snapshot = Self {
+            reference: named.reference,
+            ..snapshot
+        };
+        Ok(Some((snapshot, named.version)))
     }
 }
 

@@ -130,7 +130,7 @@ fn it_goes_on_as_another_agent_with_its_edits() {
         .code(0);
     assert!(
         dry.stderr
-            .contains("goes on as studio#agents/chief-planner.md")
+            .contains("continues as studio#agents/chief-planner.md")
     );
     let _ = stage
         .run(&[

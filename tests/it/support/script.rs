@@ -115,6 +115,18 @@ impl Decide for Script {
         Ok(chosen.collect())
     }
 
+    fn text(
+        &mut self,
+        question: &str,
+        proposed: &str,
+        refuses: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<String> {
+        self.asked.push(format!("{question} [{proposed}]"));
+        let answer = self.answers.pop_front().unwrap_or(proposed);
+        assert_eq!(refuses(answer), None, "{question}: {answer}");
+        Ok(answer.to_owned())
+    }
+
     fn edit(&mut self, _text: &str) -> Result<Option<String>> {
         Ok(self.edits.pop_front().map(str::to_owned))
     }

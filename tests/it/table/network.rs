@@ -143,6 +143,7 @@ fn what_always_asks() {
         "diff --merged",
         "registry add OTHER --name other",
         "registry refresh",
+        "search planner --refresh",
         "doctor --network",
         "install OTHER#other",
         "install far/planner@latest",

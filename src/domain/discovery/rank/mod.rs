@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::{Kind, assign, is_below_agents};
+use super::kinds::{Kind, assign, is_below_agents, is_copy};
 use super::plugins::Plugins;
-use super::{IndexEntry, stem};
+use super::{EXTENSION, IndexEntry, stem};
 use crate::domain::name::AgentName;
 
 /// What [`ask`] says of a name.
@@ -43,10 +43,25 @@ pub fn sought(name: &str) -> Option<String> {
     AgentName::from_title(name).ok().map(|name| name.folded())
 }
 
+/// Whether a file is named like this name, which is in the form of [`sought`].
+#[must_use]
+pub fn is_called(file: &str, sought: &str) -> bool {
+    name_of_file(file).as_deref() == Some(sought)
+}
+
+/// The file that a name probably means, judged by the paths of all files alone: the only one that is named like it, in a folder of agents.
+#[must_use]
+pub fn likely<'f>(name: &str, files: impl Iterator<Item = &'f str>) -> Option<&'f str> {
+    let sought = sought(name)?;
+    let mut called = files.filter(|file| file.ends_with(EXTENSION) && is_called(file, &sought));
+    let only = called.next().filter(|_| called.next().is_none());
+    only.filter(|file| is_below_agents(file) && !is_copy(file))
+}
+
 /// Whether the file of an agent is named after it.
 #[must_use]
 pub fn is_named_after(entry: &IndexEntry) -> bool {
-    name_of_file(&entry.file).is_some_and(|stem| stem == entry.name.folded())
+    is_called(&entry.file, &entry.name.folded())
 }
 
 /// A step in which a name is looked for; the first that has any agents decides.
@@ -178,7 +193,7 @@ pub fn ask(
         let missing = files.iter().filter(|file| found(file).is_none());
         missing.map(|file| (*file).to_owned()).collect()
     };
-    let is_of_stem = |file: &&str| name_of_file(file).as_ref() == Some(&sought);
+    let is_of_stem = |file: &&str| is_called(file, &sought);
     let named: Vec<&str> = candidates.iter().copied().filter(is_of_stem).collect();
     let first = missing(&named);
     if !first.is_empty() {

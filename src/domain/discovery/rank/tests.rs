@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::digest::ObjectId;
 use crate::domain::discovery::plugins::MARKETPLACE;
-use crate::domain::discovery::{EXTENSION, Finding, examine, is_candidate};
+use crate::domain::discovery::{Finding, examine, is_candidate};
 
 /// A source: its files, and what its marketplace says.
 struct Source {
