@@ -2,11 +2,13 @@
 
 use clap::Args;
 
-use super::Context;
-use super::outcome::{ChangeDocument, finish_set};
+use super::outcome::{ChangeDocument, finish};
+use super::{Context, needs};
 use crate::error::Result;
 use crate::ops::set::{SetOptions, set, unset};
 use crate::ops::typed::Typed;
+use crate::ops::update::{ChangedAgent, Outcome, Status};
+use crate::ui::one_line;
 
 /// Override values of an agent's frontmatter; they stay through every update
 #[derive(Debug, Args)]
@@ -74,11 +76,7 @@ pub fn run(args: SetArgs, context: &mut Context) -> Result<()> {
         &args.assignments,
         &mut context.ui,
     )?;
-    if context.ui.is_json() {
-        let document = ChangeDocument::of(&done, args.dry_run, &context.ui);
-        context.ui.json(&document)?;
-    }
-    finish_set(&done, "Set", &options, &args.assignments, context)
+    show(&done, "Set", &options, &args.assignments, context)
 }
 
 /// Runs `unset`.
@@ -92,11 +90,7 @@ pub fn run_unset(args: UnsetArgs, context: &mut Context) -> Result<()> {
         is_dry_run: args.dry_run,
     };
     let done = unset(&context.session, &options, &args.keys, &mut context.ui)?;
-    if context.ui.is_json() {
-        let document = ChangeDocument::of(&done, args.dry_run, &context.ui);
-        context.ui.json(&document)?;
-    }
-    finish_set(&done, "Unset", &options, &args.keys, context)
+    show(&done, "Unset", &options, &args.keys, context)
 }
 
 /// The command as it was typed.
@@ -109,4 +103,41 @@ fn typed(command: &str, name: &str, words: &[String], allowed: &[String]) -> Typ
         allowed: allowed.to_vec(),
         ..Typed::default()
     }
+}
+
+/// Shows what was done, and how it ends. `verb`: the first word of the line; `words`: the assignments or keys.
+fn show(
+    done: &Outcome,
+    verb: &str,
+    options: &SetOptions,
+    words: &[String],
+    context: &mut Context,
+) -> Result<()> {
+    let ui = &mut context.ui;
+    if ui.is_json() {
+        let document = ChangeDocument::of(done, options.is_dry_run, ui);
+        ui.json(&document)?;
+    } else {
+        let is_named = |agent: &&ChangedAgent| agent.is_named && agent.status != Status::Skipped;
+        let verb = if options.is_dry_run {
+            format!("Would {}", verb.to_lowercase())
+        } else {
+            verb.to_owned()
+        };
+        for agent in done.agents.iter().filter(is_named) {
+            let words: Vec<String> = words.iter().map(|word| one_line(word, 60)).collect();
+            ui.status(&verb, format!("{}  {}", agent.name, words.join("  ")));
+            for note in &agent.notes {
+                ui.warn(note.as_str());
+            }
+            if done.changes == 0 {
+                ui.note("Nothing changed.");
+            }
+        }
+        if let Some(report) = &done.needs {
+            needs::show_done(report, options.is_dry_run, ui);
+        }
+    }
+    finish(done, context);
+    done.verdict("changed", &|_| options.typed.again())
 }

@@ -1,6 +1,7 @@
 //! What a command did to agents, or would do, as text: one screen for an install and one for an update. `document` is the same as data.
 
 mod document;
+mod leaving;
 mod summary;
 
 use std::fmt::Write as _;
@@ -8,16 +9,15 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::document::ChangeDocument;
+pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
 use crate::domain::capability::Gain;
 use crate::domain::count::{FEW, counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
-use crate::error::{Advice, Result};
+use crate::error::Advice;
 use crate::ops::gone::GoneAgent;
-use crate::ops::remove::{Dropped, Gone};
-use crate::ops::set::SetOptions;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
 use crate::store::lockfile::LockedAgent;
@@ -443,65 +443,6 @@ fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
     }
 }
 
-/// Shows an agent that upstream no longer has: what became of it, and how to go on.
-pub(super) fn show_departed(gone: &GoneAgent, ui: &mut Ui) {
-    let what = sanitize(&gone.words());
-    ui.attention("Gone", format!("{}  {DIM}{what}{DIM:#}", gone.name));
-    for note in gone.notes() {
-        ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(&note)));
-    }
-    let advice = ui.advice(&gone.advice());
-    ui.note(format!("{:13}{advice}", ""));
-}
-
-/// Shows which agents were removed, or would be, because nothing wants them any more.
-pub(super) fn show_gone(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
-    for agent in &gone.agents {
-        let (path, reason) = (sanitize(&agent.path), agent.reason);
-        if agent.is_kept {
-            show_kept(agent, ui);
-        } else {
-            ui.status(removed(is_dry_run), format!("{path}  {DIM}{reason}{DIM:#}"));
-        }
-    }
-    show_servers(gone, is_dry_run, ui);
-}
-
-pub(super) fn removed(is_dry_run: bool) -> &'static str {
-    if is_dry_run {
-        "Would remove"
-    } else {
-        "Removed"
-    }
-}
-
-pub(super) fn show_kept(agent: &Dropped, ui: &mut Ui) {
-    let (path, reason) = (sanitize(&agent.path), agent.reason);
-    let why = if agent.is_edited { "edited, and " } else { "" };
-    ui.attention(
-        "Kept",
-        format!("{path}  {DIM}{why}yours now: {reason}{DIM:#}"),
-    );
-}
-
-pub(super) fn show_servers(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
-    if !gone.servers.is_empty() {
-        ui.status(removed(is_dry_run), needs::removed(&gone.servers));
-    }
-    if !gone.kept_servers.is_empty() {
-        let since = if gone.kept_servers.len() == 1 {
-            "it was"
-        } else {
-            "they were"
-        };
-        let names = sanitize(&gone.kept_servers.join(", "));
-        ui.attention(
-            "Kept",
-            format!("{names} in .mcp.json  {DIM}changed since {since} added{DIM:#}"),
-        );
-    }
-}
-
 /// What every command that changes agents says after its outcome: what does not run as it seems, and what failed.
 pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
     for shadow in &outcome.shadows {
@@ -516,39 +457,4 @@ pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
         let note = format!("and {errors}, which `--json` lists");
         context.ui.note(note);
     }
-}
-
-/// Shows what `set` or `unset` did, and how it ends. `verb`: the first word of the line; `words`: the assignments or keys.
-pub(super) fn finish_set(
-    outcome: &Outcome,
-    verb: &str,
-    options: &SetOptions,
-    words: &[String],
-    context: &mut Context,
-) -> Result<()> {
-    let is_named = |agent: &&ChangedAgent| agent.is_named && agent.status != Status::Skipped;
-    if !context.ui.is_json() {
-        let ui = &mut context.ui;
-        for agent in outcome.agents.iter().filter(is_named) {
-            let verb = if options.is_dry_run {
-                format!("Would {}", verb.to_lowercase())
-            } else {
-                verb.to_owned()
-            };
-            let words: Vec<String> = words.iter().map(|word| one_line(word, 60)).collect();
-            ui.status(&verb, format!("{}  {}", agent.name, words.join("  ")));
-            for note in &agent.notes {
-                ui.warn(note.as_str());
-            }
-        }
-        if let Some(report) = &outcome.needs {
-            needs::show_done(report, options.is_dry_run, ui);
-        }
-        show_gone(&outcome.gone, options.is_dry_run, ui);
-        if outcome.agents.iter().any(|agent| agent.is_named) && outcome.changes == 0 {
-            ui.note("Nothing changed.");
-        }
-    }
-    finish(outcome, context);
-    outcome.verdict("changed", &|_| options.typed.again())
 }

@@ -136,7 +136,10 @@ impl Edit {
         let text = String::from_utf8(written.to_vec()).unwrap();
         let edited = match self {
             Self::Nothing => text,
-            Self::Model => text.replacen("\nname: a\n", "\nname: a\nmodel: inherit\n", 1),
+            Self::Model if text.contains("\nmodel: ") => {
+                text.replacen("\nmodel: ", "\nmodel: x", 1)
+            }
+            Self::Model => text.replacen("\nname: a\n", "\nname: a\nmodel: x\n", 1),
             Self::Body => text + "\nMine.\n",
             Self::Tools => text.replacen("Read", "Read, WebSearch", 1),
             Self::Whole(text) => text.clone(),

@@ -198,7 +198,14 @@ fn every_edit_reads_back_as_itself() {
             let overrides = if is_verbatim || !pins.is_empty() {
                 Overrides::default()
             } else {
-                Overrides::read(["model=haiku", "effort=3", "description=a\nb \"c\"", "tools+=Bash(git *)", "tools-=Read"]).unwrap()
+                Overrides::read([
+                    "model=haiku",
+                    "effort=3",
+                    "description=a\nb \"c\"",
+                    "tools+=Bash(git *)",
+                    "tools-=Read",
+                ])
+                .unwrap()
             };
             let wanted = Wanted {
                 overrides,

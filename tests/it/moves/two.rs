@@ -253,6 +253,19 @@ impl Team {
             while !self.is_decided(person, &["install", &name], decided) {}
         }
         while !self.is_decided(person, &["install"], decided) {}
+        // What was removed with its edits is nobody's but the person's.
+        let lockfile = fs::read_to_string(self.path(person, "agentpkg.lock")).unwrap();
+        for (file, text) in self.agents(person) {
+            let name = file.strip_suffix(".md").unwrap();
+            let is_own = !lockfile.contains(&format!("name = \"{name}\""));
+            if is_own && text.contains("<<<<<<<") {
+                let path = format!(".claude/agents/{file}");
+                let _ = self
+                    .git(person, &["checkout", "-q", "--ours", &path])
+                    .code(0);
+                decided.insert(file);
+            }
+        }
     }
 
     /// Runs an install; where it names a file that git could not merge, that is decided as the hint says.
