@@ -75,8 +75,14 @@ pub fn bound(definition: &Definition<'_>, values: &Map<String, Value>, bytes: &[
     let first = definition.body_line();
     let body = String::from_utf8_lossy(definition.body());
     let mut left = MAX_FILES;
+    let mut is_code = false;
     for (number, line) in body.lines().enumerate() {
-        for path in paths(line).take(left) {
+        let is_fence = ["```", "~~~"]
+            .iter()
+            .any(|fence| line.trim_start().starts_with(fence));
+        is_code ^= is_fence;
+        let is_meant = |path: &&str| !is_usual(path) && (!is_code || is_run(line, path));
+        for path in paths(line).filter(is_meant).take(left) {
             note(Part::File(path.to_owned()), path, Some(first + number));
             left -= 1;
         }
@@ -93,6 +99,126 @@ fn qualified(text: &str) -> Option<(String, String)> {
     };
     let is_name = is_word(plugin) && name.split(':').all(is_word);
     is_name.then(|| (plugin.to_owned(), name.to_owned()))
+}
+
+/// Folders that projects of all kinds have: a path that begins with one is about the user's project.
+const USUAL_FOLDERS: [&str; 63] = [
+    "__tests__",
+    "api",
+    "app",
+    "apps",
+    "artifacts",
+    "backend",
+    "build",
+    "client",
+    "cmd",
+    "components",
+    "config",
+    "controllers",
+    "coverage",
+    "css",
+    "database",
+    "db",
+    "dist",
+    "doc",
+    "docs",
+    "e2e",
+    "frontend",
+    "infra",
+    "internal",
+    "js",
+    "k8s",
+    "lib",
+    "libs",
+    "logs",
+    "middleware",
+    "migrations",
+    "models",
+    "node_modules",
+    "out",
+    "packages",
+    "pages",
+    "path",
+    "pkg",
+    "public",
+    "reports",
+    "resources",
+    "routes",
+    "server",
+    "services",
+    "spec",
+    "specs",
+    "src",
+    "static",
+    "styles",
+    "target",
+    "terraform",
+    "test",
+    "tests",
+    "utils",
+    "views",
+    "web",
+    ".circleci",
+    ".cursor",
+    ".git",
+    ".github",
+    ".gitlab",
+    ".vscode",
+    "your",
+    "my",
+];
+
+/// Files that projects of all kinds have, without what follows the first dot.
+const USUAL_FILES: [&str; 21] = [
+    "__init__",
+    "app",
+    "changelog",
+    "config",
+    "constants",
+    "contributing",
+    "example",
+    "helpers",
+    "index",
+    "lib",
+    "license",
+    "main",
+    "mod",
+    "package",
+    "readme",
+    "settings",
+    "setup",
+    "test",
+    "tsconfig",
+    "types",
+    "utils",
+];
+
+/// Programs that run the file which is named after them.
+const INTERPRETERS: [&str; 14] = [
+    "bash", "bun", "cat", "deno", "node", "npx", "perl", "pwsh", "python", "python3", "ruby", "sh",
+    "source", "uv",
+];
+
+/// Whether a path is one that the user's own project may well have, so that a file of this name beside the agent upstream says nothing.
+fn is_usual(path: &str) -> bool {
+    let is_one_of =
+        |names: &[&str], name: &str| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let folder = path.split('/').next().unwrap_or_default();
+    let file = path.rsplit('/').next().unwrap_or_default();
+    is_one_of(&USUAL_FOLDERS, folder)
+        || is_one_of(&USUAL_FILES, file.split('.').next().unwrap_or_default())
+        || path.starts_with(".claude/agents/")
+        || path.starts_with(".claude/settings")
+}
+
+/// Whether a line of a code block runs a file, and is not only an example of code that names it.
+fn is_run(line: &str, path: &str) -> bool {
+    let first = line
+        .trim_start_matches(['$', '>', ' ', '\t'])
+        .split_whitespace()
+        .next()
+        .unwrap_or_default();
+    INTERPRETERS.contains(&first) || first.strip_prefix("./").unwrap_or(first) == path
 }
 
 /// The relative paths of files in a line, in whatever stands around them: quotes, brackets, spaces.
@@ -128,6 +254,23 @@ fn paths(line: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_of_any_project_and_examples_of_code_are_no_files_of_a_plugin() {
+        let text = "---\nname: a\ndescription: d\n---\n\nSee `src/x/deep.ts`, docs/guide.md, `.github/workflows/ci.yml` and kit/README.md.\nUpdate `.claude/agents/other.md` and `.claude/settings.json`; obey `.claude/rules/own.md`.\n\n```ts\nimport x from \"kit/code.ts\";\n```\n\n```bash\n$ python3 kit/check.py --all\n./kit/run.sh\necho kit/other.sh\n```\n\nRead kit/guide.md.\n";
+        let definition = Definition::parse(text.as_bytes());
+        let found = bound(&definition, &definition.values(), text.as_bytes());
+        let found: Vec<&str> = found.iter().map(|bound| bound.text.as_str()).collect();
+        assert_eq!(
+            found,
+            [
+                ".claude/rules/own.md",
+                "kit/check.py",
+                "kit/run.sh",
+                "kit/guide.md"
+            ]
+        );
+    }
 
     #[test]
     fn everything_of_a_plugin_is_found_with_its_line() {

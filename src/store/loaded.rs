@@ -405,7 +405,7 @@ fn verdict(bytes: &[u8]) -> (Option<String>, usize, Standing) {
 
 /// The name of a plugin's agent, which is the plugin, the folders on the way, and what the file says or is called; and its description.
 fn plugin_name(plugin: &str, below: &str, bytes: &[u8]) -> (String, String) {
-    let stem = below.rsplit_once('.').map_or(below, |(stem, _)| stem);
+    let stem = below.strip_suffix(".md").unwrap_or(below);
     let (folders, file) = stem.rsplit_once('/').unwrap_or(("", stem));
     let (own, description) = Definition::parse(bytes).in_plugin();
     let own = own.unwrap_or_else(|| file.to_owned());

@@ -110,9 +110,9 @@ fn agents_of_the_user_and_of_plugins_are_about_this_machine() {
 #[test]
 fn a_plugin_brings_what_it_and_its_marketplace_name() {
     for (own, entry, expected) in [
-        (None, "[]", &["kit:UP", "kit:a"][..]),
-        (None, r#"["./x/b.md"]"#, &["kit:UP", "kit:a", "kit:b"]),
-        (Some(r#"{"name": "q"}"#), "[]", &["q:UP", "q:a"]),
+        (None, "[]", &["kit:UP.MD", "kit:a"][..]),
+        (None, r#"["./x/b.md"]"#, &["kit:UP.MD", "kit:a", "kit:b"]),
+        (Some(r#"{"name": "q"}"#), "[]", &["q:UP.MD", "q:a"]),
         (
             Some(r#"{"name": "kit", "agents": "./x/b.md"}"#),
             "[]",

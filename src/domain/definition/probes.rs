@@ -58,6 +58,10 @@ fn blank_lines_belong_to_the_opening_and_a_cut_block_ends_its_line() {
         ),
         ("---\nname: a\ndescription: >-\n  x\n  y---\n", Some("x y")),
         (
+            "---\nname: a\ndescription: |+\n  x\n\n  ---\n",
+            Some("x\n\n"),
+        ),
+        (
             "---\nname: a\ndescription: \u{85}x y: z---\n",
             Some("\u{85}x y: z"),
         ),

@@ -447,6 +447,14 @@ impl Scanner<'_> {
                     self.at += 1;
                     self.continuation(b"]},#")?;
                 }
+                b':' if is_fresh
+                    && !self.is_space_at(self.at + 1)
+                    && !is_mark(self.text[self.at + 1]) =>
+                {
+                    // Text for the client, such as `::`.
+                    self.conceal(self.at);
+                    self.plain_in_flow(&is_mark);
+                }
                 b':' if is_fresh => {
                     self.edits
                         .push((self.at..self.at + 1, "null : ".to_owned()));
@@ -516,6 +524,7 @@ impl Scanner<'_> {
         self.at += 1;
         let header = self.at;
         let (mut indent, mut has_text, mut has_stray_tab) = (None, false, false);
+        let mut is_after_empty = false;
         while let Some(byte) = self.peek().filter(|byte| b"+-123456789".contains(byte)) {
             if byte.is_ascii_digit() {
                 indent = Some(self.parent.unwrap_or(0) + usize::from(byte - b'0'));
@@ -533,13 +542,14 @@ impl Scanner<'_> {
                 return Ok(());
             }
             if self.is_break_at(start + spaces) {
+                is_after_empty = spaces == 0;
                 continue;
             }
             let has_tab = self.text[start + spaces] == b'\t';
             if !self.is_deep(spaces) || indent.is_some_and(|indent| spaces < indent) {
                 let end = self.blank_end(start);
                 let is_blank = self.is_break_at(end) || self.text[end] == b'#';
-                let is_first = spaces == 0 && (!has_text || has_stray_tab);
+                let is_first = spaces == 0 && (!has_text || has_stray_tab || is_after_empty);
                 if has_tab && (!is_blank || is_first) {
                     return Err(TAB);
                 }
@@ -556,7 +566,7 @@ impl Scanner<'_> {
             if has_stray_tab {
                 return Err(TAB);
             }
-            has_text = true;
+            (has_text, is_after_empty) = (true, false);
             if indent.is_none() && has_tab {
                 // Our parser takes the tab for a part of the indentation unless that is written down.
                 match spaces - self.parent.unwrap_or(0) {

@@ -100,7 +100,8 @@ fn value(text: &str) -> Result<Value, ReadError> {
         is_ours: false,
     })?;
     // The client ends a block of text at the end of the frontmatter with a line break, even if that is in the middle of a line.
-    if !text.ends_with('\n') {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    if !last.trim_matches([' ', '\t']).is_empty() {
         text.to_mut().push('\n');
     }
     node::read(&text)
@@ -132,7 +133,7 @@ fn quoted(line: &str) -> Option<String> {
     let value = rest.trim_start_matches(is_white);
     if rest.len() == value.len()
         || value.is_empty()
-        || line.contains(['\r', '\u{2028}', '\u{2029}'])
+        || value.contains(['\r', '\u{2028}', '\u{2029}'])
     {
         return None;
     }

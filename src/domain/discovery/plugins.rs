@@ -131,6 +131,17 @@ impl Plugins {
 }
 
 impl Plugin {
+    /// Whether a file is one of its agents. Several plugins may have the same.
+    #[must_use]
+    pub fn holds(&self, file: &str) -> bool {
+        let is_in = |place: &String| {
+            place == "/"
+                || file == place
+                || place.ends_with('/') && file.starts_with(place.as_str())
+        };
+        file.ends_with(".md") && self.agents.iter().any(is_in)
+    }
+
     /// A plugin whose own description, `plugin.json`, may name its agents in place of its folder `agents`. Those that the entry of a
     /// marketplace names come on top, as in the client.
     fn new(
@@ -274,6 +285,25 @@ mod tests {
         ] {
             let found = found.holding(file).map(|plugin| plugin.name.as_str());
             assert_eq!(found, plugin, "{file}");
+        }
+    }
+
+    #[test]
+    fn plugins_with_one_folder_share_its_agents() {
+        let marketplace = r#"{"plugins": [
+            {"name": "a", "source": "./", "agents": ["./extra/x.md"]}, {"name": "b", "source": "./", "agents": "./extra/y.md"}
+        ]}"#;
+        let found = plugins(&[(MARKETPLACE, marketplace)]);
+        for (file, holders) in [
+            ("agents/z.md", "a b"),
+            ("extra/x.md", "a"),
+            ("extra/y.md", "b"),
+            ("extra/z.md", ""),
+            ("agents/z.txt", ""),
+        ] {
+            let holding = found.here.iter().filter(|plugin| plugin.holds(file));
+            let holding: Vec<&str> = holding.map(|plugin| plugin.name.as_str()).collect();
+            assert_eq!(holding.join(" "), holders, "{file}");
         }
     }
 

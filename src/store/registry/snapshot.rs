@@ -277,10 +277,8 @@ impl<'a> Snapshot<'a> {
         let (mut all, behind) = self.offered(watch)?.within("");
         all.extend(behind);
         let plugins = self.plugins(watch)?;
-        let is_of_plugin = |file: &str| {
-            let holding = plugins.holding(file);
-            holding.is_some_and(|holding| holding.name == plugin)
-        };
+        let named = || plugins.here.iter().filter(|known| known.name == plugin);
+        let is_of_plugin = |file: &str| named().any(|known| known.holds(file));
         all.retain(|entry| entry.name.folded() == sought && is_of_plugin(&entry.file));
         rank::settle(&mut all);
         all.retain(|entry| !entry.is_behind);
