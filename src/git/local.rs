@@ -490,7 +490,7 @@ impl Repository {
         }
     }
 
-    fn unreadable(&self, error: &git2::Error) -> GitError {
+    pub(super) fn unreadable(&self, error: &git2::Error) -> GitError {
         GitError::Unreadable {
             path: self.path.clone(),
             detail: cleaned(error.message()),

@@ -18,6 +18,7 @@ mod past;
 mod progress;
 mod remote;
 mod stderr;
+mod unmerged;
 mod walk;
 #[cfg(unix)]
 mod watchdog;

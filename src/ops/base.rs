@@ -15,6 +15,7 @@ use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
 use crate::fs;
 use crate::git::{GitError, Repository};
+use crate::store::base_file;
 use crate::store::cache::{CachedRepository, Freshness};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
@@ -232,12 +233,12 @@ fn in_project_history(
         let relative = path.strip_prefix(folder).ok()?;
         Some(relative.to_string_lossy().replace('\\', "/"))
     });
-    let is_base = |bytes: &Vec<u8>| Digest::of(bytes) == locked.base;
+    let as_base = |bytes: Vec<u8>| base_file::decode(&locked.base, &bytes);
     let Some(repository) = repository else {
         let git = git()?;
         return relative
             .flat_map(|path| git.past_contents(folder, &path, MAX_VERSIONS, MAX_AGENT))
-            .find(is_base);
+            .find_map(as_base);
     };
     let read = |blob: ObjectId| repository.read_blob(blob, MAX_AGENT).ok().flatten();
     if let Some(bytes) = read(locked.blob).and_then(|upstream| as_locked(name, locked, &upstream)) {
@@ -249,7 +250,7 @@ fn in_project_history(
             .history(&relative, head, MAX_VERSIONS)
             .unwrap_or_default();
         let mut contents = versions.into_iter().filter_map(|(_, blob)| read(blob?));
-        if let Some(bytes) = contents.find(is_base) {
+        if let Some(bytes) = contents.find_map(as_base) {
             return Some(bytes);
         }
     }

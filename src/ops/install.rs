@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::change::change;
 use super::change::goal::{Consent, Edits, Goal, Specs, What};
 use super::change::gone::refuse_without_manifest;
-use super::lock_conflict::{Markers, resolve_markers};
+use super::lock_conflict::{Markers, join_unmerged, resolve_markers};
 use super::quick::is_done;
 use super::report::{Choice, Frontend};
 use super::requirement::Mode;
@@ -53,12 +53,14 @@ pub fn install(
     options: &InstallOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<Outcome> {
-    if !options.specs.is_empty() {
-        return change(session, &goal(options), frontend);
+    if options.specs.is_empty() {
+        refuse_without_names(options)?;
     }
-    refuse_without_names(options)?;
     if resolve_markers(session, options.is_dry_run, frontend)? == Markers::Shown {
         return Ok(Outcome::default());
+    }
+    if !options.specs.is_empty() {
+        return change(session, &goal(options), frontend);
     }
     let project = &session.project;
     if project.files().entry(project.manifest_path())? == Entry::Absent {
@@ -73,6 +75,7 @@ pub fn install(
     {
         return Ok(outcome);
     }
+    join_unmerged(session, options.is_dry_run, frontend)?;
     // Where nothing is wanted yet, a person is offered what there is.
     if frontend.is_interactive()
         && !options.is_yes

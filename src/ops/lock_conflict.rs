@@ -1,17 +1,29 @@
-//! A lockfile with the conflict markers of a version control system: `install` makes one of its two sides, entry by entry, and says what it
-//! took. What neither side answers is resolved anew afterwards.
+//! What a merge of git left open: `install` makes one lockfile of its two sides, entry by entry, merges agents as an update would, and says
+//! what it did. What neither side answers is resolved anew afterwards; what a person has to decide is left open.
 
+use std::collections::BTreeMap;
+
+use semver::Version;
+
+use super::base;
+use super::change::changes::drop_bases;
+use super::change::edits::markers_in;
 use super::report::{Event, Frontend};
 use super::session::Session;
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
+use crate::domain::spec::Source;
 use crate::error::Result;
+use crate::fs;
+use crate::git::Repository;
+use crate::merge::{Options, merge_with};
 use crate::store::agreement::answers;
 use crate::store::lock_merge::{Merged, Side, merge};
 use crate::store::lockfile::{self, LockedAgent, Lockfile};
-use crate::store::manifest::Manifest;
-use crate::store::transaction::{Relock, Transaction};
+use crate::store::manifest::{Manifest, Wanted};
+use crate::store::project::MAX_AGENT;
+use crate::store::transaction::{Change, Relock, Transaction};
 
 /// What became of the lockfile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,17 +59,39 @@ pub(super) fn resolve_markers(
         return Ok(Markers::Untouched);
     }
     let manifest = session.manifest(frontend)?;
-    let choose = |name: &AgentName, ours: &LockedAgent, theirs: &LockedAgent| {
-        chosen(session, &manifest, name, [ours, theirs])
-    };
+    let mut files = Files::default();
+    for (name, mine) in &ours.agents {
+        if let Some(other) = theirs.agents.get(name).filter(|other| *other != mine) {
+            let settled = settled(session, &manifest, (name, [mine, other]), frontend)?;
+            files.insert(name.clone(), settled);
+        }
+    }
+    let choose = |name: &AgentName, _: &LockedAgent, _: &LockedAgent| files.get(name)?.side;
     let merged = merge(None, &ours, &theirs, &choose);
-    frontend.report(Event::warning(words(&shown, &merged)));
+    frontend.report(Event::warning(words(&shown, &merged, &files)));
     if is_dry_run {
         return Ok(Markers::Shown);
     }
+    let mut changes = Vec::new();
+    for (name, settled) in files {
+        if let Some(text) = settled.text {
+            let path = project.agent_path(&name);
+            changes.push(Change {
+                before: project.digest(&path)?,
+                path,
+                agent: Some(name),
+                after: Some(text),
+            });
+        }
+    }
+    let before = Lockfile {
+        agents: ours.agents.into_iter().chain(theirs.agents).collect(),
+        ..Lockfile::default()
+    };
+    drop_bases(project, &before, &merged.lockfile.agents, &mut changes)?;
     let transaction = Transaction {
         label: format!("resolve {shown}"),
-        changes: Vec::new(),
+        changes,
         lockfile: Some(Relock::replacing(&bytes, &merged.lockfile)),
     };
     let guard = session.lock(frontend)?;
@@ -65,29 +99,198 @@ pub(super) fn resolve_markers(
     Ok(Markers::Resolved)
 }
 
-/// Of two entries the one that answers the manifest and that the file was made from.
-fn chosen(
+/// What becomes of the files whose entries differ.
+type Files = BTreeMap<AgentName, Settled>;
+
+/// Which of two entries is meant, and what the file is then.
+#[derive(Debug, Default)]
+struct Settled {
+    /// `None`: neither; it is resolved anew.
+    side: Option<Side>,
+    /// `None`: it stays as it is.
+    text: Option<Vec<u8>>,
+}
+
+/// Of two entries the one that answers the manifest and that the file was made from. A file that git could not merge is merged here, if
+/// nobody has to be asked; otherwise the lockfile has to wait for it, because it says what each side was made from.
+fn settled(
     session: &Session,
     manifest: &Manifest,
-    name: &AgentName,
-    entries: [&LockedAgent; 2],
-) -> Option<Side> {
-    let file = session.project.read_agent(name).ok()?;
-    let file = file.as_deref().map(Digest::of);
+    (name, entries): (&AgentName, [&LockedAgent; 2]),
+    frontend: &mut dyn Frontend,
+) -> Result<Settled> {
     let wanted = manifest.agents().get(name);
-    let is_meant = |entry: &LockedAgent| {
-        wanted.is_none_or(|wanted| answers(entry, wanted, manifest)) && file == Some(entry.base)
+    let is_meant =
+        |entry: &LockedAgent| wanted.is_none_or(|wanted| answers(entry, wanted, manifest));
+    let sides = [Side::Ours, Side::Theirs];
+    let meant: Vec<Side> = (sides.into_iter().zip(entries))
+        .filter(|(_, entry)| is_meant(entry))
+        .map(|(side, _)| side)
+        .collect();
+    let file = session.project.read_agent(name)?.unwrap_or_default();
+    if let Some(line) = markers::first(&file) {
+        let joined = join(session, wanted, (name, entries), &meant, frontend);
+        return joined.ok_or_else(|| markers_in(&session.project.shown_path(name), line));
+    }
+    let open = unmerged(session, name);
+    let digest = Digest::of(&file);
+    let is_made_from = |side: &&Side| {
+        let at = index(**side);
+        let taken = open.as_ref().and_then(|open| open[at].as_ref());
+        entries[at].base == digest || taken == Some(&file)
     };
-    match entries.map(is_meant) {
-        // Two entries of one base differ in where it is from; ours is as good.
-        [true, _] => Some(Side::Ours),
-        [false, true] => Some(Side::Theirs),
-        [false, false] => None,
+    // Two entries of one base differ in where it is from; ours is as good.
+    Ok(Settled {
+        side: meant.iter().find(is_made_from).copied(),
+        text: None,
+    })
+}
+
+fn index(side: Side) -> usize {
+    match side {
+        Side::Ours => 0,
+        Side::Theirs => 1,
     }
 }
 
+/// Merges a file that git could not merge. `entries`: what each side was made from. `meant`: the sides whose version it may come to.
+fn join(
+    session: &Session,
+    wanted: Option<&Wanted>,
+    (name, entries): (&AgentName, [&LockedAgent; 2]),
+    meant: &[Side],
+    frontend: &mut dyn Frontend,
+) -> Option<Settled> {
+    let [Some(ours), Some(theirs)] = unmerged(session, name)? else {
+        return None;
+    };
+    let [base, other] = entries.map(|entry| {
+        let found = base::find(session, name, entry, frontend).ok()?;
+        found.into_bytes().ok()
+    });
+    let sides = [(base?, ours), (other?, theirs)];
+    let pins = wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default();
+    joined(&sides, &pins, newest(session, entries), meant)
+}
+
+/// Merges the agents that git could not merge although their lock entries are whole, where nobody has to be asked. The first of the others is
+/// the failure: nothing is installed over it. With `--locked`, nothing is merged.
+pub(super) fn join_unmerged(
+    session: &Session,
+    is_dry_run: bool,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let project = &session.project;
+    let manifest = session.manifest(frontend)?;
+    let mut changes = Vec::new();
+    let mut names = Vec::new();
+    let mut left = None;
+    let lockfile = project.load_lockfile()?;
+    for (name, entry) in &lockfile.agents {
+        let file = project.read_agent(name)?;
+        let Some(line) = file.as_deref().and_then(markers::first) else {
+            continue;
+        };
+        let wanted = manifest.agents().get(name);
+        let mut joined = None;
+        if !session.options.is_locked {
+            let entries = [entry, entry];
+            joined = join(session, wanted, (name, entries), &[Side::Ours], frontend);
+        }
+        match joined.and_then(|settled| settled.text) {
+            Some(text) => {
+                names.push(name.as_str());
+                changes.push(Change {
+                    path: project.agent_path(name),
+                    agent: Some(name.clone()),
+                    before: file.as_deref().map(Digest::of),
+                    after: Some(text),
+                });
+            }
+            None => left = left.or_else(|| Some(markers_in(&project.shown_path(name), line))),
+        }
+    }
+    if !names.is_empty() {
+        let names = names.join(", ");
+        frontend.report(Event::warning(format!(
+            "both sides of what git could not merge were merged: {names}"
+        )));
+    }
+    if !changes.is_empty() && !is_dry_run {
+        let transaction = Transaction {
+            label: "merge what git could not".to_owned(),
+            changes,
+            lockfile: None,
+        };
+        let guard = session.lock(frontend)?;
+        session.apply(Some(&guard), &transaction, frontend)?;
+    }
+    left.map_or(Ok(()), Err)
+}
+
+/// Two edited versions, each with its base, as one: the edits of one side are carried over to the version of the other, the newer one if
+/// that can be, and merged with the edits there.
+fn joined(
+    sides: &[(Vec<u8>, Vec<u8>); 2],
+    pins: &[String],
+    newest: Side,
+    meant: &[Side],
+) -> Option<Settled> {
+    let clean = |base: &[u8], ours: &[u8], theirs: &[u8]| {
+        let options = Options {
+            pins: pins.to_vec(),
+            // Nobody is asked for consent here.
+            guards_tools_line: true,
+            ..Options::default()
+        };
+        let merge = merge_with(base, ours, theirs, &options);
+        merge.conflicts().is_empty().then(|| merge.resolve(&[]))
+    };
+    let mut targets = meant.to_vec();
+    targets.sort_by_key(|side| *side != newest);
+    targets.into_iter().find_map(|side| {
+        let (base, file) = &sides[index(side)];
+        let (other_base, other_file) = &sides[1 - index(side)];
+        let carried = clean(other_base, other_file, base)?;
+        let text = clean(base, file, &carried)?;
+        let (side, text) = (Some(side), Some(text));
+        Some(Settled { side, text })
+    })
+}
+
+/// Which of two entries is of the newer version, as far as that is known here.
+fn newest(session: &Session, entries: [&LockedAgent; 2]) -> Side {
+    let version = |entry: &LockedAgent| Version::parse(entry.version.as_ref()?).ok();
+    let time = |entry: &LockedAgent| {
+        let source = Source::parse(&entry.source).ok()?;
+        let repository = session.kept_repository(&source)?;
+        repository.commit_time(entry.commit?).ok()
+    };
+    let [ours, theirs] = entries;
+    let is_ours = match (version(ours), version(theirs)) {
+        (Some(ours), Some(theirs)) => ours > theirs,
+        _ => time(ours) > time(theirs),
+    };
+    if is_ours { Side::Ours } else { Side::Theirs }
+}
+
+/// Both sides of an agent's file that git could not merge; `None`: it is merged.
+fn unmerged(session: &Session, name: &AgentName) -> Option<[Option<Vec<u8>>; 2]> {
+    let file = fs::canonical(&session.project.agent_path(name)).ok()?;
+    let mut folders = file.ancestors().skip(1);
+    let (repository, folder) =
+        folders.find_map(|folder| Some((Repository::open(folder).ok()?, folder)))?;
+    let path = file
+        .strip_prefix(folder)
+        .ok()?
+        .to_string_lossy()
+        .replace('\\', "/");
+    let sides = repository.unmerged(&path).ok()??;
+    Some(sides.map(|side| repository.read_blob(side?, MAX_AGENT).ok().flatten()))
+}
+
 /// What was taken, in words.
-fn words(shown: &str, merged: &Merged) -> String {
+fn words(shown: &str, merged: &Merged, files: &Files) -> String {
     let mut words = format!("{shown} had conflict markers");
     if merged.decided.is_empty() {
         return format!("{words}; the entries of both sides were taken");
@@ -103,6 +306,12 @@ fn words(shown: &str, merged: &Merged) -> String {
         if !names.is_empty() {
             words = format!("{words}; {what}: {}", names.join(", "));
         }
+    }
+    let joined = files.iter().filter(|(_, settled)| settled.text.is_some());
+    let joined: Vec<&str> = joined.map(|(name, _)| name.as_str()).collect();
+    if !joined.is_empty() {
+        let names = joined.join(", ");
+        words = format!("{words}; both sides of the file were merged: {names}");
     }
     words
 }

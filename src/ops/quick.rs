@@ -5,6 +5,7 @@ use super::change::outcome::{ChangedAgent, Outcome};
 use super::report::Frontend;
 use super::session::Session;
 use crate::domain::digest::Digest;
+use crate::domain::markers;
 use crate::error::Result;
 use crate::fs::Entry;
 use crate::store::agreement::{answers, reachable};
@@ -59,6 +60,10 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
             Status::Edited
         };
         let project = &session.project;
+        let is_open = |bytes: Vec<u8>| markers::first(&bytes).is_some();
+        if status == Status::Edited && project.read_agent(&name)?.is_some_and(is_open) {
+            return Ok(None);
+        }
         outcome
             .agents
             .push(ChangedAgent::unchanged(project, name, status, locked));

@@ -4,6 +4,7 @@
 
 pub mod agent_settings;
 pub mod agreement;
+pub mod base_file;
 pub mod builtin;
 pub mod cache;
 mod contents;

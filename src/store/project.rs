@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::base_file;
 use super::lockfile::{self, Lockfile};
 use super::manifest::{self, FollowLinks, Manifest};
 use super::seal::Seal;
@@ -15,6 +16,8 @@ use crate::fs::{self, Entry, Roots};
 
 /// The largest agent file that is read, in bytes.
 pub const MAX_AGENT: u64 = 1 << 20;
+/// The largest file of a merge base: an agent's, with a mark at each line.
+const MAX_BASE: u64 = 6 * MAX_AGENT;
 
 /// Which set of agents a command is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -371,13 +374,13 @@ impl Project {
 
     /// Reads a merge base; `None` if it is not there, or does not match its name.
     pub fn read_base(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let bytes = self.files.read(&self.base_path(digest), MAX_AGENT)?;
-        Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
+        let bytes = self.files.read(&self.base_path(digest), MAX_BASE)?;
+        Ok(bytes.and_then(|bytes| base_file::decode(digest, &bytes)))
     }
 
-    /// The digest of what a file holds that is no larger than an agent may be; `None` if there is none.
+    /// The digest of what a file holds that is no larger than an agent or a base may be; `None` if there is none.
     pub fn digest(&self, path: &Path) -> Result<Option<Digest>> {
-        let bytes = self.files.read(path, MAX_AGENT)?;
+        let bytes = self.files.read(path, MAX_BASE)?;
         Ok(bytes.as_deref().map(Digest::of))
     }
 

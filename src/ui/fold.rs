@@ -102,8 +102,8 @@ mod tests {
             "hint: to have both:\n      `agentpkg install a/b --as c`\n      installs it\n"
         );
         assert_eq!(
-            folded("    a detail that is long\nb", 16),
-            "    a detail\n      that is\n      long\nb"
+            folded("    a detail that is long\nb", 20),
+            "    a detail that is\n      long\nb"
         );
         let drawing = "3 | a line of a file that is long\n";
         assert_eq!(folded(drawing, 16), drawing);

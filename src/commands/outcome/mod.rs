@@ -1,6 +1,7 @@
 //! What a command did to agents, or would do, as text: one screen for an install and one for an update. `document` is the same as data.
 
 mod document;
+mod leaving;
 mod summary;
 
 use std::fmt::Write as _;
@@ -8,6 +9,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::document::ChangeDocument;
+pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
 use crate::domain::capability::Gain;
@@ -16,7 +18,6 @@ use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
 use crate::error::Advice;
 use crate::ops::gone::GoneAgent;
-use crate::ops::remove::{Dropped, Gone};
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::store::agreement::{change, registry_of, versions as version};
 use crate::store::lockfile::LockedAgent;
@@ -439,65 +440,6 @@ fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
         (Status::Moved, true) => ("Would follow", String::new()),
         (Status::Moved, false) => ("Followed", edits),
         (Status::Current | Status::Edited, _) => ("Kept", String::new()),
-    }
-}
-
-/// Shows an agent that upstream no longer has: what became of it, and how to go on.
-pub(super) fn show_departed(gone: &GoneAgent, ui: &mut Ui) {
-    let what = sanitize(&gone.words());
-    ui.attention("Gone", format!("{}  {DIM}{what}{DIM:#}", gone.name));
-    for note in gone.notes() {
-        ui.note(format!("{:13}{DIM}{}{DIM:#}", "", sanitize(&note)));
-    }
-    let advice = ui.advice(&gone.advice());
-    ui.note(format!("{:13}{advice}", ""));
-}
-
-/// Shows which agents were removed, or would be, because nothing wants them any more.
-pub(super) fn show_gone(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
-    for agent in &gone.agents {
-        let (path, reason) = (sanitize(&agent.path), agent.reason);
-        if agent.is_kept {
-            show_kept(agent, ui);
-        } else {
-            ui.status(removed(is_dry_run), format!("{path}  {DIM}{reason}{DIM:#}"));
-        }
-    }
-    show_servers(gone, is_dry_run, ui);
-}
-
-pub(super) fn removed(is_dry_run: bool) -> &'static str {
-    if is_dry_run {
-        "Would remove"
-    } else {
-        "Removed"
-    }
-}
-
-pub(super) fn show_kept(agent: &Dropped, ui: &mut Ui) {
-    let (path, reason) = (sanitize(&agent.path), agent.reason);
-    let why = if agent.is_edited { "edited, and " } else { "" };
-    ui.attention(
-        "Kept",
-        format!("{path}  {DIM}{why}yours now: {reason}{DIM:#}"),
-    );
-}
-
-pub(super) fn show_servers(gone: &Gone, is_dry_run: bool, ui: &mut Ui) {
-    if !gone.servers.is_empty() {
-        ui.status(removed(is_dry_run), needs::removed(&gone.servers));
-    }
-    if !gone.kept_servers.is_empty() {
-        let since = if gone.kept_servers.len() == 1 {
-            "it was"
-        } else {
-            "they were"
-        };
-        let names = sanitize(&gone.kept_servers.join(", "));
-        ui.attention(
-            "Kept",
-            format!("{names} in .mcp.json  {DIM}changed since {since} added{DIM:#}"),
-        );
     }
 }
 

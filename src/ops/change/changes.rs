@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::Result;
+use crate::store::base_file;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::project::Project;
@@ -68,7 +69,11 @@ pub(in crate::ops) fn keep_base(
     if project.read_base(base)?.is_none() {
         let path = project.base_path(base);
         let damaged = project.digest(&path)?;
-        changes.push(Change::file(path, damaged, Some(bytes.to_vec())));
+        changes.push(Change::file(
+            path,
+            damaged,
+            Some(base_file::encode(base, bytes)),
+        ));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::digest::Digest;
 use crate::domain::markers;
-use crate::domain::shell::Command;
+use crate::domain::shell::{Command, shell_quoted};
 use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
 use crate::ops::beside::Taken;
@@ -128,6 +128,10 @@ pub(in crate::ops) fn markers_in(path: &str, line: usize) -> Failure {
         "`{path}` has unresolved conflict markers, the first in line {line}"
     ))
     .hint("decide each conflict in the file and remove its markers, then run the command again")
+    .hint(format!(
+        "or take one side of a merge: `git checkout --ours {path}`, or `--theirs`",
+        path = shell_quoted(path)
+    ))
 }
 
 /// The ways to have the new version nevertheless.

@@ -13,6 +13,7 @@ use crate::ops::registry::refuse_in_use;
 use crate::ops::report::Frontend;
 use crate::ops::session::Session;
 use crate::store::agreement::{unlocked, unwanted};
+use crate::store::base_file;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::transaction::{Operation, Transaction};
@@ -90,7 +91,9 @@ pub(super) fn plan(
         .filter_map(|name| next.lockfile.agents.get(name))
     {
         let path = project.base_path(&locked.base);
-        if let Some(Some(bytes)) = operation.before(project, &path)? {
+        if let Some(Some(content)) = operation.before(project, &path)?
+            && let Some(bytes) = base_file::decode(&locked.base, &content)
+        {
             keep_base(project, &locked.base, &bytes, &mut changes)?;
         }
     }

@@ -6,6 +6,7 @@ mod past;
 mod random;
 mod replay;
 mod team;
+mod two;
 
 use std::fs;
 

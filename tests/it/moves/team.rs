@@ -7,7 +7,7 @@ use super::{Stage, agent};
 use crate::support::sandbox::{Output, finish};
 
 /// Git in a folder of the sandbox.
-fn git(stage: &Stage, folder: &str, arguments: &[&str]) -> Output {
+pub(super) fn git(stage: &Stage, folder: &str, arguments: &[&str]) -> Output {
     let mut command = stage.sandbox.prepared(Command::new("git"));
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_agentpkg"));
     let mut path = program.parent().unwrap().as_os_str().to_owned();
@@ -20,7 +20,7 @@ fn git(stage: &Stage, folder: &str, arguments: &[&str]) -> Output {
     finish(command.args(own).args(arguments))
 }
 
-fn commit(stage: &Stage, folder: &str) {
+pub(super) fn commit(stage: &Stage, folder: &str) {
     let _ = git(stage, folder, &["add", "-A"]).code(0);
     let _ = git(stage, folder, &["commit", "-qm", "x"]).code(0);
 }
@@ -284,4 +284,234 @@ fn markers_in_an_agent_are_called_that() {
         .sandbox
         .write("project/.claude/agents/planner.md", about);
     let _ = stage.run(&["update"]).code(0);
+}
+
+/// A lockfile as git leaves it where everything in it conflicts.
+fn torn(ours: &str, theirs: &str) -> String {
+    format!("<<<<<<< HEAD\n{ours}=======\n{theirs}>>>>>>> other\n")
+}
+
+#[test]
+fn a_lockfile_of_two_sides_is_resolved_by_install_and_driver_and_never_by_locked() {
+    let mut stage = Stage::new(&[("README.md", "nothing")]);
+    put(&mut stage, &versions(0));
+    let _ = stage.run(&["install", "studio/planner"]).code(0);
+    let mut locks = vec![stage.lockfile()];
+    for changed in [1, 2] {
+        put(&mut stage, &versions(changed));
+        let _ = stage.run(&["update"]).code(0);
+        locks.push(stage.lockfile());
+    }
+    let manifest = stage.manifest();
+    let _ = stage.run(&["install", "studio/auditor"]).code(0);
+    let (both, wide) = (stage.lockfile(), stage.manifest());
+    let planner = ".claude/agents/planner.md";
+    let text = stage.sandbox.read(planner);
+    // Name, the manifest, base, both sides, what install says, and the conflicts of the driver.
+    let cases = [
+        (
+            "equal",
+            &manifest,
+            &locks[0],
+            [&locks[2], &locks[2]],
+            "both sides were taken",
+            0,
+        ),
+        (
+            "one side",
+            &wide,
+            &locks[2],
+            [&both, &locks[2]],
+            "both sides were taken",
+            0,
+        ),
+        (
+            "the other side",
+            &wide,
+            &locks[2],
+            [&locks[2], &both],
+            "both sides were taken",
+            0,
+        ),
+        (
+            "both differ",
+            &manifest,
+            &locks[0],
+            [&locks[2], &locks[1]],
+            "from your side: planner",
+            1,
+        ),
+        (
+            "both, reversed",
+            &manifest,
+            &locks[0],
+            [&locks[1], &locks[2]],
+            "from the other side: planner",
+            1,
+        ),
+    ];
+    for (name, manifest, base, [ours, theirs], words, conflicts) in cases {
+        let whole = torn(ours, theirs);
+        stage.sandbox.write("project/agentpkg.toml", manifest);
+        stage.sandbox.write("project/agentpkg.lock", &whole);
+        stage.sandbox.write(&format!("project/{planner}"), &text);
+        // A committed file with markers stops whoever may not change it.
+        for arguments in [&["install", "--locked"] as &[&str], &["update"], &["check"]] {
+            let _ = stage.run(arguments).code(1);
+        }
+        assert_eq!(stage.lockfile(), whole, "{name}");
+        let output = stage.run(&["install"]).code(0);
+        assert!(output.stderr.contains(words), "{name}: {}", output.all());
+        for arguments in [&["install", "--locked"] as &[&str], &["status", "--check"]] {
+            let _ = stage.run(arguments).code(0);
+        }
+        assert_eq!(stage.sandbox.read(planner), text, "{name}");
+        let expected = if *manifest == wide { &both } else { &locks[2] };
+        assert_eq!(stage.lockfile(), *expected, "{name}");
+
+        for (file, text) in [("base", base), ("ours", ours), ("theirs", theirs)] {
+            stage.sandbox.write(&format!("project/{file}.lock"), text);
+        }
+        let driver = [
+            "merge-file",
+            "--lock",
+            "ours.lock",
+            "base.lock",
+            "theirs.lock",
+        ];
+        let _ = stage.run(&driver).code(conflicts);
+        let merged = stage.sandbox.read("ours.lock");
+        assert_eq!(
+            merged.contains("<<<<<<<"),
+            conflicts > 0,
+            "{name}: {merged}"
+        );
+        if conflicts == 0 {
+            assert_eq!(merged, *expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_git_could_not_merge_is_merged_by_install_or_waits_for_a_person() {
+    let path = ".claude/agents/planner.md";
+    // Each version says the same in other words, so that git cannot merge two of them.
+    let at =
+        |changed: usize, text: String| text.replace("new line", &format!("new {changed} line"));
+    let next = |changed: usize| -> Vec<(String, String)> {
+        let files = versions(changed).into_iter();
+        files
+            .map(|(file, text)| (file, at(changed, text)))
+            .collect()
+    };
+    let edited = |changed: usize, line: usize, mine: &str| {
+        let text = at(changed, agent("planner", "planner", changed));
+        let old = text
+            .lines()
+            .find(|text| text.contains(&format!(" line {line} ")))
+            .unwrap()
+            .to_owned();
+        text.replace(&old, &format!("{old}\n{mine}"))
+    };
+    for (ours, theirs, is_clean) in [(15, 18, true), (15, 15, false)] {
+        let mut stage = clones();
+        put(&mut stage, &next(1));
+        let _ = stage.run(&["update"]).code(0);
+        stage
+            .sandbox
+            .write(&format!("project/{path}"), edited(1, ours, "mine"));
+        commit(&stage, "project");
+        put(&mut stage, &next(2));
+        let _ = other(&stage, &["update"]).code(0);
+        stage
+            .sandbox
+            .write(&format!("other/{path}"), edited(2, theirs, "yours"));
+        let _ = merge(&stage).code(1);
+        let status = git(&stage, "project", &["status", "--short"]).stdout;
+        assert!(
+            !status.contains("base/") || !status.contains("UA "),
+            "{status}"
+        );
+        let torn = stage.lockfile();
+        let locked = stage.run(&["install", "--locked"]).code(1);
+        assert!(locked.stderr.contains("conflict"), "{}", locked.all());
+        if is_clean {
+            let before = stage.sandbox.files();
+            let dry = stage.run(&["install", "--dry-run"]).code(0);
+            assert!(
+                dry.stderr
+                    .contains("both sides of the file were merged: planner")
+            );
+            assert_eq!(stage.sandbox.files(), before);
+            let output = stage.run(&["install"]).code(0);
+            let words =
+                "taken from the other side: planner; both sides of the file were merged: planner";
+            assert!(output.stderr.contains(words), "{}", output.all());
+            let merged = stage.sandbox.read(path);
+            assert!(
+                merged.contains("\nmine\n") && merged.contains("\nyours\n"),
+                "{merged}"
+            );
+            assert!(
+                merged.contains("new 2 line 1 ") && !merged.contains("<<<<<<<"),
+                "{merged}"
+            );
+        } else {
+            let output = stage.run(&["install"]).code(1);
+            assert!(
+                output
+                    .stderr
+                    .contains(&format!("`git checkout --ours {path}`")),
+                "{}",
+                output.all()
+            );
+            // Which version each side has is not forgotten meanwhile.
+            assert_eq!(stage.lockfile(), torn);
+            let _ = git(&stage, "project", &["checkout", "-q", "--theirs", path]).code(0);
+            let output = stage.run(&["install"]).code(0);
+            assert!(
+                output.stderr.contains("taken from the other side: planner"),
+                "{}",
+                output.all()
+            );
+            assert_eq!(stage.sandbox.read(path), edited(2, theirs, "yours"));
+        }
+        let status = stage.run(&["status", "--json"]).code(0).json();
+        assert_eq!(status["agents"][0]["state"], "edited");
+        assert_eq!(
+            status["agents"][0]["difference"]["edits"],
+            if is_clean { 2 } else { 1 }
+        );
+        let _ = stage.run(&["install", "--locked"]).code(0);
+    }
+}
+
+#[test]
+fn two_edits_of_one_version_are_merged_where_only_git_conflicts() {
+    let path = ".claude/agents/planner.md";
+    let stage = clones();
+    let text = agent("planner", "planner", 0);
+    let model = |model: &str| text.replacen("\n---\n", &format!("\n{model}\n---\n"), 1);
+    stage
+        .sandbox
+        .write(&format!("project/{path}"), model("model: opus"));
+    commit(&stage, "project");
+    stage
+        .sandbox
+        .write(&format!("other/{path}"), model("color: red"));
+    let _ = merge(&stage).code(1);
+    let _ = stage.run(&["install", "--locked"]).code(1);
+    let output = stage.run(&["install"]).code(0);
+    assert!(
+        output.stderr.contains("were merged: planner"),
+        "{}",
+        output.all()
+    );
+    let merged = stage.sandbox.read(path);
+    assert!(
+        merged.contains("model: opus\n") && merged.contains("color: red\n"),
+        "{merged}"
+    );
+    let _ = stage.run(&["undo"]).code(0);
+    assert!(stage.sandbox.read(path).contains("<<<<<<<"));
 }
