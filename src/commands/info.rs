@@ -20,7 +20,7 @@ use crate::ui::{Column, Table, Ui, one_line, sanitize, wrapped};
 Examples:
   agentpkg info planner                an installed agent, and whether it runs
   agentpkg info gh:owner/repo#planner  before you install it
-  agentpkg info planner --history      which commits changed it, as far as they are here")]
+  agentpkg info planner --history      the commits that changed it")]
 pub struct InfoArgs {
     /// An installed agent, or any spec
     #[arg(value_name = "SPEC", add = super::complete::installed_or_specs())]

@@ -242,7 +242,6 @@ fn joined(
             pins: pins.to_vec(),
             // Nobody is asked for consent here.
             guards_tools_line: true,
-            ..Options::default()
         };
         let merge = merge_with(base, ours, theirs, &options);
         merge.conflicts().is_empty().then(|| merge.resolve(&[]))

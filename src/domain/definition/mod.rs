@@ -274,10 +274,9 @@ impl<'a> Definition<'a> {
         let fields = block.and_then(|block| Fields::read(&String::from_utf8_lossy(block)).ok());
         let values = fields.map(Fields::into_values).unwrap_or_default();
         let text = |value: &Value| match value {
-            Value::Null => None,
             Value::String(text) => Some(text.clone()),
             Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-            Value::Array(_) | Value::Object(_) => None,
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
         };
         let name = values.get("name").and_then(|name| match name {
             Value::Array(names) => {
