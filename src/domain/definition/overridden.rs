@@ -87,7 +87,7 @@ fn set(bytes: &mut Vec<u8>, key: &str, value: &str) -> Result<(), OverrideError>
         _ => scalar(key, value),
     };
     let quoted = quote(value);
-    edit(bytes, key, meant, &[plain, quoted])
+    edit(bytes, key, &meant, &[plain, quoted])
 }
 
 /// Adds names to a list of tools and removes names from it.
@@ -145,11 +145,11 @@ fn change_list(bytes: &mut Vec<u8>, key: &str, change: &ListChange) -> Result<()
 fn edit(
     bytes: &mut Vec<u8>,
     key: &str,
-    meant: Value,
+    meant: &Value,
     texts: &[String],
 ) -> Result<(), OverrideError> {
     let old = Definition::parse(bytes).values().remove(key);
-    if old.as_ref() == Some(&meant) {
+    if old.as_ref() == Some(meant) {
         return Ok(());
     }
     if old.is_some() && written(bytes, key).is_none() {
@@ -158,7 +158,7 @@ fn edit(
     for text in texts {
         let mut candidate = bytes.clone();
         put(&mut candidate, key, &format!(" {text}"));
-        if is_only_change(bytes, &candidate, key, &|value| *value == meant) {
+        if is_only_change(bytes, &candidate, key, &|value| value == meant) {
             *bytes = candidate;
             return Ok(());
         }
@@ -247,15 +247,13 @@ fn comment_of(text: &str) -> Option<String> {
     let mut quote = None;
     let mut last = ' ';
     for (at, c) in text.char_indices() {
-        match quote {
-            Some(mark) if c == mark && last != '\\' => quote = None,
-            Some(_) => {}
-            None if matches!(c, '"' | '\'') && matches!(last, ' ' | '[' | ',') => quote = Some(c),
-            None if c == '#' && last.is_whitespace() => {
-                let start = text[..at].trim_end().len();
-                return Some(text[start..].to_owned());
-            }
-            None => {}
+        if quote.is_some() {
+            quote = quote.filter(|mark| c != *mark || last == '\\');
+        } else if matches!(c, '"' | '\'') && matches!(last, ' ' | '[' | ',') {
+            quote = Some(c);
+        } else if c == '#' && last.is_whitespace() {
+            let start = text[..at].trim_end().len();
+            return Some(text[start..].to_owned());
         }
         last = c;
     }

@@ -367,8 +367,8 @@ impl Reader<'_> {
 
     /// Refuses overrides that contradict what else an entry says.
     fn check_overrides(&self, table: &dyn TableLike, wanted: &Wanted) -> Result<()> {
-        let keys = wanted.overrides.keys();
-        let Some(item) = keys.filter_map(|key| table.get(key)).next() else {
+        let mut keys = wanted.overrides.keys();
+        let Some(item) = keys.find_map(|key| table.get(key)) else {
             return Ok(());
         };
         if wanted.is_verbatim {
