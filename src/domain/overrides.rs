@@ -13,7 +13,10 @@ pub const VALUES: [&str; 5] = ["model", "effort", "color", "description", "permi
 pub const LISTS: [&str; 2] = ["tools", "disallowedTools"];
 
 /// The keys that `[defaults]` may set for all agents.
-pub const DEFAULTS: [&str; 3] = ["model", "effort", "color"];
+pub const DEFAULTS: [&str; 4] = ["model", "effort", "color", MODERNISE];
+
+/// The key that has names of tools that the client no longer has replaced.
+pub const MODERNISE: &str = "modernise";
 
 const MODELS: [&str; 5] = ["sonnet", "opus", "haiku", "fable", "inherit"];
 const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
@@ -57,6 +60,10 @@ pub struct Overrides {
     pub values: BTreeMap<String, String>,
     /// Changes by key, out of [`LISTS`]; never an empty one.
     pub lists: BTreeMap<String, ListChange>,
+    /// Whether names of tools that the client no longer has are replaced; `None`: nothing is said about it.
+    pub modernise: Option<bool>,
+    /// The changes that this came to in one version, by key. The lockfile records them; nobody declares them.
+    pub modern: BTreeMap<String, ListChange>,
 }
 
 /// One override as it is typed and recorded: `model=haiku`, `tools+=Grep`, `tools-=Bash`.
@@ -68,6 +75,10 @@ pub enum Assignment {
     Add(String, String),
     /// A name that is removed from a list.
     Remove(String, String),
+    /// Whether names of tools that the client no longer has are replaced.
+    Modernise(bool),
+    /// What that came to: an addition or a removal.
+    Modern(Box<Self>),
 }
 
 /// Why an override makes no sense.
@@ -120,7 +131,7 @@ impl WrongOverride {
 #[must_use]
 pub fn meant(key: &str) -> Option<&'static str> {
     let bare = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
-    let known = || VALUES.into_iter().chain(LISTS);
+    let known = || VALUES.into_iter().chain(LISTS).chain([MODERNISE]);
     known()
         .find(|name| bare(name) == bare(key))
         .or_else(|| nearest(key, known()))
@@ -129,10 +140,25 @@ pub fn meant(key: &str) -> Option<&'static str> {
 impl Assignment {
     /// Reads `KEY=VALUE`, `KEY+=NAME` or `KEY-=NAME`.
     pub fn parse(text: &str) -> Result<Self, WrongOverride> {
+        if let Some(change) = text.strip_prefix("modernise:") {
+            let change = Self::parse(change)?;
+            return match change {
+                Self::Add(..) | Self::Remove(..) => Ok(Self::Modern(Box::new(change))),
+                _ => Err(WrongOverride::NoAssignment(text.to_owned())),
+            };
+        }
         let (key, value) = text
             .split_once('=')
             .ok_or_else(|| WrongOverride::NoAssignment(text.to_owned()))?;
         let value = value.to_owned();
+        if key == MODERNISE {
+            let known = vec!["true", "false"];
+            let key = key.to_owned();
+            return match value.parse() {
+                Ok(is_modern) => Ok(Self::Modernise(is_modern)),
+                Err(_) => Err(WrongOverride::UnknownValue { key, value, known }),
+            };
+        }
         let assignment = match (key.strip_suffix('+'), key.strip_suffix('-')) {
             (Some(key), _) => Self::Add(key.to_owned(), value),
             (_, Some(key)) => Self::Remove(key.to_owned(), value),
@@ -147,6 +173,7 @@ impl Assignment {
     pub fn key(&self) -> &str {
         match self {
             Self::Set(key, _) | Self::Add(key, _) | Self::Remove(key, _) => key,
+            Self::Modernise(_) | Self::Modern(_) => MODERNISE,
         }
     }
 
@@ -154,6 +181,8 @@ impl Assignment {
         match self {
             Self::Set(key, value) => check_value(key, value),
             Self::Add(key, name) | Self::Remove(key, name) => check_name(key, name),
+            Self::Modernise(_) => Ok(()),
+            Self::Modern(change) => change.check(),
         }
     }
 }
@@ -164,6 +193,8 @@ impl fmt::Display for Assignment {
             Self::Set(key, value) => write!(formatter, "{key}={value}"),
             Self::Add(key, name) => write!(formatter, "{key}+={name}"),
             Self::Remove(key, name) => write!(formatter, "{key}-={name}"),
+            Self::Modernise(is_modern) => write!(formatter, "{MODERNISE}={is_modern}"),
+            Self::Modern(change) => write!(formatter, "{MODERNISE}:{change}"),
         }
     }
 }
@@ -218,20 +249,40 @@ impl Overrides {
     /// Whether nothing is overridden.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.lists.is_empty()
+        self.values.is_empty() && self.lists.is_empty() && self.modernise.is_none()
     }
 
-    /// The keys that are overridden.
+    /// What is declared, without what it came to in one version.
+    #[must_use]
+    pub fn declared(&self) -> Self {
+        Self {
+            modern: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
+    /// How a list changes in all.
+    #[must_use]
+    pub fn change_of(&self, key: &str) -> ListChange {
+        let mut change = self.modern.get(key).cloned().unwrap_or_default();
+        if let Some(declared) = self.lists.get(key) {
+            change.add.extend(declared.add.iter().cloned());
+            change.remove.extend(declared.remove.iter().cloned());
+        }
+        change
+    }
+
+    /// The keys of the frontmatter that are overridden.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        (self.values.keys())
-            .chain(self.lists.keys())
-            .map(String::as_str)
+        let has = |key: &&str| self.lists.contains_key(*key) || self.modern.contains_key(*key);
+        let lists = LISTS.into_iter().filter(has);
+        self.values.keys().map(String::as_str).chain(lists)
     }
 
     /// Whether a key is overridden.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
-        self.values.contains_key(key) || self.lists.contains_key(key)
+        self.keys().any(|known| known == key)
     }
 
     /// Makes one more assignment. What is added to a list is no longer removed from it, and the other way round.
@@ -251,12 +302,27 @@ impl Overrides {
                 list.add.remove(name);
                 list.remove.insert(name.clone());
             }
+            Assignment::Modernise(is_modern) => self.modernise = Some(*is_modern),
+            Assignment::Modern(change) => match &**change {
+                Assignment::Add(key, name) => {
+                    let list = self.modern.entry(key.clone()).or_default();
+                    list.add.insert(name.clone());
+                }
+                Assignment::Remove(key, name) => {
+                    let list = self.modern.entry(key.clone()).or_default();
+                    list.remove.insert(name.clone());
+                }
+                _ => {}
+            },
         }
         Ok(())
     }
 
     /// Takes the override of a key back; returns whether there was one.
     pub fn unset(&mut self, key: &str) -> bool {
+        if key == MODERNISE {
+            return self.modernise.take().is_some();
+        }
         let value = self.values.remove(key).is_some();
         self.lists.remove(key).is_some() || value
     }
@@ -265,6 +331,7 @@ impl Overrides {
     #[must_use]
     pub fn with_defaults(&self, defaults: &Self, pins: &[String]) -> Self {
         let mut all = self.clone();
+        all.modernise = all.modernise.or(defaults.modernise);
         for (key, value) in &defaults.values {
             if !pins.contains(key) {
                 all.values
@@ -287,6 +354,15 @@ impl Overrides {
             all.extend(add.map(|name| Assignment::Add(key.clone(), name.clone())));
             let remove = list.remove.iter();
             all.extend(remove.map(|name| Assignment::Remove(key.clone(), name.clone())));
+        }
+        all.extend(self.modernise.map(Assignment::Modernise));
+        let modern = Self {
+            lists: self.modern.clone(),
+            ..Self::default()
+        };
+        if !self.modern.is_empty() {
+            let changes = modern.assignments().into_iter();
+            all.extend(changes.map(|change| Assignment::Modern(Box::new(change))));
         }
         all
     }
@@ -334,6 +410,9 @@ mod tests {
             "tools+=Grep",
             "tools+=mcp__db__query",
             "tools-=Bash(git *)",
+            "modernise=true",
+            "modernise:tools+=Agent",
+            "modernise:tools-=Task",
         ];
         let overrides = Overrides::read(recorded).unwrap();
         assert_eq!(overrides.texts(), recorded);
@@ -366,6 +445,8 @@ mod tests {
             ("model+=a", "set it with `model=VALUE`"),
             ("tools+=Read, Grep", "is empty"),
             ("tools+=", "is empty"),
+            ("modernise=maybe", "it takes true, false"),
+            ("modernise:model=x", "is not an assignment"),
         ] {
             let error = Assignment::parse(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");

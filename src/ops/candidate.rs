@@ -4,7 +4,7 @@ use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
 use crate::domain::definition::{
-    AdaptError, Adaptation, Adapted, Definition, Request, adapt, overridden,
+    AdaptError, Adaptation, Adapted, Definition, Request, adapt, modernised, overridden,
 };
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
@@ -14,6 +14,7 @@ use crate::domain::registry_file::AgentRecord;
 use crate::domain::required::RequiredAgent;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
+use crate::store::builtin;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Wanted, source_text};
 
@@ -33,19 +34,23 @@ pub(super) struct Candidate {
 impl Candidate {
     /// A version that was adapted before, with its lock entry, which says what overrides it has.
     pub(super) fn adapted(name: &AgentName, locked: LockedAgent, base: Vec<u8>) -> Result<Self> {
-        let overrides = locked.overrides.clone();
-        let plain = Self {
+        let candidate = Self {
             locked,
             bytes: base.clone(),
             base,
             required: Vec::new(),
         };
-        plain.overriding(name, overrides)
+        candidate.written(name)
     }
 
-    /// The same with these overrides and no others.
+    /// The same with these overrides and no others. `overrides`: as they are declared.
     pub(super) fn overriding(mut self, name: &AgentName, overrides: Overrides) -> Result<Self> {
-        self.locked.overrides = overrides;
+        self.locked.overrides = modern(overrides, &self.base);
+        self.written(name)
+    }
+
+    /// With the overrides that its lock entry records.
+    fn written(mut self, name: &AgentName) -> Result<Self> {
         self.bytes = as_written(name, &self.locked, &self.base)?;
         let is_changed = self.bytes != self.base;
         self.locked.written = is_changed.then(|| Digest::of(&self.bytes));
@@ -112,6 +117,22 @@ impl Candidate {
             base: adapted.bytes,
             required,
         })
+    }
+}
+
+/// Overrides as they are declared, with what they come to for a base.
+pub(super) fn modern(overrides: Overrides, base: &[u8]) -> Overrides {
+    if overrides.modernise != Some(true) {
+        return overrides;
+    }
+    let retired = builtin::retired_tools();
+    let now = |name: &str| {
+        let tool = retired.get(name)?;
+        Some((tool.now.first().cloned(), tool.is_alias))
+    };
+    Overrides {
+        modern: modernised(base, &now),
+        ..overrides
     }
 }
 

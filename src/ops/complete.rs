@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::discovery;
 use crate::domain::name::{AgentName, RegistryName, folded};
-use crate::domain::overrides::{LISTS, Overrides, VALUES};
+use crate::domain::overrides::{LISTS, MODERNISE, Overrides, VALUES};
 use crate::domain::spec::{Parts, Source};
 use crate::domain::version::VersionRequest;
 use crate::store::index::{Beginning, IndexFile, Offered};
@@ -350,7 +350,8 @@ pub fn assignments(current: &str) -> Vec<Candidate> {
             (format!("{key}-="), "remove a name".to_owned()),
         ]
     });
-    values.chain(lists).collect()
+    let modernise = (format!("{MODERNISE}=true"), String::new());
+    values.chain(lists).chain([modernise]).collect()
 }
 
 /// The keys that an agent of the manifest overrides, each with its value.

@@ -46,7 +46,7 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         let is_as_wanted = match manifest.agents().get(&name) {
             Some(wanted) => answers(&locked, wanted, &manifest),
             // What is only required has the overrides of all agents.
-            None => manifest.overrides_of(&Wanted::anything()) == locked.overrides,
+            None => manifest.overrides_of(&Wanted::anything()) == locked.overrides.declared(),
         };
         if !is_as_wanted {
             return Ok(None);

@@ -301,11 +301,7 @@ fn overrides_go_with_undo_other_names_and_dry_runs() {
         "other/agents/chief.md",
         planner("opus", "Read", "Chief.").replace("name: planner", "name: chief"),
     );
-    let _ = run(
-        &sandbox,
-        "update planner --from ../other#chief --conflicts=theirs",
-        0,
-    );
+    let _ = run(&sandbox, "update planner --from ../other#chief --theirs", 0);
     assert_eq!(line_of(&sandbox, "model"), "model: haiku");
     assert!(
         sandbox
@@ -330,4 +326,39 @@ fn documents_have_the_overrides() {
     let document = sandbox.run(&["info", "planner", "--json"]).code(0).json();
     assert_eq!(document["overrides"], expected);
     assert!(run(&sandbox, "info planner", 0).contains("model=haiku"));
+}
+
+#[test]
+fn old_tools_are_replaced_for_one_agent_or_for_all() {
+    let sandbox = Sandbox::new();
+    upstream(&sandbox, "opus", "Read, LS, Task, Think", "Plan.");
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install planner", 0);
+    let before = sandbox.read("agentpkg.toml");
+    let _ = run(&sandbox, "set planner modernise=true", 0);
+    assert_eq!(line_of(&sandbox, "tools"), "tools: Read, Agent");
+    let _ = run(&sandbox, "install --locked", 0);
+    upstream(
+        &sandbox,
+        "opus",
+        "Read, LS, Task, Think, MultiEdit",
+        "Plan more.",
+    );
+    let _ = run(&sandbox, "update", 0);
+    assert_eq!(line_of(&sandbox, "tools"), "tools: Read, Agent");
+    let _ = run(&sandbox, "unset planner modernise", 0);
+    assert_eq!(
+        line_of(&sandbox, "tools"),
+        "tools: Read, LS, Task, Think, MultiEdit"
+    );
+    assert_eq!(sandbox.read("agentpkg.toml"), before);
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{before}\n[defaults]\nmodernise = true\n"),
+    );
+    let _ = run(&sandbox, "install", 0);
+    assert_eq!(line_of(&sandbox, "tools"), "tools: Read, Agent");
+    assert!(run(&sandbox, "status", 0).contains("clean"));
+    let said = run(&sandbox, "set planner modernise:tools+=Bash", 2);
+    assert!(said.contains("is not an assignment"), "{said}");
 }

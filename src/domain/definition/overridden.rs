@@ -1,6 +1,7 @@
 //! Overrides applied to a definition: the smallest edits that give its frontmatter the values that the manifest declares, in the notation
 //! that the file has. Each edit is checked for having changed exactly the values that it was meant to change.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use super::layout::Layout;
 use super::yaml::Fields;
 use super::{Definition, Verdict, split_tools, tools_in};
 use crate::domain::capability::Capabilities;
-use crate::domain::overrides::{ListChange, Overrides};
+use crate::domain::overrides::{LISTS, ListChange, Overrides};
 use crate::domain::tool_rule::covers;
 
 /// Why overrides cannot be applied to a file.
@@ -48,12 +49,10 @@ pub fn overridden(bytes: &[u8], overrides: &Overrides) -> Result<Vec<u8>, Overri
         set(&mut bytes, key, value)?;
     }
     // What the list of tools cannot take away, `disallowedTools` does.
-    let mut disallowed = overrides
-        .lists
-        .get("disallowedTools")
-        .cloned()
-        .unwrap_or_default();
-    if let Some(change) = overrides.lists.get("tools") {
+    let mut disallowed = overrides.change_of("disallowedTools");
+    let tools = overrides.change_of("tools");
+    if !tools.is_empty() {
+        let change = &tools;
         if has_list(&bytes) {
             change_list(&mut bytes, "tools", change)?;
         } else if let Some(tool) = change.add.first() {
@@ -66,6 +65,41 @@ pub fn overridden(bytes: &[u8], overrides: &Overrides) -> Result<Vec<u8>, Overri
         change_list(&mut bytes, "disallowedTools", &disallowed)?;
     }
     Ok(bytes)
+}
+
+/// What it comes to in this version that names of tools which the client no longer has are replaced: a name that it still understands
+/// becomes its successor, and one that does nothing goes. Nothing that is allowed more by it happens. `now`: the successor of a retired
+/// tool, and whether the client still understands the old name.
+#[must_use]
+pub fn modernised(
+    bytes: &[u8],
+    now: &dyn Fn(&str) -> Option<(Option<String>, bool)>,
+) -> BTreeMap<String, ListChange> {
+    let values = Definition::parse(bytes).values();
+    let mut changes: BTreeMap<String, ListChange> = BTreeMap::new();
+    for key in LISTS {
+        let tools = values.get(key).map(tools_in).unwrap_or_default();
+        let mut change = ListChange::default();
+        for tool in &tools {
+            let (name, rest) = tool.split_at(tool.find('(').unwrap_or(tool.len()));
+            match now(name) {
+                Some((Some(successor), true)) => {
+                    change.add.insert(format!("{successor}{rest}"));
+                    change.remove.insert(tool.clone());
+                }
+                Some(_) if key == "tools" => {
+                    change.remove.insert(tool.clone());
+                }
+                _ => {}
+            }
+        }
+        // An agent none of whose tools exists keeps its list: an empty one could mean every tool.
+        let is_left = tools.iter().any(|tool| !change.remove.contains(tool));
+        if !change.is_empty() && (is_left || !change.add.is_empty()) {
+            changes.insert(key.to_owned(), change);
+        }
+    }
+    changes
 }
 
 /// Whether the tools are listed. Without a list, and with `*` in it, the agent has every tool.
@@ -591,6 +625,32 @@ mod tests {
         }
         let error = overridden(b"no frontmatter", &Overrides::read(["model=x"]).unwrap());
         assert!(matches!(error, Err(OverrideError::NotLoaded(_))));
+    }
+
+    #[test]
+    fn old_names_of_tools_are_replaced_without_allowing_more() {
+        let now = |name: &str| match name {
+            "Task" => Some((Some("Agent".to_owned()), true)),
+            "LS" => Some((Some("Glob".to_owned()), false)),
+            "Think" => Some((None, false)),
+            _ => None,
+        };
+        for (tools, expected) in [
+            ("Read, LS, Task(x), Think", "Read, Agent(x)"),
+            ("LS, Think", "LS, Think"),
+            ("Task, LS", "Agent"),
+            ("Read, Grep", "Read, Grep"),
+        ] {
+            let text = format!("---\nname: a\ndescription: d\ntools: {tools}\n---\n");
+            let overrides = Overrides {
+                modernise: Some(true),
+                modern: modernised(text.as_bytes(), &now),
+                ..Overrides::default()
+            };
+            let bytes = overridden(text.as_bytes(), &overrides).unwrap();
+            let expected = text.replace(tools, expected);
+            assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Planner<'_, '_> {
             adaptations,
             ..locked.clone()
         };
-        let locked = self.overriding(name, locked, wanted)?;
+        let locked = self.overriding(name, locked, wanted, &bytes)?;
         self.push_kept(name, locked, bytes, wanted)
     }
 }

@@ -5,7 +5,7 @@ use super::pending;
 use super::planner::Planner;
 use crate::domain::definition::overridden;
 use crate::domain::name::AgentName;
-use crate::domain::overrides::{Assignment, Overrides, WrongOverride};
+use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::ops::report::Frontend;
@@ -80,6 +80,11 @@ fn set(
             ))
             .hint(format!("take `{key}` out of `pin` there first")));
         }
+        if matches!(assignment, Assignment::Modern(_)) {
+            return Err(refused(&WrongOverride::NoAssignment(
+                assignment.to_string(),
+            )));
+        }
         overrides
             .assign(assignment)
             .map_err(|error| refused(&error))?;
@@ -98,7 +103,9 @@ fn unset(name: &AgentName, overrides: &mut Overrides, keys: &[String]) -> Result
     for key in keys {
         if !overrides.unset(key) {
             let failure = Failure::failed(format!("`{key}` of `{name}` is not overridden"));
-            let known: Vec<String> = overrides.keys().map(|key| format!("`{key}`")).collect();
+            let modernise = overrides.modernise.map(|_| MODERNISE);
+            let known = overrides.keys().chain(modernise);
+            let known: Vec<String> = known.map(|key| format!("`{key}`")).collect();
             return Err(if known.is_empty() {
                 failure
             } else {

@@ -15,7 +15,7 @@ use crate::domain::markers::first;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
-use crate::ops::candidate::Candidate;
+use crate::ops::candidate::{Candidate, modern};
 use crate::ops::past::Changed;
 use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
@@ -162,26 +162,30 @@ impl<'a, 'p> Planner<'a, 'p> {
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let bytes = base::find(self.scene.session, name, locked, frontend)?.into_bytes()?;
-        let locked = self.overriding(name, locked.clone(), wanted)?;
+        let locked = self.overriding(name, locked.clone(), wanted, &bytes)?;
         self.push_kept(name, locked, bytes, wanted)
     }
 
-    /// A lock entry with the overrides of the manifest in place of those that it records.
+    /// A lock entry with the overrides of the manifest in place of those that it records. `base`: the version that it names.
     pub(super) fn overriding(
         &self,
         name: &AgentName,
         locked: LockedAgent,
         wanted: &Wanted,
+        base: &[u8],
     ) -> Result<LockedAgent> {
         let overrides = self.scene.manifest.overrides_of(wanted);
-        if self.scene.session.options.is_locked && overrides != locked.overrides {
+        if overrides == locked.overrides.declared() {
+            return Ok(locked);
+        }
+        if self.scene.session.options.is_locked {
             let stale = self.scene.session.stale_lock();
             return Err(stale.caused_by(format!(
                 "`{name}` is not locked with the overrides of agentpkg.toml"
             )));
         }
         Ok(LockedAgent {
-            overrides,
+            overrides: modern(overrides, base),
             ..locked
         })
     }

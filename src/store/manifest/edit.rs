@@ -4,7 +4,7 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::{MARK, Manifest, Origin, Wanted, bare, source_text};
 use crate::domain::name::{AgentName, RegistryName};
-use crate::domain::overrides::{LISTS, ListChange, Overrides, VALUES};
+use crate::domain::overrides::{LISTS, ListChange, MODERNISE, Overrides, VALUES};
 use crate::domain::spec::{Source, Target};
 
 impl Manifest {
@@ -65,6 +65,7 @@ impl Manifest {
             .into_iter()
             .chain(VALUES)
             .chain(LISTS)
+            .chain([MODERNISE])
             {
                 match keys.iter().find(|(known, _)| *known == key) {
                     Some((_, value))
@@ -338,7 +339,10 @@ fn override_keys(overrides: &Overrides) -> impl Iterator<Item = (&'static str, V
         table.fmt();
         Some((key, Value::InlineTable(table)))
     });
-    values.chain(lists)
+    let modernise = overrides
+        .modernise
+        .map(|is_modern| (MODERNISE, is_modern.into()));
+    values.chain(lists).chain(modernise)
 }
 
 /// Whether two values mean the same, however they are written.

@@ -10,7 +10,7 @@ use super::{FollowLinks, Manifest, Origin, Wanted, bare, is_bindable};
 use crate::domain::likeness::nearest;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::overrides::{
-    Assignment, DEFAULTS, LISTS, Overrides, VALUES, WrongOverride, meant,
+    Assignment, DEFAULTS, LISTS, MODERNISE, Overrides, VALUES, WrongOverride, meant,
 };
 use crate::domain::policy::{self, Policy};
 use crate::domain::spec::{Source, Target};
@@ -307,6 +307,7 @@ impl Reader<'_> {
                 "gone" if item.as_str() == Some("keep") => wanted.keeps_gone = true,
                 "gone" => return Err(self.wrong(item, "`\"keep\"` is expected")),
                 "verbatim" => wanted.is_verbatim = self.boolean(item)?,
+                MODERNISE => wanted.overrides.modernise = Some(self.boolean(item)?),
                 _ if VALUES.contains(&key) || LISTS.contains(&key) => {
                     self.override_of(key, item, &mut wanted.overrides)?;
                 }
@@ -367,7 +368,7 @@ impl Reader<'_> {
 
     /// Refuses overrides that contradict what else an entry says.
     fn check_overrides(&self, table: &dyn TableLike, wanted: &Wanted) -> Result<()> {
-        let mut keys = wanted.overrides.keys();
+        let mut keys = wanted.overrides.keys().chain([MODERNISE]);
         let Some(item) = keys.find_map(|key| table.get(key)) else {
             return Ok(());
         };
@@ -403,7 +404,11 @@ impl Reader<'_> {
                 let message = format!("`{}` is not a key of `[defaults]`", key.escape_debug());
                 return Err(self.failure(message, span, label));
             }
-            self.override_of(key, item, &mut defaults)?;
+            if key == MODERNISE {
+                defaults.modernise = Some(self.boolean(item)?);
+            } else {
+                self.override_of(key, item, &mut defaults)?;
+            }
         }
         Ok(defaults)
     }
