@@ -4,7 +4,7 @@ use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
 use crate::domain::definition::{
-    AdaptError, Adaptation, Adapted, Definition, Request, adapt, modernised, overridden,
+    AdaptError, Adaptation, Adapted, Definition, Request, Successor, adapt, modernised, overridden,
 };
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
@@ -128,7 +128,10 @@ pub(super) fn modern(overrides: Overrides, base: &[u8]) -> Overrides {
     let retired = builtin::retired_tools();
     let now = |name: &str| {
         let tool = retired.get(name)?;
-        Some((tool.now.first().cloned(), tool.is_alias))
+        Some(Successor {
+            tool: tool.now.first().cloned(),
+            is_alias: tool.is_alias,
+        })
     };
     Overrides {
         modern: modernised(base, &now),

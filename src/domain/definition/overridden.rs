@@ -67,13 +67,22 @@ pub fn overridden(bytes: &[u8], overrides: &Overrides) -> Result<Vec<u8>, Overri
     Ok(bytes)
 }
 
+/// What came after a tool that the client no longer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Successor {
+    /// The tool that took over; `None`: there is none.
+    pub tool: Option<String>,
+    /// Whether the client still understands the old name.
+    pub is_alias: bool,
+}
+
 /// What it comes to in this version that names of tools which the client no longer has are replaced: a name that it still understands
 /// becomes its successor, and one that does nothing goes. Nothing that is allowed more by it happens. `now`: the successor of a retired
-/// tool, and whether the client still understands the old name.
+/// tool.
 #[must_use]
 pub fn modernised(
     bytes: &[u8],
-    now: &dyn Fn(&str) -> Option<(Option<String>, bool)>,
+    now: &dyn Fn(&str) -> Option<Successor>,
 ) -> BTreeMap<String, ListChange> {
     let values = Definition::parse(bytes).values();
     let mut changes: BTreeMap<String, ListChange> = BTreeMap::new();
@@ -83,7 +92,10 @@ pub fn modernised(
         for tool in &tools {
             let (name, rest) = tool.split_at(tool.find('(').unwrap_or(tool.len()));
             match now(name) {
-                Some((Some(successor), true)) => {
+                Some(Successor {
+                    tool: Some(successor),
+                    is_alias: true,
+                }) => {
                     change.add.insert(format!("{successor}{rest}"));
                     change.remove.insert(tool.clone());
                 }
@@ -629,11 +641,15 @@ mod tests {
 
     #[test]
     fn old_names_of_tools_are_replaced_without_allowing_more() {
-        let now = |name: &str| match name {
-            "Task" => Some((Some("Agent".to_owned()), true)),
-            "LS" => Some((Some("Glob".to_owned()), false)),
-            "Think" => Some((None, false)),
-            _ => None,
+        let now = |name: &str| {
+            let (tool, is_alias) = match name {
+                "Task" => (Some("Agent"), true),
+                "LS" => (Some("Glob"), false),
+                "Think" => (None, false),
+                _ => return None,
+            };
+            let tool = tool.map(str::to_owned);
+            Some(Successor { tool, is_alias })
         };
         for (tools, expected) in [
             ("Read, LS, Task(x), Think", "Read, Agent(x)"),
