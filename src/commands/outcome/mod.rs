@@ -1,6 +1,7 @@
 //! What a command did to agents, or would do, as text: one screen for an install and one for an update. `document` is the same as data.
 
 mod document;
+mod failures;
 mod leaving;
 mod summary;
 
@@ -9,11 +10,12 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::document::ChangeDocument;
+pub(super) use self::failures::finish;
 pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
 use crate::domain::capability::Gain;
-use crate::domain::count::{FEW, counted, few, numbered};
+use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
 use crate::error::Advice;
@@ -440,21 +442,5 @@ fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
         (Status::Moved, true) => ("Would follow", String::new()),
         (Status::Moved, false) => ("Followed", edits),
         (Status::Current | Status::Edited, _) => ("Kept", String::new()),
-    }
-}
-
-/// What every command that changes agents says after its outcome: what does not run as it seems, and what failed.
-pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
-    for shadow in &outcome.shadows {
-        context.ui.warn(shadow.as_str());
-    }
-    for failure in outcome.failures.iter().take(FEW) {
-        context.ui.failure(failure);
-    }
-    let more = outcome.failures.len().saturating_sub(FEW);
-    if more > 0 {
-        let errors = counted(more, "more error");
-        let note = format!("and {errors}, which `--json` lists");
-        context.ui.note(note);
     }
 }
