@@ -281,6 +281,9 @@ pub fn run() -> u8 {
         (Ok(_), Some(objection)) => Err(objection.clone()),
         (outcome, _) => outcome,
     };
+    // What was shown came from an index that is damaged; the damage also explains whatever else failed.
+    let damage = context.session.cache.damage().failure();
+    let outcome = damage.map_or(outcome, Err);
     match outcome {
         Ok(code) => context.ui.end(code, None),
         Err(failure) if is_merge_file => context.ui.end(merge_file::ERROR, Some(failure)),

@@ -34,7 +34,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use self::repository::{CachedRepository, Named};
-use super::index::IndexFile;
+use super::index::{Damage, IndexFile};
 use super::project::MAX_AGENT;
 use super::seen::Seen;
 use crate::domain::digest::{Digest, ObjectId};
@@ -124,6 +124,8 @@ pub struct Settings {
     pub wait: Option<Duration>,
     /// Where this machine's key may be.
     pub keys: KeyPlace,
+    /// Who is told of damaged indexes.
+    pub damage: Damage,
 }
 
 /// The cache of one user.
@@ -152,6 +154,12 @@ impl Cache {
             Failure::failed("there is no home folder to keep a cache in")
                 .hint("set `HOME` or `AGENTPKG_CACHE_DIR`")
         })
+    }
+
+    /// Which of its indexes turned out to be damaged while they were answered from.
+    #[must_use]
+    pub fn damage(&self) -> &Damage {
+        &self.settings.damage
     }
 
     /// The user's git program.
@@ -257,7 +265,8 @@ impl Cache {
             .join("index");
         let head = fs::read(&folder.join(HEAD), 64).ok()??;
         let head = std::str::from_utf8(&head).ok()?;
-        IndexFile::open(&folder.join(format!("{head}.{INDEX}")), Some(head))
+        let path = folder.join(format!("{head}.{INDEX}"));
+        IndexFile::open(&path, Some(head), self.damage())
     }
 
     /// Upstream bytes by blob id, if they are here and intact.
