@@ -138,6 +138,12 @@ pub fn installed() -> ArgValueCompleter {
     completer(|session, _| complete::installed(session))
 }
 
+/// Files of the agents folder that agentpkg did not write.
+#[must_use]
+pub fn unmanaged() -> ArgValueCompleter {
+    completer(|session, _| complete::unmanaged(session))
+}
+
 /// Operations that can be undone, and the agents that can be taken back alone.
 #[must_use]
 pub fn operations() -> ArgValueCompleter {

@@ -14,6 +14,8 @@ use super::lineage::{Lines, lines};
 pub const LEAST: u32 = 60;
 /// Scores that are not further apart than this do not tell two agents apart, in points.
 const CLOSE: f64 = 5.0;
+/// Of how many differing lines one more tells two versions of an agent apart.
+const SIGNIFICANT: usize = 10;
 /// How many agents are named where none is the origin.
 const NEAREST: usize = 3;
 
@@ -107,6 +109,16 @@ impl Versions {
         }
     }
 
+    /// The version of one agent that is most like a text, however little that is.
+    #[must_use]
+    pub fn nearest(&self, text: &[u8], agent: usize) -> Option<Match> {
+        let own = lines(text);
+        let mut scored = self.scores(&own);
+        scored.retain(|scored| scored.agent == agent);
+        let nearest = (scored.iter()).min_by_key(|scored| self.differing(&own, scored));
+        nearest.map(|nearest| self.matched(&own, nearest))
+    }
+
     /// The versions that share a line with a text, the best first.
     fn scores(&self, own: &Lines) -> Vec<Scored> {
         let mut shared: HashMap<usize, f64> = HashMap::new();
@@ -161,11 +173,7 @@ impl Versions {
             .filter(|scored| scored.agent == best.agent)
             .copied()
             .collect();
-        let fewest = (of_best.iter().map(|scored| self.differing(own, scored))).min();
-        let nearest: Vec<Scored> = (of_best.into_iter())
-            .filter(|scored| Some(self.differing(own, scored)) == fewest)
-            .collect();
-        let nearest = self.distinct(nearest);
+        let nearest = self.distinct(self.nearest_of(own, of_best));
         let first = matched(&nearest[0]);
         if first.lines == 0 {
             return Origin::Version(first);
@@ -180,6 +188,20 @@ impl Versions {
             [_] => Origin::Version(first),
             several => Origin::Several(several.iter().map(matched).collect()),
         }
+    }
+
+    /// Those of several versions that have the fewest differing lines, or nearly so: among many of them, a few say nothing.
+    fn nearest_of(&self, own: &Lines, scored: Vec<Scored>) -> Vec<Scored> {
+        let counted = scored
+            .into_iter()
+            .map(|scored| (self.differing(own, &scored), scored));
+        let mut counted: Vec<(usize, Scored)> = counted.collect();
+        counted.sort_by_key(|(lines, _)| *lines);
+        let fewest = counted.first().map_or(0, |(lines, _)| *lines);
+        let near = counted
+            .into_iter()
+            .take_while(|(lines, _)| lines - fewest <= fewest / SIGNIFICANT);
+        near.map(|(_, scored)| scored).collect()
     }
 
     /// The first of each text, whatever its white space.
@@ -333,7 +355,9 @@ mod tests {
     #[test]
     fn agents_of_the_same_name_come_first() {
         let own = text("planner");
-        let edited = own.replace("does 3\n", "does three\n").replace("does 4\n", "four\n");
+        let edited = own
+            .replace("does 3\n", "does three\n")
+            .replace("does 4\n", "four\n");
         let known = versions(&[(0, &own), (1, &edited)]);
         let found = known.origin_of(own.as_bytes(), &|agent| agent == 1);
         assert!(matches!(found, Origin::Version(found) if found.version == 1));
