@@ -20,7 +20,7 @@ use crate::ui::{Column, Table, Ui, one_line, sanitize, wrapped};
 Examples:
   agentpkg info planner                an installed agent, and whether it runs
   agentpkg info gh:owner/repo#planner  before you install it
-  agentpkg info planner --history      which commits changed it, as far as they are here")]
+  agentpkg info planner --history      the commits that changed it")]
 pub struct InfoArgs {
     /// An installed agent, or any spec
     #[arg(value_name = "SPEC", add = super::complete::installed_or_specs())]
@@ -84,6 +84,9 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
             labelled("installed", &installed, ui)?;
         }
         None => labelled("installed", "no", ui)?,
+    }
+    for text in &info.overrides {
+        labelled("override", &one_line(text, 200), ui)?;
     }
     if let Some(gone) = &info.gone {
         let words = [vec![gone.words()], gone.notes()].concat().join("; ");
@@ -219,6 +222,8 @@ struct InfoDocument<'a> {
     client: VerdictView<'a>,
     /// What it would make of what would be installed.
     adapted: AdaptedView<'a>,
+    /// The overrides that it is installed with.
+    overrides: &'a [String],
     needs: needs::NeedsView<'a>,
     /// What became of it, if upstream no longer has it.
     gone: Option<GoneView<'a>>,
@@ -363,6 +368,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             revision: &info.revision,
             runs: info.running.as_ref().map(Into::into),
             installed: info.installed.map(state),
+            overrides: &info.overrides,
             client: (&info.verdict).into(),
             adapted,
             needs: (&info.needs).into(),

@@ -120,14 +120,13 @@ fn offered(agent: &Outdated) -> (String, String) {
                 latest = changed.words();
             }
         }
-        Some(_) => {}
         None if !agent.is_behind => {
             wanted.clone_from(&agent.current);
             if is_newest {
                 latest.clone_from(&agent.current);
             }
         }
-        None => {}
+        Some(_) | None => {}
     }
     (wanted, latest)
 }

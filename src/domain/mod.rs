@@ -16,6 +16,7 @@ pub mod loaded;
 pub mod markers;
 pub mod name;
 pub mod origin;
+pub mod overrides;
 pub mod plugin_bound;
 pub mod policy;
 pub mod powers;

@@ -59,9 +59,8 @@ impl Reading {
     fn takes(&self, name: &str) -> bool {
         let start = name.len().checked_sub(self.ending.len());
         let ending = start.and_then(|start| name.get(start..));
-        ending.is_some_and(|ending| match self.is_cased {
-            true => ending == self.ending,
-            false => ending.eq_ignore_ascii_case(self.ending),
+        ending.is_some_and(|ending| {
+            ending == self.ending || !self.is_cased && ending.eq_ignore_ascii_case(self.ending)
         })
     }
 }

@@ -97,7 +97,15 @@ impl Repository {
     /// Opens a repository that [`super::Git`] fetched into: its branches and its head are those of the remote at the last fetch. Whoever
     /// owns it: nothing in it is trusted, and nothing that its settings name is run.
     pub fn open_fetched(path: &Path) -> Result<Self, GitError> {
-        Self::opened(path, git2::Repository::open_bare(path), true)
+        match Self::open(path) {
+            Err(GitError::Owner { .. }) => {
+                Self::opened(path, git2::Repository::open_bare(path), true)
+            }
+            opened => Ok(Self {
+                is_fetched: true,
+                ..opened?
+            }),
+        }
     }
 
     /// Opens a repository of this machine, in whatever form the user's git can read it; git is started only where libgit2 cannot open it.

@@ -27,6 +27,9 @@ pub struct FileChange {
     pub blob: ObjectId,
 }
 
+/// A parent of a commit, with the content that a file had there.
+type Parent = (ObjectId, Option<ObjectId>);
+
 /// The past of a file, as far as it was looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FilePast {
@@ -62,7 +65,7 @@ impl Repository {
             let Some(before) = self.before(at, &path, &cut)? else {
                 break;
             };
-            let is_same = |(_, before): &&(ObjectId, Option<ObjectId>)| *before == Some(blob);
+            let is_same = |(_, before): &&Parent| *before == Some(blob);
             if let Some((parent, _)) = before.iter().find(is_same) {
                 at = *parent;
                 continue;
@@ -101,7 +104,7 @@ impl Repository {
         commit: ObjectId,
         path: &str,
         cut: &HashSet<String>,
-    ) -> Result<Option<Vec<(ObjectId, Option<ObjectId>)>>, GitError> {
+    ) -> Result<Option<Vec<Parent>>, GitError> {
         if cut.contains(&commit.to_string()) {
             return Ok(None);
         }

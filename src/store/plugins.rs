@@ -152,9 +152,10 @@ impl Entry {
     ) -> Option<Self> {
         let source = marketplace.get("source")?;
         let is_here = source.get("source")? == "directory";
-        let root = match is_here {
-            true => source.get("path")?,
-            false => marketplace.get("installLocation")?,
+        let root = if is_here {
+            source.get("path")?
+        } else {
+            marketplace.get("installLocation")?
         };
         let root = Path::new(root.as_str()?);
         let described = read(&root.join(".claude-plugin").join("marketplace.json"))?;

@@ -449,7 +449,7 @@ fn latest_is_of_the_kind_that_the_manifest_asks_for() {
     insta::assert_snapshot!(sandbox.run(&["outdated", "--all"]).code(0).all(), @r#"
     exit 0
     --- stdout
-    planner	1.2.0	8101f70	8101f70	
+    planner	1.2.0	8101f70	8101f70 (2023-11-14)	
     --- stderr
     "#);
     let _ = sandbox.run(&["update", "-q"]).code(0);

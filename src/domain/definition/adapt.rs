@@ -140,7 +140,7 @@ pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
 }
 
 /// What the client reads if it loads the file.
-fn values(bytes: &[u8]) -> Option<Map<String, Value>> {
+pub(super) fn values(bytes: &[u8]) -> Option<Map<String, Value>> {
     let layout = Layout::of(bytes);
     let block = layout
         .frontmatter()
@@ -493,7 +493,7 @@ pub(super) fn identity(body: &str) -> Option<String> {
     })
 }
 
-/// A description from the body: the identity line, else the first sentence of prose, else the title, else the first line with a word.
+/// A description from the body: the identity line, else the first sentence of prose, else the title.
 fn describe(body: &str) -> Option<String> {
     let prose = || {
         let mut is_code = false;
@@ -511,11 +511,6 @@ fn describe(body: &str) -> Option<String> {
     identity(body)
         .or_else(|| prose().map(sentence))
         .or_else(|| title(body))
-        .or_else(|| {
-            let mut lines = body.lines().map(str::trim);
-            let line = lines.find(|line| line.starts_with(char::is_alphanumeric))?;
-            Some(sentence(line))
-        })
 }
 
 #[cfg(test)]

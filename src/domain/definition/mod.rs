@@ -13,6 +13,7 @@ mod layout;
 mod loss;
 mod mend;
 mod node;
+mod overridden;
 #[cfg(test)]
 mod probes;
 mod scan;
@@ -30,6 +31,7 @@ pub use self::layout::Entry;
 use self::layout::Layout;
 pub use self::loss::Loss;
 use self::node::ReadError;
+pub use self::overridden::{OverrideError, Successor, modernised, overridden};
 use self::yaml::Fields;
 
 /// The longest name that the client takes.
@@ -272,10 +274,9 @@ impl<'a> Definition<'a> {
         let fields = block.and_then(|block| Fields::read(&String::from_utf8_lossy(block)).ok());
         let values = fields.map(Fields::into_values).unwrap_or_default();
         let text = |value: &Value| match value {
-            Value::Null => None,
             Value::String(text) => Some(text.clone()),
             Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-            Value::Array(_) | Value::Object(_) => None,
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
         };
         let name = values.get("name").and_then(|name| match name {
             Value::Array(names) => {

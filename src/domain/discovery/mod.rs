@@ -440,7 +440,7 @@ mod tests {
                 "---\nname: readme\ndescription: d\n---\n",
                 true,
             ),
-            ("agents/notes.md", "Words.\n", true),
+            ("agents/notes.md", "Some words.\n", true),
         ] {
             let found = examine(file, blob, text.as_bytes(), &plugins, &|_| None);
             let is_agent = matches!(found, Finding::Agent(_));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::overrides::Assignment;
 use crate::domain::version::VersionRequest;
 use crate::ops::requirement::Mode;
 use crate::ops::typed::Typed;
@@ -102,6 +103,15 @@ pub(in crate::ops) struct Files {
     pub(in crate::ops) from: Option<String>,
 }
 
+/// How the overrides of an agent change.
+#[derive(Debug, Clone)]
+pub(in crate::ops) enum OverrideChange {
+    /// These are made.
+    Set(Vec<Assignment>),
+    /// Those of these keys are taken back.
+    Unset(Vec<String>),
+}
+
 /// Which agents a command is about.
 #[derive(Debug, Clone)]
 pub(in crate::ops) enum What {
@@ -129,6 +139,13 @@ pub(in crate::ops) enum What {
     Gone(Vec<String>),
     /// Files that agentpkg did not write, which become versions of agents with edits.
     Files(Files),
+    /// One that gets other overrides.
+    Override {
+        /// Its name.
+        name: String,
+        /// What changes.
+        change: OverrideChange,
+    },
 }
 
 /// What a command wants.

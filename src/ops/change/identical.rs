@@ -38,7 +38,8 @@ pub(super) fn same_bytes(
     (wanted, resolved): (&Wanted, &Resolved<'_>),
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
-    let Some(ours) = item.ours.clone() else {
+    // With overrides, the file has to change after all.
+    let Some(ours) = item.ours.clone().filter(|_| wanted.overrides.is_empty()) else {
         return Ok(());
     };
     let blob = ObjectId::of_blob(&ours);

@@ -35,6 +35,7 @@ pub(in crate::ops) fn resolve(
         }
         What::Files(files) => adopt::items(&mut planner, files, frontend)?,
         What::Gone(names) => leaving(&mut planner.plan, scene, names)?,
+        What::Override { name, change } => planner.with_overrides(name, change, frontend)?,
     }
     planner.finish(frontend)
 }
