@@ -311,6 +311,18 @@ fn file_of(session: &Session, name: &AgentName) -> Vec<u8> {
     read.ok().flatten().unwrap_or_default()
 }
 
+/// Files of the agents folder that agentpkg did not write.
+pub fn unmanaged(session: &Session) -> Vec<Candidate> {
+    let project = &session.project;
+    let lockfile = project.load_lockfile().unwrap_or_default();
+    let listed = project.files().list(project.agents_folder());
+    let names = listed.unwrap_or_default().into_iter().filter_map(|file| {
+        let name = AgentName::new(file.name.strip_suffix(".md")?).ok()?;
+        (!lockfile.agents.contains_key(&name)).then(|| (name.to_string(), String::new()))
+    });
+    names.collect()
+}
+
 /// Agents that are installed.
 #[must_use]
 pub fn installed(session: &Session) -> Vec<Candidate> {

@@ -1,5 +1,6 @@
 //! What a command did to agents, or would do, as text: one screen for an install and one for an update. `document` is the same as data.
 
+mod adopted;
 mod document;
 mod failures;
 mod leaving;
@@ -9,6 +10,7 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
+pub(super) use self::adopted::show_adopt;
 pub(super) use self::document::ChangeDocument;
 pub(super) use self::failures::finish;
 pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
@@ -43,6 +45,10 @@ pub(super) fn show_install(
             show_written(agent, is_dry_run, ui);
         }
     }
+    let adopted = outcome.agents.iter();
+    let adopted = adopted.filter(|agent| agent.status == Status::Adopted);
+    let adopted: Vec<&ChangedAgent> = adopted.collect();
+    adopted::show_adopted(&adopted, is_dry_run, ui);
     summary::show_passed(outcome, ui);
     summary::show_offers(outcome, ui);
     if let Some(report) = &outcome.needs {
@@ -51,7 +57,7 @@ pub(super) fn show_install(
     show_gone(&outcome.gone, is_dry_run, ui);
     show_skipped(outcome, ui);
     show_cost(outcome, ui);
-    if changed.is_empty() {
+    if changed.is_empty() && adopted.is_empty() {
         show_unchanged(outcome, is_whole, is_dry_run, ui);
     } else {
         show_verdict(outcome, is_many, is_dry_run, ui);
@@ -425,6 +431,8 @@ fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
         (Status::Updated, true) => ("Would update", String::new()),
         (Status::Merged, true) => ("Would merge", open),
         (Status::Installed, true) => ("Would add", String::new()),
+        (Status::Adopted, true) => ("Would adopt", String::new()),
+        (Status::Adopted, false) => ("Adopted", String::new()),
         (Status::Updated, false) => ("Updated", String::new()),
         (Status::Merged, false) if agent.conflicts.is_empty() => ("Merged", edits),
         (Status::Merged, false) => ("Merged", "conflicts decided".to_owned()),

@@ -2,6 +2,7 @@
 //! decided (`settle`), and the result becomes changes of files (`apply`), which are made under the lock if nothing changed meanwhile
 //! (`commit`). Commands that change other files use `commit` alone.
 
+mod adopt;
 mod apply;
 mod as_locked;
 mod bases;
@@ -13,6 +14,7 @@ mod consent;
 pub(in crate::ops) mod edits;
 pub(in crate::ops) mod goal;
 pub(in crate::ops) mod gone;
+mod identical;
 pub(in crate::ops) mod item;
 mod leaving;
 mod needs;
@@ -35,6 +37,7 @@ pub(in crate::ops) mod scene;
 mod settle;
 mod specs;
 mod together;
+pub(in crate::ops) mod unmanaged;
 pub(in crate::ops) mod waiting;
 mod whole;
 
@@ -59,6 +62,7 @@ pub(in crate::ops) fn change(
 ) -> Result<Outcome> {
     let freshness = match goal.what {
         What::Newest { .. } => Freshness::Now,
+        What::Files(_) => Freshness::Any,
         _ if session.options.is_locked => Freshness::Any,
         _ => Freshness::Recent,
     };
