@@ -123,6 +123,21 @@ fn show(outcome: &CheckOutcome, is_dry_run: bool, context: &mut Context) -> Resu
     Ok(())
 }
 
+/// What `check` finds in the project, line by line as it prints it, in plain text. Leaves out what is about this machine.
+pub(super) fn findings(context: &mut Context, columns: usize) -> Result<Vec<String>> {
+    let outcome = check(&context.session, Fixing::No, &mut context.ui)?;
+    let broken = outcome.broken_file.iter();
+    let mut text: Vec<String> = broken
+        .map(|failure| context.ui.failure_text(failure))
+        .collect();
+    let of_project = |finding: &&Finding| !finding.is_about_machine;
+    for finding in outcome.findings.iter().filter(of_project) {
+        let fix = finding.fix.as_ref().map(|fix| fix_text(fix, &context.ui));
+        text.extend(lines(finding, fix.as_deref(), Some(columns)));
+    }
+    Ok(text)
+}
+
 /// How much something matters, in a word.
 fn word(level: Level) -> &'static str {
     match level {
