@@ -16,7 +16,7 @@ fn drawn(session: &str) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a few columns")]
     let width = 80.0f32.mul_add(COLUMN, (2 * MARGIN) as f32);
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height}\" font-family=\"ui-monospace, Menlo, Consolas, monospace\" font-size=\"14\">\n<title>A session of agentpkg</title>\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#1e1e2e\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height}\" font-family=\"ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace\" font-size=\"14\">\n<title>A session of agentpkg</title>\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#1e1e2e\"/>\n"
     );
     for (index, line) in lines.iter().enumerate() {
         let y = MARGIN + index * LINE + LINE / 2 + 4;
