@@ -12,27 +12,27 @@ use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::check::{CheckOutcome, Finding, Fix, Fixing, Level, check};
 use crate::ui::{CYAN, DIM, RED, Ui, YELLOW, sanitize, wrapped};
 
-/// Check all agents against the project: what is missing, left over, or changed by hand
+/// Check all agents for what is missing, left over, or edited by hand
 ///
-/// Looks at files only: no network, nothing is started.
+/// Reads files only: it uses no network and starts nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   agentpkg check                        exit 4 if an agent does not work
   agentpkg check --strict               exit 4 also for warnings
   agentpkg check --project-only --json  for continuous integration
-  agentpkg check --fix                  takes out servers that nothing needs")]
+  agentpkg check --fix                  removes servers that nothing needs")]
 pub struct CheckArgs {
     /// Exit 4 also for warnings
     #[arg(long)]
     pub strict: bool,
-    /// Leave out what is about this machine: programs on PATH, variables, your own settings
+    /// Ignore what depends on this machine: programs on PATH, variables, your own settings
     #[arg(long)]
     pub project_only: bool,
-    /// Take servers out of .mcp.json that agentpkg added, that are unchanged and that no agent needs
+    /// Remove servers from .mcp.json that agentpkg added, that are unchanged and that no agent needs
     #[arg(long)]
     pub fix: bool,
-    /// With --fix: show what would be taken out, and stop
+    /// With --fix: show what would be removed, and stop
     #[arg(long, requires = "fix")]
     pub dry_run: bool,
 }

@@ -32,7 +32,7 @@ pub struct UpdateArgs {
     /// The version to have from now on: for example ^2, a branch, or latest
     #[arg(long, value_name = "VERSION", requires = "names", add = super::complete::versions())]
     pub to: Option<String>,
-    /// Continue with another agent, or the same one from elsewhere: your edits are merged onto it
+    /// Continue as another agent, or as the same one from elsewhere, and keep your edits
     #[arg(long, value_name = "SPEC", requires = "names", conflicts_with = "to", add = super::complete::specs())]
     pub from: Option<String>,
     /// What to do with conflicts
@@ -66,7 +66,7 @@ pub struct UpdateArgs {
 pub enum ConflictsArg {
     /// Write nothing at all
     Fail,
-    /// Update the other agents; those that request new permissions stay as they are, too
+    /// Update the other agents; skip those that request new permissions, too
     Skip,
     /// Defer the update: write it to a file with conflict markers, for `agentpkg resolve`
     Markers,
