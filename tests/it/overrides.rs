@@ -348,7 +348,11 @@ fn old_tools_are_replaced_for_one_agent_or_for_all() {
     );
     let _ = run(&sandbox, "update", 0);
     assert_eq!(line_of(&sandbox, "tools"), "tools: Read, Agent");
-    let _ = run(&sandbox, "unset planner modernise --allow LS,MultiEdit,Think", 0);
+    let _ = run(
+        &sandbox,
+        "unset planner modernise --allow LS,MultiEdit,Think",
+        0,
+    );
     assert_eq!(
         line_of(&sandbox, "tools"),
         "tools: Read, LS, Task, Think, MultiEdit"

@@ -417,7 +417,7 @@ fn versions(agent: &ChangedAgent) -> String {
 }
 
 /// The verb and the note of an agent.
-fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
+pub(super) fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
     let edits = match agent.edits {
         0 => String::new(),
         1 => "your edit kept".to_owned(),
