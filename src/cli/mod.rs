@@ -11,7 +11,8 @@ use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum}
 
 use crate::commands::{
     Context, check, complete, completions, diff, doctor, info, init, install, list, manual,
-    merge_file, next, outdated, recover, registry, remove, resolve, search, status, undo, update,
+    merge_file, next, outdated, recover, registry, remove, resolve, search, set, status, undo,
+    update,
 };
 use crate::env::Environment;
 use crate::error::{Failure, Kind};
@@ -160,6 +161,8 @@ commands! {
     Resolve(resolve::ResolveArgs) = "resolve", "Finish updates that were deferred with conflict markers";
     Undo(undo::UndoArgs) = "undo", "Undo an operation, or some of its agents: files return to what they were, edits included";
     Recover(recover::RecoverArgs) = "recover", "Complete or revert a command that was interrupted";
+    Set(set::SetArgs) = "set", "Override values of an agent's frontmatter; they stay through every update";
+    Unset(set::UnsetArgs) = "unset", "Remove overrides of an agent, so that upstream's values return";
     Remove(remove::RemoveArgs) = "remove" | "uninstall" | "rm", "Remove agents from the project";
     Search(search::SearchArgs) = "search" | "find", "Search the agents of all registries by name, description, tool or server";
     List(list::ListArgs) = "list" | "ls", "List agents: installed ones, those that Claude Code loads, or those that registries offer";
@@ -361,6 +364,8 @@ fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {
         Command::Resolve(args) => resolve::run(args, context).map(|()| 0),
         Command::Search(args) => search::run(args, context).map(|()| 0),
         Command::Recover(args) => recover::run(&args, context).map(|()| 0),
+        Command::Set(args) => set::run(args, context).map(|()| 0),
+        Command::Unset(args) => set::run_unset(args, context).map(|()| 0),
         Command::Remove(args) => remove::run(args, context).map(|()| 0),
         Command::List(args) => list::run(&args, context).map(|()| 0),
         Command::Info(args) => info::run(&args, context).map(|()| 0),

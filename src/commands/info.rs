@@ -85,6 +85,9 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         }
         None => labelled("installed", "no", ui)?,
     }
+    for text in &info.overrides {
+        labelled("override", &one_line(text, 200), ui)?;
+    }
     if let Some(gone) = &info.gone {
         let words = [vec![gone.words()], gone.notes()].concat().join("; ");
         labelled("gone", &words, ui)?;
@@ -219,6 +222,8 @@ struct InfoDocument<'a> {
     client: VerdictView<'a>,
     /// What it would make of what would be installed.
     adapted: AdaptedView<'a>,
+    /// The overrides that it is installed with.
+    overrides: &'a [String],
     needs: needs::NeedsView<'a>,
     /// What became of it, if upstream no longer has it.
     gone: Option<GoneView<'a>>,
@@ -363,6 +368,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             revision: &info.revision,
             runs: info.running.as_ref().map(Into::into),
             installed: info.installed.map(state),
+            overrides: &info.overrides,
             client: (&info.verdict).into(),
             adapted,
             needs: (&info.needs).into(),

@@ -22,6 +22,7 @@ pub mod registry;
 pub mod remove;
 pub mod resolve;
 pub mod search;
+pub mod set;
 pub mod status;
 pub mod undo;
 pub mod update;

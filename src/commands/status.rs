@@ -134,6 +134,16 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     if !agent.pins.is_empty() {
         notes.push(format!("keeps your {}", agent.pins.join(", ")));
     }
+    if !agent.overrides.is_empty() {
+        let overrides = agent.overrides.iter().map(|text| one_line(text, 40));
+        notes.push(format!(
+            "overrides {}",
+            overrides.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    for key in &agent.differing {
+        notes.push(format!("`{key}` differs from its override"));
+    }
     if let Some(gone) = &agent.gone {
         notes.push(gone.words());
         if !gone.is_kept {
@@ -187,6 +197,9 @@ struct AgentView<'s> {
     has_base: bool,
     markers: Option<usize>,
     pins: &'s [String],
+    overrides: &'s [String],
+    /// The overridden keys that have another value in the file.
+    differing: &'s [String],
     newer: Option<&'s str>,
     /// What changed in that.
     changed: Option<ChangedView<'s>>,
@@ -221,6 +234,8 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             has_base: agent.has_base,
             markers: agent.markers,
             pins: &agent.pins,
+            overrides: &agent.overrides,
+            differing: &agent.differing,
             newer: agent
                 .newer
                 .as_deref()

@@ -49,6 +49,8 @@ pub struct Info {
     pub installed: Option<State>,
     /// Under which other name and at which other version it is installed; empty: neither differs.
     pub installed_as: String,
+    /// The overrides that it is installed with.
+    pub overrides: Vec<String>,
     /// What it needs, and how it stands with that here.
     pub needs: Report,
     /// What became of it, if upstream no longer has it.
@@ -190,7 +192,7 @@ fn of_installed(
     let project = &session.project;
     let bytes = project.read_agent(name)?;
     let state = state_of(bytes.as_deref(), locked);
-    let base = project.read_base(&locked.base)?;
+    let base = project.read_written(locked)?;
     let gains = match (&bytes, base) {
         (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
         _ => Vec::new(),
@@ -200,6 +202,7 @@ fn of_installed(
     info.name = name.to_string();
     info.revision = versions(Some(locked));
     info.installed = Some(state);
+    info.overrides = locked.overrides.texts();
     info.gains = gains;
     info.gone = departed(session, name, locked, frontend);
     info.history = history_of(session, (name, locked), history, frontend)?;
@@ -329,7 +332,7 @@ fn of_offered(
 fn state_of(bytes: Option<&[u8]>, locked: &LockedAgent) -> State {
     match bytes {
         None => State::Missing,
-        Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,
+        Some(bytes) if Digest::of(bytes) == locked.unedited() => State::Clean,
         Some(_) => State::Edited,
     }
 }
@@ -423,6 +426,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         running: None,
         installed: None,
         installed_as: String::new(),
+        overrides: Vec::new(),
         needs: Report::default(),
         gone: None,
         history: None,

@@ -34,6 +34,7 @@ pub mod resolve;
 pub mod resolver;
 pub mod search;
 pub mod session;
+pub mod set;
 mod shadows;
 pub mod status;
 pub mod typed;

@@ -68,6 +68,8 @@ fn documents() -> Vec<(&'static str, String, Value)> {
             "add",
         ],
     );
+    take("set", &["set", "planner", "model=haiku"]);
+    take("unset", &["unset", "planner", "model"]);
     take("list", &["list"]);
     take("list-all", &["list", "--all"]);
     take("list-available", &["list", "--available"]);

@@ -248,6 +248,7 @@ struct InstalledView<'a> {
     version: Option<&'a str>,
     commit: Option<String>,
     adaptations: &'a [String],
+    overrides: Vec<String>,
 }
 
 /// What `list --all --json` prints.
@@ -360,6 +361,7 @@ impl<'a> InstalledView<'a> {
             version: locked.version.as_deref(),
             commit: locked.commit.map(|id| id.to_string()),
             adaptations: &locked.adaptations,
+            overrides: locked.overrides.texts(),
         }
     }
 }

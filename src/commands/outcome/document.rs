@@ -77,6 +77,8 @@ struct AgentView<'o> {
     base: Option<String>,
     adaptations: &'o [String],
     allowed: &'o [String],
+    /// The values that the manifest has instead of upstream's, one assignment each.
+    overrides: Vec<String>,
     edits: usize,
     base_origin: Option<&'o str>,
     notes: &'o [String],
@@ -167,6 +169,7 @@ impl<'o> From<&'o ChangedAgent> for AgentView<'o> {
             base: locked.map(|locked| locked.base.to_string()),
             adaptations: locked.map_or(&[], |locked| &locked.adaptations),
             allowed: locked.map_or(&[], |locked| &locked.allowed),
+            overrides: locked.map_or_else(Vec::new, |locked| locked.overrides.texts()),
             edits: agent.edits,
             base_origin: agent.base.as_deref(),
             notes: &agent.notes,

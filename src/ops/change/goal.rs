@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::overrides::Assignment;
 use crate::domain::version::VersionRequest;
 use crate::ops::requirement::Mode;
 use crate::ops::typed::Typed;
@@ -93,6 +94,15 @@ pub(in crate::ops) struct Specs {
     pub(in crate::ops) is_verbatim: bool,
 }
 
+/// How the overrides of an agent change.
+#[derive(Debug, Clone)]
+pub(in crate::ops) enum OverrideChange {
+    /// These are made.
+    Set(Vec<Assignment>),
+    /// Those of these keys are taken back.
+    Unset(Vec<String>),
+}
+
 /// Which agents a command is about.
 #[derive(Debug, Clone)]
 pub(in crate::ops) enum What {
@@ -118,6 +128,13 @@ pub(in crate::ops) enum What {
     },
     /// Those that go, named.
     Gone(Vec<String>),
+    /// One that gets other overrides.
+    Override {
+        /// Its name.
+        name: String,
+        /// What changes.
+        change: OverrideChange,
+    },
 }
 
 /// What a command wants.

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::resolutions;
 use crate::domain::capability::{Capabilities, Gain};
-use crate::domain::definition::{Definition, Verdict};
+use crate::domain::definition::{Definition, Verdict, overridden};
 use crate::domain::name::AgentName;
-use crate::merge::{Choice, Merge, Options, merge_with};
+use crate::domain::overrides::{LISTS, Overrides};
+use crate::merge::{Choice, Merge, Options, Unit, merge_with};
 use crate::ops::base::BaseOrigin;
 use crate::ops::candidate::Candidate;
 use crate::ops::past::Changed;
@@ -197,6 +198,7 @@ impl Item {
 
     /// Finds the conflicts, of which none is decided yet.
     pub(in crate::ops) fn find_conflicts(&mut self) {
+        self.keep_edited_overrides();
         let count = match (&self.ours, &self.text) {
             (Some(ours), None) if *ours != self.base && self.base != self.candidate.bytes => {
                 self.merge().conflicts().len()
@@ -204,6 +206,40 @@ impl Item {
             _ => 0,
         };
         self.choices = vec![None; count];
+    }
+
+    /// Keeps what the user edited of keys that are or were overridden: an override is never asked about, and a hand edit never lost.
+    pub(in crate::ops) fn keep_edited_overrides(&mut self) {
+        let before = self.before.as_ref().map(|before| before.overrides.clone());
+        let now = &self.candidate.locked.overrides;
+        let all = [before.unwrap_or_default(), now.clone()];
+        let Some(ours) = self
+            .ours
+            .as_deref()
+            .filter(|_| !all.iter().all(Overrides::is_empty))
+        else {
+            return;
+        };
+        let [ours, base] = [ours, &self.base].map(|bytes| Definition::parse(bytes).values());
+        let values = all.iter().flat_map(|overrides| overrides.values.keys());
+        let edited = values
+            .filter(|key| ours.get(*key) != base.get(*key))
+            .cloned();
+        self.kept.extend(edited.collect::<BTreeSet<_>>());
+        if all.iter().all(|overrides| overrides.lists.is_empty()) {
+            return;
+        }
+        // Lists are merged name by name; where even that clashes, the file stays as it is.
+        let merge = self.merge();
+        let clashing = merge
+            .conflicts()
+            .iter()
+            .filter_map(|conflict| match conflict.unit() {
+                Unit::Key(key) if LISTS.contains(&key.as_str()) => Some(key.clone()),
+                _ => None,
+            });
+        let clashing: BTreeSet<String> = clashing.collect();
+        self.kept.extend(clashing);
     }
 
     /// The merge as it is now.
@@ -273,12 +309,26 @@ impl Item {
 
     /// What the result may do and the file as it is could not. What is as it was locked brings nothing.
     pub(in crate::ops) fn gains(&self) -> Vec<Gain> {
-        if !self.is_fresh {
+        let mut gains = self.gained_by_overrides();
+        if self.is_fresh {
+            gains.extend(self.gained_powers());
+            gains.extend(self.moved_tag());
+        }
+        gains.sort();
+        gains.dedup();
+        gains
+    }
+
+    /// What overrides allow that upstream does not, unless the lockfile records the very same ones: then they were agreed to.
+    fn gained_by_overrides(&self) -> Vec<Gain> {
+        let before = self.before.as_ref().map(|before| &before.overrides);
+        let now = &self.candidate.locked.overrides;
+        if now.is_empty() || before == Some(now) {
             return Vec::new();
         }
-        let mut gains = self.gained_powers();
-        gains.extend(self.moved_tag());
-        gains
+        let agreed = before.and_then(|before| overridden(&self.candidate.base, before).ok());
+        let agreed = agreed.as_deref().unwrap_or(&self.candidate.base);
+        Capabilities::of(&self.candidate.bytes).gains_over(&Capabilities::of(agreed))
     }
 
     /// A version that had other bytes when it was locked: a released version does not change, so a person has to look.
@@ -319,7 +369,8 @@ impl Item {
     /// Its lock entry once the result is written: what the file may do is what was agreed to.
     pub(in crate::ops) fn locked(&self) -> LockedAgent {
         let mut locked = self.candidate.locked.clone();
-        if self.is_fresh {
+        let before = self.before.as_ref().map(|before| &before.overrides);
+        if self.is_fresh || before != Some(&locked.overrides) {
             let asked = Capabilities::of(&self.result()).asked_at_first();
             let words: BTreeSet<String> = asked.iter().map(Gain::word).collect();
             locked.allowed = words.into_iter().collect();

@@ -20,6 +20,9 @@ mod newest;
 mod open;
 mod origin;
 pub(in crate::ops) mod outcome;
+#[cfg(test)]
+mod override_laws;
+pub(in crate::ops) mod overriding;
 pub(in crate::ops) mod pending;
 pub(in crate::ops) mod plan;
 mod planner;

@@ -231,7 +231,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
     let plain = ChangedAgent {
         locked: Some(item.locked()),
         others: item.others.clone(),
-        is_named: item.is_named && matches!(goal.what, What::Specs(_)),
+        is_named: item.is_named && matches!(goal.what, What::Specs(_) | What::Override { .. }),
         newest_of: (item.wanted.as_ref())
             .filter(|_| item.is_named)
             .and_then(|wanted| newest_of(wanted, &item.candidate.locked)),

@@ -34,6 +34,7 @@ pub(in crate::ops) fn resolve(
             waiting::items(&mut planner.plan, scene, names, *how, frontend)?;
         }
         What::Gone(names) => leaving(&mut planner.plan, scene, names)?,
+        What::Override { name, change } => planner.with_overrides(name, change, frontend)?,
     }
     planner.finish(frontend)
 }
