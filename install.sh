@@ -36,7 +36,7 @@ fail() {
     exit 1
 }
 
-# A command line that makes no sense.
+# Invalid arguments.
 refuse() {
     complain "$1" "install.sh --help says what there is"
     exit 2
@@ -103,7 +103,7 @@ check_list() {
     while IFS= read -r path || [ -n "$path" ]; do
         case $path in
             '' | /* | .. | ../* | */.. | */../*)
-                fail "$list names \`$path\`, which is not below the prefix" "nothing was touched; mend the list, or delete it" ;;
+                fail "$list names \`$path\`, which is not below the prefix" "nothing was changed; fix the list, or delete it" ;;
         esac
     done <"$list"
 }

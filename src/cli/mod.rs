@@ -163,7 +163,7 @@ commands! {
     Undo(undo::UndoArgs) = "undo", "Undo an operation, or some of its agents: files return to what they were, edits included";
     Recover(recover::RecoverArgs) = "recover", "Complete or revert a command that was interrupted";
     Set(set::SetArgs) = "set", "Override values of an agent's frontmatter; they stay through every update";
-    Unset(set::UnsetArgs) = "unset", "Take overrides of an agent back, so that upstream's values return";
+    Unset(set::UnsetArgs) = "unset", "Remove overrides of an agent, so that upstream's values return";
     Remove(remove::RemoveArgs) = "remove" | "uninstall" | "rm", "Remove agents from the project";
     Search(search::SearchArgs) = "search" | "find", "Search the agents of all registries by name, description, tool or server";
     List(list::ListArgs) = "list" | "ls", "List agents: installed ones, those that Claude Code loads, or those that registries offer";

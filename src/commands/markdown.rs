@@ -1,6 +1,6 @@
 //! What an update did, in Markdown, for the text of a pull request.
 //!
-//! Names, subjects of commits and messages come from others. They stand in code, where they cannot be links, mentions or HTML.
+//! Names, commit subjects and messages come from others. They are written as code, where they cannot become links, mentions or HTML.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -291,13 +291,13 @@ fn longest_run(text: &str) -> usize {
     runs.max().unwrap_or(0)
 }
 
-/// Words of this program in which something of others may be quoted.
+/// Escapes a message of this program, which may quote text from others.
 fn escaped(text: &str) -> String {
     let text = sanitize(text);
     let mut escaped = String::new();
     for c in text.chars() {
         match c {
-            // A mention that somebody is not notified of needs more than a backslash.
+            // A backslash would not stop a mention or a link to an issue; code does.
             '@' | '#' => {
                 escaped.push('`');
                 escaped.push(c);

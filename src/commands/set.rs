@@ -39,7 +39,7 @@ pub struct SetArgs {
     pub dry_run: bool,
 }
 
-/// Take overrides of an agent back, so that upstream's values return
+/// Remove overrides of an agent, so that upstream's values return
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

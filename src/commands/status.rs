@@ -147,6 +147,9 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
             overrides.collect::<Vec<_>>().join(", ")
         ));
     }
+    if agent.is_stale {
+        notes.push("overrides of agentpkg.toml are not applied: `agentpkg install`".to_owned());
+    }
     for key in &agent.differing {
         notes.push(format!("`{key}` differs from its override"));
     }

@@ -313,7 +313,8 @@ mod tests {
 
     #[test]
     fn a_line_that_all_agents_have_says_little() {
-        let common: String = (1..=30).map(|line| format!("common {line}\n")).collect();
+        let common: Vec<String> = (1..=30).map(|line| format!("common {line}\n")).collect();
+        let common = common.concat();
         let agents: Vec<String> = (0..20)
             .map(|agent| text(&format!("agent-{agent}")) + &common)
             .collect();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::likeness::nearest;
+use super::tool_rule::covers;
 
 /// The keys that take one value, in the order they are shown.
 pub const VALUES: [&str; 5] = ["model", "effort", "color", "description", "permissionMode"];
@@ -111,6 +112,9 @@ pub enum WrongOverride {
         "the value of `{0}` is empty, longer than 20,000 characters, or has control characters"
     )]
     BadValue(String),
+    /// What is added or removed is not the name of one tool.
+    #[error("`{0}` is not the name of one tool")]
+    BadName(String),
     /// A name both added and removed.
     #[error("`{1}` is both added to `{0}` and removed from it")]
     Both(String, String),
@@ -240,7 +244,7 @@ pub fn check_name(key: &str, name: &str) -> Result<(), WrongOverride> {
     let tools = super::definition::split_tools(name);
     let is_one = tools.len() == 1 && tools.first().is_some_and(|tool| tool == name);
     if !is_one || name.len() > 500 || name.chars().any(char::is_control) {
-        return Err(WrongOverride::BadValue(key.to_owned()));
+        return Err(WrongOverride::BadName(name.to_owned()));
     }
     Ok(())
 }
@@ -266,6 +270,9 @@ impl Overrides {
     pub fn change_of(&self, key: &str) -> ListChange {
         let mut change = self.modern.get(key).cloned().unwrap_or_default();
         if let Some(declared) = self.lists.get(key) {
+            // What is declared to go wins over what a replaced name brings.
+            let goes = |tool: &String| declared.remove.iter().any(|gone| covers(gone, tool));
+            change.add.retain(|tool| !goes(tool));
             change.add.extend(declared.add.iter().cloned());
             change.remove.extend(declared.remove.iter().cloned());
         }
@@ -277,6 +284,18 @@ impl Overrides {
         let has = |key: &&str| self.lists.contains_key(*key) || self.modern.contains_key(*key);
         let lists = LISTS.into_iter().filter(has);
         self.values.keys().map(String::as_str).chain(lists)
+    }
+
+    /// The first key that is pinned as well, although its override could not take effect then.
+    #[must_use]
+    pub fn pinned<'p>(&self, pins: &'p [String]) -> Option<&'p str> {
+        // An agent without a list of tools has those that are removed in `disallowedTools`.
+        let removes = |pin: &str| {
+            pin == "disallowedTools"
+                && (self.lists.get("tools")).is_some_and(|list| !list.remove.is_empty())
+        };
+        let mut pins = pins.iter().map(String::as_str);
+        pins.find(|pin| self.has(pin) || removes(pin))
     }
 
     /// Whether a key is overridden.
@@ -443,8 +462,8 @@ mod tests {
             ("permissionMode=all", "it takes default"),
             ("tools=Read", "add a name with `tools+=NAME`"),
             ("model+=a", "set it with `model=VALUE`"),
-            ("tools+=Read, Grep", "is empty"),
-            ("tools+=", "is empty"),
+            ("tools+=Read, Grep", "not the name of one tool"),
+            ("tools+=", "not the name of one tool"),
             ("modernise=maybe", "it takes true, false"),
             ("modernise:model=x", "is not an assignment"),
         ] {

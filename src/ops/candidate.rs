@@ -12,8 +12,7 @@ use crate::domain::name::AgentName;
 use crate::domain::overrides::Overrides;
 use crate::domain::registry_file::AgentRecord;
 use crate::domain::required::RequiredAgent;
-use crate::domain::shell::Command;
-use crate::error::{Advice, Failure, Result};
+use crate::error::{Failure, Result};
 use crate::store::builtin;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Wanted, source_text};
@@ -147,8 +146,7 @@ pub(super) fn as_written(name: &AgentName, locked: &LockedAgent, base: &[u8]) ->
         ))
         .detail(locked.overrides.texts().join(", "))
         .hint(
-            Advice::say("change them in agentpkg.toml, or take one back with ")
-                .and_run(Command::new(["unset", name.as_str(), "KEY"])),
+            "leave that one out; the overrides are in `[agents]` and `[defaults]` of agentpkg.toml",
         )
     })
 }

@@ -8,9 +8,9 @@ use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::error::Result;
 use crate::fs::Entry;
-use crate::store::agreement::{answers, reachable};
+use crate::store::agreement::{answers, has_other_overrides, reachable};
 use crate::store::lockfile::Lockfile;
-use crate::store::manifest::{Manifest, Wanted};
+use crate::store::manifest::Manifest;
 use crate::store::transaction;
 
 /// The whole outcome, if manifest, lockfile and files agree already.
@@ -46,7 +46,7 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         let is_as_wanted = match manifest.agents().get(&name) {
             Some(wanted) => answers(&locked, wanted, &manifest),
             // What is only required has the overrides of all agents.
-            None => manifest.overrides_of(&Wanted::anything()) == locked.overrides.declared(),
+            None => !has_other_overrides(&locked, None, &manifest),
         };
         if !is_as_wanted {
             return Ok(None);

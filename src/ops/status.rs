@@ -16,7 +16,7 @@ use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::merge::{self, Difference};
-use crate::store::agreement::{reachable, versions};
+use crate::store::agreement::{has_other_overrides, reachable, versions};
 use crate::store::lockfile::LockedAgent;
 
 /// The state of an installed file.
@@ -51,6 +51,8 @@ pub struct AgentStatus {
     pub overrides: Vec<String>,
     /// The overridden keys whose value in the file is another one.
     pub differing: Vec<String>,
+    /// Whether agentpkg.toml has other overrides, which an install applies.
+    pub is_stale: bool,
     /// What an update would take, as far as the cache knows; empty: something else, and the source has no versions.
     pub newer: Option<String>,
     /// What changed in that, where it is known.
@@ -70,6 +72,7 @@ impl AgentStatus {
         self.file == FileState::Missing
             || self.is_conflicted
             || self.markers.is_some()
+            || self.is_stale
             || !self.is_wanted
             || !self.has_base && self.file != FileState::Clean
     }
@@ -131,6 +134,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             pins: wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default(),
             overrides: locked.overrides.texts(),
             differing,
+            is_stale: has_other_overrides(locked, wanted, &manifest),
             newer: None,
             changed: None,
             moved: None,

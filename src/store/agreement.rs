@@ -14,8 +14,19 @@ use crate::domain::version::{Reference, VersionRequest};
 /// Whether a lock entry satisfies a manifest entry.
 #[must_use]
 pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
-    is_version(locked, wanted, manifest)
-        && manifest.overrides_of(wanted) == locked.overrides.declared()
+    is_version(locked, wanted, manifest) && !has_other_overrides(locked, Some(wanted), manifest)
+}
+
+/// Whether an agent was written with other overrides than the manifest has now. `wanted`: its entry; `None`: it is only required, and has the
+/// overrides of all agents.
+#[must_use]
+pub fn has_other_overrides(
+    locked: &LockedAgent,
+    wanted: Option<&Wanted>,
+    manifest: &Manifest,
+) -> bool {
+    let required = Wanted::anything();
+    manifest.overrides_of(wanted.unwrap_or(&required)) != locked.overrides.declared()
 }
 
 /// Whether a lock entry has the version, from the place and with the servers that a manifest entry asks for; its overrides may be others.

@@ -77,7 +77,7 @@ pub struct Successor {
 }
 
 /// What it comes to in this version that names of tools which the client no longer has are replaced: a name that it still understands
-/// becomes its successor, and one that does nothing goes. Nothing that is allowed more by it happens. `now`: the successor of a retired
+/// becomes its successor if both are known to mean the same, and one that does nothing goes. Nothing that is allowed more by it happens. `now`: the successor of a retired
 /// tool.
 #[must_use]
 pub fn modernised(
@@ -95,11 +95,14 @@ pub fn modernised(
                 Some(Successor {
                     tool: Some(successor),
                     is_alias: true,
-                }) => {
+                }) if covers(tool, &format!("{successor}{rest}")) => {
                     change.add.insert(format!("{successor}{rest}"));
                     change.remove.insert(tool.clone());
                 }
-                Some(_) if key == "tools" => {
+                // A name that is still understood stays where its successor would allow more.
+                Some(Successor {
+                    is_alias: false, ..
+                }) if key == "tools" => {
                     change.remove.insert(tool.clone());
                 }
                 _ => {}

@@ -93,11 +93,12 @@ fn note_overridden(item: &mut Item, base: &[u8]) {
     let [old, new] =
         [base, item.candidate.base.as_slice()].map(|bytes| Definition::parse(bytes).values());
     let overrides = &item.candidate.locked.overrides;
-    let changed = overrides
-        .values
-        .keys()
-        .filter(|key| old.get(*key) != new.get(*key));
-    let notes = changed.map(|key| format!("upstream changed `{key}`; your override stays"));
+    let is_news = |(key, value): &(&String, &String)| {
+        let now = new.get(*key);
+        old.get(*key) != now && now.and_then(|now| now.as_str()) != Some(value.as_str())
+    };
+    let changed = overrides.values.iter().filter(is_news);
+    let notes = changed.map(|(key, _)| format!("upstream changed `{key}`; your override stays"));
     let notes: Vec<String> = notes.collect();
     item.notes.extend(notes);
 }

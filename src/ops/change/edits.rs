@@ -24,7 +24,14 @@ pub(super) fn lay_over(item: &mut Item, scene: &Scene<'_>, is_forced: bool) -> R
     };
     let digest = Digest::of(&ours);
     let candidate = &item.candidate.locked;
+    let is_overridden = |before: &LockedAgent| {
+        before.overrides != candidate.overrides && before.sha256 == candidate.sha256
+    };
     match &item.before {
+        // What was begun to resolve was made from the file as it is.
+        Some(before) if is_overridden(before) && pending::names(project)?.contains(&item.name) => {
+            item.is_blocked = true;
+        }
         _ if digest == candidate.unedited() => item.base.clone_from(&item.candidate.bytes),
         _ if is_forced => {
             item.base = ours;

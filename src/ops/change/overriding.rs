@@ -1,9 +1,11 @@
 //! Plans an agent of the manifest with other overrides: the version that is locked, and the entry that the manifest is to have.
 
+use std::collections::BTreeSet;
+
 use super::goal::{Edits, OverrideChange};
 use super::pending;
 use super::planner::Planner;
-use crate::domain::definition::overridden;
+use crate::domain::definition::{Definition, overridden};
 use crate::domain::name::AgentName;
 use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride};
 use crate::domain::shell::Command;
@@ -53,8 +55,11 @@ impl Planner<'_, '_> {
             if is_forced {
                 item.text = overridden(&item.result(), now).ok();
             }
-            let edited = item.kept.iter().filter(|key| now.has(key) && !is_forced);
-            let notes: Vec<String> = edited
+            let result = item.result();
+            let [file, meant] =
+                [&result, &item.candidate.bytes].map(|bytes| Definition::parse(bytes).values());
+            let differing = now.keys().filter(|key| file.get(*key) != meant.get(*key));
+            let notes: Vec<String> = differing
                 .map(|key| {
                     format!("`{key}` keeps what you wrote in the file; `--force` overrides it")
                 })
@@ -73,13 +78,6 @@ fn set(
     assignments: &[Assignment],
 ) -> Result<()> {
     for assignment in assignments {
-        let key = assignment.key();
-        if wanted.pins.iter().any(|pin| pin == key) {
-            return Err(Failure::failed(format!(
-                "`{key}` of `{name}` is pinned in agentpkg.toml: it keeps the text of the file"
-            ))
-            .hint(format!("take `{key}` out of `pin` there first")));
-        }
         if matches!(assignment, Assignment::Modern(_)) {
             return Err(refused(&WrongOverride::NoAssignment(
                 assignment.to_string(),
@@ -88,6 +86,12 @@ fn set(
         overrides
             .assign(assignment)
             .map_err(|error| refused(&error))?;
+        if let Some(key) = overrides.pinned(&wanted.pins) {
+            return Err(Failure::failed(format!(
+                "`{key}` of `{name}` is pinned in agentpkg.toml: it keeps the text of the file"
+            ))
+            .hint(format!("take `{key}` out of `pin` there first")));
+        }
     }
     if wanted.is_verbatim {
         return Err(Failure::failed(format!(
@@ -100,7 +104,7 @@ fn set(
 
 /// Takes overrides back.
 fn unset(name: &AgentName, overrides: &mut Overrides, keys: &[String]) -> Result<()> {
-    for key in keys {
+    for key in keys.iter().collect::<BTreeSet<_>>() {
         if !overrides.unset(key) {
             let failure = Failure::failed(format!("`{key}` of `{name}` is not overridden"));
             let modernise = overrides.modernise.map(|_| MODERNISE);

@@ -6,6 +6,7 @@ use super::item::Added;
 use super::origin::{self, Claim, Decision};
 use super::planner::Planner;
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::shell::Command;
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Result};
@@ -251,6 +252,19 @@ impl<'a> Planner<'a, '_> {
             _ => resolved,
         };
         wanted.version = wanted.version.or_else(|| resolved.listed_at.clone());
+        if wanted.is_verbatim && !wanted.overrides.is_empty() {
+            let unset = Command::new(["unset", name.as_str()]);
+            let unset = unset.args(wanted.overrides.texts().iter().map(|text| {
+                text.split(['=', '+', '-'])
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            }));
+            return Err(Failure::failed(format!(
+                "`{name}` has overrides, so it cannot be exactly as upstream wrote it"
+            ))
+            .hint(Advice::run(unset).and(" removes them; then run the command again")));
+        }
         wanted.target = target(spec, &name, resolved, frontend)?;
         if let Some(failure) = origin::folded(&self.plan, self.scene, &name, None) {
             return Err(failure);

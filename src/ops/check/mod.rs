@@ -25,7 +25,7 @@ use crate::domain::policy::Violation;
 use crate::domain::requirement::{Need, Origin};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
-use crate::store::agreement::{unlocked, unwanted};
+use crate::store::agreement::{has_other_overrides, unlocked, unwanted};
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
 
@@ -207,6 +207,12 @@ impl Checker<'_> {
         self.forbidden(name.as_str(), violations, &path, &|what| {
             Advice::say(format!("{what}, or ")).and_run(Command::new(["remove", name.as_str()]))
         });
+        if has_other_overrides(locked, self.manifest.agents().get(name), self.manifest) {
+            let message = "has other overrides in agentpkg.toml than it was written with";
+            let finding = Finding::warning("stale", name.as_str(), message);
+            self.findings
+                .push(finding.at(&path).fix(Command::new(["install"])));
+        }
         if Digest::of(&bytes) != locked.unedited() {
             self.edited(name, locked, &bytes, path)?;
         }

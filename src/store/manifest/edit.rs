@@ -43,9 +43,20 @@ impl Manifest {
         if self.agents.get(name) == Some(wanted) {
             return;
         }
+        let was_overridden =
+            (self.agents.get(name)).is_some_and(|known| !known.overrides.is_empty());
         let table = section(self.document(), "agents");
         let keys = wanted_keys(name, wanted);
         let is_inline = table.get(name.as_str()).is_some_and(Item::is_inline_table);
+        // An entry that overrides made a table is a string again without them.
+        let is_restored = was_overridden && wanted.overrides.is_empty() && is_inline;
+        if let ([("version", version)], true) = (&keys[..], is_restored)
+            && let Some(old) = table.get_mut(name.as_str()).and_then(Item::as_value_mut)
+        {
+            put(old, version.clone());
+            self.agents.insert(name.clone(), wanted.clone());
+            return;
+        }
         // An entry without a version is the same as one with any version.
         let says_any = |entry: &dyn TableLike| {
             matches!(

@@ -353,7 +353,12 @@ impl Reader<'_> {
             };
             for name in self.strings(item)? {
                 let is_both = overrides.lists.get(key).is_some_and(|list| {
-                    (list.add.iter().chain(&list.remove)).any(|known| *known == name)
+                    let others = if change == "add" {
+                        &list.remove
+                    } else {
+                        &list.add
+                    };
+                    others.contains(&name)
                 });
                 if is_both {
                     return Err(wrong(WrongOverride::Both(key.to_owned(), name)));
@@ -375,11 +380,7 @@ impl Reader<'_> {
         if wanted.is_verbatim {
             return Err(self.wrong(item, "`verbatim` excludes overrides"));
         }
-        let mut pinned = wanted
-            .overrides
-            .keys()
-            .filter(|key| wanted.pins.iter().any(|pin| pin == key));
-        match pinned.next() {
+        match wanted.overrides.pinned(&wanted.pins) {
             Some(key) => {
                 let item = table.get(key).unwrap_or(item);
                 let label = format!(
