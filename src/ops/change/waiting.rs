@@ -13,6 +13,7 @@ use crate::error::{Advice, Failure, Kind, Location, Result};
 use crate::merge;
 use crate::ops::base;
 use crate::ops::candidate::Candidate;
+use crate::ops::past::Changed;
 use crate::ops::report::{Event, Frontend};
 use crate::ops::unknown;
 use crate::store::lockfile::Lockfile;
@@ -128,8 +129,10 @@ fn item(
     } else {
         None
     };
+    let changed = Changed::between(&session.offline(), before, &locked);
     let candidate = Candidate::adapted(locked, theirs);
     let mut item = Item {
+        changed,
         before: Some(before.clone()),
         ours: current,
         pins: (scene.manifest.agents())
