@@ -1,7 +1,9 @@
 //! What changed upstream in the file of an agent, commit by commit, as far as its history is here. Only reads; nothing is fetched.
 
+use super::session::Session;
 use crate::domain::date::day;
 use crate::domain::digest::ObjectId;
+use crate::domain::spec::Source;
 use crate::git::{FileChange, FilePast};
 use crate::store::lockfile::LockedAgent;
 use crate::store::registry::Snapshot;
@@ -72,6 +74,22 @@ impl Changed {
         })
     }
 
+    /// The same for the version that a lock entry names, as far as its source is on this machine.
+    pub(super) fn between(
+        session: &Session,
+        before: &LockedAgent,
+        to: &LockedAgent,
+    ) -> Option<Self> {
+        if before.blob == to.blob || before.source != to.source {
+            return None;
+        }
+        let (source, commit) = (Source::parse(&to.source).ok()?, to.commit?);
+        let repository = session.kept_repository(&source)?;
+        let registry = to.registry.clone();
+        let snapshot = Snapshot::git(registry, source, repository, commit, &mut |_| {}).ok()?;
+        Self::since(before, &snapshot, &to.file)
+    }
+
     /// Whether a version is named by its commit, so that this one says more.
     #[must_use]
     pub fn is_of(&self, version: &str) -> bool {
@@ -83,6 +101,16 @@ impl Changed {
     pub fn words(&self) -> String {
         let at = if self.is_last { "" } else { "at " };
         format!("{at}{} ({})", self.commit.short(), self.day)
+    }
+
+    /// The same from another version on.
+    #[must_use]
+    pub fn words_from(&self, version: &str) -> String {
+        let to = self.commit.short();
+        if version.is_empty() || version == to {
+            return self.words();
+        }
+        format!("{version} -> {to} ({})", self.day)
     }
 }
 

@@ -296,16 +296,9 @@ pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Con
     }
     let is_news = |agent: &&ChangedAgent| agent.status != Status::Current;
     let changed: Vec<&ChangedAgent> = outcome.agents.iter().filter(is_news).collect();
-    let widest = |length: &dyn Fn(&ChangedAgent) -> usize| {
-        let lengths = changed.iter().map(|agent| length(agent));
-        lengths.max().unwrap_or(0)
-    };
-    let widths = [
-        widest(&|agent| agent.name.as_str().width()),
-        widest(&|agent| versions(agent).len()),
-    ];
+    let columns = Columns::of(&changed, is_dry_run, ui);
     for agent in &changed {
-        show_changed(agent, widths, is_dry_run, ui);
+        show_changed(agent, columns, is_dry_run, ui);
     }
     let current = outcome.agents.len() - changed.len();
     if current > 0 {
@@ -332,14 +325,41 @@ pub(super) fn show_update(outcome: &Outcome, is_dry_run: bool, context: &mut Con
     }
 }
 
-/// Shows what an update did to one agent. `widths`: of the longest name, and of the longest versions.
-fn show_changed(agent: &ChangedAgent, widths: [usize; 2], is_dry_run: bool, ui: &mut Ui) {
+/// How wide the columns of an update's lines are.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    names: usize,
+    versions: usize,
+    /// Whether the lines have room for the version before as well.
+    has_room: bool,
+}
+
+impl Columns {
+    fn of(changed: &[&ChangedAgent], is_dry_run: bool, ui: &Ui) -> Self {
+        let widest = |length: &dyn Fn(&ChangedAgent) -> usize| {
+            let lengths = changed.iter().map(|agent| length(agent));
+            lengths.max().unwrap_or(0)
+        };
+        let names = widest(&|agent| agent.name.as_str().width());
+        let versions = |has_room: bool| widest(&|agent| versions(agent, has_room).len());
+        let notes = widest(&|agent| words(agent, is_dry_run).1.width());
+        let line = 13 + names + 2 + versions(true) + 2 + notes;
+        let has_room = !ui.is_terminal() || line <= ui.columns();
+        Self {
+            names,
+            versions: versions(has_room),
+            has_room,
+        }
+    }
+}
+
+/// Shows what an update did to one agent.
+fn show_changed(agent: &ChangedAgent, columns: Columns, is_dry_run: bool, ui: &mut Ui) {
     let (verb, note) = words(agent, is_dry_run);
-    let [names, between] = widths;
     let mut line = format!("{CYAN}{}{CYAN:#}", agent.name);
-    let mut gap = names - agent.name.as_str().width() + 2;
-    let versions = versions(agent);
-    let rest = match between {
+    let mut gap = columns.names - agent.name.as_str().width() + 2;
+    let versions = versions(agent, columns.has_room);
+    let rest = match columns.versions {
         0 => 0,
         between => between - versions.len() + 2,
     };
@@ -397,14 +417,18 @@ fn show_steps(agent: &ChangedAgent, ui: &mut Ui) {
     }
 }
 
-/// From which version to which. Of commits the new one is named, with its day: the old one stands for all that was fetched with it.
-fn versions(agent: &ChangedAgent) -> String {
+/// From which version to which, with the day of a commit. Without room, of commits only the new one.
+fn versions(agent: &ChangedAgent, has_room: bool) -> String {
     let is_commit = |locked: &LockedAgent| locked.version.is_none();
     if let Some(changed) = &agent.changed
         && agent.locked.as_ref().is_some_and(is_commit)
         && !agent.to.is_empty()
     {
-        return changed.words();
+        return if has_room {
+            changed.words_from(&agent.from)
+        } else {
+            changed.words()
+        };
     }
     match (
         agent.from.is_empty(),

@@ -12,7 +12,9 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Location, Result};
 use crate::merge;
 use crate::ops::base;
+use crate::ops::candidate::Candidate;
 use crate::ops::candidate::{Candidate, as_written};
+use crate::ops::past::Changed;
 use crate::ops::report::{Event, Frontend};
 use crate::ops::unknown;
 use crate::store::lockfile::Lockfile;
@@ -130,7 +132,10 @@ fn item(
         None
     };
     let candidate = Candidate::adapted(name, locked, theirs)?;
+    let changed = Changed::between(&session.offline(), before, &locked);
+    let candidate = Candidate::adapted(locked, theirs);
     let mut item = Item {
+        changed,
         before: Some(before.clone()),
         ours: current,
         pins: (scene.manifest.agents())

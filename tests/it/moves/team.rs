@@ -80,6 +80,41 @@ fn two_people_who_each_add_one_agent_meet_nowhere_in_the_manifest() {
 }
 
 #[test]
+fn two_people_who_add_neighbours_are_told_where_they_meet() {
+    let stage = clones();
+    let _ = stage.run(&["install", "studio/auditor"]).code(0);
+    commit(&stage, "project");
+    let _ = other(&stage, &["install", "studio/mapper"]).code(0);
+    let _ = merge(&stage);
+    let torn = stage.manifest();
+    let marker = torn.lines().position(|line| line.starts_with("<<<<<<<"));
+    let place = format!("agentpkg.toml:{}", marker.unwrap() + 1);
+    let hint = "keep the lines that you want of both sides, and remove the markers";
+    for command in ["install", "update", "status", "check"] {
+        let output = stage.run(&[command]).code(1);
+        let all = output.all();
+        assert!(all.contains(&place) && all.contains(hint), "{all}");
+        assert_eq!(stage.manifest(), torn);
+    }
+    // As the hint says.
+    let is_marker = |line: &&str| {
+        ["<<<<<<<", "=======", ">>>>>>>"]
+            .iter()
+            .any(|mark| line.starts_with(mark))
+    };
+    let kept: Vec<&str> = torn.lines().filter(|line| !is_marker(line)).collect();
+    stage
+        .sandbox
+        .write("project/agentpkg.toml", kept.join("\n") + "\n");
+    let _ = stage.run(&["install"]).code(0);
+    stage.assert_whole();
+    for name in ["auditor", "mapper", "planner"] {
+        let text = stage.sandbox.read(&format!(".claude/agents/{name}.md"));
+        assert!(text.contains(name), "{text}");
+    }
+}
+
+#[test]
 fn entries_of_one_side_are_taken_from_both() {
     let stage = clones();
     let _ = stage.run(&["install", "studio/auditor"]).code(0);
