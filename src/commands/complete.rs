@@ -138,6 +138,30 @@ pub fn installed() -> ArgValueCompleter {
     completer(|session, _| complete::installed(session))
 }
 
+/// Files of the agents folder that agentpkg did not write.
+#[must_use]
+pub fn unmanaged() -> ArgValueCompleter {
+    completer(|session, _| complete::unmanaged(session))
+}
+
+/// What can be assigned to an agent, for `set`.
+#[must_use]
+pub fn assignments() -> ArgValueCompleter {
+    completer(|_, current| complete::assignments(current))
+}
+
+/// The keys that the agent named on the line overrides, for `unset`.
+#[must_use]
+pub fn overridden() -> ArgValueCompleter {
+    completer(|session, _| {
+        let named = std::env::args_os().filter_map(|word| word.into_string().ok());
+        named
+            .map(|name| complete::overridden(session, &name))
+            .find(|found| !found.is_empty())
+            .unwrap_or_default()
+    })
+}
+
 /// Operations that can be undone, and the agents that can be taken back alone.
 #[must_use]
 pub fn operations() -> ArgValueCompleter {

@@ -14,7 +14,7 @@ use crate::ops::past::{History, Step};
 use crate::ui::view::{CommitView, GainView, GoneView};
 use crate::ui::{Column, Table, Ui, one_line, sanitize, wrapped};
 
-/// Show one agent: what it is for, what it may use, and whether the client loads it
+/// Show one agent: what it is for, what it may use, and whether Claude Code loads it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +25,7 @@ pub struct InfoArgs {
     /// An installed agent, or any spec
     #[arg(value_name = "SPEC", add = super::complete::installed_or_specs())]
     pub spec: String,
-    /// Also the commits that changed its file; `fetch` gets those that are not here
+    /// Also show the commits that changed its file
     #[arg(long, value_name = "HOW", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "here")]
     pub history: Option<HistoryArg>,
 }
@@ -33,9 +33,9 @@ pub struct InfoArgs {
 /// What `--history` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum HistoryArg {
-    /// Those that are here
+    /// Those in the cache
     Here,
-    /// All; what is not here is fetched
+    /// All; fetch those that are missing from the cache
     Fetch,
 }
 
@@ -84,6 +84,9 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
             labelled("installed", &installed, ui)?;
         }
         None => labelled("installed", "no", ui)?,
+    }
+    for text in &info.overrides {
+        labelled("override", &one_line(text, 200), ui)?;
     }
     if let Some(gone) = &info.gone {
         let words = [vec![gone.words()], gone.notes()].concat().join("; ");
@@ -219,6 +222,8 @@ struct InfoDocument<'a> {
     client: VerdictView<'a>,
     /// What it would make of what would be installed.
     adapted: AdaptedView<'a>,
+    /// The overrides that it is installed with.
+    overrides: &'a [String],
     needs: needs::NeedsView<'a>,
     /// What became of it, if upstream no longer has it.
     gone: Option<GoneView<'a>>,
@@ -363,6 +368,7 @@ impl<'a> From<&'a Info> for InfoDocument<'a> {
             revision: &info.revision,
             runs: info.running.as_ref().map(Into::into),
             installed: info.installed.map(state),
+            overrides: &info.overrides,
             client: (&info.verdict).into(),
             adapted,
             needs: (&info.needs).into(),

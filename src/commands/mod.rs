@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, a call to its use-case, and how the outcome is shown.
 
+pub mod adopt;
 mod capabilities;
 pub mod check;
 pub mod complete;
@@ -11,6 +12,7 @@ pub mod init;
 pub mod install;
 pub mod list;
 pub mod manual;
+mod markdown;
 pub mod merge_file;
 mod needs;
 pub mod next;
@@ -21,6 +23,7 @@ pub mod registry;
 pub mod remove;
 pub mod resolve;
 pub mod search;
+pub mod set;
 pub mod status;
 pub mod undo;
 pub mod update;

@@ -78,6 +78,12 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
             "{DIM}`{install}` removes what is not in agentpkg.toml, unless you edited it.{DIM:#}"
         ));
     }
+    if !status.foreign.is_empty() {
+        let adopt = ui.command(&Command::new(["adopt"]));
+        ui.note(format!(
+            "{DIM}`{adopt}` finds out where unmanaged agents are from.{DIM:#}"
+        ));
+    }
     let is_missing = |agent: &AgentStatus| agent.file == FileState::Missing || !agent.has_base;
     if status.agents.iter().any(is_missing) {
         ui.note(format!("{DIM}`{install}` restores what is missing.{DIM:#}"));
@@ -134,6 +140,16 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
     if !agent.pins.is_empty() {
         notes.push(format!("keeps your {}", agent.pins.join(", ")));
     }
+    if !agent.overrides.is_empty() {
+        let overrides = agent.overrides.iter().map(|text| one_line(text, 40));
+        notes.push(format!(
+            "overrides {}",
+            overrides.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    for key in &agent.differing {
+        notes.push(format!("`{key}` differs from its override"));
+    }
     if let Some(gone) = &agent.gone {
         notes.push(gone.words());
         if !gone.is_kept {
@@ -187,6 +203,9 @@ struct AgentView<'s> {
     has_base: bool,
     markers: Option<usize>,
     pins: &'s [String],
+    overrides: &'s [String],
+    /// The overridden keys that have another value in the file.
+    differing: &'s [String],
     newer: Option<&'s str>,
     /// What changed in that.
     changed: Option<ChangedView<'s>>,
@@ -221,6 +240,8 @@ impl<'s> From<&'s AgentStatus> for AgentView<'s> {
             has_base: agent.has_base,
             markers: agent.markers,
             pins: &agent.pins,
+            overrides: &agent.overrides,
+            differing: &agent.differing,
             newer: agent
                 .newer
                 .as_deref()

@@ -3,13 +3,18 @@
 use super::report::{Frontend, relay};
 use super::resolver::Resolved;
 use super::session::Session;
-use crate::domain::definition::{AdaptError, Adaptation, Adapted, Definition, Request, adapt};
+use crate::domain::definition::{
+    AdaptError, Adaptation, Adapted, Definition, Request, Successor, adapt, modernised, overridden,
+};
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
 use crate::domain::name::AgentName;
+use crate::domain::overrides::Overrides;
 use crate::domain::registry_file::AgentRecord;
 use crate::domain::required::RequiredAgent;
-use crate::error::{Failure, Result};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
+use crate::store::builtin;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Wanted, source_text};
 
@@ -18,20 +23,38 @@ use crate::store::manifest::{Wanted, source_text};
 pub(super) struct Candidate {
     /// Its lock entry; nothing is allowed in it yet.
     pub(super) locked: LockedAgent,
-    /// The adapted bytes.
+    /// The adapted bytes, without overrides: the base of later merges.
+    pub(super) base: Vec<u8>,
+    /// The adapted bytes with the overrides.
     pub(super) bytes: Vec<u8>,
     /// The agents that it requires, as its registry says it: names, or specs.
     pub(super) required: Vec<String>,
 }
 
 impl Candidate {
-    /// A version that was adapted before, with its lock entry.
-    pub(super) fn adapted(locked: LockedAgent, bytes: Vec<u8>) -> Self {
-        Self {
+    /// A version that was adapted before, with its lock entry, which says what overrides it has.
+    pub(super) fn adapted(name: &AgentName, locked: LockedAgent, base: Vec<u8>) -> Result<Self> {
+        let candidate = Self {
             locked,
-            bytes,
+            bytes: base.clone(),
+            base,
             required: Vec::new(),
-        }
+        };
+        candidate.written(name)
+    }
+
+    /// The same with these overrides and no others. `overrides`: as they are declared.
+    pub(super) fn overriding(mut self, name: &AgentName, overrides: Overrides) -> Result<Self> {
+        self.locked.overrides = modern(overrides, &self.base);
+        self.written(name)
+    }
+
+    /// With the overrides that its lock entry records.
+    fn written(mut self, name: &AgentName) -> Result<Self> {
+        self.bytes = as_written(name, &self.locked, &self.base)?;
+        let is_changed = self.bytes != self.base;
+        self.locked.written = is_changed.then(|| Digest::of(&self.bytes));
+        Ok(self)
     }
 
     /// Reads and adapts `resolved`, which is to be installed as `name`.
@@ -85,13 +108,49 @@ impl Candidate {
                 .map(|required| required.name)
                 .collect(),
             allowed: Vec::new(),
+            overrides: Overrides::default(),
+            written: None,
         };
         Ok(Self {
             locked,
-            bytes: adapted.bytes,
+            bytes: adapted.bytes.clone(),
+            base: adapted.bytes,
             required,
         })
     }
+}
+
+/// Overrides as they are declared, with what they come to for a base.
+pub(super) fn modern(overrides: Overrides, base: &[u8]) -> Overrides {
+    if overrides.modernise != Some(true) {
+        return overrides;
+    }
+    let retired = builtin::retired_tools();
+    let now = |name: &str| {
+        let tool = retired.get(name)?;
+        Some(Successor {
+            tool: tool.now.first().cloned(),
+            is_alias: tool.is_alias,
+        })
+    };
+    Overrides {
+        modern: modernised(base, &now),
+        ..overrides
+    }
+}
+
+/// A base with the overrides that a lock entry records.
+pub(super) fn as_written(name: &AgentName, locked: &LockedAgent, base: &[u8]) -> Result<Vec<u8>> {
+    overridden(base, &locked.overrides).map_err(|error| {
+        Failure::failed(format!(
+            "the overrides of `{name}` cannot be applied: {error}"
+        ))
+        .detail(locked.overrides.texts().join(", "))
+        .hint(
+            Advice::say("change them in agentpkg.toml, or take one back with ")
+                .and_run(Command::new(["unset", name.as_str(), "KEY"])),
+        )
+    })
 }
 
 /// The same upstream bytes adapted as the manifest wants it now: the bytes, and what the lock says about it.

@@ -11,6 +11,7 @@ use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::discovery;
 use crate::domain::name::{AgentName, RegistryName, folded};
+use crate::domain::overrides::{LISTS, MODERNISE, Overrides, VALUES};
 use crate::domain::spec::{Parts, Source};
 use crate::domain::version::VersionRequest;
 use crate::store::index::{Beginning, IndexFile, Offered};
@@ -310,6 +311,18 @@ fn file_of(session: &Session, name: &AgentName) -> Vec<u8> {
     read.ok().flatten().unwrap_or_default()
 }
 
+/// Files of the agents folder that agentpkg did not write.
+pub fn unmanaged(session: &Session) -> Vec<Candidate> {
+    let project = &session.project;
+    let lockfile = project.load_lockfile().unwrap_or_default();
+    let listed = project.files().list(project.agents_folder());
+    let names = listed.unwrap_or_default().into_iter().filter_map(|file| {
+        let name = AgentName::new(file.name.strip_suffix(".md")?).ok()?;
+        (!lockfile.agents.contains_key(&name)).then(|| (name.to_string(), String::new()))
+    });
+    names.collect()
+}
+
 /// Agents that are installed.
 #[must_use]
 pub fn installed(session: &Session) -> Vec<Candidate> {
@@ -330,6 +343,44 @@ pub fn installed(session: &Session) -> Vec<Candidate> {
                 String::new()
             };
             (name.to_string(), help)
+        })
+        .collect()
+}
+
+/// What can be assigned to an agent of the manifest: the keys, and the values where they are known.
+#[must_use]
+pub fn assignments(current: &str) -> Vec<Candidate> {
+    if let Some((key, _)) = current.split_once('=') {
+        let values = Overrides::known_values(key).iter();
+        return values
+            .map(|value| (format!("{key}={value}"), String::new()))
+            .collect();
+    }
+    let values = VALUES
+        .into_iter()
+        .map(|key| (format!("{key}="), String::new()));
+    let lists = LISTS.into_iter().flat_map(|key| {
+        [
+            (format!("{key}+="), "add a name".to_owned()),
+            (format!("{key}-="), "remove a name".to_owned()),
+        ]
+    });
+    let modernise = (format!("{MODERNISE}=true"), String::new());
+    values.chain(lists).chain([modernise]).collect()
+}
+
+/// The keys that an agent of the manifest overrides, each with its value.
+#[must_use]
+pub fn overridden(session: &Session, name: &str) -> Vec<Candidate> {
+    let manifest = manifest(session);
+    let agents = manifest.agents().iter();
+    let found = agents.filter(|(known, _)| known.as_str() == name);
+    found
+        .flat_map(|(_, wanted)| {
+            wanted
+                .overrides
+                .keys()
+                .map(|key| (key.to_owned(), String::new()))
         })
         .collect()
 }

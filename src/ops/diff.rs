@@ -1,6 +1,7 @@
 //! `diff`: what the user changed, what upstream changed, or what both would become.
 
 use super::base::{self, Search};
+use super::candidate::as_written;
 use super::change::goal::{Edits, Goal, What};
 use super::change::item::{Item, State};
 use super::change::resolve::resolve;
@@ -144,7 +145,7 @@ fn local(
         let path = session.project.shown_path(name);
         let current = session.project.read_agent(name)?;
         let base = match base::find(session, name, locked, frontend)? {
-            Search::Found(base, _) => base,
+            Search::Found(base, _) => as_written(name, locked, &base)?,
             Search::Lost(failure, _) => {
                 outcome.failures.push(
                     Failure::failed(format!("the base of `{name}` is lost")).caused_by(failure),

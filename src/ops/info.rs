@@ -49,6 +49,8 @@ pub struct Info {
     pub installed: Option<State>,
     /// Under which other name and at which other version it is installed; empty: neither differs.
     pub installed_as: String,
+    /// The overrides that it is installed with.
+    pub overrides: Vec<String>,
     /// What it needs, and how it stands with that here.
     pub needs: Report,
     /// What became of it, if upstream no longer has it.
@@ -130,14 +132,21 @@ fn look(session: &Session, text: &str, history: Wish, frontend: &mut dyn Fronten
     {
         return of_installed(session, (name, locked), history, frontend);
     }
-    let offered = of_offered(session, (text, &spec), &lockfile, history, frontend);
-    match (offered, bare_name(&spec)) {
-        // A version is one that a source offers; what runs here says nothing about it.
-        (Err(failure), Some(name))
-            if spec.version.is_none() && failure.kind() != Kind::Interrupted =>
-        {
-            of_loaded(session, &name, frontend)?.ok_or(failure)
-        }
+    // A version is one that a source offers; what runs here says nothing about it.
+    let loaded = match bare_name(&spec) {
+        Some(name) if spec.version.is_none() => of_loaded(session, &name, frontend)?,
+        _ => None,
+    };
+    // No remote is asked about an agent that is here.
+    let freshness = if loaded.is_some() {
+        Freshness::Any
+    } else {
+        Freshness::Recent
+    };
+    let mut resolver = Resolver::new(session, freshness);
+    let offered = of_offered(&mut resolver, (text, &spec), &lockfile, history, frontend);
+    match (offered, loaded) {
+        (Err(failure), Some(loaded)) if failure.kind() != Kind::Interrupted => Ok(loaded),
         (offered, _) => offered,
     }
 }
@@ -190,7 +199,7 @@ fn of_installed(
     let project = &session.project;
     let bytes = project.read_agent(name)?;
     let state = state_of(bytes.as_deref(), locked);
-    let base = project.read_base(&locked.base)?;
+    let base = project.read_written(locked)?;
     let gains = match (&bytes, base) {
         (Some(bytes), Some(base)) => Capabilities::of(bytes).gains_over(&Capabilities::of(&base)),
         _ => Vec::new(),
@@ -200,6 +209,7 @@ fn of_installed(
     info.name = name.to_string();
     info.revision = versions(Some(locked));
     info.installed = Some(state);
+    info.overrides = locked.overrides.texts();
     info.gains = gains;
     info.gone = departed(session, name, locked, frontend);
     info.history = history_of(session, (name, locked), history, frontend)?;
@@ -250,14 +260,14 @@ fn history_of(
 
 /// What a spec means in the registries and sources.
 fn of_offered(
-    session: &Session,
+    resolver: &mut Resolver<'_>,
     (text, spec): (&str, &Spec),
     lockfile: &Lockfile,
     history: Wish,
     frontend: &mut dyn Frontend,
 ) -> Result<Info> {
+    let session = resolver.session();
     let manifest = session.manifest(frontend)?;
-    let mut resolver = Resolver::new(session, Freshness::Recent);
     let settled = resolver.settled(spec, frontend)?;
     let (spec, text) = settled
         .as_ref()
@@ -329,7 +339,7 @@ fn of_offered(
 fn state_of(bytes: Option<&[u8]>, locked: &LockedAgent) -> State {
     match bytes {
         None => State::Missing,
-        Some(bytes) if Digest::of(bytes) == locked.base => State::Clean,
+        Some(bytes) if Digest::of(bytes) == locked.unedited() => State::Clean,
         Some(_) => State::Edited,
     }
 }
@@ -423,6 +433,7 @@ fn judge(spec: String, file: &str, bytes: &[u8]) -> Info {
         running: None,
         installed: None,
         installed_as: String::new(),
+        overrides: Vec::new(),
         needs: Report::default(),
         gone: None,
         history: None,

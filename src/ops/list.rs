@@ -48,7 +48,7 @@ pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<I
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
         let state = match session.project.digest_agent(&name, &mut seen)? {
             None => State::Missing,
-            Some(digest) if digest == locked.base => State::Clean,
+            Some(digest) if digest == locked.unedited() => State::Clean,
             Some(_) => State::Edited,
         };
         Ok(Installed {

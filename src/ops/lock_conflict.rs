@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use super::base;
+use super::candidate::as_written;
 use super::change::changes::drop_bases;
 use super::change::edits::markers_in;
 use super::report::{Event, Frontend};
@@ -137,7 +138,7 @@ fn settled(
     let is_made_from = |side: &&Side| {
         let at = index(**side);
         let taken = open.as_ref().and_then(|open| open[at].as_ref());
-        entries[at].base == digest || taken == Some(&file)
+        entries[at].unedited() == digest || taken == Some(&file)
     };
     // Two entries of one base differ in where it is from; ours is as good.
     Ok(Settled {
@@ -166,7 +167,7 @@ fn join(
     };
     let [base, other] = entries.map(|entry| {
         let found = base::find(session, name, entry, frontend).ok()?;
-        found.into_bytes().ok()
+        as_written(name, entry, &found.into_bytes().ok()?).ok()
     });
     let sides = [(base?, ours), (other?, theirs)];
     let pins = wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default();

@@ -2,6 +2,7 @@
 //!
 //! They speak upward only through [`Reporter`] and [`Decide`].
 
+pub mod adopt;
 pub mod base;
 mod beside;
 mod candidate;
@@ -21,6 +22,7 @@ mod lock_conflict;
 pub mod merge_driver;
 pub mod merge_file;
 mod news;
+mod origins;
 pub mod outdated;
 pub mod past;
 mod policy;
@@ -34,6 +36,7 @@ pub mod resolve;
 pub mod resolver;
 pub mod search;
 pub mod session;
+pub mod set;
 mod shadows;
 pub mod status;
 pub mod typed;

@@ -224,7 +224,7 @@ impl<'a> Look<'a> {
             moved: moved.clone(),
             latest: newest.map_or_else(|| revision(branch), |newest| newest.to_string()),
             is_held_back,
-            is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.base),
+            is_edited: bytes.is_some_and(|bytes| Digest::of(&bytes) != locked.unedited()),
         })
     }
 }

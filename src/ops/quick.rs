@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::fs::Entry;
 use crate::store::agreement::{answers, reachable};
 use crate::store::lockfile::Lockfile;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, Wanted};
 use crate::store::transaction;
 
 /// The whole outcome, if manifest, lockfile and files agree already.
@@ -43,9 +43,12 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         .seen(session.project.agents_folder(), lockfile.agents.len());
     let mut outcome = Outcome::default();
     for (name, locked) in lockfile.agents {
-        if let Some(wanted) = manifest.agents().get(&name)
-            && !answers(&locked, wanted, &manifest)
-        {
+        let is_as_wanted = match manifest.agents().get(&name) {
+            Some(wanted) => answers(&locked, wanted, &manifest),
+            // What is only required has the overrides of all agents.
+            None => manifest.overrides_of(&Wanted::anything()) == locked.overrides.declared(),
+        };
+        if !is_as_wanted {
             return Ok(None);
         }
         let Some(digest) = session.project.digest_agent(&name, &mut seen)? else {
@@ -54,7 +57,7 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         if !is_kept(&locked.base) {
             return Ok(None);
         }
-        let status = if digest == locked.base {
+        let status = if digest == locked.unedited() {
             Status::Current
         } else {
             Status::Edited

@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use super::change::pending;
+use super::change::unmanaged::unmanaged_in;
 use super::gone::GoneAgent;
 use super::news::{Look, News};
 use super::past::Changed;
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
 use super::session::Session;
+use crate::domain::definition::Definition;
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::merge::{self, Difference};
 use crate::store::agreement::{reachable, versions};
-use crate::store::loaded::LoadedSet;
-use crate::store::lockfile::Lockfile;
+use crate::store::lockfile::LockedAgent;
 
 /// The state of an installed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,10 @@ pub struct AgentStatus {
     pub markers: Option<usize>,
     /// Keys that stay as the user has them.
     pub pins: Vec<String>,
+    /// The overrides that it was written with.
+    pub overrides: Vec<String>,
+    /// The overridden keys whose value in the file is another one.
+    pub differing: Vec<String>,
     /// What an update would take, as far as the cache knows; empty: something else, and the source has no versions.
     pub newer: Option<String>,
     /// What changed in that, where it is known.
@@ -107,15 +112,16 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let mut outcome = ProjectStatus::default();
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
-        let base = project.read_base(&locked.base)?;
+        let base = project.read_written(locked)?;
         let bytes = project.read_agent(name)?;
+        let differing = differing(locked, base.as_deref(), bytes.as_deref());
         let mut status = AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
             markers: bytes.as_deref().and_then(markers::first),
             file: match bytes {
                 None => FileState::Missing,
-                Some(bytes) if Digest::of(&bytes) == locked.base => FileState::Clean,
+                Some(bytes) if Digest::of(&bytes) == locked.unedited() => FileState::Clean,
                 Some(bytes) => {
                     FileState::Edited(base.as_deref().map(|base| merge::difference(base, &bytes)))
                 }
@@ -123,6 +129,8 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             has_base: base.is_some(),
             is_conflicted: pending.contains(name),
             pins: wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default(),
+            overrides: locked.overrides.texts(),
+            differing,
             newer: None,
             changed: None,
             moved: None,
@@ -146,7 +154,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let is_uninstalled = |name: &&AgentName| !lockfile.agents.contains_key(*name);
     outcome.uninstalled = known.filter(is_uninstalled).cloned().collect();
     let world = World::open(&offline, &manifest, &lockfile, frontend)?;
-    outcome.foreign = foreign(world.loaded(session), &lockfile);
+    outcome.foreign = unmanaged_in(world.loaded(session), &lockfile);
     let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[]).of_project();
     let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
     let disabled = servers.iter().filter(|server| server.refusal().is_some());
@@ -156,9 +164,16 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     Ok(outcome)
 }
 
-/// The files of the agents folder that agentpkg did not write, by their paths below it.
-fn foreign(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
-    let known: BTreeSet<String> = lockfile.agents.keys().map(AgentName::file_name).collect();
-    let files = set.own().map(|agent| agent.below.clone());
-    files.filter(|file| !known.contains(file)).collect()
+/// The overridden keys that the user gave another value by hand.
+fn differing(locked: &LockedAgent, written: Option<&[u8]>, file: Option<&[u8]>) -> Vec<String> {
+    let (Some(written), Some(file)) = (written, file) else {
+        return Vec::new();
+    };
+    if locked.overrides.is_empty() {
+        return Vec::new();
+    }
+    let [written, file] = [written, file].map(|bytes| Definition::parse(bytes).values());
+    let keys = locked.overrides.keys();
+    let differing = keys.filter(|key| written.get(*key) != file.get(*key));
+    differing.map(str::to_owned).collect()
 }

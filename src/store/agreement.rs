@@ -14,6 +14,13 @@ use crate::domain::version::{Reference, VersionRequest};
 /// Whether a lock entry satisfies a manifest entry.
 #[must_use]
 pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
+    is_version(locked, wanted, manifest)
+        && manifest.overrides_of(wanted) == locked.overrides.declared()
+}
+
+/// Whether a lock entry has the version, from the place and with the servers that a manifest entry asks for; its overrides may be others.
+#[must_use]
+pub fn is_version(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
     let version = match (&wanted.version, &locked.version) {
         (None, _) => true,
         (Some(request), Some(version)) => {

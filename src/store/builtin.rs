@@ -1,8 +1,10 @@
 //! The registry inside the program: the top-level `registry/` folder as it was at build time. Needs no disk and no network.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::domain::known::{self, KnownRegistry};
+use crate::domain::registry_file::{RegistryFile, RetiredTool};
 use crate::fs;
 
 /// The largest list of registries that is read, in bytes.
@@ -35,6 +37,13 @@ pub fn known_registries(file: Option<&Path>) -> Vec<KnownRegistry> {
         None => own(),
     };
     known::parse(&String::from_utf8_lossy(&bytes))
+}
+
+/// The tools that the client no longer has, by name, as this program knows them.
+#[must_use]
+pub fn retired_tools() -> BTreeMap<String, RetiredTool> {
+    let text = read("registry.toml").unwrap_or_default();
+    RegistryFile::parse(&String::from_utf8_lossy(text)).retired_tools
 }
 
 /// A number that changes whenever any byte in it changes.

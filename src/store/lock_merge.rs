@@ -126,6 +126,7 @@ fn side<T: PartialEq>(before: Before<'_, T>, ours: Option<&T>, theirs: Option<&T
 mod tests {
     use super::*;
     use crate::domain::digest::Digest;
+    use crate::domain::overrides::Overrides;
 
     fn entry(text: &str) -> LockedAgent {
         LockedAgent {
@@ -142,6 +143,8 @@ mod tests {
             adaptations: Vec::new(),
             requires: Vec::new(),
             allowed: Vec::new(),
+            overrides: Overrides::default(),
+            written: None,
         }
     }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::mcp_file::Created;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::overrides::Overrides;
 use crate::domain::shell::Command;
 use crate::domain::version::Reference;
 use crate::error::{Advice, Failure, Location, Result};
@@ -57,6 +58,10 @@ pub struct LockedAgent {
     pub requires: Vec<AgentName>,
     /// Consents given for this agent: `hooks`, `permissionMode`, `mcpServers`.
     pub allowed: Vec<String>,
+    /// The overrides that the file was written with.
+    pub overrides: Overrides,
+    /// The SHA-256 of the base with them; `None`: there are none that change it.
+    pub written: Option<Digest>,
 }
 
 /// An entry of `.mcp.json` that agentpkg added with the user's consent.
@@ -247,6 +252,12 @@ impl Lockfile {
 }
 
 impl LockedAgent {
+    /// The SHA-256 of the file while nobody has edited it: the base with the overrides.
+    #[must_use]
+    pub fn unedited(&self) -> Digest {
+        self.written.unwrap_or(self.base)
+    }
+
     /// The bindings: upstream's name of each server to the user's.
     #[must_use]
     pub fn bindings(&self) -> BTreeMap<String, String> {
@@ -305,6 +316,17 @@ impl LockedAgent {
                 "allowed = {}",
                 list(&mut self.allowed.iter().map(String::as_str))
             )?;
+        }
+        if !self.overrides.is_empty() {
+            let overrides = self.overrides.texts();
+            writeln!(
+                text,
+                "overrides = {}",
+                list(&mut overrides.iter().map(String::as_str))
+            )?;
+        }
+        if let Some(written) = &self.written {
+            writeln!(text, "written = \"{written}\"")?;
         }
         Ok(())
     }
@@ -383,6 +405,9 @@ struct Entry {
     requires: Vec<String>,
     #[serde(default)]
     allowed: Vec<String>,
+    #[serde(default)]
+    overrides: Vec<String>,
+    written: Option<String>,
 }
 
 impl Entry {
@@ -429,6 +454,11 @@ impl Entry {
             sha256: digest("sha256", &self.sha256)?,
             base: digest("base", &self.base)?,
             requires: requires.collect::<Result<_, _>>()?,
+            overrides: Overrides::read(self.overrides.iter().map(String::as_str))
+                .map_err(|error| wrong("overrides", &self.overrides.join(", "), &error))?,
+            written: (self.written.as_deref())
+                .map(|written| digest("written", written))
+                .transpose()?,
             agent: self.agent.unwrap_or_else(|| self.name.clone()),
             source: self.source,
             file: self.file,
@@ -488,6 +518,8 @@ mod tests {
             adaptations: vec!["repair:description".to_owned()],
             requires: vec![AgentName::new("other").unwrap()],
             allowed: vec!["hooks".to_owned()],
+            overrides: Overrides::read(["model=haiku", "tools+=Bash(git *)"]).unwrap(),
+            written: Some(Digest::of(b"c")),
         }
     }
 

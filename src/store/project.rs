@@ -4,10 +4,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::base_file;
-use super::lockfile::{self, Lockfile};
+use super::lockfile::{self, LockedAgent, Lockfile};
 use super::manifest::{self, FollowLinks, Manifest};
 use super::seal::Seal;
 use super::seen::Seen;
+use crate::domain::definition::overridden;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::env::Environment;
@@ -376,6 +377,12 @@ impl Project {
     pub fn read_base(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
         let bytes = self.files.read(&self.base_path(digest), MAX_BASE)?;
         Ok(bytes.and_then(|bytes| base_file::decode(digest, &bytes)))
+    }
+
+    /// Reads the file of an agent as it was written: its base with the overrides. `None` if the base is not there.
+    pub fn read_written(&self, locked: &LockedAgent) -> Result<Option<Vec<u8>>> {
+        let base = self.read_base(&locked.base)?;
+        Ok(base.and_then(|base| overridden(&base, &locked.overrides).ok()))
     }
 
     /// The digest of what a file holds that is no larger than an agent or a base may be; `None` if there is none.

@@ -3,6 +3,7 @@
 //! Sessions that show commits are run in a separate project, whose registry is created for the test; its commits have fixed dates and
 //! authors, so their ids never change.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -115,6 +116,53 @@ fn later() -> Option<Sandbox> {
     Some(sandbox)
 }
 
+/// Runs the commands of a session, and compares what they print. `page`: where it is written.
+fn replay(page: &str, session: Vec<Step>, sandbox: &Sandbox, path: &OsStr) {
+    for (command, expected) in session {
+        let arguments = command
+            .strip_prefix("agentpkg")
+            .unwrap_or_else(|| panic!("{command} is not ours"))
+            .trim_end_matches("</dev/null");
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let output = finish(sandbox.command().env("PATH", path).args(arguments));
+        let (shown, expected) = (
+            aligned(&(output.stdout + &output.stderr)),
+            aligned(&expected),
+        );
+        // Only a terminal gets the titles of columns.
+        let titles = "agent\tcurrent\twanted\tlatest\n";
+        let expected = expected.strip_prefix(titles).unwrap_or(&expected);
+        // A terminal cuts long lines, where a page has `…`.
+        let is_same = shown.lines().count() == expected.lines().count()
+            && shown
+                .lines()
+                .zip(expected.lines())
+                .all(|(shown, expected)| match expected.strip_suffix('…') {
+                    Some(start) => shown.starts_with(start),
+                    None => shown == expected,
+                });
+        assert!(
+            is_same,
+            "{page} says otherwise: $ {command}\n{expected}\n--- shown\n{shown}"
+        );
+    }
+}
+
+#[test]
+fn the_session_about_overrides_is_true() {
+    let sandbox = Sandbox::new();
+    let planner = "---\nname: planner\ndescription: Plans.\ntools: Read, Bash\n---\n\nYou plan.\n";
+    sandbox.write("team/agents/planner.md", planner);
+    let _ = sandbox.run(&["registry", "add", "../team"]).code(0);
+    let _ = sandbox.run(&["install", "planner"]).code(0);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/your-changes.md");
+    let sessions = sessions(&fs::read_to_string(page).unwrap());
+    assert_eq!(sessions.len(), 1);
+    for session in sessions {
+        replay("your-changes.md", session, &sandbox, OsStr::new(""));
+    }
+}
+
 #[test]
 fn the_sessions_of_the_readme_are_true() {
     let readme =
@@ -124,7 +172,8 @@ fn the_sessions_of_the_readme_are_true() {
         [scene.path().join("bin")]
             .into_iter()
             .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    );
+    )
+    .unwrap();
     let mut count = 0;
     for session in sessions(&readme) {
         let is_later = session
@@ -136,40 +185,8 @@ fn the_sessions_of_the_readme_are_true() {
             None if is_later => continue,
             _ => &scene,
         };
-        for (command, expected) in session {
-            let arguments = command
-                .strip_prefix("agentpkg")
-                .unwrap_or_else(|| panic!("{command} is not ours"))
-                .trim_end_matches("</dev/null");
-            let arguments: Vec<&str> = arguments.split_whitespace().collect();
-            let output = finish(
-                sandbox
-                    .command()
-                    .env("PATH", path.as_ref().unwrap())
-                    .args(arguments),
-            );
-            let (shown, expected) = (
-                aligned(&(output.stdout + &output.stderr)),
-                aligned(&expected),
-            );
-            // Only a terminal gets the titles of columns.
-            let titles = "agent\tcurrent\twanted\tlatest\n";
-            let expected = expected.strip_prefix(titles).unwrap_or(&expected);
-            // A terminal cuts long lines, where a page has `…`.
-            let is_same = shown.lines().count() == expected.lines().count()
-                && shown
-                    .lines()
-                    .zip(expected.lines())
-                    .all(|(shown, expected)| match expected.strip_suffix('…') {
-                        Some(start) => shown.starts_with(start),
-                        None => shown == expected,
-                    });
-            assert!(
-                is_same,
-                "the README says otherwise: $ {command}\n{expected}\n--- shown\n{shown}"
-            );
-            count += 1;
-        }
+        count += session.len();
+        replay("the README", session, sandbox, &path);
     }
     // All of them, so that none is lost through another notation.
     let written = readme.lines().filter(|line| line.starts_with("$ ")).count();

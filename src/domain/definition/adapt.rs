@@ -140,7 +140,7 @@ pub fn adapt(bytes: &[u8], request: &Request) -> Result<Adapted, AdaptError> {
 }
 
 /// What the client reads if it loads the file.
-fn values(bytes: &[u8]) -> Option<Map<String, Value>> {
+pub(super) fn values(bytes: &[u8]) -> Option<Map<String, Value>> {
     let layout = Layout::of(bytes);
     let block = layout
         .frontmatter()

@@ -13,6 +13,7 @@ mod layout;
 mod loss;
 mod mend;
 mod node;
+mod overridden;
 #[cfg(test)]
 mod probes;
 mod scan;
@@ -30,6 +31,7 @@ pub use self::layout::Entry;
 use self::layout::Layout;
 pub use self::loss::Loss;
 use self::node::ReadError;
+pub use self::overridden::{OverrideError, Successor, modernised, overridden};
 use self::yaml::Fields;
 
 /// The longest name that the client takes.

@@ -1,7 +1,7 @@
 //! From a settled plan to changes of files, in one transaction. Writes nothing itself: `commit` does.
 
 use super::changes::{self, Next};
-use super::goal::{Conflicts, Goal, What};
+use super::goal::{Conflicts, Goal, OverrideChange, What};
 use super::gone::{self, Gone};
 use super::item::{Item, State, Status};
 use super::needs::Settled;
@@ -82,7 +82,7 @@ fn write(item: &Item, scene: &Scene<'_>, goal: &Goal, changes: &mut Vec<Change>)
         });
     }
     let candidate = &item.candidate;
-    changes::keep_base(project, &candidate.locked.base, &candidate.bytes, changes)?;
+    changes::keep_base(project, &candidate.locked.base, &candidate.base, changes)?;
     // Only what a person decided one by one is worth remembering.
     if goal.conflicts == Conflicts::Ask {
         record(item, scene, changes)?;
@@ -130,14 +130,14 @@ fn aside(item: &Item, plan: &Plan, scene: &Scene<'_>) -> Result<Vec<Change>> {
         (
             new.name.clone(),
             new.candidate.locked.clone(),
-            new.candidate.bytes.clone(),
+            new.candidate.base.clone(),
         )
     });
     let pending = Pending {
         name: item.name.clone(),
         locked: item.candidate.locked.clone(),
         ours: Digest::of(item.ours.as_deref().unwrap_or_default()),
-        theirs: item.candidate.bytes.clone(),
+        theirs: item.candidate.base.clone(),
         required: required.collect(),
         intent,
     };
@@ -155,7 +155,7 @@ fn label(plan: &Plan, goal: &Goal, gone: &Gone) -> String {
     };
     let written = plan.items.iter().filter(is_written);
     let mut names: Vec<&str> = written.map(|item| item.name.as_str()).collect();
-    if names.is_empty() && matches!(goal.what, What::Specs(_)) {
+    if names.is_empty() && matches!(goal.what, What::Specs(_) | What::Override { .. }) {
         // Only the two text files change.
         let is_named = |item: &&Item| item.is_named && item.is_settled();
         let named = plan.items.iter().filter(is_named);
@@ -166,6 +166,11 @@ fn label(plan: &Plan, goal: &Goal, gone: &Gone) -> String {
     let command = match &goal.what {
         What::Newest { .. } => "update",
         What::Waiting { .. } => "resolve",
+        What::Files(_) => "adopt",
+        What::Override { change, .. } => match change {
+            OverrideChange::Set(_) => "set",
+            OverrideChange::Unset(_) => "unset",
+        },
         _ => "install",
     };
     let done = format!("{command} {}", few(&names, " "))

@@ -12,7 +12,7 @@ use crate::error::{Kind, Result};
 use crate::ops::base;
 use crate::ops::candidate;
 use crate::ops::report::{Event, Frontend, relay};
-use crate::store::agreement::{answers, file_folder, is_target};
+use crate::store::agreement::{file_folder, is_target, is_version};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, Origin, Wanted};
 
@@ -65,7 +65,7 @@ impl Planner<'_, '_> {
         let manifest = &self.scene.manifest;
         let session = self.scene.session;
         let locked = self.scene.lockfile.agents.get(name);
-        if let Some(locked) = locked.filter(|locked| answers(locked, wanted, manifest)) {
+        if let Some(locked) = locked.filter(|locked| is_version(locked, wanted, manifest)) {
             return self.keep(name, locked, wanted, frontend);
         }
         if session.options.is_locked {
@@ -79,7 +79,7 @@ impl Planner<'_, '_> {
                 bind: locked.bindings(),
                 ..wanted.clone()
             };
-            if answers(locked, &as_bound, manifest) {
+            if is_version(locked, &as_bound, manifest) {
                 return self.rebound(name, wanted, locked, frontend);
             }
         }
@@ -139,6 +139,7 @@ impl Planner<'_, '_> {
             adaptations,
             ..locked.clone()
         };
+        let locked = self.overriding(name, locked, wanted, &bytes)?;
         self.push_kept(name, locked, bytes, wanted)
     }
 }
@@ -161,5 +162,5 @@ fn agreed(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> Option<
         target: Some(target),
         ..wanted.clone()
     };
-    answers(locked, &agreed, manifest).then_some(agreed)
+    is_version(locked, &agreed, manifest).then_some(agreed)
 }

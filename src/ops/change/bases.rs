@@ -15,7 +15,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::merge::{Options, merge_with};
 use crate::ops::base::{self, BaseOrigin, Nearest, Search};
-use crate::ops::candidate::Candidate;
+use crate::ops::candidate::{Candidate, as_written};
 use crate::ops::report::{Choice, Event, Frontend};
 use crate::store::agreement::is_moved;
 use crate::store::lockfile::LockedAgent;
@@ -43,6 +43,7 @@ pub(super) fn find(
     let is_same = locked.base == new.base
         && locked.version == new.version
         && locked.reference == new.reference
+        && locked.overrides == new.overrides
         && locked.requires == new.requires
         && !is_moved(&locked, new);
     if is_same && let Some(ours) = item.ours.clone() {
@@ -50,19 +51,23 @@ pub(super) fn find(
         return Ok(true);
     }
     if locked.base == new.base {
-        item.base.clone_from(&item.candidate.bytes);
+        item.base = as_written(&item.name, &locked, &item.candidate.base)?;
     } else if item.ours.is_none() {
         known_before(item, scene, frontend)?;
     } else {
         match base::find(scene.session, &item.name, &locked, frontend)? {
-            Search::Found(bytes, origin) => (item.base, item.origin) = (bytes, Some(origin)),
+            Search::Found(bytes, origin) => {
+                note_overridden(item, &bytes);
+                item.base = as_written(&item.name, &locked, &bytes)?;
+                item.origin = Some(origin);
+            }
             Search::Lost(failure, nearest) => {
                 let Some(bytes) = chosen(&item.name, nearest, frontend)? else {
                     let failure = lost(&item.name, failure);
                     plan.lost.push((item.name.clone(), failure));
                     return Ok(false);
                 };
-                item.base = bytes;
+                item.base = as_written(&item.name, &locked, &bytes)?;
             }
         }
     }
@@ -81,6 +86,20 @@ pub(super) fn find(
         item.notes.push(format!("the base was found in {origin}"));
     }
     Ok(true)
+}
+
+/// Says which overridden keys upstream changed: nobody is asked about them, because the overrides stay.
+fn note_overridden(item: &mut Item, base: &[u8]) {
+    let [old, new] =
+        [base, item.candidate.base.as_slice()].map(|bytes| Definition::parse(bytes).values());
+    let overrides = &item.candidate.locked.overrides;
+    let changed = overrides
+        .values
+        .keys()
+        .filter(|key| old.get(*key) != new.get(*key));
+    let notes = changed.map(|key| format!("upstream changed `{key}`; your override stays"));
+    let notes: Vec<String> = notes.collect();
+    item.notes.extend(notes);
 }
 
 /// How much of a prompt is not what it was, in percent; `None`: less than half, or there was hardly any.
@@ -103,7 +122,7 @@ pub(super) fn known_before(
         return Ok(());
     };
     match base::find(scene.session, &item.name, before, frontend)? {
-        Search::Found(base, _) => item.base = base,
+        Search::Found(base, _) => item.base = as_written(&item.name, before, &base)?,
         Search::Lost(..) => item.is_unknown_before = true,
     }
     Ok(())

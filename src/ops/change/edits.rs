@@ -12,6 +12,7 @@ use crate::domain::shell::{Command, shell_quoted};
 use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
 use crate::ops::beside::Taken;
+use crate::ops::candidate::as_written;
 use crate::store::lockfile::LockedAgent;
 
 /// Finds out what an install makes of the file as it is: a clean one is replaced, an edited one whose upstream is the same keeps its
@@ -24,20 +25,28 @@ pub(super) fn lay_over(item: &mut Item, scene: &Scene<'_>, is_forced: bool) -> R
     let digest = Digest::of(&ours);
     let candidate = &item.candidate.locked;
     match &item.before {
-        _ if digest == candidate.base => item.base.clone_from(&item.candidate.bytes),
+        _ if digest == candidate.unedited() => item.base.clone_from(&item.candidate.bytes),
         _ if is_forced => {
             item.base = ours;
             item.pins.clear();
         }
-        Some(before) if before.base == digest => item.base = ours,
-        Some(before) if before.base == candidate.base => {
+        Some(before) if before.unedited() == digest => item.base = ours,
+        Some(before)
+            if before.base == candidate.base && before.overrides == candidate.overrides =>
+        {
             item.base.clone_from(&item.candidate.bytes);
         }
         Some(before) if before.sha256 == candidate.sha256 => {
-            // Upstream is the same, and only the adaptation differs: both together, if they do not clash.
-            match project.read_base(&before.base)? {
+            // Upstream is the same, and only the adaptation or the overrides differ: both together, if they do not clash.
+            let base = if before.base == candidate.base {
+                Some(item.candidate.base.clone())
+            } else {
+                project.read_base(&before.base)?
+            };
+            match base {
                 Some(base) => {
-                    item.base = base;
+                    item.base = as_written(&item.name, before, &base)?;
+                    item.keep_edited_overrides();
                     item.is_blocked = !item.merge().conflicts().is_empty();
                 }
                 None => item.is_blocked = true,
@@ -151,6 +160,12 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
             "`--force` is for the agents that you name: add `{spec}` to the command"
         ));
     }
+    let failure = if first.before.is_none() {
+        let adopt = Command::new(["adopt", first.name.as_str(), "--from", &spec]);
+        failure.hint(Advice::run(adopt).and(" takes your file as edits of that agent"))
+    } else {
+        failure
+    };
     let project = &scene.session.project;
     let failure = if first.is_named {
         let locked = &first.candidate.locked;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::overrides::Assignment;
 use crate::domain::version::VersionRequest;
 use crate::ops::requirement::Mode;
 use crate::ops::typed::Typed;
@@ -93,6 +94,24 @@ pub(in crate::ops) struct Specs {
     pub(in crate::ops) is_verbatim: bool,
 }
 
+/// Files that agentpkg did not write.
+#[derive(Debug, Clone, Default)]
+pub(in crate::ops) struct Files {
+    /// Their names; empty: all.
+    pub(in crate::ops) names: Vec<String>,
+    /// The source, agent or version that they are from; `None`: it is looked for in all registries that are here.
+    pub(in crate::ops) from: Option<String>,
+}
+
+/// How the overrides of an agent change.
+#[derive(Debug, Clone)]
+pub(in crate::ops) enum OverrideChange {
+    /// These are made.
+    Set(Vec<Assignment>),
+    /// Those of these keys are taken back.
+    Unset(Vec<String>),
+}
+
 /// Which agents a command is about.
 #[derive(Debug, Clone)]
 pub(in crate::ops) enum What {
@@ -118,6 +137,15 @@ pub(in crate::ops) enum What {
     },
     /// Those that go, named.
     Gone(Vec<String>),
+    /// Files that agentpkg did not write, which become versions of agents with edits.
+    Files(Files),
+    /// One that gets other overrides.
+    Override {
+        /// Its name.
+        name: String,
+        /// What changes.
+        change: OverrideChange,
+    },
 }
 
 /// What a command wants.

@@ -81,7 +81,7 @@ pub(super) fn let_go(
         }
         let path = project.agent_path(name);
         let digest = scene.agent(name)?.as_deref().map(Digest::of);
-        let is_edited = digest.is_some_and(|digest| digest != locked.base);
+        let is_edited = digest.is_some_and(|digest| digest != locked.unedited());
         let edited = edited(goal, name);
         if is_edited && edited == Edited::Refuse && !goal.keeps_files {
             return Err(refuse_edited(project, &path));

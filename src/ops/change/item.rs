@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::resolutions;
 use crate::domain::capability::{Capabilities, Gain};
-use crate::domain::definition::{Definition, Verdict};
+use crate::domain::definition::{Definition, Verdict, overridden};
 use crate::domain::name::AgentName;
-use crate::merge::{Choice, Merge, Options, merge_with};
+use crate::domain::overrides::{LISTS, Overrides};
+use crate::merge::{Choice, Merge, Options, Unit, merge_with};
 use crate::ops::base::BaseOrigin;
 use crate::ops::candidate::Candidate;
 use crate::ops::past::Changed;
@@ -28,6 +29,8 @@ pub enum Status {
     Merged,
     /// It was not there.
     Installed,
+    /// Its file was there, and agentpkg did not write it; it stays as it is, as edits of the version that was found for it.
+    Adopted,
     /// There is nothing newer, and the user's edits stay.
     Edited,
     /// There is nothing newer, but upstream moved or renamed it.
@@ -132,6 +135,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) is_blocked: bool,
     /// Whether it was installed before and nothing says any more what it could do.
     pub(in crate::ops) is_unknown_before: bool,
+    /// Whether its file was there and agentpkg did not write it: it stays as it is, and what it may do it does already.
+    pub(in crate::ops) is_adopted: bool,
 }
 
 impl Item {
@@ -160,7 +165,17 @@ impl Item {
             replaces: None,
             is_blocked: false,
             is_unknown_before: false,
+            is_adopted: false,
         }
+    }
+
+    /// Takes its file as it is, as edits of this version.
+    pub(super) fn adopt(&mut self, candidate: Candidate, note: String) {
+        self.base.clone_from(&candidate.bytes);
+        self.candidate = candidate;
+        self.is_adopted = true;
+        self.is_blocked = false;
+        self.notes.push(note);
     }
 
     /// Leaves it out, and says why.
@@ -197,6 +212,7 @@ impl Item {
 
     /// Finds the conflicts, of which none is decided yet.
     pub(in crate::ops) fn find_conflicts(&mut self) {
+        self.keep_edited_overrides();
         let count = match (&self.ours, &self.text) {
             (Some(ours), None) if *ours != self.base && self.base != self.candidate.bytes => {
                 self.merge().conflicts().len()
@@ -204,6 +220,40 @@ impl Item {
             _ => 0,
         };
         self.choices = vec![None; count];
+    }
+
+    /// Keeps what the user edited of keys that are or were overridden: an override is never asked about, and a hand edit never lost.
+    pub(in crate::ops) fn keep_edited_overrides(&mut self) {
+        let before = self.before.as_ref().map(|before| before.overrides.clone());
+        let now = &self.candidate.locked.overrides;
+        let all = [before.unwrap_or_default(), now.clone()];
+        let Some(ours) = self
+            .ours
+            .as_deref()
+            .filter(|_| !all.iter().all(Overrides::is_empty))
+        else {
+            return;
+        };
+        let [ours, base] = [ours, &self.base].map(|bytes| Definition::parse(bytes).values());
+        let values = all.iter().flat_map(|overrides| overrides.values.keys());
+        let edited = values
+            .filter(|key| ours.get(*key) != base.get(*key))
+            .cloned();
+        self.kept.extend(edited.collect::<BTreeSet<_>>());
+        if all.iter().all(|overrides| overrides.lists.is_empty()) {
+            return;
+        }
+        // Lists are merged name by name; where even that clashes, the file stays as it is.
+        let merge = self.merge();
+        let clashing = merge
+            .conflicts()
+            .iter()
+            .filter_map(|conflict| match conflict.unit() {
+                Unit::Key(key) if LISTS.contains(&key.as_str()) => Some(key.clone()),
+                _ => None,
+            });
+        let clashing: BTreeSet<String> = clashing.collect();
+        self.kept.extend(clashing);
     }
 
     /// The merge as it is now.
@@ -273,12 +323,29 @@ impl Item {
 
     /// What the result may do and the file as it is could not. What is as it was locked brings nothing.
     pub(in crate::ops) fn gains(&self) -> Vec<Gain> {
-        if !self.is_fresh {
+        if self.is_adopted {
             return Vec::new();
         }
-        let mut gains = self.gained_powers();
-        gains.extend(self.moved_tag());
+        let mut gains = self.gained_by_overrides();
+        if self.is_fresh {
+            gains.extend(self.gained_powers());
+            gains.extend(self.moved_tag());
+        }
+        gains.sort();
+        gains.dedup();
         gains
+    }
+
+    /// What overrides allow, or no longer take away, unless the lockfile records the very same ones: then they were agreed to.
+    fn gained_by_overrides(&self) -> Vec<Gain> {
+        let before = self.before.as_ref().map(|before| &before.overrides);
+        let now = &self.candidate.locked.overrides;
+        if before.map_or(now.is_empty(), |before| before == now) {
+            return Vec::new();
+        }
+        let agreed = before.and_then(|before| overridden(&self.candidate.base, before).ok());
+        let agreed = agreed.as_deref().unwrap_or(&self.candidate.base);
+        Capabilities::of(&self.candidate.bytes).gains_over(&Capabilities::of(agreed))
     }
 
     /// A version that had other bytes when it was locked: a released version does not change, so a person has to look.
@@ -319,7 +386,8 @@ impl Item {
     /// Its lock entry once the result is written: what the file may do is what was agreed to.
     pub(in crate::ops) fn locked(&self) -> LockedAgent {
         let mut locked = self.candidate.locked.clone();
-        if self.is_fresh {
+        let before = self.before.as_ref().map(|before| &before.overrides);
+        if self.is_fresh || before != Some(&locked.overrides) {
             let asked = Capabilities::of(&self.result()).asked_at_first();
             let words: BTreeSet<String> = asked.iter().map(Gain::word).collect();
             locked.allowed = words.into_iter().collect();
@@ -346,6 +414,7 @@ impl Item {
             (State::Marked, _) => return Status::Marked,
             (State::Current, _) => return Status::Current,
             (State::Active, None) => return Status::Installed,
+            (State::Active, Some(_)) if self.is_adopted => return Status::Adopted,
             (State::Active, Some(_)) => {}
         }
         let result = self.result();

@@ -11,6 +11,7 @@ use crate::domain::definition::{Request, adapt};
 use crate::domain::name::AgentName;
 use crate::domain::requirement::Requirements;
 use crate::error::{Failure, Result};
+use crate::ops::candidate::Candidate;
 use crate::ops::report::{Choice, Frontend};
 use crate::ops::requirement::{
     self, AgentNeeds, Lost, Mode, Offered, Report, ServerState, Status, Terms, World, server_names,
@@ -225,9 +226,12 @@ fn bind(plan: &mut Plan, scene: &Scene<'_>, offered: &Offered) -> Result<()> {
         };
         let result = item.result();
         let bound = adapt(&result, &request).map_or(result, |adapted| adapted.bytes);
-        let Item { candidate, .. } = item;
-        candidate.bytes =
-            requirement::bind_agent(&mut candidate.locked, &candidate.bytes, from, to)?;
+        let mut locked = item.candidate.locked.clone();
+        let base = requirement::bind_agent(&mut locked, &item.candidate.base, from, to)?;
+        item.candidate = Candidate {
+            required: std::mem::take(&mut item.candidate.required),
+            ..Candidate::adapted(&item.name, locked, base)?
+        };
         item.text = Some(bound);
         let entry = || scene.manifest.agents().get(&item.name).cloned();
         if let Some(mut wanted) = item.wanted.clone().or_else(entry) {

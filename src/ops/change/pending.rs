@@ -79,7 +79,7 @@ pub(super) struct Pending {
     pub(super) locked: LockedAgent,
     /// The live file that the conflicts were made from.
     pub(super) ours: Digest,
-    /// Upstream's new version, adapted.
+    /// Upstream's new version, adapted, without overrides.
     pub(super) theirs: Vec<u8>,
     /// The agents that it newly requires, with their lock entries and adapted bytes: they come when it does.
     pub(super) required: Vec<(AgentName, LockedAgent, Vec<u8>)>,

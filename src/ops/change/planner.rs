@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::bases;
 use super::edits;
 use super::goal::{Edits, Goal, What};
+use super::identical;
 use super::item::{Added, Item};
 use super::open::joined;
 use super::origin;
@@ -15,7 +16,7 @@ use crate::domain::markers::first;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::base;
-use crate::ops::candidate::Candidate;
+use crate::ops::candidate::{Candidate, modern};
 use crate::ops::past::Changed;
 use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
@@ -162,7 +163,32 @@ impl<'a, 'p> Planner<'a, 'p> {
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let bytes = base::find(self.scene.session, name, locked, frontend)?.into_bytes()?;
-        self.push_kept(name, locked.clone(), bytes, wanted)
+        let locked = self.overriding(name, locked.clone(), wanted, &bytes)?;
+        self.push_kept(name, locked, bytes, wanted)
+    }
+
+    /// A lock entry with the overrides of the manifest in place of those that it records. `base`: the version that it names.
+    pub(super) fn overriding(
+        &self,
+        name: &AgentName,
+        locked: LockedAgent,
+        wanted: &Wanted,
+        base: &[u8],
+    ) -> Result<LockedAgent> {
+        let overrides = self.scene.manifest.overrides_of(wanted);
+        if overrides == locked.overrides.declared() {
+            return Ok(locked);
+        }
+        if self.scene.session.options.is_locked {
+            let stale = self.scene.session.stale_lock();
+            return Err(stale.caused_by(format!(
+                "`{name}` is not locked with the overrides of agentpkg.toml"
+            )));
+        }
+        Ok(LockedAgent {
+            overrides: modern(overrides, base),
+            ..locked
+        })
     }
 
     pub(super) fn push_kept(
@@ -179,7 +205,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             origin: RequiredFrom::Locked(locked.clone()),
         });
         self.open.extend(required);
-        let candidate = Candidate::adapted(locked, bytes);
+        let candidate = Candidate::adapted(name, locked, bytes)?;
         let item = Item::new(name.clone(), candidate, Vec::new());
         let mut item = Item {
             before: self.scene.lockfile.agents.get(name).cloned(),
@@ -207,7 +233,13 @@ impl<'a, 'p> Planner<'a, 'p> {
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let (session, wanted) = (self.scene.session, &added.wanted);
-        let mut candidate = match Candidate::of(session, name, wanted, resolved, frontend) {
+        // What is only required has the overrides of all agents.
+        let overrides = match &added.by {
+            Some(_) => self.scene.manifest.overrides_of(&Wanted::anything()),
+            None => self.scene.manifest.overrides_of(wanted),
+        };
+        let candidate = Candidate::of(session, name, wanted, resolved, frontend);
+        let mut candidate = match candidate.and_then(|found| found.overriding(name, overrides)) {
             Ok(candidate) => candidate,
             Err(failure) => return self.problem(failure),
         };
@@ -266,6 +298,9 @@ impl<'a, 'p> Planner<'a, 'p> {
         } else {
             let is_forced = self.is_forced(item.is_named);
             edits::lay_over(&mut item, self.scene, is_forced)?;
+            if item.is_blocked && item.before.is_none() {
+                identical::same_bytes(&mut item, self.scene, (&in_manifest, resolved), frontend)?;
+            }
             if item.is_blocked && item.before.is_none() && !item.is_named {
                 self.take_back(&mut item, &in_manifest, frontend)?;
             }
@@ -293,9 +328,8 @@ impl<'a, 'p> Planner<'a, 'p> {
         let newest = (&item.candidate.locked, wanted);
         let found = base::version_of(scene.session, &item.name, newest, &ours, frontend)?;
         if let Some((locked, bytes)) = found {
-            item.base.clone_from(&bytes);
-            item.candidate.locked = locked;
-            item.candidate.bytes = bytes;
+            item.candidate = Candidate::adapted(&item.name, locked, bytes)?;
+            item.base.clone_from(&item.candidate.bytes);
             item.is_blocked = false;
             frontend.report(Event::warning(format!(
                 "agentpkg.lock had no entry for `{}`; its file was taken over with your edits",

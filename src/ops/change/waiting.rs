@@ -12,7 +12,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Location, Result};
 use crate::merge;
 use crate::ops::base;
-use crate::ops::candidate::Candidate;
+use crate::ops::candidate::{Candidate, as_written};
 use crate::ops::report::{Event, Frontend};
 use crate::ops::unknown;
 use crate::store::lockfile::Lockfile;
@@ -52,7 +52,7 @@ pub(super) fn items(
         item.wanted = wanted.map(|wanted| intent.applied_to(wanted));
         plan.items.push(item);
         for (required, locked, bytes) in required {
-            let candidate = Candidate::adapted(locked, bytes);
+            let candidate = Candidate::adapted(&required, locked, bytes)?;
             new(plan, scene, name, required, candidate)?;
         }
     }
@@ -123,12 +123,13 @@ fn item(
     };
     let current = scene.agent(name)?;
     let base = base::find(session, name, before, frontend)?.into_bytes()?;
+    let base = as_written(name, before, &base)?;
     let text = if how == How::Continue {
         Some(edited(scene, name, current.as_deref(), expected)?)
     } else {
         None
     };
-    let candidate = Candidate::adapted(locked, theirs);
+    let candidate = Candidate::adapted(name, locked, theirs)?;
     let mut item = Item {
         before: Some(before.clone()),
         ours: current,

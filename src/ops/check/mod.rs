@@ -207,7 +207,7 @@ impl Checker<'_> {
         self.forbidden(name.as_str(), violations, &path, &|what| {
             Advice::say(format!("{what}, or ")).and_run(Command::new(["remove", name.as_str()]))
         });
-        if Digest::of(&bytes) != locked.base {
+        if Digest::of(&bytes) != locked.unedited() {
             self.edited(name, locked, &bytes, path)?;
         }
         Ok(())
@@ -242,7 +242,7 @@ impl Checker<'_> {
         bytes: &[u8],
         path: String,
     ) -> Result<()> {
-        let base = self.session.project.read_base(&locked.base)?;
+        let base = self.session.project.read_written(locked)?;
         let gains = base
             .map(|base| Capabilities::of(bytes).gains_over(&Capabilities::of(&base)))
             .unwrap_or_default();

@@ -127,7 +127,7 @@ fn missing(
         if known.contains(&path) {
             continue;
         }
-        let Ok(Some(base)) = project.read_base(&locked.base) else {
+        let Ok(Some(base)) = project.read_written(locked) else {
             is_read = false;
             continue;
         };

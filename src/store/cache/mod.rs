@@ -38,7 +38,7 @@ use super::index::{Damage, IndexFile};
 use super::project::MAX_AGENT;
 use super::seen::Seen;
 use crate::domain::digest::{Digest, ObjectId};
-use crate::domain::url::GitUrl;
+use crate::domain::url::{GitUrl, Transport};
 use crate::env::KeyPlace;
 use crate::error::{Failure, Result};
 use crate::fs;
@@ -56,6 +56,8 @@ pub enum Freshness {
     Any,
     /// Asked within the last ten minutes.
     Recent,
+    /// Asked by this command, where the remote can be reached; otherwise any state.
+    Again,
     /// Asked now.
     Now,
 }
@@ -199,6 +201,14 @@ impl Cache {
     fn was_asked(&self, url: &GitUrl) -> Option<Reach> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.get(url).copied()
+    }
+
+    /// Whether asking a remote may tell more than is known of it: it is one, and this command has not asked it yet.
+    #[must_use]
+    pub fn may_know_more(&self, url: &GitUrl) -> bool {
+        url.transport() != Transport::File
+            && !self.settings.is_offline
+            && self.was_asked(url).is_none()
     }
 
     /// Takes note of that.

@@ -1,11 +1,10 @@
 //! Edits of a manifest that keep every other byte of the file.
 
-use std::collections::BTreeMap;
-
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::{MARK, Manifest, Origin, Wanted, bare, source_text};
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::overrides::{LISTS, ListChange, MODERNISE, Overrides, VALUES};
 use crate::domain::spec::{Source, Target};
 
 impl Manifest {
@@ -62,7 +61,12 @@ impl Manifest {
             for key in [
                 "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind",
                 "gone",
-            ] {
+            ]
+            .into_iter()
+            .chain(VALUES)
+            .chain(LISTS)
+            .chain([MODERNISE])
+            {
                 match keys.iter().find(|(known, _)| *known == key) {
                     Some((_, value))
                         if entry
@@ -309,6 +313,7 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
     if wanted.keeps_gone {
         keys.push(("gone", "keep".into()));
     }
+    keys.extend(override_keys(&wanted.overrides));
     // An entry without other keys says that it accepts any version.
     if keys.is_empty() {
         keys.push(("version", "*".into()));
@@ -316,25 +321,52 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
     keys
 }
 
+/// The keys of an entry that override values.
+fn override_keys(overrides: &Overrides) -> impl Iterator<Item = (&'static str, Value)> {
+    let values = VALUES.into_iter().filter_map(|key| {
+        let value = overrides.values.get(key)?;
+        let number = value.parse::<i64>().ok().filter(|_| key == "effort");
+        Some((key, number.map_or_else(|| value.into(), Value::from)))
+    });
+    let lists = LISTS.into_iter().filter_map(|key| {
+        let ListChange { add, remove } = overrides.lists.get(key)?;
+        let mut table = InlineTable::new();
+        for (change, names) in [("add", add), ("remove", remove)] {
+            if !names.is_empty() {
+                table.insert(change, Value::Array(names.iter().collect()));
+            }
+        }
+        table.fmt();
+        Some((key, Value::InlineTable(table)))
+    });
+    let modernise = overrides
+        .modernise
+        .map(|is_modern| (MODERNISE, is_modern.into()));
+    values.chain(lists).chain(modernise)
+}
+
+/// Whether two values mean the same, however they are written.
 fn same(left: &Value, right: &Value) -> bool {
-    let strings = |value: &Value| -> Option<Vec<String>> {
-        value
-            .as_array()?
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect()
-    };
-    let table = |value: &Value| -> Option<BTreeMap<String, String>> {
-        value
-            .as_inline_table()?
-            .iter()
-            .map(|(key, item)| Some((key.to_owned(), item.as_str()?.to_owned())))
-            .collect()
-    };
-    left.as_str().is_some() && left.as_str() == right.as_str()
-        || left.as_bool().is_some() && left.as_bool() == right.as_bool()
-        || strings(left).is_some() && strings(left) == strings(right)
-        || table(left).is_some() && table(left) == table(right)
+    match (left, right) {
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| same(left, right))
+        }
+        (Value::InlineTable(left), Value::InlineTable(right)) => {
+            let is_in = |(key, value): (&str, &Value)| {
+                right.get(key).is_some_and(|other| same(value, other))
+            };
+            left.len() == right.len() && left.iter().all(is_in)
+        }
+        _ => {
+            left.as_str().is_some() && left.as_str() == right.as_str()
+                || left.as_bool().is_some() && left.as_bool() == right.as_bool()
+                || left.as_integer().is_some() && left.as_integer() == right.as_integer()
+        }
+    }
 }
 
 /// Replaces a value; the comment after it and the space around it are kept.
@@ -351,7 +383,7 @@ fn set_table(table: Option<&mut Table>, new: &InlineTable) {
     table.retain(|key, _| new.contains_key(key));
     for (key, value) in new {
         match table.get_mut(key).and_then(Item::as_value_mut) {
-            Some(old) if old.as_str() == value.as_str() => {}
+            Some(old) if same(old, value) => {}
             Some(old) => put(old, value.clone()),
             None => drop(table.insert(key, Item::Value(value.clone()))),
         }

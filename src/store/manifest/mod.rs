@@ -10,6 +10,7 @@ use toml_edit::DocumentMut;
 
 use crate::domain::digest::Digest;
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::overrides::Overrides;
 use crate::domain::policy::{Policy, Violation};
 use crate::domain::spec::{Source, Target};
 use crate::domain::version::VersionRequest;
@@ -53,6 +54,8 @@ pub struct Wanted {
     pub bind: BTreeMap<String, String>,
     /// Whether it stays as it is, unmentioned, once upstream no longer has it.
     pub keeps_gone: bool,
+    /// Values that it has instead of upstream's; `[defaults]` are not in it.
+    pub overrides: Overrides,
 }
 
 impl Wanted {
@@ -82,6 +85,8 @@ pub struct Manifest {
     edited: Option<DocumentMut>,
     registries: Vec<(RegistryName, Source)>,
     agents: BTreeMap<AgentName, Wanted>,
+    /// What all agents have instead of upstream's values.
+    defaults: Overrides,
     follow_links: Option<FollowLinks>,
     policy: Policy,
     /// Where each rule of the policy is written.
@@ -101,6 +106,7 @@ impl Manifest {
             edited: None,
             registries: Vec::new(),
             agents: BTreeMap::new(),
+            defaults: Overrides::default(),
             follow_links: None,
             policy: Policy::default(),
             rules: BTreeMap::new(),
@@ -128,6 +134,15 @@ impl Manifest {
     #[must_use]
     pub fn agents(&self) -> &BTreeMap<AgentName, Wanted> {
         &self.agents
+    }
+
+    /// The overrides of an agent: its own and `[defaults]`. An agent that is installed exactly as upstream wrote it has none.
+    #[must_use]
+    pub fn overrides_of(&self, wanted: &Wanted) -> Overrides {
+        if wanted.is_verbatim {
+            return Overrides::default();
+        }
+        wanted.overrides.with_defaults(&self.defaults, &wanted.pins)
     }
 
     /// The value of `install.follow-symlinks`, if it is there. It counts only in the user's manifest.

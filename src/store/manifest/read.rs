@@ -9,13 +9,21 @@ use toml_edit::{Document, Item, TableLike};
 use super::{FollowLinks, Manifest, Origin, Wanted, bare, is_bindable};
 use crate::domain::likeness::nearest;
 use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::overrides::{
+    Assignment, DEFAULTS, LISTS, MODERNISE, Overrides, VALUES, WrongOverride, meant,
+};
 use crate::domain::policy::{self, Policy};
 use crate::domain::spec::{Source, Target};
 use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Location, Result};
 
 /// The top-level keys.
-const SECTIONS: [&str; 4] = ["agents", "registries", "policy", "install"];
+const SECTIONS: [&str; 5] = ["agents", "defaults", "registries", "policy", "install"];
+
+/// The keys of an agent's entry, apart from overrides.
+const KEYS: [&str; 10] = [
+    "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind", "gone",
+];
 
 impl Manifest {
     /// Reads a manifest; `path` is for messages.
@@ -51,6 +59,7 @@ impl Manifest {
             match key {
                 "registries" => manifest.registries = reader.registries(item)?,
                 "agents" => manifest.agents = reader.agents(item, &mut manifest.warnings)?,
+                "defaults" => manifest.defaults = reader.defaults(item)?,
                 "policy" => (manifest.policy, manifest.rules) = reader.policy(item)?,
                 "install" => manifest.follow_links = reader.follow_links(item)?,
                 _ => {
@@ -94,6 +103,11 @@ fn conflict_marker(text: &str) -> Option<Range<usize>> {
         .map(str::len)
         .sum();
     (start < text.len()).then(|| start..start + 7)
+}
+
+/// The key of an agent's entry that a key may be meant for.
+fn near_key(key: &str) -> Option<&'static str> {
+    meant(key).or_else(|| nearest(key, KEYS))
 }
 
 /// The setting that a key may be meant for.
@@ -293,16 +307,110 @@ impl Reader<'_> {
                 "gone" if item.as_str() == Some("keep") => wanted.keeps_gone = true,
                 "gone" => return Err(self.wrong(item, "`\"keep\"` is expected")),
                 "verbatim" => wanted.is_verbatim = self.boolean(item)?,
-                _ => warnings.push(format!(
-                    "`{key}` of agent `{name}` in {} is not a setting that this version knows",
-                    self.path
-                )),
+                MODERNISE => wanted.overrides.modernise = Some(self.boolean(item)?),
+                _ if VALUES.contains(&key) || LISTS.contains(&key) => {
+                    self.override_of(key, item, &mut wanted.overrides)?;
+                }
+                _ => {
+                    let meant = near_key(key)
+                        .map(|meant| format!("; did you mean `{meant}`?"))
+                        .unwrap_or_default();
+                    warnings.push(format!(
+                        "`{key}` of agent `{name}` in {} is not a setting that this version knows{meant}",
+                        self.path
+                    ));
+                }
             }
         }
+        self.check_overrides(table, &wanted)?;
         if table.contains_key("agent") && table.contains_key("file") {
             return Err(self.wrong(item, "`agent` and `file` cannot be used together"));
         }
         Ok(wanted)
+    }
+
+    /// Reads the override of one key: a value, or names that are added and removed.
+    fn override_of(&self, key: &str, item: &Item, overrides: &mut Overrides) -> Result<()> {
+        let wrong = |error: WrongOverride| self.wrong(item, error.to_string());
+        if VALUES.contains(&key) {
+            let value = match item.as_integer() {
+                Some(number) if key == "effort" => number.to_string(),
+                _ => self.string(item)?.to_owned(),
+            };
+            return overrides
+                .assign(&Assignment::Set(key.to_owned(), value))
+                .map_err(wrong);
+        }
+        let Some(table) = item.as_table_like() else {
+            let label = format!("write `{key} = {{ add = [\"NAME\"], remove = [\"NAME\"] }}`");
+            return Err(self.wrong(item, label));
+        };
+        for (change, item) in table.iter() {
+            let make: fn(String, String) -> Assignment = match change {
+                "add" => Assignment::Add,
+                "remove" => Assignment::Remove,
+                _ => return Err(self.wrong(item, "`add` and `remove` are the keys here")),
+            };
+            for name in self.strings(item)? {
+                let is_both = overrides.lists.get(key).is_some_and(|list| {
+                    (list.add.iter().chain(&list.remove)).any(|known| *known == name)
+                });
+                if is_both {
+                    return Err(wrong(WrongOverride::Both(key.to_owned(), name)));
+                }
+                overrides
+                    .assign(&make(key.to_owned(), name))
+                    .map_err(wrong)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses overrides that contradict what else an entry says.
+    fn check_overrides(&self, table: &dyn TableLike, wanted: &Wanted) -> Result<()> {
+        let mut keys = wanted.overrides.keys().chain([MODERNISE]);
+        let Some(item) = keys.find_map(|key| table.get(key)) else {
+            return Ok(());
+        };
+        if wanted.is_verbatim {
+            return Err(self.wrong(item, "`verbatim` excludes overrides"));
+        }
+        let mut pinned = wanted
+            .overrides
+            .keys()
+            .filter(|key| wanted.pins.iter().any(|pin| pin == key));
+        match pinned.next() {
+            Some(key) => {
+                let item = table.get(key).unwrap_or(item);
+                let label = format!(
+                    "`{key}` is pinned as well: a pin keeps the text in the file, an override the value here"
+                );
+                Err(self.wrong(item, label))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn defaults(&self, item: &Item) -> Result<Overrides> {
+        let mut defaults = Overrides::default();
+        let table = self.table(item, "`defaults`")?;
+        for (key, item) in table.iter() {
+            if !DEFAULTS.contains(&key) {
+                let span = table.key(key).and_then(toml_edit::Key::span);
+                let label = match nearest(key, DEFAULTS) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("there are `{}`", DEFAULTS.join("`, `")),
+                };
+                let message = format!("`{}` is not a key of `[defaults]`", key.escape_debug());
+                return Err(self.failure(message, span, label));
+            }
+            if key == MODERNISE {
+                defaults.modernise = Some(self.boolean(item)?);
+            } else {
+                self.override_of(key, item, &mut defaults)?;
+            }
+        }
+        Ok(defaults)
     }
 
     fn bind(&self, item: &Item) -> Result<BTreeMap<String, String>> {

@@ -195,7 +195,20 @@ fn every_edit_reads_back_as_itself() {
                 .iter()
                 .map(|_| ("up-stream".to_owned(), "mine".to_owned()))
                 .collect();
+            let overrides = if is_verbatim || !pins.is_empty() {
+                Overrides::default()
+            } else {
+                Overrides::read([
+                    "model=haiku",
+                    "effort=3",
+                    "description=a\nb \"c\"",
+                    "tools+=Bash(git *)",
+                    "tools-=Read",
+                ])
+                .unwrap()
+            };
             let wanted = Wanted {
+                overrides,
                 origin,
                 target: target.clone(),
                 version: version.clone(),
@@ -299,4 +312,22 @@ fn another_version_leaves_the_comments_where_they_are() {
         any.to_text(),
         "[agents]\na = { version = \"latest\", verbatim = true }\n"
     );
+}
+
+#[test]
+fn an_override_changes_only_its_own_key() {
+    let text = "[agents]\na = \"^1\" # one\n\n[agents.b] # two\nversion = \"^2\" # three\nmodel = \"opus\" # four\ntools.add = [\"Glob\"]\n\n[defaults]\neffort = \"low\"\n";
+    let mut manifest = Manifest::parse(text, FILE_NAME).unwrap();
+    let mut wanted = manifest.agents()[&name("b")].clone();
+    let more = Overrides::read(["effort=low"]).unwrap();
+    let all = manifest.overrides_of(&wanted);
+    assert_eq!(all.texts(), ["effort=low", "model=opus", "tools+=Glob"]);
+    assert_eq!(manifest.overrides_of(&Wanted::anything()), more);
+    wanted.overrides = Overrides::read(["model=haiku", "tools+=Glob"]).unwrap();
+    manifest.set_agent(&name("b"), &wanted);
+    assert_eq!(manifest.to_text(), text.replace("\"opus\"", "\"haiku\""));
+    wanted.overrides = Overrides::default();
+    manifest.set_agent(&name("b"), &wanted);
+    let without = "model = \"opus\" # four\ntools.add = [\"Glob\"]\n";
+    assert_eq!(manifest.to_text(), text.replace(without, ""));
 }

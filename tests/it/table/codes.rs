@@ -47,6 +47,7 @@ fn calm(sandbox: &Sandbox) {
     add_registry(sandbox, "studio");
     add_registry(sandbox, "spare");
     done(sandbox, "install studio/planner studio/other");
+    done(sandbox, "set other color=red");
     for (name, text) in [
         ("base", "One.\n"),
         ("mine", "Mine.\n"),
@@ -82,6 +83,9 @@ const CALM: &[Case] = &[
     ("recover --dry-run", 0),
     ("remove other", 0),
     ("remove other --dry-run", 0),
+    ("set planner model=haiku", 0),
+    ("set planner model=haiku --dry-run", 0),
+    ("unset other color", 0),
     ("search planner", 0),
     ("search zzz", 0),
     ("info planner", 0),
@@ -101,6 +105,8 @@ const CALM: &[Case] = &[
     ("update --to ^9 planner", 1),
     ("remove nobody", 1),
     ("resolve nobody", 1),
+    ("set nobody model=haiku", 1),
+    ("unset planner model", 1),
     ("diff nobody", 1),
     ("info nobody", 1),
     ("outdated nobody", 1),
@@ -112,6 +118,8 @@ const CALM: &[Case] = &[
     ("update --to", 2),
     ("update --ours --theirs", 2),
     ("undo 1 2", 2),
+    ("set planner modle=haiku", 2),
+    ("set planner model", 2),
     ("remove", 2),
     ("search planner --limit 0", 2),
     ("-C nowhere list", 2),

@@ -1,0 +1,143 @@
+//! `agentpkg set` and `agentpkg unset`.
+
+use clap::Args;
+
+use super::outcome::{ChangeDocument, finish};
+use super::{Context, needs};
+use crate::error::Result;
+use crate::ops::set::{SetOptions, set, unset};
+use crate::ops::typed::Typed;
+use crate::ops::update::{ChangedAgent, Outcome, Status};
+use crate::ui::one_line;
+
+/// Override values of an agent's frontmatter; they stay through every update
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Values:  model, effort, color, description, permissionMode
+Lists:   tools, disallowedTools: `+=` adds a name, `-=` removes one
+
+Examples:
+  agentpkg set planner model=haiku         another model
+  agentpkg set planner tools-=Bash         one tool less
+  agentpkg set planner description=\"Plans releases\"
+  agentpkg set planner model=haiku --force also over your own edit of it")]
+pub struct SetArgs {
+    /// The agent, as `agentpkg list` shows it
+    #[arg(value_name = "NAME", add = super::complete::installed())]
+    pub name: String,
+    /// What to override: KEY=VALUE, KEY+=NAME or KEY-=NAME
+    #[arg(required = true, value_name = "KEY=VALUE", add = super::complete::assignments())]
+    pub assignments: Vec<String>,
+    /// Also write over what you edited by hand under these keys
+    #[arg(long)]
+    pub force: bool,
+    /// Permissions to allow without asking, such as permissionMode
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// Show what would be done, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Take overrides of an agent back, so that upstream's values return
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg unset planner model        upstream's model again
+  agentpkg unset planner tools color  several at once")]
+pub struct UnsetArgs {
+    /// The agent, as `agentpkg list` shows it
+    #[arg(value_name = "NAME", add = super::complete::installed())]
+    pub name: String,
+    /// The keys, such as model
+    #[arg(required = true, value_name = "KEY", add = super::complete::overridden())]
+    pub keys: Vec<String>,
+    /// Permissions to allow without asking, such as permissionMode
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// Show what would be done, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Runs `set`.
+pub fn run(args: SetArgs, context: &mut Context) -> Result<()> {
+    let options = SetOptions {
+        typed: typed("set", &args.name, &args.assignments, &args.allow),
+        name: args.name,
+        allowed: args.allow,
+        is_yes: context.is_yes,
+        is_forced: args.force,
+        is_dry_run: args.dry_run,
+    };
+    let done = set(
+        &context.session,
+        &options,
+        &args.assignments,
+        &mut context.ui,
+    )?;
+    show(&done, "Set", &options, &args.assignments, context)
+}
+
+/// Runs `unset`.
+pub fn run_unset(args: UnsetArgs, context: &mut Context) -> Result<()> {
+    let options = SetOptions {
+        typed: typed("unset", &args.name, &args.keys, &args.allow),
+        name: args.name,
+        allowed: args.allow,
+        is_yes: context.is_yes,
+        is_forced: false,
+        is_dry_run: args.dry_run,
+    };
+    let done = unset(&context.session, &options, &args.keys, &mut context.ui)?;
+    show(&done, "Unset", &options, &args.keys, context)
+}
+
+/// The command as it was typed.
+fn typed(command: &str, name: &str, words: &[String], allowed: &[String]) -> Typed {
+    Typed {
+        command: command.to_owned(),
+        names: std::iter::once(name.to_owned())
+            .chain(words.iter().cloned())
+            .collect(),
+        allowed: allowed.to_vec(),
+        ..Typed::default()
+    }
+}
+
+/// Shows what was done, and how it ends. `verb`: the first word of the line; `words`: the assignments or keys.
+fn show(
+    done: &Outcome,
+    verb: &str,
+    options: &SetOptions,
+    words: &[String],
+    context: &mut Context,
+) -> Result<()> {
+    let ui = &mut context.ui;
+    if ui.is_json() {
+        let document = ChangeDocument::of(done, options.is_dry_run, ui);
+        ui.json(&document)?;
+    } else {
+        let is_named = |agent: &&ChangedAgent| agent.is_named && agent.status != Status::Skipped;
+        let verb = if options.is_dry_run {
+            format!("Would {}", verb.to_lowercase())
+        } else {
+            verb.to_owned()
+        };
+        for agent in done.agents.iter().filter(is_named) {
+            let words: Vec<String> = words.iter().map(|word| one_line(word, 60)).collect();
+            ui.status(&verb, format!("{}  {}", agent.name, words.join("  ")));
+            for note in &agent.notes {
+                ui.warn(note.as_str());
+            }
+            if done.changes == 0 {
+                ui.note("Nothing changed.");
+            }
+        }
+        if let Some(report) = &done.needs {
+            needs::show_done(report, options.is_dry_run, ui);
+        }
+    }
+    finish(done, context);
+    done.verdict("changed", &|_| options.typed.again())
+}

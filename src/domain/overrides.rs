@@ -1,0 +1,474 @@
+//! Overrides: values of an agent's frontmatter that the manifest declares and that stay through every update. Which there are, how they are
+//! typed and recorded, and which values make no sense. How they get into a file, `definition::overridden` knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::likeness::nearest;
+
+/// The keys that take one value, in the order they are shown.
+pub const VALUES: [&str; 5] = ["model", "effort", "color", "description", "permissionMode"];
+
+/// The keys that are lists of tools, to which names are added and from which names are removed.
+pub const LISTS: [&str; 2] = ["tools", "disallowedTools"];
+
+/// The keys that `[defaults]` may set for all agents.
+pub const DEFAULTS: [&str; 4] = ["model", "effort", "color", MODERNISE];
+
+/// The key that has names of tools that the client no longer has replaced.
+pub const MODERNISE: &str = "modernise";
+
+const MODELS: [&str; 5] = ["sonnet", "opus", "haiku", "fable", "inherit"];
+const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
+const COLORS: [&str; 8] = [
+    "red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan",
+];
+const MODES: [&str; 7] = [
+    "default",
+    "manual",
+    "acceptEdits",
+    "plan",
+    "dontAsk",
+    "auto",
+    "bypassPermissions",
+];
+
+/// The longest value, in characters.
+const MAX_VALUE: usize = 20_000;
+
+/// Names that are added to a list of tools and removed from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListChange {
+    /// The names that are added.
+    pub add: BTreeSet<String>,
+    /// The names that are removed.
+    pub remove: BTreeSet<String>,
+}
+
+impl ListChange {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+}
+
+/// The overrides of one agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Values by key, out of [`VALUES`].
+    pub values: BTreeMap<String, String>,
+    /// Changes by key, out of [`LISTS`]; never an empty one.
+    pub lists: BTreeMap<String, ListChange>,
+    /// Whether names of tools that the client no longer has are replaced; `None`: nothing is said about it.
+    pub modernise: Option<bool>,
+    /// The changes that this came to in one version, by key. The lockfile records them; nobody declares them.
+    pub modern: BTreeMap<String, ListChange>,
+}
+
+/// One override as it is typed and recorded: `model=haiku`, `tools+=Grep`, `tools-=Bash`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assignment {
+    /// A value.
+    Set(String, String),
+    /// A name that is added to a list.
+    Add(String, String),
+    /// A name that is removed from a list.
+    Remove(String, String),
+    /// Whether names of tools that the client no longer has are replaced.
+    Modernise(bool),
+    /// What that came to: an addition or a removal.
+    Modern(Box<Self>),
+}
+
+/// Why an override makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WrongOverride {
+    /// There is no sign between key and value.
+    #[error("`{0}` is not an assignment such as `model=haiku` or `tools+=Grep`")]
+    NoAssignment(String),
+    /// The key is not one that can be overridden.
+    #[error("`{0}` cannot be overridden")]
+    UnknownKey(String),
+    /// The value is not one of those that the key takes.
+    #[error("`{value}` is not a value of `{key}`; it takes {}", .known.join(", "))]
+    UnknownValue {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// The values that there are.
+        known: Vec<&'static str>,
+    },
+    /// A list was given one value.
+    #[error("`{0}` is a list; add a name with `{0}+=NAME`, remove one with `{0}-=NAME`")]
+    IsList(String),
+    /// A value was added to or removed from.
+    #[error("`{0}` has one value; set it with `{0}=VALUE`")]
+    IsValue(String),
+    /// The value is empty, too long, or has characters that no value has.
+    #[error(
+        "the value of `{0}` is empty, longer than 20,000 characters, or has control characters"
+    )]
+    BadValue(String),
+    /// A name both added and removed.
+    #[error("`{1}` is both added to `{0}` and removed from it")]
+    Both(String, String),
+}
+
+impl WrongOverride {
+    /// The key that was probably meant.
+    #[must_use]
+    pub fn meant(&self) -> Option<&'static str> {
+        match self {
+            Self::UnknownKey(key) => meant(key),
+            _ => None,
+        }
+    }
+}
+
+/// The key that can be overridden and that `key` may be a typo of, or another spelling.
+#[must_use]
+pub fn meant(key: &str) -> Option<&'static str> {
+    let bare = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
+    let known = || VALUES.into_iter().chain(LISTS).chain([MODERNISE]);
+    known()
+        .find(|name| bare(name) == bare(key))
+        .or_else(|| nearest(key, known()))
+}
+
+impl Assignment {
+    /// Reads `KEY=VALUE`, `KEY+=NAME` or `KEY-=NAME`.
+    pub fn parse(text: &str) -> Result<Self, WrongOverride> {
+        if let Some(change) = text.strip_prefix("modernise:") {
+            let change = Self::parse(change)?;
+            return match change {
+                Self::Add(..) | Self::Remove(..) => Ok(Self::Modern(Box::new(change))),
+                _ => Err(WrongOverride::NoAssignment(text.to_owned())),
+            };
+        }
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| WrongOverride::NoAssignment(text.to_owned()))?;
+        let value = value.to_owned();
+        if key == MODERNISE {
+            let known = vec!["true", "false"];
+            let key = key.to_owned();
+            return match value.parse() {
+                Ok(is_modern) => Ok(Self::Modernise(is_modern)),
+                Err(_) => Err(WrongOverride::UnknownValue { key, value, known }),
+            };
+        }
+        let assignment = match (key.strip_suffix('+'), key.strip_suffix('-')) {
+            (Some(key), _) => Self::Add(key.to_owned(), value),
+            (_, Some(key)) => Self::Remove(key.to_owned(), value),
+            _ => Self::Set(key.to_owned(), value),
+        };
+        assignment.check()?;
+        Ok(assignment)
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Set(key, _) | Self::Add(key, _) | Self::Remove(key, _) => key,
+            Self::Modernise(_) | Self::Modern(_) => MODERNISE,
+        }
+    }
+
+    fn check(&self) -> Result<(), WrongOverride> {
+        match self {
+            Self::Set(key, value) => check_value(key, value),
+            Self::Add(key, name) | Self::Remove(key, name) => check_name(key, name),
+            Self::Modernise(_) => Ok(()),
+            Self::Modern(change) => change.check(),
+        }
+    }
+}
+
+impl fmt::Display for Assignment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set(key, value) => write!(formatter, "{key}={value}"),
+            Self::Add(key, name) => write!(formatter, "{key}+={name}"),
+            Self::Remove(key, name) => write!(formatter, "{key}-={name}"),
+            Self::Modernise(is_modern) => write!(formatter, "{MODERNISE}={is_modern}"),
+            Self::Modern(change) => write!(formatter, "{MODERNISE}:{change}"),
+        }
+    }
+}
+
+/// Checks a key that takes one value, and the value.
+pub fn check_value(key: &str, value: &str) -> Result<(), WrongOverride> {
+    if LISTS.contains(&key) {
+        return Err(WrongOverride::IsList(key.to_owned()));
+    }
+    let known: &[&'static str] = match key {
+        "effort" if value.parse::<u32>().is_ok() => &[],
+        "effort" => &EFFORTS,
+        "color" => &COLORS,
+        "permissionMode" => &MODES,
+        _ if VALUES.contains(&key) => &[],
+        _ => return Err(WrongOverride::UnknownKey(key.to_owned())),
+    };
+    let is_allowed = |c: char| !c.is_control() || key == "description" && matches!(c, '\n' | '\t');
+    if value.trim().is_empty()
+        || value.chars().count() > MAX_VALUE
+        || !value.chars().all(is_allowed)
+    {
+        return Err(WrongOverride::BadValue(key.to_owned()));
+    }
+    if !known.is_empty() && !known.contains(&value) {
+        return Err(WrongOverride::UnknownValue {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            known: known.to_vec(),
+        });
+    }
+    Ok(())
+}
+
+/// Checks a key that is a list, and a name in it.
+pub fn check_name(key: &str, name: &str) -> Result<(), WrongOverride> {
+    if VALUES.contains(&key) {
+        return Err(WrongOverride::IsValue(key.to_owned()));
+    }
+    if !LISTS.contains(&key) {
+        return Err(WrongOverride::UnknownKey(key.to_owned()));
+    }
+    let tools = super::definition::split_tools(name);
+    let is_one = tools.len() == 1 && tools.first().is_some_and(|tool| tool == name);
+    if !is_one || name.len() > 500 || name.chars().any(char::is_control) {
+        return Err(WrongOverride::BadValue(key.to_owned()));
+    }
+    Ok(())
+}
+
+impl Overrides {
+    /// Whether nothing is overridden.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.lists.is_empty() && self.modernise.is_none()
+    }
+
+    /// What is declared, without what it came to in one version.
+    #[must_use]
+    pub fn declared(&self) -> Self {
+        Self {
+            modern: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
+    /// How a list changes in all.
+    #[must_use]
+    pub fn change_of(&self, key: &str) -> ListChange {
+        let mut change = self.modern.get(key).cloned().unwrap_or_default();
+        if let Some(declared) = self.lists.get(key) {
+            change.add.extend(declared.add.iter().cloned());
+            change.remove.extend(declared.remove.iter().cloned());
+        }
+        change
+    }
+
+    /// The keys of the frontmatter that are overridden.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let has = |key: &&str| self.lists.contains_key(*key) || self.modern.contains_key(*key);
+        let lists = LISTS.into_iter().filter(has);
+        self.values.keys().map(String::as_str).chain(lists)
+    }
+
+    /// Whether a key is overridden.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.keys().any(|known| known == key)
+    }
+
+    /// Makes one more assignment. What is added to a list is no longer removed from it, and the other way round.
+    pub fn assign(&mut self, assignment: &Assignment) -> Result<(), WrongOverride> {
+        assignment.check()?;
+        match assignment {
+            Assignment::Set(key, value) => {
+                self.values.insert(key.clone(), value.clone());
+            }
+            Assignment::Add(key, name) => {
+                let list = self.lists.entry(key.clone()).or_default();
+                list.remove.remove(name);
+                list.add.insert(name.clone());
+            }
+            Assignment::Remove(key, name) => {
+                let list = self.lists.entry(key.clone()).or_default();
+                list.add.remove(name);
+                list.remove.insert(name.clone());
+            }
+            Assignment::Modernise(is_modern) => self.modernise = Some(*is_modern),
+            Assignment::Modern(change) => match &**change {
+                Assignment::Add(key, name) => {
+                    let list = self.modern.entry(key.clone()).or_default();
+                    list.add.insert(name.clone());
+                }
+                Assignment::Remove(key, name) => {
+                    let list = self.modern.entry(key.clone()).or_default();
+                    list.remove.insert(name.clone());
+                }
+                _ => {}
+            },
+        }
+        Ok(())
+    }
+
+    /// Takes the override of a key back; returns whether there was one.
+    pub fn unset(&mut self, key: &str) -> bool {
+        if key == MODERNISE {
+            return self.modernise.take().is_some();
+        }
+        let value = self.values.remove(key).is_some();
+        self.lists.remove(key).is_some() || value
+    }
+
+    /// These overrides, and of `defaults` what they do not say themselves; `pins`: keys that keep the user's text, whatever the defaults are.
+    #[must_use]
+    pub fn with_defaults(&self, defaults: &Self, pins: &[String]) -> Self {
+        let mut all = self.clone();
+        all.modernise = all.modernise.or(defaults.modernise);
+        for (key, value) in &defaults.values {
+            if !pins.contains(key) {
+                all.values
+                    .entry(key.clone())
+                    .or_insert_with(|| value.clone());
+            }
+        }
+        all
+    }
+
+    /// As they are recorded, sorted, one assignment each.
+    #[must_use]
+    pub fn assignments(&self) -> Vec<Assignment> {
+        let values = self.values.iter();
+        let mut all: Vec<Assignment> = values
+            .map(|(key, value)| Assignment::Set(key.clone(), value.clone()))
+            .collect();
+        for (key, list) in &self.lists {
+            let add = list.add.iter();
+            all.extend(add.map(|name| Assignment::Add(key.clone(), name.clone())));
+            let remove = list.remove.iter();
+            all.extend(remove.map(|name| Assignment::Remove(key.clone(), name.clone())));
+        }
+        all.extend(self.modernise.map(Assignment::Modernise));
+        let modern = Self {
+            lists: self.modern.clone(),
+            ..Self::default()
+        };
+        if !self.modern.is_empty() {
+            let changes = modern.assignments().into_iter();
+            all.extend(changes.map(|change| Assignment::Modern(Box::new(change))));
+        }
+        all
+    }
+
+    /// The assignments as texts.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.assignments()
+            .iter()
+            .map(Assignment::to_string)
+            .collect()
+    }
+
+    /// The values that a key can have, if they are known.
+    #[must_use]
+    pub fn known_values(key: &str) -> &'static [&'static str] {
+        match key {
+            "model" => &MODELS,
+            "effort" => &EFFORTS,
+            "color" => &COLORS,
+            "permissionMode" => &MODES,
+            _ => &[],
+        }
+    }
+
+    /// Reads what was recorded.
+    pub fn read<'t>(recorded: impl IntoIterator<Item = &'t str>) -> Result<Self, WrongOverride> {
+        let mut overrides = Self::default();
+        for text in recorded {
+            overrides.assign(&Assignment::parse(text)?)?;
+        }
+        Ok(overrides)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_reads_back() {
+        let recorded = [
+            "description=Plans; a = b\n\nand more",
+            "model=haiku",
+            "tools+=Grep",
+            "tools+=mcp__db__query",
+            "tools-=Bash(git *)",
+            "modernise=true",
+            "modernise:tools+=Agent",
+            "modernise:tools-=Task",
+        ];
+        let overrides = Overrides::read(recorded).unwrap();
+        assert_eq!(overrides.texts(), recorded);
+        assert_eq!(
+            overrides.keys().collect::<Vec<_>>(),
+            ["description", "model", "tools"]
+        );
+    }
+
+    #[test]
+    fn the_last_assignment_of_a_name_counts() {
+        let overrides = Overrides::read(["tools+=Bash", "tools-=Bash", "model=a", "model=b"]);
+        assert_eq!(overrides.unwrap().texts(), ["model=b", "tools-=Bash"]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (text, words) in [
+            ("model", "is not an assignment"),
+            ("modle=haiku", "`modle` cannot be overridden"),
+            ("name=x", "`name` cannot be overridden"),
+            ("hooks+=x", "`hooks` cannot be overridden"),
+            ("model=", "is empty"),
+            ("model=a\nb", "control characters"),
+            ("effort=most", "it takes low, medium"),
+            ("effort=-1", "it takes low, medium"),
+            ("color=black", "it takes red"),
+            ("permissionMode=all", "it takes default"),
+            ("tools=Read", "add a name with `tools+=NAME`"),
+            ("model+=a", "set it with `model=VALUE`"),
+            ("tools+=Read, Grep", "is empty"),
+            ("tools+=", "is empty"),
+            ("modernise=maybe", "it takes true, false"),
+            ("modernise:model=x", "is not an assignment"),
+        ] {
+            let error = Assignment::parse(text).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        for text in [
+            "effort=3",
+            "effort=xhigh",
+            "tools+=Bash(git *, x)",
+            "description=a\nb",
+        ] {
+            assert!(Assignment::parse(text).is_ok(), "{text}");
+        }
+        assert_eq!(meant("permission-mode"), Some("permissionMode"));
+        assert_eq!(meant("modle"), Some("model"));
+        assert_eq!(meant("zzz"), None);
+    }
+
+    #[test]
+    fn defaults_fill_in_what_is_not_said_and_not_pinned() {
+        let own = Overrides::read(["model=opus"]).unwrap();
+        let defaults = Overrides::read(["model=haiku", "effort=low", "color=red"]).unwrap();
+        let all = own.with_defaults(&defaults, &["color".to_owned()]);
+        assert_eq!(all, Overrides::read(["model=opus", "effort=low"]).unwrap());
+    }
+}

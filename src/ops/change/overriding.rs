@@ -1,0 +1,126 @@
+//! Plans an agent of the manifest with other overrides: the version that is locked, and the entry that the manifest is to have.
+
+use super::goal::{Edits, OverrideChange};
+use super::pending;
+use super::planner::Planner;
+use crate::domain::definition::overridden;
+use crate::domain::name::AgentName;
+use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride};
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
+use crate::ops::report::Frontend;
+use crate::ops::unknown;
+use crate::store::manifest::Wanted;
+
+impl Planner<'_, '_> {
+    /// Plans the agent `typed` with its overrides changed.
+    pub(super) fn with_overrides(
+        &mut self,
+        typed: &str,
+        change: &OverrideChange,
+        frontend: &mut dyn Frontend,
+    ) -> Result<()> {
+        let scene = self.scene;
+        let agents = scene.manifest.agents();
+        let found = agents.iter().find(|(name, _)| name.as_str() == typed);
+        let (name, wanted) =
+            found.ok_or_else(|| unknown::agent(typed, agents.keys(), &scene.lockfile))?;
+        let Some(locked) = scene.lockfile.agents.get(name) else {
+            let install = Command::new(["install"]);
+            return Err(Failure::failed(format!("`{name}` is not installed yet"))
+                .hint(Advice::run(install).and(" installs what agentpkg.toml says")));
+        };
+        if pending::names(&scene.session.project)?.contains(name) {
+            let resolve = Command::new(["resolve", name.as_str()]);
+            return Err(Failure::failed(format!("an update of `{name}` is pending"))
+                .hint(Advice::run(resolve).and(" finishes it; then change its overrides")));
+        }
+        let mut overrides = wanted.overrides.clone();
+        match change {
+            OverrideChange::Set(assignments) => set(name, wanted, &mut overrides, assignments)?,
+            OverrideChange::Unset(keys) => unset(name, &mut overrides, keys)?,
+        }
+        let wanted = Wanted {
+            overrides,
+            ..wanted.clone()
+        };
+        self.keep(name, locked, &wanted, frontend)?;
+        let is_forced = self.goal.edits == Edits::Replace;
+        if let Some(item) = self.plan.item_mut(name) {
+            item.is_named = true;
+            item.wanted = Some(wanted);
+            let now = &item.candidate.locked.overrides;
+            if is_forced {
+                item.text = overridden(&item.result(), now).ok();
+            }
+            let edited = item.kept.iter().filter(|key| now.has(key) && !is_forced);
+            let notes: Vec<String> = edited
+                .map(|key| {
+                    format!("`{key}` keeps what you wrote in the file; `--force` overrides it")
+                })
+                .collect();
+            item.notes.extend(notes);
+        }
+        Ok(())
+    }
+}
+
+/// Makes assignments. What is pinned has the text of the file as its value, so it cannot have another.
+fn set(
+    name: &AgentName,
+    wanted: &Wanted,
+    overrides: &mut Overrides,
+    assignments: &[Assignment],
+) -> Result<()> {
+    for assignment in assignments {
+        let key = assignment.key();
+        if wanted.pins.iter().any(|pin| pin == key) {
+            return Err(Failure::failed(format!(
+                "`{key}` of `{name}` is pinned in agentpkg.toml: it keeps the text of the file"
+            ))
+            .hint(format!("take `{key}` out of `pin` there first")));
+        }
+        if matches!(assignment, Assignment::Modern(_)) {
+            return Err(refused(&WrongOverride::NoAssignment(
+                assignment.to_string(),
+            )));
+        }
+        overrides
+            .assign(assignment)
+            .map_err(|error| refused(&error))?;
+    }
+    if wanted.is_verbatim {
+        return Err(Failure::failed(format!(
+            "`{name}` is installed exactly as upstream wrote it, so nothing in it is overridden"
+        ))
+        .hint("take `verbatim` out of its entry in agentpkg.toml first"));
+    }
+    Ok(())
+}
+
+/// Takes overrides back.
+fn unset(name: &AgentName, overrides: &mut Overrides, keys: &[String]) -> Result<()> {
+    for key in keys {
+        if !overrides.unset(key) {
+            let failure = Failure::failed(format!("`{key}` of `{name}` is not overridden"));
+            let modernise = overrides.modernise.map(|_| MODERNISE);
+            let known = overrides.keys().chain(modernise);
+            let known: Vec<String> = known.map(|key| format!("`{key}`")).collect();
+            return Err(if known.is_empty() {
+                failure
+            } else {
+                failure.hint(format!("overridden are {}", known.join(", ")))
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The failure about an override that makes no sense as it was typed.
+pub(in crate::ops) fn refused(error: &WrongOverride) -> Failure {
+    let failure = Failure::usage(error.to_string());
+    match error.meant() {
+        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+        None => failure,
+    }
+}
