@@ -50,7 +50,7 @@ pub struct Limits {
     pub deadline: Duration,
     /// Bytes on disk that a fetch may add.
     pub max_bytes: u64,
-    /// References in the local repository: each is a file until git packs them.
+    /// References in the local repository: each is a file until git packs them, of which git writes some thousands a second.
     pub max_references: usize,
 }
 
@@ -59,7 +59,7 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(120),
             max_bytes: 256 << 20,
-            max_references: 100_000,
+            max_references: 40_000,
         }
     }
 }

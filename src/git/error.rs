@@ -261,10 +261,10 @@ pub enum GitError {
         detail: String,
     },
     /// More entries than allowed.
-    #[error("the repository `{}` has more than {limit} files", .path.display())]
+    #[error("`{place}` has more than {limit} files")]
     TreeTooLarge {
-        /// The repository.
-        path: PathBuf,
+        /// The repository, as a person knows it.
+        place: String,
         /// The limit.
         limit: usize,
     },

@@ -142,7 +142,7 @@ impl Walker<'_> {
         self.entries += tree.len();
         if self.entries > self.limits.entries {
             return Err(GitError::TreeTooLarge {
-                path: self.repository.path().to_owned(),
+                place: self.repository.path().display().to_string(),
                 limit: self.limits.entries,
             });
         }

@@ -47,9 +47,9 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(folder: PathBuf) -> Self {
+    fn of(folder: &Path) -> Self {
         let mut files = Vec::new();
-        files_below(&folder, &mut files);
+        files_below(folder, &mut files);
         files.sort();
         let files = files.into_iter().map(|path| {
             let modified = fs::metadata(&path).unwrap().modified().unwrap();
@@ -57,7 +57,7 @@ impl Kept {
             (path, bytes, modified)
         });
         Self {
-            folder: folder.clone(),
+            folder: folder.to_owned(),
             files: files.collect(),
         }
     }
@@ -128,8 +128,8 @@ fn a_changed_byte_in_the_cache_is_noticed() {
     let _: Vec<Output> = reading.iter().map(run).collect();
     let expected: Vec<Output> = reading.iter().map(run).collect();
     assert!(expected.iter().all(|output| output.code == 0));
-    let cache = Kept::of(sandbox.path().join("home/.cache/agentpkg"));
-    let project = Kept::of(sandbox.project(""));
+    let cache = Kept::of(&sandbox.path().join("home/.cache/agentpkg"));
+    let project = Kept::of(&sandbox.project(""));
     let kinds = cache.kinds();
     assert!(kinds.len() >= KINDS, "{}", kinds.len());
     let step = if std::env::var_os("AGENTPKG_FULL").is_some() {

@@ -99,7 +99,10 @@ impl GitUrl {
         {
             return Self::with_scheme(scheme, rest);
         }
-        if let Some(rest) = text.strip_prefix("gh:") {
+        // Hosts are written in lower case, so a host `GH` would be read as this the next time.
+        if let Some((prefix, rest)) = text.split_once(':')
+            && prefix.eq_ignore_ascii_case("gh")
+        {
             return match rest.split_once('/') {
                 Some((owner, repository)) => Self::github(owner, repository),
                 None => Err(UrlError::GitHub { part: "repository" }),

@@ -171,6 +171,12 @@ fn good_addresses_are_normalised() {
             "github.com",
         ),
         (
+            "Gh:acme/agents",
+            "https://github.com/acme/agents",
+            Transport::Https,
+            "github.com",
+        ),
+        (
             "gh:a_b/.github",
             "https://github.com/a_b/.github",
             Transport::Https,
@@ -460,7 +466,7 @@ proptest! {
     }
 
     #[test]
-    fn likely_text_too(text in "(https|SSH|git|file|http|gh|x)?(://|:|::)?([a-zA-Z0-9.%:@/\\[\\]~ -]|%2[efdEF0]){0,24}") {
+    fn likely_text_too(text in "(https|SSH|git|file|http|gh|GH|x)?(://|:|::)?([a-zA-Z0-9.%:@/\\[\\]~ -]|%2[efdEF0]){0,24}") {
         if let Ok(url) = GitUrl::parse(&text) {
             prop_assert!(!url.as_str().starts_with('-'));
             prop_assert!(!url.host().starts_with('-'));

@@ -392,7 +392,15 @@ impl CachedRepository<'_> {
     ) -> Result<Walk> {
         let limits = WalkLimits::default();
         self.reading(watch, &|repository| {
-            repository.walk(commit, &limits, filter)
+            let walk = repository.walk(commit, &limits, filter);
+            walk.map_err(|error| match error {
+                // Nobody knows the folder in the cache.
+                GitError::TreeTooLarge { limit, .. } => {
+                    let place = self.url.display();
+                    GitError::TreeTooLarge { place, limit }
+                }
+                error => error,
+            })
         })
     }
 
