@@ -287,7 +287,7 @@ mod tests {
     /// An agent of twenty lines of its own.
     fn text(name: &str) -> String {
         let lines = (1..=20).map(|line| format!("{name} does {line}\n"));
-        let lines: String = lines.collect();
+        let lines = lines.collect::<Vec<_>>().concat();
         format!("---\nname: {name}\n---\n{lines}")
     }
 
@@ -321,7 +321,8 @@ mod tests {
 
     #[test]
     fn a_line_that_all_agents_have_says_little() {
-        let common: String = (1..=30).map(|line| format!("common {line}\n")).collect();
+        let common: Vec<String> = (1..=30).map(|line| format!("common {line}\n")).collect();
+        let common = common.concat();
         let agents: Vec<String> = (0..20)
             .map(|agent| text(&format!("agent-{agent}")) + &common)
             .collect();

@@ -9,9 +9,10 @@ use crate::support::sandbox::{Output, Sandbox};
 
 /// An agent of twenty lines of its own.
 fn agent(name: &str) -> String {
-    let lines: String = (1..=20)
+    let lines: Vec<String> = (1..=20)
         .map(|line| format!("- {name} does {line}\n\n"))
         .collect();
+    let lines = lines.concat();
     format!("---\nname: {name}\ndescription: Does {name}\ntools: Read, Grep\n---\n\n{lines}")
 }
 

@@ -170,9 +170,10 @@ fn the_session_about_hand_copied_agents_is_true() {
         return;
     }
     let agent = |name: &str| {
-        let lines: String = (1..=12)
+        let lines: Vec<String> = (1..=12)
             .map(|line| format!("- {name}: rule {line}\n"))
             .collect();
+        let lines = lines.concat();
         format!("---\nname: {name}\ndescription: Does it\ntools: Read\n---\n\n{lines}")
     };
     let changed = |name: &str, rule: &str| {
