@@ -5,6 +5,7 @@
 //! have, is their score in percent. Versions of one agent differ in few lines, so among the best of them the number of differing lines
 //! decides.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -51,6 +52,8 @@ pub struct Versions {
     agents: HashMap<u64, (u32, usize)>,
     /// How many agents there are.
     count: usize,
+    /// What the lines of each version weigh, once all are there.
+    weights: OnceCell<Vec<f64>>,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,7 @@ impl Versions {
     /// Adds a version of an agent. All versions of an agent are added before those of the next one; where nothing else decides, earlier
     /// ones are preferred.
     pub fn add(&mut self, agent: usize, text: &[u8]) {
+        self.weights = OnceCell::new();
         let number = self.all.len();
         if self.all.last().is_none_or(|last| last.agent != agent) {
             self.count += 1;
@@ -130,15 +134,15 @@ impl Versions {
                 *shared.entry(*version).or_default() += weight * f64::from(times);
             }
         }
-        let all = |lines: &Lines| lines.iter().map(|line| self.weight(*line)).sum::<f64>();
-        let whole = all(own);
-        let scored = shared.into_iter().map(|(version, shared)| {
-            let known = &self.all[version];
-            Scored {
-                version,
-                agent: known.agent,
-                score: 200.0 * shared / (whole + all(&known.lines)),
-            }
+        let whole = self.weight_of(own);
+        let weights = self.weights.get_or_init(|| {
+            let all = self.all.iter();
+            all.map(|version| self.weight_of(&version.lines)).collect()
+        });
+        let scored = shared.into_iter().map(|(version, shared)| Scored {
+            version,
+            agent: self.all[version].agent,
+            score: 200.0 * shared / (whole + weights[version]),
         });
         let mut scored: Vec<Scored> = scored.collect();
         scored.sort_by(|one, other| {
@@ -146,6 +150,10 @@ impl Versions {
             order.then(one.version.cmp(&other.version))
         });
         scored
+    }
+
+    fn weight_of(&self, lines: &Lines) -> f64 {
+        lines.iter().map(|line| self.weight(*line)).sum()
     }
 
     /// How much a line says: the more, the fewer agents have it.
@@ -279,7 +287,7 @@ mod tests {
     /// An agent of twenty lines of its own.
     fn text(name: &str) -> String {
         let lines = (1..=20).map(|line| format!("{name} does {line}\n"));
-        let lines: String = lines.collect();
+        let lines = lines.collect::<Vec<_>>().concat();
         format!("---\nname: {name}\n---\n{lines}")
     }
 

@@ -164,6 +164,47 @@ fn the_session_about_overrides_is_true() {
 }
 
 #[test]
+fn the_session_about_hand_copied_agents_is_true() {
+    let sandbox = Sandbox::new();
+    if hermetic_git(&sandbox.path().join("home")).is_none() {
+        return;
+    }
+    let agent = |name: &str| {
+        let lines: Vec<String> = (1..=12)
+            .map(|line| format!("- {name}: rule {line}\n"))
+            .collect();
+        let lines = lines.concat();
+        format!("---\nname: {name}\ndescription: Does it\ntools: Read\n---\n\n{lines}")
+    };
+    let changed = |name: &str, rule: &str| {
+        let line = format!("{name}: rule {rule}\n");
+        agent(name).replace(&line, &format!("{name}: another rule {rule}\n"))
+    };
+    let mut upstream = RepoBuilder::bare(&sandbox.path().join("team.git"));
+    upstream
+        .file("agents/planner.md", agent("planner"))
+        .file("agents/reviewer.md", agent("reviewer"));
+    let _ = upstream.commit("first");
+    upstream.file("agents/planner.md", changed("planner", "3"));
+    let _ = upstream.commit("second");
+    for (name, text) in [
+        ("planner", changed("planner", "9")),
+        ("reviewer", agent("reviewer")),
+        ("mine", agent("mine")),
+    ] {
+        sandbox.write(&format!("project/.claude/agents/{name}.md"), text);
+    }
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/hand-copied.md");
+    let sessions = sessions(&fs::read_to_string(page).unwrap());
+    assert_eq!(sessions.len(), 1);
+    for session in sessions {
+        replay("hand-copied.md", session, &sandbox, OsStr::new(""));
+    }
+    let merged = changed("planner", "9").replace("planner: rule 3\n", "planner: another rule 3\n");
+    assert_eq!(sandbox.read(".claude/agents/planner.md"), merged);
+}
+
+#[test]
 fn the_sessions_of_the_readme_are_true() {
     let readme =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();

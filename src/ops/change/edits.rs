@@ -7,7 +7,9 @@ use super::pending;
 use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::digest::Digest;
+use crate::domain::lineage::kept;
 use crate::domain::markers;
+use crate::domain::origin::LEAST;
 use crate::domain::shell::{Command, shell_quoted};
 use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
@@ -167,7 +169,7 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
             "`--force` is for the agents that you name: add `{spec}` to the command"
         ));
     }
-    let failure = if first.before.is_none() {
+    let failure = if first.before.is_none() && is_like(first) {
         let adopt = Command::new(["adopt", first.name.as_str(), "--from", &spec]);
         failure.hint(Advice::run(adopt).and(" takes your file as edits of that agent"))
     } else {
@@ -194,6 +196,12 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
     }
     let force = Command::new(["install", &spec, "--force"]);
     failure.hint(Advice::run(force).and(format!(" replaces it; {copy}")))
+}
+
+/// Whether a file that is in the way is like the agent that would replace it.
+fn is_like(item: &Item) -> bool {
+    let ours = item.ours.as_deref().unwrap_or_default();
+    kept(&item.candidate.bytes, ours) >= LEAST
 }
 
 /// The update that merges what an install would write over.

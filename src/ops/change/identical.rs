@@ -39,7 +39,8 @@ pub(super) fn same_bytes(
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     // With overrides, the file has to change after all.
-    let Some(ours) = item.ours.clone().filter(|_| wanted.overrides.is_empty()) else {
+    let overrides = scene.manifest.overrides_of(wanted);
+    let Some(ours) = item.ours.clone().filter(|_| overrides.is_empty()) else {
         return Ok(());
     };
     let blob = ObjectId::of_blob(&ours);

@@ -60,8 +60,9 @@ pub(in crate::ops) fn change(
     goal: &Goal,
     frontend: &mut dyn Frontend,
 ) -> Result<Outcome> {
-    let freshness = match goal.what {
+    let freshness = match &goal.what {
         What::Newest { .. } => Freshness::Now,
+        What::Files(files) if files.from.is_some() => Freshness::Now,
         What::Files(_) => Freshness::Any,
         _ if session.options.is_locked => Freshness::Any,
         _ => Freshness::Recent,

@@ -12,7 +12,6 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Location, Result};
 use crate::merge;
 use crate::ops::base;
-use crate::ops::candidate::Candidate;
 use crate::ops::candidate::{Candidate, as_written};
 use crate::ops::past::Changed;
 use crate::ops::report::{Event, Frontend};
@@ -131,9 +130,8 @@ fn item(
     } else {
         None
     };
-    let candidate = Candidate::adapted(name, locked, theirs)?;
     let changed = Changed::between(&session.offline(), before, &locked);
-    let candidate = Candidate::adapted(locked, theirs);
+    let candidate = Candidate::adapted(name, locked, theirs)?;
     let mut item = Item {
         changed,
         before: Some(before.clone()),
