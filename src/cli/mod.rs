@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    Context, check, complete, completions, diff, doctor, info, init, install, list, manual,
+    Context, adopt, check, complete, completions, diff, doctor, info, init, install, list, manual,
     merge_file, next, outdated, recover, registry, remove, resolve, search, set, status, undo,
     update,
 };
@@ -154,6 +154,7 @@ macro_rules! commands {
 commands! {
     Install(install::InstallArgs) = "install" | "add" | "i", "Install agents; without names, those that agentpkg.toml and agentpkg.lock list";
     Update(update::UpdateArgs) = "update" | "upgrade" | "up", "Update agents, and merge upstream's changes with your own";
+    Adopt(adopt::AdoptArgs) = "adopt", "Take over agents that you copied by hand: find where each is from, so that updates reach it";
     Outdated(outdated::OutdatedArgs) = "outdated", "Show which agents have a newer version, and which of them you edited";
     Status(status::StatusArgs) = "status", "Show which agents are edited, missing or in conflict";
     Check(check::CheckArgs) = "check", "Check all agents for what is missing, left over, or edited by hand";
@@ -281,6 +282,9 @@ pub fn run() -> u8 {
         (Ok(_), Some(objection)) => Err(objection.clone()),
         (outcome, _) => outcome,
     };
+    // What was shown came from an index that is damaged; the damage also explains whatever else failed.
+    let damage = context.session.cache.damage().failure();
+    let outcome = damage.map_or(outcome, Err);
     match outcome {
         Ok(code) => context.ui.end(code, None),
         Err(failure) if is_merge_file => context.ui.end(merge_file::ERROR, Some(failure)),
@@ -356,6 +360,7 @@ fn run_command(command: Command, context: &mut Context) -> Result<u8, Failure> {
     match command {
         Command::Install(args) => install::run(args, context).map(|()| 0),
         Command::Update(args) => update::run(&args, context).map(|()| 0),
+        Command::Adopt(args) => adopt::run(&args, context).map(|()| 0),
         Command::Outdated(args) => outdated::run(&args, context).map(|()| 0),
         Command::Undo(args) => undo::run(&args, context).map(|()| 0),
         Command::Status(args) => status::run(&args, context).map(|()| 0),

@@ -138,6 +138,12 @@ pub fn installed() -> ArgValueCompleter {
     completer(|session, _| complete::installed(session))
 }
 
+/// Files of the agents folder that agentpkg did not write.
+#[must_use]
+pub fn unmanaged() -> ArgValueCompleter {
+    completer(|session, _| complete::unmanaged(session))
+}
+
 /// What can be assigned to an agent, for `set`.
 #[must_use]
 pub fn assignments() -> ArgValueCompleter {

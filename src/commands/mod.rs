@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, a call to its use-case, and how the outcome is shown.
 
+pub mod adopt;
 mod capabilities;
 pub mod check;
 pub mod complete;

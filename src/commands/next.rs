@@ -53,6 +53,16 @@ pub fn run(context: &mut Context) -> Result<()> {
     let is_new = installed == 0 && missing(&status) == 0;
     let mut steps = due(&status);
     let is_done = steps.is_empty();
+    if !status.foreign.is_empty() {
+        // Whoever wrote agents of their own has nothing to do about them.
+        let what = numbered(
+            status.foreign.len(),
+            "unmanaged file is",
+            "unmanaged files are",
+        );
+        let why = format!("find where {what} from");
+        steps.push(Step::new(["adopt"], why));
+    }
     if is_new {
         steps.extend([
             Step::new(["search", "WORD"], "find an agent in the registries"),

@@ -78,6 +78,12 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
             "{DIM}`{install}` removes what is not in agentpkg.toml, unless you edited it.{DIM:#}"
         ));
     }
+    if !status.foreign.is_empty() {
+        let adopt = ui.command(&Command::new(["adopt"]));
+        ui.note(format!(
+            "{DIM}`{adopt}` finds out where unmanaged agents are from.{DIM:#}"
+        ));
+    }
     let is_missing = |agent: &AgentStatus| agent.file == FileState::Missing || !agent.has_base;
     if status.agents.iter().any(is_missing) {
         ui.note(format!("{DIM}`{install}` restores what is missing.{DIM:#}"));

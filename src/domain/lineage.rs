@@ -89,7 +89,7 @@ pub struct Successors {
 }
 
 /// The lines of a text that are not blank, as sorted hashes.
-type Lines = Vec<u64>;
+pub(super) type Lines = Vec<u64>;
 
 /// Two states of a source, with what was found out about their texts.
 #[derive(Debug)]
@@ -390,7 +390,7 @@ pub fn kept(text: &[u8], other: &[u8]) -> u32 {
     percent(&lines(text), &lines(other), &|_| 1.0)
 }
 
-fn lines(text: &[u8]) -> Lines {
+pub(super) fn lines(text: &[u8]) -> Lines {
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let hash = |line: &[u8]| {
         let mut hasher = DefaultHasher::new();

@@ -15,6 +15,7 @@ pub mod lineage;
 pub mod loaded;
 pub mod markers;
 pub mod name;
+pub mod origin;
 pub mod overrides;
 pub mod plugin_bound;
 pub mod policy;

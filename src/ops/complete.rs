@@ -73,6 +73,9 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
     let indexes: Vec<IndexFile> = indexes.collect();
     let head = &current[..current.len() - target.len()];
     let found = names(&indexes, &folded(target)).into_iter();
+    if session.cache.damage().failure().is_some() {
+        return Vec::new();
+    }
     let mut candidates: Vec<Candidate> = found
         .map(|(name, help)| (format!("{head}{name}"), help))
         .collect();
@@ -306,6 +309,18 @@ pub fn versions_of_installed(session: &Session, name: &str, typed: &str) -> Vec<
 fn file_of(session: &Session, name: &AgentName) -> Vec<u8> {
     let read = session.project.read_agent(name);
     read.ok().flatten().unwrap_or_default()
+}
+
+/// Files of the agents folder that agentpkg did not write.
+pub fn unmanaged(session: &Session) -> Vec<Candidate> {
+    let project = &session.project;
+    let lockfile = project.load_lockfile().unwrap_or_default();
+    let listed = project.files().list(project.agents_folder());
+    let names = listed.unwrap_or_default().into_iter().filter_map(|file| {
+        let name = AgentName::new(file.name.strip_suffix(".md")?).ok()?;
+        (!lockfile.agents.contains_key(&name)).then(|| (name.to_string(), String::new()))
+    });
+    names.collect()
 }
 
 /// Agents that are installed.

@@ -2,6 +2,7 @@
 //!
 //! They speak upward only through [`Reporter`] and [`Decide`].
 
+pub mod adopt;
 pub mod base;
 mod beside;
 mod candidate;
@@ -21,6 +22,7 @@ mod lock_conflict;
 pub mod merge_driver;
 pub mod merge_file;
 mod news;
+mod origins;
 pub mod outdated;
 pub mod past;
 mod policy;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::change::pending;
+use super::change::unmanaged::unmanaged_in;
 use super::gone::GoneAgent;
 use super::news::{Look, News};
 use super::past::Changed;
@@ -16,8 +17,7 @@ use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::merge::{self, Difference};
 use crate::store::agreement::{reachable, versions};
-use crate::store::loaded::LoadedSet;
-use crate::store::lockfile::{LockedAgent, Lockfile};
+use crate::store::lockfile::LockedAgent;
 
 /// The state of an installed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +154,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let is_uninstalled = |name: &&AgentName| !lockfile.agents.contains_key(*name);
     outcome.uninstalled = known.filter(is_uninstalled).cloned().collect();
     let world = World::open(&offline, &manifest, &lockfile, frontend)?;
-    outcome.foreign = foreign(world.loaded(session), &lockfile);
+    outcome.foreign = unmanaged_in(world.loaded(session), &lockfile);
     let agents = requirement::all_agents(session, &world, &manifest, &lockfile, &[]).of_project();
     let servers = requirement::states(&world, &session.environment, manifest.policy(), &agents);
     let disabled = servers.iter().filter(|server| server.refusal().is_some());
@@ -162,13 +162,6 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let missing = servers.into_iter().filter(ServerState::is_missing);
     outcome.missing_servers = missing.map(|server| server.name).collect();
     Ok(outcome)
-}
-
-/// The files of the agents folder that agentpkg did not write, by their paths below it.
-fn foreign(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
-    let known: BTreeSet<String> = lockfile.agents.keys().map(AgentName::file_name).collect();
-    let files = set.own().map(|agent| agent.below.clone());
-    files.filter(|file| !known.contains(file)).collect()
 }
 
 /// The overridden keys that the user gave another value by hand.

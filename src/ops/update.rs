@@ -13,7 +13,7 @@ use crate::error::{Advice, Failure, Result};
 
 pub use super::change::goal::{Conflicts, Wish};
 pub use super::change::item::Status;
-pub use super::change::outcome::{ChangedAgent, NamedAgent, Outcome, Passed};
+pub use super::change::outcome::{ChangedAgent, Likely, NamedAgent, Outcome, Passed, Unmanaged};
 
 /// What to update, and how.
 #[derive(Debug, Clone, Default)]

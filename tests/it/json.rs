@@ -94,6 +94,8 @@ fn documents() -> Vec<(&'static str, String, Value)> {
             .replace("Read,", "Read, Write,"),
     );
     take("status", &["status"]);
+    let _ = sandbox.write("project/.claude/agents/copied.md", planner);
+    take("adopt", &["adopt", "--all"]);
     take("check", &["check"]);
     take("diff", &["diff"]);
     take("update", &["update", "--dry-run"]);

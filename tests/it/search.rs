@@ -396,6 +396,7 @@ fn the_program_alone_says_what_to_do_next() {
 
       agentpkg update  1 agent has a newer version, as of the last look
       agentpkg check   1 server is missing
+      agentpkg adopt   find where 1 unmanaged file is from
       agentpkg status  every agent, and what you changed
       agentpkg --help  all commands
     --- stderr

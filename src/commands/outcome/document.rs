@@ -7,7 +7,7 @@ use crate::commands::needs::NeedsView;
 use crate::domain::budget::LIMIT;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::ops::remove::Dropped;
-use crate::ops::update::{ChangedAgent, NamedAgent, Outcome, Passed, Status};
+use crate::ops::update::{ChangedAgent, NamedAgent, Outcome, Passed, Status, Unmanaged};
 use crate::ui::Ui;
 use crate::ui::view::{ChangedView, FailureView, GainView, GoneView};
 
@@ -31,6 +31,24 @@ pub(in crate::commands) struct ChangeDocument<'o> {
     cost: Option<CostView>,
     left: Vec<LeftView<'o>>,
     offers: Vec<OfferView<'o>>,
+    /// Files that were not adopted.
+    not_adopted: Vec<UnmanagedView<'o>>,
+}
+
+/// A file that was not adopted.
+#[derive(Debug, Serialize)]
+struct UnmanagedView<'o> {
+    name: &'o str,
+    why: &'o str,
+    candidates: Vec<LikelyView<'o>>,
+}
+
+/// A version that a file may be from.
+#[derive(Debug, Serialize)]
+struct LikelyView<'o> {
+    spec: &'o str,
+    percent: u32,
+    lines: usize,
 }
 
 /// An agent that one which is written may start, and that could be installed.
@@ -137,6 +155,7 @@ impl<'o> ChangeDocument<'o> {
                 .collect(),
             left: outcome.passed.iter().map(LeftView::from).collect(),
             offers: outcome.offers.iter().map(OfferView::from).collect(),
+            not_adopted: outcome.unmanaged.iter().map(UnmanagedView::from).collect(),
             shadows: &outcome.shadows,
             cost: outcome.cost.map(|(added, total)| CostView {
                 added,
@@ -192,6 +211,7 @@ fn status_name(status: Status) -> &'static str {
         Status::Updated => "updated",
         Status::Merged => "merged",
         Status::Installed => "installed",
+        Status::Adopted => "adopted",
         Status::Marked => "marked",
         Status::Skipped => "skipped",
         Status::Gone => "gone",
@@ -211,6 +231,21 @@ impl<'o> From<&'o (AgentName, AgentName)> for StillRequiredView<'o> {
         Self {
             name: name.as_str(),
             by: by.as_str(),
+        }
+    }
+}
+
+impl<'o> From<&'o Unmanaged> for UnmanagedView<'o> {
+    fn from(unmanaged: &'o Unmanaged) -> Self {
+        let candidates = unmanaged.candidates.iter().map(|likely| LikelyView {
+            spec: &likely.spec,
+            percent: likely.percent,
+            lines: likely.lines,
+        });
+        Self {
+            name: &unmanaged.name,
+            why: &unmanaged.why,
+            candidates: candidates.collect(),
         }
     }
 }

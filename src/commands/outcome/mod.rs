@@ -1,6 +1,8 @@
 //! What a command did to agents, or would do, as text: one screen for an install and one for an update. `document` is the same as data.
 
+mod adopted;
 mod document;
+mod failures;
 mod leaving;
 mod summary;
 
@@ -8,12 +10,14 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
+pub(super) use self::adopted::show_adopt;
 pub(super) use self::document::ChangeDocument;
+pub(super) use self::failures::finish;
 pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
 use crate::domain::capability::Gain;
-use crate::domain::count::{FEW, counted, few, numbered};
+use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
 use crate::error::Advice;
@@ -41,6 +45,10 @@ pub(super) fn show_install(
             show_written(agent, is_dry_run, ui);
         }
     }
+    let adopted = outcome.agents.iter();
+    let adopted = adopted.filter(|agent| agent.status == Status::Adopted);
+    let adopted: Vec<&ChangedAgent> = adopted.collect();
+    adopted::show_adopted(&adopted, is_dry_run, ui);
     summary::show_passed(outcome, ui);
     summary::show_offers(outcome, ui);
     if let Some(report) = &outcome.needs {
@@ -49,7 +57,7 @@ pub(super) fn show_install(
     show_gone(&outcome.gone, is_dry_run, ui);
     show_skipped(outcome, ui);
     show_cost(outcome, ui);
-    if changed.is_empty() {
+    if changed.is_empty() && adopted.is_empty() {
         show_unchanged(outcome, is_whole, is_dry_run, ui);
     } else {
         show_verdict(outcome, is_many, is_dry_run, ui);
@@ -423,6 +431,8 @@ pub(super) fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, St
         (Status::Updated, true) => ("Would update", String::new()),
         (Status::Merged, true) => ("Would merge", open),
         (Status::Installed, true) => ("Would add", String::new()),
+        (Status::Adopted, true) => ("Would adopt", String::new()),
+        (Status::Adopted, false) => ("Adopted", String::new()),
         (Status::Updated, false) => ("Updated", String::new()),
         (Status::Merged, false) if agent.conflicts.is_empty() => ("Merged", edits),
         (Status::Merged, false) => ("Merged", "conflicts decided".to_owned()),
@@ -440,21 +450,5 @@ pub(super) fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, St
         (Status::Moved, true) => ("Would follow", String::new()),
         (Status::Moved, false) => ("Followed", edits),
         (Status::Current | Status::Edited, _) => ("Kept", String::new()),
-    }
-}
-
-/// What every command that changes agents says after its outcome: what does not run as it seems, and what failed.
-pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
-    for shadow in &outcome.shadows {
-        context.ui.warn(shadow.as_str());
-    }
-    for failure in outcome.failures.iter().take(FEW) {
-        context.ui.failure(failure);
-    }
-    let more = outcome.failures.len().saturating_sub(FEW);
-    if more > 0 {
-        let errors = counted(more, "more error");
-        let note = format!("and {errors}, which `--json` lists");
-        context.ui.note(note);
     }
 }

@@ -166,6 +166,7 @@ fn label(plan: &Plan, goal: &Goal, gone: &Gone) -> String {
     let command = match &goal.what {
         What::Newest { .. } => "update",
         What::Waiting { .. } => "resolve",
+        What::Files(_) => "adopt",
         What::Override { change, .. } => match change {
             OverrideChange::Set(_) => "set",
             OverrideChange::Unset(_) => "unset",

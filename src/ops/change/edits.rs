@@ -160,6 +160,12 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
             "`--force` is for the agents that you name: add `{spec}` to the command"
         ));
     }
+    let failure = if first.before.is_none() {
+        let adopt = Command::new(["adopt", first.name.as_str(), "--from", &spec]);
+        failure.hint(Advice::run(adopt).and(" takes your file as edits of that agent"))
+    } else {
+        failure
+    };
     let project = &scene.session.project;
     let failure = if first.is_named {
         let locked = &first.candidate.locked;

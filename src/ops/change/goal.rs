@@ -94,6 +94,15 @@ pub(in crate::ops) struct Specs {
     pub(in crate::ops) is_verbatim: bool,
 }
 
+/// Files that agentpkg did not write.
+#[derive(Debug, Clone, Default)]
+pub(in crate::ops) struct Files {
+    /// Their names; empty: all.
+    pub(in crate::ops) names: Vec<String>,
+    /// The source, agent or version that they are from; `None`: it is looked for in all registries that are here.
+    pub(in crate::ops) from: Option<String>,
+}
+
 /// How the overrides of an agent change.
 #[derive(Debug, Clone)]
 pub(in crate::ops) enum OverrideChange {
@@ -128,6 +137,8 @@ pub(in crate::ops) enum What {
     },
     /// Those that go, named.
     Gone(Vec<String>),
+    /// Files that agentpkg did not write, which become versions of agents with edits.
+    Files(Files),
     /// One that gets other overrides.
     Override {
         /// Its name.

@@ -29,6 +29,8 @@ pub enum Status {
     Merged,
     /// It was not there.
     Installed,
+    /// Its file was there, and agentpkg did not write it; it stays as it is, as edits of the version that was found for it.
+    Adopted,
     /// There is nothing newer, and the user's edits stay.
     Edited,
     /// There is nothing newer, but upstream moved or renamed it.
@@ -133,6 +135,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) is_blocked: bool,
     /// Whether it was installed before and nothing says any more what it could do.
     pub(in crate::ops) is_unknown_before: bool,
+    /// Whether its file was there and agentpkg did not write it: it stays as it is, and what it may do it does already.
+    pub(in crate::ops) is_adopted: bool,
 }
 
 impl Item {
@@ -161,7 +165,17 @@ impl Item {
             replaces: None,
             is_blocked: false,
             is_unknown_before: false,
+            is_adopted: false,
         }
+    }
+
+    /// Takes its file as it is, as edits of this version.
+    pub(super) fn adopt(&mut self, candidate: Candidate, note: String) {
+        self.base.clone_from(&candidate.bytes);
+        self.candidate = candidate;
+        self.is_adopted = true;
+        self.is_blocked = false;
+        self.notes.push(note);
     }
 
     /// Leaves it out, and says why.
@@ -309,6 +323,9 @@ impl Item {
 
     /// What the result may do and the file as it is could not. What is as it was locked brings nothing.
     pub(in crate::ops) fn gains(&self) -> Vec<Gain> {
+        if self.is_adopted {
+            return Vec::new();
+        }
         let mut gains = self.gained_by_overrides();
         if self.is_fresh {
             gains.extend(self.gained_powers());
@@ -319,11 +336,11 @@ impl Item {
         gains
     }
 
-    /// What overrides allow that upstream does not, unless the lockfile records the very same ones: then they were agreed to.
+    /// What overrides allow, or no longer take away, unless the lockfile records the very same ones: then they were agreed to.
     fn gained_by_overrides(&self) -> Vec<Gain> {
         let before = self.before.as_ref().map(|before| &before.overrides);
         let now = &self.candidate.locked.overrides;
-        if now.is_empty() || before == Some(now) {
+        if before.map_or(now.is_empty(), |before| before == now) {
             return Vec::new();
         }
         let agreed = before.and_then(|before| overridden(&self.candidate.base, before).ok());
@@ -397,6 +414,7 @@ impl Item {
             (State::Marked, _) => return Status::Marked,
             (State::Current, _) => return Status::Current,
             (State::Active, None) => return Status::Installed,
+            (State::Active, Some(_)) if self.is_adopted => return Status::Adopted,
             (State::Active, Some(_)) => {}
         }
         let result = self.result();

@@ -2,6 +2,7 @@
 //! decided (`settle`), and the result becomes changes of files (`apply`), which are made under the lock if nothing changed meanwhile
 //! (`commit`). Commands that change other files use `commit` alone.
 
+mod adopt;
 mod apply;
 mod as_locked;
 mod bases;
@@ -13,6 +14,7 @@ mod consent;
 pub(in crate::ops) mod edits;
 pub(in crate::ops) mod goal;
 pub(in crate::ops) mod gone;
+mod identical;
 pub(in crate::ops) mod item;
 mod leaving;
 mod needs;
@@ -35,10 +37,11 @@ pub(in crate::ops) mod scene;
 mod settle;
 mod specs;
 mod together;
+pub(in crate::ops) mod unmanaged;
 pub(in crate::ops) mod waiting;
 mod whole;
 
-use self::commit::{Attempt, commit};
+use self::commit::{Attempt, Manner, commit};
 use self::goal::{Goal, What};
 use self::item::Status;
 use self::outcome::{ChangedAgent, Outcome};
@@ -59,12 +62,14 @@ pub(in crate::ops) fn change(
 ) -> Result<Outcome> {
     let freshness = match goal.what {
         What::Newest { .. } => Freshness::Now,
+        What::Files(_) => Freshness::Any,
         _ if session.options.is_locked => Freshness::Any,
         _ => Freshness::Recent,
     };
     let mut plan =
         |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| planned(attempt, goal, frontend);
-    let mut outcome = commit(session, freshness, goal.is_dry_run, frontend, &mut plan)?;
+    let manner = Manner::of(goal.is_dry_run, goal.consent.is_yes);
+    let mut outcome = commit(session, freshness, manner, frontend, &mut plan)?;
     if !goal.is_dry_run {
         look_back(session, &mut outcome);
     }

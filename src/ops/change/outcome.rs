@@ -4,7 +4,7 @@ use super::goal::{Edits, Goal, What};
 use super::gone::Gone;
 use super::item::{Item, State, Status};
 use super::plan::Plan;
-pub use super::plan::{NamedAgent, Passed};
+pub use super::plan::{Likely, NamedAgent, Passed, Unmanaged};
 use super::scene::Scene;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::count::counted;
@@ -135,6 +135,8 @@ pub struct Outcome {
     pub passed: Vec<Passed>,
     /// Agents that those which are written may start, that their sources have, and that are not installed.
     pub offers: Vec<NamedAgent>,
+    /// Files that were not adopted.
+    pub unmanaged: Vec<Unmanaged>,
     /// How many files changed, or would; 0 if everything was as it should be.
     pub changes: usize,
     /// Whether agentpkg.toml is among them.
@@ -173,6 +175,7 @@ pub(super) fn of(plan: Plan, scene: &Scene<'_>, goal: &Goal) -> Outcome {
         failures: plan.failures,
         sources: plan.sources,
         passed: plan.passed,
+        unmanaged: plan.unmanaged,
         ..Outcome::default()
     };
     for gone in plan.gone {

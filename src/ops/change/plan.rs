@@ -36,6 +36,30 @@ pub(in crate::ops) struct Plan {
     pub(in crate::ops) passed: Vec<Passed>,
     /// Agents that those of the plan may start, and that their sources have.
     pub(in crate::ops) named: Vec<NamedAgent>,
+    /// Files that agentpkg did not write and that stay like that.
+    pub(in crate::ops) unmanaged: Vec<Unmanaged>,
+}
+
+/// A file that was not adopted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmanaged {
+    /// Its path below the agents folder, without its ending.
+    pub name: String,
+    /// Why, in words.
+    pub why: String,
+    /// What it may be from; the likeliest first.
+    pub candidates: Vec<Likely>,
+}
+
+/// A version that a file may be from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Likely {
+    /// A spec that means it.
+    pub spec: String,
+    /// How much of both texts is the same, in percent.
+    pub percent: u32,
+    /// How many lines differ.
+    pub lines: usize,
 }
 
 /// An agent that another one may start.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::bases;
 use super::edits;
 use super::goal::{Edits, Goal, What};
+use super::identical;
 use super::item::{Added, Item};
 use super::open::joined;
 use super::origin;
@@ -297,6 +298,9 @@ impl<'a, 'p> Planner<'a, 'p> {
         } else {
             let is_forced = self.is_forced(item.is_named);
             edits::lay_over(&mut item, self.scene, is_forced)?;
+            if item.is_blocked && item.before.is_none() {
+                identical::same_bytes(&mut item, self.scene, (&in_manifest, resolved), frontend)?;
+            }
             if item.is_blocked && item.before.is_none() && !item.is_named {
                 self.take_back(&mut item, &in_manifest, frontend)?;
             }

@@ -7,7 +7,7 @@ use super::leaving::leaving;
 use super::plan::Plan;
 use super::planner::Planner;
 use super::scene::Scene;
-use super::{specs, waiting};
+use super::{adopt, specs, waiting};
 use crate::error::Result;
 use crate::ops::report::Frontend;
 use crate::store::cache::Freshness;
@@ -33,6 +33,7 @@ pub(in crate::ops) fn resolve(
         What::Waiting { names, how } => {
             waiting::items(&mut planner.plan, scene, names, *how, frontend)?;
         }
+        What::Files(files) => adopt::items(&mut planner, files, frontend)?,
         What::Gone(names) => leaving(&mut planner.plan, scene, names)?,
         What::Override { name, change } => planner.with_overrides(name, change, frontend)?,
     }

@@ -3,9 +3,10 @@
 use super::Watch;
 use super::repository::CachedRepository;
 use crate::domain::digest::ObjectId;
+use crate::domain::discovery::EXTENSION;
 use crate::domain::lineage::Tree;
 use crate::error::Result;
-use crate::git::FilePast;
+use crate::git::{FilePast, PastFiles};
 use crate::store::contents;
 use crate::store::project::MAX_AGENT;
 
@@ -34,6 +35,12 @@ impl CachedRepository<'_> {
         limit: usize,
     ) -> Result<FilePast> {
         Ok(self.open()?.past_of(files, commit, until, limit)?)
+    }
+
+    /// What the Markdown files of the history of a commit ever held, as far as that history is here. Nothing is fetched for that.
+    pub(in crate::store) fn past_files(&self, commit: ObjectId) -> Result<PastFiles> {
+        let is_markdown = |path: &str| path.ends_with(EXTENSION);
+        Ok(self.open()?.past_files(commit, &is_markdown)?)
     }
 
     /// Texts by blob, as many of them as can be had: from the content store, the repository, or the remote, which is asked once.

@@ -22,6 +22,7 @@ use crate::domain::url::Transport;
 use crate::domain::version::{Reference, VersionRequest, VersionTag, Written};
 use crate::error::{Failure, Result};
 use crate::fs::{self, Entry};
+use crate::git::PastFiles;
 use crate::store::project::MAX_AGENT;
 use crate::store::{builtin, cache};
 
@@ -332,6 +333,18 @@ impl<'a> Snapshot<'a> {
             Backing::Git(repository) => Some((repository, self.commit?)),
             Backing::Builtin | Backing::Folder(_) => None,
         }
+    }
+
+    /// What the Markdown files of the source ever held, as far as its history is here; `None` for sources without history. `is_fetched`:
+    /// what is not here of the history is fetched first.
+    pub fn past_files(&self, is_fetched: bool, watch: Watch<'_>) -> Result<Option<PastFiles>> {
+        let Some((repository, commit)) = self.history() else {
+            return Ok(None);
+        };
+        if is_fetched {
+            repository.fetch_history(watch)?;
+        }
+        repository.past_files(commit).map(Some)
     }
 
     /// Texts by blob, as many of them as can be had.

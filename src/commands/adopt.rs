@@ -1,0 +1,65 @@
+//! `agentpkg adopt`.
+
+use clap::Args;
+
+use super::Context;
+use super::outcome::{ChangeDocument, finish, show_adopt};
+use crate::error::Result;
+use crate::ops::adopt::{AdoptOptions, adopt};
+use crate::ops::typed::Typed;
+
+/// Take over agents that you copied by hand: find where each is from, so that updates reach it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agentpkg adopt --all --dry-run      where each file of the folder is from
+  agentpkg adopt --all                adopt every file whose origin is sure
+  agentpkg adopt planner --from SPEC  say yourself where it is from")]
+pub struct AdoptArgs {
+    /// The names of the files, without `.md`
+    #[arg(value_name = "NAME", add = super::complete::unmanaged())]
+    pub names: Vec<String>,
+    /// Where they are from: a registry, a repository, an agent or a version; it is fetched with its history
+    #[arg(long, value_name = "SPEC", add = super::complete::specs())]
+    pub from: Option<String>,
+    /// Every file that agentpkg did not write
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+    /// Show what would be done, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &AdoptArgs, context: &mut Context) -> Result<()> {
+    let from = args.from.iter().flat_map(|from| ["--from", from.as_str()]);
+    let typed = Typed {
+        command: "adopt".to_owned(),
+        names: args.names.clone(),
+        is_all: args.all,
+        options: from.map(str::to_owned).collect(),
+        ..Typed::default()
+    };
+    let options = AdoptOptions {
+        typed: typed.clone(),
+        names: args.names.clone(),
+        is_all: args.all,
+        from: args.from.clone(),
+        is_dry_run: args.dry_run,
+        is_yes: context.is_yes,
+    };
+    let outcome = adopt(&context.session, &options, &mut context.ui)?;
+    if context.ui.is_json() {
+        let document = ChangeDocument::of(&outcome, args.dry_run, &context.ui);
+        context.ui.json(&document)?;
+    } else {
+        show_adopt(&outcome, args.dry_run, context);
+    }
+    finish(&outcome, context);
+    if args.dry_run && outcome.failures.is_empty() {
+        return Ok(());
+    }
+    outcome.verdict("adopted", &|names| {
+        typed.naming(names.iter().copied()).again()
+    })
+}

@@ -1,0 +1,80 @@
+//! What became of files that agentpkg did not write.
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{Context, show_gains, show_skipped, show_undo};
+use crate::domain::count::numbered;
+use crate::domain::shell::Command;
+use crate::ops::update::{ChangedAgent, Outcome, Status, Unmanaged};
+use crate::store::agreement::{registry_of, versions};
+use crate::ui::{CYAN, DIM, Ui, sanitize};
+
+/// How many of the nearest agents are named below a file whose origin is not known.
+const NEAREST: usize = 3;
+
+/// Shows which files were adopted, and which were not and why.
+pub(in crate::commands) fn show_adopt(outcome: &Outcome, is_dry_run: bool, context: &mut Context) {
+    let ui = &mut context.ui;
+    let agents = outcome.agents.iter();
+    let adopted: Vec<&ChangedAgent> = agents
+        .filter(|agent| agent.status == Status::Adopted)
+        .collect();
+    show_adopted(&adopted, is_dry_run, ui);
+    show_skipped(outcome, ui);
+    for unmanaged in &outcome.unmanaged {
+        show_unmanaged(unmanaged, ui);
+    }
+    if adopted.is_empty() {
+        if outcome.unmanaged.is_empty() && outcome.failures.is_empty() {
+            ui.note("Every file of the agents folder is managed by agentpkg.");
+        }
+        return;
+    }
+    if !is_dry_run {
+        let update = ui.command(&Command::new(["update"]));
+        let files = numbered(adopted.len(), "file stays", "files stay");
+        ui.note(format!(
+            "{DIM}{files} as before; `{update}` merges what upstream changed since.{DIM:#}"
+        ));
+        show_undo(ui);
+    }
+}
+
+/// Shows files that were adopted, a line each.
+pub(super) fn show_adopted(adopted: &[&ChangedAgent], is_dry_run: bool, ui: &mut Ui) {
+    let verb = if is_dry_run { "Would adopt" } else { "Adopted" };
+    let from = |agent: &ChangedAgent| {
+        let locked = agent.locked.as_ref();
+        let registry = locked.map(registry_of).unwrap_or_default();
+        sanitize(&format!("{registry} {}", versions(locked)))
+            .trim_end()
+            .to_owned()
+    };
+    let widest = |width: &dyn Fn(&ChangedAgent) -> usize| {
+        adopted.iter().map(|agent| width(agent)).max().unwrap_or(0)
+    };
+    let names = widest(&|agent| agent.name.as_str().width());
+    let places = widest(&|agent| from(agent).width());
+    for agent in adopted {
+        let (from, notes) = (from(agent), sanitize(&agent.notes.join("; ")));
+        let name_gap = names - agent.name.as_str().width() + 2;
+        let place_gap = places - from.width() + 2;
+        ui.status(
+            verb,
+            format!(
+                "{CYAN}{}{CYAN:#}{:name_gap$}{from}{:place_gap$}{DIM}{notes}{DIM:#}",
+                agent.name, "", ""
+            ),
+        );
+        show_gains(&agent.powers, ui);
+    }
+}
+
+fn show_unmanaged(unmanaged: &Unmanaged, ui: &mut Ui) {
+    let (name, why) = (sanitize(&unmanaged.name), sanitize(&unmanaged.why));
+    ui.attention("Left", format!("{CYAN}{name}{CYAN:#}  {DIM}{why}{DIM:#}"));
+    for likely in unmanaged.candidates.iter().take(NEAREST) {
+        let (spec, percent) = (sanitize(&likely.spec), likely.percent);
+        ui.note(format!("{:13}{DIM}{percent:>3} % like {spec}{DIM:#}", ""));
+    }
+}

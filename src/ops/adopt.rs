@@ -1,0 +1,82 @@
+//! `adopt`: files that agentpkg did not write become agents of the project, with their text as it is. The pipeline does the work.
+
+use super::change::change;
+use super::change::goal::{Consent, Edits, Files, Goal, Prune, What};
+use super::change::unmanaged::unmanaged;
+use super::report::{Choice, Frontend};
+use super::requirement::Mode;
+use super::session::Session;
+use super::typed::Typed;
+use crate::domain::shell::Command;
+use crate::error::{Advice, Failure, Result};
+
+pub use super::change::outcome::Outcome;
+
+/// What to adopt, and how.
+#[derive(Debug, Clone, Default)]
+pub struct AdoptOptions {
+    /// The command as it was typed, for hints.
+    pub typed: Typed,
+    /// The names of the files, without `.md`.
+    pub names: Vec<String>,
+    /// Every file that agentpkg did not write.
+    pub is_all: bool,
+    /// The source, agent or version that they are from.
+    pub from: Option<String>,
+    /// Plan and stop.
+    pub is_dry_run: bool,
+    /// What is not sure is left out.
+    pub is_yes: bool,
+}
+
+/// Adopts files.
+pub fn adopt(
+    session: &Session,
+    options: &AdoptOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<Outcome> {
+    let mut names = options.names.clone();
+    if names.is_empty() && !options.is_all && !options.is_dry_run {
+        names = picked(session, options, frontend)?;
+        if names.is_empty() {
+            return Ok(Outcome::default());
+        }
+    }
+    let files = Files {
+        names,
+        from: options.from.clone(),
+    };
+    let goal = Goal {
+        typed: options.typed.clone(),
+        consent: Consent {
+            is_yes: options.is_yes,
+            ..Consent::default()
+        },
+        servers: Mode::Skip,
+        prune: Prune::Nothing,
+        is_dry_run: options.is_dry_run,
+        ..Goal::of(What::Files(files), Edits::Refuse)
+    };
+    change(session, &goal, frontend)
+}
+
+/// The files that a person picks.
+fn picked(
+    session: &Session,
+    options: &AdoptOptions,
+    frontend: &mut dyn Frontend,
+) -> Result<Vec<String>> {
+    let all = unmanaged(session, &session.project.load_lockfile()?);
+    if all.is_empty() {
+        return Ok(all);
+    }
+    if !frontend.is_interactive() || options.is_yes {
+        let every = Command::new(["adopt", "--all"]);
+        return Err(Failure::usage("`adopt` needs the names of files")
+            .hint(Advice::say("or for all of them: ").and_run(every)));
+    }
+    let choices: Vec<Choice> = all.iter().map(Choice::plain).collect();
+    let picked = frontend.choose_many("Which files are to be adopted?", &choices)?;
+    let picked = picked.into_iter().filter_map(|index| all.get(index));
+    Ok(picked.cloned().collect())
+}

@@ -1,0 +1,353 @@
+//! Files that agentpkg did not write become agents of the project: the version that a file is from becomes its base, and the file stays as
+//! it is, byte for byte. Where a file is from, `ops::origins` finds out.
+
+use super::goal::{Files, Goal, What};
+use super::identical::version;
+use super::item::Item;
+use super::plan::Likely;
+use super::planner::Planner;
+use super::scene::Scene;
+use super::specs;
+use super::unmanaged::{leave, selected};
+use crate::domain::digest::ObjectId;
+use crate::domain::name::{AgentName, RegistryName};
+use crate::domain::spec::{Place, Source, Spec, Target};
+use crate::error::{Advice, Failure, Kind, Result};
+use crate::ops::origins::{Found, Look, Pool, Searched};
+use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, interrupted, relay};
+use crate::ops::resolver::Resolved;
+use crate::ops::unknown;
+use crate::store::manifest::{Origin, Wanted};
+
+/// Agents that have less in common with a file, in percent, are not worth a word.
+const LEAST_SHOWN: u32 = 20;
+
+/// Plans the files that are named, or all.
+pub(super) fn items(
+    planner: &mut Planner<'_, '_>,
+    files: &Files,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let scene = planner.scene;
+    let selected = selected(planner, files);
+    if selected.is_empty() {
+        return Ok(());
+    }
+    let Some(from) = &files.from else {
+        // Nothing is fetched that nobody asked for.
+        let offline = scene.session.offline();
+        let registries = offline.registries(&scene.manifest).into_iter();
+        let sources: Vec<_> = registries
+            .map(|(registry, source)| (Some(registry), source))
+            .collect();
+        let mut pool = Pool::open(&offline, &sources, Look::Here, frontend)?;
+        for (name, bytes) in &selected {
+            let searched = pool.search(name, bytes, frontend);
+            decide(planner, (name, bytes), searched, frontend)?;
+        }
+        say_what_is_missing(planner, &pool, frontend);
+        planner.plan.sources = sources.len() - pool.absent().len();
+        return Ok(());
+    };
+    planner.plan.sources = 1;
+    from_spec(planner, &selected, from, frontend)
+}
+
+/// Plans files that are from what was typed.
+fn from_spec(
+    planner: &mut Planner<'_, '_>,
+    selected: &[(AgentName, Vec<u8>)],
+    from: &str,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let scene = planner.scene;
+    let spec = whole(specs::read(scene.session, from)?, scene);
+    let spec = match planner.resolver.settled(&spec, frontend)? {
+        Some((spec, _)) => spec,
+        None => spec,
+    };
+    if spec.version.is_some() {
+        return at_version(planner, selected, &spec, frontend);
+    }
+    let (registry, source, file) = if spec.target.is_some() {
+        let manifest = &scene.manifest;
+        let resolved = planner.resolver.resolve(&spec, manifest, frontend)?;
+        let snapshot = &resolved.snapshot;
+        let (registry, source) = (snapshot.registry.clone(), snapshot.source.clone());
+        (registry, source, Some(resolved.entry.file.clone()))
+    } else {
+        let (registry, source) = whole_source(scene, &spec.place, from)?;
+        (registry, source, None)
+    };
+    let sources = [(registry, source)];
+    let mut pool = Pool::open(scene.session, &sources, Look::Fetched, frontend)?;
+    for (name, bytes) in selected {
+        let searched = match &file {
+            None => pool.search(name, bytes, frontend),
+            // Who names the agent does not ask how much of it is left.
+            Some(file) => match pool.nearest(file, bytes, frontend) {
+                Some(found) => Searched::Version(Box::new(found)),
+                None => Searched::Unknown(Vec::new()),
+            },
+        };
+        decide(planner, (name, bytes), searched, frontend)?;
+    }
+    Ok(())
+}
+
+/// The source that a place without an agent is.
+fn whole_source(
+    scene: &Scene<'_>,
+    place: &Place,
+    from: &str,
+) -> Result<(Option<RegistryName>, Source)> {
+    match place {
+        Place::Registry(registry) => {
+            let registries = scene.session.registries(&scene.manifest).into_iter();
+            let found = registries
+                .map(|(known, source)| (Some(known), source))
+                .find(|(known, _)| known.as_ref() == Some(registry));
+            found.ok_or_else(|| unknown::registry(registry.as_str(), &scene.manifest))
+        }
+        Place::Source(source) => Ok((None, source.clone())),
+        Place::Anywhere => Err(no_source(from)),
+    }
+}
+
+/// The bare name of a registry means the whole of it.
+fn whole(spec: Spec, scene: &Scene<'_>) -> Spec {
+    let registries = scene.session.registries(&scene.manifest);
+    if let (Place::Anywhere, Some(Target::Name(name))) = (&spec.place, &spec.target)
+        && let Some((registry, _)) = registries.iter().find(|(known, _)| known.as_str() == name)
+    {
+        return Spec {
+            place: Place::Registry(registry.clone()),
+            target: None,
+            ..spec
+        };
+    }
+    spec
+}
+
+fn no_source(from: &str) -> Failure {
+    Failure::usage(format!("`{}` names no source", from.escape_debug()))
+        .hint("write for example `gh:owner/repo`, `./folder` or the name of a registry")
+}
+
+/// Plans files that are from a version which was typed.
+fn at_version(
+    planner: &mut Planner<'_, '_>,
+    selected: &[(AgentName, Vec<u8>)],
+    spec: &Spec,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    for (name, bytes) in selected {
+        let named = Target::Name(name.to_string());
+        let spec = Spec {
+            target: spec.target.clone().or(Some(named)),
+            ..spec.clone()
+        };
+        let manifest = &planner.scene.manifest;
+        match planner.resolver.resolve(&spec, manifest, frontend) {
+            Ok(resolved) => {
+                let is_identical = resolved.entry.blob == ObjectId::of_blob(bytes);
+                let note = if is_identical {
+                    "identical"
+                } else {
+                    "as you said"
+                };
+                take(planner, (name, bytes), &resolved, note.to_owned(), frontend)?;
+            }
+            Err(failure) => planner.problem(failure)?,
+        }
+    }
+    Ok(())
+}
+
+/// Does what a search gave, and asks where it is not sure.
+fn decide(
+    planner: &mut Planner<'_, '_>,
+    file: (&AgentName, &[u8]),
+    searched: Searched<'_>,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let (name, _) = file;
+    match searched {
+        Searched::Version(found) => {
+            take(planner, file, &found.resolved, found.difference(), frontend)
+        }
+        Searched::Several(several) => {
+            let answers = Answers::of(
+                frontend,
+                planner.goal.is_dry_run,
+                planner.goal.consent.is_yes,
+            );
+            if answers == Answers::Person {
+                if let Some(found) = chosen(name, &several, frontend)? {
+                    return take(planner, file, &found.resolved, found.difference(), frontend);
+                }
+                leave(
+                    planner,
+                    (name.as_str(), false),
+                    "left as it is".to_owned(),
+                    likely(&several),
+                );
+                return Ok(());
+            }
+            let failure = unsure(planner.goal, name, &several);
+            frontend.report(Event::Asks(vec![AskView {
+                agent: name.to_string(),
+                kind: "candidate",
+                what: failure.message().to_owned(),
+                allow: None,
+                beside: None,
+            }]));
+            if answers != Answers::Shown {
+                planner.plan.failures.push(failure);
+            }
+            let why = "it may be from several versions".to_owned();
+            leave(planner, (name.as_str(), false), why, likely(&several));
+            Ok(())
+        }
+        Searched::Unknown(mut nearest) => {
+            nearest.retain(|found| found.percent >= LEAST_SHOWN);
+            let is_named =
+                matches!(&planner.goal.what, What::Files(files) if !files.names.is_empty());
+            let why = "no origin found".to_owned();
+            leave(planner, (name.as_str(), is_named), why, likely(&nearest));
+            Ok(())
+        }
+    }
+}
+
+fn likely(found: &[Found<'_>]) -> Vec<Likely> {
+    let likely = found.iter().map(|found| Likely {
+        spec: found.spec(),
+        percent: found.percent,
+        lines: found.lines,
+    });
+    likely.collect()
+}
+
+/// Which of several versions a person says that a file is from; `None`: of none of them.
+fn chosen<'f, 'a>(
+    name: &AgentName,
+    several: &'f [Found<'a>],
+    frontend: &mut dyn Frontend,
+) -> Result<Option<&'f Found<'a>>> {
+    let choices = several.iter().map(|found| Choice {
+        label: found.spec(),
+        detail: [found.revision(), found.difference()]
+            .join("  ")
+            .trim_start()
+            .to_owned(),
+    });
+    let leave = Choice::plain("leave it as it is");
+    let choices: Vec<Choice> = choices.chain([leave]).collect();
+    let question = format!("Which version is `{name}` made from?");
+    let chosen = frontend.choose(&question, &choices, 0)?;
+    if chosen > several.len() {
+        return Err(interrupted());
+    }
+    Ok(several.get(chosen))
+}
+
+/// That it cannot be told which version a file is from, and how to say it.
+fn unsure(goal: &Goal, name: &AgentName, several: &[Found<'_>]) -> Failure {
+    let lines = several
+        .iter()
+        .map(|found| format!("{}  {}", found.spec(), found.difference()));
+    let failure = Failure::new(
+        Kind::Consent,
+        format!("`{name}` may be from several versions"),
+    )
+    .listing(lines);
+    match several.first() {
+        None => failure,
+        Some(first) => {
+            let mut typed = goal.typed.naming([name.as_str()]);
+            typed.options.clear();
+            let again = typed.with(&["--from", &first.spec()]);
+            failure.hint(Advice::say("to take the first: ").and_run(again))
+        }
+    }
+}
+
+/// Plans that a file is from a version.
+fn take(
+    planner: &mut Planner<'_, '_>,
+    (name, bytes): (&AgentName, &[u8]),
+    resolved: &Resolved<'_>,
+    note: String,
+    frontend: &mut dyn Frontend,
+) -> Result<()> {
+    let scene = planner.scene;
+    let wanted = Wanted {
+        origin: match &resolved.snapshot.registry {
+            Some(registry) => Origin::Registry(registry.clone()),
+            None => Origin::Source(resolved.snapshot.source.clone()),
+        },
+        target: target(name, resolved, frontend),
+        ..Wanted::default()
+    };
+    let candidate = match version(scene, (name, &wanted, bytes), resolved, frontend) {
+        Ok(candidate) => candidate,
+        Err(failure) => return planner.problem(failure),
+    };
+    let mut item = Item::new(name.clone(), candidate.clone(), Vec::new());
+    item.ours = Some(bytes.to_vec());
+    item.is_named = true;
+    item.chain = vec!["the command line".to_owned()];
+    item.wanted = Some(wanted);
+    item.adopt(candidate, note);
+    planner.plan.items.push(item);
+    Ok(())
+}
+
+/// What the entry of the manifest has to say about which agent of its source is meant; `None`: its name says it.
+fn target(
+    name: &AgentName,
+    resolved: &Resolved<'_>,
+    frontend: &mut dyn Frontend,
+) -> Option<Target> {
+    if let Source::File(_) = resolved.snapshot.source {
+        return None;
+    }
+    let watch = &mut |event| relay(frontend, event);
+    let meant = resolved.snapshot.find(resolved.entry.name.as_str(), watch);
+    // What is not there any more is found by what the lockfile says.
+    let is_by_name = match meant {
+        Ok(agents) => match agents.as_slice() {
+            [] => true,
+            [one] => one.file == resolved.entry.file && resolved.others().is_empty(),
+            _ => false,
+        },
+        Err(_) => false,
+    };
+    let target = if is_by_name {
+        Target::Name(resolved.entry.name.to_string())
+    } else {
+        Target::File(resolved.entry.file.clone())
+    };
+    (target != Target::Name(name.to_string())).then_some(target)
+}
+
+/// Says which sources could not be looked at, where something was not found.
+fn say_what_is_missing(planner: &Planner<'_, '_>, pool: &Pool<'_>, frontend: &mut dyn Frontend) {
+    if planner.plan.unmanaged.is_empty() {
+        return;
+    }
+    for (places, what) in [
+        (pool.absent(), "is not here"),
+        (pool.partial(), "is here only in part"),
+    ] {
+        for place in places {
+            let mut typed = planner.goal.typed.clone();
+            typed.options.clear();
+            let fetch = typed.with(&["--from", place]);
+            let what = format!("the history of `{place}` {what}; ");
+            let advice = Advice::say(what).and_run(fetch).and(" fetches it");
+            frontend.report(Event::warning(advice));
+        }
+    }
+}

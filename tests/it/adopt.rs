@@ -1,0 +1,296 @@
+//! Agents that were copied by hand: where each is from, and what an update makes of it afterwards.
+
+use std::fs;
+
+use proptest::prelude::*;
+
+use crate::support::repo::{RepoBuilder, hermetic_git};
+use crate::support::sandbox::{Output, Sandbox};
+
+/// An agent of twenty lines of its own.
+fn agent(name: &str) -> String {
+    let lines: String = (1..=20)
+        .map(|line| format!("- {name} does {line}\n\n"))
+        .collect();
+    format!("---\nname: {name}\ndescription: Does {name}\ntools: Read, Grep\n---\n\n{lines}")
+}
+
+/// A project with a git registry, and what upstream committed.
+struct Stage {
+    sandbox: Sandbox,
+    upstream: RepoBuilder,
+}
+
+impl Stage {
+    /// With these files in the registry; `None` without git, which was reported.
+    fn new(files: &[(&str, &str)]) -> Option<Self> {
+        let sandbox = Sandbox::new();
+        hermetic_git(&sandbox.path().join("home"))?;
+        let mut upstream = RepoBuilder::bare(&sandbox.path().join("team.git"));
+        for (path, text) in files {
+            upstream.file(path, text);
+        }
+        let _ = upstream.commit("first");
+        let _ = sandbox
+            .run(&["registry", "add", upstream.url().as_str(), "--name", "team"])
+            .code(0);
+        Some(Self { sandbox, upstream })
+    }
+
+    fn publish(&mut self, path: &str, text: &str) {
+        self.upstream.file(path, text);
+        let _ = self.upstream.commit("later");
+    }
+
+    fn copy(&self, name: &str, text: &str) {
+        self.sandbox
+            .write(&format!("project/.claude/agents/{name}.md"), text);
+    }
+
+    fn run(&self, line: &str) -> Output {
+        let words: Vec<&str> = line.split(' ').collect();
+        self.sandbox.run(&words)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.sandbox.read(&format!(".claude/agents/{name}.md"))
+    }
+
+    fn lock(&self) -> String {
+        self.sandbox.read("agentpkg.lock")
+    }
+}
+
+const PLANNER: &str = "agents/planner.md";
+
+#[test]
+fn a_copy_of_an_old_version_is_adopted_as_it_is_and_the_next_update_merges() {
+    let old = agent("planner");
+    let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+        return;
+    };
+    stage.publish(
+        PLANNER,
+        &old.replace("planner does 3\n", "planner does three\n"),
+    );
+    let mine = old.replace("planner does 17\n", "planner does what I want\n");
+    stage.copy("planner", &mine);
+    let said = stage.run("adopt planner").code(0).all();
+    assert!(said.contains("1 line differs"), "{said}");
+    assert_eq!(stage.file("planner"), mine);
+    assert!(stage.sandbox.read("agentpkg.toml").contains("planner"));
+    assert!(stage.lock().contains("registry = \"team\""));
+    let _ = stage.run("install --locked").code(0);
+    let _ = stage.run("update").code(0);
+    let merged = mine.replace("planner does 3\n", "planner does three\n");
+    assert_eq!(stage.file("planner"), merged);
+}
+
+#[test]
+fn the_same_bytes_are_found_wherever_they_once_were() {
+    let old = agent("planner");
+    let Some(mut stage) = Stage::new(&[
+        ("old/planner.md", &old),
+        ("agents/other.md", &agent("other")),
+    ]) else {
+        return;
+    };
+    let new = agent("planner").replace("does", "did");
+    stage.publish("old/planner.md", &new);
+    for (name, text) in [("planner", &old), ("my-planner", &new)] {
+        stage.copy(name, text);
+    }
+    let said = stage.run("adopt --all").code(0).all();
+    assert_eq!(said.matches("identical").count(), 2, "{said}");
+    assert_eq!(
+        (stage.file("planner"), stage.file("my-planner")),
+        (old, new)
+    );
+}
+
+#[test]
+fn what_is_of_nobody_stays_unmanaged_and_is_a_failure_only_where_it_is_named() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    stage.copy("mine", &agent("mine"));
+    stage.copy("planner", &agent("planner"));
+    let said = stage.run("adopt mine").code(4).all();
+    assert!(said.contains("no origin found"), "{said}");
+    assert!(!stage.sandbox.project("agentpkg.lock").exists());
+    let document = stage.run("adopt --all --json").code(0).json();
+    assert_eq!(document["agents"][0]["status"], "adopted");
+    assert_eq!(document["not_adopted"][0]["name"], "mine");
+    assert_eq!(stage.run("status --json").json()["unmanaged"][0], "mine.md");
+    for (line, code) in [("adopt planner", 1), ("adopt plannr", 1), ("adopt", 2)] {
+        let _ = stage.run(line).code(code);
+    }
+}
+
+#[test]
+fn versions_that_cannot_be_told_apart_are_listed_and_the_rest_is_adopted() {
+    let old = agent("planner");
+    let Some(mut stage) = Stage::new(&[(PLANNER, &old), ("agents/other.md", &agent("other"))])
+    else {
+        return;
+    };
+    let new = old.replace("planner does 3\n", "planner does three\n");
+    stage.publish(PLANNER, &new);
+    let mine = old.replace("planner does 3\n", "planner does my own\n");
+    stage.copy("planner", &mine);
+    stage.copy("other", &agent("other"));
+    let _ = stage.run("adopt --all --dry-run").code(0);
+    assert!(!stage.sandbox.project("agentpkg.lock").exists());
+    let output = stage.run("adopt --all").code(4);
+    let said = output.all();
+    assert!(said.contains("may be from several versions"), "{said}");
+    let lock = stage.lock();
+    assert!(
+        lock.contains("\"other\"") && !lock.contains("\"planner\""),
+        "{lock}"
+    );
+    // The command that it names says which one.
+    let (_, command) = said.split_once("to take the first: `agentpkg ").unwrap();
+    let (command, _) = command.split_once('`').unwrap();
+    let _ = stage.run(command).code(0);
+    assert_eq!(stage.file("planner"), mine);
+    assert!(stage.lock().contains("\"planner\""));
+}
+
+#[test]
+fn adopting_obeys_the_options_that_every_command_has() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    stage.copy("planner", &agent("planner"));
+    let before = stage.sandbox.files();
+    let said = stage.run("adopt --all --dry-run").code(0).all();
+    assert!(said.contains("Would adopt"), "{said}");
+    let _ = stage.run("adopt --all --locked").code(1);
+    assert_eq!(stage.sandbox.files(), before);
+    let _ = stage.run("adopt --all --offline --yes").code(0);
+    let _ = stage.run("undo").code(0);
+    assert_eq!(
+        stage.run("status --json").json()["unmanaged"][0],
+        "planner.md"
+    );
+    assert_eq!(stage.file("planner"), agent("planner"));
+}
+
+#[test]
+fn the_agents_of_the_user_are_adopted_too() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    stage
+        .sandbox
+        .write("home/.claude/agents/planner.md", agent("planner"));
+    let url = stage.upstream.url();
+    let from = url.as_str();
+    let _ = stage
+        .run(&format!("adopt planner --user --from {from}"))
+        .code(0);
+    let said = stage.run("status --user").code(0).all();
+    assert!(said.contains("clean"), "{said}");
+}
+
+#[test]
+fn the_policy_counts_and_what_a_file_may_do_already_is_not_asked() {
+    let hooked = agent("planner").replace(
+        "tools: Read, Grep\n",
+        "tools: Read, Grep\nhooks:\n  Stop:\n    - hooks:\n        - type: command\n          command: ls\n",
+    );
+    let Some(stage) = Stage::new(&[(PLANNER, &hooked)]) else {
+        return;
+    };
+    stage.copy("planner", &hooked);
+    let manifest = stage.sandbox.read("agentpkg.toml");
+    stage.sandbox.write(
+        "project/agentpkg.toml",
+        format!("{manifest}\n[policy]\ndeny-tools = [\"Grep\"]\n"),
+    );
+    let said = stage.run("adopt --all").code(4).all();
+    assert!(said.contains("Grep"), "{said}");
+    stage.sandbox.write("project/agentpkg.toml", manifest);
+    let said = stage.run("adopt --all").code(0).all();
+    assert!(said.contains("hooks"), "{said}");
+    assert!(stage.lock().contains("allowed = [\"hooks\"]"));
+}
+
+#[test]
+fn files_that_cannot_be_adopted_are_left_with_a_reason() {
+    let text = agent("planner");
+    let Some(stage) = Stage::new(&[(PLANNER, &text)]) else {
+        return;
+    };
+    let marked = format!("{text}<<<<<<< mine\na\n=======\nb\n>>>>>>> theirs\n");
+    for (name, text, why) in [
+        ("deep/planner", &text, "directly in the agents folder"),
+        ("planner", &marked, "conflict markers"),
+        ("empty", &String::new(), "no origin found"),
+    ] {
+        stage.copy(name, text);
+        let said = stage.run(&format!("adopt {name}")).code(4).all();
+        assert!(said.contains(why), "{name}: {said}");
+        fs::remove_file(stage.sandbox.project(&format!(".claude/agents/{name}.md"))).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    /// Adopting an edited copy, or installing that version and editing it: the next update gives the same bytes.
+    #[test]
+    fn an_adopted_copy_is_updated_as_an_installed_agent_with_the_same_edits(
+        edited in prop::collection::btree_set(1..=20usize, 1..4),
+        changed in prop::collection::btree_set(1..=20usize, 1..4),
+    ) {
+        let old = agent("planner");
+        let with = |lines: &std::collections::BTreeSet<usize>, word: &str| {
+            lines.iter().fold(old.clone(), |text, line| {
+                let line_text = format!("planner does {line}\n");
+                text.replace(&line_text, &format!("planner {word} {line}\n"))
+            })
+        };
+        let (mine, new) = (with(&edited, "makes"), with(&changed, "should do"));
+        let mut results = Vec::new();
+        for is_adopted in [false, true] {
+            let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+                return Ok(());
+            };
+            if !is_adopted {
+                let _ = stage.run("install team/planner").code(0);
+            }
+            stage.copy("planner", &mine);
+            if is_adopted {
+                let _ = stage.run("adopt --all").code(0);
+            }
+            stage.publish(PLANNER, &new);
+            let output = stage.run("update --conflicts=skip");
+            results.push((output.code, stage.file("planner"), stage.run("update --ours").code, stage.file("planner")));
+        }
+        prop_assert_eq!(&results[0], &results[1]);
+    }
+}
+
+#[test]
+fn an_install_adopts_a_file_with_the_bytes_of_a_version_and_names_the_command_for_others() {
+    let old = agent("planner");
+    let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+        return;
+    };
+    let new = old.replace("planner does 3\n", "planner does three\n");
+    stage.publish(PLANNER, &new);
+    stage.copy(
+        "planner",
+        &old.replace("planner does 9\n", "planner does mine\n"),
+    );
+    let said = stage.run("install team/planner").code(1).all();
+    assert!(said.contains("adopt planner --from team/planner"), "{said}");
+    stage.copy("planner", &old);
+    let said = stage.run("install team/planner").code(0).all();
+    assert!(said.contains("Adopted planner"), "{said}");
+    assert_eq!(stage.file("planner"), old);
+    let _ = stage.run("update").code(0);
+    assert_eq!(stage.file("planner"), new);
+}
