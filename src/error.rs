@@ -186,6 +186,7 @@ struct Parts {
     details: Vec<String>,
     location: Option<Location>,
     hints: Vec<Advice>,
+    unknown: Option<String>,
 }
 
 /// The result of everything above the pure floors.
@@ -202,6 +203,7 @@ impl Failure {
             details: Vec::new(),
             location: None,
             hints: Vec::new(),
+            unknown: None,
         }))
     }
 
@@ -254,6 +256,19 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<Advice>) -> Self {
         self.0.hints.push(hint.into());
         self
+    }
+
+    /// Says that all that is wrong is a name that means nothing, so that several of these can be shown as one.
+    #[must_use]
+    pub fn about_unknown(mut self, name: impl Into<String>) -> Self {
+        self.0.unknown = Some(name.into());
+        self
+    }
+
+    /// The name that means nothing, if that is all that is wrong.
+    #[must_use]
+    pub fn unknown(&self) -> Option<&str> {
+        self.0.unknown.as_deref()
     }
 
     /// The value that a hinted command gives to an option, if there is one.

@@ -152,28 +152,28 @@ macro_rules! commands {
 }
 
 commands! {
-    Install(install::InstallArgs) = "install" | "add" | "i", "Install agents; without names, what agentpkg.toml and agentpkg.lock say";
+    Install(install::InstallArgs) = "install" | "add" | "i", "Install agents; without names, those that agentpkg.toml and agentpkg.lock list";
     Update(update::UpdateArgs) = "update" | "upgrade" | "up", "Update agents, and merge upstream's changes with your own";
     Adopt(adopt::AdoptArgs) = "adopt", "Take over agents that you copied by hand: find where each is from, so that updates reach it";
     Outdated(outdated::OutdatedArgs) = "outdated", "Show which agents have a newer version, and which of them you edited";
     Status(status::StatusArgs) = "status", "Show which agents are edited, missing or in conflict";
-    Check(check::CheckArgs) = "check", "Check all agents against the project: what is missing, left over, or changed by hand";
+    Check(check::CheckArgs) = "check", "Check all agents for what is missing, left over, or edited by hand";
     Diff(diff::DiffArgs) = "diff", "Show what you changed, what upstream changed, or what both would become";
     Resolve(resolve::ResolveArgs) = "resolve", "Finish updates that were deferred with conflict markers";
     Undo(undo::UndoArgs) = "undo", "Undo an operation, or some of its agents: files return to what they were, edits included";
-    Recover(recover::RecoverArgs) = "recover", "Complete or take back a command that was interrupted";
+    Recover(recover::RecoverArgs) = "recover", "Complete or revert a command that was interrupted";
     Set(set::SetArgs) = "set", "Override values of an agent's frontmatter; they stay through every update";
     Unset(set::UnsetArgs) = "unset", "Take overrides of an agent back, so that upstream's values return";
     Remove(remove::RemoveArgs) = "remove" | "uninstall" | "rm", "Remove agents from the project";
     Search(search::SearchArgs) = "search" | "find", "Search the agents of all registries by name, description, tool or server";
-    List(list::ListArgs) = "list" | "ls", "List agents: installed ones, those that the client loads, or those that registries offer";
-    Info(info::InfoArgs) = "info" | "show" | "view", "Show one agent: what it is for, what it may use, and whether the client loads it";
+    List(list::ListArgs) = "list" | "ls", "List agents: installed ones, those that Claude Code loads, or those that registries offer";
+    Info(info::InfoArgs) = "info" | "show" | "view", "Show one agent: what it is for, what it may use, and whether Claude Code loads it";
     Registry(registry::RegistryArgs) = "registry", "Manage the registries of the project";
-    Init(init::InitArgs) = "init", "Write an agentpkg.toml to start from";
-    Doctor(doctor::DoctorArgs) = "doctor", "Check git, the folders, the client and the registries";
+    Init(init::InitArgs) = "init", "Create an agentpkg.toml";
+    Doctor(doctor::DoctorArgs) = "doctor", "Check git, the folders, Claude Code and the registries";
     Completions(completions::CompletionsArgs) = "completions", "Print the completion script for a shell, or install it";
     Manual(manual::ManualArgs) = "manual", "Write the man pages into a folder";
-    MergeFile(merge_file::MergeFileArgs) = "merge-file", "Merge three files as `git merge-file` does, but knowing agent definitions";
+    MergeFile(merge_file::MergeFileArgs) = "merge-file", "Merge three files like `git merge-file`, by the structure of agents";
 }
 
 /// A subcommand: complete if it was typed, otherwise only what a list of subcommands shows. The aliases are the words of other tools, for
@@ -282,6 +282,9 @@ pub fn run() -> u8 {
         (Ok(_), Some(objection)) => Err(objection.clone()),
         (outcome, _) => outcome,
     };
+    // What was shown came from an index that is damaged; the damage also explains whatever else failed.
+    let damage = context.session.cache.damage().failure();
+    let outcome = damage.map_or(outcome, Err);
     match outcome {
         Ok(code) => context.ui.end(code, None),
         Err(failure) if is_merge_file => context.ui.end(merge_file::ERROR, Some(failure)),

@@ -12,27 +12,27 @@ use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::check::{CheckOutcome, Finding, Fix, Fixing, Level, check};
 use crate::ui::{CYAN, DIM, RED, Ui, YELLOW, sanitize, wrapped};
 
-/// Check all agents against the project: what is missing, left over, or changed by hand
+/// Check all agents for what is missing, left over, or edited by hand
 ///
-/// Looks at files only: no network, nothing is started.
+/// Reads files only: it uses no network and starts nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   agentpkg check                        exit 4 if an agent does not work
   agentpkg check --strict               exit 4 also for warnings
   agentpkg check --project-only --json  for continuous integration
-  agentpkg check --fix                  takes out servers that nothing needs")]
+  agentpkg check --fix                  removes servers that nothing needs")]
 pub struct CheckArgs {
     /// Exit 4 also for warnings
     #[arg(long)]
     pub strict: bool,
-    /// Leave out what is about this machine: programs on PATH, variables, your own settings
+    /// Ignore what depends on this machine: programs on PATH, variables, your own settings
     #[arg(long)]
     pub project_only: bool,
-    /// Take servers out of .mcp.json that agentpkg added, that are unchanged and that no agent needs
+    /// Remove servers from .mcp.json that agentpkg added, that are unchanged and that no agent needs
     #[arg(long)]
     pub fix: bool,
-    /// With --fix: show what would be taken out, and stop
+    /// With --fix: show what would be removed, and stop
     #[arg(long, requires = "fix")]
     pub dry_run: bool,
 }
@@ -121,6 +121,21 @@ fn show(outcome: &CheckOutcome, is_dry_run: bool, context: &mut Context) -> Resu
         );
     }
     Ok(())
+}
+
+/// What `check` finds in the project, line by line as it prints it, in plain text. Leaves out what is about this machine.
+pub(super) fn findings(context: &mut Context, columns: usize) -> Result<Vec<String>> {
+    let outcome = check(&context.session, Fixing::No, &mut context.ui)?;
+    let broken = outcome.broken_file.iter();
+    let mut text: Vec<String> = broken
+        .map(|failure| context.ui.failure_text(failure))
+        .collect();
+    let of_project = |finding: &&Finding| !finding.is_about_machine;
+    for finding in outcome.findings.iter().filter(of_project) {
+        let fix = finding.fix.as_ref().map(|fix| fix_text(fix, &context.ui));
+        text.extend(lines(finding, fix.as_deref(), Some(columns)));
+    }
+    Ok(text)
 }
 
 /// How much something matters, in a word.

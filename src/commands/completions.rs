@@ -54,7 +54,7 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub shell: Shell,
-    /// Put it where the shell looks for it
+    /// Install it where the shell looks for it
     #[arg(long)]
     pub install: bool,
 }

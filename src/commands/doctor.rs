@@ -8,15 +8,15 @@ use crate::error::{Failure, Result};
 use crate::ops::doctor::{Finding, Health, doctor};
 use crate::ui::{Column, Table, Ui, sanitize};
 
-/// Check git, the folders, the client and the registries
+/// Check git, the folders, Claude Code and the registries
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg doctor            git, client, programs of servers, registries
+  agentpkg doctor            git, Claude Code, servers' programs, registries
   agentpkg doctor --network  the same, and whether each registry answers
   agentpkg check             what agents need and what changed here")]
 pub struct DoctorArgs {
-    /// Ask each registry for its state now
+    /// Ask each registry whether it answers
     #[arg(long)]
     network: bool,
 }

@@ -14,7 +14,7 @@ use crate::ops::past::{History, Step};
 use crate::ui::view::{CommitView, GainView, GoneView};
 use crate::ui::{Column, Table, Ui, one_line, sanitize, wrapped};
 
-/// Show one agent: what it is for, what it may use, and whether the client loads it
+/// Show one agent: what it is for, what it may use, and whether Claude Code loads it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +25,7 @@ pub struct InfoArgs {
     /// An installed agent, or any spec
     #[arg(value_name = "SPEC", add = super::complete::installed_or_specs())]
     pub spec: String,
-    /// Also the commits that changed its file; `fetch` gets those that are not here
+    /// Also show the commits that changed its file
     #[arg(long, value_name = "HOW", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "here")]
     pub history: Option<HistoryArg>,
 }
@@ -33,9 +33,9 @@ pub struct InfoArgs {
 /// What `--history` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum HistoryArg {
-    /// Those that are here
+    /// Those in the cache
     Here,
-    /// All; what is not here is fetched
+    /// All; fetch those that are missing from the cache
     Fetch,
 }
 

@@ -9,15 +9,15 @@ use crate::ops::init::init;
 use crate::ops::merge_driver::{set_up, steps};
 use crate::ops::report::{Decide as _, interrupted};
 
-/// Write an agentpkg.toml to start from
+/// Create an agentpkg.toml
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg init                     `install` and `registry add` make it, too
+  agentpkg init                     `install` and `registry add` do that, too
   agentpkg init --merge-driver      git merges agents and lockfile with agentpkg
-  agentpkg init --merge-driver=off  it does not any more")]
+  agentpkg init --merge-driver=off  git merges them itself again")]
 pub struct InitArgs {
-    /// Instead, have git merge agents and the lockfile with agentpkg, or not any more
+    /// Instead, let git merge agents and the lockfile with agentpkg, or stop that
     #[arg(long, value_name = "STATE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     pub merge_driver: Option<DriverArg>,
 }
@@ -27,7 +27,7 @@ pub struct InitArgs {
 pub enum DriverArg {
     /// Set it up
     On,
-    /// Take it away
+    /// Remove it
     Off,
 }
 

@@ -8,7 +8,7 @@ use crate::ops::install::{InstallOptions, install};
 use crate::ops::typed::Typed;
 use clap::Args;
 
-/// Install agents; without names, what agentpkg.toml and agentpkg.lock say
+/// Install agents; without names, those that agentpkg.toml and agentpkg.lock list
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,13 +25,13 @@ pub struct InstallArgs {
     /// Install under another name
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
-    /// Install exactly as upstream wrote it, though the client may ignore it
+    /// Install exactly as upstream wrote it, even if Claude Code may ignore it
     #[arg(long)]
     pub verbatim: bool,
     /// Show what would be done, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// Replace edited or foreign files of the named agents, without names of all; a copy is kept
+    /// Replace files that you edited or that agentpkg did not install; a copy is kept
     #[arg(long)]
     pub force: bool,
     /// Allow `hooks`, `permissionMode`, `mcpServers`, new permissions of a replaced agent by tool name, or `all`

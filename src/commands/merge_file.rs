@@ -17,7 +17,7 @@ pub const ERROR: u8 = 255;
 /// The largest exit code that counts conflicts.
 const MOST: usize = 127;
 
-/// Merge three files as `git merge-file` does, but knowing agent definitions
+/// Merge three files like `git merge-file`, by the structure of agents
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The exit code is the number of conflicts (at most 127), or 255 for an error.

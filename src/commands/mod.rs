@@ -12,6 +12,7 @@ pub mod init;
 pub mod install;
 pub mod list;
 pub mod manual;
+mod markdown;
 pub mod merge_file;
 mod needs;
 pub mod next;

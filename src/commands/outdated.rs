@@ -17,12 +17,12 @@ use crate::ui::{Column, Table, Ui};
 #[command(after_help = "\
 Examples:
   agentpkg outdated          what is installed, wanted, and newest
-  agentpkg outdated --check  exit 5 if an update would bring something")]
+  agentpkg outdated --check  exit 5 if there is something newer")]
 pub struct OutdatedArgs {
     /// The names, as `agentpkg list` shows them; all if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
-    /// Exit 5 if an update would bring something
+    /// Exit 5 if there is something newer
     #[arg(long)]
     pub check: bool,
     /// Also agents with nothing newer

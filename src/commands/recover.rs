@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::ops::recover::{How, RecoverOptions, RecoverOutcome, recover};
 use crate::ui::view::InterruptedView;
 
-/// Complete or take back a command that was interrupted
+/// Complete or revert a command that was interrupted
 ///
 /// Every command that writes does this by itself before it starts, if the journal was written by agentpkg on this machine. A journal that
 /// was not may have come with the project: its steps are shown, and nothing happens until you agree.
@@ -16,7 +16,7 @@ use crate::ui::view::InterruptedView;
 #[command(after_help = "\
 Examples:
   agentpkg recover            ends it, or asks if the journal is not yours
-  agentpkg recover --dry-run  shows what waits
+  agentpkg recover --dry-run  shows what would be done
   agentpkg recover --discard  moves the journal out of the way")]
 pub struct RecoverArgs {
     /// Act on a journal that was not written on this machine
@@ -25,7 +25,7 @@ pub struct RecoverArgs {
     /// Move the journal and all temporary files into the history, and change nothing else
     #[arg(long)]
     pub discard: bool,
-    /// Show what waits, and stop
+    /// Show what would be done, and stop
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -38,7 +38,7 @@ pub enum RegistryCommand {
         #[arg(value_name = "NAME", hide = true, conflicts_with = "name")]
         named: Option<String>,
     },
-    /// List the registries in the order they are asked
+    /// List the registries in the order they are searched
     List,
     /// Remove a registry
     Remove {

@@ -18,15 +18,15 @@ use crate::ops::typed::Typed;
 Examples:
   agentpkg resolve                  asks about each conflict
   agentpkg resolve --continue       takes the files as you edited them
-  agentpkg resolve --abort planner  gives it up; the file stays as it is")]
+  agentpkg resolve --abort planner  aborts it; the file stays as it is")]
 pub struct ResolveArgs {
-    /// The names; all that wait if there are none
+    /// The names; all pending ones if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]
     pub names: Vec<String>,
     /// Take the files with the markers as you edited them
     #[arg(long = "continue", conflicts_with_all = ["abort", "ours", "theirs"])]
     pub is_continue: bool,
-    /// Give the updates up
+    /// Abort the updates
     #[arg(long, conflicts_with_all = ["ours", "theirs"])]
     pub abort: bool,
     /// Decide every conflict for your version

@@ -40,10 +40,10 @@ pub struct SearchArgs {
     /// Only agents that need this MCP server
     #[arg(long, value_name = "SERVER", add = super::complete::servers())]
     pub needs_mcp: Option<String>,
-    /// Ask the registries for what is new first
+    /// Fetch what is new in the registries first
     #[arg(long)]
     pub refresh: bool,
-    /// Also in the public registries that agentpkg knows by name; those that are not here are fetched, which is asked about first
+    /// Also search the public registries that agentpkg knows by name; those that are not here are fetched, which is asked about first
     #[arg(long, conflicts_with = "registry")]
     pub known: bool,
     /// How many to show

@@ -18,9 +18,9 @@ use crate::ui::{CYAN, Column, DIM, Table, sanitize};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  agentpkg undo                undoes the newest one; again, the one before
+  agentpkg undo                undoes the newest one; run it again to go back
   agentpkg undo --list         shows what can be undone, with numbers
-  agentpkg undo 3              undoes operation 3, be it an undo itself
+  agentpkg undo 3              undoes operation 3, even if it was an undo
   agentpkg undo planner        undoes the newest change of one agent only
   agentpkg undo 3 planner      undoes what operation 3 did to it
   agentpkg undo --dry-run      shows which files would change")]
@@ -34,7 +34,7 @@ pub struct UndoArgs {
     /// Show what would be done, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// Also put back files that changed since; a copy is kept
+    /// Also restore files that changed since; a copy is kept
     #[arg(long)]
     pub force: bool,
 }

@@ -1,15 +1,18 @@
 //! `agentpkg update`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::Context;
+use super::markdown::Summary;
 use super::needs::NeedsArgs;
 use super::outcome::{ChangeDocument, finish, show_update};
 use crate::domain::count::numbered;
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::typed::Typed;
-use crate::ops::update::{ChangedAgent, Conflicts, Status, UpdateOptions, Wish, update};
+use crate::ops::update::{ChangedAgent, Conflicts, Outcome, Status, UpdateOptions, Wish, update};
 
 /// Update agents, and merge upstream's changes with your own
 #[derive(Debug, Args)]
@@ -20,7 +23,8 @@ Examples:
   agentpkg update code-reviewer --to ^2  a version, from now on
   agentpkg update planner --from SPEC    continue as another agent
   agentpkg update --conflicts=markers    decide conflicts later, in files
-  agentpkg update --check                exit 5 if there is something newer")]
+  agentpkg update --check                exit 5 if there is something newer
+  agentpkg update --summary summary.md   write what was done to a file")]
 pub struct UpdateArgs {
     /// The names, as `agentpkg list` shows them; all if there are none
     #[arg(value_name = "NAME", add = super::complete::installed())]
@@ -28,7 +32,7 @@ pub struct UpdateArgs {
     /// The version to have from now on: for example ^2, a branch, or latest
     #[arg(long, value_name = "VERSION", requires = "names", add = super::complete::versions())]
     pub to: Option<String>,
-    /// Continue with another agent, or the same one from elsewhere: your edits are merged onto it
+    /// Continue as another agent, or as the same one from elsewhere, and keep your edits
     #[arg(long, value_name = "SPEC", requires = "names", conflicts_with = "to", add = super::complete::specs())]
     pub from: Option<String>,
     /// What to do with conflicts
@@ -52,6 +56,9 @@ pub struct UpdateArgs {
     /// Write nothing; exit 5 if there is something newer
     #[arg(long)]
     pub check: bool,
+    /// Write a summary in Markdown to this file, for example for a pull request
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub summary: Option<PathBuf>,
 }
 
 /// What `--conflicts` takes.
@@ -59,7 +66,7 @@ pub struct UpdateArgs {
 pub enum ConflictsArg {
     /// Write nothing at all
     Fail,
-    /// Update the other agents; those that request new permissions stay as they are, too
+    /// Update the other agents; skip those that request new permissions, too
     Skip,
     /// Defer the update: write it to a file with conflict markers, for `agentpkg resolve`
     Markers,
@@ -67,6 +74,24 @@ pub enum ConflictsArg {
 
 /// Runs the command.
 pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
+    let options = options(args, context)?;
+    let summary = args.summary.as_deref();
+    let summary = summary
+        .map(|file| Summary::new(file, context))
+        .transpose()?;
+    let outcome = update(&context.session, &options, &mut context.ui);
+    let ended = match &outcome {
+        Ok(outcome) => end(args, &options, outcome, context),
+        Err(failure) => Err(failure.clone()),
+    };
+    match summary {
+        Some(summary) => summary.write(outcome.ok().as_ref(), options.is_dry_run, ended, context),
+        None => ended,
+    }
+}
+
+/// What the arguments ask for.
+fn options(args: &UpdateArgs, context: &Context) -> Result<UpdateOptions> {
     let wish = |text| match text {
         "latest" => Ok(Wish::Latest),
         version => VersionRequest::parse(version).map(Wish::Version),
@@ -76,9 +101,8 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         Failure::usage(error.to_string())
             .hint("write a version like `1.2.0`, a requirement like `^1.2`, a branch or a commit")
     })?;
-    let typed = typed(args);
-    let options = UpdateOptions {
-        typed: typed.clone(),
+    Ok(UpdateOptions {
+        typed: typed(args),
         names: args.names.clone(),
         to,
         from: args.from.clone(),
@@ -95,16 +119,24 @@ pub fn run(args: &UpdateArgs, context: &mut Context) -> Result<()> {
         is_yes: context.is_yes,
         bind: args.needs.bindings()?,
         servers: args.needs.mode(),
-    };
-    let outcome = update(&context.session, &options, &mut context.ui)?;
-    let is_dry_run = options.is_dry_run;
+    })
+}
+
+/// Shows the outcome, and says how the command ends.
+fn end(
+    args: &UpdateArgs,
+    options: &UpdateOptions,
+    outcome: &Outcome,
+    context: &mut Context,
+) -> Result<()> {
+    let (typed, is_dry_run) = (&options.typed, options.is_dry_run);
     if context.ui.is_json() {
-        let document = ChangeDocument::of(&outcome, is_dry_run, &context.ui);
+        let document = ChangeDocument::of(outcome, is_dry_run, &context.ui);
         context.ui.json(&document)?;
     } else {
-        show_update(&outcome, is_dry_run, context);
+        show_update(outcome, is_dry_run, context);
     }
-    finish(&outcome, context);
+    finish(outcome, context);
     if args.check && outcome.failures.is_empty() {
         let is_news = |agent: &&ChangedAgent| agent.status != Status::Current;
         let newer = outcome.agents.iter().filter(is_news).count();

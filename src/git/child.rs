@@ -109,7 +109,9 @@ pub(super) fn run(
             return Err(error);
         }
     };
-    if matches!(end, End::Late | End::Stopped) {
+    // A git that fails does not wait for its helpers, and one that waits for a server would run on. One that succeeds has ended them; what
+    // it leaves behind then, such as a daemon that remembers a password, is meant to stay.
+    if end != End::Success {
         stop(&mut child, bounds.own_group);
     }
     let patience = Instant::now() + GRACE;
@@ -241,4 +243,44 @@ fn read_lines(mut source: impl Read, sender: &Sender<Message>) {
     }
     // There may be no receiver any more.
     drop(sender.send(Message::Line(String::from_utf8_lossy(&line).into_owned())));
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Runs a script that starts a helper, writes the id of it, and ends; returns whether the helper still runs.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the helper is looked at from outside"
+    )]
+    fn helper_outlives(code: u8, own_group: bool) -> bool {
+        let mut command = Command::new("/bin/sh");
+        let script = format!("sleep 60 >/dev/null 2>&1 & echo $!; exit {code}");
+        command.args(["-c", &script]);
+        let mut bounds = Bounds {
+            deadline: Instant::now() + Duration::from_secs(20),
+            own_group,
+            may_go_on: &mut || true,
+        };
+        let outcome = run(command, None, &mut bounds, &mut |_| false).unwrap();
+        assert_eq!(outcome.end == End::Success, code == 0);
+        let id = String::from_utf8(outcome.output).unwrap();
+        let id = id.trim();
+        // A process that has ended and that nobody has waited for is still listed, as a zombie.
+        let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        let runs = state
+            .rsplit(") ")
+            .next()
+            .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'));
+        drop(Command::new("kill").arg(id).output());
+        runs
+    }
+
+    #[test]
+    fn a_failure_ends_the_helpers_and_a_success_leaves_what_is_to_stay() {
+        assert!(!helper_outlives(1, true));
+        assert!(helper_outlives(0, true));
+        assert!(helper_outlives(1, false), "it may ask on the terminal");
+    }
 }

@@ -181,6 +181,17 @@ pub fn merge_with<'a>(
     merge
 }
 
+/// What is wrong with `result` as a merge of base, ours and theirs, however it was made; `None`: nothing that is checked.
+#[must_use]
+pub fn fault(texts: [&[u8]; 3], result: &[u8]) -> Option<Fault> {
+    let [base, ours, theirs] = texts;
+    let [base, ours, theirs, result] = [base, ours, theirs, result].map(|text| {
+        let lines = Document::of(text).lines.into_iter();
+        lines.map(|line| line.text).collect::<Vec<_>>()
+    });
+    stranger::fault(&base, &ours, &theirs, &result)
+}
+
 impl<'a> Merge<'a> {
     /// Whether there is nothing to decide.
     #[must_use]

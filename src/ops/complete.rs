@@ -73,6 +73,9 @@ pub fn specs(session: &Session, current: &str) -> Vec<Candidate> {
     let indexes: Vec<IndexFile> = indexes.collect();
     let head = &current[..current.len() - target.len()];
     let found = names(&indexes, &folded(target)).into_iter();
+    if session.cache.damage().failure().is_some() {
+        return Vec::new();
+    }
     let mut candidates: Vec<Candidate> = found
         .map(|(name, help)| (format!("{head}{name}"), help))
         .collect();

@@ -132,14 +132,21 @@ fn look(session: &Session, text: &str, history: Wish, frontend: &mut dyn Fronten
     {
         return of_installed(session, (name, locked), history, frontend);
     }
-    let offered = of_offered(session, (text, &spec), &lockfile, history, frontend);
-    match (offered, bare_name(&spec)) {
-        // A version is one that a source offers; what runs here says nothing about it.
-        (Err(failure), Some(name))
-            if spec.version.is_none() && failure.kind() != Kind::Interrupted =>
-        {
-            of_loaded(session, &name, frontend)?.ok_or(failure)
-        }
+    // A version is one that a source offers; what runs here says nothing about it.
+    let loaded = match bare_name(&spec) {
+        Some(name) if spec.version.is_none() => of_loaded(session, &name, frontend)?,
+        _ => None,
+    };
+    // No remote is asked about an agent that is here.
+    let freshness = if loaded.is_some() {
+        Freshness::Any
+    } else {
+        Freshness::Recent
+    };
+    let mut resolver = Resolver::new(session, freshness);
+    let offered = of_offered(&mut resolver, (text, &spec), &lockfile, history, frontend);
+    match (offered, loaded) {
+        (Err(failure), Some(loaded)) if failure.kind() != Kind::Interrupted => Ok(loaded),
         (offered, _) => offered,
     }
 }
@@ -253,14 +260,14 @@ fn history_of(
 
 /// What a spec means in the registries and sources.
 fn of_offered(
-    session: &Session,
+    resolver: &mut Resolver<'_>,
     (text, spec): (&str, &Spec),
     lockfile: &Lockfile,
     history: Wish,
     frontend: &mut dyn Frontend,
 ) -> Result<Info> {
+    let session = resolver.session();
     let manifest = session.manifest(frontend)?;
-    let mut resolver = Resolver::new(session, Freshness::Recent);
     let settled = resolver.settled(spec, frontend)?;
     let (spec, text) = settled
         .as_ref()

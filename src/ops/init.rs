@@ -1,6 +1,6 @@
 //! `init`: a manifest to start from. One operation like every other, so that it can be undone.
 
-use super::change::commit::{Attempt, commit};
+use super::change::commit::{Attempt, Manner, commit};
 use super::change::gone::refuse_without_manifest;
 use super::report::Frontend;
 use super::session::Session;
@@ -40,6 +40,6 @@ pub fn init(session: &Session, frontend: &mut dyn Frontend) -> Result<String> {
         };
         Ok(((), transaction))
     };
-    commit(session, Freshness::Any, false, frontend, &mut plan)?;
+    commit(session, Freshness::Any, Manner::Ask, frontend, &mut plan)?;
     Ok(shown)
 }

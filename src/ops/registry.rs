@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::change::changes::manifest_change;
-use super::change::commit::{Attempt, commit};
+use super::change::commit::{Attempt, Manner, commit};
 use super::change::gone::refuse_without_manifest;
 use super::list::parse_source;
 use super::report::{Frontend, relay};
@@ -90,7 +90,8 @@ pub fn add(
         let transaction = edited(session, format!("registry add {name}"), &manifest);
         Ok(((name, agents, is_known), transaction))
     };
-    let (name, agents, is_known) = commit(session, Freshness::Now, false, frontend, &mut plan)?;
+    let (name, agents, is_known) =
+        commit(session, Freshness::Now, Manner::Ask, frontend, &mut plan)?;
     Ok(Listed {
         name,
         source,
@@ -172,7 +173,7 @@ pub fn remove(session: &Session, name: &str, frontend: &mut dyn Frontend) -> Res
         let label = format!("registry remove {name}");
         Ok(((), edited(scene.session, label, &manifest)))
     };
-    commit(session, Freshness::Any, false, frontend, &mut plan)?;
+    commit(session, Freshness::Any, Manner::Ask, frontend, &mut plan)?;
     Ok(name)
 }
 

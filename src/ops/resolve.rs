@@ -1,7 +1,7 @@
 //! `resolve`: finishes updates that were put aside with conflict markers, or gives them up. The pipeline finishes them.
 
 use super::change::change;
-use super::change::commit::{Attempt, commit};
+use super::change::commit::{Attempt, Manner, commit};
 use super::change::edits::markers_in;
 use super::change::goal::{Conflicts, Consent, Edits, Goal, Prune, What};
 use super::change::outcome::Outcome;
@@ -145,7 +145,7 @@ fn give_up(
     let aborted = commit(
         session,
         Freshness::Any,
-        options.is_dry_run,
+        Manner::of(options.is_dry_run, false),
         frontend,
         &mut plan,
     )?;

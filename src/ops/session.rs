@@ -13,6 +13,7 @@ use crate::error::{Failure, Result};
 use crate::fs::Entry;
 use crate::store::cache::{Cache, CachedRepository, Settings};
 use crate::store::holder::{Holder, Patience};
+use crate::store::index::Damage;
 use crate::store::manifest::{self, Manifest};
 use crate::store::project::{Project, Scope};
 use crate::store::transaction::{
@@ -60,6 +61,15 @@ impl Session {
     /// A session; nothing is touched yet.
     #[must_use]
     pub fn new(project: Project, environment: Environment, options: Options) -> Self {
+        Self::noting(project, environment, options, Damage::default())
+    }
+
+    fn noting(
+        project: Project,
+        environment: Environment,
+        options: Options,
+        damage: Damage,
+    ) -> Self {
         let cache = Cache::new(Settings {
             folder: environment.cache_folder(),
             path: environment.path.clone(),
@@ -70,6 +80,7 @@ impl Session {
             command: options.command.clone(),
             wait: options.wait,
             keys: environment.key_place(),
+            damage,
         });
         Self {
             project,
@@ -88,7 +99,8 @@ impl Session {
             is_offline: true,
             ..self.options.clone()
         };
-        Self::new(self.project.clone(), self.environment.clone(), options)
+        let (project, environment) = (self.project.clone(), self.environment.clone());
+        Self::noting(project, environment, options, self.cache.damage().clone())
     }
 
     /// A source that was typed, with its path as the manifest keeps it: from the project's folder, not from where the command runs.
@@ -262,6 +274,10 @@ impl Session {
             self.object(|| transaction.keep_locked(&self.project));
             return Ok(None);
         };
+        // A plan that was made on an incomplete index is not carried out.
+        if let Some(failure) = self.cache.damage().failure() {
+            return Err(failure);
+        }
         Ok(self.applied(&guard.apply(transaction)?, frontend))
     }
 

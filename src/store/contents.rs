@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::index::{self, IndexFile};
+use super::index::{self, Damage, IndexFile};
 use super::project::MAX_AGENT;
 use crate::domain::catalogue::MAX_ENTRY;
 use crate::domain::digest::ObjectId;
@@ -431,8 +431,8 @@ impl Previous {
 }
 
 /// The stored index of a commit, if it can be trusted.
-pub(super) fn open_kept(path: &Path, key: &str) -> Option<Opened> {
-    let file = IndexFile::open(path, Some(key))?;
+pub(super) fn open_kept(path: &Path, key: &str, damage: &Damage) -> Option<Opened> {
+    let file = IndexFile::open(path, Some(key), damage)?;
     let meta: Meta = serde_json::from_slice(&file.meta()?).ok()?;
     Some(meta.index().in_file(file))
 }

@@ -147,6 +147,12 @@ impl Ui {
         }
     }
 
+    /// A failure as it is printed, with colours.
+    #[must_use]
+    pub fn failure_text(&self, failure: &Failure) -> String {
+        render_failure(failure, &|advice| self.advice(advice))
+    }
+
     /// Failures that stopped only a part of the command, for documents.
     #[must_use]
     pub fn failures_json(&self, failures: &[Failure]) -> Vec<FailureView> {
@@ -336,7 +342,7 @@ impl Ui {
     /// Prints a failure.
     pub fn failure(&mut self, failure: &Failure) {
         self.clear();
-        let text = render_failure(failure, &|advice| self.advice(advice));
+        let text = self.failure_text(failure);
         let _ = write!(anstream::stderr(), "{}", in_width(&text));
     }
 
@@ -344,7 +350,7 @@ impl Ui {
     fn trouble(&mut self, failure: &Failure) {
         if !self.options.is_quiet {
             self.clear();
-            let text = render_failure(failure, &|advice| self.advice(advice));
+            let text = self.failure_text(failure);
             let text = text
                 .split_once(": ")
                 .map_or(text.as_str(), |(_, rest)| rest);

@@ -221,3 +221,30 @@ fn manifests_are_as_described() {
         assert!(!judge(text).is_empty(), "{text}");
     }
 }
+
+/// The properties below a schema that have no description.
+fn undescribed(schema: &Value, path: &str, found: &mut Vec<String>) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        if property["description"].as_str().is_none_or(str::is_empty) {
+            found.push(path.clone());
+        }
+        undescribed(property, &path, found);
+    }
+    for schema in schema["anyOf"].as_array().into_iter().flatten() {
+        undescribed(schema, path, found);
+    }
+    if schema.get("items").is_some() {
+        undescribed(&schema["items"], path, found);
+    }
+}
+
+#[test]
+fn every_field_of_every_document_is_described() {
+    let schema = schema("output.json");
+    let mut found = Vec::new();
+    for (name, definition) in schema["$defs"].as_object().unwrap() {
+        undescribed(definition, name, &mut found);
+    }
+    assert_eq!(found, [""; 0], "docs/schema/output.json says what each is");
+}

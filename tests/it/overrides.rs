@@ -93,7 +93,9 @@ fn an_overridden_key_never_asks_and_is_never_lost() {
     assert_eq!(line_of(&sandbox, "model"), "model: haiku");
     assert_eq!(line_of(&sandbox, "tools"), "tools: Read, Grep, Write");
     assert!(sandbox.read(FILE).contains("Plan with care.\n\nWrite."));
-    // Without the overrides it is what upstream has, and the hand edit.
+    // Without the overrides it is what upstream has, and the hand edit. That a tool returns is asked about.
+    let said = run(&sandbox, "unset planner model tools", 4);
+    assert!(said.contains("+ Bash"), "{said}");
     let _ = run(&sandbox, "unset planner model tools --allow Bash", 0);
     let plain = planner(
         "sonnet",
@@ -346,7 +348,11 @@ fn old_tools_are_replaced_for_one_agent_or_for_all() {
     );
     let _ = run(&sandbox, "update", 0);
     assert_eq!(line_of(&sandbox, "tools"), "tools: Read, Agent");
-    let _ = run(&sandbox, "unset planner modernise", 0);
+    let _ = run(
+        &sandbox,
+        "unset planner modernise --allow LS,MultiEdit,Think",
+        0,
+    );
     assert_eq!(
         line_of(&sandbox, "tools"),
         "tools: Read, LS, Task, Think, MultiEdit"

@@ -1476,7 +1476,7 @@ fn a_version_waits_in_the_manifest_with_the_agent_that_was_put_aside() {
 }
 
 #[test]
-fn every_page_has_the_same_merge_driver() {
+fn every_page_sets_up_the_merge_driver_with_one_command() {
     let page = |name: &str| {
         fs::read_to_string(
             std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -1492,15 +1492,9 @@ fn every_page_has_the_same_merge_driver() {
             .any(|line| line.trim_start().starts_with(&format!("{command} "))),
         "{help}"
     );
-    // The pages say it in the same words, and nobody is told to set up by hand what the command does.
-    let of = |text: &str| -> String {
-        let block = text.split(&format!("```sh\n{command}\n```\n\n")).nth(1);
-        let block = block.and_then(|rest| rest.split("\n\n").next());
-        block.unwrap_or_default().to_owned()
-    };
-    let (of_ci, of_merge) = (of(&page("ci.md")), of(&page("merge.md")));
-    assert!(of_ci.contains("`--merge-driver=off`"), "{of_ci}");
-    assert_eq!(of_ci, of_merge);
+    // Nobody is told to set up by hand what the command does, and one page says how to take it away.
+    assert!(page("merge.md").contains("`--merge-driver=off`"));
+    assert!(page("ci.md").contains(&format!("`{command}`")));
     for text in [help, page("ci.md"), page("merge.md")] {
         assert!(
             !text.contains("git config merge.") && !text.contains("merge=agent"),

@@ -418,9 +418,11 @@ fn a_word_behind_list_is_looked_for_in_the_names() {
 #[test]
 fn many_errors_are_a_few_and_a_count() {
     let sandbox = Sandbox::new();
-    let names = ["aa1", "aa2", "aa3", "aa4", "aa5", "aa6", "aa7"];
+    let names = [
+        "./aa1.md", "./aa2.md", "./aa3.md", "./aa4.md", "./aa5.md", "./aa6.md", "./aa7.md",
+    ];
     let output = sandbox.run(&[&["install"], &names[..]].concat()).code(1);
-    assert_eq!(output.stderr.matches("error: no agent named").count(), 5);
+    assert_eq!(output.stderr.matches("error: there is no file").count(), 5);
     assert!(
         output
             .stderr

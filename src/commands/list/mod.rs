@@ -18,19 +18,19 @@ use crate::store::agreement::{registry_of, versions};
 use crate::store::project::Project;
 use crate::ui::{Column, Table, sanitize};
 
-/// List agents: installed ones, those that the client loads, or those that registries offer
+/// List agents: installed ones, those that Claude Code loads, or those that registries offer
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   agentpkg list                        what is installed
   agentpkg list review                 what is installed with that in its name
-  agentpkg list --all                  what the client loads, and from where
+  agentpkg list --all                  what Claude Code loads, and from where
   agentpkg list --cost                 what their descriptions cost
   agentpkg list --available            what all registries offer
   agentpkg list --available gh:owner/repo
   agentpkg list --available --all      also the copies behind others, and why")]
 pub struct ListArgs {
-    /// List every agent that the client loads here: of the project, its parent folders, the user, plugins and the client; with
+    /// List every agent that Claude Code loads here: of the project, its parent folders, the user, plugins and built-in ones; with
     /// `--available`, also the copies that rank behind others, and why
     #[arg(long, short = 'A')]
     pub all: bool,

@@ -2,6 +2,7 @@
 
 mod adopted;
 mod document;
+mod failures;
 mod leaving;
 mod summary;
 
@@ -11,11 +12,12 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) use self::adopted::show_adopt;
 pub(super) use self::document::ChangeDocument;
+pub(super) use self::failures::finish;
 pub(super) use self::leaving::{removed, show_departed, show_gone, show_kept, show_servers};
 use super::{Context, capabilities, needs};
 use crate::domain::budget::{LIMIT, shown};
 use crate::domain::capability::Gain;
-use crate::domain::count::{FEW, counted, few, numbered};
+use crate::domain::count::{counted, few, numbered};
 use crate::domain::definition::Verdict;
 use crate::domain::shell::Command;
 use crate::error::Advice;
@@ -415,7 +417,7 @@ fn versions(agent: &ChangedAgent) -> String {
 }
 
 /// The verb and the note of an agent.
-fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
+pub(super) fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
     let edits = match agent.edits {
         0 => String::new(),
         1 => "your edit kept".to_owned(),
@@ -448,21 +450,5 @@ fn words(agent: &ChangedAgent, is_dry_run: bool) -> (&'static str, String) {
         (Status::Moved, true) => ("Would follow", String::new()),
         (Status::Moved, false) => ("Followed", edits),
         (Status::Current | Status::Edited, _) => ("Kept", String::new()),
-    }
-}
-
-/// What every command that changes agents says after its outcome: what does not run as it seems, and what failed.
-pub(super) fn finish(outcome: &Outcome, context: &mut Context) {
-    for shadow in &outcome.shadows {
-        context.ui.warn(shadow.as_str());
-    }
-    for failure in outcome.failures.iter().take(FEW) {
-        context.ui.failure(failure);
-    }
-    let more = outcome.failures.len().saturating_sub(FEW);
-    if more > 0 {
-        let errors = counted(more, "more error");
-        let note = format!("and {errors}, which `--json` lists");
-        context.ui.note(note);
     }
 }

@@ -12,6 +12,28 @@ use crate::store::transaction::Transaction;
 /// How often a plan is made before the lock is kept meanwhile.
 const TRIES_WITHOUT_LOCK: u32 = 2;
 
+/// Whether a plan is carried out, and who is asked about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Manner {
+    /// It is; a person may be asked.
+    Ask,
+    /// It is; `--yes` asks nobody, also in a terminal.
+    Yes,
+    /// It is only shown; nobody is asked.
+    Show,
+}
+
+impl Manner {
+    /// What the options of a command say. A dry run stays one with `--yes`.
+    pub(in crate::ops) fn of(is_dry_run: bool, is_yes: bool) -> Self {
+        match (is_dry_run, is_yes) {
+            (true, _) => Self::Show,
+            (false, true) => Self::Yes,
+            (false, false) => Self::Ask,
+        }
+    }
+}
+
 /// How a plan may be made.
 pub(in crate::ops) struct Attempt<'s> {
     /// What the plan is made on.
@@ -28,10 +50,11 @@ type MakePlan<'p, T> = dyn FnMut(&Attempt<'_>, &mut dyn Frontend) -> Result<(T, 
 pub(in crate::ops) fn commit<T>(
     session: &Session,
     freshness: Freshness,
-    is_dry_run: bool,
+    manner: Manner,
     frontend: &mut dyn Frontend,
     plan: &mut MakePlan<'_, T>,
 ) -> Result<T> {
+    let (is_dry_run, asks_nothing) = (manner == Manner::Show, manner != Manner::Ask);
     if is_dry_run {
         session.look_for_interruption(frontend)?;
     } else {
@@ -43,7 +66,7 @@ pub(in crate::ops) fn commit<T>(
     for _ in 0..TRIES_WITHOUT_LOCK {
         let scene = Scene::open(session, frontend)?;
         let attempt = Attempt { scene, freshness };
-        let mut answered = Answered::new(frontend, &mut memory, is_dry_run);
+        let mut answered = Answered::new(frontend, &mut memory, asks_nothing);
         let (outcome, transaction) = plan(&attempt, &mut answered)?;
         if is_dry_run || transaction.is_void() {
             session.apply(None, &transaction, frontend)?;
@@ -64,7 +87,7 @@ pub(in crate::ops) fn commit<T>(
     let offline = session.offline();
     let scene = Scene::open(&offline, frontend)?;
     let attempt = Attempt { scene, freshness };
-    let mut answered = Answered::new(frontend, &mut memory, false).without_new_questions();
+    let mut answered = Answered::new(frontend, &mut memory, asks_nothing).without_new_questions();
     // What goes wrong now went well before, so it is the network that is missing, or what changed.
     let (outcome, transaction) = plan(&attempt, &mut answered).map_err(|failure| {
         if failure.kind() == Kind::Failed && failure != Scene::changed() {

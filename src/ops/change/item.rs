@@ -336,11 +336,11 @@ impl Item {
         gains
     }
 
-    /// What overrides allow that upstream does not, unless the lockfile records the very same ones: then they were agreed to.
+    /// What overrides allow, or no longer take away, unless the lockfile records the very same ones: then they were agreed to.
     fn gained_by_overrides(&self) -> Vec<Gain> {
         let before = self.before.as_ref().map(|before| &before.overrides);
         let now = &self.candidate.locked.overrides;
-        if now.is_empty() || before == Some(now) {
+        if before.map_or(now.is_empty(), |before| before == now) {
             return Vec::new();
         }
         let agreed = before.and_then(|before| overridden(&self.candidate.base, before).ok());

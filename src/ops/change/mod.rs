@@ -41,7 +41,7 @@ pub(in crate::ops) mod unmanaged;
 pub(in crate::ops) mod waiting;
 mod whole;
 
-use self::commit::{Attempt, commit};
+use self::commit::{Attempt, Manner, commit};
 use self::goal::{Goal, What};
 use self::item::Status;
 use self::outcome::{ChangedAgent, Outcome};
@@ -69,7 +69,8 @@ pub(in crate::ops) fn change(
     };
     let mut plan =
         |attempt: &Attempt<'_>, frontend: &mut dyn Frontend| planned(attempt, goal, frontend);
-    let mut outcome = commit(session, freshness, goal.is_dry_run, frontend, &mut plan)?;
+    let manner = Manner::of(goal.is_dry_run, goal.consent.is_yes);
+    let mut outcome = commit(session, freshness, manner, frontend, &mut plan)?;
     if !goal.is_dry_run {
         look_back(session, &mut outcome);
     }

@@ -43,7 +43,7 @@ pub(super) struct Answered<'f> {
 }
 
 impl<'f> Answered<'f> {
-    /// Answers for one plan. `asks_nothing`: there is nobody to ask, as in a dry run.
+    /// Answers for one plan. `asks_nothing`: nobody is asked, as in a dry run and with `--yes`.
     pub(super) fn new(
         inner: &'f mut dyn Frontend,
         memory: &'f mut Memory,

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::ops::change::changes::Next;
-use crate::ops::change::commit::{Attempt, commit};
+use crate::ops::change::commit::{Attempt, Manner, commit};
 use crate::ops::change::scene::Scene;
 use crate::ops::report::Frontend;
 use crate::ops::requirement::{self, World};
@@ -36,5 +36,11 @@ pub(super) fn fix(
         let transaction = next.transaction(project, "check --fix".to_owned(), before)?;
         Ok((removed, transaction))
     };
-    commit(session, Freshness::Any, is_dry_run, frontend, &mut plan)
+    commit(
+        session,
+        Freshness::Any,
+        Manner::of(is_dry_run, false),
+        frontend,
+        &mut plan,
+    )
 }

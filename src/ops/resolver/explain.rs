@@ -311,6 +311,7 @@ pub(super) fn not_found(
     let refused = refused
         .filter(|refused| refused.file.contains(&target) || refused.reason.contains(&target));
     let failure = Failure::failed(format!("no agent named `{target}` in {place}"))
+        .about_unknown(&target)
         .listing(refused.map(|refused| format!("{}: {}", refused.file, refused.reason)));
     let of_stem = snapshots.iter().find_map(|snapshot| {
         let offered = snapshot.offered_here()?;

@@ -4,6 +4,7 @@
 mod elsewhere;
 mod explain;
 mod follow;
+mod fresh;
 mod installed;
 mod matches;
 mod page;
@@ -48,6 +49,8 @@ pub struct Resolver<'a> {
     headless: BTreeMap<String, Rc<Snapshot<'a>>>,
     /// Remotes that were asked already, and those of them that cannot be reached.
     asked: BTreeMap<GitUrl, Option<Failure>>,
+    /// Remotes that were asked a second time, because something was not found in what is known of them.
+    asked_again: BTreeSet<GitUrl>,
     /// Why versions could not be had of sources that were reached.
     unversioned: Vec<Failure>,
     /// Two states of a source that were compared, for the next agent of it.
@@ -68,6 +71,7 @@ impl<'a> Resolver<'a> {
             opened: BTreeMap::new(),
             headless: BTreeMap::new(),
             asked: BTreeMap::new(),
+            asked_again: BTreeSet::new(),
             unversioned: Vec::new(),
             compared: RefCell::default(),
             installed: OnceCell::new(),
@@ -172,29 +176,6 @@ impl<'a> Resolver<'a> {
         Ok(snapshot)
     }
 
-    /// How new the state of a remote has to be. What is typed to be installed is the newest where the lockfile does not yet say what this
-    /// project has of the source, and where `@latest` was typed.
-    fn freshness_of(&self, registry: Option<&RegistryName>, url: &GitUrl) -> Freshness {
-        let AskerPlace::Spec { index, .. } = &self.asker.place else {
-            return self.freshness;
-        };
-        let typed = &self.asker.typed;
-        if self.freshness != Freshness::Recent || typed.command != "install" {
-            return self.freshness;
-        }
-        let is_latest = (typed.names.get(*index)).is_some_and(|text| text.ends_with("@latest"));
-        let is_known = || {
-            let lockfile = self.session.project.load_lockfile();
-            let is_of = |locked: &LockedAgent| locked.source == url.as_str();
-            lockfile.is_ok_and(|lockfile| lockfile.agents.values().any(is_of))
-        };
-        if is_latest || registry.is_none() && !is_known() {
-            Freshness::Now
-        } else {
-            Freshness::Recent
-        }
-    }
-
     /// The session that it looks with.
     #[must_use]
     pub fn session(&self) -> &'a Session {
@@ -264,8 +245,32 @@ impl<'a> Resolver<'a> {
         Ok(found)
     }
 
-    /// The same, which may be nothing, with the sources that were looked at.
+    /// The same, which may be nothing, with the sources that were looked at. Where what is known of them does not have it, they are asked.
     fn looked_for(
+        &mut self,
+        spec: &Spec,
+        manifest: &Manifest,
+        frontend: &mut dyn Frontend,
+    ) -> Result<Looked<'a>> {
+        let mut looked = self.look(spec, manifest, frontend)?;
+        if looked.0.is_empty() && self.forget(&looked.1) {
+            let before = std::mem::replace(&mut self.freshness, Freshness::Again);
+            let again = self.look(spec, manifest, frontend);
+            self.freshness = before;
+            looked = again?;
+        }
+        let (found, snapshots) = looked;
+        let mut headless = snapshots
+            .iter()
+            .filter_map(|snapshot| snapshot.without_head.clone());
+        match headless.next() {
+            Some(headless) if found.is_empty() => Err(headless),
+            _ => Ok((found, snapshots)),
+        }
+    }
+
+    /// What a spec means in the sources as they are known.
+    fn look(
         &mut self,
         spec: &Spec,
         manifest: &Manifest,
@@ -289,13 +294,7 @@ impl<'a> Resolver<'a> {
         if let (true, [snapshot], Some(_)) = (found.is_empty(), &*snapshots, &spec.version) {
             found = self.found_at_version(spec, snapshot, frontend)?;
         }
-        let mut headless = snapshots
-            .iter()
-            .filter_map(|snapshot| snapshot.without_head.clone());
-        match headless.next() {
-            Some(headless) if found.is_empty() => Err(headless),
-            _ => Ok((found, snapshots)),
-        }
+        Ok((found, snapshots))
     }
 
     /// The agent that a spec means, as its source has it now, whatever version is asked for.

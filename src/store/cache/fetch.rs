@@ -34,13 +34,10 @@ impl CachedRepository<'_> {
         reach: Reach,
         watch: Watch<'_>,
     ) -> Result<()> {
-        if freshness == Freshness::Any && self.knows(reach) {
+        if self.is_fresh(freshness, reach) {
             return Ok(());
         }
         let settings = &self.cache.settings;
-        if freshness == Freshness::Recent && self.is_recent(reach) {
-            return Ok(());
-        }
         if settings.is_offline {
             // Offline, whatever is here has to do.
             return if self.knows(Reach::Head) || self.knows(Reach::All) {
@@ -80,7 +77,12 @@ impl CachedRepository<'_> {
         match self.fetch_references(reach, watch) {
             Ok(()) => Ok(()),
             // What must be known now is not answered from an old state: being unable to ask is not being up to date.
-            Err(error) if had_state && error.is_network() && freshness != Freshness::Now => {
+            // Who asks again for what was not found is told why that failed, and then what is known.
+            Err(error)
+                if had_state
+                    && (error.is_network() && freshness != Freshness::Now
+                        || !error.is_damage() && freshness == Freshness::Again) =>
+            {
                 watch(Event::Stale(self.url.clone(), error.into()));
                 Ok(())
             }
@@ -90,6 +92,16 @@ impl CachedRepository<'_> {
                 Ok(self.fetch_references(reach, watch)?)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether what is known is as recent as requested.
+    fn is_fresh(&self, freshness: Freshness, reach: Reach) -> bool {
+        match freshness {
+            Freshness::Any => self.knows(reach),
+            Freshness::Recent => self.is_recent(reach),
+            Freshness::Again => self.cache.was_asked(&self.url) >= Some(reach) && self.knows(reach),
+            Freshness::Now => false,
         }
     }
 

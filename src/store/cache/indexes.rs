@@ -10,7 +10,7 @@ use crate::domain::discovery::plugins::Plugins;
 use crate::domain::discovery::{self, EXTENSION, OTHER_EXTENSIONS, Refused};
 use crate::error::{Failure, Result};
 use crate::fs;
-use crate::git::{Repository, WalkLimits};
+use crate::git::{GitError, Repository, WalkLimits};
 use crate::store::contents::{self, Index, Opened, Previous};
 use crate::store::project::MAX_AGENT;
 
@@ -29,7 +29,7 @@ impl CachedRepository<'_> {
         watch: Watch<'_>,
     ) -> Option<Opened> {
         let path = self.index_path(commit)?;
-        if let Some(opened) = contents::open_kept(&path, &commit.to_string()) {
+        if let Some(opened) = contents::open_kept(&path, &commit.to_string(), self.cache.damage()) {
             self.point_at(commit);
             return Some(opened);
         }
@@ -227,9 +227,12 @@ impl CachedRepository<'_> {
         let Ok(repository) = self.open() else {
             return true;
         };
-        let Ok(walk) = repository.walk(commit, &WalkLimits::default(), &contents::is_interesting)
-        else {
-            return true;
+        let walk = repository.walk(commit, &WalkLimits::default(), &contents::is_interesting);
+        let walk = match walk {
+            Ok(walk) => walk,
+            // Fetching it again would not make it smaller.
+            Err(GitError::TreeTooLarge { .. }) => return false,
+            Err(_) => return true,
         };
         walk.files
             .into_iter()

@@ -34,11 +34,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use self::repository::{CachedRepository, Named};
-use super::index::IndexFile;
+use super::index::{Damage, IndexFile};
 use super::project::MAX_AGENT;
 use super::seen::Seen;
 use crate::domain::digest::{Digest, ObjectId};
-use crate::domain::url::GitUrl;
+use crate::domain::url::{GitUrl, Transport};
 use crate::env::KeyPlace;
 use crate::error::{Failure, Result};
 use crate::fs;
@@ -56,6 +56,8 @@ pub enum Freshness {
     Any,
     /// Asked within the last ten minutes.
     Recent,
+    /// Asked by this command, where the remote can be reached; otherwise any state.
+    Again,
     /// Asked now.
     Now,
 }
@@ -122,6 +124,8 @@ pub struct Settings {
     pub wait: Option<Duration>,
     /// Where this machine's key may be.
     pub keys: KeyPlace,
+    /// Who is told of damaged indexes.
+    pub damage: Damage,
 }
 
 /// The cache of one user.
@@ -150,6 +154,12 @@ impl Cache {
             Failure::failed("there is no home folder to keep a cache in")
                 .hint("set `HOME` or `AGENTPKG_CACHE_DIR`")
         })
+    }
+
+    /// Which of its indexes turned out to be damaged while they were answered from.
+    #[must_use]
+    pub fn damage(&self) -> &Damage {
+        &self.settings.damage
     }
 
     /// The user's git program.
@@ -191,6 +201,14 @@ impl Cache {
     fn was_asked(&self, url: &GitUrl) -> Option<Reach> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.get(url).copied()
+    }
+
+    /// Whether asking a remote may tell more than is known of it: it is one, and this command has not asked it yet.
+    #[must_use]
+    pub fn may_know_more(&self, url: &GitUrl) -> bool {
+        url.transport() != Transport::File
+            && !self.settings.is_offline
+            && self.was_asked(url).is_none()
     }
 
     /// Takes note of that.
@@ -247,7 +265,8 @@ impl Cache {
             .join("index");
         let head = fs::read(&folder.join(HEAD), 64).ok()??;
         let head = std::str::from_utf8(&head).ok()?;
-        IndexFile::open(&folder.join(format!("{head}.{INDEX}")), Some(head))
+        let path = folder.join(format!("{head}.{INDEX}"));
+        IndexFile::open(&path, Some(head), self.damage())
     }
 
     /// Upstream bytes by blob id, if they are here and intact.

@@ -3,9 +3,9 @@
 /// What an index begins with.
 pub(super) const MAGIC: &[u8; 8] = b"agentpkg";
 /// Raised when the layout or the meaning changes; files in other formats are built again.
-pub(super) const FORMAT: u32 = 7;
+pub(super) const FORMAT: u32 = 8;
 /// The length of the header.
-pub(super) const HEADER: usize = 172;
+pub(super) const HEADER: usize = 180;
 /// The length of the key: a commit in hex, or a placeholder for one.
 pub(super) const KEY: usize = 64;
 /// The length of one row.
@@ -26,6 +26,7 @@ pub(super) enum Section {
     Names,
     Records,
     Meta,
+    Checks,
     End,
 }
 
@@ -105,14 +106,14 @@ impl Checksum {
     }
 }
 
-/// The checksum of everything after the header: four interleaved ones, which a processor computes at the same time.
+/// The checksum of a block: four interleaved ones, which a processor computes at the same time.
 #[derive(Debug, Default)]
-pub(super) struct BodyChecksum {
+pub(super) struct BlockChecksum {
     lanes: [Checksum; 4],
     rest: Vec<u8>,
 }
 
-impl BodyChecksum {
+impl BlockChecksum {
     const TURN: usize = 32;
 
     pub(super) fn add(&mut self, mut bytes: &[u8]) {

@@ -1,7 +1,7 @@
 //! What a source offers, as one flat file that is read in parts: finding a name among 100,000 takes a few short reads and no parsing.
 //!
 //! ```text
-//! header    magic, format, key (commit), counts, offsets, length, checksum of the header, checksum of the rest
+//! header    magic, format, key (commit), counts, offsets, length, checksum of the checksums, checksum of the header
 //! rows      by name: where the name is, where the record is, checksum of the record
 //! hashes    sorted hashes of title, file stem, file and blob, each with its row
 //! words     sorted words, each with the place of its rows; separate for names, descriptions and tags, tools, and servers
@@ -9,14 +9,17 @@
 //! names     the names in order, one to a line
 //! records   everything about an agent
 //! meta      registry.toml, servers, refusals, and which files were read and are no agents: JSON
+//! checks    the checksum of each block of 16 KiB after the header
 //! ```
 //!
-//! A file that is incomplete, in another format or of another commit is not opened. Checking all of a large file would take longer than
-//! answering from it, so a file that is on the disk gets a *seal*: its modification time is set to one in the last century that is computed
-//! from its checksum. Any change of the file removes the seal; a file without one is checked completely each time it is opened. Every
-//! offset is checked in any case, and every record has a checksum. The file can be deleted at any time: `registry` builds it again.
+//! A file that is incomplete, in another format or of another commit is not opened. A small file is checked completely when it is opened.
+//! Checking all of a large one would take longer than answering from it, so a file that is on the disk gets a *seal*: its modification time
+//! is set to one in the last century that is computed from its checksum. Any change of the file removes the seal; a file without one is
+//! checked completely each time it is opened. Of a large file with a seal, each block is checked when it is read: if one is damaged all
+//! the same, the file is removed, and the command fails ([`Damage`]). The file can be deleted at any time: `registry` builds it again.
 
 mod amend;
+mod blocks;
 mod format;
 mod offered;
 mod record;
@@ -26,12 +29,13 @@ mod tests;
 mod write;
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use self::blocks::Blocks;
+pub use self::blocks::{Damage, set_checksums};
 use self::format::{
-    BodyChecksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, ROW, Section, WORD, checksum, hash, long,
-    number,
+    FORMAT, HASH, HEADER, KEY, Key, MAGIC, ROW, Section, WORD, checksum, hash, long, number,
 };
 pub use self::offered::Offered;
 use self::record::decode;
@@ -44,6 +48,8 @@ use crate::fs::{self, RandomFile};
 
 /// How long after a change a file is certainly on the disk, in seconds: several times what operating systems allow.
 const SETTLED: u64 = 120;
+/// Files up to this size are checked completely when they are opened, which takes less than starting a program.
+const SMALL: u64 = 1 << 20;
 /// The longest record that is read.
 const MAX_RECORD: usize = 64 << 10;
 
@@ -60,31 +66,33 @@ pub enum Beginning {
 #[derive(Debug)]
 pub struct IndexFile {
     file: RandomFile,
-    offsets: [u64; 9],
+    offsets: [u64; 10],
     /// The rows of agents that are meant by their names; those that stand behind them follow.
     rows: u32,
     all: u32,
     hashes: u32,
     words: u32,
     body_check: u64,
+    blocks: Blocks,
+    /// Where it is, and who is told if it turns out to be damaged.
+    origin: Option<(PathBuf, Damage)>,
 }
 
 impl IndexFile {
-    /// Opens the index of `key`. `None` if there is none, or if it cannot be trusted.
+    /// Opens the index of `key`. `None` if there is none, or if it cannot be trusted. `damage` is told if it turns out later to be damaged.
     #[must_use]
-    pub fn open(path: &Path, key: Option<&str>) -> Option<Self> {
-        let index = Self::from_file(RandomFile::open(path)?, key)?;
+    pub fn open(path: &Path, key: Option<&str>, damage: &Damage) -> Option<Self> {
+        let mut index = Self::from_file(RandomFile::open(path)?, key)?;
         let modified = index.file.modified()?;
         let seal = seal(index.body_check);
-        if modified != seal {
-            if !index.is_sound() {
-                return None;
-            }
-            if modified.elapsed().is_ok_and(|age| age.as_secs() > SETTLED) {
-                // Without a seal, the only cost is that the next check takes longer.
-                let _ = fs::set_modified(path, seal);
-            }
+        if (modified != seal || index.file.len() <= SMALL) && !index.is_sound() {
+            return None;
         }
+        if modified != seal && modified.elapsed().is_ok_and(|age| age.as_secs() > SETTLED) {
+            // Without a seal, the only cost is that the next check takes longer.
+            let _ = fs::set_modified(path, seal);
+        }
+        index.origin = Some((path.to_owned(), damage.clone()));
         Some(index)
     }
 
@@ -118,6 +126,12 @@ impl IndexFile {
         Self::from_file(RandomFile::in_memory(bytes), key)
     }
 
+    /// All of it, if it is in memory.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        self.file.as_bytes()
+    }
+
     fn from_file(file: RandomFile, key: Option<&str>) -> Option<Self> {
         let mut header = [0; HEADER];
         if !file.read_into(0, &mut header) || &header[..8] != MAGIC || number(&header, 8)? != FORMAT
@@ -137,7 +151,7 @@ impl IndexFile {
         });
         let (all, rows, hashes, words) = (count(0)?, count(1)?, count(2)?, count(3)?);
         // The first section follows the header, so only the other offsets are in it.
-        let mut offsets = [HEADER as u64; 9];
+        let mut offsets = [HEADER as u64; 10];
         for (index, offset) in offsets.iter_mut().enumerate().skip(1) {
             *offset = long(&header, at + 12 + (index - 1) * 8)?;
         }
@@ -153,7 +167,15 @@ impl IndexFile {
             && fits(Section::Rows, all, ROW)
             && fits(Section::Hashes, hashes, HASH)
             && fits(Section::Words, words, WORD);
-        is_whole.then_some(Self {
+        if !is_whole {
+            return None;
+        }
+        let checks = (
+            offsets[Section::Checks as usize],
+            offsets[Section::End as usize],
+        );
+        let blocks = Blocks::read(&file, checks, body_check)?;
+        Some(Self {
             file,
             offsets,
             rows,
@@ -161,30 +183,15 @@ impl IndexFile {
             hashes,
             words,
             body_check,
+            blocks,
+            origin: None,
         })
     }
 
     /// Whether everything after the header is as it was written. Reads all of it.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        let mut check = BodyChecksum::default();
-        if let Some(body) = self.file.as_bytes().and_then(|bytes| bytes.get(HEADER..)) {
-            check.add(body);
-            return check.value() == self.body_check;
-        }
-        let mut at = HEADER as u64;
-        let mut buffer = vec![0; 64 << 10];
-        while at < self.file.len() {
-            let length = usize::try_from(self.file.len() - at)
-                .unwrap_or(usize::MAX)
-                .min(buffer.len());
-            if !self.file.read_into(at, &mut buffer[..length]) {
-                return false;
-            }
-            check.add(&buffer[..length]);
-            at += length as u64;
-        }
-        check.value() == self.body_check
+        self.blocks.are_all_whole(&self.file)
     }
 
     /// How many agents there are that are meant by their names.
@@ -363,7 +370,7 @@ impl IndexFile {
 
     /// The JSON at the end.
     pub(super) fn meta(&self) -> Option<Vec<u8>> {
-        let length = self.offsets[Section::End as usize] - self.offsets[Section::Meta as usize];
+        let length = self.offsets[Section::Checks as usize] - self.offsets[Section::Meta as usize];
         self.part(Section::Meta, 0, usize::try_from(length).ok()?)
     }
 
@@ -422,14 +429,20 @@ impl IndexFile {
         low
     }
 
-    /// A range of a section; `None` if it is out of range.
+    /// A range of a section; `None` if it is out of range, or damaged.
     fn part(&self, section: Section, offset: u64, length: usize) -> Option<Vec<u8>> {
         let start = self.offsets[section as usize].checked_add(offset)?;
         let end = start.checked_add(u64::try_from(length).ok()?)?;
         if end > self.offsets[section as usize + 1] {
             return None;
         }
-        self.file.read(start, length)
+        let bytes = (self.blocks.are_whole(&self.file, start, end))
+            .then(|| self.file.read(start, length))
+            .flatten();
+        if let (None, Some((path, damage))) = (&bytes, &self.origin) {
+            damage.note(path);
+        }
+        bytes
     }
 }
 

@@ -61,7 +61,7 @@ fn a_file_answers_like_the_list_it_was_made_from() {
     )
     .unwrap()
     .unwrap();
-    assert!(index.is_sound() && IndexFile::open(&path, Some("abd")).is_none());
+    assert!(index.is_sound() && IndexFile::open(&path, Some("abd"), &Damage::default()).is_none());
     assert_eq!(index.meta().unwrap(), b"meta");
     assert_eq!(index.entries().collect::<Vec<_>>(), sorted(some()));
     assert_eq!(index.stamped(0).unwrap().1, 7);
@@ -109,26 +109,98 @@ fn a_seal_holds_until_somebody_changes_the_file() {
     bytes[last] ^= 1;
     fs::replace(&path, &bytes, false).unwrap();
     assert!(
-        IndexFile::open(&path, Some("abc")).is_none(),
+        IndexFile::open(&path, Some("abc"), &Damage::default()).is_none(),
         "without a seal all of it is checked"
     );
     fs::set_modified(&path, sealed).unwrap();
     assert!(
-        IndexFile::open(&path, Some("abc")).is_some(),
-        "with one it is not"
+        IndexFile::open(&path, Some("abc"), &Damage::default()).is_none(),
+        "nor does a seal vouch for a small file"
     );
     // A file that was written without waiting for the disk is sealed when it is checked later.
     let long_ago = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     fs::replace(&path, &image.to_bytes(), false).unwrap();
     assert!(
-        IndexFile::open(&path, Some("abc")).is_some()
+        IndexFile::open(&path, Some("abc"), &Damage::default()).is_some()
             && RandomFile::open(&path).unwrap().modified() != Some(sealed)
     );
     fs::set_modified(&path, long_ago).unwrap();
     assert!(
-        IndexFile::open(&path, Some("abc")).is_some()
+        IndexFile::open(&path, Some("abc"), &Damage::default()).is_some()
             && RandomFile::open(&path).unwrap().modified() == Some(sealed)
     );
+}
+
+/// What some questions are answered with; each reads only a part of the index.
+fn answers(index: &IndexFile) -> Vec<String> {
+    let search = |text: &str| {
+        let query = Query {
+            text: text.to_owned(),
+            limit: 5,
+            ..Query::default()
+        };
+        let found = index.search(&query);
+        let entries = found.rows.iter().map(|(row, _)| index.entry(*row));
+        format!("{} {:?}", found.total, entries.collect::<Vec<_>>())
+    };
+    let mut answers: Vec<String> = ["agent-01", "word77", "agent-1234"].map(search).to_vec();
+    answers.push(format!("{:?}", index.named("agent-0815")));
+    answers.push(format!("{:?}", index.beginning_with("agent-050", 10)));
+    answers.push(format!("{:?}", index.at("agents/agent-1999.md")));
+    answers
+}
+
+#[test]
+fn a_damaged_part_of_a_large_file_is_noticed_when_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let all: Vec<IndexEntry> = (0..2_000)
+        .map(|number| {
+            let words = format!("word{} ", number % 100).repeat(60);
+            let name = format!("agent-{number:04}");
+            entry(&name, &words, &format!("agents/{name}.md"))
+        })
+        .collect();
+    let entries: Vec<(&IndexEntry, u64)> = all.iter().map(|entry| (entry, 1)).collect();
+    let image = image("abc", &entries, b"{}".to_vec());
+    let (whole, sealed) = (image.to_bytes(), seal(image.body_check));
+    assert!(whole.len() as u64 > SMALL, "{}", whole.len());
+    let place = |bytes: &[u8]| {
+        fs::replace(&path, bytes, false).unwrap();
+        fs::set_modified(&path, sealed).unwrap();
+        let damage = Damage::default();
+        (IndexFile::open(&path, Some("abc"), &damage), damage)
+    };
+    let (index, damage) = place(&whole);
+    let expected = answers(&index.unwrap());
+    assert!(damage.failure().is_none());
+    let mut noticed = [0; 3];
+    for kind in 0..257 {
+        let mut bytes = whole.clone();
+        // The first places are in the header; the others are everywhere.
+        let at = if kind < 20 {
+            kind * 9
+        } else {
+            bytes.len() / 257 * kind
+        };
+        bytes[at] ^= 1 << (kind % 8);
+        let (index, damage) = place(&bytes);
+        let Some(index) = index else {
+            noticed[0] += 1;
+            continue;
+        };
+        let answers = answers(&index);
+        if damage.failure().is_some() {
+            noticed[1] += 1;
+            assert!(!path.exists(), "what is damaged is removed");
+        } else {
+            noticed[2] += 1;
+            assert_eq!(answers, expected, "a byte changed at {at}");
+        }
+        assert!(!index.is_sound(), "a byte changed at {at}");
+    }
+    // Some are noticed at once, some when they are read; many were not read.
+    assert!(noticed.iter().all(|count| *count > 9), "{noticed:?}");
 }
 
 fn found(query: &Query) -> Vec<(String, Tier)> {
@@ -285,7 +357,7 @@ proptest! {
             bytes[at] ^= flip;
         }
         fs::write_new(&path, &bytes, false).unwrap();
-        prop_assert!(IndexFile::open(&path, Some("abc")).is_none(), "the checksum is over everything");
+        prop_assert!(IndexFile::open(&path, Some("abc"), &Damage::default()).is_none(), "the checksum is over everything");
         if let Some(index) = IndexFile::of_bytes(bytes, Some("abc")) {
             prop_assert!(!is_cut && !index.is_sound(), "the checksum is over everything");
             // Even without checking everything, nothing is read that is not there.
@@ -342,12 +414,12 @@ proptest! {
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40)) {
         let all = some();
         let mut whole = bytes_of("abc", &all.iter().map(|entry| (entry, 1)).collect::<Vec<_>>(), b"{}");
-        // When it is opened, only the length of what follows the header is checked.
         let body = &mut whole[HEADER..];
         for (at, byte) in changes {
             let at = at.index(body.len());
             body[at] = byte;
         }
+        set_checksums(&mut whole);
         prop_assert!(IndexFile::of_bytes(whole.clone(), None).is_some());
         for bytes in [bytes, whole] {
             if let Some(index) = IndexFile::of_bytes(bytes, None) {

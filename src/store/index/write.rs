@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
+use super::blocks::Table;
 use super::format::{
-    BodyChecksum, Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, checksum, hash, long, number,
+    Checksum, FORMAT, HASH, HEADER, KEY, Key, MAGIC, checksum, hash, long, number,
 };
 use super::record::encode;
 use crate::domain::discovery::{self, IndexEntry};
@@ -257,6 +258,13 @@ pub(super) fn assemble<'a>(
     add(&mut rows.names.into_parts());
     add(&mut rows.records.into_parts());
     add(&mut [Cow::Owned(meta)].into_iter());
+    let mut table = Table::default();
+    for part in &parts {
+        table.add(part);
+    }
+    let (table, body_check) = table.into_bytes();
+    ends.push(ends.last().map_or(HEADER, |end| end + table.len()));
+    parts.push(Cow::Owned(table));
     let mut header = Vec::with_capacity(HEADER);
     header.extend_from_slice(MAGIC);
     header.extend_from_slice(&FORMAT.to_le_bytes());
@@ -268,11 +276,6 @@ pub(super) fn assemble<'a>(
     for end in ends {
         header.extend_from_slice(&(end as u64).to_le_bytes());
     }
-    let mut body = BodyChecksum::default();
-    for part in &parts {
-        body.add(part);
-    }
-    let body_check = body.value();
     header.extend_from_slice(&body_check.to_le_bytes());
     let check = checksum(&header);
     header.extend_from_slice(&check.to_le_bytes());

@@ -29,7 +29,11 @@ pub fn newest_index(
             let url = folder
                 .to_str()
                 .and_then(|text| GitUrl::parse(&format!("file://{text}")).ok());
-            let kept = IndexFile::open(&cache.folder_index(&folder)?, Some(FOLDER_KEY));
+            let kept = IndexFile::open(
+                &cache.folder_index(&folder)?,
+                Some(FOLDER_KEY),
+                cache.damage(),
+            );
             kept.or_else(|| cache.head_index(&url?))
         }
         Source::Git(url) => cache.head_index(url),
@@ -39,7 +43,7 @@ pub fn newest_index(
 /// The index of the registry inside the program; made when it is first needed.
 fn builtin_index(cache: &cache::Cache) -> Option<IndexFile> {
     let (path, key) = (cache.builtin_index()?, builtin::key());
-    IndexFile::open(&path, Some(key)).or_else(|| {
+    IndexFile::open(&path, Some(key), cache.damage()).or_else(|| {
         let builtin = Snapshot::builtin();
         let all = builtin
             .whole

@@ -77,6 +77,8 @@ fn what_never_asks() {
         "list --available",
         "list --available far",
         "install OTHER#other --offline",
+        "install far/nothing --offline",
+        "info nothing --offline",
         "update --offline",
         "outdated --offline",
         "registry refresh --offline",
@@ -130,6 +132,77 @@ fn a_manifest_of_a_stranger_makes_no_reading_command_ask() {
     assert_eq!(asked, [""; 0], "{commit}");
 }
 
+/// Runs lines in a project that has a registry in its cache to which an agent, `late`, was added a moment later; returns those that do not
+/// end with this exit code, or do not make between one and as many requests as one look at a remote takes.
+fn wrongly_asked(lines: &[&'static str], code: i32) -> Option<Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    hermetic_git(folder.path())?;
+    let mut repo = RepoBuilder::bare(&folder.path().join("far.git"));
+    repo.file("agents/planner.md", reader("planner", "Plans."));
+    let _ = repo.commit("first");
+    let server = Server::start(folder.path());
+    let situation = Situation::new(|sandbox: &Sandbox| {
+        done(
+            sandbox,
+            &format!("registry add {} --name far", server.url("far.git")),
+        );
+        done(sandbox, "install far/planner");
+    });
+    repo.file("agents/late.md", reader("late", "Comes."));
+    let _ = repo.commit("second");
+    let _ = server.requests();
+    situation.start.restore();
+    done(&situation.sandbox, "registry refresh");
+    done(&situation.sandbox, "install far/late");
+    let a_look = server.requests().len();
+    let mut found = Vec::new();
+    for line in lines {
+        situation.start.restore();
+        let url = server.url("far.git").to_string();
+        let output = situation.sandbox.run(&words(&line.replace("FAR", &url)));
+        let requests = server.requests().len();
+        if output.code != code || requests == 0 || requests > a_look {
+            let all = output.all();
+            found.push(format!(
+                "{line}: {} with {requests} requests: {all}",
+                output.code
+            ));
+        }
+    }
+    Some(found)
+}
+
+#[test]
+fn what_is_not_in_the_cache_is_asked_for_once() {
+    let there = [
+        "install far/late",
+        "install late",
+        "install planner late",
+        "install far/late --dry-run",
+        "install FAR#late",
+        "install FAR#agents/late.md",
+        "info far/late",
+        "info late",
+        "info FAR#late",
+    ];
+    let nowhere = [
+        "install far/nothing",
+        "install nothing",
+        "install nothing nowhere never",
+        "install FAR#nothing",
+        "install FAR#agents/nothing.md",
+        "install FAR#nothing/",
+        "info nothing",
+        "info far/nothing",
+    ];
+    let Some(found) = wrongly_asked(&there, 0) else {
+        return;
+    };
+    assert_eq!(found, [""; 0], "these are there");
+    let found = wrongly_asked(&nowhere, 1).unwrap();
+    assert_eq!(found, [""; 0], "these are nowhere");
+}
+
 #[test]
 fn what_always_asks() {
     let lines = [
@@ -146,6 +219,7 @@ fn what_always_asks() {
         "search planner --refresh",
         "doctor --network",
         "install OTHER#other",
+        "list --available OTHER",
         "install far/planner@latest",
         // Where a branch is now, only the server knows.
         "install far/planner@main",
