@@ -245,7 +245,8 @@ fn read_lines(mut source: impl Read, sender: &Sender<Message>) {
     drop(sender.send(Message::Line(String::from_utf8_lossy(&line).into_owned())));
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
