@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 /// How often limits are checked while git is silent.
 const TICK: Duration = Duration::from_millis(10);
-/// How often the size on disk is measured.
+/// How often the size on disk is measured at most.
 const MEASURE: Duration = Duration::from_millis(20);
+/// How much longer than a measurement took the next one waits: a repository of many files must not slow its own fetch down.
+const REST: u32 = 20;
 /// How long git has to clean up after itself when asked to stop.
 const GRACE: Duration = Duration::from_millis(300);
 /// Lines of messages kept; the last ones say why git failed.
@@ -160,7 +162,7 @@ fn watch(
             End::Failure
         }
     };
-    let mut measured = Instant::now();
+    let (mut measured, mut pause) = (Instant::now(), MEASURE);
     loop {
         match receiver.recv_timeout(TICK) {
             Ok(message) => take(message),
@@ -175,11 +177,12 @@ fn watch(
         if now >= bounds.deadline {
             return Ok(End::Late);
         }
-        if now.duration_since(measured) >= MEASURE {
-            measured = now;
+        if now.duration_since(measured) >= pause {
             if !(bounds.may_go_on)() {
                 return Ok(End::Stopped);
             }
+            measured = Instant::now();
+            pause = MEASURE.max(measured.duration_since(now) * REST);
         }
     }
 }

@@ -11,6 +11,7 @@
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 /// Reads `+ ID` and `- ID`, where an ID is that of a process, or negative that of a group; ends what is left at the end of its input.
 const SCRIPT: &str = "
@@ -35,22 +36,28 @@ static SHELL: Mutex<Option<Child>> = Mutex::new(None);
 /// A process, or a group, that is ended with this program.
 pub(super) struct Watched {
     id: i64,
+    /// Tells the shell, so that git need not wait until it has started.
+    told: Option<JoinHandle<()>>,
 }
 
 impl Watched {
     /// From now on.
     pub(super) fn new(child: &Child, own_group: bool) -> Self {
         let id = i64::from(child.id());
-        let watched = Self {
-            id: if own_group { -id } else { id },
-        };
-        tell('+', watched.id);
-        watched
+        let id = if own_group { -id } else { id };
+        Self {
+            id,
+            told: Some(thread::spawn(move || tell('+', id))),
+        }
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
+        // What is taken back has to be told first.
+        if let Some(told) = self.told.take() {
+            drop(told.join());
+        }
         tell('-', self.id);
     }
 }
