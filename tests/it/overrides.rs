@@ -368,3 +368,93 @@ fn old_tools_are_replaced_for_one_agent_or_for_all() {
     let said = run(&sandbox, "set planner modernise:tools+=Bash", 2);
     assert!(said.contains("is not an assignment"), "{said}");
 }
+
+#[test]
+fn what_is_removed_stays_removed_whatever_replaces_old_names() {
+    for line in [
+        "set planner tools-=Agent modernise=true",
+        "set planner tools-=Task modernise=true",
+        "set planner modernise=true tools-=Agent",
+    ] {
+        let sandbox = Sandbox::new();
+        upstream(&sandbox, "opus", "Read, Task, Grep", "Plan.");
+        let _ = run(&sandbox, "registry add ../studio", 0);
+        let _ = run(&sandbox, "install planner", 0);
+        let _ = run(&sandbox, line, 0);
+        assert_eq!(line_of(&sandbox, "tools"), "tools: Read, Grep", "{line}");
+    }
+}
+
+#[test]
+fn an_override_that_could_not_take_effect_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "studio/agents/planner.md",
+        "---\nname: planner\ndescription: Plans.\n---\nPlan.\n",
+    );
+    let _ = run(&sandbox, "registry add ../studio", 0);
+    let _ = run(&sandbox, "install planner", 0);
+    let text = sandbox.read("agentpkg.toml");
+    let pinned = text.replace(" }", ", pin = [\"disallowedTools\"] }");
+    assert_ne!(pinned, text);
+    sandbox.write("project/agentpkg.toml", pinned);
+    let said = run(&sandbox, "set planner tools-=Bash", 1);
+    assert!(
+        said.contains("`disallowedTools` of `planner` is pinned"),
+        "{said}"
+    );
+    sandbox.write("project/agentpkg.toml", text);
+    let _ = run(&sandbox, "set planner model=haiku", 0);
+    let before = sandbox.read("agentpkg.toml");
+    let said = run(&sandbox, "install planner --verbatim", 1);
+    assert!(said.contains("agentpkg unset planner model"), "{said}");
+    assert_eq!(sandbox.read("agentpkg.toml"), before);
+}
+
+#[test]
+fn overrides_that_are_not_applied_are_named() {
+    let sandbox = installed();
+    let text = sandbox.read("agentpkg.toml");
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{text}\n[defaults]\nmodel = \"haiku\"\n"),
+    );
+    let said = run(&sandbox, "status", 0);
+    assert!(
+        said.contains("overrides of agentpkg.toml are not applied"),
+        "{said}"
+    );
+    let _ = run(&sandbox, "status --check", 5);
+    let said = run(&sandbox, "check", 0);
+    assert!(said.contains("other overrides in agentpkg.toml"), "{said}");
+    let _ = run(&sandbox, "install", 0);
+    let _ = run(&sandbox, "status --check", 0);
+}
+
+#[test]
+fn a_resolution_that_was_begun_outlives_an_install_with_other_overrides() {
+    let sandbox = installed();
+    edit(&sandbox, "Plan.", "Plan mine.");
+    upstream(&sandbox, "opus", "Read, Grep, Bash", "Plan theirs.");
+    let _ = run(&sandbox, "update --conflicts=markers", 3);
+    let begun = sandbox.read(".agentpkg/conflicts/planner.md") + "Begun.\n";
+    sandbox.write("project/.agentpkg/conflicts/planner.md", &begun);
+    let text = sandbox.read("agentpkg.toml");
+    sandbox.write(
+        "project/agentpkg.toml",
+        format!("{text}\n[defaults]\nmodel = \"haiku\"\n"),
+    );
+    let said = run(&sandbox, "install", 1);
+    assert!(said.contains("an update of it is pending"), "{said}");
+    assert_eq!(sandbox.read(".agentpkg/conflicts/planner.md"), begun);
+}
+
+#[test]
+fn a_hand_edit_under_an_override_is_said_each_time() {
+    let sandbox = installed();
+    edit(&sandbox, "Read, Grep, Bash", "Read, Grep, Bash, Write");
+    for _ in 0..2 {
+        let said = run(&sandbox, "set planner tools-=Write", 0);
+        assert!(said.contains("`tools` keeps what you wrote"), "{said}");
+    }
+}
