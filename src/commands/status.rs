@@ -108,7 +108,7 @@ fn table(status: &ProjectStatus, ui: &Ui) -> Table {
             agent.version.as_str().into(),
             state.into(),
             count.into(),
-            notes(agent, &resolve).join("; ").into(),
+            notes(agent, &install, &resolve).join("; ").into(),
         ]);
     }
     for name in &status.uninstalled {
@@ -122,8 +122,8 @@ fn table(status: &ProjectStatus, ui: &Ui) -> Table {
     table
 }
 
-/// What is worth knowing about an agent. `resolve`: the command that finishes its update.
-fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
+/// What is worth knowing about an agent. `install`: the command that applies overrides; `resolve`: the one that finishes its update.
+fn notes(agent: &AgentStatus, install: &str, resolve: &str) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(line) = agent.markers {
         notes.push(format!("conflict markers in line {line}"));
@@ -148,7 +148,9 @@ fn notes(agent: &AgentStatus, resolve: &str) -> Vec<String> {
         ));
     }
     if agent.is_stale {
-        notes.push("overrides of agentpkg.toml are not applied: `agentpkg install`".to_owned());
+        notes.push(format!(
+            "overrides of agentpkg.toml are not applied: `{install}`"
+        ));
     }
     for key in &agent.differing {
         notes.push(format!("`{key}` differs from its override"));

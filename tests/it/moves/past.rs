@@ -61,7 +61,7 @@ fn the_commit_that_changed_the_file_is_named_with_its_day() {
     for (arguments, words) in [
         (&["status"] as &[&str], format!("update available {words}")),
         (&["outdated"], words.clone()),
-        (&["update"], format!("planner  {words}")),
+        (&["update"], format!("-> {words}")),
     ] {
         let output = stage.run(arguments).code(0).all();
         assert!(
