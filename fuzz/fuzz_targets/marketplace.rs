@@ -1,4 +1,4 @@
-//! `marketplace.json` and `plugin.json`: any two texts give plugins, none of which is outside of the repository.
+//! `marketplace.json` and `plugin.json`: whatever the texts are, no plugin is outside the repository.
 #![no_main]
 
 use agentpkg::domain::discovery::plugins::{MARKETPLACE, PLUGIN, Plugins};

@@ -227,7 +227,7 @@ struct InfoDocument<'a> {
     needs: needs::NeedsView<'a>,
     /// What became of it, if upstream no longer has it.
     gone: Option<GoneView<'a>>,
-    /// The commits that changed its file; `None`: nobody asked, or its source has none.
+    /// The commits that changed its file; `None`: not asked for, or its source has no commits.
     history: Option<HistoryView<'a>>,
     /// What edits by hand allow beyond the installed version.
     gains: Vec<GainView>,

@@ -54,7 +54,7 @@ pub fn run(context: &mut Context) -> Result<()> {
     let mut steps = due(&status);
     let is_done = steps.is_empty();
     if !status.foreign.is_empty() {
-        // Whoever wrote agents of their own has nothing to do about them.
+        // Agents that users wrote themselves need no action.
         let what = numbered(
             status.foreign.len(),
             "unmanaged file is",

@@ -1,5 +1,5 @@
 //! Which version of which agent a file was made from, by its text. Pure: texts in, an answer out. Identical files need no comparison of
-//! texts, so whoever asks looks for the blob first.
+//! texts, so callers look for the blob first.
 //!
 //! A line says the more, the fewer agents have it: each is weighted by its rarity among all agents. What two texts share, out of what both
 //! have, is their score in percent. Versions of one agent differ in few lines, so among the best of them the number of differing lines

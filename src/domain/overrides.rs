@@ -61,7 +61,7 @@ pub struct Overrides {
     pub values: BTreeMap<String, String>,
     /// Changes by key, out of [`LISTS`]; never an empty one.
     pub lists: BTreeMap<String, ListChange>,
-    /// Whether names of tools that the client no longer has are replaced; `None`: nothing is said about it.
+    /// Whether names of tools that the client no longer has are replaced; `None`: not declared.
     pub modernise: Option<bool>,
     /// The changes that this came to in one version, by key. The lockfile records them; nobody declares them.
     pub modern: BTreeMap<String, ListChange>,

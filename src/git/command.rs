@@ -50,7 +50,7 @@ pub struct Limits {
     pub deadline: Duration,
     /// Bytes on disk that a fetch may add.
     pub max_bytes: u64,
-    /// References in the local repository: each is a file until git packs them, of which git writes some thousands a second.
+    /// References in the local repository: until git packs them, each is a file, and git writes a few thousand files a second.
     pub max_references: usize,
 }
 

@@ -55,7 +55,7 @@ pub struct Info {
     pub needs: Report,
     /// What became of it, if upstream no longer has it.
     pub gone: Option<GoneAgent>,
-    /// The commits that changed its file; `None`: nobody asked, or its source has none.
+    /// The commits that changed its file; `None`: not asked for, or its source has no commits.
     pub history: Option<History>,
     /// What the installed file may do that the installed version could not: the user's own doing.
     pub gains: Vec<Gain>,

@@ -109,11 +109,7 @@ fn goal(options: &InstallOptions) -> Goal {
             is_verbatim: options.is_verbatim,
         })
     };
-    let edits = if options.is_forced {
-        Edits::Replace
-    } else {
-        Edits::Refuse
-    };
+    let edits = Edits::unless(options.is_forced);
     Goal {
         typed: options.typed.clone(),
         consent: Consent {

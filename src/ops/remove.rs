@@ -32,11 +32,7 @@ pub fn remove(
     options: &RemoveOptions,
     frontend: &mut dyn Frontend,
 ) -> Result<Outcome> {
-    let edits = if options.is_forced {
-        Edits::Replace
-    } else {
-        Edits::Refuse
-    };
+    let edits = Edits::unless(options.is_forced);
     let goal = Goal {
         typed: options.typed.clone(),
         prune: Prune::Nothing,

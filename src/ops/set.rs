@@ -57,11 +57,7 @@ fn overriding(
     overrides: OverrideChange,
     frontend: &mut dyn Frontend,
 ) -> Result<Outcome> {
-    let edits = if options.is_forced {
-        Edits::Replace
-    } else {
-        Edits::Refuse
-    };
+    let edits = Edits::unless(options.is_forced);
     let what = What::Override {
         name: options.name.clone(),
         change: overrides,

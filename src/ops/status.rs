@@ -10,14 +10,13 @@ use super::past::Changed;
 use super::report::Frontend;
 use super::requirement::{self, ServerState, World};
 use super::session::Session;
-use crate::domain::definition::Definition;
+use crate::domain::definition::differing;
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::merge::{self, Difference};
 use crate::store::agreement::{has_other_overrides, reachable, versions};
-use crate::store::lockfile::LockedAgent;
 
 /// The state of an installed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +116,10 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
         let base = project.read_written(locked)?;
         let bytes = project.read_agent(name)?;
-        let differing = differing(locked, base.as_deref(), bytes.as_deref());
+        let differing = match (&base, &bytes) {
+            (Some(written), Some(file)) => differing(&locked.overrides, written, file),
+            _ => Vec::new(),
+        };
         let mut status = AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
@@ -166,18 +168,4 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let missing = servers.into_iter().filter(ServerState::is_missing);
     outcome.missing_servers = missing.map(|server| server.name).collect();
     Ok(outcome)
-}
-
-/// The overridden keys that the user gave another value by hand.
-fn differing(locked: &LockedAgent, written: Option<&[u8]>, file: Option<&[u8]>) -> Vec<String> {
-    let (Some(written), Some(file)) = (written, file) else {
-        return Vec::new();
-    };
-    if locked.overrides.is_empty() {
-        return Vec::new();
-    }
-    let [written, file] = [written, file].map(|bytes| Definition::parse(bytes).values());
-    let keys = locked.overrides.keys();
-    let differing = keys.filter(|key| written.get(*key) != file.get(*key));
-    differing.map(str::to_owned).collect()
 }

@@ -63,8 +63,8 @@ fn force_is_for_the_agents_that_are_named() {
     );
 }
 
-#[test]
-fn force_does_not_reach_what_a_named_agent_requires() {
+/// A registry with an agent and one that it requires.
+fn led() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
         .write("studio/lead.md", agent("lead", "Read", "Leads."))
@@ -73,6 +73,12 @@ fn force_does_not_reach_what_a_named_agent_requires() {
             "studio/registry.toml",
             "name = \"studio\"\n\n[agents.lead]\nrequires = { agents = [\"helper\"] }\n",
         );
+    sandbox
+}
+
+#[test]
+fn force_does_not_reach_what_a_named_agent_requires() {
+    let sandbox = led();
     let _ = sandbox.run(&["install", "../studio#lead"]).code(0);
     let helper = edit(&sandbox, "helper");
     sandbox.write("studio/helper.md", agent("helper", "Read", "Helps more."));
@@ -351,14 +357,7 @@ fn a_bare_name_means_its_entry_whatever_its_agent_is_called_upstream() {
 /// A required agent that was edited is merged by the update of the agent that requires it.
 #[test]
 fn the_update_that_is_hinted_for_a_required_agent_works() {
-    let sandbox = Sandbox::new();
-    sandbox
-        .write("studio/lead.md", agent("lead", "Read", "Leads."))
-        .write("studio/helper.md", agent("helper", "Read", "Helps."))
-        .write(
-            "studio/registry.toml",
-            "name = \"studio\"\n\n[agents.lead]\nrequires = { agents = [\"helper\"] }\n",
-        );
+    let sandbox = led();
     let _ = sandbox
         .run(&["registry", "add", "../studio", "--name", "studio"])
         .code(0);

@@ -398,7 +398,7 @@ fn show_changed(agent: &ChangedAgent, columns: Columns, is_dry_run: bool, ui: &m
     }
 }
 
-/// Shows what the commits say that changed an agent, to a person: whoever reads it elsewhere has `--json`.
+/// Shows the subjects of the commits that changed an agent. Only on a terminal; scripts have `--json`.
 fn show_steps(agent: &ChangedAgent, ui: &mut Ui) {
     const SHOWN: usize = 5;
     let steps = agent.changed.iter().flat_map(|changed| &changed.steps);

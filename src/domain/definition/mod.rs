@@ -31,7 +31,7 @@ pub use self::layout::Entry;
 use self::layout::Layout;
 pub use self::loss::Loss;
 use self::node::ReadError;
-pub use self::overridden::{OverrideError, Successor, modernised, overridden};
+pub use self::overridden::{OverrideError, Successor, differing, modernised, overridden};
 use self::yaml::Fields;
 
 /// The longest name that the client takes.

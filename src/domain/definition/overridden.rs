@@ -67,6 +67,18 @@ pub fn overridden(bytes: &[u8], overrides: &Overrides) -> Result<Vec<u8>, Overri
     Ok(bytes)
 }
 
+/// The overridden keys that two versions of a definition give different values.
+#[must_use]
+pub fn differing(overrides: &Overrides, one: &[u8], other: &[u8]) -> Vec<String> {
+    if overrides.is_empty() {
+        return Vec::new();
+    }
+    let [one, other] = [one, other].map(|bytes| Definition::parse(bytes).values());
+    let keys = overrides.keys();
+    let differing = keys.filter(|key| one.get(*key) != other.get(*key));
+    differing.map(str::to_owned).collect()
+}
+
 /// What came after a tool that the client no longer has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Successor {

@@ -52,6 +52,17 @@ pub(in crate::ops) enum Edits {
     Replace,
 }
 
+impl Edits {
+    /// They stay unless `--force` was typed.
+    pub(in crate::ops) fn unless(is_forced: bool) -> Self {
+        if is_forced {
+            Self::Replace
+        } else {
+            Self::Refuse
+        }
+    }
+}
+
 /// Which agents go that no decision was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ops) enum Prune {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::goal::{Edits, OverrideChange};
 use super::pending;
 use super::planner::Planner;
-use crate::domain::definition::{Definition, overridden};
+use crate::domain::definition::{differing, overridden};
 use crate::domain::name::AgentName;
 use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride};
 use crate::domain::shell::Command;
@@ -55,11 +55,9 @@ impl Planner<'_, '_> {
             if is_forced {
                 item.text = overridden(&item.result(), now).ok();
             }
-            let result = item.result();
-            let [file, meant] =
-                [&result, &item.candidate.bytes].map(|bytes| Definition::parse(bytes).values());
-            let differing = now.keys().filter(|key| file.get(*key) != meant.get(*key));
+            let differing = differing(now, &item.result(), &item.candidate.bytes);
             let notes: Vec<String> = differing
+                .into_iter()
                 .map(|key| {
                     format!("`{key}` keeps what you wrote in the file; `--force` overrides it")
                 })

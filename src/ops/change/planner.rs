@@ -21,7 +21,7 @@ use crate::ops::past::Changed;
 use crate::ops::report::{AskView, Event, Frontend};
 use crate::ops::resolver::{Resolved, Resolver};
 use crate::ops::typed::{Asker, AskerPlace};
-use crate::store::agreement::changed_reference;
+use crate::store::agreement::{changed_reference, has_other_overrides};
 use crate::store::cache::Freshness;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
@@ -175,8 +175,8 @@ impl<'a, 'p> Planner<'a, 'p> {
         wanted: &Wanted,
         base: &[u8],
     ) -> Result<LockedAgent> {
-        let overrides = self.scene.manifest.overrides_of(wanted);
-        if overrides == locked.overrides.declared() {
+        let manifest = &self.scene.manifest;
+        if !has_other_overrides(&locked, Some(wanted), manifest) {
             return Ok(locked);
         }
         if self.scene.session.options.is_locked {
@@ -186,7 +186,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             )));
         }
         Ok(LockedAgent {
-            overrides: modern(overrides, base),
+            overrides: modern(manifest.overrides_of(wanted), base),
             ..locked
         })
     }
