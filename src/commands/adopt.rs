@@ -7,6 +7,7 @@ use super::outcome::{ChangeDocument, finish, show_adopt};
 use crate::error::Result;
 use crate::ops::adopt::{AdoptOptions, adopt};
 use crate::ops::typed::Typed;
+use crate::ui::DocumentName;
 
 /// Take over agents that you copied by hand: find where each is from, so that updates reach it
 #[derive(Debug, Args)]
@@ -51,7 +52,7 @@ pub fn run(args: &AdoptArgs, context: &mut Context) -> Result<()> {
     let outcome = adopt(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         let document = ChangeDocument::of(&outcome, args.dry_run, &context.ui);
-        context.ui.json(&document)?;
+        context.ui.json(DocumentName::Adopt, &document)?;
     } else {
         show_adopt(&outcome, args.dry_run, context);
     }

@@ -8,7 +8,7 @@ use crate::domain::count::counted;
 use crate::error::{Failure, Result};
 use crate::ops::diff::{DiffOutcome, FileDiff, View, diff};
 use crate::ui::view::{FailureView, GainView};
-use crate::ui::{DIM, Ui, YELLOW, sanitize, unified};
+use crate::ui::{DIM, DocumentName, Ui, YELLOW, sanitize, unified};
 
 /// Show what you changed, what upstream changed, or what both would become
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub fn run(args: &DiffArgs, context: &mut Context) -> Result<()> {
     let outcome = diff(&context.session, &args.names, view, &mut context.ui)?;
     if context.ui.is_json() {
         let document = document(&outcome, &context.ui);
-        context.ui.json(&document)?;
+        context.ui.json(DocumentName::Diff, &document)?;
     } else {
         for file in &outcome.files {
             show(file, context)?;

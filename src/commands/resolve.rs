@@ -11,6 +11,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::resolve::{How, ResolveOptions, ResolveOutcome, resolve};
 use crate::ops::typed::Typed;
+use crate::ui::DocumentName;
 
 /// Finish updates that were deferred with conflict markers
 #[derive(Debug, Args)]
@@ -100,11 +101,14 @@ pub fn run(args: ResolveArgs, context: &mut Context) -> Result<()> {
 
 fn show(outcome: &ResolveOutcome, is_dry_run: bool, context: &mut Context) -> Result<()> {
     if context.ui.is_json() {
-        context.ui.json(&ResolveDocument {
-            change: ChangeDocument::of(&outcome.finished, is_dry_run, &context.ui),
-            aborted: outcome.aborted.iter().map(AgentName::as_str).collect(),
-            waiting: outcome.waiting,
-        })?;
+        context.ui.json(
+            DocumentName::Resolve,
+            &ResolveDocument {
+                change: ChangeDocument::of(&outcome.finished, is_dry_run, &context.ui),
+                aborted: outcome.aborted.iter().map(AgentName::as_str).collect(),
+                waiting: outcome.waiting,
+            },
+        )?;
     } else if outcome.finished.agents.is_empty() && outcome.aborted.is_empty() {
         context.ui.note("No updates are pending.");
     } else if outcome.aborted.is_empty() {

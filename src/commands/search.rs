@@ -12,7 +12,7 @@ use crate::error::{Failure, Result};
 use crate::ops::search::{Hit, SearchOptions, SearchOutcome, others_known, search};
 use crate::store::index::Tier;
 use crate::ui::view::FailureView;
-use crate::ui::{CYAN, Cell, Column, DIM, GREEN, Table};
+use crate::ui::{CYAN, Cell, Column, DIM, DocumentName, GREEN, Table};
 
 /// How many agents are shown.
 const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(20).unwrap();
@@ -93,11 +93,14 @@ pub fn run(args: SearchArgs, context: &mut Context) -> Result<()> {
     let outcome = search(&context.session, &options, &mut context.ui)?;
     if context.ui.is_json() {
         let failures = context.ui.failures_json(&outcome.failures);
-        context.ui.json(&SearchDocument {
-            total: outcome.total,
-            agents: outcome.hits.iter().map(Into::into).collect(),
-            failures,
-        })?;
+        context.ui.json(
+            DocumentName::Search,
+            &SearchDocument {
+                total: outcome.total,
+                agents: outcome.hits.iter().map(Into::into).collect(),
+                failures,
+            },
+        )?;
     } else if outcome.hits.is_empty() {
         show_nothing(&outcome, &filters, again, context);
     } else {

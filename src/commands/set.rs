@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::ops::set::{SetOptions, set, unset};
 use crate::ops::typed::Typed;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
-use crate::ui::one_line;
+use crate::ui::{DocumentName, one_line};
 
 /// Override values of an agent's frontmatter; they stay through every update
 #[derive(Debug, Args)]
@@ -76,7 +76,13 @@ pub fn run(args: SetArgs, context: &mut Context) -> Result<()> {
         &args.assignments,
         &mut context.ui,
     )?;
-    show(&done, "Set", &options, &args.assignments, context)
+    show(
+        &done,
+        DocumentName::Set,
+        &options,
+        &args.assignments,
+        context,
+    )
 }
 
 /// Runs `unset`.
@@ -90,7 +96,7 @@ pub fn run_unset(args: UnsetArgs, context: &mut Context) -> Result<()> {
         is_dry_run: args.dry_run,
     };
     let done = unset(&context.session, &options, &args.keys, &mut context.ui)?;
-    show(&done, "Unset", &options, &args.keys, context)
+    show(&done, DocumentName::Unset, &options, &args.keys, context)
 }
 
 /// The command as it was typed.
@@ -105,10 +111,10 @@ fn typed(command: &str, name: &str, words: &[String], allowed: &[String]) -> Typ
     }
 }
 
-/// Shows what was done, and how it ends. `verb`: the first word of the line; `words`: the assignments or keys.
+/// Shows what the command of this `name` did, and how it ends. `words`: the assignments or keys.
 fn show(
     done: &Outcome,
-    verb: &str,
+    name: DocumentName,
     options: &SetOptions,
     words: &[String],
     context: &mut Context,
@@ -116,17 +122,18 @@ fn show(
     let ui = &mut context.ui;
     if ui.is_json() {
         let document = ChangeDocument::of(done, options.is_dry_run, ui);
-        ui.json(&document)?;
+        ui.json(name, &document)?;
     } else {
         let is_named = |agent: &&ChangedAgent| agent.is_named && agent.status != Status::Skipped;
-        let verb = if options.is_dry_run {
-            format!("Would {}", verb.to_lowercase())
-        } else {
-            verb.to_owned()
+        let verb = match (name, options.is_dry_run) {
+            (DocumentName::Unset, false) => "Unset",
+            (DocumentName::Unset, true) => "Would unset",
+            (_, false) => "Set",
+            (_, true) => "Would set",
         };
         for agent in done.agents.iter().filter(is_named) {
             let words: Vec<String> = words.iter().map(|word| one_line(word, 60)).collect();
-            ui.status(&verb, format!("{}  {}", agent.name, words.join("  ")));
+            ui.status(verb, format!("{}  {}", agent.name, words.join("  ")));
             for note in &agent.notes {
                 ui.warn(note.as_str());
             }

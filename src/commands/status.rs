@@ -11,7 +11,7 @@ use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::past::Changed;
 use crate::ops::status::{AgentStatus, FileState, ProjectStatus, status};
 use crate::ui::view::{ChangedView, GoneView};
-use crate::ui::{Cell, Column, DIM, Table, Ui, one_line};
+use crate::ui::{Cell, Column, DIM, DocumentName, Table, Ui, one_line};
 
 /// Show which agents are edited, missing or in conflict
 #[derive(Debug, Args)]
@@ -29,7 +29,9 @@ pub struct StatusArgs {
 pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
     let status = status(&context.session, &mut context.ui)?;
     if context.ui.is_json() {
-        context.ui.json(&StatusDocument::from(&status))?;
+        context
+            .ui
+            .json(DocumentName::Status, &StatusDocument::from(&status))?;
     } else {
         show(&status, context)?;
     }

@@ -13,6 +13,7 @@ use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::typed::Typed;
 use crate::ops::update::{ChangedAgent, Conflicts, Outcome, Status, UpdateOptions, Wish, update};
+use crate::ui::DocumentName;
 
 /// Update agents, and merge upstream's changes with your own
 #[derive(Debug, Args)]
@@ -132,7 +133,7 @@ fn end(
     let (typed, is_dry_run) = (&options.typed, options.is_dry_run);
     if context.ui.is_json() {
         let document = ChangeDocument::of(outcome, is_dry_run, &context.ui);
-        context.ui.json(&document)?;
+        context.ui.json(DocumentName::Update, &document)?;
     } else {
         show_update(outcome, is_dry_run, context);
     }

@@ -252,7 +252,7 @@ fn json_says_what_was_undone_and_how_to_bring_it_back() {
     assert_eq!(
         undone,
         serde_json::json!({
-            "schema_version": 2, "dry_run": false, "undoing": 3, "agents": [],
+            "document": "undo", "schema_version": 1, "dry_run": false, "undoing": 3, "agents": [],
             "operation": {
                 "number": 2, "label": "remove debugger", "time": null, "undoes": null, "part": [],
                 "undone": true, "undone_agents": [],
@@ -261,7 +261,7 @@ fn json_says_what_was_undone_and_how_to_bring_it_back() {
             "files": [{ "path": AGENT, "action": "restore" }, { "path": "agentpkg.toml", "action": "restore" }],
         })
     );
-    let nothing = serde_json::json!({ "schema_version": 2, "dry_run": false, "operation": null, "agents": [], "undoing": null, "files": [] });
+    let nothing = serde_json::json!({ "document": "undo", "schema_version": 1, "dry_run": false, "operation": null, "agents": [], "undoing": null, "files": [] });
     assert_eq!(
         Sandbox::new().run(&["undo", "--json"]).code(0).json(),
         nothing
