@@ -55,7 +55,7 @@ pub fn run(args: &CheckArgs, context: &mut Context) -> Result<()> {
         show(&outcome, args.dry_run, context)?;
     }
     if context.ui.is_interrupted() {
-        return Err(Failure::failed("an interrupted command waits here")
+        return Err(Failure::failed("a command was interrupted here")
             .hint(Advice::run(Command::new(["recover"])).and(" ends it")));
     }
     let count = |level: Level| {

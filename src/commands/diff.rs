@@ -10,7 +10,7 @@ use crate::ops::diff::{DiffOutcome, FileDiff, View, diff};
 use crate::ui::view::{FailureView, GainView};
 use crate::ui::{DIM, DocumentName, Ui, YELLOW, sanitize, unified};
 
-/// Show what you changed, what upstream changed, or what both would become
+/// Show what you changed, what upstream changed, or the merge of both
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -59,7 +59,7 @@ pub fn run(args: &DiffArgs, context: &mut Context) -> Result<()> {
     }
     match outcome.failures.len() {
         0 => Ok(()),
-        _ => Err(Failure::failed("not everything could be compared")),
+        _ => Err(Failure::failed("some agents could not be compared")),
     }
 }
 

@@ -18,7 +18,7 @@ Examples:
   agentpkg init --merge-driver      git merges agents and lockfile with agentpkg
   agentpkg init --merge-driver=off  git merges them itself again")]
 pub struct InitArgs {
-    /// Instead, let git merge agents and the lockfile with agentpkg, or stop that
+    /// Set up agentpkg as git's merge driver for agents and the lockfile, or remove it
     #[arg(long, value_name = "STATE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     pub merge_driver: Option<DriverArg>,
 }

@@ -160,7 +160,7 @@ fn due(status: &ProjectStatus) -> Vec<Step> {
         let what = numbered(newer, "agent has", "agents have");
         steps.push(Step::new(
             ["update"],
-            format!("{what} a newer version, as of the last look"),
+            format!("{what} a newer version, as of the last fetch"),
         ));
     }
     let is_gone = |agent: &AgentStatus| agent.gone.as_ref().is_some_and(|gone| !gone.is_kept);

@@ -52,7 +52,7 @@ pub fn run(args: &OutdatedArgs, context: &mut Context) -> Result<()> {
                 .hint(Advice::say("run ").and_run(Command::new(["update"]))))
         }
         (_, _, 0) => Ok(()),
-        _ => Err(Failure::failed("not every agent could be looked at")),
+        _ => Err(Failure::failed("some agents could not be checked")),
     }
 }
 

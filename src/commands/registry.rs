@@ -16,7 +16,7 @@ use crate::ui::{Column, DocumentName, Table};
 Examples:
   agentpkg registry add gh:owner/repo --name studio
   agentpkg registry add ./agents
-  agentpkg registry refresh            look at all of them now")]
+  agentpkg registry refresh            fetch all of them now")]
 pub struct RegistryArgs {
     /// What to do.
     #[command(subcommand)]

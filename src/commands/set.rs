@@ -10,7 +10,7 @@ use crate::ops::typed::Typed;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
 use crate::ui::{DocumentName, one_line};
 
-/// Override values of an agent's frontmatter; they stay through every update
+/// Override values in an agent's frontmatter; every update keeps them
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Values:  model, effort, color, description, permissionMode
@@ -18,9 +18,9 @@ Lists:   tools, disallowedTools: `+=` adds a name, `-=` removes one
 
 Examples:
   agentpkg set planner model=haiku         another model
-  agentpkg set planner tools-=Bash         one tool less
+  agentpkg set planner tools-=Bash         without one tool
   agentpkg set planner description=\"Plans releases\"
-  agentpkg set planner model=haiku --force also over your own edit of it")]
+  agentpkg set planner model=haiku --force even if you edited it")]
 pub struct SetArgs {
     /// The agent, as `agentpkg list` shows it
     #[arg(value_name = "NAME", add = super::complete::installed())]
@@ -28,7 +28,7 @@ pub struct SetArgs {
     /// What to override: KEY=VALUE, KEY+=NAME or KEY-=NAME
     #[arg(required = true, value_name = "KEY=VALUE", add = super::complete::assignments())]
     pub assignments: Vec<String>,
-    /// Also write over what you edited by hand under these keys
+    /// Also overwrite your own edits of these keys
     #[arg(long)]
     pub force: bool,
     /// Permissions to allow without asking, such as permissionMode
@@ -39,7 +39,7 @@ pub struct SetArgs {
     pub dry_run: bool,
 }
 
-/// Remove overrides of an agent, so that upstream's values return
+/// Remove overrides of an agent, so that upstream's values apply again
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

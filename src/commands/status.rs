@@ -48,8 +48,8 @@ pub fn run(args: &StatusArgs, context: &mut Context) -> Result<()> {
             .for_each(|agent| agent.is_conflicted = false);
         if others.needs_work() {
             let install = Command::new(["install"]);
-            failure = failure
-                .hint(Advice::run(install).and(" brings everything to what agentpkg.toml says"));
+            failure =
+                failure.hint(Advice::run(install).and(" makes everything match agentpkg.toml"));
         }
         return Err(failure);
     }
@@ -83,7 +83,7 @@ fn show(status: &ProjectStatus, context: &mut Context) -> Result<()> {
     if !status.foreign.is_empty() {
         let adopt = ui.command(&Command::new(["adopt"]));
         ui.note(format!(
-            "{DIM}`{adopt}` finds out where unmanaged agents are from.{DIM:#}"
+            "{DIM}`{adopt}` finds out where unmanaged agents came from.{DIM:#}"
         ));
     }
     let is_missing = |agent: &AgentStatus| agent.file == FileState::Missing || !agent.has_base;

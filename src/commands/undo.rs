@@ -14,7 +14,7 @@ use crate::ops::undo::{Back, UndoOptions, UndoOutcome, is_visible, operations, u
 use crate::store::transaction::Operation;
 use crate::ui::{CYAN, Column, DIM, DocumentName, Table, sanitize};
 
-/// Undo an operation, or some of its agents: files return to what they were, edits included
+/// Undo an operation, or only some of its agents; your edits are restored too
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -461,7 +461,7 @@ impl Reporter for Ui {
                 let recover = Command::new(["recover"]);
                 self.warn(if view.is_sealed {
                     Advice::say(what)
-                        .and("; the next command that writes ends it, or ")
+                        .and("; the next command that writes completes or reverts it, or ")
                         .and_run(recover)
                 } else {
                     Advice::say(what)

@@ -137,7 +137,7 @@ fn what_changed_since_stays_unless_forced_and_is_never_lost() {
       .claude/agents/debugger.md
 
     hint: `agentpkg undo` undoes the newest operation first, which is 2 (install test-writer)
-    hint: `agentpkg undo 1 --force` goes back all the same; what the files hold now stays in the history
+    hint: `agentpkg undo 1 --force` undoes it anyway; the current files stay in the history
     ");
     assert_eq!(sandbox.files(), before);
     let _ = sandbox.run(&["undo", "1", "--force"]).code(0);
@@ -303,7 +303,7 @@ fn damage_is_named_and_nothing_is_written() {
     assert!(
         output
             .stderr
-            .contains("warning: 1 record of the history does not count"),
+            .contains("warning: 1 record in the history is ignored"),
         "{}",
         output.stderr
     );
