@@ -239,6 +239,14 @@ fn the_installer_for_windows_is_valid_powershell() {
     }
 }
 
+/// The SHA-256 of a file's content, as SHA256SUMS has it.
+fn digest(content: &[u8]) -> String {
+    let bytes = Sha256::digest(content);
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// The installer itself, where there is a PowerShell to run it: it needs nothing of Windows but the name of the program.
 #[test]
 fn the_installer_for_windows_installs_and_removes_only_its_own_program() {
@@ -249,10 +257,7 @@ fn the_installer_for_windows_installs_and_removes_only_its_own_program() {
     }
     let sandbox = Sandbox::new();
     let program = fs::read(env!("CARGO_BIN_EXE_agentpkg")).unwrap();
-    let digest: String = Sha256::digest(&program)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = digest(&program);
     sandbox.write("release/agentpkg.exe", program);
     sandbox.write("release/SHA256SUMS", format!("{digest}  agentpkg.exe\n"));
     #[cfg(unix)]

@@ -323,7 +323,7 @@ impl Row {
                         .filter(|pointer| document.pointer(pointer).is_none());
                     found.extend(absent.map(|pointer| format!("has no {pointer}").into()));
                 }
-                Err(complaint) => found.push(complaint.to_owned().into()),
+                Err(complaint) => found.push(complaint.into()),
             }
         }
         for (file, part) in &self.contents {
