@@ -26,7 +26,8 @@ pub fn has_other_overrides(
     manifest: &Manifest,
 ) -> bool {
     let required = Wanted::anything();
-    manifest.overrides_of(wanted.unwrap_or(&required)) != locked.overrides.declared()
+    let declared = manifest.overrides_of(wanted.unwrap_or(&required));
+    !declared.declares_same(&locked.overrides)
 }
 
 /// Whether a lock entry has the version, from the place and with the servers that a manifest entry asks for; its overrides may be others.

@@ -10,6 +10,7 @@ mod families;
 pub mod fields;
 mod hooks;
 mod layout;
+mod listed;
 mod loss;
 mod mend;
 mod node;

@@ -7,7 +7,7 @@ use super::pending;
 use super::planner::Planner;
 use crate::domain::definition::{differing, overridden};
 use crate::domain::name::AgentName;
-use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride};
+use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride, contradiction};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::ops::report::Frontend;
@@ -75,6 +75,7 @@ fn set(
     overrides: &mut Overrides,
     assignments: &[Assignment],
 ) -> Result<()> {
+    contradiction(assignments).map_err(|error| refused(&error))?;
     for assignment in assignments {
         if matches!(assignment, Assignment::Modern(_)) {
             return Err(refused(&WrongOverride::NoAssignment(
