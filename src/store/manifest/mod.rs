@@ -1,6 +1,7 @@
-//! `agentpkg.toml`: what the user wants, as a typed view. `read` makes it from the file's text, `edit` changes both.
+//! `agentpkg.toml`: what the user wants, as a typed view. `read` makes it from the file's text, `edit` changes both, with `entry`.
 
 mod edit;
+mod entry;
 mod read;
 
 use std::collections::BTreeMap;

@@ -21,7 +21,7 @@ use crate::error::{Failure, Location, Result};
 const SECTIONS: [&str; 5] = ["agents", "defaults", "registries", "policy", "install"];
 
 /// The keys of an agent's entry, apart from overrides.
-const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 10] = [
     "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind", "gone",
 ];
 
