@@ -12,7 +12,8 @@ use super::listed::{comment_of, edited};
 use super::yaml::Fields;
 use super::{Definition, Verdict, tools_in};
 use crate::domain::capability::Capabilities;
-use crate::domain::overrides::{LISTS, ListChange, Overrides};
+use crate::domain::likeness::nearest;
+use crate::domain::overrides::{Assignment, LISTS, ListChange, Overrides};
 use crate::domain::tool_rule::covers;
 
 /// Why overrides cannot be applied to a file.
@@ -78,6 +79,48 @@ pub fn differing(overrides: &Overrides, one: &[u8], other: &[u8]) -> Vec<String>
     let keys = overrides.keys();
     let differing = keys.filter(|key| one.get(*key) != other.get(*key));
     differing.map(str::to_owned).collect()
+}
+
+/// A name that is to be removed from a list of tools and is not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdleRemoval {
+    /// The assignment, `tools-=Bash`.
+    pub assignment: String,
+    /// The name in the list that may be meant.
+    pub meant: Option<String>,
+}
+
+/// The removals that change nothing in a version. `tools`: all that an agent without a list of tools has, as far as they are known.
+#[must_use]
+pub fn idle_removals(bytes: &[u8], overrides: &Overrides, tools: &[String]) -> Vec<IdleRemoval> {
+    let values = Definition::parse(bytes).values();
+    let mut idle = Vec::new();
+    for (key, change) in &overrides.lists {
+        let is_every_tool = key == "tools" && !has_list(bytes);
+        let had = values.get(key).map(tools_in).filter(|_| !is_every_tool);
+        let had = had.unwrap_or_else(|| {
+            if is_every_tool {
+                tools.to_vec()
+            } else {
+                Vec::new()
+            }
+        });
+        // A tool of a server that nobody knows may be there.
+        let may_be_there = |name: &String| is_every_tool && name.starts_with("mcp__");
+        let removes = |name: &String| {
+            let bare = name.split('(').next().unwrap_or_default().to_owned();
+            let is_within = is_every_tool && had.contains(&bare);
+            is_within || may_be_there(name) || had.iter().any(|tool| covers(name, tool))
+        };
+        for name in change.remove.iter().filter(|name| !removes(name)) {
+            let meant = nearest(name, had.iter().map(String::as_str));
+            idle.push(IdleRemoval {
+                assignment: Assignment::Remove(key.clone(), name.clone()).to_string(),
+                meant: meant.map(str::to_owned),
+            });
+        }
+    }
+    idle
 }
 
 /// What came after a tool that the client no longer has.
@@ -543,6 +586,39 @@ mod tests {
         }
         let error = overridden(b"no frontmatter", &Overrides::read(["model=x"]).unwrap());
         assert!(matches!(error, Err(OverrideError::NotLoaded(_))));
+    }
+
+    #[test]
+    fn removals_that_find_nothing_are_told() {
+        let tools = ["Bash", "Read", "Agent"].map(str::to_owned);
+        for (head, removed, expected) in [
+            ("tools: Read, Bash(git *)\n", "tools-=Bash", None),
+            ("tools: Read, Bash\n", "tools-=Bahs", Some(Some("Bash"))),
+            ("tools: Read\n", "tools-=Write", Some(None)),
+            ("tools: Task\n", "tools-=Agent", None),
+            ("", "tools-=Bash", None),
+            ("", "tools-=Bash(rm *)", None),
+            ("", "tools-=mcp__db", None),
+            ("", "tools-=Bahs", Some(Some("Bash"))),
+            ("", "disallowedTools-=Bash", Some(None)),
+            ("disallowedTools: Bash\n", "disallowedTools-=Bash", None),
+            (
+                "disallowedTools: Write\n",
+                "disallowedTools-=Wirte",
+                Some(Some("Write")),
+            ),
+            ("tools: Read\n", "tools+=Bash", None),
+        ] {
+            let text = format!("---\nname: a\ndescription: d\n{head}---\n");
+            let overrides = Overrides::read([removed]).unwrap();
+            let found = idle_removals(text.as_bytes(), &overrides, &tools);
+            let found = found.first().map(|idle| {
+                assert_eq!(idle.assignment, removed);
+                idle.meant.clone()
+            });
+            let expected = expected.map(|meant| meant.map(str::to_owned));
+            assert_eq!(found, expected, "{head}{removed}");
+        }
     }
 
     #[test]

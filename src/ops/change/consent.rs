@@ -11,6 +11,7 @@ use crate::domain::likeness::nearest;
 use crate::domain::tool_rule::ALIASES;
 use crate::error::{Failure, Result};
 use crate::ops::complete;
+use crate::store::builtin;
 
 /// An agent that may do nothing.
 const NO_TOOLS: &[u8] = b"---\nname: none\ndescription: none\ntools: []\n---\n";
@@ -30,8 +31,11 @@ pub(super) fn refuse_unknown(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Res
     let listed: Vec<&str> = ALLOWED_WORDS.into_iter().chain(fields).collect();
     let tools = complete::tools();
     let tools = tools.iter().map(|(tool, _)| tool.as_str());
-    let retired = ALIASES.iter().flat_map(|(old, new)| [*old, *new]);
-    let tools: Vec<&str> = tools.chain(retired).collect();
+    let retired = builtin::retired_tools();
+    let aliases = ALIASES.iter().flat_map(|(old, new)| [*old, *new]);
+    let tools: Vec<&str> = (tools.chain(aliases))
+        .chain(retired.keys().map(String::as_str))
+        .collect();
     let servers = complete::configured(scene.session);
     let is_known = |word: &str| {
         let tool = word.split('(').next().unwrap_or(word);

@@ -75,6 +75,46 @@ impl Manifest {
             _ => insert_in_order(table, name.as_str(), as_value(keys, false)),
         }
         self.agents.insert(name.clone(), wanted.clone());
+        // What is wanted itself has its overrides in its entry.
+        self.set_required(name, &Overrides::default());
+    }
+
+    /// Gives an agent that is only required these overrides.
+    pub fn set_required(&mut self, name: &AgentName, overrides: &Overrides) {
+        let known = self.required.get(name).map(|known| &known.overrides);
+        if known.map_or(overrides.is_empty(), |known| known == overrides) {
+            return;
+        }
+        let table = section(self.document(), "overrides");
+        let keys: Vec<_> = override_keys(overrides).collect();
+        match table.get_mut(name.as_str()) {
+            Some(_) if overrides.is_empty() => drop(table.remove(name.as_str())),
+            Some(Item::Value(old)) => update_inline(old, &keys, &is_known),
+            Some(item) => {
+                if let Some(entry) = item.as_table_like_mut() {
+                    update_table(entry, &keys, &is_known);
+                }
+            }
+            None => insert_in_order(table, name.as_str(), inline(keys)),
+        }
+        if overrides.is_empty() {
+            self.required.remove(name);
+        } else {
+            let wanted = Wanted {
+                overrides: overrides.clone(),
+                ..Wanted::anything()
+            };
+            self.required.insert(name.clone(), wanted);
+        }
+        // A section that has nothing left goes, unless somebody wrote something above it.
+        let section = self.document().get("overrides").and_then(Item::as_table);
+        let is_bare = |table: &Table| {
+            let above = table.decor().prefix().and_then(|prefix| prefix.as_str());
+            table.is_empty() && above.is_none_or(|above| above.trim().is_empty())
+        };
+        if section.is_some_and(is_bare) {
+            self.document().remove("overrides");
+        }
     }
 
     /// Adds pins to an agent.
@@ -106,6 +146,7 @@ impl Manifest {
     pub fn restore(&mut self, name: &AgentName, earlier: &Self) {
         let Some(wanted) = earlier.agents.get(name) else {
             let _ = self.remove_agent(name);
+            self.set_required(name, &earlier.as_required(name).overrides);
             return;
         };
         if self.agents.get(name) == Some(wanted) {
@@ -126,6 +167,7 @@ impl Manifest {
             Some(entry) if !self.agents.contains_key(name) => {
                 section(self.document(), "agents").insert(name.as_str(), entry.clone());
                 self.agents.insert(name.clone(), wanted.clone());
+                self.set_required(name, &Overrides::default());
             }
             _ => self.set_agent(name, wanted),
         }
@@ -144,6 +186,11 @@ impl Manifest {
         }
         for (name, wanted) in self.agents.iter().filter(|(name, _)| !is_back(name)) {
             again.set_agent(name, wanted);
+        }
+        for name in original.required.keys().chain(self.required.keys()) {
+            if !is_back(name) {
+                again.set_required(name, &self.as_required(name).overrides);
+            }
         }
         *self = again;
     }
