@@ -352,6 +352,13 @@ impl Overrides {
         pins.find(|pin| self.has(pin) || removes(pin))
     }
 
+    /// Whether a name is added to a list or removed from one.
+    #[must_use]
+    pub fn names(&self, name: &str) -> bool {
+        let mut lists = self.lists.values().chain(self.modern.values());
+        lists.any(|list| list.add.contains(name) || list.remove.contains(name))
+    }
+
     /// Whether a key is overridden.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {

@@ -43,7 +43,7 @@ pub(super) fn refuse_unknown(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Res
             || tools.contains(&tool)
             || tool.starts_with("mcp__")
             || servers.iter().any(|(server, _)| server == word)
-            || plan.items.iter().any(|item| may(item, word))
+            || (plan.items.iter()).any(|item| may(item, word) || overrides(item, word))
     };
     let Some(word) = words.into_iter().find(|word| !is_known(word)) else {
         return Ok(());
@@ -59,6 +59,13 @@ pub(super) fn refuse_unknown(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Res
         "it takes {}, or the name of a tool or of a server",
         listed.join(", ")
     )))
+}
+
+/// Whether an override of an agent is about a word, before or now.
+fn overrides(item: &Item, word: &str) -> bool {
+    let before = item.before.as_ref().map(|before| &before.overrides);
+    let mut all = before.into_iter().chain([&item.candidate.locked.overrides]);
+    all.any(|overrides| overrides.names(word))
 }
 
 /// Whether an agent may do what a word names, as it is or as it would be.
