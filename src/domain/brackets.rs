@@ -91,6 +91,7 @@ impl<'t> Brackets<'t> {
     }
 
     /// Where the items are.
+    #[must_use]
     pub fn items(&self) -> impl DoubleEndedIterator<Item = Range<usize>> + ExactSizeIterator {
         self.items.iter().map(|item| item.range.clone())
     }

@@ -10,14 +10,13 @@ use crate::domain::overrides::{LISTS, MODERNISE, Overrides, VALUES};
 /// agent.
 #[must_use]
 pub fn assignments(session: &Session, named: &[String], current: &str) -> Vec<Candidate> {
-    if let Some((sign @ (key, '+' | '-'), head)) = list_change(current) {
-        let names = match sign {
-            (_, '-') => listed(session, named, key),
-            _ => {
-                let servers = configured(session).into_iter();
-                let servers = servers.map(|(name, help)| (format!("mcp__{name}"), help));
-                tools().into_iter().chain(servers).collect()
-            }
+    if let Some(((key, sign), head)) = list_change(current) {
+        let names = if sign == '-' {
+            listed(session, named, key)
+        } else {
+            let servers = configured(session).into_iter();
+            let servers = servers.map(|(name, help)| (format!("mcp__{name}"), help));
+            tools().into_iter().chain(servers).collect()
         };
         let names = names.into_iter();
         return names

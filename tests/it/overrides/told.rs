@@ -301,10 +301,10 @@ fn an_install_that_leaves_everything_out_does_not_say_that_nothing_is_listed() {
     let text = sandbox.read("agentpkg.toml");
     let policy = format!("{text}\n[policy]\ndeny-tools = [\"Bash\"]\n");
     sandbox.write("project/agentpkg.toml", policy);
-    let _ = remove(&sandbox, &format!("project/{FILE}"));
+    remove(&sandbox, &format!("project/{FILE}"));
     let said = run(&sandbox, "install", 4);
     assert!(!said.contains("lists no agents yet"), "{said}");
-    let _ = remove(&sandbox, "project/agentpkg.lock");
+    remove(&sandbox, "project/agentpkg.lock");
     let said = run(&sandbox, "install", 4);
     assert!(!said.contains("lists no agents yet"), "{said}");
     let sandbox = Sandbox::new();
