@@ -118,7 +118,7 @@ fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Re
     });
     let edited = first.ours.as_deref().filter(|_| first.before.is_some());
     let ignored = edited.and_then(|ours| match Definition::parse(ours).verdict() {
-        Verdict::Skipped(reason) => Some(format!("the client ignores it as it is: {reason}")),
+        Verdict::Skipped(reason) => Some(format!("Claude Code ignores it as it is: {reason}")),
         Verdict::Loads(_) => None,
     });
     let failure = Failure::failed(message).listing(ignored.into_iter().chain(too));

@@ -97,7 +97,7 @@ impl Planner<'_, '_> {
         let path = self.scene.session.project.shown_path(name);
         let diff = Command::new(["diff", name.as_str()]);
         let failure = Failure::failed(format!("nothing in `{path}` can be overridden"))
-            .caused_by(format!("the client ignores the file: {reason}"))
+            .caused_by(format!("Claude Code ignores the file: {reason}"))
             .hint(
                 Advice::run(diff)
                     .and(" shows what it was installed with; put that back, then run this again"),
