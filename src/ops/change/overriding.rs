@@ -10,6 +10,7 @@ use crate::domain::name::AgentName;
 use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
+use crate::fs::Content;
 use crate::ops::report::Frontend;
 use crate::ops::unknown;
 use crate::store::manifest::Wanted;
@@ -53,9 +54,11 @@ impl Planner<'_, '_> {
             item.wanted = Some(wanted);
             let now = &item.candidate.locked.overrides;
             if is_forced {
-                item.text = overridden(&item.result(), now).ok();
+                item.text = overridden(&item.result().bytes(), now)
+                    .ok()
+                    .map(Content::from);
             }
-            let differing = differing(now, &item.result(), &item.candidate.bytes);
+            let differing = differing(now, &item.result().bytes(), &item.candidate.bytes.bytes());
             let notes: Vec<String> = differing
                 .into_iter()
                 .map(|key| {
