@@ -379,6 +379,13 @@ impl Project {
         Ok(bytes.and_then(|bytes| base_file::decode(digest, &bytes)))
     }
 
+    /// Which merge bases are there, by one look at their folder; whether they are whole, [`Project::read_base`] finds out.
+    pub fn kept_bases(&self) -> Result<KeptBases> {
+        let listed = self.files.list(&self.base_folder())?.into_iter();
+        let files = listed.filter(|listed| listed.entry == Entry::File);
+        Ok(KeptBases(files.map(|listed| listed.name).collect()))
+    }
+
     /// Reads the file of an agent as it was written: its base with the overrides. `None` if the base is not there.
     pub fn read_written(&self, locked: &LockedAgent) -> Result<Option<Vec<u8>>> {
         let base = self.read_base(&locked.base)?;
@@ -427,6 +434,18 @@ impl Project {
             };
             Failure::failed(format!("`{}` is not UTF-8 text", self.display(path))).at(location)
         })
+    }
+}
+
+/// The merge bases of a project: their names, sorted.
+#[derive(Debug)]
+pub struct KeptBases(Vec<String>);
+
+impl KeptBases {
+    /// Whether there is a file for a base.
+    #[must_use]
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.0.binary_search(&digest.to_string()).is_ok()
     }
 }
 

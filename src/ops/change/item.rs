@@ -1,11 +1,13 @@
 //! One agent of a plan: what it was made from, what became of it, what is open about it, and what was decided so far.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::resolutions;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, overridden};
+use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::{LISTS, Overrides};
 use crate::fs::Content;
@@ -139,6 +141,21 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) is_unknown_before: bool,
     /// Whether its file was there and agentpkg did not write it: it stays as it is, and what it may do it does already.
     pub(in crate::ops) is_adopted: bool,
+    pub(super) last_merge: LastMerge,
+}
+
+/// The last result of a merge, with what it was made from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastMerge(RefCell<Option<(Made, Content)>>);
+
+/// What a merged result was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Made {
+    base: Digest,
+    ours: Option<Digest>,
+    theirs: Digest,
+    pins: Vec<String>,
+    choices: Vec<Option<Choice>>,
 }
 
 impl Item {
@@ -168,6 +185,7 @@ impl Item {
             is_blocked: false,
             is_unknown_before: false,
             is_adopted: false,
+            last_merge: LastMerge::default(),
         }
     }
 
@@ -215,13 +233,22 @@ impl Item {
     /// Finds the conflicts, of which none is decided yet.
     pub(in crate::ops) fn find_conflicts(&mut self) {
         self.keep_edited_overrides();
-        let count = match (&self.ours, &self.text) {
-            (Some(ours), None) if *ours != self.base && self.base != self.candidate.bytes => {
-                self.sides().merge().conflicts().len()
-            }
-            _ => 0,
-        };
-        self.choices = vec![None; count];
+        self.choices.clear();
+        if let (Some(ours), None) = (&self.ours, &self.text)
+            && *ours != self.base
+            && self.base != self.candidate.bytes
+        {
+            let (choices, result) = {
+                let sides = self.sides();
+                let merge = sides.merge();
+                let count = merge.conflicts().len();
+                (vec![None; count], merge.resolve(&vec![Choice::Ours; count]))
+            };
+            self.choices = choices;
+            self.last_merge
+                .0
+                .replace(Some((self.made(), result.into())));
+        }
     }
 
     /// Keeps what the user edited of keys that are or were overridden: an override is never asked about, and a hand edit never lost.
@@ -274,6 +301,34 @@ impl Item {
         }
     }
 
+    /// What a merge is made from.
+    fn made(&self) -> Made {
+        Made {
+            base: self.base.digest(),
+            ours: self.ours.as_ref().map(Content::digest),
+            theirs: self.candidate.bytes.digest(),
+            pins: self.pins.iter().chain(&self.kept).cloned().collect(),
+            choices: self.choices.clone(),
+        }
+    }
+
+    /// The result of a merge, which is made again only if something that it is made from has changed.
+    fn merged(&self) -> Content {
+        let made = self.made();
+        if let Some((known, result)) = &*self.last_merge.0.borrow()
+            && *known == made
+        {
+            return result.clone();
+        }
+        let choices = self.choices.iter().cloned();
+        let choices: Vec<Choice> = choices
+            .map(|choice| choice.unwrap_or(Choice::Ours))
+            .collect();
+        let result = Content::from(self.sides().merge().resolve(&choices));
+        self.last_merge.0.replace(Some((made, result.clone())));
+        result
+    }
+
     /// The bytes that would be written, with undecided conflicts as the user has them.
     pub(in crate::ops) fn result(&self) -> Content {
         if let Some(text) = &self.text {
@@ -283,7 +338,7 @@ impl Item {
             if self.pins.is_empty() && self.kept.is_empty() {
                 return self.candidate.bytes.clone();
             }
-            return self.sides().merge().resolve(&[]).into();
+            return self.merged();
         };
         // The two usual cases need no merge: nothing is new, or nothing was edited.
         if self.base == self.candidate.bytes {
@@ -292,11 +347,7 @@ impl Item {
         if *ours == self.base && self.pins.is_empty() && self.kept.is_empty() {
             return self.candidate.bytes.clone();
         }
-        let choices = self.choices.iter().cloned();
-        let choices: Vec<Choice> = choices
-            .map(|choice| choice.unwrap_or(Choice::Ours))
-            .collect();
-        self.sides().merge().resolve(&choices).into()
+        self.merged()
     }
 
     /// Keeps keys as the user has them in this update. Conflicts about them go away; what was decided about the others stays.
