@@ -383,7 +383,11 @@ impl Project {
     pub fn kept_bases(&self) -> Result<KeptBases> {
         let listed = self.files.list(&self.base_folder())?.into_iter();
         let files = listed.filter(|listed| listed.entry == Entry::File);
-        Ok(KeptBases(files.map(|listed| listed.name).collect()))
+        let mut bases: Vec<Digest> = files
+            .filter_map(|listed| listed.name.parse().ok())
+            .collect();
+        bases.sort_unstable();
+        Ok(KeptBases(bases))
     }
 
     /// Reads the file of an agent as it was written: its base with the overrides. `None` if the base is not there.
@@ -437,15 +441,15 @@ impl Project {
     }
 }
 
-/// The merge bases of a project: their names, sorted.
+/// The merge bases of a project, sorted.
 #[derive(Debug)]
-pub struct KeptBases(Vec<String>);
+pub struct KeptBases(Vec<Digest>);
 
 impl KeptBases {
     /// Whether there is a file for a base.
     #[must_use]
     pub fn has(&self, digest: &Digest) -> bool {
-        self.0.binary_search(&digest.to_string()).is_ok()
+        self.0.binary_search(digest).is_ok()
     }
 }
 

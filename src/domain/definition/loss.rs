@@ -256,12 +256,14 @@ mod tests {
     /// Each key alone took as long as reading the whole block, which made this file take minutes.
     #[test]
     fn thousands_of_repeated_keys_are_all_named() {
-        let keys: String = (0..2000).map(|key| format!("k{key}: a\nk{key}: b\n")).collect();
+        let keys: String = (0..2000)
+            .map(|key| format!("k{key}: a\nk{key}: b\n"))
+            .collect();
         let text = format!("---\nname: a\ndescription: d\n{keys}---\n");
-        let definition = crate::domain::definition::Definition::parse(text.as_bytes());
+        let definition = Definition::parse(text.as_bytes());
         let losses = definition.losses();
         assert_eq!(losses.len(), 2000);
-        let lines = losses.iter().map(Loss::line);
+        let lines = losses.iter().map(crate::domain::definition::Loss::line);
         assert!(lines.eq((0..2000).map(|key| 4 + 2 * key)));
     }
 

@@ -3,6 +3,9 @@
 //! The version comes first, agents are sorted by name, and there are no time stamps: the same state gives the same bytes on every machine.
 //! A file in a newer format is refused; an older one is read, and rewritten only when something else changes.
 
+mod plain;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::fmt::Write as _;
@@ -96,7 +99,7 @@ impl Lockfile {
     }
 
     /// Reads the text, without checking what the values mean.
-    fn read(text: &str, path: &str) -> Result<File> {
+    fn read<'t>(text: &'t str, path: &str) -> Result<File<'t>> {
         // Conflict markers of a version control system are the usual damage, so they have their own message.
         if let Some(start) = text
             .find("<<<<<<< ")
@@ -118,7 +121,10 @@ impl Lockfile {
                     ),
             );
         }
-        let file = toml::from_str::<File>(text);
+        if let Some(file) = plain::read(text) {
+            return Ok(file);
+        }
+        let file = toml::from_str::<File<'_>>(text);
         // A newer format may have keys that this one refuses, so the version is checked first.
         let version = match &file {
             Ok(file) => file.version,
@@ -133,7 +139,7 @@ impl Lockfile {
         file.map_err(|error| broken(text, path, error.span(), error.message().to_owned()))
     }
 
-    fn check(file: File) -> Result<Self, String> {
+    fn check(file: File<'_>) -> Result<Self, String> {
         let mut lockfile = Self::default();
         for entry in file.agent {
             let (name, agent) = entry.check()?;
@@ -362,19 +368,19 @@ struct Header {
     version: u32,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct File<'t> {
     version: u32,
     #[serde(rename = "mcp-json")]
-    mcp_json: Option<String>,
+    mcp_json: Option<Cow<'t, str>>,
     #[serde(default)]
-    agent: Vec<Entry>,
+    agent: Vec<Entry<'t>>,
     #[serde(default)]
     server: Vec<RawServer>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawServer {
     name: String,
@@ -385,20 +391,20 @@ struct RawServer {
 }
 
 /// An entry before its values are checked.
-#[derive(Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
-    name: String,
-    registry: Option<String>,
-    source: String,
-    agent: Option<String>,
-    file: String,
-    version: Option<String>,
-    reference: Option<String>,
-    commit: Option<String>,
-    blob: String,
-    sha256: String,
-    base: String,
+struct Entry<'t> {
+    name: Cow<'t, str>,
+    registry: Option<Cow<'t, str>>,
+    source: Cow<'t, str>,
+    agent: Option<Cow<'t, str>>,
+    file: Cow<'t, str>,
+    version: Option<Cow<'t, str>>,
+    reference: Option<Cow<'t, str>>,
+    commit: Option<Cow<'t, str>>,
+    blob: Cow<'t, str>,
+    sha256: Cow<'t, str>,
+    base: Cow<'t, str>,
     #[serde(default)]
     adaptations: Vec<String>,
     #[serde(default)]
@@ -407,10 +413,10 @@ struct Entry {
     allowed: Vec<String>,
     #[serde(default)]
     overrides: Vec<String>,
-    written: Option<String>,
+    written: Option<Cow<'t, str>>,
 }
 
-impl Entry {
+impl Entry<'_> {
     fn check(self) -> Result<(AgentName, LockedAgent), String> {
         let wrong = |key: &str, value: &str, reason: &dyn std::fmt::Display| {
             format!(
@@ -459,10 +465,10 @@ impl Entry {
             written: (self.written.as_deref())
                 .map(|written| digest("written", written))
                 .transpose()?,
-            agent: self.agent.unwrap_or_else(|| self.name.clone()),
-            source: self.source,
-            file: self.file,
-            version: self.version,
+            agent: self.agent.unwrap_or(self.name).into_owned(),
+            source: self.source.into_owned(),
+            file: self.file.into_owned(),
+            version: self.version.map(Cow::into_owned),
             adaptations: self.adaptations,
             allowed: self.allowed,
         };
