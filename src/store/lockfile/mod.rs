@@ -3,7 +3,7 @@
 //! The version comes first, agents are sorted by name, and there are no time stamps: the same state gives the same bytes on every machine.
 //! A file in a newer format is refused; an older one is read, and rewritten only when something else changes.
 
-mod plain;
+mod raw;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,6 +12,8 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
+pub use self::raw::FORMAT;
+use self::raw::{Entry, File, HEADER, RawServer};
 use super::mcp_file::Created;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::{AgentName, RegistryName};
@@ -22,12 +24,6 @@ use crate::error::{Advice, Failure, Location, Result};
 
 /// The file's name in a project.
 pub const FILE_NAME: &str = "agentpkg.lock";
-
-/// The format that this program writes.
-pub const FORMAT: u32 = 1;
-
-/// The first line of what this program writes.
-const HEADER: &str = "# Written by agentpkg; not meant for editing by hand.";
 
 /// The largest lockfile that is read, in bytes.
 pub const MAX_SIZE: u64 = 64 << 20;
@@ -121,7 +117,7 @@ impl Lockfile {
                     ),
             );
         }
-        if let Some(file) = plain::read(text) {
+        if let Some(file) = raw::read(text) {
             return Ok(file);
         }
         let file = toml::from_str::<File<'_>>(text);
@@ -366,54 +362,6 @@ fn quote(text: &str) -> String {
 #[derive(Deserialize)]
 struct Header {
     version: u32,
-}
-
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File<'t> {
-    version: u32,
-    #[serde(rename = "mcp-json")]
-    mcp_json: Option<Cow<'t, str>>,
-    #[serde(default)]
-    agent: Vec<Entry<'t>>,
-    #[serde(default)]
-    server: Vec<RawServer>,
-}
-
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawServer {
-    name: String,
-    registry: String,
-    entry: String,
-    version: String,
-    sha256: String,
-}
-
-/// An entry before its values are checked.
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry<'t> {
-    name: Cow<'t, str>,
-    registry: Option<Cow<'t, str>>,
-    source: Cow<'t, str>,
-    agent: Option<Cow<'t, str>>,
-    file: Cow<'t, str>,
-    version: Option<Cow<'t, str>>,
-    reference: Option<Cow<'t, str>>,
-    commit: Option<Cow<'t, str>>,
-    blob: Cow<'t, str>,
-    sha256: Cow<'t, str>,
-    base: Cow<'t, str>,
-    #[serde(default)]
-    adaptations: Vec<String>,
-    #[serde(default)]
-    requires: Vec<String>,
-    #[serde(default)]
-    allowed: Vec<String>,
-    #[serde(default)]
-    overrides: Vec<String>,
-    written: Option<Cow<'t, str>>,
 }
 
 impl Entry<'_> {

@@ -338,6 +338,8 @@ proptest! {
                 None => fs::remove(&place(project, index)).unwrap(),
             }
         }
+        // The next command is another process, which knows no folders yet.
+        project.files().forget();
         let edited = state(project);
         let reversal = scene.history().operation(number).unwrap().reversal(project).unwrap();
         let touched: BTreeSet<PathBuf> =

@@ -1,9 +1,64 @@
-//! Reads a lockfile that is laid out as this program writes it, line by line: many times quicker than reading TOML, and a second `install`
-//! does little else. Whatever looks different in any way is left to `toml`, which also says what is wrong.
+//! The values of a lockfile before they are checked. One that is laid out as this program writes it is read line by line: many times quicker
+//! than reading TOML, and a second `install` does little else. Whatever looks different in any way is left to `toml`, which also says what
+//! is wrong.
 
 use std::borrow::Cow;
 
-use super::{Entry, FORMAT, File, HEADER, RawServer};
+use serde::Deserialize;
+
+/// The format that this program writes.
+pub const FORMAT: u32 = 1;
+
+/// The first line of what this program writes.
+pub(super) const HEADER: &str = "# Written by agentpkg; not meant for editing by hand.";
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File<'t> {
+    pub(super) version: u32,
+    #[serde(rename = "mcp-json")]
+    pub(super) mcp_json: Option<Cow<'t, str>>,
+    #[serde(default)]
+    pub(super) agent: Vec<Entry<'t>>,
+    #[serde(default)]
+    pub(super) server: Vec<RawServer>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawServer {
+    pub(super) name: String,
+    pub(super) registry: String,
+    pub(super) entry: String,
+    pub(super) version: String,
+    pub(super) sha256: String,
+}
+
+/// An entry before its values are checked.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry<'t> {
+    pub(super) name: Cow<'t, str>,
+    pub(super) registry: Option<Cow<'t, str>>,
+    pub(super) source: Cow<'t, str>,
+    pub(super) agent: Option<Cow<'t, str>>,
+    pub(super) file: Cow<'t, str>,
+    pub(super) version: Option<Cow<'t, str>>,
+    pub(super) reference: Option<Cow<'t, str>>,
+    pub(super) commit: Option<Cow<'t, str>>,
+    pub(super) blob: Cow<'t, str>,
+    pub(super) sha256: Cow<'t, str>,
+    pub(super) base: Cow<'t, str>,
+    #[serde(default)]
+    pub(super) adaptations: Vec<String>,
+    #[serde(default)]
+    pub(super) requires: Vec<String>,
+    #[serde(default)]
+    pub(super) allowed: Vec<String>,
+    #[serde(default)]
+    pub(super) overrides: Vec<String>,
+    pub(super) written: Option<Cow<'t, str>>,
+}
 
 /// The lockfile; `None`: it is laid out in another way.
 pub(super) fn read(text: &str) -> Option<File<'_>> {
