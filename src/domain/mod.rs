@@ -1,6 +1,7 @@
 //! What agentpkg knows about agents, as pure values: no files, no environment, no clock, no network.
 
 pub mod admission;
+pub mod brackets;
 pub mod budget;
 pub mod capability;
 pub mod catalogue;

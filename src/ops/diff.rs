@@ -56,8 +56,19 @@ pub struct FileDiff {
 pub struct DiffOutcome {
     /// The agents that differ, sorted by name.
     pub files: Vec<FileDiff>,
+    /// The agents that have overrides, which are no difference: each with its assignments.
+    pub overridden: Vec<(AgentName, Vec<String>)>,
     /// What could not be compared.
     pub failures: Vec<Failure>,
+}
+
+impl DiffOutcome {
+    fn note_overrides(&mut self, name: &AgentName, locked: &LockedAgent) {
+        if !locked.overrides.is_empty() {
+            self.overridden
+                .push((name.clone(), locked.overrides.texts()));
+        }
+    }
 }
 
 /// Compares agents.
@@ -82,8 +93,8 @@ pub fn diff(
     let goal = Goal::of(newest, Edits::Merge);
     let planned = resolve(&scene, &goal, Freshness::Now, frontend)?;
     let mut outcome = DiffOutcome {
-        files: Vec::new(),
         failures: planned.failures,
+        ..DiffOutcome::default()
     };
     outcome
         .failures
@@ -92,8 +103,10 @@ pub fn diff(
         .items
         .iter()
         .filter(|item| item.state != State::Current);
-    let files = news.map(|item| compared(&session.project, item, view));
-    outcome.files = files.collect();
+    for item in news {
+        outcome.files.push(compared(&session.project, item, view));
+        outcome.note_overrides(&item.name, &item.candidate.locked);
+    }
     Ok(outcome)
 }
 
@@ -144,6 +157,7 @@ fn local(
 ) -> Result<DiffOutcome> {
     let mut outcome = DiffOutcome::default();
     for (name, locked) in selected(names, lockfile)? {
+        outcome.note_overrides(name, locked);
         let path = session.project.shown_path(name);
         let current = session.project.read_agent(name)?;
         let base = match base::find(session, name, locked, frontend)? {

@@ -33,8 +33,7 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
     for (name, locked) in lockfile.agents {
         let is_as_wanted = match manifest.agents().get(&name) {
             Some(wanted) => answers(&locked, wanted, &manifest),
-            // What is only required has the overrides of all agents.
-            None => !has_other_overrides(&locked, None, &manifest),
+            None => !has_other_overrides(&locked, &manifest.as_required(&name), &manifest),
         };
         if !is_as_wanted {
             return Ok(None);

@@ -145,7 +145,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             pins: wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default(),
             overrides: locked.overrides.texts(),
             differing,
-            is_stale: has_other_overrides(locked, wanted, &manifest),
+            is_stale: has_other_overrides(locked, &manifest.entry(name), &manifest),
             newer: None,
             changed: None,
             moved: None,

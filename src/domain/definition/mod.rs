@@ -10,6 +10,7 @@ mod families;
 pub mod fields;
 mod hooks;
 mod layout;
+mod listed;
 mod loss;
 mod mend;
 mod node;
@@ -33,7 +34,9 @@ pub use self::layout::Entry;
 use self::layout::Layout;
 pub use self::loss::Loss;
 use self::node::ReadError;
-pub use self::overridden::{OverrideError, Successor, differing, modernised, overridden};
+pub use self::overridden::{
+    IdleRemoval, OverrideError, Successor, differing, idle_removals, modernised, overridden,
+};
 use self::yaml::Fields;
 
 /// The longest name that the client takes.

@@ -6,6 +6,7 @@ use super::item::{Item, State};
 use super::pending;
 use super::plan::Plan;
 use super::scene::Scene;
+use crate::domain::definition::{Definition, Verdict};
 use crate::domain::lineage::kept;
 use crate::domain::markers;
 use crate::domain::origin::LEAST;
@@ -115,7 +116,12 @@ fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Re
         };
         format!("{} {why}, too", path(item))
     });
-    let failure = Failure::failed(message).listing(too);
+    let edited = first.ours.as_ref().filter(|_| first.before.is_some());
+    let ignored = edited.and_then(|ours| match Definition::parse(&ours.bytes()).verdict() {
+        Verdict::Skipped(reason) => Some(format!("Claude Code ignores it as it is: {reason}")),
+        Verdict::Loads(_) => None,
+    });
+    let failure = Failure::failed(message).listing(ignored.into_iter().chain(too));
     let name = &first.name;
     let is_same_source = |before: &LockedAgent| before.source == first.candidate.locked.source;
     let failure = if pending::names(project)?.contains(name) {
@@ -228,7 +234,7 @@ fn merging(scene: &Scene<'_>, goal: &Goal, item: &Item) -> Command {
 }
 
 /// A spec that means the locked agent, whatever else has its name.
-fn spec_of(locked: &LockedAgent) -> String {
+pub(super) fn spec_of(locked: &LockedAgent) -> String {
     match &locked.registry {
         Some(registry) => format!("{registry}/{}", locked.agent),
         None => format!("{}#{}", locked.source, locked.agent),

@@ -111,6 +111,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) is_named: bool,
     /// The entry that the manifest is to have; `None`: it is only required, or its entry stays as it is.
     pub(in crate::ops) wanted: Option<Wanted>,
+    /// The overrides that the manifest is to have for it although it is only required; `None`: they stay.
+    pub(in crate::ops) required_overrides: Option<Overrides>,
     /// The agents of the plan that require it.
     pub(in crate::ops) required_by: BTreeSet<AgentName>,
     /// Who asked for it, outermost first.
@@ -168,6 +170,7 @@ impl Item {
             is_fresh: true,
             is_named: false,
             wanted: None,
+            required_overrides: None,
             required_by: BTreeSet::new(),
             chain: Vec::new(),
             base,

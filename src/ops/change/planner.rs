@@ -177,7 +177,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         base: &[u8],
     ) -> Result<LockedAgent> {
         let manifest = &self.scene.manifest;
-        if !has_other_overrides(&locked, Some(wanted), manifest) {
+        if !has_other_overrides(&locked, wanted, manifest) {
             return Ok(locked);
         }
         if self.scene.session.options.is_locked {
@@ -234,10 +234,10 @@ impl<'a, 'p> Planner<'a, 'p> {
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let (session, wanted) = (self.scene.session, &added.wanted);
-        // What is only required has the overrides of all agents.
+        let manifest = &self.scene.manifest;
         let overrides = match &added.by {
-            Some(_) => self.scene.manifest.overrides_of(&Wanted::anything()),
-            None => self.scene.manifest.overrides_of(wanted),
+            Some(_) => manifest.overrides_of(&manifest.as_required(name)),
+            None => manifest.overrides_of(wanted),
         };
         let candidate = Candidate::of(session, name, wanted, resolved, frontend);
         let mut candidate = match candidate.and_then(|found| found.overriding(name, overrides)) {

@@ -15,6 +15,7 @@ use crate::domain::definition::{Definition, Verdict};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
 use crate::fs::Content;
+use crate::ops::idle::{idle, notes};
 use crate::ops::policy;
 use crate::ops::report::{Answers, Event, Frontend};
 use crate::store::loaded;
@@ -27,6 +28,7 @@ pub(super) fn settle(
     frontend: &mut dyn Frontend,
 ) -> Result<Settled> {
     let mut open = Open::new(Answers::of(frontend, goal.is_dry_run, goal.consent.is_yes));
+    note_idle(plan, scene, goal, frontend);
     if matches!(goal.what, What::Newest { .. }) {
         pending::keep_begun(&scene.session.project, goal, plan, &mut open)?;
     }
@@ -54,6 +56,27 @@ pub(super) fn settle(
         confirm::confirm(plan, scene, frontend)?;
     }
     Ok(settled)
+}
+
+/// Notes which overrides that are new remove nothing. Commands whose screens have no notes say it at once.
+fn note_idle(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal, frontend: &mut dyn Frontend) {
+    let is_typed = matches!(goal.what, What::Override { .. });
+    for item in &mut plan.items {
+        let now = &item.candidate.locked.overrides;
+        let is_known = (item.before.as_ref()).is_some_and(|before| before.overrides == *now);
+        if is_known && !is_typed {
+            continue;
+        }
+        let idle = idle(&item.candidate.base.bytes(), now);
+        let line_of = |assignment: &str| scene.manifest.line_of_removal(&item.name, assignment);
+        let notes = notes(&item.name, &idle, &line_of);
+        if !is_typed && !goal.is_update() {
+            for note in &notes {
+                frontend.report(Event::warning(note.as_str()));
+            }
+        }
+        item.notes.extend(notes);
+    }
 }
 
 /// Leaves out what the policy of the project forbids. It is no question: nobody can allow it.
