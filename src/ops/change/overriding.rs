@@ -12,6 +12,7 @@ use crate::domain::name::AgentName;
 use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride, contradiction};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
+use crate::fs::Content;
 use crate::ops::report::Frontend;
 use crate::ops::unknown;
 use crate::store::agreement::reachable;
@@ -67,9 +68,11 @@ impl Planner<'_, '_> {
             }
             let now = &item.candidate.locked.overrides;
             if is_forced {
-                item.text = overridden(&item.result(), now).ok();
+                item.text = overridden(&item.result().bytes(), now)
+                    .ok()
+                    .map(Content::from);
             }
-            let differing = differing(now, &item.result(), &item.candidate.bytes);
+            let differing = differing(now, &item.result().bytes(), &item.candidate.bytes.bytes());
             let notes: Vec<String> = differing
                 .into_iter()
                 .map(|key| {
@@ -88,10 +91,10 @@ impl Planner<'_, '_> {
         let Some(file) = self.scene.agent(name)? else {
             return Ok(());
         };
-        let Verdict::Skipped(reason) = Definition::parse(&file).verdict().clone() else {
+        let Verdict::Skipped(reason) = Definition::parse(&file.bytes()).verdict().clone() else {
             return Ok(());
         };
-        if markers::first(&file).is_some() {
+        if markers::first(&file.bytes()).is_some() {
             return Ok(());
         }
         let path = self.scene.session.project.shown_path(name);
