@@ -1,22 +1,24 @@
 //! Which version of which agent a file was made from, by its text. Pure: texts in, an answer out. Identical files need no comparison of
 //! texts, so callers look for the blob first.
 //!
-//! A line says the more, the fewer agents have it: each is weighted by its rarity among all agents. What two texts share, out of what both
-//! have, is their score in percent. Versions of one agent differ in few lines, so among the best of them the number of differing lines
-//! decides.
+//! Which agent it is: lines that both texts have, each weighted by its rarity among all agents, out of all that both have.
+//!
+//! Which version of it: each differs from the file in some words. What two versions have in common there says nothing, so they are compared
+//! by the rest: a version is told from another one if the other has at least twice as many words that differ only there.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-use super::lineage::{Lines, lines};
+use super::definition;
+use super::lineage::{Lines, hashed_lines};
 
 /// What has a lower score, in percent, is not where a file is from.
 pub const LEAST: u32 = 60;
 /// Scores that are not further apart than this do not tell two agents apart, in points.
 const CLOSE: f64 = 5.0;
-/// Of how many differing lines one more tells two versions of an agent apart.
-const SIGNIFICANT: usize = 10;
+/// How many times as many differing words of its own tell a version from the nearest one.
+const CLEAR: usize = 2;
 /// How many agents are named where none is the origin.
 const NEAREST: usize = 3;
 
@@ -52,6 +54,8 @@ pub struct Versions {
     agents: HashMap<u64, (u32, usize)>,
     /// How many agents there are.
     count: usize,
+    /// The words of each line.
+    words: HashMap<u64, Box<[u64]>>,
     /// What the lines of each version weigh, once all are there.
     weights: OnceCell<Vec<f64>>,
 }
@@ -59,9 +63,24 @@ pub struct Versions {
 #[derive(Debug)]
 struct Version {
     agent: usize,
+    text: Text,
+}
+
+/// What is compared of a text.
+#[derive(Debug)]
+struct Text {
     lines: Lines,
     /// What is left without white space.
     bare: u64,
+    /// The keys of its frontmatter.
+    keys: u64,
+}
+
+/// A text whose origin is looked for.
+#[derive(Debug)]
+struct Own {
+    text: Text,
+    words: HashMap<u64, Box<[u64]>>,
 }
 
 /// A version with its score.
@@ -70,6 +89,30 @@ struct Scored {
     version: usize,
     agent: usize,
     score: f64,
+}
+
+/// How a version differs from the text whose origin is looked for.
+#[derive(Debug)]
+struct Difference {
+    scored: Scored,
+    /// The lines that only the text has, and those that only the version has.
+    lines: (usize, usize),
+    /// The words that only one of the two has, sorted; in which of them is part of each.
+    words: Vec<u64>,
+    /// Whether they have other keys in the frontmatter.
+    has_other_keys: bool,
+    /// Whether more than white space differs.
+    is_other: bool,
+}
+
+impl Difference {
+    /// Whether it is so much nearer than another one that nobody has to be asked. Of two that are equally near, a changed value is likelier
+    /// than a key that was added or removed.
+    fn is_clearly_nearer(&self, other: &Self) -> bool {
+        let (only_here, only_there) = differing(&self.words, &other.words);
+        let is_clear = only_there > 0 && only_there >= CLEAR * only_here;
+        is_clear || only_here == only_there && !self.has_other_keys && other.has_other_keys
+    }
 }
 
 impl Versions {
@@ -81,8 +124,8 @@ impl Versions {
         if self.all.last().is_none_or(|last| last.agent != agent) {
             self.count += 1;
         }
-        let lines = lines(text);
-        for same in lines.chunk_by(|one, other| one == other) {
+        let text = Text::of(text, &mut self.words);
+        for same in text.lines.chunk_by(|one, other| one == other) {
             let times = u32::try_from(same.len()).unwrap_or(u32::MAX);
             self.having
                 .entry(same[0])
@@ -93,18 +136,14 @@ impl Versions {
                 *known = (known.0 + 1, agent);
             }
         }
-        self.all.push(Version {
-            agent,
-            lines,
-            bare: bare(text),
-        });
+        self.all.push(Version { agent, text });
     }
 
     /// Where a text is from. The agents for which `is_named` is true are looked at first, and the others only if it is from none of those.
     #[must_use]
     pub fn origin_of(&self, text: &[u8], is_named: &dyn Fn(usize) -> bool) -> Origin {
-        let own = lines(text);
-        let scored = self.scores(&own);
+        let own = Own::of(text);
+        let scored = self.scores(&own.text.lines);
         let named = scored.iter().filter(|scored| is_named(scored.agent));
         let named: Vec<Scored> = named.copied().collect();
         match self.decide(&own, &named) {
@@ -116,11 +155,10 @@ impl Versions {
     /// The version of one agent that is most like a text, however little that is.
     #[must_use]
     pub fn nearest(&self, text: &[u8], agent: usize) -> Option<Match> {
-        let own = lines(text);
-        let mut scored = self.scores(&own);
+        let own = Own::of(text);
+        let mut scored = self.scores(&own.text.lines);
         scored.retain(|scored| scored.agent == agent);
-        let nearest = (scored.iter()).min_by_key(|scored| self.differing(&own, scored));
-        nearest.map(|nearest| self.matched(&own, nearest))
+        self.by_difference(&own, scored).first().map(matched)
     }
 
     /// The versions that share a line with a text, the best first.
@@ -137,7 +175,8 @@ impl Versions {
         let whole = self.weight_of(own);
         let weights = self.weights.get_or_init(|| {
             let all = self.all.iter();
-            all.map(|version| self.weight_of(&version.lines)).collect()
+            all.map(|version| self.weight_of(&version.text.lines))
+                .collect()
         });
         let scored = shared.into_iter().map(|(version, shared)| Scored {
             version,
@@ -164,85 +203,128 @@ impl Versions {
     }
 
     /// Which of these versions a text is from; the best come first.
-    fn decide(&self, own: &Lines, scored: &[Scored]) -> Origin {
-        let matched = |scored: &Scored| self.matched(own, scored);
+    fn decide(&self, own: &Own, scored: &[Scored]) -> Origin {
         let Some(best) = scored.first() else {
             return Origin::Unknown(Vec::new());
         };
-        if best.score < f64::from(LEAST) {
+        let is_enough = |scored: &Scored| scored.score >= f64::from(LEAST);
+        if !is_enough(best) {
             let nearest = one_of_each(scored).into_iter().take(NEAREST);
-            return Origin::Unknown(nearest.map(|scored| matched(&scored)).collect());
+            let nearest = nearest.map(|scored| matched(&self.difference(own, scored)));
+            return Origin::Unknown(nearest.collect());
         }
-        let close: Vec<Scored> = (scored.iter())
-            .take_while(|scored| best.score - scored.score <= CLOSE)
-            .copied()
-            .collect();
-        let of_best: Vec<Scored> = (close.iter())
-            .filter(|scored| scored.agent == best.agent)
-            .copied()
-            .collect();
-        let nearest = self.distinct(self.nearest_of(own, of_best));
-        let first = matched(&nearest[0]);
-        if first.lines == 0 {
-            return Origin::Version(first);
+        let of_best = |scored: &Scored| scored.agent == best.agent;
+        let is_close = |scored: &Scored| best.score - scored.score <= CLOSE;
+        let mut candidates: Vec<Scored> = scored.iter().copied().filter(of_best).collect();
+        candidates.retain(is_enough);
+        let others = one_of_each(scored).into_iter();
+        candidates.extend(others.filter(|other| !of_best(other) && is_close(other)));
+        let mut found = self.by_difference(own, candidates);
+        if found[0].is_other {
+            let first = found.remove(0);
+            found.retain(|other| !first.is_clearly_nearer(other));
+            found.insert(0, first);
+        } else {
+            found.truncate(1);
         }
-        if nearest.len() > 1 {
-            return Origin::Several(nearest.iter().map(matched).collect());
-        }
-        let mut others = one_of_each(&close);
-        others.retain(|other| other.agent != best.agent);
-        let all = self.distinct(nearest.into_iter().chain(others).collect());
-        match all.as_slice() {
-            [_] => Origin::Version(first),
+        match found.as_slice() {
+            [one] => Origin::Version(matched(one)),
             several => Origin::Several(several.iter().map(matched).collect()),
         }
     }
 
-    /// Those of several versions that have the fewest differing lines, or nearly so: among many of them, a few say nothing.
-    fn nearest_of(&self, own: &Lines, scored: Vec<Scored>) -> Vec<Scored> {
-        let counted = scored
+    /// How versions differ from a text, the nearest first; each text once, whatever its white space.
+    fn by_difference(&self, own: &Own, mut scored: Vec<Scored>) -> Vec<Difference> {
+        let mut known = BTreeSet::new();
+        scored.retain(|scored| known.insert(self.all[scored.version].text.bare));
+        let found = scored
             .into_iter()
-            .map(|scored| (self.differing(own, &scored), scored));
-        let mut counted: Vec<(usize, Scored)> = counted.collect();
-        counted.sort_by_key(|(lines, _)| *lines);
-        let fewest = counted.first().map_or(0, |(lines, _)| *lines);
-        let near = counted
-            .into_iter()
-            .take_while(|(lines, _)| lines - fewest <= fewest / SIGNIFICANT);
-        near.map(|(_, scored)| scored).collect()
-    }
-
-    /// The first of each text, whatever its white space.
-    fn distinct(&self, mut scored: Vec<Scored>) -> Vec<Scored> {
-        let mut known = Vec::new();
-        scored.retain(|scored| {
-            let bare = self.all[scored.version].bare;
-            let is_new = !known.contains(&bare);
-            known.push(bare);
-            is_new
+            .map(|scored| self.difference(own, scored));
+        let mut found: Vec<Difference> = found.collect();
+        found.sort_by_key(|found| {
+            let (added, removed) = found.lines;
+            let is_far = (found.is_other, found.has_other_keys);
+            (found.words.len(), is_far, added + removed)
         });
-        scored
+        found
     }
 
-    /// How many lines only one of two texts has, together.
-    fn differing(&self, own: &Lines, scored: &Scored) -> usize {
-        let (added, removed) = differing(own, &self.all[scored.version].lines);
-        added + removed
-    }
-
-    fn matched(&self, own: &Lines, scored: &Scored) -> Match {
-        let (added, removed) = differing(own, &self.all[scored.version].lines);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a score is between 0 and 100"
-        )]
-        let percent = (scored.score + 1e-9) as u32;
-        Match {
-            version: scored.version,
-            percent,
-            lines: added.max(removed),
+    fn difference(&self, own: &Own, scored: Scored) -> Difference {
+        let version = &self.all[scored.version].text;
+        let (added, removed) = (
+            without(&own.text.lines, &version.lines),
+            without(&version.lines, &own.text.lines),
+        );
+        let words = |of: &HashMap<u64, Box<[u64]>>, lines: &Lines| {
+            let words = lines.iter().filter_map(|line| of.get(line));
+            let mut words: Vec<u64> = words.flat_map(|words| words.iter().copied()).collect();
+            words.sort_unstable();
+            words
+        };
+        let (mine, its) = (words(&own.words, &added), words(&self.words, &removed));
+        let side =
+            |words: Vec<u64>, side: u64| words.into_iter().map(move |word| (word << 1) | side);
+        let mut words: Vec<u64> = side(without(&mine, &its), 0)
+            .chain(side(without(&its, &mine), 1))
+            .collect();
+        words.sort_unstable();
+        Difference {
+            scored,
+            lines: (added.len(), removed.len()),
+            words,
+            has_other_keys: version.keys != own.text.keys,
+            is_other: version.bare != own.text.bare,
         }
+    }
+}
+
+impl Text {
+    /// Reads a text, and notes the words of its lines.
+    fn of(text: &[u8], words: &mut HashMap<u64, Box<[u64]>>) -> Self {
+        let mut lines = Lines::new();
+        for (hash, line) in hashed_lines(text) {
+            lines.push(hash);
+            words.entry(hash).or_insert_with(|| {
+                let words = line.split(u8::is_ascii_whitespace);
+                words.filter(|word| !word.is_empty()).map(hashed).collect()
+            });
+        }
+        lines.sort_unstable();
+        let bare: Vec<u8> = text
+            .iter()
+            .copied()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .collect();
+        Self {
+            lines,
+            bare: hashed(bare),
+            keys: hashed(definition::keys(text)),
+        }
+    }
+}
+
+impl Own {
+    fn of(text: &[u8]) -> Self {
+        let mut words = HashMap::new();
+        Self {
+            text: Text::of(text, &mut words),
+            words,
+        }
+    }
+}
+
+fn matched(found: &Difference) -> Match {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a score is between 0 and 100"
+    )]
+    let percent = (found.scored.score + 1e-9) as u32;
+    let (added, removed) = found.lines;
+    Match {
+        version: found.scored.version,
+        percent,
+        lines: added.max(removed),
     }
 }
 
@@ -257,26 +339,24 @@ fn one_of_each(scored: &[Scored]) -> Vec<Scored> {
     found
 }
 
-/// How many lines each of two texts has that the other one has not.
-fn differing(one: &Lines, other: &Lines) -> (usize, usize) {
-    let mut rest = other.iter().peekable();
-    let (mut added, mut removed) = (0, 0);
-    for line in one {
-        while rest.next_if(|other| *other < line).is_some() {
-            removed += 1;
-        }
-        if rest.next_if(|other| *other == line).is_none() {
-            added += 1;
-        }
-    }
-    (added, removed + rest.count())
+/// How many members each of two sorted lists has that the other one has not.
+fn differing(one: &[u64], other: &[u64]) -> (usize, usize) {
+    (without(one, other).len(), without(other, one).len())
 }
 
-fn bare(text: &[u8]) -> u64 {
+/// The members of a sorted list that another one has not, each as often as it has more of them.
+fn without(one: &[u64], other: &[u64]) -> Vec<u64> {
+    let mut rest = other.iter().peekable();
+    let is_only_here = |member: &&u64| {
+        while rest.next_if(|other| other < member).is_some() {}
+        rest.next_if(|other| other == member).is_none()
+    };
+    one.iter().filter(is_only_here).copied().collect()
+}
+
+fn hashed(what: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for byte in text.iter().filter(|byte| !byte.is_ascii_whitespace()) {
-        byte.hash(&mut hasher);
-    }
+    what.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -359,6 +439,64 @@ mod tests {
         // The same text in two places is no question.
         let copy = [(0, &*one), (1, &*one)];
         assert!(matches!(origin(&copy, &own), Origin::Version(found) if found.version == 0));
+    }
+
+    /// The numbers of the versions that a text may be from.
+    fn numbers(known: &[(usize, &str)], own: &str) -> Vec<usize> {
+        match origin(known, own) {
+            Origin::Version(found) => vec![found.version],
+            Origin::Several(found) => found.iter().map(|found| found.version).collect(),
+            Origin::Unknown(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_both_differ_in_says_nothing() {
+        // Most of the file was rewritten; one word tells which version that was.
+        let one = text("planner");
+        let other = one.replace("does 3\n", "does three\n");
+        let mut own = one.clone();
+        for line in 10..=14 {
+            own = own.replace(&format!("does {line}\n"), &format!("is mine in {line}\n"));
+        }
+        assert_eq!(numbers(&[(0, &other), (0, &one)], &own), [1]);
+    }
+
+    #[test]
+    fn words_tell_versions_apart_that_differ_in_one_line() {
+        let one = text("planner").replace("does 3\n", "does all that was ever asked of it\n");
+        let other = text("planner").replace("does 3\n", "plans at night and sleeps by day\n");
+        let own = one.replace("was ever asked", "is ever asked");
+        assert_eq!(numbers(&[(0, &other), (0, &one)], &own), [1]);
+        let own = one.replace(
+            "all that was ever asked of it",
+            "plans that nobody asked for",
+        );
+        assert_eq!(numbers(&[(0, &other), (0, &one)], &own).len(), 2);
+    }
+
+    #[test]
+    fn a_changed_value_is_likelier_than_another_key() {
+        let without = text("planner");
+        let model = |model: &str| without.replacen("---\n", &format!("---\nmodel: {model}\n"), 1);
+        let with = model("opus");
+        assert_eq!(numbers(&[(0, &without), (0, &with)], &model("haiku")), [1]);
+    }
+
+    #[test]
+    fn another_order_is_not_only_white_space() {
+        let one = text("planner");
+        let other = one.replace(
+            "planner does 3\nplanner does 4\n",
+            "planner does 4\nplanner does 3\n",
+        );
+        assert_ne!(one, other);
+        let known = [(0, &*other), (0, &*one)];
+        assert_eq!(numbers(&known, &one.replace('\n', "\n\n")), [1]);
+        assert_eq!(
+            numbers(&known, &one.replace("does 9", "does nine")).len(),
+            2
+        );
     }
 
     #[test]
