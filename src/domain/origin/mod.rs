@@ -6,12 +6,14 @@
 //! Which version of it: each differs from the file in some words. What two versions have in common there says nothing, so they are compared
 //! by the rest: a version is told from another one if the other has at least twice as many words that differ only there.
 
-use std::cell::OnceCell;
+mod scores;
+
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
+use self::scores::{Scored, Scores};
 use super::definition;
-use super::lineage::{Lines, hashed_lines};
+use super::lineage::{Lines, hashed_lines, lines};
 
 /// What has a lower score, in percent, is not where a file is from.
 pub const LEAST: u32 = 60;
@@ -44,51 +46,26 @@ pub enum Origin {
     Unknown(Vec<Match>),
 }
 
-/// The versions of agents that a file may have been made from.
+/// Fetches the texts of versions by their numbers, as many of them as can be had.
+pub type Texts<'t> = &'t mut dyn FnMut(&[usize]) -> Vec<(usize, Vec<u8>)>;
+
+/// The versions of agents that a file may have been made from. Of each only the lines are kept: few are near enough to be read again.
 #[derive(Debug, Default)]
 pub struct Versions {
-    all: Vec<Version>,
-    /// The versions that have a line, and how often.
-    having: HashMap<u64, Vec<(usize, u32)>>,
-    /// How many agents have a line, and which of them was the last to be added.
-    agents: HashMap<u64, (u32, usize)>,
-    /// How many agents there are.
+    scores: Scores,
     count: usize,
-    /// The words of each line.
-    words: HashMap<u64, Box<[u64]>>,
-    /// What the lines of each version weigh, once all are there.
-    weights: OnceCell<Vec<f64>>,
-}
-
-#[derive(Debug)]
-struct Version {
-    agent: usize,
-    text: Text,
 }
 
 /// What is compared of a text.
 #[derive(Debug)]
 struct Text {
     lines: Lines,
+    /// The words of each line.
+    words: HashMap<u64, Vec<u64>>,
     /// What is left without white space.
     bare: u64,
     /// The keys of its frontmatter.
-    keys: u64,
-}
-
-/// A text whose origin is looked for.
-#[derive(Debug)]
-struct Own {
-    text: Text,
-    words: HashMap<u64, Box<[u64]>>,
-}
-
-/// A version with its score.
-#[derive(Debug, Clone, Copy)]
-struct Scored {
-    version: usize,
-    agent: usize,
-    score: f64,
+    keys: BTreeSet<String>,
 }
 
 /// How a version differs from the text whose origin is looked for.
@@ -116,200 +93,136 @@ impl Difference {
 }
 
 impl Versions {
-    /// Adds a version of an agent. All versions of an agent are added before those of the next one; where nothing else decides, earlier
-    /// ones are preferred.
-    pub fn add(&mut self, agent: usize, text: &[u8]) {
-        self.weights = OnceCell::new();
-        let number = self.all.len();
-        if self.all.last().is_none_or(|last| last.agent != agent) {
-            self.count += 1;
-        }
-        let text = Text::of(text, &mut self.words);
-        for same in text.lines.chunk_by(|one, other| one == other) {
-            let times = u32::try_from(same.len()).unwrap_or(u32::MAX);
-            self.having
-                .entry(same[0])
-                .or_default()
-                .push((number, times));
-            let known = self.agents.entry(same[0]).or_insert((0, usize::MAX));
-            if known.1 != agent {
-                *known = (known.0 + 1, agent);
-            }
-        }
-        self.all.push(Version { agent, text });
+    /// Adds a version of an agent, and gives its number. All versions of an agent are added before those of the next one; where nothing
+    /// else decides, earlier ones are preferred.
+    pub fn add(&mut self, agent: usize, text: &[u8]) -> usize {
+        self.scores.add(agent, &lines(text));
+        self.count += 1;
+        self.count - 1
     }
 
     /// Where a text is from. The agents for which `is_named` is true are looked at first, and the others only if it is from none of those.
     #[must_use]
-    pub fn origin_of(&self, text: &[u8], is_named: &dyn Fn(usize) -> bool) -> Origin {
-        let own = Own::of(text);
-        let scored = self.scores(&own.text.lines);
-        let named = scored.iter().filter(|scored| is_named(scored.agent));
-        let named: Vec<Scored> = named.copied().collect();
-        match self.decide(&own, &named) {
-            Origin::Unknown(_) => self.decide(&own, &scored),
+    pub fn origin_of(
+        &self,
+        text: &[u8],
+        is_named: &dyn Fn(usize) -> bool,
+        texts: Texts<'_>,
+    ) -> Origin {
+        let own = Text::of(text);
+        let named = self.scores.best(&own.lines, is_named);
+        match decide(&own, &named, &mut *texts) {
+            Origin::Unknown(_) => decide(&own, &self.scores.best(&own.lines, &|_| true), texts),
             origin => origin,
         }
     }
 
     /// The version of one agent that is most like a text, however little that is.
     #[must_use]
-    pub fn nearest(&self, text: &[u8], agent: usize) -> Option<Match> {
-        let own = Own::of(text);
-        let mut scored = self.scores(&own.text.lines);
-        scored.retain(|scored| scored.agent == agent);
-        self.by_difference(&own, scored).first().map(matched)
+    pub fn nearest(&self, text: &[u8], agent: usize, texts: Texts<'_>) -> Option<Match> {
+        let own = Text::of(text);
+        let scored = self.scores.of_agent(&own.lines, agent);
+        by_difference(&own, scored, texts).first().map(matched)
     }
+}
 
-    /// The versions that share a line with a text, the best first.
-    fn scores(&self, own: &Lines) -> Vec<Scored> {
-        let mut shared: HashMap<usize, f64> = HashMap::new();
-        for same in own.chunk_by(|one, other| one == other) {
-            let weight = self.weight(same[0]);
-            let having = self.having.get(&same[0]).into_iter().flatten();
-            for (version, times) in having {
-                let times = u32::try_from(same.len()).map_or(*times, |own| own.min(*times));
-                *shared.entry(*version).or_default() += weight * f64::from(times);
+/// Which of these versions a text is from; the best come first.
+fn decide(own: &Text, scored: &[Scored], texts: Texts<'_>) -> Origin {
+    let Some(best) = scored.first() else {
+        return Origin::Unknown(Vec::new());
+    };
+    let is_enough = |scored: &Scored| scored.score >= f64::from(LEAST);
+    if !is_enough(best) {
+        let nearest = one_of_each(scored).into_iter().take(NEAREST).collect();
+        let mut nearest = by_difference(own, nearest, texts);
+        nearest.sort_by(|one, other| other.scored.score.total_cmp(&one.scored.score));
+        return Origin::Unknown(nearest.iter().map(matched).collect());
+    }
+    let of_best = |scored: &Scored| scored.agent == best.agent;
+    let is_close = |scored: &Scored| best.score - scored.score <= CLOSE;
+    let mut candidates: Vec<Scored> = scored.iter().copied().filter(of_best).collect();
+    candidates.retain(is_enough);
+    let others = one_of_each(scored).into_iter();
+    candidates.extend(others.filter(|other| !of_best(other) && is_close(other)));
+    let mut found = by_difference(own, candidates, texts).into_iter();
+    let Some(first) = found.next() else {
+        return Origin::Unknown(Vec::new());
+    };
+    let others = found.filter(|other| first.is_other && !first.is_clearly_nearer(other));
+    let others: Vec<Match> = others.map(|other| matched(&other)).collect();
+    if others.is_empty() {
+        return Origin::Version(matched(&first));
+    }
+    Origin::Several([vec![matched(&first)], others].concat())
+}
+
+/// How versions differ from a text, the nearest first; each text once, whatever its white space.
+fn by_difference(own: &Text, scored: Vec<Scored>, texts: Texts<'_>) -> Vec<Difference> {
+    let numbers: Vec<usize> = scored.iter().map(|scored| scored.version).collect();
+    let texts: HashMap<usize, Vec<u8>> = texts(&numbers).into_iter().collect();
+    let mut known = BTreeSet::new();
+    let mut found: Vec<Difference> = Vec::new();
+    for scored in scored {
+        if let Some(text) = texts.get(&scored.version) {
+            let version = Text::of(text);
+            if known.insert(version.bare) {
+                found.push(Difference::of(own, &version, scored));
             }
         }
-        let whole = self.weight_of(own);
-        let weights = self.weights.get_or_init(|| {
-            let all = self.all.iter();
-            all.map(|version| self.weight_of(&version.text.lines))
-                .collect()
-        });
-        let scored = shared.into_iter().map(|(version, shared)| Scored {
-            version,
-            agent: self.all[version].agent,
-            score: 200.0 * shared / (whole + weights[version]),
-        });
-        let mut scored: Vec<Scored> = scored.collect();
-        scored.sort_by(|one, other| {
-            let order = other.score.total_cmp(&one.score);
-            order.then(one.version.cmp(&other.version))
-        });
-        scored
     }
+    found.sort_by_key(|found| {
+        let (added, removed) = found.lines;
+        let is_far = (found.is_other, found.has_other_keys);
+        (found.words.len(), is_far, added + removed)
+    });
+    found
+}
 
-    fn weight_of(&self, lines: &Lines) -> f64 {
-        lines.iter().map(|line| self.weight(*line)).sum()
-    }
-
-    /// How much a line says: the more, the fewer agents have it.
-    fn weight(&self, line: u64) -> f64 {
-        let with = self.agents.get(&line).map_or(1, |(with, _)| *with);
-        let count = u32::try_from(self.count).unwrap_or(u32::MAX);
-        (1.0 + f64::from(count) / f64::from(with)).ln()
-    }
-
-    /// Which of these versions a text is from; the best come first.
-    fn decide(&self, own: &Own, scored: &[Scored]) -> Origin {
-        let Some(best) = scored.first() else {
-            return Origin::Unknown(Vec::new());
-        };
-        let is_enough = |scored: &Scored| scored.score >= f64::from(LEAST);
-        if !is_enough(best) {
-            let nearest = one_of_each(scored).into_iter().take(NEAREST);
-            let nearest = nearest.map(|scored| matched(&self.difference(own, scored)));
-            return Origin::Unknown(nearest.collect());
-        }
-        let of_best = |scored: &Scored| scored.agent == best.agent;
-        let is_close = |scored: &Scored| best.score - scored.score <= CLOSE;
-        let mut candidates: Vec<Scored> = scored.iter().copied().filter(of_best).collect();
-        candidates.retain(is_enough);
-        let others = one_of_each(scored).into_iter();
-        candidates.extend(others.filter(|other| !of_best(other) && is_close(other)));
-        let mut found = self.by_difference(own, candidates);
-        if found[0].is_other {
-            let first = found.remove(0);
-            found.retain(|other| !first.is_clearly_nearer(other));
-            found.insert(0, first);
-        } else {
-            found.truncate(1);
-        }
-        match found.as_slice() {
-            [one] => Origin::Version(matched(one)),
-            several => Origin::Several(several.iter().map(matched).collect()),
-        }
-    }
-
-    /// How versions differ from a text, the nearest first; each text once, whatever its white space.
-    fn by_difference(&self, own: &Own, mut scored: Vec<Scored>) -> Vec<Difference> {
-        let mut known = BTreeSet::new();
-        scored.retain(|scored| known.insert(self.all[scored.version].text.bare));
-        let found = scored
-            .into_iter()
-            .map(|scored| self.difference(own, scored));
-        let mut found: Vec<Difference> = found.collect();
-        found.sort_by_key(|found| {
-            let (added, removed) = found.lines;
-            let is_far = (found.is_other, found.has_other_keys);
-            (found.words.len(), is_far, added + removed)
-        });
-        found
-    }
-
-    fn difference(&self, own: &Own, scored: Scored) -> Difference {
-        let version = &self.all[scored.version].text;
-        let (added, removed) = (
-            without(&own.text.lines, &version.lines),
-            without(&version.lines, &own.text.lines),
-        );
-        let words = |of: &HashMap<u64, Box<[u64]>>, lines: &Lines| {
-            let words = lines.iter().filter_map(|line| of.get(line));
-            let mut words: Vec<u64> = words.flat_map(|words| words.iter().copied()).collect();
-            words.sort_unstable();
-            words
-        };
-        let (mine, its) = (words(&own.words, &added), words(&self.words, &removed));
+impl Difference {
+    fn of(own: &Text, version: &Text, scored: Scored) -> Self {
+        let added = without(&own.lines, &version.lines);
+        let removed = without(&version.lines, &own.lines);
+        let (mine, its) = (own.words_of(&added), version.words_of(&removed));
         let side =
             |words: Vec<u64>, side: u64| words.into_iter().map(move |word| (word << 1) | side);
         let mut words: Vec<u64> = side(without(&mine, &its), 0)
             .chain(side(without(&its, &mine), 1))
             .collect();
         words.sort_unstable();
-        Difference {
+        Self {
             scored,
             lines: (added.len(), removed.len()),
             words,
-            has_other_keys: version.keys != own.text.keys,
-            is_other: version.bare != own.text.bare,
+            has_other_keys: version.keys != own.keys,
+            is_other: version.bare != own.bare,
         }
     }
 }
 
 impl Text {
-    /// Reads a text, and notes the words of its lines.
-    fn of(text: &[u8], words: &mut HashMap<u64, Box<[u64]>>) -> Self {
-        let mut lines = Lines::new();
-        for (hash, line) in hashed_lines(text) {
-            lines.push(hash);
-            words.entry(hash).or_insert_with(|| {
-                let words = line.split(u8::is_ascii_whitespace);
-                words.filter(|word| !word.is_empty()).map(hashed).collect()
-            });
-        }
-        lines.sort_unstable();
-        let bare: Vec<u8> = text
-            .iter()
-            .copied()
-            .filter(|byte| !byte.is_ascii_whitespace())
-            .collect();
+    fn of(text: &[u8]) -> Self {
+        let words = |line: &[u8]| {
+            let words = line.split(u8::is_ascii_whitespace);
+            words.filter(|word| !word.is_empty()).map(hashed).collect()
+        };
+        let bare = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+        let bare: Vec<u8> = bare.copied().collect();
         Self {
-            lines,
+            lines: lines(text),
+            words: hashed_lines(text)
+                .map(|(hash, line)| (hash, words(line)))
+                .collect(),
             bare: hashed(bare),
-            keys: hashed(definition::keys(text)),
+            keys: definition::keys(text),
         }
     }
-}
 
-impl Own {
-    fn of(text: &[u8]) -> Self {
-        let mut words = HashMap::new();
-        Self {
-            text: Text::of(text, &mut words),
-            words,
-        }
+    /// The words of some of its lines, sorted.
+    fn words_of(&self, lines: &[u64]) -> Vec<u64> {
+        let words = lines.iter().filter_map(|line| self.words.get(line));
+        let mut words: Vec<u64> = words.flatten().copied().collect();
+        words.sort_unstable();
+        words
     }
 }
 
@@ -371,16 +284,19 @@ mod tests {
         format!("---\nname: {name}\n---\n{lines}")
     }
 
-    fn versions(texts: &[(usize, &str)]) -> Versions {
+    fn origin_by(known: &[(usize, &str)], own: &str, is_named: &dyn Fn(usize) -> bool) -> Origin {
         let mut versions = Versions::default();
-        for (agent, text) in texts {
-            versions.add(*agent, text.as_bytes());
+        for (agent, text) in known {
+            let _ = versions.add(*agent, text.as_bytes());
         }
-        versions
+        versions.origin_of(own.as_bytes(), is_named, &mut |numbers| {
+            let text = |number: &usize| (*number, known[*number].1.as_bytes().to_vec());
+            numbers.iter().map(text).collect()
+        })
     }
 
     fn origin(known: &[(usize, &str)], own: &str) -> Origin {
-        versions(known).origin_of(own.as_bytes(), &|_| false)
+        origin_by(known, own, &|_| false)
     }
 
     #[test]
@@ -505,10 +421,10 @@ mod tests {
         let edited = own
             .replace("does 3\n", "does three\n")
             .replace("does 4\n", "four\n");
-        let known = versions(&[(0, &own), (1, &edited)]);
-        let found = known.origin_of(own.as_bytes(), &|agent| agent == 1);
+        let known = [(0, &*own), (1, &*edited)];
+        let found = origin_by(&known, &own, &|agent| agent == 1);
         assert!(matches!(found, Origin::Version(found) if found.version == 1));
-        let found = known.origin_of(text("other").as_bytes(), &|agent| agent == 1);
+        let found = origin_by(&known, &text("other"), &|agent| agent == 1);
         assert!(matches!(found, Origin::Unknown(_)));
     }
 
