@@ -8,6 +8,7 @@ use crate::domain::definition::{
 };
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
+use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::Overrides;
 use crate::domain::registry_file::AgentRecord;
@@ -90,6 +91,7 @@ impl Candidate {
             .unwrap_or_default();
         session.cache.keep_content(entry.blob, &upstream);
         let locked = LockedAgent {
+            folder: Folder::default(),
             registry: snapshot.registry.clone(),
             source: source_text(&snapshot.source),
             agent: entry.name.to_string(),

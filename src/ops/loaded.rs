@@ -2,7 +2,6 @@
 
 use super::report::Frontend;
 use super::session::Session;
-use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::store::loaded::{self, FoundAgent, LoadedSet, Standing};
 use crate::store::lockfile::Lockfile;
@@ -103,8 +102,7 @@ fn shown(
 ) -> LoadedAgent {
     let place = set.place(agent);
     let stem = agent.below.strip_suffix(".md").unwrap_or(&agent.below);
-    let is_installed =
-        place.is_own && AgentName::new(stem).is_ok_and(|name| lockfile.agents.contains_key(&name));
+    let is_installed = place.is_own && lockfile.at(&agent.below).is_some();
     let manager = place
         .manager
         .as_ref()

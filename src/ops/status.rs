@@ -115,7 +115,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
         let base = project.read_written(locked)?;
-        let bytes = project.read_agent(name)?;
+        let bytes = project.read_agent(name, &locked.folder)?;
         let differing = match (&base, &bytes) {
             (Some(written), Some(file)) => differing(&locked.overrides, written, file),
             _ => Vec::new(),

@@ -64,12 +64,13 @@ impl Manager {
     /// What it says about the file with this path below the folder.
     #[must_use]
     pub fn entry(&self, below: &str) -> Option<(Option<&Wanted>, Option<&LockedAgent>)> {
+        if let Some((name, locked)) = self.lockfile.at(below) {
+            return Some((self.manifest.agents().get(name), Some(locked)));
+        }
         let name = AgentName::new(below.strip_suffix(".md")?).ok()?;
-        let entry = (
-            self.manifest.agents().get(&name),
-            self.lockfile.agents.get(&name),
-        );
-        (entry.0.is_some() || entry.1.is_some()).then_some(entry)
+        let wanted = self.manifest.agents().get(&name)?;
+        // It is installed elsewhere.
+        (!self.lockfile.agents.contains_key(&name)).then_some((Some(wanted), None))
     }
 }
 

@@ -226,7 +226,7 @@ fn files_that_cannot_be_adopted_are_left_with_a_reason() {
     };
     let marked = format!("{text}<<<<<<< mine\na\n=======\nb\n>>>>>>> theirs\n");
     for (name, text, why) in [
-        ("deep/planner", &text, "directly in the agents folder"),
+        ("my~folder/planner", &text, "cannot be an agent's"),
         ("planner", &marked, "conflict markers"),
         ("empty", &String::new(), "no origin found"),
     ] {
@@ -235,6 +235,101 @@ fn files_that_cannot_be_adopted_are_left_with_a_reason() {
         assert!(said.contains(why), "{name}: {said}");
         fs::remove_file(stage.sandbox.project(&format!(".claude/agents/{name}.md"))).unwrap();
     }
+}
+
+#[test]
+fn a_file_in_a_folder_stays_there_through_every_command() {
+    let old = agent("planner");
+    let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+        return;
+    };
+    let (file, path) = (
+        "review/deep/planner",
+        ".claude/agents/review/deep/planner.md",
+    );
+    let mine = old.replace("planner does 17\n", "planner does what I want\n");
+    stage.copy(file, &mine);
+    let status = stage.run("status --json").json();
+    assert_eq!(status["unmanaged"][0], format!("{file}.md"));
+    let document = stage.run("adopt planner --json").code(0).json();
+    assert_eq!(document["agents"][0]["path"], path);
+    assert!(stage.lock().contains("path = \"review/deep/planner.md\""));
+    assert_eq!(stage.file(file), mine);
+    for line in ["install", "install --locked", "check", "update"] {
+        let _ = stage.run(line).code(0);
+        assert_eq!(stage.file(file), mine, "{line}");
+    }
+    let status = stage.run("status --json").json();
+    assert_eq!(status["unmanaged"].as_array().map(Vec::len), Some(0));
+    assert_eq!(status["agents"][0]["difference"]["edits"], 1, "{status}");
+    assert_eq!(stage.run("list --json").json()["agents"][0]["path"], path);
+    let listed = stage.run("list --all --json").json().to_string();
+    assert!(listed.contains("\"agentpkg.toml\""), "{listed}");
+    assert_eq!(
+        stage
+            .run("adopt planner")
+            .code(1)
+            .all()
+            .matches("already")
+            .count(),
+        1
+    );
+
+    let new = old.replace("planner does 3\n", "planner does three\n");
+    stage.publish(PLANNER, &new);
+    let _ = stage.run("update").code(0);
+    let merged = mine.replace("planner does 3\n", "planner does three\n");
+    assert_eq!(stage.file(file), merged);
+    let said = stage.run("diff").code(0).all();
+    assert!(said.contains(path), "{said}");
+    let _ = stage.run("undo").code(0);
+    assert_eq!(stage.file(file), mine);
+    let _ = stage.run("update").code(0);
+
+    // On another machine, and here if the file is gone.
+    fs::remove_dir_all(stage.sandbox.project(".claude/agents")).unwrap();
+    let _ = stage.run("install --locked").code(0);
+    assert_eq!(stage.file(file), new);
+    assert!(!stage.sandbox.project(".claude/agents/planner.md").exists());
+    stage.copy(file, &merged);
+
+    // Both sides changed one line.
+    let _ = stage.publish(
+        PLANNER,
+        &new.replace("planner does 17\n", "planner rests\n"),
+    );
+    let _ = stage.run("update --conflicts=markers");
+    assert_eq!(stage.file(file), merged);
+    let _ = stage.run("resolve --theirs").code(0);
+    assert!(stage.file(file).contains("planner rests"));
+    let _ = stage.run("remove planner --force").code(0);
+    assert!(!stage.sandbox.project(path).exists());
+    let _ = stage.run("undo").code(0);
+    assert!(stage.file(file).contains("planner rests"));
+}
+
+#[test]
+fn two_files_of_one_name_are_not_one_agent() {
+    let text = agent("planner");
+    let Some(stage) = Stage::new(&[(PLANNER, &text)]) else {
+        return;
+    };
+    for file in ["a/planner", "b/Planner"] {
+        stage.copy(file, &text);
+    }
+    let document = stage.run("adopt --all --json").code(0).json();
+    assert_eq!(document["agents"].as_array().map(Vec::len), Some(1));
+    let why = document["not_adopted"][0]["why"].as_str().unwrap();
+    assert!(why.contains("`a/planner` has the same name"), "{why}");
+    stage.copy("planner", &text);
+    for file in ["planner", "b/Planner"] {
+        let said = stage.run(&format!("adopt {file}")).all();
+        assert!(
+            said.contains("already") || said.contains("one file"),
+            "{said}"
+        );
+    }
+    assert_eq!(stage.file("a/planner"), text);
 }
 
 proptest! {

@@ -6,7 +6,6 @@ use super::Checker;
 use super::finding::{Finding, Fix};
 use crate::domain::budget::{LIMIT, shown};
 use crate::domain::loaded::Layer;
-use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::Advice;
 use crate::ops::requirement::AgentNeeds;
@@ -142,9 +141,7 @@ impl Checker<'_> {
 
     /// Whether it is the file of an agent that this project's lockfile lists.
     fn is_installed(&self, set: &LoadedSet, agent: &FoundAgent) -> bool {
-        let name = agent.below.strip_suffix(".md").map(AgentName::new);
-        set.place(agent).is_own
-            && matches!(name, Some(Ok(name)) if self.lockfile.agents.contains_key(&name))
+        set.place(agent).is_own && self.lockfile.at(&agent.below).is_some()
     }
 
     /// An agent that agentpkg did not write, or that belongs to somebody else: loaded, within the policy.

@@ -176,8 +176,8 @@ impl Checker<'_> {
     /// The file of an installed agent.
     fn installed(&mut self, name: &AgentName, locked: &LockedAgent) -> Result<()> {
         let project = &self.session.project;
-        let path = project.shown_path(name);
-        let Some(bytes) = project.read_agent(name)? else {
+        let path = project.shown_path(name, &locked.folder);
+        let Some(bytes) = project.read_agent(name, &locked.folder)? else {
             self.findings.push(
                 Finding::error("missing-file", name.as_str(), "its file is gone")
                     .at(path)
