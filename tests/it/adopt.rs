@@ -1,9 +1,12 @@
 //! Agents that were copied by hand: where each is from, and what an update makes of it afterwards.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use proptest::prelude::*;
+use serde_json::json;
 
+use crate::support::http::Server;
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Output, Sandbox};
 
@@ -308,6 +311,100 @@ fn a_file_in_a_folder_stays_there_through_every_command() {
     assert!(stage.file(file).contains("planner rests"));
 }
 
+/// A repository with two versions of an agent behind a server, and a project with a copy of the first.
+fn far() -> Option<(Sandbox, Server, String)> {
+    let sandbox = Sandbox::new();
+    hermetic_git(&sandbox.path().join("home"))?;
+    let old = agent("planner");
+    let mut upstream = RepoBuilder::bare(&sandbox.path().join("srv/far.git"));
+    upstream.file(PLANNER, &old);
+    let _ = upstream.commit("first");
+    upstream.file(PLANNER, old.replace("does", "did"));
+    let _ = upstream.commit("second");
+    let server = Server::start(&sandbox.path().join("srv"));
+    let _ = sandbox.write("project/.claude/agents/planner.md", &old);
+    Some((sandbox, server, old))
+}
+
+#[test]
+fn nothing_is_fetched_unasked_and_what_would_be_is_said() {
+    let Some((sandbox, server, _)) = far() else {
+        return;
+    };
+    let url = server.url("far.git");
+    let _ = sandbox
+        .run(&["registry", "add", url.as_str(), "--name", "far"])
+        .code(0);
+    let _ = server.requests();
+    for options in [&["--all"][..], &["--all", "--dry-run"], &["--all", "--yes"]] {
+        let said = sandbox.run(&[&["adopt"], options].concat()).code(0).all();
+        assert!(said.contains("no origin found"), "{said}");
+        assert!(said.contains("here only in part"), "{said}");
+        assert!(said.contains("--from far"), "{said}");
+    }
+    assert!(server.requests().is_empty());
+    let said = sandbox
+        .run(&["adopt", "--all", "--from", "far"])
+        .code(0)
+        .all();
+    assert!(said.contains("identical"), "{said}");
+    assert!(!server.requests().is_empty());
+    let _ = server.requests();
+    let _ = sandbox.run(&["undo"]).code(0);
+    let said = sandbox.run(&["adopt", "--all"]).code(0).all();
+    assert!(said.contains("identical"), "{said}");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn the_repositories_of_enabled_plugins_are_sources_once_they_are_here() {
+    let Some((sandbox, server, old)) = far() else {
+        return;
+    };
+    let url = server.url("far.git");
+    let market = json!({"market": {"source": {"source": "git", "url": url.as_str()}}});
+    let _ = sandbox
+        .write(
+            "home/.claude/plugins/known_marketplaces.json",
+            market.to_string(),
+        )
+        .write(
+            "project/.claude/settings.json",
+            json!({"enabledPlugins": {"kit@market": true}}).to_string(),
+        );
+    let said = sandbox.run(&["adopt", "--all"]).code(0).all();
+    assert!(said.contains("is not here"), "{said}");
+    assert!(said.contains(&format!("--from {url}")), "{said}");
+    assert!(server.requests().is_empty());
+    let _ = sandbox
+        .run(&["adopt", "planner", "--from", url.as_str(), "--dry-run"])
+        .code(0);
+    let _ = server.requests();
+    let said = sandbox.run(&["adopt", "--all"]).code(0).all();
+    assert!(said.contains("identical"), "{said}");
+    assert!(server.requests().is_empty());
+    assert!(sandbox.read("agentpkg.lock").contains(url.as_str()));
+    assert_eq!(sandbox.read(".claude/agents/planner.md"), old);
+}
+
+#[test]
+fn status_check_and_the_bare_command_offer_to_adopt() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    for line in ["status", "check", "doctor"] {
+        let said = stage.run(line).all();
+        assert!(!said.contains("adopt"), "{line}: {said}");
+    }
+    stage.copy("deep/mine", &agent("mine"));
+    for line in ["status", "check"] {
+        let said = stage.run(line).code(0).all();
+        assert!(said.contains("agentpkg adopt"), "{line}: {said}");
+    }
+    let said = stage.sandbox.run(&[]).all();
+    assert!(said.contains("agentpkg adopt"), "{said}");
+}
+
 #[test]
 fn two_files_of_one_name_are_not_one_agent() {
     let text = agent("planner");
@@ -340,32 +437,37 @@ proptest! {
     fn an_adopted_copy_is_updated_as_an_installed_agent_with_the_same_edits(
         edited in prop::collection::btree_set(1..=20usize, 1..4),
         changed in prop::collection::btree_set(1..=20usize, 1..4),
+        defaults in prop::sample::select(vec!["", "\n[defaults]\nmodel = \"haiku\"\n", "\n[defaults]\nmodel = \"haiku\"\neffort = \"low\"\n"]),
     ) {
         let old = agent("planner");
-        let with = |lines: &std::collections::BTreeSet<usize>, word: &str| {
-            lines.iter().fold(old.clone(), |text, line| {
+        let with = |text: &str, lines: &BTreeSet<usize>, word: &str| {
+            lines.iter().fold(text.to_owned(), |text, line| {
                 let line_text = format!("planner does {line}\n");
                 text.replace(&line_text, &format!("planner {word} {line}\n"))
             })
         };
-        let (mine, new) = (with(&edited, "makes"), with(&changed, "should do"));
+        let new = with(&old, &changed, "should do");
         let mut results = Vec::new();
         for is_adopted in [false, true] {
             let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
                 return Ok(());
             };
-            if !is_adopted {
-                let _ = stage.run("install team/planner").code(0);
-            }
-            stage.copy("planner", &mine);
+            let manifest = stage.sandbox.read("agentpkg.toml");
+            let _ = stage.sandbox.write("project/agentpkg.toml", manifest + defaults);
             if is_adopted {
+                stage.copy("planner", &with(&old, &edited, "makes"));
                 let _ = stage.run("adopt --all").code(0);
+            } else {
+                let _ = stage.run("install team/planner").code(0);
+                stage.copy("planner", &with(&stage.file("planner"), &edited, "makes"));
             }
             stage.publish(PLANNER, &new);
             let output = stage.run("update --conflicts=skip");
-            results.push((output.code, stage.file("planner"), stage.run("update --ours").code, stage.file("planner")));
+            // What is skipped stays without the defaults, too.
+            results.push((output.code, stage.run("update --ours").code, stage.file("planner")));
         }
         prop_assert_eq!(&results[0], &results[1]);
+        prop_assert_eq!(defaults.contains("haiku"), results[1].2.contains("model: haiku"));
     }
 }
 

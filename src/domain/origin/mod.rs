@@ -243,13 +243,9 @@ fn matched(found: &Difference) -> Match {
 
 /// The first version of each agent.
 fn one_of_each(scored: &[Scored]) -> Vec<Scored> {
-    let mut found: Vec<Scored> = Vec::new();
-    for scored in scored {
-        if !found.iter().any(|known| known.agent == scored.agent) {
-            found.push(*scored);
-        }
-    }
-    found
+    let mut known = BTreeSet::new();
+    let first = scored.iter().filter(|scored| known.insert(scored.agent));
+    first.copied().collect()
 }
 
 /// How many members each of two sorted lists has that the other one has not.

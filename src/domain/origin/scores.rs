@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{CLOSE, NEAREST};
+use super::{CLOSE, LEAST, NEAREST};
 use crate::domain::lineage::Lines;
 
 /// A version with how much of it and of a text is the same, in percent.
@@ -76,16 +76,17 @@ impl Scores {
         self.versions.push(numbers.into());
     }
 
-    /// The versions of the agents that are most like a text, the best first: of all that are as near as the best, and of the nearest few in
-    /// any case. Only agents for which `is_wanted` is true are looked at.
+    /// The versions of the agents that are most like a text, the best first: of all that are as near as the best, if that is near enough,
+    /// and of the nearest few in any case. Only agents for which `is_wanted` is true are looked at.
     pub(super) fn best(&self, own: &Lines, is_wanted: &dyn Fn(usize) -> bool) -> Vec<Scored> {
         let own = self.own(own);
         let mut found: Vec<Scored> = Vec::new();
         // The best score of each agent, in descending order.
         let mut tops: Vec<f64> = Vec::new();
         for (most, place) in self.most(&own, is_wanted) {
-            let is_near = tops.first().is_none_or(|best| best - most <= CLOSE);
-            if !is_near && tops.get(NEAREST - 1).is_some_and(|least| most < *least) {
+            let is_near = |best: &f64| *best >= f64::from(LEAST) && best - most <= CLOSE;
+            let may_be_asked = tops.first().is_some_and(is_near);
+            if !may_be_asked && tops.get(NEAREST - 1).is_some_and(|least| most < *least) {
                 break;
             }
             let scored = self.of_place(&own, place);

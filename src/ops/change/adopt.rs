@@ -16,7 +16,9 @@ use crate::error::{Advice, Failure, Kind, Result};
 use crate::ops::origins::{Found, Look, Pool, Searched};
 use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, interrupted, relay};
 use crate::ops::resolver::Resolved;
+use crate::ops::session::Session;
 use crate::ops::unknown;
+use crate::store::loaded::{self, LoadedSet};
 use crate::store::manifest::{Origin, Wanted};
 
 /// Agents that have less in common with a file, in percent, are not worth a word.
@@ -29,17 +31,16 @@ pub(super) fn items(
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let scene = planner.scene;
-    let selected = selected(planner, files);
+    let project = &scene.session.project;
+    let set = loaded::read(project, &scene.session.environment, project.root());
+    let selected = selected(planner, files, &set);
     if selected.is_empty() {
         return Ok(());
     }
     let Some(from) = &files.from else {
         // Nothing is fetched that nobody asked for.
         let offline = scene.session.offline();
-        let registries = offline.registries(&scene.manifest).into_iter();
-        let sources: Vec<_> = registries
-            .map(|(registry, source)| (Some(registry), source))
-            .collect();
+        let sources = known(&offline, scene, &set);
         let mut pool = Pool::open(&offline, &sources, Look::Here, frontend)?;
         for file in &selected {
             let searched = pool.search(&file.name, &file.bytes, frontend);
@@ -51,6 +52,24 @@ pub(super) fn items(
     };
     planner.plan.sources = 1;
     from_spec(planner, &selected, from, frontend)
+}
+
+/// The sources that are known here: the registries, and where the enabled plugins are from.
+fn known(
+    session: &Session,
+    scene: &Scene<'_>,
+    set: &LoadedSet,
+) -> Vec<(Option<RegistryName>, Source)> {
+    let registries = session.registries(&scene.manifest).into_iter();
+    let mut known: Vec<(Option<RegistryName>, Source)> = registries
+        .map(|(registry, source)| (Some(registry), source))
+        .collect();
+    for source in &set.plugin_sources {
+        if !known.iter().any(|(_, other)| other == source) {
+            known.push((None, source.clone()));
+        }
+    }
+    known
 }
 
 /// Plans files that are from what was typed.

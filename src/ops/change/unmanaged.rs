@@ -24,7 +24,11 @@ pub(in crate::ops) fn unmanaged_in(set: &LoadedSet, lockfile: &Lockfile) -> Vec<
 pub(in crate::ops) fn unmanaged(session: &Session, lockfile: &Lockfile) -> Vec<String> {
     let project = &session.project;
     let set = loaded::read(project, &session.environment, project.root());
-    let files = unmanaged_in(&set, lockfile).into_iter();
+    stems(&set, lockfile)
+}
+
+fn stems(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
+    let files = unmanaged_in(set, lockfile).into_iter();
     files
         .filter_map(|file| file.strip_suffix(".md").map(str::to_owned))
         .collect()
@@ -50,9 +54,13 @@ impl Copied {
 }
 
 /// The files that can be adopted, with what they hold. The others are noted.
-pub(super) fn selected(planner: &mut Planner<'_, '_>, files: &Files) -> Vec<Copied> {
+pub(super) fn selected(
+    planner: &mut Planner<'_, '_>,
+    files: &Files,
+    set: &LoadedSet,
+) -> Vec<Copied> {
     let scene = planner.scene;
-    let all = unmanaged(scene.session, &scene.lockfile);
+    let all = stems(set, &scene.lockfile);
     let is_named = !files.names.is_empty();
     let mut stems: Vec<String> = Vec::new();
     for name in &files.names {
