@@ -195,7 +195,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 class Bench:
     def __init__(self, root, program, rounds):
-        self.root, self.program, self.rounds = root, program, rounds
+        self.root, self.program, self.rounds, self.folders = root, program, rounds, 0
         self.home = os.path.join(root, "home")
         self.served = os.path.join(root, "served")
         self.tools = os.path.join(root, "bin")
@@ -219,8 +219,9 @@ class Bench:
             sys.exit(f"{arguments} failed:\n{done.stdout.decode()}")
 
     def fresh(self, name):
-        folder = os.path.join(self.root, name)
-        shutil.rmtree(folder, ignore_errors=True)
+        """A new folder. Nothing is deleted between the rounds: some file systems create files slowly for seconds after a deletion."""
+        self.folders += 1
+        folder = os.path.join(self.root, f"{name}-{self.folders}")
         os.makedirs(folder)
         return folder
 
@@ -241,8 +242,7 @@ class Bench:
         return seconds, sent, commands
 
     def clone(self, address, *options):
-        folder = os.path.join(self.root, "clone")
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = os.path.join(self.fresh("clone"), "clone")
         begin = time.perf_counter()
         sent, _ = self.server.counted(lambda: self.run(["git", "clone", "-q", *options, address, folder], self.root))
         return time.perf_counter() - begin, sent
@@ -262,6 +262,23 @@ class Bench:
             flush=True,
         )
 
+    def two_fetches(self, url, file):
+        """The two commands of git that bring the tip's trees and one file, alone: what an install by path cannot go below. Seconds."""
+        repository = self.fresh("two-fetches")
+        for folder in ("objects", "refs"):
+            os.mkdir(os.path.join(repository, folder))
+        for name, text in (("HEAD", "ref: refs/heads/main\n"), ("config", "[core]\n\trepositoryformatversion = 0\n\tbare = true\n")):
+            with open(os.path.join(repository, name), "w") as entry:
+                entry.write(text)
+        settings = [f"remote.o.url={url}", "remote.o.promisor=true", "remote.o.partialclonefilter=blob:none", "fetch.negotiationAlgorithm=noop"]
+        git = ["git", f"--git-dir={repository}", *(word for setting in settings for word in ("-c", setting))]
+        fetch = ["fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--filter=blob:none"]
+        begin = time.perf_counter()
+        self.run([*git, *fetch, "--depth=1", "o", "+HEAD:refs/heads/main"], self.root)
+        asked = subprocess.run([*git, "rev-parse", f"main:{file}"], stdout=subprocess.PIPE, env=dict(self.environment, GIT_NO_LAZY_FETCH="1"))
+        self.run([*git, *fetch, "o", asked.stdout.decode().strip()], self.root)
+        return time.perf_counter() - begin
+
     def cold(self, make, limits):
         name = make.__name__
         path = os.path.join(self.served, f"{name}.git")
@@ -270,6 +287,9 @@ class Bench:
         clone = lambda: self.clone(url, "--depth", "1")
         install = lambda spec: lambda count: self.ours(["install", spec, "-q"], count)
         self.compare(f"{make.__doc__} By path", install(f"{url}#{file}"), clone, (*limits, 2))
+        rows = [(self.ours(["install", f"{url}#{file}", "-q"])[0], self.two_fetches(url, file)) for _ in range(self.rounds)]
+        mine, bare = (statistics.median(row[side] for row in rows) for side in (0, 1))
+        print(f"{'  beside the two fetches alone':44} {mine * 1e3:7.0f} ms / {bare * 1e3:7.0f} ms = {mine / bare:5.3f}", flush=True)
         self.compare("  by name", install(f"{url}#{agent}"), clone, (*limits, 2))
         locked = self.fresh("locked")
         self.run([self.program, "install", f"{url}#{file}", "-q"], locked, AGENTPKG_CACHE_DIR=self.fresh("cache"))

@@ -94,7 +94,7 @@ pub fn run(args: &InfoArgs, context: &mut Context) -> Result<()> {
         let advice = ui.advice(&gone.advice());
         labelled("", &advice, ui)?;
     }
-    labelled("client", &client(&info), ui)?;
+    labelled("loads", &loads(&info), ui)?;
     if args.history.is_some() {
         show_history(args, &info, context)?;
     }
@@ -190,16 +190,16 @@ fn show_loaded(loaded: &Loaded, info: &Info, ui: &mut Ui) -> Result<()> {
     Ok(())
 }
 
-/// What the client makes of the file.
-fn client(info: &Info) -> String {
+/// Whether Claude Code loads the file.
+fn loads(info: &Info) -> String {
     match (&info.verdict, &info.adapted) {
-        (Verdict::Loads(_), _) => "loads it".to_owned(),
+        (Verdict::Loads(_), _) => "yes".to_owned(),
         (Verdict::Skipped(reason), Ok((Verdict::Loads(_), _))) => {
-            format!("skips it as it is ({reason}); agentpkg repairs it")
+            format!("only after a repair, which an install makes: {reason}")
         }
-        (Verdict::Skipped(reason), Ok(_)) => format!("skips it: {reason}"),
+        (Verdict::Skipped(reason), Ok(_)) => format!("no: {reason}"),
         (Verdict::Skipped(reason), Err(error)) => {
-            format!("skips it: {reason}; it cannot be repaired: {error}")
+            format!("no: {reason}; it cannot be repaired: {error}")
         }
     }
 }
@@ -218,7 +218,7 @@ struct InfoDocument<'a> {
     runs: Option<RunningView<'a>>,
     /// `clean`, `edited` or `missing`; `None`: it is not installed.
     installed: Option<&'static str>,
-    /// What the client makes of the file as it is.
+    /// What Claude Code makes of the file as it is.
     client: VerdictView<'a>,
     /// What it would make of what would be installed.
     adapted: AdaptedView<'a>,

@@ -376,7 +376,7 @@ impl Gain {
             },
             Self::Power(_, words) => words.clone(),
             Self::Misspelt(_, field, words) => format!("may be read as {field}: {words}"),
-            Self::Shadow(name) => format!("runs in place of the client's own agent {name}"),
+            Self::Shadow(name) => format!("runs in place of Claude Code's own agent {name}"),
             Self::MovedTag(version) => {
                 format!("{version} had other bytes before: its tag was moved")
             }

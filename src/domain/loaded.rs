@@ -56,7 +56,7 @@ impl Layer {
             (Self::Project(own), Self::Project(other)) if own != other => {
                 "a nearer folder takes precedence"
             }
-            (Self::Plugin, Self::Plugin) => "the client takes either of two in a plugin",
+            (Self::Plugin, Self::Plugin) => "Claude Code takes either of two in a plugin",
             (own, other) if own == other => "the last path of a folder wins",
             (Self::Managed, _) => "managed agents take precedence",
             (Self::Project(_), _) => "the project's agents take precedence",

@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(
             rules(&policy, "tools: Read\nmemory: project"),
             ["deny-tools"],
-            "the client gives it Write for that"
+            "Claude Code gives it Write for that"
         );
         assert_eq!(
             rules(

@@ -155,7 +155,7 @@ impl Walk {
         let max_size = self.reading.max_size;
         if target.len() > max_size {
             return Err(format!(
-                "it is larger than the {} that the client reads",
+                "it is larger than the {} that Claude Code reads",
                 super::human_size(max_size)
             ));
         }

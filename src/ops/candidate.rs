@@ -206,5 +206,5 @@ pub(super) fn adaptation<'r>(
 
 fn not_adaptable(name: &AgentName, error: &AdaptError) -> Failure {
     Failure::failed(format!("`{name}` cannot be made to load: {error}"))
-        .hint("`--verbatim` installs it as it is; the client will ignore it")
+        .hint("`--verbatim` installs it as it is; Claude Code will ignore it")
 }

@@ -67,7 +67,7 @@ fn warnings(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
             let others: Vec<&str> = others.iter().map(|agent| agent.below.as_str()).collect();
             let word = if others.len() == 1 { "both" } else { "all" };
             warnings.push(format!(
-                "{} and {} are {word} named `{name}`; the client loads only {}",
+                "{} and {} are {word} named `{name}`; Claude Code loads only {}",
                 others.join(", "),
                 last.below,
                 last.shown
@@ -110,7 +110,9 @@ fn replaced_by(
     let name = agent.name.as_deref()?;
     let (winner, hidden) = (&winner.shown, &agent.shown);
     if place.layer == Layer::BuiltIn {
-        return Some(format!("{winner} replaces the client's own agent `{name}`"));
+        return Some(format!(
+            "{winner} replaces Claude Code's own agent `{name}`"
+        ));
     }
     let manager = place
         .manager

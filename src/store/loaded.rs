@@ -352,7 +352,7 @@ impl LoadedSet {
             tokens: 0,
             below: name.to_owned(),
             path: PathBuf::new(),
-            shown: "built into the client".to_owned(),
+            shown: "built into Claude Code".to_owned(),
             is_linked: false,
             bytes: Vec::new(),
             standing: Standing::Runs,
@@ -360,7 +360,7 @@ impl LoadedSet {
         self.places.push(Place {
             layer: Layer::BuiltIn,
             is_own: false,
-            shown: "the client".to_owned(),
+            shown: "Claude Code".to_owned(),
             folder: PathBuf::new(),
             plugin: None,
             manager: None,

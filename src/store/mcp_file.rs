@@ -107,7 +107,7 @@ impl McpFile {
                 path,
                 &String::from_utf8_lossy(bytes),
                 at..at + 1,
-                "not UTF-8; the client ignores the whole file",
+                "not UTF-8; Claude Code ignores the whole file",
             )
         })?;
         let start = if text.starts_with(BYTE_ORDER_MARK) {
@@ -129,11 +129,11 @@ impl McpFile {
             parse_to_ast(json, &CollectOptions::default(), &strict()).map_err(|error| {
                 let label = match error.kind() {
                     jsonc_parser::errors::ParseErrorKind::CommentsNotAllowed => {
-                        "comments are not allowed here; the client ignores the whole file"
+                        "comments are not allowed here; Claude Code ignores the whole file"
                             .to_owned()
                     }
                     kind => format!(
-                        "{}; the client ignores the whole file",
+                        "{}; Claude Code ignores the whole file",
                         lower_case(&kind.to_string())
                     ),
                 };
@@ -183,7 +183,7 @@ impl McpFile {
         {
             return wrong(
                 shifted(property.range),
-                "servers belong in `mcpServers`; the client ignores the whole file",
+                "servers belong in `mcpServers`; Claude Code ignores the whole file",
             );
         }
         Ok(Self {
@@ -487,7 +487,7 @@ fn broken(path: &str, text: &str, span: Range<usize>, label: &str) -> Failure {
         label: label.to_owned(),
     };
     let what = if label.starts_with("an object") || label.contains("mcpServers") {
-        "has no servers that the client can read"
+        "has no servers that Claude Code can read"
     } else {
         "is not valid JSON"
     };

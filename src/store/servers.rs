@@ -170,7 +170,7 @@ pub fn read(project: &Project, environment: &Environment) -> Result<Servers> {
                 Ok(file) => servers.take_file(&Scope::Above(shown), &file),
                 Err(failure) => servers
                     .warnings
-                    .push(format!("{failure}; the client ignores it")),
+                    .push(format!("{failure}; Claude Code ignores it")),
             }
         }
     }
@@ -269,7 +269,7 @@ impl Servers {
             }
             Ok(None) => {}
             Err(failure) => self.warnings.push(format!(
-                "{failure}; what the client starts then is not certain"
+                "{failure}; what Claude Code starts then is not certain"
             )),
         }
         let parts = folder.join("managed-settings.d");

@@ -59,7 +59,7 @@ fn too_much_is_a_warning_and_a_note() {
         .write("up/agents/one.md", agent("one", 395))
         .write("home/.claude/agents/mine.md", agent("mine", 59_994));
     let output = sandbox.run(&["install", "../up#one"]).code(0);
-    let says = "cost 15.1k tokens in each session (+100), and the client warns above 15k; `agentpkg list --cost`";
+    let says = "cost 15.1k tokens in each session (+100), and Claude Code warns above 15k; `agentpkg list --cost`";
     assert!(
         output.stderr.replace('\n', " ").contains(says),
         "{}",

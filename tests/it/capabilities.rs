@@ -1178,7 +1178,7 @@ mod asked {
         assert!(
             renamed
                 .all()
-                .contains("runs in place of the client's own agent Explore")
+                .contains("runs in place of Claude Code's own agent Explore")
         );
     }
 

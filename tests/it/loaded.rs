@@ -187,7 +187,7 @@ fn the_last_path_wins_and_every_file_of_the_name_is_said() {
     assert!(
         found[0]
             .2
-            .ends_with("the client loads only .claude/agents/b/c.md")
+            .ends_with("Claude Code loads only .claude/agents/b/c.md")
     );
     let output = sandbox.run(&["status"]).code(0);
     for name in ["b/c", "e", "z"] {
@@ -269,7 +269,7 @@ fn an_install_warns_about_equal_names_at_any_depth() {
         .write("planner.md", agent("planner", "Read"))
         .write("project/.claude/agents/z/old.md", agent("planner", "Read"));
     let output = sandbox.run(&["install", "../planner.md"]).code(0);
-    let says = "planner.md and z/old.md are both named `planner`; the client loads only .claude/agents/z/old.md";
+    let says = "planner.md and z/old.md are both named `planner`; Claude Code loads only .claude/agents/z/old.md";
     assert!(output.stderr.contains(says), "{}", output.all());
 }
 
@@ -352,14 +352,14 @@ fn one_screen_says_where_an_agent_comes_from() {
         .write("home/.claude/agents/planner.md", agent("planner", "Read"));
     let _ = sandbox.run(&["install", "../planner.md"]).code(0);
     insta::assert_snapshot!(sandbox.run(&["list", "--all"]).code(0).stdout, @"
-    claude	runs	built into the client	
-    Explore	runs	built into the client	
-    general-purpose	runs	built into the client	
+    claude	runs	built into Claude Code	
+    Explore	runs	built into Claude Code	
+    general-purpose	runs	built into Claude Code	
     Plan	runs	.claude/agents/Plan.md	
-    Plan	hidden	built into the client	.claude/agents/Plan.md runs: the project's agents take precedence
+    Plan	hidden	built into Claude Code	.claude/agents/Plan.md runs: the project's agents take precedence
     planner	runs	.claude/agents/planner.md	installed by agentpkg.toml
     planner	hidden	~/.claude/agents/planner.md	.claude/agents/planner.md runs: the project's agents take precedence
-    statusline-setup	runs	built into the client	
+    statusline-setup	runs	built into Claude Code	
     ");
     let info = sandbox.run(&["info", "planner"]).code(0).stdout;
     let lines: Vec<&str> = info.lines().skip(1).take(2).collect();
@@ -394,7 +394,7 @@ fn check_says_who_runs_in_whose_place() {
     assert_eq!(
         messages,
         [
-            "replaces the client's own agent of this name",
+            "replaces Claude Code's own agent of this name",
             "runs in place of ~/.claude/agents/one.md: the project's agents take precedence",
         ]
     );
@@ -423,7 +423,7 @@ fn an_install_says_in_whose_place_an_agent_runs() {
     let says = "in place of ../.claude/agents/one.md (managed by ../agentpkg.toml), also named";
     assert!(nested.stderr.contains(says), "{}", nested.all());
     let output = sandbox.run(&["install", "../Plan.md"]);
-    let says = "replaces the client's own agent `Plan`";
+    let says = "replaces Claude Code's own agent `Plan`";
     assert!(
         output.code != 0 || output.stderr.contains(says),
         "{}",

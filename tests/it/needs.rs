@@ -79,7 +79,7 @@ fn every_kind_of_server_is_told_apart() {
         ! no longer has get-library-docs
       github                all  known     https://api.githubcopilot.com/mcp/
         ! GITHUB_PERSONAL_ACCESS_TOKEN is not set
-      ide                     1  built in  there while the client is connected to VS Code or a JetBrain…
+      ide                     1  built in  available while Claude Code is connected to VS Code or a Jet…
       puppeteer               1  archived  `playwright` took over, with other tools
       sequentialthinking      1  known     npx -y @modelcontextprotocol/server-sequential-thinking@2026…
       supabase-ours           1  unknown   map it with --bind
@@ -218,7 +218,7 @@ fn a_file_that_the_client_ignores_is_left_alone() {
      --> .mcp.json:3:5
       |
     3 |     // local only
-      |     ^^^^^^^^^^^^^ comments are not allowed here; the client ignores the whole file
+      |     ^^^^^^^^^^^^^ comments are not allowed here; Claude Code ignores the whole file
 
     hint: fix it, then run `agentpkg check`; the file was not changed
     "#);
@@ -527,7 +527,7 @@ fn check_finds_what_is_wrong_and_says_how_to_fix_it() {
                .claude/agents/analyst.md:5
                put it at .claude/skills/notes/SKILL.md
 
-         note  analyst: names tools that the client does not have: LS (now Glob)
+         note  analyst: names tools that Claude Code does not have: LS (now Glob)
                .claude/agents/analyst.md:4
                edit its `tools` line; your edit survives updates
     --- stderr
@@ -931,7 +931,7 @@ fn what_the_client_does_not_read_is_said() {
     ] {
         sandbox.write("upstream/agents/analyst.md", upstream);
         let output = run(&sandbox, &["update", "--yes"]).code(0);
-        let says = "warning: analyst has `model` in lines 5, 6; the client reads only the last";
+        let says = "warning: analyst has `model` in lines 5, 6; Claude Code reads only the last";
         assert_eq!(output.stderr.contains(says), warns, "{}", output.all());
         assert_eq!(
             output.stderr.contains("warning: analyst"),

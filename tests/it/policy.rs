@@ -210,7 +210,7 @@ fn what_cannot_be_judged_is_not_let_through() {
     // It can still be added by hand.
     sandbox.write("project/.claude/agents/planner.md", broken);
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
-        error  planner: the client ignores it: line 4 is not valid YAML: a quote is not closed, or its text continues without being indented
+        error  planner: Claude Code ignores it: line 4 is not valid YAML: a quote is not closed, or its text continues without being indented
                .claude/agents/planner.md
                agentpkg diff planner
 
@@ -268,7 +268,7 @@ fn agents_that_nobody_installed_are_held_against_it() {
     );
     sandbox.write("project/.claude/agents/notes.md", "# Notes\n");
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
-        error  broken: the client ignores it: line 4 is not valid YAML: found unexpected end of stream
+        error  broken: Claude Code ignores it: line 4 is not valid YAML: found unexpected end of stream
                .claude/agents/broken.md
                fix its frontmatter
 
@@ -302,12 +302,12 @@ fn check_looks_at_files_that_nobody_installed() {
         "---\ndescription: Without a name\n---\n",
     );
     insta::assert_snapshot!(sandbox.run(&["check"]).code(4).stdout, @r#"
-        error  planner: several files have this name; the client loads only .claude/agents/planner.md
+        error  planner: several files have this name; Claude Code loads only .claude/agents/planner.md
                .claude/agents/mine.md
                .claude/agents/planner.md
                rename one of them: `agentpkg install SPEC --as NAME`
 
-        error  unnamed: the client ignores it: it has no name
+        error  unnamed: Claude Code ignores it: it has no name
                .claude/agents/unnamed.md
                fix its frontmatter
 
@@ -445,7 +445,7 @@ const BYPASSES: [(&str, &str, &str); 34] = [
     ("a folded text", "x.md", "tools: >-\n  Read,\n  Bash"),
     ("a glued comment", "x.md", "tools: Bash #Read"),
     (
-        "a list that the client repairs",
+        "a list that Claude Code repairs",
         "x.md",
         "x: @y\ntools: [Read, Bash]",
     ),

@@ -246,7 +246,7 @@ fn a_text_that_the_client_would_not_load_is_not_written() {
     assert!(
         outcome.failures[0]
             .to_string()
-            .contains("the client would ignore the merged `alpha`"),
+            .contains("Claude Code would ignore the merged `alpha`"),
         "{}",
         outcome.failures[0]
     );

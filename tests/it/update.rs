@@ -393,7 +393,7 @@ fn a_resolved_file_must_load_and_the_live_file_must_be_as_it_was() {
     );
     let output = sandbox.run(&["resolve", "--continue"]).code(1);
     assert!(
-        output.stderr.contains("the client would ignore")
+        output.stderr.contains("Claude Code would ignore")
             && output.stderr.contains("no description"),
         "{}",
         output.stderr

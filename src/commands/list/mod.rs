@@ -140,7 +140,7 @@ fn show_everything(filter: Option<&str>, context: &mut Context) -> Result<()> {
         let place = match (&agent.path, &agent.plugin) {
             (Some(path), Some(plugin)) => format!("plugin {plugin}: {path}"),
             (Some(path), None) => path.clone(),
-            (None, _) => "built into the client".to_owned(),
+            (None, _) => "built into Claude Code".to_owned(),
         };
         table.row([
             agent.name.as_str().into(),
@@ -151,7 +151,7 @@ fn show_everything(filter: Option<&str>, context: &mut Context) -> Result<()> {
     }
     context.ui.table(&table)?;
     for (folder, why) in &everything.cut {
-        let text = format!("{folder} was not read to its end: {why}; the client may load more");
+        let text = format!("{folder} was not read to its end: {why}; Claude Code may load more");
         context.ui.warn(text);
     }
     Ok(())
@@ -184,7 +184,7 @@ fn show_costs(filter: Option<&str>, context: &mut Context) -> Result<()> {
     context.ui.table(&table)?;
     let words = format!("{} of {} tokens", shown(total), shown(LIMIT));
     if total > LIMIT {
-        context.ui.warn(format!("{words}: the client warns"));
+        context.ui.warn(format!("{words}: Claude Code warns"));
     } else {
         context.ui.note(words);
     }

@@ -154,7 +154,7 @@ pub(super) fn show(report: &Report, is_quiet_if_fine: bool, ui: &mut Ui) {
         let tools = report.odd_tools.iter().filter(|tool| tool.agent == *agent);
         let tools: Vec<&str> = tools.map(|tool| tool.text.as_str()).collect();
         ui.warn(format!(
-            "none of the tools of {agent} exists ({}), so the client cannot start it; edit its `tools` line",
+            "none of the tools of {agent} exists ({}), so Claude Code cannot start it; edit its `tools` line",
             few(&tools, ", ")
         ));
     }

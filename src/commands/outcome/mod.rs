@@ -76,7 +76,7 @@ fn show_cost(outcome: &Outcome, ui: &mut Ui) {
     if total > LIMIT {
         let costs = Command::new(["list", "--cost"]);
         let words = format!(
-            "all descriptions cost {total_shown} tokens in each session (+{added}), and the client warns above {limit}; "
+            "all descriptions cost {total_shown} tokens in each session (+{added}), and Claude Code warns above {limit}; "
         );
         ui.warn(Advice::say(words).and_run(costs).and(" shows the largest"));
     } else {
@@ -106,7 +106,7 @@ fn show_verdict(outcome: &Outcome, is_many: bool, is_dry_run: bool, ui: &mut Ui)
             }
         }
         Some(Verdict::Skipped(reason)) => {
-            ui.warn(format!("the client ignores it as it is: {reason}; leave out `--verbatim` to have it repaired"));
+            ui.warn(format!("Claude Code ignores it as it is: {reason}; leave out `--verbatim` to have it repaired"));
         }
         None => {
             let Some(report) = &outcome.needs else {
@@ -133,7 +133,7 @@ fn show_written(agent: &ChangedAgent, is_dry_run: bool, ui: &mut Ui) {
             ui.status(
                 "Repaired",
                 format!(
-                    "{}: the client would skip the file as upstream wrote it",
+                    "{}: Claude Code would skip the file as upstream wrote it",
                     sanitize(field)
                 ),
             );

@@ -37,7 +37,7 @@ pub(super) fn show(changed: &[&ChangedAgent], is_dry_run: bool, ui: &mut Ui) {
         let them = numbered(repaired.len(), "agent that", "agents that");
         ui.status(
             "Repaired",
-            format!("{them} the client would skip as upstream wrote them"),
+            format!("{them} Claude Code would skip as upstream wrote them"),
         );
     }
     let chosen = with(&|agent| !agent.others.is_empty());

@@ -86,7 +86,7 @@ impl fmt::Display for Loss {
                 let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
                 write!(
                     formatter,
-                    "has `{key}` in lines {}; the client reads only the last",
+                    "has `{key}` in lines {}; Claude Code reads only the last",
                     lines.join(", ")
                 )
             }
@@ -234,7 +234,7 @@ mod tests {
         let text = |head: &str| said(&format!("---\nname: a\n{head}\ndescription: d\n---\nb\n"));
         assert_eq!(
             text("model: x\ntools: Read\nmodel: y"),
-            ["has `model` in lines 3, 5; the client reads only the last"]
+            ["has `model` in lines 3, 5; Claude Code reads only the last"]
         );
         assert_eq!(text("tools:\n  - Read\ntools: [Bash]").len(), 1);
         assert_eq!(

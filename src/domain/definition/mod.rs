@@ -181,13 +181,13 @@ impl fmt::Display for SkipReason {
             Self::NoName => formatter.write_str("it has no name"),
             Self::BadName(name) => write!(
                 formatter,
-                "the client refuses the name `{}`",
+                "Claude Code refuses the name `{}`",
                 name.escape_debug()
             ),
             Self::NoDescription => formatter.write_str("it has no description"),
             Self::WrongType { field, expected } => write!(
                 formatter,
-                "its `{field}` is not what the client expects: {expected}"
+                "its `{field}` is not what Claude Code expects: {expected}"
             ),
         }
     }

@@ -170,7 +170,7 @@ impl<'de> Visitor<'de> for &Budget {
     fn visit_i128<E: Error>(self, value: i128) -> Result<Node, E> {
         #[expect(
             clippy::cast_precision_loss,
-            reason = "the client has no other numbers"
+            reason = "Claude Code has no other numbers"
         )]
         self.visit_f64(value as f64)
     }
@@ -178,7 +178,7 @@ impl<'de> Visitor<'de> for &Budget {
     fn visit_u128<E: Error>(self, value: u128) -> Result<Node, E> {
         #[expect(
             clippy::cast_precision_loss,
-            reason = "the client has no other numbers"
+            reason = "Claude Code has no other numbers"
         )]
         self.visit_f64(value as f64)
     }

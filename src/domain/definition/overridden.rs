@@ -18,7 +18,7 @@ use crate::domain::tool_rule::covers;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OverrideError {
     /// The client does not load the file, so there is nothing to override.
-    #[error("the client does not load it: {0}")]
+    #[error("Claude Code does not load it: {0}")]
     NotLoaded(super::SkipReason),
     /// The key is written in a way that cannot be edited safely.
     #[error("its `{0}` is written in a way that cannot be edited safely")]
@@ -29,7 +29,7 @@ pub enum OverrideError {
     )]
     NoList(String),
     /// All tools are removed, which the client may read as having every tool.
-    #[error("no tool would be left in `tools`, and the client may read that as every tool")]
+    #[error("no tool would be left in `tools`, and Claude Code may read that as every tool")]
     NoTools,
     /// Removing tools would allow something that was not allowed before.
     #[error("removing from `{0}` would allow more than before")]

@@ -121,7 +121,7 @@ fn refuse_broken(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal) {
         plan.failures.push(
             Failure::new(
                 Kind::Failed,
-                format!("the client would ignore the merged `{name}`: {reason}"),
+                format!("Claude Code would ignore the merged `{name}`: {reason}"),
             )
             .hint(Advice::say("fix your file, or take upstream's with ").and_run(theirs)),
         );

@@ -208,7 +208,7 @@ fn edited(
         })
     {
         return Err(
-            Failure::failed(format!("the client would ignore `{shown}`: {reason}"))
+            Failure::failed(format!("Claude Code would ignore `{shown}`: {reason}"))
                 .hint("fix it, then run the command again"),
         );
     }

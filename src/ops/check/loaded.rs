@@ -61,7 +61,7 @@ impl Checker<'_> {
         if total > LIMIT {
             let (total, limit) = (shown(total), shown(LIMIT));
             let message =
-                format!("cost {total} tokens in each session; the client warns above {limit}");
+                format!("cost {total} tokens in each session; Claude Code warns above {limit}");
             self.findings.push(Finding {
                 is_about_machine: true,
                 ..Finding::note("budget", "the descriptions of all agents", message).fix(costs())
@@ -126,7 +126,7 @@ impl Checker<'_> {
                 Finding::note(
                     "hides",
                     name,
-                    "replaces the client's own agent of this name",
+                    "replaces Claude Code's own agent of this name",
                 )
                 .at(&winner.shown)
             } else {
@@ -148,7 +148,7 @@ impl Checker<'_> {
         let folder = &place.shown;
         for why in &place.cut {
             let message =
-                format!("not all agents can be checked: {why}; the client may load more of them");
+                format!("not all agents can be checked: {why}; Claude Code may load more of them");
             self.findings.push(Finding {
                 is_about_machine: place.layer.is_about_machine() && !place.is_own,
                 ..Finding::error("unread", folder, message)
@@ -177,12 +177,12 @@ impl Checker<'_> {
         };
         let before = self.findings.len();
         if let Standing::Skipped(reason) = &agent.standing {
-            let message = format!("the client ignores it: {reason}");
+            let message = format!("Claude Code ignores it: {reason}");
             self.findings.push(
                 Finding::error("ignored", subject, message)
                     .at(&agent.shown)
                     .fix(if agent.bytes.is_empty() {
-                        "make it a file that the client reads, or delete it"
+                        "make it a file that Claude Code reads, or delete it"
                     } else {
                         "fix its frontmatter"
                     }),
@@ -219,7 +219,7 @@ impl Checker<'_> {
         for ((index, name), files) in names.into_iter().filter(|(_, files)| files.len() > 1) {
             let place = &set.places[index];
             let last = files.last().map_or("", |agent| agent.shown.as_str());
-            let message = format!("several files have this name; the client loads only {last}");
+            let message = format!("several files have this name; Claude Code loads only {last}");
             let fix: Fix = if place.is_own {
                 Advice::say("rename one of them: ")
                     .and_run(Command::new(["install", "SPEC", "--as", "NAME"]))

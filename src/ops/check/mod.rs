@@ -196,7 +196,7 @@ impl Checker<'_> {
             return Ok(());
         }
         if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict() {
-            let message = format!("the client ignores it: {reason}");
+            let message = format!("Claude Code ignores it: {reason}");
             self.findings.push(
                 Finding::error("ignored", name.as_str(), message)
                     .at(&path)
@@ -338,7 +338,7 @@ impl Checker<'_> {
                     (Some(retired), _) if retired.now.is_empty() => "gone".to_owned(),
                     (Some(retired), _) => format!("now {}", retired.now.join(" or ")),
                     (None, Some(meant)) => format!("write {meant}"),
-                    (None, None) => "no tool of the client".to_owned(),
+                    (None, None) => "no tool of Claude Code".to_owned(),
                 };
                 format!("{} ({now})", tool.text)
             })
@@ -347,13 +347,13 @@ impl Checker<'_> {
             (
                 Level::Error,
                 "no-tools",
-                "none of its tools exists, so the client cannot start it",
+                "none of its tools exists, so Claude Code cannot start it",
             )
         } else {
             (
                 Level::Note,
                 "odd-tools",
-                "names tools that the client does not have",
+                "names tools that Claude Code does not have",
             )
         };
         let absent = tools.iter().map(|tool| AbsentTool {

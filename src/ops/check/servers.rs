@@ -111,7 +111,7 @@ impl Checker<'_> {
             return (what, refusal.how_to_fix().into());
         }
         if !server::is_addable(name) {
-            let what = " under this name, which the client does not accept; known: ";
+            let what = " under this name, which Claude Code does not accept; known: ";
             return (format!("{what}{entry}"), by_hand(place));
         }
         let fix = match self.installed_asker(server) {
@@ -156,7 +156,7 @@ impl Checker<'_> {
             };
             let finding = if server::digest(&found.value) != locked.sha256 {
                 let message =
-                    "was changed since you agreed to it; the client asks again only for new names";
+                    "was changed since you agreed to it; Claude Code asks again only for new names";
                 let fix = Advice::say("look at the entry; ")
                     .and_run(Command::new(["undo"]))
                     .and(" and git know what it was");

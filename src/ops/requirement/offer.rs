@@ -215,7 +215,7 @@ fn ask_to_bind(
 /// The user's servers are in a file that the client itself writes to all the time.
 fn for_user(known: &[(&ServerState, &CatalogueServer)]) -> Failure {
     let failure = Failure::usage(
-        "`--mcp add` is for projects: the user's servers are in a file that only the client may write",
+        "`--mcp add` is for projects: the user's servers are in a file that only Claude Code may write",
     );
     known.iter().fold(failure, |failure, (state, server)| {
         let entry = shell_quoted(&server.entry.to_json().to_string());

@@ -134,7 +134,7 @@ pub enum Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Skipped(reason) => write!(formatter, "the client skips it: {reason}"),
+            Self::Skipped(reason) => write!(formatter, "Claude Code skips it: {reason}"),
             Self::Program(program) => write!(formatter, "`{program}` is not on PATH"),
             Self::Variables(names) => {
                 let verb = if names.len() == 1 { "is" } else { "are" };
@@ -147,7 +147,7 @@ impl fmt::Display for Problem {
             Self::Forbidden(violation) => write!(formatter, "{violation}"),
             Self::Refused(refusal) => write!(formatter, "if it were added, it would be {refusal}"),
             Self::Name => formatter.write_str(
-                "the client accepts only letters, digits, `-` and `_` in the name of a server",
+                "Claude Code accepts only letters, digits, `-` and `_` in the name of a server",
             ),
         }
     }

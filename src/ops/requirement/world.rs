@@ -153,11 +153,11 @@ impl World {
             (Some(found), _) => match &found.entry {
                 Ok(entry) => format!("configured ({}): {entry}", found.scope),
                 Err(reason) => format!(
-                    "configured ({}), but the client skips it: {reason}",
+                    "configured ({}), but Claude Code skips it: {reason}",
                     found.scope
                 ),
             },
-            (None, Meaning::Provided(note)) => format!("built into the client: {note}"),
+            (None, Meaning::Provided(note)) => format!("built into Claude Code: {note}"),
             (None, Meaning::Known(server)) => {
                 format!("not configured; would run {}", launch(&server.entry))
             }

@@ -89,9 +89,9 @@ pub(super) fn encode(entry: &IndexEntry, stamp: u64) -> Vec<u8> {
     record
 }
 
-/// As much of a description as a list can show.
+/// The description, cut where it is longer than any that a person wrote.
 fn cut(description: &str) -> &str {
-    const LONGEST: usize = 4096;
+    const LONGEST: usize = 1 << 16;
     let end = (0..=LONGEST.min(description.len()))
         .rev()
         .find(|end| description.is_char_boundary(*end))

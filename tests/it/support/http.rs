@@ -47,6 +47,30 @@ pub(crate) enum Fault {
     Unshallow,
     /// Answers only after this many repositories were asked for; gives up after a while.
     Together(usize),
+    /// Answers requests of this stage with these bytes, status line and headers included.
+    Raw(Stage, Vec<u8>),
+}
+
+/// The three requests of a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The first one, for the capabilities.
+    Capabilities,
+    /// For the references.
+    References,
+    /// For the objects.
+    Objects,
+}
+
+impl Stage {
+    fn of(request: &Request) -> Self {
+        let body = String::from_utf8_lossy(&request.body);
+        match request.method.as_str() {
+            "POST" if body.contains("command=fetch") => Self::Objects,
+            "POST" => Self::References,
+            _ => Self::Capabilities,
+        }
+    }
 }
 
 /// One request as it came.
@@ -123,8 +147,7 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
     shared.requests.lock().unwrap().push(request.clone());
     let fault = shared.fault.lock().unwrap().clone();
     let mut output = stream;
-    let is_pack = request.method == "POST"
-        && String::from_utf8_lossy(&request.body).contains("command=fetch");
+    let is_pack = Stage::of(&request) == Stage::Objects;
     let fault_is_slow = fault == Fault::Slow;
     let fault_is_unshallow = fault == Fault::Unshallow;
     match fault {
@@ -181,6 +204,7 @@ fn serve(shared: &Shared, stream: &TcpStream) -> std::io::Result<()> {
             *shared.fault.lock().unwrap() = Fault::Recover(left - 1);
             respond(output, 500, "", b"")?;
         }
+        Fault::Raw(stage, bytes) if stage == Stage::of(&request) => output.write_all(&bytes)?,
         Fault::Truncate(bytes) if is_pack => {
             let answer = run_backend(shared, &request)?;
             output.write_all(&answer[..bytes.min(answer.len())])?;
