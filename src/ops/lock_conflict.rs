@@ -204,20 +204,17 @@ pub(super) fn join_unmerged(
             let entries = [entry, entry];
             joined = join(session, wanted, (name, entries), &[Side::Ours], frontend);
         }
-        match joined.and_then(|settled| settled.text) {
-            Some(text) => {
-                names.push(name.as_str());
-                changes.push(Change {
-                    path: project.agent_path(name, &entry.folder),
-                    agent: Some(name.clone()),
-                    before: file.as_deref().map(Digest::of),
-                    after: Some(text),
-                });
-            }
-            None => {
-                left = left
-                    .or_else(|| Some(markers_in(&project.shown_path(name, &entry.folder), line)))
-            }
+        if let Some(text) = joined.and_then(|settled| settled.text) {
+            names.push(name.as_str());
+            changes.push(Change {
+                path: project.agent_path(name, &entry.folder),
+                agent: Some(name.clone()),
+                before: file.as_deref().map(Digest::of),
+                after: Some(text),
+            });
+        } else {
+            let shown = project.shown_path(name, &entry.folder);
+            left = left.or_else(|| Some(markers_in(&shown, line)));
         }
     }
     if !names.is_empty() {

@@ -297,7 +297,7 @@ fn a_file_in_a_folder_stays_there_through_every_command() {
     stage.copy(file, &merged);
 
     // Both sides changed one line.
-    let _ = stage.publish(
+    stage.publish(
         PLANNER,
         &new.replace("planner does 17\n", "planner rests\n"),
     );

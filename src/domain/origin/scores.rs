@@ -208,3 +208,52 @@ fn sorted(mut scored: Vec<Scored>) -> Vec<Scored> {
 fn number(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The lines of versions: few different ones, so that agents share some.
+    fn lines() -> impl Strategy<Value = Lines> {
+        prop::collection::vec(0..40_u64, 1..12).prop_map(|mut lines| {
+            lines.sort_unstable();
+            lines
+        })
+    }
+
+    proptest! {
+        /// Leaving out agents that cannot be near enough changes nothing about those that are.
+        #[test]
+        fn the_best_are_those_of_all(
+            agents in prop::collection::vec(prop::collection::vec(lines(), 1..4), 1..8),
+            own in lines(),
+        ) {
+            let mut scores = Scores::default();
+            for (agent, versions) in agents.iter().enumerate() {
+                for lines in versions {
+                    scores.add(agent, lines);
+                }
+            }
+            let every = (0..agents.len()).flat_map(|agent| scores.of_agent(&own, agent));
+            let all = sorted(every.collect());
+            let found = scores.best(&own, &|_| true);
+            let short = |scored: &Scored| (scored.version, scored.agent);
+            let Some(best) = all.first() else {
+                prop_assert!(found.is_empty());
+                return Ok(());
+            };
+            let is_near = |scored: &&Scored| best.score >= f64::from(LEAST) && best.score - scored.score <= CLOSE;
+            prop_assert_eq!(short(&found[0]), short(best));
+            let near: Vec<_> = all.iter().filter(is_near).map(short).collect();
+            prop_assert_eq!(&found.iter().map(short).collect::<Vec<_>>()[..near.len()], &near[..]);
+            for agent in (0..agents.len()).filter(|agent| found.iter().all(|found| found.agent != *agent)) {
+                let top = |agent| scores.of_agent(&own, agent).first().map_or(0.0, |scored| scored.score);
+                let others: std::collections::BTreeSet<usize> = found.iter().map(|found| found.agent).collect();
+                let nearer = others.into_iter().filter(|other| top(*other) >= top(agent));
+                prop_assert!(top(agent) <= 0.0 || nearer.count() >= NEAREST);
+            }
+        }
+    }
+}

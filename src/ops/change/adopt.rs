@@ -364,7 +364,9 @@ fn say_what_is_missing(planner: &Planner<'_, '_>, pool: &Pool<'_>, frontend: &mu
             typed.options.clear();
             let fetch = typed.with(&["--from", place]);
             let what = format!("the history of `{place}` {what}; ");
-            let advice = Advice::say(what).and_run(fetch).and(" fetches it");
+            let advice = Advice::say(what)
+                .and_run(fetch)
+                .and(" fetches all its commits and every version of its agents");
             frontend.report(Event::warning(advice));
         }
     }
