@@ -16,8 +16,10 @@ impl Folder {
 
     /// The folder and the name of an agent's file, which is given by its path below the agents folder, without `.md`.
     pub fn split(path: &str) -> Result<(Self, AgentName), NameError> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        for part in folder.split('/').filter(|_| !folder.is_empty()) {
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            return Ok((Self::default(), AgentName::new(path)?));
+        };
+        for part in folder.split('/') {
             // Another form of a letter would be another folder on some systems.
             if AgentName::new(part)?.as_str() != part {
                 return Err(NameError::Path);

@@ -3,8 +3,9 @@
 //!
 //! Which agent it is: lines that both texts have, each weighted by its rarity among all agents, out of all that both have.
 //!
-//! Which version of it: each differs from the file in some words. What two versions have in common there says nothing, so they are compared
-//! by the rest: a version is told from another one if the other has at least twice as many words that differ only there.
+//! Which version of it: each differs from the file in some lines. What two versions have in common there says nothing, so they are compared
+//! by the rest. A version is told from another one if only the other differs in further lines; else by the words of these lines, if the
+//! other has at least twice as many that differ only there.
 
 mod scores;
 
@@ -72,8 +73,10 @@ struct Text {
 #[derive(Debug)]
 struct Difference {
     scored: Scored,
-    /// The lines that only the text has, and those that only the version has.
-    lines: (usize, usize),
+    /// How many lines only the text has, and how many only the version has.
+    counts: (usize, usize),
+    /// These lines, sorted; in which of them is part of each.
+    lines: Vec<u64>,
     /// The words that only one of the two has, sorted; in which of them is part of each.
     words: Vec<u64>,
     /// Whether they have other keys in the frontmatter.
@@ -83,9 +86,18 @@ struct Difference {
 }
 
 impl Difference {
+    /// Whether another one differs in all the same lines and in more. Another set of keys is judged by its words.
+    fn is_within(&self, other: &Self) -> bool {
+        let (only_here, only_there) = differing(&self.lines, &other.lines);
+        only_here == 0 && only_there > 0 && self.has_other_keys == other.has_other_keys
+    }
+
     /// Whether it is so much nearer than another one that nobody has to be asked. Of two that are equally near, a changed value is likelier
     /// than a key that was added or removed.
     fn is_clearly_nearer(&self, other: &Self) -> bool {
+        if self.is_within(other) || other.is_within(self) {
+            return self.is_within(other);
+        }
         let (only_here, only_there) = differing(&self.words, &other.words);
         let is_clear = only_there > 0 && only_there >= CLEAR * only_here;
         is_clear || only_here == only_there && !self.has_other_keys && other.has_other_keys
@@ -144,11 +156,15 @@ fn decide(own: &Text, scored: &[Scored], texts: Texts<'_>) -> Origin {
     candidates.retain(is_enough);
     let others = one_of_each(scored).into_iter();
     candidates.extend(others.filter(|other| !of_best(other) && is_close(other)));
-    let mut found = by_difference(own, candidates, texts).into_iter();
-    let Some(first) = found.next() else {
+    let mut found = by_difference(own, candidates, texts);
+    let is_first = |one: &Difference| !found.iter().any(|other| other.is_within(one));
+    let Some(first) = found.iter().position(is_first) else {
         return Origin::Unknown(Vec::new());
     };
-    let others = found.filter(|other| first.is_other && !first.is_clearly_nearer(other));
+    let first = found.remove(first);
+    let others = found
+        .into_iter()
+        .filter(|other| first.is_other && !first.is_clearly_nearer(other));
     let others: Vec<Match> = others.map(|other| matched(&other)).collect();
     if others.is_empty() {
         return Origin::Version(matched(&first));
@@ -171,7 +187,7 @@ fn by_difference(own: &Text, scored: Vec<Scored>, texts: Texts<'_>) -> Vec<Diffe
         }
     }
     found.sort_by_key(|found| {
-        let (added, removed) = found.lines;
+        let (added, removed) = found.counts;
         let is_far = (found.is_other, found.has_other_keys);
         (found.words.len(), is_far, added + removed)
     });
@@ -183,16 +199,11 @@ impl Difference {
         let added = without(&own.lines, &version.lines);
         let removed = without(&version.lines, &own.lines);
         let (mine, its) = (own.words_of(&added), version.words_of(&removed));
-        let side =
-            |words: Vec<u64>, side: u64| words.into_iter().map(move |word| (word << 1) | side);
-        let mut words: Vec<u64> = side(without(&mine, &its), 0)
-            .chain(side(without(&its, &mine), 1))
-            .collect();
-        words.sort_unstable();
         Self {
             scored,
-            lines: (added.len(), removed.len()),
-            words,
+            counts: (added.len(), removed.len()),
+            lines: tagged(&added, &removed),
+            words: tagged(&without(&mine, &its), &without(&its, &mine)),
             has_other_keys: version.keys != own.keys,
             is_other: version.bare != own.bare,
         }
@@ -233,7 +244,7 @@ fn matched(found: &Difference) -> Match {
         reason = "a score is between 0 and 100"
     )]
     let percent = (found.scored.score + 1e-9) as u32;
-    let (added, removed) = found.lines;
+    let (added, removed) = found.counts;
     Match {
         version: found.scored.version,
         percent,
@@ -246,6 +257,15 @@ fn one_of_each(scored: &[Scored]) -> Vec<Scored> {
     let mut known = BTreeSet::new();
     let first = scored.iter().filter(|scored| known.insert(scored.agent));
     first.copied().collect()
+}
+
+/// Two lists as one sorted list, in which it still shows of which each member is.
+fn tagged(one: &[u64], other: &[u64]) -> Vec<u64> {
+    let one = one.iter().map(|member| member << 1);
+    let other = other.iter().map(|member| (member << 1) | 1);
+    let mut all: Vec<u64> = one.chain(other).collect();
+    all.sort_unstable();
+    all
 }
 
 /// How many members each of two sorted lists has that the other one has not.
@@ -385,6 +405,14 @@ mod tests {
             "plans that nobody asked for",
         );
         assert_eq!(numbers(&[(0, &other), (0, &one)], &own).len(), 2);
+    }
+
+    #[test]
+    fn words_that_other_lines_have_too_do_not_hide_a_change() {
+        let one = text("planner");
+        let other = one.replace("does 3\n", "does another 3\n");
+        let own = one.replace("does 9\n", "does another 9\n");
+        assert_eq!(numbers(&[(0, &other), (0, &one)], &own), [1]);
     }
 
     #[test]
