@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use super::Checker;
 use super::finding::{Finding, Fix};
 use crate::domain::budget::{LIMIT, shown};
-use crate::domain::count::numbered;
 use crate::domain::loaded::Layer;
 use crate::domain::shell::Command;
 use crate::error::Advice;
-use crate::ops::change::unmanaged::unmanaged_in;
 use crate::ops::requirement::AgentNeeds;
 use crate::store::loaded::{FoundAgent, LoadedSet, Place, Standing};
 
@@ -29,23 +27,6 @@ impl Checker<'_> {
         self.shadows(set);
         self.settings(set);
         self.budget(set);
-        self.unmanaged(set);
-    }
-
-    /// The files of the agents folder that agentpkg did not write: updates may reach them, too.
-    fn unmanaged(&mut self, set: &LoadedSet) {
-        let count = unmanaged_in(set, self.lockfile).len();
-        if count > 0 {
-            let files = numbered(count, "file is", "files are");
-            let message = format!("{files} unmanaged");
-            self.findings.push(
-                Finding::note("unmanaged", "the agents folder", message).fix(Command::new([
-                    "adopt",
-                    "--all",
-                    "--dry-run",
-                ])),
-            );
-        }
     }
 
     /// What all descriptions cost in each session.

@@ -8,6 +8,7 @@ mod servers;
 
 use std::collections::BTreeMap;
 
+use super::change::unmanaged::unmanaged_in;
 use super::news::{Look, News};
 use super::policy;
 use super::report::Frontend;
@@ -37,6 +38,8 @@ use fix::fix;
 /// What was looked at and found.
 #[derive(Debug, Clone, Default)]
 pub struct CheckOutcome {
+    /// How many files of the agents folder agentpkg did not write.
+    pub unmanaged: usize,
     /// How many agents were looked at.
     pub agents: usize,
     /// The servers that they ask for.
@@ -79,6 +82,7 @@ pub fn check(
     let agents = all.clone().running();
     let looked_at = agents.iter().filter(|agent| !agent.is_about_machine);
     let mut outcome = CheckOutcome {
+        unmanaged: unmanaged_in(world.loaded(session), &lockfile).len(),
         agents: looked_at.count(),
         removed,
         ..CheckOutcome::default()
