@@ -8,7 +8,7 @@
 `found` reads copies whose origin is known: `index.jsonl` in the folder of triples has one JSON object a line with `kind`, `base`, `ours`,
 `downstream` and `ours_path`; the texts are in `blobs/ID.md`. Those of the kinds copy-edit and fork-edit whose base is in one of the
 histories (`*.bundle`) are looked for in the histories that have the base (`--all`: in all), except in the downstream's own: what is called
-like its owner. It prints how many are right, asked, not found and wrong, and each one that is wrong or asked. `nearer` is a wrong one that
+like its owner. It prints how many are right, asked, not found and wrong (files with conflict markers are never adopted), and each one that is wrong or asked. `nearer` is a wrong one that
 differs from the file in fewer words than the recorded base: mostly the file took over a later change of upstream by hand.
 
 `time` makes 20 registries of 200 agents with a history, and 200 copied files. Nothing is judged; the limit stands beside the figure.
@@ -149,6 +149,8 @@ def found(options):
                     elif "several" in left[name]["why"]:
                         kind = "asked"
                         print(f"asked: {name} of {base[:7]}: {[candidate['spec'] for candidate in left[name]['candidates']]}")
+                    elif "conflict markers" in left[name]["why"]:
+                        kind = "has conflict markers"
                     else:
                         kind = "not found"
                         lines = lambda content: collections.Counter(line.strip() for line in content.split(b"\n") if line.strip())
@@ -156,7 +158,7 @@ def found(options):
                         share = 200 * sum((one & other).values()) // (sum(one.values()) + sum(other.values()))
                         count["not found, of these below 60 % of the lines"] += share < 60
                     count[kind] += 1
-    everything = sum(count[kind] for kind in ("identical", "right", "nearer", "wrong", "asked", "not found"))
+    everything = sum(count[kind] for kind in ("identical", "right", "nearer", "wrong", "asked", "has conflict markers", "not found"))
     print(f"\n{everything} pairs")
     for kind, figure in count.items():
         print(f"  {kind}: {figure} ({100 * figure / everything:.1f} %)")

@@ -13,6 +13,7 @@ use crate::domain::definition::fields;
 use crate::domain::name;
 use crate::env::Environment;
 use crate::fs;
+use crate::ops::assignable;
 use crate::ops::complete::{self, Candidate};
 use crate::ops::session::{Options, Session};
 use crate::store::project::Project;
@@ -147,7 +148,12 @@ pub fn unmanaged() -> ArgValueCompleter {
 /// What can be assigned to an agent, for `set`.
 #[must_use]
 pub fn assignments() -> ArgValueCompleter {
-    completer(|_, current| complete::assignments(current))
+    completer(|session, current| {
+        let named: Vec<String> = std::env::args_os()
+            .filter_map(|word| word.into_string().ok())
+            .collect();
+        assignable::assignments(session, &named, current)
+    })
 }
 
 /// The keys that the agent named on the line overrides, for `unset`.
@@ -156,7 +162,7 @@ pub fn overridden() -> ArgValueCompleter {
     completer(|session, _| {
         let named = std::env::args_os().filter_map(|word| word.into_string().ok());
         named
-            .map(|name| complete::overridden(session, &name))
+            .map(|name| assignable::overridden(session, &name))
             .find(|found| !found.is_empty())
             .unwrap_or_default()
     })

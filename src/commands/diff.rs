@@ -8,7 +8,7 @@ use crate::domain::count::counted;
 use crate::error::{Failure, Result};
 use crate::ops::diff::{DiffOutcome, FileDiff, View, diff};
 use crate::ui::view::{FailureView, GainView};
-use crate::ui::{DIM, Ui, YELLOW, sanitize, unified};
+use crate::ui::{CYAN, DIM, Ui, YELLOW, one_line, sanitize, unified};
 
 /// Show what you changed, what upstream changed, or what both would become
 #[derive(Debug, Args)]
@@ -52,6 +52,15 @@ pub fn run(args: &DiffArgs, context: &mut Context) -> Result<()> {
                 View::Local => "You changed nothing.",
                 View::Upstream | View::Merged => "There is nothing newer upstream.",
             });
+        }
+        for (name, overrides) in &outcome.overridden {
+            let overrides = overrides.iter().map(|text| one_line(text, 60));
+            let overrides: Vec<String> = overrides.collect();
+            let text = format!(
+                "{CYAN}{name}{CYAN:#} has overrides: {}",
+                overrides.join(", ")
+            );
+            context.ui.note(text);
         }
     }
     for failure in &outcome.failures {
@@ -97,7 +106,16 @@ fn show(file: &FileDiff, context: &mut Context) -> Result<()> {
 #[derive(Debug, Serialize)]
 struct DiffDocument<'o> {
     files: Vec<FileView<'o>>,
+    /// The agents that have overrides, which are no difference.
+    overridden: Vec<OverriddenView<'o>>,
     failures: Vec<FailureView>,
+}
+
+/// An agent with overrides.
+#[derive(Debug, Serialize)]
+struct OverriddenView<'o> {
+    name: &'o str,
+    overrides: &'o [String],
 }
 
 /// The difference of one agent.
@@ -124,8 +142,14 @@ fn document<'o>(outcome: &'o DiffOutcome, ui: &Ui) -> DiffDocument<'o> {
         gains: file.gains.iter().map(Into::into).collect(),
         diff: anstream::adapter::strip_str(&difference(file)).to_string(),
     };
+    let overridden = outcome.overridden.iter();
+    let overridden = overridden.map(|(name, overrides)| OverriddenView {
+        name: name.as_str(),
+        overrides,
+    });
     DiffDocument {
         files: outcome.files.iter().map(file).collect(),
+        overridden: overridden.collect(),
         failures: ui.failures_json(&outcome.failures),
     }
 }

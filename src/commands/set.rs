@@ -2,18 +2,19 @@
 
 use clap::Args;
 
-use super::outcome::{ChangeDocument, finish};
+use super::outcome::{ChangeDocument, finish, show_gains};
 use super::{Context, needs};
+use crate::domain::capability::Gain;
 use crate::error::Result;
 use crate::ops::set::{SetOptions, set, unset};
 use crate::ops::typed::Typed;
 use crate::ops::update::{ChangedAgent, Outcome, Status};
-use crate::ui::one_line;
+use crate::ui::{Ui, one_line};
 
 /// Override values of an agent's frontmatter; they stay through every update
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Values:  model, effort, color, description, permissionMode
+Values:  model, effort, color, description, permissionMode, modernise
 Lists:   tools, disallowedTools: `+=` adds a name, `-=` removes one
 
 Examples:
@@ -105,6 +106,21 @@ fn typed(command: &str, name: &str, words: &[String], allowed: &[String]) -> Typ
     }
 }
 
+/// Shows what a dry run would ask about.
+fn show_asked(agent: &ChangedAgent, allowed: &[String], ui: &mut Ui) {
+    let asked = agent.gains.iter().filter(|gain| !gain.is_allowed(allowed));
+    let asked: Vec<Gain> = asked.cloned().collect();
+    if asked.is_empty() {
+        return;
+    }
+    show_gains(&asked, ui);
+    let words: Vec<String> = asked.iter().map(Gain::word).collect();
+    ui.note(format!(
+        "Would ask about that; `--allow {}` allows it.",
+        words.join(",")
+    ));
+}
+
 /// Shows what was done, and how it ends. `verb`: the first word of the line; `words`: the assignments or keys.
 fn show(
     done: &Outcome,
@@ -129,6 +145,9 @@ fn show(
             ui.status(&verb, format!("{}  {}", agent.name, words.join("  ")));
             for note in &agent.notes {
                 ui.warn(note.as_str());
+            }
+            if options.is_dry_run {
+                show_asked(agent, &options.allowed, ui);
             }
             if done.changes == 0 {
                 ui.note("Nothing changed.");

@@ -4,6 +4,8 @@
 //! [`LIMIT`]. Its figure is that of a fourth of the UTF-16 units of `NAME: DESCRIPTION`, rounded for each agent, and so is this one; the two
 //! are equal. The line in a session also names the tools, which the client does not count.
 
+use super::shell::Command;
+
 /// Above this many tokens of all agents together, the client warns.
 pub const LIMIT: usize = 15_000;
 
@@ -13,6 +15,12 @@ pub fn tokens(name: &str, description: &str) -> usize {
     let units = |text: &str| text.encode_utf16().count();
     let length = units(name) + 2 + units(description);
     (length + 2) / 4
+}
+
+/// The command that gives an agent a shorter description for good.
+#[must_use]
+pub fn shortening(name: &str) -> Command {
+    Command::new(["set", name, "description=\u{2026}"])
 }
 
 /// A number of tokens for people: `74`, `9.2k`, `136k`.

@@ -1,6 +1,7 @@
 //! What agentpkg knows about agents, as pure values: no files, no environment, no clock, no network.
 
 pub mod admission;
+pub mod brackets;
 pub mod budget;
 pub mod capability;
 pub mod catalogue;
@@ -30,3 +31,14 @@ pub mod spec;
 pub mod tool_rule;
 pub mod url;
 pub mod version;
+
+use std::borrow::Cow;
+
+/// Bytes as text, with a stand-in for what is not UTF-8. Valid text, which is the usual case, is checked many bytes at a time.
+#[must_use]
+pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}

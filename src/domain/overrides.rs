@@ -109,7 +109,7 @@ pub enum WrongOverride {
     IsValue(String),
     /// The value is empty, too long, or has characters that no value has.
     #[error(
-        "the value of `{0}` is empty, longer than 20,000 characters, or has control characters"
+        "the value of `{0}` is empty, longer than 20,000 characters, or has control characters or spaces around it"
     )]
     BadValue(String),
     /// What is added or removed is not the name of one tool.
@@ -118,6 +118,9 @@ pub enum WrongOverride {
     /// A name both added and removed.
     #[error("`{1}` is both added to `{0}` and removed from it")]
     Both(String, String),
+    /// Two values for one key.
+    #[error("`{0}` is set twice, to `{1}` and to `{2}`")]
+    Twice(String, String, String),
 }
 
 impl WrongOverride {
@@ -203,6 +206,51 @@ impl fmt::Display for Assignment {
     }
 }
 
+/// Adds a name to a list or removes one from it, in the changes of all lists.
+fn change_list(lists: &mut BTreeMap<String, ListChange>, assignment: &Assignment) {
+    match assignment {
+        Assignment::Add(key, name) => {
+            let list = lists.entry(key.clone()).or_default();
+            list.remove.remove(name);
+            list.add.insert(name.clone());
+        }
+        Assignment::Remove(key, name) => {
+            let list = lists.entry(key.clone()).or_default();
+            list.add.remove(name);
+            list.remove.insert(name.clone());
+        }
+        Assignment::Set(..) | Assignment::Modernise(_) | Assignment::Modern(_) => {}
+    }
+}
+
+/// What contradicts itself among assignments that are made together: the last one would win unseen.
+pub fn contradiction(assignments: &[Assignment]) -> Result<(), WrongOverride> {
+    let text = |assignment: &Assignment| match assignment {
+        Assignment::Modernise(is_modern) => is_modern.to_string(),
+        Assignment::Set(_, text) | Assignment::Add(_, text) | Assignment::Remove(_, text) => {
+            text.clone()
+        }
+        Assignment::Modern(change) => change.to_string(),
+    };
+    for (index, later) in assignments.iter().enumerate() {
+        for earlier in &assignments[..index] {
+            let key = later.key().to_owned();
+            let (first, second) = (text(earlier), text(later));
+            let is_value = matches!(later, Assignment::Set(..) | Assignment::Modernise(_));
+            if earlier.key() != key {
+                continue;
+            }
+            if is_value && first != second {
+                return Err(WrongOverride::Twice(key, first, second));
+            }
+            if !is_value && first == second && earlier != later {
+                return Err(WrongOverride::Both(key, first));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checks a key that takes one value, and the value.
 pub fn check_value(key: &str, value: &str) -> Result<(), WrongOverride> {
     if LISTS.contains(&key) {
@@ -217,7 +265,10 @@ pub fn check_value(key: &str, value: &str) -> Result<(), WrongOverride> {
         _ => return Err(WrongOverride::UnknownKey(key.to_owned())),
     };
     let is_allowed = |c: char| !c.is_control() || key == "description" && matches!(c, '\n' | '\t');
+    // Only a description means something with spaces around it.
+    let is_trimmed = key == "description" || value.trim() == value;
     if value.trim().is_empty()
+        || !is_trimmed
         || value.chars().count() > MAX_VALUE
         || !value.chars().all(is_allowed)
     {
@@ -256,13 +307,16 @@ impl Overrides {
         self.values.is_empty() && self.lists.is_empty() && self.modernise.is_none()
     }
 
-    /// What is declared, without what it came to in one version.
+    /// Whether both declare the same, whatever it came to in one version.
     #[must_use]
-    pub fn declared(&self) -> Self {
-        Self {
-            modern: BTreeMap::new(),
-            ..self.clone()
-        }
+    pub fn declares_same(&self, other: &Self) -> bool {
+        let Self {
+            values,
+            lists,
+            modernise,
+            modern: _,
+        } = self;
+        *values == other.values && *lists == other.lists && *modernise == other.modernise
     }
 
     /// How a list changes in all.
@@ -298,6 +352,13 @@ impl Overrides {
         pins.find(|pin| self.has(pin) || removes(pin))
     }
 
+    /// Whether a name is added to a list or removed from one.
+    #[must_use]
+    pub fn names(&self, name: &str) -> bool {
+        let mut lists = self.lists.values().chain(self.modern.values());
+        lists.any(|list| list.add.contains(name) || list.remove.contains(name))
+    }
+
     /// Whether a key is overridden.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
@@ -311,28 +372,9 @@ impl Overrides {
             Assignment::Set(key, value) => {
                 self.values.insert(key.clone(), value.clone());
             }
-            Assignment::Add(key, name) => {
-                let list = self.lists.entry(key.clone()).or_default();
-                list.remove.remove(name);
-                list.add.insert(name.clone());
-            }
-            Assignment::Remove(key, name) => {
-                let list = self.lists.entry(key.clone()).or_default();
-                list.add.remove(name);
-                list.remove.insert(name.clone());
-            }
             Assignment::Modernise(is_modern) => self.modernise = Some(*is_modern),
-            Assignment::Modern(change) => match &**change {
-                Assignment::Add(key, name) => {
-                    let list = self.modern.entry(key.clone()).or_default();
-                    list.add.insert(name.clone());
-                }
-                Assignment::Remove(key, name) => {
-                    let list = self.modern.entry(key.clone()).or_default();
-                    list.remove.insert(name.clone());
-                }
-                _ => {}
-            },
+            Assignment::Modern(change) => change_list(&mut self.modern, change),
+            change => change_list(&mut self.lists, change),
         }
         Ok(())
     }
@@ -448,6 +490,41 @@ mod tests {
     }
 
     #[test]
+    fn what_contradicts_itself_is_refused() {
+        for (texts, words) in [
+            (
+                ["model=a", "model=b"],
+                "`model` is set twice, to `a` and to `b`",
+            ),
+            (
+                ["modernise=true", "modernise=false"],
+                "`modernise` is set twice, to `true` and to `false`",
+            ),
+            (
+                ["tools+=Grep", "tools-=Grep"],
+                "`Grep` is both added to `tools` and removed from it",
+            ),
+            (
+                ["disallowedTools-=Grep", "disallowedTools+=Grep"],
+                "`Grep` is both added to `disallowedTools`",
+            ),
+        ] {
+            let read = texts.map(|text| Assignment::parse(text).unwrap());
+            let error = contradiction(&read).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        for texts in [
+            ["model=a", "model=a"],
+            ["model=a", "color=red"],
+            ["tools+=A", "disallowedTools-=A"],
+            ["tools+=A", "tools-=B"],
+        ] {
+            let read = texts.map(|text| Assignment::parse(text).unwrap());
+            assert_eq!(contradiction(&read), Ok(()), "{texts:?}");
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for (text, words) in [
             ("model", "is not an assignment"),
@@ -456,6 +533,7 @@ mod tests {
             ("hooks+=x", "`hooks` cannot be overridden"),
             ("model=", "is empty"),
             ("model=a\nb", "control characters"),
+            ("model= a", "spaces around it"),
             ("effort=most", "it takes low, medium"),
             ("effort=-1", "it takes low, medium"),
             ("color=black", "it takes red"),

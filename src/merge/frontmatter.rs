@@ -108,7 +108,7 @@ impl<'a> Frontmatter<'a> {
             if entries.len() == MAX_ENTRIES || entries.iter().any(|entry| entry.key == key) {
                 return None;
             }
-            let end = quoted_end(lines, at, key.len() + 1, close);
+            let end = quoted_end(lines, at, close);
             entries.push(Entry {
                 key,
                 above: loose..at,
@@ -138,11 +138,27 @@ impl<'a> Frontmatter<'a> {
 
 /// The key that a line begins with.
 fn key(line: &str) -> Option<&str> {
-    let length = line.find(|character: char| {
+    head(line).map(|(key, _)| key)
+}
+
+/// The key that a line begins with, which may be quoted or have space behind it, and what follows the colon.
+fn head(line: &str) -> Option<(&str, &str)> {
+    let mark = line.chars().next().filter(|first| "\"'".contains(*first));
+    let inner = &line[usize::from(mark.is_some())..];
+    let length = inner.find(|character: char| {
         !(character.is_ascii_alphanumeric() || "_-.".contains(character))
     })?;
-    let rest = line[length..].strip_prefix(':')?;
-    (length > 0 && (rest.is_empty() || rest.starts_with([' ', '\t']))).then_some(&line[..length])
+    let (key, behind) = inner.split_at(length);
+    let behind = mark.map_or(Some(behind), |mark| behind.strip_prefix(mark))?;
+    let rest = behind.trim_start_matches([' ', '\t']).strip_prefix(':')?;
+    let is_key = !key.is_empty() && (rest.is_empty() || rest.starts_with([' ', '\t']));
+    is_key.then_some((key, rest))
+}
+
+/// What follows the colon in the first line of an entry.
+fn value_of(line: &[u8]) -> Option<&[u8]> {
+    let (_, rest) = head(std::str::from_utf8(line).ok()?)?;
+    Some(&line[line.len() - rest.len()..])
 }
 
 /// Whether a line uses something that connects entries: anchors, aliases, merge keys, directives.
@@ -162,8 +178,9 @@ fn is_linked(line: &str) -> bool {
 }
 
 /// The line after an entry whose value is a quoted text on several lines, or the next line.
-fn quoted_end(lines: &[Line<'_>], at: usize, offset: usize, close: usize) -> usize {
-    let value = lines[at].text[offset..].trim_ascii_start();
+fn quoted_end(lines: &[Line<'_>], at: usize, close: usize) -> usize {
+    let value = value_of(lines[at].text).unwrap_or_default();
+    let value = value.trim_ascii_start();
     let Some(quote) = value
         .first()
         .copied()
@@ -325,10 +342,10 @@ fn is_comment(line: &[u8]) -> bool {
 }
 
 /// The comments after and between the lines of a value; block notation has none.
-fn comments<'l>(key: &str, texts: &[&'l [u8]]) -> Vec<&'l [u8]> {
+fn comments<'l>(texts: &[&'l [u8]]) -> Vec<&'l [u8]> {
     if texts
         .first()
-        .is_some_and(|line| matches!(notation(key, line), Some(b'|' | b'>')))
+        .is_some_and(|line| matches!(notation(line), Some(b'|' | b'>')))
     {
         return Vec::new();
     }
@@ -463,7 +480,7 @@ impl<'a> Changed<'_, 'a> {
         let of = |side: usize| {
             self.texts[side]
                 .as_deref()
-                .map_or_else(Vec::new, |texts| comments(self.key, texts))
+                .map_or_else(Vec::new, |texts| comments(texts))
         };
         let (taken, dropped) = if from == From::Theirs {
             (of(2), of(1))
@@ -485,7 +502,7 @@ impl<'a> Changed<'_, 'a> {
     /// the side.
     fn take_notation(&self) -> Result<Option<Piece<'a>>, Reason> {
         let of = |side: usize| self.texts[side].as_deref().unwrap_or_default();
-        let mark = |side: usize| of(side).first().map(|line| notation(self.key, line));
+        let mark = |side: usize| of(side).first().map(|line| notation(line));
         let rank = |side: usize| {
             (
                 mark(side) == mark(0),
@@ -589,7 +606,7 @@ fn merge_text<'a>(
     let is_prose = values.iter().all(|value| is_prose(value.as_ref()));
     let has_values = values.iter().all(Option::is_some);
     let comments =
-        lines.map(|lines| comments(key, &lines.iter().map(|line| line.text).collect::<Vec<_>>()));
+        lines.map(|lines| comments(&lines.iter().map(|line| line.text).collect::<Vec<_>>()));
     // A text, a list or a mapping must stay one.
     let is_sound = |lines: &[&[u8]]| {
         !has_values
@@ -597,7 +614,7 @@ fn merge_text<'a>(
                 .is_some_and(|value| values[1].as_ref().map(kind) == Some(kind(&value)))
     };
     if let Some(line) =
-        prose(key, lines, values[0].as_ref()).filter(|line| is_prose && is_sound(&[line]))
+        prose(lines, values[0].as_ref()).filter(|line| is_prose && is_sound(&[line]))
         && comments.iter().all(|side| *side == comments[0])
     {
         return Some(Piece::Made {
@@ -606,7 +623,7 @@ fn merge_text<'a>(
             rule: Rule::Sentences,
         });
     }
-    let mark = |lines: &[Line<'_>]| lines.first().map(|line| notation(key, line.text));
+    let mark = |lines: &[Line<'_>]| lines.first().map(|line| notation(line.text));
     if lb.len().min(lo.len()).min(lt.len()) < 2 || mark(lb) != mark(lo) || mark(lb) != mark(lt) {
         return None;
     }
@@ -626,17 +643,13 @@ fn merge_text<'a>(
 }
 
 /// The line of an entry whose value is text on one line on both sides, written in the same way, merged by sentences.
-fn prose(
-    key: &str,
-    [base, ours, theirs]: [&[Line<'_>]; 3],
-    old: Option<&Value>,
-) -> Option<Vec<u8>> {
+fn prose([base, ours, theirs]: [&[Line<'_>]; 3], old: Option<&Value>) -> Option<Vec<u8>> {
     let is_over = |lines: &[Line<'_>]| {
         lines[1..]
             .iter()
             .all(|line| line.text.trim_ascii().is_empty())
     };
-    let quote = |lines: &[Line<'_>]| lines.first().and_then(|line| notation(key, line.text));
+    let quote = |lines: &[Line<'_>]| lines.first().and_then(|line| notation(line.text));
     if ours.len() != theirs.len()
         || !is_over(ours)
         || !is_over(theirs)
@@ -647,7 +660,7 @@ fn prose(
     }
     let inner = |lines: &[Line<'_>]| -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
         let text = lines[0].text;
-        let value = text.get(key.len() + 1..)?;
+        let value = value_of(text)?;
         let start = text.len() - value.trim_ascii_start().len();
         let value = value.trim_ascii();
         let (open, value, close): (usize, &[u8], &[u8]) = match value {
@@ -713,8 +726,8 @@ fn kind(value: &Value) -> u8 {
 }
 
 /// How a value is written: the quote or block indicator that it begins with, or nothing.
-fn notation(key: &str, line: &[u8]) -> Option<u8> {
-    let value = line.get(key.len() + 1..)?.trim_ascii_start();
+fn notation(line: &[u8]) -> Option<u8> {
+    let value = value_of(line)?.trim_ascii_start();
     value
         .first()
         .copied()
@@ -789,11 +802,17 @@ mod tests {
             keys("---\na: \"open\nb: y\n---\n").as_deref(),
             Some("a1..2 b2..3")
         );
+        assert_eq!(
+            keys("---\n\"a\": 1\n'b' : \"x\ny\"\nc : 1\n---\n").as_deref(),
+            Some("a1..2 b2..4 c4..5"),
+            "keys in quotes, and before a space"
+        );
         for unclear in [
             "",
             "a: 1\n",
             "---\na: 1\n",
             "---\na: 1\na: 2\n---\n",
+            "---\na: 1\n\"a\": 2\n---\n",
             "---\na: &x 1\n---\n",
             "---\n<<: *x\n---\n",
             "---\ntext\n---\n",

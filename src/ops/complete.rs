@@ -12,7 +12,6 @@ use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::discovery;
 use crate::domain::name::{AgentName, RegistryName, folded};
-use crate::domain::overrides::{LISTS, MODERNISE, Overrides, VALUES};
 use crate::domain::spec::{Parts, Source};
 use crate::domain::version::VersionRequest;
 use crate::store::index::{Beginning, IndexFile, Offered};
@@ -30,7 +29,8 @@ type Rows<'a> = (&'a IndexFile, Range<u32>);
 /// A value, and what helps to choose; empty: nothing to say.
 pub type Candidate = (String, String);
 
-fn manifest(session: &Session) -> Manifest {
+/// The manifest, empty if it cannot be read.
+pub(super) fn manifest(session: &Session) -> Manifest {
     // Whatever is wrong with it, the command itself will say so.
     let read = session.project.load_manifest();
     read.ok().flatten().unwrap_or_else(Manifest::empty)
@@ -308,7 +308,7 @@ pub fn versions_of_installed(session: &Session, name: &str, typed: &str) -> Vec<
 }
 
 /// The file of an agent; empty if it cannot be read.
-fn file_of(session: &Session, (name, locked): (&AgentName, &LockedAgent)) -> Vec<u8> {
+pub(super) fn file_of(session: &Session, (name, locked): (&AgentName, &LockedAgent)) -> Vec<u8> {
     let read = session.project.read_agent(name, &locked.folder);
     read.ok().flatten().unwrap_or_default()
 }
@@ -340,44 +340,6 @@ pub fn installed(session: &Session) -> Vec<Candidate> {
                 String::new()
             };
             (name.to_string(), help)
-        })
-        .collect()
-}
-
-/// What can be assigned to an agent of the manifest: the keys, and the values where they are known.
-#[must_use]
-pub fn assignments(current: &str) -> Vec<Candidate> {
-    if let Some((key, _)) = current.split_once('=') {
-        let values = Overrides::known_values(key).iter();
-        return values
-            .map(|value| (format!("{key}={value}"), String::new()))
-            .collect();
-    }
-    let values = VALUES
-        .into_iter()
-        .map(|key| (format!("{key}="), String::new()));
-    let lists = LISTS.into_iter().flat_map(|key| {
-        [
-            (format!("{key}+="), "add a name".to_owned()),
-            (format!("{key}-="), "remove a name".to_owned()),
-        ]
-    });
-    let modernise = (format!("{MODERNISE}=true"), String::new());
-    values.chain(lists).chain([modernise]).collect()
-}
-
-/// The keys that an agent of the manifest overrides, each with its value.
-#[must_use]
-pub fn overridden(session: &Session, name: &str) -> Vec<Candidate> {
-    let manifest = manifest(session);
-    let agents = manifest.agents().iter();
-    let found = agents.filter(|(known, _)| known.as_str() == name);
-    found
-        .flat_map(|(_, wanted)| {
-            wanted
-                .overrides
-                .keys()
-                .map(|key| (key.to_owned(), String::new()))
         })
         .collect()
 }

@@ -56,8 +56,19 @@ pub struct FileDiff {
 pub struct DiffOutcome {
     /// The agents that differ, sorted by name.
     pub files: Vec<FileDiff>,
+    /// The agents that have overrides, which are no difference: each with its assignments.
+    pub overridden: Vec<(AgentName, Vec<String>)>,
     /// What could not be compared.
     pub failures: Vec<Failure>,
+}
+
+impl DiffOutcome {
+    fn note_overrides(&mut self, name: &AgentName, locked: &LockedAgent) {
+        if !locked.overrides.is_empty() {
+            self.overridden
+                .push((name.clone(), locked.overrides.texts()));
+        }
+    }
 }
 
 /// Compares agents.
@@ -82,8 +93,8 @@ pub fn diff(
     let goal = Goal::of(newest, Edits::Merge);
     let planned = resolve(&scene, &goal, Freshness::Now, frontend)?;
     let mut outcome = DiffOutcome {
-        files: Vec::new(),
         failures: planned.failures,
+        ..DiffOutcome::default()
     };
     outcome
         .failures
@@ -92,8 +103,10 @@ pub fn diff(
         .items
         .iter()
         .filter(|item| item.state != State::Current);
-    let files = news.map(|item| compared(&session.project, item, view));
-    outcome.files = files.collect();
+    for item in news {
+        outcome.files.push(compared(&session.project, item, view));
+        outcome.note_overrides(&item.name, &item.candidate.locked);
+    }
     Ok(outcome)
 }
 
@@ -102,7 +115,8 @@ fn compared(project: &Project, item: &Item, view: View) -> FileDiff {
     let upstream = |locked: Option<&LockedAgent>| format!("upstream {}", versions(locked));
     let theirs = upstream(Some(&item.candidate.locked));
     let (before, after, [before_label, after_label], conflicts) = if view == View::Upstream {
-        let (before, after) = (item.base.clone(), item.candidate.bytes.clone());
+        let (before, after) = (item.base.bytes(), item.candidate.bytes.bytes());
+        let (before, after) = (before.into_owned(), after.into_owned());
         (before, after, [upstream(item.before.as_ref()), theirs], 0)
     } else {
         let labels = Labels {
@@ -111,11 +125,12 @@ fn compared(project: &Project, item: &Item, view: View) -> FileDiff {
             theirs: &theirs,
         };
         let merged = if item.ours.is_some() {
-            item.merge().with_markers(Style::Diff3, labels, None)
+            (item.sides().merge()).with_markers(Style::Diff3, labels, None)
         } else {
-            item.result()
+            item.result().bytes().into_owned()
         };
         let before = item.ours.clone().unwrap_or_default();
+        let before = before.bytes().into_owned();
         let labels = ["as it is", "merged"].map(str::to_owned);
         (before, merged, labels, item.choices.len())
     };
@@ -142,10 +157,11 @@ fn local(
 ) -> Result<DiffOutcome> {
     let mut outcome = DiffOutcome::default();
     for (name, locked) in selected(names, lockfile)? {
+        outcome.note_overrides(name, locked);
         let path = session.project.shown_path(name, &locked.folder);
         let current = session.project.read_agent(name, &locked.folder)?;
         let base = match base::find(session, name, locked, frontend)? {
-            Search::Found(base, _) => as_written(name, locked, &base)?,
+            Search::Found(base, _) => as_written(name, locked, &base.into())?.bytes().into_owned(),
             Search::Lost(failure, _) => {
                 outcome.failures.push(
                     Failure::failed(format!("the base of `{name}` is lost")).caused_by(failure),

@@ -2,6 +2,7 @@
 
 use super::report::Frontend;
 use super::session::Session;
+use crate::domain::name::AgentName;
 use crate::error::Result;
 use crate::store::loaded::{self, FoundAgent, LoadedSet, Standing};
 use crate::store::lockfile::Lockfile;
@@ -20,6 +21,8 @@ pub struct LoadedAgent {
     pub plugin: Option<String>,
     /// Whether the file, or a folder on the way to it, is a link.
     pub is_linked: bool,
+    /// The installed agent of the project that it is.
+    pub installed: Option<AgentName>,
     /// The manifest that lists it, for display.
     pub manifest: Option<String>,
     /// Whether it runs, and why not.
@@ -102,13 +105,14 @@ fn shown(
 ) -> LoadedAgent {
     let place = set.place(agent);
     let stem = agent.below.strip_suffix(".md").unwrap_or(&agent.below);
-    let is_installed = place.is_own && lockfile.at(&agent.below).is_some();
+    let installed = (lockfile.at(&agent.below)).filter(|_| place.is_own);
+    let installed = installed.map(|(name, _)| name.clone());
     let manager = place
         .manager
         .as_ref()
         .filter(|manager| manager.entry(&agent.below).is_some());
     let project = &session.project;
-    let manifest = if is_installed {
+    let manifest = if installed.is_some() {
         Some(project.display(project.manifest_path()))
     } else {
         manager.map(|manager| manager.shown.clone())
@@ -134,6 +138,7 @@ fn shown(
         path: (!agent.path.as_os_str().is_empty()).then(|| agent.shown.clone()),
         plugin: place.plugin.clone(),
         is_linked: agent.is_linked,
+        installed,
         manifest,
         fate,
     }

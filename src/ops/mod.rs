@@ -3,6 +3,7 @@
 //! They speak upward only through [`Reporter`] and [`Decide`].
 
 pub mod adopt;
+pub mod assignable;
 pub mod base;
 mod beside;
 mod candidate;
@@ -12,6 +13,7 @@ pub mod complete;
 pub mod diff;
 pub mod doctor;
 pub mod gone;
+mod idle;
 pub mod info;
 pub mod init;
 pub mod install;

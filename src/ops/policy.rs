@@ -2,7 +2,7 @@
 
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::policy::Violation;
-use crate::error::Result;
+use crate::error::{Advice, Result};
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Manifest;
 
@@ -42,6 +42,16 @@ pub(super) fn permit(
         Some(reason) => failure
             .detail(reason)
             .hint("fix its frontmatter; without `--verbatim`, agentpkg repairs what it can"),
+        None if violation.rule == "max-description-tokens" => {
+            let shorter = Advice::say("a shorter description in agentpkg.toml is within it: ");
+            failure.hint(if manifest.agents().contains_key(name) {
+                shorter.and("`description = \"…\"` in its entry")
+            } else {
+                shorter.and(format!(
+                    "`{name} = {{ description = \"…\" }}` in `[agents]`"
+                ))
+            })
+        }
         None => failure,
     })
 }

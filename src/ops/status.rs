@@ -111,11 +111,21 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let offline = session.offline();
     let mut look = Look::new(&offline, &manifest);
     let reached = reachable(&manifest, &lockfile);
+    let bases = project.kept_bases()?;
+    let agents = project.agents_folder();
+    let mut seen = session.cache.seen(agents, lockfile.agents.len());
     let mut outcome = ProjectStatus::default();
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
-        let base = project.read_written(locked)?;
-        let bytes = project.read_agent(name, &locked.folder)?;
+        // A file that nobody edited need not be compared with anything.
+        let digest = project.digest_agent(name, &locked.folder, &mut seen)?;
+        let is_clean = digest == Some(locked.unedited());
+        let (base, bytes) = if is_clean {
+            (None, None)
+        } else {
+            let file = project.read_agent(name, &locked.folder)?;
+            (project.read_written(locked)?, file)
+        };
         let differing = match (&base, &bytes) {
             (Some(written), Some(file)) => differing(&locked.overrides, written, file),
             _ => Vec::new(),
@@ -125,18 +135,19 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
             version: versions(Some(locked)),
             markers: bytes.as_deref().and_then(markers::first),
             file: match bytes {
+                None if is_clean => FileState::Clean,
                 None => FileState::Missing,
                 Some(bytes) if Digest::of(&bytes) == locked.unedited() => FileState::Clean,
                 Some(bytes) => {
                     FileState::Edited(base.as_deref().map(|base| merge::difference(base, &bytes)))
                 }
             },
-            has_base: base.is_some(),
+            has_base: base.is_some() || is_clean && bases.has(&locked.base),
             is_conflicted: pending.contains(name),
             pins: wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default(),
             overrides: locked.overrides.texts(),
             differing,
-            is_stale: has_other_overrides(locked, wanted, &manifest),
+            is_stale: has_other_overrides(locked, &manifest.entry(name), &manifest),
             newer: None,
             changed: None,
             moved: None,
@@ -156,6 +167,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
         }
         outcome.agents.push(status);
     }
+    seen.keep(session.environment.now());
     let known = manifest.agents().keys();
     let is_uninstalled = |name: &&AgentName| !lockfile.agents.contains_key(*name);
     outcome.uninstalled = known.filter(is_uninstalled).cloned().collect();

@@ -14,19 +14,14 @@ use crate::domain::version::{Reference, VersionRequest};
 /// Whether a lock entry satisfies a manifest entry.
 #[must_use]
 pub fn answers(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
-    is_version(locked, wanted, manifest) && !has_other_overrides(locked, Some(wanted), manifest)
+    is_version(locked, wanted, manifest) && !has_other_overrides(locked, wanted, manifest)
 }
 
-/// Whether an agent was written with other overrides than the manifest has now. `wanted`: its entry; `None`: it is only required, and has the
-/// overrides of all agents.
+/// Whether an agent was written with other overrides than the manifest has now. `wanted`: what is wanted of it.
 #[must_use]
-pub fn has_other_overrides(
-    locked: &LockedAgent,
-    wanted: Option<&Wanted>,
-    manifest: &Manifest,
-) -> bool {
-    let required = Wanted::anything();
-    manifest.overrides_of(wanted.unwrap_or(&required)) != locked.overrides.declared()
+pub fn has_other_overrides(locked: &LockedAgent, wanted: &Wanted, manifest: &Manifest) -> bool {
+    let declared = manifest.overrides_of(wanted);
+    !declared.declares_same(&locked.overrides)
 }
 
 /// Whether a lock entry has the version, from the place and with the servers that a manifest entry asks for; its overrides may be others.

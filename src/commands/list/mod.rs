@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
-use crate::domain::budget::{LIMIT, shown};
+use crate::domain::budget::{LIMIT, shortening, shown};
 use crate::domain::name::{RegistryName, folded};
 use crate::domain::shell::Command;
 use crate::error::Result;
@@ -16,7 +16,7 @@ use crate::ops::list::{Installed, State, installed};
 use crate::ops::loaded::{Everything, Fate, LoadedAgent, everything};
 use crate::store::agreement::{registry_of, versions};
 use crate::store::project::Project;
-use crate::ui::{Column, Table, sanitize};
+use crate::ui::{Column, Table, Ui, sanitize};
 
 /// List agents: installed ones, those that Claude Code loads, or those that registries offer
 #[derive(Debug, Args)]
@@ -164,7 +164,9 @@ fn show_costs(filter: Option<&str>, context: &mut Context) -> Result<()> {
     let total = agents.iter().map(|agent| agent.tokens).sum();
     if context.ui.is_json() {
         return context.ui.json(&ListCostDocument {
-            agents: agents.iter().map(Into::into).collect(),
+            agents: (agents.iter())
+                .map(|agent| CostView::of(agent, &context.ui))
+                .collect(),
             total,
             limit: LIMIT,
         });
@@ -187,6 +189,12 @@ fn show_costs(filter: Option<&str>, context: &mut Context) -> Result<()> {
         context.ui.warn(format!("{words}: Claude Code warns"));
     } else {
         context.ui.note(words);
+    }
+    if let Some(largest) = agents.iter().find_map(|agent| agent.installed.as_ref()) {
+        let shorten = context.ui.command(&shortening(largest.as_str()));
+        context
+            .ui
+            .note(format!("Shorten a description with `{shorten}`."));
     }
     Ok(())
 }
@@ -295,11 +303,15 @@ struct CostView<'a> {
     layer: &'static str,
     path: Option<&'a str>,
     plugin: Option<&'a str>,
+    /// The command that shortens its description; `None`: it is not installed in this project.
+    command: Option<String>,
 }
 
-impl<'a> From<&'a LoadedAgent> for CostView<'a> {
-    fn from(agent: &'a LoadedAgent) -> Self {
+impl<'a> CostView<'a> {
+    fn of(agent: &'a LoadedAgent, ui: &Ui) -> Self {
+        let installed = agent.installed.as_ref();
         Self {
+            command: installed.map(|name| ui.command_json(&shortening(name.as_str()))),
             name: &agent.name,
             tokens: agent.tokens,
             layer: agent.layer,

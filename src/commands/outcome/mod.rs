@@ -162,7 +162,7 @@ fn show_written(agent: &ChangedAgent, is_dry_run: bool, ui: &mut Ui) {
     show_gains(&agent.powers, ui);
 }
 
-fn show_gains(gains: &[Gain], ui: &mut Ui) {
+pub(super) fn show_gains(gains: &[Gain], ui: &mut Ui) {
     for gain in gains {
         let (gain, meaning) = (sanitize(&gain.to_string()), sanitize(&gain.meaning()));
         ui.note(format!(
@@ -211,7 +211,7 @@ fn show_unchanged(outcome: &Outcome, is_whole: bool, is_dry_run: bool, ui: &mut 
     };
     match agents.as_slice() {
         [] if !outcome.gone.agents.is_empty() => {}
-        [] if is_whole => {
+        [] if is_whole && outcome.agents.is_empty() && outcome.failures.is_empty() => {
             let install = ui.command(&Command::new(["install", "backend-architect"]));
             let list = ui.command(&Command::new(["list", "--available"]));
             ui.note(format!(

@@ -286,7 +286,7 @@ pub(super) fn quote(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if c.is_control() || c == '\u{feff}' => {
+            c if is_special(c) => {
                 quoted.extend(format!("\\u{:04x}", u32::from(c)).chars());
             }
             c => quoted.push(c),
@@ -294,6 +294,15 @@ pub(super) fn quote(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// Whether a character is read as a line break by some parsers, or by none as what it is.
+pub(super) fn is_special(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
 }
 
 /// A name as a plain scalar if every parser reads it as text, otherwise quoted.
@@ -623,14 +632,38 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_found_in_quotes_and_before_a_space() {
+        let request = Request {
+            rename: Some("b".to_owned()),
+            bind: BTreeMap::from([("old".to_owned(), "new".to_owned())]),
+            ..Request::default()
+        };
+        for (head, expected) in [
+            ("\"name\": a\ndescription: d", "\"name\": b\ndescription: d"),
+            (
+                "name : a # x\ndescription: d\n'tools' : [mcp__old__x]",
+                "name : b # x\ndescription: d\n'tools' : [mcp__new__x]",
+            ),
+            (
+                "name: a\ndescription: d\n\"name\": c",
+                "name: a\ndescription: d\n\"name\": b",
+            ),
+        ] {
+            let adapted = adapt(format!("---\n{head}\n---\n").as_bytes(), &request).unwrap();
+            let text = String::from_utf8(adapted.bytes).unwrap();
+            assert_eq!(text, format!("---\n{expected}\n---\n"));
+        }
+    }
+
+    #[test]
     fn an_edit_that_would_not_take_effect_is_refused() {
         let rename = Request {
             rename: Some("b".to_owned()),
             ..repair_request()
         };
         for head in [
-            "\"name\": a\ndescription: d",
-            "name: a\ndescription: d\n\"name\": c",
+            "\"n\\x61me\": a\ndescription: d",
+            "name: a\ndescription: d\n\"n\\x61me\": c",
             "name: a\ndescription: d\n[name]: c",
             "<<: {name: a}\ndescription: d\nx: &x",
             "{name: a, description: d}",
@@ -658,7 +691,7 @@ mod tests {
             ..Request::default()
         };
         for fields in [
-            "\"tools\": mcp__old__x",
+            "\"t\\x6fols\": mcp__old__x",
             "<<: {tools: [mcp__old__x]}",
             "tools: [\"mcp__\\x6fld__x\"]",
             "mcpServers: [{old: {command: npx, args: [old]}}]",

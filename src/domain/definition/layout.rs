@@ -134,15 +134,12 @@ fn entries(bytes: &[u8], block: Range<usize>) -> Vec<Entry> {
     let mut at = block.start;
     for line in bytes[block].split_inclusive(|byte| *byte == b'\n') {
         let end = at + line.len();
-        match key(line) {
-            Some(key) => {
-                let value = at + key.len() + 1;
-                entries.push(Entry {
-                    key,
-                    span: at..end,
-                    value: value..end,
-                });
-            }
+        match head(line) {
+            Some((key, length)) => entries.push(Entry {
+                key,
+                span: at..end,
+                value: at + length..end,
+            }),
             None => {
                 if let Some(entry) = entries.last_mut() {
                     entry.span.end = end;
@@ -171,4 +168,25 @@ pub(super) fn key(line: &[u8]) -> Option<String> {
         && line[length] == b':'
         && line.get(length + 1).is_none_or(u8::is_ascii_whitespace);
     is_key.then(|| String::from_utf8_lossy(&line[..length]).into_owned())
+}
+
+/// The key at the start of a line, which may be quoted or have space behind it, and the length of all that, with the colon.
+fn head(line: &[u8]) -> Option<(String, usize)> {
+    if let Some(key) = key(line) {
+        let length = key.len() + 1;
+        return Some((key, length));
+    }
+    let mark = line.first().filter(|first| b"\"'".contains(first));
+    let inner = line.get(usize::from(mark.is_some())..)?;
+    let is_of_key = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    let length = inner.iter().position(|byte| !is_of_key(byte))?;
+    let behind = match mark {
+        Some(mark) => inner[length..].strip_prefix(&[*mark])?,
+        None => &inner[length..],
+    };
+    let gap = behind.iter().position(|byte| !b" \t".contains(byte))?;
+    let rest = behind[gap..].strip_prefix(b":")?;
+    let is_key = length > 0 && rest.first().is_none_or(u8::is_ascii_whitespace);
+    let key = String::from_utf8_lossy(&inner[..length]).into_owned();
+    is_key.then(|| (key, line.len() - rest.len()))
 }

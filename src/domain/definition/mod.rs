@@ -10,6 +10,7 @@ mod families;
 pub mod fields;
 mod hooks;
 mod layout;
+mod listed;
 mod loss;
 mod mend;
 mod node;
@@ -26,12 +27,16 @@ use std::fmt;
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 
+use super::text_of;
+
 pub use self::adapt::{AdaptError, Adaptation, Adapted, Request, adapt};
 pub use self::layout::Entry;
 use self::layout::Layout;
 pub use self::loss::Loss;
 use self::node::ReadError;
-pub use self::overridden::{OverrideError, Successor, differing, modernised, overridden};
+pub use self::overridden::{
+    IdleRemoval, OverrideError, Successor, differing, idle_removals, modernised, overridden,
+};
 use self::yaml::Fields;
 
 /// The longest name that the client takes.
@@ -201,7 +206,7 @@ impl<'a> Definition<'a> {
         let verdict = match layout.frontmatter() {
             None => Verdict::Skipped(SkipReason::NoFrontmatter),
             Some(block) if block.len() > MAX_FRONTMATTER => Verdict::Skipped(SkipReason::TooLarge),
-            Some(block) => judge(&String::from_utf8_lossy(block), layout.first_line()),
+            Some(block) => judge(&text_of(block), layout.first_line()),
         };
         Self { layout, verdict }
     }

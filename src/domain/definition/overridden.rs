@@ -6,12 +6,14 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::adapt::{line_ending, quote, values};
+use super::adapt::{is_special, line_ending, quote, values};
 use super::layout::Layout;
+use super::listed::{comment_of, edited};
 use super::yaml::Fields;
-use super::{Definition, Verdict, split_tools, tools_in};
+use super::{Definition, Verdict, tools_in};
 use crate::domain::capability::Capabilities;
-use crate::domain::overrides::{LISTS, ListChange, Overrides};
+use crate::domain::likeness::nearest;
+use crate::domain::overrides::{Assignment, LISTS, ListChange, Overrides};
 use crate::domain::tool_rule::covers;
 
 /// Why overrides cannot be applied to a file.
@@ -77,6 +79,48 @@ pub fn differing(overrides: &Overrides, one: &[u8], other: &[u8]) -> Vec<String>
     let keys = overrides.keys();
     let differing = keys.filter(|key| one.get(*key) != other.get(*key));
     differing.map(str::to_owned).collect()
+}
+
+/// A name that is to be removed from a list of tools and is not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdleRemoval {
+    /// The assignment, `tools-=Bash`.
+    pub assignment: String,
+    /// The name in the list that may be meant.
+    pub meant: Option<String>,
+}
+
+/// The removals that change nothing in a version. `tools`: all that an agent without a list of tools has, as far as they are known.
+#[must_use]
+pub fn idle_removals(bytes: &[u8], overrides: &Overrides, tools: &[String]) -> Vec<IdleRemoval> {
+    let values = Definition::parse(bytes).values();
+    let mut idle = Vec::new();
+    for (key, change) in &overrides.lists {
+        let is_every_tool = key == "tools" && !has_list(bytes);
+        let had = values.get(key).map(tools_in).filter(|_| !is_every_tool);
+        let had = had.unwrap_or_else(|| {
+            if is_every_tool {
+                tools.to_vec()
+            } else {
+                Vec::new()
+            }
+        });
+        // A tool of a server that nobody knows may be there.
+        let may_be_there = |name: &String| is_every_tool && name.starts_with("mcp__");
+        let removes = |name: &String| {
+            let bare = name.split('(').next().unwrap_or_default().to_owned();
+            let is_within = is_every_tool && had.contains(&bare);
+            is_within || may_be_there(name) || had.iter().any(|tool| covers(name, tool))
+        };
+        for name in change.remove.iter().filter(|name| !removes(name)) {
+            let meant = nearest(name, had.iter().map(String::as_str));
+            idle.push(IdleRemoval {
+                assignment: Assignment::Remove(key.clone(), name.clone()).to_string(),
+                meant: meant.map(str::to_owned),
+            });
+        }
+    }
+    idle
 }
 
 /// What came after a tool that the client no longer has.
@@ -176,23 +220,22 @@ fn change_list(bytes: &mut Vec<u8>, key: &str, change: &ListChange) -> Result<()
         return Err(OverrideError::NotEditable(key.to_owned()));
     }
     let end = line_ending(bytes);
-    let mut texts: Vec<String> = written
-        .and_then(|written| List::parse(&written))
-        .map(|list| list.changed(&is_removed, &added, end))
-        .into_iter()
-        .collect();
-    texts.push(format!(" {}", tools.join(", ")));
-    let quoted: Vec<String> = tools.iter().map(|tool| quote(tool)).collect();
-    texts.push(format!(" [{}]", quoted.join(", ")));
-    let mut edited = None;
-    for text in texts {
+    let in_place = written.and_then(|(range, written)| {
+        let text = edited(&written, &is_removed, &added, end)?;
         let mut candidate = bytes.clone();
-        put(&mut candidate, key, &text);
-        if is_only_change(bytes, &candidate, key, &|value| tools_in(value) == tools) {
-            edited = Some(candidate);
-            break;
-        }
-    }
+        candidate.splice(range, text.into_bytes());
+        Some(candidate)
+    });
+    let quoted: Vec<String> = tools.iter().map(|tool| quote(tool)).collect();
+    let anew = [tools.join(", "), format!("[{}]", quoted.join(", "))].map(|text| {
+        let mut candidate = bytes.clone();
+        put(&mut candidate, key, &format!(" {text}"));
+        candidate
+    });
+    let is_meant = |candidate: &Vec<u8>| {
+        is_only_change(bytes, candidate, key, &|value| tools_in(value) == tools)
+    };
+    let edited = in_place.into_iter().chain(anew).find(is_meant);
     let edited = edited.ok_or_else(|| OverrideError::NotEditable(key.to_owned()))?;
     let gains = Capabilities::of(&edited).gains_over(&before);
     if key == "tools" && change.add.is_empty() && !gains.is_empty() {
@@ -245,8 +288,8 @@ fn is_only_change(
     }
 }
 
-/// What is written behind the colon of `key`; `None`: it has no line of its own.
-fn written(bytes: &[u8], key: &str) -> Option<String> {
+/// What is written behind the colon of `key`, and where; `None`: it has no line of its own.
+fn written(bytes: &[u8], key: &str) -> Option<(Range<usize>, String)> {
     let layout = Layout::of(bytes);
     let entry = layout
         .entries()
@@ -254,7 +297,8 @@ fn written(bytes: &[u8], key: &str) -> Option<String> {
         .rev()
         .find(|entry| entry.key == key)?;
     let range = value_range(bytes, entry.value.clone());
-    Some(String::from_utf8_lossy(&bytes[range]).into_owned())
+    let text = std::str::from_utf8(&bytes[range.clone()]).ok()?.to_owned();
+    Some((range, text))
 }
 
 /// Replaces what follows the colon of `key`, or adds the key at the end of the frontmatter. A comment behind the value, and lines of
@@ -303,27 +347,14 @@ fn line_length(line: &[u8]) -> usize {
     line.strip_suffix(b"\r").unwrap_or(line).len()
 }
 
-/// The comment behind a value on one line, with the space before it.
-fn comment_of(text: &str) -> Option<String> {
-    let mut quote = None;
-    let mut last = ' ';
-    for (at, c) in text.char_indices() {
-        if quote.is_some() {
-            quote = quote.filter(|mark| c != *mark || last == '\\');
-        } else if matches!(c, '"' | '\'') && matches!(last, ' ' | '[' | ',') {
-            quote = Some(c);
-        } else if c == '#' && last.is_whitespace() {
-            let start = text[..at].trim_end().len();
-            return Some(text[start..].to_owned());
-        }
-        last = c;
-    }
-    None
-}
-
-/// A value as a plain scalar, if every parser reads it as this text, otherwise quoted.
+/// A value as a plain scalar, if every parser reads it as this text, otherwise quoted. What begins with anything but a letter may be a
+/// number, a date or a sign to one of them, and some words are truth values.
 fn scalar(key: &str, value: &str) -> String {
-    let is_plain = !value.contains('\n')
+    const MEANING: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let is_word = value.starts_with(char::is_alphabetic) && value == value.trim();
+    let is_plain = is_word
+        && !MEANING.contains(&value.to_ascii_lowercase().as_str())
+        && !value.contains(is_special)
         && Fields::read_strictly(&format!("{key}: {value}"))
             .is_ok_and(|fields| fields.text(key) == Some(value));
     if is_plain {
@@ -331,173 +362,6 @@ fn scalar(key: &str, value: &str) -> String {
     } else {
         quote(value)
     }
-}
-
-/// A list of tools as it is written.
-enum List {
-    /// Names in one text: the mark that quotes it, if any, the names, and what is between them.
-    Text {
-        mark: &'static str,
-        names: Vec<String>,
-        between: String,
-    },
-    /// A list in brackets: the items as written, and what is between them.
-    Flow { items: Vec<String>, between: String },
-    /// One item a line: what follows the colon, and the lines as written, with their line breaks.
-    Lines { first: String, lines: Vec<String> },
-}
-
-impl List {
-    /// Reads what follows the colon; `None`: it is written in a way that is not edited item by item.
-    fn parse(written: &str) -> Option<Self> {
-        let comment = comment_of(written).unwrap_or_default();
-        if written.contains('\n') {
-            let mut lines = written.split_inclusive('\n');
-            let first = lines.next()?.to_owned();
-            let lines: Vec<String> = lines.map(str::to_owned).collect();
-            let is_item = |line: &String| {
-                let line = line.trim();
-                line.is_empty() || line.starts_with('#') || item_of(line).is_some()
-            };
-            let is_list = first.trim().is_empty() || first.trim().starts_with('#');
-            return (is_list && lines.iter().all(is_item)).then_some(Self::Lines { first, lines });
-        }
-        let text = written[..written.len() - comment.len()].trim();
-        if let Some(inner) = text.strip_prefix('[') {
-            let inner = inner.strip_suffix(']')?;
-            let (items, between) = split(inner, &[',']);
-            return Some(Self::Flow { items, between });
-        }
-        let (mark, inner) = match text.chars().next()? {
-            '"' => ("\"", text.strip_prefix('"')?.strip_suffix('"')?),
-            '\'' => ("'", text.strip_prefix('\'')?.strip_suffix('\'')?),
-            '&' | '*' | '!' | '|' | '>' | '{' => return None,
-            _ => ("", text),
-        };
-        let (names, between) = split(inner, &[',', ' ']);
-        Some(Self::Text {
-            mark,
-            names,
-            between,
-        })
-    }
-
-    /// What follows the colon once items are removed and added.
-    fn changed(&self, is_removed: &dyn Fn(&String) -> bool, added: &[String], end: &str) -> String {
-        match self {
-            Self::Text {
-                mark,
-                names,
-                between,
-            } => {
-                let kept = names.iter().filter(|name| !is_removed(name)).chain(added);
-                let kept: Vec<&str> = kept.map(String::as_str).collect();
-                format!(" {mark}{}{mark}", kept.join(between))
-            }
-            Self::Flow { items, between } => {
-                let is_kept = |item: &&String| !split_tools(&unquoted(item)).iter().any(is_removed);
-                let kept = items.iter().filter(is_kept).cloned();
-                let kept: Vec<String> = kept.chain(added.iter().map(|name| item(name))).collect();
-                format!(" [{}]", kept.join(between))
-            }
-            Self::Lines { first, lines } => {
-                let is_kept = |line: &&String| {
-                    let item = item_of(line.trim());
-                    !item.is_some_and(|item| split_tools(&unquoted(item)).iter().any(is_removed))
-                };
-                let mut kept: Vec<String> = lines.iter().filter(is_kept).cloned().collect();
-                let sample = lines.iter().rfind(|line| item_of(line.trim()).is_some());
-                let indent =
-                    sample.map_or("  ", |line| &line[..line.len() - line.trim_start().len()]);
-                let last = kept.iter().rposition(|line| item_of(line.trim()).is_some());
-                let at = last.map_or(kept.len(), |last| last + 1);
-                let new = added
-                    .iter()
-                    .map(|name| format!("{indent}- {}{end}", item(name)));
-                kept.splice(at..at, new);
-                let mut text = String::new();
-                for line in std::iter::once(first).chain(&kept) {
-                    if !text.is_empty() && !text.ends_with('\n') {
-                        text.push_str(end);
-                    }
-                    text.push_str(line);
-                }
-                text.truncate(text.trim_end().len());
-                text
-            }
-        }
-    }
-}
-
-/// The item of a line of a list.
-fn item_of(line: &str) -> Option<&str> {
-    let item = line.strip_prefix("- ")?.trim();
-    let comment = comment_of(item).unwrap_or_default();
-    Some(item[..item.len() - comment.len()].trim_end())
-}
-
-/// An item of a list, quoted if it has characters that mean something there.
-fn item(name: &str) -> String {
-    let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && !name.contains([',', '[', ']', '{', '}', '#', '"', '\''])
-        && !name.contains(": ");
-    if is_plain {
-        name.to_owned()
-    } else {
-        quote(name)
-    }
-}
-
-/// An item without the marks that quote it.
-fn unquoted(item: &str) -> String {
-    let item = item.trim();
-    for mark in ['"', '\''] {
-        let inner = item
-            .strip_prefix(mark)
-            .and_then(|item| item.strip_suffix(mark));
-        if let Some(inner) = inner {
-            return inner.to_owned();
-        }
-    }
-    item.to_owned()
-}
-
-/// Splits a text at separators outside parentheses and quotes: the parts, and what is between the first two of them.
-fn split(text: &str, separators: &[char]) -> (Vec<String>, String) {
-    let mut parts: Vec<String> = Vec::new();
-    let mut between: Option<String> = None;
-    let mut gap = String::new();
-    let mut part = String::new();
-    let (mut is_inside, mut quote) = (false, None);
-    for c in text.chars() {
-        match c {
-            _ if quote == Some(c) => quote = None,
-            _ if quote.is_some() => {}
-            '"' | '\'' if part.is_empty() => quote = Some(c),
-            '(' => is_inside = true,
-            ')' => is_inside = false,
-            _ => {}
-        }
-        let is_gap = quote.is_none()
-            && !is_inside
-            && (separators.contains(&c) || c.is_whitespace() && part.is_empty());
-        if !is_gap {
-            if !gap.is_empty() && !parts.is_empty() {
-                between.get_or_insert_with(|| gap.clone());
-            }
-            gap.clear();
-            part.push(c);
-            continue;
-        }
-        if !part.is_empty() {
-            parts.push(std::mem::take(&mut part).trim_end().to_owned());
-        }
-        gap.push(c);
-    }
-    if !part.trim().is_empty() {
-        parts.push(part.trim_end().to_owned());
-    }
-    (parts, between.unwrap_or_else(|| ", ".to_owned()))
 }
 
 #[cfg(test)]
@@ -537,6 +401,11 @@ mod tests {
                 "description: |\n  Old.\n\n  More.\n# about the model\nmodel: a\n",
                 &["description=New: short"],
                 "description: \"New: short\"\n# about the model\nmodel: a\n",
+            ),
+            (
+                "description: d\n\"model\": opus # best\n'effort' : low\ncolor : red\n",
+                &["model=haiku", "effort=max", "color=blue"],
+                "description: d\n\"model\": haiku # best\n'effort' : max\ncolor : blue\n",
             ),
             (
                 "description: d\nmodel:\ncolor: red\n",
@@ -620,6 +489,71 @@ mod tests {
     }
 
     #[test]
+    fn every_text_reads_back_as_it_was_typed() {
+        for value in [
+            "2020-01-01",
+            "12:30:45",
+            "1_000",
+            "0x1f",
+            "1e3",
+            "-1",
+            ".5",
+            "yes",
+            "No",
+            "ON",
+            "null",
+            "~",
+            "True",
+            " outer ",
+            "a # b",
+            "a #b",
+            "#a",
+            "a: b",
+            "a:",
+            "- a",
+            "? a",
+            "[a]",
+            "{a: b}",
+            "&a",
+            "*a",
+            "!a",
+            "|",
+            ">",
+            "%a",
+            "@a",
+            "`a`",
+            "'a'",
+            "\"a\"",
+            "a\u{2028}b\u{2029}c\u{feff}d\u{fffe}e",
+            "a\n b\n\nc\td",
+            "a --- b",
+            "---",
+            "...",
+            "a\\: x",
+        ] {
+            let head = with("description: d\n", &[&format!("description={value}")]).unwrap();
+            let text = format!("---\nname: a\n{head}---\n");
+            let values = Definition::parse(text.as_bytes()).values();
+            assert_eq!(values["description"], value, "{head}");
+            // A parser that knows more kinds of values reads plain words only as text.
+            let written = head.strip_prefix("description: ").unwrap();
+            assert!(written.starts_with('"'), "{head}");
+            assert!(!written.contains(['\u{2028}', '\u{2029}', '\u{feff}', '\u{fffe}']));
+        }
+        for plain in [
+            "haiku",
+            "claude-opus-4-5",
+            "opus[1m]",
+            "Plans work",
+            "note",
+            "It's",
+        ] {
+            let head = with("description: d\n", &[&format!("model={plain}")]).unwrap();
+            assert!(head.ends_with(&format!("model: {plain}\n")), "{head}");
+        }
+    }
+
+    #[test]
     fn what_would_widen_or_cannot_be_edited_is_refused() {
         for (head, overrides, error) in [
             (
@@ -633,7 +567,7 @@ mod tests {
                 OverrideError::NoTools,
             ),
             (
-                "description: d\n\"model\": x\n",
+                "description: d\n\"mod\\x65l\": x\n",
                 &["model=haiku"],
                 OverrideError::NotEditable("model".to_owned()),
             ),
@@ -652,6 +586,39 @@ mod tests {
         }
         let error = overridden(b"no frontmatter", &Overrides::read(["model=x"]).unwrap());
         assert!(matches!(error, Err(OverrideError::NotLoaded(_))));
+    }
+
+    #[test]
+    fn removals_that_find_nothing_are_told() {
+        let tools = ["Bash", "Read", "Agent"].map(str::to_owned);
+        for (head, removed, expected) in [
+            ("tools: Read, Bash(git *)\n", "tools-=Bash", None),
+            ("tools: Read, Bash\n", "tools-=Bahs", Some(Some("Bash"))),
+            ("tools: Read\n", "tools-=Write", Some(None)),
+            ("tools: Task\n", "tools-=Agent", None),
+            ("", "tools-=Bash", None),
+            ("", "tools-=Bash(rm *)", None),
+            ("", "tools-=mcp__db", None),
+            ("", "tools-=Bahs", Some(Some("Bash"))),
+            ("", "disallowedTools-=Bash", Some(None)),
+            ("disallowedTools: Bash\n", "disallowedTools-=Bash", None),
+            (
+                "disallowedTools: Write\n",
+                "disallowedTools-=Wirte",
+                Some(Some("Write")),
+            ),
+            ("tools: Read\n", "tools+=Bash", None),
+        ] {
+            let text = format!("---\nname: a\ndescription: d\n{head}---\n");
+            let overrides = Overrides::read([removed]).unwrap();
+            let found = idle_removals(text.as_bytes(), &overrides, &tools);
+            let found = found.first().map(|idle| {
+                assert_eq!(idle.assignment, removed);
+                idle.meant.clone()
+            });
+            let expected = expected.map(|meant| meant.map(str::to_owned));
+            assert_eq!(found, expected, "{head}{removed}");
+        }
     }
 
     #[test]

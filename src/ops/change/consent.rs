@@ -11,6 +11,7 @@ use crate::domain::likeness::nearest;
 use crate::domain::tool_rule::ALIASES;
 use crate::error::{Failure, Result};
 use crate::ops::complete;
+use crate::store::builtin;
 
 /// An agent that may do nothing.
 const NO_TOOLS: &[u8] = b"---\nname: none\ndescription: none\ntools: []\n---\n";
@@ -30,8 +31,11 @@ pub(super) fn refuse_unknown(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Res
     let listed: Vec<&str> = ALLOWED_WORDS.into_iter().chain(fields).collect();
     let tools = complete::tools();
     let tools = tools.iter().map(|(tool, _)| tool.as_str());
-    let retired = ALIASES.iter().flat_map(|(old, new)| [*old, *new]);
-    let tools: Vec<&str> = tools.chain(retired).collect();
+    let retired = builtin::retired_tools();
+    let aliases = ALIASES.iter().flat_map(|(old, new)| [*old, *new]);
+    let tools: Vec<&str> = (tools.chain(aliases))
+        .chain(retired.keys().map(String::as_str))
+        .collect();
     let servers = complete::configured(scene.session);
     let is_known = |word: &str| {
         let tool = word.split('(').next().unwrap_or(word);
@@ -39,7 +43,7 @@ pub(super) fn refuse_unknown(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Res
             || tools.contains(&tool)
             || tool.starts_with("mcp__")
             || servers.iter().any(|(server, _)| server == word)
-            || plan.items.iter().any(|item| may(item, word))
+            || (plan.items.iter()).any(|item| may(item, word) || overrides(item, word))
     };
     let Some(word) = words.into_iter().find(|word| !is_known(word)) else {
         return Ok(());
@@ -57,13 +61,20 @@ pub(super) fn refuse_unknown(plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Res
     )))
 }
 
+/// Whether an override of an agent is about a word, before or now.
+fn overrides(item: &Item, word: &str) -> bool {
+    let before = item.before.as_ref().map(|before| &before.overrides);
+    let mut all = before.into_iter().chain([&item.candidate.locked.overrides]);
+    all.any(|overrides| overrides.names(word))
+}
+
 /// Whether an agent may do what a word names, as it is or as it would be.
 fn may(item: &Item, word: &str) -> bool {
     let nothing = Capabilities::of(NO_TOOLS);
     let word = [word.to_owned()];
     let versions = [Some(&item.candidate.bytes), item.ours.as_ref()];
-    versions.into_iter().flatten().any(|bytes| {
-        let gains = Capabilities::of(bytes).gains_over(&nothing);
+    versions.into_iter().flatten().any(|content| {
+        let gains = Capabilities::of(&content.bytes()).gains_over(&nothing);
         gains.iter().any(|gain| gain.is_allowed(&word))
     })
 }

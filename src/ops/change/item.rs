@@ -1,13 +1,17 @@
 //! One agent of a plan: what it was made from, what became of it, what is open about it, and what was decided so far.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::resolutions;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, overridden};
+use crate::domain::digest::Digest;
 use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::{LISTS, Overrides};
+use crate::fs::Content;
 use crate::merge::{Choice, Merge, Options, Unit, merge_with};
 use crate::ops::base::BaseOrigin;
 use crate::ops::candidate::Candidate;
@@ -108,14 +112,16 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) is_named: bool,
     /// The entry that the manifest is to have; `None`: it is only required, or its entry stays as it is.
     pub(in crate::ops) wanted: Option<Wanted>,
+    /// The overrides that the manifest is to have for it although it is only required; `None`: they stay.
+    pub(in crate::ops) required_overrides: Option<Overrides>,
     /// The agents of the plan that require it.
     pub(in crate::ops) required_by: BTreeSet<AgentName>,
     /// Who asked for it, outermost first.
     pub(in crate::ops) chain: Vec<String>,
-    pub(in crate::ops) base: Vec<u8>,
+    pub(in crate::ops) base: Content,
     pub(in crate::ops) origin: Option<BaseOrigin>,
     /// The file as it is; `None`: there is none.
-    pub(in crate::ops) ours: Option<Vec<u8>>,
+    pub(in crate::ops) ours: Option<Content>,
     /// Keys that stay as the user has them, always.
     pub(in crate::ops) pins: Vec<String>,
     /// Keys that stay as the user has them in this command.
@@ -129,7 +135,7 @@ pub(in crate::ops) struct Item {
     /// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
     pub(in crate::ops) changed: Option<Changed>,
     /// The result as a person wrote it, in place of the merge.
-    pub(in crate::ops) text: Option<Vec<u8>>,
+    pub(in crate::ops) text: Option<Content>,
     /// That it takes the place of an agent from another source.
     pub(in crate::ops) replaces: Option<Replaced>,
     /// Whether a file is in its way that may not be replaced.
@@ -138,11 +144,26 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) is_unknown_before: bool,
     /// Whether its file was there and agentpkg did not write it: it stays as it is, and what it may do it does already.
     pub(in crate::ops) is_adopted: bool,
+    pub(super) last_merge: LastMerge,
+}
+
+/// The last result of a merge, with what it was made from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastMerge(RefCell<Option<(Made, Content)>>);
+
+/// What a merged result was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Made {
+    base: Digest,
+    ours: Option<Digest>,
+    theirs: Digest,
+    pins: Vec<String>,
+    choices: Vec<Option<Choice>>,
 }
 
 impl Item {
     /// An agent about which nothing is decided yet, and that is not here.
-    pub(in crate::ops) fn new(name: AgentName, candidate: Candidate, base: Vec<u8>) -> Self {
+    pub(in crate::ops) fn new(name: AgentName, candidate: Candidate, base: Content) -> Self {
         Self {
             name,
             before: None,
@@ -150,6 +171,7 @@ impl Item {
             is_fresh: true,
             is_named: false,
             wanted: None,
+            required_overrides: None,
             required_by: BTreeSet::new(),
             chain: Vec::new(),
             base,
@@ -167,6 +189,7 @@ impl Item {
             is_blocked: false,
             is_unknown_before: false,
             is_adopted: false,
+            last_merge: LastMerge::default(),
         }
     }
 
@@ -220,13 +243,22 @@ impl Item {
     /// Finds the conflicts, of which none is decided yet.
     pub(in crate::ops) fn find_conflicts(&mut self) {
         self.keep_edited_overrides();
-        let count = match (&self.ours, &self.text) {
-            (Some(ours), None) if *ours != self.base && self.base != self.candidate.bytes => {
-                self.merge().conflicts().len()
-            }
-            _ => 0,
-        };
-        self.choices = vec![None; count];
+        self.choices.clear();
+        if let (Some(ours), None) = (&self.ours, &self.text)
+            && *ours != self.base
+            && self.base != self.candidate.bytes
+        {
+            let (choices, result) = {
+                let sides = self.sides();
+                let merge = sides.merge();
+                let count = merge.conflicts().len();
+                (vec![None; count], merge.resolve(&vec![Choice::Ours; count]))
+            };
+            self.choices = choices;
+            self.last_merge
+                .0
+                .replace(Some((self.made(), result.into())));
+        }
     }
 
     /// Keeps what the user edited of keys that are or were overridden: an override is never asked about, and a hand edit never lost.
@@ -236,12 +268,13 @@ impl Item {
         let all = [before.unwrap_or_default(), now.clone()];
         let Some(ours) = self
             .ours
-            .as_deref()
+            .as_ref()
             .filter(|_| !all.iter().all(Overrides::is_empty))
         else {
             return;
         };
-        let [ours, base] = [ours, &self.base].map(|bytes| Definition::parse(bytes).values());
+        let [ours, base] =
+            [ours, &self.base].map(|content| Definition::parse(&content.bytes()).values());
         let values = all.iter().flat_map(|overrides| overrides.values.keys());
         let edited = values
             .filter(|key| ours.get(*key) != base.get(*key))
@@ -251,7 +284,8 @@ impl Item {
             return;
         }
         // Lists are merged name by name; where even that clashes, the file stays as it is.
-        let merge = self.merge();
+        let sides = self.sides();
+        let merge = sides.merge();
         let clashing = merge
             .conflicts()
             .iter()
@@ -263,23 +297,50 @@ impl Item {
         self.kept.extend(clashing);
     }
 
-    /// The merge as it is now.
-    pub(in crate::ops) fn merge(&self) -> Merge<'_> {
-        let ours = self.ours.as_deref().unwrap_or(&self.base);
+    /// What is merged, as it is now.
+    pub(in crate::ops) fn sides(&self) -> Sides<'_> {
         let pins = self.pins.iter().chain(&self.kept).cloned().collect();
-        merge_with(
-            &self.base,
-            ours,
-            &self.candidate.bytes,
-            &Options {
+        Sides {
+            base: self.base.bytes(),
+            ours: self.ours.as_ref().unwrap_or(&self.base).bytes(),
+            theirs: self.candidate.bytes.bytes(),
+            options: Options {
                 pins,
                 ..Options::default()
             },
-        )
+        }
+    }
+
+    /// What a merge is made from.
+    fn made(&self) -> Made {
+        Made {
+            base: self.base.digest(),
+            ours: self.ours.as_ref().map(Content::digest),
+            theirs: self.candidate.bytes.digest(),
+            pins: self.pins.iter().chain(&self.kept).cloned().collect(),
+            choices: self.choices.clone(),
+        }
+    }
+
+    /// The result of a merge, which is made again only if something that it is made from has changed.
+    fn merged(&self) -> Content {
+        let made = self.made();
+        if let Some((known, result)) = &*self.last_merge.0.borrow()
+            && *known == made
+        {
+            return result.clone();
+        }
+        let choices = self.choices.iter().cloned();
+        let choices: Vec<Choice> = choices
+            .map(|choice| choice.unwrap_or(Choice::Ours))
+            .collect();
+        let result = Content::from(self.sides().merge().resolve(&choices));
+        self.last_merge.0.replace(Some((made, result.clone())));
+        result
     }
 
     /// The bytes that would be written, with undecided conflicts as the user has them.
-    pub(in crate::ops) fn result(&self) -> Vec<u8> {
+    pub(in crate::ops) fn result(&self) -> Content {
         if let Some(text) = &self.text {
             return text.clone();
         }
@@ -287,7 +348,7 @@ impl Item {
             if self.pins.is_empty() && self.kept.is_empty() {
                 return self.candidate.bytes.clone();
             }
-            return self.merge().resolve(&[]);
+            return self.merged();
         };
         // The two usual cases need no merge: nothing is new, or nothing was edited.
         if self.base == self.candidate.bytes {
@@ -296,16 +357,13 @@ impl Item {
         if *ours == self.base && self.pins.is_empty() && self.kept.is_empty() {
             return self.candidate.bytes.clone();
         }
-        let choices = self.choices.iter().cloned();
-        let choices: Vec<Choice> = choices
-            .map(|choice| choice.unwrap_or(Choice::Ours))
-            .collect();
-        self.merge().resolve(&choices)
+        self.merged()
     }
 
     /// Keeps keys as the user has them in this update. Conflicts about them go away; what was decided about the others stays.
     pub(in crate::ops) fn keep(&mut self, keys: impl Iterator<Item = String>) {
         let decided: Vec<_> = self
+            .sides()
             .merge()
             .conflicts()
             .iter()
@@ -313,10 +371,7 @@ impl Item {
             .zip(self.choices.clone())
             .collect();
         self.kept.extend(keys);
-        let merge = self.merge();
-        let remaining: Vec<_> = merge
-            .conflicts()
-            .iter()
+        let remaining: Vec<_> = (self.sides().merge().conflicts().iter())
             .map(resolutions::identity)
             .collect();
         let decision = |identity| {
@@ -350,9 +405,10 @@ impl Item {
         if before.map_or(now.is_empty(), |before| before == now) {
             return Vec::new();
         }
-        let agreed = before.and_then(|before| overridden(&self.candidate.base, before).ok());
-        let agreed = agreed.as_deref().unwrap_or(&self.candidate.base);
-        Capabilities::of(&self.candidate.bytes).gains_over(&Capabilities::of(agreed))
+        let base = self.candidate.base.bytes();
+        let agreed = before.and_then(|before| overridden(&base, before).ok());
+        let agreed = agreed.as_deref().unwrap_or(&base);
+        Capabilities::of(&self.candidate.bytes.bytes()).gains_over(&Capabilities::of(agreed))
     }
 
     /// A version that had other bytes when it was locked: a released version does not change, so a person has to look.
@@ -367,15 +423,15 @@ impl Item {
     }
 
     fn gained_powers(&self) -> Vec<Gain> {
-        let result = self.result();
+        let result = Capabilities::of(&self.result().bytes());
         let is_same = |before: &LockedAgent| before.sha256 == self.candidate.locked.sha256;
-        let base = (!self.base.is_empty()).then_some(self.base.as_slice());
+        let base = (!self.base.is_empty()).then_some(&self.base);
         if self.is_unknown_before {
-            return Capabilities::of(&result).gains_over(&Capabilities::of(NO_TOOLS));
+            return result.gains_over(&Capabilities::of(NO_TOOLS));
         }
-        match (&self.before, self.ours.as_deref().or(base)) {
-            (Some(before), Some(bytes)) if !is_same(before) => {
-                Capabilities::of(&result).gains_over(&Capabilities::of(bytes))
+        match (&self.before, self.ours.as_ref().or(base)) {
+            (Some(before), Some(known)) if !is_same(before) => {
+                result.gains_over(&Capabilities::of(&known.bytes()))
             }
             // What is installed for the first time asks for the powers over the session only, unless these very bytes were agreed to.
             (before, _) => {
@@ -383,7 +439,7 @@ impl Item {
                 let is_agreed = |gain: &Gain| {
                     agreed.is_some_and(|agreed| agreed.allowed.contains(&gain.word()))
                 };
-                let mut asked = Capabilities::of(&result).asked_at_first();
+                let mut asked = result.asked_at_first();
                 asked.retain(|gain| !is_agreed(gain));
                 asked
             }
@@ -396,7 +452,7 @@ impl Item {
         locked.folder = self.folder().clone();
         let before = self.before.as_ref().map(|before| &before.overrides);
         if self.is_fresh || before != Some(&locked.overrides) {
-            let asked = Capabilities::of(&self.result()).asked_at_first();
+            let asked = Capabilities::of(&self.result().bytes()).asked_at_first();
             let words: BTreeSet<String> = asked.iter().map(Gain::word).collect();
             locked.allowed = words.into_iter().collect();
         }
@@ -405,11 +461,16 @@ impl Item {
 
     /// Why the client would not load the result, although it loads the file as it is and upstream's.
     pub(in crate::ops) fn breaks(&self) -> Option<String> {
-        let loads = |bytes: &[u8]| matches!(Definition::parse(bytes).verdict(), Verdict::Loads(_));
-        if !self.ours.as_deref().is_none_or(loads) || !loads(&self.candidate.bytes) {
+        let loads = |content: &Content| {
+            matches!(
+                Definition::parse(&content.bytes()).verdict(),
+                Verdict::Loads(_)
+            )
+        };
+        if !self.ours.as_ref().is_none_or(loads) || !loads(&self.candidate.bytes) {
             return None;
         }
-        match Definition::parse(&self.result()).verdict() {
+        match Definition::parse(&self.result().bytes()).verdict() {
             Verdict::Loads(_) => None,
             Verdict::Skipped(reason) => Some(reason.to_string()),
         }
@@ -447,5 +508,21 @@ impl Item {
         } else {
             Status::Merged
         }
+    }
+}
+
+/// The three versions that are merged, read.
+#[derive(Debug)]
+pub(in crate::ops) struct Sides<'i> {
+    base: Cow<'i, [u8]>,
+    ours: Cow<'i, [u8]>,
+    theirs: Cow<'i, [u8]>,
+    options: Options,
+}
+
+impl Sides<'_> {
+    /// Merges them.
+    pub(in crate::ops) fn merge(&self) -> Merge<'_> {
+        merge_with(&self.base, &self.ours, &self.theirs, &self.options)
     }
 }

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use super::edits::spec_of;
 use super::goal::{Edits, OverrideChange};
 use super::pending;
 use super::planner::Planner;
-use crate::domain::definition::{differing, overridden};
+use crate::domain::definition::{Definition, Verdict, differing, overridden};
+use crate::domain::markers;
 use crate::domain::name::AgentName;
-use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride};
+use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride, contradiction};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
+use crate::fs::Content;
 use crate::ops::report::Frontend;
 use crate::ops::unknown;
+use crate::store::agreement::reachable;
+use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::Wanted;
 
 impl Planner<'_, '_> {
@@ -23,10 +28,15 @@ impl Planner<'_, '_> {
         frontend: &mut dyn Frontend,
     ) -> Result<()> {
         let scene = self.scene;
-        let agents = scene.manifest.agents();
-        let found = agents.iter().find(|(name, _)| name.as_str() == typed);
-        let (name, wanted) =
-            found.ok_or_else(|| unknown::agent(typed, agents.keys(), &scene.lockfile))?;
+        let (manifest, lockfile) = (&scene.manifest, &scene.lockfile);
+        // What is only required has its overrides beside the entries, so that it stays no longer than what requires it.
+        let entries = manifest.agents().keys();
+        let mut known = reachable(manifest, lockfile);
+        known.extend(entries);
+        let found = known.iter().copied().find(|name| name.as_str() == typed);
+        let name = found.ok_or_else(|| unknown::agent(typed, known, lockfile))?;
+        let wanted = &manifest.entry(name);
+        let is_entry = manifest.agents().contains_key(name);
         let Some(locked) = scene.lockfile.agents.get(name) else {
             let install = Command::new(["install"]);
             return Err(Failure::failed(format!("`{name}` is not installed yet"))
@@ -37,6 +47,7 @@ impl Planner<'_, '_> {
             return Err(Failure::failed(format!("an update of `{name}` is pending"))
                 .hint(Advice::run(resolve).and(" finishes it; then change its overrides")));
         }
+        self.refuse_ignored(name, locked, is_entry)?;
         let mut overrides = wanted.overrides.clone();
         match change {
             OverrideChange::Set(assignments) => set(name, wanted, &mut overrides, assignments)?,
@@ -50,12 +61,18 @@ impl Planner<'_, '_> {
         let is_forced = self.goal.edits == Edits::Replace;
         if let Some(item) = self.plan.item_mut(name) {
             item.is_named = true;
-            item.wanted = Some(wanted);
+            if is_entry {
+                item.wanted = Some(wanted);
+            } else {
+                item.required_overrides = Some(wanted.overrides);
+            }
             let now = &item.candidate.locked.overrides;
             if is_forced {
-                item.text = overridden(&item.result(), now).ok();
+                item.text = overridden(&item.result().bytes(), now)
+                    .ok()
+                    .map(Content::from);
             }
-            let differing = differing(now, &item.result(), &item.candidate.bytes);
+            let differing = differing(now, &item.result().bytes(), &item.candidate.bytes.bytes());
             let notes: Vec<String> = differing
                 .into_iter()
                 .map(|key| {
@@ -68,6 +85,41 @@ impl Planner<'_, '_> {
     }
 }
 
+impl Planner<'_, '_> {
+    /// Refuses a file that has lost what the client reads: there is nothing in it that could have another value.
+    fn refuse_ignored(&self, name: &AgentName, locked: &LockedAgent, is_entry: bool) -> Result<()> {
+        let Some(file) = self.scene.agent(name)? else {
+            return Ok(());
+        };
+        let Verdict::Skipped(reason) = Definition::parse(&file.bytes()).verdict().clone() else {
+            return Ok(());
+        };
+        if markers::first(&file.bytes()).is_some() {
+            return Ok(());
+        }
+        let path = self
+            .scene
+            .session
+            .project
+            .shown_path(name, self.scene.lockfile.folder(name));
+        let diff = Command::new(["diff", name.as_str()]);
+        let failure = Failure::failed(format!("nothing in `{path}` can be overridden"))
+            .caused_by(format!("Claude Code ignores the file: {reason}"))
+            .hint(
+                Advice::run(diff)
+                    .and(" shows what it was installed with; put that back, then run this again"),
+            );
+        let again = Command::new(["install", &spec_of(locked), "--force"]);
+        let again = Advice::run(again).and(" replaces the file; a copy stays for ");
+        let again = again.and_run(Command::new(["undo"]));
+        Err(if is_entry {
+            failure.hint(again)
+        } else {
+            failure
+        })
+    }
+}
+
 /// Makes assignments. What is pinned has the text of the file as its value, so it cannot have another.
 fn set(
     name: &AgentName,
@@ -75,6 +127,7 @@ fn set(
     overrides: &mut Overrides,
     assignments: &[Assignment],
 ) -> Result<()> {
+    contradiction(assignments).map_err(|error| refused(&error))?;
     for assignment in assignments {
         if matches!(assignment, Assignment::Modern(_)) {
             return Err(refused(&WrongOverride::NoAssignment(

@@ -6,6 +6,7 @@ use super::goal::Prune;
 use super::item::{Item, State};
 use super::scene::Scene;
 use crate::domain::name::AgentName;
+use crate::domain::overrides::Overrides;
 use crate::domain::spec::Source;
 use crate::error::Failure;
 use crate::ops::gone::GoneAgent;
@@ -105,8 +106,20 @@ impl Plan {
         let mut manifest = scene.manifest.clone();
         for name in &self.dismissed {
             manifest.remove_agent(name);
+            // Who only leaves the manifest is as it was, and so are its overrides.
+            if let Some(wanted) = scene.manifest.agents().get(name)
+                && self.still_required.iter().any(|(kept, _)| kept == name)
+            {
+                manifest.set_required(name, &wanted.overrides);
+            }
+        }
+        for name in &self.leaving {
+            manifest.set_required(name, &Overrides::default());
         }
         for item in self.items.iter().filter(|item| item.is_settled()) {
+            if let Some(overrides) = &item.required_overrides {
+                manifest.set_required(&item.name, overrides);
+            }
             if let Some(wanted) = &item.wanted
                 && scene.manifest.agents().get(&item.name) != Some(wanted)
             {

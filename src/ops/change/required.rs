@@ -236,7 +236,8 @@ impl<'a> Planner<'a, '_> {
     ) -> Result<()> {
         let session = self.scene.session;
         if let Some(locked) = self.scene.lockfile.agents.get(name) {
-            self.keep(name, locked, &Wanted::anything(), frontend)?;
+            let wanted = self.scene.manifest.as_required(name);
+            self.keep(name, locked, &wanted, frontend)?;
         } else if session.options.is_locked {
             return Err(session
                 .stale_lock()
@@ -322,7 +323,8 @@ impl<'a> Planner<'a, '_> {
                 None if self.goal.is_update() => Ok(()),
                 None => {
                     let locked = &self.scene.lockfile.agents[&name];
-                    self.keep(&name, locked, &Wanted::anything(), frontend)
+                    let wanted = self.scene.manifest.as_required(&name);
+                    self.keep(&name, locked, &wanted, frontend)
                 }
             };
         }

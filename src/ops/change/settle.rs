@@ -14,6 +14,8 @@ use crate::domain::budget;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::fs::Content;
+use crate::ops::idle::{idle, notes};
 use crate::ops::policy;
 use crate::ops::report::{Answers, Event, Frontend};
 use crate::store::loaded;
@@ -26,6 +28,7 @@ pub(super) fn settle(
     frontend: &mut dyn Frontend,
 ) -> Result<Settled> {
     let mut open = Open::new(Answers::of(frontend, goal.is_dry_run, goal.consent.is_yes));
+    note_idle(plan, scene, goal, frontend);
     if matches!(goal.what, What::Newest { .. }) {
         pending::keep_begun(&scene.session.project, goal, plan, &mut open)?;
     }
@@ -55,15 +58,41 @@ pub(super) fn settle(
     Ok(settled)
 }
 
+/// Notes which overrides that are new remove nothing. Commands whose screens have no notes say it at once.
+fn note_idle(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal, frontend: &mut dyn Frontend) {
+    let is_typed = matches!(goal.what, What::Override { .. });
+    for item in &mut plan.items {
+        let now = &item.candidate.locked.overrides;
+        let is_known = (item.before.as_ref()).is_some_and(|before| before.overrides == *now);
+        if is_known && !is_typed {
+            continue;
+        }
+        let idle = idle(&item.candidate.base.bytes(), now);
+        let line_of = |assignment: &str| scene.manifest.line_of_removal(&item.name, assignment);
+        let notes = notes(&item.name, &idle, &line_of);
+        if !is_typed && !goal.is_update() {
+            for note in &notes {
+                frontend.report(Event::warning(note.as_str()));
+            }
+        }
+        item.notes.extend(notes);
+    }
+}
+
 /// Leaves out what the policy of the project forbids. It is no question: nobody can allow it.
 fn forbid(plan: &mut Plan, scene: &Scene<'_>) {
     let active = plan.items.iter_mut();
     for item in active.filter(|item| item.state == State::Active) {
         let locked = &item.candidate.locked;
         let permitted = if item.is_fresh {
-            policy::permit(&scene.manifest, &item.name, locked, &item.result())
+            policy::permit(&scene.manifest, &item.name, locked, &item.result().bytes())
         } else {
-            policy::permit(&scene.manifest, &item.name, locked, &item.candidate.bytes)
+            policy::permit(
+                &scene.manifest,
+                &item.name,
+                locked,
+                &item.candidate.bytes.bytes(),
+            )
         };
         if let Err(failure) = permitted {
             item.state = State::Skipped;
@@ -79,7 +108,7 @@ fn keep_within_budget(plan: &mut Plan, scene: &Scene<'_>) {
     }
     let (project, environment) = (&scene.session.project, &scene.session.environment);
     let set = loaded::read(project, environment, project.root());
-    let cost = |bytes: &[u8]| match Definition::parse(bytes).verdict() {
+    let cost = |content: &Content| match Definition::parse(&content.bytes()).verdict() {
         Verdict::Loads(loaded) => budget::tokens(&loaded.name, &loaded.description),
         Verdict::Skipped(_) => 0,
     };
@@ -89,7 +118,7 @@ fn keep_within_budget(plan: &mut Plan, scene: &Scene<'_>) {
         .iter_mut()
         .filter(|item| item.state == State::Active)
     {
-        let (before, after) = (item.ours.as_deref().map_or(0, cost), cost(&item.result()));
+        let (before, after) = (item.ours.as_ref().map_or(0, cost), cost(&item.result()));
         let with = (total + after).saturating_sub(before);
         let permitted = if after > before {
             policy::permit_total(&scene.manifest, &item.name, with)

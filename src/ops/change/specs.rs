@@ -399,7 +399,7 @@ impl<'a> Planner<'a, '_> {
         };
         let kept = || self.kept_version(asked, name, &origin, resolved);
         let version = asked.spec.version.clone().or_else(kept);
-        let mut wanted = known.cloned().unwrap_or_default();
+        let mut wanted = self.scene.manifest.entry(name);
         wanted.is_verbatim |= specs.is_verbatim;
         wanted.bind.extend(self.goal.bind.clone());
         Wanted {

@@ -148,7 +148,7 @@ fn adoptable(planner: &Planner<'_, '_>, stem: &str, is_named: bool) -> Result<Co
     let bytes = scene
         .file(&name, &folder)
         .map_err(|failure| failure.message().to_owned())?;
-    let bytes = bytes.ok_or("it is gone")?;
+    let bytes = bytes.ok_or("it is gone")?.bytes().into_owned();
     match first(&bytes) {
         Some(line) => Err(format!(
             "it has unresolved conflict markers, the first in line {line}"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Checker;
 use super::finding::{Finding, Fix};
-use crate::domain::budget::{LIMIT, shown};
+use crate::domain::budget::{LIMIT, shortening, shown};
 use crate::domain::loaded::Layer;
 use crate::domain::shell::Command;
 use crate::error::Advice;
@@ -31,7 +31,14 @@ impl Checker<'_> {
 
     /// What all descriptions cost in each session.
     fn budget(&mut self, set: &LoadedSet) {
-        let costs = || Command::new(["list", "--cost"]);
+        let largest = self.largest(set);
+        let costs = || {
+            let costs = Advice::run(Command::new(["list", "--cost"])).and(" shows the largest");
+            match largest {
+                Some(name) => costs.and("; shorten one with ").and_run(shortening(name)),
+                None => costs,
+            }
+        };
         if let Some(violation) = self.manifest.policy().total(set.project_tokens()) {
             self.findings.push(Finding {
                 rule: Some(violation.rule),
@@ -48,6 +55,14 @@ impl Checker<'_> {
                 ..Finding::note("budget", "the descriptions of all agents", message).fix(costs())
             });
         }
+    }
+
+    /// The installed agent of the project whose description costs most.
+    fn largest(&self, set: &LoadedSet) -> Option<&str> {
+        let installed = set.own().filter(|agent| self.is_installed(set, agent));
+        let largest = installed.max_by_key(|agent| agent.tokens)?;
+        let (name, _) = self.lockfile.at(&largest.below)?;
+        Some(name.as_str())
     }
 
     /// The project's agents that the client's settings keep from running.
@@ -162,7 +177,7 @@ impl Checker<'_> {
             self.findings.push(
                 Finding::error("ignored", subject, message)
                     .at(&agent.shown)
-                    .fix(if agent.bytes.is_empty() {
+                    .fix(if agent.content.is_empty() {
                         "make it a file that Claude Code reads, or delete it"
                     } else {
                         "fix its frontmatter"
@@ -172,16 +187,17 @@ impl Checker<'_> {
         let violations = match place.layer {
             Layer::BuiltIn => Vec::new(),
             // What the client cannot read it does not load.
-            _ if agent.bytes.is_empty() => Vec::new(),
-            _ => self.manifest.policy().agent(&agent.bytes),
+            _ if agent.content.is_empty() => Vec::new(),
+            _ => self.manifest.policy().agent(&agent.content.bytes()),
         };
         let manager = place
             .manager
             .as_ref()
             .filter(|manager| manager.entry(&agent.below).is_some());
-        self.forbidden(subject, violations, &agent.shown, &|what| match manager {
-            Some(manager) => format!("{what}, or take it out of {}", manager.shown).into(),
-            None => format!("{what}, or delete {}", agent.shown).into(),
+        let place_and_fix = (agent.shown.as_str(), Advice::say("shorten its description"));
+        self.forbidden(subject, violations, place_and_fix, &|what| match manager {
+            Some(manager) => what.and(format!(", or take it out of {}", manager.shown)),
+            None => what.and(format!(", or delete {}", agent.shown)),
         });
         for finding in &mut self.findings[before..] {
             finding.is_about_machine = place.layer.is_about_machine() && !place.is_own;

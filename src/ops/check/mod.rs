@@ -8,7 +8,9 @@ mod servers;
 
 use std::collections::BTreeMap;
 
+use super::candidate::modern;
 use super::change::unmanaged::unmanaged_in;
+use super::idle::idle;
 use super::news::{Look, News};
 use super::policy;
 use super::report::Frontend;
@@ -16,19 +18,21 @@ use super::requirement::{
     self, AgentNeeds, MissingPart, OddTool, Other, Report, ServerState, World, is_of_plugin,
 };
 use super::session::Session;
+use crate::domain::budget::shortening;
 use crate::domain::capability::Capabilities;
 use crate::domain::count::few;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
+use crate::domain::overrides::Overrides;
 use crate::domain::policy::Violation;
 use crate::domain::requirement::{Need, Origin};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
-use crate::store::agreement::{has_other_overrides, unlocked, unwanted};
+use crate::store::agreement::{has_other_overrides, reachable, unlocked, unwanted};
 use crate::store::lockfile::{LockedAgent, Lockfile};
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{FILE_NAME, Manifest};
 
 pub(super) use finding::how_to_get;
 pub use finding::{AbsentTool, Finding, Fix, Level};
@@ -145,6 +149,17 @@ impl Checker<'_> {
                 ..Finding::error("manifest", "agentpkg.toml", failure.message())
             });
         }
+        let wanted = reachable(self.manifest, self.lockfile);
+        for name in self.manifest.required().keys() {
+            if !wanted.contains(name) {
+                let message = "has overrides in agentpkg.toml, but no agent requires it";
+                self.findings.push(
+                    Finding::note("idle-override", name.as_str(), message)
+                        .at(FILE_NAME)
+                        .fix("take it out of `[overrides]`"),
+                );
+            }
+        }
         for (name, locked) in &self.lockfile.agents {
             if unwanted.contains(&name) {
                 let message = "is installed, but not in agentpkg.toml any more";
@@ -208,34 +223,87 @@ impl Checker<'_> {
             );
         }
         let violations = policy::violations(self.manifest, locked, &bytes);
-        self.forbidden(name.as_str(), violations, &path, &|what| {
-            Advice::say(format!("{what}, or ")).and_run(Command::new(["remove", name.as_str()]))
+        let shortening = Advice::run(shortening(name.as_str()));
+        self.forbidden(name.as_str(), violations, (&path, shortening), &|what| {
+            what.and(", or ")
+                .and_run(Command::new(["remove", name.as_str()]))
         });
-        if has_other_overrides(locked, self.manifest.agents().get(name), self.manifest) {
+        if has_other_overrides(locked, &self.manifest.entry(name), self.manifest) {
             let message = "has other overrides in agentpkg.toml than it was written with";
             let finding = Finding::warning("stale", name.as_str(), message);
             self.findings
                 .push(finding.at(&path).fix(Command::new(["install"])));
         }
+        self.idle(name, locked)?;
         if Digest::of(&bytes) != locked.unedited() {
             self.edited(name, locked, &bytes, path)?;
         }
         Ok(())
     }
 
-    /// What is against the policy. `or_end`: what to do about it, and how to get rid of the agent instead.
+    /// The overrides that remove something which is not there.
+    fn idle(&mut self, name: &AgentName, locked: &LockedAgent) -> Result<()> {
+        let base = self.session.project.read_base(&locked.base)?;
+        for idle in idle(&base.unwrap_or_default(), &locked.overrides) {
+            let line = self.manifest.line_of_removal(name, &idle.assignment);
+            let place = line.map(|line| format!("{FILE_NAME}:{line}"));
+            self.findings.push(
+                Finding::note("idle-override", name.as_str(), idle.words)
+                    .places(place.into_iter().collect())
+                    .fix("take it out of agentpkg.toml, or name what is meant"),
+            );
+        }
+        Ok(())
+    }
+
+    /// What replaces the names of tools that an agent has and the client no longer has.
+    fn modernising(&self, agent: &str, tools: &[&OddTool]) -> Option<Fix> {
+        let name = AgentName::new(agent).ok()?;
+        let locked = self.lockfile.agents.get(&name)?;
+        let project = &self.session.project;
+        let path = project.shown_path(&name, self.lockfile.folder(&name));
+        let is_here = tools.iter().all(|tool| tool.place.starts_with(&path));
+        let wanted = self.manifest.entry(&name);
+        let is_open = !wanted.is_verbatim && !wanted.pins.iter().any(|pin| pin == "tools");
+        let base = project.read_base(&locked.base).ok()??;
+        let declared = Overrides {
+            modernise: Some(true),
+            ..locked.overrides.clone()
+        };
+        let modern = modern(declared, &base).modern;
+        let is_replaced =
+            |tool: &&&OddTool| modern.values().any(|list| list.remove.contains(&tool.text));
+        let replaced = tools.iter().filter(is_replaced).count();
+        let is_offered = locked.overrides.modernise != Some(true) && is_here && is_open;
+        if replaced == 0 || !is_offered {
+            return None;
+        }
+        let command = Command::new(["set", agent, "modernise=true"]);
+        Some(if replaced == tools.len() {
+            command.into()
+        } else {
+            Advice::run(command)
+                .and(" replaces those that it can; edit the `tools` line for the others")
+                .into()
+        })
+    }
+
+    /// What is against the policy. `shortening`: how to get a shorter description; `or_end`: what to do about it, and how to get rid of the
+    /// agent instead.
     fn forbidden(
         &mut self,
         name: &str,
         violations: Vec<Violation>,
-        path: &str,
-        or_end: &dyn Fn(&str) -> Advice,
+        (path, shortening): (&str, Advice),
+        or_end: &dyn Fn(Advice) -> Advice,
     ) {
         for violation in violations {
             let fix = match &violation.doubt {
-                Some(reason) => or_end(&format!("fix its frontmatter ({reason})")),
-                None => or_end("change it"),
+                Some(reason) => Advice::say(format!("fix its frontmatter ({reason})")),
+                None if violation.rule == "max-description-tokens" => shortening.clone(),
+                None => Advice::say("change it"),
             };
+            let fix = or_end(fix);
             self.findings.push(Finding {
                 rule: Some(violation.rule),
                 ..Finding::error("policy", name, violation.to_string())
@@ -368,11 +436,13 @@ impl Checker<'_> {
             },
         });
         let message = format!("{what}: {}", texts.join(", "));
+        let by_hand = || "edit its `tools` line; your edit survives updates".into();
+        let fix = self.modernising(agent, tools).unwrap_or_else(by_hand);
         self.findings.push(Finding {
             tools: absent.collect(),
             ..Finding::new(level, kind, agent, message)
                 .places(places)
-                .fix("edit its `tools` line; your edit survives updates")
+                .fix(fix)
         });
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::state::AgentNeeds;
 use super::world::World;
 use crate::domain::plugin_bound::{Bound, Part};
+use crate::fs::Content;
 use crate::ops::session::Session;
 use crate::store::loaded::Standing;
 use crate::store::lockfile::Lockfile;
@@ -47,10 +48,10 @@ pub(in crate::ops) fn all_agents(
 ) -> AllAgents {
     let project = &session.project;
     let set = world.loaded(session);
-    let mut own: BTreeMap<PathBuf, (String, Vec<u8>)> = BTreeMap::new();
+    let mut own: BTreeMap<PathBuf, (String, Content)> = BTreeMap::new();
     for agent in set.own() {
         let path = project.agents_folder().join(&agent.below);
-        own.insert(path, (agent.below.clone(), agent.bytes.clone()));
+        own.insert(path, (agent.below.clone(), agent.content.clone()));
     }
     for change in changes {
         let below = change.path.strip_prefix(project.agents_folder()).ok();
@@ -58,8 +59,8 @@ pub(in crate::ops) fn all_agents(
             continue;
         };
         match &change.after {
-            Some(bytes) => {
-                own.insert(change.path.clone(), (below.to_owned(), bytes.clone()));
+            Some(content) => {
+                own.insert(change.path.clone(), (below.to_owned(), content.clone()));
             }
             None => {
                 own.remove(&change.path);
@@ -67,7 +68,7 @@ pub(in crate::ops) fn all_agents(
         }
     }
     let mut agents = Vec::new();
-    for (path, (below, bytes)) in own {
+    for (path, (below, content)) in own {
         let Some(stem) = below.strip_suffix(".md") else {
             continue;
         };
@@ -75,12 +76,13 @@ pub(in crate::ops) fn all_agents(
         let locked = installed.map(|(_, locked)| locked);
         let wanted = installed.and_then(|(name, _)| manifest.agents().get(name));
         let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
+        let bytes = content.bytes();
         let needs = world.needs(&bytes, locked, &bind);
         let (name, path) = (stem.to_owned(), project.display(&path));
         agents.push(AgentNeeds::of(name, path, needs, &bytes));
     }
     for agent in set.others() {
-        let Some(name) = agent.name.clone().filter(|_| !agent.bytes.is_empty()) else {
+        let Some(name) = agent.name.clone().filter(|_| !agent.content.is_empty()) else {
             continue;
         };
         let place = set.place(agent);
@@ -90,7 +92,8 @@ pub(in crate::ops) fn all_agents(
             .and_then(|manager| manager.entry(&agent.below));
         let (wanted, locked) = entry.unwrap_or_default();
         let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
-        let mut needs = world.needs(&agent.bytes, locked, &bind);
+        let bytes = agent.content.bytes();
+        let mut needs = world.needs(&bytes, locked, &bind);
         if place.plugin.is_some() {
             // It has the rest of its plugin beside it.
             let is_named = |bound: &Bound| !matches!(bound.part, Part::Root | Part::File(_));
@@ -99,7 +102,7 @@ pub(in crate::ops) fn all_agents(
         agents.push(AgentNeeds {
             is_hidden: agent.standing != Standing::Runs,
             is_about_machine: place.layer.is_about_machine(),
-            ..AgentNeeds::of(name, agent.shown.clone(), needs, &agent.bytes)
+            ..AgentNeeds::of(name, agent.shown.clone(), needs, &bytes)
         });
     }
     let is_read = missing(session, world, manifest, lockfile, &mut agents);

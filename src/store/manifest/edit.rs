@@ -1,7 +1,9 @@
 //! Edits of a manifest that keep every other byte of the file.
 
-use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
+use super::entry::{inline, put, update_inline, update_table};
+use super::read::KEYS;
 use super::{MARK, Manifest, Origin, Wanted, bare, source_text};
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::overrides::{LISTS, ListChange, MODERNISE, Overrides, VALUES};
@@ -47,89 +49,72 @@ impl Manifest {
             (self.agents.get(name)).is_some_and(|known| !known.overrides.is_empty());
         let table = section(self.document(), "agents");
         let keys = wanted_keys(name, wanted);
-        let is_inline = table.get(name.as_str()).is_some_and(Item::is_inline_table);
-        // An entry that overrides made a table is a string again without them.
-        let is_restored = was_overridden && wanted.overrides.is_empty() && is_inline;
-        if let ([("version", version)], true) = (&keys[..], is_restored)
-            && let Some(old) = table.get_mut(name.as_str()).and_then(Item::as_value_mut)
-        {
-            put(old, version.clone());
-            self.agents.insert(name.clone(), wanted.clone());
-            return;
-        }
-        // An entry without a version is the same as one with any version.
-        let says_any = |entry: &dyn TableLike| {
-            matches!(
-                entry.get("version").and_then(Item::as_str),
-                Some("*" | "latest")
-            )
-        };
-        if let Some(entry) = table
-            .get_mut(name.as_str())
-            .and_then(Item::as_table_like_mut)
-        {
-            let is_any = wanted.version.is_none() && says_any(entry);
-            for key in [
-                "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind",
-                "gone",
-            ]
-            .into_iter()
-            .chain(VALUES)
-            .chain(LISTS)
-            .chain([MODERNISE])
-            {
-                match keys.iter().find(|(known, _)| *known == key) {
-                    Some((_, value))
-                        if entry
-                            .get(key)
-                            .and_then(Item::as_value)
-                            .is_some_and(|old| same(old, value)) => {}
-                    Some((_, Value::InlineTable(new)))
-                        if entry.get(key).is_some_and(Item::is_table) =>
-                    {
-                        set_table(entry.get_mut(key).and_then(Item::as_table_mut), new);
-                    }
-                    Some((_, value)) => match entry.get_mut(key).and_then(Item::as_value_mut) {
-                        Some(old) => put(old, value.clone()),
-                        None => drop(entry.insert(key, Item::Value(value.clone()))),
-                    },
-                    None if key == "version" && is_any => {}
-                    None => drop(entry.remove(key)),
+        match table.get_mut(name.as_str()) {
+            Some(Item::Value(old)) if old.is_inline_table() => {
+                let table = old.as_inline_table().map(|table| table as &dyn TableLike);
+                let keys = in_table(keys, table);
+                update_inline(old, &keys, &is_known);
+                // An entry that overrides made a table is a string again without them.
+                let is_restored = was_overridden && wanted.overrides.is_empty();
+                let version = old.as_inline_table().filter(|table| table.len() == 1);
+                let version = version.and_then(|table| table.get("version")).cloned();
+                if let Some(version) = version.filter(|_| is_restored) {
+                    put(old, version);
                 }
             }
-            // The space before a closing brace belongs to the last entry.
-            for (_, item) in entry.iter_mut() {
-                if let Some(value) = item.as_value_mut().filter(|_| is_inline) {
-                    value.decor_mut().set_suffix("");
+            Some(Item::Value(old)) => {
+                let is_any = is_any(old.as_str()) && !wanted.overrides.is_empty();
+                put(old, as_value(keys, is_any));
+            }
+            Some(item) if item.is_table_like() => {
+                if let Some(entry) = item.as_table_like_mut() {
+                    let keys = in_table(keys, Some(&*entry));
+                    update_table(entry, &keys, &is_known);
                 }
             }
-            if let Some(value) = entry
-                .iter_mut()
-                .last()
-                .and_then(|(_, item)| item.as_value_mut())
-                .filter(|_| is_inline)
-            {
-                value.decor_mut().set_suffix(" ");
-            }
-        } else {
-            // A string is a version; a table is written only if it is needed.
-            let value = match <[_; 1]>::try_from(keys) {
-                Ok([("version", version)]) => version,
-                keys => {
-                    let mut entry = InlineTable::new();
-                    for (key, value) in keys.map_or_else(|keys| keys, Vec::from) {
-                        entry.insert(key, value);
-                    }
-                    entry.fmt();
-                    Value::InlineTable(entry)
-                }
-            };
-            match table.get_mut(name.as_str()).and_then(Item::as_value_mut) {
-                Some(old) => put(old, value),
-                None => insert_in_order(table, name.as_str(), value),
-            }
+            _ => insert_in_order(table, name.as_str(), as_value(keys, false)),
         }
         self.agents.insert(name.clone(), wanted.clone());
+        // What is wanted itself has its overrides in its entry.
+        self.set_required(name, &Overrides::default());
+    }
+
+    /// Gives an agent that is only required these overrides.
+    pub fn set_required(&mut self, name: &AgentName, overrides: &Overrides) {
+        let known = self.required.get(name).map(|known| &known.overrides);
+        if known.map_or(overrides.is_empty(), |known| known == overrides) {
+            return;
+        }
+        let table = section(self.document(), "overrides");
+        let keys: Vec<_> = override_keys(overrides).collect();
+        match table.get_mut(name.as_str()) {
+            Some(_) if overrides.is_empty() => drop(table.remove(name.as_str())),
+            Some(Item::Value(old)) => update_inline(old, &keys, &is_known),
+            Some(item) => {
+                if let Some(entry) = item.as_table_like_mut() {
+                    update_table(entry, &keys, &is_known);
+                }
+            }
+            None => insert_in_order(table, name.as_str(), inline(keys)),
+        }
+        if overrides.is_empty() {
+            self.required.remove(name);
+        } else {
+            let wanted = Wanted {
+                overrides: overrides.clone(),
+                ..Wanted::anything()
+            };
+            self.required.insert(name.clone(), wanted);
+        }
+        // A section that has nothing left goes, unless somebody wrote something above it.
+        let section = self.document().get("overrides").and_then(Item::as_table);
+        let is_bare = |table: &Table| {
+            let above = table.decor().prefix().and_then(|prefix| prefix.as_str());
+            table.is_empty() && above.is_none_or(|above| above.trim().is_empty())
+        };
+        if section.is_some_and(is_bare) {
+            self.document().remove("overrides");
+        }
     }
 
     /// Adds pins to an agent.
@@ -161,6 +146,7 @@ impl Manifest {
     pub fn restore(&mut self, name: &AgentName, earlier: &Self) {
         let Some(wanted) = earlier.agents.get(name) else {
             let _ = self.remove_agent(name);
+            self.set_required(name, &earlier.as_required(name).overrides);
             return;
         };
         if self.agents.get(name) == Some(wanted) {
@@ -181,6 +167,7 @@ impl Manifest {
             Some(entry) if !self.agents.contains_key(name) => {
                 section(self.document(), "agents").insert(name.as_str(), entry.clone());
                 self.agents.insert(name.clone(), wanted.clone());
+                self.set_required(name, &Overrides::default());
             }
             _ => self.set_agent(name, wanted),
         }
@@ -200,16 +187,18 @@ impl Manifest {
         for (name, wanted) in self.agents.iter().filter(|(name, _)| !is_back(name)) {
             again.set_agent(name, wanted);
         }
+        for name in original.required.keys().chain(self.required.keys()) {
+            if !is_back(name) {
+                again.set_required(name, &self.as_required(name).overrides);
+            }
+        }
         *self = again;
     }
 
     /// Adds a registry, or changes its source.
     pub fn set_registry(&mut self, name: &RegistryName, source: &Source) {
-        let mut entry = InlineTable::new();
-        entry.insert(source_key(source), source_text(source).into());
-        entry.fmt();
-        section(self.document(), "registries")
-            .insert(name.as_str(), Item::Value(Value::InlineTable(entry)));
+        let entry = inline(vec![(source_key(source), source_text(source).into())]);
+        section(self.document(), "registries").insert(name.as_str(), Item::Value(entry));
         match self.registries.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => *known = source.clone(),
             None => self.registries.push((name.clone(), source.clone())),
@@ -314,22 +303,54 @@ fn wanted_keys(name: &AgentName, wanted: &Wanted) -> Vec<(&'static str, Value)> 
         keys.push(("pin", Value::Array(wanted.pins.iter().collect())));
     }
     if !wanted.bind.is_empty() {
-        let mut table = InlineTable::new();
-        for (from, to) in &wanted.bind {
-            table.insert(from, to.as_str().into());
-        }
-        table.fmt();
-        keys.push(("bind", Value::InlineTable(table)));
+        let bind = wanted.bind.iter();
+        let bind = bind.map(|(from, to)| (from.as_str(), to.as_str().into()));
+        keys.push(("bind", inline(bind.collect())));
     }
     if wanted.keeps_gone {
         keys.push(("gone", "keep".into()));
     }
     keys.extend(override_keys(&wanted.overrides));
-    // An entry without other keys says that it accepts any version.
-    if keys.is_empty() {
-        keys.push(("version", "*".into()));
+    keys
+}
+
+/// An entry as agentpkg writes one: a string is a version; a table is written only if it is needed. `is_any`: it says that any version is
+/// accepted, also where it says more.
+fn as_value(mut keys: Vec<(&'static str, Value)>, is_any: bool) -> Value {
+    let has_version = keys.iter().any(|(key, _)| *key == "version");
+    if keys.is_empty() || is_any && !has_version {
+        keys.insert(0, ("version", "*".into()));
+    }
+    match <[_; 1]>::try_from(keys) {
+        Ok([("version", version)]) => version,
+        keys => inline(keys.map_or_else(|keys| keys, Vec::from)),
+    }
+}
+
+/// The keys of an entry that is a table. An entry without a version is the same as one with any version, so it stays what it is.
+fn in_table(
+    mut keys: Vec<(&'static str, Value)>,
+    entry: Option<&dyn TableLike>,
+) -> Vec<(&'static str, Value)> {
+    let version = entry.and_then(|entry| entry.get("version"));
+    if let Some(version) = version.filter(|_| !keys.iter().any(|(key, _)| *key == "version")) {
+        let version = version.as_str().filter(|version| is_any(Some(version)));
+        // Where nothing else is said, the version does not go, because its comment would go with it.
+        if version.is_some() || keys.is_empty() {
+            keys.insert(0, ("version", version.unwrap_or("*").into()));
+        }
     }
     keys
+}
+
+/// Whether a version is any.
+fn is_any(version: Option<&str>) -> bool {
+    matches!(version, Some("*" | "latest"))
+}
+
+/// Whether a key of an entry is one of those that agentpkg writes. Others are left alone.
+fn is_known(key: &str) -> bool {
+    KEYS.contains(&key) || VALUES.contains(&key) || LISTS.contains(&key) || key == MODERNISE
 }
 
 /// The keys of an entry that override values.
@@ -341,64 +362,15 @@ fn override_keys(overrides: &Overrides) -> impl Iterator<Item = (&'static str, V
     });
     let lists = LISTS.into_iter().filter_map(|key| {
         let ListChange { add, remove } = overrides.lists.get(key)?;
-        let mut table = InlineTable::new();
-        for (change, names) in [("add", add), ("remove", remove)] {
-            if !names.is_empty() {
-                table.insert(change, Value::Array(names.iter().collect()));
-            }
-        }
-        table.fmt();
-        Some((key, Value::InlineTable(table)))
+        let changes = [("add", add), ("remove", remove)].into_iter();
+        let changes = changes.filter(|(_, names)| !names.is_empty());
+        let changes = changes.map(|(change, names)| (change, names.iter().collect()));
+        Some((key, inline(changes.collect())))
     });
     let modernise = overrides
         .modernise
         .map(|is_modern| (MODERNISE, is_modern.into()));
     values.chain(lists).chain(modernise)
-}
-
-/// Whether two values mean the same, however they are written.
-fn same(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| same(left, right))
-        }
-        (Value::InlineTable(left), Value::InlineTable(right)) => {
-            let is_in = |(key, value): (&str, &Value)| {
-                right.get(key).is_some_and(|other| same(value, other))
-            };
-            left.len() == right.len() && left.iter().all(is_in)
-        }
-        _ => {
-            left.as_str().is_some() && left.as_str() == right.as_str()
-                || left.as_bool().is_some() && left.as_bool() == right.as_bool()
-                || left.as_integer().is_some() && left.as_integer() == right.as_integer()
-        }
-    }
-}
-
-/// Replaces a value; the comment after it and the space around it are kept.
-fn put(old: &mut Value, mut new: Value) {
-    new.decor_mut().clone_from(old.decor());
-    *old = new;
-}
-
-/// Makes one of the user's tables contain these entries; what is already right is not changed.
-fn set_table(table: Option<&mut Table>, new: &InlineTable) {
-    let Some(table) = table else {
-        return;
-    };
-    table.retain(|key, _| new.contains_key(key));
-    for (key, value) in new {
-        match table.get_mut(key).and_then(Item::as_value_mut) {
-            Some(old) if same(old, value) => {}
-            Some(old) => put(old, value.clone()),
-            None => drop(table.insert(key, Item::Value(value.clone()))),
-        }
-    }
 }
 
 /// The table `[name]`, made at the end of the document if it is not there.

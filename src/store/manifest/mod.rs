@@ -1,6 +1,7 @@
-//! `agentpkg.toml`: what the user wants, as a typed view. `read` makes it from the file's text, `edit` changes both.
+//! `agentpkg.toml`: what the user wants, as a typed view. `read` makes it from the file's text, `edit` changes both, with `entry`.
 
 mod edit;
+mod entry;
 mod read;
 
 use std::collections::BTreeMap;
@@ -85,6 +86,10 @@ pub struct Manifest {
     edited: Option<DocumentMut>,
     registries: Vec<(RegistryName, Source)>,
     agents: BTreeMap<AgentName, Wanted>,
+    /// The overrides of agents that are only required, as entries that say nothing else.
+    required: BTreeMap<AgentName, Wanted>,
+    /// Where each name is written that is removed from a list of tools, by agent and assignment.
+    removals: BTreeMap<(AgentName, String), usize>,
     /// What all agents have instead of upstream's values.
     defaults: Overrides,
     follow_links: Option<FollowLinks>,
@@ -106,6 +111,8 @@ impl Manifest {
             edited: None,
             registries: Vec::new(),
             agents: BTreeMap::new(),
+            required: BTreeMap::new(),
+            removals: BTreeMap::new(),
             defaults: Overrides::default(),
             follow_links: None,
             policy: Policy::default(),
@@ -134,6 +141,33 @@ impl Manifest {
     #[must_use]
     pub fn agents(&self) -> &BTreeMap<AgentName, Wanted> {
         &self.agents
+    }
+
+    /// The agents with overrides that are only required, each as an entry that says nothing else.
+    #[must_use]
+    pub fn required(&self) -> &BTreeMap<AgentName, Wanted> {
+        &self.required
+    }
+
+    /// What is wanted of an agent that another one requires: anything, with its overrides.
+    #[must_use]
+    pub fn as_required(&self, name: &AgentName) -> Wanted {
+        self.required.get(name).cloned().unwrap_or_default()
+    }
+
+    /// What is wanted of an agent: what its entry says, or, if it is only required, anything, with its overrides.
+    #[must_use]
+    pub fn entry(&self, name: &AgentName) -> Wanted {
+        let entry = self.agents.get(name).cloned();
+        entry.unwrap_or_else(|| self.as_required(name))
+    }
+
+    /// The line in which the name is that an assignment of an agent, such as `tools-=Bash`, removes from a list.
+    #[must_use]
+    pub fn line_of_removal(&self, name: &AgentName, assignment: &str) -> Option<usize> {
+        self.removals
+            .get(&(name.clone(), assignment.to_owned()))
+            .copied()
     }
 
     /// The overrides of an agent: its own and `[defaults]`. An agent that is installed exactly as upstream wrote it has none.

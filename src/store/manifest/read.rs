@@ -18,10 +18,17 @@ use crate::domain::version::VersionRequest;
 use crate::error::{Failure, Location, Result};
 
 /// The top-level keys.
-const SECTIONS: [&str; 5] = ["agents", "defaults", "registries", "policy", "install"];
+const SECTIONS: [&str; 6] = [
+    "agents",
+    "defaults",
+    "overrides",
+    "registries",
+    "policy",
+    "install",
+];
 
 /// The keys of an agent's entry, apart from overrides.
-const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 10] = [
     "registry", "git", "path", "agent", "file", "version", "verbatim", "pin", "bind", "gone",
 ];
 
@@ -34,6 +41,7 @@ impl Manifest {
             text,
             path,
             last: RefCell::new(None),
+            removals: RefCell::default(),
         };
         let document = Document::parse(text).map_err(|error| {
             if let Some(span) = conflict_marker(text) {
@@ -60,6 +68,7 @@ impl Manifest {
                 "registries" => manifest.registries = reader.registries(item)?,
                 "agents" => manifest.agents = reader.agents(item, &mut manifest.warnings)?,
                 "defaults" => manifest.defaults = reader.defaults(item)?,
+                "overrides" => manifest.required = reader.required(item)?,
                 "policy" => (manifest.policy, manifest.rules) = reader.policy(item)?,
                 "install" => manifest.follow_links = reader.follow_links(item)?,
                 _ => {
@@ -84,6 +93,16 @@ impl Manifest {
                 }
             }
         }
+        if let Some(name) =
+            (manifest.required.keys()).find(|name| manifest.agents.contains_key(name))
+            && let Some(item) = document
+                .get("overrides")
+                .and_then(|item| item.get(name.as_str()))
+        {
+            let label = format!("`{name}` has an entry in `[agents]`; write its overrides there");
+            return Err(reader.wrong(item, label));
+        }
+        manifest.removals = reader.removals.take();
         original.clone_into(&mut manifest.original);
         manifest.is_absent = false;
         Ok(manifest)
@@ -121,6 +140,8 @@ struct Reader<'a> {
     path: &'a str,
     /// The address that was read last: agents of one repository are usually adjacent.
     last: RefCell<Option<(String, Source)>>,
+    /// Where each name is written that is removed from a list of tools, by agent and assignment.
+    removals: RefCell<BTreeMap<(AgentName, String), usize>>,
 }
 
 impl Reader<'_> {
@@ -310,6 +331,7 @@ impl Reader<'_> {
                 MODERNISE => wanted.overrides.modernise = Some(self.boolean(item)?),
                 _ if VALUES.contains(&key) || LISTS.contains(&key) => {
                     self.override_of(key, item, &mut wanted.overrides)?;
+                    self.note_removals(name, key, item);
                 }
                 _ => {
                     let meant = near_key(key)
@@ -369,6 +391,52 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes in which line each name is that is removed from a list.
+    fn note_removals(&self, name: &str, key: &str, item: &Item) {
+        let Ok(name) = AgentName::new(name) else {
+            return;
+        };
+        let removed = item.get("remove").and_then(Item::as_array);
+        for value in removed.into_iter().flatten() {
+            let (Some(tool), Some(span)) = (value.as_str(), value.span()) else {
+                continue;
+            };
+            let assignment = Assignment::Remove(key.to_owned(), tool.to_owned()).to_string();
+            let line = 1 + self.text[..span.start].matches('\n').count();
+            let place = (name.clone(), assignment);
+            self.removals.borrow_mut().insert(place, line);
+        }
+    }
+
+    /// Reads the overrides of agents that are only required.
+    fn required(&self, item: &Item) -> Result<BTreeMap<AgentName, Wanted>> {
+        let mut required = BTreeMap::new();
+        for (name, item) in self.table(item, "`overrides`")?.iter() {
+            let agent = AgentName::new(name)
+                .map_err(|error| self.wrong(item, format!("`{name}`: {error}")))?;
+            let mut wanted = Wanted::anything();
+            let table = self.table(item, "the overrides of an agent")?;
+            for (key, item) in table.iter() {
+                if key == MODERNISE {
+                    wanted.overrides.modernise = Some(self.boolean(item)?);
+                } else if VALUES.contains(&key) || LISTS.contains(&key) {
+                    self.override_of(key, item, &mut wanted.overrides)?;
+                    self.note_removals(name, key, item);
+                } else {
+                    let span = table.key(key).and_then(toml_edit::Key::span);
+                    let label = meant(key).map_or_else(
+                        || "only overrides stand here".to_owned(),
+                        |meant| format!("did you mean `{meant}`?"),
+                    );
+                    let message = format!("`{}` cannot be overridden", key.escape_debug());
+                    return Err(self.failure(message, span, label));
+                }
+            }
+            required.insert(agent, wanted);
+        }
+        Ok(required)
     }
 
     /// Refuses overrides that contradict what else an entry says.

@@ -1,5 +1,9 @@
 //! Overrides: values that the manifest declares, through every command that writes an agent.
 
+mod required;
+mod together;
+mod told;
+
 use crate::support::sandbox::Sandbox;
 
 const FILE: &str = ".claude/agents/planner.md";
