@@ -31,10 +31,10 @@ impl Checker<'_> {
 
     /// What all descriptions cost in each session.
     fn budget(&mut self, set: &LoadedSet) {
-        let largest = self.largest(set);
+        let largest = self.largest(set).map(str::to_owned);
         let costs = || {
             let costs = Advice::run(Command::new(["list", "--cost"])).and(" shows the largest");
-            match largest {
+            match &largest {
                 Some(name) => costs.and("; shorten one with ").and_run(shortening(name)),
                 None => costs,
             }
@@ -58,7 +58,7 @@ impl Checker<'_> {
     }
 
     /// The installed agent of the project whose description costs most.
-    fn largest(&self, set: &LoadedSet) -> Option<&str> {
+    fn largest<'s>(&'s self, set: &LoadedSet) -> Option<&'s str> {
         let installed = set.own().filter(|agent| self.is_installed(set, agent));
         let largest = installed.max_by_key(|agent| agent.tokens)?;
         let (name, _) = self.lockfile.at(&largest.below)?;
