@@ -120,6 +120,16 @@ fn show(outcome: &CheckOutcome, is_dry_run: bool, context: &mut Context) -> Resu
             format!("{looked}  {DIM}no problems found{DIM:#}"),
         );
     }
+    if outcome.unmanaged > 0 {
+        let (files, from) = match outcome.unmanaged {
+            1 => ("1 file is".to_owned(), "it is"),
+            count => (format!("{count} files are"), "they are"),
+        };
+        let adopt = context.ui.command(&Command::new(["adopt"]));
+        context.ui.note(format!(
+            "{DIM}{files} unmanaged; `{adopt}` finds out where {from} from.{DIM:#}"
+        ));
+    }
     Ok(())
 }
 

@@ -391,15 +391,19 @@ pub fn kept(text: &[u8], other: &[u8]) -> u32 {
 }
 
 pub(super) fn lines(text: &[u8]) -> Lines {
-    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let hash = |line: &[u8]| {
-        let mut hasher = DefaultHasher::new();
-        line.hash(&mut hasher);
-        hasher.finish()
-    };
-    let mut hashes: Lines = lines.filter(|line| !line.is_empty()).map(hash).collect();
+    let mut hashes: Lines = hashed_lines(text).map(|(hash, _)| hash).collect();
     hashes.sort_unstable();
     hashes
+}
+
+/// The lines of a text that are not blank, without white space around them, each with its hash.
+pub(super) fn hashed_lines(text: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.filter(|line| !line.is_empty()).map(|line| {
+        let mut hasher = DefaultHasher::new();
+        line.hash(&mut hasher);
+        (hasher.finish(), line)
+    })
 }
 
 /// The share of the lines of one text that the other one has, in percent, rounded down.

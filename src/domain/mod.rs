@@ -10,6 +10,7 @@ pub mod date;
 pub mod definition;
 pub mod digest;
 pub mod discovery;
+pub mod folder;
 pub mod known;
 pub mod likeness;
 pub mod lineage;

@@ -62,11 +62,12 @@ fn list_change(current: &str) -> Option<((&str, char), &str)> {
 /// The names that are in a list of the agent which is named on the line; all tools, if the agent has no list of them.
 fn listed(session: &Session, named: &[String], key: &str) -> Vec<Candidate> {
     let lockfile = session.project.load_lockfile().unwrap_or_default();
-    let is_named = |name: &&AgentName| named.iter().any(|word| word == name.as_str());
-    let Some(name) = lockfile.agents.keys().find(is_named) else {
+    let mut agents = lockfile.agents.iter();
+    let is_named = |agent: &(&AgentName, _)| named.iter().any(|word| word == agent.0.as_str());
+    let Some(agent) = agents.find(is_named) else {
         return Vec::new();
     };
-    let values = Definition::parse(&file_of(session, name)).values();
+    let values = Definition::parse(&file_of(session, agent)).values();
     match values.get(key).map(tools_in) {
         Some(names) => names
             .into_iter()

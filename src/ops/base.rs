@@ -97,7 +97,7 @@ pub fn find(
     if let Some((bytes, origin)) = here(session, name, locked)? {
         return Ok(Search::Found(bytes, origin));
     }
-    let installed = session.project.read_agent(name)?;
+    let installed = session.project.read_agent(name, &locked.folder)?;
     let source = Source::parse(&locked.source).map_err(|error| {
         Failure::failed(format!("the lock entry of `{name}` has an invalid source"))
             .caused_by(error)
@@ -136,7 +136,7 @@ fn here(
     if let Some(bytes) = project.read_base(&locked.base)? {
         return Ok(Some((bytes, BaseOrigin::Project)));
     }
-    if let Some(bytes) = project.read_agent(name)?.filter(is_base) {
+    if let Some(bytes) = project.read_agent(name, &locked.folder)?.filter(is_base) {
         return Ok(Some((bytes, BaseOrigin::Installed)));
     }
     // Where several places have it they have the same bytes, so what is quicker to look at comes first.
@@ -227,7 +227,10 @@ fn in_project_history(
                 Err(GitError::LocalFormat { .. }) => Some((None, folder)),
                 Err(_) => None,
             })?;
-    let paths = [project.agent_path(name), project.base_path(&locked.base)];
+    let paths = [
+        project.agent_path(name, &locked.folder),
+        project.base_path(&locked.base),
+    ];
     let relative = paths.iter().filter_map(|path| {
         let path = fs::canonical(path.parent()?).map_or(path.clone(), |parent| {
             parent.join(path.file_name().unwrap_or_default())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::folder::Folder;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::Source;
 use crate::store::manifest::source_text;
@@ -40,8 +41,13 @@ impl<'p> Taken<'p> {
             return Some(format!("`{name}` is the name of another agent"));
         }
         // A file that cannot be read is in the way as well.
-        let is_there = !matches!(self.project.read_agent(&name), Ok(None));
-        is_there.then(|| format!("`{}` exists already", self.project.shown_path(&name)))
+        let is_there = !matches!(self.project.read_agent(&name, Folder::top()), Ok(None));
+        is_there.then(|| {
+            format!(
+                "`{}` exists already",
+                self.project.shown_path(&name, Folder::top())
+            )
+        })
     }
 
     /// The name of an agent with that of its registry, or of its repository's owner; with a number if that is taken.

@@ -8,6 +8,7 @@ use crate::domain::definition::{
 };
 use crate::domain::digest::Digest;
 use crate::domain::discovery;
+use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::Overrides;
 use crate::domain::registry_file::AgentRecord;
@@ -93,6 +94,7 @@ impl Candidate {
         let adaptations = adaptations(&adapted, &request);
         let base = Content::from(adapted.bytes);
         let locked = LockedAgent {
+            folder: Folder::default(),
             registry: snapshot.registry.clone(),
             source: source_text(&snapshot.source),
             agent: entry.name.to_string(),

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use semver::Version;
 
+use super::change;
 use super::search::index_of;
 use super::session::Session;
 use crate::domain::definition::{Definition, Verdict};
@@ -14,6 +15,7 @@ use crate::domain::name::{AgentName, RegistryName, folded};
 use crate::domain::spec::{Parts, Source};
 use crate::domain::version::VersionRequest;
 use crate::store::index::{Beginning, IndexFile, Offered};
+use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Manifest, is_bindable};
 use crate::store::registry::Snapshot;
 use crate::store::servers;
@@ -306,29 +308,23 @@ pub fn versions_of_installed(session: &Session, name: &str, typed: &str) -> Vec<
 }
 
 /// The file of an agent; empty if it cannot be read.
-/// The file of an agent, empty if it cannot be read.
-pub(super) fn file_of(session: &Session, name: &AgentName) -> Vec<u8> {
-    let read = session.project.read_agent(name);
+pub(super) fn file_of(session: &Session, (name, locked): (&AgentName, &LockedAgent)) -> Vec<u8> {
+    let read = session.project.read_agent(name, &locked.folder);
     read.ok().flatten().unwrap_or_default()
 }
 
 /// Files of the agents folder that agentpkg did not write.
 pub fn unmanaged(session: &Session) -> Vec<Candidate> {
-    let project = &session.project;
-    let lockfile = project.load_lockfile().unwrap_or_default();
-    let listed = project.files().list(project.agents_folder());
-    let names = listed.unwrap_or_default().into_iter().filter_map(|file| {
-        let name = AgentName::new(file.name.strip_suffix(".md")?).ok()?;
-        (!lockfile.agents.contains_key(&name)).then(|| (name.to_string(), String::new()))
-    });
-    names.collect()
+    let lockfile = session.project.load_lockfile().unwrap_or_default();
+    let stems = change::unmanaged::unmanaged(session, &lockfile).into_iter();
+    stems.map(|stem| (stem, String::new())).collect()
 }
 
 /// Agents that are installed.
 #[must_use]
 pub fn installed(session: &Session) -> Vec<Candidate> {
     let lockfile = session.project.load_lockfile().unwrap_or_default();
-    let described = |name: &AgentName| match Definition::parse(&file_of(session, name)).verdict() {
+    let described = |agent| match Definition::parse(&file_of(session, agent)).verdict() {
         Verdict::Loads(loaded) => loaded.description.clone(),
         Verdict::Skipped(_) => String::new(),
     };
@@ -336,10 +332,10 @@ pub fn installed(session: &Session) -> Vec<Candidate> {
     let is_few = lockfile.agents.len() <= 64;
     lockfile
         .agents
-        .keys()
-        .map(|name| {
+        .iter()
+        .map(|(name, locked)| {
             let help = if is_few {
-                described(name)
+                described((name, locked))
             } else {
                 String::new()
             };
@@ -406,8 +402,8 @@ pub fn bindings(session: &Session, current: &str) -> Vec<Candidate> {
     }
     let lockfile = session.project.load_lockfile().unwrap_or_default();
     let mut names = BTreeSet::new();
-    for name in lockfile.agents.keys() {
-        let servers = discovery::servers(&file_of(session, name));
+    for agent in &lockfile.agents {
+        let servers = discovery::servers(&file_of(session, agent));
         names.extend(servers.into_iter().filter(|name| is_bindable(name)));
     }
     let is_open = |name: &String| !configured.iter().any(|(known, _)| known == name);

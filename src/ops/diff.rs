@@ -136,7 +136,7 @@ fn compared(project: &Project, item: &Item, view: View) -> FileDiff {
     };
     FileDiff {
         name: item.name.clone(),
-        path: project.shown_path(&item.name),
+        path: project.shown_path(&item.name, item.folder()),
         before_label: before_label.trim_end().to_owned(),
         after_label: after_label.trim_end().to_owned(),
         gains: match conflicts {
@@ -158,8 +158,8 @@ fn local(
     let mut outcome = DiffOutcome::default();
     for (name, locked) in selected(names, lockfile)? {
         outcome.note_overrides(name, locked);
-        let path = session.project.shown_path(name);
-        let current = session.project.read_agent(name)?;
+        let path = session.project.shown_path(name, &locked.folder);
+        let current = session.project.read_agent(name, &locked.folder)?;
         let base = match base::find(session, name, locked, frontend)? {
             Search::Found(base, _) => as_written(name, locked, &base.into())?.bytes().into_owned(),
             Search::Lost(failure, _) => {

@@ -198,7 +198,7 @@ fn of_installed(
     frontend: &mut dyn Frontend,
 ) -> Result<Info> {
     let project = &session.project;
-    let bytes = project.read_agent(name)?;
+    let bytes = project.read_agent(name, &locked.folder)?;
     let state = state_of(bytes.as_deref(), locked);
     let base = project.read_written(locked)?;
     let gains = match (&bytes, base) {
@@ -206,7 +206,11 @@ fn of_installed(
         _ => Vec::new(),
     };
     let bytes = bytes.unwrap_or_default();
-    let mut info = judge(project.shown_path(name), &locked.file, &bytes);
+    let mut info = judge(
+        project.shown_path(name, &locked.folder),
+        &locked.file,
+        &bytes,
+    );
     info.name = name.to_string();
     info.revision = versions(Some(locked));
     info.installed = Some(state);
@@ -322,7 +326,7 @@ fn of_offered(
     }
     if let Some((name, locked)) = installed {
         info.installed = Some(state_of(
-            session.project.read_agent(name)?.as_deref(),
+            session.project.read_agent(name, &locked.folder)?.as_deref(),
             locked,
         ));
         let name = (name.as_str() != info.name).then(|| format!("as {name}"));

@@ -46,7 +46,10 @@ pub fn installed(session: &Session, frontend: &mut dyn Frontend) -> Result<Vec<I
         .cache
         .seen(session.project.agents_folder(), lockfile.agents.len());
     let with_state = |(name, locked): (AgentName, LockedAgent)| {
-        let state = match session.project.digest_agent(&name, &mut seen)? {
+        let state = match session
+            .project
+            .digest_agent(&name, &locked.folder, &mut seen)?
+        {
             None => State::Missing,
             Some(digest) if digest == locked.unedited() => State::Clean,
             Some(_) => State::Edited,

@@ -105,8 +105,8 @@ fn shown(
 ) -> LoadedAgent {
     let place = set.place(agent);
     let stem = agent.below.strip_suffix(".md").unwrap_or(&agent.below);
-    let installed = AgentName::new(stem).ok();
-    let installed = installed.filter(|name| place.is_own && lockfile.agents.contains_key(name));
+    let installed = (lockfile.at(&agent.below)).filter(|_| place.is_own);
+    let installed = installed.map(|(name, _)| name.clone());
     let manager = place
         .manager
         .as_ref()

@@ -12,6 +12,7 @@ use super::change::edits::markers_in;
 use super::report::{Event, Frontend};
 use super::session::Session;
 use crate::domain::digest::Digest;
+use crate::domain::folder::Folder;
 use crate::domain::markers;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
@@ -76,7 +77,7 @@ pub(super) fn resolve_markers(
     let mut changes = Vec::new();
     for (name, settled) in files {
         if let Some(text) = settled.text {
-            let path = project.agent_path(&name);
+            let path = project.agent_path(&name, merged.lockfile.folder(&name));
             changes.push(Change {
                 before: project.digest(&path)?,
                 path,
@@ -128,12 +129,17 @@ fn settled(
         .filter(|(_, entry)| is_meant(entry))
         .map(|(side, _)| side)
         .collect();
-    let file = session.project.read_agent(name)?.unwrap_or_default();
+    let file = session
+        .project
+        .read_agent(name, &entries[0].folder)?
+        .unwrap_or_default();
     if let Some(line) = markers::first(&file) {
         let joined = join(session, wanted, (name, entries), &meant, frontend);
-        return joined.ok_or_else(|| markers_in(&session.project.shown_path(name), line));
+        return joined.ok_or_else(|| {
+            markers_in(&session.project.shown_path(name, &entries[0].folder), line)
+        });
     }
-    let open = unmerged(session, name);
+    let open = unmerged(session, name, &entries[0].folder);
     let digest = Digest::of(&file);
     let is_made_from = |side: &&Side| {
         let at = index(**side);
@@ -162,7 +168,7 @@ fn join(
     meant: &[Side],
     frontend: &mut dyn Frontend,
 ) -> Option<Settled> {
-    let [Some(ours), Some(theirs)] = unmerged(session, name)? else {
+    let [Some(ours), Some(theirs)] = unmerged(session, name, &entries[0].folder)? else {
         return None;
     };
     let [base, other] = entries.map(|entry| {
@@ -189,7 +195,7 @@ pub(super) fn join_unmerged(
     let mut left = None;
     let lockfile = project.load_lockfile()?;
     for (name, entry) in &lockfile.agents {
-        let file = project.read_agent(name)?;
+        let file = project.read_agent(name, &entry.folder)?;
         let Some(line) = file.as_deref().and_then(markers::first) else {
             continue;
         };
@@ -199,17 +205,17 @@ pub(super) fn join_unmerged(
             let entries = [entry, entry];
             joined = join(session, wanted, (name, entries), &[Side::Ours], frontend);
         }
-        match joined.and_then(|settled| settled.text) {
-            Some(text) => {
-                names.push(name.as_str());
-                changes.push(Change {
-                    path: project.agent_path(name),
-                    agent: Some(name.clone()),
-                    before: file.as_deref().map(Digest::of),
-                    after: Some(text.into()),
-                });
-            }
-            None => left = left.or_else(|| Some(markers_in(&project.shown_path(name), line))),
+        if let Some(text) = joined.and_then(|settled| settled.text) {
+            names.push(name.as_str());
+            changes.push(Change {
+                path: project.agent_path(name, &entry.folder),
+                agent: Some(name.clone()),
+                before: file.as_deref().map(Digest::of),
+                after: Some(text.into()),
+            });
+        } else {
+            let shown = project.shown_path(name, &entry.folder);
+            left = left.or_else(|| Some(markers_in(&shown, line)));
         }
     }
     if !names.is_empty() {
@@ -276,8 +282,8 @@ fn newest(session: &Session, entries: [&LockedAgent; 2]) -> Side {
 }
 
 /// Both sides of an agent's file that git could not merge; `None`: it is merged.
-fn unmerged(session: &Session, name: &AgentName) -> Option<[Option<Vec<u8>>; 2]> {
-    let file = fs::canonical(&session.project.agent_path(name)).ok()?;
+fn unmerged(session: &Session, name: &AgentName, folder: &Folder) -> Option<[Option<Vec<u8>>; 2]> {
+    let file = fs::canonical(&session.project.agent_path(name, folder)).ok()?;
     let mut folders = file.ancestors().skip(1);
     let (repository, folder) =
         folders.find_map(|folder| Some((Repository::open(folder).ok()?, folder)))?;

@@ -245,7 +245,9 @@ impl<'a> Pool<'a> {
         let folded = name.folded();
         let is_named =
             |agent: usize| (texts.names.get(agent)).is_some_and(|names| names.contains(&folded));
-        let origin = texts.versions.origin_of(bytes, &is_named);
+        let origin = texts.versions.origin_of(bytes, &is_named, &mut |versions| {
+            self.texts_of(&texts.contents, versions, frontend)
+        });
         let mut all = |matches: Vec<Match>| -> Vec<Found<'a>> {
             let found = matches.iter().map(|found| self.found(found, frontend));
             found.flatten().collect()
@@ -283,7 +285,10 @@ impl<'a> Pool<'a> {
             }
         }
         self.read(frontend);
-        let nearest = self.texts.as_ref()?.versions.nearest(bytes, agent)?;
+        let texts = self.texts.as_ref()?;
+        let nearest = texts.versions.nearest(bytes, agent, &mut |versions| {
+            self.texts_of(&texts.contents, versions, frontend)
+        })?;
         self.found(&nearest, frontend)
     }
 
@@ -331,6 +336,35 @@ impl<'a> Pool<'a> {
             lines: found.lines,
             is_identical: false,
         })
+    }
+
+    /// The texts of versions. `contents`: the content that each version is.
+    fn texts_of(
+        &self,
+        contents: &[usize],
+        versions: &[usize],
+        frontend: &mut dyn Frontend,
+    ) -> Vec<(usize, Vec<u8>)> {
+        let mut found = Vec::new();
+        for (source, snapshot) in self.sources.iter().enumerate() {
+            let blob = |version: &usize| {
+                let content = &self.contents[*contents.get(*version)?];
+                (content.source == source).then_some((*version, content.blob))
+            };
+            let wanted: Vec<(usize, ObjectId)> = versions.iter().filter_map(blob).collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let blobs: Vec<ObjectId> = wanted.iter().map(|(_, blob)| *blob).collect();
+            let watch = &mut |event| relay(frontend, event);
+            let texts: HashMap<ObjectId, Vec<u8>> =
+                snapshot.texts(&blobs, watch).into_iter().collect();
+            let texts = wanted
+                .into_iter()
+                .filter_map(|(version, blob)| Some((version, texts.get(&blob)?.clone())));
+            found.extend(texts);
+        }
+        found
     }
 
     /// The agent that a content is a version of; `None` if its source does not offer it as one.
@@ -393,7 +427,7 @@ impl<'a> Pool<'a> {
                 if let Some(text) = read.get(&content.blob)
                     && known.insert((content.agent, content.blob))
                 {
-                    texts.versions.add(content.agent, text);
+                    let _ = texts.versions.add(content.agent, text);
                     texts.contents.push(index);
                 }
             }

@@ -214,7 +214,7 @@ impl<'a> Look<'a> {
             (Some(newest), Some(version)) => newest != version,
             _ => wanted.version.is_some() && allowed.entry.blob != branch.entry.blob,
         };
-        let bytes = self.session.project.read_agent(name)?;
+        let bytes = self.session.project.read_agent(name, &locked.folder)?;
         Ok(Outdated {
             name: name.clone(),
             current: versions(Some(locked)),

@@ -38,7 +38,10 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         if !is_as_wanted {
             return Ok(None);
         }
-        let Some(digest) = session.project.digest_agent(&name, &mut seen)? else {
+        let Some(digest) = session
+            .project
+            .digest_agent(&name, &locked.folder, &mut seen)?
+        else {
             return Ok(None);
         };
         if !bases.has(&locked.base) {
@@ -51,7 +54,11 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         };
         let project = &session.project;
         let is_open = |bytes: Vec<u8>| markers::first(&bytes).is_some();
-        if status == Status::Edited && project.read_agent(&name)?.is_some_and(is_open) {
+        if status == Status::Edited
+            && project
+                .read_agent(&name, &locked.folder)?
+                .is_some_and(is_open)
+        {
             return Ok(None);
         }
         outcome

@@ -57,12 +57,14 @@ pub fn resolve(
     let project = &session.project;
     // What git left in a file is not what was put aside here, and is said to be that.
     let lockfile = project.load_lockfile()?;
-    for name in lockfile.agents.keys() {
+    for (name, locked) in &lockfile.agents {
         let is_meant = options.names.is_empty() || options.names.contains(&name.to_string());
-        if let Some(bytes) = project.read_agent(name)?.filter(|_| is_meant)
+        if let Some(bytes) = project
+            .read_agent(name, &locked.folder)?
+            .filter(|_| is_meant)
             && let Some(line) = first(&bytes)
         {
-            let failure = markers_in(&project.shown_path(name), line);
+            let failure = markers_in(&project.shown_path(name, &locked.folder), line);
             frontend.report(Event::Trouble(failure));
         }
     }

@@ -22,14 +22,14 @@ fn found(session: &Session, set: &LoadedSet, written: &[AgentName]) -> Result<Ve
     let lockfile = session.project.load_lockfile()?;
     let mut warnings = warnings(set, &lockfile);
     let replaced = set.agents.iter();
-    warnings.extend(replaced.filter_map(|agent| replaced_by(set, agent, written)));
-    let is_written = |agent: &&FoundAgent| {
-        let mut names = written.iter();
-        names.any(|name| agent.below == name.file_name())
+    let is_written = |agent: &FoundAgent| {
+        let installed = lockfile.at(&agent.below);
+        installed.is_some_and(|(name, _)| written.contains(name))
     };
+    warnings.extend(replaced.filter_map(|agent| replaced_by(set, agent, &is_written)));
     warnings.extend(
         set.own()
-            .filter(is_written)
+            .filter(|agent| is_written(agent))
             .filter_map(|agent| kept(set, agent)),
     );
     Ok(warnings)
@@ -80,10 +80,7 @@ fn warnings(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
 
 /// The installed agents in whose place one of another folder runs.
 fn elsewhere(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
-    let is_installed = |agent: &&FoundAgent| {
-        let name = agent.below.strip_suffix(".md").map(AgentName::new);
-        matches!(name, Some(Ok(name)) if lockfile.agents.contains_key(&name))
-    };
+    let is_installed = |agent: &&FoundAgent| lockfile.at(&agent.below).is_some();
     let hidden = set.own().filter(is_installed).filter_map(|agent| {
         let (winner, reason) = set.winner(agent)?;
         let place = set.place(winner);
@@ -100,11 +97,14 @@ fn elsewhere(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
 }
 
 /// That an agent of another place does not run here because of one that was written.
-fn replaced_by(set: &LoadedSet, agent: &FoundAgent, written: &[AgentName]) -> Option<String> {
+fn replaced_by(
+    set: &LoadedSet,
+    agent: &FoundAgent,
+    is_written: &dyn Fn(&FoundAgent) -> bool,
+) -> Option<String> {
     let (winner, reason) = set.winner(agent)?;
     let (place, won) = (set.place(agent), set.place(winner));
-    let is_written = |name: &AgentName| winner.below == name.file_name();
-    if place.is_own || !won.is_own || !written.iter().any(is_written) {
+    if place.is_own || !won.is_own || !is_written(winner) {
         return None;
     }
     let name = agent.name.as_deref()?;

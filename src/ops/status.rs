@@ -118,11 +118,13 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
         // A file that nobody edited need not be compared with anything.
-        let is_clean = project.digest_agent(name, &mut seen)? == Some(locked.unedited());
+        let digest = project.digest_agent(name, &locked.folder, &mut seen)?;
+        let is_clean = digest == Some(locked.unedited());
         let (base, bytes) = if is_clean {
             (None, None)
         } else {
-            (project.read_written(locked)?, project.read_agent(name)?)
+            let file = project.read_agent(name, &locked.folder)?;
+            (project.read_written(locked)?, file)
         };
         let differing = match (&base, &bytes) {
             (Some(written), Some(file)) => differing(&locked.overrides, written, file),

@@ -15,6 +15,7 @@ use crate::domain::budget;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::loaded::{BUILT_IN, Layer, path_order, winners};
 use crate::domain::name::AgentName;
+use crate::domain::spec::Source;
 use crate::env::Environment;
 use crate::fs::{self, Content, Entry, Identity, Reading};
 
@@ -64,12 +65,13 @@ impl Manager {
     /// What it says about the file with this path below the folder.
     #[must_use]
     pub fn entry(&self, below: &str) -> Option<(Option<&Wanted>, Option<&LockedAgent>)> {
+        if let Some((name, locked)) = self.lockfile.at(below) {
+            return Some((self.manifest.agents().get(name), Some(locked)));
+        }
         let name = AgentName::new(below.strip_suffix(".md")?).ok()?;
-        let entry = (
-            self.manifest.agents().get(&name),
-            self.lockfile.agents.get(&name),
-        );
-        (entry.0.is_some() || entry.1.is_some()).then_some(entry)
+        let wanted = self.manifest.agents().get(&name)?;
+        // It is installed elsewhere.
+        (!self.lockfile.agents.contains_key(&name)).then_some((Some(wanted), None))
     }
 }
 
@@ -120,6 +122,8 @@ pub struct LoadedSet {
     pub places: Vec<Place>,
     /// The agents, by place and path.
     pub agents: Vec<FoundAgent>,
+    /// The repositories that the enabled plugins are from.
+    pub plugin_sources: Vec<Source>,
     /// The names of the enabled plugins that are not on this machine.
     pub absent_plugins: Vec<String>,
     /// What keeps agents from being started, although they are loaded.
@@ -147,6 +151,11 @@ pub fn read(project: &Project, environment: &Environment, here: &Path) -> Loaded
         }
     }
     for plugin in settings.plugins {
+        if let Some(source) = &plugin.source
+            && !set.plugin_sources.contains(source)
+        {
+            set.plugin_sources.push(source.clone());
+        }
         match &plugin.folder {
             Some(folder) => set.take_plugin(&plugin, folder, project, environment),
             None => set.absent_plugins.push(plugin.name),

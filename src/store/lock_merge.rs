@@ -126,10 +126,12 @@ fn side<T: PartialEq>(before: Before<'_, T>, ours: Option<&T>, theirs: Option<&T
 mod tests {
     use super::*;
     use crate::domain::digest::Digest;
+    use crate::domain::folder::Folder;
     use crate::domain::overrides::Overrides;
 
     fn entry(text: &str) -> LockedAgent {
         LockedAgent {
+            folder: Folder::default(),
             registry: None,
             source: "./x".to_owned(),
             agent: "a".to_owned(),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::domain::spec::Source;
 use crate::fs;
 
 /// An enabled plugin.
@@ -13,6 +14,8 @@ pub(super) struct Plugin {
     pub(super) name: String,
     /// Where it is installed; `None`: not on this machine.
     pub(super) folder: Option<PathBuf>,
+    /// The repository that it is from, if it is from one.
+    pub(super) source: Option<Source>,
     /// The agents that its marketplace names for it, relative to its folder.
     listed: Vec<String>,
 }
@@ -117,9 +120,15 @@ pub(super) fn enabled(
             .get(marketplace)
             .and_then(|marketplace| Entry::of(name, marketplace, read));
         let in_place = entry.as_ref().and_then(|entry| entry.folder.clone());
+        let source = match &entry {
+            Some(entry) => entry.source.clone(),
+            None => (known.get(marketplace))
+                .and_then(|marketplace| repository(marketplace.get("source")?)),
+        };
         Plugin {
             name: name.to_owned(),
             folder: in_place.or_else(|| install_path(&installed, id)),
+            source,
             listed: entry.map(|entry| entry.listed).unwrap_or_default(),
         }
     });
@@ -137,10 +146,24 @@ fn install_path(installed: &Map<String, Value>, id: &str) -> Option<PathBuf> {
         .find_map(|record| record.get("installPath")?.as_str().map(PathBuf::from))
 }
 
+/// The repository that the client fetches from.
+fn repository(source: &Value) -> Option<Source> {
+    let text = |key: &str| source.get(key).and_then(Value::as_str);
+    let address = match text("source")? {
+        "github" => format!("gh:{}", text("repo")?),
+        "git" | "url" | "git-subdir" => text("url")?.to_owned(),
+        _ => return None,
+    };
+    let is_repository = |source: &Source| matches!(source, Source::Git(_));
+    Source::parse(&address).ok().filter(is_repository)
+}
+
 /// What a marketplace says of a plugin.
 struct Entry {
     /// Where the plugin is, if the marketplace is a folder of this machine: the client reads it there, and not its own copy.
     folder: Option<PathBuf>,
+    /// The repository that has the plugin: its own, or the marketplace's.
+    source: Option<Source>,
     listed: Vec<String>,
 }
 
@@ -161,7 +184,8 @@ impl Entry {
         let described = read(&root.join(".claude-plugin").join("marketplace.json"))?;
         let plugins = described.get("plugins")?.as_array()?;
         let plugin = plugins.iter().find(|plugin| plugin["name"] == name)?;
-        let path = plugin.get("source").and_then(Value::as_str);
+        let own = plugin.get("source");
+        let path = own.and_then(Value::as_str);
         let folder = path.map(|path| root.join(path.trim_start_matches("./")));
         let listed = match plugin.get("agents") {
             Some(Value::String(path)) => vec![path.clone()],
@@ -173,6 +197,10 @@ impl Entry {
         };
         Some(Self {
             folder: folder.filter(|_| is_here),
+            source: match own {
+                Some(own @ Value::Object(_)) => repository(own),
+                _ => repository(source),
+            },
             listed,
         })
     }

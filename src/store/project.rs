@@ -10,6 +10,7 @@ use super::seal::Seal;
 use super::seen::Seen;
 use crate::domain::definition::overridden;
 use crate::domain::digest::Digest;
+use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::env::Environment;
 use crate::error::{Failure, Location, Result};
@@ -255,10 +256,10 @@ impl Project {
         self.state_folder().join("resolutions")
     }
 
-    /// Where an agent is installed.
+    /// Where an agent is installed. `folder`: as it is locked.
     #[must_use]
-    pub fn agent_path(&self, name: &AgentName) -> PathBuf {
-        self.agents.join(name.file_name())
+    pub fn agent_path(&self, name: &AgentName, folder: &Folder) -> PathBuf {
+        self.agents.join(folder.file(name))
     }
 
     /// The folder of the merge bases.
@@ -404,18 +405,23 @@ impl Project {
 
     /// An installed agent's path, for display.
     #[must_use]
-    pub fn shown_path(&self, name: &AgentName) -> String {
-        self.display(&self.agent_path(name))
+    pub fn shown_path(&self, name: &AgentName, folder: &Folder) -> String {
+        self.display(&self.agent_path(name, folder))
     }
 
     /// Reads an installed agent; `None` if there is no file.
-    pub fn read_agent(&self, name: &AgentName) -> Result<Option<Vec<u8>>> {
-        self.files.read(&self.agent_path(name), MAX_AGENT)
+    pub fn read_agent(&self, name: &AgentName, folder: &Folder) -> Result<Option<Vec<u8>>> {
+        self.files.read(&self.agent_path(name, folder), MAX_AGENT)
     }
 
     /// The digest of an installed agent, which is read only if it has changed since it was last read; `None` if there is no file.
-    pub fn digest_agent(&self, name: &AgentName, seen: &mut Seen) -> Result<Option<Digest>> {
-        let path = self.agent_path(name);
+    pub fn digest_agent(
+        &self,
+        name: &AgentName,
+        folder: &Folder,
+        seen: &mut Seen,
+    ) -> Result<Option<Digest>> {
+        let path = self.agent_path(name, folder);
         seen.digest(
             name,
             || self.files.look(&path),
@@ -531,7 +537,11 @@ mod tests {
         std::os::unix::fs::symlink(&elsewhere, root.join(".claude/agents")).unwrap();
         let name: AgentName = AgentName::new("x").unwrap();
         fs::write_new(&elsewhere.join("x.md"), b"x", false).unwrap();
-        let read = || Project::at(&root, &environment).unwrap().read_agent(&name);
+        let read = || {
+            Project::at(&root, &environment)
+                .unwrap()
+                .read_agent(&name, Folder::top())
+        };
         let failure = read().unwrap_err();
         assert!(
             failure.message().contains("is a symbolic link"),

@@ -1,9 +1,12 @@
 //! Agents that were copied by hand: where each is from, and what an update makes of it afterwards.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use proptest::prelude::*;
+use serde_json::json;
 
+use crate::support::http::Server;
 use crate::support::repo::{RepoBuilder, hermetic_git};
 use crate::support::sandbox::{Output, Sandbox};
 
@@ -226,7 +229,7 @@ fn files_that_cannot_be_adopted_are_left_with_a_reason() {
     };
     let marked = format!("{text}<<<<<<< mine\na\n=======\nb\n>>>>>>> theirs\n");
     for (name, text, why) in [
-        ("deep/planner", &text, "directly in the agents folder"),
+        ("my~folder/planner", &text, "cannot be an agent's"),
         ("planner", &marked, "conflict markers"),
         ("empty", &String::new(), "no origin found"),
     ] {
@@ -237,6 +240,195 @@ fn files_that_cannot_be_adopted_are_left_with_a_reason() {
     }
 }
 
+#[test]
+fn a_file_in_a_folder_stays_there_through_every_command() {
+    let old = agent("planner");
+    let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
+        return;
+    };
+    let (file, path) = (
+        "review/deep/planner",
+        ".claude/agents/review/deep/planner.md",
+    );
+    let mine = old.replace("planner does 17\n", "planner does what I want\n");
+    stage.copy(file, &mine);
+    let status = stage.run("status --json").json();
+    assert_eq!(status["unmanaged"][0], format!("{file}.md"));
+    let document = stage.run("adopt planner --json").code(0).json();
+    assert_eq!(document["agents"][0]["path"], path);
+    assert!(stage.lock().contains("path = \"review/deep/planner.md\""));
+    assert_eq!(stage.file(file), mine);
+    for line in ["install", "install --locked", "check", "update"] {
+        let _ = stage.run(line).code(0);
+        assert_eq!(stage.file(file), mine, "{line}");
+    }
+    let status = stage.run("status --json").json();
+    assert_eq!(status["unmanaged"].as_array().map(Vec::len), Some(0));
+    assert_eq!(status["agents"][0]["difference"]["edits"], 1, "{status}");
+    assert_eq!(stage.run("list --json").json()["agents"][0]["path"], path);
+    let listed = stage.run("list --all --json").json().to_string();
+    assert!(listed.contains("\"agentpkg.toml\""), "{listed}");
+    assert_eq!(
+        stage
+            .run("adopt planner")
+            .code(1)
+            .all()
+            .matches("already")
+            .count(),
+        1
+    );
+
+    let new = old.replace("planner does 3\n", "planner does three\n");
+    stage.publish(PLANNER, &new);
+    let _ = stage.run("update").code(0);
+    let merged = mine.replace("planner does 3\n", "planner does three\n");
+    assert_eq!(stage.file(file), merged);
+    let said = stage.run("diff").code(0).all();
+    assert!(said.contains(path), "{said}");
+    let _ = stage.run("undo").code(0);
+    assert_eq!(stage.file(file), mine);
+    let _ = stage.run("update").code(0);
+
+    // On another machine, and here if the file is gone.
+    fs::remove_dir_all(stage.sandbox.project(".claude/agents")).unwrap();
+    let _ = stage.run("install --locked").code(0);
+    assert_eq!(stage.file(file), new);
+    assert!(!stage.sandbox.project(".claude/agents/planner.md").exists());
+    stage.copy(file, &merged);
+
+    // Both sides changed one line.
+    stage.publish(
+        PLANNER,
+        &new.replace("planner does 17\n", "planner rests\n"),
+    );
+    let _ = stage.run("update --conflicts=markers");
+    assert_eq!(stage.file(file), merged);
+    let _ = stage.run("resolve --theirs").code(0);
+    assert!(stage.file(file).contains("planner rests"));
+    let _ = stage.run("remove planner --force").code(0);
+    assert!(!stage.sandbox.project(path).exists());
+    let _ = stage.run("undo").code(0);
+    assert!(stage.file(file).contains("planner rests"));
+}
+
+/// A repository with two versions of an agent behind a server, and a project with a copy of the first.
+fn far() -> Option<(Sandbox, Server, String)> {
+    let sandbox = Sandbox::new();
+    hermetic_git(&sandbox.path().join("home"))?;
+    let old = agent("planner");
+    let mut upstream = RepoBuilder::bare(&sandbox.path().join("srv/far.git"));
+    upstream.file(PLANNER, &old);
+    let _ = upstream.commit("first");
+    upstream.file(PLANNER, old.replace("does", "did"));
+    let _ = upstream.commit("second");
+    let server = Server::start(&sandbox.path().join("srv"));
+    let _ = sandbox.write("project/.claude/agents/planner.md", &old);
+    Some((sandbox, server, old))
+}
+
+#[test]
+fn nothing_is_fetched_unasked_and_what_would_be_is_said() {
+    let Some((sandbox, server, _)) = far() else {
+        return;
+    };
+    let url = server.url("far.git");
+    let _ = sandbox
+        .run(&["registry", "add", url.as_str(), "--name", "far"])
+        .code(0);
+    let _ = server.requests();
+    for options in [&["--all"][..], &["--all", "--dry-run"], &["--all", "--yes"]] {
+        let said = sandbox.run(&[&["adopt"], options].concat()).code(0).all();
+        assert!(said.contains("no origin found"), "{said}");
+        assert!(said.contains("here only in part"), "{said}");
+        assert!(said.contains("--from far"), "{said}");
+    }
+    assert!(server.requests().is_empty());
+    let said = sandbox
+        .run(&["adopt", "--all", "--from", "far"])
+        .code(0)
+        .all();
+    assert!(said.contains("identical"), "{said}");
+    assert!(!server.requests().is_empty());
+    let _ = server.requests();
+    let _ = sandbox.run(&["undo"]).code(0);
+    let said = sandbox.run(&["adopt", "--all"]).code(0).all();
+    assert!(said.contains("identical"), "{said}");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn the_repositories_of_enabled_plugins_are_sources_once_they_are_here() {
+    let Some((sandbox, server, old)) = far() else {
+        return;
+    };
+    let url = server.url("far.git");
+    let market = json!({"market": {"source": {"source": "git", "url": url.as_str()}}});
+    let _ = sandbox
+        .write(
+            "home/.claude/plugins/known_marketplaces.json",
+            market.to_string(),
+        )
+        .write(
+            "project/.claude/settings.json",
+            json!({"enabledPlugins": {"kit@market": true}}).to_string(),
+        );
+    let said = sandbox.run(&["adopt", "--all"]).code(0).all();
+    assert!(said.contains("is not here"), "{said}");
+    assert!(said.contains(&format!("--from {url}")), "{said}");
+    assert!(server.requests().is_empty());
+    let _ = sandbox
+        .run(&["adopt", "planner", "--from", url.as_str(), "--dry-run"])
+        .code(0);
+    let _ = server.requests();
+    let said = sandbox.run(&["adopt", "--all"]).code(0).all();
+    assert!(said.contains("identical"), "{said}");
+    assert!(server.requests().is_empty());
+    assert!(sandbox.read("agentpkg.lock").contains(url.as_str()));
+    assert_eq!(sandbox.read(".claude/agents/planner.md"), old);
+}
+
+#[test]
+fn status_check_and_the_bare_command_offer_to_adopt() {
+    let Some(stage) = Stage::new(&[(PLANNER, &agent("planner"))]) else {
+        return;
+    };
+    for line in ["status", "check", "doctor"] {
+        let said = stage.run(line).all();
+        assert!(!said.contains("adopt"), "{line}: {said}");
+    }
+    stage.copy("deep/mine", &agent("mine"));
+    for line in ["status", "check"] {
+        let said = stage.run(line).code(0).all();
+        assert!(said.contains("agentpkg adopt"), "{line}: {said}");
+    }
+    let said = stage.sandbox.run(&[]).all();
+    assert!(said.contains("agentpkg adopt"), "{said}");
+}
+
+#[test]
+fn two_files_of_one_name_are_not_one_agent() {
+    let text = agent("planner");
+    let Some(stage) = Stage::new(&[(PLANNER, &text)]) else {
+        return;
+    };
+    for file in ["a/planner", "b/Planner"] {
+        stage.copy(file, &text);
+    }
+    let document = stage.run("adopt --all --json").code(0).json();
+    assert_eq!(document["agents"].as_array().map(Vec::len), Some(1));
+    let why = document["not_adopted"][0]["why"].as_str().unwrap();
+    assert!(why.contains("`a/planner` has the same name"), "{why}");
+    stage.copy("planner", &text);
+    for file in ["planner", "b/Planner"] {
+        let said = stage.run(&format!("adopt {file}")).all();
+        assert!(
+            said.contains("already") || said.contains("one file"),
+            "{said}"
+        );
+    }
+    assert_eq!(stage.file("a/planner"), text);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
 
@@ -245,32 +437,37 @@ proptest! {
     fn an_adopted_copy_is_updated_as_an_installed_agent_with_the_same_edits(
         edited in prop::collection::btree_set(1..=20usize, 1..4),
         changed in prop::collection::btree_set(1..=20usize, 1..4),
+        defaults in prop::sample::select(vec!["", "\n[defaults]\nmodel = \"haiku\"\n", "\n[defaults]\nmodel = \"haiku\"\neffort = \"low\"\n"]),
     ) {
         let old = agent("planner");
-        let with = |lines: &std::collections::BTreeSet<usize>, word: &str| {
-            lines.iter().fold(old.clone(), |text, line| {
+        let with = |text: &str, lines: &BTreeSet<usize>, word: &str| {
+            lines.iter().fold(text.to_owned(), |text, line| {
                 let line_text = format!("planner does {line}\n");
                 text.replace(&line_text, &format!("planner {word} {line}\n"))
             })
         };
-        let (mine, new) = (with(&edited, "makes"), with(&changed, "should do"));
+        let new = with(&old, &changed, "should do");
         let mut results = Vec::new();
         for is_adopted in [false, true] {
             let Some(mut stage) = Stage::new(&[(PLANNER, &old)]) else {
                 return Ok(());
             };
-            if !is_adopted {
-                let _ = stage.run("install team/planner").code(0);
-            }
-            stage.copy("planner", &mine);
+            let manifest = stage.sandbox.read("agentpkg.toml");
+            let _ = stage.sandbox.write("project/agentpkg.toml", manifest + defaults);
             if is_adopted {
+                stage.copy("planner", &with(&old, &edited, "makes"));
                 let _ = stage.run("adopt --all").code(0);
+            } else {
+                let _ = stage.run("install team/planner").code(0);
+                stage.copy("planner", &with(&stage.file("planner"), &edited, "makes"));
             }
             stage.publish(PLANNER, &new);
             let output = stage.run("update --conflicts=skip");
-            results.push((output.code, stage.file("planner"), stage.run("update --ours").code, stage.file("planner")));
+            // What is skipped stays without the defaults, too.
+            results.push((output.code, stage.run("update --ours").code, stage.file("planner")));
         }
         prop_assert_eq!(&results[0], &results[1]);
+        prop_assert_eq!(defaults.contains("haiku"), results[1].2.contains("model: haiku"));
     }
 }
 

@@ -373,7 +373,7 @@ impl<'a> InstalledView<'a> {
         Self {
             name: agent.name.as_str(),
             state: state(agent.state),
-            path: project.shown_path(&agent.name),
+            path: project.shown_path(&agent.name, &locked.folder),
             registry: locked.registry.as_ref().map(RegistryName::as_str),
             source: &locked.source,
             file: &locked.file,

@@ -21,7 +21,7 @@ mod scan;
 mod unfenced;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -385,6 +385,13 @@ impl<'a> Definition<'a> {
         adapt::title(&body).is_some_and(is_agent)
             || adapt::title(&body).is_some() && adapt::identity(&body).is_some()
     }
+}
+
+/// The top-level keys of the frontmatter, found even where the YAML is broken.
+pub(super) fn keys(bytes: &[u8]) -> BTreeSet<String> {
+    let layout = Layout::of(bytes);
+    let entries = layout.entries().iter();
+    entries.map(|entry| entry.key.clone()).collect()
 }
 
 /// Whether there is a colon in any of its forms, such as the full-width one.

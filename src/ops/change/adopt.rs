@@ -1,14 +1,14 @@
 //! Files that agentpkg did not write become agents of the project: the version that a file is from becomes its base, and the file stays as
 //! it is, byte for byte. Where a file is from, `ops::origins` finds out.
 
-use super::goal::{Files, Goal, What};
+use super::goal::{Files, Goal};
 use super::identical::version;
 use super::item::Item;
 use super::plan::Likely;
 use super::planner::Planner;
 use super::scene::Scene;
 use super::specs;
-use super::unmanaged::{leave, selected};
+use super::unmanaged::{Copied, leave, selected};
 use crate::domain::digest::ObjectId;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
@@ -17,7 +17,9 @@ use crate::fs::Content;
 use crate::ops::origins::{Found, Look, Pool, Searched};
 use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, interrupted, relay};
 use crate::ops::resolver::Resolved;
+use crate::ops::session::Session;
 use crate::ops::unknown;
+use crate::store::loaded::{self, LoadedSet};
 use crate::store::manifest::{Origin, Wanted};
 
 /// Agents that have less in common with a file, in percent, are not worth a word.
@@ -30,21 +32,20 @@ pub(super) fn items(
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
     let scene = planner.scene;
-    let selected = selected(planner, files);
+    let project = &scene.session.project;
+    let set = loaded::read(project, &scene.session.environment, project.root());
+    let selected = selected(planner, files, &set);
     if selected.is_empty() {
         return Ok(());
     }
     let Some(from) = &files.from else {
         // Nothing is fetched that nobody asked for.
         let offline = scene.session.offline();
-        let registries = offline.registries(&scene.manifest).into_iter();
-        let sources: Vec<_> = registries
-            .map(|(registry, source)| (Some(registry), source))
-            .collect();
+        let sources = known(&offline, scene, &set);
         let mut pool = Pool::open(&offline, &sources, Look::Here, frontend)?;
-        for (name, bytes) in &selected {
-            let searched = pool.search(name, bytes, frontend);
-            decide(planner, (name, bytes), searched, frontend)?;
+        for file in &selected {
+            let searched = pool.search(&file.name, &file.bytes, frontend);
+            decide(planner, file, searched, frontend)?;
         }
         say_what_is_missing(planner, &pool, frontend);
         planner.plan.sources = sources.len() - pool.absent().len();
@@ -54,10 +55,28 @@ pub(super) fn items(
     from_spec(planner, &selected, from, frontend)
 }
 
+/// The sources that are known here: the registries, and where the enabled plugins are from.
+fn known(
+    session: &Session,
+    scene: &Scene<'_>,
+    set: &LoadedSet,
+) -> Vec<(Option<RegistryName>, Source)> {
+    let registries = session.registries(&scene.manifest).into_iter();
+    let mut known: Vec<(Option<RegistryName>, Source)> = registries
+        .map(|(registry, source)| (Some(registry), source))
+        .collect();
+    for source in &set.plugin_sources {
+        if !known.iter().any(|(_, other)| other == source) {
+            known.push((None, source.clone()));
+        }
+    }
+    known
+}
+
 /// Plans files that are from what was typed.
 fn from_spec(
     planner: &mut Planner<'_, '_>,
-    selected: &[(AgentName, Vec<u8>)],
+    selected: &[Copied],
     from: &str,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
@@ -82,16 +101,16 @@ fn from_spec(
     };
     let sources = [(registry, source)];
     let mut pool = Pool::open(scene.session, &sources, Look::Fetched, frontend)?;
-    for (name, bytes) in selected {
+    for copied in selected {
         let searched = match &file {
-            None => pool.search(name, bytes, frontend),
+            None => pool.search(&copied.name, &copied.bytes, frontend),
             // Who names the agent does not ask how much of it is left.
-            Some(file) => match pool.nearest(file, bytes, frontend) {
+            Some(file) => match pool.nearest(file, &copied.bytes, frontend) {
                 Some(found) => Searched::Version(Box::new(found)),
                 None => Searched::Unknown(Vec::new()),
             },
         };
-        decide(planner, (name, bytes), searched, frontend)?;
+        decide(planner, copied, searched, frontend)?;
     }
     Ok(())
 }
@@ -138,12 +157,12 @@ fn no_source(from: &str) -> Failure {
 /// Plans files that are from a version which was typed.
 fn at_version(
     planner: &mut Planner<'_, '_>,
-    selected: &[(AgentName, Vec<u8>)],
+    selected: &[Copied],
     spec: &Spec,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
-    for (name, bytes) in selected {
-        let named = Target::Name(name.to_string());
+    for file in selected {
+        let named = Target::Name(file.name.to_string());
         let spec = Spec {
             target: spec.target.clone().or(Some(named)),
             ..spec.clone()
@@ -151,13 +170,13 @@ fn at_version(
         let manifest = &planner.scene.manifest;
         match planner.resolver.resolve(&spec, manifest, frontend) {
             Ok(resolved) => {
-                let is_identical = resolved.entry.blob == ObjectId::of_blob(bytes);
+                let is_identical = resolved.entry.blob == ObjectId::of_blob(&file.bytes);
                 let note = if is_identical {
                     "identical"
                 } else {
                     "as you said"
                 };
-                take(planner, (name, bytes), &resolved, note.to_owned(), frontend)?;
+                take(planner, file, &resolved, note.to_owned(), frontend)?;
             }
             Err(failure) => planner.problem(failure)?,
         }
@@ -168,11 +187,11 @@ fn at_version(
 /// Does what a search gave, and asks where it is not sure.
 fn decide(
     planner: &mut Planner<'_, '_>,
-    file: (&AgentName, &[u8]),
+    file: &Copied,
     searched: Searched<'_>,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
-    let (name, _) = file;
+    let stem = file.stem();
     match searched {
         Searched::Version(found) => {
             take(planner, file, &found.resolved, found.difference(), frontend)
@@ -184,20 +203,20 @@ fn decide(
                 planner.goal.consent.is_yes,
             );
             if answers == Answers::Person {
-                if let Some(found) = chosen(name, &several, frontend)? {
+                if let Some(found) = chosen(&stem, &several, frontend)? {
                     return take(planner, file, &found.resolved, found.difference(), frontend);
                 }
                 leave(
                     planner,
-                    (name.as_str(), false),
+                    (&stem, false),
                     "left as it is".to_owned(),
                     likely(&several),
                 );
                 return Ok(());
             }
-            let failure = unsure(planner.goal, name, &several);
+            let failure = unsure(planner.goal, &stem, &several);
             frontend.report(Event::Asks(vec![AskView {
-                agent: name.to_string(),
+                agent: stem.clone(),
                 kind: "candidate",
                 what: failure.message().to_owned(),
                 allow: None,
@@ -207,15 +226,13 @@ fn decide(
                 planner.plan.failures.push(failure);
             }
             let why = "it may be from several versions".to_owned();
-            leave(planner, (name.as_str(), false), why, likely(&several));
+            leave(planner, (&stem, false), why, likely(&several));
             Ok(())
         }
         Searched::Unknown(mut nearest) => {
             nearest.retain(|found| found.percent >= LEAST_SHOWN);
-            let is_named =
-                matches!(&planner.goal.what, What::Files(files) if !files.names.is_empty());
             let why = "no origin found".to_owned();
-            leave(planner, (name.as_str(), is_named), why, likely(&nearest));
+            leave(planner, (&stem, file.is_named), why, likely(&nearest));
             Ok(())
         }
     }
@@ -232,7 +249,7 @@ fn likely(found: &[Found<'_>]) -> Vec<Likely> {
 
 /// Which of several versions a person says that a file is from; `None`: of none of them.
 fn chosen<'f, 'a>(
-    name: &AgentName,
+    stem: &str,
     several: &'f [Found<'a>],
     frontend: &mut dyn Frontend,
 ) -> Result<Option<&'f Found<'a>>> {
@@ -245,7 +262,7 @@ fn chosen<'f, 'a>(
     });
     let leave = Choice::plain("leave it as it is");
     let choices: Vec<Choice> = choices.chain([leave]).collect();
-    let question = format!("Which version was `{name}` made from?");
+    let question = format!("Which version was `{stem}` made from?");
     let chosen = frontend.choose(&question, &choices, 0)?;
     if chosen > several.len() {
         return Err(interrupted());
@@ -254,19 +271,19 @@ fn chosen<'f, 'a>(
 }
 
 /// That it cannot be told which version a file is from, and how to say it.
-fn unsure(goal: &Goal, name: &AgentName, several: &[Found<'_>]) -> Failure {
+fn unsure(goal: &Goal, stem: &str, several: &[Found<'_>]) -> Failure {
     let lines = several
         .iter()
         .map(|found| format!("{}  {}", found.spec(), found.difference()));
     let failure = Failure::new(
         Kind::Consent,
-        format!("`{name}` may be from several versions"),
+        format!("`{stem}` may be from several versions"),
     )
     .listing(lines);
     match several.first() {
         None => failure,
         Some(first) => {
-            let mut typed = goal.typed.naming([name.as_str()]);
+            let mut typed = goal.typed.naming([stem]);
             typed.options.clear();
             let again = typed.with(&["--from", &first.spec()]);
             failure.hint(Advice::say("to take the first: ").and_run(again))
@@ -277,12 +294,12 @@ fn unsure(goal: &Goal, name: &AgentName, several: &[Found<'_>]) -> Failure {
 /// Plans that a file is from a version.
 fn take(
     planner: &mut Planner<'_, '_>,
-    (name, bytes): (&AgentName, &[u8]),
+    file: &Copied,
     resolved: &Resolved<'_>,
     note: String,
     frontend: &mut dyn Frontend,
 ) -> Result<()> {
-    let scene = planner.scene;
+    let (scene, name, bytes) = (planner.scene, &file.name, &file.bytes);
     let wanted = Wanted {
         origin: match &resolved.snapshot.registry {
             Some(registry) => Origin::Registry(registry.clone()),
@@ -291,12 +308,13 @@ fn take(
         target: target(name, resolved, frontend),
         ..Wanted::default()
     };
-    let candidate = match version(scene, (name, &wanted, bytes), resolved, frontend) {
+    let mut candidate = match version(scene, (name, &wanted, bytes), resolved, frontend) {
         Ok(candidate) => candidate,
         Err(failure) => return planner.problem(failure),
     };
+    candidate.locked.folder.clone_from(&file.folder);
     let mut item = Item::new(name.clone(), candidate.clone(), Content::default());
-    item.ours = Some(bytes.into());
+    item.ours = Some(bytes.clone().into());
     item.is_named = true;
     item.chain = vec!["the command line".to_owned()];
     item.wanted = Some(wanted);
@@ -347,7 +365,9 @@ fn say_what_is_missing(planner: &Planner<'_, '_>, pool: &Pool<'_>, frontend: &mu
             typed.options.clear();
             let fetch = typed.with(&["--from", place]);
             let what = format!("the history of `{place}` {what}; ");
-            let advice = Advice::say(what).and_run(fetch).and(" fetches it");
+            let advice = Advice::say(what)
+                .and_run(fetch)
+                .and(" fetches all its commits and every version of its agents");
             frontend.report(Event::warning(advice));
         }
     }

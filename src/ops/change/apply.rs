@@ -75,7 +75,7 @@ fn write(item: &Item, scene: &Scene<'_>, goal: &Goal, changes: &mut Vec<Change>)
     let is_replaced = item.ours.as_ref().is_some_and(|ours| *ours != result);
     if item.ours.as_ref() != Some(&result) {
         changes.push(Change {
-            path: project.agent_path(&item.name),
+            path: project.agent_path(&item.name, item.folder()),
             agent: Some(item.name.clone()),
             before: item.ours.as_ref().map(Content::digest),
             after: Some(result),

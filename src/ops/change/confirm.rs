@@ -46,7 +46,7 @@ pub(super) fn confirm(plan: &Plan, scene: &Scene<'_>, frontend: &mut dyn Fronten
             1 => {
                 let project = &scene.session.project;
                 for item in &active {
-                    let path = project.shown_path(&item.name);
+                    let path = project.shown_path(&item.name, item.folder());
                     frontend.report(Event::Preview(preview(item, path)));
                 }
             }

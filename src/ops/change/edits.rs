@@ -99,7 +99,7 @@ fn refuse_marked(plan: &mut Plan, scene: &Scene<'_>) {
 /// That files are in the way. `others`: the agents beside the first.
 fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Result<Failure> {
     let project = &scene.session.project;
-    let path = |item: &Item| project.shown_path(&item.name);
+    let path = |item: &Item| project.shown_path(&item.name, item.folder());
     if let Some(marked) = marked(scene, first) {
         return Ok(marked);
     }
@@ -142,7 +142,7 @@ fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Re
 /// That a file has the conflict markers of a version control system, and where.
 fn marked(scene: &Scene<'_>, item: &Item) -> Option<Failure> {
     let line = markers::first(&item.ours.as_ref()?.bytes())?;
-    let path = scene.session.project.shown_path(&item.name);
+    let path = scene.session.project.shown_path(&item.name, item.folder());
     Some(markers_in(&path, line))
 }
 

@@ -78,7 +78,7 @@ pub(super) fn let_go(
         if after.agents.contains_key(name) {
             continue;
         }
-        let path = project.agent_path(name);
+        let path = project.agent_path(name, &locked.folder);
         let digest = scene.agent(name)?.map(|content| content.digest());
         let is_edited = digest.is_some_and(|digest| digest != locked.unedited());
         let edited = edited(goal, name);

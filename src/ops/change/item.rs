@@ -8,6 +8,7 @@ use super::resolutions;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::definition::{Definition, Verdict, overridden};
 use crate::domain::digest::Digest;
+use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::{LISTS, Overrides};
 use crate::fs::Content;
@@ -199,6 +200,12 @@ impl Item {
         self.is_adopted = true;
         self.is_blocked = false;
         self.notes.push(note);
+    }
+
+    /// The folder of its file: it stays where it is.
+    pub(in crate::ops) fn folder(&self) -> &Folder {
+        let locked = self.before.as_ref().unwrap_or(&self.candidate.locked);
+        &locked.folder
     }
 
     /// Leaves it out, and says why.
@@ -442,6 +449,7 @@ impl Item {
     /// Its lock entry once the result is written: what the file may do is what was agreed to.
     pub(in crate::ops) fn locked(&self) -> LockedAgent {
         let mut locked = self.candidate.locked.clone();
+        locked.folder = self.folder().clone();
         let before = self.before.as_ref().map(|before| &before.overrides);
         if self.is_fresh || before != Some(&locked.overrides) {
             let asked = Capabilities::of(&self.result().bytes()).asked_at_first();

@@ -88,15 +88,16 @@ fn look_back(session: &Session, outcome: &mut Outcome) {
     let set = loaded::read(project, &session.environment, project.root());
     outcome.shadows = shadows(session, &set, &written);
     let is_new = |agent: &&ChangedAgent| agent.status == Status::Installed;
-    let new: Vec<String> = outcome
+    let new: Vec<&str> = outcome
         .agents
         .iter()
         .filter(is_new)
-        .map(|agent| agent.name.file_name())
+        .map(|agent| agent.path.as_str())
         .collect();
-    let new = set
-        .own()
-        .filter(|agent| agent.standing == Standing::Runs && new.contains(&agent.below));
+    let new = set.own().filter(|agent| {
+        let path = project.display(&project.agents_folder().join(&agent.below));
+        agent.standing == Standing::Runs && new.contains(&path.as_str())
+    });
     let added: usize = new.map(|agent| agent.tokens).sum();
     outcome.cost = (added > 0).then(|| (added, set.tokens()));
 }

@@ -150,7 +150,7 @@ fn look(
         let bytes = content.bytes();
         let locked = Some(&item.candidate.locked);
         let needs = world.needs(&bytes, locked, &bindings(scene, item));
-        let path = project.shown_path(&item.name);
+        let path = project.shown_path(&item.name, item.folder());
         Some(AgentNeeds::of(item.name.to_string(), path, needs, &bytes))
     });
     looked.collect()

@@ -9,6 +9,7 @@ use super::scene::Scene;
 use crate::domain::capability::{Capabilities, Gain};
 use crate::domain::count::counted;
 use crate::domain::definition::{Definition, Verdict};
+use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
@@ -77,7 +78,10 @@ impl ChangedAgent {
     ) -> Self {
         Self {
             status,
-            path: project.shown_path(&name),
+            path: match &before {
+                Some(before) => project.shown_path(&name, &before.folder),
+                None => project.shown_path(&name, Folder::top()),
+            },
             name,
             from: versions(before.as_ref()),
             to: String::new(),
@@ -232,6 +236,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
     let notes = item.notes.clone();
     let plain = untouched(scene, &item.name, item.status(), notes);
     let plain = ChangedAgent {
+        path: (scene.session.project).shown_path(&item.name, item.folder()),
         locked: Some(item.locked()),
         others: item.others.clone(),
         is_named: item.is_named && matches!(goal.what, What::Specs(_) | What::Override { .. }),

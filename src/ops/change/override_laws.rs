@@ -6,6 +6,7 @@ use super::item::Item;
 use crate::domain::capability::Capabilities;
 use crate::domain::definition::Definition;
 use crate::domain::digest::{Digest, ObjectId};
+use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::{LISTS, Overrides};
 use crate::merge::{Options, Unit, merge_with};
@@ -78,6 +79,7 @@ fn overrides() -> impl Strategy<Value = Overrides> {
 
 fn locked(base: &str) -> LockedAgent {
     LockedAgent {
+        folder: Folder::default(),
         registry: None,
         source: "./x".to_owned(),
         agent: "a".to_owned(),

@@ -97,7 +97,11 @@ impl Planner<'_, '_> {
         if markers::first(&file.bytes()).is_some() {
             return Ok(());
         }
-        let path = self.scene.session.project.shown_path(name);
+        let path = self
+            .scene
+            .session
+            .project
+            .shown_path(name, self.scene.lockfile.folder(name));
         let diff = Command::new(["diff", name.as_str()]);
         let failure = Failure::failed(format!("nothing in `{path}` can be overridden"))
             .caused_by(format!("Claude Code ignores the file: {reason}"))

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::domain::digest::Digest;
+use crate::domain::folder::Folder;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
 use crate::fs::{Content, Entry};
@@ -58,12 +59,22 @@ impl<'a> Scene<'a> {
 
     /// The file of an agent; `None` if there is none.
     pub(in crate::ops) fn agent(&self, name: &AgentName) -> Result<Option<Content>> {
+        let folder = self.lockfile.folder(name);
+        self.file(name, folder)
+    }
+
+    /// The file of an agent in a folder, wherever its agent is locked; `None` if there is none.
+    pub(in crate::ops) fn file(
+        &self,
+        name: &AgentName,
+        folder: &Folder,
+    ) -> Result<Option<Content>> {
         let project = &self.session.project;
-        let content = project.read_agent(name)?.map(Content::from);
+        let content = project.read_agent(name, folder)?.map(Content::from);
         let digest = content.as_ref().map(Content::digest);
         // What was seen first is what the plan was made on.
         (self.seen.borrow_mut())
-            .entry(project.agent_path(name))
+            .entry(project.agent_path(name, folder))
             .or_insert(digest);
         Ok(content)
     }

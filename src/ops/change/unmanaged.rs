@@ -1,12 +1,11 @@
 //! The files of the agents folder that agentpkg did not write: which there are, which of them can be adopted, and how the others are left.
 
-use std::collections::BTreeSet;
-
 use super::goal::Files;
 use super::origin;
 use super::plan::{Likely, Unmanaged};
 use super::planner::Planner;
 use super::scene::Scene;
+use crate::domain::folder::Folder;
 use crate::domain::markers::first;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind};
@@ -17,45 +16,79 @@ use crate::store::lockfile::Lockfile;
 
 /// The files of the agents folder that agentpkg did not write, by their paths below it.
 pub(in crate::ops) fn unmanaged_in(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
-    let known: BTreeSet<String> = lockfile.agents.keys().map(AgentName::file_name).collect();
     let files = set.own().map(|agent| agent.below.clone());
-    files.filter(|file| !known.contains(file)).collect()
+    files.filter(|file| lockfile.at(file).is_none()).collect()
 }
 
 /// The same, read now, without `.md`.
 pub(in crate::ops) fn unmanaged(session: &Session, lockfile: &Lockfile) -> Vec<String> {
     let project = &session.project;
     let set = loaded::read(project, &session.environment, project.root());
-    let files = unmanaged_in(&set, lockfile).into_iter();
+    stems(&set, lockfile)
+}
+
+fn stems(set: &LoadedSet, lockfile: &Lockfile) -> Vec<String> {
+    let files = unmanaged_in(set, lockfile).into_iter();
     files
         .filter_map(|file| file.strip_suffix(".md").map(str::to_owned))
         .collect()
 }
 
+/// A file that can be adopted.
+#[derive(Debug)]
+pub(super) struct Copied {
+    pub(super) folder: Folder,
+    /// The name that its agent gets: that of the file.
+    pub(super) name: AgentName,
+    pub(super) bytes: Vec<u8>,
+    /// Whether it was named.
+    pub(super) is_named: bool,
+}
+
+impl Copied {
+    /// Its path below the agents folder, without its ending.
+    pub(super) fn stem(&self) -> String {
+        let file = self.folder.file(&self.name);
+        file.strip_suffix(".md").unwrap_or(&file).to_owned()
+    }
+}
+
 /// The files that can be adopted, with what they hold. The others are noted.
-pub(super) fn selected(planner: &mut Planner<'_, '_>, files: &Files) -> Vec<(AgentName, Vec<u8>)> {
+pub(super) fn selected(
+    planner: &mut Planner<'_, '_>,
+    files: &Files,
+    set: &LoadedSet,
+) -> Vec<Copied> {
     let scene = planner.scene;
-    let all = unmanaged(scene.session, &scene.lockfile);
-    let typed = files.names.iter();
-    let typed: Vec<&str> = typed
-        .map(|name| name.strip_suffix(".md").unwrap_or(name))
-        .collect();
-    let mut selected: Vec<(AgentName, Vec<u8>)> = Vec::new();
-    for stem in if typed.is_empty() {
-        all.iter().map(String::as_str).collect()
-    } else {
-        typed
-    } {
-        let is_named = !files.names.is_empty();
-        if selected.iter().any(|(known, _)| known.as_str() == stem) {
+    let all = stems(set, &scene.lockfile);
+    let is_named = !files.names.is_empty();
+    let mut stems: Vec<String> = Vec::new();
+    for name in &files.names {
+        match meant(scene, &all, name) {
+            Ok(stem) => stems.push(stem),
+            Err(failure) => planner.plan.failures.push(failure),
+        }
+    }
+    if !is_named {
+        stems = all;
+    }
+    let mut selected: Vec<Copied> = Vec::new();
+    for (index, stem) in stems.iter().enumerate() {
+        if stems[..index].contains(stem) {
             continue;
         }
-        if !all.iter().any(|known| known == stem) {
-            let failure = not_here(scene, &all, stem);
-            planner.plan.failures.push(failure);
-            continue;
-        }
-        match adoptable(planner, stem) {
+        let found = adoptable(planner, stem, is_named).and_then(|found| {
+            let folded = found.name.folded();
+            let same = |other: &&Copied| other.name.folded() == folded;
+            match selected.iter().find(same) {
+                None => Ok(found),
+                Some(other) => Err(format!(
+                    "`{}` has the same name; an agent needs one of its own",
+                    other.stem()
+                )),
+            }
+        });
+        match found {
             Ok(found) => selected.push(found),
             Err(why) => leave(planner, (stem, is_named), why, Vec::new()),
         }
@@ -63,31 +96,46 @@ pub(super) fn selected(planner: &mut Planner<'_, '_>, files: &Files) -> Vec<(Age
     selected
 }
 
+/// The file that a name means: a path below the agents folder, or the name of a file at any depth.
+fn meant(scene: &Scene<'_>, all: &[String], typed: &str) -> Result<String, Failure> {
+    let typed = typed.strip_suffix(".md").unwrap_or(typed);
+    if all.iter().any(|stem| stem == typed) {
+        return Ok(typed.to_owned());
+    }
+    let file_name = |stem: &String| stem.rsplit('/').next().unwrap_or_default() == typed;
+    let found: Vec<&String> = all.iter().filter(|stem| file_name(stem)).collect();
+    match found.as_slice() {
+        [stem] => Ok((*stem).clone()),
+        [] => Err(not_here(scene, all, typed)),
+        several => Err(Failure::usage(format!("several files are named `{typed}`"))
+            .listing(several.iter().map(|stem| (*stem).clone()))),
+    }
+}
+
 /// That there is no such file, or that it is not for `adopt`.
 fn not_here(scene: &Scene<'_>, all: &[String], stem: &str) -> Failure {
-    let is_managed =
-        AgentName::new(stem).is_ok_and(|name| scene.lockfile.agents.contains_key(&name));
+    let file = format!("{stem}.md");
+    let is_managed = scene.lockfile.at(&file).is_some()
+        || AgentName::new(stem).is_ok_and(|name| scene.lockfile.agents.contains_key(&name));
     if is_managed {
         return Failure::failed(format!("`{stem}` is managed by agentpkg already"));
     }
     let names: Vec<AgentName> = all
         .iter()
-        .filter_map(|name| AgentName::new(name).ok())
+        .filter_map(|stem| Folder::split(stem).ok())
+        .map(|(_, name)| name)
         .collect();
     unknown::agent(stem, &names, &scene.lockfile)
 }
 
 /// A file that can be adopted, with what it holds; or why it cannot.
-fn adoptable(planner: &Planner<'_, '_>, stem: &str) -> Result<(AgentName, Vec<u8>), String> {
+fn adoptable(planner: &Planner<'_, '_>, stem: &str, is_named: bool) -> Result<Copied, String> {
     let scene = planner.scene;
-    if stem.contains('/') {
-        return Err(
-            "adopt takes files that are directly in the agents folder: move it there first"
-                .to_owned(),
-        );
+    let (folder, name) =
+        Folder::split(stem).map_err(|error| format!("its file cannot be an agent's: {error}"))?;
+    if scene.lockfile.agents.contains_key(&name) {
+        return Err("an agent of this name is installed already".to_owned());
     }
-    let name =
-        AgentName::new(stem).map_err(|error| format!("its file cannot be an agent's: {error}"))?;
     if scene.manifest.agents().contains_key(&name) {
         return Err(
             "agentpkg.toml has an entry of this name already, and an install takes the file over"
@@ -98,14 +146,19 @@ fn adoptable(planner: &Planner<'_, '_>, stem: &str) -> Result<(AgentName, Vec<u8
         return Err(failure.message().to_owned());
     }
     let bytes = scene
-        .agent(&name)
+        .file(&name, &folder)
         .map_err(|failure| failure.message().to_owned())?;
     let bytes = bytes.ok_or("it is gone")?.bytes().into_owned();
     match first(&bytes) {
         Some(line) => Err(format!(
             "it has unresolved conflict markers, the first in line {line}"
         )),
-        None => Ok((name, bytes)),
+        None => Ok(Copied {
+            folder,
+            name,
+            bytes,
+            is_named,
+        }),
     }
 }
 

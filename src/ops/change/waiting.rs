@@ -18,7 +18,7 @@ use crate::ops::past::Changed;
 use crate::ops::report::{Event, Frontend};
 use crate::ops::unknown;
 use crate::store::lockfile::Lockfile;
-use crate::store::project::{MAX_AGENT, Project};
+use crate::store::project::MAX_AGENT;
 
 /// Plans the pending updates of these agents again, or all of them, with what the manifest is to say about them.
 pub(super) fn items(
@@ -193,7 +193,7 @@ fn edited(
         )
     })?;
     if current.map(Content::digest) != Some(expected) {
-        return Err(changed(project, name));
+        return Err(changed(scene, name));
     }
     if let Some(found) = merge::leftover(&bytes) {
         let place = Location {
@@ -219,11 +219,14 @@ fn edited(
 }
 
 /// That an agent was edited after its update was put aside.
-fn changed(project: &Project, name: &AgentName) -> Failure {
+fn changed(scene: &Scene<'_>, name: &AgentName) -> Failure {
     let resolve = |words: &[&str]| Command::new(["resolve"]).args(words.iter().copied());
     Failure::failed(format!(
         "`{}` changed since the markers were written",
-        project.shown_path(name)
+        scene
+            .session
+            .project
+            .shown_path(name, scene.lockfile.folder(name))
     ))
     .hint(
         Advice::say("run ")

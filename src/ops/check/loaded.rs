@@ -6,7 +6,6 @@ use super::Checker;
 use super::finding::{Finding, Fix};
 use crate::domain::budget::{LIMIT, shortening, shown};
 use crate::domain::loaded::Layer;
-use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::Advice;
 use crate::ops::requirement::AgentNeeds;
@@ -32,10 +31,10 @@ impl Checker<'_> {
 
     /// What all descriptions cost in each session.
     fn budget(&mut self, set: &LoadedSet) {
-        let largest = self.largest(set);
+        let largest = self.largest(set).map(str::to_owned);
         let costs = || {
             let costs = Advice::run(Command::new(["list", "--cost"])).and(" shows the largest");
-            match largest {
+            match &largest {
                 Some(name) => costs.and("; shorten one with ").and_run(shortening(name)),
                 None => costs,
             }
@@ -59,10 +58,11 @@ impl Checker<'_> {
     }
 
     /// The installed agent of the project whose description costs most.
-    fn largest<'s>(&self, set: &'s LoadedSet) -> Option<&'s str> {
+    fn largest<'s>(&'s self, set: &LoadedSet) -> Option<&'s str> {
         let installed = set.own().filter(|agent| self.is_installed(set, agent));
         let largest = installed.max_by_key(|agent| agent.tokens)?;
-        largest.below.strip_suffix(".md")
+        let (name, _) = self.lockfile.at(&largest.below)?;
+        Some(name.as_str())
     }
 
     /// The project's agents that the client's settings keep from running.
@@ -156,9 +156,7 @@ impl Checker<'_> {
 
     /// Whether it is the file of an agent that this project's lockfile lists.
     fn is_installed(&self, set: &LoadedSet, agent: &FoundAgent) -> bool {
-        let name = agent.below.strip_suffix(".md").map(AgentName::new);
-        set.place(agent).is_own
-            && matches!(name, Some(Ok(name)) if self.lockfile.agents.contains_key(&name))
+        set.place(agent).is_own && self.lockfile.at(&agent.below).is_some()
     }
 
     /// An agent that agentpkg did not write, or that belongs to somebody else: loaded, within the policy.

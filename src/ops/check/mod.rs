@@ -9,6 +9,7 @@ mod servers;
 use std::collections::BTreeMap;
 
 use super::candidate::modern;
+use super::change::unmanaged::unmanaged_in;
 use super::idle::idle;
 use super::news::{Look, News};
 use super::policy;
@@ -41,6 +42,8 @@ use fix::fix;
 /// What was looked at and found.
 #[derive(Debug, Clone, Default)]
 pub struct CheckOutcome {
+    /// How many files of the agents folder agentpkg did not write.
+    pub unmanaged: usize,
     /// How many agents were looked at.
     pub agents: usize,
     /// The servers that they ask for.
@@ -83,6 +86,7 @@ pub fn check(
     let agents = all.clone().running();
     let looked_at = agents.iter().filter(|agent| !agent.is_about_machine);
     let mut outcome = CheckOutcome {
+        unmanaged: unmanaged_in(world.loaded(session), &lockfile).len(),
         agents: looked_at.count(),
         removed,
         ..CheckOutcome::default()
@@ -191,8 +195,8 @@ impl Checker<'_> {
     /// The file of an installed agent.
     fn installed(&mut self, name: &AgentName, locked: &LockedAgent) -> Result<()> {
         let project = &self.session.project;
-        let path = project.shown_path(name);
-        let Some(bytes) = project.read_agent(name)? else {
+        let path = project.shown_path(name, &locked.folder);
+        let Some(bytes) = project.read_agent(name, &locked.folder)? else {
             self.findings.push(
                 Finding::error("missing-file", name.as_str(), "its file is gone")
                     .at(path)
@@ -257,7 +261,7 @@ impl Checker<'_> {
         let name = AgentName::new(agent).ok()?;
         let locked = self.lockfile.agents.get(&name)?;
         let project = &self.session.project;
-        let path = project.shown_path(&name);
+        let path = project.shown_path(&name, self.lockfile.folder(&name));
         let is_here = tools.iter().all(|tool| tool.place.starts_with(&path));
         let wanted = self.manifest.entry(&name);
         let is_open = !wanted.is_verbatim && !wanted.pins.iter().any(|pin| pin == "tools");

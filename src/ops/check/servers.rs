@@ -129,7 +129,11 @@ impl Checker<'_> {
         let asker = server.askers.first()?;
         let name = AgentName::new(&asker.agent).ok()?;
         let is_installed = self.lockfile.agents.contains_key(&name)
-            && asker.path == self.session.project.shown_path(&name);
+            && asker.path
+                == self
+                    .session
+                    .project
+                    .shown_path(&name, self.lockfile.folder(&name));
         is_installed.then_some(asker.agent.as_str())
     }
 

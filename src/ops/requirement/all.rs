@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::state::AgentNeeds;
 use super::world::World;
-use crate::domain::name::AgentName;
 use crate::domain::plugin_bound::{Bound, Part};
 use crate::fs::Content;
 use crate::ops::session::Session;
@@ -73,9 +72,9 @@ pub(in crate::ops) fn all_agents(
         let Some(stem) = below.strip_suffix(".md") else {
             continue;
         };
-        let name = AgentName::new(stem).ok();
-        let locked = name.as_ref().and_then(|name| lockfile.agents.get(name));
-        let wanted = name.as_ref().and_then(|name| manifest.agents().get(name));
+        let installed = lockfile.at(&below);
+        let locked = installed.map(|(_, locked)| locked);
+        let wanted = installed.and_then(|(name, _)| manifest.agents().get(name));
         let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
         let bytes = content.bytes();
         let needs = world.needs(&bytes, locked, &bind);
@@ -126,7 +125,7 @@ fn missing(
     let known: BTreeSet<String> = agents.iter().map(|agent| agent.path.clone()).collect();
     let mut is_read = true;
     for (name, locked) in &lockfile.agents {
-        let path = project.shown_path(name);
+        let path = project.shown_path(name, &locked.folder);
         if known.contains(&path) {
             continue;
         }

@@ -16,6 +16,7 @@ pub use self::raw::FORMAT;
 use self::raw::{Entry, File, HEADER, RawServer};
 use super::mcp_file::Created;
 use crate::domain::digest::{Digest, ObjectId};
+use crate::domain::folder::Folder;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::overrides::Overrides;
 use crate::domain::shell::Command;
@@ -31,6 +32,8 @@ pub const MAX_SIZE: u64 = 64 << 20;
 /// One installed agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedAgent {
+    /// The folder that its file is in, below the agents folder.
+    pub folder: Folder,
     /// The registry that it was found in; `None`: a direct source.
     pub registry: Option<RegistryName>,
     /// `builtin`, a URL, or a path as in the manifest.
@@ -194,6 +197,21 @@ impl Lockfile {
         Ok(lockfile)
     }
 
+    /// The folder of an agent's file; the agents folder itself if it is not installed.
+    #[must_use]
+    pub fn folder(&self, name: &AgentName) -> &Folder {
+        let locked = self.agents.get(name);
+        locked.map_or(Folder::top(), |locked| &locked.folder)
+    }
+
+    /// The agent whose file has this path below the agents folder.
+    #[must_use]
+    pub fn at(&self, below: &str) -> Option<(&AgentName, &LockedAgent)> {
+        let (folder, name) = Folder::split(below.strip_suffix(".md")?).ok()?;
+        let found = self.agents.get_key_value(&name);
+        found.filter(|(_, locked)| locked.folder == folder)
+    }
+
     /// The text of the file.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -276,6 +294,9 @@ impl LockedAgent {
             format!("[{}]", items.map(quote).collect::<Vec<_>>().join(", "))
         };
         writeln!(text, "\n[[agent]]\nname = {}", quote(name.as_str()))?;
+        if !self.folder.is_top() {
+            writeln!(text, "path = {}", quote(&self.folder.file(name)))?;
+        }
         if let Some(registry) = &self.registry {
             writeln!(text, "registry = {}", quote(registry.as_str()))?;
         }
@@ -396,7 +417,20 @@ impl Entry<'_> {
             .requires
             .iter()
             .map(|text| AgentName::new(text).map_err(|error| wrong("requires", text, &error)));
+        let folder = match &self.path {
+            None => Folder::default(),
+            Some(path) => {
+                let stem = path.strip_suffix(".md").unwrap_or(path);
+                let (folder, _) =
+                    Folder::split(stem).map_err(|error| wrong("path", path, &error))?;
+                if folder.file(&name) != *path {
+                    return Err(wrong("path", path, &"it is not the file of this agent"));
+                }
+                folder
+            }
+        };
         let agent = LockedAgent {
+            folder,
             registry: registry.transpose()?,
             reference: reference.transpose()?,
             commit: self
@@ -439,6 +473,7 @@ mod tests {
         lockfile.agents.insert(
             AgentName::new("a").unwrap(),
             LockedAgent {
+                folder: Folder::split("review/security/a").unwrap().0,
                 registry: None,
                 reference: None,
                 commit: None,
@@ -459,6 +494,7 @@ mod tests {
 
     fn agent() -> LockedAgent {
         LockedAgent {
+            folder: Folder::default(),
             registry: Some(RegistryName::builtin()),
             source: "builtin".to_owned(),
             agent: "Backend \"Architect\"".to_owned(),
@@ -498,6 +534,10 @@ mod tests {
             message(&text.replace("name = \"a\"", "name = \"../a\"")).contains("reads as a path")
         );
         assert!(message(&text.replace("base = \"", "base = \"x")).contains("64 lower-case hex"));
+        for path in ["../a.md", "x/b.md", "x/a", "/x/a.md", "x/../a.md"] {
+            let text = text.replace("source =", &format!("path = \"{path}\"\nsource ="));
+            assert!(message(&text).contains("`path` of `a` is"), "{path}");
+        }
         assert!(message(&format!("<<<<<<< HEAD\n{text}")).contains("unresolved merge conflict"));
         let twice = &text[text.find("\n[[agent]]").unwrap()..];
         assert!(message(&format!("{text}{twice}")).contains("twice"));

@@ -39,6 +39,7 @@ pub(super) struct RawServer {
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry<'t> {
     pub(super) name: Cow<'t, str>,
+    pub(super) path: Option<Cow<'t, str>>,
     pub(super) registry: Option<Cow<'t, str>>,
     pub(super) source: Cow<'t, str>,
     pub(super) agent: Option<Cow<'t, str>>,
@@ -124,6 +125,7 @@ pub(super) fn read(text: &str) -> Option<File<'_>> {
 fn agent_value<'t>(entry: &mut Entry<'t>, key: &str, value: &'t str) -> Option<()> {
     match key {
         "name" => fill(&mut entry.name, value),
+        "path" => set(&mut entry.path, value),
         "registry" => set(&mut entry.registry, value),
         "source" => fill(&mut entry.source, value),
         "agent" => set(&mut entry.agent, value),
@@ -198,6 +200,7 @@ mcp-json = \"file\"
 
 [[agent]]
 name = \"a\"
+path = \"x/a.md\"
 registry = \"r\"
 source = \"https://example.com/a.git\"
 agent = \"b\"

@@ -26,6 +26,7 @@ fn surprises(lines: &[&'static str], expects_requests: bool) -> Option<Vec<&'sta
             &format!("registry add {} --name far", server.url("far.git")),
         );
         done(sandbox, "install far/planner");
+        let _ = sandbox.write("project/.claude/agents/loose.md", reader("loose", "Waits."));
     });
     let _ = server.requests();
     let other = server.url("other.git").to_string();
@@ -66,6 +67,8 @@ fn what_never_asks() {
         "doctor",
         "resolve",
         "init",
+        "adopt --all",
+        "adopt --all --dry-run",
         "install",
         "install --locked",
         "install --force",
