@@ -121,6 +121,8 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) pins: Vec<String>,
     /// Keys that stay as the user has them in this command.
     pub(in crate::ops) kept: Vec<String>,
+    /// Base and file with the new values of overridden keys that the user wrote in another notation; `None`: as they are.
+    pub(in crate::ops) restated: Option<(Vec<u8>, Vec<u8>)>,
     /// One for each conflict.
     pub(in crate::ops) choices: Vec<Option<Choice>>,
     pub(in crate::ops) state: State,
@@ -159,6 +161,7 @@ impl Item {
             ours: None,
             pins: Vec::new(),
             kept: Vec::new(),
+            restated: None,
             choices: Vec::new(),
             state: State::Active,
             notes: Vec::new(),
@@ -227,6 +230,7 @@ impl Item {
 
     /// Keeps what the user edited of keys that are or were overridden: an override is never asked about, and a hand edit never lost.
     pub(in crate::ops) fn keep_edited_overrides(&mut self) {
+        self.restated = None;
         let before = self.before.as_ref().map(|before| before.overrides.clone());
         let now = &self.candidate.locked.overrides;
         let all = [before.unwrap_or_default(), now.clone()];
@@ -239,32 +243,62 @@ impl Item {
         };
         let [ours, base] = [ours, &self.base].map(|bytes| Definition::parse(bytes).values());
         let values = all.iter().flat_map(|overrides| overrides.values.keys());
-        let edited = values
-            .filter(|key| ours.get(*key) != base.get(*key))
-            .cloned();
-        self.kept.extend(edited.collect::<BTreeSet<_>>());
-        if all.iter().all(|overrides| overrides.lists.is_empty()) {
+        let (edited, rest): (BTreeSet<_>, BTreeSet<_>) = values
+            .cloned()
+            .partition(|key| ours.get(key) != base.get(key));
+        self.kept.extend(edited);
+        let has_lists = all.iter().any(|overrides| !overrides.lists.is_empty());
+        let is_overridden =
+            |key: &String| rest.contains(key) || has_lists && LISTS.contains(&key.as_str());
+        let clashing = self.clashing(&is_overridden);
+        if clashing.is_empty() {
             return;
         }
+        self.restate(clashing.intersection(&rest));
         // Lists are merged name by name; where even that clashes, the file stays as it is.
+        let clashing = self.clashing(&is_overridden);
+        self.kept.extend(clashing);
+    }
+
+    /// The keys of these that both sides changed differently.
+    fn clashing(&self, is_meant: &dyn Fn(&String) -> bool) -> BTreeSet<String> {
         let merge = self.merge();
-        let clashing = merge
+        let keys = merge
             .conflicts()
             .iter()
             .filter_map(|conflict| match conflict.unit() {
-                Unit::Key(key) if LISTS.contains(&key.as_str()) => Some(key.clone()),
+                Unit::Key(key) if is_meant(key) => Some(key.clone()),
                 _ => None,
             });
-        let clashing: BTreeSet<String> = clashing.collect();
-        self.kept.extend(clashing);
+        keys.collect()
+    }
+
+    /// Gives base and file upstream's new values of these keys. The user changed how a value is written, with a comment or quotes, and not
+    /// the value: so the new value is no contradiction, and what the user wrote around it stays.
+    fn restate<'k>(&mut self, keys: impl Iterator<Item = &'k String>) {
+        let new = Definition::parse(&self.candidate.bytes).values();
+        let value = |key: &String| Some((key.clone(), new.get(key)?.as_str()?.to_owned()));
+        let values = Overrides {
+            values: keys.filter_map(value).collect(),
+            ..Overrides::default()
+        };
+        let ours = self.ours.as_deref().unwrap_or(&self.base);
+        let with = |bytes: &[u8]| overridden(bytes, &values).ok();
+        self.restated = with(&self.base).zip(with(ours));
     }
 
     /// The merge as it is now.
     pub(in crate::ops) fn merge(&self) -> Merge<'_> {
-        let ours = self.ours.as_deref().unwrap_or(&self.base);
+        let (base, ours) = match &self.restated {
+            Some((base, ours)) => (base.as_slice(), ours.as_slice()),
+            None => (
+                self.base.as_slice(),
+                self.ours.as_deref().unwrap_or(&self.base),
+            ),
+        };
         let pins = self.pins.iter().chain(&self.kept).cloned().collect();
         merge_with(
-            &self.base,
+            base,
             ours,
             &self.candidate.bytes,
             &Options {
