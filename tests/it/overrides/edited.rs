@@ -39,3 +39,53 @@ fn another_notation_of_the_same_value_is_kept_and_never_in_the_way() {
         }
     }
 }
+
+#[test]
+fn force_writes_over_edits_of_the_named_keys_alone() {
+    for (command, model, color) in [
+        ("set planner color=blue --force", "sonnet", "blue"),
+        ("set planner model=haiku --force", "haiku", "pink"),
+        (
+            "set planner model=haiku color=blue --force",
+            "haiku",
+            "blue",
+        ),
+        ("set planner effort=low --force", "sonnet", "pink"),
+    ] {
+        let sandbox = installed();
+        let _ = run(&sandbox, "set planner model=haiku color=red", 0);
+        edit(&sandbox, "model: haiku", "model: sonnet");
+        edit(&sandbox, "color: red", "color: pink");
+        let said = run(&sandbox, command, 0);
+        assert!(!said.contains("keeps what you wrote"), "{command}: {said}");
+        let expected = [format!("model: {model}"), format!("color: {color}")];
+        let lines = ["model", "color"].map(|key| line_of(&sandbox, key));
+        assert_eq!(lines, expected, "{command}");
+    }
+}
+
+#[test]
+fn what_stays_of_a_named_key_is_said_with_a_way_that_the_command_has() {
+    for (command, said_of) in [
+        (
+            "set planner model=fable",
+            Some("`model` keeps what you wrote in the file; `--force` overrides it\n"),
+        ),
+        (
+            "unset planner model",
+            Some("`model` keeps what you wrote in the file\n"),
+        ),
+        ("set planner color=blue", None),
+        ("unset planner color", None),
+    ] {
+        let sandbox = installed();
+        let _ = run(&sandbox, "set planner model=haiku color=red", 0);
+        edit(&sandbox, "model: haiku", "model: sonnet");
+        let said = run(&sandbox, command, 0);
+        match said_of {
+            Some(words) => assert!(said.contains(words), "{command}: {said}"),
+            None => assert!(!said.contains("keeps what you wrote"), "{command}: {said}"),
+        }
+        assert_eq!(line_of(&sandbox, "model"), "model: sonnet", "{command}");
+    }
+}
