@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::resolutions;
 use crate::domain::capability::{Capabilities, Gain};
-use crate::domain::definition::{Definition, Verdict, overridden};
+use crate::domain::definition::{Definition, ignored, overridden};
+use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::overrides::{LISTS, Overrides};
 use crate::merge::{Choice, Merge, Options, Unit, merge_with};
@@ -237,7 +238,7 @@ impl Item {
         let Some(ours) = self
             .ours
             .as_deref()
-            .filter(|_| !all.iter().all(Overrides::is_empty))
+            .filter(|ours| *ours != self.base && !all.iter().all(Overrides::is_empty))
         else {
             return;
         };
@@ -434,14 +435,23 @@ impl Item {
 
     /// Why the client would not load the result, although it loads the file as it is and upstream's.
     pub(in crate::ops) fn breaks(&self) -> Option<String> {
-        let loads = |bytes: &[u8]| matches!(Definition::parse(bytes).verdict(), Verdict::Loads(_));
+        let loads = |bytes: &[u8]| ignored(bytes).is_none();
         if !self.ours.as_deref().is_none_or(loads) || !loads(&self.candidate.bytes) {
             return None;
         }
-        match Definition::parse(&self.result()).verdict() {
-            Verdict::Loads(_) => None,
-            Verdict::Skipped(reason) => Some(reason.to_string()),
-        }
+        ignored(&self.result())
+    }
+
+    /// Why the client ignores the file as the user edited it, as it is after the command; `None`: it does not, or nobody edited it.
+    pub(super) fn ignored(&self) -> Option<String> {
+        let file = match self.state {
+            State::Active => Some(self.result()),
+            State::Current | State::Skipped | State::Marked => self.ours.clone(),
+        };
+        let before = self.before.as_ref().map(LockedAgent::unedited);
+        let is_edited =
+            |file: &Vec<u8>| *file != self.candidate.bytes && before != Some(Digest::of(file));
+        ignored(&file.filter(is_edited)?)
     }
 
     /// What becomes of it.

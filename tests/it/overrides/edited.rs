@@ -89,3 +89,44 @@ fn what_stays_of_a_named_key_is_said_with_a_way_that_the_command_has() {
         assert_eq!(line_of(&sandbox, "model"), "model: sonnet", "{command}");
     }
 }
+
+#[test]
+fn a_file_that_an_edit_keeps_from_loading_is_never_only_up_to_date() {
+    let commands = [
+        "update",
+        "update --dry-run",
+        "install",
+        "install planner",
+        "status",
+    ];
+    for command in commands {
+        let sandbox = installed();
+        let is_told = |text: &str| text.contains("Claude Code ignores");
+        let said = run(&sandbox, command, 0);
+        assert!(!is_told(&said), "{command}: {said}");
+        sandbox.write(&format!("project/{FILE}"), "# Planner\n\nPlan.\n");
+        let said = run(&sandbox, command, 0);
+        assert!(is_told(&said), "{command}: {said}");
+        assert!(said.contains("it has no frontmatter"), "{command}: {said}");
+        let words: Vec<&str> = command.split(' ').chain(["--json"]).collect();
+        let document = sandbox.run(&words).code(0).json();
+        let reason = &document["agents"][0]["ignored"];
+        assert_eq!(*reason, "it has no frontmatter", "{command}");
+    }
+}
+
+#[test]
+fn what_upstream_broke_itself_is_no_edit() {
+    let sandbox = installed();
+    sandbox.write(
+        "studio/agents/bare.md",
+        "---\nname: bare\ndescription: \"Bare\ntools: Read\n---\n",
+    );
+    let _ = run(&sandbox, "install ../studio#agents/bare.md --verbatim", 0);
+    let said = run(&sandbox, "info bare", 0);
+    assert!(said.contains("loads     only after a repair"), "{said}");
+    for command in ["update", "install", "status"] {
+        let said = run(&sandbox, command, 0);
+        assert!(!said.contains("Claude Code ignores"), "{command}: {said}");
+    }
+}
