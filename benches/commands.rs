@@ -1,4 +1,5 @@
-//! Whole commands beside what they are compared with, in one run: `cargo bench --bench commands`. Prints ratios; nothing is judged.
+//! Whole commands beside what they are compared with, in one run: `cargo bench --bench commands`. Prints ratios of the medians and of the
+//! shortest times, which other work on the machine disturbs less; nothing is judged. docs/performance.md explains the figures.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -12,86 +13,109 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const AGENTS: usize = 200;
 const ROUNDS: usize = 15;
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
+    for count in [200, 1000] {
+        agents(root, count);
+    }
+    one_agent(root);
+}
+
+/// Installing many agents, and nothing to do about them.
+fn agents(root: &Path, count: usize) {
+    let root = &root.join(count.to_string());
     let registry = root.join("registry");
-    for index in 0..AGENTS {
-        let path = registry.join(format!("agents/agent-{index:03}.md"));
+    for index in 0..count {
+        let path = registry.join(format!("agents/agent-{index:04}.md"));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, agent(index)).unwrap();
     }
-    for index in 0..1000 {
-        let path = registry.join(format!("src/{}/file-{index}.txt", index % 40));
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, format!("{index}\n").repeat(300)).unwrap();
-    }
-    git(&registry, &["init", "-q", "-b", "main"]);
-    git(&registry, &["add", "-A"]);
-    git(&registry, &["commit", "-q", "-m", "first"]);
-    for index in 0..500 {
-        fs::write(registry.join("src/0/file-0.txt"), index.to_string()).unwrap();
-        git(&registry, &["commit", "-q", "-a", "-m", &index.to_string()]);
-    }
+    commit(&registry);
     git(root, &["clone", "-q", "--bare", "registry", "bare.git"]);
     let url = format!("file://{}", root.join("bare.git").display());
-
     let project = root.join("project");
     fs::create_dir_all(&project).unwrap();
     agentpkg(root, &project, &["install", &url, "--all", "-q"]);
 
-    println!("{AGENTS} agents, {ROUNDS} rounds, medians");
-    let source = project.join(".claude/agents");
-    let [install, copy] = compare(
+    println!("{count} agents, {ROUNDS} rounds");
+    // A new folder each time: ext4 looks long for a place where files were just deleted.
+    let mut folders = 0;
+    let mut next = |what: &str| {
+        folders += 1;
+        let folder = root.join(format!("{what}-{folders}"));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    };
+    let (mut fresh, mut copies) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let folder = next("fresh");
+        for file in ["agentpkg.toml", "agentpkg.lock"] {
+            fs::copy(project.join(file), folder.join(file)).unwrap();
+        }
+        fresh.push(folder);
+        copies.push(next("copy"));
+    }
+    let (mut fresh, mut copies) = (fresh.into_iter(), copies.into_iter());
+    let sources = [".claude/agents", ".agentpkg/base"].map(|folder| project.join(folder));
+    compare(
+        "install from manifest, lockfile and cache / cp -r of agents and bases",
         &mut || {
-            let fresh = root.join("fresh");
-            let _ = fs::remove_dir_all(&fresh);
-            fs::create_dir_all(&fresh).unwrap();
-            for file in ["agentpkg.toml", "agentpkg.lock"] {
-                fs::copy(project.join(file), fresh.join(file)).unwrap();
-            }
-            timed(|| agentpkg(root, &fresh, &["install", "--locked", "-q"]))
+            let folder = fresh.next().unwrap();
+            timed(|| agentpkg(root, &folder, &["install", "--locked", "-q"]))
         },
         &mut || {
-            let target = root.join("copy");
-            let _ = fs::remove_dir_all(&target);
-            timed(|| run(Command::new("cp").arg("-r").arg(&source).arg(&target)))
+            let target = copies.next().unwrap();
+            timed(|| run(Command::new("cp").arg("-r").args(&sources).arg(&target)))
         },
     );
-    show("install from a warm cache / cp -r", install, copy);
+    commit(&project);
     let nothing_to_do = |what: &str| {
         for command in ["install", "list"] {
-            let [noop, parse] = compare(
+            compare(
+                &format!("{command} with nothing to do, {what} / git rev-parse HEAD"),
                 &mut || timed(|| agentpkg(root, &project, &[command, "-q"])),
                 &mut || timed(|| git(&registry, &["rev-parse", "HEAD"])),
             );
-            show(
-                &format!("{command} with nothing to do (200 agents, {what}) / git rev-parse HEAD"),
-                noop,
-                parse,
-            );
         }
+        compare(
+            &format!("status, {what} / git status of the same files"),
+            &mut || timed(|| agentpkg(root, &project, &["status", "-q"])),
+            &mut || timed(|| git(&project, &["status", "--porcelain"])),
+        );
     };
     nothing_to_do("just installed");
     // What was read is believed once it was read again more than a second later.
     std::thread::sleep(Duration::from_secs(3));
     agentpkg(root, &project, &["install", "-q"]);
     nothing_to_do("seen before");
-    let small = root.join("small");
-    fs::create_dir_all(&small).unwrap();
-    agentpkg(root, &small, &["install", "debugger", "-q"]);
-    let [noop, parse] = compare(
-        &mut || timed(|| agentpkg(root, &small, &["install", "-q"])),
-        &mut || timed(|| git(&registry, &["rev-parse", "HEAD"])),
-    );
-    show(
-        "install with nothing to do (1 agent) / git rev-parse HEAD",
-        noop,
-        parse,
-    );
+}
+
+/// What a command costs that has hardly anything to do.
+fn one_agent(root: &Path) {
+    let root = &root.join("one");
+    let project = root.join("project");
+    fs::create_dir_all(&project).unwrap();
+    agentpkg(root, &project, &["install", "debugger", "-q"]);
+    commit(&project);
+    println!("1 agent, {} rounds", 5 * ROUNDS);
+    for command in ["install", "list"] {
+        compare_often(
+            &format!("{command} with nothing to do / git rev-parse HEAD"),
+            &mut || timed(|| agentpkg(root, &project, &[command, "-q"])),
+            &mut || timed(|| git(&project, &["rev-parse", "HEAD"])),
+            5 * ROUNDS,
+        );
+    }
+}
+
+/// Makes a folder a repository with one commit.
+fn commit(folder: &Path) {
+    git(folder, &["init", "-q", "-b", "main"]);
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "-m", "first"]);
 }
 
 fn agent(index: usize) -> String {
@@ -108,27 +132,33 @@ fn agent(index: usize) -> String {
     text
 }
 
-fn compare(
+fn compare(what: &str, one: &mut dyn FnMut() -> Duration, other: &mut dyn FnMut() -> Duration) {
+    compare_often(what, one, other, ROUNDS);
+}
+
+fn compare_often(
+    what: &str,
     one: &mut dyn FnMut() -> Duration,
     other: &mut dyn FnMut() -> Duration,
-) -> [Duration; 2] {
+    rounds: usize,
+) {
     let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         times[0].push(one());
         times[1].push(other());
     }
-    times.map(|mut times| {
+    let [ours, theirs] = times.map(|mut times| {
         times.sort();
-        times[ROUNDS / 2]
-    })
-}
-
-fn show(what: &str, ours: Duration, theirs: Duration) {
-    let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+        [times[rounds / 2], times[0]].map(|time| time.as_secs_f64() * 1e3)
+    });
     println!(
-        "{what}: {ratio:.2} ({:.2} ms / {:.2} ms)",
-        ours.as_secs_f64() * 1e3,
-        theirs.as_secs_f64() * 1e3
+        "  {what}: {:.2} ({:.2} ms / {:.2} ms); shortest {:.2} ({:.2} ms / {:.2} ms)",
+        ours[0] / theirs[0],
+        ours[0],
+        theirs[0],
+        ours[1] / theirs[1],
+        ours[1],
+        theirs[1]
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod usage;
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -99,7 +100,7 @@ macro_rules! commands {
 
         impl Subcommand for Command {
             fn augment_subcommands(mut command: clap::Command) -> clap::Command {
-                let only = typed();
+                let only = ONLY.get();
                 $(
                     if only.is_none_or(|only| only == $name) {
                         command = command.subcommand(described::<$arguments>($name, &[$($alias),*], $about));
@@ -184,11 +185,12 @@ fn described<A: clap::Args>(
     about: &'static str,
 ) -> clap::Command {
     let command = clap::Command::new(name).about(about).aliases(aliases);
-    let mut arguments = std::env::args_os().skip(1);
-    // A shell that asks for candidates puts the command line after `--`.
-    let is_asked = arguments.next().is_some_and(|first| first == "--");
     // Packagers need it; others do not need to see it in the list.
     let command = command.hide(name == "manual");
+    if ONLY.get() == Some(name) {
+        return A::augment_args(command);
+    }
+    let is_asked = is_asked_for_candidates();
     if std::env::args_os()
         .any(|argument| argument == name || aliases.iter().any(|alias| argument == *alias))
     {
@@ -200,32 +202,54 @@ fn described<A: clap::Args>(
     }
 }
 
-/// The subcommand before the cursor, when a shell asks for candidates: no other one can be meant any more, and describing the others is
-/// most of the work.
+thread_local! {
+    /// The subcommand that is described, if no other one can be meant: describing the others is most of the work.
+    static ONLY: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// A shell that asks for candidates puts the command line after `--`.
+fn is_asked_for_candidates() -> bool {
+    std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == "--")
+}
+
+/// The subcommand that was typed, or that is before the cursor when a shell asks for candidates.
 fn typed() -> Option<&'static str> {
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments.next()? != "--" {
-        return None;
-    }
-    let words: Vec<_> = arguments.collect();
-    let cursor = crate::env::completed_word().unwrap_or(words.len().saturating_sub(1));
+    let mut words: Vec<_> = std::env::args_os().skip(1).collect();
     let takes_value = |word: &OsStr| {
-        ["-C", "--directory", "--color", "--wait"]
-            .iter()
-            .any(|option| word == *option)
+        let bytes = word.as_encoded_bytes();
+        // `-C` may stand at the end of several short options.
+        let is_short = bytes.starts_with(b"-") && !bytes.starts_with(b"--");
+        is_short && bytes.ends_with(b"C")
+            || ["--directory", "--color", "--wait"]
+                .iter()
+                .any(|option| word == *option)
     };
-    let mut before = words
-        .get(..cursor)?
-        .windows(2)
-        .filter(|pair| !takes_value(&pair[0]))
-        .map(|pair| &pair[1]);
-    before
-        .find_map(|word| NAMES.iter().find(|(name, _)| word == *name))
-        .map(|(_, command)| *command)
+    let known = |word: &OsStr| NAMES.iter().find(|(name, _)| word == *name);
+    if is_asked_for_candidates() {
+        words.remove(0);
+        let cursor = crate::env::completed_word().unwrap_or(words.len().saturating_sub(1));
+        let before = words.get(..cursor)?.windows(2);
+        let mut before = before.filter(|pair| !takes_value(&pair[0]));
+        return before
+            .find_map(|pair| known(&pair[1]))
+            .map(|(_, command)| *command);
+    }
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if takes_value(word) {
+            words.next();
+        } else if word == "--" || !word.as_encoded_bytes().starts_with(b"-") {
+            return known(word).map(|(_, command)| *command);
+        }
+    }
+    None
 }
 
 /// The complete description of the command line.
 fn whole() -> clap::Command {
+    ONLY.set(None);
     let mut command = <Cli as clap::CommandFactory>::command();
     command.build();
     command
@@ -234,6 +258,7 @@ fn whole() -> clap::Command {
 /// Runs the program with the process's arguments; returns the exit code.
 #[must_use]
 pub fn run() -> u8 {
+    ONLY.set(typed());
     // If a shell asks for candidates, it is answered here, and the program ends.
     complete::read_with(typed_globals);
     clap_complete::CompleteEnv::with_factory(for_completion)

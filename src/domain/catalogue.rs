@@ -4,7 +4,8 @@
 //! The data comes from registries. Entries may come from untrusted authors, so an entry that could start something other than it names is
 //! refused.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -77,6 +78,8 @@ pub struct Catalogue {
     retired: BTreeMap<String, RetiredTool>,
     foreign: BTreeMap<String, String>,
     notes: Vec<String>,
+    /// The servers by the words of their names, made when first needed.
+    by_words: OnceCell<HashMap<String, String>>,
 }
 
 impl Catalogue {
@@ -87,6 +90,7 @@ impl Catalogue {
         file: &RegistryFile,
         entries: impl Iterator<Item = (&'t str, &'t str)>,
     ) {
+        self.by_words.take();
         for (path, text) in entries {
             match CatalogueServer::parse(text, registry) {
                 Ok(server) => drop(self.servers.entry(server.server.clone()).or_insert(server)),
@@ -141,20 +145,9 @@ impl Catalogue {
             return Meaning::Provided(note);
         }
         let aliased = |name: &str| self.servers.get(self.aliases.get(name)?);
-        let folded = fold(name);
         let by_words = || {
-            let servers = self
-                .servers
-                .values()
-                .map(|server| (server.server.as_str(), server.server.as_str()));
-            let aliases = self
-                .aliases
-                .iter()
-                .map(|(alias, server)| (alias.as_str(), server.as_str()));
-            let mut names = servers.chain(aliases);
-            names
-                .find(|(known, _)| fold(known) == folded)
-                .and_then(|(_, server)| self.servers.get(server))
+            let known = self.by_words.get_or_init(|| self.words());
+            self.servers.get(known.get(&fold(name))?)
         };
         let found = self
             .servers
@@ -162,6 +155,17 @@ impl Catalogue {
             .or_else(|| aliased(name))
             .or_else(by_words);
         found.map_or(Meaning::Unknown, Meaning::Known)
+    }
+
+    /// The words of each server's names. Where several names have the same, a server's own comes first.
+    fn words(&self) -> HashMap<String, String> {
+        let servers = self.servers.values();
+        let servers = servers.map(|server| (&server.server, &server.server));
+        let mut words = HashMap::new();
+        for (known, server) in servers.chain(&self.aliases) {
+            words.entry(fold(known)).or_insert_with(|| server.clone());
+        }
+        words
     }
 
     /// Whether two names mean the same server.

@@ -134,12 +134,14 @@ pub struct DigestError {
 
 fn write_hex(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    let text: String = bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect();
-    formatter.write_str(&text)
+    let digit = |value: u8| DIGITS[usize::from(value)];
+    let mut text = [0; 64];
+    let pairs = text.as_chunks_mut::<2>().0;
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    let text = &text[..2 * bytes.len()];
+    formatter.write_str(std::str::from_utf8(text).expect("digits are ASCII"))
 }
 
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], DigestError> {

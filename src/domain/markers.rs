@@ -27,6 +27,10 @@ pub fn sides(text: &str) -> Option<[String; 2]> {
         Base,
         Theirs,
     }
+    // Of a text without markers, which is the usual one, nothing is copied.
+    if !text.contains("<<<<<<<") {
+        return None;
+    }
     let mut at = At::Common;
     let mut sides = [String::new(), String::new()];
     let mut was_marked = false;

@@ -30,3 +30,14 @@ pub mod spec;
 pub mod tool_rule;
 pub mod url;
 pub mod version;
+
+use std::borrow::Cow;
+
+/// Bytes as text, with a stand-in for what is not UTF-8. Valid text, which is the usual case, is checked many bytes at a time.
+#[must_use]
+pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::definition::{Definition, tools_in};
+use super::text_of;
 
 /// The variable that the client sets for what belongs to a plugin.
 pub const ROOT: &str = "${CLAUDE_PLUGIN_ROOT}";
@@ -66,14 +67,15 @@ pub fn bound(definition: &Definition<'_>, values: &Map<String, Value>, bytes: &[
             note(Part::Skill(plugin, name), &skill, line);
         }
     }
-    let text = String::from_utf8_lossy(bytes);
-    for (number, line) in text.lines().enumerate() {
+    let text = text_of(bytes);
+    let has_root = text.contains("CLAUDE_PLUGIN_ROOT");
+    for (number, line) in text.lines().enumerate().filter(|_| has_root) {
         if line.contains(ROOT) || line.contains("$CLAUDE_PLUGIN_ROOT") {
             note(Part::Root, ROOT, Some(number + 1));
         }
     }
     let first = definition.body_line();
-    let body = String::from_utf8_lossy(definition.body());
+    let body = text_of(definition.body());
     let mut left = MAX_FILES;
     let mut is_code = false;
     for (number, line) in body.lines().enumerate() {
@@ -230,8 +232,10 @@ fn paths(line: &str) -> impl Iterator<Item = &str> {
                 '`' | '"' | '\'' | '(' | ')' | '[' | ']' | '<' | '>' | ',' | ';' | '=' | '|'
             )
     };
+    // Most lines have no path in them.
+    let line = if line.contains('/') { line } else { "" };
     let words = line.split(is_outside);
-    words.filter_map(|word| {
+    words.filter(|word| word.contains('/')).filter_map(|word| {
         let word = word.trim_end_matches(['.', ':', '!', '?', '*']);
         let word = word
             .strip_prefix("./")

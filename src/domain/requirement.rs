@@ -15,6 +15,7 @@ use super::digest::ObjectId;
 use super::plugin_bound::{Bound, bound};
 use super::registry_file::AgentRecord;
 use super::server::ServerEntry;
+use super::text_of;
 
 /// Where an agent says that it needs something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -344,7 +345,7 @@ impl Reader<'_> {
 
     /// Lists of servers in fenced blocks. A table of servers in a fenced block is an example of a configuration, not a declaration.
     fn body(&mut self) {
-        let body = String::from_utf8_lossy(self.definition.body()).into_owned();
+        let body = text_of(self.definition.body()).into_owned();
         let first = self.definition.body_line();
         for (name, line) in declared(&body) {
             let place = Place {

@@ -6,6 +6,7 @@
     reason = "this is the boundary that the lint protects"
 )]
 
+mod content;
 mod lock;
 mod look;
 mod private;
@@ -18,6 +19,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+pub use content::Content;
 pub use lock::Lock;
 pub use look::{Look, look};
 pub use private::{

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
+use super::Content;
+
 /// How many entries of one tree are looked at.
 const MAX_ENTRIES: usize = 10_000;
 /// How deep folders may be in each other.
@@ -30,7 +32,7 @@ pub struct Leaf {
     /// Which file it is; of a link: which link.
     pub identity: Option<Identity>,
     /// What it holds, or why it was not read.
-    pub content: Result<Vec<u8>, String>,
+    pub content: Result<Content, String>,
 }
 
 /// The files of a folder.
@@ -145,7 +147,7 @@ impl Walk {
         }
     }
 
-    fn content(&mut self, path: &Path, target: Option<Metadata>) -> Result<Vec<u8>, String> {
+    fn content(&mut self, path: &Path, target: Option<Metadata>) -> Result<Content, String> {
         let Some(target) = target else {
             return Err("it is a link that leads nowhere".to_owned());
         };
@@ -167,7 +169,7 @@ impl Walk {
         match super::read(path, max_size) {
             Ok(Some(bytes)) => {
                 self.total += bytes.len() as u64;
-                Ok(bytes)
+                Ok(bytes.into())
             }
             Ok(None) => Err("it is gone".to_owned()),
             Err(failure) => Err(failure.to_string()),

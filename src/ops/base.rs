@@ -139,12 +139,14 @@ fn here(
     if let Some(bytes) = project.read_agent(name)?.filter(is_base) {
         return Ok(Some((bytes, BaseOrigin::Installed)));
     }
-    if let Some(bytes) = in_project_history(session, name, locked) {
-        return Ok(Some((bytes, BaseOrigin::ProjectHistory)));
-    }
+    // Where several places have it they have the same bytes, so what is quicker to look at comes first.
     let upstream = session.cache.content(locked.blob);
     let adapted = upstream.and_then(|upstream| as_locked(name, locked, &upstream));
-    Ok(adapted.map(|bytes| (bytes, BaseOrigin::Cache)))
+    if let Some(bytes) = adapted {
+        return Ok(Some((bytes, BaseOrigin::Cache)));
+    }
+    let found = in_project_history(session, name, locked);
+    Ok(found.map(|bytes| (bytes, BaseOrigin::ProjectHistory)))
 }
 
 /// The upstream bytes of an agent as it is locked.

@@ -13,6 +13,7 @@ use crate::domain::overrides::Overrides;
 use crate::domain::registry_file::AgentRecord;
 use crate::domain::required::RequiredAgent;
 use crate::error::{Failure, Result};
+use crate::fs::Content;
 use crate::store::builtin;
 use crate::store::lockfile::LockedAgent;
 use crate::store::manifest::{Wanted, source_text};
@@ -23,16 +24,16 @@ pub(super) struct Candidate {
     /// Its lock entry; nothing is allowed in it yet.
     pub(super) locked: LockedAgent,
     /// The adapted bytes, without overrides: the base of later merges.
-    pub(super) base: Vec<u8>,
+    pub(super) base: Content,
     /// The adapted bytes with the overrides.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Content,
     /// The agents that it requires, as its registry says it: names, or specs.
     pub(super) required: Vec<String>,
 }
 
 impl Candidate {
     /// A version that was adapted before, with its lock entry, which says what overrides it has.
-    pub(super) fn adapted(name: &AgentName, locked: LockedAgent, base: Vec<u8>) -> Result<Self> {
+    pub(super) fn adapted(name: &AgentName, locked: LockedAgent, base: Content) -> Result<Self> {
         let candidate = Self {
             locked,
             bytes: base.clone(),
@@ -44,7 +45,7 @@ impl Candidate {
 
     /// The same with these overrides and no others. `overrides`: as they are declared.
     pub(super) fn overriding(mut self, name: &AgentName, overrides: Overrides) -> Result<Self> {
-        self.locked.overrides = modern(overrides, &self.base);
+        self.locked.overrides = modern(overrides, &self.base.bytes());
         self.written(name)
     }
 
@@ -52,7 +53,7 @@ impl Candidate {
     fn written(mut self, name: &AgentName) -> Result<Self> {
         self.bytes = as_written(name, &self.locked, &self.base)?;
         let is_changed = self.bytes != self.base;
-        self.locked.written = is_changed.then(|| Digest::of(&self.bytes));
+        self.locked.written = is_changed.then(|| self.bytes.digest());
         Ok(self)
     }
 
@@ -89,6 +90,8 @@ impl Candidate {
             .map(|record| record.requires.clone())
             .unwrap_or_default();
         session.cache.keep_content(entry.blob, &upstream);
+        let adaptations = adaptations(&adapted, &request);
+        let base = Content::from(adapted.bytes);
         let locked = LockedAgent {
             registry: snapshot.registry.clone(),
             source: source_text(&snapshot.source),
@@ -99,8 +102,8 @@ impl Candidate {
             commit: *commit,
             blob: entry.blob,
             sha256: Digest::of(&upstream),
-            base: Digest::of(&adapted.bytes),
-            adaptations: adaptations(&adapted, &request),
+            base: base.digest(),
+            adaptations,
             requires: required
                 .iter()
                 .filter_map(|text| RequiredAgent::parse(text, snapshot.is_local()).ok())
@@ -112,8 +115,8 @@ impl Candidate {
         };
         Ok(Self {
             locked,
-            bytes: adapted.bytes.clone(),
-            base: adapted.bytes,
+            bytes: base.clone(),
+            base,
             required,
         })
     }
@@ -139,8 +142,15 @@ pub(super) fn modern(overrides: Overrides, base: &[u8]) -> Overrides {
 }
 
 /// A base with the overrides that a lock entry records.
-pub(super) fn as_written(name: &AgentName, locked: &LockedAgent, base: &[u8]) -> Result<Vec<u8>> {
-    overridden(base, &locked.overrides).map_err(|error| {
+pub(super) fn as_written(
+    name: &AgentName,
+    locked: &LockedAgent,
+    base: &Content,
+) -> Result<Content> {
+    if locked.overrides.is_empty() {
+        return Ok(base.clone());
+    }
+    let written = overridden(&base.bytes(), &locked.overrides).map_err(|error| {
         Failure::failed(format!(
             "the overrides of `{name}` cannot be applied: {error}"
         ))
@@ -148,7 +158,8 @@ pub(super) fn as_written(name: &AgentName, locked: &LockedAgent, base: &[u8]) ->
         .hint(
             "leave that one out; the overrides are in `[agents]` and `[defaults]` of agentpkg.toml",
         )
-    })
+    })?;
+    Ok(written.into())
 }
 
 /// The same upstream bytes adapted as the manifest wants it now: the bytes, and what the lock says about it.

@@ -115,7 +115,8 @@ fn compared(project: &Project, item: &Item, view: View) -> FileDiff {
     let upstream = |locked: Option<&LockedAgent>| format!("upstream {}", versions(locked));
     let theirs = upstream(Some(&item.candidate.locked));
     let (before, after, [before_label, after_label], conflicts) = if view == View::Upstream {
-        let (before, after) = (item.base.clone(), item.candidate.bytes.clone());
+        let (before, after) = (item.base.bytes(), item.candidate.bytes.bytes());
+        let (before, after) = (before.into_owned(), after.into_owned());
         (before, after, [upstream(item.before.as_ref()), theirs], 0)
     } else {
         let labels = Labels {
@@ -124,11 +125,12 @@ fn compared(project: &Project, item: &Item, view: View) -> FileDiff {
             theirs: &theirs,
         };
         let merged = if item.ours.is_some() {
-            item.merge().with_markers(Style::Diff3, labels, None)
+            (item.sides().merge()).with_markers(Style::Diff3, labels, None)
         } else {
-            item.result()
+            item.result().bytes().into_owned()
         };
         let before = item.ours.clone().unwrap_or_default();
+        let before = before.bytes().into_owned();
         let labels = ["as it is", "merged"].map(str::to_owned);
         (before, merged, labels, item.choices.len())
     };
@@ -159,7 +161,7 @@ fn local(
         let path = session.project.shown_path(name);
         let current = session.project.read_agent(name)?;
         let base = match base::find(session, name, locked, frontend)? {
-            Search::Found(base, _) => as_written(name, locked, &base)?,
+            Search::Found(base, _) => as_written(name, locked, &base.into())?.bytes().into_owned(),
             Search::Lost(failure, _) => {
                 outcome.failures.push(
                     Failure::failed(format!("the base of `{name}` is lost")).caused_by(failure),

@@ -160,12 +160,13 @@ fn of_loaded(
     let set = loaded::read(session);
     let Some(agent) = set
         .running(name.as_str())
-        .filter(|agent| !agent.bytes.is_empty())
+        .filter(|agent| !agent.content.is_empty())
     else {
         return Ok(None);
     };
-    let mut info = judge(agent.shown.clone(), &agent.below, &agent.bytes);
-    info.needs = needs(session, &info, Seen::File, &agent.bytes, frontend)?;
+    let bytes = agent.content.bytes();
+    let mut info = judge(agent.shown.clone(), &agent.below, &bytes);
+    info.needs = needs(session, &info, Seen::File, &bytes, frontend)?;
     Ok(Some(info))
 }
 

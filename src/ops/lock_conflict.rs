@@ -81,7 +81,7 @@ pub(super) fn resolve_markers(
                 before: project.digest(&path)?,
                 path,
                 agent: Some(name),
-                after: Some(text),
+                after: Some(text.into()),
             });
         }
     }
@@ -167,7 +167,8 @@ fn join(
     };
     let [base, other] = entries.map(|entry| {
         let found = base::find(session, name, entry, frontend).ok()?;
-        as_written(name, entry, &found.into_bytes().ok()?).ok()
+        let written = as_written(name, entry, &found.into_bytes().ok()?.into()).ok()?;
+        Some(written.bytes().into_owned())
     });
     let sides = [(base?, ours), (other?, theirs)];
     let pins = wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default();
@@ -205,7 +206,7 @@ pub(super) fn join_unmerged(
                     path: project.agent_path(name),
                     agent: Some(name.clone()),
                     before: file.as_deref().map(Digest::of),
-                    after: Some(text),
+                    after: Some(text.into()),
                 });
             }
             None => left = left.or_else(|| Some(markers_in(&project.shown_path(name), line))),

@@ -83,7 +83,7 @@ impl<'a> Look<'a> {
         locked: &LockedAgent,
         frontend: &mut dyn Frontend,
     ) -> Option<News> {
-        let source = Source::parse(&locked.source).ok()?;
+        let source = self.resolver.source_of(locked).ok()?;
         if let Source::Git(url) = &source
             && !self.session.cache.has(url)
         {

@@ -5,10 +5,8 @@ use super::change::outcome::{ChangedAgent, Outcome};
 use super::report::Frontend;
 use super::session::Session;
 use crate::domain::definition::ignored;
-use crate::domain::digest::Digest;
 use crate::domain::markers;
 use crate::error::Result;
-use crate::fs::Entry;
 use crate::store::agreement::{answers, has_other_overrides, reachable};
 use crate::store::lockfile::Lockfile;
 use crate::store::manifest::Manifest;
@@ -28,17 +26,7 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
     if !is_complete(&manifest, &lockfile) {
         return Ok(None);
     }
-    // One listing instead of a look at each base: this is the path that has to be quick.
-    let bases = session
-        .project
-        .files()
-        .list(&session.project.base_folder())?;
-    let is_kept = |digest: &Digest| {
-        let name = digest.to_string();
-        bases
-            .binary_search_by(|base| base.name.cmp(&name))
-            .is_ok_and(|found| bases[found].entry == Entry::File)
-    };
+    let bases = session.project.kept_bases()?;
     let mut seen = session
         .cache
         .seen(session.project.agents_folder(), lockfile.agents.len());
@@ -54,7 +42,7 @@ pub(super) fn is_done(session: &Session, frontend: &mut dyn Frontend) -> Result<
         let Some(digest) = session.project.digest_agent(&name, &mut seen)? else {
             return Ok(None);
         };
-        if !is_kept(&locked.base) {
+        if !bases.has(&locked.base) {
             return Ok(None);
         }
         let status = if digest == locked.unedited() {

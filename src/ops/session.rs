@@ -10,7 +10,7 @@ use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec};
 use crate::env::Environment;
 use crate::error::{Failure, Result};
-use crate::fs::Entry;
+use crate::fs::{Content, Entry};
 use crate::store::cache::{Cache, CachedRepository, Settings};
 use crate::store::holder::{Holder, Patience};
 use crate::store::index::Damage;
@@ -70,8 +70,12 @@ impl Session {
         options: Options,
         damage: Damage,
     ) -> Self {
+        let folder = environment.cache_folder();
+        if let Some(folder) = &folder {
+            Content::keep_in(folder.clone());
+        }
         let cache = Cache::new(Settings {
-            folder: environment.cache_folder(),
+            folder,
             path: environment.path.clone(),
             is_offline: options.is_offline,
             allow_insecure: options.allow_insecure,

@@ -113,31 +113,41 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
     let offline = session.offline();
     let mut look = Look::new(&offline, &manifest);
     let reached = reachable(&manifest, &lockfile);
+    let bases = project.kept_bases()?;
+    let agents = project.agents_folder();
+    let mut seen = session.cache.seen(agents, lockfile.agents.len());
     let mut outcome = ProjectStatus::default();
     for (name, locked) in &lockfile.agents {
         let (wanted, is_wanted) = (manifest.agents().get(name), reached.contains(name));
-        let base = project.read_written(locked)?;
-        let bytes = project.read_agent(name)?;
+        // A file that nobody edited need not be compared with anything.
+        let is_clean = project.digest_agent(name, &mut seen)? == Some(locked.unedited());
+        let (base, bytes) = if is_clean {
+            (None, None)
+        } else {
+            (project.read_written(locked)?, project.read_agent(name)?)
+        };
         let differing = match (&base, &bytes) {
             (Some(written), Some(file)) => differing(&locked.overrides, written, file),
             _ => Vec::new(),
         };
         let markers = bytes.as_deref().and_then(markers::first);
-        let is_edited = |bytes: &&[u8]| Digest::of(bytes) != locked.unedited();
-        let edited = bytes.as_deref().filter(is_edited);
         let mut status = AgentStatus {
             name: name.clone(),
             version: versions(Some(locked)),
             markers,
-            ignored: edited.filter(|_| markers.is_none()).and_then(ignored),
-            file: match (&bytes, edited) {
-                (None, _) => FileState::Missing,
-                (Some(_), None) => FileState::Clean,
-                (Some(_), Some(bytes)) => {
+            ignored: bytes
+                .as_deref()
+                .filter(|_| markers.is_none())
+                .and_then(ignored),
+            file: match &bytes {
+                None if is_clean => FileState::Clean,
+                None => FileState::Missing,
+                Some(bytes) if Digest::of(bytes) == locked.unedited() => FileState::Clean,
+                Some(bytes) => {
                     FileState::Edited(base.as_deref().map(|base| merge::difference(base, bytes)))
                 }
             },
-            has_base: base.is_some(),
+            has_base: base.is_some() || is_clean && bases.has(&locked.base),
             is_conflicted: pending.contains(name),
             pins: wanted.map(|wanted| wanted.pins.clone()).unwrap_or_default(),
             overrides: locked.overrides.texts(),
@@ -162,6 +172,7 @@ pub fn status(session: &Session, frontend: &mut dyn Frontend) -> Result<ProjectS
         }
         outcome.agents.push(status);
     }
+    seen.keep(session.environment.now());
     let known = manifest.agents().keys();
     let is_uninstalled = |name: &&AgentName| !lockfile.agents.contains_key(*name);
     outcome.uninstalled = known.filter(is_uninstalled).cloned().collect();

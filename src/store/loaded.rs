@@ -16,7 +16,7 @@ use crate::domain::definition::{Definition, Verdict};
 use crate::domain::loaded::{BUILT_IN, Layer, path_order, winners};
 use crate::domain::name::AgentName;
 use crate::env::Environment;
-use crate::fs::{self, Entry, Identity, Reading};
+use crate::fs::{self, Content, Entry, Identity, Reading};
 
 /// How the files of agents are read.
 const AGENTS: Reading = Reading {
@@ -106,7 +106,7 @@ pub struct FoundAgent {
     /// Whether the file, or a folder on the way to it, is a link.
     pub is_linked: bool,
     /// What it holds, as far as it can be read.
-    pub bytes: Vec<u8>,
+    pub content: Content,
     /// What its description costs in each session, in tokens; 0 for what is built in.
     pub tokens: usize,
     /// What becomes of it.
@@ -246,14 +246,14 @@ impl LoadedSet {
         let index = self.places.len();
         for leaf in tree.leaves {
             let is_again = leaf.identity.is_some_and(|identity| !seen.insert(identity));
-            let (bytes, unread) = match leaf.content {
-                Ok(bytes) => (bytes, None),
-                Err(reason) => (Vec::new(), Some(reason)),
+            let (content, unread) = match leaf.content {
+                Ok(content) => (content, None),
+                Err(reason) => (Content::default(), Some(reason)),
             };
             let (name, tokens, standing) = match (is_again, unread) {
                 (true, _) => (None, 0, Standing::Again),
                 (_, Some(reason)) => (None, 0, Standing::Skipped(reason)),
-                _ => verdict(&bytes),
+                _ => verdict(&content.bytes()),
             };
             self.agents.push(FoundAgent {
                 tokens,
@@ -263,7 +263,7 @@ impl LoadedSet {
                 below: leaf.below,
                 path: leaf.path,
                 is_linked: leaf.is_linked,
-                bytes,
+                content,
                 standing,
             });
         }
@@ -299,18 +299,18 @@ impl LoadedSet {
             } else {
                 let below = path.file_name().unwrap_or_default().to_string_lossy();
                 let content = match fs::read(path, MAX_AGENT) {
-                    Ok(Some(bytes)) => Ok(bytes),
+                    Ok(Some(bytes)) => Ok(bytes.into()),
                     Ok(None) => continue,
                     Err(failure) => Err(failure.to_string()),
                 };
                 vec![(below.into_owned(), path.clone(), content)]
             };
             for (below, path, content) in leaves {
-                let (bytes, unread) = match content {
-                    Ok(bytes) => (bytes, None),
-                    Err(reason) => (Vec::new(), Some(reason)),
+                let (content, unread) = match content {
+                    Ok(content) => (content, None),
+                    Err(reason) => (Content::default(), Some(reason)),
                 };
-                let (name, description) = plugin_name(name, &below, &bytes);
+                let (name, description) = plugin_name(name, &below, &content.bytes());
                 self.agents.push(FoundAgent {
                     tokens: budget::tokens(&name, &description),
                     place: index,
@@ -319,7 +319,7 @@ impl LoadedSet {
                     below,
                     path,
                     is_linked: false,
-                    bytes,
+                    content,
                     standing: unread.map_or(Standing::Runs, Standing::Skipped),
                 });
             }
@@ -345,7 +345,7 @@ impl LoadedSet {
             path: PathBuf::new(),
             shown: "built into Claude Code".to_owned(),
             is_linked: false,
-            bytes: Vec::new(),
+            content: Content::default(),
             standing: Standing::Runs,
         }));
         self.places.push(Place {

@@ -379,6 +379,17 @@ impl Project {
         Ok(bytes.and_then(|bytes| base_file::decode(digest, &bytes)))
     }
 
+    /// Which merge bases are there, by one look at their folder; whether they are whole, [`Project::read_base`] finds out.
+    pub fn kept_bases(&self) -> Result<KeptBases> {
+        let listed = self.files.list(&self.base_folder())?.into_iter();
+        let files = listed.filter(|listed| listed.entry == Entry::File);
+        let mut bases: Vec<Digest> = files
+            .filter_map(|listed| listed.name.parse().ok())
+            .collect();
+        bases.sort_unstable();
+        Ok(KeptBases(bases))
+    }
+
     /// Reads the file of an agent as it was written: its base with the overrides. `None` if the base is not there.
     pub fn read_written(&self, locked: &LockedAgent) -> Result<Option<Vec<u8>>> {
         let base = self.read_base(&locked.base)?;
@@ -427,6 +438,18 @@ impl Project {
             };
             Failure::failed(format!("`{}` is not UTF-8 text", self.display(path))).at(location)
         })
+    }
+}
+
+/// The merge bases of a project, sorted.
+#[derive(Debug)]
+pub struct KeptBases(Vec<Digest>);
+
+impl KeptBases {
+    /// Whether there is a file for a base.
+    #[must_use]
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.0.binary_search(digest).is_ok()
     }
 }
 

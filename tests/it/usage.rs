@@ -4,6 +4,32 @@ use std::fs;
 
 use crate::support::sandbox::Sandbox;
 
+/// Only the command that was typed is described, so it has to be found among the options as it is found when they are read.
+#[test]
+fn a_value_that_is_called_like_a_command_is_none() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.project("list")).unwrap();
+    for options in [
+        &["-C", "list"][..],
+        &["-Clist"],
+        &["-C=list"],
+        &["-qC", "list"],
+        &["-qClist"],
+        &["--directory", "list"],
+        &["--directory=list"],
+        &["--wait", "5", "-q"],
+        &["--color", "never", "--wait=5", "-C", "list"],
+    ] {
+        for command in [&["outdated"][..], &["ls"], &["help", "list"], &[]] {
+            let _ = sandbox.run(&[options, command].concat()).code(0);
+            let after = sandbox.run(&[command, options].concat());
+            assert!(matches!(after.code, 0 | 2), "{command:?} {options:?}");
+        }
+    }
+    let help = sandbox.run(&["list", "--help"]).code(0).stdout;
+    assert!(help.contains("Usage: agentpkg list [OPTIONS]"), "{help}");
+}
+
 #[test]
 fn what_makes_no_sense_is_said_as_every_other_error() {
     let sandbox = Sandbox::new();

@@ -56,9 +56,14 @@ pub fn asked_at_first() -> impl Iterator<Item = &'static str> {
 /// `permission-mode`, `mcp_servers`.
 #[must_use]
 pub fn misspelt(key: &str) -> Option<&'static str> {
-    let bare = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
-    let key_is = |field: &&str| *field != key && bare(field) == bare(key);
+    let key_is = |field: &&str| *field != key && bare(field).eq(bare(key));
     asked_at_first().find(key_is)
+}
+
+/// The letters of a key, without what spellings differ in.
+fn bare(key: &str) -> impl Iterator<Item = u8> {
+    let letters = key.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
+    letters.map(|byte| byte.to_ascii_lowercase())
 }
 
 /// What the client makes of a field's value; `None`: no more than if the field were absent.

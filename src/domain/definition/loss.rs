@@ -1,10 +1,11 @@
 //! Text in the frontmatter that is not read as it seems: all but the last of equal keys, what follows a `---` that was not meant to end
 //! the block, and a name in letters of another script.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::FIELDS;
-use super::layout::{Layout, key};
+use super::layout::{Entry, Layout, key};
 use super::yaml::Fields;
 use crate::domain::name::{MixedWord, mixed_word};
 
@@ -126,54 +127,77 @@ pub(super) fn losses(layout: &Layout<'_>, name: &str) -> Vec<Loss> {
     losses
 }
 
+/// How many repeated keys are looked at one by one, where that of all together is not certain.
+const MAX_REPEATED: usize = 8;
+
 /// Keys that appear several times with different values, unless the client would read the same if only the last one were there.
 fn repeated(layout: &Layout<'_>) -> Vec<Loss> {
     let (bytes, Some(block)) = (layout.bytes(), layout.block()) else {
         return Vec::new();
     };
-    let entries = layout.entries();
+    let mut positions: HashMap<&str, usize> = HashMap::new();
+    let mut equal: Vec<Vec<&Entry>> = Vec::new();
+    for entry in layout.entries() {
+        let position = *positions.entry(&entry.key).or_insert(equal.len());
+        match equal.get_mut(position) {
+            Some(known) => known.push(entry),
+            None => equal.push(vec![entry]),
+        }
+    }
+    let value = |entry: &Entry| bytes[entry.value.clone()].trim_ascii();
+    equal.retain(|entries| {
+        entries
+            .windows(2)
+            .any(|pair| value(pair[0]) != value(pair[1]))
+    });
+    if equal.is_empty() {
+        return Vec::new();
+    }
     let read = |block: &[u8]| {
         Fields::read(&String::from_utf8_lossy(block))
             .ok()
             .map(Fields::into_values)
     };
-    let mut losses: Vec<Loss> = Vec::new();
-    for (index, entry) in entries.iter().enumerate() {
-        let is_first = !entries[..index].iter().any(|known| known.key == entry.key);
-        let equal: Vec<_> = entries[index..]
-            .iter()
-            .filter(|other| other.key == entry.key)
+    let Some(values) = read(&bytes[block.clone()]) else {
+        return Vec::new();
+    };
+    let is_lost = |repeated: &[Vec<&Entry>]| {
+        let earlier = repeated.iter().filter_map(|entries| entries.split_last());
+        let mut spans: Vec<_> = (earlier.flat_map(|(_, earlier)| earlier))
+            .map(|entry| entry.span.clone())
             .collect();
-        let Some((last, earlier)) = equal.split_last().filter(|_| is_first) else {
-            continue;
-        };
-        let value = |range: std::ops::Range<usize>| bytes[range].trim_ascii();
-        if earlier
-            .iter()
-            .all(|other| value(other.value.clone()) == value(last.value.clone()))
-        {
-            continue;
-        }
+        spans.sort_by_key(|span| span.start);
         let mut without = Vec::with_capacity(block.len());
         let mut at = block.start;
-        for other in earlier {
-            without.extend_from_slice(&bytes[at..other.span.start]);
-            at = other.span.end;
+        for span in spans {
+            without.extend_from_slice(&bytes[at..span.start]);
+            at = span.end;
         }
         without.extend_from_slice(&bytes[at..block.end]);
-        let values = read(&bytes[block.clone()]);
-        if values.is_some() && values == read(&without) {
-            let lines = equal
-                .iter()
-                .map(|entry| line_at(bytes, entry.span.start))
-                .collect();
-            losses.push(Loss::Repeated {
-                key: entry.key.clone(),
-                lines,
-            });
-        }
+        read(&without).as_ref() == Some(&values)
+    };
+    // Reading the block once for each of thousands of keys would take minutes.
+    if !is_lost(&equal) {
+        equal.truncate(MAX_REPEATED);
+        equal.retain(|entries| is_lost(std::slice::from_ref(entries)));
     }
-    losses
+    let ends = line_ends(bytes);
+    let losses = equal.into_iter().map(|entries| Loss::Repeated {
+        key: entries[0].key.clone(),
+        lines: (entries.iter())
+            .map(|entry| 1 + ends.partition_point(|end| *end < entry.span.start))
+            .collect(),
+    });
+    losses.collect()
+}
+
+/// Where the lines of a text end.
+fn line_ends(bytes: &[u8]) -> Vec<usize> {
+    let breaks = bytes.iter().enumerate();
+    breaks
+        .filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// A block that does not end at a line of its own.
@@ -227,6 +251,21 @@ mod tests {
             .iter()
             .map(ToString::to_string)
             .collect()
+    }
+
+    /// Each key alone took as long as reading the whole block, which made this file take minutes.
+    #[test]
+    fn thousands_of_repeated_keys_are_all_named() {
+        let keys: Vec<String> = (0..2000)
+            .map(|key| format!("k{key}: a\nk{key}: b\n"))
+            .collect();
+        let keys = keys.concat();
+        let text = format!("---\nname: a\ndescription: d\n{keys}---\n");
+        let definition = Definition::parse(text.as_bytes());
+        let losses = definition.losses();
+        assert_eq!(losses.len(), 2000);
+        let lines = losses.iter().map(crate::domain::definition::Loss::line);
+        assert!(lines.eq((0..2000).map(|key| 4 + 2 * key)));
     }
 
     #[test]

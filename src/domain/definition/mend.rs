@@ -166,16 +166,23 @@ fn is_valid(text: &[u8]) -> bool {
 fn segments(bytes: &[u8], block: Range<usize>) -> Vec<Segment> {
     let mut segments: Vec<Segment> = vec![(None, block.start..block.start)];
     let mut at = block.start;
+    // An entry that is broken where the next line with a key begins stays broken: no such line can be a part of its value.
+    let mut is_broken = false;
     for line in bytes[block].split_inclusive(|byte| *byte == b'\n') {
         let line_end = at + line.len();
         let (current, span) = segments.last_mut().expect("there is always one");
-        let is_sound = current.as_deref() != Some("description")
-            && is_valid(&bytes[span.clone()])
-            && is_valid(line);
-        match key(line).filter(|key| {
-            is_sound || FIELDS.contains(&key.as_str()) || OTHERS.contains(&key.as_str())
-        }) {
-            Some(key) => segments.push((Some(key), at..line_end)),
+        let mut is_sound = || {
+            let is_open = current.as_deref() != Some("description");
+            let is_candidate = is_open && !is_broken && is_valid(line);
+            is_broken |= is_candidate && !is_valid(&bytes[span.clone()]);
+            is_candidate && !is_broken
+        };
+        let is_known = |key: &str| FIELDS.contains(&key) || OTHERS.contains(&key);
+        match key(line).filter(|key| is_known(key) || is_sound()) {
+            Some(key) => {
+                segments.push((Some(key), at..line_end));
+                is_broken = false;
+            }
             None => span.end = line_end,
         }
         at = line_end;

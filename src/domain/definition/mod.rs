@@ -27,6 +27,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 
+use super::text_of;
+
 pub use self::adapt::{AdaptError, Adaptation, Adapted, Request, adapt};
 pub use self::layout::Entry;
 use self::layout::Layout;
@@ -213,7 +215,7 @@ impl<'a> Definition<'a> {
         let verdict = match layout.frontmatter() {
             None => Verdict::Skipped(SkipReason::NoFrontmatter),
             Some(block) if block.len() > MAX_FRONTMATTER => Verdict::Skipped(SkipReason::TooLarge),
-            Some(block) => judge(&String::from_utf8_lossy(block), layout.first_line()),
+            Some(block) => judge(&text_of(block), layout.first_line()),
         };
         Self { layout, verdict }
     }

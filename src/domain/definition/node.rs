@@ -22,7 +22,7 @@ const MAX_VALUES: usize = 20_000;
 const STAND_INS: u32 = 0x000F_5A00;
 
 /// Why a block cannot be read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum ReadError {
     /// It is nested deeper, or expands to more values, than we read; the client may well load it.
     TooComplex,

@@ -1,5 +1,9 @@
 //! Reads YAML as the client does: one strict parse, then one repair of single lines and of tabs that indent, then a second parse.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use serde_json::{Map, Value};
 
 use super::depth::is_too_deep;
@@ -8,15 +12,78 @@ use super::node::{self, ReadError};
 use super::{scan, tools_in};
 
 /// The top-level mapping as the client sees it: aliases and merge keys resolved, of equal keys the last one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Fields {
-    values: Map<String, Value>,
+    values: Rc<Map<String, Value>>,
     is_repaired: bool,
+}
+
+/// How many bytes of blocks are remembered, with their values.
+const MAX_REMEMBERED: usize = 1 << 20;
+
+/// The blocks that were read, with what they say. A command looks at each agent many times, and would spend most of its time with reading.
+#[derive(Default)]
+struct Remembered {
+    blocks: HashMap<Box<str>, Result<Fields, ReadError>>,
+    size: usize,
+}
+
+thread_local! {
+    static REMEMBERED: RefCell<Remembered> = RefCell::default();
+}
+
+impl Remembered {
+    fn get(&self, block: &str) -> Option<Result<Fields, ReadError>> {
+        self.blocks.get(block).cloned()
+    }
+
+    /// Remembers a block, unless its aliases say much more than its text.
+    fn keep(&mut self, block: &str, read: &Result<Fields, ReadError>) {
+        let size = block.len()
+            + read
+                .as_ref()
+                .map_or(0, |fields| size_of_map(&fields.values));
+        if size > MAX_REMEMBERED {
+            return;
+        }
+        if self.size + size > MAX_REMEMBERED {
+            *self = Self::default();
+        }
+        self.size += size;
+        self.blocks.insert(block.into(), read.clone());
+    }
+}
+
+/// About how many bytes some values take.
+fn size_of_map(values: &Map<String, Value>) -> usize {
+    let entries = values.iter();
+    entries
+        .map(|(key, value)| key.len() + size_of_value(value))
+        .sum()
+}
+
+fn size_of_value(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(size_of_value).sum(),
+            Value::Object(values) => size_of_map(values),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
 }
 
 impl Fields {
     /// Reads a block as the client does.
     pub(super) fn read(block: &str) -> Result<Self, ReadError> {
+        if let Some(known) = REMEMBERED.with_borrow(|remembered| remembered.get(block)) {
+            return known;
+        }
+        let read = Self::read_anew(block);
+        REMEMBERED.with_borrow_mut(|remembered| remembered.keep(block, &read));
+        read
+    }
+
+    fn read_anew(block: &str) -> Result<Self, ReadError> {
         match Self::read_strictly(block) {
             Err(ReadError::Invalid {
                 line,
@@ -41,7 +108,7 @@ impl Fields {
     pub(super) fn read_strictly(block: &str) -> Result<Self, ReadError> {
         match value(block)? {
             Value::Object(values) => Ok(Self {
-                values,
+                values: Rc::new(values),
                 is_repaired: false,
             }),
             _ => Ok(Self::default()),
@@ -55,7 +122,7 @@ impl Fields {
 
     /// All values.
     pub(super) fn into_values(self) -> Map<String, Value> {
-        self.values
+        Rc::unwrap_or_clone(self.values)
     }
 
     /// A value, if it is text.

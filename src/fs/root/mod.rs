@@ -30,8 +30,8 @@ pub struct Roots {
     base: Option<PathBuf>,
     /// What to do about a link at one of these paths.
     hint: Option<(Vec<PathBuf>, String)>,
-    /// Folders that are open, by path.
-    open: Mutex<BTreeMap<PathBuf, Arc<Folder>>>,
+    /// Folders that are open, by path; `None`: it was looked for, and is not there.
+    open: Mutex<BTreeMap<PathBuf, Option<Arc<Folder>>>>,
     /// Whether two files can be exchanged; cleared when that turns out not to work.
     can_exchange: AtomicBool,
 }
@@ -118,7 +118,7 @@ impl Roots {
         self.can_exchange.store(false, Ordering::Relaxed);
     }
 
-    /// Closes all folders, so that folders which were replaced meanwhile are found again.
+    /// Closes all folders, so that folders which were replaced or made meanwhile are found.
     pub fn forget(&self) {
         self.folders().clear();
     }
@@ -391,8 +391,10 @@ impl Roots {
     }
 
     fn walk(&self, path: &Path, is_creating: bool) -> Result<Option<Arc<Folder>>> {
-        if let Some(open) = self.folders().get(path) {
-            return Ok(Some(open.clone()));
+        match self.folders().get(path) {
+            Some(Some(open)) => return Ok(Some(open.clone())),
+            Some(None) if !is_creating => return Ok(None),
+            _ => {}
         }
         let mount = self
             .mounts
@@ -409,6 +411,7 @@ impl Roots {
             return Err(outside(path));
         }
         let Some(above) = self.walk(above, is_creating)? else {
+            self.folders().insert(path.to_owned(), None);
             return Ok(None);
         };
         let opened = match above.descend(name) {
@@ -425,7 +428,10 @@ impl Roots {
         };
         match opened {
             Ok(folder) => Ok(Some(self.keep(path, folder))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.folders().insert(path.to_owned(), None);
+                Ok(None)
+            }
             Err(error) => Err(self.no_folder(path, &above, name, &error)),
         }
     }
@@ -449,11 +455,11 @@ impl Roots {
 
     fn keep(&self, path: &Path, folder: Folder) -> Arc<Folder> {
         let folder = Arc::new(folder);
-        self.folders().insert(path.to_owned(), folder.clone());
+        self.folders().insert(path.to_owned(), Some(folder.clone()));
         folder
     }
 
-    fn folders(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Arc<Folder>>> {
+    fn folders(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Option<Arc<Folder>>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

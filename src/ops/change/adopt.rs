@@ -13,6 +13,7 @@ use crate::domain::digest::ObjectId;
 use crate::domain::name::{AgentName, RegistryName};
 use crate::domain::spec::{Place, Source, Spec, Target};
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::fs::Content;
 use crate::ops::origins::{Found, Look, Pool, Searched};
 use crate::ops::report::{Answers, AskView, Choice, Event, Frontend, interrupted, relay};
 use crate::ops::resolver::Resolved;
@@ -294,8 +295,8 @@ fn take(
         Ok(candidate) => candidate,
         Err(failure) => return planner.problem(failure),
     };
-    let mut item = Item::new(name.clone(), candidate.clone(), Vec::new());
-    item.ours = Some(bytes.to_vec());
+    let mut item = Item::new(name.clone(), candidate.clone(), Content::default());
+    item.ours = Some(bytes.into());
     item.is_named = true;
     item.chain = vec!["the command line".to_owned()];
     item.wanted = Some(wanted);

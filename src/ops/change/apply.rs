@@ -12,8 +12,8 @@ use super::resolutions;
 use super::scene::Scene;
 use super::together::newly_required;
 use crate::domain::count::few;
-use crate::domain::digest::Digest;
 use crate::error::Result;
+use crate::fs::Content;
 use crate::merge;
 use crate::ops::report::Frontend;
 use crate::store::agreement::versions;
@@ -77,7 +77,7 @@ fn write(item: &Item, scene: &Scene<'_>, goal: &Goal, changes: &mut Vec<Change>)
         changes.push(Change {
             path: project.agent_path(&item.name),
             agent: Some(item.name.clone()),
-            before: item.ours.as_deref().map(Digest::of),
+            before: item.ours.as_ref().map(Content::digest),
             after: Some(result),
         });
     }
@@ -100,7 +100,7 @@ fn record(item: &Item, scene: &Scene<'_>, changes: &mut Vec<Change>) -> Result<(
     if item.choices.is_empty() {
         return Ok(());
     }
-    for (conflict, choice) in item.merge().conflicts().iter().zip(&item.choices) {
+    for (conflict, choice) in item.sides().merge().conflicts().iter().zip(&item.choices) {
         if let Some(choice) = choice
             && let Some(change) = resolutions::record(&scene.session.project, conflict, choice)?
             && !changes.iter().any(|known| known.path == change.path)
@@ -120,7 +120,7 @@ fn aside(item: &Item, plan: &Plan, scene: &Scene<'_>) -> Result<Vec<Change>> {
         base: base.trim_end(),
         theirs: theirs.trim_end(),
     };
-    let marked = item.merge().with_markers(merge::Style::Diff3, labels, None);
+    let marked = (item.sides().merge()).with_markers(merge::Style::Diff3, labels, None);
     let entry = scene.manifest.agents().get(&item.name);
     let intent = match (entry, &item.wanted) {
         (Some(before), Some(wanted)) => Intent::between(before, wanted),
@@ -136,7 +136,7 @@ fn aside(item: &Item, plan: &Plan, scene: &Scene<'_>) -> Result<Vec<Change>> {
     let pending = Pending {
         name: item.name.clone(),
         locked: item.candidate.locked.clone(),
-        ours: Digest::of(item.ours.as_deref().unwrap_or_default()),
+        ours: item.ours.clone().unwrap_or_default().digest(),
         theirs: item.candidate.base.clone(),
         required: required.collect(),
         intent,

@@ -140,7 +140,7 @@ impl Planner<'_, '_> {
             ..locked.clone()
         };
         let locked = self.overriding(name, locked, wanted, &bytes)?;
-        self.push_kept(name, locked, bytes, wanted)
+        self.push_kept(name, locked, bytes.into(), wanted)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
 use crate::merge::{Options, merge_with};
 use crate::ops::base::{self, BaseOrigin, Nearest, Search};
-use crate::ops::candidate::{Candidate, as_written};
+use crate::ops::candidate::as_written;
 use crate::ops::report::{Choice, Event, Frontend};
 use crate::store::agreement::is_moved;
 use crate::store::lockfile::LockedAgent;
@@ -47,7 +47,7 @@ pub(super) fn find(
         && locked.requires == new.requires
         && !is_moved(&locked, new);
     if is_same && let Some(ours) = item.ours.clone() {
-        look_again(item, &ours, allowed, frontend);
+        look_again(item, &ours.bytes(), allowed, frontend);
         return Ok(true);
     }
     if locked.base == new.base {
@@ -58,7 +58,7 @@ pub(super) fn find(
         match base::find(scene.session, &item.name, &locked, frontend)? {
             Search::Found(bytes, origin) => {
                 note_overridden(item, &bytes);
-                item.base = as_written(&item.name, &locked, &bytes)?;
+                item.base = as_written(&item.name, &locked, &bytes.into())?;
                 item.origin = Some(origin);
             }
             Search::Lost(failure, nearest) => {
@@ -67,11 +67,11 @@ pub(super) fn find(
                     plan.lost.push((item.name.clone(), failure));
                     return Ok(false);
                 };
-                item.base = as_written(&item.name, &locked, &bytes)?;
+                item.base = as_written(&item.name, &locked, &bytes.into())?;
             }
         }
     }
-    if let Some(percent) = rewritten(&item.base, &item.candidate.bytes) {
+    if let Some(percent) = rewritten(&item.base.bytes(), &item.candidate.bytes.bytes()) {
         let note = format!("upstream rewrote {percent} % of the prompt");
         item.notes.push(note);
     }
@@ -90,8 +90,8 @@ pub(super) fn find(
 
 /// Says which overridden keys upstream changed: nobody is asked about them, because the overrides stay.
 fn note_overridden(item: &mut Item, base: &[u8]) {
-    let [old, new] =
-        [base, item.candidate.base.as_slice()].map(|bytes| Definition::parse(bytes).values());
+    let new = item.candidate.base.bytes();
+    let [old, new] = [base, &new].map(|bytes| Definition::parse(bytes).values());
     let overrides = &item.candidate.locked.overrides;
     let is_news = |(key, value): &(&String, &String)| {
         let now = new.get(*key);
@@ -123,7 +123,9 @@ pub(super) fn known_before(
         return Ok(());
     };
     match base::find(scene.session, &item.name, before, frontend)? {
-        Search::Found(base, _) => item.base = as_written(&item.name, before, &base)?,
+        Search::Found(base, _) => {
+            item.base = as_written(&item.name, before, &base.into())?;
+        }
         Search::Lost(..) => item.is_unknown_before = true,
     }
     Ok(())
@@ -133,7 +135,7 @@ pub(super) fn known_before(
 fn look_again(item: &mut Item, ours: &[u8], allowed: &[String], frontend: &mut dyn Frontend) {
     match declined(ours, item, allowed) {
         Declined::Base(base) => {
-            item.base = base;
+            item.base = base.into();
             return;
         }
         Declined::Edited(keys) => {
@@ -181,8 +183,8 @@ fn declined(ours: &[u8], item: &Item, allowed: &[String]) -> Declined {
     if allowed.is_empty() {
         return Declined::Nothing;
     }
-    let Candidate { bytes, .. } = &item.candidate;
-    let [mine, theirs] = [ours, bytes.as_slice()].map(Capabilities::of);
+    let bytes = item.candidate.bytes.bytes();
+    let [mine, theirs] = [ours, &bytes].map(Capabilities::of);
     let is_open =
         |gain: &&Gain| gain.is_allowed(allowed) && !item.pins.iter().any(|pin| pin == gain.key());
     let gains = theirs.gains_over(&mine);
@@ -201,7 +203,7 @@ fn declined(ours: &[u8], item: &Item, allowed: &[String]) -> Declined {
         pins: keys.into_iter().collect(),
         ..Options::default()
     };
-    Declined::Base(merge_with(ours, ours, bytes, &options).resolve(&[]))
+    Declined::Base(merge_with(ours, ours, &bytes, &options).resolve(&[]))
 }
 
 /// Offers the nearest upstream version in place of a lost base. Never taken without an answer.

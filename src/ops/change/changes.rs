@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::Result;
+use crate::fs::Content;
 use crate::store::base_file;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Manifest;
@@ -63,7 +64,7 @@ pub(in crate::ops) fn count(transaction: &Transaction) -> usize {
 pub(in crate::ops) fn keep_base(
     project: &Project,
     base: &Digest,
-    bytes: &[u8],
+    content: &Content,
     changes: &mut Vec<Change>,
 ) -> Result<()> {
     if project.read_base(base)?.is_none() {
@@ -72,7 +73,7 @@ pub(in crate::ops) fn keep_base(
         changes.push(Change::file(
             path,
             damaged,
-            Some(base_file::encode(base, bytes)),
+            Some(base_file::encode(base, &content.bytes())),
         ));
     }
     Ok(())

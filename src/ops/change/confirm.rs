@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::count::counted;
 use crate::error::Result;
+use crate::fs::Content;
 use crate::ops::report::{Choice, Event, Frontend, Preview, interrupted};
 use crate::store::agreement::versions;
 
@@ -20,12 +21,12 @@ pub(super) fn range(item: &Item) -> String {
 
 /// A file before and after.
 pub(super) fn preview(item: &Item, path: String) -> Preview {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text = |content: &Content| String::from_utf8_lossy(&content.bytes()).into_owned();
     Preview {
         path,
         before_label: "as it is".to_owned(),
         after_label: "after the update".to_owned(),
-        before: text(item.ours.as_deref().unwrap_or_default()),
+        before: item.ours.as_ref().map(text).unwrap_or_default(),
         after: text(&item.result()),
     }
 }

@@ -107,7 +107,7 @@ fn undecided(items: &[Item], goal: &Goal) -> Failure {
     );
     let mut lines = Vec::new();
     for item in open {
-        for conflict in item.merge().conflicts() {
+        for conflict in item.sides().merge().conflicts() {
             let (unit, reason) = (conflict.unit(), conflict.reason());
             lines.push(format!("{}: {unit} ({reason})", item.name));
         }
@@ -146,7 +146,7 @@ fn overview(items: &[Item]) -> Vec<OverviewLine> {
 fn groups(items: &[Item]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (index, item) in items.iter().enumerate().filter(|(_, item)| item.is_open()) {
-        for (number, conflict) in item.merge().conflicts().iter().enumerate() {
+        for (number, conflict) in item.sides().merge().conflicts().iter().enumerate() {
             let identity = resolutions::identity(conflict);
             match groups.iter_mut().find(|group| group.identity == identity) {
                 Some(group) => group.members.push((index, number)),
@@ -235,8 +235,11 @@ impl Questions<'_> {
 
     /// The open conflicts of other questions that are about the same key.
     fn alike(&self, at: usize) -> Vec<Member> {
-        let unit_of =
-            |(item, number): Member| self.items[item].merge().conflicts()[number].unit().clone();
+        let unit_of = |(item, number): Member| {
+            self.items[item].sides().merge().conflicts()[number]
+                .unit()
+                .clone()
+        };
         let unit = unit_of(self.groups[at].members[0]);
         if !matches!(unit, Unit::Key(_)) {
             return Vec::new();
@@ -294,7 +297,8 @@ impl Questions<'_> {
     fn ask(&self, at: usize, open: &[Member], frontend: &mut dyn Frontend) -> Result<Answer> {
         let (index, number) = open[0];
         let item = &self.items[index];
-        let merge = item.merge();
+        let sides = item.sides();
+        let merge = sides.merge();
         let conflict = &merge.conflicts()[number];
         let texts = ConflictReport::of(conflict);
         let name_of = |(other, _): &Member| self.items[*other].name.to_string();
@@ -399,7 +403,8 @@ fn edited(
     (index, number): Member,
     frontend: &mut dyn Frontend,
 ) -> Result<Option<Decision>> {
-    let merge = items[index].merge();
+    let sides = items[index].sides();
+    let merge = sides.merge();
     let labels = merge::Labels {
         ours: "you",
         base: "base",

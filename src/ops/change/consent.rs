@@ -73,8 +73,8 @@ fn may(item: &Item, word: &str) -> bool {
     let nothing = Capabilities::of(NO_TOOLS);
     let word = [word.to_owned()];
     let versions = [Some(&item.candidate.bytes), item.ours.as_ref()];
-    versions.into_iter().flatten().any(|bytes| {
-        let gains = Capabilities::of(bytes).gains_over(&nothing);
+    versions.into_iter().flatten().any(|content| {
+        let gains = Capabilities::of(&content.bytes()).gains_over(&nothing);
         gains.iter().any(|gain| gain.is_allowed(&word))
     })
 }

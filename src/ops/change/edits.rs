@@ -7,13 +7,13 @@ use super::pending;
 use super::plan::Plan;
 use super::scene::Scene;
 use crate::domain::definition::ignored;
-use crate::domain::digest::Digest;
 use crate::domain::lineage::kept;
 use crate::domain::markers;
 use crate::domain::origin::LEAST;
 use crate::domain::shell::{Command, shell_quoted};
 use crate::domain::spec::Source;
 use crate::error::{Advice, Failure, Result};
+use crate::fs::Content;
 use crate::ops::beside::Taken;
 use crate::ops::candidate::as_written;
 use crate::store::lockfile::LockedAgent;
@@ -25,7 +25,7 @@ pub(super) fn lay_over(item: &mut Item, scene: &Scene<'_>, is_forced: bool) -> R
     let Some(ours) = item.ours.clone() else {
         return Ok(());
     };
-    let digest = Digest::of(&ours);
+    let digest = ours.digest();
     let candidate = &item.candidate.locked;
     let is_overridden = |before: &LockedAgent| {
         before.overrides != candidate.overrides && before.sha256 == candidate.sha256
@@ -51,13 +51,13 @@ pub(super) fn lay_over(item: &mut Item, scene: &Scene<'_>, is_forced: bool) -> R
             let base = if before.base == candidate.base {
                 Some(item.candidate.base.clone())
             } else {
-                project.read_base(&before.base)?
+                project.read_base(&before.base)?.map(Content::from)
             };
             match base {
                 Some(base) => {
                     item.base = as_written(&item.name, before, &base)?;
                     item.keep_edited_overrides();
-                    item.is_blocked = !item.merge().conflicts().is_empty();
+                    item.is_blocked = !item.sides().merge().conflicts().is_empty();
                 }
                 None => item.is_blocked = true,
             }
@@ -116,8 +116,8 @@ fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Re
         };
         format!("{} {why}, too", path(item))
     });
-    let edited = first.ours.as_deref().filter(|_| first.before.is_some());
-    let ignored = edited.and_then(ignored);
+    let edited = first.ours.as_ref().filter(|_| first.before.is_some());
+    let ignored = edited.and_then(|ours| ignored(&ours.bytes()));
     let ignored = ignored.map(|reason| format!("Claude Code ignores it as it is: {reason}"));
     let failure = Failure::failed(message).listing(ignored.into_iter().chain(too));
     let name = &first.name;
@@ -139,7 +139,7 @@ fn refusal(scene: &Scene<'_>, goal: &Goal, first: &Item, others: &[&Item]) -> Re
 
 /// That a file has the conflict markers of a version control system, and where.
 fn marked(scene: &Scene<'_>, item: &Item) -> Option<Failure> {
-    let line = markers::first(item.ours.as_deref()?)?;
+    let line = markers::first(&item.ours.as_ref()?.bytes())?;
     let path = scene.session.project.shown_path(&item.name);
     Some(markers_in(&path, line))
 }
@@ -204,8 +204,8 @@ fn with_ways_out(failure: Failure, scene: &Scene<'_>, goal: &Goal, first: &Item)
 
 /// Whether a file that is in the way is like the agent that would replace it.
 fn is_like(item: &Item) -> bool {
-    let ours = item.ours.as_deref().unwrap_or_default();
-    kept(&item.candidate.bytes, ours) >= LEAST
+    let ours = item.ours.as_ref().map(Content::bytes).unwrap_or_default();
+    kept(&item.candidate.bytes.bytes(), &ours) >= LEAST
 }
 
 /// The update that merges what an install would write over.

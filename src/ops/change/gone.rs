@@ -8,7 +8,6 @@ use super::goal::{Edits, Goal, What};
 use super::pending;
 use super::scene::Scene;
 use crate::domain::count::counted;
-use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
@@ -80,7 +79,7 @@ pub(super) fn let_go(
             continue;
         }
         let path = project.agent_path(name);
-        let digest = scene.agent(name)?.as_deref().map(Digest::of);
+        let digest = scene.agent(name)?.map(|content| content.digest());
         let is_edited = digest.is_some_and(|digest| digest != locked.unedited());
         let edited = edited(goal, name);
         if is_edited && edited == Edited::Refuse && !goal.keeps_files {

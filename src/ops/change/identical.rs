@@ -43,6 +43,7 @@ pub(super) fn same_bytes(
     let Some(ours) = item.ours.clone().filter(|_| overrides.is_empty()) else {
         return Ok(());
     };
+    let ours = ours.bytes();
     let blob = ObjectId::of_blob(&ours);
     let file = &resolved.entry.file;
     let mut same = resolved.clone();

@@ -1,14 +1,17 @@
 //! One agent of a plan: what it was made from, what became of it, what is open about it, and what was decided so far.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::resolutions;
 use crate::domain::capability::{Capabilities, Gain};
-use crate::domain::definition::{Definition, ignored, overridden};
+use crate::domain::definition::{ignored, overridden};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
-use crate::domain::overrides::{LISTS, Overrides};
-use crate::merge::{Choice, Merge, Options, Unit, merge_with};
+use crate::domain::overrides::Overrides;
+use crate::fs::Content;
+use crate::merge::{Choice, Merge, Options, merge_with};
 use crate::ops::base::BaseOrigin;
 use crate::ops::candidate::Candidate;
 use crate::ops::past::Changed;
@@ -114,16 +117,16 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) required_by: BTreeSet<AgentName>,
     /// Who asked for it, outermost first.
     pub(in crate::ops) chain: Vec<String>,
-    pub(in crate::ops) base: Vec<u8>,
+    pub(in crate::ops) base: Content,
     pub(in crate::ops) origin: Option<BaseOrigin>,
     /// The file as it is; `None`: there is none.
-    pub(in crate::ops) ours: Option<Vec<u8>>,
+    pub(in crate::ops) ours: Option<Content>,
     /// Keys that stay as the user has them, always.
     pub(in crate::ops) pins: Vec<String>,
     /// Keys that stay as the user has them in this command.
     pub(in crate::ops) kept: Vec<String>,
     /// Base and file with the new values of overridden keys that the user wrote in another notation; `None`: as they are.
-    pub(in crate::ops) restated: Option<(Vec<u8>, Vec<u8>)>,
+    pub(in crate::ops) restated: Option<(Content, Content)>,
     /// One for each conflict.
     pub(in crate::ops) choices: Vec<Option<Choice>>,
     pub(in crate::ops) state: State,
@@ -133,7 +136,7 @@ pub(in crate::ops) struct Item {
     /// What upstream changed in its file since the installed version; `None`: nothing, or its source has no commits.
     pub(in crate::ops) changed: Option<Changed>,
     /// The result as a person wrote it, in place of the merge.
-    pub(in crate::ops) text: Option<Vec<u8>>,
+    pub(in crate::ops) text: Option<Content>,
     /// That it takes the place of an agent from another source.
     pub(in crate::ops) replaces: Option<Replaced>,
     /// Whether a file is in its way that may not be replaced.
@@ -142,11 +145,26 @@ pub(in crate::ops) struct Item {
     pub(in crate::ops) is_unknown_before: bool,
     /// Whether its file was there and agentpkg did not write it: it stays as it is, and what it may do it does already.
     pub(in crate::ops) is_adopted: bool,
+    pub(super) last_merge: LastMerge,
+}
+
+/// The last result of a merge, with what it was made from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastMerge(RefCell<Option<(Made, Content)>>);
+
+/// What a merged result was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Made {
+    base: Digest,
+    ours: Option<Digest>,
+    theirs: Digest,
+    pins: Vec<String>,
+    choices: Vec<Option<Choice>>,
 }
 
 impl Item {
     /// An agent about which nothing is decided yet, and that is not here.
-    pub(in crate::ops) fn new(name: AgentName, candidate: Candidate, base: Vec<u8>) -> Self {
+    pub(in crate::ops) fn new(name: AgentName, candidate: Candidate, base: Content) -> Self {
         Self {
             name,
             before: None,
@@ -173,6 +191,7 @@ impl Item {
             is_blocked: false,
             is_unknown_before: false,
             is_adopted: false,
+            last_merge: LastMerge::default(),
         }
     }
 
@@ -220,97 +239,78 @@ impl Item {
     /// Finds the conflicts, of which none is decided yet.
     pub(in crate::ops) fn find_conflicts(&mut self) {
         self.keep_edited_overrides();
-        let count = match (&self.ours, &self.text) {
-            (Some(ours), None) if *ours != self.base && self.base != self.candidate.bytes => {
-                self.merge().conflicts().len()
-            }
-            _ => 0,
-        };
-        self.choices = vec![None; count];
-    }
-
-    /// Keeps what the user edited of keys that are or were overridden: an override is never asked about, and a hand edit never lost.
-    pub(in crate::ops) fn keep_edited_overrides(&mut self) {
-        self.restated = None;
-        let before = self.before.as_ref().map(|before| before.overrides.clone());
-        let now = &self.candidate.locked.overrides;
-        let all = [before.unwrap_or_default(), now.clone()];
-        let Some(ours) = self
-            .ours
-            .as_deref()
-            .filter(|ours| *ours != self.base && !all.iter().all(Overrides::is_empty))
-        else {
-            return;
-        };
-        let [ours, base] = [ours, &self.base].map(|bytes| Definition::parse(bytes).values());
-        let values = all.iter().flat_map(|overrides| overrides.values.keys());
-        let (edited, rest): (BTreeSet<_>, BTreeSet<_>) = values
-            .cloned()
-            .partition(|key| ours.get(key) != base.get(key));
-        self.kept.extend(edited);
-        let has_lists = all.iter().any(|overrides| !overrides.lists.is_empty());
-        let is_overridden =
-            |key: &String| rest.contains(key) || has_lists && LISTS.contains(&key.as_str());
-        let clashing = self.clashing(&is_overridden);
-        if clashing.is_empty() {
-            return;
+        self.choices.clear();
+        if let (Some(ours), None) = (&self.ours, &self.text)
+            && *ours != self.base
+            && self.base != self.candidate.bytes
+        {
+            let (choices, result) = {
+                let sides = self.sides();
+                let merge = sides.merge();
+                let count = merge.conflicts().len();
+                (vec![None; count], merge.resolve(&vec![Choice::Ours; count]))
+            };
+            self.choices = choices;
+            self.last_merge
+                .0
+                .replace(Some((self.made(), result.into())));
         }
-        self.restate(clashing.intersection(&rest));
-        // Lists are merged name by name; where even that clashes, the file stays as it is.
-        let clashing = self.clashing(&is_overridden);
-        self.kept.extend(clashing);
     }
 
-    /// The keys of these that both sides changed differently.
-    fn clashing(&self, is_meant: &dyn Fn(&String) -> bool) -> BTreeSet<String> {
-        let merge = self.merge();
-        let keys = merge
-            .conflicts()
-            .iter()
-            .filter_map(|conflict| match conflict.unit() {
-                Unit::Key(key) if is_meant(key) => Some(key.clone()),
-                _ => None,
-            });
-        keys.collect()
+    /// Base and file as they are merged.
+    fn inputs(&self) -> (&Content, &Content) {
+        match &self.restated {
+            Some((base, ours)) => (base, ours),
+            None => (&self.base, self.ours.as_ref().unwrap_or(&self.base)),
+        }
     }
 
-    /// Gives base and file upstream's new values of these keys. The user changed how a value is written, with a comment or quotes, and not
-    /// the value: so the new value is no contradiction, and what the user wrote around it stays.
-    fn restate<'k>(&mut self, keys: impl Iterator<Item = &'k String>) {
-        let new = Definition::parse(&self.candidate.bytes).values();
-        let value = |key: &String| Some((key.clone(), new.get(key)?.as_str()?.to_owned()));
-        let values = Overrides {
-            values: keys.filter_map(value).collect(),
-            ..Overrides::default()
-        };
-        let ours = self.ours.as_deref().unwrap_or(&self.base);
-        let with = |bytes: &[u8]| overridden(bytes, &values).ok();
-        self.restated = with(&self.base).zip(with(ours));
-    }
-
-    /// The merge as it is now.
-    pub(in crate::ops) fn merge(&self) -> Merge<'_> {
-        let (base, ours) = match &self.restated {
-            Some((base, ours)) => (base.as_slice(), ours.as_slice()),
-            None => (
-                self.base.as_slice(),
-                self.ours.as_deref().unwrap_or(&self.base),
-            ),
-        };
+    /// What is merged, as it is now.
+    pub(in crate::ops) fn sides(&self) -> Sides<'_> {
+        let (base, ours) = self.inputs();
         let pins = self.pins.iter().chain(&self.kept).cloned().collect();
-        merge_with(
-            base,
-            ours,
-            &self.candidate.bytes,
-            &Options {
+        Sides {
+            base: base.bytes(),
+            ours: ours.bytes(),
+            theirs: self.candidate.bytes.bytes(),
+            options: Options {
                 pins,
                 ..Options::default()
             },
-        )
+        }
+    }
+
+    /// What a merge is made from.
+    fn made(&self) -> Made {
+        let (base, ours) = self.inputs();
+        Made {
+            base: base.digest(),
+            ours: self.ours.as_ref().map(|_| ours.digest()),
+            theirs: self.candidate.bytes.digest(),
+            pins: self.pins.iter().chain(&self.kept).cloned().collect(),
+            choices: self.choices.clone(),
+        }
+    }
+
+    /// The result of a merge, which is made again only if something that it is made from has changed.
+    fn merged(&self) -> Content {
+        let made = self.made();
+        if let Some((known, result)) = &*self.last_merge.0.borrow()
+            && *known == made
+        {
+            return result.clone();
+        }
+        let choices = self.choices.iter().cloned();
+        let choices: Vec<Choice> = choices
+            .map(|choice| choice.unwrap_or(Choice::Ours))
+            .collect();
+        let result = Content::from(self.sides().merge().resolve(&choices));
+        self.last_merge.0.replace(Some((made, result.clone())));
+        result
     }
 
     /// The bytes that would be written, with undecided conflicts as the user has them.
-    pub(in crate::ops) fn result(&self) -> Vec<u8> {
+    pub(in crate::ops) fn result(&self) -> Content {
         if let Some(text) = &self.text {
             return text.clone();
         }
@@ -318,7 +318,7 @@ impl Item {
             if self.pins.is_empty() && self.kept.is_empty() {
                 return self.candidate.bytes.clone();
             }
-            return self.merge().resolve(&[]);
+            return self.merged();
         };
         // The two usual cases need no merge: nothing is new, or nothing was edited.
         if self.base == self.candidate.bytes {
@@ -327,16 +327,13 @@ impl Item {
         if *ours == self.base && self.pins.is_empty() && self.kept.is_empty() {
             return self.candidate.bytes.clone();
         }
-        let choices = self.choices.iter().cloned();
-        let choices: Vec<Choice> = choices
-            .map(|choice| choice.unwrap_or(Choice::Ours))
-            .collect();
-        self.merge().resolve(&choices)
+        self.merged()
     }
 
     /// Keeps keys as the user has them in this update. Conflicts about them go away; what was decided about the others stays.
     pub(in crate::ops) fn keep(&mut self, keys: impl Iterator<Item = String>) {
         let decided: Vec<_> = self
+            .sides()
             .merge()
             .conflicts()
             .iter()
@@ -344,10 +341,7 @@ impl Item {
             .zip(self.choices.clone())
             .collect();
         self.kept.extend(keys);
-        let merge = self.merge();
-        let remaining: Vec<_> = merge
-            .conflicts()
-            .iter()
+        let remaining: Vec<_> = (self.sides().merge().conflicts().iter())
             .map(resolutions::identity)
             .collect();
         let decision = |identity| {
@@ -381,9 +375,10 @@ impl Item {
         if before.map_or(now.is_empty(), |before| before == now) {
             return Vec::new();
         }
-        let agreed = before.and_then(|before| overridden(&self.candidate.base, before).ok());
-        let agreed = agreed.as_deref().unwrap_or(&self.candidate.base);
-        Capabilities::of(&self.candidate.bytes).gains_over(&Capabilities::of(agreed))
+        let base = self.candidate.base.bytes();
+        let agreed = before.and_then(|before| overridden(&base, before).ok());
+        let agreed = agreed.as_deref().unwrap_or(&base);
+        Capabilities::of(&self.candidate.bytes.bytes()).gains_over(&Capabilities::of(agreed))
     }
 
     /// A version that had other bytes when it was locked: a released version does not change, so a person has to look.
@@ -398,15 +393,15 @@ impl Item {
     }
 
     fn gained_powers(&self) -> Vec<Gain> {
-        let result = self.result();
+        let result = Capabilities::of(&self.result().bytes());
         let is_same = |before: &LockedAgent| before.sha256 == self.candidate.locked.sha256;
-        let base = (!self.base.is_empty()).then_some(self.base.as_slice());
+        let base = (!self.base.is_empty()).then_some(&self.base);
         if self.is_unknown_before {
-            return Capabilities::of(&result).gains_over(&Capabilities::of(NO_TOOLS));
+            return result.gains_over(&Capabilities::of(NO_TOOLS));
         }
-        match (&self.before, self.ours.as_deref().or(base)) {
-            (Some(before), Some(bytes)) if !is_same(before) => {
-                Capabilities::of(&result).gains_over(&Capabilities::of(bytes))
+        match (&self.before, self.ours.as_ref().or(base)) {
+            (Some(before), Some(known)) if !is_same(before) => {
+                result.gains_over(&Capabilities::of(&known.bytes()))
             }
             // What is installed for the first time asks for the powers over the session only, unless these very bytes were agreed to.
             (before, _) => {
@@ -414,7 +409,7 @@ impl Item {
                 let is_agreed = |gain: &Gain| {
                     agreed.is_some_and(|agreed| agreed.allowed.contains(&gain.word()))
                 };
-                let mut asked = Capabilities::of(&result).asked_at_first();
+                let mut asked = result.asked_at_first();
                 asked.retain(|gain| !is_agreed(gain));
                 asked
             }
@@ -426,7 +421,7 @@ impl Item {
         let mut locked = self.candidate.locked.clone();
         let before = self.before.as_ref().map(|before| &before.overrides);
         if self.is_fresh || before != Some(&locked.overrides) {
-            let asked = Capabilities::of(&self.result()).asked_at_first();
+            let asked = Capabilities::of(&self.result().bytes()).asked_at_first();
             let words: BTreeSet<String> = asked.iter().map(Gain::word).collect();
             locked.allowed = words.into_iter().collect();
         }
@@ -435,23 +430,11 @@ impl Item {
 
     /// Why the client would not load the result, although it loads the file as it is and upstream's.
     pub(in crate::ops) fn breaks(&self) -> Option<String> {
-        let loads = |bytes: &[u8]| ignored(bytes).is_none();
-        if !self.ours.as_deref().is_none_or(loads) || !loads(&self.candidate.bytes) {
+        let loads = |content: &Content| ignored(&content.bytes()).is_none();
+        if !self.ours.as_ref().is_none_or(loads) || !loads(&self.candidate.bytes) {
             return None;
         }
-        ignored(&self.result())
-    }
-
-    /// Why the client ignores the file as the user edited it, as it is after the command; `None`: it does not, or nobody edited it.
-    pub(super) fn ignored(&self) -> Option<String> {
-        let file = match self.state {
-            State::Active => Some(self.result()),
-            State::Current | State::Skipped | State::Marked => self.ours.clone(),
-        };
-        let before = self.before.as_ref().map(LockedAgent::unedited);
-        let is_edited =
-            |file: &Vec<u8>| *file != self.candidate.bytes && before != Some(Digest::of(file));
-        ignored(&file.filter(is_edited)?)
+        ignored(&self.result().bytes())
     }
 
     /// What becomes of it.
@@ -486,5 +469,21 @@ impl Item {
         } else {
             Status::Merged
         }
+    }
+}
+
+/// The three versions that are merged, read.
+#[derive(Debug)]
+pub(in crate::ops) struct Sides<'i> {
+    base: Cow<'i, [u8]>,
+    ours: Cow<'i, [u8]>,
+    theirs: Cow<'i, [u8]>,
+    options: Options,
+}
+
+impl Sides<'_> {
+    /// Merges them.
+    pub(in crate::ops) fn merge(&self) -> Merge<'_> {
+        merge_with(&self.base, &self.ours, &self.theirs, &self.options)
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::definition::{Request, adapt};
 use crate::domain::name::AgentName;
 use crate::domain::requirement::Requirements;
 use crate::error::{Failure, Result};
+use crate::fs::Content;
 use crate::ops::candidate::Candidate;
 use crate::ops::report::{Choice, Frontend};
 use crate::ops::requirement::{
@@ -140,12 +141,13 @@ fn look(
     plan: &Plan,
     scene: &Scene<'_>,
     world: &World,
-    bytes: &dyn Fn(&Item) -> Option<Vec<u8>>,
+    content: &dyn Fn(&Item) -> Option<Content>,
 ) -> Vec<AgentNeeds> {
     let project = &scene.session.project;
     let settled = plan.items.iter().filter(|item| item.is_settled());
     let looked = settled.filter_map(|item| {
-        let bytes = bytes(item)?;
+        let content = content(item)?;
+        let bytes = content.bytes();
         let locked = Some(&item.candidate.locked);
         let needs = world.needs(&bytes, locked, &bindings(scene, item));
         let path = project.shown_path(&item.name);
@@ -225,14 +227,14 @@ fn bind(plan: &mut Plan, scene: &Scene<'_>, offered: &Offered) -> Result<()> {
             ..Request::default()
         };
         let result = item.result();
-        let bound = adapt(&result, &request).map_or(result, |adapted| adapted.bytes);
+        let bound = adapt(&result.bytes(), &request).map(|adapted| adapted.bytes.into());
         let mut locked = item.candidate.locked.clone();
-        let base = requirement::bind_agent(&mut locked, &item.candidate.base, from, to)?;
+        let base = requirement::bind_agent(&mut locked, &item.candidate.base.bytes(), from, to)?;
         item.candidate = Candidate {
             required: std::mem::take(&mut item.candidate.required),
-            ..Candidate::adapted(&item.name, locked, base)?
+            ..Candidate::adapted(&item.name, locked, base.into())?
         };
-        item.text = Some(bound);
+        item.text = Some(bound.unwrap_or(result));
         let entry = || scene.manifest.agents().get(&item.name).cloned();
         if let Some(mut wanted) = item.wanted.clone().or_else(entry) {
             wanted.bind.insert(from.clone(), to.clone());
@@ -275,7 +277,7 @@ fn check_bindings(plan: &Plan, goal: &Goal, world: &World) -> Result<()> {
         .iter()
         .map(|item| {
             let locked = Some(&item.candidate.locked);
-            world.needs(&item.candidate.bytes, locked, &BTreeMap::new())
+            world.needs(&item.candidate.bytes.bytes(), locked, &BTreeMap::new())
         })
         .collect();
     let mut known: Vec<&str> = needs.iter().flat_map(Requirements::server_names).collect();

@@ -2,7 +2,7 @@
 
 use super::goal::{Edits, Goal, What};
 use super::gone::Gone;
-use super::item::{Item, State, Status};
+use super::item::{Item, Sides, State, Status};
 use super::plan::Plan;
 pub use super::plan::{Likely, NamedAgent, Passed, Unmanaged};
 use super::scene::Scene;
@@ -249,13 +249,16 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
     }
     let is_merged =
         goal.edits == Edits::Merge && item.ours.is_some() && item.base != item.candidate.bytes;
-    let merge = is_merged.then(|| item.merge());
+    let sides = is_merged.then(|| item.sides());
+    let merge = sides.as_ref().map(Sides::merge);
     ChangedAgent {
         from: versions(item.before.as_ref()),
         to: item.to(),
         changed: item.changed.clone(),
         edits: match &item.ours {
-            Some(ours) if *ours != item.base => merge::difference(&item.base, ours).edits,
+            Some(ours) if *ours != item.base => {
+                merge::difference(&item.base.bytes(), &ours.bytes()).edits
+            }
             _ => 0,
         },
         conflicts: merge.as_ref().map(merge_file::report).unwrap_or_default(),
@@ -264,7 +267,7 @@ fn described(item: &Item, plan: &Plan, scene: &Scene<'_>, goal: &Goal) -> Change
             .then(|| plan.requirer(scene, &item.name)),
         gains: item.gains(),
         powers: match &item.before {
-            None => Capabilities::of(&item.result()).shown(),
+            None => Capabilities::of(&item.result().bytes()).shown(),
             Some(_) => Vec::new(),
         },
         rules: merge
@@ -292,7 +295,7 @@ fn verdict(plan: &Plan, goal: &Goal) -> Option<Verdict> {
     let (Some(one), None) = (new.next(), new.next()) else {
         return None;
     };
-    Some(Definition::parse(&one.result()).verdict().clone())
+    Some(Definition::parse(&one.result().bytes()).verdict().clone())
 }
 
 /// The requirement, if it names a whole version and means a newer one, as those of cargo do.

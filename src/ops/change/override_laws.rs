@@ -106,12 +106,12 @@ fn item(
 ) -> Option<Item> {
     let name = AgentName::new("a").unwrap();
     let with = |text: &str, overrides: &Overrides| {
-        let plain = Candidate::adapted(&name, locked(text), text.as_bytes().to_vec()).unwrap();
+        let plain = Candidate::adapted(&name, locked(text), text.as_bytes().into()).unwrap();
         plain.overriding(&name, overrides.clone()).ok()
     };
     let (installed, new) = (with(base, before)?, with(theirs, now)?);
-    let written = as_written(&name, &installed.locked, base.as_bytes()).ok()?;
-    let ours = ours.of(&written);
+    let written = as_written(&name, &installed.locked, &base.as_bytes().into()).ok()?;
+    let ours = ours.of(&written.bytes()).into();
     let mut item = Item {
         before: Some(installed.locked),
         ours: Some(ours),
@@ -189,14 +189,14 @@ proptest! {
         base in text(), ours in edit(), theirs in text(), before in overrides(), now in overrides(),
     ) {
         let Some(item) = item(&base, &ours, &theirs, &before, &now) else { return Ok(()) };
-        for conflict in item.merge().conflicts() {
+        for conflict in item.sides().merge().conflicts() {
             if let Unit::Key(key) = conflict.unit() {
                 prop_assert!(!now.has(key), "{} {}", conflict.unit(), conflict.reason());
             }
         }
         let file = item.ours.clone().unwrap();
         let result = item.result();
-        let [written, mine, new] = [&item.base, &file, &result].map(|bytes| Definition::parse(bytes).values());
+        let [written, mine, new] = [&item.base, &file, &result].map(|content| Definition::parse(&content.bytes()).values());
         for (key, value) in &now.values {
             let is_edited = written.get(key) != mine.get(key);
             let value = serde_json::Value::String(value.clone());
@@ -204,7 +204,7 @@ proptest! {
             prop_assert_eq!(new.get(key), expected, "{}", key);
         }
         // Everything that the file may do now and could not before is among what is asked about.
-        let gained = Capabilities::of(&result).gains_over(&Capabilities::of(&file));
+        let gained = Capabilities::of(&result.bytes()).gains_over(&Capabilities::of(&file.bytes()));
         let asked = item.gains();
         for gain in gained {
             prop_assert!(asked.contains(&gain), "{}", gain);
@@ -217,23 +217,23 @@ proptest! {
         let item = item(&base, &Edit::Whole(ours.clone()), &theirs, &none, &none).unwrap();
         let plain = merge_with(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), &Options::default());
         prop_assert!(item.kept.is_empty());
-        prop_assert_eq!(item.merge().to_bytes(), plain.to_bytes());
+        prop_assert_eq!(item.sides().merge().to_bytes(), plain.to_bytes());
     }
 
     #[test]
     fn taking_an_override_back_gives_the_bytes_from_before(base in text(), before in overrides()) {
         let none = Overrides::default();
         let Some(item) = item(&base, &Edit::Nothing, &base, &before, &none) else { return Ok(()) };
-        prop_assert_eq!(item.result(), base.into_bytes());
+        prop_assert_eq!(item.result().bytes().into_owned(), base.into_bytes());
     }
 
     #[test]
     fn a_list_keeps_what_is_added_and_loses_what_is_removed(base in text(), theirs in text(), now in overrides()) {
         let Some(item) = item(&base, &Edit::Body, &theirs, &Overrides::default(), &now) else { return Ok(()) };
-        let result = Capabilities::of(&item.result());
+        let result = Capabilities::of(&item.result().bytes());
         for key in LISTS {
             let Some(list) = now.lists.get(key) else { continue };
-            let tools = Definition::parse(&item.result()).values().get(key).map(crate::domain::definition::tools_in).unwrap_or_default();
+            let tools = Definition::parse(&item.result().bytes()).values().get(key).map(crate::domain::definition::tools_in).unwrap_or_default();
             if key == "tools" {
                 prop_assert!(list.remove.iter().all(|tool| !tools.contains(tool)), "{:?}", result);
             }

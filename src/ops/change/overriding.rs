@@ -12,6 +12,7 @@ use crate::domain::name::AgentName;
 use crate::domain::overrides::{Assignment, MODERNISE, Overrides, WrongOverride, contradiction};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Result};
+use crate::fs::Content;
 use crate::ops::report::Frontend;
 use crate::ops::unknown;
 use crate::store::agreement::reachable;
@@ -69,13 +70,16 @@ impl Planner<'_, '_> {
             // What else is overridden was not named: `set --force` writes over edits of these keys alone.
             let now = item.candidate.locked.overrides.only(&named);
             if is_forced {
-                item.text = overridden(&item.result(), &now).ok();
+                item.text = overridden(&item.result().bytes(), &now)
+                    .ok()
+                    .map(Content::from);
             }
             let (meant, rest) = match change {
                 OverrideChange::Set(_) => (now, "; `--force` overrides it"),
                 OverrideChange::Unset(_) => (locked.overrides.only(&named), ""),
             };
-            let differing = differing(&meant, &item.result(), &item.candidate.bytes);
+            let [result, candidate] = [item.result(), item.candidate.bytes.clone()];
+            let differing = differing(&meant, &result.bytes(), &candidate.bytes());
             let notes: Vec<String> = differing
                 .into_iter()
                 .map(|key| format!("`{key}` keeps what you wrote in the file{rest}"))
@@ -92,10 +96,10 @@ impl Planner<'_, '_> {
         let Some(file) = self.scene.agent(name)? else {
             return Ok(());
         };
-        let Verdict::Skipped(reason) = Definition::parse(&file).verdict().clone() else {
+        let Verdict::Skipped(reason) = Definition::parse(&file.bytes()).verdict().clone() else {
             return Ok(());
         };
-        if markers::first(&file).is_some() {
+        if markers::first(&file.bytes()).is_some() {
             return Ok(());
         }
         let path = self.scene.session.project.shown_path(name);

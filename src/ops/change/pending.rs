@@ -16,6 +16,7 @@ use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::domain::version::VersionRequest;
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::fs::Content;
 use crate::ops::report::Answers;
 use crate::store::lockfile::{LockedAgent, Lockfile};
 use crate::store::manifest::Wanted;
@@ -80,9 +81,9 @@ pub(super) struct Pending {
     /// The live file that the conflicts were made from.
     pub(super) ours: Digest,
     /// Upstream's new version, adapted, without overrides.
-    pub(super) theirs: Vec<u8>,
+    pub(super) theirs: Content,
     /// The agents that it newly requires, with their lock entries and adapted bytes: they come when it does.
-    pub(super) required: Vec<(AgentName, LockedAgent, Vec<u8>)>,
+    pub(super) required: Vec<(AgentName, LockedAgent, Content)>,
     /// What the manifest is to say.
     pub(super) intent: Intent,
 }
@@ -185,7 +186,7 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
         let bytes = bytes
             .filter(|bytes| Digest::of(bytes) == locked.base)
             .ok_or_else(damaged)?;
-        required.push((other.clone(), locked.clone(), bytes));
+        required.push((other.clone(), locked.clone(), bytes.into()));
     }
     match (lock.agents.get(name), record.ours.parse(), theirs) {
         (Some(locked), Ok(ours), Some(theirs)) if Digest::of(&theirs) == locked.base => {
@@ -193,7 +194,7 @@ pub(super) fn load(project: &Project, name: &AgentName) -> Result<Option<Pending
                 name: name.clone(),
                 locked: locked.clone(),
                 ours,
-                theirs,
+                theirs: theirs.into(),
                 required,
                 intent: record.intent,
             }))
@@ -233,7 +234,8 @@ pub(super) fn put_aside(
             .iter()
             .map(|(name, locked, _)| (name.clone(), locked.clone())),
     );
-    let marked_as = Digest::of(&marked).to_string();
+    let marked = Content::from(marked);
+    let marked_as = marked.digest().to_string();
     let record = Record {
         ours: pending.ours.to_string(),
         lock: lock.to_text(),
@@ -244,7 +246,7 @@ pub(super) fn put_aside(
         .map_err(|error| Failure::failed("could not note the pending update").caused_by(error))?;
     let record = project.seal().close(seal::Kind::Pending, record);
     let mut contents = vec![
-        (record_path(project, &pending.name), record),
+        (record_path(project, &pending.name), record.into()),
         (theirs_path(project, &pending.name), pending.theirs.clone()),
         (marker_path(project, &pending.name), marked),
     ];
@@ -252,7 +254,7 @@ pub(super) fn put_aside(
         let path = required_path(project, &pending.name, name);
         contents.push((path, bytes.clone()));
     }
-    let change = |(path, after): (PathBuf, Vec<u8>)| -> Result<Change> {
+    let change = |(path, after): (PathBuf, Content)| -> Result<Change> {
         let before = project.digest(&path)?;
         Ok(Change {
             path,

@@ -15,6 +15,7 @@ use super::scene::Scene;
 use crate::domain::markers::first;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Kind, Result};
+use crate::fs::Content;
 use crate::ops::base;
 use crate::ops::candidate::{Candidate, modern};
 use crate::ops::past::Changed;
@@ -164,7 +165,7 @@ impl<'a, 'p> Planner<'a, 'p> {
     ) -> Result<()> {
         let bytes = base::find(self.scene.session, name, locked, frontend)?.into_bytes()?;
         let locked = self.overriding(name, locked.clone(), wanted, &bytes)?;
-        self.push_kept(name, locked, bytes, wanted)
+        self.push_kept(name, locked, bytes.into(), wanted)
     }
 
     /// A lock entry with the overrides of the manifest in place of those that it records. `base`: the version that it names.
@@ -195,7 +196,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         &mut self,
         name: &AgentName,
         locked: LockedAgent,
-        bytes: Vec<u8>,
+        bytes: Content,
         wanted: &Wanted,
     ) -> Result<()> {
         let required = locked.requires.iter().map(|required| Required {
@@ -206,7 +207,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         });
         self.open.extend(required);
         let candidate = Candidate::adapted(name, locked, bytes)?;
-        let item = Item::new(name.clone(), candidate, Vec::new());
+        let item = Item::new(name.clone(), candidate, Content::default());
         let mut item = Item {
             before: self.scene.lockfile.agents.get(name).cloned(),
             is_fresh: false,
@@ -254,7 +255,7 @@ impl<'a, 'p> Planner<'a, 'p> {
             origin: RequiredFrom::Beside(resolved.clone()),
         });
         self.open.extend(required);
-        self.offer_named(name, resolved, &candidate.bytes);
+        self.offer_named(name, resolved, &candidate.bytes.bytes());
         let reference = candidate.locked.reference.as_ref();
         let changed_kind = before.and_then(|before| changed_reference(before, reference));
         let file = &resolved.entry.file;
@@ -270,7 +271,7 @@ impl<'a, 'p> Planner<'a, 'p> {
         let changed = before.filter(is_new);
         let changed = changed.and_then(|before| Changed::since(before, &resolved.snapshot, file));
         let in_manifest = wanted.clone();
-        let item = Item::new(name.clone(), candidate, Vec::new());
+        let item = Item::new(name.clone(), candidate, Content::default());
         let mut item = Item {
             before: before.cloned(),
             is_named: added.is_named,
@@ -321,14 +322,15 @@ impl<'a, 'p> Planner<'a, 'p> {
     ) -> Result<()> {
         let scene = self.scene;
         let is_wanted = scene.manifest.agents().contains_key(&item.name);
-        let Some(ours) = (item.ours.clone()).filter(|ours| is_wanted && first(ours).is_none())
+        let Some(ours) =
+            (item.ours.clone()).filter(|ours| is_wanted && first(&ours.bytes()).is_none())
         else {
             return Ok(());
         };
         let newest = (&item.candidate.locked, wanted);
-        let found = base::version_of(scene.session, &item.name, newest, &ours, frontend)?;
+        let found = base::version_of(scene.session, &item.name, newest, &ours.bytes(), frontend)?;
         if let Some((locked, bytes)) = found {
-            item.candidate = Candidate::adapted(&item.name, locked, bytes)?;
+            item.candidate = Candidate::adapted(&item.name, locked, bytes.into())?;
             item.base.clone_from(&item.candidate.bytes);
             item.is_blocked = false;
             frontend.report(Event::warning(format!(

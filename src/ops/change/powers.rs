@@ -115,7 +115,8 @@ pub(super) fn asks(items: &[Item], goal: &Goal) -> Vec<AskView> {
             ..ask("source", replaced.to_string_for(&item.name), None)
         }));
         if !item.choices.is_empty() {
-            let merge = item.merge();
+            let sides = item.sides();
+            let merge = sides.merge();
             for (conflict, choice) in merge.conflicts().iter().zip(&item.choices) {
                 if choice.is_none() {
                     asks.push(ask("conflict", conflict.unit().to_string(), None));

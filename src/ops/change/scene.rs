@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
-use crate::fs::Entry;
+use crate::fs::{Content, Entry};
 use crate::ops::report::Frontend;
 use crate::ops::session::Session;
 use crate::store::lockfile::{self, Lockfile};
@@ -57,15 +57,15 @@ impl<'a> Scene<'a> {
     }
 
     /// The file of an agent; `None` if there is none.
-    pub(in crate::ops) fn agent(&self, name: &AgentName) -> Result<Option<Vec<u8>>> {
+    pub(in crate::ops) fn agent(&self, name: &AgentName) -> Result<Option<Content>> {
         let project = &self.session.project;
-        let bytes = project.read_agent(name)?;
-        let digest = bytes.as_deref().map(Digest::of);
+        let content = project.read_agent(name)?.map(Content::from);
+        let digest = content.as_ref().map(Content::digest);
         // What was seen first is what the plan was made on.
         (self.seen.borrow_mut())
             .entry(project.agent_path(name))
             .or_insert(digest);
-        Ok(bytes)
+        Ok(content)
     }
 
     /// Whether every file that was looked at still holds what it held.

@@ -14,6 +14,7 @@ use crate::domain::budget;
 use crate::domain::definition::{Definition, Verdict};
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Result};
+use crate::fs::Content;
 use crate::ops::idle::{idle, notes};
 use crate::ops::policy;
 use crate::ops::report::{Answers, Event, Frontend};
@@ -66,7 +67,7 @@ fn note_idle(plan: &mut Plan, scene: &Scene<'_>, goal: &Goal, frontend: &mut dyn
         if is_known && !is_typed {
             continue;
         }
-        let idle = idle(&item.candidate.base, now);
+        let idle = idle(&item.candidate.base.bytes(), now);
         let line_of = |assignment: &str| scene.manifest.line_of_removal(&item.name, assignment);
         let notes = notes(&item.name, &idle, &line_of);
         if !is_typed && !goal.is_update() {
@@ -84,9 +85,14 @@ fn forbid(plan: &mut Plan, scene: &Scene<'_>) {
     for item in active.filter(|item| item.state == State::Active) {
         let locked = &item.candidate.locked;
         let permitted = if item.is_fresh {
-            policy::permit(&scene.manifest, &item.name, locked, &item.result())
+            policy::permit(&scene.manifest, &item.name, locked, &item.result().bytes())
         } else {
-            policy::permit(&scene.manifest, &item.name, locked, &item.candidate.bytes)
+            policy::permit(
+                &scene.manifest,
+                &item.name,
+                locked,
+                &item.candidate.bytes.bytes(),
+            )
         };
         if let Err(failure) = permitted {
             item.state = State::Skipped;
@@ -102,7 +108,7 @@ fn keep_within_budget(plan: &mut Plan, scene: &Scene<'_>) {
     }
     let (project, environment) = (&scene.session.project, &scene.session.environment);
     let set = loaded::read(project, environment, project.root());
-    let cost = |bytes: &[u8]| match Definition::parse(bytes).verdict() {
+    let cost = |content: &Content| match Definition::parse(&content.bytes()).verdict() {
         Verdict::Loads(loaded) => budget::tokens(&loaded.name, &loaded.description),
         Verdict::Skipped(_) => 0,
     };
@@ -112,7 +118,7 @@ fn keep_within_budget(plan: &mut Plan, scene: &Scene<'_>) {
         .iter_mut()
         .filter(|item| item.state == State::Active)
     {
-        let (before, after) = (item.ours.as_deref().map_or(0, cost), cost(&item.result()));
+        let (before, after) = (item.ours.as_ref().map_or(0, cost), cost(&item.result()));
         let with = (total + after).saturating_sub(before);
         let permitted = if after > before {
             policy::permit_total(&scene.manifest, &item.name, with)

@@ -100,7 +100,7 @@ fn adoptable(planner: &Planner<'_, '_>, stem: &str) -> Result<(AgentName, Vec<u8
     let bytes = scene
         .agent(&name)
         .map_err(|failure| failure.message().to_owned())?;
-    let bytes = bytes.ok_or("it is gone")?;
+    let bytes = bytes.ok_or("it is gone")?.bytes().into_owned();
     match first(&bytes) {
         Some(line) => Err(format!(
             "it has unresolved conflict markers, the first in line {line}"

@@ -10,6 +10,7 @@ use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::shell::Command;
 use crate::error::{Advice, Failure, Kind, Location, Result};
+use crate::fs::Content;
 use crate::merge;
 use crate::ops::base;
 use crate::ops::candidate::{Candidate, as_written};
@@ -124,9 +125,10 @@ fn item(
     };
     let current = scene.agent(name)?;
     let base = base::find(session, name, before, frontend)?.into_bytes()?;
-    let base = as_written(name, before, &base)?;
+    let base = as_written(name, before, &base.into())?;
     let text = if how == How::Continue {
-        Some(edited(scene, name, current.as_deref(), expected)?)
+        let current = current.as_ref();
+        Some(edited(scene, name, current, expected)?.into())
     } else {
         None
     };
@@ -164,7 +166,7 @@ fn new(
         return Ok(());
     }
     let ours = scene.agent(&name)?;
-    let item = Item::new(name, candidate, Vec::new());
+    let item = Item::new(name, candidate, Content::default());
     plan.items.push(Item {
         is_blocked: ours.is_some(),
         required_by: [by.clone()].into(),
@@ -178,7 +180,7 @@ fn new(
 fn edited(
     scene: &Scene<'_>,
     name: &AgentName,
-    current: Option<&[u8]>,
+    current: Option<&Content>,
     expected: Digest,
 ) -> Result<Vec<u8>> {
     let project = &scene.session.project;
@@ -190,7 +192,7 @@ fn edited(
                 .and(" asks instead; `--abort` drops the update"),
         )
     })?;
-    if current.map(Digest::of) != Some(expected) {
+    if current.map(Content::digest) != Some(expected) {
         return Err(changed(project, name));
     }
     if let Some(found) = merge::leftover(&bytes) {
@@ -204,7 +206,8 @@ fn edited(
     }
     if let Verdict::Skipped(reason) = Definition::parse(&bytes).verdict()
         && current.is_some_and(|current| {
-            matches!(Definition::parse(current).verdict(), Verdict::Loads(_))
+            let current = current.bytes();
+            matches!(Definition::parse(&current).verdict(), Verdict::Loads(_))
         })
     {
         return Err(

@@ -179,7 +179,7 @@ impl Checker<'_> {
             self.findings.push(
                 Finding::error("ignored", subject, message)
                     .at(&agent.shown)
-                    .fix(if agent.bytes.is_empty() {
+                    .fix(if agent.content.is_empty() {
                         "make it a file that Claude Code reads, or delete it"
                     } else {
                         "fix its frontmatter"
@@ -189,8 +189,8 @@ impl Checker<'_> {
         let violations = match place.layer {
             Layer::BuiltIn => Vec::new(),
             // What the client cannot read it does not load.
-            _ if agent.bytes.is_empty() => Vec::new(),
-            _ => self.manifest.policy().agent(&agent.bytes),
+            _ if agent.content.is_empty() => Vec::new(),
+            _ => self.manifest.policy().agent(&agent.content.bytes()),
         };
         let manager = place
             .manager

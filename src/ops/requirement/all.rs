@@ -7,6 +7,7 @@ use super::state::AgentNeeds;
 use super::world::World;
 use crate::domain::name::AgentName;
 use crate::domain::plugin_bound::{Bound, Part};
+use crate::fs::Content;
 use crate::ops::session::Session;
 use crate::store::loaded::Standing;
 use crate::store::lockfile::Lockfile;
@@ -48,10 +49,10 @@ pub(in crate::ops) fn all_agents(
 ) -> AllAgents {
     let project = &session.project;
     let set = world.loaded(session);
-    let mut own: BTreeMap<PathBuf, (String, Vec<u8>)> = BTreeMap::new();
+    let mut own: BTreeMap<PathBuf, (String, Content)> = BTreeMap::new();
     for agent in set.own() {
         let path = project.agents_folder().join(&agent.below);
-        own.insert(path, (agent.below.clone(), agent.bytes.clone()));
+        own.insert(path, (agent.below.clone(), agent.content.clone()));
     }
     for change in changes {
         let below = change.path.strip_prefix(project.agents_folder()).ok();
@@ -59,8 +60,8 @@ pub(in crate::ops) fn all_agents(
             continue;
         };
         match &change.after {
-            Some(bytes) => {
-                own.insert(change.path.clone(), (below.to_owned(), bytes.clone()));
+            Some(content) => {
+                own.insert(change.path.clone(), (below.to_owned(), content.clone()));
             }
             None => {
                 own.remove(&change.path);
@@ -68,7 +69,7 @@ pub(in crate::ops) fn all_agents(
         }
     }
     let mut agents = Vec::new();
-    for (path, (below, bytes)) in own {
+    for (path, (below, content)) in own {
         let Some(stem) = below.strip_suffix(".md") else {
             continue;
         };
@@ -76,12 +77,13 @@ pub(in crate::ops) fn all_agents(
         let locked = name.as_ref().and_then(|name| lockfile.agents.get(name));
         let wanted = name.as_ref().and_then(|name| manifest.agents().get(name));
         let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
+        let bytes = content.bytes();
         let needs = world.needs(&bytes, locked, &bind);
         let (name, path) = (stem.to_owned(), project.display(&path));
         agents.push(AgentNeeds::of(name, path, needs, &bytes));
     }
     for agent in set.others() {
-        let Some(name) = agent.name.clone().filter(|_| !agent.bytes.is_empty()) else {
+        let Some(name) = agent.name.clone().filter(|_| !agent.content.is_empty()) else {
             continue;
         };
         let place = set.place(agent);
@@ -91,7 +93,8 @@ pub(in crate::ops) fn all_agents(
             .and_then(|manager| manager.entry(&agent.below));
         let (wanted, locked) = entry.unwrap_or_default();
         let bind = wanted.map(|wanted| wanted.bind.clone()).unwrap_or_default();
-        let mut needs = world.needs(&agent.bytes, locked, &bind);
+        let bytes = agent.content.bytes();
+        let mut needs = world.needs(&bytes, locked, &bind);
         if place.plugin.is_some() {
             // It has the rest of its plugin beside it.
             let is_named = |bound: &Bound| !matches!(bound.part, Part::Root | Part::File(_));
@@ -100,7 +103,7 @@ pub(in crate::ops) fn all_agents(
         agents.push(AgentNeeds {
             is_hidden: agent.standing != Standing::Runs,
             is_about_machine: place.layer.is_about_machine(),
-            ..AgentNeeds::of(name, agent.shown.clone(), needs, &agent.bytes)
+            ..AgentNeeds::of(name, agent.shown.clone(), needs, &bytes)
         });
     }
     let is_read = missing(session, world, manifest, lockfile, &mut agents);

@@ -10,7 +10,7 @@ use crate::domain::definition::{Request, adapt};
 use crate::domain::digest::Digest;
 use crate::domain::server;
 use crate::error::{Failure, Result};
-use crate::fs::Entry;
+use crate::fs::{Content, Entry};
 use crate::store::lockfile::{LockedAgent, LockedServer, Lockfile};
 use crate::store::mcp_file::{FILE_NAME, McpFile};
 use crate::store::project::Project;
@@ -160,7 +160,10 @@ pub(in crate::ops) fn drop_unneeded(
     let path = file_path(project);
     let planned = changes.iter().position(|change| change.path == path);
     let mut file = match planned {
-        Some(index) => McpFile::parse(changes[index].after.as_deref(), FILE_NAME)?,
+        Some(index) => {
+            let after = changes[index].after.as_ref().map(Content::bytes);
+            McpFile::parse(after.as_deref(), FILE_NAME)?
+        }
         None => file.clone(),
     };
     let mut text = None;

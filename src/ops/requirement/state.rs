@@ -6,7 +6,6 @@ use std::fmt;
 use super::likeness::{alike, bare, same_package};
 use super::world::World;
 use crate::domain::admission::Refusal;
-use crate::domain::capability::Capabilities;
 use crate::domain::catalogue::{CatalogueServer, Meaning};
 use crate::domain::definition::{Definition, Loss};
 use crate::domain::policy::{Policy, Violation};
@@ -25,8 +24,6 @@ pub struct AgentNeeds {
     pub path: String,
     /// What it needs.
     pub needs: Requirements,
-    /// What it may do.
-    pub capabilities: Capabilities,
     /// What its file says and the client does not read.
     pub losses: Vec<Loss>,
     /// Whether it does not run now: another agent of its name runs in its place, or its file is missing.
@@ -47,7 +44,6 @@ impl AgentNeeds {
             name,
             path,
             needs,
-            capabilities: Capabilities::of(bytes),
             losses: Definition::parse(bytes).losses(),
             is_hidden: false,
             is_about_machine: false,

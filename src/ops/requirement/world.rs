@@ -58,8 +58,14 @@ impl World {
             .registries()
             .iter()
             .map(|(name, source)| (Some(name.clone()), source.clone()));
+        // Most agents are from the same few sources.
+        let mut places = BTreeSet::new();
         let direct = lockfile.agents.values().filter_map(|locked| {
-            Some((locked.registry.clone(), Source::parse(&locked.source).ok()?))
+            let is_new = places.insert((&locked.registry, &locked.source));
+            let source = is_new
+                .then(|| Source::parse(&locked.source).ok())
+                .flatten()?;
+            Some((locked.registry.clone(), source))
         });
         for (name, source) in named.chain(direct) {
             let is_here = match &source {

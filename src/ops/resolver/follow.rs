@@ -8,7 +8,7 @@ use super::{Resolver, reach_of};
 use crate::domain::discovery::{self, IndexEntry};
 use crate::domain::lineage::{Fate, How, Known, Lineage, Successors};
 use crate::domain::name::{AgentName, folded};
-use crate::domain::spec::{Source, Target};
+use crate::domain::spec::Target;
 use crate::error::{Failure, Kind, Result};
 use crate::ops::report::{Frontend, relay};
 use crate::store::agreement::{at_home, changed_reference, file_folder, is_from, is_target};
@@ -85,8 +85,7 @@ impl<'a> Resolver<'a> {
                 Err(_) => {}
             }
         }
-        let source =
-            Source::parse(&locked.source).map_err(|error| Failure::failed(error.to_string()))?;
+        let source = self.source_of(locked)?;
         let reach = reach_of(lookup.version.as_ref());
         let snapshot = self.open(locked.registry.as_ref(), &source, reach, frontend)?;
         let head = match snapshot.without_head {

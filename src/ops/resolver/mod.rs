@@ -55,6 +55,8 @@ pub struct Resolver<'a> {
     unversioned: Vec<Failure>,
     /// Two states of a source that were compared, for the next agent of it.
     compared: RefCell<Option<(String, Lineage)>>,
+    /// The source of an installed agent that was parsed last: most agents are from the same few.
+    parsed: RefCell<Option<(String, Source)>>,
     /// Source, name and file of each installed agent; read when first needed.
     installed: OnceCell<Vec<(String, String, String)>>,
 }
@@ -74,8 +76,21 @@ impl<'a> Resolver<'a> {
             asked_again: BTreeSet::new(),
             unversioned: Vec::new(),
             compared: RefCell::default(),
+            parsed: RefCell::default(),
             installed: OnceCell::new(),
         }
+    }
+
+    /// The source of an installed agent.
+    pub(super) fn source_of(&self, locked: &LockedAgent) -> Result<Source> {
+        let mut parsed = self.parsed.borrow_mut();
+        if let Some((_, source)) = parsed.as_ref().filter(|(text, _)| *text == locked.source) {
+            return Ok(source.clone());
+        }
+        let source =
+            Source::parse(&locked.source).map_err(|error| Failure::failed(error.to_string()))?;
+        *parsed = Some((locked.source.clone(), source.clone()));
+        Ok(source)
     }
 
     /// The same, for who needs all references of each source and not only its default branch.

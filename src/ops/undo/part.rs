@@ -94,7 +94,7 @@ pub(super) fn plan(
         if let Some(Some(content)) = operation.before(project, &path)?
             && let Some(bytes) = base_file::decode(&locked.base, &content)
         {
-            keep_base(project, &locked.base, &bytes, &mut changes)?;
+            keep_base(project, &locked.base, &bytes.into(), &mut changes)?;
         }
     }
     drop_bases(

@@ -9,6 +9,7 @@ use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::domain::spec::Source;
 use crate::error::{Failure, Result};
+use crate::fs::Content;
 use crate::store::lockfile::{self, Lockfile};
 use crate::store::manifest::Manifest;
 use crate::store::project::Project;
@@ -26,7 +27,7 @@ pub struct Change {
     /// The digest of the content that the plan was made on; `None`: there was no file.
     pub before: Option<Digest>,
     /// The new content; `None`: the file is removed.
-    pub after: Option<Vec<u8>>,
+    pub after: Option<Content>,
 }
 
 impl Change {
@@ -37,7 +38,7 @@ impl Change {
             path,
             agent: None,
             before,
-            after,
+            after: after.map(Content::from),
         }
     }
 }
@@ -97,7 +98,7 @@ fn different<K: Ord + Clone, V: PartialEq>(one: &BTreeMap<K, V>, other: &BTreeMa
 pub struct Relock {
     /// The digest of the file that the plan was made on.
     pub(super) before: Option<Digest>,
-    pub(super) after: Option<Vec<u8>>,
+    pub(super) after: Option<Content>,
     /// The file no longer has the content that the plan was made on.
     pub(super) is_stale: bool,
 }
@@ -119,7 +120,7 @@ impl Relock {
         };
         Ok(Some(Self {
             before: found.as_deref().map(Digest::of),
-            after: Some(after.to_text().into_bytes()),
+            after: Some(after.to_text().into_bytes().into()),
             is_stale: !is_planned_on,
         }))
     }
@@ -131,7 +132,7 @@ impl Relock {
     pub fn replacing(found: &[u8], after: &Lockfile) -> Self {
         Self {
             before: Some(Digest::of(found)),
-            after: Some(after.to_text().into_bytes()),
+            after: Some(after.to_text().into_bytes().into()),
             is_stale: false,
         }
     }
@@ -147,21 +148,28 @@ impl Transaction {
     /// What it changes in manifest and lockfile. A file that cannot be read counts as empty: it is put back as a whole.
     pub(super) fn entries(&self, project: &Project) -> Entries {
         let mut entries = Entries::default();
-        let text = |bytes: Option<Vec<u8>>| {
-            String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+        let text = |content: Content| String::from_utf8_lossy(&content.bytes()).into_owned();
+        let new = |after: &Option<Content>| text(after.clone().unwrap_or_default());
+        let now = |path| {
+            text(
+                current(project, path)
+                    .ok()
+                    .flatten()
+                    .unwrap_or_default()
+                    .into(),
+            )
         };
-        let now = |path| text(current(project, path).unwrap_or_default());
         let path = project.manifest_path();
         if let Some(change) = self.changes.iter().find(|change| change.path == path) {
             let parse = |text: &str| Manifest::parse(text, "").ok();
-            let (before, after) = (now(path), text(change.after.clone()));
+            let (before, after) = (now(path), new(&change.after));
             if let (Some(before), Some(after)) = (parse(&before), parse(&after)) {
                 entries.add_manifests(&before, &after);
             }
         }
         if let Some(relock) = &self.lockfile {
             let parse = |text: &str| Lockfile::parse(text, "").unwrap_or_default().agents;
-            let (before, after) = (now(project.lockfile_path()), text(relock.after.clone()));
+            let (before, after) = (now(project.lockfile_path()), new(&relock.after));
             let changed = different(&parse(&before), &parse(&after));
             entries.agents.extend(changed);
         }
@@ -200,7 +208,7 @@ impl Change {
     #[must_use]
     pub fn is_void(&self) -> bool {
         match (&self.after, self.before) {
-            (Some(bytes), Some(before)) => Digest::of(bytes) == before,
+            (Some(after), Some(before)) => after.digest() == before,
             (after, before) => after.is_none() && before.is_none(),
         }
     }

@@ -12,6 +12,7 @@ use super::journal::{Journal, Phase, Step};
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
+use crate::fs::Content;
 use crate::store::project::Project;
 
 /// An operation that ended.
@@ -279,7 +280,7 @@ impl Operation {
                     path: path.clone(),
                     agent: agent.clone(),
                     before: now,
-                    after: content.flatten(),
+                    after: content.flatten().map(Content::from),
                 }),
             }
         }

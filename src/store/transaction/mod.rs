@@ -43,7 +43,7 @@ use super::project::Project;
 use crate::domain::digest::Digest;
 use crate::domain::name::AgentName;
 use crate::error::{Failure, Result};
-use crate::fs::{self, Entry, Lock};
+use crate::fs::{self, Content, Entry, Lock};
 
 /// How long after the last exchange the old files are checked again: an editor that had one of them open has written by then.
 const SECOND_LOOK: Duration = Duration::from_millis(10);
@@ -247,7 +247,7 @@ impl Guard<'_> {
             path: relative(project, &change.path),
             agent: change.agent.clone(),
             before: change.before,
-            after: change.after.as_deref().map(Digest::of),
+            after: change.after.as_ref().map(Content::digest),
         }));
         if let Some(misplaced) = journal.misplaced(project) {
             return Err(Failure::failed(format!(
@@ -283,8 +283,8 @@ impl Guard<'_> {
         settling.journal.write(self.project)?;
         checkpoint("begun");
         for (index, change) in changes.iter().enumerate() {
-            if let Some(bytes) = &change.after {
-                settling.bench(index).stage(bytes)?;
+            if let Some(content) = &change.after {
+                settling.bench(index).stage(&content.bytes())?;
             }
         }
         checkpoint("staged");

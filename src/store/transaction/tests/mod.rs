@@ -117,7 +117,7 @@ impl Scene {
             path: scene.path(name),
             agent: Some(agent(name.trim_end_matches(".md"))),
             before: before.map(Digest::of),
-            after: after.map(<[u8]>::to_vec),
+            after: after.map(Content::from),
         };
         let changes = vec![
             change("new.md", None, Some(b"made")),
@@ -127,7 +127,7 @@ impl Scene {
                 path: project.base_path(&Digest::of(b"made")),
                 agent: None,
                 before: None,
-                after: Some(b"made".to_vec()),
+                after: Some(b"made".to_vec().into()),
             },
         ];
         (scene, changes)
@@ -330,7 +330,7 @@ fn folders_made_for_a_command_that_fails_go_again() {
         path: scene.path("a.md"),
         agent: None,
         before: None,
-        after: Some(b"a".to_vec()),
+        after: Some(b"a".to_vec().into()),
     };
     scene.apply(&[change]).unwrap_err();
     assert_eq!(
@@ -379,7 +379,7 @@ fn links_are_not_replaced() {
             path: link,
             agent: None,
             before: None,
-            after: Some(b"x".to_vec()),
+            after: Some(b"x".to_vec().into()),
         });
         assert!(
             scene
@@ -423,7 +423,7 @@ fn update_of_two(scene: &Scene) -> Transaction {
             path,
             agent: None,
             before: None,
-            after: Some(new.clone()),
+            after: Some(new.clone().into()),
         });
         let (path, before) = (project.base_path(&Digest::of(&old)), Some(Digest::of(&old)));
         changes.push(Change {
@@ -437,7 +437,7 @@ fn update_of_two(scene: &Scene) -> Transaction {
             path,
             agent: Some(agent(name)),
             before,
-            after: Some(new),
+            after: Some(new.into()),
         });
     }
     let lockfile = Relock::between(project, &before, &after).unwrap();
@@ -560,7 +560,7 @@ fn a_save_over_a_file_of_no_agent_takes_everything_back() {
         path: path.clone(),
         agent: None,
         before: Some(Digest::of(b"# mine\n")),
-        after: Some(b"# new\n".to_vec()),
+        after: Some(b"# new\n".to_vec().into()),
     });
     // The manifest is the last change before the final removals.
     let place = path.clone();
@@ -604,13 +604,13 @@ fn a_late_writer_writes_into_the_history() {
         path: path.clone(),
         agent: None,
         before,
-        after: Some(b"old".to_vec()),
+        after: Some(b"old".to_vec().into()),
     };
     let new = Change {
         path,
         agent: None,
         before: Some(Digest::of(b"old")),
-        after: Some(b"newer".to_vec()),
+        after: Some(b"newer".to_vec().into()),
     };
     scene.apply(&[old]).unwrap();
     scene.apply(&[new]).unwrap();
@@ -629,7 +629,7 @@ fn changes_of(scene: &Scene) -> Vec<Change> {
         path: scene.path("new.md"),
         agent: None,
         before: None,
-        after: Some(b"made".to_vec()),
+        after: Some(b"made".to_vec().into()),
     }]
 }
 
@@ -818,7 +818,7 @@ fn only_the_files_of_the_project_take_part() {
         path,
         agent: None,
         before: None,
-        after: Some(b"x".to_vec()),
+        after: Some(b"x".to_vec().into()),
     });
     assert!(
         scene

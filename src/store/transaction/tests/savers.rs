@@ -78,7 +78,7 @@ fn survives(scene: &Scene, saver: Saver, round: usize, is_removal: bool) -> Opti
         path: path.clone(),
         agent: Some(agent("x")),
         before: Some(Digest::of(&old)),
-        after,
+        after: after.map(Content::from),
     };
     let (delay, pause) = (
         Duration::from_micros((round as u64 * 37) % 2_500),

@@ -3,12 +3,17 @@
 //! The version comes first, agents are sorted by name, and there are no time stamps: the same state gives the same bytes on every machine.
 //! A file in a newer format is refused; an older one is read, and rewritten only when something else changes.
 
+mod raw;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
 
+pub use self::raw::FORMAT;
+use self::raw::{Entry, File, HEADER, RawServer};
 use super::mcp_file::Created;
 use crate::domain::digest::{Digest, ObjectId};
 use crate::domain::name::{AgentName, RegistryName};
@@ -19,12 +24,6 @@ use crate::error::{Advice, Failure, Location, Result};
 
 /// The file's name in a project.
 pub const FILE_NAME: &str = "agentpkg.lock";
-
-/// The format that this program writes.
-pub const FORMAT: u32 = 1;
-
-/// The first line of what this program writes.
-const HEADER: &str = "# Written by agentpkg; not meant for editing by hand.";
 
 /// The largest lockfile that is read, in bytes.
 pub const MAX_SIZE: u64 = 64 << 20;
@@ -96,7 +95,7 @@ impl Lockfile {
     }
 
     /// Reads the text, without checking what the values mean.
-    fn read(text: &str, path: &str) -> Result<File> {
+    fn read<'t>(text: &'t str, path: &str) -> Result<File<'t>> {
         // Conflict markers of a version control system are the usual damage, so they have their own message.
         if let Some(start) = text
             .find("<<<<<<< ")
@@ -118,7 +117,10 @@ impl Lockfile {
                     ),
             );
         }
-        let file = toml::from_str::<File>(text);
+        if let Some(file) = raw::read(text) {
+            return Ok(file);
+        }
+        let file = toml::from_str::<File<'_>>(text);
         // A newer format may have keys that this one refuses, so the version is checked first.
         let version = match &file {
             Ok(file) => file.version,
@@ -133,7 +135,7 @@ impl Lockfile {
         file.map_err(|error| broken(text, path, error.span(), error.message().to_owned()))
     }
 
-    fn check(file: File) -> Result<Self, String> {
+    fn check(file: File<'_>) -> Result<Self, String> {
         let mut lockfile = Self::default();
         for entry in file.agent {
             let (name, agent) = entry.check()?;
@@ -362,55 +364,7 @@ struct Header {
     version: u32,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: u32,
-    #[serde(rename = "mcp-json")]
-    mcp_json: Option<String>,
-    #[serde(default)]
-    agent: Vec<Entry>,
-    #[serde(default)]
-    server: Vec<RawServer>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawServer {
-    name: String,
-    registry: String,
-    entry: String,
-    version: String,
-    sha256: String,
-}
-
-/// An entry before its values are checked.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    name: String,
-    registry: Option<String>,
-    source: String,
-    agent: Option<String>,
-    file: String,
-    version: Option<String>,
-    reference: Option<String>,
-    commit: Option<String>,
-    blob: String,
-    sha256: String,
-    base: String,
-    #[serde(default)]
-    adaptations: Vec<String>,
-    #[serde(default)]
-    requires: Vec<String>,
-    #[serde(default)]
-    allowed: Vec<String>,
-    #[serde(default)]
-    overrides: Vec<String>,
-    written: Option<String>,
-}
-
-impl Entry {
+impl Entry<'_> {
     fn check(self) -> Result<(AgentName, LockedAgent), String> {
         let wrong = |key: &str, value: &str, reason: &dyn std::fmt::Display| {
             format!(
@@ -459,10 +413,10 @@ impl Entry {
             written: (self.written.as_deref())
                 .map(|written| digest("written", written))
                 .transpose()?,
-            agent: self.agent.unwrap_or_else(|| self.name.clone()),
-            source: self.source,
-            file: self.file,
-            version: self.version,
+            agent: self.agent.unwrap_or(self.name).into_owned(),
+            source: self.source.into_owned(),
+            file: self.file.into_owned(),
+            version: self.version.map(Cow::into_owned),
             adaptations: self.adaptations,
             allowed: self.allowed,
         };
